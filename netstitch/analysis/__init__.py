@@ -1,0 +1,23 @@
+"""Analysis: the front as data, in tables and figures, with how sure its differences are.
+
+Knows accuracies and multiply-adds, nothing of networks: a front can be read and drawn anywhere.
+"""
+
+from netstitch.analysis.bootstrap import Interval, paired_difference
+from netstitch.analysis.dominance import nondominated
+from netstitch.analysis.figure import front_figure
+from netstitch.analysis.front import Front, FrontPoint, make_front
+from netstitch.analysis.hypervolume import hypervolume
+from netstitch.analysis.table import front_table
+
+__all__ = [
+    "Front",
+    "FrontPoint",
+    "Interval",
+    "front_figure",
+    "front_table",
+    "hypervolume",
+    "make_front",
+    "nondominated",
+    "paired_difference",
+]

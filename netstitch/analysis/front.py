@@ -1,0 +1,259 @@
+"""The front: networks that give the most accuracy for their multiply-adds, as plain data."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from netstitch.analysis.bootstrap import Interval
+from netstitch.analysis.dominance import nondominated
+from netstitch.errors import SearchError, StorageError
+from netstitch.folders import write_bytes
+
+ENSEMBLE = "ensemble"
+"""The output choice of a reference network that makes it the one others are compared with."""
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """A network and what was measured of it.
+
+    label: unique in its front ("P3", or a reference network's name). multiply_adds: of one sample.
+    stitches: how many are active. validation, test: accuracies in [0, 1]. output: the output choice
+    ("resnet", "ensemble"). validation_difference, test_difference: accuracy minus the ensemble's.
+
+    Raises ValueError for numbers that cannot be: negative counts, accuracies outside [0, 1].
+    """
+
+    label: str
+    genotype: tuple[int, ...]
+    multiply_adds: int
+    stitches: int
+    validation: float
+    test: float | None = None
+    output: str = ""
+    parameters: int | None = None
+    validation_difference: Interval | None = None
+    test_difference: Interval | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.multiply_adds, self.stitches, self.parameters or 0) < 0:
+            raise ValueError(f"{self.label}: multiply-adds, stitches or parameters are negative")
+        for accuracy in (self.validation, self.test):
+            if accuracy is not None and not 0 <= accuracy <= 1:
+                raise ValueError(f"{self.label}: accuracy {accuracy} is not between 0 and 1")
+
+    def accuracy(self, on: Literal["validation", "test"]) -> float | None:
+        return self.validation if on == "validation" else self.test
+
+
+@dataclass(frozen=True)
+class Front:
+    """Networks by rising multiply-adds, and the reference networks that they are compared with.
+
+    references: each basis network and the ensemble, in the order given.
+    Raises ValueError when two points or references share a label.
+    """
+
+    points: tuple[FrontPoint, ...]
+    references: tuple[FrontPoint, ...] = ()
+
+    def __post_init__(self) -> None:
+        labels = [point.label for point in (*self.points, *self.references)]
+        repeated = sorted({label for label in labels if labels.count(label) > 1})
+        if repeated:
+            raise ValueError(f"labels stand twice in a front: {', '.join(repeated)}")
+        ordered = sorted(self.points, key=lambda point: (point.multiply_adds, point.validation))
+        object.__setattr__(self, "points", tuple(ordered))
+        object.__setattr__(self, "references", tuple(self.references))
+
+    def __iter__(self) -> Iterator[FrontPoint]:
+        return iter(self.points)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def ensemble(self) -> FrontPoint | None:
+        """The reference network that is the ensemble; of several, the most expensive."""
+        ensembles = [point for point in self.references if point.output == ENSEMBLE]
+        return max(ensembles, key=lambda point: point.multiply_adds, default=None)
+
+    def pick(
+        self,
+        max_macs: float | None = None,
+        min_accuracy: float | None = None,
+        point: str | int | None = None,
+    ) -> FrontPoint:
+        """One network of the front.
+
+        max_macs: the one with the highest validation accuracy of at most that many multiply-adds.
+        min_accuracy: the cheapest of at least that validation accuracy; together with max_macs, the
+        most accurate that keeps both. point: by its label, or the K of "PK"; the label of a
+        reference network will do.
+
+        Raises SearchError, which says what there is, when nothing fits.
+        """
+        if point is not None:
+            if max_macs is not None or min_accuracy is not None:
+                raise SearchError("give a point of the front or limits to choose it by, not both")
+            return self._named(str(point))
+        if max_macs is None and min_accuracy is None:
+            raise SearchError(
+                "nothing to choose a network by; give the most multiply-adds, the least accuracy, "
+                "or a point of the front"
+            )
+        fitting = [
+            candidate
+            for candidate in self.points
+            if (max_macs is None or candidate.multiply_adds <= max_macs)
+            and (min_accuracy is None or candidate.validation >= min_accuracy)
+        ]
+        if not fitting:
+            raise SearchError(f"{_asked(max_macs, min_accuracy)}; {self._range()}")
+        if max_macs is None:
+            return fitting[0]
+        return max(fitting, key=lambda candidate: (candidate.validation, -candidate.multiply_adds))
+
+    def table(self) -> list[list[str]]:
+        """A header and a row for each reference network and point, formatted for reading.
+
+        Accuracies and differences are in percent; the difference is to the ensemble, on test.
+        """
+        ensemble = self.ensemble
+        whole = ensemble.multiply_adds if ensemble else None
+        head = ["network", "output", "stitches", "MACs (M)", "of ens.", "validation", "test"]
+        rows = [
+            [
+                point.label,
+                point.output,
+                str(point.stitches),
+                f"{point.multiply_adds / 1e6:.2f}",
+                f"{point.multiply_adds / whole:.0%}" if whole else "",
+                _percent(point.validation),
+                _percent(point.test),
+                _difference(point.test_difference),
+            ]
+            for point in (*self.references, *self.points)
+        ]
+        return [[*head, "test minus ensemble"], *rows]
+
+    def to_csv(self, path: Path | str) -> None:
+        """Write reference networks and points, a row each, as plain numbers.
+
+        Raises StorageError when the file cannot be written; nothing half-written is left.
+        """
+        text = io.StringIO()
+        writer = csv.DictWriter(text, _CSV_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_csv_row("reference", point) for point in self.references)
+        writer.writerows(_csv_row("front", point) for point in self.points)
+        write_bytes(Path(path), text.getvalue().encode())
+
+    def to_json(self, path: Path | str) -> None:
+        """Write the front as JSON that `from_json` reads. Raises StorageError as `to_csv` does."""
+        document = _Document(points=self.points, references=self.references)
+        write_bytes(Path(path), (document.model_dump_json(indent=1) + "\n").encode())
+
+    @classmethod
+    def from_json(cls, path: Path | str) -> "Front":
+        """Read what `to_json` wrote. Raises StorageError when the file is missing or damaged."""
+        try:
+            document = _Document.model_validate_json(Path(path).read_bytes(), strict=True)
+            return cls(document.points, document.references)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"]) or "the file"
+            reason = f"{place}: {first['msg']}"
+        except (OSError, ValueError) as error:
+            reason = str(error)
+        raise StorageError(
+            f"{path} holds no front ({' '.join(reason.split())[:200]}); expected a file written by "
+            "Front.to_json, write it again"
+        )
+
+    def _named(self, name: str) -> FrontPoint:
+        for candidate in (*self.points, *self.references):
+            if candidate.label in (name, f"P{name}"):
+                return candidate
+        raise SearchError(f"the front has no point {name!r}; {self._range()}")
+
+    def _range(self) -> str:
+        if not self.points:
+            return "the front is empty, search with a larger budget or a lower threshold"
+        return f"the front runs from {_brief(self.points[0])} to {_brief(self.points[-1])}"
+
+
+def make_front(candidates: Iterable[FrontPoint], references: Sequence[FrontPoint] = ()) -> Front:
+    """The front of the candidates on validation, labelled P1, P2, ... by rising multiply-adds."""
+    kept = nondominated(tuple(candidates), "validation")
+    points = (replace(point, label=f"P{rank}") for rank, point in enumerate(kept, start=1))
+    return Front(tuple(points), tuple(references))
+
+
+class _Document(BaseModel):
+    """The JSON file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["netstitch front"] = "netstitch front"
+    version: Literal[1] = 1
+    points: tuple[FrontPoint, ...]
+    references: tuple[FrontPoint, ...]
+
+
+_INTERVALS = ("validation_difference", "test_difference")
+_CSV_COLUMNS = [
+    "kind",
+    *(field.name for field in fields(FrontPoint) if field.name not in _INTERVALS),
+    *(f"{name}{part}" for name in _INTERVALS for part in ("", "_low", "_high")),
+]
+
+
+def _csv_row(kind: str, point: FrontPoint) -> dict[str, object]:
+    row: dict[str, object] = {"kind": kind}
+    for field in fields(point):
+        value = getattr(point, field.name)
+        if field.name == "genotype":
+            row[field.name] = " ".join(map(str, value))
+        elif isinstance(value, Interval):
+            row |= {
+                field.name: value.difference,
+                f"{field.name}_low": value.low,
+                f"{field.name}_high": value.high,
+            }
+        else:
+            row[field.name] = "" if value is None else value
+    return row
+
+
+def _asked(max_macs: float | None, min_accuracy: float | None) -> str:
+    limits = []
+    if max_macs is not None:
+        limits.append(f"at most {max_macs / 1e6:.4g}M multiply-adds")
+    if min_accuracy is not None:
+        limits.append(f"a validation accuracy of at least {min_accuracy:g}")
+    return f"no network of the front has {' and '.join(limits)}"
+
+
+def _brief(point: FrontPoint) -> str:
+    # Rounded outwards from what is asked: a limit copied from this message must find the point.
+    millions = math.ceil(point.multiply_adds / 1e3) / 1e3
+    accuracy = math.floor(point.validation * 1e4) / 1e4
+    return f"{point.label} ({millions:g}M multiply-adds, validation accuracy {accuracy:g})"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.2f}"
+
+
+def _difference(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    low, high = 100 * interval.low, 100 * interval.high
+    return f"{100 * interval.difference:+.2f} [{low:+.2f}, {high:+.2f}]"

@@ -1,0 +1,106 @@
+"""Labels beside marks, placed so that they cover neither one another nor the marks."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+Placing = tuple[
+    float, float, Literal["left", "center", "right"], Literal["top", "center", "bottom"]
+]
+
+Extents = NDArray[np.float64]
+"""Pixels (x0, y0, x1, y1) that a text or mark takes, (4,), or several, (n, 4)."""
+
+# Where a label may stand, in typographic points from its mark, with its alignment; best first.
+PLACES: tuple[Placing, ...] = (
+    (8, 0, "left", "center"),
+    (6, -6, "left", "top"),
+    (6, 6, "left", "bottom"),
+    (0, -8, "center", "top"),
+    (0, 8, "center", "bottom"),
+    (-6, -6, "right", "top"),
+    (-8, 0, "right", "center"),
+    (-6, 6, "right", "bottom"),
+    (12, -18, "left", "top"),
+    (-12, -18, "right", "top"),
+    (12, 18, "left", "bottom"),
+    (-12, 18, "right", "bottom"),
+)
+MARK = 4.0  # half the edge of a mark, in typographic points
+
+
+def place_labels(
+    axes: Axes,
+    renderer: RendererBase,
+    labels: Sequence[tuple[str, float, float]],
+    *,
+    avoid: Sequence[tuple[float, float]],
+    colour: str,
+) -> None:
+    """Write each (text, x, y) beside its mark, where it covers least.
+
+    x, y and the marks to `avoid` are in data coordinates. The axes' limits and position must be
+    final. Of several places that cover the same, the one that comes first in PLACES is taken.
+    """
+    half = MARK * axes.figure.dpi / 72
+    centres = axes.transData.transform(np.reshape(avoid, (-1, 2)))
+    taken = np.hstack([centres - half, centres + half])
+    frame = np.asarray(axes.get_window_extent(renderer).extents)
+    for text, x, y in labels:
+        boxes = [
+            _write(axes, text, (x, y), place, colour, renderer, keep=False) for place in PLACES
+        ]
+        covered = np.array([_overlap(box, taken).sum() for box in boxes])
+        outside = np.array([_overlap(box, box) - _overlap(box, frame) for box in boxes])
+        best = int(np.argmin(np.round(covered + 10 * outside, 6)))
+        _write(axes, text, (x, y), PLACES[best], colour, renderer, keep=True)
+        taken = np.vstack([taken, boxes[best]])
+
+
+def _write(
+    axes: Axes,
+    text: str,
+    at: tuple[float, float],
+    place: Placing,
+    colour: str,
+    renderer: RendererBase,
+    *,
+    keep: bool,
+) -> Extents:
+    """Add a label and return the pixels that it takes; take it away again unless it is kept."""
+    dx, dy, horizontal, vertical = place
+    label = axes.annotate(
+        text,
+        at,
+        xytext=(dx, dy),
+        textcoords="offset points",
+        ha=horizontal,
+        va=vertical,
+        fontsize=9,
+        color=colour,
+        zorder=5,
+        annotation_clip=False,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkB": 3}
+        if abs(dy) > 10
+        else None,
+    )
+    # Of the text alone: with a leader, the annotation's box reaches back to the mark.
+    label.update_positions(renderer)
+    box = np.asarray(Text.get_window_extent(label, renderer).extents)
+    if not keep:
+        label.remove()
+    return box
+
+
+def _overlap(box: Extents, others: Extents) -> Extents:
+    """The area that a box, (4,), shares with each of the others, (..., 4): (...)."""
+    low = np.maximum(box[:2], others[..., :2])
+    high = np.minimum(box[2:], others[..., 2:])
+    return np.asarray(np.prod(np.clip(high - low, 0, None), axis=-1))

@@ -1,0 +1,69 @@
+"""Fashion-MNIST: the four official files, and how the demo splits them.
+
+Images are (n, 1, 28, 28) float32 in [0, 1], labels (n,) int64 in 0..9. Source: Xiao, Rasul and
+Vollgraf (2017), MIT licence; see LICENSE-fashion-mnist beside the embedded data.
+"""
+
+import gzip
+import lzma
+import struct
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+TRAINING, VALIDATION = 55_000, 5_000  # of the 60,000 training images
+SPLIT_SEED = 20_240_714
+NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
+NAMES += ("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """The array of bytes in an IDX file, plain, gzip or xz.
+
+    Raises ValueError when the file is not one: the head or the length disagrees.
+    """
+    raw = path.read_bytes()
+    if path.suffix == ".gz":
+        raw = gzip.decompress(raw)
+    elif path.suffix == ".xz":
+        raw = lzma.decompress(raw)
+    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
+        raise ValueError(f"{path} is not an IDX file of bytes")
+    dimensions = raw[3]
+    shape = struct.unpack(f">{dimensions}I", raw[4 : 4 + 4 * dimensions])
+    body = np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * dimensions)
+    if body.size != int(np.prod(shape)):
+        raise ValueError(f"{path} holds {body.size} bytes, its head says {shape}")
+    return body.reshape(shape)
+
+
+def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
+    """Write bytes as an xz-compressed IDX file, the same for the same array."""
+    head = b"\x00\x00\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(
+        lzma.compress(head + np.ascontiguousarray(array).tobytes(), preset=9 | lzma.PRESET_EXTREME)
+    )
+
+
+def to_images(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n, 28, 28) bytes to (n, 1, 28, 28) float32 in [0, 1]."""
+    return (pixels[:, None].astype(np.float32)) / np.float32(255)
+
+
+def stratified(labels: NDArray[np.integer], size: int, seed: int) -> NDArray[np.int64]:
+    """Sorted indices of `size` samples with every class in its share (to within one sample)."""
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(labels))
+    # Rank within the class, in random order: taking the lowest ranks first draws evenly.
+    ranks = np.empty(len(labels), dtype=np.float64)
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        ranks[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.sort(np.argsort(ranks, kind="stable")[:size])
+
+
+def split(labels: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the 55,000 images that train the networks and of the 5,000 they never see."""
+    held_out = stratified(labels, VALIDATION, SPLIT_SEED)
+    return np.setdiff1d(np.arange(len(labels)), held_out), held_out

@@ -1,0 +1,157 @@
+"""The two small networks of the demo: a ResNet and a MobileNet-like network.
+
+Both read Fashion-MNIST images, (batch, 1, 28, 28) float32 in [0, 1], normalise them, and halve
+them in the stem, so that their feature maps are 14, 7 and 4 pixels wide: the sizes at which a 1x1
+convolution can join them. They come from different families on purpose: He et al. (2016), and
+Howard et al. (2019) with inverted residuals, squeeze-excitation and hard swish.
+"""
+
+import torch
+from torch import Tensor, nn
+
+MEAN, DEVIATION = 0.2860, 0.3530  # of the training images' pixels
+CLASSES = 10
+
+
+class Normalise(nn.Module):
+    """Centre and scale pixels; a part of the network, so that a stitched network carries it too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - MEAN) / DEVIATION
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; (b, n, h, w) -> (b, m, h / stride, w / stride)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample = (
+            nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+            if stride != 1 or inputs != outputs
+            else None
+        )
+        self.relu2 = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.relu1(self.bn1(self.conv1(x)))
+        return self.relu2(self.bn2(self.conv2(x)) + shortcut)
+
+
+class SmallResNet(nn.Module):
+    """A ResNet of seven residual blocks, 4.5 million multiply-adds an image."""
+
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 64), depth: tuple[int, ...] = (1, 2, 2)):
+        super().__init__()
+        self.normalise = Normalise()
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, widths[0], 3, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+        )
+        inputs = widths[0]
+        stages = []
+        for stage, (width, blocks) in enumerate(zip(widths, depth, strict=True)):
+            layers = []
+            for block in range(blocks):
+                layers.append(BasicBlock(inputs, width, 2 if stage and not block else 1))
+                inputs = width
+            stages.append(nn.Sequential(*layers))
+        self.layer1, self.layer2, self.layer3 = stages
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(inputs, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(self.normalise(x))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.fc(self.flatten(self.pool(x)))
+
+
+class SqueezeExcitation(nn.Module):
+    """Scale every channel by a gate computed from all channels' means."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        squeezed = max(8, channels // 4)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.reduce = nn.Conv2d(channels, squeezed, 1)
+        self.relu = nn.ReLU()
+        self.expand = nn.Conv2d(squeezed, channels, 1)
+        self.gate = nn.Hardsigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(self.expand(self.relu(self.reduce(self.pool(x)))))
+
+
+class InvertedResidual(nn.Module):
+    """Expand, filter each channel, squeeze-excite, project; a shortcut where shapes allow it."""
+
+    def __init__(self, inputs: int, outputs: int, expansion: int, stride: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        self.expand = nn.Sequential(
+            nn.Conv2d(inputs, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.Hardswish()
+        )
+        self.filter = nn.Sequential(
+            nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.Hardswish(),
+        )
+        self.se = SqueezeExcitation(hidden)
+        self.project = nn.Sequential(
+            nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        )
+        self.shortcut = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.project(self.se(self.filter(self.expand(x))))
+        return x + y if self.shortcut else y
+
+
+class SmallMobileNet(nn.Module):
+    """Eight inverted residuals with squeeze-excitation, 3.5 million multiply-adds an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normalise = Normalise()
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.Hardswish()
+        )
+        plan = [(16, 16, 2, 1), (16, 16, 2, 1), (16, 32, 4, 2), (32, 32, 4, 1), (32, 32, 4, 1)]
+        plan += [(32, 56, 4, 2), (56, 56, 4, 1), (56, 56, 4, 1)]
+        self.features = nn.Sequential(*(InvertedResidual(*row) for row in plan))
+        self.head = nn.Sequential(
+            nn.Conv2d(56, 192, 1, bias=False), nn.BatchNorm2d(192), nn.Hardswish()
+        )
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.classifier = nn.Linear(192, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.head(self.features(self.stem(self.normalise(x))))
+        return self.classifier(self.flatten(self.pool(x)))
+
+
+def resnet() -> nn.Module:
+    """The demo's ResNet, untrained."""
+    return SmallResNet()
+
+
+def mobilenet() -> nn.Module:
+    """The demo's MobileNet-like network, untrained."""
+    return SmallMobileNet()
+
+
+def count_parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def example() -> Tensor:
+    """Two blank images in the shape both networks read."""
+    return torch.zeros(2, 1, 28, 28)

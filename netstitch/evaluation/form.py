@@ -1,0 +1,101 @@
+"""The numerical form of evaluations: memory layout and batch size, measured once a run.
+
+On a CPU the same network may run several times slower in the wrong form, and which one is right
+depends on the machine; so candidates are timed on a few samples.
+
+Batches run side by side, each on one core. That is exact (a batch's result does not depend on the
+others), and unlike threads inside every operation it loses nothing where operations are small or
+cores are busy with something else.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Tensor
+
+BATCHES = (32, 64, 128, 256)
+SAMPLES = 256
+"""Samples that each candidate is timed on; the largest batch at least."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How samples are run.
+
+    channels_last: channels behind the pixels in memory, or before them.
+    batch: samples run together. workers: batches run side by side.
+    """
+
+    channels_last: bool
+    batch: int
+    workers: int
+
+    def arrange(self, tensor: Tensor) -> Tensor:
+        """The tensor in this form's memory layout."""
+        if self.channels_last and tensor.ndim == 4:
+            return tensor.contiguous(memory_format=torch.channels_last)
+        return tensor.contiguous()
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """One thread inside each operation; torch's own setting comes back at the end."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def batch_workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that each run batches on one core."""
+    with (
+        single_threaded(),
+        ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        yield pool
+
+
+def measure_form(
+    run: Callable[[Tensor], object],
+    inputs: Tensor,
+    *,
+    batches: Sequence[int] = BATCHES,
+    workers: int | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Form:
+    """The fastest form for a network on this machine, from one timed pass of each candidate.
+
+    run: the most expensive network, such as the ensemble. inputs: samples (n, ...) to time it on.
+    workers: batches run side by side, by default one for each core.
+    """
+    workers = workers or available_cores()
+    sample = inputs[:SAMPLES]
+    sizes = [size for size in batches if size <= len(sample)] or [len(sample)]
+    layouts = (True, False) if inputs.ndim == 4 else (False,)
+    best, least = Form(layouts[0], sizes[0], workers), float("inf")
+    with torch.inference_mode(), single_threaded():
+        for form in (Form(*chosen, workers) for chosen in product(layouts, sizes)):
+            parts = [form.arrange(part) for part in sample.split(form.batch)]
+            run(parts[0])  # the first call of a shape also chooses kernels
+            started = clock()
+            for part in parts:
+                run(part)
+            seconds = clock() - started
+            if seconds < least:
+                best, least = form, seconds
+    return best
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,18 @@
+"""Experiments: a TOML file that names networks, a task and a search, read and checked.
+
+`read_experiment` gives an `Experiment` with all defaults filled in, or one line that says which
+key of the file is wrong. `load_models` and `load_task` then bring in what it names.
+"""
+
+from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.loading import Progress, example_batch, load_models, load_task
+from netstitch.experiments.reading import read_experiment
+
+__all__ = [
+    "Experiment",
+    "Progress",
+    "example_batch",
+    "load_models",
+    "load_task",
+    "read_experiment",
+]

@@ -1,0 +1,134 @@
+"""An experiment as data: every table and key of its file, with their defaults.
+
+The paper's section 6 is such an experiment: networks of one task, the images its stitches are
+fitted on, and a search with a budget.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, field_validator
+
+from netstitch.experiments.fit_table import ADAM, FitTable, LeastSquaresTable
+from netstitch.experiments.search_table import EVALUATIONS, SearchTable
+from netstitch.experiments.table import Table
+from netstitch.experiments.task_table import TaskTable
+from netstitch.experiments.writing import to_toml
+
+
+class NetworkTable(Table):
+    """One trained network."""
+
+    model: str = Field(
+        min_length=1,
+        description="where the model comes from: 'file.py:function', 'package.module:function', "
+        "'timm:NAME' or 'torchvision:NAME'",
+    )
+    weights: str | None = Field(
+        default=None,
+        min_length=1,
+        description="its weights: a .safetensors file, or a state dict in .pt, .pth or .bin; by "
+        "default those that the model is built with",
+    )
+    name: str = Field(
+        default="",
+        description="what reports call it; by default the function's or the model's name, "
+        "numbered where two are equal",
+    )
+
+
+class MatchingTable(Table):
+    """Which points are joined."""
+
+    objective: Literal["count"] = Field(
+        default="count",
+        description="what the matching maximises: 'count' (the default), the matches",
+    )
+
+
+class EvaluationTable(Table):
+    """What evaluates subnetworks."""
+
+    device: str = Field(
+        default="cpu", description="a device of PyTorch: 'cpu' (the default), 'cuda', ..."
+    )
+    threads: int = Field(
+        default=0,
+        ge=0,
+        description="processor threads; 0 (the default) for as many as PyTorch takes",
+    )
+
+    @field_validator("device")
+    @classmethod
+    def _named(cls, device: str) -> str:
+        try:
+            torch.device(device)
+        except RuntimeError:
+            raise ValueError("expected a device of PyTorch, such as 'cpu' or 'cuda:0'") from None
+        return device
+
+
+class Experiment(Table):
+    """An experiment file's content, all defaults filled in; see `read_experiment`."""
+
+    name: str = Field(
+        default="",
+        description="what reports call it; by default the file's name without its ending",
+    )
+    seed: int = Field(default=1, ge=0, description="of everything random; by default 1")
+    folder: str = Field(
+        default="", description="where relative paths start; by default the file's own folder"
+    )
+    networks: list[NetworkTable] = Field(
+        min_length=2, description="two or more [[networks]] tables"
+    )
+    task: TaskTable = Field(description="what the networks do, and its samples")
+    matching: MatchingTable = Field(default=MatchingTable(), description="which points are joined")
+    fit: FitTable = Field(default=LeastSquaresTable(), description="how the stitches are fitted")
+    search: SearchTable = Field(
+        default=SearchTable(evaluations=EVALUATIONS), description="how it is searched"
+    )
+    evaluation: EvaluationTable = Field(
+        default=EvaluationTable(), description="what evaluates subnetworks"
+    )
+
+    @field_validator("networks")
+    @classmethod
+    def _distinct(cls, networks: list[NetworkTable]) -> list[NetworkTable]:
+        given = [network.name for network in networks if network.name]
+        twice = next((name for name in given if given.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two networks are named {twice!r}; expected distinct names")
+        taken, named = set(given), []
+        for network in networks:
+            name = network.name or _free(network.model.rpartition(":")[2], taken)
+            taken.add(name)
+            named.append(network.model_copy(update={"name": name}))
+        return named
+
+    @property
+    def fit_settings(self) -> dict[str, Any]:
+        """Keyword arguments for `Supernet.fit`, the method among them."""
+        settings = self.fit.model_dump(exclude={"batch"})
+        return settings | {"seed": self.seed} if self.fit.method == ADAM else settings
+
+    def located(self, path: str) -> Path:
+        """A path of the file, relative ones from the experiment's folder."""
+        return Path(self.folder) / Path(path).expanduser()
+
+    def to_json(self) -> str:
+        """The resolved experiment as JSON; keys without a value are left out."""
+        return self.model_dump_json(indent=2, exclude_none=True)
+
+    def to_toml(self) -> str:
+        """The resolved experiment as a file that `read_experiment` reads back as an equal one."""
+        return to_toml(self.model_dump(mode="json", exclude_none=True))
+
+
+def _free(name: str, taken: set[str]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free

@@ -1,0 +1,79 @@
+"""The table of an experiment file that says how the supernet is searched."""
+
+from typing import Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from netstitch.experiments.table import Count, Table
+from netstitch.networks.functions import nearest
+from netstitch.optimization import ALGORITHMS, Budget, Threshold
+from netstitch.optimization.search import SMALLEST_POPULATION
+
+EVALUATIONS = 20_000
+
+
+class SearchTable(Table):
+    """How the supernet is searched (section 5 of the paper)."""
+
+    algorithm: str = Field(
+        default="ga", description=f"one of {', '.join(ALGORITHMS)}; by default 'ga'"
+    )
+    evaluations: Count | None = Field(
+        default=None,
+        description=f"budget of evaluations; by default {EVALUATIONS:,}, none where there is a "
+        "budget of seconds",
+    )
+    seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="budget of time; by default none; of two budgets the stricter counts",
+    )
+    population: int = Field(
+        default=64,
+        ge=SMALLEST_POPULATION,
+        description="genotypes that are improved side by side; by default 64",
+    )
+    threshold: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="accuracy in (0, 1) that the search is steered over; by default none",
+    )
+    count_skipped: bool = Field(
+        default=True,
+        description="whether proposals that are known already count towards the budget; "
+        "by default true",
+    )
+
+    @field_validator("algorithm")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in ALGORITHMS:
+            known = ", ".join(map(repr, ALGORITHMS))
+            raise ValueError(f"{nearest(name, ALGORITHMS)}expected one of {known}")
+        return name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_budget(cls, table: Any) -> Any:
+        if isinstance(table, dict) and "evaluations" not in table and "seconds" not in table:
+            return table | {"evaluations": EVALUATIONS}
+        return table
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> Self:
+        if self.evaluations is not None and self.evaluations < self.population:
+            raise ValueError(
+                f"evaluations is {self.evaluations}, less than the population of "
+                f"{self.population}; give a larger budget or a smaller population"
+            )
+        return self
+
+    @property
+    def budget(self) -> Budget:
+        """The budget for `netstitch.optimization.run_search`."""
+        return Budget(self.evaluations, self.seconds, self.count_skipped)
+
+    def steered_over(self, objective: str = "accuracy") -> Threshold | None:
+        """The threshold on an objective, or None where the file sets none."""
+        return None if self.threshold is None else Threshold(objective, self.threshold)

@@ -1,0 +1,95 @@
+"""The tables of an experiment file that say what is measured, on which samples."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from netstitch.experiments.table import Count, Table
+from netstitch.tasks import EnsembleKind, ImageLayout
+from netstitch.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+
+# A file has arrays where the settings have tuples; everything else is taken at its word.
+PerChannel = Annotated[tuple[float, ...], Field(strict=False, min_length=1, max_length=3)]
+
+
+class SamplesTable(Table):
+    """A set of samples."""
+
+    source: str = Field(
+        min_length=1,
+        description="a .npz or .safetensors file with the arrays inputs and labels, a folder of "
+        "images with one folder per class, or 'file.py:function' or 'package.module:function' "
+        "that returns a torch Dataset or (inputs, labels)",
+    )
+    limit: Count | None = Field(
+        default=None,
+        description="keep this many: evenly over the classes, of a Dataset the first ones; by "
+        "default all",
+    )
+
+
+class ImagesTable(Table):
+    """How images become inputs."""
+
+    size: Count = Field(
+        default=224,
+        description="edge of the square input in pixels, for image folders; by default 224",
+    )
+    crop: float = Field(
+        default=0.875,
+        gt=0,
+        le=1,
+        description="part of the resized image's shorter edge that is kept, for image folders; "
+        "by default 0.875",
+    )
+    mean: PerChannel = Field(
+        default=IMAGENET_MEAN,
+        description="per channel, of values in [0, 1], for image folders; one value makes grey "
+        "inputs; by default ImageNet's",
+    )
+    std: PerChannel = Field(
+        default=IMAGENET_STD,
+        description="per channel, as mean, for image folders; by default ImageNet's",
+    )
+    arrays: ImageLayout | None = Field(
+        default=None,
+        description="layout of images in arrays, 'nhw', 'nhwc' or 'nchw': bytes are divided by "
+        "255; by default arrays are floating point and taken as they are",
+    )
+
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        if len(self.mean) != len(self.std) or len(self.mean) == 2 or min(self.std) <= 0:
+            raise ValueError(
+                f"mean has {len(self.mean)} values and std {len(self.std)}; expected 1 (grey) or 3 "
+                "(RGB) of each, and std above 0"
+            )
+        return self
+
+
+class TaskTable(Table):
+    """What the networks do, and the samples it is measured on."""
+
+    kind: Literal["classification"] = Field(
+        default="classification", description="'classification' (the default)"
+    )
+    classes: int = Field(ge=2, description="the number of classes")
+    output: str | None = Field(
+        default=None,
+        description="the key that is measured where networks put out dictionaries; by default "
+        "their only one",
+    )
+    ensemble: EnsembleKind = Field(
+        default="logits",
+        description="what the ensemble averages: 'logits' (the default) or 'probabilities'",
+    )
+    training: SamplesTable = Field(
+        description="a table with the samples that stitches are fitted on; their labels are unused"
+    )
+    validation: SamplesTable = Field(
+        description="a table with the samples that the search evaluates on"
+    )
+    test: SamplesTable | None = Field(
+        default=None, description="a table with samples that the search never sees; by default none"
+    )
+    images: ImagesTable = Field(default=ImagesTable(), description="how images become inputs")

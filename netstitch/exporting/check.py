@@ -1,0 +1,84 @@
+"""Does a file compute what the subnetwork does? Run it and compare.
+
+Exporters are not always right, so nothing is handed over that has not been run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from netstitch.errors import ExportError
+from netstitch.exporting.subnetwork import TRACE_BATCH, Outputs, Subnetwork, random_inputs
+
+TOLERANCE = 1e-4
+"""Largest difference of outputs, relative to the largest output, that counts as equal."""
+
+BATCH_SIZES = (TRACE_BATCH + 3, 1)
+"""Sizes that the trace has not seen; 1 besides, since that is what exporters specialise."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two outputs are apart: the largest absolute difference, and relative to the largest
+    absolute value of the output it is found in."""
+
+    absolute: float
+    relative: float
+
+
+def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Tensor]:
+    """Inputs to compare with, a batch of each of BATCH_SIZES, equal at every call."""
+    return [random_inputs(subnetwork.graph, size, example) for size in BATCH_SIZES]
+
+
+def check(
+    file: str, subnetwork: Subnetwork, run: Callable[[Tensor], Outputs], inputs: list[Tensor]
+) -> Difference:
+    """Compare a file's outputs with the subnetwork's on all inputs; the largest difference.
+
+    file: its name, for messages.
+    run: computes a batch with what the file holds.
+
+    Raises ExportError when the keys or shapes of the outputs are not equal, or values differ by
+    more than TOLERANCE, relative to the largest output.
+    """
+    found = [difference(file, len(batch), subnetwork(batch), run(batch)) for batch in inputs]
+    return max(found, key=lambda item: item.relative)
+
+
+def difference(file: str, batch: int, expected: Outputs, found: Outputs) -> Difference:
+    """The largest difference over all keys, each relative to its own largest output."""
+    if set(expected) != set(found):
+        raise ExportError(
+            f"{file} has outputs {list(found)}, the subnetwork {list(expected)}; {_ADVICE}"
+        )
+    largest = Difference(0.0, 0.0)
+    for key, value in expected.items():
+        where = "" if key is None else f" in output {key!r}"
+        other = found[key]
+        if value.shape != other.shape:
+            raise ExportError(
+                f"{file} gives shape {tuple(other.shape)}{where} at batch size {batch}, the "
+                f"subnetwork {tuple(value.shape)}; {_ADVICE}"
+            )
+        if not torch.isfinite(value).all():
+            raise ExportError(
+                f"the subnetwork's own output holds NaN or infinity{where} on random inputs, so "
+                f"{file} cannot be checked; give `example` inputs, or check the weights"
+            )
+        absolute = (value.double() - other.double()).abs().max().item()
+        scale = value.double().abs().max().item()
+        relative = absolute / max(scale, 1e-6)
+        if not relative <= TOLERANCE:  # so that NaN fails too
+            raise ExportError(
+                f"{file} differs from the subnetwork by {absolute:.2g}{where} at batch size "
+                f"{batch} (largest output {scale:.2g}); {_ADVICE}"
+            )
+        if relative >= largest.relative:
+            largest = Difference(absolute, relative)
+    return largest
+
+
+_ADVICE = "nothing was written: leave this format out, or try another version of its exporter"

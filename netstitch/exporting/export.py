@@ -1,0 +1,215 @@
+"""A subnetwork becomes a folder of checked files."""
+
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netstitch.errors import ExportError, NetstitchError
+from netstitch.exporting.check import BATCH_SIZES, TOLERANCE, Difference, check, probes
+from netstitch.exporting.formats import Format, choose_formats
+from netstitch.exporting.onnx_format import OPSET, input_name
+from netstitch.exporting.subnetwork import Subnetwork, take_subnetwork
+from netstitch.folders import check_new, new_folder, write_json
+from netstitch.stitching.genotype import check_genotype
+from netstitch.stitching.wiring import Genotype
+from netstitch.supernet import AnyGenotype, Supernet
+from netstitch.version import VERSION
+
+EXPORT, EXPORT_FILE = "netstitch-export-1", "export.json"
+
+Progress = Callable[[int, int, str], None]
+"""Called with steps done, steps in all, and what is being done."""
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """One format of an export, run and found equal to the subnetwork.
+
+    format: "json", "pt2" or "onnx".
+    path: the file; of several, the one that is opened.
+    bytes: size of all files of the format.
+    difference: of its outputs from the subnetwork's, the largest over all batches.
+    seconds: to write, to reopen and to compare.
+    usage: how to run it, one line of Python.
+    """
+
+    format: str
+    path: Path
+    bytes: int
+    difference: Difference
+    seconds: float
+    usage: str
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A folder that `export` wrote, and what is in it.
+
+    card: what is kept about the subnetwork, as in export.json.
+    """
+
+    folder: Path
+    card: Mapping[str, Any]
+    files: tuple[ExportedFile, ...]
+
+
+def export(
+    supernet: Supernet,
+    genotype: AnyGenotype,
+    folder: Path | str,
+    *,
+    card: Mapping[str, Any] | None = None,
+    formats: Sequence[str] = ("json", "pt2", "onnx"),
+    example: Tensor | None = None,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write the subnetwork of a genotype into a new folder, whole or not at all.
+
+    Each file takes batches of any size. It is run at batch sizes that the exporter has not seen
+    and compared with the subnetwork before this returns; export.json says how large the largest
+    difference was, what the subnetwork is and costs, and how each file is run.
+
+    card: what to keep beside it, such as accuracies; plain JSON data. Genotype, output, networks,
+        multiply-adds and parameters are added.
+    formats: some of "json" (what `netstitch.load` reads), "pt2" and "onnx".
+    example: inputs (n, ...) whose mean and spread the random inputs of trace and check take; by
+        default 0 and 1. The values themselves are not written.
+    progress: called before each step and at the end.
+
+    Raises ExportError when an exporter fails or a file does not compute what the subnetwork does,
+    StitchingError for a genotype that does not fit, and StorageError when the folder exists and is
+    not empty, or cannot be written.
+    """
+    folder = Path(folder)
+    chosen = choose_formats(formats)
+    genotype = check_genotype(supernet.cardinalities, genotype)
+    check_new(folder)
+    subnetwork = take_subnetwork(supernet, genotype, example)
+    facts = _card(supernet, genotype, subnetwork, card or {})
+    inputs = probes(subnetwork, example)
+    steps = len(chosen)
+    with new_folder(folder) as partial:
+        files = []
+        for done, (name, form) in enumerate(chosen.items()):
+            if progress is not None:
+                progress(done, steps, f"writing and checking {form.files[0]}")
+            started = time.perf_counter()
+            found = _write_and_check(form, subnetwork, partial, facts, inputs)
+            files.append(
+                ExportedFile(
+                    name,
+                    folder / form.files[0],
+                    # A format's files, and what an exporter lays beside them.
+                    sum(p.stat().st_size for f in form.files for p in partial.glob(f"{f}*")),
+                    found,
+                    time.perf_counter() - started,
+                    _usage(form, subnetwork, folder.as_posix()),
+                )
+            )
+        write_json(partial / EXPORT_FILE, _document(subnetwork, facts, chosen, files))
+    if progress is not None:
+        progress(steps, steps, f"wrote {folder}")
+    return Exported(folder, facts, tuple(files))
+
+
+def _write_and_check(
+    form: Format,
+    subnetwork: Subnetwork,
+    folder: Path,
+    card: dict[str, Any],
+    inputs: list[Tensor],
+) -> Difference:
+    file = form.files[0]
+    doing = "made"
+    try:
+        form.write(subnetwork, folder, card)
+        doing = "run"
+        with torch.no_grad():
+            return check(file, subnetwork, form.reopen(subnetwork, folder), inputs)
+    except (NetstitchError, OSError):
+        raise
+    except Exception as error:  # exporters and runtimes raise many kinds
+        raise ExportError(
+            f"{file} cannot be {doing} ({type(error).__name__}: {_first_line(error)}); nothing was "
+            "written: leave this format out, or try another version of its exporter"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), "no reason given")[:200].rstrip(".;:")
+
+
+def _card(
+    supernet: Supernet, genotype: Genotype, subnetwork: Subnetwork, card: Mapping[str, Any]
+) -> dict[str, Any]:
+    facts = dict(card) | {
+        "genotype": genotype.tolist(),
+        "output": supernet.outputs[int(genotype[-1])],
+        "networks": list(supernet.names),
+        "multiply_adds": supernet.macs(genotype),
+        "parameters": sum(
+            tensor.numel()
+            for tensor in subnetwork.weights.values()
+            if isinstance(tensor, nn.Parameter)
+        ),
+    }
+    try:
+        json.dumps(facts, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ExportError(
+            f"the card cannot be written as JSON ({error}); give numbers, strings, lists and "
+            "dictionaries, and no NaN"
+        ) from error
+    return facts
+
+
+def _document(
+    subnetwork: Subnetwork,
+    card: dict[str, Any],
+    formats: Mapping[str, Format],
+    files: Sequence[ExportedFile],
+) -> dict[str, Any]:
+    packages = ("torch", "onnx", "onnxscript", "onnxruntime") if "onnx" in formats else ("torch",)
+    node = subnetwork.graph.input
+    document: dict[str, Any] = {
+        "format": EXPORT,
+        "card": card,
+        "input": {"shape": list(node.shape or ()), "dtype": node.dtype},
+        "outputs": list(subnetwork.graph.output_keys),
+        "versions": {"netstitch": VERSION, "python": platform.python_version()}
+        | {name: _installed_version(name) for name in packages},
+        "check": {"batch_sizes": list(BATCH_SIZES), "relative_tolerance": TOLERANCE},
+        "files": {
+            file.format: {
+                "files": list(formats[file.format].files),
+                "bytes": file.bytes,
+                "largest_difference": asdict(file.difference),
+                # Relative to the folder, so that it may be moved.
+                "usage": _usage(formats[file.format], subnetwork, "."),
+            }
+            for file in files
+        },
+    }
+    if "onnx" in formats:
+        document["files"]["onnx"]["opset"] = OPSET
+    return document
+
+
+def _usage(form: Format, subnetwork: Subnetwork, folder: str) -> str:
+    return form.usage.replace("INPUT", input_name(subnetwork)).replace("FOLDER", folder)
+
+
+def _installed_version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,120 @@
+"""ONNX: for every runtime that is not PyTorch. onnx and onnxruntime are imported when needed."""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_unflatten
+
+from netstitch.errors import ExportError
+from netstitch.exporting.quiet import quiet
+from netstitch.exporting.subnetwork import Outputs, Subnetwork
+from netstitch.folders import write_bytes
+
+FILE = "model.onnx"
+FILES = (FILE,)
+USAGE = (
+    f'session = onnxruntime.InferenceSession("FOLDER/{FILE}"); '
+    'session.run(None, {"INPUT": inputs.numpy()})'
+)
+OPSET = 18
+"""What torch's exporter is written in, so that no version conversion stands between."""
+
+SINGLE_FILE_LIMIT = 2_000_000_000
+"""Bytes of weights; protobuf, which ONNX files are, ends at 2 GiB. Larger weights stand beside."""
+
+_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+
+def check_installed() -> None:
+    """Raise ExportError when a package is missing that writing or running ONNX takes."""
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ExportError(
+            f"{FILE} needs {' and '.join(missing)}, not installed here; "
+            f"`pip install {' '.join(missing)}`, or leave the format out"
+        )
+
+
+def input_name(subnetwork: Subnetwork) -> str:
+    """The ONNX name of the input: "input", or "input_" where an output has that key."""
+    name = "input"
+    while name in subnetwork.graph.output_keys:
+        name += "_"
+    return name
+
+
+def output_names(program: torch.export.ExportedProgram, keys: Sequence[str | None]) -> list[str]:
+    """The ONNX names of the outputs in the order of the trace: their keys, "output" for None."""
+    spec = program.call_spec.out_spec
+    assert spec is not None
+    if list(keys) == [None]:
+        return ["output"]
+    order = tree_unflatten(list(range(len(keys))), spec)
+    return sorted(order, key=order.__getitem__)
+
+
+def write(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+    program = subnetwork.program
+    names = output_names(program, subnetwork.graph.output_keys)
+    with quiet(), torch.no_grad():
+        made = torch.onnx.export(
+            program,
+            (subnetwork.example,),
+            dynamo=True,
+            input_names=[input_name(subnetwork)],
+            output_names=names,
+            dynamic_shapes=({0: "batch"},),
+            opset_version=OPSET,
+            verbose=False,
+        )
+        assert made is not None
+        _rename_inner(made, [input_name(subnetwork), *names])
+        if _bytes(subnetwork) < SINGLE_FILE_LIMIT:
+            write_bytes(folder / FILE, made.model_proto.SerializeToString())
+        else:
+            made.save(folder / FILE, external_data=True)
+
+
+def _rename_inner(made: torch.onnx.ONNXProgram, names: list[str]) -> None:
+    """Rename inner values that carry an output's name; the exporter leaves such files invalid."""
+    graph = made.model.graph
+    outer = {id(value) for value in (*graph.inputs, *graph.outputs)}
+    inner = [value for node in graph for value in node.outputs if id(value) not in outer]
+    taken = {value.name for value in inner} | set(names)
+    for value in inner:
+        if value.name in names:
+            name = f"{value.name}_inner"
+            while name in taken:
+                name += "_"
+            value.name = name
+            taken.add(name)
+
+
+def _bytes(subnetwork: Subnetwork) -> int:
+    return sum(tensor.nbytes for tensor in subnetwork.weights.values())
+
+
+def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # fatal only: errors are raised as well
+    session = onnxruntime.InferenceSession(
+        str(folder / FILE), options, providers=["CPUExecutionProvider"]
+    )
+    names = [output.name for output in session.get_outputs()]
+    one = subnetwork.graph.output_keys == (None,)
+    (given,) = (value.name for value in session.get_inputs())
+
+    def run(inputs: Tensor) -> Outputs:
+        values = session.run(names, {given: inputs.numpy()})
+        return {
+            None if one else name: torch.from_numpy(value)
+            for name, value in zip(names, values, strict=True)
+        }
+
+    return run

@@ -1,0 +1,26 @@
+"""Fitting the stitches of a supernet, the basis networks frozen.
+
+`fit_least_squares` finds every stitch's best linear map in closed form, from one pass over the
+data; `fit_adam` is the paper's training procedure. Both write the layers only when all is done,
+and report each stitch's relative error on held-out samples. `fit` picks one by name.
+"""
+
+from netstitch.fitting.adam import fit_adam
+from netstitch.fitting.least_squares import fit_least_squares
+from netstitch.fitting.method import METHODS, fit
+from netstitch.fitting.moments import Moments
+from netstitch.fitting.report import FitReport, StitchFit
+from netstitch.fitting.stream import Batch, Features, Progress
+
+__all__ = [
+    "METHODS",
+    "Batch",
+    "Features",
+    "FitReport",
+    "Moments",
+    "Progress",
+    "StitchFit",
+    "fit",
+    "fit_adam",
+    "fit_least_squares",
+]

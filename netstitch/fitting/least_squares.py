@@ -1,0 +1,230 @@
+"""Fit every stitch exactly, in one pass over the data.
+
+The paper trains its stitches by gradient descent on a mean squared error (section 3, "Training
+stitching layers"). The map is linear, so the minimum that training approaches has a closed form:
+one pass gathers the moments of the matched features, and one solve per stitch gives the map.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass
+from math import inf
+from time import perf_counter
+
+from torch import Tensor, nn
+
+from netstitch.errors import FittingError
+from netstitch.fitting.layers import write_layers
+from netstitch.fitting.moments import Moments, moments_bytes, rows
+from netstitch.fitting.report import FitReport, StitchFit
+from netstitch.fitting.solve import relative_error, solve
+from netstitch.fitting.stream import (
+    Batch,
+    Features,
+    Progress,
+    check_finite,
+    check_holdout,
+    check_samples,
+    check_shapes,
+    check_stitches,
+    inputs,
+    places,
+    sizes,
+    split,
+)
+from netstitch.stitching.stitch import Place, Stitch
+
+
+@dataclass(frozen=True)
+class Group:
+    """The stitches of one match: they share their moments, in whichever direction they go.
+
+    members: indices of its stitches. pairs: of indices into `points`, one per stitch.
+    bytes: what its moments take, those of the fitted and of the held-out samples together.
+    """
+
+    members: tuple[int, ...]
+    points: tuple[Place, ...]
+    widths: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A stitch's layer to be: weight (outputs, inputs), bias (outputs,), and its held-out error."""
+
+    weight: Tensor
+    bias: Tensor
+    error: float | None
+
+
+def fit_least_squares(
+    stitches: Sequence[Stitch],
+    layers: Sequence[nn.Linear | nn.Conv2d],
+    features: Features,
+    batches: Iterable[Batch],
+    *,
+    ridge: float = 1e-4,
+    memory_budget: int = 2_000_000_000,
+    holdout: float = 0.125,
+    progress: Progress | None = None,
+) -> FitReport:
+    """Give every layer the weights of least mean squared error, and freeze it.
+
+    stitches, layers: one layer per stitch, written only once all is computed.
+    features: gives the original values of points on a batch of inputs.
+    batches: inputs (batch, ...), or tuples that start with them.
+    ridge: how strongly weights are drawn to 0, relative to the mean variance of the source's
+        features; 0 for plain least squares.
+    memory_budget: bytes for the moments, those of the held-out samples included; the features of
+        one batch come on top. Matches whose moments do not fit together are fitted in several
+        passes, for which `batches` must be iterable more than once.
+    holdout: share of the samples, spread evenly, that the reported errors are measured on.
+    progress: called after every batch with batches done, batches in all, and a line of text.
+
+    Raises FittingError where there is nothing to fit on, features are not finite or of other
+    shapes than the stitches, or the budget is too small; the layers are then as they were.
+    """
+    begin = perf_counter()
+    check_stitches(stitches, layers)
+    check_holdout(holdout)
+    if not 0 <= ridge < inf:
+        raise FittingError(f"ridge is {ridge}: expected a finite number, 0 or more")
+    passes = plan_passes(match_groups(stitches), memory_budget)
+    if len(passes) > 1 and isinstance(batches, Iterator):
+        needed = sum(group.bytes for groups in passes for group in groups)
+        raise FittingError(
+            f"the moments take {needed:,} bytes, over the memory budget of {memory_budget:,}, and "
+            "the batches can be read only once: give a list or a data loader, or raise "
+            "memory_budget"
+        )
+    fitted: dict[int, Fitted] = {}
+    counts: list[tuple[int, int]] = []
+    for number, groups in enumerate(passes, start=1):
+        report = _reporter(progress, batches, number, len(passes))
+        moments, count = _gather(groups, stitches, features, batches, holdout, report)
+        if counts and count != counts[0]:
+            raise FittingError(
+                f"the batches held {sum(counts[0])} samples in the first pass and {sum(count)} "
+                "now: give batches that can be read again, or raise memory_budget"
+            )
+        check_samples(*count, holdout)
+        counts.append(count)
+        for group, (train, held) in zip(groups, moments, strict=True):
+            fitted.update(_solve_group(group, train, held, ridge))
+        del moments, train, held  # before the next pass makes its own
+    ordered = [fitted[i] for i in range(len(stitches))]
+    write_layers(layers, [(each.weight, each.bias) for each in ordered])
+    return FitReport(
+        method="least-squares",
+        settings={"ridge": ridge, "memory_budget": memory_budget, "holdout": holdout},
+        samples=counts[0][0],
+        held_out=counts[0][1],
+        seconds=perf_counter() - begin,
+        rows=tuple(
+            StitchFit(stitch.match, stitch.source, stitch.target, each.error)
+            for stitch, each in zip(stitches, ordered, strict=True)
+        ),
+    )
+
+
+def match_groups(stitches: Sequence[Stitch]) -> list[Group]:
+    """The stitches by match, in order of first appearance."""
+    width = sizes(stitches)
+    members: dict[int, list[int]] = {}
+    for i, stitch in enumerate(stitches):
+        members.setdefault(stitch.match, []).append(i)
+    groups = []
+    for indices in members.values():
+        own = [stitches[i] for i in indices]
+        points = places(own)
+        widths = tuple(width[place] for place in points)
+        pairs = tuple((points.index(s.source), points.index(s.target)) for s in own)
+        groups.append(
+            Group(tuple(indices), tuple(points), widths, pairs, 2 * moments_bytes(widths, pairs))
+        )
+    return groups
+
+
+def plan_passes(groups: Sequence[Group], memory_budget: int) -> list[list[Group]]:
+    """Groups in order, cut into runs whose moments fit the budget (bytes) together.
+
+    Raises FittingError where a single group does not fit.
+    """
+    passes: list[list[Group]] = []
+    used = 0
+    for group in groups:
+        if group.bytes > memory_budget:
+            raise FittingError(
+                f"memory_budget is {memory_budget:,} bytes: the largest match alone needs "
+                f"{max(g.bytes for g in groups):,}"
+            )
+        if not passes or used + group.bytes > memory_budget:
+            passes.append([])
+            used = 0
+        passes[-1].append(group)
+        used += group.bytes
+    return passes
+
+
+def _gather(
+    groups: Sequence[Group],
+    stitches: Sequence[Stitch],
+    features: Features,
+    batches: Iterable[Batch],
+    holdout: float,
+    report: Callable[[int], None],
+) -> tuple[list[tuple[Moments, Moments]], tuple[int, int]]:
+    """Moments of the fitted and of the held-out samples per group, and the two sample counts."""
+    own = [stitches[i] for group in groups for i in group.members]
+    wanted = places(own)
+    moments = [
+        (Moments(group.widths, group.pairs), Moments(group.widths, group.pairs)) for group in groups
+    ]
+    fitted = held_out = 0
+    for number, values in inputs(batches):
+        found = dict(zip(wanted, features(values, wanted), strict=True))
+        check_shapes(found, own, len(values))
+        shares = split(fitted + held_out, len(values), holdout)
+        device = found[wanted[0]].device
+        chosen = [share.to(device) for share in shares]
+        for group, both in zip(groups, moments, strict=True):
+            for each, samples in zip(both, chosen, strict=True):
+                each.add([rows(found[place], samples) for place in group.points])
+                if not each.finite:
+                    check_finite(found, values, f"batch {number}")
+                    raise FittingError(
+                        f"match {stitches[group.members[0]].match} has features too large to "
+                        f"square in float32 on batch {number}: scale the inputs down"
+                    )
+        fitted += len(shares[0])
+        held_out += len(shares[1])
+        report(number)
+    return moments, (fitted, held_out)
+
+
+def _solve_group(
+    group: Group, train: Moments, held: Moments, ridge: float
+) -> Iterator[tuple[int, Fitted]]:
+    """Every stitch of the group, by its index."""
+    for member, (source, target) in zip(group.members, group.pairs, strict=True):
+        best = solve(train, source, target, ridge)
+        # The error is that of the layer, which rounds to float32.
+        weight, bias = best.weight.float(), best.bias.float()
+        yield member, Fitted(weight, bias, relative_error(held, source, target, weight, bias))
+
+
+def _reporter(
+    progress: Progress | None, batches: Iterable[Batch], number: int, passes: int
+) -> Callable[[int], None]:
+    """Turns the batches done in pass `number` into a call of `progress`."""
+    if progress is None:
+        return lambda done: None
+    try:
+        length = len(batches) if isinstance(batches, Sized) else None
+    except TypeError:  # a loader of a data set without length
+        length = None
+    total = None if length is None else length * passes
+    before = 0 if length is None else length * (number - 1)
+    text = "least squares" if passes == 1 else f"least squares, pass {number} of {passes}"
+    return lambda done: progress(before + done, total, text)

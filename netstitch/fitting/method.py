@@ -1,0 +1,55 @@
+"""One entry for all ways of fitting."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from inspect import signature
+from typing import Any
+
+from torch import nn
+
+from netstitch.errors import FittingError
+from netstitch.fitting.adam import fit_adam
+from netstitch.fitting.least_squares import fit_least_squares
+from netstitch.fitting.report import FitReport
+from netstitch.fitting.stream import Batch, Features, Progress
+from netstitch.stitching.stitch import Stitch
+
+METHODS: Mapping[str, Callable[..., FitReport]] = {
+    "least-squares": fit_least_squares,
+    "adam": fit_adam,
+}
+
+
+def fit(
+    stitches: Sequence[Stitch],
+    layers: Sequence[nn.Linear | nn.Conv2d],
+    features: Features,
+    batches: Iterable[Batch],
+    *,
+    method: str = "least-squares",
+    progress: Progress | None = None,
+    **settings: Any,
+) -> FitReport:
+    """Fit all stitches by the named method: "least-squares" or "adam".
+
+    Arguments are those of `fit_least_squares` and `fit_adam`; settings are the keyword arguments
+    of the method. Raises FittingError for a method or setting that does not exist.
+    """
+    if method not in METHODS:
+        raise FittingError(f"unknown fitting method {method!r}: {_suggest(method, METHODS)}")
+    known = [
+        name
+        for name, parameter in signature(METHODS[method]).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    for name in settings:
+        if name not in known:
+            raise FittingError(f"{method} has no setting {name!r}: {_suggest(name, known)}")
+    return METHODS[method](stitches, layers, features, batches, progress=progress, **settings)
+
+
+def _suggest(word: str, known: Iterable[str]) -> str:
+    nearest = get_close_matches(word.lower().replace("_", "-"), list(known), n=1, cutoff=0.4)
+    nearest = nearest or get_close_matches(word.lower(), list(known), n=1, cutoff=0.4)
+    start = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return f"{start}expected one of {', '.join(known)}"

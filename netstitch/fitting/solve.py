@@ -1,0 +1,91 @@
+"""The linear map that best translates one feature set into another, from their moments."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from netstitch.fitting.moments import Moments
+
+RESOLUTION = float(torch.finfo(torch.float32).eps)
+"""Features come in float32: spread below this share of a feature's mean is rounding, not signal."""
+
+CUTOFF = 1e-6
+"""Without a ridge, directions with less than this share of the largest variance are left out: the
+float32 products do not resolve them."""
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """weight (outputs, inputs) and bias (outputs,), in float64 on the CPU."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+def solve(moments: Moments, source: int, target: int, ridge: float) -> LinearMap:
+    """The map W x + b of least mean squared error plus a ridge on W.
+
+    Minimises mean |y - W x - b|^2 + ridge v |W|^2 over the observations of `moments`, where v is
+    the mean variance of the source's features, so that the ridge means the same at every scale of
+    the features. The bias carries no ridge. Features that do not vary get weight 0, and where
+    directions do not vary and there is no ridge, the shortest of the equally good maps is taken.
+
+    moments: must keep the product of sets `source` and `target`.
+    """
+    inner = moments.product(source, source) / moments.count
+    cross = moments.product(source, target) / moments.count
+    signal = inner.diagonal() > (RESOLUTION * moments.means[source]) ** 2
+    inner = inner * signal * signal[:, None]
+    cross = cross * signal[:, None]
+    weight = _solve_symmetric(inner, cross, ridge).T
+    return LinearMap(weight, moments.means[target] - weight @ moments.means[source])
+
+
+def _solve_symmetric(inner: Tensor, cross: Tensor, ridge: float) -> Tensor:
+    """(inner + ridge v I)^-1 cross for a symmetric, positive semidefinite (n, n) `inner`.
+
+    v is the mean of inner's diagonal. A ridge of CUTOFF or more resolves every direction; without
+    one, directions below the cutoff are left out.
+    """
+    strong = ridge >= CUTOFF
+    added = ridge * float(inner.diagonal().mean())
+    regular = inner.clone()
+    regular.diagonal().add_(added)
+    factor, failed = torch.linalg.cholesky_ex(regular)
+    # The squared pivot is the variance that a feature does not share with those before it.
+    own = factor.diagonal() ** 2 / regular.diagonal()
+    if not failed and (strong or own.min() > CUTOFF):
+        return torch.cholesky_solve(cross, factor)
+    variances, directions = torch.linalg.eigh(inner)
+    variances = variances.clamp_min(0) + added
+    kept = variances > (0 if strong else CUTOFF * variances.max())
+    scale = torch.where(kept, 1 / torch.where(kept, variances, 1), 0)
+    solution: Tensor = directions @ (scale[:, None] * (directions.T @ cross))
+    return solution
+
+
+def relative_error(
+    moments: Moments, source: int, target: int, weight: Tensor, bias: Tensor
+) -> float | None:
+    """|y - W x - b|^2 / |y - mean y|^2 over the observations of `moments`, in closed form.
+
+    The mean is that of the same observations, so 1 is the error of the best constant, and 1 minus
+    the result is the coefficient of determination. None where the target does not vary.
+    weight (outputs, inputs) and bias (outputs,) may be of any precision.
+    Rounding of the products leaves an uncertainty of about 1e-5.
+    """
+    spread = float(moments.product(target, target).trace()) / moments.count
+    if not varies(spread, moments.means[target]):
+        return None
+    weight, bias = weight.double(), bias.double()
+    offset = moments.means[target] - weight @ moments.means[source] - bias
+    explained = 2 * (weight.T * moments.product(source, target)).sum()
+    fitted = ((weight @ moments.product(source, source)) * weight).sum()
+    error = spread + float(fitted - explained) / moments.count + float(offset @ offset)
+    return max(error, 0.0) / spread
+
+
+def varies(spread: float, mean: Tensor) -> bool:
+    """Whether a point's variance, summed over its features, is more than float32 rounding."""
+    return spread > float(((RESOLUTION * mean) ** 2).sum())

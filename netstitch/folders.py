@@ -1,0 +1,79 @@
+"""Files and folders that are written whole or not at all."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from netstitch.errors import StorageError
+
+
+def check_new(folder: Path) -> None:
+    """Raise StorageError when the folder exists and is not empty, or cannot be made."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise StorageError(f"{folder} exists and is not empty; give another folder, or empty it")
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(f"{folder} is a file; give the name of a new folder")
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into that becomes `folder` at the end, and vanishes on any error."""
+    check_new(folder)
+    partial = folder.with_name(folder.name + ".partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        if folder.is_dir():
+            folder.rmdir()
+        os.replace(partial, folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise cannot_write(folder, error) from error
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def cannot_write(path: Path, error: OSError) -> StorageError:
+    """The reason in words, such as "no space left on device"."""
+    reason = (error.strerror or str(error)).lower()
+    return StorageError(f"{path} cannot be written: {reason}; free space or give another place")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file's content in one step, so that a reader never sees half of it."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+
+
+def write_text(path: Path, content: str) -> None:
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write JSON of plain data; NaN and infinity are refused."""
+    write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, form: str) -> dict[str, Any]:
+    """A JSON object whose "format" is `form`; raises StorageError otherwise."""
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise StorageError(f"{path} is missing; expected a folder that netstitch wrote") from None
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path} cannot be read as JSON ({error})") from error
+    if not isinstance(document, dict) or document.get("format") != form:
+        found = document.get("format") if isinstance(document, dict) else None
+        raise StorageError(f"{path} has format {found!r}; this version reads {form!r}")
+    return document

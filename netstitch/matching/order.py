@@ -1,0 +1,183 @@
+"""Partial orders of a graph's nodes, for the acyclic matching (the paper's section 3).
+
+Whether a matching is acyclic depends on reachability between matched nodes only, so the solver
+works on the partial order that reachability gives the nodes that have a compatible partner.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from netstitch.errors import MatchingError
+
+Edge = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PartialOrder:
+    """Some nodes of a graph, at positions that extend their partial order.
+
+    nodes: the graph's number of the node at each position; a node comes after all it depends on.
+    below: for each position the positions it depends on, directly or not, as the bits of an int.
+    """
+
+    nodes: tuple[int, ...]
+    below: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def covers(self) -> list[list[int]]:
+        """Per position its immediate predecessors, ascending: those with none in between."""
+        found: list[list[int]] = []
+        for remaining in self.below:
+            immediate: list[int] = []
+            while remaining:
+                # The highest position left cannot be below another one that is left.
+                top = remaining.bit_length() - 1
+                immediate.append(top)
+                remaining &= ~(self.below[top] | 1 << top)
+            found.append(immediate[::-1])
+        return found
+
+    def rearranged(self, positions: Sequence[int]) -> "PartialOrder":
+        """The same order with other positions: `positions` lists the present ones anew."""
+        place = {old: new for new, old in enumerate(positions)}
+        return PartialOrder(
+            tuple(self.nodes[old] for old in positions),
+            tuple(_bits(place[low] for low in _members(self.below[old])) for old in positions),
+        )
+
+    def part(self, positions: Sequence[int]) -> "PartialOrder":
+        """The order among some of the positions, given in ascending order."""
+        place = {old: new for new, old in enumerate(positions)}
+        chosen = _bits(positions)
+        return PartialOrder(
+            tuple(self.nodes[old] for old in positions),
+            tuple(
+                _bits(place[low] for low in _members(self.below[old] & chosen)) for old in positions
+            ),
+        )
+
+    def banded(self, width: int) -> "PartialOrder":
+        """A tighter order: a node also waits for every one `width` or more positions before it.
+
+        Width 1 leaves one linear order, the one of the positions.
+        """
+        return PartialOrder(
+            self.nodes,
+            tuple(
+                low | (1 << max(position - width + 1, 0)) - 1
+                for position, low in enumerate(self.below)
+            ),
+        )
+
+
+def topological_order(
+    n: int, edges: Iterable[Edge], name: str, first: Literal["lowest", "newest"] = "lowest"
+) -> list[int]:
+    """The nodes 0..n-1, each after all that it reads.
+
+    first: of the nodes that are ready, take the lowest number, or the one that became ready last
+        (which follows a branch to its end before the next one is begun).
+    Raises MatchingError, calling the graph `name`, for an edge out of range and for a cycle.
+    """
+    consumers: list[list[int]] = [[] for _ in range(n)]
+    waiting = [0] * n
+    for source, target in edges:
+        if not (0 <= source < n and 0 <= target < n):
+            raise MatchingError(
+                f"graph {name}: the edge ({source}, {target}) names a node outside 0..{n - 1}; "
+                "number the nodes from 0"
+            )
+        consumers[source].append(target)
+        waiting[target] += 1
+    ready = [node for node in range(n) if not waiting[node]]
+    if first == "newest":
+        ready.reverse()
+    order: list[int] = []
+    while ready:
+        node = heapq.heappop(ready) if first == "lowest" else ready.pop()
+        order.append(node)
+        for consumer in consumers[node] if first == "lowest" else reversed(consumers[node]):
+            waiting[consumer] -= 1
+            if not waiting[consumer]:
+                if first == "lowest":
+                    heapq.heappush(ready, consumer)
+                else:
+                    ready.append(consumer)
+    if len(order) < n:
+        stuck = next(node for node in range(n) if waiting[node])
+        raise MatchingError(
+            f"graph {name}: node {stuck} lies on a cycle or behind one; "
+            "a network's graph must be acyclic"
+        )
+    return order
+
+
+def partial_order(order: Sequence[int], edges: Iterable[Edge], kept: Iterable[int]) -> PartialOrder:
+    """The order that reachability gives the kept nodes, at positions as in `order`."""
+    chosen = set(kept)
+    nodes = tuple(node for node in order if node in chosen)
+    bit = {node: 1 << position for position, node in enumerate(nodes)}
+    sources: dict[int, list[int]] = {}
+    for source, target in edges:
+        sources.setdefault(target, []).append(source)
+    below: dict[int, int] = {}
+    for node in order:
+        mask = 0
+        for source in sources.get(node, ()):
+            mask |= below[source] | bit.get(source, 0)
+        below[node] = mask
+    return PartialOrder(nodes, tuple(below[node] for node in nodes))
+
+
+def is_acyclic(
+    n_a: int,
+    edges_a: Iterable[Edge],
+    n_b: int,
+    edges_b: Iterable[Edge],
+    pairs: Iterable[Edge],
+) -> bool:
+    """Whether the union of both graphs has no cycle once the nodes of every pair are one.
+
+    Args are as in `maximum_acyclic_matching`; pairs are (node of A, node of B).
+    Raises MatchingError when a pair names no node, or a node is in two pairs.
+    """
+    label_a = list(range(n_a))
+    label_b = list(range(n_a, n_a + n_b))
+    used_a: set[int] = set()
+    used_b: set[int] = set()
+    for i, j in pairs:
+        if not (0 <= i < n_a and 0 <= j < n_b):
+            raise MatchingError(
+                f"pair ({i}, {j}) names a node outside 0..{n_a - 1} or 0..{n_b - 1}; "
+                "give it as (node of A, node of B)"
+            )
+        if i in used_a or j in used_b:
+            raise MatchingError(f"pair ({i}, {j}) reuses a node; each may be in one pair at most")
+        used_a.add(i)
+        used_b.add(j)
+        label_b[j] = label_a[i]
+    merged = [(label_a[s], label_a[t]) for s, t in edges_a]
+    merged += [(label_b[s], label_b[t]) for s, t in edges_b]
+    try:
+        topological_order(n_a + n_b, merged, "merged")
+    except MatchingError:
+        return False
+    return True
+
+
+def _bits(positions: Iterable[int]) -> int:
+    mask = 0
+    for position in positions:
+        mask |= 1 << position
+    return mask
+
+
+def _members(mask: int) -> Iterable[int]:
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low

@@ -1,0 +1,72 @@
+"""Multiply-adds of one operation, from shapes at batch 1 (DESIGN: the method's fine print).
+
+`torch.utils.flop_counter` counts floating-point operations, two a multiply-add, and misses fused
+attention on a CPU; so the count here is made from shapes, and the tests hold it against that one.
+"""
+
+from collections.abc import Sequence
+from math import prod
+
+from netstitch.networks.operations import Kind
+
+Shape = Sequence[int]
+
+_COMPUTES = (Kind.ELEMENTWISE, Kind.NORM, Kind.POOLING, Kind.REDUCTION, Kind.OTHER)
+
+
+def multiply_adds(
+    operation: str, kind: Kind, output: Shape, inputs: Sequence[Shape], equation: str = ""
+) -> int:
+    """Multiply-adds of a convolution, linear map, matrix product, attention or recurrent layer.
+
+    0 for every other kind.
+
+    output: shape of the result. inputs: shapes of the tensor arguments, in order (the weight of a
+    convolution or linear map is the second). equation: of an Einstein sum. All at batch 1. Biases
+    are not counted.
+    """
+    if kind is Kind.CONVOLUTION:
+        weight = inputs[1]
+        if "transpose" in operation:  # weight (in, out / groups, *kernel): work follows the input
+            return prod(inputs[0]) * prod(weight[1:])
+        return prod(output) * prod(weight[1:])
+    if operation == "aten.einsum.default":
+        return _einstein_sum(equation, output, inputs)
+    if kind is Kind.LINEAR or kind is Kind.MATRIX_PRODUCT:
+        # The first factor of a sum such as addmm(bias, x, w) is the second argument.
+        summed = any(word in operation for word in (".addmm.", ".baddbmm.", ".addmv."))
+        return prod(output) * inputs[1 if summed else 0][-1]
+    if kind is Kind.ATTENTION:
+        query, key, value = inputs[:3]
+        scores = prod(query[:-1]) * key[-2]
+        return scores * query[-1] + scores * value[-1]
+    if kind is Kind.RECURRENT:  # every step multiplies by every matrix: (steps, batch, features)
+        return prod(inputs[0][:-1]) * sum(prod(shape) for shape in inputs[1:] if len(shape) == 2)
+    return 0
+
+
+def _einstein_sum(equation: str, output: Shape, inputs: Sequence[Shape]) -> int:
+    """One multiply-add per combination of indices and further operand, contracted at once.
+
+    Named indices have the size that an operand gives them; what stands for "..." is counted by
+    the part of the output that no name takes.
+    """
+    left, _, right = equation.replace(" ", "").partition("->")
+    sizes: dict[str, int] = {}
+    for term, shape in zip(left.split(","), inputs, strict=True):
+        before, dots, after = term.partition("...")
+        named = [*zip(before, shape, strict=False)]
+        if dots and after:
+            named += zip(after, shape[-len(after) :], strict=True)
+        for name, size in named:
+            sizes[name] = max(size, sizes.get(name, 1))
+    named_output = prod(sizes[name] for name in right.replace("...", ""))
+    rest = prod(output) // named_output if "..." in right and named_output else 1
+    return prod(sizes.values()) * rest * max(len(inputs) - 1, 0)
+
+
+def elementwise(kind: Kind, output: Shape, inputs: Sequence[Shape]) -> int:
+    """Elements that everything else touches: activations, norms, pooling, sums; otherwise 0."""
+    if kind not in _COMPUTES:
+        return 0
+    return max([prod(output), *(prod(shape) for shape in inputs)])

@@ -1,0 +1,162 @@
+"""Functions that a user names as text: in a file of theirs, or in a module.
+
+Naming a function runs its code, as importing it would; nothing is run that was not named.
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from netstitch.errors import NetstitchError
+from netstitch.networks.failure import source_line
+
+FORMS = "'path/to/file.py:function' or 'package.module:function'"
+
+
+def call_function(
+    spec: str, *, folder: Path | None = None, error: type[NetstitchError] = NetstitchError
+) -> Any:
+    """Call a function without arguments and give back what it returns.
+
+    spec: "path/to/file.py:function" or "package.module:function". folder: where relative paths
+        start, and where modules are looked for first, as if Python were started there; by default
+        the current folder. Modules beside a file can be imported from it.
+    error: the kind raised when the function is not there, cannot be called, or itself raises (the
+        message then names the innermost line of the user's code).
+    """
+    place, function = split_spec(spec, error)
+    folder = Path.cwd() if folder is None else folder
+    is_file = place.endswith(".py")
+    path = folder / Path(place).expanduser() if is_file else folder
+    with _importing_from(path.parent if is_file else folder):
+        module = _load_file(path, spec, error) if is_file else _load_module(place, spec, error)
+        named = _attribute(module, function, spec, error)
+        return _guarded(spec, error, named)
+
+
+def is_function(spec: str) -> bool:
+    """Whether text has the form of a function's name rather than a path's."""
+    place, _, function = spec.rpartition(":")
+    return bool(place) and function.isidentifier()
+
+
+def split_spec(spec: str, error: type[NetstitchError]) -> tuple[str, str]:
+    """The text before and behind the last colon; raises `error` where there is no such form."""
+    place, _, function = spec.rpartition(":")
+    if not is_function(spec):
+        raise error(f"{spec!r} names no function; expected {FORMS}")
+    if not place.endswith(".py") and not all(part.isidentifier() for part in place.split(".")):
+        raise error(f"{spec!r}: {place!r} is neither a .py file nor a module; expected {FORMS}")
+    return place, function
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """ "did you mean 'x'? " for the closest known word, or nothing."""
+    found = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean {found[0]!r}? " if found else ""
+
+
+def one_line(error: BaseException) -> str:
+    """Kind and message of an exception, on one line and not too long."""
+    text = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Look for modules in a folder first, as Python does for a script's own."""
+    entry = str(folder.resolve())
+    sys.path.insert(0, entry)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        if entry in sys.path:
+            sys.path.remove(entry)
+
+
+def _load_file(path: Path, spec: str, error: type[NetstitchError]) -> ModuleType:
+    if not path.is_file():
+        raise error(f"{spec!r}: there is no file {path}; check the path, it starts from the folder")
+    path = path.resolve()
+    # Two files of one name must not take each other's place among the loaded modules.
+    name = f"_{path.stem}_{sha256(str(path).encode()).hexdigest()[:12]}"
+    found = importlib.util.spec_from_file_location(name, path)
+    assert found is not None
+    loader = found.loader
+    assert loader is not None
+    module = importlib.util.module_from_spec(found)
+    # Dataclasses and others look their module up while it is still being run.
+    sys.modules[name] = module
+    try:
+        _guarded(spec, error, lambda: loader.exec_module(module))
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def _load_module(name: str, spec: str, error: type[NetstitchError]) -> ModuleType:
+    def load() -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as missing:
+            if missing.name is None or not f"{name}.".startswith(f"{missing.name}."):
+                raise  # the module is there and imports something that is not
+            raise error(
+                f"{spec!r}: there is no module {missing.name!r}; install it, or give a file as "
+                "'path/to/file.py:function'"
+            ) from None
+
+    loaded: ModuleType = _guarded(spec, error, load)
+    return loaded
+
+
+def _attribute(
+    module: ModuleType, function: str, spec: str, error: type[NetstitchError]
+) -> Callable[[], Any]:
+    names = [
+        name
+        for name, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", None) == module.__name__
+    ]
+    try:
+        value = getattr(module, function)
+    except AttributeError:
+        known = f"it has {', '.join(sorted(names)[:5])}" if names else "it has no functions"
+        raise error(
+            f"{spec!r}: there is no function {function!r} in {module.__file__ or module.__name__}; "
+            f"{nearest(function, names)}{known}"
+        ) from None
+    # A module instance is callable too, but only with inputs.
+    if not callable(value) or (not isinstance(value, type) and hasattr(value, "state_dict")):
+        raise error(
+            f"{spec!r}: {function} is a {type(value).__name__}, not a function; expected a "
+            "function without arguments, write one that returns it"
+        )
+    called: Callable[[], Any] = value
+    return called
+
+
+def _guarded(spec: str, error: type[NetstitchError], run: Callable[[], Any]) -> Any:
+    """Run the user's code; whatever it raises becomes one line with its place."""
+    try:
+        return run()
+    except NetstitchError:
+        raise
+    except SyntaxError as failure:
+        place = f"{failure.filename}:{failure.lineno}"
+        raise error(f"{spec!r} cannot be read: {place}: {failure.msg}; correct it") from failure
+    except (Exception, SystemExit) as failure:
+        where = source_line(failure)
+        raise error(
+            f"{spec!r} raised {one_line(failure)}{f' at {where}' if where else ''}; expected a "
+            "function that runs without arguments"
+        ) from failure

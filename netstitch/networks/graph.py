@@ -1,0 +1,119 @@
+"""A captured network as data: nodes in topological order, with operations, shapes and cost.
+
+Nothing here holds a tensor: weights are named, and live beside the graph (see `network.py`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+BATCH = "batch"
+"""The symbolic size of dimension 0; derived sizes are expressions of it, such as "49*batch"."""
+
+INPUT = "input"
+"""The operation of the one node that stands for the task's input."""
+
+WEIGHT = "weight"
+"""The operation of nodes that stand for a parameter, buffer or constant; `path` is its key."""
+
+Dimension = int | str
+"""A static size, or an expression of the batch size."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """An argument that is the value of another node."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Enumerated:
+    """An argument that is a member of one of torch's enumerations, such as dtype float32."""
+
+    kind: str  # "dtype", "memory_format" or "layout"
+    value: str
+
+
+Argument = Ref | Enumerated | None | bool | int | float | str | tuple["Argument", ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of a network.
+
+    name: unique in its graph, a Python identifier.
+    operation: INPUT, WEIGHT, or an allow-listed operation such as "aten.conv2d.default".
+    shape: sizes of the tensor, dimension 0 first; None where the value is no single tensor.
+    path: the module path a user knows the step by ("layer3.4.conv2"); for weights, their key.
+    multiply_adds: of convolutions, linear maps, matrix products and attention, at batch 1.
+    elementwise: operations of everything else that computes, at batch 1; reported apart.
+    point: whether the tensor can be stitched (DESIGN: input-dependent, batch first, layout known).
+    """
+
+    name: str
+    operation: str
+    args: tuple[Argument, ...] = ()
+    kwargs: Mapping[str, Argument] = field(default_factory=dict)
+    shape: tuple[Dimension, ...] | None = None
+    dtype: str | None = None
+    path: str = ""
+    multiply_adds: int = 0
+    elementwise: int = 0
+    point: bool = False
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the nodes this one reads, in order of first use, without repeats."""
+        return tuple(dict.fromkeys(references((self.args, tuple(self.kwargs.values())))))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in topological order, and which of them are the outputs.
+
+    outputs: (key, node name) pairs; a single pair with key None where the output is one tensor.
+    """
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[tuple[str | None, str], ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def input(self) -> Node:
+        """The node that stands for the task's input."""
+        return next(node for node in self.nodes if node.operation == INPUT)
+
+    @cached_property
+    def points(self) -> tuple[Node, ...]:
+        """The nodes that can be stitched, in topological order."""
+        return tuple(node for node in self.nodes if node.point)
+
+    @cached_property
+    def output_keys(self) -> tuple[str | None, ...]:
+        return tuple(key for key, _ in self.outputs)
+
+    @cached_property
+    def multiply_adds(self) -> int:
+        return sum(node.multiply_adds for node in self.nodes)
+
+
+def references(argument: Argument) -> Iterator[str]:
+    """Names of the nodes that an argument refers to, nested ones included, in order."""
+    if isinstance(argument, Ref):
+        yield argument.name
+    elif isinstance(argument, tuple):
+        for item in argument:
+            yield from references(item)
+
+
+def rename(argument: Argument, names: Mapping[str, str]) -> Argument:
+    """The same argument with its references renamed."""
+    if isinstance(argument, Ref):
+        return Ref(names[argument.name])
+    if isinstance(argument, tuple):
+        return tuple(rename(item, names) for item in argument)
+    return argument

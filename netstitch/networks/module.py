@@ -1,0 +1,91 @@
+"""From a graph and its weights to an ordinary PyTorch module."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Ref
+from netstitch.networks.operations import resolve
+
+Weights = Mapping[str, Tensor]
+"""Parameters, buffers and constants by their key, such as "layer3.4.conv2.weight"."""
+
+
+def build_module(
+    graph: Graph, weights: Weights, *, outputs: Sequence[str] | None = None
+) -> fx.GraphModule:
+    """A module that computes the graph; it holds nothing of netstitch.
+
+    graph: nodes that no output depends on are left out.
+    weights: `torch.nn.Parameter` values become parameters, other tensors buffers; the module
+        holds these very tensors, not copies.
+    outputs: names of nodes; the module then returns their values as a list. By default it returns
+        what the graph does: a tensor, or a dictionary of tensors.
+    """
+    wanted = [name for _, name in graph.outputs] if outputs is None else list(outputs)
+    needed = ancestors(graph, wanted)
+    root = nn.Module()
+    drawn = fx.Graph()
+    values: dict[str, fx.Node] = {}
+    for node in graph.nodes:
+        if node.operation == INPUT:
+            values[node.name] = drawn.placeholder("x")
+        elif node.name not in needed:
+            continue
+        elif node.operation == WEIGHT:
+            _place(root, node.path, weights[node.path])
+            values[node.name] = drawn.create_node("get_attr", node.path, name=node.name)
+        else:
+            values[node.name] = drawn.create_node(
+                "call_function",
+                resolve(node.operation),
+                tuple(to_torch(argument, values) for argument in node.args),
+                {key: to_torch(argument, values) for key, argument in node.kwargs.items()},
+                name=node.name,
+            )
+    if outputs is not None:
+        drawn.output([values[name] for name in outputs])
+    elif graph.output_keys == (None,):
+        drawn.output(values[graph.outputs[0][1]])
+    else:
+        drawn.output({str(key): values[name] for key, name in graph.outputs})
+    module = fx.GraphModule(root, drawn, class_name="StitchedNetwork")
+    return module.eval()
+
+
+def ancestors(graph: Graph, outputs: Sequence[str]) -> set[str]:
+    """Names of all nodes that the given ones depend on, themselves included."""
+    needed = set(outputs)
+    for node in reversed(graph.nodes):
+        if node.name in needed:
+            needed.update(node.inputs)
+    return needed
+
+
+def to_torch(argument: Argument, values: Mapping[str, Any]) -> Any:
+    """An argument as torch calls take it, with references replaced by their values."""
+    if isinstance(argument, Ref):
+        return values[argument.name]
+    if isinstance(argument, tuple):
+        return [to_torch(item, values) for item in argument]
+    if isinstance(argument, Enumerated):
+        return vars(torch)[argument.value]
+    return argument
+
+
+def _place(root: nn.Module, key: str, tensor: Tensor) -> None:
+    """Hang a tensor into nested modules, so that the state dict keeps the key a user knows."""
+    *path, name = key.split(".")
+    module = root
+    for part in path:
+        if part not in module._modules:
+            module.add_module(part, nn.Module())
+        child = module._modules[part]
+        assert child is not None
+        module = child
+    if isinstance(tensor, nn.Parameter):
+        module.register_parameter(name, tensor)
+    else:
+        module.register_buffer(name, tensor)

@@ -1,0 +1,48 @@
+"""A captured network: a graph, its weights, and a module that computes it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from netstitch.networks.graph import Graph
+from netstitch.networks.module import build_module
+
+
+class Network(nn.Module):
+    """A trained model as a graph of tensor operations; callable like the model.
+
+    name: what reports call it.
+    graph: nodes in topological order (`netstitch.networks.Graph`).
+    weights: tensors by key; frozen float32 parameters, buffers and constants.
+    """
+
+    def __init__(self, name: str, graph: Graph, weights: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.name = name
+        self.graph = graph
+        self.module = build_module(graph, weights)
+
+    def forward(self, x: Tensor) -> Any:
+        """The model's output for a batch: a tensor, or a dictionary of tensors."""
+        return self.module(x)
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Tensors by key, buffers and constants included."""
+        return dict(self.module.named_parameters()) | dict(self.module.named_buffers())
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of one image."""
+        return self.graph.multiply_adds
+
+    def __repr__(self) -> str:
+        return (
+            f"Network({self.name}: {len(self.graph.nodes)} nodes, {len(self.graph.points)} points, "
+            f"{self.multiply_adds / 1e6:.2f} M multiply-adds)"
+        )
+
+    def train(self, mode: bool = True) -> "Network":
+        """Stay in evaluation behaviour: basis layers are frozen (the paper's section 3)."""
+        return super().train(False)

@@ -1,0 +1,65 @@
+"""The search algorithms by name, one file each."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from netstitch.errors import SearchError
+from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
+from netstitch.optimization.algorithms.ga import GeneticAlgorithm
+from netstitch.optimization.algorithms.random_search import RandomSearch
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How an algorithm is built: from a Setup and, by keyword, its settings.
+
+    steered: whether it follows a threshold; one that does not is run without.
+    """
+
+    build: Callable[..., Algorithm]
+    steered: bool = True
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Names of the settings it takes."""
+        return tuple(list(inspect.signature(self.build).parameters)[1:])
+
+
+ALGORITHMS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "ga": Entry(GeneticAlgorithm),
+        "random": Entry(RandomSearch, steered=False),
+    }
+)
+
+
+def entry(name: str) -> Entry:
+    """The algorithm of a name; raises SearchError, with the nearest name, if there is none."""
+    if name not in ALGORITHMS:
+        raise SearchError(f"unknown algorithm {name!r}: {_known(name, tuple(ALGORITHMS))}")
+    return ALGORITHMS[name]
+
+
+def check_settings(name: str, settings: Mapping[str, Any]) -> None:
+    """Raise SearchError when an algorithm does not know one of the settings."""
+    known = entry(name).settings
+    for setting in settings:
+        if setting not in known:
+            raise SearchError(
+                f"algorithm {name!r} has no setting {setting!r}: {_known(setting, known)}"
+            )
+
+
+def _known(word: str, known: tuple[str, ...]) -> str:
+    if not known:
+        return "it takes none"
+    nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
+    hint = f", did you mean {nearest[0]!r}?" if nearest else ""
+    return f"known are {', '.join(known)}{hint}"
+
+
+__all__ = ["ALGORITHMS", "Algorithm", "Entry", "Setup", "check_settings", "entry"]

@@ -1,0 +1,88 @@
+"""What the engine asks of a search algorithm, and what an algorithm is made of."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from netstitch.optimization.archive import Archive
+from netstitch.optimization.initialisation import (
+    Initialisation,
+    initial_population,
+    nonzero_probability,
+    random_genotype,
+)
+from netstitch.optimization.problem import Genotype, Problem
+from netstitch.optimization.solution import Solution
+from netstitch.optimization.steering import Steering
+
+
+class Algorithm(Protocol):
+    """A search as one loop per slot: propose a genotype, wait for its result, learn from it.
+
+    The engine drives the loops in any interleaving, but each of them in turn: a slot that has
+    proposed is asked again only after it has received.
+    """
+
+    @property
+    def slots(self) -> int:
+        """How many loops there are, n."""
+        ...
+
+    def propose(self, slot: int) -> Genotype:
+        """The slot's next genotype, shape (l,); the engine keeps the array."""
+        ...
+
+    def receive(self, slot: int, solution: Solution, entered: bool) -> None:
+        """The result of the slot's last proposal, and whether it is new in the archive."""
+        ...
+
+    def converged(self) -> bool:
+        """Whether there is nothing more to propose."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What every algorithm is built from.
+
+    initial: genotypes that the first slots propose first, shape (k, l), k at most the population.
+    steering: the rising threshold, moved by the engine; None without one.
+    generator: the only source of randomness.
+    """
+
+    problem: Problem
+    population: int
+    initialisation: Initialisation
+    initial: npt.NDArray[np.int64]
+    archive: Archive
+    steering: Steering | None
+    generator: np.random.Generator
+
+    @property
+    def probability(self) -> float:
+        """Of a nonzero value in a first genotype."""
+        given = self.initialisation.probability
+        return nonzero_probability(self.problem.length) if given is None else given
+
+    def first_genotypes(self) -> npt.NDArray[np.int64]:
+        """One per slot, shape (n, l): the initial ones, and a balanced population after them."""
+        genotypes = initial_population(
+            self.problem.cardinalities,
+            self.population,
+            self.probability,
+            self.initialisation.uniform,
+            self.generator,
+        )
+        genotypes[: len(self.initial)] = self.initial
+        return genotypes
+
+    def random_genotype(self) -> Genotype:
+        """A draw from the distribution of first genotypes."""
+        return random_genotype(
+            self.problem.cardinalities,
+            self.probability,
+            self.initialisation.uniform,
+            self.generator,
+        )

@@ -1,0 +1,93 @@
+"""The paper's asynchronous genetic algorithm (section 5.1)."""
+
+import numpy as np
+
+from netstitch.errors import SearchError
+from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.operators import mutation, two_point_crossover
+from netstitch.optimization.population import Population
+from netstitch.optimization.problem import Genotype
+from netstitch.optimization.solution import Solution
+
+
+class GeneticAlgorithm:
+    """Each loop evaluates a first genotype for its slot, and from then on offspring.
+
+    Parents are drawn in shuffled order, two slots for each offspring, which is made by two-point
+    crossover and mutation. It replaces a random one of those parents that it betters on that slot's
+    own weights, or is dropped. Weights are reassigned every n results.
+
+    mutation_rate: probability for each variable; None for 1 / l.
+    ties_replace: whether an offspring as good as a parent may replace it.
+    """
+
+    def __init__(
+        self, setup: Setup, *, mutation_rate: float | None = None, ties_replace: bool = False
+    ) -> None:
+        if mutation_rate is not None and not 0 <= mutation_rate <= 1:
+            raise SearchError(f"mutation_rate is {mutation_rate}: give 0 to 1")
+        self.slots = setup.population
+        self.population = Population(
+            setup.problem, setup.population, setup.steering, setup.generator
+        )
+        self._first = setup.first_genotypes()
+        self._cardinalities = np.asarray(setup.problem.cardinalities, dtype=np.int64)
+        self._rate = 1 / setup.problem.length if mutation_rate is None else mutation_rate
+        self._ties = ties_replace
+        self._generator = setup.generator
+        self._order: list[int] = []
+        self._parents: list[tuple[int, int] | None] = [None] * self.slots
+        self._ready = 0  # slots that have a member
+        self._received = 0
+
+    def propose(self, slot: int) -> Genotype:
+        if self.population.members[slot] is None:
+            first: Genotype = self._first[slot].copy()
+            return first
+        i = self._next_parent(None)
+        j = self._next_parent(i)
+        self._parents[slot] = (i, j)
+        child = two_point_crossover(self._genotype(i), self._genotype(j), self._generator)
+        return mutation(child, self._cardinalities, self._rate, self._generator)
+
+    def receive(self, slot: int, solution: Solution, entered: bool) -> None:
+        parents = self._parents[slot]
+        if parents is None:
+            self.population.put(slot, solution)
+            self._ready += 1
+        else:
+            self._parents[slot] = None
+            self._select(solution, parents)
+        self._received += 1
+        if self._received % self.slots == 0:
+            self.population.reassign()
+
+    def converged(self) -> bool:
+        """Never: mutation reaches every genotype."""
+        return False
+
+    def _select(self, offspring: Solution, parents: tuple[int, int]) -> None:
+        # the slots may have new members by now, which then are the ones to better
+        worse = [
+            parent
+            for parent in dict.fromkeys(parents)
+            if self.population.betters(offspring, parent, self._ties)
+        ]
+        if worse:
+            self.population.put(worse[int(self._generator.integers(len(worse)))], offspring)
+
+    def _next_parent(self, other: int | None) -> int:
+        """The next slot of the shuffled order that has a member and is not the other parent."""
+        if other is not None and self._ready == 1:
+            return other
+        while True:
+            if not self._order:
+                self._order = self._generator.permutation(self.slots).tolist()
+            slot = self._order.pop()
+            if slot != other and self.population.members[slot] is not None:
+                return slot
+
+    def _genotype(self, slot: int) -> Genotype:
+        member = self.population.members[slot]
+        assert member is not None
+        return member.genotype

@@ -1,0 +1,32 @@
+"""Random search: the baseline that learns nothing."""
+
+from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.problem import Genotype
+from netstitch.optimization.solution import Solution
+
+
+class RandomSearch:
+    """Every proposal is an independent draw from the distribution of first genotypes.
+
+    The initial genotypes come first. There is no threshold: what is found is what the space holds.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.slots = setup.population
+        self._setup = setup
+        self._proposed = [False] * self.slots
+
+    def propose(self, slot: int) -> Genotype:
+        first = not self._proposed[slot]
+        self._proposed[slot] = True
+        if first and slot < len(self._setup.initial):
+            genotype: Genotype = self._setup.initial[slot].copy()
+            return genotype
+        return self._setup.random_genotype()
+
+    def receive(self, slot: int, solution: Solution, entered: bool) -> None:
+        pass
+
+    def converged(self) -> bool:
+        """Never."""
+        return False

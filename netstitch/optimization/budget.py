@@ -1,0 +1,43 @@
+"""How much a search may spend."""
+
+import math
+from dataclasses import dataclass
+
+from netstitch.errors import SearchError
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Evaluations, seconds, or both; the stricter one ends the search.
+
+    count_skipped: whether proposals that needed no evaluation of their own, because an equal one is
+        known or under way, count as evaluations (the paper's section 7 counts them).
+
+    Raises SearchError when neither is given, or one is not positive.
+    """
+
+    evaluations: int | None = None
+    seconds: float | None = None
+    count_skipped: bool = True
+
+    def __post_init__(self) -> None:
+        if self.evaluations is None and self.seconds is None:
+            raise SearchError("the budget has no end: give evaluations, seconds, or both")
+        if self.evaluations is not None and self.evaluations < 1:
+            raise SearchError(f"the budget is {self.evaluations} evaluations: give at least 1")
+        if self.seconds is not None and not (self.seconds > 0 and math.isfinite(self.seconds)):
+            raise SearchError(f"the budget is {self.seconds} seconds: give a positive number")
+
+    def used(self, evaluations: int, skipped: int) -> int:
+        """How many evaluations count as spent."""
+        return evaluations + skipped if self.count_skipped else evaluations
+
+    def share(self, used: int, elapsed: float) -> float:
+        """The part that is spent, of the evaluations if they are bounded, else of the time.
+
+        Only the former repeats exactly, so the time has no say where there are both.
+        """
+        if self.evaluations is not None:
+            return used / self.evaluations
+        assert self.seconds is not None
+        return elapsed / self.seconds

@@ -1,0 +1,95 @@
+"""Where evaluations run: an executor takes genotypes and hands back results as they complete."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from netstitch.errors import SearchError
+from netstitch.optimization.problem import Genotype
+
+
+@dataclass(frozen=True)
+class Completed:
+    """The result of one ticket: objective values, or None and the reason of the failure."""
+
+    ticket: int
+    objectives: tuple[float, ...] | None
+    failure: str | None
+    seconds: float
+
+
+class Executor(Protocol):
+    """Runs evaluations, in any order.
+
+    A search holds at most `capacity` tickets at a time, and asks `wait` for results only while it
+    holds some. Genotypes are read-only. An evaluation that fails is a `Completed`, no exception.
+    """
+
+    @property
+    def capacity(self) -> int:
+        """How many evaluations may be under way at once, at least 1."""
+        ...
+
+    def submit(self, ticket: int, genotype: Genotype) -> None:
+        """Take an evaluation; does not wait for it."""
+        ...
+
+    def wait(self) -> list[Completed]:
+        """Block until at least one evaluation completes; each result is handed back once."""
+        ...
+
+    def cancel(self) -> None:
+        """Forget the evaluations that are under way; their results are not wanted any more."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the executor holds; the one who made it calls this."""
+        ...
+
+
+class SerialExecutor:
+    """Evaluates in this process, first come first served, one at each `wait`.
+
+    capacity: how many may queue. With 1 every proposal is made knowing all earlier results; with
+        the population's size as many wait as in section 5 of the paper, where all of the loops have
+        a request in the queue.
+    """
+
+    def __init__(
+        self, evaluate: Callable[[Genotype], tuple[float, ...]], capacity: int = 1
+    ) -> None:
+        if capacity < 1:
+            raise SearchError(f"an executor has capacity {capacity}: give at least 1")
+        self.capacity = capacity
+        self._evaluate = evaluate
+        self._queue: deque[tuple[int, Genotype]] = deque()
+
+    def submit(self, ticket: int, genotype: Genotype) -> None:
+        self._queue.append((ticket, genotype))
+
+    def wait(self) -> list[Completed]:
+        """The result of the oldest evaluation; an empty list when there is none."""
+        if not self._queue:
+            return []
+        ticket, genotype = self._queue.popleft()
+        start = time.perf_counter()
+        objectives: tuple[float, ...] | None = None
+        failure: str | None = None
+        try:
+            objectives = tuple(float(value) for value in self._evaluate(genotype))
+        except Exception as error:  # whatever it is, it belongs to this genotype alone
+            failure = describe(error)
+        return [Completed(ticket, objectives, failure, time.perf_counter() - start)]
+
+    def cancel(self) -> None:
+        self._queue.clear()
+
+    def close(self) -> None:
+        self.cancel()
+
+
+def describe(error: Exception) -> str:
+    """An exception as one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

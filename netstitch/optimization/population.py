@@ -1,0 +1,73 @@
+"""A population of slots, each with a solution and weights of its own to judge solutions by."""
+
+import math
+
+import numpy as np
+
+from netstitch.optimization.problem import Problem, as_costs
+from netstitch.optimization.scalarisation import (
+    Floats,
+    Scale,
+    first_weights,
+    reassigned,
+    tschebysheff,
+)
+from netstitch.optimization.solution import Solution
+from netstitch.optimization.steering import Steering
+
+
+class Population:
+    """n slots. Weights stay with their slot when another solution comes in (section 5).
+
+    members: the slots' solutions, None until the first is put there.
+    costs: their objectives with smaller better, shape (n, m), infinite where there are none.
+    weights: one vector per slot, shape (n, m).
+    scale: what costs are normalised by: the population's as of the last reassignment, and before
+        the first one that of the solutions so far.
+    """
+
+    def __init__(
+        self, problem: Problem, n: int, steering: Steering | None, generator: np.random.Generator
+    ) -> None:
+        self._objectives = problem.objectives
+        self._steering = steering
+        self._generator = generator
+        self._reassigned = False
+        self.members: list[Solution | None] = [None] * n
+        self.costs: Floats = np.full((n, len(problem.objectives)), np.inf)
+        self.weights = first_weights(n, len(problem.objectives), generator)
+        self.scale = Scale.of(self.costs)
+
+    def put(self, slot: int, solution: Solution) -> None:
+        """Place a solution in a slot; the one that was there is gone."""
+        self.members[slot] = solution
+        self.costs[slot] = self._costs(solution)
+        if not self._reassigned:
+            self.scale = Scale.of(self.costs)
+
+    def reassign(self) -> None:
+        """Take the scale of the population as it is, and hand its weights out anew."""
+        self.scale = Scale.of(self.costs)
+        self.weights = reassigned(self.weights, self.costs, self.scale, self._generator)
+        self._reassigned = True
+
+    def betters(self, solution: Solution, slot: int, ties: bool = False) -> bool:
+        """Whether a solution is better than a slot's member, or as good with `ties`.
+
+        Judged on the slot's weights; where the threshold separates them, by it alone. An empty
+        slot's member is worse than any that did not fail.
+        """
+        member = self.members[slot]
+        if self._steering is not None:
+            ours = self._steering.violation(solution)
+            theirs = math.inf if member is None else self._steering.violation(member)
+            if ours != theirs:
+                return ours < theirs
+        costs = np.stack([self._costs(solution), self.costs[slot]])
+        own, other = tschebysheff(costs, self.weights[slot], self.scale)
+        return bool(own <= other if ties else own < other)
+
+    def _costs(self, solution: Solution) -> Floats:
+        if solution.objectives is None:
+            return np.full(len(self._objectives), np.inf)
+        return np.array(as_costs(self._objectives, solution.objectives))

@@ -1,0 +1,106 @@
+"""What is searched: discrete variables, objectives, and which genotypes mean the same."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from netstitch.errors import SearchError
+
+Genotype = npt.NDArray[np.int64]
+"""One value per variable, shape (l,); variable i takes 0 .. cardinalities[i] - 1."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A number that every evaluation gives, to be made large or small."""
+
+    name: str
+    maximise: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The space of a search.
+
+    cardinalities: number of values of each variable, shape (l,); 1 for one that cannot change.
+    objectives: in the order in which an evaluation gives them.
+    signature: genotypes of equal signature are the same solution and are evaluated once. Every
+        signature is kept for the whole search, so short ones (a digest, bytes) save memory.
+        Without it every genotype is a solution of its own.
+    active: which variables a genotype's solution depends on, boolean of shape (l,); without it,
+        all of them.
+
+    Raises SearchError when there is no variable or objective, a cardinality is under 1, or two
+    objectives share a name.
+    """
+
+    cardinalities: tuple[int, ...]
+    objectives: tuple[Objective, ...]
+    signature: Callable[[Genotype], Hashable] | None = None
+    active: Callable[[Genotype], npt.NDArray[np.bool_]] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.cardinalities:
+            raise SearchError("the problem has no variables: give at least one cardinality")
+        for variable, cardinality in enumerate(self.cardinalities):
+            if cardinality < 1:
+                raise SearchError(
+                    f"variable {variable} has cardinality {cardinality}: give at least 1"
+                )
+        if not self.objectives:
+            raise SearchError("the problem has no objectives: give at least one")
+        names = [objective.name for objective in self.objectives]
+        if len(set(names)) < len(names):
+            raise SearchError(f"objectives share a name ({', '.join(names)}): make them distinct")
+
+    @property
+    def length(self) -> int:
+        """Number of variables, l."""
+        return len(self.cardinalities)
+
+    @cached_property
+    def _compact(self) -> np.dtype[np.unsignedinteger]:
+        return np.min_scalar_type(max(self.cardinalities) - 1)
+
+    def identify(self, genotype: Genotype) -> Hashable:
+        """The signature of a genotype; without `signature`, its values as bytes."""
+        if self.signature is not None:
+            return self.signature(genotype)
+        return genotype.astype(self._compact).tobytes()
+
+    def column(self, objective: str) -> int:
+        """The index of an objective; raises SearchError when the problem has none of the name."""
+        names = [known.name for known in self.objectives]
+        if objective not in names:
+            raise SearchError(
+                f"unknown objective {objective!r}: the problem has {', '.join(names)}"
+            )
+        return names.index(objective)
+
+    def checked(self, genotype: Sequence[int] | npt.NDArray[np.integer]) -> Genotype:
+        """A genotype from outside as an array of its own; raises SearchError if it does not fit."""
+        values = np.asarray(genotype)
+        if values.shape != (self.length,) or not np.issubdtype(values.dtype, np.integer):
+            raise SearchError(
+                f"a genotype has shape {values.shape} and type {values.dtype}: "
+                f"give {self.length} integers"
+            )
+        outside = np.flatnonzero((values < 0) | (values >= np.asarray(self.cardinalities)))
+        if outside.size:
+            variable = int(outside[0])
+            raise SearchError(
+                f"a genotype has value {values[variable]} at variable {variable}: "
+                f"expected 0 to {self.cardinalities[variable] - 1}"
+            )
+        return values.astype(np.int64)
+
+
+def as_costs(objectives: Sequence[Objective], values: Sequence[float]) -> tuple[float, ...]:
+    """Objective values in the form where smaller is better, in the same order."""
+    return tuple(
+        -value if objective.maximise else value
+        for objective, value in zip(objectives, values, strict=True)
+    )

@@ -1,0 +1,44 @@
+"""What a search tells while it runs, and what it gives in the end."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netstitch.optimization.solution import Solution
+
+Stopped = Literal["budget", "time", "patience", "converged", "interrupted"]
+"""Why a search ended; "patience": proposals in a row brought nothing that was not known."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a running search.
+
+    used: evaluations that count against the budget, those under way included.
+    evaluated: distinct evaluations that completed, `failed` of them without a result.
+    skipped: proposals that needed no evaluation of their own.
+    elapsed: in seconds; rate: completed evaluations per second.
+    archived: number of solutions in the archive.
+    best: the best value of each objective in the archive; None while it is empty.
+    """
+
+    used: int
+    evaluated: int
+    failed: int
+    skipped: int
+    elapsed: float
+    rate: float
+    archived: int
+    best: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """The non-dominated solutions found, and the counts of `Progress` at the end."""
+
+    archive: tuple[Solution, ...]
+    used: int
+    evaluated: int
+    failed: int
+    skipped: int
+    elapsed: float
+    stopped: Stopped

@@ -1,0 +1,87 @@
+"""Many objectives as one number: weighted Tschebysheff distances, and who gets which weights.
+
+The paper's section 5, which takes them from its reference [23]. Costs are minimised throughout;
+those of a failed solution are infinite.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+CANDIDATES = 10
+"""Random weight vectors drawn for each one that is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """The least cost and the range of each objective in a population, both of shape (m,)."""
+
+    least: Floats
+    extent: Floats
+
+    @classmethod
+    def of(cls, costs: Floats) -> "Scale":
+        """Of the rows of costs, shape (n, m), that are finite; a range of 0 counts as 1."""
+        finite = costs[np.isfinite(costs).all(axis=1)]
+        if not len(finite):
+            return cls(np.zeros(costs.shape[1]), np.ones(costs.shape[1]))
+        least = finite.min(axis=0)
+        extent = finite.max(axis=0) - least
+        return cls(least, np.where(extent > 0, extent, 1.0))
+
+
+def tschebysheff(costs: Floats, weights: Floats, scale: Scale) -> Floats:
+    """The largest weighted normalised cost: (..., m) and (..., m), broadcast, to (...).
+
+    Normalised costs are clipped below at 0, so nothing is better than the scale's least. Where a
+    cost is infinite so is the result, whatever its weight.
+    """
+    failed = np.asarray(~np.isfinite(costs).all(axis=-1))
+    known = np.where(failed[..., None], 0.0, costs)
+    normalised = np.maximum((known - scale.least) / scale.extent, 0.0)
+    return np.where(failed, np.inf, (weights * normalised).max(axis=-1))
+
+
+def first_weights(n: int, objectives: int, generator: np.random.Generator) -> Floats:
+    """n scattered weight vectors that sum to one, shape (n, m), the single objectives among them.
+
+    A scattered subset of 10 n uniformly random vectors and the m directions; with n under m, some
+    of the directions.
+    """
+    candidates = np.concatenate(
+        [np.eye(objectives), generator.dirichlet(np.ones(objectives), size=CANDIDATES * n)]
+    )
+    return candidates[scattered_subset(candidates, n)]
+
+
+def scattered_subset(points: Floats, n: int) -> npt.NDArray[np.int64]:
+    """Indices of n points: the first, then always the one farthest from those chosen so far."""
+    chosen = np.zeros(n, dtype=np.int64)
+    distances = np.full(len(points), np.inf)
+    for step in range(1, n):
+        newest = chosen[step - 1]
+        offsets = points - points[newest]
+        np.minimum(distances, np.einsum("ij,ij->i", offsets, offsets), out=distances)
+        distances[newest] = -1.0  # below the 0 of its copies
+        chosen[step] = distances.argmax()
+    return chosen
+
+
+def reassigned(
+    weights: Floats, costs: Floats, scale: Scale, generator: np.random.Generator
+) -> Floats:
+    """The same weight vectors, shape (n, m), row i now for the individual with costs[i].
+
+    In random order each vector goes to the individual, not yet served, with the best scalarised
+    value.
+    """
+    result = np.empty_like(weights)
+    left = np.arange(len(costs))
+    for index in generator.permutation(len(weights)):
+        best = int(tschebysheff(costs[left], weights[index], scale).argmin())
+        result[left[best]] = weights[index]
+        left = np.delete(left, best)
+    return result

@@ -1,0 +1,58 @@
+"""Genotypes: made by name, and checked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netstitch.errors import StitchingError
+from netstitch.stitching.wiring import Genotype
+
+
+def make_genotype(
+    cardinalities: Sequence[int],
+    outputs: Sequence[str],
+    output: str | int,
+    stitches: Mapping[int, int] | Iterable[int],
+) -> Genotype:
+    """All-original but for the switches named; raises StitchingError for what does not exist."""
+    if isinstance(output, str):
+        if output not in outputs:
+            near = get_close_matches(output, outputs, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise StitchingError(
+                f"no output is called {output!r}; expected one of {', '.join(outputs)}{hint}"
+            )
+        output = list(outputs).index(output)
+    genotype = np.zeros(len(cardinalities), dtype=np.int64)
+    genotype[-1] = output
+    choices = stitches if isinstance(stitches, Mapping) else dict.fromkeys(stitches, 1)
+    for switch, choice in choices.items():
+        if not 0 <= switch < len(cardinalities) - 1:
+            raise StitchingError(
+                f"switch {switch} does not exist; expected 0 to {len(cardinalities) - 2}"
+            )
+        genotype[switch] = choice
+    return check_genotype(cardinalities, genotype)
+
+
+def check_genotype(
+    cardinalities: Sequence[int], genotype: Sequence[int] | NDArray[np.integer]
+) -> Genotype:
+    """The genotype as an array (l,); raises StitchingError when it does not fit the switches."""
+    values = np.asarray(genotype)
+    if values.shape != (len(cardinalities),) or not np.issubdtype(values.dtype, np.integer):
+        raise StitchingError(
+            f"a genotype of shape {values.shape} and type {values.dtype} was given; "
+            f"expected {len(cardinalities)} integers, one per switch"
+        )
+    limits = np.asarray(cardinalities)
+    wrong = np.flatnonzero((values < 0) | (values >= limits))
+    if wrong.size:
+        index = int(wrong[0])
+        raise StitchingError(
+            f"switch {index} cannot take choice {values[index]}; "
+            f"expected 0 to {cardinalities[index] - 1}"
+        )
+    return values.astype(np.int64, copy=False)

@@ -1,0 +1,139 @@
+"""Which stitches and switches a matching brings (the paper's sections 3 and 4).
+
+Each match of k networks adds k switches with k choices each: what the consumers of a point read is
+the point itself (choice 0), or a stitch from another network's point (choices 1, 2, ... in the
+order of the networks). The last switch picks the output.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+from netstitch.errors import StitchingError
+from netstitch.matching.match import Matching
+from netstitch.networks.graph import Graph
+from netstitch.stitching.order import sort_matches
+from netstitch.stitching.stitch import Place, Stitch
+
+
+@dataclass(frozen=True)
+class Switch:
+    """What the consumers of a point read.
+
+    match: index of the match.
+    place: the point whose consumers read from here.
+    stitches: index of the stitch behind each choice; the first, None, is the original.
+    """
+
+    match: int
+    place: Place
+    stitches: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Switchboard:
+    """All decisions of a supernet, in the order of the genotype.
+
+    matches: node names by network index, one mapping a match, in topological order.
+    stitches, switches: grouped by match.
+    outputs: the choices of the output switch, which comes last: sets of networks.
+    """
+
+    matches: tuple[dict[int, str], ...]
+    stitches: tuple[Stitch, ...]
+    switches: tuple[Switch, ...]
+    outputs: tuple[tuple[int, ...], ...]
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Number of choices of each variable."""
+        return (*(len(switch.stitches) for switch in self.switches), len(self.outputs))
+
+
+def make_switchboard(
+    graphs: Sequence[Graph],
+    matching: Matching,
+    outputs: Sequence[Sequence[int]] | None = None,
+) -> Switchboard:
+    """Stitches and switches of a matching between networks.
+
+    outputs: the subsets of networks that the output switch offers; by default each one, and all.
+
+    Raises StitchingError when the matching names points that are not there, or has a cycle.
+    """
+    matches = sort_matches(graphs, _by_network(graphs, matching))
+    stitches: list[Stitch] = []
+    switches: list[Switch] = []
+    for index, match in enumerate(matches):
+        numbers: dict[tuple[int, int], int] = {}
+        for source, target in permutations(match, 2):
+            numbers[source, target] = len(stitches)
+            stitches.append(_stitch(graphs, index, match, source, target))
+        for target, point in match.items():
+            choices = (None, *(numbers[source, target] for source in match if source != target))
+            switches.append(Switch(index, Place(target, point), choices))
+    return Switchboard(matches, tuple(stitches), tuple(switches), _subsets(len(graphs), outputs))
+
+
+def _by_network(graphs: Sequence[Graph], matching: Matching) -> tuple[dict[int, str], ...]:
+    found: list[dict[int, str]] = []
+    taken: set[tuple[int, str]] = set()
+    for match in matching:
+        if len(match.points) != len(graphs):
+            raise StitchingError(
+                f"a match names {len(match.points)} networks, the supernet has {len(graphs)}; "
+                "match the same networks, in the same order"
+            )
+        row = {index: name for index, name in enumerate(match.points) if name is not None}
+        for index, name in row.items():
+            node = graphs[index].by_name.get(name)
+            if node is None or not node.point:
+                raise StitchingError(
+                    f"the matching names {name!r}, which is no point of network {index}; "
+                    "match these very networks"
+                )
+            if (index, name) in taken:
+                raise StitchingError(f"point {name!r} of network {index} stands in two matches")
+            taken.add((index, name))
+        if len(row) < 2:
+            raise StitchingError(f"match {match.points} joins fewer than two networks")
+        found.append(row)
+    return tuple(found)
+
+
+def _stitch(
+    graphs: Sequence[Graph], index: int, match: dict[int, str], source: int, target: int
+) -> Stitch:
+    shapes = [graphs[network].by_name[match[network]].shape for network in (source, target)]
+    assert shapes[0] is not None
+    assert shapes[1] is not None
+    if len(shapes[0]) != len(shapes[1]) or shapes[0][2:] != shapes[1][2:]:
+        raise StitchingError(
+            f"points {match[source]!r} {shapes[0]} and {match[target]!r} {shapes[1]} cannot be "
+            "stitched; expected (batch, features), or equal height and width"
+        )
+    sizes = [int(size) for size in shapes[0][1:]]
+    positions = sizes[1] * sizes[2] if len(sizes) == 3 else 1
+    return Stitch(
+        match=index,
+        source=Place(source, match[source]),
+        target=Place(target, match[target]),
+        inputs=sizes[0],
+        outputs=int(shapes[1][1]),
+        spatial=len(sizes) == 3,
+        positions=positions,
+    )
+
+
+def _subsets(count: int, outputs: Sequence[Sequence[int]] | None) -> tuple[tuple[int, ...], ...]:
+    if outputs is None:
+        return (*((index,) for index in range(count)), tuple(range(count)))
+    subsets = tuple(tuple(subset) for subset in outputs)
+    for subset in subsets:
+        if not subset or len(set(subset)) != len(subset) or not set(subset) <= set(range(count)):
+            raise StitchingError(
+                f"output choice {subset} is no set of networks; expected indices 0 to {count - 1}"
+            )
+    if not subsets:
+        raise StitchingError("the output switch has no choice; expected at least one network")
+    return subsets

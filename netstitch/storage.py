@@ -1,0 +1,157 @@
+"""Saving and loading: networks, supernets and subnetworks, as JSON and safetensors.
+
+A supernet's folder:
+    supernet.json              names, matches, output choices, how the ensemble is formed
+    networks/0, networks/1     graph.json and weights.safetensors of each basis network
+    stitches.safetensors       weights and biases of all stitches
+    fit.json                   how well each stitch translates, where it was fitted
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from netstitch.errors import NetstitchError, StorageError
+from netstitch.fitting import FitReport
+from netstitch.folders import new_folder, read_json, write_json
+from netstitch.matching.match import Match, Matching
+from netstitch.networks.graph import Graph
+from netstitch.networks.module import build_module
+from netstitch.networks.network import Network
+from netstitch.networks.storage import (
+    GRAPH_FILE,
+    WEIGHTS_FILE,
+    check_weights,
+    graph_from_json,
+    graph_to_json,
+    load_network,
+    read_weights,
+    write_network,
+    write_weights,
+)
+from netstitch.stitching.assembly import Averaging
+from netstitch.supernet import Supernet
+
+SUPERNET_FILE, STITCHES_FILE, FIT_FILE = "supernet.json", "stitches.safetensors", "fit.json"
+SUPERNET, SUBNETWORK, FIT = "netstitch-supernet-1", "netstitch-subnetwork-1", "netstitch-fit-1"
+SUBNETWORK_FILE = "subnetwork.json"
+
+
+def load(folder: Path | str) -> Network | Supernet | fx.GraphModule:
+    """What `save` or `netstitch export` wrote: a network, a supernet, or a subnetwork.
+
+    Nothing in the folder can run code: graphs are listed operations, weights are safetensors.
+
+    Raises StorageError, naming the file, when something is missing or damaged.
+    """
+    folder = Path(folder)
+    if (folder / SUPERNET_FILE).exists():
+        return load_supernet(folder)
+    if (folder / SUBNETWORK_FILE).exists():
+        return load_subnetwork(folder)
+    if (folder / GRAPH_FILE).exists():
+        return load_network(folder)
+    inside = folder / "supernet"
+    if (inside / SUPERNET_FILE).exists():  # the folder of a run
+        return load_supernet(inside)
+    raise StorageError(
+        f"{folder} holds no network, supernet or subnetwork ({GRAPH_FILE}, {SUPERNET_FILE} or "
+        f"{SUBNETWORK_FILE}); give a folder that netstitch wrote"
+    )
+
+
+def save_supernet(supernet: Supernet, folder: Path) -> None:
+    """Write a supernet into a new folder, whole or not at all."""
+    with new_folder(folder) as partial:
+        for index, network in enumerate(supernet.networks):
+            assert isinstance(network, Network)
+            place = partial / "networks" / str(index)
+            place.mkdir(parents=True)
+            write_network(network, place)
+        write_weights(partial / STITCHES_FILE, supernet.stitch_weights())
+        if supernet.fit_report is not None:
+            write_json(partial / FIT_FILE, {"format": FIT} | supernet.fit_report.to_json())
+        matching = supernet.matching
+        write_json(
+            partial / SUPERNET_FILE,
+            {
+                "format": SUPERNET,
+                "names": list(supernet.names),
+                "matches": [list(match.points) for match in matching],
+                "weight": matching.weight,
+                "upper_bound": matching.upper_bound,
+                "method": matching.method,
+                "outputs": [list(subset) for subset in supernet.board.outputs],
+                "ensemble": {
+                    "rule": supernet.averaging.rule,
+                    "weights": supernet.averaging.weights,
+                },
+            },
+        )
+
+
+def load_supernet(folder: Path) -> Supernet:
+    """The supernet that `save_supernet` wrote, stitches fitted as they were."""
+    path = folder / SUPERNET_FILE
+    document = read_json(path, SUPERNET)
+    try:
+        networks = [
+            load_network(folder / "networks" / str(index))
+            for index in range(len(document["names"]))
+        ]
+        matching = Matching(
+            tuple(Match(tuple(points)) for points in document["matches"]),
+            float(document["weight"]),
+            float(document["upper_bound"]),
+            str(document["method"]),
+        )
+        rule, shares = document["ensemble"]["rule"], document["ensemble"]["weights"]
+        if rule not in ("logits", "probabilities"):
+            raise ValueError(f"ensemble rule {rule!r}")
+        averaging = Averaging(rule, None if shares is None else tuple(map(float, shares)))
+        supernet = Supernet(networks, matching, averaging=averaging, outputs=document["outputs"])
+    except StorageError:
+        raise
+    except (KeyError, TypeError, ValueError, NetstitchError) as error:
+        raise StorageError(f"{path} is damaged ({error})") from error
+    _load_stitches(supernet, folder / STITCHES_FILE)
+    if (folder / FIT_FILE).exists():
+        supernet.fit_report = FitReport.from_json(read_json(folder / FIT_FILE, FIT))
+    return supernet
+
+
+def _load_stitches(supernet: Supernet, path: Path) -> None:
+    stored = read_weights(path)
+    own = supernet.stitch_weights()
+    for key, tensor in own.items():
+        if key not in stored or stored[key].shape != tensor.shape:
+            raise StorageError(f"{path} lacks {key!r} of shape {tuple(tensor.shape)}")
+    with torch.no_grad():
+        for key, tensor in own.items():
+            tensor.copy_(stored[key])
+
+
+def write_subnetwork(
+    folder: Path, graph: Graph, weights: dict[str, Tensor], card: dict[str, Any]
+) -> None:
+    """Write a subnetwork's graph and weights into an existing folder.
+
+    card: what to keep beside the graph, such as cost and accuracy; plain JSON data.
+    """
+    document = {"format": SUBNETWORK, "card": card} | graph_to_json(graph)
+    write_json(folder / SUBNETWORK_FILE, document)
+    write_weights(folder / WEIGHTS_FILE, weights)
+
+
+def load_subnetwork(folder: Path) -> fx.GraphModule:
+    """The module of an exported subnetwork, from its JSON graph and safetensors."""
+    path = folder / SUBNETWORK_FILE
+    graph = graph_from_json(read_json(path, SUBNETWORK), path)
+    weights = read_weights(folder / WEIGHTS_FILE)
+    check_weights(graph, weights, folder / WEIGHTS_FILE)
+    for tensor in weights.values():
+        if isinstance(tensor, torch.nn.Parameter):
+            tensor.requires_grad_(True)
+    return build_module(graph, weights)

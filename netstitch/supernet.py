@@ -1,0 +1,246 @@
+"""The supernet: trained networks, frozen, joined by stitches and switches (the paper's section 3).
+
+This is where networks, matching, stitching and fitting meet; what comes after only reads it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, fx, nn
+
+from netstitch.errors import StitchingError
+from netstitch.fitting import Batch, FitReport, fit
+from netstitch.matching.match import Matching
+from netstitch.networks.graph import WEIGHT, Graph
+from netstitch.networks.module import build_module
+from netstitch.networks.network import Network
+from netstitch.stitching.assembly import Averaging, assemble, stitch_key
+from netstitch.stitching.features import FeatureReader
+from netstitch.stitching.genotype import check_genotype, make_genotype
+from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.switches import Switch, make_switchboard
+from netstitch.stitching.wiring import Genotype, Signature, Wiring
+
+AnyGenotype = Sequence[int] | NDArray[np.integer]
+"""One integer per switch, as a list, a tuple or an array (l,)."""
+
+
+class Supernet(nn.Module):
+    """Networks joined by the stitches of a matching, and the decisions between them.
+
+    networks: trained networks of one task: equal input shape and equal outputs.
+    matching: which points may replace one another, from `ns.match` of the same networks.
+    averaging: how the ensemble is formed; by default the mean of the networks' outputs.
+    outputs: sets of networks that the output switch offers; by default each one, and all.
+    fit_report: how well each stitch translates, once `fit` has run; otherwise None.
+
+    Raises StitchingError when the matching does not belong to the networks or has a cycle.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        matching: Matching,
+        *,
+        averaging: Averaging | None = None,
+        outputs: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+        self.graphs: tuple[Graph, ...] = tuple(network.graph for network in networks)
+        self.names = distinct_names([network.name for network in networks])
+        self.matching = matching
+        self.averaging = averaging or Averaging()
+        shares = self.averaging.weights
+        if shares is not None and (
+            len(shares) != len(networks) or min(shares) < 0 or not sum(shares) > 0
+        ):
+            raise StitchingError(
+                f"ensemble weights {shares} do not fit {len(networks)} networks; "
+                "give one non-negative weight each, not all zero"
+            )
+        self.board = make_switchboard(self.graphs, matching, outputs)
+        self.wiring = Wiring(self.graphs, self.board)
+        self.layers = nn.ModuleList(stitch.layer() for stitch in self.board.stitches)
+        self.requires_grad_(False)
+        self.fit_report: FitReport | None = None
+        self._features = FeatureReader(networks)
+        self.train(False)
+
+    # -- decisions
+
+    @property
+    def stitches(self) -> tuple[Stitch, ...]:
+        return self.board.stitches
+
+    @property
+    def switches(self) -> tuple[Switch, ...]:
+        """All but the output switch, in the order of the genotype."""
+        return self.board.switches
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the output switch's choices: a network, "ensemble", or networks joined by +."""
+        everything = len(self.names)
+        return tuple(
+            self.names[subset[0]]
+            if len(subset) == 1
+            else ("ensemble" if len(subset) == everything else "+".join(self.names[i] for i in subset))
+            for subset in self.board.outputs
+        )
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Number of choices of each switch; the output switch is the last."""
+        return self.board.cardinalities
+
+    def genotype(
+        self,
+        output: str | int = "ensemble",
+        stitches: Mapping[int, int] | Iterable[int] = (),
+    ) -> Genotype:
+        """A genotype that keeps the originals but for the switches named.
+
+        output: name or number of the output switch's choice.
+        stitches: switches that read a stitch, as indices, or as a mapping to their choice.
+        """
+        return make_genotype(self.cardinalities, self.outputs, output, stitches)
+
+    def references(self) -> dict[str, Genotype]:
+        """The basis networks and their ensemble: the all-original genotypes, by output name."""
+        return {name: self.genotype(index) for index, name in enumerate(self.outputs)}
+
+    def active(self, genotype: AnyGenotype) -> NDArray[np.bool_]:
+        """(l,) which switches the output depends on, walking back through the chosen inputs."""
+        return self.wiring.active(self._checked(genotype))
+
+    def signature(self, genotype: AnyGenotype) -> Signature:
+        """The (switch, choice) pairs of the active switches: equal means the same subnetwork."""
+        return self.wiring.signature(self._checked(genotype))
+
+    def macs(self, genotype: AnyGenotype) -> int:
+        """Multiply-adds of the subnetwork for one image, stitches included; runs no tensor."""
+        return self.wiring.multiply_adds(self._checked(genotype))
+
+    def elementwise(self, genotype: AnyGenotype) -> int:
+        """Elements that activations, norms and pooling touch for one image; apart from `macs`."""
+        return self.wiring.elementwise(self._checked(genotype))
+
+    def active_stitches(self, genotype: AnyGenotype) -> tuple[int, ...]:
+        """Indices of the stitches that the subnetwork runs."""
+        chosen = self._checked(genotype)
+        found = [
+            self.switches[index].stitches[chosen[index]]
+            for index in np.flatnonzero(self.wiring.active(chosen)[:-1])
+        ]
+        return tuple(sorted(index for index in found if index is not None))
+
+    def _checked(self, genotype: AnyGenotype) -> Genotype:
+        return check_genotype(self.cardinalities, genotype)
+
+    # -- tensors
+
+    def fit(
+        self, batches: Iterable[Batch], *, method: str = "least-squares", **settings: Any
+    ) -> FitReport:
+        """Fit all stitches; see `netstitch.fitting` for methods and settings.
+
+        batches: inputs (n, ...), or (inputs, labels) pairs whose labels are not used.
+        """
+        layers = [layer for layer in self.layers if isinstance(layer, nn.Linear | nn.Conv2d)]
+        self.fit_report = fit(
+            self.stitches, layers, self.features, batches, method=method, **settings
+        )
+        return self.fit_report
+
+    def features(self, inputs: Tensor, places: Sequence[Place]) -> list[Tensor]:
+        """The original values of points for a batch, as the basis networks compute them."""
+        return self._features(inputs, places)
+
+    def subnetwork_graph(self, genotype: AnyGenotype) -> tuple[Graph, dict[str, Tensor]]:
+        """The pruned graph of a genotype, and the supernet's own tensors under its keys."""
+        graph = assemble(
+            self.names, self.graphs, self.board, self.averaging, self._checked(genotype)
+        )
+        everything = self.tensors()
+        keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
+        return graph, {key: everything[key] for key in keys}
+
+    def subnetwork(self, genotype: AnyGenotype, *, share: bool = False) -> fx.GraphModule:
+        """The network a genotype selects, as an ordinary PyTorch module.
+
+        It holds nothing of netstitch, copies, trains and saves a state dict. Norms keep the
+        statistics of the basis networks and dropout stays off, in training mode too.
+
+        share: hold the supernet's own frozen tensors; by default copies, which take gradients.
+        """
+        graph, weights = self.subnetwork_graph(genotype)
+        if not share:
+            weights = {key: _own(tensor) for key, tensor in weights.items()}
+        return build_module(graph, weights)
+
+    def parameters_of(self, genotype: AnyGenotype) -> int:
+        """Number of parameters of the subnetwork."""
+        _, weights = self.subnetwork_graph(genotype)
+        return sum(t.numel() for t in weights.values() if isinstance(t, nn.Parameter))
+
+    def forward(self, x: Tensor, genotype: AnyGenotype | None = None) -> Any:
+        """The output of a genotype's subnetwork for a batch; by default of the ensemble."""
+        chosen = self.genotype(len(self.outputs) - 1) if genotype is None else genotype
+        return self.subnetwork(chosen, share=True)(x)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All parameters, buffers and constants under the keys that subnetworks give them."""
+        found: dict[str, Tensor] = {}
+        for name, network in zip(self.names, self.networks, strict=True):
+            assert isinstance(network, Network)
+            found |= {f"{name}.{key}": tensor for key, tensor in network.weights.items()}
+        return found | self.stitch_weights()
+
+    def stitch_weights(self) -> dict[str, Tensor]:
+        """Weights and biases of the stitches by key."""
+        return {
+            f"{stitch_key(self.names, stitch)}.{part}": tensor
+            for stitch, layer in zip(self.stitches, self.layers, strict=True)
+            for part, tensor in layer.named_parameters()
+        }
+
+    def train(self, mode: bool = True) -> "Supernet":
+        """Stay in evaluation behaviour: basis layers are frozen."""
+        return super().train(False)
+
+    def __repr__(self) -> str:
+        return (
+            f"Supernet({' + '.join(self.names)}: {len(self.matching)} matches, "
+            f"{len(self.cardinalities)} switches)"
+        )
+
+    def save(self, folder: Path | str) -> None:
+        """Write networks, matching, stitches and fit report into a new folder."""
+        from netstitch.storage import save_supernet
+
+        save_supernet(self, Path(folder))
+
+
+def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names as identifiers in lower case, numbered where two are equal."""
+    found: list[str] = []
+    for name in names:
+        stem = re.sub(r"\W+", "_", name).strip("_").lower() or "network"
+        stem = f"n{stem}" if stem[0].isdigit() else stem
+        stem = f"{stem}_network" if stem in ("stitches", "ensemble", "input") else stem
+        number, distinct = 1, stem
+        while distinct in found:
+            number += 1
+            distinct = f"{stem}_{number}"
+        found.append(distinct)
+    return tuple(found)
+
+
+def _own(tensor: Tensor) -> Tensor:
+    copy = tensor.detach().clone()
+    return nn.Parameter(copy) if isinstance(tensor, nn.Parameter) else copy

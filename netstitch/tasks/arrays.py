@@ -1,0 +1,86 @@
+"""Samples from arrays."""
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from netstitch.errors import DataError
+from netstitch.tasks.samples import Samples
+
+ImageLayout = Literal["nhw", "nhwc", "nchw"]
+"""How images lie in an array: n samples, h rows, w columns, c channels."""
+
+Array = NDArray[Any] | Tensor
+
+
+def from_arrays(
+    inputs: Array,
+    labels: Array,
+    *,
+    name: str = "validation",
+    images: ImageLayout | None = None,
+) -> Samples:
+    """Samples from arrays or tensors.
+
+    inputs: (n, ...) floating point, taken as they are; or images of any layout, where `images`
+    names it: they become (n, c, h, w), bytes are divided by 255, floats keep their values.
+    labels: (n,) integers of any width.
+
+    Raises DataError for anything else, and as `Samples` does.
+    """
+    values, classes = _tensor(inputs, name, "inputs"), _tensor(labels, name, "labels")
+    if images is not None:
+        values = _arrange(values, name, images)
+    elif not values.is_floating_point():
+        raise DataError(
+            f"{name}: inputs are {_kind(values)}; expected floating point, or images of bytes with "
+            "their layout named, such as images='nhwc'"
+        )
+    if classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool:
+        raise DataError(
+            f"{name}: labels are {_kind(classes)}; expected integers, the numbers of the classes"
+        )
+    return Samples(
+        values.detach().to("cpu", torch.float32).contiguous(),
+        classes.detach().to("cpu", torch.int64).contiguous(),
+        name,
+    )
+
+
+def _arrange(values: Tensor, name: str, images: ImageLayout) -> Tensor:
+    if images not in ("nhw", "nhwc", "nchw"):
+        raise DataError(f"image layout {images!r} is not known; give 'nhw', 'nhwc' or 'nchw'")
+    if values.ndim != len(images):
+        raise DataError(
+            f"{name}: inputs have shape {tuple(values.shape)}, but images={images!r} means "
+            f"{len(images)} dimensions; name the layout that they have"
+        )
+    if values.dtype == torch.uint8:
+        values = values.to(torch.float32) / 255
+    elif not values.is_floating_point():
+        raise DataError(
+            f"{name}: images are {_kind(values)}; expected bytes (uint8) or floating point"
+        )
+    if images == "nhw":
+        return values[:, None]
+    return values.permute(0, 3, 1, 2) if images == "nhwc" else values
+
+
+def _tensor(array: Array, name: str, part: str) -> Tensor:
+    if isinstance(array, Tensor):
+        return array
+    values = np.asarray(array)
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{name}: {part} are {values.dtype}; expected an array of numbers")
+    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+        values = values.astype(np.float64)
+    # A copy where torch could not share the memory: other byte orders, negative strides, read-only.
+    native = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return torch.from_numpy(np.require(native, requirements=["C", "W"]))
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

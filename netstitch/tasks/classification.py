@@ -1,0 +1,105 @@
+"""The classification task: one class per sample."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from netstitch.errors import DataError
+from netstitch.tasks.outputs import Outputs, check_finite, select
+from netstitch.tasks.samples import Samples, check_labels
+from netstitch.tasks.task import EnsembleKind
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Classification:
+    """Classes 0 to classes - 1, measured by accuracy (the paper's section 6) and cross-entropy.
+
+    training: for stitches; its labels are not used by fitting. validation: what the search sees.
+    test: what it never sees. output: the key that is measured where networks put out dictionaries.
+    ensemble: "logits" averages the networks' logits, "probabilities" their softmax (see `combine`).
+
+    Raises DataError for labels out of range, or samples of different shapes.
+    """
+
+    validation: Samples
+    classes: int
+    training: Samples | None = None
+    test: Samples | None = None
+    output: str | None = None
+    ensemble: EnsembleKind = "logits"
+
+    def __post_init__(self) -> None:
+        if self.classes < 2:
+            raise DataError(f"{self.classes} classes cannot be told apart; give 2 or more")
+        if self.ensemble not in ("logits", "probabilities"):
+            raise DataError(
+                f"ensemble {self.ensemble!r} is not known; give 'logits' or 'probabilities'"
+            )
+        for samples in (self.training, self.validation, self.test):
+            if samples is None:
+                continue
+            check_labels(samples, self.classes)
+            if samples.shape != self.validation.shape:
+                raise DataError(
+                    f"{samples.name}: inputs have shape {samples.shape} but those of "
+                    f"{self.validation.name} {self.validation.shape}; expected equal shapes, "
+                    "preprocess both alike"
+                )
+
+    def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
+        """The ensemble's logits, (n, classes), from those of its networks; equal weights if None.
+
+        With "probabilities" this is the logarithm of the averaged softmax: logits again, whose
+        softmax is that average, so that loss and accuracy treat every network alike.
+
+        Raises DataError when there are no outputs, or not one weight for each.
+        """
+        if not outputs:
+            raise DataError("an ensemble of no networks has no output; give at least one")
+        shares = [1 / len(outputs)] * len(outputs) if weights is None else list(weights)
+        if len(shares) != len(outputs):
+            raise DataError(
+                f"{len(shares)} ensemble weights for {len(outputs)} networks; give one for each"
+            )
+        stacked = torch.stack(list(outputs))
+        share = torch.tensor(shares, dtype=stacked.dtype, device=stacked.device)[:, None, None]
+        if self.ensemble == "logits":
+            return (share * stacked).sum(0)
+        return torch.logsumexp(share.log() + stacked.log_softmax(-1), dim=0)
+
+    def loss(self, outputs: Outputs, labels: Tensor) -> float:
+        """Mean cross-entropy in nats of (n, classes) logits against (n,) labels.
+
+        Raises DataError as `correct` does.
+        """
+        return float(functional.cross_entropy(self._logits(outputs, labels).double(), labels))
+
+    def accuracy(self, outputs: Outputs, labels: Tensor) -> float:
+        """The share of samples whose highest logit is their label's, in [0, 1].
+
+        Raises DataError as `correct` does.
+        """
+        # A count over a length, not a float32 mean: equal counts must give the very same accuracy.
+        return int(self.correct(outputs, labels).sum()) / len(labels)
+
+    def correct(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """(n, classes) logits and (n,) labels to (n,) bool; of equal logits the first counts.
+
+        Raises DataError when the outputs are not (n, classes), lack the task's key, or are not
+        finite.
+        """
+        return self._logits(outputs, labels).argmax(1) == labels
+
+    def _logits(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        logits = select(outputs, self.output)
+        if tuple(logits.shape) != (len(labels), self.classes) or len(labels) == 0:
+            raise DataError(
+                f"outputs have shape {tuple(logits.shape)} for {len(labels)} labels; expected "
+                f"({len(labels)}, {self.classes}) with at least one sample, check the number of "
+                "classes and the task's output"
+            )
+        check_finite(logits)
+        return logits

@@ -1,0 +1,56 @@
+"""What networks put out: a tensor, or a dictionary of which a task uses one entry."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from netstitch.errors import DataError
+
+Outputs = Tensor | Mapping[str, Tensor]
+
+
+def select(outputs: Outputs, key: str | None) -> Tensor:
+    """The tensor that a task looks at.
+
+    A tensor is returned as it is. Of a dictionary, the entry `key`; where key is None, the only
+    entry. Raises DataError when that names no entry.
+    """
+    if isinstance(outputs, Tensor):
+        return outputs
+    keys = ", ".join(repr(name) for name in outputs) or "none"
+    if key is None:
+        if len(outputs) != 1:
+            raise DataError(
+                f"the networks' outputs have {len(outputs)} keys ({keys}) and the task names none "
+                "of them; set the task's output to the one it measures"
+            )
+        return next(iter(outputs.values()))
+    if key not in outputs:
+        raise DataError(
+            f"the networks' outputs have no key {key!r}; they have {keys}, "
+            "set the task's output to one of these"
+        )
+    return outputs[key]
+
+
+def nonfinite(outputs: Tensor) -> Tensor:
+    """(n, ...) to (n,) bool: the samples in whose outputs NaN or infinity stands."""
+    return (~torch.isfinite(outputs)).reshape(len(outputs), -1).any(1)
+
+
+def first_nonfinite(outputs: Tensor) -> int | None:
+    """The first sample of (n, ...) outputs that hold NaN or infinity; None where all are finite."""
+    bad = nonfinite(outputs).nonzero()
+    return int(bad[0]) if len(bad) else None
+
+
+def check_finite(outputs: Tensor) -> None:
+    """Raise DataError, naming the first sample, where (n, ...) outputs hold NaN or infinity."""
+    first = first_nonfinite(outputs)
+    if first is not None:
+        raise DataError(
+            f"NaN or infinity in the outputs of {int(nonfinite(outputs).sum())} of {len(outputs)} "
+            f"samples, the first is sample {first}; expected finite numbers, "
+            "choose another subnetwork or fit its stitches again"
+        )

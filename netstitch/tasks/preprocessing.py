@@ -1,0 +1,72 @@
+"""From an image of any mode and size to a network's input."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from netstitch.errors import DataError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize, crop the middle, scale to [0, 1], normalise: what ImageNet networks are tested with.
+
+    size: edge of the square input in pixels. crop: the part of the resized image's shorter edge
+    that the crop keeps. mean, std: per channel, of values in [0, 1]; one value each makes grey
+    inputs, three make RGB. Raises DataError for settings that make no sense.
+    """
+
+    size: int = 224
+    mean: Sequence[float] = IMAGENET_MEAN
+    std: Sequence[float] = IMAGENET_STD
+    crop: float = 0.875
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
+            raise DataError(
+                f"preprocessing: mean has {len(self.mean)} values and std {len(self.std)}; "
+                "expected 1 (grey) or 3 (RGB) of each"
+            )
+        if self.size < 1 or not 0 < self.crop <= 1 or min(self.std) <= 0:
+            raise DataError(
+                f"preprocessing: size {self.size}, crop {self.crop} and std {tuple(self.std)} do "
+                "not fit; expected a size of 1 or more, a crop in (0, 1] and positive std"
+            )
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """An image of any mode to (channels, size, size) float32."""
+        # Here, not above: torchvision takes longer to import than all of this room.
+        from torchvision.transforms.v2 import functional as images
+
+        image = to_colour(image) if len(self.mean) == 3 else to_eight_bits(image).convert("L")
+        edge = max(self.size, round(self.size / self.crop))
+        resized = images.resize(image, [edge], interpolation=images.InterpolationMode.BICUBIC)
+        cropped = images.center_crop(resized, [self.size, self.size])
+        values = images.to_dtype(images.to_image(cropped), torch.float32, scale=True)
+        normalised: Tensor = images.normalize(values, list(self.mean), list(self.std))
+        return normalised.as_subclass(Tensor)
+
+
+def to_colour(image: Image.Image) -> Image.Image:
+    """The image as RGB, from grey, CMYK, palettes, 16-bit grey, with or without transparency."""
+    image = to_eight_bits(image)
+    if "transparency" in image.info:
+        # Straight to RGB would take the colour that happens to stand under transparent pixels
+        # and warn about it.
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def to_eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey scaled to bytes; Pillow's own conversion would clip everything over 255."""
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        values = np.asarray(image, dtype=np.int64)
+        return Image.fromarray((values.clip(0, 65_535) >> 8).astype(np.uint8))
+    return image

@@ -1,0 +1,146 @@
+"""Samples held in memory: inputs, labels, and a name for messages."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from netstitch.errors import DataError
+
+# Rows looked at in one go: a mask of all inputs at once would cost a quarter of their memory.
+CHECKED_TOGETHER = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Inputs in consecutive parts of `size`, the last one smaller; may be passed over repeatedly.
+
+    inputs: (n, ...). Iterating yields views of at most `size` samples, without copying.
+    """
+
+    inputs: Tensor
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise DataError(f"a batch size of {self.size} is not usable; give 1 or more")
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for start in range(0, len(self.inputs), self.size):
+            yield self.inputs[start : start + self.size]
+
+    def __len__(self) -> int:
+        return -(-len(self.inputs) // self.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Preprocessed inputs with their labels, checked once when they are made.
+
+    inputs: (n, ...) float32, finite. labels: (n,) int64, not negative; a task checks their upper
+    end. name: what messages and tables call them ("validation").
+
+    Raises DataError for no samples, different lengths, other types, NaN or infinity.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    name: str = "validation"
+
+    def __post_init__(self) -> None:
+        _check_kinds(self)
+        _check_sizes(self)
+        _check_finite(self)
+        check_labels(self, None)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one input, without the batch."""
+        return tuple(self.inputs.shape[1:])
+
+    def batches(self, size: int) -> Batches:
+        """The inputs in batches of `size`; the result can be iterated any number of times."""
+        return Batches(self.inputs, size)
+
+    def first(self, count: int) -> "Samples":
+        """The first `count` samples (all, where there are fewer), without copying."""
+        return Samples(self.inputs[:count], self.labels[:count], self.name)
+
+
+def _check_kinds(samples: Samples) -> None:
+    if samples.inputs.dtype != torch.float32:
+        raise DataError(
+            f"{samples.name}: inputs are {_kind(samples.inputs)}; expected float32, "
+            "convert them first (netstitch.tasks.from_arrays does)"
+        )
+    if samples.labels.dtype != torch.int64:
+        raise DataError(
+            f"{samples.name}: labels are {_kind(samples.labels)}; expected int64, "
+            "convert them first (netstitch.tasks.from_arrays does)"
+        )
+
+
+def _check_sizes(samples: Samples) -> None:
+    if samples.labels.ndim != 1:
+        raise DataError(
+            f"{samples.name}: labels have shape {tuple(samples.labels.shape)}; expected one class "
+            "number per sample, (n,); for one-hot rows give labels.argmax(1)"
+        )
+    if samples.inputs.ndim < 2:
+        raise DataError(
+            f"{samples.name}: inputs have shape {tuple(samples.inputs.shape)}; expected the "
+            "samples along dimension 0 and features behind it, (n, ...)"
+        )
+    if len(samples.inputs) != len(samples.labels):
+        raise DataError(
+            f"{samples.name}: {len(samples.inputs)} inputs but {len(samples.labels)} labels; "
+            "expected one label per input, give arrays of equal length"
+        )
+    if len(samples.inputs) == 0:
+        raise DataError(
+            f"{samples.name}: there are no samples; expected at least one, check where the data "
+            "comes from and its limit"
+        )
+    if samples.inputs[0].numel() == 0:
+        raise DataError(
+            f"{samples.name}: inputs have shape {tuple(samples.inputs.shape)}, which holds no "
+            "values; expected no dimension of size 0"
+        )
+
+
+def _check_finite(samples: Samples) -> None:
+    first, count = None, 0
+    for start in range(0, len(samples), CHECKED_TOGETHER):
+        part = samples.inputs[start : start + CHECKED_TOGETHER]
+        bad = (~torch.isfinite(part)).flatten(1).any(1)
+        if first is None and bad.any():
+            first = start + int(bad.nonzero()[0])
+        count += int(bad.sum())
+    if first is not None:
+        raise DataError(
+            f"{samples.name}: NaN or infinity in the inputs of {count} of {len(samples)} samples, "
+            f"the first is sample {first}; expected finite numbers, clean or drop them"
+        )
+
+
+def check_labels(samples: Samples, classes: int | None) -> None:
+    """Raise DataError unless 0 <= label < classes (no upper end where `classes` is None)."""
+    bad = samples.labels < 0
+    if classes is not None:
+        bad |= samples.labels >= classes
+    if bad.any():
+        index = int(bad.nonzero()[0])
+        expected = "0 or more" if classes is None else f"0 to {classes - 1}"
+        raise DataError(
+            f"{samples.name}: label {int(samples.labels[index])} of sample {index} is out of "
+            f"range ({int(bad.sum())} such); expected {expected}, correct the labels"
+            + ("" if classes is None else " or the number of classes")
+        )
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -1,0 +1,42 @@
+"""Which samples a limit keeps."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from netstitch.errors import DataError
+
+Selection = Literal["evenly", "first"]
+"""Keep samples evenly over the classes, or the first ones (as the paper's section 6 does)."""
+
+
+def chosen(labels: Sequence[int], limit: int | None, selection: Selection) -> list[int]:
+    """Ascending indices of the samples that a limit keeps; all of them without a limit.
+
+    Raises DataError for a limit under 1 or an unknown selection.
+    """
+    if limit is not None and limit < 1:
+        raise DataError(f"a limit of {limit} samples is not usable; give 1 or more, or no limit")
+    if selection not in ("evenly", "first"):
+        raise DataError(f"selection {selection!r} is not known; give 'evenly' or 'first'")
+    if limit is None or limit >= len(labels):
+        return list(range(len(labels)))
+    if selection == "first":
+        return list(range(limit))
+    return evenly(labels, limit)
+
+
+def evenly(labels: Sequence[int], limit: int) -> list[int]:
+    """Ascending indices of `limit` samples, taken from the classes in turn.
+
+    Classes are visited in the order of their number and give their earliest sample not yet taken,
+    so that their counts differ by at most one until a class runs out. No randomness.
+    """
+    array = np.asarray(labels, dtype=np.int64)
+    grouped = np.argsort(array, kind="stable")
+    _, starts, counts = np.unique(array[grouped], return_index=True, return_counts=True)
+    turn = np.empty(len(array), dtype=np.int64)
+    turn[grouped] = np.arange(len(array)) - np.repeat(starts, counts)
+    kept = np.lexsort((array, turn))[:limit]
+    return [int(index) for index in np.sort(kept)]

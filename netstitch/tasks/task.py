@@ -1,0 +1,50 @@
+"""What a search and a report need to know of a task."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from torch import Tensor
+
+from netstitch.tasks.outputs import Outputs
+from netstitch.tasks.samples import Samples
+
+EnsembleKind = Literal["logits", "probabilities"]
+"""What the ensemble averages: the networks' outputs, or the softmax of them."""
+
+
+class Task(Protocol):
+    """How outputs become a loss and an accuracy, on which samples, and how the ensemble is formed.
+
+    output: the key that is measured where networks put out dictionaries.
+    """
+
+    @property
+    def training(self) -> Samples | None: ...
+
+    @property
+    def validation(self) -> Samples: ...
+
+    @property
+    def test(self) -> Samples | None: ...
+
+    @property
+    def output(self) -> str | None: ...
+
+    @property
+    def ensemble(self) -> EnsembleKind: ...
+
+    def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
+        """The ensemble's output from those of its networks, all of one shape."""
+        ...
+
+    def loss(self, outputs: Outputs, labels: Tensor) -> float:
+        """The mean loss; lower is better. Raises DataError on outputs that are not finite."""
+        ...
+
+    def accuracy(self, outputs: Outputs, labels: Tensor) -> float:
+        """In [0, 1]; higher is better. Raises DataError on outputs that are not finite."""
+        ...
+
+    def correct(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """(n,) bool, per sample, for paired comparisons of networks."""
+        ...

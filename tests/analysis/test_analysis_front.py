@@ -1,0 +1,208 @@
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from netstitch.analysis import Front, FrontPoint, Interval, front_table, make_front
+from netstitch.errors import NetstitchError, SearchError, StorageError
+
+
+def reference(name: str, macs: int, validation: float, test: float) -> FrontPoint:
+    return FrontPoint(name, (0, 0), macs, 0, validation, test, name, 1_000)
+
+
+@pytest.fixture
+def front() -> Front:
+    """P1 to P3, given out of order."""
+    references = (
+        reference("resnet", 4_600_000, 0.920, 0.918),
+        reference("mobilenet", 3_200_000, 0.915, 0.914),
+        reference("ensemble", 8_000_000, 0.929, 0.926),
+    )
+    better = Interval(0.001, -0.0005, 0.0025)
+    points = (
+        FrontPoint("P3", (1, 2), 6_000_000, 4, 0.9312, 0.927, "ensemble", 900, None, better),
+        FrontPoint("P1", (0, 1), 2_500_000, 1, 0.905, None, "mobilenet"),
+        FrontPoint("P2", (1, 0), 4_000_000, 2, 0.9225, 0.919, "resnet", 700, better, better),
+    )
+    return Front(points, references)
+
+
+def test_points_stand_by_multiply_adds(front):
+    assert [point.label for point in front] == ["P1", "P2", "P3"]
+    assert len(front) == 3
+    assert front.ensemble is front.references[2]
+
+
+def test_the_front_of_candidates_is_labelled_by_cost():
+    candidates = [
+        FrontPoint(f"c{index}", (index,), macs, 0, accuracy)
+        for index, (macs, accuracy) in enumerate([(9, 0.8), (5, 0.7), (7, 0.6), (1, 0.1)])
+    ]
+    front = make_front(candidates)
+    assert [(point.label, point.genotype) for point in front] == [
+        ("P1", (3,)),
+        ("P2", (1,)),
+        ("P3", (0,)),
+    ]
+    assert front.ensemble is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "label"),
+    [
+        ({"max_macs": 5e6}, "P2"),
+        ({"max_macs": 4_000_000}, "P2"),
+        ({"max_macs": 1e9}, "P3"),
+        ({"min_accuracy": 0.91}, "P2"),
+        ({"min_accuracy": 0.9312}, "P3"),
+        ({"max_macs": 7e6, "min_accuracy": 0.9}, "P3"),
+        ({"point": "P1"}, "P1"),
+        ({"point": 3}, "P3"),
+        ({"point": "2"}, "P2"),
+        ({"point": "ensemble"}, "ensemble"),
+    ],
+)
+def test_pick(front, limits, label):
+    assert front.pick(**limits).label == label
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"max_macs": 2e6}, "at most 2M multiply-adds; the front runs from P1 .*2.5M.* to P3"),
+        ({"min_accuracy": 0.99}, "of at least 0.99; .* P3 .*accuracy 0.9312"),
+        ({"max_macs": 3e6, "min_accuracy": 0.92}, "at most 3M multiply-adds and a validation"),
+        ({"point": 7}, "no point '7'; the front runs from P1"),
+        ({"point": 1, "max_macs": 5e6}, "not both"),
+        ({}, "nothing to choose"),
+    ],
+)
+def test_pick_says_what_there_is(front, limits, message):
+    with pytest.raises(SearchError, match=message):
+        front.pick(**limits)
+
+
+def test_pick_from_nothing():
+    with pytest.raises(SearchError, match="the front is empty"):
+        Front(()).pick(max_macs=5e6)
+
+
+def test_json_there_and_back(front, tmp_path):
+    path = tmp_path / "front.json"
+    front.to_json(path)
+    assert Front.from_json(path) == front
+    assert os.listdir(tmp_path) == ["front.json"]
+
+
+def edit(path: Path, change) -> None:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(format="other"), "format"),
+        (lambda d: d.update(version=2), "version"),
+        (lambda d: d.update(surplus=1), "surplus"),
+        (lambda d: d.pop("points"), "points: Field required"),
+        (lambda d: d["points"][1].update(multiply_adds="many"), "points.1.multiply_adds"),
+        (lambda d: d["points"][1].update(validation=1.5), "accuracy 1.5 is not between"),
+        (lambda d: d["points"][1].update(genotype=[0, 0.5]), "points.1.genotype.1"),
+        (lambda d: d["points"][1].update(stitches=-1), "negative"),
+        (lambda d: d["points"][2]["test_difference"].update(low=1), "no interval"),
+        (lambda d: d["points"][1].update(label="P1"), "labels stand twice in a front: P1"),
+    ],
+)
+def test_a_changed_file_is_refused(front, tmp_path, change, message):
+    path = tmp_path / "front.json"
+    front.to_json(path)
+    edit(path, change)
+    with pytest.raises(StorageError, match=message) as raised:
+        Front.from_json(path)
+    assert "\n" not in str(raised.value)
+    assert "front.json holds no front" in str(raised.value)
+
+
+def test_a_truncated_or_missing_file(front, tmp_path):
+    path = tmp_path / "front.json"
+    front.to_json(path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(StorageError, match="holds no front"):
+        Front.from_json(path)
+    with pytest.raises(StorageError, match="No such file"):
+        Front.from_json(tmp_path / "none.json")
+
+
+def test_csv_holds_plain_numbers(front, tmp_path):
+    path = tmp_path / "front.csv"
+    front.to_csv(path)
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["label"] for row in rows] == ["resnet", "mobilenet", "ensemble", "P1", "P2", "P3"]
+    assert [row["kind"] for row in rows] == ["reference"] * 3 + ["front"] * 3
+    last = rows[-1]
+    assert last["genotype"] == "1 2"
+    assert float(last["validation"]) == 0.9312
+    assert (last["test_difference_low"], last["validation_difference_low"]) == ("-0.0005", "")
+    assert rows[3]["test"] == ""
+
+
+@pytest.mark.parametrize("write", [Front.to_csv, Front.to_json])
+def test_a_file_that_cannot_be_written(front, tmp_path, write):
+    with pytest.raises(NetstitchError, match="cannot be written"):
+        write(front, tmp_path / "absent" / "front")
+
+
+def test_table_compares_with_the_ensemble(front):
+    head, *rows = front.table()
+    by_label = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+    assert list(by_label)[:3] == ["resnet", "mobilenet", "ensemble"]
+    assert by_label["P3"] == {
+        "network": "P3",
+        "output": "ensemble",
+        "stitches": "4",
+        "MACs (M)": "6.00",
+        "of ens.": "75%",
+        "validation": "93.12",
+        "test": "92.70",
+        "test minus ensemble": "+0.10 [-0.05, +0.25]",
+    }
+    assert by_label["P1"]["test"] == ""
+
+
+def rendered(front: Front) -> list[str]:
+    console = Console(width=80, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(front_table(front, "Front"))
+    return console.export_text().splitlines()
+
+
+def test_the_terminal_table_fits_eighty_columns(front):
+    text = "\n".join(rendered(front))
+    assert "…" not in text
+    for part in ("resnet", "mobilenet", "P3", "+0.10 [-0.05, +0.25]", "75%", "93.12"):
+        assert part in text
+
+
+def test_columns_without_values_are_left_out(front):
+    points = tuple(
+        FrontPoint(point.label, point.genotype, point.multiply_adds, 0, point.validation)
+        for point in front
+    )
+    text = "\n".join(rendered(Front(points)))
+    assert "validation" in text
+    assert "test" not in text
+    assert "output" not in text
+
+
+def test_impossible_numbers():
+    with pytest.raises(ValueError, match=r"accuracy 93\.0"):
+        FrontPoint("P1", (0,), 1, 0, 93.0)
+    with pytest.raises(ValueError, match="accuracy nan"):
+        FrontPoint("P1", (0,), 1, 0, float("nan"))
+    with pytest.raises(ValueError, match="negative"):
+        FrontPoint("P1", (0,), -1, 0, 0.5)

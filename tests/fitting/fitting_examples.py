@@ -1,0 +1,59 @@
+"""Small stand-ins for basis networks: every point is a function of the batch."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from netstitch.stitching.stitch import Place, Stitch
+
+Point = Callable[[Tensor], Tensor]
+
+
+def features_of(points: Mapping[Place, Point]) -> Callable[[Tensor, Sequence[Place]], list[Tensor]]:
+    """The features function of networks whose points are the given functions of the inputs."""
+
+    def features(values: Tensor, places: Sequence[Place]) -> list[Tensor]:
+        with torch.inference_mode():
+            return [points[place](values) for place in places]
+
+    return features
+
+
+def both_ways(
+    match: int, a: Place, b: Place, n_a: int, n_b: int, positions: int = 0
+) -> list[Stitch]:
+    """The two stitches of a match; positions 0 for points that are not spatial."""
+    rest = (positions > 0, max(positions, 1))
+    return [Stitch(match, a, b, n_a, n_b, *rest), Stitch(match, b, a, n_b, n_a, *rest)]
+
+
+def linear_point(inputs: int, outputs: int, seed: int, noise: float = 0.3) -> Point:
+    """A fixed map of (batch, inputs), with noise that depends on the sample only."""
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(inputs, outputs, generator=generator)
+    twist = torch.randn(inputs, outputs, generator=generator)
+    return lambda x: x @ weight + noise * torch.sin(7 * x @ twist)
+
+
+def networks(
+    widths: Sequence[tuple[int, int]], inputs: int = 6, seed: int = 0
+) -> tuple[list[Stitch], dict[Place, Point]]:
+    """Two networks with one match per pair of widths, and the functions at their points."""
+    stitches: list[Stitch] = []
+    points: dict[Place, Point] = {}
+    for match, (n_a, n_b) in enumerate(widths):
+        a, b = Place(0, f"a{match}"), Place(1, f"b{match}")
+        points[a] = linear_point(inputs, n_a, seed + 2 * match)
+        points[b] = linear_point(inputs, n_b, seed + 2 * match + 1)
+        stitches += both_ways(match, a, b, n_a, n_b)
+    return stitches, points
+
+
+def random_inputs(count: int, width: int = 6, seed: int = 0) -> Tensor:
+    return torch.randn(count, width, generator=torch.Generator().manual_seed(seed))
+
+
+def state(layers: Sequence[torch.nn.Module]) -> list[Tensor]:
+    """Copies of all parameters."""
+    return [p.detach().clone() for layer in layers for p in layer.parameters()]

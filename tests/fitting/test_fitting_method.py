@@ -1,0 +1,46 @@
+import pytest
+from fitting_examples import features_of, networks, random_inputs
+
+from netstitch.errors import FittingError
+from netstitch.fitting import METHODS, FitReport, fit
+
+
+def run(**options: object) -> FitReport:
+    stitches, points = networks([(2, 2)])
+    layers = [stitch.layer() for stitch in stitches]
+    return fit(stitches, layers, features_of(points), [random_inputs(32)], **options)  # type: ignore[arg-type]
+
+
+def test_least_squares_is_the_default() -> None:
+    assert run().method == "least-squares"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_fits_reports_and_tells_its_progress(method: str) -> None:
+    calls: list[int] = []
+    report = run(method=method, holdout=0.25, progress=lambda done, *_: calls.append(done))
+    assert report.method == method
+    assert report.settings["holdout"] == 0.25
+    assert report.held_out == 8
+    assert len(report.rows) == 2
+    assert all(row.relative_error is not None for row in report.rows)
+    assert calls
+    assert FitReport.from_json(report.to_json()) == report
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"method": "least_squares"}, "'least_squares': did you mean 'least-squares'"),
+        ({"method": "Adamw"}, "did you mean 'adam'"),
+        ({"method": "qqq"}, "expected one of least-squares, adam"),
+        ({"rigde": 1}, "no setting 'rigde': did you mean 'ridge'"),
+        ({"method": "adam", "learning-rate": 1}, "did you mean 'learning_rate'"),
+        ({"method": "adam", "ridge": 1}, "adam has no setting 'ridge'"),
+    ],
+)
+def test_what_does_not_exist_is_an_error_with_the_nearest(
+    options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(FittingError, match=message):
+        run(**options)

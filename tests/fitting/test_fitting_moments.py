@@ -1,0 +1,102 @@
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from netstitch.fitting.moments import Moments, kept_products, moments_bytes, rows
+
+
+def plain_moments(sets: list[Tensor], i: int, j: int) -> Tensor:
+    """Centred products, in float64 and all at once."""
+    x, y = sets[i].double(), sets[j].double()
+    return (x - x.mean(0)).T @ (y - y.mean(0))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10_000),
+    cuts=st.lists(st.integers(0, 50), max_size=4),
+    offset=st.sampled_from([0.0, 1.0, -300.0]),
+)
+def test_batches_give_the_moments_of_the_whole(seed: int, cuts: list[int], offset: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    sets = [torch.randn(50, width, generator=generator) + offset for width in (3, 1, 4)]
+    moments = Moments([3, 1, 4], [(2, 0), (0, 1)])
+    bounds = [0, *sorted(cuts), 50]
+    for start, end in pairwise(bounds):
+        moments.add([values[start:end].clone() for values in sets])
+    assert moments.count == 50
+    for i, j in [(0, 0), (1, 1), (2, 2), (0, 2), (2, 0), (1, 0)]:
+        torch.testing.assert_close(
+            moments.product(i, j), plain_moments(sets, i, j), rtol=1e-4, atol=1e-3
+        )
+    for mean, values in zip(moments.means, sets, strict=True):
+        torch.testing.assert_close(mean, values.double().mean(0), rtol=1e-9, atol=1e-7)
+
+
+def test_large_offsets_keep_small_variances() -> None:
+    values = (1e4 + 0.1 * torch.randn(4096, 5, generator=torch.Generator().manual_seed(0))).float()
+    moments = Moments([5], [])
+    for batch in values.split(100):
+        moments.add([batch.clone()])
+    expected = plain_moments([values], 0, 0)
+    assert (moments.product(0, 0) - expected).abs().max() < 1e-5 * expected.diagonal().mean()
+
+
+def test_a_first_batch_unlike_all_others_does_no_harm() -> None:
+    values = 1e4 + 0.1 * torch.randn(512, 2, generator=torch.Generator().manual_seed(1))
+    values[:8] = 0
+    moments = Moments([2], [])
+    moments.add([values[:8].clone()])
+    moments.add([values[8:].clone()])
+    torch.testing.assert_close(
+        moments.product(0, 0), plain_moments([values], 0, 0), rtol=1e-9, atol=0
+    )
+
+
+def test_products_that_were_not_asked_for_are_not_kept() -> None:
+    assert kept_products(3, [(2, 1), (1, 2)]) == [(0, 0), (1, 1), (1, 2), (2, 2)]
+    with pytest.raises(KeyError):
+        Moments([1, 1], []).product(0, 1)
+
+
+def test_bytes_are_those_of_the_tensors() -> None:
+    moments = Moments([3, 5], [(1, 0)])
+    held = [*moments.means, moments.product(0, 0), moments.product(0, 1), moments.product(1, 1)]
+    assert moments_bytes([3, 5], [(1, 0)]) == sum(tensor.nbytes for tensor in held)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_values_without_finite_squares_are_noticed(value: float) -> None:
+    moments = Moments([2], [])
+    moments.add([torch.zeros(3, 2)])
+    assert moments.finite
+    moments.add([torch.tensor([[0.0, value], [0.0, 0.0]])])
+    assert not moments.finite
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_rows_are_positions_in_one_order_whatever_the_layout(layout: torch.memory_format) -> None:
+    features = torch.arange(4 * 3 * 2 * 5.0).reshape(4, 3, 2, 5)
+    chosen = torch.tensor([1, 3])
+    expected = [
+        [float(features[b, c, h, w]) for c in range(3)]
+        for b in (1, 3)
+        for h in range(2)
+        for w in range(5)
+    ]
+    result = rows(features.contiguous(memory_format=layout), chosen)
+    assert result.tolist() == expected
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2, 2), (4, 1, 2, 2), (4, 3, 1, 1)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rows_have_memory_of_their_own(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    features = torch.ones(shape, dtype=dtype)
+    result = rows(features, torch.arange(4))
+    result.zero_()
+    assert features.eq(1).all()
+    assert result.dtype == torch.float32

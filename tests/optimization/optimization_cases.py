@@ -1,0 +1,69 @@
+"""Problems, executors and slow twins that the tests of this folder share."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from netstitch.optimization import Completed, Genotype, Objective, Problem, SerialExecutor
+
+ACCURACY_MACS = (Objective("accuracy", maximise=True), Objective("macs"))
+
+
+def leading_ones_trailing_zeros(genotype: Genotype) -> tuple[float, float]:
+    """LOTZ, a front of l + 1 genotypes that takes building blocks to find."""
+    ones = (genotype != 0).astype(int)
+    return float(np.cumprod(ones).sum()), float(np.cumprod(1 - ones[::-1]).sum())
+
+
+def lotz(length: int) -> Problem:
+    return Problem((2,) * length, (Objective("ones", True), Objective("zeros", True)))
+
+
+def accuracy_and_macs(genotype: Genotype) -> tuple[float, float]:
+    """A rugged trade-off on any cardinalities."""
+    place = np.arange(1, len(genotype) + 1)
+    return float(np.abs(np.sin(place * genotype)).mean()), float(genotype @ place)
+
+
+def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Of costs, the definition."""
+    return all(x <= y for x, y in zip(a, b, strict=True)) and tuple(a) != tuple(b)
+
+
+def nondominated(costs: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
+    """The slow twin of every archive: each against each, sorted, without repeats."""
+    rows = {tuple(row) for row in costs}
+    return sorted(row for row in rows if not any(dominates(other, row) for other in rows))
+
+
+class ShuffledExecutor:
+    """Hands results back in random order, several at a time, like many machines would."""
+
+    def __init__(
+        self, evaluate: Callable[[Genotype], tuple[float, ...]], capacity: int, seed: int
+    ) -> None:
+        self.capacity = capacity
+        self.most_held = 0
+        self._serial = SerialExecutor(evaluate)
+        self._held: list[tuple[int, Genotype]] = []
+        self._generator = np.random.default_rng(seed)
+
+    def submit(self, ticket: int, genotype: Genotype) -> None:
+        self._held.append((ticket, genotype))
+        self.most_held = max(self.most_held, len(self._held))
+
+    def wait(self) -> list[Completed]:
+        self._generator.shuffle(self._held)  # type: ignore[arg-type]
+        count = int(self._generator.integers(1, len(self._held) + 1))
+        done, self._held = self._held[:count], self._held[count:]
+        results = []
+        for ticket, genotype in done:
+            self._serial.submit(ticket, genotype)
+            results += self._serial.wait()
+        return results
+
+    def cancel(self) -> None:
+        self._held.clear()
+
+    def close(self) -> None:
+        self.cancel()

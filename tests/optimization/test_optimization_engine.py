@@ -1,0 +1,305 @@
+"""What the engine does between an executor and an algorithm that is told what to propose."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from optimization_cases import ACCURACY_MACS, ShuffledExecutor, accuracy_and_macs
+
+from netstitch.errors import SearchError
+from netstitch.optimization import (
+    Archive,
+    Budget,
+    Evaluation,
+    Executor,
+    Genotype,
+    Problem,
+    Progress,
+    SearchResult,
+    SerialExecutor,
+    Solution,
+)
+from netstitch.optimization.engine import Engine
+from netstitch.optimization.steering import Steering
+
+
+@dataclass
+class Scripted:
+    """Proposes given numbers in turn, as genotypes of one variable, then has converged.
+
+    Refuses to be asked by a slot that still waits.
+    """
+
+    script: list[int]
+    slots: int = 1
+    proposed: list[tuple[int, int]] = field(default_factory=list)
+    received: list[tuple[int, int, tuple[float, ...] | None, bool]] = field(default_factory=list)
+
+    waiting: set[int] = field(default_factory=set)
+
+    def propose(self, slot: int) -> Genotype:
+        assert slot not in self.waiting
+        self.waiting.add(slot)
+        value = self.script.pop(0)
+        self.proposed.append((slot, value))
+        return np.array([value])
+
+    def receive(self, slot: int, solution: Solution, entered: bool) -> None:
+        self.waiting.remove(slot)
+        self.received.append((slot, int(solution.genotype[0]), solution.objectives, entered))
+
+    def converged(self) -> bool:
+        return not self.script
+
+
+def value_and_square(genotype: Genotype) -> tuple[float, float]:
+    return float(genotype[0]), float(genotype[0]) ** 2
+
+
+def engine(algorithm: Scripted, executor: Executor | None = None, **more: Any) -> Engine:
+    problem = more.pop("problem", Problem((1000,), ACCURACY_MACS))
+    options: dict[str, Any] = {
+        "steering": None,
+        "patience": 100,
+        "on_evaluation": None,
+        "on_progress": None,
+        "clock": lambda: 0.0,
+        **more,
+    }
+    budget = options.pop("budget", Budget(1000))
+    archive = options.pop("archive", Archive(problem.objectives))
+    executor = executor or SerialExecutor(value_and_square)
+    return Engine(problem, algorithm, executor, archive, budget, **options)
+
+
+def counting(calls: list[int]) -> Callable[[Genotype], tuple[float, float]]:
+    def evaluate(genotype: Genotype) -> tuple[float, float]:
+        calls.append(int(genotype[0]))
+        return value_and_square(genotype)
+
+    return evaluate
+
+
+def test_a_repeat_is_served_from_memory() -> None:
+    calls: list[int] = []
+    algorithm = Scripted([3, 3, 5, 3])
+    result = engine(algorithm, SerialExecutor(counting(calls))).run()
+    assert calls == [3, 5]
+    assert (result.evaluated, result.skipped, result.used) == (2, 2, 4)
+    assert [got[:3] for got in algorithm.received] == [
+        (0, 3, (3.0, 9.0)),
+        (0, 3, (3.0, 9.0)),
+        (0, 5, (5.0, 25.0)),
+        (0, 3, (3.0, 9.0)),
+    ]
+    assert [got[3] for got in algorithm.received] == [True, False, True, False]
+
+
+def test_equal_signatures_share_an_evaluation_but_keep_their_genotypes() -> None:
+    calls: list[int] = []
+    problem = Problem((1000,), ACCURACY_MACS, signature=lambda genotype: int(genotype[0]) % 10)
+    algorithm = Scripted([3, 13, 23, 4], slots=2)
+    engine(algorithm, SerialExecutor(counting(calls)), problem=problem).run()
+    assert calls == [3, 4]
+    assert (1, 13, (3.0, 9.0), False) in algorithm.received
+
+
+def test_equal_signatures_under_way_are_joined() -> None:
+    calls: list[int] = []
+    algorithm = Scripted([7, 7, 8, 7, 9], slots=4)
+    result = engine(algorithm, SerialExecutor(counting(calls), capacity=4)).run()
+    assert algorithm.proposed[:4] == [(0, 7), (1, 7), (2, 8), (3, 7)]
+    # one evaluation serves the three slots, before that of slot 2 is done
+    assert [got[:2] for got in algorithm.received[:3]] == [(0, 7), (1, 7), (3, 7)]
+    assert [got[3] for got in algorithm.received[:3]] == [True, False, False]
+    assert calls == [7, 8, 9]
+    assert (result.evaluated, result.skipped) == (3, 2)
+
+
+def test_every_slot_waits_for_its_own_evaluation_only() -> None:
+    algorithm = Scripted(list(range(500)), slots=5)
+    executor = ShuffledExecutor(value_and_square, capacity=5, seed=2)
+    engine(algorithm, executor).run()
+    assert executor.most_held == 5
+    assert len(algorithm.received) == 500
+    assert sorted(got[:2] for got in algorithm.received) == sorted(algorithm.proposed)
+    assert all(got[2] == (got[1], got[1] ** 2) for got in algorithm.received)
+    assert [slot for slot, _ in algorithm.proposed[5:10]] != [0, 1, 2, 3, 4]
+
+
+def test_no_more_than_the_capacity_is_under_way() -> None:
+    executor = ShuffledExecutor(value_and_square, capacity=3, seed=1)
+    engine(Scripted(list(range(60)), slots=9), executor).run()
+    assert executor.most_held == 3
+
+
+@pytest.mark.parametrize("count_skipped, proposals", [(True, 5), (False, 8)])
+def test_skipped_evaluations_count_as_the_budget_says(count_skipped: bool, proposals: int) -> None:
+    algorithm = Scripted([1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8])
+    budget = Budget(5, count_skipped=count_skipped)
+    result = engine(algorithm, budget=budget).run()
+    assert len(algorithm.proposed) == proposals
+    assert result.stopped == "budget"
+    assert result.used == 5
+
+
+def test_what_is_under_way_when_the_budget_ends_is_used() -> None:
+    algorithm = Scripted(list(range(99)), slots=6)
+    result = engine(algorithm, SerialExecutor(value_and_square, capacity=6), budget=Budget(8)).run()
+    assert len(algorithm.proposed) == len(algorithm.received) == result.evaluated == 8
+
+
+def test_when_the_time_is_up_nothing_new_is_started() -> None:
+    now = 0.0
+
+    def evaluate(genotype: Genotype) -> tuple[float, float]:
+        nonlocal now
+        now += 1.0
+        return value_and_square(genotype)
+
+    algorithm = Scripted(list(range(99)), slots=4)
+    result = engine(
+        algorithm,
+        SerialExecutor(evaluate, capacity=2),
+        budget=Budget(seconds=10.0),
+        clock=lambda: now,
+    ).run()
+    assert result.stopped == "time"
+    assert result.evaluated == 11  # one more was under way
+    assert result.elapsed == 11.0
+
+
+def test_patience_ends_a_search_that_finds_nothing_new() -> None:
+    algorithm = Scripted([1, 2, *[1, 2] * 50])
+    result = engine(algorithm, patience=7).run()
+    assert result.stopped == "patience"
+    assert (result.evaluated, result.skipped) == (2, 7)
+
+
+def test_something_new_restores_patience() -> None:
+    algorithm = Scripted([1, 1, 1, 2, 1, 1, 3, 1, 1, 1, 1, 4])
+    result = engine(algorithm, patience=3).run()
+    assert (result.stopped, result.evaluated, result.skipped) == ("patience", 3, 7)
+
+
+def test_a_converged_algorithm_is_done() -> None:
+    assert engine(Scripted([1, 2])).run().stopped == "converged"
+
+
+def test_records_come_before_the_algorithm_learns_of_them() -> None:
+    algorithm = Scripted([4, 4, 6])
+    seen: list[tuple[Evaluation, int]] = []
+    engine(algorithm, on_evaluation=lambda one: seen.append((one, len(algorithm.received)))).run()
+    assert [received for _, received in seen] == [0, 2]
+    first = seen[0][0]
+    assert (first.ordinal, first.objectives, first.failure) == (1, (4.0, 16.0), None)
+    assert first.seconds >= 0
+
+
+def test_progress_tells_where_the_search_is() -> None:
+    now = iter(range(1000))
+    seen: list[Progress] = []
+    engine(Scripted([9, 9, 2]), on_progress=seen.append, clock=lambda: float(next(now))).run()
+    last = seen[-1]
+    assert (last.used, last.evaluated, last.skipped, last.failed) == (3, 2, 1, 0)
+    assert (last.archived, last.best) == (2, (9.0, 4.0))
+    assert last.rate == 2 / last.elapsed
+
+
+def test_the_threshold_follows_the_budget_with_skipped_evaluations() -> None:
+    steering = Steering(column=0, target=100.0)
+    algorithm = Scripted([50, 50, 50, 200])
+    archive = Archive(ACCURACY_MACS, steered=0)
+    result = engine(algorithm, budget=Budget(10), steering=steering, archive=archive).run()
+    assert steering.value == pytest.approx(80.0)
+    assert [one.objectives for one in result.archive] == [(200.0, 40000.0)]
+
+
+def test_with_time_only_the_threshold_follows_the_clock() -> None:
+    steering = Steering(column=0, target=100.0)
+    now = iter(range(1000))
+    archive = Archive(ACCURACY_MACS, steered=0)
+    engine(
+        Scripted(list(range(99))),
+        budget=Budget(seconds=40.0),
+        steering=steering,
+        archive=archive,
+        clock=lambda: float(next(now)),
+    ).run()
+    assert steering.value == 100.0
+
+
+def failing(values: Iterable[int]) -> Callable[[Genotype], tuple[float, float]]:
+    bad = set(values)
+
+    def evaluate(genotype: Genotype) -> tuple[float, float]:
+        if int(genotype[0]) in bad:
+            raise RuntimeError(f"no memory for {genotype[0]}")
+        return value_and_square(genotype)
+
+    return evaluate
+
+
+def test_when_all_first_evaluations_fail_the_search_says_why() -> None:
+    algorithm = Scripted(list(range(50)), slots=4)
+    with pytest.raises(SearchError, match=r"first 4 evaluations failed.*no memory for 3"):
+        engine(algorithm, SerialExecutor(failing(range(50)))).run()
+    assert len(algorithm.proposed) == 4
+
+
+def test_when_all_of_a_small_space_fails_the_search_says_why() -> None:
+    algorithm = Scripted([1, 1, 1, 1, 1], slots=4)
+    with pytest.raises(SearchError, match=r"first 1 evaluations failed.*no memory for 1"):
+        engine(algorithm, SerialExecutor(failing([1]))).run()
+
+
+def test_one_success_is_enough_to_go_on() -> None:
+    result = engine(Scripted(list(range(9)), slots=4), SerialExecutor(failing([0, 1, 3, 4]))).run()
+    assert (result.evaluated, result.failed) == (9, 4)
+
+
+def test_a_failure_is_not_evaluated_again() -> None:
+    algorithm = Scripted([5, 1, 1, 1])
+    result = engine(algorithm, SerialExecutor(failing([1]))).run()
+    assert (result.evaluated, result.failed, result.skipped) == (2, 1, 2)
+    assert algorithm.received[1:] == [(0, 1, None, False)] * 3
+
+
+def test_a_wrong_number_of_objectives_is_a_failure() -> None:
+    with pytest.raises(SearchError, match="3 objectives instead of 2"):
+        engine(Scripted([1, 2]), SerialExecutor(lambda genotype: (1.0, 2.0, 3.0))).run()
+
+
+def test_genotypes_cannot_be_changed_by_an_evaluation() -> None:
+    def meddle(genotype: Genotype) -> tuple[float, float]:
+        genotype[0] = 0
+        return 0.0, 0.0
+
+    with pytest.raises(SearchError, match="read-only"):
+        engine(Scripted([1]), SerialExecutor(meddle)).run()
+
+
+@pytest.mark.parametrize("callback", ["on_evaluation", "on_progress"])
+def test_an_interruption_in_a_callback_ends_gracefully(callback: str) -> None:
+    def interrupt(told: object) -> None:
+        raise KeyboardInterrupt
+
+    executor = SerialExecutor(value_and_square, capacity=2)
+    result: SearchResult = engine(
+        Scripted([1, 2, 3], slots=2), executor, **{callback: interrupt}
+    ).run()
+    assert result.stopped == "interrupted"
+    assert [one.objectives for one in result.archive] == [(1.0, 1.0)]
+    assert executor.wait() == []  # what was under way is cancelled
+
+
+def test_an_error_in_a_callback_is_passed_on_and_evaluations_cancelled() -> None:
+    def full(told: object) -> None:
+        raise OSError("no space left")
+
+    executor = SerialExecutor(accuracy_and_macs, capacity=2)
+    with pytest.raises(OSError, match="no space left"):
+        engine(Scripted([1, 2, 3], slots=2), executor, on_evaluation=full).run()
+    assert executor.wait() == []

@@ -1,0 +1,81 @@
+import numpy as np
+from optimization_cases import ACCURACY_MACS
+
+from netstitch.optimization.population import Population
+from netstitch.optimization.problem import Problem
+from netstitch.optimization.solution import Solution
+from netstitch.optimization.steering import Steering
+
+PROBLEM = Problem((2, 2), ACCURACY_MACS)
+
+
+def solution(accuracy: float, macs: float) -> Solution:
+    return Solution(np.array([0, 0]), (accuracy, macs))
+
+
+FAILED = Solution(np.array([0, 0]), None)
+
+
+def two_slots(steering: Steering | None = None) -> Population:
+    """The first slot looks at the accuracy only, the second at the multiply-adds only."""
+    population = Population(PROBLEM, 2, steering, np.random.default_rng(0))
+    population.put(0, solution(0.9, 100.0))
+    population.put(1, solution(0.5, 10.0))
+    population.reassign()
+    return population
+
+
+def test_reassignment_gives_each_member_the_weights_it_is_good_at() -> None:
+    assert two_slots().weights.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_members_are_bettered_on_their_own_weights() -> None:
+    population = two_slots()
+    accurate, cheap = solution(0.7, 100.0), solution(0.4, 50.0)
+    population.put(0, solution(0.6, 60.0))
+    population.put(1, solution(0.6, 60.0))
+    assert population.betters(accurate, 0)
+    assert not population.betters(accurate, 1)
+    assert not population.betters(cheap, 0)
+    assert population.betters(cheap, 1)
+
+
+def test_weights_and_scale_stay_when_a_member_is_replaced() -> None:
+    population = two_slots()
+    before = population.weights.copy(), population.scale
+    population.put(0, solution(0.1, 1000.0))
+    assert (population.weights == before[0]).all()
+    assert population.scale is before[1]
+    # beyond the scale's least nothing is better: 10 and 3 are both normalised to 0
+    assert not population.betters(solution(0.2, 3.0), 1)
+    assert population.betters(solution(0.2, 3.0), 1, ties=True)
+
+
+def test_a_failed_solution_betters_nothing_and_is_bettered_by_all() -> None:
+    population = two_slots()
+    assert not population.betters(FAILED, 0)
+    population.put(0, FAILED)
+    assert population.betters(solution(0.0, 1e9), 0)
+    assert not population.betters(FAILED, 0)
+    assert population.betters(FAILED, 0, ties=True)
+
+
+def test_the_threshold_comes_before_the_weights() -> None:
+    rise = Steering(column=0, target=0.8, value=0.8)
+    population = two_slots(rise)
+    # the second slot looks at multiply-adds, and yet a dear member that is over the threshold wins
+    assert population.betters(solution(0.8, 500.0), 1)
+    assert not population.betters(solution(0.4, 1.0), 1)  # of two under it the nearer
+    assert population.betters(solution(0.6, 500.0), 1)
+    population.put(1, solution(0.5, 90.0))
+    assert population.betters(solution(0.5, 20.0), 1)  # equally far: the weights
+    rise.value = 0.0
+    assert population.betters(solution(0.4, 15.0), 1)
+
+
+def test_weights_of_empty_slots_are_not_lost() -> None:
+    population = Population(PROBLEM, 5, None, np.random.default_rng(0))
+    weights = sorted(population.weights.tolist())
+    population.put(3, solution(0.9, 10.0))
+    population.reassign()
+    assert sorted(population.weights.tolist()) == weights

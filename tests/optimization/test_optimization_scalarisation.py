@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netstitch.optimization.scalarisation import (
+    Scale,
+    first_weights,
+    reassigned,
+    scattered_subset,
+    tschebysheff,
+)
+
+
+def test_a_range_of_zero_counts_as_one_and_failures_do_not_count() -> None:
+    scale = Scale.of(np.array([[3.0, 5.0], [7.0, 5.0], [np.inf, np.inf]]))
+    assert scale.least.tolist() == [3.0, 5.0]
+    assert scale.extent.tolist() == [4.0, 1.0]
+
+
+def test_of_failures_alone_the_scale_is_still_usable() -> None:
+    scale = Scale.of(np.full((3, 2), np.inf))
+    assert tschebysheff(np.array([0.5, 0.0]), np.array([1.0, 1.0]), scale) == 0.5
+
+
+def test_the_worst_weighted_cost_decides_and_nothing_is_under_zero() -> None:
+    scale = Scale(np.array([0.0, 10.0]), np.array([1.0, 20.0]))
+    costs = np.array([[0.5, 20.0], [0.5, 30.0], [-3.0, 5.0]])
+    values = tschebysheff(costs, np.array([0.4, 0.6]), scale)
+    assert values.tolist() == pytest.approx([0.3, 0.6, 0.0])
+
+
+def test_a_failure_is_infinite_even_where_its_weight_is_zero() -> None:
+    scale = Scale(np.zeros(2), np.ones(2))
+    assert tschebysheff(np.array([np.inf, np.inf]), np.array([0.0, 1.0]), scale) == np.inf
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3])
+def test_first_weights_sum_to_one_with_the_directions_among_them(objectives: int) -> None:
+    weights = first_weights(20, objectives, np.random.default_rng(0))
+    assert weights.shape == (20, objectives)
+    assert (weights >= 0).all()
+    assert weights.sum(axis=1) == pytest.approx(np.ones(20))
+    for direction in np.eye(objectives).tolist():
+        assert direction in weights.tolist()
+
+
+def test_first_weights_are_scattered() -> None:
+    first = np.sort(first_weights(11, 2, np.random.default_rng(1))[:, 0])
+    assert np.diff(first).min() > 0.03
+    assert np.diff(first).max() < 0.2
+
+
+@settings(deadline=None)
+@given(
+    points=st.lists(st.tuples(*[st.integers(0, 9)] * 2), min_size=1, max_size=20),
+    data=st.data(),
+)
+def test_each_chosen_point_is_the_farthest_from_the_others(
+    points: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    n = data.draw(st.integers(1, len(points)))
+    table = np.array(points, dtype=np.float64)
+    chosen = scattered_subset(table, n).tolist()
+    assert chosen[0] == 0
+    assert len(set(chosen)) == n
+    for step in range(1, n):
+        left = [index for index in range(len(points)) if index not in chosen[:step]]
+        near = {i: min(np.sum((table[i] - table[j]) ** 2) for j in chosen[:step]) for i in left}
+        assert near[chosen[step]] == max(near.values())
+
+
+@settings(deadline=None)
+@given(n=st.integers(1, 12), seed=st.integers(0, 99), failed=st.integers(0, 12))
+def test_weights_go_to_the_best_that_is_left(n: int, seed: int, failed: int) -> None:
+    generator = np.random.default_rng(seed)
+    costs = generator.random((n, 2))
+    costs[:failed] = np.inf
+    weights = first_weights(n, 2, generator)
+    scale = Scale.of(costs)
+    new = reassigned(weights, costs, scale, np.random.default_rng(seed))
+    # the same, spelled out
+    left = list(range(n))
+    for index in np.random.default_rng(seed).permutation(n):
+        best = min(left, key=lambda i: (float(tschebysheff(costs[i], weights[index], scale)), i))
+        assert new[best].tolist() == weights[index].tolist()
+        left.remove(best)
