@@ -1,0 +1,71 @@
+"""netstitch joins trained networks into a supernet and searches what lies between them.
+
+    import netstitch as ns
+
+    a, b = ns.capture(model_a, example), ns.capture(model_b, example)
+    s = ns.Supernet([a, b], ns.match(a, b))
+    s.fit(train_batches)
+    front = ns.search(s, task, budget=2_000)
+    net = s.subnetwork(front.pick(max_macs=5e6).genotype)
+
+Names are loaded when they are first used, so that `import netstitch` alone is fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from netstitch.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from netstitch import matching
+    from netstitch.analysis import Front
+    from netstitch.errors import NetstitchError
+    from netstitch.exporting import export
+    from netstitch.matching import Matching, match
+    from netstitch.networks import Network, capture
+    from netstitch.searching import search
+    from netstitch.storage import load
+    from netstitch.supernet import Supernet
+    from netstitch.tasks import Classification, Samples, Task
+
+_HOMES = {
+    "Classification": "netstitch.tasks",
+    "Front": "netstitch.analysis",
+    "Matching": "netstitch.matching",
+    "NetstitchError": "netstitch.errors",
+    "Network": "netstitch.networks",
+    "Samples": "netstitch.tasks",
+    "Supernet": "netstitch.supernet",
+    "Task": "netstitch.tasks",
+    "capture": "netstitch.networks",
+    "export": "netstitch.exporting",
+    "load": "netstitch.storage",
+    "match": "netstitch.matching",
+    "search": "netstitch.searching",
+}
+
+__all__ = [
+    "Classification",
+    "Front",
+    "Matching",
+    "NetstitchError",
+    "Network",
+    "Samples",
+    "Supernet",
+    "Task",
+    "__version__",
+    "capture",
+    "export",
+    "load",
+    "match",
+    "matching",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "matching":
+        return import_module("netstitch.matching")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'netstitch' has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +13,25 @@ from netstitch.errors import StorageError
 
 
 def check_new(folder: Path) -> None:
-    """Raise StorageError when the folder exists and is not empty, or cannot be made."""
-    if folder.is_dir() and any(folder.iterdir()):
-        raise StorageError(f"{folder} exists and is not empty; give another folder, or empty it")
-    if folder.exists() and not folder.is_dir():
-        raise StorageError(f"{folder} is a file; give the name of a new folder")
+    """Raise StorageError when the folder exists and is not empty, or cannot be looked into."""
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise StorageError(f"{folder} is a file; give the name of a new folder")
+        if folder.is_dir() and any(folder.iterdir()):
+            raise StorageError(
+                f"{folder} exists and is not empty; give another folder, or empty it"
+            )
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """A folder to write into that becomes `folder` at the end, and vanishes on any error."""
     check_new(folder)
-    partial = folder.with_name(folder.name + ".partial")
+    folder = Path(os.path.abspath(folder))  # "." has no name to put another beside
+    partial = _beside(folder)
     try:
-        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         yield partial
         if folder.is_dir():
@@ -39,6 +45,11 @@ def new_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
+def _beside(path: Path) -> Path:
+    """A name beside a path that nothing else has: nobody's file is overwritten."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+
+
 def cannot_write(path: Path, error: OSError) -> StorageError:
     """The reason in words, such as "no space left on device"."""
     reason = (error.strerror or str(error)).lower()
@@ -47,7 +58,7 @@ def cannot_write(path: Path, error: OSError) -> StorageError:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file's content in one step, so that a reader never sees half of it."""
-    partial = path.with_name(path.name + ".partial")
+    partial = _beside(path)
     try:
         partial.write_bytes(content)
         os.replace(partial, path)
@@ -61,19 +72,34 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write JSON of plain data; NaN and infinity are refused."""
-    write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    """Write JSON of plain data; NaN and infinity are refused with a StorageError."""
+    try:
+        content = json.dumps(document, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StorageError(
+            f"{path} cannot be written as JSON ({error}); expected finite numbers and text"
+        ) from error
+    write_text(path, content + "\n")
 
 
 def read_json(path: Path, form: str) -> dict[str, Any]:
     """A JSON object whose "format" is `form`; raises StorageError otherwise."""
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
         raise StorageError(f"{path} is missing; expected a folder that netstitch wrote") from None
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{path} cannot be read as JSON ({error})") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise StorageError(f"{path} cannot be read as JSON ({one_line(error)})") from error
     if not isinstance(document, dict) or document.get("format") != form:
         found = document.get("format") if isinstance(document, dict) else None
-        raise StorageError(f"{path} has format {found!r}; this version reads {form!r}")
+        raise StorageError(f"{path} has format {found!r:.80}; this version reads {form!r}")
     return document
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, short enough to stand within a message."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")

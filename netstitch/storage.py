@@ -15,7 +15,7 @@ from torch import Tensor, fx
 
 from netstitch.errors import NetstitchError, StorageError
 from netstitch.fitting import FitReport
-from netstitch.folders import new_folder, read_json, write_json
+from netstitch.folders import new_folder, one_line, read_json, write_json
 from netstitch.matching.match import Match, Matching
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import build_module
@@ -23,6 +23,7 @@ from netstitch.networks.network import Network
 from netstitch.networks.storage import (
     GRAPH_FILE,
     WEIGHTS_FILE,
+    built,
     check_weights,
     graph_from_json,
     graph_to_json,
@@ -37,6 +38,8 @@ from netstitch.supernet import Supernet
 SUPERNET_FILE, STITCHES_FILE, FIT_FILE = "supernet.json", "stitches.safetensors", "fit.json"
 SUPERNET, SUBNETWORK, FIT = "netstitch-supernet-1", "netstitch-subnetwork-1", "netstitch-fit-1"
 SUBNETWORK_FILE = "subnetwork.json"
+
+_DAMAGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 def load(folder: Path | str) -> Network | Supernet | fx.GraphModule:
@@ -97,34 +100,60 @@ def load_supernet(folder: Path) -> Supernet:
     path = folder / SUPERNET_FILE
     document = read_json(path, SUPERNET)
     try:
-        networks = [
-            load_network(folder / "networks" / str(index))
-            for index in range(len(document["names"]))
-        ]
-        matching = Matching(
-            tuple(Match(tuple(points)) for points in document["matches"]),
-            float(document["weight"]),
-            float(document["upper_bound"]),
-            str(document["method"]),
-        )
-        rule, shares = document["ensemble"]["rule"], document["ensemble"]["weights"]
-        if rule not in ("logits", "probabilities"):
-            raise ValueError(f"ensemble rule {rule!r}")
-        averaging = Averaging(rule, None if shares is None else tuple(map(float, shares)))
-        supernet = Supernet(networks, matching, averaging=averaging, outputs=document["outputs"])
+        supernet = _read_supernet(document, folder)
     except StorageError:
         raise
-    except (KeyError, TypeError, ValueError, NetstitchError) as error:
-        raise StorageError(f"{path} is damaged ({error})") from error
+    except (*_DAMAGE, NetstitchError) as error:
+        raise StorageError(
+            f"{path} is damaged ({type(error).__name__}: {one_line(error)})"
+        ) from error
     _load_stitches(supernet, folder / STITCHES_FILE)
     if (folder / FIT_FILE).exists():
-        supernet.fit_report = FitReport.from_json(read_json(folder / FIT_FILE, FIT))
+        supernet.fit_report = _read_fit(folder / FIT_FILE)
     return supernet
+
+
+def _read_supernet(document: dict[str, Any], folder: Path) -> Supernet:
+    names, matches = document["names"], document["matches"]
+    if not isinstance(names, list) or not isinstance(matches, list):
+        raise TypeError("names or matches are no list")
+    networks = [load_network(folder / "networks" / str(i)) for i in range(len(names))]
+    matching = Matching(
+        tuple(Match(_points(points)) for points in matches),
+        float(document["weight"]),
+        float(document["upper_bound"]),
+        str(document["method"]),
+    )
+    rule, shares = document["ensemble"]["rule"], document["ensemble"]["weights"]
+    if rule not in ("logits", "probabilities"):
+        raise ValueError(f"ensemble rule {rule!r:.80}")
+    averaging = Averaging(rule, None if shares is None else tuple(map(float, shares)))
+    supernet = Supernet(networks, matching, averaging=averaging, outputs=document["outputs"])
+    if list(supernet.names) != names:
+        raise ValueError(f"names {names!r:.80}, but the networks are {', '.join(supernet.names)}")
+    return supernet
+
+
+def _points(points: Any) -> tuple[str | None, ...]:
+    if not isinstance(points, list) or not all(isinstance(p, str | None) for p in points):
+        raise TypeError(f"match {points!r:.80}")
+    return tuple(points)
+
+
+def _read_fit(path: Path) -> FitReport:
+    document = read_json(path, FIT)
+    try:
+        return FitReport.from_json(document)
+    except (*_DAMAGE, NetstitchError) as error:
+        raise StorageError(f"{path} is damaged ({one_line(error)})") from error
 
 
 def _load_stitches(supernet: Supernet, path: Path) -> None:
     stored = read_weights(path)
     own = supernet.stitch_weights()
+    surplus = stored.keys() - own.keys()
+    if surplus:
+        raise StorageError(f"{path} holds {min(surplus)!r}, which is of no stitch")
     for key, tensor in own.items():
         if key not in stored or stored[key].shape != tensor.shape:
             raise StorageError(f"{path} lacks {key!r} of shape {tuple(tensor.shape)}")
@@ -153,5 +182,5 @@ def load_subnetwork(folder: Path) -> fx.GraphModule:
     check_weights(graph, weights, folder / WEIGHTS_FILE)
     for tensor in weights.values():
         if isinstance(tensor, torch.nn.Parameter):
-            tensor.requires_grad_(True)
-    return build_module(graph, weights)
+            tensor.requires_grad_(tensor.is_floating_point())
+    return built(path, lambda: build_module(graph, weights))

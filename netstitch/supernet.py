@@ -3,8 +3,9 @@
 This is where networks, matching, stitching and fitting meet; what comes after only reads it.
 """
 
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from torch import Tensor, fx, nn
 from netstitch.errors import StitchingError
 from netstitch.fitting import Batch, FitReport, fit
 from netstitch.matching.match import Matching
-from netstitch.networks.graph import WEIGHT, Graph
+from netstitch.networks.graph import WEIGHT, Graph, Node
+from netstitch.networks.keys import is_part
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
 from netstitch.stitching.assembly import Averaging, assemble, stitch_key
@@ -55,14 +57,7 @@ class Supernet(nn.Module):
         self.names = distinct_names([network.name for network in networks])
         self.matching = matching
         self.averaging = averaging or Averaging()
-        shares = self.averaging.weights
-        if shares is not None and (
-            len(shares) != len(networks) or min(shares) < 0 or not sum(shares) > 0
-        ):
-            raise StitchingError(
-                f"ensemble weights {shares} do not fit {len(networks)} networks; "
-                "give one non-negative weight each, not all zero"
-            )
+        _check_joinable(self.names, self.graphs, self.averaging)
         self.board = make_switchboard(self.graphs, matching, outputs)
         self.wiring = Wiring(self.graphs, self.board)
         self.layers = nn.ModuleList(stitch.layer() for stitch in self.board.stitches)
@@ -85,13 +80,11 @@ class Supernet(nn.Module):
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the output switch's choices: a network, "ensemble", or networks joined by +."""
-        everything = len(self.names)
-        return tuple(
-            self.names[subset[0]]
-            if len(subset) == 1
-            else ("ensemble" if len(subset) == everything else "+".join(self.names[i] for i in subset))
-            for subset in self.board.outputs
-        )
+        return tuple(self._name(subset) for subset in self.board.outputs)
+
+    def _name(self, subset: Sequence[int]) -> str:
+        everything = 1 < len(subset) == len(self.names)
+        return "ensemble" if everything else "+".join(self.names[index] for index in subset)
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -189,7 +182,7 @@ class Supernet(nn.Module):
         return sum(t.numel() for t in weights.values() if isinstance(t, nn.Parameter))
 
     def forward(self, x: Tensor, genotype: AnyGenotype | None = None) -> Any:
-        """The output of a genotype's subnetwork for a batch; by default of the ensemble."""
+        """The output of a genotype's subnetwork for a batch; by default of the last choice."""
         chosen = self.genotype(len(self.outputs) - 1) if genotype is None else genotype
         return self.subnetwork(chosen, share=True)(x)
 
@@ -209,6 +202,11 @@ class Supernet(nn.Module):
             for part, tensor in layer.named_parameters()
         }
 
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "Supernet":
+        self._features.forget()  # moving to a device or type gives new buffers
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
     def train(self, mode: bool = True) -> "Supernet":
         """Stay in evaluation behaviour: basis layers are frozen."""
         return super().train(False)
@@ -227,12 +225,16 @@ class Supernet(nn.Module):
 
 
 def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names as identifiers in lower case, numbered where two are equal."""
+    """Names as identifiers in lower case, numbered where two are equal.
+
+    None is one that modules need for themselves, or that the supernet gives to other things.
+    """
     found: list[str] = []
     for name in names:
-        stem = re.sub(r"\W+", "_", name).strip("_").lower() or "network"
+        stem = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "network"
         stem = f"n{stem}" if stem[0].isdigit() else stem
-        stem = f"{stem}_network" if stem in ("stitches", "ensemble", "input") else stem
+        reserved = ("stitches", "ensemble", "input")
+        stem = f"{stem}_network" if stem in reserved or not is_part(stem) else stem
         number, distinct = 1, stem
         while distinct in found:
             number += 1
@@ -241,6 +243,45 @@ def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _check_joinable(names: Sequence[str], graphs: Sequence[Graph], averaging: Averaging) -> None:
+    """Raise StitchingError unless the networks do one task and the ensemble's weights fit."""
+    if len(graphs) < 2:
+        raise StitchingError(f"{len(graphs)} network was given; a supernet joins two or more")
+    first = graphs[0]
+    for name, graph in zip(names, graphs, strict=True):
+        if graph.input.shape != first.input.shape:
+            raise StitchingError(
+                f"{names[0]} reads inputs of shape {_shown(first.input)} and {name} of "
+                f"{_shown(graph.input)}; capture all networks with the same example"
+            )
+        if set(graph.output_keys) != set(first.output_keys):
+            raise StitchingError(
+                f"{names[0]} gives outputs {list(first.output_keys)} and {name} "
+                f"{list(graph.output_keys)}; expected equal keys"
+            )
+        for key, node in graph.outputs:
+            own, other = graph.by_name[node], first.by_name[dict(first.outputs)[key]]
+            if own.shape != other.shape:
+                raise StitchingError(
+                    f"{names[0]} gives an output of shape {_shown(other)} and {name} of "
+                    f"{_shown(own)}; expected networks of one task"
+                )
+    shares = averaging.weights
+    if shares is not None and (
+        len(shares) != len(graphs) or not all(0 < share < math.inf for share in shares)
+    ):
+        raise StitchingError(
+            f"ensemble weights {shares} do not fit {len(graphs)} networks; give one positive "
+            "number each, and leave a network that shall not count out of `outputs`"
+        )
+
+
+def _shown(node: Node) -> str:
+    return f"({', '.join(map(str, node.shape or ()))})"
+
+
 def _own(tensor: Tensor) -> Tensor:
     copy = tensor.detach().clone()
-    return nn.Parameter(copy) if isinstance(tensor, nn.Parameter) else copy
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(copy, requires_grad=copy.is_floating_point())
+    return copy

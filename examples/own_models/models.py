@@ -1,7 +1,7 @@
 """Two small networks of different families for the same task: name one of eight shapes.
 
 Both read (batch, 1, 32, 32) floats in [0, 1] and put out (batch, 8) logits. netstitch calls
-`resnet()` and `convmixer()`, without arguments, and then loads the weights of experiment.toml.
+`resnet()` and `mobilenet()`, without arguments, and then loads the weights of experiment.toml.
 """
 
 import torch
@@ -50,36 +50,46 @@ class ResNet(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
-class MixerBlock(nn.Module):
-    """Mix places by a depthwise convolution, then channels by a 1x1 convolution."""
+class SeparableBlock(nn.Module):
+    """Filter each channel on its own, then mix the channels by a 1x1 convolution."""
 
-    def __init__(self, width):
+    def __init__(self, inputs, outputs, stride):
         super().__init__()
-        self.places = nn.Sequential(
-            nn.Conv2d(width, width, 5, padding=2, groups=width), nn.GELU(), nn.BatchNorm2d(width)
+        self.filter = nn.Conv2d(inputs, inputs, 5, stride, 2, groups=inputs, bias=False)
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.mix = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        x = self.norm1(self.filter(x))
+        return nn.functional.gelu(self.norm2(self.mix(x)))
+
+
+class MobileNet(nn.Module):
+    """Feature maps of 16, 8 and 4 pixels, no shortcuts (Howard et al., 2017)."""
+
+    def __init__(self, widths=(12, 32, 64)):
+        super().__init__()
+        small, middle, large = widths
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, small, 3, 2, 1, bias=False), nn.BatchNorm2d(small), nn.GELU()
         )
-        self.channels = nn.Sequential(nn.Conv2d(width, width, 1), nn.GELU(), nn.BatchNorm2d(width))
+        self.features = nn.Sequential(
+            SeparableBlock(small, small, 1),
+            SeparableBlock(small, middle, 2),
+            SeparableBlock(middle, middle, 1),
+            SeparableBlock(middle, large, 2),
+            SeparableBlock(large, large, 1),
+        )
+        self.head = nn.Linear(large, CLASSES)
 
     def forward(self, x):
-        return self.channels(x + self.places(x))
-
-
-class ConvMixer(nn.Module):
-    """Patches of 4 pixels, then feature maps of 8 pixels throughout (Trockman, Kolter, 2022)."""
-
-    def __init__(self, width=40, depth=5):
-        super().__init__()
-        self.patches = nn.Sequential(nn.Conv2d(1, width, 4, 4), nn.GELU(), nn.BatchNorm2d(width))
-        self.blocks = nn.Sequential(*(MixerBlock(width) for _ in range(depth)))
-        self.head = nn.Linear(width, CLASSES)
-
-    def forward(self, x):
-        return self.head(self.blocks(self.patches(x)).mean((2, 3)))
+        return self.head(self.features(self.stem(x)).mean((2, 3)))
 
 
 def resnet():
     return ResNet()
 
 
-def convmixer():
-    return ConvMixer()
+def mobilenet():
+    return MobileNet()

@@ -48,7 +48,7 @@ class BasicBlock(nn.Module):
 class SmallResNet(nn.Module):
     """A ResNet of seven residual blocks, 4.5 million multiply-adds an image."""
 
-    def __init__(self, widths: tuple[int, ...] = (16, 32, 64), depth: tuple[int, ...] = (1, 2, 2)):
+    def __init__(self, widths: tuple[int, ...] = (12, 24, 48), depth: tuple[int, ...] = (1, 2, 2)):
         super().__init__()
         self.normalise = Normalise()
         self.stem = nn.Sequential(
@@ -95,13 +95,15 @@ class InvertedResidual(nn.Module):
     def __init__(self, inputs: int, outputs: int, expansion: int, stride: int) -> None:
         super().__init__()
         hidden = inputs * expansion
+        # As in MobileNetV3, the wide and early maps take the cheaper activation.
+        activation = nn.Hardswish if inputs > 24 else nn.ReLU
         self.expand = nn.Sequential(
-            nn.Conv2d(inputs, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.Hardswish()
+            nn.Conv2d(inputs, hidden, 1, bias=False), nn.BatchNorm2d(hidden), activation()
         )
         self.filter = nn.Sequential(
             nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden, bias=False),
             nn.BatchNorm2d(hidden),
-            nn.Hardswish(),
+            activation(),
         )
         self.se = SqueezeExcitation(hidden)
         self.project = nn.Sequential(
@@ -121,17 +123,17 @@ class SmallMobileNet(nn.Module):
         super().__init__()
         self.normalise = Normalise()
         self.stem = nn.Sequential(
-            nn.Conv2d(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.Hardswish()
+            nn.Conv2d(1, 12, 3, 2, 1, bias=False), nn.BatchNorm2d(12), nn.ReLU()
         )
-        plan = [(16, 16, 2, 1), (16, 16, 2, 1), (16, 32, 4, 2), (32, 32, 4, 1), (32, 32, 4, 1)]
-        plan += [(32, 56, 4, 2), (56, 56, 4, 1), (56, 56, 4, 1)]
+        plan = [(12, 12, 2, 1), (12, 24, 3, 2), (24, 24, 3, 1), (24, 24, 3, 1)]
+        plan += [(24, 40, 4, 2), (40, 40, 4, 1), (40, 40, 4, 1)]
         self.features = nn.Sequential(*(InvertedResidual(*row) for row in plan))
         self.head = nn.Sequential(
-            nn.Conv2d(56, 192, 1, bias=False), nn.BatchNorm2d(192), nn.Hardswish()
+            nn.Conv2d(40, 160, 1, bias=False), nn.BatchNorm2d(160), nn.Hardswish()
         )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.classifier = nn.Linear(192, CLASSES)
+        self.classifier = nn.Linear(160, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.head(self.features(self.stem(self.normalise(x))))

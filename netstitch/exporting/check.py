@@ -3,7 +3,8 @@
 Exporters are not always right, so nothing is handed over that has not been run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -28,15 +29,26 @@ class Difference:
     relative: float
 
 
-def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Tensor]:
-    """Inputs to compare with, a batch of each of BATCH_SIZES, equal at every call."""
-    return [random_inputs(subnetwork.graph, size, example) for size in BATCH_SIZES]
+@dataclass(frozen=True)
+class Probe:
+    """A batch of inputs (n, ...), and what the subnetwork computes of it."""
+
+    inputs: Tensor
+    expected: Outputs
 
 
-def check(
-    file: str, subnetwork: Subnetwork, run: Callable[[Tensor], Outputs], inputs: list[Tensor]
-) -> Difference:
-    """Compare a file's outputs with the subnetwork's on all inputs; the largest difference.
+def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]:
+    """What to compare with: a batch of each of BATCH_SIZES, equal at every call.
+
+    example: inputs whose mean and spread the batches take (see `random_inputs`).
+    """
+    batches = [random_inputs(subnetwork.graph, size, example) for size in BATCH_SIZES]
+    with _one_thread():
+        return [Probe(inputs, subnetwork(inputs)) for inputs in batches]
+
+
+def check(file: str, run: Callable[[Tensor], Outputs], probes: Sequence[Probe]) -> Difference:
+    """Compare a file's outputs with the subnetwork's on all probes; the largest difference.
 
     file: its name, for messages.
     run: computes a batch with what the file holds.
@@ -44,8 +56,24 @@ def check(
     Raises ExportError when the keys or shapes of the outputs are not equal, or values differ by
     more than TOLERANCE, relative to the largest output.
     """
-    found = [difference(file, len(batch), subnetwork(batch), run(batch)) for batch in inputs]
+    with _one_thread(), torch.no_grad():
+        found = [
+            difference(file, len(probe.inputs), probe.expected, run(probe.inputs))
+            for probe in probes
+        ]
     return max(found, key=lambda item: item.relative)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread: on a busy machine, threads that wait for one another take seconds
+    for batches that one of them computes in milliseconds."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def difference(file: str, batch: int, expected: Outputs, found: Outputs) -> Difference:

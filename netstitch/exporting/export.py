@@ -9,11 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from netstitch.errors import ExportError, NetstitchError
-from netstitch.exporting.check import BATCH_SIZES, TOLERANCE, Difference, check, probes
+from netstitch.exporting.check import BATCH_SIZES, TOLERANCE, Difference, Probe, check, probes
 from netstitch.exporting.formats import Format, choose_formats
 from netstitch.exporting.onnx_format import OPSET, input_name
 from netstitch.exporting.subnetwork import Subnetwork, take_subnetwork
@@ -94,7 +93,7 @@ def export(
     check_new(folder)
     subnetwork = take_subnetwork(supernet, genotype, example)
     facts = _card(supernet, genotype, subnetwork, card or {})
-    inputs = probes(subnetwork, example)
+    compared = probes(subnetwork, example)
     steps = len(chosen)
     with new_folder(folder) as partial:
         files = []
@@ -102,7 +101,7 @@ def export(
             if progress is not None:
                 progress(done, steps, f"writing and checking {form.files[0]}")
             started = time.perf_counter()
-            found = _write_and_check(form, subnetwork, partial, facts, inputs)
+            found = _write_and_check(form, subnetwork, partial, facts, compared)
             files.append(
                 ExportedFile(
                     name,
@@ -125,15 +124,14 @@ def _write_and_check(
     subnetwork: Subnetwork,
     folder: Path,
     card: dict[str, Any],
-    inputs: list[Tensor],
+    probes: Sequence[Probe],
 ) -> Difference:
     file = form.files[0]
     doing = "made"
     try:
         form.write(subnetwork, folder, card)
         doing = "run"
-        with torch.no_grad():
-            return check(file, subnetwork, form.reopen(subnetwork, folder), inputs)
+        return check(file, form.reopen(subnetwork, folder), probes)
     except (NetstitchError, OSError):
         raise
     except Exception as error:  # exporters and runtimes raise many kinds

@@ -103,6 +103,7 @@ def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # fatal only: errors are raised as well
+    options.intra_op_num_threads = 1  # small batches, see `check`
     session = onnxruntime.InferenceSession(
         str(folder / FILE), options, providers=["CPUExecutionProvider"]
     )

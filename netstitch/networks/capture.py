@@ -5,18 +5,16 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from netstitch.errors import CaptureError
-from netstitch.networks.failure import explain
+from netstitch.networks.failure import batch_line, explain, fixes_batch
 from netstitch.networks.network import Network
 from netstitch.networks.translation import translate
-
-TOLERANCE = 1e-4
-"""Largest difference of outputs, relative to the largest output, that counts as equal."""
+from netstitch.networks.verification import verify
+from netstitch.networks.wrapping import Whole, check_names, unwrapped
 
 
 def capture(model: nn.Module, example: Tensor, *, name: str | None = None) -> Network:
@@ -31,21 +29,29 @@ def capture(model: nn.Module, example: Tensor, *, name: str | None = None) -> Ne
     operation and the source line), uses an operation that is not listed, or where the capture's
     outputs differ from the model's at a batch size that was not used in capture.
     """
-    title = name or type(model).__name__
+    model = unwrapped(model) if isinstance(model, nn.Module) else model
+    title = " ".join(str(name or type(model).__name__).split())  # errors are one line
     if not isinstance(model, nn.Module):
         raise CaptureError(
             f"capture takes a torch.nn.Module, got {type(model).__name__}: build the model first"
         )
     _check_example(title, example)
     # A copy, since tracing one instance twice fails for some models; sizes 0 and 1 are special.
-    frozen = copy.deepcopy(model).eval().float().requires_grad_(False)
-    example = example.detach().to(torch.float32)
+    check_names(title, model)
+    frozen = _freeze(title, model)
+    example = example.detach().to(torch.float32).clone()
     if len(example) == 1:
         example = torch.cat([example, example])
-    program = _export(title, frozen, example)
-    graph, weights = translate(title, program)
-    network = Network(title, graph, weights)
-    _verify(title, frozen, network, example)
+    try:
+        with _quiet(), torch.no_grad():
+            program = _export(title, frozen, example)
+            graph, weights = translate(title, program)
+            network = Network(title, graph, weights)
+            verify(title, frozen, network, example)
+    except CaptureError:
+        raise
+    except Exception as error:  # torch.export raises many kinds, user code any
+        raise CaptureError(explain(title, error)) from error
     return network
 
 
@@ -68,54 +74,41 @@ def _check_example(title: str, example: Tensor) -> None:
         raise CaptureError(f"{title}: the example holds NaN or infinity; give a finite one")
 
 
-def _export(title: str, model: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
-    batch = torch.export.Dim("batch")
+def _freeze(title: str, model: nn.Module) -> nn.Module:
     try:
-        with _quiet(), torch.no_grad():
-            program = torch.export.export(model, (example,), dynamic_shapes=({0: batch},))
-            return program.run_decompositions({})
-    except Exception as error:  # torch.export raises many kinds, user code any
-        raise CaptureError(explain(title, error)) from error
+        return copy.deepcopy(model).eval().float().requires_grad_(False)
+    except Exception as error:  # modules copy themselves in their own ways
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0]
+        raise CaptureError(
+            f"{title} cannot be copied and frozen ({reason}); expected a module of plain parameters"
+            " and buffers: run it once if it is lazy, detach tensors it keeps, remove the hooks of "
+            "old weight norms"
+        ) from error
+
+
+def _export(title: str, model: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
+    whole, batch = Whole(model), torch.export.Dim("batch")
+
+    def run() -> torch.export.ExportedProgram:
+        program = torch.export.export(whole, (example,), dynamic_shapes=({0: batch},))
+        functional: torch.export.ExportedProgram = program.run_decompositions({})
+        return functional
+
+    try:
+        return run()
+    except Exception as error:
+        line = batch_line(run) if fixes_batch(error) else None
+        raise CaptureError(explain(title, error, line)) from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep export's advice to model authors from a reader who only uses the model."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(before)
-
-
-def _verify(title: str, model: nn.Module, network: Network, example: Tensor) -> None:
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.rand(example[:1].shape, generator=generator).to(example.device)
-    probe = torch.cat([example.flip(0), example[:1] * 0.5 + noise])
-    with torch.no_grad():
-        expected, found = _by_key(model(probe)), _by_key(network(probe))
-    for key, value in expected.items():
-        if key not in found:  # an output that is no tensor; capture keeps tensors only
-            continue
-        where = title if key is None else f"{title}, output {key!r}"
-        if not torch.isfinite(value).all():
-            raise CaptureError(
-                f"{where}: the model's own output holds NaN or infinity; check its weights"
-            )
-        difference = (value - found[key]).abs().max().item()
-        scale = max(value.abs().max().item(), 1e-6)
-        if difference > TOLERANCE * scale:
-            raise CaptureError(
-                f"{where}: the capture differs from the model by {difference:.2g} at batch size "
-                f"{len(probe)} (largest output {scale:.2g}); the model may depend on the batch "
-                "size or on chance in evaluation mode"
-            )
-
-
-def _by_key(output: Any) -> dict[str | None, Tensor]:
-    if isinstance(output, Tensor):
-        return {None: output}
-    return {key: value for key, value in output.items() if isinstance(value, Tensor)}

@@ -1,9 +1,11 @@
 """Why a model could not be exported, in one line that names the user's own source."""
 
 import linecache
+import logging
 import re
 import sysconfig
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import sympy  # type: ignore[import-untyped]
@@ -12,12 +14,16 @@ import torch
 _TORCH = (str(Path(torch.__file__).parent), str(Path(sympy.__file__).parent))
 _OURS = str(Path(__file__).parent.parent)
 _LIBRARY = sysconfig.get_paths()["stdlib"]
+_GUARDS = "torch.fx.experimental.symbolic_shapes"
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
-def explain(title: str, error: BaseException) -> str:
-    """One line: model, operation where it is named, the user's source line, and the reason."""
-    where = source_line(error)
+def explain(title: str, error: BaseException, line: str | None = None) -> str:
+    """One line: model, operation where it is named, the user's source line, and the reason.
+
+    line: where it went wrong, when that is known better than from the error.
+    """
+    where = line or source_line(error)
     operation = re.search(r"\b(?:aten|torch\.ops\.\w+)\.\w+(?:\.\w+)?", str(error))
     parts = [f"{title} cannot be exported"]
     if operation:
@@ -30,12 +36,61 @@ def explain(title: str, error: BaseException) -> str:
     )
 
 
+def fixes_batch(error: BaseException) -> bool:
+    """Whether export failed since the model works for some batch sizes only."""
+    return "Constraints violated" in str(error) or "specialized" in str(error)
+
+
+def batch_line(run: Callable[[], object]) -> str | None:
+    """The user's line that fixes the batch size, found by running the failing export again.
+
+    Export tells of it only at the end, without a place; while it runs, its log does.
+    """
+    log, listener = logging.getLogger(_GUARDS), _Listener()
+    level, disabled, propagate = log.level, logging.root.manager.disable, log.propagate
+    logging.disable(logging.NOTSET)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    others, log.handlers = log.handlers, [listener]
+    try:
+        run()
+    except Exception:
+        return listener.line
+    finally:
+        log.handlers = others
+        log.propagate = propagate
+        log.setLevel(level)
+        logging.disable(disabled)
+    return None
+
+
+class _Listener(logging.Handler):
+    """Keeps where the last assumption about a size was made."""
+
+    line: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "guard added" not in str(record.msg):
+            return
+        frames = traceback.extract_stack()
+        ours = [i for i, frame in enumerate(frames) if frame.filename.startswith(_OURS)]
+        inside = frames[next((i for i in reversed(ours[:-1])), 0) :]
+        for frame in reversed(inside):
+            if _is_users(frame.filename):
+                self.line = _described(frame)
+                return
+
+
 def source_line(error: BaseException) -> str | None:
     """`file:line: code` of the innermost line outside torch and the standard library."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if _is_users(frame.filename):
-            return f"{frame.filename}:{frame.lineno}: `{frame.line}`"
+            return _described(frame)
     return last_users_line(str(error))
+
+
+def _described(frame: traceback.FrameSummary) -> str:
+    return f"{frame.filename}:{frame.lineno}: `{frame.line}`"
 
 
 def last_users_line(trace: str) -> str | None:
@@ -57,7 +112,7 @@ def _reason(error: BaseException) -> str:
     text = str(error).strip()
     if "data-dependent" in text:
         return "its control flow depends on the data"
-    if "Constraints violated" in text or "specialized" in text:
+    if fixes_batch(error):
         return "it fixes the batch size"
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return (first or type(error).__name__)[:200].rstrip(".;:")

@@ -28,7 +28,7 @@ def is_key(key: str) -> bool:
 
 def is_identifier(name: str) -> bool:
     """Whether a name can stand for a value in generated code."""
-    return name.isascii() and name.isidentifier() and not iskeyword(name)
+    return name.isascii() and name.isidentifier() and not iskeyword(name) and name != "self"
 
 
 class Keys:

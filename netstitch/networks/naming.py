@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from keyword import iskeyword
 
 from netstitch.networks.graph import WEIGHT, Node
+from netstitch.networks.keys import is_identifier
 
 
 def readable_names(nodes: Sequence[Node]) -> dict[str, str]:
@@ -14,7 +14,7 @@ def readable_names(nodes: Sequence[Node]) -> dict[str, str]:
     for node in nodes:
         parts = [node.path] if node.operation == WEIGHT else [node.path, _short(node.operation)]
         stem = re.sub(r"\W+", "_", "_".join(part for part in parts if part), flags=re.ASCII)
-        stem = f"n{stem}" if stem[0].isdigit() or iskeyword(stem) else stem
+        stem = stem if is_identifier(stem) else f"n{stem}"
         name, number = stem, 1
         while name in taken:
             number += 1

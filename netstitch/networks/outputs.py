@@ -9,6 +9,7 @@ from torch.utils._pytree import tree_unflatten
 
 from netstitch.errors import CaptureError
 from netstitch.networks.graph import BATCH, Node
+from netstitch.networks.wrapping import inner_path
 
 Output = tuple[str | None, str]
 """A key, None where there is but one tensor, and the name of a node."""
@@ -27,10 +28,12 @@ def find_outputs(
     tensor nor a dictionary of tensors, with the batch in dimension 0.
     """
     specs = program.graph_signature.output_specs
-    changed = [spec.target for spec in specs if spec.kind is not OutputKind.USER_OUTPUT]
+    changed = [spec for spec in specs if spec.kind is not OutputKind.USER_OUTPUT]
     if changed:
+        of_input = changed[0].kind is OutputKind.USER_INPUT_MUTATION
+        what = "its input" if of_input else repr(inner_path(changed[0].target or ""))
         raise CaptureError(
-            f"{title} changes {changed[0]!r} in evaluation mode; expected a model without side "
+            f"{title} changes {what} in evaluation mode; expected a model without side "
             "effects: copy a tensor before changing it in place"
         )
     names = [getattr(spec.arg, "name", None) or None for spec in specs]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from netstitch.networks.graph import BATCH, INPUT, WEIGHT, Argument, Dimension, Node
+from netstitch.networks.graph import BATCH, INPUT, WEIGHT, Argument, Dimension, Node, references
 from netstitch.networks.operations import KINDS, Kind
 
 Shape = Sequence[Dimension]
@@ -74,16 +74,17 @@ def find_points(nodes: Sequence[Node]) -> frozenset[str]:
         for node in nodes
         if node.operation != INPUT
         and layouts.get(node.name) == STITCHED
-        and _stitchable(node.shape, node.dtype)
+        and stitchable(node.shape, node.dtype)
     )
 
 
-def _stitchable(shape: Shape | None, dtype: str | None) -> bool:
+def stitchable(shape: Shape | None, dtype: str | None) -> bool:
+    """Whether stitches read tensors of this shape and type, whatever they hold."""
     return (
         shape is not None
         and len(shape) in (2, 4)
         and shape[0] == BATCH
-        and all(isinstance(size, int) for size in shape[1:])
+        and all(isinstance(size, int) and size > 0 for size in shape[1:])
         and dtype == "float32"
     )
 
@@ -165,7 +166,7 @@ def _reduced(step: Step) -> Layout:
     axes = axes if isinstance(axes, tuple) else (axes,)
     rank = len(step.shapes[0])
     gone = [axis % rank for axis in axes if isinstance(axis, int)]
-    if len(gone) != len(axes) or step.layouts[0].batch in gone:
+    if not gone or len(gone) != len(axes) or step.layouts[0].batch in gone:
         return UNKNOWN
     if len(step.output) == rank:
         return step.layouts[0]
@@ -228,19 +229,48 @@ def _elements(sizes: Shape) -> int | None:
 
 def _part(step: Step) -> Layout:
     """Slices and padding keep axes; what takes one element of an axis drops it."""
-    layout = step.layouts[0]
+    layout, before, after = step.layouts[0], step.shapes[0], step.output
     if step.operation == "getitem":
         return layout
-    if step.operation in _KEEPING_AXES:
-        # Where the batch has another size, it is not the whole batch; rolled, not the same.
-        whole = step.output is None or layout.batch is None or layout.batch >= len(step.output)
-        whole = whole or (step.output or ())[layout.batch or 0] == step.shapes[0][layout.batch or 0]
-        return layout if whole else UNKNOWN
-    if step.operation in ("aten.select.int", "aten.unbind.int"):
+    if step.operation in _ONE_OF_AN_AXIS:
         axis = step.args[1] if len(step.args) > 1 else 0
         return _without(step, [axis]) if isinstance(axis, int) else UNKNOWN
+    if step.operation in _WITH_AXES_THIRD:
+        axes = step.args[2] if len(step.args) > 2 else 0  # a roll without axes moves the batch too
+        axes = axes if isinstance(axes, tuple) else (axes,)
+        moved = [axis % len(before) for axis in axes if isinstance(axis, int)]
+        return layout if moved and layout.batch not in moved else UNKNOWN
+    if step.operation in _KEEPING_AXES and after is not None and len(after) == len(before):
+        # Where the batch has another size, samples were left out or added.
+        whole = layout.batch is None or after[layout.batch] == before[layout.batch]
+        return layout if whole else UNKNOWN
     return UNKNOWN
 
+
+_ORDER_FIRST = {"aten.linalg_vector_norm.default", "aten.linalg_norm.default"}
+_ONE_OF_AN_AXIS = {"aten.select.int", "aten.unbind.int"}
+_WITH_AXES_THIRD = {
+    "aten.split.Tensor",
+    "aten.split_with_sizes.default",
+    "aten.chunk.default",
+    "aten.roll.default",
+}
+_KEEPING_AXES = {
+    "aten.slice.Tensor",
+    "aten.narrow.default",
+    "aten.pad.default",
+    "aten.constant_pad_nd.default",
+    "aten.reflection_pad1d.default",
+    "aten.reflection_pad2d.default",
+    "aten.replication_pad1d.default",
+    "aten.replication_pad2d.default",
+    "aten.expand.default",
+    "aten.glu.default",
+    "aten.pixel_shuffle.default",
+    "aten.pixel_unshuffle.default",
+    "aten.channel_shuffle.default",
+    "aten.native_channel_shuffle.default",
+}
 
 _RULES: Mapping[Kind, Callable[[Step], Layout]] = {
     Kind.CONVOLUTION: _convolved,
@@ -253,7 +283,7 @@ _RULES: Mapping[Kind, Callable[[Step], Layout]] = {
     Kind.REDUCTION: _reduced,
     Kind.RESHAPE: _reshaped,
     Kind.PERMUTE: _permuted,
-    Kind.JOIN: _aligned,
+    Kind.JOIN: _joined,
     Kind.PART: _part,
     Kind.COPY: _first,
 }

@@ -39,6 +39,7 @@ from netstitch.networks.operations import KINDS, name_of
 from netstitch.networks.outputs import find_outputs
 from netstitch.networks.points import find_points
 from netstitch.networks.rewriting import BATCH_NORM, Call, is_random, rewrite
+from netstitch.networks.wrapping import inner_path
 
 _DROPPED = ("_assert", "sym_constrain_range", "_assert_tensor_metadata", "_guards_fn")
 
@@ -123,7 +124,7 @@ class _Translation:
             return
         self.placed[same] = node.name
         lifted = spec.kind is InputKind.CONSTANT_TENSOR
-        path = f"constants.{node.name}" if lifted else spec.target
+        path = f"constants.{node.name}" if lifted else inner_path(spec.target)
         self._weight(node.name, path, tensor, constant=spec.kind is not InputKind.PARAMETER)
 
     def _weight(self, name: str, path: str, tensor: Tensor, *, constant: bool) -> None:
@@ -317,4 +318,4 @@ def _stored(program: ExportedProgram, target: str) -> Tensor:
 def _module_path(node: fx.Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     path = str(list(stack.values())[-1][0]) if stack else ""
-    return "" if path.startswith("_empty_nn_module_stack") else path
+    return "" if path.startswith("_empty_nn_module_stack") else inner_path(path)

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,15 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 def _read_restricted(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # about what it refuses in the next moment
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f" ({named.group(1)})" if named else ""
         raise WeightsError(
-            f"{path} is a pickle that holds more than tensors{what}, which could run code, so it "
-            f"was not opened; {ADVICE}"
+            f"{path} is a pickle of more than tensors{what}, which could run code and was not "
+            f"run; {ADVICE}"
         ) from error
     except Exception as error:  # damage shows as EOFError, RuntimeError, KeyError and more
         reason = " ".join(str(error).split())[:160] or type(error).__name__

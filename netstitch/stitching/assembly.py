@@ -1,5 +1,7 @@
 """The graph that a genotype selects, pruned to what its output depends on."""
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,7 +17,7 @@ Ensemble = Literal["logits", "probabilities"]
 
 @dataclass(frozen=True)
 class Averaging:
-    """The ensemble: a rule, and a weight per network (equal when None)."""
+    """The ensemble: a rule, and a positive weight per network (equal when None)."""
 
     rule: Ensemble = "logits"
     weights: tuple[float, ...] | None = None
@@ -64,11 +66,12 @@ class _Assembly:
             for switch, choice in zip(board.switches, genotype[:-1].tolist(), strict=True)
         }
         self.nodes: list[Node] = []
-        self.made: dict[object, str] = {}
+        self.made: dict[Place | Stitch, str] = {}
+        self.taken: set[str] = set()
 
     def result(self) -> Graph:
         first = self.graphs[self.output[0]]
-        self.nodes.append(replace(first.input, name="input", args=(), point=False))
+        self._append(replace(first.input, name="input", args=(), point=False))
         roots = [
             Place(network, name)
             for network in self.output
@@ -126,71 +129,92 @@ class _Assembly:
             kwargs=_renamed(node.kwargs, read),
             point=False,
         )
-        self.nodes.append(made)
-        self.made[item] = made.name
+        self.made[item] = self._append(made)
+
+    def _append(self, node: Node) -> str:
+        """Add a node; networks "a" and "a_b" may come to the same name, which is then numbered."""
+        number, name = 1, node.name
+        while name in self.taken:
+            number += 1
+            name = f"{node.name}_{number}"
+        self.taken.add(name)
+        self.nodes.append(node if name == node.name else replace(node, name=name))
+        return name
 
     def _stitch(self, stitch: Stitch) -> str:
         key = stitch_key(self.names, stitch)
         name = key.replace(".", "_").replace("stitches", "stitch")
         kernel = (1, 1) if stitch.spatial else ()
-        weight = Node(
-            f"{name}_weight",
-            WEIGHT,
-            shape=(stitch.outputs, stitch.inputs, *kernel),
-            dtype="float32",
-            path=f"{key}.weight",
+        weight = self._append(
+            Node(
+                f"{name}_weight",
+                WEIGHT,
+                shape=(stitch.outputs, stitch.inputs, *kernel),
+                dtype="float32",
+                path=f"{key}.weight",
+            )
         )
-        bias = Node(
-            f"{name}_bias", WEIGHT, shape=(stitch.outputs,), dtype="float32", path=f"{key}.bias"
+        bias = self._append(
+            Node(
+                f"{name}_bias", WEIGHT, shape=(stitch.outputs,), dtype="float32", path=f"{key}.bias"
+            )
         )
         target = self.graphs[stitch.target.network].by_name[stitch.target.point]
-        read = self.made[stitch.source]
-        self.nodes += [
-            weight,
-            bias,
+        return self._append(
             Node(
                 name,
                 "aten.conv2d.default" if stitch.spatial else "aten.linear.default",
-                (Ref(read), Ref(weight.name), Ref(bias.name)),
+                (Ref(self.made[stitch.source]), Ref(weight), Ref(bias)),
                 shape=target.shape,
                 dtype="float32",
                 path=key,
                 multiply_adds=stitch.multiply_adds,
-            ),
-        ]
-        return name
+            )
+        )
 
     def _average(self, key: str | None) -> str:
-        """Add the mean of the networks' outputs under a key."""
-        total = ""
-        # The subset is part of the name: equal names must mean equal content (evaluation/plan.py).
-        stem = "ensemble_" + "_".join(map(str, self.output))
-        stem = stem if key is None else f"{stem}_{key}"
+        """Add the mean of the networks' outputs under a key.
+
+        Probabilities are averaged as logarithms, so that none becomes zero: the logarithm of the
+        sum of exponentials of (log share + log probability).
+        """
+        stem = "ensemble" if key is None else re.sub(r"\W+", "_", f"ensemble_{key}", flags=re.ASCII)
+        probabilities = self.averaging.rule == "probabilities"
         shares = self.averaging.shares(self.output)
+        terms = []
         for network, share in zip(self.output, shares, strict=True):
             graph = self.graphs[network]
             place = Place(network, dict(graph.outputs)[key])
             node = graph.by_name[place.point]
-            term, name = self.made[place], self.names[network]
-            if self.averaging.rule == "probabilities":
-                term = self._operate(f"{stem}_softmax_{name}", "softmax.int", (Ref(term), 1), node)
-            term = self._operate(f"{stem}_share_{name}", "mul.Tensor", (Ref(term), share), node)
-            if total:
-                term = self._operate(
-                    f"{stem}_sum_{name}", "add.Tensor", (Ref(total), Ref(term)), node
-                )
-            total = term
-        if self.averaging.rule == "probabilities":
-            graph = self.graphs[self.output[0]]
-            node = graph.by_name[dict(graph.outputs)[key]]
-            total = self._operate(f"{stem}_log", "log.default", (Ref(total),), node)
-        return total
+            term, name = Ref(self.made[place]), f"{stem}_{self.names[network]}"
+            if probabilities:
+                term = self._operate(f"{name}_log_softmax", "log_softmax.int", (term, 1), node)
+                term = self._operate(f"{name}_share", "add.Tensor", (term, math.log(share)), node)
+                term = self._operate(f"{name}_stacked", "unsqueeze.default", (term, 0), node, 1)
+            else:
+                term = self._operate(f"{name}_share", "mul.Tensor", (term, share), node)
+            terms.append(term)
+        if probabilities:
+            args = (tuple(terms), 0)
+            joined = self._operate(f"{stem}_terms", "cat.default", args, node, len(terms))
+            return self._operate(f"{stem}_log_mean", "logsumexp.default", (joined, (0,)), node).name
+        total, *others = terms
+        for term in others:
+            total = self._operate(f"{stem}_sum", "add.Tensor", (total, term), node)
+        return total.name
 
-    def _operate(self, name: str, operation: str, args: tuple[Argument, ...], like: Node) -> str:
-        self.nodes.append(
-            Node(name, f"aten.{operation}", args, shape=like.shape, dtype=like.dtype, path="ensemble")
-        )
-        return name
+    def _operate(
+        self,
+        name: str,
+        operation: str,
+        args: tuple[Argument, ...],
+        like: Node,
+        stacked: int | None = None,
+    ) -> Ref:
+        """Add an operation on outputs; stacked: the size of an axis before those of `like`."""
+        shape = like.shape if stacked is None else (stacked, *(like.shape or ()))
+        node = Node(name, f"aten.{operation}", args, shape=shape, dtype=like.dtype, path="ensemble")
+        return Ref(self._append(node))
 
 
 def _renamed(kwargs: Mapping[str, Argument], names: Mapping[str, str]) -> dict[str, Argument]:

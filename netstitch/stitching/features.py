@@ -20,7 +20,7 @@ class FeatureReader:
 
     def __call__(self, inputs: Tensor, places: Sequence[Place]) -> list[Tensor]:
         """Values of the places for inputs (b, ...), in their order; each network runs once."""
-        if tuple(places) != self._places:
+        if tuple(places) != self._places or not self._modules:
             self._prepare(places)
         values: list[Tensor] = [inputs] * len(places)
         with torch.inference_mode():
@@ -28,6 +28,10 @@ class FeatureReader:
                 for position, value in zip(positions, module(inputs), strict=True):
                     values[position] = value
         return values
+
+    def forget(self) -> None:
+        """Make modules anew next time, since the networks' tensors were replaced."""
+        self._places, self._modules = (), []
 
     def _prepare(self, places: Sequence[Place]) -> None:
         self._modules = []

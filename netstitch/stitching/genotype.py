@@ -41,7 +41,12 @@ def check_genotype(
     cardinalities: Sequence[int], genotype: Sequence[int] | NDArray[np.integer]
 ) -> Genotype:
     """The genotype as an array (l,); raises StitchingError when it does not fit the switches."""
-    values = np.asarray(genotype)
+    try:
+        values = np.asarray(genotype)
+    except ValueError:  # rows of unequal length
+        raise StitchingError(
+            f"a genotype is nested; expected {len(cardinalities)} integers, one per switch"
+        ) from None
     if values.shape != (len(cardinalities),) or not np.issubdtype(values.dtype, np.integer):
         raise StitchingError(
             f"a genotype of shape {values.shape} and type {values.dtype} was given; "

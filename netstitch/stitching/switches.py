@@ -136,4 +136,6 @@ def _subsets(count: int, outputs: Sequence[Sequence[int]] | None) -> tuple[tuple
             )
     if not subsets:
         raise StitchingError("the output switch has no choice; expected at least one network")
+    if len({frozenset(subset) for subset in subsets}) < len(subsets):
+        raise StitchingError(f"the output choices {subsets} name a set of networks twice")
     return subsets

@@ -61,14 +61,30 @@ def test_outputs_of_other_keys_or_shapes():
 def test_a_file_that_fits_the_traced_batch_size_only():
     supernet = small()
     subnetwork = take_subnetwork(supernet, supernet.genotype("net7"))
-    inputs = probes(subnetwork)
+    compared = probes(subnetwork)
     assert TRACE_BATCH not in BATCH_SIZES
-    assert [len(batch) for batch in inputs] == list(BATCH_SIZES)
+    assert [len(probe.inputs) for probe in compared] == list(BATCH_SIZES)
 
     def fixed(batch):
         outputs = subnetwork(batch)
         return {None: outputs[None][:TRACE_BATCH]}
 
     with pytest.raises(ExportError, match=r"gives shape \(2, 3\) at batch size 5"):
-        check("f", subnetwork, fixed, inputs)
-    assert check("f", subnetwork, subnetwork, inputs).absolute == 0
+        check("f", fixed, compared)
+    assert check("f", subnetwork, compared).absolute == 0
+
+
+def test_threads_are_as_before_after_a_check():
+    supernet = small()
+    subnetwork = take_subnetwork(supernet, supernet.genotype("net7"))
+    before = torch.get_num_threads()
+    seen = []
+
+    def run(batch):
+        seen.append(torch.get_num_threads())
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        check("f", run, probes(subnetwork))
+    assert seen == [1]
+    assert torch.get_num_threads() == before

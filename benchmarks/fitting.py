@@ -1,0 +1,58 @@
+"""Least squares against the paper's Adam procedure, on the demo's networks and images.
+
+    python benchmarks/fitting.py [--most-passes 16]
+
+At equal samples: one pass over the same 4,096 images. At equal error: Adam with twice as many
+samples again and again, until its median held-out error is within 5 % of least squares', or the
+most passes are done. The error is |target - stitch(source)|^2 / |target - mean|^2 on held-out
+images; times are ratios to least squares in the same run.
+"""
+
+import argparse
+from statistics import median
+
+import torch
+
+import netstitch as ns
+from netstitch.demo.data import load_models, load_task
+from netstitch.demo.networks import example
+from netstitch.fitting import FitReport
+
+CLOSE = 1.05
+
+
+def middle(report: FitReport) -> float:
+    """The median relative error of all stitches."""
+    return median(row.relative_error for row in report.rows if row.relative_error is not None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Least squares against Adam")
+    parser.add_argument("--most-passes", type=int, default=16)
+    options = parser.parse_args()
+    task = load_task()
+    assert task.training is not None
+    networks = [ns.capture(m, example(), name=name) for name, m in load_models().items()]
+    supernet = ns.Supernet(networks, ns.match(*networks))
+    batches = task.training.batches(64)
+    supernet.fit(task.training.first(512).batches(64))  # warm up, not counted
+    baseline = supernet.fit(batches)
+    samples = baseline.samples
+    print(f"{len(supernet.stitches)} stitches, {samples:,} images, {torch.get_num_threads()} threads")
+    print(f"{'method':26}{'samples':>9}{'time':>8}{'median error':>14}")
+    print(f"{'least squares, one pass':26}{samples:9,}{1:8.1f}{middle(baseline):14.3f}")
+    passes = 1
+    while passes <= options.most_passes:
+        report = supernet.fit(batches, method="adam", samples=passes * samples, seed=1)
+        name = f"Adam, {passes} pass{'es' if passes > 1 else ''}"
+        ratio = report.seconds / baseline.seconds
+        print(f"{name:26}{report.samples:9,}{ratio:8.1f}{middle(report):14.3f}", flush=True)
+        if middle(report) <= CLOSE * middle(baseline):
+            print(f"equal error: least squares takes 1/{ratio:.1f} of Adam's time")
+            return
+        passes *= 2
+    print(f"Adam does not come within 5 % of least squares' error in {options.most_passes} passes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""Commands, and what a script can rely on: exit code 0 done, 2 bad input, 130 interrupted.
+
+Heavy imports stand inside the commands, so that --help answers at once.
+"""
+
+import errno
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from netstitch.cli.amount import parse_amount
+from netstitch.cli.places import free_folder
+from netstitch.errors import NetstitchError
+from netstitch.version import VERSION
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+app = App(
+    name="netstitch",
+    version=VERSION,
+    help="Join trained networks with linear stitches, and search what lies between them: the "
+    "networks with the most accuracy for their multiply-adds. Start with: netstitch demo",
+    help_format="plaintext",
+)
+
+Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
+
+
+@app.command
+def demo(*, output: Folder = None, seed: int = 1, seconds: float = 50.0) -> None:
+    """Run the main job on two embedded networks and Fashion-MNIST images, in about two minutes.
+
+    Parameters
+    ----------
+    output: Path
+        New folder for the run; by default netstitch-demo, or the next free number behind it.
+    seed: int
+        Of the search.
+    seconds: float
+        Of search.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.show import show_export, show_run
+    from netstitch.demo.job import choose, export_chosen, run_demo
+    from netstitch.folders import check_new
+
+    folder = free_folder(Path("netstitch-demo")) if output is None else output
+    check_new(folder)
+    with Console() as console:
+        finished = run_demo(folder, console, seed=seed, seconds=seconds)
+        exported = export_chosen(finished, folder / "export", console)
+    show_run(finished)
+    show_export(exported, choose(finished.front))
+
+
+@app.command
+def run(
+    experiment: Path,
+    *,
+    output: Folder = None,
+    algorithm: str | None = None,
+    evaluations: int | None = None,
+    seconds: float | None = None,
+    population: int | None = None,
+    seed: int | None = None,
+) -> None:
+    """Carry out an experiment: capture, match, fit, search, and measure the front.
+
+    Parameters
+    ----------
+    experiment: Path
+        A TOML file that names two models, a task and a search; see examples/own_models.
+    output: Path
+        New folder for the run; by default named after the experiment.
+    algorithm: str
+        Instead of the file's: ga or random.
+    evaluations: int
+        Instead of the file's budget.
+    seconds: float
+        Instead of the file's time limit.
+    population: int
+        Instead of the file's.
+    seed: int
+        Instead of the file's.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.show import show_run
+    from netstitch.experiments import load_models, load_task, read_experiment
+    from netstitch.experiments.planning import override, to_plan
+    from netstitch.folders import check_new
+    from netstitch.run import carry_out
+
+    asked = override(
+        read_experiment(experiment),
+        seed=seed,
+        search={
+            "algorithm": algorithm,
+            "evaluations": evaluations,
+            "seconds": seconds,
+            "population": population,
+        },
+    )
+    folder = free_folder(Path(f"{experiment.stem}-run")) if output is None else output
+    check_new(folder)
+    with Console() as console:
+        console.stage("read")
+        models = load_models(asked)
+        task = load_task(asked, lambda part, done, total: console.progress(done, total, part))
+        finished = carry_out(to_plan(asked), models, task, folder, console)
+    show_run(finished)
+
+
+@app.command(name="match")
+def match_command(experiment: Path) -> None:
+    """Show which points of an experiment's networks would be joined; nothing is fitted.
+
+    Parameters
+    ----------
+    experiment: Path
+        A TOML file that names two models and a task.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.show import show_matching
+    from netstitch.experiments import load_models, load_task, read_experiment
+    from netstitch.run import capture_all, match_all
+
+    asked = read_experiment(experiment)
+    with Console() as console:
+        console.stage("read")
+        models, task = load_models(asked), load_task(asked)
+        networks = capture_all(models, task, console)
+        matching = match_all(networks, console)
+    show_matching(networks, matching)
+
+
+@app.command
+def export(
+    run: Path,
+    *,
+    max_macs: str | None = None,
+    min_accuracy: float | None = None,
+    point: str | None = None,
+    output: Folder = None,
+    formats: tuple[Literal["json", "pt2", "onnx"], ...] = ("json", "pt2", "onnx"),
+) -> None:
+    """Write one network of a run's front as JSON and safetensors, .pt2 and ONNX.
+
+    Each file is run at a batch size it has not seen and compared with the network before the
+    command says that it is done.
+
+    Parameters
+    ----------
+    run: Path
+        The folder of a finished run.
+    max_macs: str
+        The most accurate network of at most so many multiply-adds, such as 5M or 1.2G.
+    min_accuracy: float
+        The cheapest network of at least this validation accuracy, such as 0.93.
+    point: str
+        The network called P3 (or 3) in the run's table.
+    output: Path
+        New folder; by default RUN/export-POINT.
+    formats: tuple
+        What to write: json, pt2, onnx; by default all.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.show import show_export
+    from netstitch.exporting import export as write_export
+    from netstitch.run import SUPERNET, load_front
+    from netstitch.storage import load_supernet
+
+    front = load_front(run)
+    chosen = front.pick(
+        max_macs=None if max_macs is None else parse_amount(max_macs),
+        min_accuracy=min_accuracy,
+        point=point,
+    )
+    folder = run / f"export-{chosen.label}" if output is None else output
+    with Console() as console:
+        console.stage("export")
+        supernet = load_supernet(run / SUPERNET)
+        card = {"label": chosen.label, "validation": chosen.validation, "test": chosen.test}
+        exported = write_export(
+            supernet,
+            chosen.genotype,
+            folder,
+            card=card,
+            formats=formats,
+            progress=console.progress,
+        )
+    show_export(exported, chosen)
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    try:
+        app(exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        _fail(f"{_one_line(str(error))}; see netstitch --help")
+    except NetstitchError as error:
+        _fail(_one_line(str(error)))
+    except KeyboardInterrupt:
+        print("netstitch: interrupted before there was a front", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        _fail(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}")
+
+
+def _fail(message: str) -> None:
+    print(f"netstitch: {message}", file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

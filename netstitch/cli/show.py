@@ -1,0 +1,92 @@
+"""What a command found, on stdout."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console as Terminal
+from rich.table import Table
+
+from netstitch.analysis import FrontPoint, front_table
+from netstitch.exporting import Exported
+from netstitch.matching import Matching
+from netstitch.networks import Network
+from netstitch.networks.graph import Graph
+from netstitch.run import Finished
+
+
+def show_run(finished: Finished) -> None:
+    """The reference networks and the front, how the search went, and what was written."""
+    terminal = Terminal()
+    terminal.print()
+    terminal.print(front_table(finished.front))
+    result = finished.result
+    ended = {
+        "budget": "its budget was spent",
+        "time": "its time was up",
+        "patience": "nothing new was proposed any more",
+        "converged": "it converged",
+        "interrupted": "it was interrupted",
+    }[result.stopped]
+    failed = f", {result.failed} failed" if result.failed else ""
+    terminal.print(
+        f"\n{result.evaluated:,} networks evaluated in {result.elapsed:.0f} s, "
+        f"{result.skipped:,} proposals were known{failed}; the search ended since {ended}.",
+        highlight=False,
+    )
+    terminal.print(
+        "Accuracies in percent; the last column is the paired difference on test images to the "
+        "ensemble, with its 95 % bootstrap interval.\n",
+        highlight=False,
+    )
+    for name, what in (
+        ("front.png", "the front as a figure"),
+        ("front.csv", "and as a table, also front.json"),
+        ("supernet", "networks and fitted stitches, for ns.load"),
+        ("evaluations.sqlite", "every evaluation"),
+    ):
+        _path(terminal, str(finished.folder / name), what)
+    _path(terminal, f"netstitch export {finished.folder} --point K", "writes network PK")
+
+
+def show_export(exported: Exported, point: FrontPoint) -> None:
+    """Which network was written where, and how well each file agrees with it."""
+    terminal = Terminal()
+    terminal.print(
+        f"\n{point.label}: {point.multiply_adds / 1e6:.2f} M multiply-adds, validation accuracy "
+        f"{100 * point.validation:.2f} %, {point.stitches} stitches",
+        highlight=False,
+    )
+    for file in exported.files:
+        _path(
+            terminal,
+            str(file.path),
+            f"largest difference {file.difference.absolute:.1e}; {file.usage}",
+        )
+
+
+def show_matching(networks: Sequence[Network], matching: Matching) -> None:
+    """A row for each match: module paths, operation and shape on both sides."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("match", justify="right")
+    for network in networks:
+        table.add_column(network.name)
+    for number, match in enumerate(matching):
+        table.add_row(
+            str(number),
+            *(
+                "" if name is None else _point(network.graph, name)
+                for network, name in zip(networks, match.points, strict=True)
+            ),
+        )
+    Terminal().print(table)
+
+
+def _point(graph: Graph, name: str) -> str:
+    node = graph.by_name[name]
+    operation = node.operation.split(".")[1] if "." in node.operation else node.operation
+    sizes = "x".join(str(size) for size in (node.shape or ())[1:])
+    return f"{node.path or '.'} {operation} {sizes}"
+
+
+def _path(terminal: Terminal, path: str, what: str) -> None:
+    terminal.print(f"  {path}  [dim]{what}[/dim]", highlight=False, soft_wrap=True)

@@ -1,0 +1,123 @@
+import inspect
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from netstitch.experiments import Experiment
+from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable
+from netstitch.experiments.search_table import SearchTable
+from netstitch.experiments.task_table import ImagesTable
+from netstitch.fitting import fit_adam, fit_least_squares
+from netstitch.optimization import Budget, Threshold
+from netstitch.tasks import Preprocessing
+
+SMALLEST = {
+    "networks": [{"model": "m.py:net"}, {"model": "m.py:net"}],
+    "task": {"classes": 3, "training": {"source": "a.npz"}, "validation": {"source": "b.npz"}},
+}
+
+
+def experiment(**changes):
+    return Experiment.model_validate(SMALLEST | changes)
+
+
+def test_a_small_experiment_is_filled_in_with_defaults():
+    found = experiment()
+    assert found.seed == 1
+    assert found.task.kind == "classification"
+    assert found.task.test is None
+    assert found.fit.method == "least-squares"
+    assert found.search.algorithm == "ga"
+    assert found.evaluation.device == "cpu"
+
+
+def test_networks_get_distinct_names():
+    models = ["m.py:net", "timm:resnet18", "m.py:net", "m.py:other"]
+    tables = [{"model": model} for model in models]
+    tables[3]["name"] = "net_2"
+    names = [network.name for network in experiment(networks=tables).networks]
+    assert names == ["net", "resnet18", "net_3", "net_2"]
+
+
+@pytest.mark.parametrize(
+    "table, function, own",
+    [
+        (LeastSquaresTable(), fit_least_squares, {"method", "batch"}),
+        (AdamTable(), fit_adam, {"method", "batch"}),
+        (ImagesTable(), Preprocessing, {"arrays"}),
+    ],
+)
+def test_defaults_are_those_of_what_is_called(table, function, own):
+    parameters = inspect.signature(function).parameters
+    for name, value in table.model_dump(exclude=own).items():
+        assert value == parameters[name].default, name
+
+
+def test_settings_of_a_method_are_arguments_of_it():
+    assert experiment().fit_settings == {
+        "method": "least-squares",
+        "ridge": 1e-4,
+        "holdout": 0.125,
+        "memory_budget": 2_000_000_000,
+    }
+    settings = experiment(seed=7, fit={"method": "adam", "samples": 64}).fit_settings
+    assert settings.pop("method") == "adam"
+    assert (settings["seed"], settings["samples"]) == (7, 64)
+    assert settings.keys() <= inspect.signature(fit_adam).parameters.keys()
+
+
+@pytest.mark.parametrize(
+    "table, budget",
+    [
+        ({}, Budget(20_000)),
+        ({"evaluations": 100}, Budget(100)),
+        ({"seconds": 60.0}, Budget(None, 60.0)),
+        ({"evaluations": 100, "seconds": 5, "count_skipped": False}, Budget(100, 5.0, False)),
+    ],
+)
+def test_budgets(table, budget):
+    assert experiment(search=table).search.budget == budget
+
+
+def test_a_threshold_is_on_accuracy():
+    assert SearchTable(evaluations=100, threshold=0.5).steered_over() == Threshold("accuracy", 0.5)
+    assert SearchTable(evaluations=100).steered_over() is None
+
+
+def test_the_resolved_form_reads_back_as_the_same():
+    found = experiment(
+        name='quoted "name"\n',
+        folder="/somewhere",
+        fit={"method": "adam"},
+        search={"seconds": 1.5},
+    )
+    assert Experiment.model_validate(tomllib.loads(found.to_toml())) == found
+    assert Experiment.model_validate(json.loads(found.to_json())) == found
+    assert "evaluations" not in tomllib.loads(found.to_toml())["search"]
+
+
+def test_paths_start_from_the_folder():
+    found = experiment(folder="/data")
+    assert found.located("a/b.npz") == Path("/data/a/b.npz")
+    assert found.located("/c.npz") == Path("/c.npz")
+
+
+@pytest.mark.parametrize("table", [{"device": "gpu"}, {"threads": -1}])
+def test_an_evaluation_that_cannot_be(table):
+    with pytest.raises(ValidationError):
+        experiment(evaluation=table)
+
+
+def test_every_key_is_described():
+    def check(model):
+        for name, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{name}"
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                check(field.annotation)
+
+    check(Experiment)
+    check(LeastSquaresTable)
+    check(AdamTable)

@@ -1,0 +1,220 @@
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from netstitch.errors import CaptureError, DataError, NetstitchError, WeightsError
+from netstitch.experiments import example_batch, load_models, load_task, read_experiment
+
+MODELS = """
+from torch import nn
+
+def wide():
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3))
+
+def narrow():
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 3))
+"""
+
+DATA = """
+import numpy as np
+import torch
+from torch.utils.data import TensorDataset
+
+def pair():
+    return np.zeros((9, 3, 2, 2), np.float32), np.arange(9) % 3
+
+def dataset():
+    return TensorDataset(torch.arange(9.0).repeat(12, 1).T.reshape(9, 3, 2, 2), torch.arange(9) % 3)
+
+def nothing():
+    return None
+
+def fails():
+    return open("/no/such/file")
+"""
+
+TEXT = """
+[[networks]]
+model = "models.py:wide"
+weights = "wide.safetensors"
+[[networks]]
+model = "models.py:narrow"
+weights = "narrow.pt"
+[task]
+classes = 3
+[task.training]
+source = "train.npz"
+[task.validation]
+source = "val.npz"
+"""
+
+
+def write_arrays(path, count, labels=3, shape=(3, 2, 2)):
+    generator = np.random.default_rng(count)
+    inputs = generator.normal(size=(count, *shape)).astype(np.float32)
+    np.savez(path, inputs=inputs, labels=np.arange(count) % labels)
+    return inputs
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "data.py").write_text(DATA)
+    (tmp_path / "e.toml").write_text(TEXT)
+    write_arrays(tmp_path / "train.npz", 20)
+    write_arrays(tmp_path / "val.npz", 10)
+    torch.manual_seed(0)
+    wide = torch.nn.Sequential(*(torch.nn.Flatten(), torch.nn.Linear(12, 8)))
+    save_file(
+        {"1.weight": wide[1].weight.detach(), "1.bias": torch.zeros(8)}
+        | {"3.weight": torch.ones(3, 8), "3.bias": torch.zeros(3)},
+        tmp_path / "wide.safetensors",
+    )
+    narrow = {"1.weight": torch.ones(4, 12), "1.bias": torch.zeros(4)}
+    narrow |= {"3.weight": torch.ones(3, 4), "3.bias": torch.zeros(3)}
+    torch.save(narrow, tmp_path / "narrow.pt")
+    return tmp_path
+
+
+def changed(folder, old="", new=""):
+    assert old in TEXT
+    (folder / "e.toml").write_text(TEXT.replace(old, new, 1))
+    return read_experiment(folder / "e.toml")
+
+
+def refused(error, load, experiment):
+    with pytest.raises(NetstitchError) as caught:
+        load(experiment)
+    assert caught.type is error
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_models_and_samples_of_an_experiment(folder):
+    experiment = changed(folder)
+    task, models = load_task(experiment), load_models(experiment)
+    assert [name for name, _ in models] == ["wide", "narrow"]
+    assert (len(task.training), len(task.validation), task.test) == (20, 10, None)
+    example = example_batch(task)
+    assert torch.equal(example, task.validation.inputs[:2])
+    for _, model in models:
+        assert model(example).shape == (2, 3)
+    assert torch.equal(models[1][1][1].weight, torch.ones(4, 12))
+
+
+def test_the_current_folder_does_not_matter(folder, tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    experiment = changed(folder)
+    assert len(load_models(experiment)) == 2
+    assert len(load_task(experiment).validation) == 10
+
+
+def test_a_limit_keeps_classes_even(folder):
+    experiment = changed(folder, 'source = "train.npz"', 'source = "train.npz"\nlimit = 6')
+    assert load_task(experiment).training.labels.bincount().tolist() == [2, 2, 2]
+
+
+def test_bytes_whose_layout_is_named(folder):
+    np.savez(
+        folder / "val.npz",
+        inputs=np.full((4, 2, 2, 3), 255, np.uint8),
+        labels=np.arange(4) % 3,
+    )
+    experiment = changed(folder, "classes = 3", 'classes = 3\nimages.arrays = "nhwc"')
+    (folder / "train.npz").write_bytes((folder / "val.npz").read_bytes())
+    assert torch.equal(load_task(experiment).validation.inputs, torch.ones(4, 3, 2, 2))
+
+
+def test_an_image_folder_and_its_preprocessing(folder):
+    for name in ("a", "b", "c"):
+        (folder / "images" / name).mkdir(parents=True)
+        Image.new("RGB", (5, 4), (255, 0, 0)).save(folder / "images" / name / "1.png")
+    experiment = changed(
+        folder,
+        "classes = 3",
+        "classes = 3\nimages = {size = 2, mean = [0, 0, 0], std = [0.5, 0.5, 0.5]}",
+    )
+    changes = {"validation": experiment.task.validation.model_copy(update={"source": "images"})}
+    task = load_task(
+        experiment.model_copy(update={"task": experiment.task.model_copy(update=changes)})
+    )
+    assert task.validation.inputs[0, :, 0, 0].tolist() == [2, 0, 0]
+    assert task.validation.labels.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name, kept", [("pair", [0, 1, 2, 0]), ("dataset", [0, 1, 2, 0])])
+def test_samples_from_a_function(folder, name, kept):
+    experiment = changed(folder, 'source = "val.npz"', f'source = "data.py:{name}"\nlimit = 4')
+    task = load_task(experiment)
+    assert task.validation.labels.tolist() == kept
+    if name == "dataset":
+        assert task.validation.inputs[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+
+
+def test_progress_names_the_part(folder):
+    calls = []
+    experiment = changed(folder, '"val.npz"', '"data.py:dataset"')
+    load_task(experiment, lambda *call: calls.append(call))
+    assert ("validation", 9, 9) in calls
+    assert calls[-1] == ("training", 20, 20)
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [
+        ("missing.npz", "missing.npz is no file"),
+        ("missing", "missing is not there; expected a .npz or .safetensors file, a folder"),
+        ("narrow.pt", "narrow.pt is of another kind"),
+        ("data.py:pear", "there is no function 'pear' in"),
+        ("data.py:nothing", "the function returned a NoneType; expected a torch Dataset"),
+        ("data.py:fails", "FileNotFoundError"),
+    ],
+)
+def test_a_wrong_source_is_named_with_its_part(folder, source, expected):
+    message = refused(DataError, load_task, changed(folder, "train.npz", source))
+    assert message.startswith(f"training samples ({source}): ")
+    assert expected in message
+
+
+def test_samples_that_do_not_fit_are_named_with_their_source(folder):
+    write_arrays(folder / "train.npz", 10, labels=5)
+    message = refused(DataError, load_task, changed(folder))
+    assert message.startswith("training samples (train.npz): label 3 of sample 3 is out of range")
+    write_arrays(folder / "train.npz", 10, shape=(3, 4, 4))
+    message = refused(DataError, load_task, changed(folder))
+    assert message.startswith("training samples (train.npz): inputs have shape (3, 4, 4)")
+    write_arrays(folder / "val.npz", 10, labels=5)
+    message = refused(DataError, load_task, changed(folder))
+    assert message.startswith("validation samples (val.npz): label 3")
+
+
+def test_data_that_is_empty_or_not_finite(folder):
+    write_arrays(folder / "val.npz", 0)
+    assert "there are no samples" in refused(DataError, load_task, changed(folder))
+    inputs = write_arrays(folder / "val.npz", 4)
+    inputs[2, 0, 0, 0] = np.nan
+    np.savez(folder / "val.npz", inputs=inputs, labels=np.zeros(4, int))
+    message = refused(DataError, load_task, changed(folder))
+    assert "the first is sample 2" in message
+
+
+def test_a_wrong_model_is_named_with_its_network(folder):
+    message = refused(CaptureError, load_models, changed(folder, ":narrow", ":narow"))
+    assert message.startswith("network 'narow': 'models.py:narow'")
+    assert "did you mean 'narrow'?" in message
+
+
+def test_wrong_weights_are_named_with_their_network(folder):
+    message = refused(WeightsError, load_models, changed(folder, "wide.safetensors", "narrow.pt"))
+    assert message.startswith("network 'wide': ")
+    assert "1.weight is (4, 12) and should be (8, 12)" in message
+
+
+def test_nothing_is_left_among_the_places_of_modules(folder):
+    before = list(sys.path)
+    load_models(changed(folder))
+    assert sys.path == before
