@@ -6,10 +6,13 @@
       evaluations.sqlite    every evaluation, written as it completed
       front.json, .csv, .png
 
-Nothing is written before models and data have been read and matched, so bad input leaves nothing.
+Nothing is written before the stitches are fitted, so bad input leaves nothing. A run that is killed
+during its search leaves all but the outcome and the front.
 """
 
+import os
 import platform
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,12 +25,17 @@ import torch
 from torch import nn
 
 from netstitch.analysis import Front, front_figure
-from netstitch.evaluation import Form, Store
-from netstitch.evaluation.form import available_cores
+from netstitch.errors import DataError, SearchError, StorageError
+from netstitch.evaluation import Form, Store, available_cores, usable_device
 from netstitch.folders import cannot_write, check_new, read_json, write_json
 from netstitch.matching import Matching, match
-from netstitch.networks import Network, capture
+from netstitch.networks import Graph, Network, capture
+from netstitch.networks.graph import INPUT, WEIGHT
+from netstitch.networks.module import ancestors
 from netstitch.optimization import Budget, Progress, SearchResult
+from netstitch.optimization.algorithms import entry as check_algorithm
+from netstitch.optimization.search import SMALLEST_POPULATION
+from netstitch.searching import INITIAL_STITCHES, Searched
 from netstitch.searching import run as run_search
 from netstitch.stitching import Averaging
 from netstitch.supernet import Supernet
@@ -36,6 +44,7 @@ from netstitch.version import VERSION
 
 FORMAT = "netstitch-run-1"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
+EVALUATIONS = "evaluations.sqlite"
 EXAMPLE_SIZE = 2
 
 
@@ -61,7 +70,12 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does; `asked` is the same as plain data, to be kept in the run folder."""
+    """What a run does; `asked` is the same as plain data, to be kept in the run folder.
+
+    device: where subnetworks are evaluated. workers: batches run side by side, 0 for one a core.
+
+    Raises SearchError when the search is not possible, so that it is known before the work.
+    """
 
     name: str
     fit: Mapping[str, Any] = field(default_factory=lambda: {"method": "least-squares"})
@@ -71,7 +85,27 @@ class Plan:
     population: int = 64
     seed: int = 1
     threshold: float | None = None
+    initial_stitches: float = INITIAL_STITCHES
+    device: str = "cpu"
+    workers: int = 0
     asked: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_algorithm(self.algorithm)
+        if self.seed < 0:
+            raise SearchError(f"the seed is {self.seed}: give 0 or more")
+        if self.population < SMALLEST_POPULATION:
+            raise SearchError(
+                f"the population is {self.population}: give at least {SMALLEST_POPULATION}"
+            )
+        if self.budget.evaluations is not None and self.budget.evaluations < self.population:
+            raise SearchError(
+                f"the budget of {self.budget.evaluations} evaluations is smaller than the "
+                f"population of {self.population}: give a larger budget or a smaller population"
+            )
+        if self.workers < 0:
+            raise SearchError(f"{self.workers} workers cannot evaluate: give 1 or more, or 0")
+        usable_device(self.device)
 
 
 @dataclass(frozen=True)
@@ -96,38 +130,32 @@ def carry_out(
 
     task: with training samples, which stitches are fitted on.
 
-    Ctrl-C during the search ends it with the front found so far, and everything is written.
+    Ctrl-C during the search ends it with the front found so far, and everything is written; a
+    second one, while the front is measured on test samples, leaves these out.
+
+    Raises the errors of the steps; except where the disk is full during the search, which leaves
+    the evaluations, nothing is written then.
     """
     check_new(folder)
+    _check_writable(folder)
     seconds: dict[str, float] = {}
     with _timed(seconds, "capture"):
         networks = capture_all(models, task, reporter)
     with _timed(seconds, "match"):
         matching = match_all(networks, reporter)
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
-    training = task.training or task.validation
+    training = task.validation if task.training is None else task.training
     with _timed(seconds, "fit"):
         _fit(supernet, training, plan, reporter)
-    try:
+    existed = folder.is_dir()
+    with _undone_by(BaseException, folder, existed):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    write_json(folder / RUN_FILE, _document(plan, supernet, seconds))
-    supernet.save(folder / SUPERNET)
-    reporter.stage("search")
-    with Store(folder / "evaluations.sqlite") as store, _timed(seconds, "search and test"):
-        searched = run_search(
-            supernet,
-            task,
-            algorithm=plan.algorithm,
-            budget=plan.budget,
-            population=plan.population,
-            seed=plan.seed,
-            threshold=plan.threshold,
-            store=store,
-            on_progress=lambda progress: reporter.searching(progress, plan.budget),
-            on_measure=reporter.stage,
-        )
+        write_json(folder / RUN_FILE, _document(plan, supernet, seconds))
+        supernet.save(folder / SUPERNET)
+        store = Store(folder / EVALUATIONS)
+    # A search that found nothing leaves nothing; one that was stopped leaves what it evaluated.
+    with _undone_by(SearchError, folder, existed), store, _timed(seconds, "search and test"):
+        searched = _search(plan, supernet, task, store, reporter)
     front, result = searched.front, searched.result
     front.to_json(folder / FRONT_FILE)
     front.to_csv(folder / "front.csv")
@@ -138,23 +166,67 @@ def carry_out(
         "skipped": result.skipped,
         "failed": result.failed,
         "search_seconds": result.elapsed,
-        "form": asdict(searched.form),
+        "form": asdict(searched.form) | {"device": plan.device},
     }
     write_json(folder / RUN_FILE, _document(plan, supernet, seconds) | {"outcome": outcome})
     return Finished(folder, supernet, front, result, searched.form)
 
 
+def _search(
+    plan: Plan, supernet: Supernet, task: Task, store: Store, reporter: Reporter
+) -> Searched:
+    reporter.stage("search")
+    return run_search(
+        supernet,
+        task,
+        algorithm=plan.algorithm,
+        budget=plan.budget,
+        population=plan.population,
+        seed=plan.seed,
+        threshold=plan.threshold,
+        initial_stitches=plan.initial_stitches,
+        workers=plan.workers or None,
+        device=plan.device,
+        store=store,
+        on_progress=lambda progress: reporter.searching(progress, plan.budget),
+        on_measure=reporter.stage,
+    )
+
+
 def capture_all(
     models: Sequence[tuple[str, nn.Module]], task: Task, reporter: Reporter
 ) -> list[Network]:
-    """Capture each model with the first samples of validation."""
+    """Capture each model with the first samples of validation; see `capture`.
+
+    What only serves outputs that the task does not measure is left out of the networks.
+
+    Raises DataError, naming the network, when the task cannot measure its outputs.
+    """
     reporter.stage("capture")
-    example = task.validation.inputs[:EXAMPLE_SIZE]
+    example = task.validation.first(EXAMPLE_SIZE)
     networks = []
     for name, model in models:
-        networks.append(capture(model, example, name=name))
+        network = capture(model, example.inputs, name=name)
+        try:
+            with torch.inference_mode():
+                task.correct(network(example.inputs), example.labels)
+        except DataError as error:
+            raise DataError(f"network {name!r}: {error}") from error
+        networks.append(_measured_part(network, task.output))
         reporter.told(_describe(networks[-1]))
     return networks
+
+
+def _measured_part(network: Network, key: str | None) -> Network:
+    """The network pruned to the output of a key, where it has others."""
+    graph = network.graph
+    if key is None or graph.output_keys in ((None,), (key,)):
+        return network
+    name = dict(graph.outputs)[key]
+    needed = ancestors(graph, [name])
+    nodes = tuple(n for n in graph.nodes if n.name in needed or n.operation == INPUT)
+    weights = {n.path: network.weights[n.path] for n in nodes if n.operation == WEIGHT}
+    return Network(network.name, Graph(nodes, ((key, name),)), weights)
 
 
 def match_all(networks: Sequence[Network], reporter: Reporter) -> Matching:
@@ -183,6 +255,33 @@ def load_front(run: Path) -> Front:
     """The front of a run folder; raises StorageError when it is not one, or has no front yet."""
     read_json(run / RUN_FILE, FORMAT)
     return Front.from_json(run / FRONT_FILE)
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise StorageError where the folder could not be made, before hours are spent on it."""
+    place = Path(os.path.abspath(folder))
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise StorageError(f"{folder} cannot be made: {place} is a file; give another folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise StorageError(f"{folder} cannot be made: {place} is not writable; give another folder")
+
+
+@contextmanager
+def _undone_by(kind: type[BaseException], folder: Path, existed: bool) -> Iterator[None]:
+    """On an exception of a kind, the new folder is as it was before; OSErrors become one line."""
+    try:
+        yield
+    except kind as error:
+        if folder.is_dir():
+            for path in folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if not existed:
+                folder.rmdir()
+        if isinstance(error, OSError):
+            raise cannot_write(folder, error) from error
+        raise
 
 
 def _describe(network: Network) -> str:

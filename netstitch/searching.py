@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from netstitch.analysis import Front, FrontPoint, make_front, paired_difference
+from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
+from netstitch.analysis.front import ENSEMBLE
 from netstitch.errors import SearchError
-from netstitch.evaluation import Evaluator, Form, Store, measure_form
+from netstitch.evaluation import Evaluator, Form, Store, measure_form, usable_device
 from netstitch.optimization import (
     Budget,
     Evaluation,
@@ -25,7 +28,11 @@ from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
 
+Outcomes = NDArray[np.bool_]
+"""(n,) whether a network is right on each sample."""
+
 ACCURACY, MULTIPLY_ADDS = "accuracy", "multiply_adds"
+INITIAL_STITCHES = 1.5
 CACHE_BUDGET = 2_000_000_000
 """Bytes of activations kept between evaluations, unless another budget is given."""
 
@@ -49,23 +56,32 @@ def search(
     population: int = 64,
     seed: int = 1,
     threshold: float | None = None,
+    initial_stitches: float = INITIAL_STITCHES,
     settings: Mapping[str, Any] | None = None,
+    form: Form | None = None,
+    device: str = "cpu",
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Front:
     """The front of accuracy on the task's validation samples against multiply-adds.
 
     budget: evaluations, those counted that needed no computation since an equal subnetwork was
         known. seconds: wall-clock time; the search ends at whichever limit comes first.
-    population: loops of the search. seed: runs of one seed are equal bit for bit, unless time ends
-        them.
+    population: loops of the search. seed: runs of one seed and one form are equal bit for bit,
+        unless time ends them.
     threshold: accuracy to which steering rises until half the budget is spent (section 5 of the
         paper); None does not steer.
+    initial_stitches: how many switches of a first genotype are expected to read a stitch. The paper
+        has 6.18; where stitches have larger errors, fewer are the better start.
+    settings: of the algorithm, by name.
+    form: memory layout, batch size and workers of evaluations; measured on this machine by default.
+    device: where subnetworks run, a name that PyTorch knows.
 
     Where the task has test samples, the front's networks are measured on them too, with the
     difference to the ensemble and its paired bootstrap interval. Ctrl-C ends the search with the
-    front found so far.
+    front found so far; a second one leaves out the test samples.
 
-    Raises SearchError for settings that cannot be used, before anything is evaluated.
+    Raises SearchError for settings that cannot be used, before anything is evaluated, and when all
+    evaluations fail.
     """
     return run(
         supernet,
@@ -75,7 +91,10 @@ def search(
         population=population,
         seed=seed,
         threshold=threshold,
+        initial_stitches=initial_stitches,
         settings=settings,
+        form=form,
+        device=device,
         on_progress=on_progress,
     ).front
 
@@ -89,8 +108,11 @@ def run(
     population: int = 64,
     seed: int = 1,
     threshold: float | None = None,
+    initial_stitches: float = INITIAL_STITCHES,
     settings: Mapping[str, Any] | None = None,
     form: Form | None = None,
+    workers: int | None = None,
+    device: str = "cpu",
     cache_budget: int = CACHE_BUDGET,
     store: Store | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -98,18 +120,15 @@ def run(
 ) -> Searched:
     """As `search`, with every setting, and with how the search went.
 
-    form: numerical form of evaluations; measured on this machine by default.
+    form: numerical form of evaluations; by default measured on this machine, with as many workers
+        as `workers` says or one for each core.
     store: where evaluations are written as they complete.
     on_measure: called with a line of text before the front is measured on test samples.
     """
+    place = usable_device(device)
     if form is None:
-        ensemble = supernet.subnetwork(supernet.genotype(len(supernet.outputs) - 1), share=True)
-        form = measure_form(ensemble, task.validation.inputs)
-    evaluator = Evaluator(supernet, task, task.validation, form, budget=cache_budget)
-
-    def evaluate(genotype: Genotype) -> tuple[float, float]:
-        measured = evaluator.evaluate(genotype)
-        return measured.accuracy, float(measured.multiply_adds)
+        form = measure_form(supernet, task.validation.inputs, workers=workers, device=place)
+    evaluator = Evaluator(supernet, task, task.validation, form, budget=cache_budget, device=place)
 
     def keep(evaluation: Evaluation) -> None:
         if store is not None:
@@ -124,39 +143,72 @@ def run(
     references = supernet.references()
     result = run_search(
         problem,
-        SerialExecutor(evaluate),
+        SerialExecutor(_objectives(evaluator)),
         budget=budget,
         algorithm=algorithm,
         population=population,
         seed=seed,
         threshold=None if threshold is None else Threshold(ACCURACY, threshold),
         initial=list(references.values()),
-        initialisation=Initialisation(uniform=(-1,)),
+        initialisation=Initialisation(
+            probability=first_probability(initial_stitches, supernet), uniform=(-1,)
+        ),
         settings=settings,
         on_evaluation=keep,
         on_progress=on_progress,
     )
     genotypes = [solution.genotype for solution in result.archive]
     if not genotypes:
-        raise SearchError("the search found nothing: every evaluation failed")
+        raise KeyboardInterrupt  # nothing else ends a search before its first result
+    del evaluator  # and the activations that it keeps
     if on_measure is not None:
-        on_measure(f"measuring {len(genotypes)} networks of the front")
-    front = measure_front(supernet, task, genotypes, form)
+        on_measure(f"measure {len(genotypes)} networks of the front")
+    front = measure_front(supernet, task, genotypes, form, place)
     return Searched(front, result, form)
 
 
+def _objectives(evaluator: Evaluator) -> Callable[[Genotype], tuple[float, float]]:
+    def evaluate(genotype: Genotype) -> tuple[float, float]:
+        measured = evaluator.evaluate(genotype)
+        return measured.accuracy, float(measured.multiply_adds)
+
+    return evaluate
+
+
+def first_probability(stitches: float, supernet: Supernet) -> float:
+    """The chance of each switch to read a stitch at first, so that `stitches` are expected."""
+    if not stitches > 0:
+        raise SearchError(f"initial_stitches is {stitches}; expected a number over 0, such as 6.18")
+    return min(0.5, stitches / len(supernet.cardinalities))
+
+
 def measure_front(
-    supernet: Supernet, task: Task, genotypes: Sequence[Genotype], form: Form
+    supernet: Supernet,
+    task: Task,
+    genotypes: Sequence[Genotype],
+    form: Form,
+    device: torch.device | str = "cpu",
 ) -> Front:
     """Measure networks and references on validation and test samples, and keep the front.
 
     genotypes: what a search found; equal and dominated ones are dropped, by validation accuracy.
+
+    Ctrl-C while test samples are measured leaves these out.
     """
     references = supernet.references()
     everything = [*references.values(), *genotypes]
-    validation = _correct(supernet, task, task.validation, everything, form)
-    test = None if task.test is None else _correct(supernet, task, task.test, everything, form)
-    ensemble = len(references) - 1
+
+    def correct(samples: Samples) -> list[Outcomes]:
+        evaluator = Evaluator(supernet, task, samples, form, device=device)
+        return evaluator.correct_together(everything)
+
+    validation = correct(task.validation)
+    try:
+        test = None if task.test is None else correct(task.test)
+    except KeyboardInterrupt:
+        test = None
+    # Of other choices of outputs the ensemble need not be one.
+    ensemble = list(references).index(ENSEMBLE) if ENSEMBLE in references else None
     labels = [*references, *[""] * len(genotypes)]
     points = [
         FrontPoint(
@@ -165,22 +217,23 @@ def measure_front(
             multiply_adds=supernet.macs(genotype),
             parameters=supernet.parameters_of(genotype),
             stitches=len(supernet.active_stitches(genotype)),
-            validation=float(validation[index].mean()),
-            test=None if test is None else float(test[index].mean()),
+            validation=_share(validation[index]),
+            test=None if test is None else _share(test[index]),
             output=supernet.outputs[int(genotype[-1])],
-            validation_difference=None
-            if index == ensemble
-            else paired_difference(validation[index], validation[ensemble], seed=0),
-            test_difference=None
-            if test is None or index == ensemble
-            else paired_difference(test[index], test[ensemble], seed=0),
+            validation_difference=_difference(validation, index, ensemble),
+            test_difference=None if test is None else _difference(test, index, ensemble),
         )
         for index, genotype in enumerate(everything)
     ]
     return make_front(points[len(references) :], points[: len(references)])
 
 
-def _correct(
-    supernet: Supernet, task: Task, samples: Samples, genotypes: Sequence[Genotype], form: Form
-) -> list[np.ndarray[Any, np.dtype[np.bool_]]]:
-    return Evaluator(supernet, task, samples, form).correct_together(genotypes)
+def _share(correct: Outcomes) -> float:
+    """The accuracy that the task's own division gives, to the last bit."""
+    return int(correct.sum()) / len(correct)
+
+
+def _difference(outcomes: Sequence[Outcomes], index: int, ensemble: int | None) -> Interval | None:
+    if ensemble is None or index == ensemble:
+        return None
+    return paired_difference(outcomes[index], outcomes[ensemble], seed=0)

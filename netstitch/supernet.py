@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
@@ -26,6 +27,7 @@ from netstitch.stitching.genotype import check_genotype, make_genotype
 from netstitch.stitching.stitch import Place, Stitch
 from netstitch.stitching.switches import Switch, make_switchboard
 from netstitch.stitching.wiring import Genotype, Signature, Wiring
+from netstitch.threads import fastest_threads
 
 AnyGenotype = Sequence[int] | NDArray[np.integer]
 """One integer per switch, as a list, a tuple or an array (l,)."""
@@ -145,10 +147,18 @@ class Supernet(nn.Module):
         batches: inputs (n, ...), or (inputs, labels) pairs whose labels are not used.
         """
         layers = [layer for layer in self.layers if isinstance(layer, nn.Linear | nn.Conv2d)]
-        self.fit_report = fit(
-            self.stitches, layers, self.features, batches, method=method, **settings
-        )
+        places = [place for stitch in self.stitches for place in (stitch.source, stitch.target)]
+        with fastest_threads(lambda: self.features(self._blank(), places)):
+            self.fit_report = fit(
+                self.stitches, layers, self.features, batches, method=method, **settings
+            )
         return self.fit_report
+
+    def _blank(self) -> Tensor:
+        """A few blank inputs, to measure with."""
+        sizes = [int(size) for size in (self.graphs[0].input.shape or ())[1:]]
+        some = next(self.parameters(), torch.zeros(0))
+        return torch.zeros(32, *sizes, device=some.device)
 
     def features(self, inputs: Tensor, places: Sequence[Place]) -> list[Tensor]:
         """The original values of points for a batch, as the basis networks compute them."""

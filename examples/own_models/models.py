@@ -33,7 +33,7 @@ class ResidualBlock(nn.Module):
 class ResNet(nn.Module):
     """Feature maps of 16, 8 and 4 pixels (He et al., 2016)."""
 
-    def __init__(self, widths=(12, 24, 48)):
+    def __init__(self, widths=(10, 20, 40)):
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(1, widths[0], 3, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
@@ -68,7 +68,7 @@ class SeparableBlock(nn.Module):
 class MobileNet(nn.Module):
     """Feature maps of 16, 8 and 4 pixels, no shortcuts (Howard et al., 2017)."""
 
-    def __init__(self, widths=(12, 32, 64)):
+    def __init__(self, widths=(12, 28, 56)):
         super().__init__()
         small, middle, large = widths
         self.stem = nn.Sequential(

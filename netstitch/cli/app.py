@@ -16,6 +16,7 @@ from netstitch.errors import NetstitchError
 from netstitch.version import VERSION
 
 BAD_INPUT, INTERRUPTED = 2, 130
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 app = App(
     name="netstitch",
@@ -23,6 +24,7 @@ app = App(
     help="Join trained networks with linear stitches, and search what lies between them: the "
     "networks with the most accuracy for their multiply-adds. Start with: netstitch demo",
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # main says what an interruption leaves
 )
 
 Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
@@ -202,12 +204,13 @@ def main() -> None:
     except NetstitchError as error:
         _fail(_one_line(str(error)))
     except KeyboardInterrupt:
-        print("netstitch: interrupted before there was a front", file=sys.stderr)
+        print("netstitch: interrupted before it was done", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno not in _OF_THE_MACHINE:
             raise
-        _fail(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}")
+        reason = (error.strerror or str(error)).lower()
+        _fail(f"{error.filename or 'the output'}: {reason}; free space or give another place")
 
 
 def _fail(message: str) -> None:

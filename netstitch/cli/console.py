@@ -1,31 +1,43 @@
-"""How far a run is, on the terminal: one line a step, and a bar under it while it works."""
+"""How far a run is, on the terminal: a line a step, and a bar under it while it works."""
 
+import time
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console as Terminal
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
+from rich.text import Text
 
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
+
+BAR = 16
+PAUSE = 30.0
+"""Seconds between the lines of a search where there is no terminal to draw a bar on."""
 
 
 class Console:
     """Reports a run's steps on stderr, so that stdout holds results only."""
 
-    def __init__(self) -> None:
-        self.terminal = Terminal(stderr=True)
+    def __init__(
+        self, terminal: Terminal | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.terminal = terminal or Terminal(stderr=True)
+        self._clock = clock
+        self._said = clock()
         self._bars = Progress(
-            TextColumn("  {task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
+            TextColumn(" "),
+            BarColumn(bar_width=BAR),
+            TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True)),
             console=self.terminal,
             transient=True,
         )
         self._bar = self._bars.add_task("", total=None, visible=False, note="")
 
     def __enter__(self) -> "Console":
-        self._bars.start()
+        if self.terminal.is_terminal:
+            self._bars.start()
         return self
 
     def __exit__(
@@ -38,33 +50,55 @@ class Console:
 
     def stage(self, text: str) -> None:
         """A new step begins."""
-        self.terminal.print(text, style="bold", highlight=False)
-        self._bars.reset(self._bar, description="", total=None, visible=False, note="")
+        self._bars.reset(self._bar, total=None, visible=False, note="")
+        self.terminal.print(Text(text, style="bold"), soft_wrap=True)
+        self._said = self._clock()
 
     def told(self, text: str) -> None:
         """What the step found."""
-        self.terminal.print(f"  {text}", highlight=False)
+        self.terminal.print(Text(f"  {text}"), soft_wrap=True)
 
     def progress(self, done: int, total: int | None, text: str) -> None:
         """How far the step is."""
-        self._bars.update(
-            self._bar, completed=done, total=total, description=text, note="", visible=True
-        )
+        self._bars.update(self._bar, completed=done, total=total, note=text, visible=True)
 
     def searching(self, progress: SearchProgress, budget: Budget) -> None:
-        """How far the search is: rate, time left, and the best so far."""
-        shares = []
-        if budget.evaluations:
-            shares.append(progress.used / budget.evaluations)
-        if budget.seconds:
-            shares.append(progress.elapsed / budget.seconds)
-        share = min(1.0, max(shares, default=0.0))
-        left = progress.elapsed / share - progress.elapsed if share > 0 else 0.0
-        best = "" if progress.best is None else f", best accuracy {progress.best[0]:.4f}"
-        note = (
-            f"{progress.evaluated:,} evaluated, {progress.skipped:,} known, "
-            f"{progress.rate:.1f}/s, front {progress.archived}{best}, {left:.0f} s left"
-        )
-        self._bars.update(
-            self._bar, completed=share, total=1.0, description="", note=note, visible=True
-        )
+        """How far the search is: rate, time left, and the best so far.
+
+        Where there is no terminal this is a line now and then.
+        """
+        share = spent(progress, budget)
+        note = describe(progress, share)
+        self._bars.update(self._bar, completed=share, total=1.0, note=note, visible=True)
+        if not self.terminal.is_terminal and self._clock() - self._said >= PAUSE:
+            self._said = self._clock()
+            self.told(f"{share:.0%}: {note}")
+
+
+def spent(progress: SearchProgress, budget: Budget) -> float:
+    """The share of the budget that is gone, 0 to 1; of two budgets the one that ends first."""
+    shares = [0.0]
+    if budget.evaluations:
+        shares.append(progress.used / budget.evaluations)
+    if budget.seconds:
+        shares.append(progress.elapsed / budget.seconds)
+    return min(1.0, max(shares))
+
+
+def describe(progress: SearchProgress, share: float) -> str:
+    """The state of a search in at most 60 characters, so that it fits behind a bar."""
+    parts = [f"{progress.evaluated:,} evaluated", f"{progress.rate:.1f}/s"]
+    if progress.best is not None:
+        parts.append(f"best {100 * progress.best[0]:.2f} %")
+    if share > 0:
+        parts.append(f"{duration(progress.elapsed / share - progress.elapsed)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """About how long, in the unit that a person would use."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.console import Console as Terminal
 from rich.table import Table
+from rich.text import Text
 
 from netstitch.analysis import FrontPoint, front_table
 from netstitch.exporting import Exported
@@ -69,7 +70,7 @@ def show_matching(networks: Sequence[Network], matching: Matching) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("match", justify="right")
     for network in networks:
-        table.add_column(network.name)
+        table.add_column(Text(network.name))
     for number, match in enumerate(matching):
         table.add_row(
             str(number),
@@ -81,12 +82,12 @@ def show_matching(networks: Sequence[Network], matching: Matching) -> None:
     Terminal().print(table)
 
 
-def _point(graph: Graph, name: str) -> str:
+def _point(graph: Graph, name: str) -> Text:
     node = graph.by_name[name]
     operation = node.operation.split(".")[1] if "." in node.operation else node.operation
     sizes = "x".join(str(size) for size in (node.shape or ())[1:])
-    return f"{node.path or '.'} {operation} {sizes}"
+    return Text(f"{node.path or '.'} {operation} {sizes}")
 
 
 def _path(terminal: Terminal, path: str, what: str) -> None:
-    terminal.print(f"  {path}  [dim]{what}[/dim]", highlight=False, soft_wrap=True)
+    terminal.print(Text.assemble(f"  {path}  ", (what, "dim")), soft_wrap=True)

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 TRAINING, VALIDATION = 55_000, 5_000  # of the 60,000 training images
 SPLIT_SEED = 20_240_714
-NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
-NAMES += ("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:

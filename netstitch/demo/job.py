@@ -10,7 +10,7 @@ from netstitch.run import Finished, Plan, Reporter, carry_out
 
 SECONDS = 50.0
 EVALUATIONS = 20_000
-POPULATION = 64
+POPULATION = 32
 
 
 def run_demo(

@@ -42,11 +42,12 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu1(self.bn1(self.conv1(x)))
-        return self.relu2(self.bn2(self.conv2(x)) + shortcut)
+        joined: Tensor = self.relu2(self.bn2(self.conv2(x)) + shortcut)
+        return joined
 
 
 class SmallResNet(nn.Module):
-    """A ResNet of seven residual blocks, 4.5 million multiply-adds an image."""
+    """A ResNet of five residual blocks, 2.6 million multiply-adds an image."""
 
     def __init__(self, widths: tuple[int, ...] = (12, 24, 48), depth: tuple[int, ...] = (1, 2, 2)):
         super().__init__()
@@ -70,7 +71,8 @@ class SmallResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(self.normalise(x))
         x = self.layer3(self.layer2(self.layer1(x)))
-        return self.fc(self.flatten(self.pool(x)))
+        logits: Tensor = self.fc(self.flatten(self.pool(x)))
+        return logits
 
 
 class SqueezeExcitation(nn.Module):
@@ -86,7 +88,8 @@ class SqueezeExcitation(nn.Module):
         self.gate = nn.Hardsigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(self.expand(self.relu(self.reduce(self.pool(x)))))
+        gates: Tensor = self.gate(self.expand(self.relu(self.reduce(self.pool(x)))))
+        return x * gates
 
 
 class InvertedResidual(nn.Module):
@@ -112,12 +115,12 @@ class InvertedResidual(nn.Module):
         self.shortcut = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.project(self.se(self.filter(self.expand(x))))
+        y: Tensor = self.project(self.se(self.filter(self.expand(x))))
         return x + y if self.shortcut else y
 
 
 class SmallMobileNet(nn.Module):
-    """Eight inverted residuals with squeeze-excitation, 3.5 million multiply-adds an image."""
+    """Seven inverted residuals with squeeze-excitation, 1.5 million multiply-adds an image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,7 +140,8 @@ class SmallMobileNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.head(self.features(self.stem(self.normalise(x))))
-        return self.classifier(self.flatten(self.pool(x)))
+        logits: Tensor = self.classifier(self.flatten(self.pool(x)))
+        return logits
 
 
 def resnet() -> nn.Module:

@@ -11,6 +11,7 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,10 @@ def train(
     model.to(memory_format=torch.channels_last).train()
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain}]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": WEIGHT_DECAY},
+        {"params": plain},
+    ]
     optimizer = torch.optim.SGD(groups, lr=PEAK_RATE, momentum=0.9, nesterov=True)
     steps = epochs * (len(images) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, steps, pct_start=0.2)
@@ -64,12 +68,12 @@ def train(
     for epoch in range(epochs):
         total = 0.0
         order = torch.randperm(len(images), generator=generator)
-        for chosen in order[: len(order) // BATCH * BATCH].split(BATCH):
+        for chosen in torch.split(order[: len(order) // BATCH * BATCH], BATCH):
             loss = nn.functional.cross_entropy(
                 model(augment(images[chosen], generator)), labels[chosen]
             )
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             total += loss.item() * len(chosen)
@@ -81,7 +85,7 @@ def train(
 @torch.inference_mode()
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """The share of images whose highest output is the label."""
-    outputs = torch.cat([model(batch) for batch in images.split(500)])
+    outputs = torch.cat([model(batch) for batch in torch.split(images, 500)])
     return (outputs.argmax(1) == labels).double().mean().item()
 
 

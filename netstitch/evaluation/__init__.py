@@ -1,7 +1,17 @@
 """How good subnetworks are, computed without doing the same work twice, and never lost."""
 
+from netstitch.evaluation.device import usable_device
 from netstitch.evaluation.evaluator import Evaluator, Measured
-from netstitch.evaluation.form import Form, measure_form
+from netstitch.evaluation.form import Form, available_cores
+from netstitch.evaluation.measuring import measure_form
 from netstitch.evaluation.store import Store
 
-__all__ = ["Evaluator", "Form", "Measured", "Store", "measure_form"]
+__all__ = [
+    "Evaluator",
+    "Form",
+    "Measured",
+    "Store",
+    "available_cores",
+    "measure_form",
+    "usable_device",
+]

@@ -39,7 +39,8 @@ class ActivationCache:
 
     def put(self, key: Key, values: Sequence[Tensor], work: float) -> None:
         """Keep values that took `work` to make, at the price of what is worth less."""
-        size = sum(tensor.numel() * tensor.element_size() for tensor in values)
+        # A view keeps all of the memory that it looks into.
+        size = sum(tensor.untyped_storage().nbytes() for tensor in values)
         if key in self._values or size > self.budget:
             return
         while self.bytes + size > self.budget:

@@ -1,8 +1,7 @@
 """How good a genotype is: accuracy on samples, and multiply-adds."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,26 @@ from torch import Tensor
 
 from netstitch.evaluation.cache import ActivationCache
 from netstitch.evaluation.form import Form, batch_workers
-from netstitch.evaluation.plan import Key, Plan, Planner, execute
-from netstitch.networks.graph import WEIGHT, Node
+from netstitch.evaluation.plan import (
+    Key,
+    Plan,
+    content_keys,
+    depths,
+    execute,
+    make_plan,
+    peak_bytes,
+    sample_bytes,
+)
+from netstitch.networks.graph import Graph
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
 
 KEEPING = 100
 """Operations that take as long as keeping one byte of activations, about, on a CPU."""
+
+TOGETHER = 2_000_000_000
+"""Bytes of values that genotypes computed together may hold at once, about."""
 
 
 @dataclass(frozen=True)
@@ -36,23 +47,27 @@ class Evaluator:
         was evaluated before.
     budget: bytes of activations kept between evaluations; with 0 each is computed whole. The
         results are equal bit for bit.
+    device: where subnetworks run; outputs are measured on the CPU, and the supernet stays where it
+        is. An evaluator is for the supernet as it was when it was made: not for other stitches.
     """
 
     def __init__(
-        self, supernet: Supernet, task: Task, samples: Samples, form: Form, *, budget: int = 0
+        self,
+        supernet: Supernet,
+        task: Task,
+        samples: Samples,
+        form: Form,
+        *,
+        budget: int = 0,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.supernet = supernet
         self.task = task
         self.samples = samples
         self.form = form
         self.cache = ActivationCache(budget)
-        # Weights are laid out like the activations, once, in a copy of their own.
-        self._weights = {
-            node_name: form.arrange(tensor.detach())
-            for node_name, tensor in _by_node(supernet).items()
-        }
-        self._planner = Planner(self._weights)
-        self._batches = [form.arrange(part) for part in samples.batches(form.batch)]
+        self._weights = arranged_weights(supernet, form, device)
+        self._batches = [form.arrange(part.to(device)) for part in samples.batches(form.batch)]
         self._shared = _shared_points(supernet)
 
     def evaluate(self, genotype: Genotype) -> Measured:
@@ -67,32 +82,54 @@ class Evaluator:
     def outputs(self, genotype: Genotype) -> Any:
         """The subnetwork's output for all samples, as the network gives it."""
         graph, _ = self.supernet.subnetwork_graph(genotype)
-        plan = self._planner.plan([graph], self.cache)
-        keys = self._planner.keys(graph)
-        made = {step.key for step in plan.steps}
-        kept = {
-            keys[node.name]
-            for node in graph.nodes
-            if node.name in self._shared and keys[node.name] in made and self._worth(node, keys)
-        }
+        plan = make_plan([graph], self._weights, self.cache.keys())
+        worth = self._worth(graph, plan) if self.cache.budget else {}
         known = {key: self.cache.get(key) for key in plan.needed}
-        results = self._run(plan, known, kept)
+        results = self._run(plan, known, worth)
         joined = _joined(plan.outputs[0], results)
-        for key in sorted(kept, key=self._planner.work):
-            self.cache.put(key, [result[key] for result in results], self._planner.work(key))
+        for key in sorted(worth, key=lambda key: worth[key]):
+            self.cache.put(key, [result[key] for result in results], worth[key])
         return joined
 
-    def outputs_together(self, genotypes: Sequence[Genotype]) -> list[Any]:
-        """Outputs of several genotypes, batch by batch, each common tensor computed once."""
-        graphs = [self.supernet.subnetwork_graph(genotype)[0] for genotype in genotypes]
-        plan = self._planner.plan(graphs)
-        results = self._run(plan, {}, ())
-        return [_joined(pairs, results) for pairs in plan.outputs]
+    def _worth(self, graph: Graph, plan: Plan) -> dict[Key, float]:
+        """The work behind the values that take longer to make than to keep.
 
-    def _worth(self, node: Node, keys: Mapping[str, Key]) -> bool:
-        """Whether a tensor takes longer to make than to keep, which costs a walk through memory."""
-        size = 4 * prod(size for size in node.shape or () if isinstance(size, int))
-        return self.cache.budget > 0 and self._planner.work(keys[node.name]) > KEEPING * size
+        Keeping costs a walk through memory.
+        """
+        keys = content_keys(graph)
+        work = depths(graph, keys)
+        made = {step.key for step in plan.steps}
+        return {
+            keys[node.name]: work[keys[node.name]]
+            for node in graph.nodes
+            if node.name in self._shared
+            and node.shape is not None
+            and keys.get(node.name) in made
+            and work[keys[node.name]] > KEEPING * sample_bytes(node)
+        }
+
+    def outputs_together(self, genotypes: Sequence[Genotype]) -> list[Any]:
+        """Outputs of several genotypes, batch by batch, each common tensor computed once.
+
+        In parts, where all of them together would hold more than TOGETHER bytes.
+        """
+        return [
+            _joined(pairs, results)
+            for plan in self._plans(genotypes)
+            for results in [self._run(plan, {}, ())]
+            for pairs in plan.outputs
+        ]
+
+    def _plans(self, genotypes: Sequence[Genotype]) -> Iterator[Plan]:
+        graphs = [self.supernet.subnetwork_graph(genotype)[0] for genotype in genotypes]
+        plan = make_plan(graphs, self._weights)
+        at_once = self.form.batch * self.form.workers
+        if len(genotypes) < 2 or peak_bytes(plan) * at_once <= TOGETHER:
+            yield plan
+            return
+        half = len(genotypes) // 2
+        yield from self._plans(genotypes[:half])
+        yield from self._plans(genotypes[half:])
 
     def _run(
         self, plan: Plan, known: Mapping[Key, Sequence[Tensor]], kept: Collection[Key]
@@ -110,24 +147,22 @@ class Evaluator:
     def correct_together(
         self, genotypes: Sequence[Genotype]
     ) -> list[np.ndarray[Any, np.dtype[np.bool_]]]:
-        """Which samples each genotype gets right, (n,) each."""
+        """Which samples each genotype gets right, (n,) each.
+
+        Raises DataError where outputs are not finite.
+        """
         return [
             self.task.correct(outputs, self.samples.labels).numpy()
             for outputs in self.outputs_together(genotypes)
         ]
 
 
-def _by_node(supernet: Supernet) -> dict[str, Tensor]:
-    """The supernet's tensors by the name that their node has in subnetworks."""
-    found: dict[str, Tensor] = {}
+def arranged_weights(
+    supernet: Supernet, form: Form, device: torch.device | str
+) -> dict[str, Tensor]:
+    """The supernet's tensors by path, laid out like the activations that they meet."""
     tensors = supernet.tensors()
-    for name, graph in zip(supernet.names, supernet.graphs, strict=True):
-        for node in graph.nodes:
-            if node.operation == WEIGHT:
-                found[f"{name}_{node.name}"] = tensors[f"{name}.{node.path}"]
-    for key, tensor in supernet.stitch_weights().items():
-        found[key.replace(".", "_").replace("stitches", "stitch", 1)] = tensor
-    return found
+    return {path: form.arrange(tensor.detach().to(device)) for path, tensor in tensors.items()}
 
 
 def _shared_points(supernet: Supernet) -> frozenset[str]:
@@ -144,5 +179,5 @@ def _shared_points(supernet: Supernet) -> frozenset[str]:
 
 
 def _joined(pairs: Sequence[tuple[str | None, Key]], results: Sequence[dict[Key, Any]]) -> Any:
-    tensors = {name: torch.cat([result[key] for result in results]) for name, key in pairs}
-    return tensors[None] if None in tensors else tensors
+    tensors = {name: torch.cat([result[key] for result in results]).cpu() for name, key in pairs}
+    return tensors.get(None, tensors)

@@ -42,6 +42,11 @@ class Form:
             return tensor.contiguous(memory_format=torch.channels_last)
         return tensor.contiguous()
 
+    def rounds(self, samples: int) -> int:
+        """How often the workers run a batch each until all samples are done."""
+        batches = -(-samples // self.batch)
+        return -(-batches // self.workers)
+
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
@@ -64,8 +69,8 @@ def batch_workers(count: int) -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def measure_form(
-    run: Callable[[Tensor], object],
+def fastest_form(
+    prepare: Callable[[Form], Callable[[Tensor], object]],
     inputs: Tensor,
     *,
     batches: Sequence[int] = BATCHES,
@@ -74,8 +79,10 @@ def measure_form(
 ) -> Form:
     """The fastest form for a network on this machine, from one timed pass of each candidate.
 
-    run: the most expensive network, such as the ensemble. inputs: samples (n, ...) to time it on.
-    workers: batches run side by side, by default one for each core.
+    prepare: gives the network for a form, its weights laid out like the activations: weights count
+        too, since of images with one channel a layout cannot be told.
+    inputs: samples (n, ...); the first SAMPLES of them are run, and what all of them would take
+        decides. workers: batches run side by side, by default one for each core.
     """
     workers = workers or available_cores()
     sample = inputs[:SAMPLES]
@@ -84,12 +91,13 @@ def measure_form(
     best, least = Form(layouts[0], sizes[0], workers), float("inf")
     with torch.inference_mode(), single_threaded():
         for form in (Form(*chosen, workers) for chosen in product(layouts, sizes)):
-            parts = [form.arrange(part) for part in sample.split(form.batch)]
+            run = prepare(form)
+            parts = [form.arrange(part) for part in torch.split(sample, form.batch)]
             run(parts[0])  # the first call of a shape also chooses kernels
             started = clock()
             for part in parts:
                 run(part)
-            seconds = clock() - started
+            seconds = (clock() - started) * form.rounds(len(inputs)) / len(parts)
             if seconds < least:
                 best, least = form, seconds
     return best

@@ -1,32 +1,27 @@
 """What to compute for some subnetworks, with nothing computed twice.
 
-All weights are frozen, so a tensor depends only on its operation and on the tensors it reads. Each
-node of a subnetwork gets a *content key* for just that; equal keys, in one subnetwork or in
-different ones, are one step of the plan.
+All weights are frozen, so a tensor depends only on its operation and on what that reads. Each node
+of a subnetwork gets a *content key* for just that; equal keys, in one subnetwork or in different
+ones, are one step of the plan.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from math import prod
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
+from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref
+from netstitch.networks.module import to_torch
 from netstitch.networks.operations import resolve
 
-Key = int
+Key = bytes
+"""A digest of a value's operation, arguments, weights' paths, and of all that it reads."""
 
-
-@dataclass(frozen=True)
-class Step:
-    """One operation: its content key, what it calls, and which keys it reads."""
-
-    key: Key
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    reads: tuple[Key, ...]
+INPUT_KEY: Key = b"input"
 
 
 @dataclass(frozen=True)
@@ -37,92 +32,115 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One operation: its content key, what it calls, and which keys it reads.
+
+    size: bytes of its value for one sample, about.
+    """
+
+    key: Key
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    reads: tuple[Key, ...]
+    size: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """Steps in an order in which they can be computed.
 
-    input: the key of the network input.
     outputs: for each subnetwork, (output key, content key) pairs.
     needed: keys that are read from outside the plan, because they are known.
     """
 
-    input: Key
     steps: tuple[Step, ...]
     outputs: tuple[tuple[tuple[str | None, Key], ...], ...]
     needed: frozenset[Key]
 
 
-class Planner:
-    """Gives content keys to nodes, the same for the same content as long as it lives."""
+def content_keys(graph: Graph) -> dict[str, Key]:
+    """The content key of every node but weights, by name.
 
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        self._weights = weights
-        self._keys: dict[tuple[str, tuple[Key, ...]], Key] = {}
-        self._depths: dict[Key, float] = {}
-        self.input: Key = self._key("input", ())
+    Names play no part, since two subnetworks may call different nodes the same: a key is made of
+    the operation, its plain arguments, the paths of its weights, and the keys of what it reads.
+    """
+    keys: dict[str, Key] = {}
+    texts: dict[str, str] = {}
+    for node in graph.nodes:
+        if node.operation == WEIGHT:
+            texts[node.name] = f"weight {node.path!r}"
+            continue
+        if node.operation == INPUT:
+            key = INPUT_KEY
+        else:
+            parts = [node.operation, _text(node.args, texts)]
+            parts += [f"{name}={_text(value, texts)}" for name, value in node.kwargs.items()]
+            key = blake2b(" ".join(parts).encode(), digest_size=16).digest()
+        keys[node.name] = key
+        texts[node.name] = f"value {key.hex()}"
+    return keys
 
-    def keys(self, graph: Graph) -> dict[str, Key]:
-        """The content key of every node but weights.
 
-        Nodes of one name are the same operation on the same weights, since subnetworks name them
-        after their network; so a name and the keys it reads are the whole content.
-        """
-        keys: dict[str, Key] = {}
+def _text(argument: Argument, texts: Mapping[str, str]) -> str:
+    """An argument with its content in the place of names; 1, 1.0 and True are told apart."""
+    if isinstance(argument, Ref):
+        return texts[argument.name]
+    if isinstance(argument, tuple):
+        return f"({','.join(_text(item, texts) for item in argument)})"
+    return repr(argument)
+
+
+def depths(graph: Graph, keys: Mapping[str, Key]) -> dict[Key, float]:
+    """Operations on the longest way from the input to each key: what losing its value may cost."""
+    found: dict[Key, float] = {INPUT_KEY: 0.0}
+    for node in graph.nodes:
+        if node.name in keys and node.operation != INPUT:
+            before = max((found[keys[name]] for name in node.inputs if name in keys), default=0.0)
+            found[keys[node.name]] = before + node.multiply_adds + node.elementwise
+    return found
+
+
+def make_plan(
+    graphs: Sequence[Graph], weights: Mapping[str, Tensor], known: Collection[Key] = ()
+) -> Plan:
+    """One plan for several subnetworks; keys in `known` are not computed again.
+
+    weights: by path.
+    """
+    steps: dict[Key, Step] = {}
+    outputs = []
+    needed: set[Key] = set()
+    for graph in graphs:
+        keys = content_keys(graph)
+        outputs.append(tuple((key, keys[name]) for key, name in graph.outputs))
+        values: dict[str, Any] = {name: Slot(key) for name, key in keys.items()}
+        values |= {n.name: weights[n.path] for n in graph.nodes if n.operation == WEIGHT}
+        missing = _missing(graph, keys, known)
         for node in graph.nodes:
-            if node.operation == INPUT:
-                keys[node.name] = self.input
-            elif node.operation != WEIGHT:
-                reads = tuple(keys[name] for name in node.inputs if name in keys)
-                key = self._key(node.name, reads)
-                keys[node.name] = key
-                if key not in self._depths:
-                    before = max((self._depths.get(read, 0.0) for read in reads), default=0.0)
-                    self._depths[key] = before + node.multiply_adds + node.elementwise
-        return keys
+            if node.name in missing and keys[node.name] not in steps:
+                steps[keys[node.name]] = _step(node, keys, values)
+        needed.update(keys[name] for _, name in graph.outputs if keys[name] in known)
+    for step in steps.values():
+        needed.update(key for key in step.reads if key in known)
+    return Plan(tuple(steps.values()), tuple(outputs), frozenset(needed))
 
-    def work(self, key: Key) -> float:
-        """Operations on the longest way from the input to a key: what losing it may cost."""
-        return self._depths.get(key, 0.0)
 
-    def plan(self, graphs: Sequence[Graph], known: Collection[Key] = ()) -> Plan:
-        """One plan for several subnetworks; keys in `known` are not computed again."""
-        steps: dict[Key, Step] = {}
-        outputs = []
-        needed: set[Key] = set()
-        for graph in graphs:
-            keys = self.keys(graph)
-            wanted = [keys[name] for _, name in graph.outputs]
-            outputs.append(tuple((key, keys[name]) for key, name in graph.outputs))
-            missing = _missing(graph, keys, known)
-            for node in graph.nodes:
-                if node.name in missing and keys[node.name] not in steps:
-                    steps[keys[node.name]] = self._step(node, keys)
-            needed.update(key for key in wanted if key in known)
-        for step in steps.values():
-            needed.update(key for key in step.reads if key in known)
-        return Plan(self.input, tuple(steps.values()), tuple(outputs), frozenset(needed))
+def _step(node: Node, keys: Mapping[str, Key], values: Mapping[str, Any]) -> Step:
+    return Step(
+        key=keys[node.name],
+        function=resolve(node.operation),
+        args=tuple(to_torch(item, values) for item in node.args),
+        kwargs={name: to_torch(item, values) for name, item in node.kwargs.items()},
+        reads=tuple(dict.fromkeys(keys[name] for name in node.inputs if name in keys)),
+        size=sample_bytes(node),
+    )
 
-    def _key(self, name: str, reads: tuple[Key, ...]) -> Key:
-        return self._keys.setdefault((name, reads), len(self._keys))
 
-    def _step(self, node: Node, keys: Mapping[str, Key]) -> Step:
-        return Step(
-            key=keys[node.name],
-            function=resolve(node.operation),
-            args=tuple(self._argument(item, node, keys) for item in node.args),
-            kwargs={name: self._argument(item, node, keys) for name, item in node.kwargs.items()},
-            reads=tuple(dict.fromkeys(keys[name] for name in node.inputs if name in keys)),
-        )
-
-    def _argument(self, argument: Argument, node: Node, keys: Mapping[str, Key]) -> Any:
-        if isinstance(argument, Ref):
-            if argument.name in keys:
-                return Slot(keys[argument.name])
-            return self._weights[argument.name]
-        if isinstance(argument, tuple):
-            return [self._argument(item, node, keys) for item in argument]
-        if isinstance(argument, Enumerated):
-            return getattr(torch, argument.value)
-        return argument
+def sample_bytes(node: Node) -> int:
+    """Bytes of a node's value for one sample, at four bytes a number."""
+    numbers = re.findall(r"\d+", " ".join(map(str, node.shape or ())))  # of "49*batch" too
+    return 4 * prod(map(int, numbers))
 
 
 def _missing(graph: Graph, keys: Mapping[str, Key], known: Collection[Key]) -> set[str]:
@@ -138,6 +156,31 @@ def _missing(graph: Graph, keys: Mapping[str, Key], known: Collection[Key]) -> s
     return missing
 
 
+def peak_bytes(plan: Plan) -> int:
+    """The most bytes of values that `execute` holds at once, for one sample, input left out."""
+    uses = _uses(plan)
+    sizes = {step.key: step.size for step in plan.steps}
+    results = {key for subnetwork in plan.outputs for _, key in subnetwork}
+    held = peak = 0
+    for step in plan.steps:
+        held += step.size
+        peak = max(peak, held)
+        for key in step.reads:
+            uses[key] -= 1
+            if not uses[key] and key not in results:
+                held -= sizes.get(key, 0)
+    return peak
+
+
+def _uses(plan: Plan) -> dict[Key, int]:
+    """How many steps read each key."""
+    uses: dict[Key, int] = {}
+    for step in plan.steps:
+        for key in step.reads:
+            uses[key] = uses.get(key, 0) + 1
+    return uses
+
+
 def execute(
     plan: Plan, batch: Tensor, known: Mapping[Key, Any], kept: Collection[Key] = ()
 ) -> dict[Key, Any]:
@@ -147,12 +190,9 @@ def execute(
     last use.
     """
     results = {key for subnetwork in plan.outputs for _, key in subnetwork} | set(kept)
-    uses: dict[Key, int] = {}
-    for step in plan.steps:
-        for key in step.reads:
-            uses[key] = uses.get(key, 0) + 1
+    uses = _uses(plan)
     values: dict[Key, Any] = dict(known)
-    values[plan.input] = batch
+    values[INPUT_KEY] = batch
     for step in plan.steps:
         args = [_value(item, values) for item in step.args]
         kwargs = {name: _value(item, values) for name, item in step.kwargs.items()}
@@ -162,7 +202,7 @@ def execute(
             uses[key] -= 1
             if not uses[key] and key not in results:
                 del values[key]
-    return {key: values[key] for key in results if key in values}
+    return {key: values[key] for key in results}
 
 
 def _value(argument: Any, values: Mapping[Key, Any]) -> Any:

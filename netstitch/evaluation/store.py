@@ -29,13 +29,17 @@ class Store:
     """Appends evaluations to a new file; a context manager that closes it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             self._connection = sqlite3.connect(path, isolation_level=None)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        try:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(_TABLE)
         except sqlite3.Error as error:
+            self.close()
             raise self._failed(error) from error
 
     def add(self, evaluation: Evaluation) -> None:
@@ -71,6 +75,6 @@ class Store:
 
     def _failed(self, error: sqlite3.Error) -> StorageError:
         return StorageError(
-            f"{self._path} cannot be written ({error}); free space or give another folder: "
+            f"{self.path} cannot be written ({error}); free space or give another folder: "
             "what was written before is intact"
         )

@@ -22,13 +22,14 @@ def to_plan(experiment: Experiment) -> Plan:
         population=search.population,
         seed=experiment.seed,
         threshold=search.threshold,
+        initial_stitches=search.initial_stitches,
+        device=experiment.evaluation.device,
+        workers=experiment.evaluation.threads,
         asked=experiment.model_dump(mode="json", exclude_none=True),
     )
 
 
-def override(
-    experiment: Experiment, *, seed: int | None, search: Mapping[str, Any]
-) -> Experiment:
+def override(experiment: Experiment, *, seed: int | None, search: Mapping[str, Any]) -> Experiment:
     """The experiment with what the command line gives instead; None keeps the file's.
 
     Raises ExperimentError when the result is not valid.
@@ -41,6 +42,9 @@ def override(
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ExperimentError(f"{place}: {first['msg']}; correct the option") from None
+        first = error.errors(include_url=False)[0]
+        message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+        key = str(first["loc"][-1])
+        # A whole table is at fault where two of its keys do not go together.
+        option = f"--{key} {first['input']}: " if key in {**given, "seed": seed} else ""
+        raise ExperimentError(f"{option}{message}; correct the option") from None

@@ -8,6 +8,7 @@ from netstitch.experiments.table import Count, Table
 from netstitch.networks.functions import nearest
 from netstitch.optimization import ALGORITHMS, Budget, Threshold
 from netstitch.optimization.search import SMALLEST_POPULATION
+from netstitch.searching import INITIAL_STITCHES
 
 EVALUATIONS = 20_000
 
@@ -38,6 +39,12 @@ class SearchTable(Table):
         gt=0,
         lt=1,
         description="accuracy in (0, 1) that the search is steered over; by default none",
+    )
+    initial_stitches: float = Field(
+        default=INITIAL_STITCHES,
+        gt=0,
+        description="how many switches of a first genotype are expected to read a stitch; by "
+        f"default {INITIAL_STITCHES}, in the paper 6.18",
     )
     count_skipped: bool = Field(
         default=True,

@@ -35,7 +35,7 @@ def build_module(
         elif node.name not in needed:
             continue
         elif node.operation == WEIGHT:
-            _place(root, node.path, weights[node.path])
+            place(root, node.path, weights[node.path])
             values[node.name] = drawn.create_node("get_attr", node.path, name=node.name)
         else:
             values[node.name] = drawn.create_node(
@@ -75,7 +75,7 @@ def to_torch(argument: Argument, values: Mapping[str, Any]) -> Any:
     return argument
 
 
-def _place(root: nn.Module, key: str, tensor: Tensor) -> None:
+def place(root: nn.Module, key: str, tensor: Tensor) -> None:
     """Hang a tensor into nested modules, so that the state dict keeps the key a user knows."""
     *path, name = key.split(".")
     module = root

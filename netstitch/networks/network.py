@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from netstitch.networks.graph import Graph
-from netstitch.networks.module import build_module
+from netstitch.networks.graph import WEIGHT, Graph
+from netstitch.networks.module import build_module, place
 
 
 class Network(nn.Module):
@@ -22,6 +22,10 @@ class Network(nn.Module):
         self.name = name
         self.graph = graph
         self.module = build_module(graph, weights)
+        own = self.weights  # without those of steps that no output depends on; a stitch may
+        for node in graph.nodes:
+            if node.operation == WEIGHT and node.path not in own:
+                place(self.module, node.path, weights[node.path])
 
     def forward(self, x: Tensor) -> Any:
         """The model's output for a batch: a tensor, or a dictionary of tensors."""

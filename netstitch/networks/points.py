@@ -55,8 +55,7 @@ def find_points(nodes: Sequence[Node]) -> frozenset[str]:
             layouts[node.name] = STITCHED
             continue
         sources = tuple(name for name in node.inputs if name in layouts)
-        # Sizes are numbers bound to the input's batch; they never carry its content.
-        if not sources or node.operation == WEIGHT or KINDS[node.operation] is Kind.SIZE:
+        if not sources or node.operation == WEIGHT or node.operation in _WITHOUT_CONTENT:
             continue
         step = Step(
             node.operation,
@@ -94,8 +93,10 @@ def _not_understood(step: Step) -> Layout:
 
 
 def _alone(step: Step, position: int) -> bool:
-    """Whether an argument is the only input that depends on the network's."""
-    return step.names == tuple(references(step.args[position : position + 1]))
+    """Whether an argument, and no other one, depends on the network's input."""
+    others = (*step.args[:position], *step.args[position + 1 :])
+    own = tuple(references(step.args[position : position + 1]))
+    return step.names == own and not set(own) & set(references(others))
 
 
 def _convolved(step: Step) -> Layout:
@@ -247,6 +248,10 @@ def _part(step: Step) -> Layout:
     return UNKNOWN
 
 
+# Sizes are numbers bound to the input's batch, and new tensors share its device: no content.
+_WITHOUT_CONTENT = {name for name, kind in KINDS.items() if kind is Kind.SIZE} | {
+    "aten.new_full.default"
+}
 _ORDER_FIRST = {"aten.linalg_vector_norm.default", "aten.linalg_norm.default"}
 _ONE_OF_AN_AXIS = {"aten.select.int", "aten.unbind.int"}
 _WITH_AXES_THIRD = {

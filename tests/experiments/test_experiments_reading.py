@@ -85,7 +85,11 @@ def test_the_resolved_file_means_the_same_elsewhere(file, tmp_path):
         ("= 32", "= 32\nevaluations = 9", "[search]: evaluations is 9, less than the population"),
         ("= 32", "= 32\nthreshold = 50", "'threshold' in [search] is 50; expected less than 1"),
         ("= 32", '= 32\nalgorithm = "gaa"', "'algorithm' in [search] is 'gaa'; did you mean 'ga'"),
-        ("= 10", '= 10\nkind = "classificaton"', "is 'classificaton'; did you mean 'classification"),
+        (
+            "= 10",
+            '= 10\nkind = "classificaton"',
+            "is 'classificaton'; did you mean 'classification",
+        ),
         ("= 10", '= 10\nimages = "nhwc"', "'images' in [task] is 'nhwc'; expected a table"),
         ("= 10", '= 10\nimages.mean = [1, "a", 2]', "value 2 of 'mean' in [task.images] is 'a'"),
         ("= 10", "= 10\nimages.std = [0.5, 0.5]", "[task.images]: mean has 3 values and std 2"),
@@ -93,7 +97,11 @@ def test_the_resolved_file_means_the_same_elsewhere(file, tmp_path):
         ('"least-squares"', "3", "'method' in [fit] is 3; expected one of 'least-squares', 'adam'"),
         ('method = "least-squares"', "ridge = -1", "'ridge' in [fit] is -1; expected greater"),
         ('"least-squares"', '"adam"\nridge = 1', "unknown key 'ridge' in [fit]; known: method, ba"),
-        ("seed = 3", 'evaluation = {device = "gpu"}', "'device' in [evaluation] is 'gpu'; expected"),
+        (
+            "seed = 3",
+            'evaluation = {device = "gpu"}',
+            "'device' in [evaluation] is 'gpu'; expected",
+        ),
     ],
 )
 def test_what_a_wrong_key_or_value_gets(file, old, new, expected):

@@ -34,6 +34,4 @@ def test_what_is_written_is_read_back(document):
 
 def test_tables_follow_values():
     text = to_toml({"rows": [{"x": 1}, {"x": 2}], "table": {"y": [0.5, "a"]}, "name": "n"})
-    assert text == (
-        'name = "n"\n\n[[rows]]\nx = 1\n\n[[rows]]\nx = 2\n\n[table]\ny = [0.5, "a"]\n'
-    )
+    assert text == ('name = "n"\n\n[[rows]]\nx = 1\n\n[[rows]]\nx = 2\n\n[table]\ny = [0.5, "a"]\n')

@@ -56,9 +56,7 @@ class Model(nn.Module):
 
 
 def images(count: int = 2, channels: int = 3, size: int = 8) -> Tensor:
-    return torch.randn(
-        count, channels, size, size, generator=torch.Generator().manual_seed(count)
-    )
+    return torch.randn(count, channels, size, size, generator=torch.Generator().manual_seed(count))
 
 
 def rows(count: int = 2, features: int = 4) -> Tensor:

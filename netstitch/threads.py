@@ -1,0 +1,56 @@
+"""How many threads torch uses inside an operation.
+
+More are not always faster: small networks, and cores that are busy with something else, can make
+two threads many times slower than one. So it is measured where it matters.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many threads inside each operation; torch's own setting comes back at the end."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def fastest_threads(
+    work: Callable[[], object],
+    *,
+    candidates: Sequence[int] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[int]:
+    """The number of threads with which `work` is done soonest, from two timed calls of each.
+
+    candidates: by default one thread, and as many as torch is set to.
+    """
+    before = torch.get_num_threads()
+    counts = sorted(set(candidates or (1, before)))
+    best, least = counts[0], float("inf")
+    for count in counts if len(counts) > 1 else ():
+        with threads(count):
+            work()  # the first call starts threads and chooses kernels
+            for _ in range(2):
+                started = clock()
+                work()
+                seconds = clock() - started
+                if seconds < least:
+                    best, least = count, seconds
+    with threads(best):
+        yield best

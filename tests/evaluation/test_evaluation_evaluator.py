@@ -1,0 +1,228 @@
+"""Evaluations: equal, bit for bit, to running each subnetwork by itself."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from evaluation_examples import (
+    plainly,
+    random_task,
+    small_supernet,
+    three_networks,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netstitch.errors import DataError
+from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import evaluator as module
+from netstitch.supernet import Supernet
+
+BUDGETS = (0, 300, 20_000, 10**9)
+
+
+@pytest.fixture(scope="module")
+def supernet() -> Supernet:
+    return small_supernet()
+
+
+@pytest.fixture(scope="module")
+def of_one_channel() -> Supernet:
+    return small_supernet(seed=1, channels=1)
+
+
+def stream(supernet: Supernet, seed: int, count: int) -> list[np.ndarray]:
+    """Genotypes as a search asks for them: each differs a little from an earlier one."""
+    generator = np.random.default_rng(seed)
+    found = list(supernet.references().values())
+    while len(found) < count:
+        child = found[generator.integers(len(found))].copy()
+        for switch in generator.integers(len(child), size=2):
+            child[switch] = generator.integers(supernet.cardinalities[switch])
+        found.append(child)
+    return found
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from(BUDGETS), st.booleans(), st.sampled_from([1, 7, 32])
+)
+@settings(deadline=None, max_examples=12)
+def test_results_are_those_of_subnetworks_run_by_themselves(
+    supernet: Supernet, seed: int, budget: int, channels_last: bool, batch: int
+) -> None:
+    task = random_task()
+    form = Form(channels_last, batch, workers=2)
+    evaluator = Evaluator(supernet, task, task.validation, form, budget=budget)
+    for genotype in stream(supernet, seed, count=20):
+        expected = plainly(supernet, genotype, task.validation.inputs, form)
+        assert torch.equal(evaluator.outputs(genotype), expected)
+        assert evaluator.cache.bytes <= budget
+    assert bool(len(evaluator.cache)) == (budget > 0)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(BUDGETS))
+@settings(deadline=None, max_examples=6)
+def test_a_long_stream_gives_what_it_gives_without_a_cache(
+    of_one_channel: Supernet, seed: int, budget: int
+) -> None:
+    task = random_task(channels=1)
+    form = Form(channels_last=True, batch=8, workers=2)
+    cached = Evaluator(of_one_channel, task, task.validation, form, budget=budget)
+    whole = Evaluator(of_one_channel, task, task.validation, form)
+    for genotype in stream(of_one_channel, seed, count=60):
+        assert cached.evaluate(genotype) == whole.evaluate(genotype)
+        assert cached.cache.bytes <= budget
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_one_channel_takes_the_form_of_its_weights(
+    of_one_channel: Supernet, channels_last: bool
+) -> None:
+    task = random_task(channels=1)
+    form = Form(channels_last, batch=8, workers=1)
+    evaluator = Evaluator(of_one_channel, task, task.validation, form)
+    genotype = of_one_channel.genotype("ensemble")
+    expected = plainly(of_one_channel, genotype, task.validation.inputs, form)
+    assert torch.equal(evaluator.outputs(genotype), expected)
+
+
+def test_a_large_cache_computes_equal_prefixes_once(
+    supernet: Supernet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[bytes] = []
+    execute = module.execute
+
+    def counted(plan: Any, *rest: Any) -> Any:
+        computed.extend(step.key for step in plan.steps)
+        return execute(plan, *rest)
+
+    monkeypatch.setattr(module, "execute", counted)
+    monkeypatch.setattr(module, "KEEPING", 0)
+    task = random_task()
+    evaluator = Evaluator(supernet, task, task.validation, Form(True, 64, 1), budget=10**9)
+    for output in ("wide", "deep"):
+        evaluator.evaluate(supernet.genotype(output))
+    before = len(computed)
+    evaluator.evaluate(supernet.genotype("ensemble"))
+    assert len(computed) - before == 3  # two shares and their sum
+    evaluator.evaluate(supernet.genotype("wide"))
+    assert len(computed) - before == 3
+
+
+def test_measured_are_accuracy_and_multiply_adds(supernet: Supernet) -> None:
+    task = random_task()
+    evaluator = Evaluator(supernet, task, task.validation, Form(False, 8, 1))
+    genotype = supernet.genotype("deep", [3])
+    logits = supernet.subnetwork(genotype)(task.validation.inputs)
+    right = logits.argmax(1) == task.validation.labels
+    measured = evaluator.evaluate(genotype)
+    assert measured.accuracy == int(right.sum()) / len(right)
+    assert measured.multiply_adds == supernet.macs(genotype)
+
+
+@pytest.mark.parametrize("together", [0, 20_000, 10**9])
+def test_together_equals_one_by_one(
+    supernet: Supernet, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TOGETHER", together)
+    task = random_task()
+    form = Form(channels_last=True, batch=8, workers=2)
+    evaluator = Evaluator(supernet, task, task.validation, form)
+    asked = stream(supernet, seed=3, count=9)
+    outputs = evaluator.outputs_together(asked)
+    correct = evaluator.correct_together(asked)
+    assert len(outputs) == len(asked)
+    for genotype, output, right in zip(asked, outputs, correct, strict=True):
+        alone = evaluator.outputs(genotype)
+        assert torch.equal(output, alone)
+        assert (right == (alone.argmax(1) == task.validation.labels).numpy()).all()
+
+
+def test_genotypes_too_large_together_run_in_parts(
+    supernet: Supernet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    execute = module.execute
+
+    def counted(plan: Any, *rest: Any) -> Any:
+        sizes.append(len(plan.outputs))
+        return execute(plan, *rest)
+
+    monkeypatch.setattr(module, "execute", counted)
+    task = random_task()
+    evaluator = Evaluator(supernet, task, task.validation, Form(True, 64, 1))
+    evaluator.outputs_together(stream(supernet, seed=3, count=5))
+    monkeypatch.setattr(module, "TOGETHER", 0)
+    evaluator.outputs_together(stream(supernet, seed=3, count=5))
+    assert sizes == [5, 1, 1, 1, 1, 1]
+
+
+def test_three_networks_and_subsets_of_them() -> None:
+    supernet = three_networks()
+    task = random_task()
+    form = Form(channels_last=True, batch=8, workers=2)
+    evaluator = Evaluator(supernet, task, task.validation, form, budget=10**6)
+    assert {3, 7} < set(supernet.cardinalities)
+    for genotype in stream(supernet, seed=0, count=40):
+        expected = plainly(supernet, genotype, task.validation.inputs, form)
+        assert torch.equal(evaluator.outputs(genotype), expected)
+
+
+def test_outputs_in_a_dictionary() -> None:
+    supernet = small_supernet(seed=2, keys=True)
+    task = random_task(output="out")
+    form = Form(channels_last=True, batch=8, workers=2)
+    evaluator = Evaluator(supernet, task, task.validation, form, budget=10**6)
+    for genotype in stream(supernet, seed=0, count=20):
+        expected = plainly(supernet, genotype, task.validation.inputs, form)
+        found = evaluator.outputs(genotype)
+        assert found.keys() == expected.keys() == {"out", "aux"}
+        assert all(torch.equal(found[key], expected[key]) for key in found)
+        right = expected["out"].argmax(1) == task.validation.labels
+        assert evaluator.evaluate(genotype).accuracy == int(right.sum()) / len(right)
+
+
+def test_outputs_that_are_not_finite_are_an_error_that_says_where() -> None:
+    supernet = small_supernet(seed=3)
+    with torch.no_grad():
+        for bias in (layer.bias for layer in supernet.layers):
+            bias.fill_(float("nan"))
+    task = random_task()
+    evaluator = Evaluator(supernet, task, task.validation, Form(True, 8, 1))
+    last = supernet.genotype("deep", [len(supernet.switches) - 1])
+    with pytest.raises(DataError, match="the first is sample 0"):
+        evaluator.evaluate(last)
+    with pytest.raises(DataError, match="the first is sample 0"):
+        evaluator.correct_together([last])
+    assert 0 <= evaluator.evaluate(supernet.genotype("deep")).accuracy <= 1
+
+
+def test_weights_and_batches_are_on_the_device_and_the_supernet_stays(
+    supernet: Supernet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def recorded(plan: Any, batch: torch.Tensor, *rest: Any) -> Any:
+        tensors = [a for step in plan.steps for a in step.args if isinstance(a, torch.Tensor)]
+        seen.extend(tensor.device.type for tensor in [batch, *tensors])
+        return {key: torch.zeros(len(batch), 3) for pairs in plan.outputs for _, key in pairs}
+
+    monkeypatch.setattr(module, "execute", recorded)
+    task = random_task()
+    form = Form(channels_last=True, batch=8, workers=1)
+    evaluator = Evaluator(supernet, task, task.validation, form, device="meta")
+    evaluator.evaluate(supernet.genotype("ensemble"))
+    assert set(seen) == {"meta"}
+    assert {tensor.device.type for tensor in supernet.tensors().values()} == {"cpu"}
+
+
+def test_torch_keeps_its_number_of_threads(supernet: Supernet) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        task = random_task()
+        Evaluator(supernet, task, task.validation, Form(True, 8, 2)).evaluate(supernet.genotype())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,267 @@
+"""`ns.search` on a tiny supernet and task."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from run_examples import arrays, build
+
+import netstitch as ns
+from netstitch import searching
+from netstitch.errors import SearchError
+from netstitch.evaluation import Evaluator, Form
+from netstitch.optimization import Budget, Progress
+from netstitch.supernet import Supernet
+from netstitch.tasks import Classification, from_arrays
+
+FORM = Form(channels_last=False, batch=16, workers=2)
+
+
+@pytest.fixture(scope="module")
+def task() -> Classification:
+    training, validation, test = (
+        from_arrays(*arrays(count, seed), name=name)
+        for seed, (name, count) in enumerate({"train": 90, "validation": 41, "test": 33}.items())
+    )
+    return Classification(training=training, validation=validation, test=test, classes=3)
+
+
+@pytest.fixture(scope="module")
+def supernet(task: Classification) -> Supernet:
+    example = task.validation.inputs[:2]
+    networks = [ns.capture(build(name), example, name=name) for name in ("wide", "deep")]
+    joined = Supernet(networks, ns.match(*networks))
+    assert task.training is not None
+    joined.fit(task.training.batches(16))
+    return joined
+
+
+def search(supernet: Supernet, task: Classification, **settings: Any) -> ns.Front:
+    return ns.search(supernet, task, **{"budget": 80, "population": 8, "form": FORM, **settings})
+
+
+def test_a_front_has_references_and_points_measured_on_both_parts(
+    supernet: Supernet, task: Classification
+) -> None:
+    front = search(supernet, task)
+    assert [point.label for point in front.references] == ["wide", "deep", "ensemble"]
+    assert [point.label for point in front] == [f"P{k}" for k in range(1, len(front) + 1)]
+    assert task.test is not None
+    for point in (*front.references, *front):
+        module = supernet.subnetwork(point.genotype)
+        for samples, accuracy in ((task.validation, point.validation), (task.test, point.test)):
+            right = module(samples.inputs).argmax(1) == samples.labels
+            assert accuracy == int(right.sum()) / len(samples)
+        assert point.multiply_adds == supernet.macs(point.genotype)
+        assert point.stitches == len(supernet.active_stitches(point.genotype))
+        assert point.parameters == sum(p.numel() for p in module.parameters())
+
+
+def test_points_cost_more_only_where_they_are_better(
+    supernet: Supernet, task: Classification
+) -> None:
+    front = search(supernet, task)
+    costs = [point.multiply_adds for point in front]
+    accuracies = [point.validation for point in front]
+    assert len(front) > 1
+    assert costs == sorted(set(costs))
+    assert accuracies == sorted(set(accuracies))
+    best = max(point.validation for point in front.references)
+    assert max(accuracies) >= best
+
+
+def test_differences_are_to_the_ensemble_on_the_same_samples(
+    supernet: Supernet, task: Classification
+) -> None:
+    front = search(supernet, task)
+    ensemble = front.references[-1]
+    assert ensemble.validation_difference is None
+    assert ensemble.test_difference is None
+    for point in (*front.references[:-1], *front):
+        assert point.validation_difference is not None
+        expected = point.validation - ensemble.validation
+        assert point.validation_difference.difference == pytest.approx(expected, abs=1e-12)
+        assert point.test_difference is not None
+        assert point.test_difference.low <= point.test_difference.difference
+
+
+@pytest.mark.parametrize("algorithm", ["ga", "random"])
+def test_a_seed_repeats_bit_for_bit_and_another_does_not(
+    supernet: Supernet, task: Classification, algorithm: str
+) -> None:
+    def run(seed: int) -> tuple[list[tuple[int, ...]], list[tuple[int, float]]]:
+        seen: list[tuple[int, float]] = []
+
+        def watch(progress: Progress) -> None:
+            assert progress.best is not None
+            seen.append((progress.used, progress.best[1]))
+
+        front = search(supernet, task, seed=seed, algorithm=algorithm, on_progress=watch)
+        return [point.genotype for point in front], seen
+
+    assert run(3) == run(3)
+    assert run(3)[1] != run(4)[1]
+
+
+def test_the_cache_changes_nothing(supernet: Supernet, task: Classification) -> None:
+    fronts = [
+        searching.run(
+            supernet,
+            task,
+            budget=Budget(80),
+            population=8,
+            form=FORM,
+            cache_budget=budget,
+        ).front
+        for budget in (0, 5_000, 10**9)
+    ]
+    assert fronts[0] == fronts[1] == fronts[2]
+
+
+def test_the_budget_is_kept(supernet: Supernet, task: Classification) -> None:
+    result = searching.run(supernet, task, budget=Budget(50), population=8, form=FORM).result
+    assert result.evaluated + result.skipped == result.used == 50
+    assert result.stopped == "budget"
+    distinct = searching.run(
+        supernet, task, budget=Budget(50, count_skipped=False), population=8, form=FORM
+    ).result
+    assert distinct.evaluated == 50
+
+
+def test_time_ends_a_search(supernet: Supernet, task: Classification) -> None:
+    result = searching.run(
+        supernet, task, budget=Budget(10**9, seconds=0.2), population=8, form=FORM
+    ).result
+    assert result.stopped == "time"
+
+
+def test_picking(supernet: Supernet, task: Classification) -> None:
+    front = search(supernet, task)
+    middle = front.points[len(front) // 2]
+    assert front.pick(max_macs=middle.multiply_adds) == middle
+    assert front.pick(min_accuracy=middle.validation) == middle
+    assert front.pick(point=middle.label) == middle
+    with pytest.raises(SearchError, match="the front runs from"):
+        front.pick(max_macs=1)
+
+
+def test_without_test_samples_nothing_is_measured_on_them(
+    supernet: Supernet, task: Classification
+) -> None:
+    front = search(supernet, replace(task, test=None))
+    assert {point.test for point in (*front.references, *front)} == {None}
+    assert {point.test_difference for point in front} == {None}
+
+
+def test_networks_that_give_nan_are_one_line(task: Classification) -> None:
+    networks = [ns.capture(build(n), task.validation.inputs[:2], name=n) for n in ("wide", "deep")]
+    broken = Supernet(networks, ns.match(*networks))
+    with torch.no_grad():
+        for tensor in broken.tensors().values():
+            tensor.fill_(float("nan"))
+    with pytest.raises(SearchError, match="evaluations failed, the last one with") as caught:
+        search(broken, task)
+    assert "NaN or infinity" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"algorithm": "gaa"}, "did you mean 'ga'"),
+        ({"population": 2}, "population is 2"),
+        ({"budget": 4}, "smaller than the population"),
+        ({"budget": None}, "no end"),
+        ({"seed": -1}, "seed is -1"),
+        ({"settings": {"rate": 1}}, "no setting 'rate'"),
+        ({"device": "gpu"}, "device 'gpu'"),
+    ],
+)
+def test_settings_that_cannot_be_used(
+    supernet: Supernet,
+    task: Classification,
+    settings: dict[str, Any],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Evaluator, "evaluate", lambda *_: pytest.fail("evaluated"))
+    with pytest.raises(SearchError, match=message):
+        search(supernet, task, **settings)
+
+
+def test_an_interruption_ends_with_the_front_so_far(
+    supernet: Supernet, task: Classification
+) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.evaluated == 20:
+            raise KeyboardInterrupt
+
+    searched = searching.run(
+        supernet, task, budget=Budget(10**6), population=8, form=FORM, on_progress=interrupt
+    )
+    assert searched.result.stopped == "interrupted"
+    assert searched.result.evaluated == 20
+    assert len(searched.front) > 0
+    assert searched.front.references[-1].test is not None
+
+
+def test_a_second_interruption_leaves_out_the_test_samples(
+    supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    correct_together = Evaluator.correct_together
+
+    def interrupted(self: Evaluator, genotypes: Any) -> Any:
+        if self.samples is task.test:
+            raise KeyboardInterrupt
+        return correct_together(self, genotypes)
+
+    monkeypatch.setattr(Evaluator, "correct_together", interrupted)
+    front = search(supernet, task)
+    assert len(front) > 0
+    assert {point.test for point in front} == {None}
+
+
+def test_an_interruption_before_the_first_result_is_one(
+    supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Evaluator, "evaluate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        search(supernet, task)
+
+
+def test_outputs_without_an_ensemble_have_no_differences(
+    supernet: Supernet, task: Classification
+) -> None:
+    networks: Any = list(supernet.networks)
+    single = Supernet(networks, supernet.matching, outputs=[(0,), (1,)])
+    front = search(single, task)
+    assert [point.label for point in front.references] == ["wide", "deep"]
+    assert {p.validation_difference for p in (*front.references, *front)} == {None}
+    assert front.ensemble is None
+
+
+def test_of_several_output_choices_the_ensemble_is_compared_with_wherever_it_stands(
+    supernet: Supernet, task: Classification
+) -> None:
+    networks: Any = list(supernet.networks)
+    turned = Supernet(networks, supernet.matching, outputs=[(0, 1), (0,), (1,)])
+    front = search(turned, task)
+    assert [p.validation_difference is None for p in front.references] == [True, False, False]
+
+
+def test_a_threshold_drops_what_is_under_it(supernet: Supernet, task: Classification) -> None:
+    free = search(supernet, task, budget=200)
+    accuracies = sorted(point.validation for point in free)
+    limit = accuracies[-1] - 0.01
+    steered = search(supernet, task, budget=200, threshold=limit)
+    assert min(point.validation for point in steered) > accuracies[0]
+
+
+def test_the_form_is_measured_where_none_is_given(supernet: Supernet, task: Classification) -> None:
+    searched = searching.run(supernet, task, budget=Budget(20), population=8, workers=3)
+    assert searched.form.workers == 3
+    assert not searched.form.channels_last  # rows have no layout
