@@ -20,8 +20,14 @@ from netstitch.demo.data import load_models, load_task
 from netstitch.demo.networks import example
 from netstitch.evaluation import Evaluator, measure_form
 from netstitch.evaluation.form import batch_workers
-from netstitch.optimization import Budget, Initialisation, Objective, Problem, SerialExecutor
-from netstitch.optimization import run_search
+from netstitch.optimization import (
+    Budget,
+    Initialisation,
+    Objective,
+    Problem,
+    SerialExecutor,
+    run_search,
+)
 from netstitch.searching import CACHE_BUDGET
 
 IMAGES_TO_RECORD = 128
@@ -90,7 +96,10 @@ def main() -> None:
     print(f"{len(stream)} genotypes, {len(task.validation):,} images, {form}")
     expected, base = timed(plain)
     print(f"{'plain subnetworks':34}{1:6.2f}{len(stream) / base:8.1f} a second")
-    for name, budget in (("ours, no cache", 0), (f"ours, cache of {CACHE_BUDGET / 1e9:g} GB", CACHE_BUDGET)):
+    for name, budget in (
+        ("ours, no cache", 0),
+        (f"ours, cache of {CACHE_BUDGET / 1e9:g} GB", CACHE_BUDGET),
+    ):
         found, seconds = timed(lambda budget=budget: ours(budget))
         print(f"{name:34}{seconds / base:6.2f}{len(stream) / seconds:8.1f} a second")
         assert found == expected

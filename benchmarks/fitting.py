@@ -11,8 +11,6 @@ images; times are ratios to least squares in the same run.
 import argparse
 from statistics import median
 
-import torch
-
 import netstitch as ns
 from netstitch.demo.data import load_models, load_task
 from netstitch.demo.networks import example
@@ -38,7 +36,7 @@ def main() -> None:
     supernet.fit(task.training.first(512).batches(64))  # warm up, not counted
     baseline = supernet.fit(batches)
     samples = baseline.samples
-    print(f"{len(supernet.stitches)} stitches, {samples:,} images, {torch.get_num_threads()} threads")
+    print(f"{len(supernet.stitches)} stitches, {samples:,} images")
     print(f"{'method':26}{'samples':>9}{'time':>8}{'median error':>14}")
     print(f"{'least squares, one pass':26}{samples:9,}{1:8.1f}{middle(baseline):14.3f}")
     passes = 1

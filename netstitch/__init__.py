@@ -14,7 +14,7 @@ Names are loaded when they are first used, so that `import netstitch` alone is f
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from netstitch.version import VERSION as __version__
+from netstitch.version import VERSION
 
 if TYPE_CHECKING:
     from netstitch import matching
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from netstitch.storage import load
     from netstitch.supernet import Supernet
     from netstitch.tasks import Classification, Samples, Task
+
+__version__ = VERSION
 
 _HOMES = {
     "Classification": "netstitch.tasks",

@@ -15,9 +15,10 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +27,7 @@ from torch import nn
 
 from netstitch.analysis import Front, front_figure
 from netstitch.errors import DataError, SearchError, StorageError
-from netstitch.evaluation import Form, Store, available_cores, usable_device
+from netstitch.evaluation import Form, Store, usable_device
 from netstitch.folders import cannot_write, check_new, read_json, write_json
 from netstitch.matching import Matching, match
 from netstitch.networks import Graph, Network, capture
@@ -40,6 +41,7 @@ from netstitch.searching import run as run_search
 from netstitch.stitching import Averaging
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
+from netstitch.threads import available_cores
 from netstitch.version import VERSION
 
 FORMAT = "netstitch-run-1"
@@ -206,7 +208,8 @@ def capture_all(
     example = task.validation.first(EXAMPLE_SIZE)
     networks = []
     for name, model in models:
-        network = capture(model, example.inputs, name=name)
+        with redirect_stderr(StringIO()):  # the exporter prints the graph that it fails at
+            network = capture(model, example.inputs, name=name)
         try:
             with torch.inference_mode():
                 task.correct(network(example.inputs), example.labels)
@@ -286,7 +289,7 @@ def _undone_by(kind: type[BaseException], folder: Path, existed: bool) -> Iterat
 
 def _describe(network: Network) -> str:
     return (
-        f"{network.name}: {network.multiply_adds / 1e6:.2f} M multiply-adds, "
+        f"{network.name}: {network.multiply_adds:,} multiply-adds, "
         f"{len(network.graph.points)} points"
     )
 

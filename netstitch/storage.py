@@ -1,10 +1,6 @@
-"""Saving and loading: networks, supernets and subnetworks, as JSON and safetensors.
+"""Whatever netstitch wrote, read back: networks, supernets and subnetworks.
 
-A supernet's folder:
-    supernet.json              names, matches, output choices, how the ensemble is formed
-    networks/0, networks/1     graph.json and weights.safetensors of each basis network
-    stitches.safetensors       weights and biases of all stitches
-    fit.json                   how well each stitch translates, where it was fitted
+They are JSON and safetensors; a supernet's folder is described in `stitching/saving.py`.
 """
 
 from pathlib import Path
@@ -15,7 +11,7 @@ from torch import Tensor, fx
 
 from netstitch.errors import NetstitchError, StorageError
 from netstitch.fitting import FitReport
-from netstitch.folders import new_folder, one_line, read_json, write_json
+from netstitch.folders import one_line, read_json, write_json
 from netstitch.matching.match import Match, Matching
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import build_module
@@ -29,14 +25,13 @@ from netstitch.networks.storage import (
     graph_to_json,
     load_network,
     read_weights,
-    write_network,
     write_weights,
 )
 from netstitch.stitching.assembly import Averaging
+from netstitch.stitching.saving import FIT, FIT_FILE, STITCHES_FILE, SUPERNET, SUPERNET_FILE
 from netstitch.supernet import Supernet
 
-SUPERNET_FILE, STITCHES_FILE, FIT_FILE = "supernet.json", "stitches.safetensors", "fit.json"
-SUPERNET, SUBNETWORK, FIT = "netstitch-supernet-1", "netstitch-subnetwork-1", "netstitch-fit-1"
+SUBNETWORK = "netstitch-subnetwork-1"
 SUBNETWORK_FILE = "subnetwork.json"
 
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
@@ -65,38 +60,8 @@ def load(folder: Path | str) -> Network | Supernet | fx.GraphModule:
     )
 
 
-def save_supernet(supernet: Supernet, folder: Path) -> None:
-    """Write a supernet into a new folder, whole or not at all."""
-    with new_folder(folder) as partial:
-        for index, network in enumerate(supernet.networks):
-            assert isinstance(network, Network)
-            place = partial / "networks" / str(index)
-            place.mkdir(parents=True)
-            write_network(network, place)
-        write_weights(partial / STITCHES_FILE, supernet.stitch_weights())
-        if supernet.fit_report is not None:
-            write_json(partial / FIT_FILE, {"format": FIT} | supernet.fit_report.to_json())
-        matching = supernet.matching
-        write_json(
-            partial / SUPERNET_FILE,
-            {
-                "format": SUPERNET,
-                "names": list(supernet.names),
-                "matches": [list(match.points) for match in matching],
-                "weight": matching.weight,
-                "upper_bound": matching.upper_bound,
-                "method": matching.method,
-                "outputs": [list(subset) for subset in supernet.board.outputs],
-                "ensemble": {
-                    "rule": supernet.averaging.rule,
-                    "weights": supernet.averaging.weights,
-                },
-            },
-        )
-
-
 def load_supernet(folder: Path) -> Supernet:
-    """The supernet that `save_supernet` wrote, stitches fitted as they were."""
+    """The supernet that `Supernet.save` wrote, stitches fitted as they were."""
     path = folder / SUPERNET_FILE
     document = read_json(path, SUPERNET)
     try:

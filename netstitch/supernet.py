@@ -24,6 +24,7 @@ from netstitch.networks.network import Network
 from netstitch.stitching.assembly import Averaging, assemble, stitch_key
 from netstitch.stitching.features import FeatureReader
 from netstitch.stitching.genotype import check_genotype, make_genotype
+from netstitch.stitching.saving import write_supernet
 from netstitch.stitching.stitch import Place, Stitch
 from netstitch.stitching.switches import Switch, make_switchboard
 from netstitch.stitching.wiring import Genotype, Signature, Wiring
@@ -229,9 +230,16 @@ class Supernet(nn.Module):
 
     def save(self, folder: Path | str) -> None:
         """Write networks, matching, stitches and fit report into a new folder."""
-        from netstitch.storage import save_supernet
-
-        save_supernet(self, Path(folder))
+        write_supernet(
+            Path(folder),
+            names=self.names,
+            networks=[network for network in self.networks if isinstance(network, Network)],
+            matching=self.matching,
+            board=self.board,
+            averaging=self.averaging,
+            stitches=self.stitch_weights(),
+            fit=None if self.fit_report is None else self.fit_report.to_json(),
+        )
 
 
 def distinct_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from netstitch.cli.amount import parse_amount
 from netstitch.cli.places import free_folder
+from netstitch.demo import SECONDS
 from netstitch.errors import NetstitchError
 from netstitch.version import VERSION
 
@@ -31,7 +32,7 @@ Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
 
 
 @app.command
-def demo(*, output: Folder = None, seed: int = 1, seconds: float = 50.0) -> None:
+def demo(*, output: Folder = None, seed: int = 1, seconds: float = SECONDS) -> None:
     """Run the main job on two embedded networks and Fashion-MNIST images, in about two minutes.
 
     Parameters
@@ -198,9 +199,9 @@ def export(
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
     try:
-        app(exit_on_error=False, print_error=False)
+        app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        _fail(f"{_one_line(str(error))}; see netstitch --help")
+        _fail(f"{_one_line(str(error)).rstrip('.')}; see netstitch --help")
     except NetstitchError as error:
         _fail(_one_line(str(error)))
     except KeyboardInterrupt:

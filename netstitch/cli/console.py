@@ -18,12 +18,18 @@ PAUSE = 30.0
 
 
 class Console:
-    """Reports a run's steps on stderr, so that stdout holds results only."""
+    """Reports a run's steps on stderr where that is a terminal, so that stdout holds results only.
+
+    Elsewhere the steps are lines on stdout, so that stderr holds errors only.
+    """
 
     def __init__(
         self, terminal: Terminal | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.terminal = terminal or Terminal(stderr=True)
+        if terminal is None:
+            terminal = Terminal(stderr=True)
+            terminal = terminal if terminal.is_terminal else Terminal()
+        self.terminal = terminal
         self._clock = clock
         self._said = clock()
         self._bars = Progress(
@@ -46,7 +52,8 @@ class Console:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bars.stop()
+        if self.terminal.is_terminal:
+            self._bars.stop()
 
     def stage(self, text: str) -> None:
         """A new step begins."""

@@ -53,7 +53,7 @@ def show_export(exported: Exported, point: FrontPoint) -> None:
     """Which network was written where, and how well each file agrees with it."""
     terminal = Terminal()
     terminal.print(
-        f"\n{point.label}: {point.multiply_adds / 1e6:.2f} M multiply-adds, validation accuracy "
+        f"\n{point.label}: {point.multiply_adds:,} multiply-adds, validation accuracy "
         f"{100 * point.validation:.2f} %, {point.stitches} stitches",
         highlight=False,
     )

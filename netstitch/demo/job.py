@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from netstitch.analysis import Front, FrontPoint
+from netstitch.demo import SECONDS
 from netstitch.demo.data import load_models, load_task
 from netstitch.exporting import Exported, export
 from netstitch.optimization import Budget
 from netstitch.run import Finished, Plan, Reporter, carry_out
 
-SECONDS = 50.0
 EVALUATIONS = 20_000
 POPULATION = 32
 

@@ -2,7 +2,7 @@
 
 from netstitch.evaluation.device import usable_device
 from netstitch.evaluation.evaluator import Evaluator, Measured
-from netstitch.evaluation.form import Form, available_cores
+from netstitch.evaluation.form import Form
 from netstitch.evaluation.measuring import measure_form
 from netstitch.evaluation.store import Store
 
@@ -11,7 +11,6 @@ __all__ = [
     "Form",
     "Measured",
     "Store",
-    "available_cores",
     "measure_form",
     "usable_device",
 ]

@@ -8,7 +8,6 @@ others), and unlike threads inside every operation it loses nothing where operat
 cores are busy with something else.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,8 @@ from itertools import product
 
 import torch
 from torch import Tensor
+
+from netstitch.threads import available_cores, threads
 
 BATCHES = (32, 64, 128, 256)
 SAMPLES = 256
@@ -39,7 +40,9 @@ class Form:
     def arrange(self, tensor: Tensor) -> Tensor:
         """The tensor in this form's memory layout."""
         if self.channels_last and tensor.ndim == 4:
-            return tensor.contiguous(memory_format=torch.channels_last)
+            # `contiguous` would leave tensors of one channel as they are, since both layouts fit
+            # them, and convolutions would follow their strides back to channels first.
+            return tensor.to(memory_format=torch.channels_last)
         return tensor.contiguous()
 
     def rounds(self, samples: int) -> int:
@@ -49,21 +52,10 @@ class Form:
 
 
 @contextmanager
-def single_threaded() -> Iterator[None]:
-    """One thread inside each operation; torch's own setting comes back at the end."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
 def batch_workers(count: int) -> Iterator[ThreadPoolExecutor]:
     """Threads that each run batches on one core."""
     with (
-        single_threaded(),
+        threads(1),
         ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
         yield pool
@@ -89,7 +81,7 @@ def fastest_form(
     sizes = [size for size in batches if size <= len(sample)] or [len(sample)]
     layouts = (True, False) if inputs.ndim == 4 else (False,)
     best, least = Form(layouts[0], sizes[0], workers), float("inf")
-    with torch.inference_mode(), single_threaded():
+    with torch.inference_mode(), threads(1):
         for form in (Form(*chosen, workers) for chosen in product(layouts, sizes)):
             run = prepare(form)
             parts = [form.arrange(part) for part in torch.split(sample, form.batch)]
@@ -101,9 +93,3 @@ def fastest_form(
             if seconds < least:
                 best, least = form, seconds
     return best
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -3,8 +3,7 @@
 Exporters are not always right, so nothing is handed over that has not been run.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from netstitch.errors import ExportError
 from netstitch.exporting.subnetwork import TRACE_BATCH, Outputs, Subnetwork, random_inputs
+from netstitch.threads import threads
 
 TOLERANCE = 1e-4
 """Largest difference of outputs, relative to the largest output, that counts as equal."""
@@ -43,7 +43,7 @@ def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]
     example: inputs whose mean and spread the batches take (see `random_inputs`).
     """
     batches = [random_inputs(subnetwork.graph, size, example) for size in BATCH_SIZES]
-    with _one_thread():
+    with threads(1):
         return [Probe(inputs, subnetwork(inputs)) for inputs in batches]
 
 
@@ -56,24 +56,12 @@ def check(file: str, run: Callable[[Tensor], Outputs], probes: Sequence[Probe]) 
     Raises ExportError when the keys or shapes of the outputs are not equal, or values differ by
     more than TOLERANCE, relative to the largest output.
     """
-    with _one_thread(), torch.no_grad():
+    with threads(1), torch.no_grad():
         found = [
             difference(file, len(probe.inputs), probe.expected, run(probe.inputs))
             for probe in probes
         ]
     return max(found, key=lambda item: item.relative)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread: on a busy machine, threads that wait for one another take seconds
-    for batches that one of them computes in milliseconds."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def difference(file: str, batch: int, expected: Outputs, found: Outputs) -> Difference:

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_unflatten
 
 from netstitch.errors import ExportError
-from netstitch.exporting.quiet import quiet
 from netstitch.exporting.subnetwork import Outputs, Subnetwork
 from netstitch.folders import write_bytes
+from netstitch.quiet import quiet
 
 FILE = "model.onnx"
 FILES = (FILE,)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.exporting.quiet import quiet
 from netstitch.exporting.subnetwork import Outputs, Subnetwork, by_key
 from netstitch.folders import write_bytes
+from netstitch.quiet import quiet
 
 FILE = "model.pt2"
 FILES = (FILE,)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from netstitch.errors import ExportError
-from netstitch.exporting.quiet import quiet
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import build_module
+from netstitch.quiet import quiet
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 

@@ -1,10 +1,6 @@
 """Any PyTorch module becomes a Network: exported, made functional, checked against the model."""
 
 import copy
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +11,7 @@ from netstitch.networks.network import Network
 from netstitch.networks.translation import translate
 from netstitch.networks.verification import verify
 from netstitch.networks.wrapping import Whole, check_names, unwrapped
+from netstitch.quiet import quiet
 
 
 def capture(model: nn.Module, example: Tensor, *, name: str | None = None) -> Network:
@@ -43,7 +40,7 @@ def capture(model: nn.Module, example: Tensor, *, name: str | None = None) -> Ne
     if len(example) == 1:
         example = torch.cat([example, example])
     try:
-        with _quiet(), torch.no_grad():
+        with quiet(), torch.no_grad():
             program = _export(title, frozen, example)
             graph, weights = translate(title, program)
             network = Network(title, graph, weights)
@@ -99,16 +96,3 @@ def _export(title: str, model: nn.Module, example: Tensor) -> torch.export.Expor
     except Exception as error:
         line = batch_line(run) if fixes_batch(error) else None
         raise CaptureError(explain(title, error, line)) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep export's advice to model authors from a reader who only uses the model."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from netstitch.evaluation import Form
-from netstitch.evaluation.form import single_threaded
 from netstitch.matching import Match, Matching, match
 from netstitch.networks import capture
 from netstitch.supernet import Supernet
 from netstitch.tasks import Classification, Samples
+from netstitch.threads import threads
 
 SIZE, CLASSES = 6, 3
 
@@ -96,7 +96,7 @@ def plainly(supernet: Supernet, genotype: Any, inputs: Tensor, form: Form) -> An
             setattr(owner, name, nn.Parameter(form.arrange(parameter.detach())))
         for name, buffer in owner.named_buffers(recurse=False):
             setattr(owner, name, form.arrange(buffer))
-    with torch.inference_mode(), single_threaded():
+    with torch.inference_mode(), threads(1):
         parts = [module(form.arrange(part)) for part in inputs.split(form.batch)]
     if isinstance(parts[0], Tensor):
         return torch.cat(parts)

@@ -7,8 +7,9 @@ import torch
 from evaluation_examples import random_samples, small_supernet
 from torch import Tensor
 
-from netstitch.evaluation import Form, available_cores, measure_form
-from netstitch.evaluation.form import batch_workers, fastest_form, single_threaded
+from netstitch.evaluation import Form, measure_form
+from netstitch.evaluation.form import batch_workers, fastest_form
+from netstitch.threads import available_cores, threads
 
 
 class Clock:
@@ -113,9 +114,9 @@ def test_threads_are_one_inside_and_restored_after_errors() -> None:
         torch.set_num_threads(before)
 
 
-def _fail_inside(threads: list[int]) -> None:
-    with single_threaded():
-        threads.append(torch.get_num_threads())
+def _fail_inside(seen: list[int]) -> None:
+    with threads(1):
+        seen.append(torch.get_num_threads())
         raise ValueError("mine")
 
 
@@ -149,3 +150,12 @@ def test_workers_are_cores_on_the_processor_and_one_elsewhere() -> None:
     assert measure_form(supernet, inputs, workers=3).workers == 3
     clock = Clock()
     assert measure_form(supernet, inputs, workers=None, clock=clock).batch == 8
+
+
+def test_one_channel_is_laid_out_channels_last_too() -> None:
+    # Both layouts fit one channel; convolutions follow the strides, so they must say which.
+    arranged = Form(True, 8, 1).arrange(torch.zeros(4, 1, 3, 3))
+    assert arranged.stride() == (9, 1, 3, 1)
+    assert torch.conv2d(torch.zeros(2, 1, 5, 5), arranged).is_contiguous(
+        memory_format=torch.channels_last
+    )

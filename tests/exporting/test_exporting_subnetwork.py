@@ -6,8 +6,8 @@ import torch
 from exporting_examples import small
 
 from netstitch.errors import ExportError
-from netstitch.exporting.quiet import quiet
 from netstitch.exporting.subnetwork import random_inputs, take_subnetwork
+from netstitch.quiet import quiet
 from netstitch.supernet import Supernet
 
 

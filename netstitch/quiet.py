@@ -1,4 +1,4 @@
-"""Silence for exporters that write for their own developers."""
+"""Silence for exporters, which write for the authors of models and not for those who use them."""
 
 import logging
 import warnings

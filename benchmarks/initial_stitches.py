@@ -1,0 +1,60 @@
+"""How many stitches the first genotypes should use, on the demo's supernet fitted by least squares.
+
+    python benchmarks/initial_stitches.py [--seeds 5] [--evaluations 300]
+
+The genetic algorithm with a population of 32 and a budget of distinct evaluations, on the first 512
+validation images so that it takes minutes; the hypervolume is that of the front on these images,
+over accuracy 0.8 and up to the ensemble's multiply-adds. Seeds are the same for every value.
+"""
+
+import argparse
+from dataclasses import replace
+from statistics import median
+
+import netstitch as ns
+from netstitch.analysis import hypervolume
+from netstitch.demo.data import load_models, load_task
+from netstitch.demo.networks import example
+from netstitch.evaluation import measure_form
+from netstitch.optimization import Budget
+from netstitch.searching import run
+
+VALUES = (0.75, 1.5, 3.0, 6.18)
+FLOOR = 0.8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Stitches of first genotypes")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--evaluations", type=int, default=300)
+    options = parser.parse_args()
+    task = load_task()
+    assert task.training is not None
+    networks = [ns.capture(m, example(), name=name) for name, m in load_models().items()]
+    supernet = ns.Supernet(networks, ns.match(*networks))
+    supernet.fit(task.training.batches(64))
+    few = replace(task, validation=task.validation.first(512), test=None)
+    form = measure_form(supernet, few.validation.inputs)
+    whole = supernet.macs(supernet.genotype("ensemble"))
+    print(f"{'initial stitches':>16}{'median hypervolume':>20}   each seed")
+    for value in VALUES:
+        volumes = []
+        for seed in range(1, options.seeds + 1):
+            front = run(
+                supernet,
+                few,
+                budget=Budget(options.evaluations, count_skipped=False),
+                population=32,
+                seed=seed,
+                initial_stitches=value,
+                form=form,
+            ).front
+            accuracies = [point.validation for point in front]
+            costs = [point.multiply_adds for point in front]
+            volumes.append(hypervolume(accuracies, costs, ensemble=whole, accuracy_floor=FLOOR))
+        each = " ".join(f"{volume:.4f}" for volume in volumes)
+        print(f"{value:16g}{median(volumes):20.4f}   {each}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""What is shown while a run goes on, on a terminal and elsewhere."""
+
+import io
+
+import pytest
+from rich.console import Console as Terminal
+
+from netstitch.cli.console import BAR, Console, describe, duration, spent
+from netstitch.optimization import Budget, Progress
+
+
+def progress(**changes: object) -> Progress:
+    values: dict[str, object] = {
+        "used": 50,
+        "evaluated": 40,
+        "failed": 0,
+        "skipped": 10,
+        "elapsed": 10.0,
+        "rate": 4.0,
+        "archived": 7,
+        "best": (0.9341, 1e6),
+    }
+    return Progress(**{**values, **changes})  # type: ignore[arg-type]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def console(*, terminal: bool, clock: Clock | None = None) -> tuple[Console, io.StringIO]:
+    text = io.StringIO()
+    shown = Terminal(file=text, force_terminal=terminal, width=80, color_system=None)
+    return Console(shown, clock or Clock()), text
+
+
+def test_rate_best_and_time_left_are_told() -> None:
+    share = spent(progress(), Budget(200))
+    assert describe(progress(), share) == "40 evaluated, 4.0/s, best 93.41 %, 30 s left"
+
+
+@pytest.mark.parametrize(
+    "budget, share",
+    [
+        (Budget(100), 0.5),
+        (Budget(None, 20.0), 0.5),
+        (Budget(1000, 12.5), 0.8),
+        (Budget(100, 1000.0), 0.5),
+        (Budget(10), 1.0),
+    ],
+)
+def test_of_two_budgets_the_one_that_ends_first_counts(budget: Budget, share: float) -> None:
+    assert spent(progress(), budget) == pytest.approx(share)
+
+
+def test_at_the_start_nothing_is_guessed() -> None:
+    at_start = progress(used=0, evaluated=0, elapsed=0.0, rate=0.0, best=None)
+    assert describe(at_start, spent(at_start, Budget(200))) == "0 evaluated, 0.0/s"
+
+
+def test_the_line_fits_80_columns_in_a_very_long_search() -> None:
+    long = progress(used=9_234_567, evaluated=9_234_567, rate=1234.5, elapsed=1e4)
+    assert len(describe(long, 0.01)) + BAR + 4 <= 80
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (9000, "2.5 h")],
+)
+def test_durations_in_units_of_people(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_on_a_terminal_a_bar_stands_under_the_steps_and_goes_again() -> None:
+    shown, text = console(terminal=True)
+    with shown:
+        shown.stage("search")
+        shown.searching(progress(), Budget(200))
+        shown._bars.refresh()
+        assert "40 evaluated, 4.0/s, best 93.41 %, 30 s left" in text.getvalue()
+        assert "…" not in text.getvalue()
+        shown.stage("measure")
+        before = len(text.getvalue())
+        shown._bars.refresh()
+    assert "evaluated" not in text.getvalue()[before:]
+
+
+def test_elsewhere_a_search_is_a_line_now_and_then() -> None:
+    clock = Clock()
+    shown, text = console(terminal=False, clock=clock)
+    with shown:
+        shown.stage("search")
+        for second in range(100):
+            clock.now = float(second)
+            shown.searching(progress(), Budget(200))
+        shown.told("done")
+    assert text.getvalue().splitlines() == [
+        "search",
+        *["  25%: 40 evaluated, 4.0/s, best 93.41 %, 30 s left"] * 3,
+        "  done",
+    ]
+
+
+def test_elsewhere_bars_leave_no_trace() -> None:
+    shown, text = console(terminal=False)
+    with shown:
+        shown.stage("fit")
+        shown.progress(3, 10, "reading")
+    assert text.getvalue() == "fit\n"
+
+
+def test_brackets_and_long_lines_are_left_as_they_are() -> None:
+    shown, text = console(terminal=False)
+    line = "[bold]" + 30 * "a long name "
+    with shown:
+        shown.stage(line)
+        shown.told(line)
+    assert text.getvalue().splitlines() == [line, f"  {line}"]

@@ -1,0 +1,211 @@
+"""`netstitch run` and `match`, and what bad input gets: one line, exit code 2, nothing written."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from cli_examples import Caller
+from run_examples import arrays, build, write_experiment
+from safetensors.torch import save_file
+
+from netstitch.run import load_front
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def files(folder: Path) -> set[Path]:
+    # Importing models.py leaves byte code.
+    return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
+
+
+def refused(netstitch: Caller, folder: Path, *arguments: object) -> str:
+    """The one line of a command that must fail and write nothing."""
+    before = files(folder)
+    called = netstitch(*arguments)
+    assert called.code == 2
+    assert files(folder) == before
+    assert len(called.error) < 400
+    return called.error
+
+
+def test_a_run_shows_the_front_and_what_it_wrote(netstitch: Caller, experiment: Path) -> None:
+    called = netstitch("run", experiment, "-o", "out")
+    assert called.code == 0
+    assert called.err == ""
+    front = load_front(Path("out"))
+    for point in (*front.references, *front):
+        assert f"\n{point.label} " in called.out
+    assert "the search ended since its budget was spent" in " ".join(called.out.split())
+    for name in ("front.png", "front.csv", "supernet", "evaluations.sqlite"):
+        assert f"out/{name}" in called.out
+        assert (Path("out") / name).exists()
+    assert max(map(len, called.out.splitlines())) <= 80
+
+
+def test_folders_are_numbered_where_none_is_given(netstitch: Caller, experiment: Path) -> None:
+    few = ("--evaluations", "8", "--algorithm", "random")
+    for folder in ("tiny-run", "tiny-run-2"):
+        assert netstitch("run", experiment, *few).code == 0
+        assert len(load_front(Path(folder))) > 0
+
+
+def test_match_shows_both_sides_of_each_match(netstitch: Caller, experiment: Path) -> None:
+    before = files(experiment.parent)
+    called = netstitch("match", experiment)
+    assert called.code == 0
+    assert "wide" in called.out
+    assert "body.0 linear 8" in called.out
+    assert "6 matches (the maximum)" in called.out
+    assert files(experiment.parent) == before
+
+
+def test_an_experiment_that_is_not_there(netstitch: Caller, tmp_path: Path) -> None:
+    line = refused(netstitch, tmp_path, "run", tmp_path / "none.toml")
+    assert "none.toml is not there" in line
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("population = 8", "populaton = 8", "did you mean 'population'"),
+        ("classes = 3", "clases = 3", "did you mean 'classes'"),
+        ("population = 8", "population = 'many'", "population"),
+        ("[search]", "[search", "no valid TOML"),
+        ("evaluations = 60", "evaluations = 6", "less than the population of 8"),
+        ("[search]", "[evaluation]\ndevice = 'gpu'\n[search]", "device"),
+        ("[search]", "[evaluation]\ndevice = 'meta'\n[search]", "'meta'"),
+        ("models.py:deep", "models.py:deeep", "deep"),
+        ("models.py:deep", "nowhere.py:deep", "nowhere.py"),
+        ("deep.safetensors", "none.safetensors", "none.safetensors is not there"),
+        ("deep.safetensors", "wide.safetensors", "wide.safetensors"),
+        ("train.npz", "none.npz", "none.npz"),
+    ],
+)
+def test_an_experiment_that_is_wrong(
+    netstitch: Caller, experiment: Path, old: str, new: str, message: str
+) -> None:
+    edit(experiment, old, new)
+    assert message in refused(netstitch, experiment.parent, "run", experiment)
+
+
+@pytest.mark.parametrize(
+    "model, message",
+    [
+        ("branching", r"models.py"),
+        ("needs_eight", "needs_eight"),
+        ("wider", "outputs have shape (2, 4)"),
+        ("two_a", "2 keys"),
+        ("direct", "compatible"),
+    ],
+)
+def test_a_model_that_does_not_fit(
+    netstitch: Caller, experiment: Path, model: str, message: str
+) -> None:
+    edit(experiment, 'models.py:deep"\nweights = "deep.safetensors"', f'models.py:{model}"')
+    assert message in refused(netstitch, experiment.parent, "run", experiment)
+
+
+class Planted:
+    def __reduce__(self) -> Any:
+        return os.system, ("touch planted",)
+
+
+def test_weights_that_are_a_pickle_are_not_run(netstitch: Caller, experiment: Path) -> None:
+    torch.save(Planted(), "deep.pt")
+    edit(experiment, "deep.safetensors", "deep.pt")
+    line = refused(netstitch, experiment.parent, "run", experiment)
+    assert "deep.pt" in line
+    assert "safetensors" in line
+    assert not Path("planted").exists()
+
+
+def test_missing_and_surplus_tensors_are_named(netstitch: Caller, experiment: Path) -> None:
+    state = build("deep").state_dict()
+    bias = state.pop("head.bias")
+    save_file(state, "deep.safetensors")
+    line = refused(netstitch, experiment.parent, "run", experiment)
+    assert "head.bias" in line
+    save_file(state | {"head.bias": bias, "extra": bias.clone()}, "deep.safetensors")
+    assert "extra" in refused(netstitch, experiment.parent, "run", experiment)
+
+
+def test_weights_that_are_nan(netstitch: Caller, experiment: Path) -> None:
+    state = build("deep").state_dict()
+    state["body.0.weight"][0, 0] = float("nan")
+    save_file(state, "deep.safetensors")
+    assert "body.0.weight" in refused(netstitch, experiment.parent, "run", experiment)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda x, y: (x[:0], y[:0]), "no samples"),
+        (lambda x, y: (x, y + 1), "label 3"),
+        (lambda x, y: (x, y - 1), "label -1"),
+        (lambda x, y: (np.where(x == x[5, 2], np.nan, x), y), "sample 5"),
+        (lambda x, y: (np.where(x == x[5, 2], np.inf, x), y), "sample 5"),
+        (lambda x, y: (x, y[:-1]), "labels"),
+        (lambda x, y: (x[:, :4], y), "shape"),
+    ],
+)
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_samples_that_cannot_be_used(
+    netstitch: Caller, experiment: Path, part: str, change: Any, message: str
+) -> None:
+    inputs, labels = change(*arrays(30, seed=9))
+    np.savez(f"{part}.npz", inputs=inputs, labels=labels)
+    line = refused(netstitch, experiment.parent, "run", experiment)
+    assert message in line
+    # Of samples of two shapes either may be the wrong one; the later read is named.
+    assert f"{part}.npz" in line or "shape" in line
+
+
+def test_an_output_folder_that_is_not_empty(netstitch: Caller, experiment: Path) -> None:
+    Path("out").mkdir()
+    Path("out/mine").write_text("kept")
+    line = refused(netstitch, experiment.parent, "run", experiment, "-o", "out")
+    assert line.startswith("out exists and is not empty")
+    assert Path("out/mine").read_text() == "kept"
+
+
+def test_no_space_left(
+    netstitch: Caller, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    line = refused(netstitch, experiment.parent, "run", experiment, "-o", "out")
+    assert "no space left on device" in line
+    assert "out" in line
+
+
+def test_an_interruption_has_its_own_exit_code(
+    netstitch: Caller, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("netstitch.run.match_all", interrupt)
+    before = files(experiment.parent)
+    called = netstitch("run", experiment)
+    assert called.code == 130
+    assert called.error == "interrupted before it was done"
+    assert files(experiment.parent) == before
+
+
+def test_names_with_brackets_are_shown_as_they_are(netstitch: Caller, tmp_path: Path) -> None:
+    folder = tmp_path / "[red]folder[/red]"
+    folder.mkdir(parents=True)
+    path = write_experiment(folder, ("evaluations = 60", "evaluations = 8"))
+    called = netstitch("run", path, "-o", folder / "run")
+    assert called.code == 0
+    assert "[red]folder[/red]/run/front.png" in called.out
