@@ -19,7 +19,7 @@ from netstitch.evaluation import measure_form
 from netstitch.optimization import Budget
 from netstitch.searching import run
 
-VALUES = (0.75, 1.5, 3.0, 6.18)
+VALUES = (1.5, 3.0, 6.18, 12.0)
 FLOOR = 0.8
 
 

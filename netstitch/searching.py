@@ -32,7 +32,8 @@ Outcomes = NDArray[np.bool_]
 """(n,) whether a network is right on each sample."""
 
 ACCURACY, MULTIPLY_ADDS = "accuracy", "multiply_adds"
-INITIAL_STITCHES = 1.5
+INITIAL_STITCHES = 6.18
+"""Stitches expected in a first genotype (section 5 of the paper, p = 6.18 / l)."""
 CACHE_BUDGET = 2_000_000_000
 """Bytes of activations kept between evaluations, unless another budget is given."""
 
@@ -70,8 +71,8 @@ def search(
         unless time ends them.
     threshold: accuracy to which steering rises until half the budget is spent (section 5 of the
         paper); None does not steer.
-    initial_stitches: how many switches of a first genotype are expected to read a stitch. The paper
-        has 6.18; where stitches have larger errors, fewer are the better start.
+    initial_stitches: how many switches of a first genotype are expected to read a stitch; by
+        default as in the paper. Each switch has at least one stitch in the first population.
     settings: of the algorithm, by name.
     form: memory layout, batch size and workers of evaluations; measured on this machine by default.
     device: where subnetworks run, a name that PyTorch knows.

@@ -5,6 +5,7 @@ Heavy imports stand inside the commands, so that --help answers at once.
 
 import errno
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -198,6 +199,9 @@ def export(
 
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # one of ASCII shall show ? for a line of a table
+            stream.reconfigure(errors="replace")
     try:
         app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:

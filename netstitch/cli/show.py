@@ -14,12 +14,15 @@ from netstitch.networks import Network
 from netstitch.networks.graph import Graph
 from netstitch.run import Finished
 
+WIDEST = 400
+"""Columns of text that a table may take."""
+
 
 def show_run(finished: Finished) -> None:
     """The reference networks and the front, how the search went, and what was written."""
     terminal = Terminal()
     terminal.print()
-    terminal.print(front_table(finished.front))
+    _print_whole(terminal, front_table(finished.front))
     result = finished.result
     ended = {
         "budget": "its budget was spent",
@@ -47,6 +50,15 @@ def show_run(finished: Finished) -> None:
     ):
         _path(terminal, str(finished.folder / name), what)
     _path(terminal, f"netstitch export {finished.folder} --point K", "writes network PK")
+
+
+def _print_whole(terminal: Terminal, table: Table) -> None:
+    """Print a table in full: where it is too wide, lines go on in the next one.
+
+    A number cut short would be a wrong one.
+    """
+    needed = terminal.measure(table, options=terminal.options.update(max_width=WIDEST)).maximum
+    Terminal(width=max(terminal.width, needed)).print(table)
 
 
 def show_export(exported: Exported, point: FrontPoint) -> None:

@@ -71,8 +71,8 @@ def fastest_form(
 ) -> Form:
     """The fastest form for a network on this machine, from one timed pass of each candidate.
 
-    prepare: gives the network for a form, its weights laid out like the activations: weights count
-        too, since of images with one channel a layout cannot be told.
+    prepare: gives the network for a form, its weights laid out like the activations, as they will
+        be in evaluations: convolutions follow the layout of either.
     inputs: samples (n, ...); the first SAMPLES of them are run, and what all of them would take
         decides. workers: batches run side by side, by default one for each core.
     """

@@ -44,7 +44,7 @@ class SearchTable(Table):
         default=INITIAL_STITCHES,
         gt=0,
         description="how many switches of a first genotype are expected to read a stitch; by "
-        f"default {INITIAL_STITCHES}, in the paper 6.18",
+        f"default {INITIAL_STITCHES}, as in the paper",
     )
     count_skipped: bool = Field(
         default=True,

@@ -1,6 +1,7 @@
 """What the command line says of itself, and how fast it starts."""
 
 import errno
+import os
 import subprocess
 import sys
 
@@ -108,6 +109,18 @@ def test_help_does_not_import_torch() -> None:
     done = python("-c", code)
     assert done.returncode == 0
     assert "Usage: netstitch" in done.stdout
+
+
+def test_a_terminal_of_ascii_shows_help_all_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "netstitch", "--help"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert b"Start with" in done.stdout
 
 
 def test_as_a_module_with_an_exit_code_for_scripts(tmp_path: object) -> None:

@@ -94,6 +94,7 @@ def test_images_are_arranged_and_nothing_else_changes() -> None:
     assert arranged.stride() == (60, 1, 15, 3)
     assert torch.equal(arranged, images)
     assert Form(False, 1, 1).arrange(arranged).stride() == images.stride()
+    assert Form(True, 1, 1).arrange(torch.zeros(2, 1, 4, 5)).stride() == (20, 1, 5, 1)
     rows = torch.randn(4, 6).T
     assert Form(True, 1, 1).arrange(rows).is_contiguous()
 

@@ -1,0 +1,46 @@
+"""Results on stdout: nothing of a number is cut off."""
+
+from dataclasses import replace
+
+import pytest
+
+from netstitch.analysis import Front
+from netstitch.cli.show import show_run
+from netstitch.run import Finished
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_the_table_is_whole_on_terminals_of_any_width(
+    finished: Finished,
+    columns: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    first, *others = finished.front.references
+    long = replace(first, label="a_network_with_a_name_as_long_as_people_give")
+    show_run(replace(finished, front=Front(finished.front.points, (long, *others))))
+    out = capsys.readouterr().out
+    assert "…" not in out
+    for row in finished.front.table()[2:]:
+        shown = next(line for line in out.splitlines() if line.startswith(f"{row[0]} "))
+        assert shown.split() == " ".join(row).split()
+    assert long.label in out
+
+
+@pytest.mark.parametrize(
+    "stopped, text",
+    [
+        ("time", "its time was up"),
+        ("interrupted", "it was interrupted"),
+        ("patience", "nothing new was proposed"),
+    ],
+)
+def test_why_the_search_ended_is_told(
+    finished: Finished, stopped: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = replace(finished.result, stopped=stopped, failed=3)  # type: ignore[arg-type]
+    show_run(replace(finished, result=result))
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"the search ended since {text}" in out
+    assert ", 3 failed;" in out
