@@ -9,8 +9,9 @@ from netstitch.exporting import Exported, export
 from netstitch.optimization import Budget
 from netstitch.run import Finished, Plan, Reporter, carry_out
 
-EVALUATIONS = 20_000
 POPULATION = 32
+THRESHOLD = 0.9
+"""Accuracy that the search is steered over: cheap networks that do not work are of no interest."""
 
 
 def run_demo(
@@ -25,13 +26,19 @@ def run_demo(
     parts = (task.training, task.validation, task.test)
     counts = [f"{len(part):,} {part.name}" for part in parts if part is not None]
     reporter.told(f"Fashion-MNIST images: {', '.join(counts)}")
-    budget = Budget(EVALUATIONS, seconds)
     plan = Plan(
         "Fashion-MNIST: ResNet and MobileNet",
-        budget=budget,
+        budget=Budget(None, seconds),
         population=POPULATION,
         seed=seed,
-        asked={"demo": True, "seed": seed, "seconds": seconds, "population": POPULATION},
+        threshold=THRESHOLD,
+        asked={
+            "demo": True,
+            "seed": seed,
+            "seconds": seconds,
+            "population": POPULATION,
+            "threshold": THRESHOLD,
+        },
     )
     return carry_out(plan, list(models.items()), task, folder, reporter)
 
