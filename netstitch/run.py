@@ -15,10 +15,9 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -208,8 +207,7 @@ def capture_all(
     example = task.validation.first(EXAMPLE_SIZE)
     networks = []
     for name, model in models:
-        with redirect_stderr(StringIO()):  # the exporter prints the graph that it fails at
-            network = capture(model, example.inputs, name=name)
+        network = capture(model, example.inputs, name=name)
         try:
             with torch.inference_mode():
                 task.correct(network(example.inputs), example.labels)

@@ -1,6 +1,8 @@
 """Any PyTorch module becomes a Network: exported, made functional, checked against the model."""
 
 import copy
+from contextlib import redirect_stderr
+from io import StringIO
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +42,8 @@ def capture(model: nn.Module, example: Tensor, *, name: str | None = None) -> Ne
     if len(example) == 1:
         example = torch.cat([example, example])
     try:
-        with quiet(), torch.no_grad():
+        # The exporter prints the graph that it fails at, beside the error that it raises.
+        with quiet(), redirect_stderr(StringIO()), torch.no_grad():
             program = _export(title, frozen, example)
             graph, weights = translate(title, program)
             network = Network(title, graph, weights)
