@@ -137,6 +137,11 @@ def carry_out(
     Raises the errors of the steps; except where the disk is full during the search, which leaves
     the evaluations, nothing is written then.
     """
+    if task.training is None:
+        raise DataError(
+            "the task has no training samples; give some to fit the stitches on, other ones than "
+            "those that the search sees"
+        )
     check_new(folder)
     _check_writable(folder)
     seconds: dict[str, float] = {}
@@ -145,9 +150,9 @@ def carry_out(
     with _timed(seconds, "match"):
         matching = match_all(networks, reporter)
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
-    training = task.validation if task.training is None else task.training
     with _timed(seconds, "fit"):
-        _fit(supernet, training, plan, reporter)
+        _fit(supernet, task.training, plan, reporter)
+    check_new(folder)  # again: another run may have taken it meanwhile
     existed = folder.is_dir()
     with _undone_by(BaseException, folder, existed):
         folder.mkdir(parents=True, exist_ok=True)
@@ -271,14 +276,15 @@ def _check_writable(folder: Path) -> None:
 
 @contextmanager
 def _undone_by(kind: type[BaseException], folder: Path, existed: bool) -> Iterator[None]:
-    """On an exception of a kind, the new folder is as it was before; OSErrors become one line."""
+    """On an exception of a kind, what a run writes goes again; OSErrors become one line."""
     try:
         yield
     except kind as error:
         if folder.is_dir():
             for path in folder.iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            if not existed:
+                if path.name.startswith((RUN_FILE, SUPERNET, EVALUATIONS)):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if not existed and not any(folder.iterdir()):
                 folder.rmdir()
         if isinstance(error, OSError):
             raise cannot_write(folder, error) from error

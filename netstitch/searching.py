@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
 from netstitch.analysis.front import ENSEMBLE
-from netstitch.errors import SearchError
+from netstitch.errors import NetstitchError, SearchError
 from netstitch.evaluation import Evaluator, Form, Store, measure_form, usable_device
+from netstitch.folders import one_line
 from netstitch.optimization import (
     Budget,
     Evaluation,
@@ -24,6 +25,7 @@ from netstitch.optimization import (
     Threshold,
     run_search,
 )
+from netstitch.optimization.initialisation import EXPECTED_NONZEROS
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
@@ -32,7 +34,7 @@ Outcomes = NDArray[np.bool_]
 """(n,) whether a network is right on each sample."""
 
 ACCURACY, MULTIPLY_ADDS = "accuracy", "multiply_adds"
-INITIAL_STITCHES = 6.18
+INITIAL_STITCHES = EXPECTED_NONZEROS
 """Stitches expected in a first genotype (section 5 of the paper, p = 6.18 / l)."""
 CACHE_BUDGET = 2_000_000_000
 """Bytes of activations kept between evaluations, unless another budget is given."""
@@ -126,14 +128,23 @@ def run(
     store: where evaluations are written as they complete.
     on_measure: called with a line of text before the front is measured on test samples.
     """
+    if supernet.averaging.rule != task.ensemble:
+        raise SearchError(
+            f"the supernet's ensemble averages {supernet.averaging.rule}, the task's "
+            f"{task.ensemble}; build the supernet with averaging=Averaging({task.ensemble!r})"
+        )
     place = usable_device(device)
     if form is None:
         form = measure_form(supernet, task.validation.inputs, workers=workers, device=place)
     evaluator = Evaluator(supernet, task, task.validation, form, budget=cache_budget, device=place)
 
+    references = supernet.references()
+
     def keep(evaluation: Evaluation) -> None:
         if store is not None:
             store.add(evaluation)
+        if evaluation.failure is not None:
+            _check_no_reference(references, evaluation)
 
     problem = Problem(
         supernet.cardinalities,
@@ -141,7 +152,6 @@ def run(
         signature=supernet.wiring.digest,
         active=supernet.wiring.active,
     )
-    references = supernet.references()
     result = run_search(
         problem,
         SerialExecutor(_objectives(evaluator)),
@@ -164,7 +174,7 @@ def run(
     del evaluator  # and the activations that it keeps
     if on_measure is not None:
         on_measure(f"measure {len(genotypes)} networks of the front")
-    front = measure_front(supernet, task, genotypes, form, place)
+    front = measure_front(supernet, task, genotypes, form, place, on_measure)
     return Searched(front, result, form)
 
 
@@ -174,6 +184,15 @@ def _objectives(evaluator: Evaluator) -> Callable[[Genotype], tuple[float, float
         return measured.accuracy, float(measured.multiply_adds)
 
     return evaluate
+
+
+def _check_no_reference(references: Mapping[str, Genotype], evaluation: Evaluation) -> None:
+    """Stop where a basis network or the ensemble fails: nothing could be compared with it."""
+    for name, genotype in references.items():
+        if np.array_equal(genotype, evaluation.genotype):
+            raise SearchError(
+                f"{name} cannot be evaluated on the validation samples: {evaluation.failure}"
+            )
 
 
 def first_probability(stitches: float, supernet: Supernet) -> float:
@@ -189,12 +208,14 @@ def measure_front(
     genotypes: Sequence[Genotype],
     form: Form,
     device: torch.device | str = "cpu",
+    told: Callable[[str], None] | None = None,
 ) -> Front:
     """Measure networks and references on validation and test samples, and keep the front.
 
     genotypes: what a search found; equal and dominated ones are dropped, by validation accuracy.
 
-    Ctrl-C while test samples are measured leaves these out.
+    Ctrl-C or an error while test samples are measured leaves these out, since the front is worth
+    more than its test: `told` is then called with the reason.
     """
     references = supernet.references()
     everything = [*references.values(), *genotypes]
@@ -206,8 +227,10 @@ def measure_front(
     validation = correct(task.validation)
     try:
         test = None if task.test is None else correct(task.test)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
         test = None
+        if told is not None:
+            told(f"not measured on test samples: {one_line(error) or 'interrupted'}")
     # Of other choices of outputs the ensemble need not be one.
     ensemble = list(references).index(ENSEMBLE) if ENSEMBLE in references else None
     labels = [*references, *[""] * len(genotypes)]

@@ -160,10 +160,35 @@ def test_networks_that_give_nan_are_one_line(task: Classification) -> None:
     with torch.no_grad():
         for tensor in broken.tensors().values():
             tensor.fill_(float("nan"))
-    with pytest.raises(SearchError, match="evaluations failed, the last one with") as caught:
+    with pytest.raises(
+        SearchError, match="wide cannot be evaluated on the validation samples"
+    ) as caught:
         search(broken, task)
     assert "NaN or infinity" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_supernet_that_averages_otherwise_than_the_task_is_refused(
+    supernet: Supernet, task: Classification
+) -> None:
+    with pytest.raises(SearchError, match="averages logits, the task's probabilities"):
+        search(supernet, replace(task, ensemble="probabilities"))
+
+
+def test_an_error_on_test_samples_keeps_the_front(
+    supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = Evaluator.correct_together
+
+    def failing(self: Evaluator, genotypes: Any) -> Any:
+        if self.samples is task.test:
+            raise RuntimeError("out of memory")
+        return measured(self, genotypes)
+
+    monkeypatch.setattr(Evaluator, "correct_together", failing)
+    front = search(supernet, task)
+    assert len(front)
+    assert all(point.test is None for point in front)
 
 
 @pytest.mark.parametrize(

@@ -123,11 +123,12 @@ class Front:
     def table(self) -> list[list[str]]:
         """A header and a row for each reference network and point, formatted for reading.
 
-        Accuracies and differences are in percent; the difference is to the ensemble, on test.
+        Accuracies and differences, which are to the ensemble, are in percent.
         """
         ensemble = self.ensemble
         whole = ensemble.multiply_adds if ensemble else None
-        head = ["network", "output", "stitches", "MACs (M)", "of ens.", "validation", "test"]
+        head = ["network", "output", "stitches", "MACs (M)", "of ens."]
+        head += ["validation", "validation minus ensemble", "test", "test minus ensemble"]
         rows = [
             [
                 point.label,
@@ -136,12 +137,13 @@ class Front:
                 f"{point.multiply_adds / 1e6:.2f}",
                 f"{point.multiply_adds / whole:.0%}" if whole else "",
                 _percent(point.validation),
+                _difference(point.validation_difference),
                 _percent(point.test),
                 _difference(point.test_difference),
             ]
             for point in (*self.references, *self.points)
         ]
-        return [[*head, "test minus ensemble"], *rows]
+        return [head, *rows]
 
     def to_csv(self, path: Path | str) -> None:
         """Write reference networks and points, a row each, as plain numbers.

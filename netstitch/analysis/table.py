@@ -9,7 +9,7 @@ from netstitch.analysis.front import Front
 def front_table(front: Front, title: str | None = None) -> Table:
     """Reference networks above the front, by validation and test accuracy in percent.
 
-    The last column is the accuracy on test minus the ensemble's, in percentage points, with its
+    Beside each accuracy stands its difference to the ensemble's, in percentage points, with the
     paired bootstrap interval; columns without a value in any row are left out.
     """
     head, *rows = front.table()
@@ -17,7 +17,7 @@ def front_table(front: Front, title: str | None = None) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for index in used:
         heading = head[index]
-        # The table fits 80 columns when headers are no wider than the numbers under them.
+        # The table fits 100 columns when headers are no wider than the numbers under them.
         if len(heading) > max((len(row[index]) for row in rows), default=0):
             heading = heading.replace(" ", "\n")
         table.add_column(heading, justify="left" if index < 2 else "right", no_wrap=True)

@@ -43,7 +43,7 @@ def demo(*, output: Folder = None, seed: int = 1, seconds: float = SECONDS) -> N
     seed: int
         Of the search.
     seconds: float
-        Of search.
+        After which the search ends in any case; its budget of evaluations mostly ends it before.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_export, show_run

@@ -37,14 +37,11 @@ def show_run(finished: Finished) -> None:
         f"{result.skipped:,} proposals were known{failed}; the search ended since {ended}.",
         highlight=False,
     )
-    tested = any(point.test is not None for point in finished.front.references)
-    last = (
-        "; the last column is the paired difference on test samples to the ensemble, with its "
-        "95 % bootstrap interval"
-        if tested
-        else ""
+    terminal.print(
+        "Accuracies in percent, each beside its paired difference to the ensemble with the 95 % "
+        "bootstrap interval.\n",
+        highlight=False,
     )
-    terminal.print(f"Accuracies in percent{last}.\n", highlight=False)
     for name, what in (
         ("front.png", "the front as a figure"),
         ("front.csv", "and as a table, also front.json"),

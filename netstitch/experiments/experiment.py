@@ -56,7 +56,7 @@ class EvaluationTable(Table):
     threads: int = Field(
         default=0,
         ge=0,
-        description="processor threads; 0 (the default) for as many as PyTorch takes",
+        description="batches run side by side, each on a core; 0 (the default) for one a core",
     )
 
     @field_validator("device")

@@ -21,7 +21,7 @@ def sort_matches(
         for place in match.items():
             merged[place] = index
     count = len(matches)
-    priority = [(0, 0)] * count
+    first: dict[int, tuple[int, int]] = {}  # position and network of a group's earliest node
     for network, graph in enumerate(graphs):
         for position, node in enumerate(graph.nodes):
             if node.operation == WEIGHT:
@@ -30,9 +30,7 @@ def sort_matches(
             if place not in merged:
                 merged[place] = count
                 count += 1
-                priority.append((position, network))
-            elif priority[merged[place]] == (0, 0):
-                priority[merged[place]] = (position, network)
+            first.setdefault(merged[place], (position, network))
     following: list[set[int]] = [set() for _ in range(count)]
     waiting = [0] * count
     for network, graph in enumerate(graphs):
@@ -45,7 +43,7 @@ def sort_matches(
                 if before is not None and before != after and after not in following[before]:
                     following[before].add(after)
                     waiting[after] += 1
-    ready = [(priority[group], group) for group in range(count) if not waiting[group]]
+    ready = [(first[group], group) for group in range(count) if not waiting[group]]
     heapq.heapify(ready)
     order: list[int] = []
     while ready:
@@ -54,7 +52,7 @@ def sort_matches(
         for after in following[group]:
             waiting[after] -= 1
             if not waiting[after]:
-                heapq.heappush(ready, (priority[after], after))
+                heapq.heappush(ready, (first[after], after))
     if len(order) < count:
         stuck = next(index for index in range(count) if waiting[index])
         name = "/".join(matches[stuck].values()) if stuck < len(matches) else "a node"
