@@ -128,7 +128,7 @@ class Front:
         ensemble = self.ensemble
         whole = ensemble.multiply_adds if ensemble else None
         head = ["network", "output", "stitches", "MACs (M)", "of ens."]
-        head += ["validation", "validation minus ensemble", "test", "test minus ensemble"]
+        head += ["validation", "val. minus ensemble", "test", "test minus ensemble"]
         rows = [
             [
                 point.label,

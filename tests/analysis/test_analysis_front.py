@@ -169,7 +169,7 @@ def test_table_compares_with_the_ensemble(front):
         "MACs (M)": "6.00",
         "of ens.": "75%",
         "validation": "93.12",
-        "validation minus ensemble": "",
+        "val. minus ensemble": "",
         "test": "92.70",
         "test minus ensemble": "+0.10 [-0.05, +0.25]",
     }
