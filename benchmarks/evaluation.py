@@ -17,8 +17,7 @@ import numpy as np
 import torch
 
 import netstitch as ns
-from netstitch.demo.data import load_models, load_task
-from netstitch.demo.networks import example
+from netstitch.demo.data import load_supernet, load_task
 from netstitch.evaluation import Evaluator, measure_form
 from netstitch.evaluation.form import batch_workers
 from netstitch.optimization import (
@@ -67,8 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     task = load_task()
     assert task.training is not None
-    networks = [ns.capture(m, example(), name=name) for name, m in load_models().items()]
-    supernet = ns.Supernet(networks, ns.match(*networks))
+    supernet = load_supernet()
     supernet.fit(task.training.batches(64))
     stream = record(supernet, task, options.genotypes)
     form = measure_form(supernet, task.validation.inputs)

@@ -11,9 +11,7 @@ images; times are ratios to least squares in the same run.
 import argparse
 from statistics import median
 
-import netstitch as ns
-from netstitch.demo.data import load_models, load_task
-from netstitch.demo.networks import example
+from netstitch.demo.data import load_supernet, load_task
 from netstitch.fitting import FitReport
 
 CLOSE = 1.05
@@ -30,8 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     task = load_task()
     assert task.training is not None
-    networks = [ns.capture(m, example(), name=name) for name, m in load_models().items()]
-    supernet = ns.Supernet(networks, ns.match(*networks))
+    supernet = load_supernet()
     batches = task.training.batches(64)
     supernet.fit(task.training.first(512).batches(64))  # warm up, not counted
     baseline = supernet.fit(batches)

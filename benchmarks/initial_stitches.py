@@ -11,10 +11,8 @@ import argparse
 from dataclasses import replace
 from statistics import median
 
-import netstitch as ns
 from netstitch.analysis import hypervolume
-from netstitch.demo.data import load_models, load_task
-from netstitch.demo.networks import example
+from netstitch.demo.data import load_supernet, load_task
 from netstitch.evaluation import measure_form
 from netstitch.optimization import Budget
 from netstitch.searching import run
@@ -30,8 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     task = load_task()
     assert task.training is not None
-    networks = [ns.capture(m, example(), name=name) for name, m in load_models().items()]
-    supernet = ns.Supernet(networks, ns.match(*networks))
+    supernet = load_supernet()
     supernet.fit(task.training.batches(64))
     few = replace(task, validation=task.validation.first(512), test=None)
     form = measure_form(supernet, few.validation.inputs)

@@ -24,9 +24,10 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from netstitch.analysis import Front, front_figure
+from netstitch.analysis import Front, FrontPoint, front_figure
 from netstitch.errors import DataError, SearchError, StorageError
 from netstitch.evaluation import Form, Store, usable_device
+from netstitch.exporting import Exported, export
 from netstitch.folders import cannot_write, check_new, read_json, write_json
 from netstitch.matching import Matching, match
 from netstitch.networks import Graph, Network, capture
@@ -254,6 +255,17 @@ def _fit(supernet: Supernet, training: Samples, plan: Plan, reporter: Reporter) 
     reporter.told(
         f"{len(report.rows)} stitches on {report.samples:,} samples, "
         f"median held-out error {middle:.2f}"
+    )
+
+
+def export_point(
+    supernet: Supernet, point: FrontPoint, folder: Path, reporter: Reporter, **settings: Any
+) -> Exported:
+    """Export a network of a front with its accuracies; settings are those of `export`."""
+    reporter.stage("export")
+    card = {"label": point.label, "validation": point.validation, "test": point.test}
+    return export(
+        supernet, point.genotype, folder, card=card, progress=reporter.progress, **settings
     )
 
 

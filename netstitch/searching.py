@@ -25,7 +25,7 @@ from netstitch.optimization import (
     Threshold,
     run_search,
 )
-from netstitch.optimization.initialisation import EXPECTED_NONZEROS
+from netstitch.optimization.initialisation import EXPECTED_NONZEROS, nonzero_probability
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
@@ -133,6 +133,10 @@ def run(
             f"the supernet's ensemble averages {supernet.averaging.rule}, the task's "
             f"{task.ensemble}; build the supernet with averaging=Averaging({task.ensemble!r})"
         )
+    if not initial_stitches > 0:
+        raise SearchError(
+            f"initial_stitches is {initial_stitches}; expected a number over 0, such as 6.18"
+        )
     place = usable_device(device)
     if form is None:
         form = measure_form(supernet, task.validation.inputs, workers=workers, device=place)
@@ -162,7 +166,8 @@ def run(
         threshold=None if threshold is None else Threshold(ACCURACY, threshold),
         initial=list(references.values()),
         initialisation=Initialisation(
-            probability=first_probability(initial_stitches, supernet), uniform=(-1,)
+            probability=nonzero_probability(len(supernet.cardinalities), initial_stitches),
+            uniform=(-1,),
         ),
         settings=settings,
         on_evaluation=keep,
@@ -195,13 +200,6 @@ def _check_no_reference(references: Mapping[str, Genotype], evaluation: Evaluati
             )
 
 
-def first_probability(stitches: float, supernet: Supernet) -> float:
-    """The chance of each switch to read a stitch at first, so that `stitches` are expected."""
-    if not stitches > 0:
-        raise SearchError(f"initial_stitches is {stitches}; expected a number over 0, such as 6.18")
-    return min(0.5, stitches / len(supernet.cardinalities))
-
-
 def measure_front(
     supernet: Supernet,
     task: Task,
@@ -230,7 +228,7 @@ def measure_front(
     except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
         test = None
         if told is not None:
-            told(f"not measured on test samples: {one_line(error) or 'interrupted'}")
+            told(f"not measured on test samples: {one_line(error)}")
     # Of other choices of outputs the ensemble need not be one.
     ensemble = list(references).index(ENSEMBLE) if ENSEMBLE in references else None
     labels = [*references, *[""] * len(genotypes)]

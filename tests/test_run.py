@@ -1,5 +1,6 @@
 """Runs: what a folder holds, and what bad input and interruptions leave of it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -382,5 +383,6 @@ def _wait_for_evaluations(path: Path, count: int, process: subprocess.Popen[byte
                 pass  # the table is not there yet
             finally:
                 connection.close()
-        time.sleep(0.05)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
     raise AssertionError("the search did not get going")

@@ -171,8 +171,7 @@ def export(
     """
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_export
-    from netstitch.exporting import export as write_export
-    from netstitch.run import SUPERNET, load_front
+    from netstitch.run import SUPERNET, export_point, load_front
     from netstitch.storage import load_supernet
 
     front = load_front(run)
@@ -183,17 +182,8 @@ def export(
     )
     folder = run / f"export-{chosen.label}" if output is None else output
     with Console() as console:
-        console.stage("export")
         supernet = load_supernet(run / SUPERNET)
-        card = {"label": chosen.label, "validation": chosen.validation, "test": chosen.test}
-        exported = write_export(
-            supernet,
-            chosen.genotype,
-            folder,
-            card=card,
-            formats=formats,
-            progress=console.progress,
-        )
+        exported = export_point(supernet, chosen, folder, console, formats=formats)
     show_export(exported, chosen)
 
 

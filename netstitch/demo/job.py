@@ -5,9 +5,9 @@ from pathlib import Path
 from netstitch.analysis import Front, FrontPoint
 from netstitch.demo import SECONDS
 from netstitch.demo.data import load_models, load_task
-from netstitch.exporting import Exported, export
+from netstitch.exporting import Exported
 from netstitch.optimization import Budget
-from netstitch.run import Finished, Plan, Reporter, carry_out
+from netstitch.run import Finished, Plan, Reporter, carry_out, export_point
 
 EVALUATIONS = 360
 """Known ones counted; they end the search before its time does, so that it can be repeated."""
@@ -63,7 +63,4 @@ def choose(front: Front) -> FrontPoint:
 
 def export_chosen(finished: Finished, folder: Path, reporter: Reporter) -> Exported:
     """Export the chosen network in all formats, each file run and compared."""
-    reporter.stage("export")
-    point = choose(finished.front)
-    card = {"label": point.label, "validation": point.validation, "test": point.test}
-    return export(finished.supernet, point.genotype, folder, card=card, progress=reporter.progress)
+    return export_point(finished.supernet, choose(finished.front), folder, reporter)

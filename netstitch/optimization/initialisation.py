@@ -42,9 +42,9 @@ class Initialisation:
             )
 
 
-def nonzero_probability(length: int) -> float:
-    """6.18 / l, at most 0.5, for genotypes of l variables (section 5)."""
-    return min(MOST, EXPECTED_NONZEROS / length)
+def nonzero_probability(length: int, expected: float = EXPECTED_NONZEROS) -> float:
+    """expected / l, at most 0.5, for genotypes of l variables; in section 5 6.18 / l."""
+    return min(MOST, expected / length)
 
 
 def initial_population(
