@@ -1,16 +1,31 @@
 """Matching the points of trained networks: from networks to the solver's graphs, and back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from netstitch.errors import MatchingError
+from netstitch.matching.chains import affine_chains
 from netstitch.matching.compatibility import candidates, layout
 from netstitch.matching.match import Match, Matching
+from netstitch.matching.objectives import (
+    ALL,
+    BALANCED,
+    COUNT,
+    DISTINCT,
+    MEASURED,
+    balanced,
+    check_choices,
+    measured,
+)
+from netstitch.matching.sampling import Batch
 from netstitch.matching.solver import maximum_acyclic_matching
+from netstitch.matching.translation import Progress
 from netstitch.networks.graph import WEIGHT, Dimension, Graph, Node
+from netstitch.networks.network import Network
 
 Weighing = Callable[[Node, Node], float] | npt.ArrayLike
 
@@ -22,55 +37,152 @@ class Named(Protocol):
     graph: Graph
 
 
-def match(*networks: Named, weights: Weighing | None = None) -> Matching:
+def match(
+    *networks: Named,
+    points: str = ALL,
+    objective: str = COUNT,
+    batches: Iterable[Batch] | None = None,
+    weights: Weighing | None = None,
+    progress: Progress | None = None,
+) -> Matching:
     """The heaviest acyclic matching of two networks' points (the paper's section 3).
 
-    weights: what a match is worth; without it every match counts 1, so that their number is
-        maximal. Either a function of two compatible points, the first network's first, or an array
-        (points of the first graph, points of the second) in the order of `graph.points`, of which
-        the entries of compatible points are read. 0 keeps two points apart.
+    points: "all" as in the paper, or "distinct", which takes each chain of points that differ by
+        an affine map of each channel for one (`affine_chains`): a convolution and the batch norm
+        behind it, no-ops, pooled features before and after they are flattened. Every two points
+        that "all" could match are then in chains that can be matched, and what a stitch between
+        these points computes, one between their chains computes with other weights, so that no
+        network is lost up to an affine map; but a chain has one partner, where with "all" each of
+        its points may have one. Chains are matched at the last points of both that are compatible:
+        where the source is computed further it costs nothing more to read, the target's map is not
+        computed behind the stitch, and normalised features are easier to fit. That scales of batch
+        norms are not 0 is assumed.
+    objective: what is maximised, over all matches:
+        "count": their number, as in the paper.
+        "balanced": 1 - |s - t| for points at shares s and t of their networks' multiply-adds.
+        "stitchability": held-out R^2 of the least-squares stitches of both directions, averaged,
+            each no less than 0 (`stitchability`).
+        "savings": the same, times the share of multiply-adds that nothing needs any more once the
+            point is given, averaged over both networks.
+    batches: inputs (n, ...), or tuples that start with them, for "stitchability" and "savings".
+    weights: what a match is worth instead of an objective. Either a function of two compatible
+        points, the first network's first, or an array (points of the first graph, points of the
+        second) in the order of `graph.points`, of which the entries of points that may be matched
+        are read. 0 keeps two points apart.
+    progress: called while features are read and stitches solved.
 
     Points that are an output of their network are not matched. Ties, and networks too wide for the
     exact solver, are as in `maximum_acyclic_matching`.
 
-    Raises MatchingError for other than two networks, for input shapes, output keys or output shapes
-    that differ, for weights of a wrong shape, negative or not finite, and when no points fit.
+    Raises MatchingError for other than two networks, for choices that do not exist or do not go
+    together, for input shapes, output keys or output shapes that differ, for weights of a wrong
+    shape, negative or not finite, for batches that are missing or of no use, and when no points
+    fit.
     """
+    check_choices(points, objective)
+    if weights is not None and objective != COUNT:
+        raise MatchingError(
+            f"match was given weights and the objective {objective!r}: give one of both, weights "
+            "are an objective of their own"
+        )
+    if objective in MEASURED and batches is None:
+        raise MatchingError(
+            f"the objective {objective!r} needs features: give batches of inputs to match, labels "
+            "are not used"
+        )
     if len(networks) != 2:
         need = "give two" if len(networks) < 2 else "more than two are not supported yet; give two"
         raise MatchingError(f"{len(networks)} networks were given to match: {need}")
     a, b = networks
     _check_ends(a, b)
-    steps_a, steps_b = _steps(a.graph), _steps(b.graph)
-    table = np.zeros((len(steps_a), len(steps_b)))
-    worth = _weigher(a, b, weights)
-    at_a = {node.name: index for index, node in enumerate(steps_a)}
-    at_b = {node.name: index for index, node in enumerate(steps_b)}
-    by_layout: dict[tuple[Dimension, ...] | None, list[Node]] = {}
-    for node in candidates(b.graph):
-        by_layout.setdefault(layout(node), []).append(node)
-    for node_a in candidates(a.graph):
-        kind = layout(node_a)
-        for node_b in by_layout.get(kind, ()) if kind is not None else ():
-            table[at_a[node_a.name], at_b[node_b.name]] = worth(node_a, node_b)
-    if not table.any():
+    steps_a, steps_b = _merged(a.graph, points), _merged(b.graph, points)
+    pairs = _pairs(steps_a, steps_b)
+    if not pairs:
         raise MatchingError(
             f"no point of {a.name} is compatible with one of {b.name}: both need 2-D tensors, or "
             "4-D tensors of equal height and width; choose networks with layers that agree in size"
         )
+    worth = _weigher(a, b, weights)
+    if objective == BALANCED:
+        worth = balanced(a.graph, b.graph)
+    elif objective in MEASURED and batches is not None:
+        names = [(u.name, v.name) for u, v in pairs.values()]
+        worth = measured(_network(a), _network(b), objective, names, batches, progress)
+    table = np.zeros((len(steps_a.members), len(steps_b.members)))
+    for place, (node_a, node_b) in pairs.items():
+        table[place] = worth(node_a, node_b)
+    if not table.any():
+        raise MatchingError(
+            f"every match of {a.name} with {b.name} has weight 0: give a positive weight to some "
+            "pair, or another objective"
+        )
     found = maximum_acyclic_matching(
-        len(steps_a), _edges(steps_a, at_a), len(steps_b), _edges(steps_b, at_b), table
+        len(steps_a.members), steps_a.edges, len(steps_b.members), steps_b.edges, table
     )
-    matches = tuple(Match((steps_a[i].name, steps_b[j].name)) for i, j in found.pairs)
+    chosen = [pairs[pair] for pair in found.pairs]
+    matches = tuple(Match((node_a.name, node_b.name)) for node_a, node_b in chosen)
     return Matching(matches, found.weight, found.upper_bound, found.method)
 
 
-def _steps(graph: Graph) -> tuple[Node, ...]:
-    return tuple(node for node in graph.nodes if node.operation != WEIGHT)
+@dataclass(frozen=True)
+class _Steps:
+    """A network's nodes without weights, chains of points being one, for the solver.
+
+    members: of each step the points that may be matched, in the order of computation; none where
+        it is no such point. edges: (source, target) steps.
+    """
+
+    members: tuple[tuple[Node, ...], ...]
+    edges: list[tuple[int, int]]
 
 
-def _edges(steps: tuple[Node, ...], at: dict[str, int]) -> list[tuple[int, int]]:
-    return [(at[name], at[node.name]) for node in steps for name in node.inputs if name in at]
+def _merged(graph: Graph, points: str) -> _Steps:
+    """The steps of a graph; merging a chain makes no cycle, since only the next point reads one."""
+    chain_of = {}
+    if points == DISTINCT:
+        chain_of = {node.name: chain[0].name for chain in affine_chains(graph) for node in chain}
+    matched = {node.name for node in candidates(graph)}
+    at: dict[str, int] = {}
+    members: list[list[Node]] = []
+    edges = []
+    for node in graph.nodes:
+        if node.operation == WEIGHT:
+            continue
+        first = chain_of.get(node.name, node.name)
+        if first == node.name:
+            members.append([])
+        at[node.name] = at.get(first, len(members) - 1)
+        if node.name in matched:
+            members[at[node.name]].append(node)
+        own = at[node.name]
+        edges += [(at[name], own) for name in node.inputs if name in at and at[name] != own]
+    return _Steps(tuple(map(tuple, members)), edges)
+
+
+def _pairs(a: _Steps, b: _Steps) -> dict[tuple[int, int], tuple[Node, Node]]:
+    """Compatible points by step of A and of B: the last of A's that any fits, the last such of B's.
+
+    Of a step that is one point this is the point.
+    """
+    by_layout: dict[tuple[Dimension, ...] | None, dict[int, Node]] = {}
+    for j, members in enumerate(b.members):
+        for node in members:
+            by_layout.setdefault(layout(node), {})[j] = node  # the last of a layout stays
+    pairs: dict[tuple[int, int], tuple[Node, Node]] = {}
+    for i, members in enumerate(a.members):
+        for node in members:
+            kind = layout(node)
+            for j, other in by_layout.get(kind, {}).items() if kind is not None else ():
+                pairs[i, j] = node, other
+    return pairs
+
+
+def _network(network: Named) -> Network:
+    if not isinstance(network, Network):
+        raise MatchingError(
+            f"{network.name} has no weights: objectives that need features take captured networks"
+        )
+    return network
 
 
 def _weigher(a: Named, b: Named, weights: Weighing | None) -> Callable[[Node, Node], float]:

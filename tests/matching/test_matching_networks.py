@@ -2,9 +2,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
+from chain_examples import line, random_networks
+from hypothesis import assume, given, settings
+from matching_examples import all_acyclic_matchings
 
 from netstitch.errors import MatchingError
-from netstitch.matching import Match, compatible, match
+from netstitch.matching import Match, affine_chains, compatible, match
 from netstitch.networks.graph import BATCH, INPUT, WEIGHT, Graph, Node, Ref
 
 
@@ -152,3 +156,150 @@ def test_nothing_compatible_names_both():
     a = network("first", node("fa", ("x",), 4, 9, 9))
     with pytest.raises(MatchingError, match="no point of first is compatible with one of second"):
         match(a, network("second", node("fb", ("x",), 4, 7, 7)))
+
+
+def test_distinct_points_are_matched_once_at_the_end_of_their_chain():
+    a, (conv_a, norm_a, _) = line("conv", "norm", "pool", name="a")
+    b, (conv_b, norm_b, _) = line("conv", "norm", "pool", name="b")
+    assert list(match(a, b)) == [Match((conv_a, conv_b)), Match((norm_a, norm_b))]
+    found = match(a, b, points="distinct")
+    assert list(found) == [Match((norm_a, norm_b))]
+    assert found.weight == found.upper_bound == 1
+
+
+def test_chains_of_several_layouts_meet_where_they_can():
+    """Pooled and flat features are one chain; the other network has pooled ones alone."""
+    a, (pool, flat, _) = line("pool", "flatten", "sin", name="a")
+    b, (cell, _, last) = line("pool", "sin", "flatten", name="b")
+    assert a.graph.by_name[flat].shape == b.graph.by_name[last].shape
+    assert list(match(a, b, points="distinct")) == [Match((pool, cell))]
+
+
+def slow_distinct(a, b):
+    """All acyclic matchings of all points, of which those count that use no chain twice."""
+
+    def side(network):
+        steps = [node for node in network.graph.nodes if node.operation != WEIGHT]
+        at = {node.name: index for index, node in enumerate(steps)}
+        edges = [(at[name], at[n.name]) for n in steps for name in n.inputs if name in at]
+        chain = {n.name: i for i, c in enumerate(affine_chains(network.graph)) for n in c}
+        output = network.graph.outputs[0][1]
+        return steps, edges, [chain.get(node.name) for node in steps], output
+
+    (steps_a, edges_a, chain_a, end_a), (steps_b, edges_b, chain_b, end_b) = side(a), side(b)
+    weights = np.array(
+        [
+            [compatible(u, v) and u.name != end_a and v.name != end_b for v in steps_b]
+            for u in steps_a
+        ],
+        float,
+    )
+    best = 0
+    problem = (len(steps_a), edges_a, len(steps_b), edges_b, weights)
+    for pairs in all_acyclic_matchings(*problem):
+        used_a, used_b = [chain_a[i] for i, _ in pairs], [chain_b[j] for _, j in pairs]
+        if len(set(used_a)) == len(used_a) and len(set(used_b)) == len(used_b):
+            best = max(best, len(pairs))
+    return best
+
+
+@settings(max_examples=60, deadline=None)
+@given(random_networks(most=5, name="a"), random_networks(most=5, name="b"))
+def test_distinct_points_give_the_most_matches_that_use_no_chain_twice(a, b):
+    assume(
+        a.graph.by_name[a.graph.outputs[0][1]].shape == b.graph.by_name[b.graph.outputs[0][1]].shape
+    )
+    expected = slow_distinct(a, b)
+    assume(expected > 0)
+    found = match(a, b, points="distinct")
+    assert len(found) == expected
+    for network, side in ((a, 0), (b, 1)):
+        chain = {n.name: i for i, c in enumerate(affine_chains(network.graph)) for n in c}
+        used = [chain[each.points[side]] for each in found]
+        assert len(set(used)) == len(used)
+
+
+def images(count=64):
+    return torch.randn(count, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+def test_balanced_matches_join_equal_shares_where_the_count_takes_the_first():
+    a, steps = line("conv", "sin", "conv", "sin", "conv", "sin", "pool", name="a")
+    b, (conv, _) = line("conv", "pool", name="b")
+    assert match(a, b).matches[0].points == (steps[0], conv)
+    balanced = match(a, b, objective="balanced")
+    # b's convolution is all that b computes, as is a's last one.
+    assert balanced.matches[0].points[0] in steps[4:6]
+    assert balanced.weight == pytest.approx(1)
+    assert balanced.exact
+
+
+def test_stitchability_joins_points_of_equal_features():
+    """b is a behind a few steps that a does not have; counting would join the first points."""
+    kinds = ("conv", "sin", "conv", "pool")
+    a, steps = line(*kinds, name="a")
+    b, same = line(*kinds, name="b")
+    by_r2 = match(a, b, objective="stitchability", batches=[images()])
+    assert list(by_r2) == [Match(pair) for pair in zip(steps[:-1], same[:-1], strict=True)]
+    assert by_r2.weight == pytest.approx(3, abs=1e-2)
+    savings = match(a, b, objective="savings", batches=[images()])
+    assert list(savings) == list(by_r2)
+    assert savings.weight == pytest.approx(0.5 + 0.5 + 1, abs=1e-2)
+
+
+def test_what_no_stitch_translates_is_not_matched():
+    a, _ = line("sin", "pool", name="a")
+    b, _ = line("conv", "pool", name="b")
+    b.weights["w0"].zero_()  # its features are constant
+    with pytest.raises(MatchingError, match="every match of a with b has weight 0"):
+        match(a, b, objective="stitchability", batches=[images()])
+
+
+def test_progress_is_told_while_stitchability_is_measured():
+    a, b = line("conv", "pool", name="a")[0], line("conv", "pool", name="b")[0]
+    told = []
+    batches = [images()]
+    match(a, b, objective="savings", batches=batches, progress=lambda *step: told.append(step))
+    assert told[-1][0] == told[-1][1] > 0
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"points": "distict"}, "points 'distict' is not known: did you mean 'distinct'?"),
+        ({"points": 3}, "points 3 is not known: expected one of 'all', 'distinct'"),
+        ({"objective": "stichability"}, "did you mean 'stitchability'?"),
+        ({"objective": "balanced", "weights": np.ones((4, 4))}, "give one of both"),
+        ({"objective": "stitchability"}, "'stitchability' needs features: give batches"),
+        ({"objective": "savings", "batches": []}, "first has no weights"),
+    ],
+)
+def test_choices_that_do_not_exist_or_do_not_fit(options, message):
+    with pytest.raises(MatchingError) as caught:
+        match(small("first", "a"), small("second", "b"), **options)
+    assert message in str(caught.value)
+
+
+def test_batches_without_samples_are_refused():
+    a, b = line("conv", "pool", name="a")[0], line("conv", "pool", name="b")[0]
+    with pytest.raises(MatchingError, match="hold no samples"):
+        match(a, b, objective="stitchability", batches=[])
+
+
+def test_weights_that_are_all_zero_are_named():
+    a, b = small("first", "a"), small("second", "b")
+    with pytest.raises(MatchingError, match="every match of first with second has weight 0"):
+        match(a, b, weights=np.zeros((4, 4)))
+
+
+def test_weights_of_distinct_points_are_those_of_the_points_that_are_kept():
+    a, (_, norm_a, _) = line("conv", "norm", "pool", name="a")
+    b, (_, norm_b, _) = line("conv", "norm", "pool", name="b")
+    asked = []
+
+    def worth(u, v):
+        asked.append((u.name, v.name))
+        return 2.0
+
+    assert match(a, b, points="distinct", weights=worth).weight == 2
+    assert asked == [(norm_a, norm_b)]

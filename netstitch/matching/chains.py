@@ -1,0 +1,157 @@
+"""Chains of points that hold the same features up to an affine map of each channel.
+
+A convolution and the batch norm behind it, a clone, pooled features before and after they are
+flattened: a stitch can read or make any of them equally well, since the affine map between them
+goes into the stitch. To match each of them costs decisions and brings no further network.
+"""
+
+from collections.abc import Callable, Mapping
+from math import isfinite, prod
+
+from netstitch.networks.graph import WEIGHT, Argument, Graph, Node, Ref
+from netstitch.networks.operations import KINDS, Kind
+
+
+def affine_chains(graph: Graph) -> tuple[tuple[Node, ...], ...]:
+    """The points in chains, each in the order of computation; most chains hold one point.
+
+    A point v continues the chain of a point u when both hold:
+
+    - v is made of u and of constants alone, by a map that is affine, invertible and the same at
+      every position, and that keeps channels apart: a batch norm in evaluation mode, adding or
+      multiplying by a number or by one constant a channel, a copy, or an operation that changes
+      nothing but, where there is one position, the shape ((b, c, 1, 1) and (b, c)). That scales
+      are not 0 is assumed where they are weights, which a graph does not hold.
+    - nothing but v reads u, and u is no output of the network.
+
+    A stitch that reads u is then one that reads v with another weight and bias, since u is an
+    affine map of v. A stitch in the place of u is one in the place of v, since all that reads u is
+    what makes v. Without the second condition it is not: what else reads u keeps the original when
+    v is replaced, and that is another network.
+    """
+    readers: dict[str, list[Node]] = {node.name: [] for node in graph.nodes}
+    for node in graph.nodes:
+        if KINDS.get(node.operation) is not Kind.SIZE:  # sizes are the same everywhere
+            for name in node.inputs:
+                readers[name].append(node)
+    outputs = {name for _, name in graph.outputs}
+    found: dict[str, list[Node]] = {}  # by the name of the last point so far
+    for node in graph.points:
+        source = continued(graph, node)
+        alone = source is not None and source.name not in outputs and readers[source.name] == [node]
+        chain = found.pop(source.name) if source is not None and alone else []
+        found[node.name] = [*chain, node]
+    first = {node.name: index for index, node in enumerate(graph.points)}
+    return tuple(tuple(chain) for chain in sorted(found.values(), key=lambda c: first[c[0].name]))
+
+
+def continued(graph: Graph, node: Node) -> Node | None:
+    """The point that `node` is an affine, invertible map of, channel by channel, or None."""
+    read = [graph.by_name[name] for name in node.inputs]
+    moving = [source for source in read if source.operation != WEIGHT and not _is_size(source)]
+    if len(moving) != 1 or not moving[0].point:
+        return None
+    source = moving[0]
+    if node.shape is None or source.shape is None or node.shape[:2] != source.shape[:2]:
+        return None
+    rule = _RULES.get(node.operation)
+    constant = {each.name: each for each in read if each.operation == WEIGHT}
+    return source if rule is not None and rule(source, node, constant) else None
+
+
+Constants = Mapping[str, Node]
+"""The weights that an operation reads, by name."""
+
+
+def _is_size(node: Node) -> bool:
+    return KINDS.get(node.operation) is Kind.SIZE
+
+
+def _normalised(source: Node, node: Node, constants: Constants) -> bool:
+    """batch_norm(x, weight, bias, mean, variance, training, ...), with known statistics."""
+    args = node.args
+    known = [isinstance(arg, Ref) and arg.name in constants for arg in args[3:5]]
+    return args[0] == Ref(source.name) and known == [True, True] and args[5] is False
+
+
+def _kept(source: Node, node: Node, constants: Constants) -> bool:
+    """A copy, or what keeps values wherever it keeps the shape."""
+    return node.args[:1] == (Ref(source.name),) and node.shape == source.shape
+
+
+def _reshaped(source: Node, node: Node, constants: Constants) -> bool:
+    """The same shape, or one position before and after: row-major order keeps the channels."""
+    before, after = (prod(int(size) for size in (n.shape or ())[2:]) for n in (source, node))
+    return node.args[:1] == (Ref(source.name),) and (
+        node.shape == source.shape or before == after == 1
+    )
+
+
+def _shifted(source: Node, node: Node, constants: Constants) -> bool:
+    """x + c, x - c, c - x, with alpha, the scale of what is added, not 0."""
+    alpha = node.kwargs.get("alpha", node.args[2] if len(node.args) > 2 else 1)
+    return _one_a_channel(source, node, constants) and _scale(alpha)
+
+
+def _scaled(source: Node, node: Node, constants: Constants) -> bool:
+    """x c and c x, with numbers that are not 0."""
+    numbers = [arg for arg in node.args[:2] if not isinstance(arg, Ref)]
+    return _one_a_channel(source, node, constants) and all(map(_scale, numbers))
+
+
+def _divided(source: Node, node: Node, constants: Constants) -> bool:
+    """x / c, never c / x; nor with rounding."""
+    exact = node.kwargs.get("rounding_mode") is None and len(node.args) == 2
+    return exact and node.args[0] == Ref(source.name) and _scaled(source, node, constants)
+
+
+def _negated(source: Node, node: Node, constants: Constants) -> bool:
+    return True
+
+
+def _one_a_channel(source: Node, node: Node, constants: Constants) -> bool:
+    """Whether one of two operands is the source, the other a number or a constant a channel."""
+    pair = node.args[:2]
+    others = [arg for arg in pair if arg != Ref(source.name)]
+    if len(pair) != 2 or len(others) != 1 or node.shape != source.shape:
+        return False
+    other = others[0]
+    if not isinstance(other, Ref):
+        return isinstance(other, int | float)
+    shape = constants[other.name].shape if other.name in constants else None
+    if shape is None:
+        return False
+    rank = len(source.shape or ())
+    aligned = (*[1] * (rank - len(shape)), *shape)
+    return len(aligned) == rank and all(size == 1 for axis, size in enumerate(aligned) if axis != 1)
+
+
+def _scale(value: Argument) -> bool:
+    return isinstance(value, int | float) and value != 0 and isfinite(value)
+
+
+_COPIES = [name for name, kind in KINDS.items() if kind is Kind.COPY]
+_RESHAPES = [name for name, kind in KINDS.items() if kind is Kind.RESHAPE]
+# A slice that is no shorter is all of it; an average over as many cells as there are is each one.
+_NO_OPS = (
+    "aten.slice.Tensor",
+    "aten.expand.default",
+    "aten.adaptive_avg_pool2d.default",
+    "aten._adaptive_avg_pool2d.default",
+)
+
+_RULES: dict[str, Callable[[Node, Node, Constants], bool]] = {
+    **dict.fromkeys((*_COPIES, *_NO_OPS), _kept),
+    **dict.fromkeys(_RESHAPES, _reshaped),
+    "aten.batch_norm.default": _normalised,
+    "aten.add.Tensor": _shifted,
+    "aten.add.Scalar": _shifted,
+    "aten.sub.Tensor": _shifted,
+    "aten.sub.Scalar": _shifted,
+    "aten.rsub.Scalar": _shifted,
+    "aten.mul.Tensor": _scaled,
+    "aten.mul.Scalar": _scaled,
+    "aten.div.Tensor": _divided,
+    "aten.div.Scalar": _divided,
+    "aten.neg.default": _negated,
+}
