@@ -19,7 +19,6 @@ import torch
 import netstitch as ns
 from netstitch.demo.data import load_supernet, load_task
 from netstitch.evaluation import Evaluator, measure_form
-from netstitch.evaluation.form import batch_workers
 from netstitch.optimization import (
     Budget,
     Initialisation,
@@ -29,6 +28,7 @@ from netstitch.optimization import (
     run_search,
 )
 from netstitch.searching import CACHE_BUDGET
+from netstitch.threads import batch_workers
 
 IMAGES_TO_RECORD = 128
 

@@ -30,6 +30,7 @@ from netstitch.evaluation import Form, Store, usable_device
 from netstitch.exporting import Exported, export
 from netstitch.folders import cannot_write, check_new, read_json, write_json
 from netstitch.matching import Matching, match
+from netstitch.matching.objectives import ALL, COUNT, DISTINCT, MEASURED, check_choices
 from netstitch.networks import Graph, Network, capture
 from netstitch.networks.graph import INPUT, WEIGHT
 from netstitch.networks.module import ancestors
@@ -40,7 +41,7 @@ from netstitch.searching import INITIAL_STITCHES, Searched
 from netstitch.searching import run as run_search
 from netstitch.stitching import Averaging
 from netstitch.supernet import Supernet
-from netstitch.tasks import Samples, Task
+from netstitch.tasks import Batches, Samples, Task
 from netstitch.threads import available_cores
 from netstitch.version import VERSION
 
@@ -48,6 +49,9 @@ FORMAT = "netstitch-run-1"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
 EVALUATIONS = "evaluations.sqlite"
 EXAMPLE_SIZE = 2
+MATCHING_BATCH, STATISTICS_BATCH = 64, 128
+POINTS, OBJECTIVE = DISTINCT, COUNT
+"""What is matched, and what is maximised, unless a plan says otherwise."""
 
 
 class Reporter(Protocol):
@@ -74,14 +78,23 @@ class Reporter(Protocol):
 class Plan:
     """What a run does; `asked` is the same as plain data, to be kept in the run folder.
 
+    points, matching_objective: which points are matched, and what is maximised; see `match`.
+    fit, refine: settings of `Supernet.fit` and `Supernet.refine`; without the latter, stitches stay
+        as they were fitted. fit_batch: samples of a batch in which fit and refine read them.
     device: where subnetworks are evaluated. workers: batches run side by side, 0 for one a core.
+    recalibrate: training samples, the first ones, that the batch norms behind each subnetwork's
+        stitches take their statistics from; 0 to keep those of the basis networks.
 
-    Raises SearchError when the search is not possible, so that it is known before the work.
+    Raises SearchError when the search is not possible, and MatchingError when the matching is not
+    known, so that it is known before the work.
     """
 
     name: str
     fit: Mapping[str, Any] = field(default_factory=lambda: {"method": "least-squares"})
     fit_batch: int = 64
+    refine: Mapping[str, Any] | None = field(default_factory=dict)
+    points: str = POINTS
+    matching_objective: str = OBJECTIVE
     algorithm: str = "ga"
     budget: Budget = field(default_factory=lambda: Budget(20_000))
     population: int = 64
@@ -90,9 +103,11 @@ class Plan:
     initial_stitches: float = INITIAL_STITCHES
     device: str = "cpu"
     workers: int = 0
+    recalibrate: int = 0
     asked: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_choices(self.points, self.matching_objective)
         check_algorithm(self.algorithm)
         if self.seed < 0:
             raise SearchError(f"the seed is {self.seed}: give 0 or more")
@@ -149,10 +164,19 @@ def carry_out(
     with _timed(seconds, "capture"):
         networks = capture_all(models, task, reporter)
     with _timed(seconds, "match"):
-        matching = match_all(networks, reporter)
+        matching = match_all(
+            networks,
+            reporter,
+            points=plan.points,
+            objective=plan.matching_objective,
+            training=task.training,
+        )
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
     with _timed(seconds, "fit"):
         _fit(supernet, task.training, plan, reporter)
+    if plan.refine is not None:
+        with _timed(seconds, "refine"):
+            _refine(supernet, task.training, plan.refine, plan.fit_batch, reporter)
     check_new(folder)  # again: another run may have taken it meanwhile
     existed = folder.is_dir()
     with _undone_by(BaseException, folder, existed):
@@ -194,10 +218,15 @@ def _search(
         initial_stitches=plan.initial_stitches,
         workers=plan.workers or None,
         device=plan.device,
+        recalibration=_recalibration(task, plan.recalibrate),
         store=store,
         on_progress=lambda progress: reporter.searching(progress, plan.budget),
         on_measure=reporter.stage,
     )
+
+
+def _recalibration(task: Task, count: int) -> Batches | None:
+    return task.training.first(count).batches(STATISTICS_BATCH) if count and task.training else None
 
 
 def capture_all(
@@ -236,12 +265,33 @@ def _measured_part(network: Network, key: str | None) -> Network:
     return Network(network.name, Graph(nodes, ((key, name),)), weights)
 
 
-def match_all(networks: Sequence[Network], reporter: Reporter) -> Matching:
-    """The matching of the networks."""
+def match_all(
+    networks: Sequence[Network],
+    reporter: Reporter,
+    *,
+    points: str = ALL,
+    objective: str = COUNT,
+    training: Samples | None = None,
+) -> Matching:
+    """The matching of the networks.
+
+    points, objective: as `match` takes them. training: samples that stitchability is measured on,
+        the first of them; not looked at for other objectives.
+    """
     reporter.stage("match")
-    matching = match(*networks)
-    bound = "the maximum" if matching.exact else f"at most {matching.upper_bound:.0f} are possible"
-    reporter.told(f"{len(matching)} matches ({bound})")
+    features = training if objective in MEASURED else None
+    matching = match(
+        *networks,
+        points=points,
+        objective=objective,
+        batches=None if features is None else features.batches(MATCHING_BATCH),
+        progress=reporter.progress,
+    )
+    counted = objective == COUNT
+    weight = "" if counted else f" of weight {matching.weight:.2f}"
+    most = f"{matching.upper_bound:.0f} are" if counted else f"{matching.upper_bound:.2f} is"
+    bound = "the maximum" if matching.exact else f"at most {most} possible"
+    reporter.told(f"{len(matching)} matches{weight} ({bound})")
     return matching
 
 
@@ -256,6 +306,39 @@ def _fit(supernet: Supernet, training: Samples, plan: Plan, reporter: Reporter) 
         f"{len(report.rows)} stitches on {report.samples:,} samples, "
         f"median held-out error {middle:.2f}"
     )
+
+
+def _refine(
+    supernet: Supernet,
+    training: Samples,
+    settings: Mapping[str, Any],
+    batch: int,
+    reporter: Reporter,
+) -> None:
+    reporter.stage("refine")
+    starts = range(0, len(training), batch)
+    labels = [training.labels[start : start + batch] for start in starts]
+    report = supernet.refine(
+        list(zip(training.batches(batch), labels, strict=True)),
+        progress=reporter.progress,
+        **dict(settings),
+    )
+    rows = [row for row in report.rows if row.before is not None and row.after is not None]
+    before = sum(row.before or 0.0 for row in rows) / len(rows)
+    after = sum(row.after or 0.0 for row in rows) / len(rows)
+    several = ""
+    if report.several_before is not None and report.several_after is not None:
+        several = f", with four {report.several_before:.3f} to {report.several_after:.3f}"
+    reporter.told(
+        f"{sum(row.kept for row in rows)} of {len(report.rows)} stitches improved in "
+        f"{report.steps} steps, loss {before:.3f} to {after:.3f}{several}"
+    )
+    for row in report.rows:
+        if row.diverged is not None:
+            reporter.told(
+                f"stitch of match {row.match} to {row.target.point} diverged in step "
+                f"{row.diverged}, and was put back"
+            )
 
 
 def export_point(

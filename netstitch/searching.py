@@ -1,6 +1,6 @@
 """`ns.search`: a supernet, a task and a search become a front."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_d
 from netstitch.analysis.front import ENSEMBLE
 from netstitch.errors import NetstitchError, SearchError
 from netstitch.evaluation import Evaluator, Form, Store, measure_form, usable_device
+from netstitch.fitting import Batch
 from netstitch.folders import one_line
 from netstitch.optimization import (
     Budget,
@@ -63,6 +64,7 @@ def search(
     settings: Mapping[str, Any] | None = None,
     form: Form | None = None,
     device: str = "cpu",
+    recalibration: Iterable[Batch] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Front:
     """The front of accuracy on the task's validation samples against multiply-adds.
@@ -78,6 +80,10 @@ def search(
     settings: of the algorithm, by name.
     form: memory layout, batch size and workers of evaluations; measured on this machine by default.
     device: where subnetworks run, a name that PyTorch knows.
+    recalibration: inputs, without labels, that the batch norms behind a subnetwork's stitches take
+        their statistics from before it is measured; each evaluation then costs a pass over them
+        more and shares nothing. Export with `recalibrate` of the same inputs gives what was
+        measured. By default norms keep the statistics of the basis networks.
 
     Where the task has test samples, the front's networks are measured on them too, with the
     difference to the ensemble and its paired bootstrap interval. Ctrl-C ends the search with the
@@ -98,6 +104,7 @@ def search(
         settings=settings,
         form=form,
         device=device,
+        recalibration=recalibration,
         on_progress=on_progress,
     ).front
 
@@ -116,6 +123,7 @@ def run(
     form: Form | None = None,
     workers: int | None = None,
     device: str = "cpu",
+    recalibration: Iterable[Batch] | None = None,
     cache_budget: int = CACHE_BUDGET,
     store: Store | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -140,7 +148,16 @@ def run(
     place = usable_device(device)
     if form is None:
         form = measure_form(supernet, task.validation.inputs, workers=workers, device=place)
-    evaluator = Evaluator(supernet, task, task.validation, form, budget=cache_budget, device=place)
+    statistics = None if recalibration is None else list(recalibration)
+    evaluator = Evaluator(
+        supernet,
+        task,
+        task.validation,
+        form,
+        budget=cache_budget,
+        device=place,
+        recalibration=statistics,
+    )
 
     references = supernet.references()
 
@@ -179,7 +196,9 @@ def run(
     del evaluator  # and the activations that it keeps
     if on_measure is not None:
         on_measure(f"measure {len(genotypes)} networks of the front")
-    front = measure_front(supernet, task, genotypes, form, place, on_measure)
+    front = measure_front(
+        supernet, task, genotypes, form, place, on_measure, recalibration=statistics
+    )
     return Searched(front, result, form)
 
 
@@ -207,10 +226,13 @@ def measure_front(
     form: Form,
     device: torch.device | str = "cpu",
     told: Callable[[str], None] | None = None,
+    *,
+    recalibration: Sequence[Batch] | None = None,
 ) -> Front:
     """Measure networks and references on validation and test samples, and keep the front.
 
     genotypes: what a search found; equal and dominated ones are dropped, by validation accuracy.
+    recalibration: as in `search`.
 
     Ctrl-C or an error while test samples are measured leaves these out, since the front is worth
     more than its test: `told` is then called with the reason.
@@ -219,7 +241,9 @@ def measure_front(
     everything = [*references.values(), *genotypes]
 
     def correct(samples: Samples) -> list[Outcomes]:
-        evaluator = Evaluator(supernet, task, samples, form, device=device)
+        evaluator = Evaluator(
+            supernet, task, samples, form, device=device, recalibration=recalibration
+        )
         return evaluator.correct_together(everything)
 
     validation = correct(task.validation)

@@ -3,14 +3,15 @@
 They are JSON and safetensors; a supernet's folder is described in `stitching/saving.py`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, fx
 
 from netstitch.errors import NetstitchError, StorageError
-from netstitch.fitting import FitReport
+from netstitch.fitting import FitReport, RefineReport
 from netstitch.folders import one_line, read_json, write_json
 from netstitch.matching.match import Match, Matching
 from netstitch.networks.graph import Graph
@@ -28,11 +29,21 @@ from netstitch.networks.storage import (
     write_weights,
 )
 from netstitch.stitching.assembly import Averaging
-from netstitch.stitching.saving import FIT, FIT_FILE, STITCHES_FILE, SUPERNET, SUPERNET_FILE
+from netstitch.stitching.saving import (
+    FIT,
+    FIT_FILE,
+    REFINE,
+    REFINE_FILE,
+    STITCHES_FILE,
+    SUPERNET,
+    SUPERNET_FILE,
+)
 from netstitch.supernet import Supernet
 
 SUBNETWORK = "netstitch-subnetwork-1"
 SUBNETWORK_FILE = "subnetwork.json"
+
+Report = TypeVar("Report")
 
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
@@ -74,7 +85,10 @@ def load_supernet(folder: Path) -> Supernet:
         ) from error
     _load_stitches(supernet, folder / STITCHES_FILE)
     if (folder / FIT_FILE).exists():
-        supernet.fit_report = _read_fit(folder / FIT_FILE)
+        supernet.fit_report = _read_report(folder / FIT_FILE, FIT, FitReport.from_json)
+    if (folder / REFINE_FILE).exists():
+        path = folder / REFINE_FILE
+        supernet.refine_report = _read_report(path, REFINE, RefineReport.from_json)
     return supernet
 
 
@@ -105,10 +119,10 @@ def _points(points: Any) -> tuple[str | None, ...]:
     return tuple(points)
 
 
-def _read_fit(path: Path) -> FitReport:
-    document = read_json(path, FIT)
+def _read_report(path: Path, form: str, read: Callable[[dict[str, Any]], Report]) -> Report:
+    document = read_json(path, form)
     try:
-        return FitReport.from_json(document)
+        return read(document)
     except (*_DAMAGE, NetstitchError) as error:
         raise StorageError(f"{path} is damaged ({one_line(error)})") from error
 

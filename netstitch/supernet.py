@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from netstitch.errors import StitchingError
-from netstitch.fitting import Batch, FitReport, fit
+from netstitch.fitting import Batch, FitReport, RefineReport, fit, recalibrated, refine
 from netstitch.matching.match import Matching
 from netstitch.networks.graph import WEIGHT, Graph, Node
 from netstitch.networks.keys import is_part
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
-from netstitch.stitching.assembly import Averaging, assemble, stitch_key
+from netstitch.stitching.assembly import Averaging, Made, assemble, stitch_key
 from netstitch.stitching.features import FeatureReader
 from netstitch.stitching.genotype import check_genotype, make_genotype
 from netstitch.stitching.saving import write_supernet
@@ -42,6 +42,7 @@ class Supernet(nn.Module):
     averaging: how the ensemble is formed; by default the mean of the networks' outputs.
     outputs: sets of networks that the output switch offers; by default each one, and all.
     fit_report: how well each stitch translates, once `fit` has run; otherwise None.
+    refine_report: what `refine` was worth, once it has run; otherwise None.
 
     Raises StitchingError when the matching does not belong to the networks or has a cycle.
     """
@@ -66,7 +67,9 @@ class Supernet(nn.Module):
         self.layers = nn.ModuleList(stitch.layer() for stitch in self.board.stitches)
         self.requires_grad_(False)
         self.fit_report: FitReport | None = None
+        self.refine_report: RefineReport | None = None
         self._features = FeatureReader(networks)
+        self._made: Made = {}
         self.train(False)
 
     # -- decisions
@@ -147,13 +150,23 @@ class Supernet(nn.Module):
 
         batches: inputs (n, ...), or (inputs, labels) pairs whose labels are not used.
         """
-        layers = [layer for layer in self.layers if isinstance(layer, nn.Linear | nn.Conv2d)]
         places = [place for stitch in self.stitches for place in (stitch.source, stitch.target)]
         with fastest_threads(lambda: self.features(self._blank(), places)):
-            self.fit_report = fit(
-                self.stitches, layers, self.features, batches, method=method, **settings
-            )
+            self.refine_report = None
+            self.fit_report = fit(self, self._layers(), batches, method=method, **settings)
         return self.fit_report
+
+    def refine(self, batches: Iterable[Batch], **settings: Any) -> RefineReport:
+        """Train the fitted stitches in sampled subnetworks; see `netstitch.fitting.refine`.
+
+        batches: inputs (n, ...), or (inputs, labels) pairs whose labels are used by some losses.
+        settings: keyword arguments of `netstitch.fitting.refine`.
+        """
+        self.refine_report = refine(self, self._layers(), batches, **settings)
+        return self.refine_report
+
+    def _layers(self) -> list[nn.Linear | nn.Conv2d]:
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear | nn.Conv2d)]
 
     def _blank(self) -> Tensor:
         """A few blank inputs, to measure with."""
@@ -168,21 +181,36 @@ class Supernet(nn.Module):
     def subnetwork_graph(self, genotype: AnyGenotype) -> tuple[Graph, dict[str, Tensor]]:
         """The pruned graph of a genotype, and the supernet's own tensors under its keys."""
         graph = assemble(
-            self.names, self.graphs, self.board, self.averaging, self._checked(genotype)
+            self.names,
+            self.graphs,
+            self.board,
+            self.averaging,
+            self._checked(genotype),
+            self._made,
         )
         everything = self.tensors()
         keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
         return graph, {key: everything[key] for key in keys}
 
-    def subnetwork(self, genotype: AnyGenotype, *, share: bool = False) -> fx.GraphModule:
+    def subnetwork(
+        self,
+        genotype: AnyGenotype,
+        *,
+        share: bool = False,
+        recalibrate: Iterable[Batch] | None = None,
+    ) -> fx.GraphModule:
         """The network a genotype selects, as an ordinary PyTorch module.
 
         It holds nothing of netstitch, copies, trains and saves a state dict. Norms keep the
         statistics of the basis networks and dropout stays off, in training mode too.
 
         share: hold the supernet's own frozen tensors; by default copies, which take gradients.
+        recalibrate: inputs that the batch norms behind stitches take their statistics from; see
+            `netstitch.fitting.recalibrated`. The supernet keeps its own.
         """
         graph, weights = self.subnetwork_graph(genotype)
+        if recalibrate is not None:
+            weights = recalibrated(graph, weights, recalibrate)
         if not share:
             weights = {key: _own(tensor) for key, tensor in weights.items()}
         return build_module(graph, weights)
@@ -208,10 +236,14 @@ class Supernet(nn.Module):
     def stitch_weights(self) -> dict[str, Tensor]:
         """Weights and biases of the stitches by key."""
         return {
-            f"{stitch_key(self.names, stitch)}.{part}": tensor
-            for stitch, layer in zip(self.stitches, self.layers, strict=True)
+            f"{path}.{part}": tensor
+            for path, layer in zip(self.stitch_paths(), self.layers, strict=True)
             for part, tensor in layer.named_parameters()
         }
+
+    def stitch_paths(self) -> list[str]:
+        """Per stitch, the path of its weights in subnetworks; ".weight" and ".bias" follow."""
+        return [stitch_key(self.names, stitch) for stitch in self.stitches]
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "Supernet":
         self._features.forget()  # moving to a device or type gives new buffers
@@ -239,6 +271,7 @@ class Supernet(nn.Module):
             averaging=self.averaging,
             stitches=self.stitch_weights(),
             fit=None if self.fit_report is None else self.fit_report.to_json(),
+            refined=None if self.refine_report is None else self.refine_report.to_json(),
         )
 
 

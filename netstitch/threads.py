@@ -7,6 +7,7 @@ two threads many times slower than one. So it is measured where it matters.
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -27,6 +28,16 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def batch_workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that each run batches on one core."""
+    with (
+        threads(1),
+        ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        yield pool
 
 
 @contextmanager

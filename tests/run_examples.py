@@ -102,6 +102,8 @@ source = "val.npz"
 source = "test.npz"
 [fit]
 batch = 16
+[refine]
+steps = 5
 [search]
 evaluations = 60
 population = 8

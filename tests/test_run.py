@@ -23,6 +23,7 @@ from netstitch import run as running
 from netstitch.errors import (
     CaptureError,
     DataError,
+    MatchingError,
     NetstitchError,
     SearchError,
     StorageError,
@@ -75,9 +76,15 @@ def test_run_json_says_what_was_asked_and_what_came_of_it(finished: Finished) ->
     assert document["networks"] == ["wide", "deep"]
     assert document["matches"] == len(finished.supernet.matching)
     assert document["asked"]["search"]["evaluations"] == 60
-    assert document["asked"]["fit"]["ridge"] == 1e-4  # defaults are filled in
+    assert document["asked"]["fit"]["ridge"] == "held-out"  # defaults are filled in
     assert document["versions"]["torch"] == torch.__version__
-    assert set(document["seconds"]) == {"capture", "match", "fit", "search and test"}
+    assert set(document["seconds"]) == {
+        "capture",
+        "match",
+        "fit",
+        "refine",
+        "search and test",
+    }
     outcome = document["outcome"]
     assert outcome["stopped"] == finished.result.stopped == "budget"
     assert outcome["evaluations"] + outcome["skipped"] == 60
@@ -110,8 +117,8 @@ def test_the_supernet_of_a_run_loads_and_computes_the_same(finished: Finished) -
 def test_a_reporter_hears_of_each_step(tmp_path: Path) -> None:
     reporter = Quiet()
     done = carry(tmp_path, reporter=reporter)
-    assert reporter.stages[:4] == ["capture", "match", "fit", "search"]
-    assert reporter.stages[4].startswith("measure ")
+    assert reporter.stages[:5] == ["capture", "match", "fit", "refine", "search"]
+    assert reporter.stages[5].startswith("measure ")
     assert reporter.evaluated == done.result.evaluated
     assert any("matches (the maximum)" in line for line in reporter.lines)
     assert any(" stitches on " in line for line in reporter.lines)
@@ -328,12 +335,33 @@ def test_a_plan_that_cannot_be_carried_out_is_none(settings: Any, message: str) 
         Plan("name", **settings)
 
 
+@pytest.mark.parametrize("settings", [{"points": "distict"}, {"matching_objective": "balance"}])
+def test_a_matching_that_is_not_known_is_told_before_the_work(settings: Any) -> None:
+    with pytest.raises(MatchingError, match="did you mean"):
+        Plan("name", **settings)
+
+
+def test_the_experiment_says_where_stitches_stand(tmp_path: Path) -> None:
+    asked = '[matching]\npoints = "distinct"\nobjective = "stitchability"\n[search]'
+    reporter = Quiet()
+    done = carry(tmp_path, ("[search]", asked), reporter=reporter)
+    training = load_task(read_experiment(tmp_path / "tiny.toml")).training
+    assert training is not None
+    networks = [n for n in done.supernet.networks if isinstance(n, ns.Network)]
+    expected = ns.match(
+        *networks, points="distinct", objective="stitchability", batches=training.batches(64)
+    )
+    assert done.supernet.matching == expected
+    line = f"{len(expected)} matches of weight {expected.weight:.2f} (the maximum)"
+    assert line in reporter.lines
+
+
 def test_options_replace_what_the_file_says(tmp_path: Path) -> None:
     asked = read_experiment(write_experiment(tmp_path))
     plan = to_plan(override(asked, seed=7, search={"evaluations": 500, "algorithm": None}))
     assert (plan.seed, plan.budget.evaluations, plan.algorithm) == (7, 500, "ga")
     assert plan.population == 8
-    assert plan.fit == {"method": "least-squares", "ridge": 1e-4, "holdout": 0.125,
+    assert plan.fit == {"method": "least-squares", "ridge": "held-out", "holdout": 0.125,
                         "memory_budget": 2_000_000_000}  # fmt: skip
 
 

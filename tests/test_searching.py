@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from run_examples import arrays, build
+from small_supernets import random_samples, random_task, small_supernet
 
 import netstitch as ns
 from netstitch import searching
@@ -134,6 +135,19 @@ def test_time_ends_a_search(supernet: Supernet, task: Classification) -> None:
         supernet, task, budget=Budget(10**9, seconds=0.2), population=8, form=FORM
     ).result
     assert result.stopped == "time"
+
+
+def test_accuracies_may_be_those_of_recalibrated_networks() -> None:
+    supernet, task = small_supernet(), random_task()
+    inputs = [random_samples(64, seed=3).inputs]
+    found = ns.search(supernet, task, budget=60, population=16, recalibration=iter(inputs))
+    stitched = [point for point in found if point.stitches]
+    assert stitched
+    for point in stitched:
+        module = supernet.subnetwork(point.genotype, recalibrate=inputs)
+        with torch.inference_mode():
+            outputs = module(task.validation.inputs)
+        assert point.validation == task.accuracy(outputs, task.validation.labels)
 
 
 def test_picking(supernet: Supernet, task: Classification) -> None:

@@ -12,6 +12,7 @@ from supernet_examples import images, matching, models, networks, supernet
 from torch import Tensor, fx, nn
 
 from netstitch.errors import StitchingError
+from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.matching.match import Matching
 from netstitch.networks import capture
 from netstitch.stitching import Averaging, Place
@@ -138,6 +139,20 @@ def test_a_subnetwork_may_share_the_supernets_tensors(s: Supernet) -> None:
     held = dict(shared.named_parameters()) | dict(shared.named_buffers())
     assert all(held[key] is own[key] for key in own)
     assert not any(p.requires_grad for p in shared.parameters())
+
+
+def test_a_subnetworks_norms_may_be_measured_anew_and_the_supernets_stay(s: Supernet) -> None:
+    genotype = s.genotype("ensemble", STITCHED)
+    before = {key: tensor.clone() for key, tensor in s.tensors().items()}
+    graph, own = s.subnetwork_graph(genotype)
+    expected = recalibrated(graph, own, [images(40)])
+    found = dict(s.subnetwork(genotype, recalibrate=[images(40)]).named_buffers())
+    norms = {key for keys in stitched_norms(graph).values() for key in keys}
+    assert norms
+    for key in norms:
+        assert torch.equal(found[key], expected[key])
+        assert not torch.equal(found[key], before[key])
+    assert all(torch.equal(before[key], tensor) for key, tensor in s.tensors().items())
 
 
 def test_a_subnetwork_copies(stitched: fx.GraphModule) -> None:

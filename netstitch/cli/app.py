@@ -33,7 +33,9 @@ Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
 
 
 @app.command
-def demo(*, output: Folder = None, seed: int = 1, seconds: float = SECONDS) -> None:
+def demo(
+    *, output: Folder = None, seed: int = 1, seconds: float = SECONDS, paper: bool = False
+) -> None:
     """Run the main job on two embedded networks and Fashion-MNIST images, in about two minutes.
 
     Parameters
@@ -44,6 +46,8 @@ def demo(*, output: Folder = None, seed: int = 1, seconds: float = SECONDS) -> N
         Of the search.
     seconds: float
         After which the search ends in any case; its budget of evaluations mostly ends it before.
+    paper: bool
+        Match and fit exactly as the paper does: all points, stitches trained by Adam, not refined.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_export, show_run
@@ -53,7 +57,7 @@ def demo(*, output: Folder = None, seed: int = 1, seconds: float = SECONDS) -> N
     folder = free_folder(Path("netstitch-demo")) if output is None else output
     check_new(folder)
     with Console() as console:
-        finished = run_demo(folder, console, seed=seed, seconds=seconds)
+        finished = run_demo(folder, console, seed=seed, seconds=seconds, paper=paper)
         exported = export_chosen(finished, folder / "export", console)
     show_run(finished)
     show_export(exported, choose(finished.front))
@@ -69,8 +73,9 @@ def run(
     seconds: float | None = None,
     population: int | None = None,
     seed: int | None = None,
+    paper: bool = False,
 ) -> None:
-    """Carry out an experiment: capture, match, fit, search, and measure the front.
+    """Carry out an experiment: capture, match, fit, refine, search, and measure the front.
 
     Parameters
     ----------
@@ -88,6 +93,8 @@ def run(
         Instead of the file's.
     seed: int
         Instead of the file's.
+    paper: bool
+        Instead of the file's tables matching, fit and refine, exactly what the paper does.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_run
@@ -99,6 +106,7 @@ def run(
     asked = override(
         read_experiment(experiment),
         seed=seed,
+        procedure="paper" if paper else None,
         search={
             "algorithm": algorithm,
             "evaluations": evaluations,
@@ -135,7 +143,13 @@ def match_command(experiment: Path) -> None:
         console.stage("read")
         models, task = load_models(asked), load_task(asked)
         networks = capture_all(models, task, console)
-        matching = match_all(networks, console)
+        matching = match_all(
+            networks,
+            console,
+            points=asked.matching.points,
+            objective=asked.matching.objective,
+            training=task.training,
+        )
     show_matching(networks, matching)
 
 
@@ -148,6 +162,8 @@ def export(
     point: str | None = None,
     output: Folder = None,
     formats: tuple[Literal["json", "pt2", "onnx"], ...] = ("json", "pt2", "onnx"),
+    recalibrate: bool = False,
+    fold: bool = False,
 ) -> None:
     """Write one network of a run's front as JSON and safetensors, .pt2 and ONNX.
 
@@ -168,8 +184,14 @@ def export(
         New folder; by default RUN/export-POINT.
     formats: tuple
         What to write: json, pt2, onnx; by default all.
+    recalibrate: bool
+        Measure the statistics of batch norms behind stitches on the run's training samples; always
+        done for a run whose search did.
+    fold: bool
+        Let convolutions and linear layers carry the batch norms behind them.
     """
     from netstitch.cli.console import Console
+    from netstitch.cli.recalibrating import export_recalibrated, recorded, searched_with
     from netstitch.cli.show import show_export
     from netstitch.run import SUPERNET, export_point, load_front
     from netstitch.storage import load_supernet
@@ -183,7 +205,14 @@ def export(
     folder = run / f"export-{chosen.label}" if output is None else output
     with Console() as console:
         supernet = load_supernet(run / SUPERNET)
-        exported = export_point(supernet, chosen, folder, console, formats=formats)
+        # What a search measured with new statistics is exported with them.
+        if recalibrate or searched_with(run):
+            console.stage("read")
+            exported = export_recalibrated(
+                recorded(run), supernet, chosen, folder, console, formats=formats, fold=fold
+            )
+        else:
+            exported = export_point(supernet, chosen, folder, console, formats=formats, fold=fold)
     show_export(exported, chosen)
 
 

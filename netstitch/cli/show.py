@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netstitch.analysis import FrontPoint, front_table
-from netstitch.exporting import Exported
+from netstitch.exporting import RECALIBRATED, Exported
 from netstitch.matching import Matching
 from netstitch.networks import Network
 from netstitch.networks.graph import Graph
@@ -69,6 +69,15 @@ def show_export(exported: Exported, point: FrontPoint) -> None:
         f"{100 * point.validation:.2f} %, {point.stitches} stitches",
         highlight=False,
     )
+    recalibrated = exported.card.get(RECALIBRATED)
+    if recalibrated is not None:
+        change = (
+            f"{recalibrated} batch norms behind stitches have new statistics: validation accuracy "
+            f"{100 * exported.card['validation_recalibrated']:.2f} %"
+            if recalibrated
+            else "no batch norm stands behind a stitch: nothing to recalibrate, weights unchanged"
+        )
+        terminal.print(change, highlight=False, soft_wrap=True)
     for file in exported.files:
         _path(
             terminal,

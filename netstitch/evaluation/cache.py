@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from netstitch.evaluation.plan import Key
+from netstitch.networks.plan import Key
 
 
 class ActivationCache:

@@ -1,6 +1,6 @@
 """How good a genotype is: accuracy on samples, and multiply-adds."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from netstitch.evaluation.cache import ActivationCache
-from netstitch.evaluation.form import Form, batch_workers
-from netstitch.evaluation.plan import (
+from netstitch.evaluation.form import Form
+from netstitch.fitting import Batch, recalibrated
+from netstitch.fitting.stream import inputs
+from netstitch.networks.graph import WEIGHT, Graph
+from netstitch.networks.plan import (
     Key,
     Plan,
     content_keys,
@@ -20,10 +23,10 @@ from netstitch.evaluation.plan import (
     peak_bytes,
     sample_bytes,
 )
-from netstitch.networks.graph import Graph
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
+from netstitch.threads import batch_workers, threads
 
 KEEPING = 100
 """Operations that take as long as keeping one byte of activations, about, on a CPU."""
@@ -49,6 +52,12 @@ class Evaluator:
         results are equal bit for bit.
     device: where subnetworks run; outputs are measured on the CPU, and the supernet stays where it
         is. An evaluator is for the supernet as it was when it was made: not for other stitches.
+    recalibration: batches of inputs, or of tuples that start with them, that the batch norms of
+        each genotype take their statistics from (see `netstitch.fitting.recalibrated`), so that
+        what is measured is the subnetwork as it is exported with the same inputs. A tensor then
+        depends on the whole genotype, so nothing is shared: `budget` is not used, genotypes
+        evaluated together are computed one after the other, and each costs a pass over these
+        batches more. By default norms keep the statistics of the basis networks.
     """
 
     def __init__(
@@ -60,12 +69,19 @@ class Evaluator:
         *,
         budget: int = 0,
         device: torch.device | str = "cpu",
+        recalibration: Iterable[Batch] | None = None,
     ) -> None:
         self.supernet = supernet
         self.task = task
         self.samples = samples
         self.form = form
-        self.cache = ActivationCache(budget)
+        self.cache = ActivationCache(budget if recalibration is None else 0)
+        # Kept as they are read, since every genotype reads them again.
+        self._recalibration = (
+            None
+            if recalibration is None
+            else [form.arrange(part.to(device)) for _, part in inputs(recalibration)]
+        )
         self._weights = arranged_weights(supernet, form, device)
         self._batches = [form.arrange(part.to(device)) for part in samples.batches(form.batch)]
         self._shared = _shared_points(supernet)
@@ -82,7 +98,7 @@ class Evaluator:
     def outputs(self, genotype: Genotype) -> Any:
         """The subnetwork's output for all samples, as the network gives it."""
         graph, _ = self.supernet.subnetwork_graph(genotype)
-        plan = make_plan([graph], self._weights, self.cache.keys())
+        plan = make_plan([graph], self._tensors(graph), self.cache.keys())
         worth = self._worth(graph, plan) if self.cache.budget else {}
         known = {key: self.cache.get(key) for key in plan.needed}
         results = self._run(plan, known, worth)
@@ -90,6 +106,15 @@ class Evaluator:
         for key in sorted(worth, key=lambda key: worth[key]):
             self.cache.put(key, [result[key] for result in results], worth[key])
         return joined
+
+    def _tensors(self, graph: Graph) -> Mapping[str, Tensor]:
+        """The weights that a subnetwork runs with."""
+        if self._recalibration is None:
+            return self._weights
+        keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
+        own = {key: self._weights[key] for key in keys}
+        with threads(1):  # so that statistics do not depend on the cores there are
+            return recalibrated(graph, own, self._recalibration)
 
     def _worth(self, graph: Graph, plan: Plan) -> dict[Key, float]:
         """The work behind the values that take longer to make than to keep.
@@ -113,6 +138,8 @@ class Evaluator:
 
         In parts, where all of them together would hold more than TOGETHER bytes.
         """
+        if self._recalibration is not None:
+            return [self.outputs(genotype) for genotype in genotypes]
         return [
             _joined(pairs, results)
             for plan in self._plans(genotypes)

@@ -9,9 +9,7 @@ cores are busy with something else.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -49,16 +47,6 @@ class Form:
         """How often the workers run a batch each until all samples are done."""
         batches = -(-samples // self.batch)
         return -(-batches // self.workers)
-
-
-@contextmanager
-def batch_workers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that each run batches on one core."""
-    with (
-        threads(1),
-        ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool,
-    ):
-        yield pool
 
 
 def fastest_form(

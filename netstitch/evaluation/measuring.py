@@ -8,7 +8,7 @@ from torch import Tensor
 
 from netstitch.evaluation.evaluator import arranged_weights
 from netstitch.evaluation.form import BATCHES, Form, fastest_form
-from netstitch.evaluation.plan import execute, make_plan
+from netstitch.networks.plan import execute, make_plan
 from netstitch.supernet import Supernet
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from netstitch.experiments.fit_table import ADAM, FitTable, LeastSquaresTable
+from netstitch.experiments.fit_table import LEAST_SQUARES, FitTable, LeastSquaresTable
+from netstitch.experiments.procedure import with_procedure
+from netstitch.experiments.refine_table import RefineTable
 from netstitch.experiments.search_table import EVALUATIONS, SearchTable
 from netstitch.experiments.table import Table
 from netstitch.experiments.task_table import TaskTable
@@ -41,9 +43,16 @@ class NetworkTable(Table):
 class MatchingTable(Table):
     """Which points are joined."""
 
-    objective: Literal["count"] = Field(
+    points: Literal["all", "distinct"] = Field(
+        default="distinct",
+        description="'distinct' (the default), which takes points that differ by an affine map "
+        "for one, such as a convolution and its batch norm, or 'all'",
+    )
+    objective: Literal["count", "balanced", "stitchability", "savings"] = Field(
         default="count",
-        description="what the matching maximises: 'count' (the default), the matches",
+        description="what the matching maximises: 'count' (the default), the matches; 'balanced', "
+        "matches at like shares of both networks' multiply-adds; 'stitchability', how well "
+        "stitches fit training samples; 'savings', that times the multiply-adds they save",
     )
 
 
@@ -57,6 +66,12 @@ class EvaluationTable(Table):
         default=0,
         ge=0,
         description="batches run side by side, each on a core; 0 (the default) for one a core",
+    )
+    recalibrate: int = Field(
+        default=0,
+        ge=0,
+        description="training samples that batch norms behind the stitches of each subnetwork take "
+        "their statistics from; 0 (the default) to keep those of the networks",
     )
 
     @field_validator("device")
@@ -77,6 +92,11 @@ class Experiment(Table):
         description="what reports call it; by default the file's name without its ending",
     )
     seed: int = Field(default=1, ge=0, description="of everything random; by default 1")
+    procedure: Literal["netstitch", "paper"] = Field(
+        default="netstitch",
+        description="where the tables matching, fit and refine start from: 'netstitch' (the "
+        "default), or 'paper', exactly what the paper does",
+    )
     folder: str = Field(
         default="", description="where relative paths start; by default the file's own folder"
     )
@@ -86,12 +106,20 @@ class Experiment(Table):
     task: TaskTable = Field(description="what the networks do, and its samples")
     matching: MatchingTable = Field(default=MatchingTable(), description="which points are joined")
     fit: FitTable = Field(default=LeastSquaresTable(), description="how the stitches are fitted")
+    refine: RefineTable = Field(
+        default=RefineTable(), description="how fitted stitches are trained in subnetworks"
+    )
     search: SearchTable = Field(
         default=SearchTable(evaluations=EVALUATIONS), description="how it is searched"
     )
     evaluation: EvaluationTable = Field(
         default=EvaluationTable(), description="what evaluates subnetworks"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_procedure(cls, experiment: Any) -> Any:
+        return with_procedure(experiment) if isinstance(experiment, dict) else experiment
 
     @field_validator("networks")
     @classmethod
@@ -111,7 +139,12 @@ class Experiment(Table):
     def fit_settings(self) -> dict[str, Any]:
         """Keyword arguments for `Supernet.fit`, the method among them."""
         settings = self.fit.model_dump(exclude={"batch"})
-        return settings | {"seed": self.seed} if self.fit.method == ADAM else settings
+        return settings if self.fit.method == LEAST_SQUARES else settings | {"seed": self.seed}
+
+    @property
+    def refine_settings(self) -> dict[str, Any] | None:
+        """Keyword arguments for `Supernet.refine`; None where stitches stay as they are fitted."""
+        return self.refine.settings | {"seed": self.seed} if self.refine.enabled else None
 
     def located(self, path: str) -> Path:
         """A path of the file, relative ones from the experiment's folder."""

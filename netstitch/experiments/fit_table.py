@@ -1,28 +1,29 @@
 """The table of an experiment file that says how stitches are fitted."""
 
+from math import inf
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator, Field, Tag
+from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 
 from netstitch.experiments.table import Count, Table
+from netstitch.fitting.least_squares import HELD_OUT
 
 # Literals by type too, since they are the values of fields of one possible value.
 LEAST_SQUARES: Literal["least-squares"] = "least-squares"
+SEQUENTIAL: Literal["sequential"] = "sequential"
 ADAM: Literal["adam"] = "adam"
+_METHODS = "'least-squares' (the default), 'sequential' or 'adam'"
 
 
 class LeastSquaresTable(Table):
     """Stitches fitted in closed form."""
 
-    method: Literal["least-squares"] = Field(
-        default=LEAST_SQUARES, description="'least-squares' (the default) or 'adam'"
-    )
+    method: Literal["least-squares"] = Field(default=LEAST_SQUARES, description=_METHODS)
     batch: Count = Field(default=64, description="images a batch; by default 64")
-    ridge: float = Field(
-        default=1e-4,
-        ge=0,
-        description="how strongly weights are drawn to 0, relative to the "
-        "features; by default 1e-4",
+    ridge: float | str = Field(
+        default=HELD_OUT,
+        description="how strongly weights are drawn to 0, relative to the features: a number, or "
+        "'held-out' (the default) to choose it for each stitch on samples apart",
     )
     holdout: float = Field(
         default=0.125,
@@ -35,13 +36,29 @@ class LeastSquaresTable(Table):
         description="bytes for the moments, beyond which there are more passes; by default 2e9",
     )
 
+    @field_validator("ridge", mode="before")
+    @classmethod
+    def _known(cls, ridge: Any) -> Any:
+        number = isinstance(ridge, int | float) and not isinstance(ridge, bool)
+        if ridge == HELD_OUT or (number and 0 <= ridge < inf):
+            return float(ridge) if number else ridge
+        raise ValueError(f"expected {HELD_OUT!r}, or a number of 0 or more")
+
+
+class SequentialTable(LeastSquaresTable):
+    """Stitches fitted in closed form, again on inputs that come through other stitches."""
+
+    method: Literal["sequential"] = Field(default=SEQUENTIAL, description=_METHODS)  # type: ignore[assignment]
+    passes: Count = Field(default=2, description="of refitting; by default 2")
+    subnetworks: Count = Field(
+        default=8, description="random ones that each batch flows through; by default 8"
+    )
+
 
 class AdamTable(Table):
     """Stitches trained as the paper does (section 6)."""
 
-    method: Literal["adam"] = Field(
-        default=ADAM, description="'least-squares' (the default) or 'adam'"
-    )
+    method: Literal["adam"] = Field(default=ADAM, description=_METHODS)
     batch: Count = Field(
         default=64, description="images a batch in which samples are read; by default 64"
     )
@@ -76,7 +93,9 @@ def _method(table: Any) -> Any:
 
 
 FitTable = Annotated[
-    Annotated[LeastSquaresTable, Tag(LEAST_SQUARES)] | Annotated[AdamTable, Tag(ADAM)],
+    Annotated[LeastSquaresTable, Tag(LEAST_SQUARES)]
+    | Annotated[SequentialTable, Tag(SEQUENTIAL)]
+    | Annotated[AdamTable, Tag(ADAM)],
     Discriminator(_method),
 ]
 """The table of the method that it names; each method has settings of its own."""

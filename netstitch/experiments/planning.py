@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from netstitch.errors import ExperimentError
 from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.procedure import replaced
 from netstitch.run import Plan
 
 
@@ -15,8 +16,11 @@ def to_plan(experiment: Experiment) -> Plan:
     search = experiment.search
     return Plan(
         name=experiment.name,
+        points=experiment.matching.points,
+        matching_objective=experiment.matching.objective,
         fit=experiment.fit_settings,
         fit_batch=experiment.fit.batch,
+        refine=experiment.refine_settings,
         algorithm=search.algorithm,
         budget=search.budget,
         population=search.population,
@@ -25,16 +29,27 @@ def to_plan(experiment: Experiment) -> Plan:
         initial_stitches=search.initial_stitches,
         device=experiment.evaluation.device,
         workers=experiment.evaluation.threads,
+        recalibrate=experiment.evaluation.recalibrate,
         asked=experiment.model_dump(mode="json", exclude_none=True),
     )
 
 
-def override(experiment: Experiment, *, seed: int | None, search: Mapping[str, Any]) -> Experiment:
+def override(
+    experiment: Experiment,
+    *,
+    seed: int | None,
+    search: Mapping[str, Any],
+    procedure: str | None = None,
+) -> Experiment:
     """The experiment with what the command line gives instead; None keeps the file's.
+
+    procedure: takes the place of all the file's tables that a procedure has.
 
     Raises ExperimentError when the result is not valid.
     """
     data = experiment.model_dump()
+    if procedure is not None:
+        data = replaced(data, procedure)
     given = {key: value for key, value in search.items() if value is not None}
     data["search"] |= given
     if seed is not None:

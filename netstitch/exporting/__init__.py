@@ -5,12 +5,14 @@ and ONNX for everything else. Each file is run and compared before it is handed 
 """
 
 from netstitch.exporting.check import Difference
-from netstitch.exporting.export import Exported, ExportedFile, export
+from netstitch.exporting.export import FOLDED, RECALIBRATED, Exported, ExportedFile, export
 from netstitch.exporting.formats import FORMATS, Format
 from netstitch.exporting.subnetwork import Outputs, Subnetwork
 
 __all__ = [
+    "FOLDED",
     "FORMATS",
+    "RECALIBRATED",
     "Difference",
     "Exported",
     "ExportedFile",

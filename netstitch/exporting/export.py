@@ -3,7 +3,7 @@
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from netstitch.errors import ExportError, NetstitchError
 from netstitch.exporting.check import BATCH_SIZES, TOLERANCE, Difference, Probe, check, probes
+from netstitch.exporting.folding import fold_subnetwork
 from netstitch.exporting.formats import Format, choose_formats
 from netstitch.exporting.onnx_format import OPSET, input_name
 from netstitch.exporting.subnetwork import Subnetwork, take_subnetwork
+from netstitch.fitting import Batch, stitched_norms
 from netstitch.folders import check_new, new_folder, write_json
 from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.wiring import Genotype
@@ -23,6 +25,9 @@ from netstitch.supernet import AnyGenotype, Supernet
 from netstitch.version import VERSION
 
 EXPORT, EXPORT_FILE = "netstitch-export-1", "export.json"
+
+RECALIBRATED, FOLDED = "batch_norms_recalibrated", "batch_norms_folded"
+"""Entries of the card, where it was asked for: how many norms there were."""
 
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps in all, and what is being done."""
@@ -68,6 +73,8 @@ def export(
     card: Mapping[str, Any] | None = None,
     formats: Sequence[str] = ("json", "pt2", "onnx"),
     example: Tensor | None = None,
+    recalibrate: Iterable[Batch] | None = None,
+    fold: bool = False,
     progress: Progress | None = None,
 ) -> Exported:
     """Write the subnetwork of a genotype into a new folder, whole or not at all.
@@ -81,19 +88,31 @@ def export(
     formats: some of "json" (what `netstitch.load` reads), "pt2" and "onnx".
     example: inputs (n, ...) whose mean and spread the random inputs of trace and check take; by
         default 0 and 1. The values themselves are not written.
+    recalibrate: batches of inputs (n, ...), or of tuples that start with them, that the batch
+        norms behind the subnetwork's stitches take their statistics from (see
+        `netstitch.fitting.recalibrated`); a few hundred images are enough, labels are not needed.
+        The card says how many norms there were; none is no error, since nothing needs to change
+        then. The supernet stays as it is.
+    fold: let convolutions and linear layers carry the batch norms behind them, where nothing else
+        reads them; the files are compared with the subnetwork before folding.
     progress: called before each step and at the end.
 
     Raises ExportError when an exporter fails or a file does not compute what the subnetwork does,
     StitchingError for a genotype that does not fit, and StorageError when the folder exists and is
-    not empty, or cannot be written.
+    not empty, or cannot be written; FittingError for inputs that norms cannot be measured on.
     """
     folder = Path(folder)
     chosen = choose_formats(formats)
     genotype = check_genotype(supernet.cardinalities, genotype)
     check_new(folder)
-    subnetwork = take_subnetwork(supernet, genotype, example)
-    facts = _card(supernet, genotype, subnetwork, card or {})
+    subnetwork = take_subnetwork(supernet, genotype, example, recalibrate)
+    changes: dict[str, int] = {}
+    if recalibrate is not None:
+        changes[RECALIBRATED] = len(stitched_norms(subnetwork.graph))
     compared = probes(subnetwork, example)
+    if fold:
+        subnetwork, changes[FOLDED] = fold_subnetwork(subnetwork)
+    facts = _card(supernet, genotype, subnetwork, {**(card or {}), **changes})
     steps = len(chosen)
     with new_folder(folder) as partial:
         files = []

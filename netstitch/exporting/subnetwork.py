@@ -1,6 +1,6 @@
 """What is exported: a subnetwork's graph, weights and module, and the program traced from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from netstitch.errors import ExportError
+from netstitch.fitting import Batch, recalibrated
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import build_module
 from netstitch.quiet import quiet
@@ -49,13 +50,19 @@ class Subnetwork:
 
 
 def take_subnetwork(
-    supernet: Supernet, genotype: Genotype, example: Tensor | None = None
+    supernet: Supernet,
+    genotype: Genotype,
+    example: Tensor | None = None,
+    recalibrate: Iterable[Batch] | None = None,
 ) -> Subnetwork:
     """The subnetwork of a genotype, ready to be written.
 
     example: inputs (n, ...) whose mean and spread the trace's and the check's inputs take.
+    recalibrate: inputs that batch norms take their statistics from; see `recalibrated`.
     """
     graph, tensors = supernet.subnetwork_graph(genotype)
+    if recalibrate is not None:
+        tensors = recalibrated(graph, tensors, recalibrate)
     weights = {key: _own(tensor) for key, tensor in tensors.items()}
     module = build_module(graph, weights)
     return Subnetwork(graph, weights, module, random_inputs(graph, TRACE_BATCH, example))

@@ -9,7 +9,10 @@ from netstitch.fitting.adam import fit_adam
 from netstitch.fitting.least_squares import fit_least_squares
 from netstitch.fitting.method import METHODS, fit
 from netstitch.fitting.moments import Moments
+from netstitch.fitting.recalibration import batch_norms, recalibrated, stitched_norms
+from netstitch.fitting.refinement import RefineReport, StitchRefined, refine
 from netstitch.fitting.report import FitReport, StitchFit
+from netstitch.fitting.sequential import fit_sequential
 from netstitch.fitting.stream import Batch, Features, Progress
 
 __all__ = [
@@ -19,8 +22,15 @@ __all__ = [
     "FitReport",
     "Moments",
     "Progress",
+    "RefineReport",
     "StitchFit",
+    "StitchRefined",
+    "batch_norms",
     "fit",
     "fit_adam",
     "fit_least_squares",
+    "fit_sequential",
+    "recalibrated",
+    "refine",
+    "stitched_norms",
 ]

@@ -2,7 +2,8 @@
 
 The paper trains its stitches by gradient descent on a mean squared error (section 3, "Training
 stitching layers"). The map is linear, so the minimum that training approaches has a closed form:
-one pass gathers the moments of the matched features, and one solve per stitch gives the map.
+one pass gathers the moments of the matched features, and one solve per stitch gives the map. What
+is left to choose is the ridge: by default each stitch's own, on held-out samples (see `ridge.py`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
@@ -14,9 +15,10 @@ from torch import Tensor, nn
 
 from netstitch.errors import FittingError
 from netstitch.fitting.layers import write_layers
-from netstitch.fitting.moments import Moments, moments_bytes, rows
+from netstitch.fitting.moments import SINGLE_PRODUCTS, Moments, moments_bytes, rows
 from netstitch.fitting.report import FitReport, StitchFit
-from netstitch.fitting.solve import relative_error, solve
+from netstitch.fitting.ridge import choose_ridges, split_choosing
+from netstitch.fitting.solve import factorise, relative_error, solve_from
 from netstitch.fitting.stream import (
     Batch,
     Features,
@@ -33,13 +35,16 @@ from netstitch.fitting.stream import (
 )
 from netstitch.stitching.stitch import Place, Stitch
 
+HELD_OUT = "held-out"
+"""The ridge that is chosen for each stitch."""
+
 
 @dataclass(frozen=True)
 class Group:
     """The stitches of one match: they share their moments, in whichever direction they go.
 
     members: indices of its stitches. pairs: of indices into `points`, one per stitch.
-    bytes: what its moments take, those of the fitted and of the held-out samples together.
+    bytes: what its moments take, those of all parts of the samples together.
     """
 
     members: tuple[int, ...]
@@ -50,12 +55,29 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """A group's moments: of the samples fitted on, of those that errors are reported on, and of
+    those that ridges are chosen with, where they are."""
+
+    train: Moments
+    held: Moments
+    choosing: Moments | None
+
+    @property
+    def all(self) -> tuple[Moments, ...]:
+        first = (self.train, self.held)
+        return first if self.choosing is None else (*first, self.choosing)
+
+
+@dataclass(frozen=True)
 class Fitted:
-    """A stitch's layer to be: weight (outputs, inputs), bias (outputs,), and its held-out error."""
+    """A stitch's layer to be: weight (outputs, inputs) and bias (outputs,) in float32, its error
+    on held-out samples, and its ridge."""
 
     weight: Tensor
     bias: Tensor
     error: float | None
+    ridge: float
 
 
 def fit_least_squares(
@@ -64,7 +86,7 @@ def fit_least_squares(
     features: Features,
     batches: Iterable[Batch],
     *,
-    ridge: float = 1e-4,
+    ridge: float | str = HELD_OUT,
     memory_budget: int = 2_000_000_000,
     holdout: float = 0.125,
     progress: Progress | None = None,
@@ -75,10 +97,14 @@ def fit_least_squares(
     features: gives the original values of points on a batch of inputs.
     batches: inputs (batch, ...), or tuples that start with them.
     ridge: how strongly weights are drawn to 0, relative to the mean variance of the source's
-        features; 0 for plain least squares.
+        features; 0 for plain least squares. "held-out" chooses each stitch's own out of
+        `ridge.RIDGES`: as many of the samples to fit on as `holdout` says are set aside, the ridge
+        of least error on them is taken, and the stitch is then fitted on all. A number below what
+        float32 products resolve (1e-6) makes them float64, at up to twice the time.
     memory_budget: bytes for the moments, those of the held-out samples included; the features of
-        one batch come on top. Matches whose moments do not fit together are fitted in several
-        passes, for which `batches` must be iterable more than once.
+        one batch, and the working memory of one solve, come on top. Matches whose moments do not
+        fit together are fitted in several passes, for which `batches` must be iterable more than
+        once.
     holdout: share of the samples, spread evenly, that the reported errors are measured on.
     progress: called after every batch with batches done, batches in all, and a line of text.
 
@@ -88,11 +114,11 @@ def fit_least_squares(
     begin = perf_counter()
     check_stitches(stitches, layers)
     check_holdout(holdout)
-    if not 0 <= ridge < inf:
-        raise FittingError(f"ridge is {ridge}: expected a finite number, 0 or more")
-    passes = plan_passes(match_groups(stitches), memory_budget)
+    chosen = check_ridge(ridge)
+    groups_of_all = match_groups(stitches, parts=3 if chosen is None else 2)
+    passes = plan_passes(groups_of_all, memory_budget)
     if len(passes) > 1 and isinstance(batches, Iterator):
-        needed = sum(group.bytes for groups in passes for group in groups)
+        needed = sum(group.bytes for group in groups_of_all)
         raise FittingError(
             f"the moments take {needed:,} bytes, over the memory budget of {memory_budget:,}, and "
             "the batches can be read only once: give a list or a data loader, or raise "
@@ -102,7 +128,7 @@ def fit_least_squares(
     counts: list[tuple[int, int]] = []
     for number, groups in enumerate(passes, start=1):
         report = _reporter(progress, batches, number, len(passes))
-        moments, count = _gather(groups, stitches, features, batches, holdout, report)
+        moments, count = _gather(groups, stitches, features, batches, holdout, chosen, report)
         if counts and count != counts[0]:
             raise FittingError(
                 f"the batches held {sum(counts[0])} samples in the first pass and {sum(count)} "
@@ -110,9 +136,9 @@ def fit_least_squares(
             )
         check_samples(*count, holdout)
         counts.append(count)
-        for group, (train, held) in zip(groups, moments, strict=True):
-            fitted.update(_solve_group(group, train, held, ridge))
-        del moments, train, held  # before the next pass makes its own
+        for group, parts in zip(groups, moments, strict=True):
+            fitted.update(_solve_group(group, parts, chosen))
+        del moments, parts  # before the next pass makes its own
     ordered = [fitted[i] for i in range(len(stitches))]
     write_layers(layers, [(each.weight, each.bias) for each in ordered])
     return FitReport(
@@ -122,14 +148,28 @@ def fit_least_squares(
         held_out=counts[0][1],
         seconds=perf_counter() - begin,
         rows=tuple(
-            StitchFit(stitch.match, stitch.source, stitch.target, each.error)
+            StitchFit(stitch.match, stitch.source, stitch.target, each.error, each.ridge)
             for stitch, each in zip(stitches, ordered, strict=True)
         ),
     )
 
 
-def match_groups(stitches: Sequence[Stitch]) -> list[Group]:
-    """The stitches by match, in order of first appearance."""
+def check_ridge(ridge: float | str) -> float | None:
+    """The number, or None for "held-out"; FittingError for anything else."""
+    if ridge == HELD_OUT:
+        return None
+    if isinstance(ridge, str) or not 0 <= ridge < inf:
+        raise FittingError(
+            f"ridge is {ridge}: expected {HELD_OUT!r}, or a finite number, 0 or more"
+        )
+    return float(ridge)
+
+
+def match_groups(stitches: Sequence[Stitch], parts: int = 2) -> list[Group]:
+    """The stitches by match, in order of first appearance; `parts` of the samples are kept apart.
+
+    A point belongs to one match at most, so all stitches that start from it are in one group.
+    """
     width = sizes(stitches)
     members: dict[int, list[int]] = {}
     for i, stitch in enumerate(stitches):
@@ -137,11 +177,11 @@ def match_groups(stitches: Sequence[Stitch]) -> list[Group]:
     groups = []
     for indices in members.values():
         own = [stitches[i] for i in indices]
-        points = places(own)
+        points = tuple(places(own))
         widths = tuple(width[place] for place in points)
         pairs = tuple((points.index(s.source), points.index(s.target)) for s in own)
         groups.append(
-            Group(tuple(indices), tuple(points), widths, pairs, 2 * moments_bytes(widths, pairs))
+            Group(tuple(indices), points, widths, pairs, parts * moments_bytes(widths, pairs))
         )
     return groups
 
@@ -173,23 +213,26 @@ def _gather(
     features: Features,
     batches: Iterable[Batch],
     holdout: float,
+    ridge: float | None,
     report: Callable[[int], None],
-) -> tuple[list[tuple[Moments, Moments]], tuple[int, int]]:
-    """Moments of the fitted and of the held-out samples per group, and the two sample counts."""
+) -> tuple[list[Parts], tuple[int, int]]:
+    """Moments of the parts per group, and how many samples are for fitting and held out."""
     own = [stitches[i] for group in groups for i in group.members]
     wanted = places(own)
-    moments = [
-        (Moments(group.widths, group.pairs), Moments(group.widths, group.pairs)) for group in groups
-    ]
+    moments = [_empty(group, ridge) for group in groups]
     fitted = held_out = 0
     for number, values in inputs(batches):
         found = dict(zip(wanted, features(values, wanted), strict=True))
         check_shapes(found, own, len(values))
-        shares = split(fitted + held_out, len(values), holdout)
+        train, held = split(fitted + held_out, len(values), holdout)
         device = found[wanted[0]].device
-        chosen = [share.to(device) for share in shares]
-        for group, both in zip(groups, moments, strict=True):
-            for each, samples in zip(both, chosen, strict=True):
+        shares = [train, held]
+        if ridge is None:
+            fitting, choosing = split_choosing(fitted, train, holdout)
+            shares = [fitting, held, choosing]
+        placed = [share.to(device) for share in shares]
+        for group, parts in zip(groups, moments, strict=True):
+            for each, samples in zip(parts.all, placed, strict=True):
                 each.add([rows(found[place], samples) for place in group.points])
                 if not each.finite:
                     check_finite(found, values, f"batch {number}")
@@ -197,21 +240,41 @@ def _gather(
                         f"match {stitches[group.members[0]].match} has features too large to "
                         f"square in float32 on batch {number}: scale the inputs down"
                     )
-        fitted += len(shares[0])
-        held_out += len(shares[1])
+        fitted += len(train)
+        held_out += len(held)
         report(number)
     return moments, (fitted, held_out)
 
 
-def _solve_group(
-    group: Group, train: Moments, held: Moments, ridge: float
-) -> Iterator[tuple[int, Fitted]]:
-    """Every stitch of the group, by its index."""
-    for member, (source, target) in zip(group.members, group.pairs, strict=True):
-        best = solve(train, source, target, ridge)
-        # The error is that of the layer, which rounds to float32.
-        weight, bias = best.weight.float(), best.bias.float()
-        yield member, Fitted(weight, bias, relative_error(held, source, target, weight, bias))
+def _empty(group: Group, ridge: float | None) -> Parts:
+    precise = ridge is not None and ridge < SINGLE_PRODUCTS
+    train, held = (Moments(group.widths, group.pairs, precise=precise) for _ in range(2))
+    return Parts(train, held, Moments(group.widths, group.pairs) if ridge is None else None)
+
+
+def _solve_group(group: Group, parts: Parts, ridge: float | None) -> Iterator[tuple[int, Fitted]]:
+    """Every stitch of the group, by its index; those of one source share what can be shared.
+
+    Without a ridge, each gets its own. The moments chosen with are then merged into the others.
+    """
+    members = dict(zip(group.pairs, group.members, strict=True))
+    ridges = dict.fromkeys(members, ridge or 0.0)
+    sources = dict.fromkeys(source for source, _ in members)
+    if parts.choosing is not None:
+        for source in sources:
+            targets = [target for start, target in members if start == source]
+            chosen = choose_ridges(parts.train, parts.choosing, source, targets)
+            ridges |= zip([(source, target) for target in targets], chosen, strict=True)
+        parts.train.merge(parts.choosing)
+    for start, own in dict.fromkeys((source, ridges[source, end]) for source, end in members):
+        factors = factorise(parts.train, start, own)
+        for (source, target), member in members.items():
+            if (source, ridges[source, target]) == (start, own):
+                best = solve_from(factors, parts.train, target)
+                # The error is that of the layer, which rounds to float32.
+                weight, bias = best.weight.float(), best.bias.float()
+                error = relative_error(parts.held, source, target, weight, bias)
+                yield member, Fitted(weight, bias, error, own)
 
 
 def _reporter(

@@ -10,30 +10,34 @@ from torch import nn
 from netstitch.errors import FittingError
 from netstitch.fitting.adam import fit_adam
 from netstitch.fitting.least_squares import fit_least_squares
+from netstitch.fitting.refinement.joined import Joined
 from netstitch.fitting.report import FitReport
-from netstitch.fitting.stream import Batch, Features, Progress
-from netstitch.stitching.stitch import Stitch
+from netstitch.fitting.sequential import fit_sequential
+from netstitch.fitting.stream import Batch, Progress
+
+SEQUENTIAL = "sequential"
 
 METHODS: Mapping[str, Callable[..., FitReport]] = {
     "least-squares": fit_least_squares,
+    SEQUENTIAL: fit_sequential,
     "adam": fit_adam,
 }
 
 
 def fit(
-    stitches: Sequence[Stitch],
+    joined: Joined,
     layers: Sequence[nn.Linear | nn.Conv2d],
-    features: Features,
     batches: Iterable[Batch],
     *,
     method: str = "least-squares",
     progress: Progress | None = None,
     **settings: Any,
 ) -> FitReport:
-    """Fit all stitches by the named method: "least-squares" or "adam".
+    """Fit all stitches of a supernet by the named method: "least-squares", "sequential" or "adam".
 
-    Arguments are those of `fit_least_squares` and `fit_adam`; settings are the keyword arguments
-    of the method. Raises FittingError for a method or setting that does not exist.
+    Arguments are those of `fit_least_squares`, `fit_sequential` and `fit_adam`; settings are the
+    keyword arguments of the method. Raises FittingError for a method or setting that does not
+    exist.
     """
     if method not in METHODS:
         raise FittingError(f"unknown fitting method {method!r}: {_suggest(method, METHODS)}")
@@ -45,7 +49,12 @@ def fit(
     for name in settings:
         if name not in known:
             raise FittingError(f"{method} has no setting {name!r}: {_suggest(name, known)}")
-    return METHODS[method](stitches, layers, features, batches, progress=progress, **settings)
+    if method == SEQUENTIAL:
+        return fit_sequential(joined, layers, batches, progress=progress, **settings)
+    fit_alone = METHODS[method]
+    return fit_alone(
+        joined.stitches, layers, joined.features, batches, progress=progress, **settings
+    )
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:

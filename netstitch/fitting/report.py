@@ -19,12 +19,14 @@ class StitchFit:
     relative_error: |target - stitch(source)|^2 / |target - mean of target|^2, summed over the
         features, positions and images of the held-out samples; 0 is perfect, 1 no better than a
         constant. None where the target does not vary on the held-out samples.
+    ridge: that it was solved with, where it was; see `least_squares`.
     """
 
     match: int
     source: Place
     target: Place
     relative_error: float | None
+    ridge: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,13 @@ class FitReport:
 
 
 def _row(data: Mapping[str, Any]) -> StitchFit:
-    error = data["relative_error"]
+    error, ridge = data["relative_error"], data.get("ridge")
     return StitchFit(
         match=int(data["match"]),
         source=_place(data["source"]),
         target=_place(data["target"]),
         relative_error=None if error is None else float(error),
+        ridge=None if ridge is None else float(ridge),
     )
 
 

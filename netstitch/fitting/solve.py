@@ -1,5 +1,6 @@
 """The linear map that best translates one feature set into another, from their moments."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,10 +11,6 @@ from netstitch.fitting.moments import Moments
 RESOLUTION = float(torch.finfo(torch.float32).eps)
 """Features come in float32: spread below this share of a feature's mean is rounding, not signal."""
 
-CUTOFF = 1e-6
-"""Without a ridge, directions with less than this share of the largest variance are left out: the
-float32 products do not resolve them."""
-
 
 @dataclass(frozen=True)
 class LinearMap:
@@ -21,6 +18,19 @@ class LinearMap:
 
     weight: Tensor
     bias: Tensor
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The product of one feature set with itself, factorised: it serves all maps from that set.
+
+    source: the set. signal: (n,) which of its features vary. invert: (n, m) -> (n, m), multiplies
+    by the inverse of product / count + ridge v I.
+    """
+
+    source: int
+    signal: Tensor
+    invert: Callable[[Tensor], Tensor]
 
 
 def solve(moments: Moments, source: int, target: int, ridge: float) -> LinearMap:
@@ -33,36 +43,50 @@ def solve(moments: Moments, source: int, target: int, ridge: float) -> LinearMap
 
     moments: must keep the product of sets `source` and `target`.
     """
-    inner = moments.product(source, source) / moments.count
-    cross = moments.product(source, target) / moments.count
-    signal = inner.diagonal() > (RESOLUTION * moments.means[source]) ** 2
-    inner = inner * signal * signal[:, None]
-    cross = cross * signal[:, None]
-    weight = _solve_symmetric(inner, cross, ridge).T
+    return solve_from(factorise(moments, source, ridge), moments, target)
+
+
+def factorise(moments: Moments, source: int, ridge: float) -> Factors:
+    """What all maps from one feature set share, for `solve_from`."""
+    inner, signal = covariance(moments, source)
+    return Factors(source, signal, _inverse(inner, ridge, moments.resolution))
+
+
+def solve_from(factors: Factors, moments: Moments, target: int) -> LinearMap:
+    """As `solve`, with the factors of the same moments, made once for all targets."""
+    source = factors.source
+    cross = moments.product(source, target) / moments.count * factors.signal[:, None]
+    weight = factors.invert(cross).T
     return LinearMap(weight, moments.means[target] - weight @ moments.means[source])
 
 
-def _solve_symmetric(inner: Tensor, cross: Tensor, ridge: float) -> Tensor:
-    """(inner + ridge v I)^-1 cross for a symmetric, positive semidefinite (n, n) `inner`.
+def covariance(moments: Moments, source: int) -> tuple[Tensor, Tensor]:
+    """(n, n) of a feature set, 0 for features that do not vary; and (n,) which of them do."""
+    inner = moments.product(source, source) / moments.count
+    signal = inner.diagonal() > (RESOLUTION * moments.means[source]) ** 2
+    return inner * signal * signal[:, None], signal
 
-    v is the mean of inner's diagonal. A ridge of CUTOFF or more resolves every direction; without
-    one, directions below the cutoff are left out.
+
+def _inverse(inner: Tensor, ridge: float, resolution: float) -> Callable[[Tensor], Tensor]:
+    """Multiplies by (inner + ridge v I)^-1, for a symmetric, positive semidefinite (n, n) `inner`.
+
+    v is the mean of inner's diagonal. A ridge of `resolution` or more resolves every direction;
+    without one, those with less than that share of the largest variance are left out.
     """
-    strong = ridge >= CUTOFF
+    strong = ridge >= resolution
     added = ridge * float(inner.diagonal().mean())
     regular = inner.clone()
     regular.diagonal().add_(added)
     factor, failed = torch.linalg.cholesky_ex(regular)
     # The squared pivot is the variance that a feature does not share with those before it.
     own = factor.diagonal() ** 2 / regular.diagonal()
-    if not failed and (strong or own.min() > CUTOFF):
-        return torch.cholesky_solve(cross, factor)
+    if not failed and (strong or own.min() > resolution):
+        return lambda cross: torch.cholesky_solve(cross, factor)
     variances, directions = torch.linalg.eigh(inner)
     variances = variances.clamp_min(0) + added
-    kept = variances > (0 if strong else CUTOFF * variances.max())
+    kept = variances > (0 if strong else resolution * variances.max())
     scale = torch.where(kept, 1 / torch.where(kept, variances, 1), 0)
-    solution: Tensor = directions @ (scale[:, None] * (directions.T @ cross))
-    return solution
+    return lambda cross: directions @ (scale[:, None] * (directions.T @ cross))
 
 
 def relative_error(

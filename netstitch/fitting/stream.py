@@ -25,8 +25,14 @@ def inputs(batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor]]:
 
     Raises FittingError where a batch does not hold floating-point inputs.
     """
+    return ((number, values) for number, values, _ in inputs_and_rest(batches))
+
+
+def inputs_and_rest(batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor, tuple[Tensor, ...]]]:
+    """As `inputs`, with what else the batches hold, such as labels."""
     for number, batch in enumerate(batches, start=1):
-        values = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
+        together = isinstance(batch, (tuple, list)) and bool(batch)
+        values, rest = (batch[0], tuple(batch[1:])) if together else (batch, ())
         if not isinstance(values, Tensor):
             raise FittingError(
                 f"batch {number} is a {type(values).__name__}: expected a tensor of inputs, "
@@ -39,7 +45,7 @@ def inputs(batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor]]:
                 "convert them, with .float() for example"
             )
         if len(values):
-            yield number, values
+            yield number, values, rest
 
 
 def split(start: int, count: int, holdout: float) -> tuple[Tensor, Tensor]:

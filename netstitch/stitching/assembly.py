@@ -2,12 +2,12 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref, rename
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.stitch import Stitch
 from netstitch.stitching.switches import Switchboard
 from netstitch.stitching.wiring import Genotype
 
@@ -28,19 +28,32 @@ class Averaging:
         return tuple(weight / sum(chosen) for weight in chosen)
 
 
+Made = dict[tuple[int, str, tuple[str, ...]], Node]
+"""Nodes of subnetworks by network, name, and the names of what they read: most are in many."""
+
+Item = tuple[int, str] | int
+"""What is computed: a node, by network and name, or a stitch, by its index."""
+
+
 def assemble(
     names: Sequence[str],
     graphs: Sequence[Graph],
     board: Switchboard,
     averaging: Averaging,
     genotype: Genotype,
+    made: Made | None = None,
 ) -> Graph:
     """The subnetwork of a genotype as one graph.
 
     Nodes are named after their network ("resnet_layer1_0_conv1_conv2d"), weights likewise
     ("resnet.layer1.0.conv1.weight"), stitches after their match ("stitches.003.resnet_to_vit").
+
+    made: nodes of earlier calls with the same names, graphs and board; new ones are added. Making
+        them takes most of the time.
     """
-    return _Assembly(names, graphs, board, averaging, genotype).result()
+    return _Assembly(
+        names, graphs, board, averaging, genotype, {} if made is None else made
+    ).result()
 
 
 def stitch_key(names: Sequence[str], stitch: Stitch) -> str:
@@ -57,79 +70,82 @@ class _Assembly:
         board: Switchboard,
         averaging: Averaging,
         genotype: Genotype,
+        known: Made,
     ) -> None:
         self.names, self.graphs, self.board = names, graphs, board
-        self.averaging = averaging
+        self.averaging, self.known = averaging, known
         self.output = board.outputs[genotype[-1]]
-        self.chosen = {
-            switch.place: switch.stitches[choice]
-            for switch, choice in zip(board.switches, genotype[:-1].tolist(), strict=True)
-        }
+        # What consumers of a point read, where it is not the point itself.
+        self.chosen: dict[Item, Item] = {}
+        for switch, choice in zip(board.switches, genotype[:-1].tolist(), strict=True):
+            stitch = switch.stitches[choice]
+            if stitch is not None:
+                self.chosen[switch.place.network, switch.place.point] = stitch
         self.nodes: list[Node] = []
-        self.made: dict[Place | Stitch, str] = {}
+        self.made: dict[Item, str] = {}
         self.taken: set[str] = set()
 
     def result(self) -> Graph:
         first = self.graphs[self.output[0]]
         self._append(replace(first.input, name="input", args=(), point=False))
-        roots = [
-            Place(network, name)
-            for network in self.output
-            for _, name in self.graphs[network].outputs
+        roots: list[Item] = [
+            (network, name) for network in self.output for _, name in self.graphs[network].outputs
         ]
         self._compute(roots)
         if len(self.output) == 1:
-            outputs = tuple(
-                (key, self.made[Place(self.output[0], name)]) for key, name in first.outputs
-            )
+            outputs = tuple((key, self.made[self.output[0], name]) for key, name in first.outputs)
         else:
             outputs = tuple((key, self._average(key)) for key in first.output_keys)
         return Graph(tuple(self.nodes), outputs)
 
-    def _compute(self, roots: Sequence[Place]) -> None:
+    def _compute(self, roots: Sequence[Item]) -> None:
         """Add everything the roots depend on, what is read before what reads it."""
-        pending: list[Place | Stitch] = list(reversed(roots))
+        made, pending = self.made, list(reversed(roots))
         while pending:
             item = pending[-1]
-            missing = [other for other in self._reads(item) if other not in self.made]
-            if item in self.made or not missing:
+            if item in made:
                 pending.pop()
-                if item not in self.made:
-                    self._add(item)
-            else:
+                continue
+            reads = self._reads(item)
+            missing = [other for other in reads if other not in made]
+            if missing:
                 pending.extend(reversed(missing))
+            else:
+                pending.pop()
+                self._add(item, reads)
 
-    def _reads(self, item: Place | Stitch) -> list[Place | Stitch]:
-        if isinstance(item, Stitch):
-            return [item.source]
-        node = self.graphs[item.network].by_name[item.point]
-        return [self._source(Place(item.network, name)) for name in node.inputs]
+    def _reads(self, item: Item) -> list[Item]:
+        if isinstance(item, int):
+            source = self.board.stitches[item].source
+            return [(source.network, source.point)]
+        network, name = item
+        found: list[Item] = [(network, read) for read in self.graphs[network].by_name[name].inputs]
+        return [self.chosen.get(read, read) for read in found]
 
-    def _source(self, place: Place) -> Place | Stitch:
-        """What the consumers of a point read."""
-        stitch = self.chosen.get(place)
-        return place if stitch is None else self.board.stitches[stitch]
-
-    def _add(self, item: Place | Stitch) -> None:
-        if isinstance(item, Stitch):
-            self.made[item] = self._stitch(item)
+    def _add(self, item: Item, reads: Sequence[Item]) -> None:
+        names = tuple(self.made[read] for read in reads)
+        if isinstance(item, int):
+            self.made[item] = self._stitch(self.board.stitches[item], names[0])
             return
-        network = item.network
-        node = self.graphs[network].by_name[item.point]
-        if node.operation == INPUT:
-            self.made[item] = "input"
-            return
+        network, name = item
+        node = self.known.get((network, name, names))
+        if node is None:
+            node = self._renamed(network, self.graphs[network].by_name[name], names)
+            self.known[network, name, names] = node
+        self.made[item] = "input" if node.operation == INPUT else self._append(node)
+
+    def _renamed(self, network: int, node: Node, names: Sequence[str]) -> Node:
+        """A network's node as it is in subnetworks; names: of what it reads, in order."""
         prefix = self.names[network]
-        read = {name: self.made[self._source(Place(network, name))] for name in node.inputs}
-        made = replace(
+        read = dict(zip(node.inputs, names, strict=True))
+        return replace(
             node,
             name=f"{prefix}_{node.name}",
             path=f"{prefix}.{node.path}" if node.path else prefix,
             args=tuple(rename(argument, read) for argument in node.args),
-            kwargs=_renamed(node.kwargs, read),
+            kwargs={key: rename(argument, read) for key, argument in node.kwargs.items()},
             point=False,
         )
-        self.made[item] = self._append(made)
 
     def _append(self, node: Node) -> str:
         """Add a node; networks "a" and "a_b" may come to the same name, which is then numbered."""
@@ -141,7 +157,7 @@ class _Assembly:
         self.nodes.append(node if name == node.name else replace(node, name=name))
         return name
 
-    def _stitch(self, stitch: Stitch) -> str:
+    def _stitch(self, stitch: Stitch, source: str) -> str:
         key = stitch_key(self.names, stitch)
         name = key.replace(".", "_").replace("stitches", "stitch")
         kernel = (1, 1) if stitch.spatial else ()
@@ -164,7 +180,7 @@ class _Assembly:
             Node(
                 name,
                 "aten.conv2d.default" if stitch.spatial else "aten.linear.default",
-                (Ref(self.made[stitch.source]), Ref(weight), Ref(bias)),
+                (Ref(source), Ref(weight), Ref(bias)),
                 shape=target.shape,
                 dtype="float32",
                 path=key,
@@ -184,9 +200,8 @@ class _Assembly:
         terms = []
         for network, share in zip(self.output, shares, strict=True):
             graph = self.graphs[network]
-            place = Place(network, dict(graph.outputs)[key])
-            node = graph.by_name[place.point]
-            term, name = Ref(self.made[place]), f"{stem}_{self.names[network]}"
+            node = graph.by_name[dict(graph.outputs)[key]]
+            term, name = Ref(self.made[network, node.name]), f"{stem}_{self.names[network]}"
             if probabilities:
                 term = self._operate(f"{name}_log_softmax", "log_softmax.int", (term, 1), node)
                 term = self._operate(f"{name}_share", "add.Tensor", (term, math.log(share)), node)
@@ -215,7 +230,3 @@ class _Assembly:
         shape = like.shape if stacked is None else (stacked, *(like.shape or ()))
         node = Node(name, f"aten.{operation}", args, shape=shape, dtype=like.dtype, path="ensemble")
         return Ref(self._append(node))
-
-
-def _renamed(kwargs: Mapping[str, Argument], names: Mapping[str, str]) -> dict[str, Argument]:
-    return {key: rename(argument, names) for key, argument in kwargs.items()}

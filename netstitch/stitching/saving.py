@@ -4,6 +4,7 @@ supernet.json              names, matches, output choices, how the ensemble is f
 networks/0, networks/1     graph.json and weights.safetensors of each basis network
 stitches.safetensors       weights and biases of all stitches
 fit.json                   how well each stitch translates, where it was fitted
+refine.json                what refining was worth, where stitches were refined
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ from netstitch.stitching.assembly import Averaging
 from netstitch.stitching.switches import Switchboard
 
 SUPERNET_FILE, STITCHES_FILE, FIT_FILE = "supernet.json", "stitches.safetensors", "fit.json"
-SUPERNET, FIT = "netstitch-supernet-1", "netstitch-fit-1"
+REFINE_FILE = "refine.json"
+SUPERNET, FIT, REFINE = "netstitch-supernet-1", "netstitch-fit-1", "netstitch-refine-1"
 
 
 def write_supernet(
@@ -33,10 +35,11 @@ def write_supernet(
     averaging: Averaging,
     stitches: Mapping[str, Tensor],
     fit: Mapping[str, Any] | None,
+    refined: Mapping[str, Any] | None = None,
 ) -> None:
     """Write all that a supernet is made of into a new folder.
 
-    stitches: weights and biases by key. fit: the fit report as plain data, where there is one.
+    stitches: weights and biases by key. fit, refined: the reports as plain data, where they are.
 
     Raises StorageError when the folder exists and is not empty, or cannot be written.
     """
@@ -48,6 +51,8 @@ def write_supernet(
         write_weights(partial / STITCHES_FILE, stitches)
         if fit is not None:
             write_json(partial / FIT_FILE, {"format": FIT} | dict(fit))
+        if refined is not None:
+            write_json(partial / REFINE_FILE, {"format": REFINE} | dict(refined))
         write_json(
             partial / SUPERNET_FILE,
             {

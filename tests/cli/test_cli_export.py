@@ -132,3 +132,36 @@ def test_no_space_left(
     assert called.code == 2
     assert "no space left on device" in called.error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_recalibrated_and_folded(netstitch: Caller, finished: Finished, tmp_path: Path) -> None:
+    arguments = ("--point", "1", "--formats", "json", "--recalibrate", "--fold")
+    called = netstitch("export", finished.folder, *arguments, "-o", tmp_path / "e")
+    assert (called.code, called.err) == (0, "")
+    assert "no batch norm stands behind a stitch" in called.out
+    card = json.loads((tmp_path / "e" / "export.json").read_text())["card"]
+    assert (card["batch_norms_recalibrated"], card["batch_norms_folded"]) == (0, 0)
+    chosen = finished.front.pick(point="1")
+    assert card["validation_recalibrated"] == card["validation"] == chosen.validation
+    assert card["test_recalibrated"] == chosen.test
+    assert same(finished, "P1", tmp_path / "e")
+
+
+@pytest.mark.parametrize(
+    "asked, message",
+    [
+        ({}, "run.json does not say which samples"),
+        ({"folder": "gone"}, "validation samples (val.npz)"),
+    ],
+)
+def test_samples_to_recalibrate_on_that_are_not_there(
+    netstitch: Caller, finished: Finished, tmp_path: Path, asked: dict[str, str], message: str
+) -> None:
+    run = shutil.copytree(finished.folder, tmp_path / "run")
+    document = json.loads((run / "run.json").read_text())
+    document["asked"] = document["asked"] | asked if asked else {}
+    (run / "run.json").write_text(json.dumps(document))
+    called = netstitch("export", run, "--point", "1", "--recalibrate", "-o", tmp_path / "e")
+    assert called.code == 2
+    assert message in called.error
+    assert not (tmp_path / "e").exists()

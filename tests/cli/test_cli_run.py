@@ -67,6 +67,15 @@ def test_match_shows_both_sides_of_each_match(netstitch: Caller, experiment: Pat
     assert files(experiment.parent) == before
 
 
+def test_match_takes_the_experiments_settings(netstitch: Caller, experiment: Path) -> None:
+    edit(experiment, "[search]", '[matching]\nobjective = "balanced"\n[search]')
+    called = netstitch("match", experiment)
+    assert called.code == 0
+    assert "matches of weight" in called.out
+    edit(experiment, '"balanced"', '"balance"')
+    assert "did you mean 'balanced'" in refused(netstitch, experiment.parent, "match", experiment)
+
+
 def test_an_experiment_that_is_not_there(netstitch: Caller, tmp_path: Path) -> None:
     line = refused(netstitch, tmp_path, "run", tmp_path / "none.toml")
     assert "none.toml is not there" in line
@@ -191,7 +200,7 @@ def test_no_space_left(
 def test_an_interruption_has_its_own_exit_code(
     netstitch: Caller, experiment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("netstitch.run.match_all", interrupt)

@@ -5,18 +5,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from evaluation_examples import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_supernets import (
     plainly,
     random_task,
     small_supernet,
     three_networks,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, Form
 from netstitch.evaluation import evaluator as module
+from netstitch.fitting import recalibrated, stitched_norms
+from netstitch.networks.module import build_module
 from netstitch.supernet import Supernet
 
 BUDGETS = (0, 300, 20_000, 10**9)
@@ -226,3 +228,32 @@ def test_torch_keeps_its_number_of_threads(supernet: Supernet) -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_recalibrated_genotypes_are_those_exported_with_the_same_inputs(
+    supernet: Supernet, channels_last: bool
+) -> None:
+    task = random_task()
+    assert task.training is not None
+    form = Form(channels_last, 7, workers=2)
+    batches = task.training.batches(20)
+    evaluator = Evaluator(
+        supernet, task, task.validation, form, budget=10**9, recalibration=iter(batches)
+    )
+    genotypes = stream(supernet, seed=3, count=12)
+    together = evaluator.outputs_together(genotypes)
+    plain = Evaluator(supernet, task, task.validation, form)
+    changed = 0
+    for genotype, outputs in zip(genotypes, together, strict=True):
+        graph, weights = supernet.subnetwork_graph(genotype)
+        module = build_module(graph, recalibrated(graph, weights, batches))
+        with torch.inference_mode():
+            expected = module(task.validation.inputs)
+        torch.testing.assert_close(evaluator.outputs(genotype), expected, rtol=1e-4, atol=1e-5)
+        assert torch.equal(evaluator.outputs(genotype), outputs)
+        changed += not torch.allclose(outputs, plain.outputs(genotype), rtol=1e-3, atol=1e-4)
+        if not stitched_norms(graph):
+            assert torch.equal(outputs, plain.outputs(genotype))
+    assert changed
+    assert evaluator.cache.bytes == 0

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from evaluation_examples import random_samples, small_supernet
+from small_supernets import random_samples, small_supernet
 from torch import Tensor
 
 from netstitch.evaluation import Form, measure_form
-from netstitch.evaluation.form import batch_workers, fastest_form
-from netstitch.threads import available_cores, threads
+from netstitch.evaluation.form import fastest_form
+from netstitch.threads import available_cores, batch_workers, threads
 
 
 class Clock:

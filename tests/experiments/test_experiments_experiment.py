@@ -2,16 +2,22 @@ import inspect
 import json
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from netstitch.experiments import Experiment
-from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable
+from netstitch.experiments.experiment import MatchingTable
+from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable, SequentialTable
+from netstitch.experiments.refine_table import RefineTable
 from netstitch.experiments.search_table import SearchTable
 from netstitch.experiments.task_table import ImagesTable
-from netstitch.fitting import fit_adam, fit_least_squares
+from netstitch.fitting import fit_adam, fit_least_squares, fit_sequential, refine
+from netstitch.matching import OBJECTIVES, POINTS
 from netstitch.optimization import Budget, Threshold
+from netstitch.run import OBJECTIVE as DEFAULT_OBJECTIVE
+from netstitch.run import POINTS as DEFAULT_POINTS
 from netstitch.tasks import Preprocessing
 
 SMALLEST = {
@@ -47,6 +53,8 @@ def test_networks_get_distinct_names():
     [
         (LeastSquaresTable(), fit_least_squares, {"method", "batch"}),
         (AdamTable(), fit_adam, {"method", "batch"}),
+        (SequentialTable(), fit_sequential, {"method", "batch"}),
+        (RefineTable(), refine, {"enabled"}),
         (ImagesTable(), Preprocessing, {"arrays"}),
     ],
 )
@@ -59,7 +67,7 @@ def test_defaults_are_those_of_what_is_called(table, function, own):
 def test_settings_of_a_method_are_arguments_of_it():
     assert experiment().fit_settings == {
         "method": "least-squares",
-        "ridge": 1e-4,
+        "ridge": "held-out",
         "holdout": 0.125,
         "memory_budget": 2_000_000_000,
     }
@@ -109,6 +117,37 @@ def test_paths_start_from_the_folder():
 def test_an_evaluation_that_cannot_be(table):
     with pytest.raises(ValidationError):
         experiment(evaluation=table)
+
+
+def test_every_way_to_match_can_be_asked_for():
+    known = {"points": POINTS, "objective": OBJECTIVES}
+    for key, values in known.items():
+        field = MatchingTable.model_fields[key]
+        assert get_args(field.annotation) == values
+    defaults = MatchingTable()
+    assert (defaults.points, defaults.objective) == (DEFAULT_POINTS, DEFAULT_OBJECTIVE)
+
+
+def test_the_papers_procedure_is_one_setting_and_own_keys_come_first():
+    plain = SMALLEST | {"procedure": "paper"}
+    found = Experiment.model_validate(plain)
+    assert found.matching.points == "all"
+    assert found.matching.objective == "count"
+    assert found.fit.method == "adam"
+    assert found.refine_settings is None
+    assert Experiment.model_validate(tomllib.loads(found.to_toml())) == found
+    own = Experiment.model_validate(plain | {"fit": {"samples": 64}})
+    assert (own.fit.method, own.fit.samples) == ("adam", 64)
+
+
+def test_the_default_procedure_refines():
+    found = experiment()
+    assert found.fit.method == "least-squares"
+    assert found.refine_settings is not None
+
+
+def test_refining_can_be_left_out():
+    assert experiment(refine={"enabled": False}).refine_settings is None
 
 
 def test_every_key_is_described():

@@ -95,7 +95,16 @@ def test_the_resolved_file_means_the_same_elsewhere(file, tmp_path):
         ("= 10", "= 10\nimages.std = [0.5, 0.5]", "[task.images]: mean has 3 values and std 2"),
         ('"least-squares"', '"least-square"', "'method' in [fit] is 'least-square'; did you mean"),
         ('"least-squares"', "3", "'method' in [fit] is 3; expected one of 'least-squares', 'adam'"),
-        ('method = "least-squares"', "ridge = -1", "'ridge' in [fit] is -1; expected greater"),
+        (
+            'method = "least-squares"',
+            "ridge = -1",
+            "'ridge' in [fit] is -1; expected 'held-out', or a",
+        ),
+        (
+            'method = "least-squares"',
+            'ridge = "best"',
+            "'ridge' in [fit] is 'best'; expected 'held-out'",
+        ),
         ('"least-squares"', '"adam"\nridge = 1', "unknown key 'ridge' in [fit]; known: method, ba"),
         (
             "seed = 3",

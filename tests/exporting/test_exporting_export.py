@@ -8,9 +8,12 @@ import pytest
 import torch
 from exporting_examples import TwoHeads, demo, small
 
-from netstitch.errors import ExportError, StitchingError, StorageError
+from netstitch.errors import ExportError, FittingError, StitchingError, StorageError
 from netstitch.exporting import export, json_format
 from netstitch.exporting.subnetwork import take_subnetwork
+from netstitch.fitting import recalibrated, stitched_norms
+from netstitch.fitting.recalibration import BATCH_NORM
+from netstitch.networks.module import build_module
 from netstitch.storage import load_subnetwork
 from netstitch.supernet import Supernet
 
@@ -259,3 +262,55 @@ def test_genotype_of_another_supernet(supernet, folder):
     with pytest.raises(StitchingError):
         export(supernet, [0, 0], folder, card={})
     assert_nothing_written(folder)
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_recalibrated_statistics_are_in_the_files(joined, folder, fold):
+    genotype = joined.genotype("ensemble", [0, 3])
+    before = {key: tensor.clone() for key, tensor in joined.tensors().items()}
+    batches = list(torch.rand(96, 1, 28, 28).split(32))
+    formats = ["json", "onnx"] if fold else ["json"]
+    found = export(joined, genotype, folder, formats=formats, recalibrate=batches, fold=fold)
+    graph, weights = joined.subnetwork_graph(genotype)
+    assert found.card["batch_norms_recalibrated"] == len(stitched_norms(graph)) > 0
+    assert all(torch.equal(tensor, before[key]) for key, tensor in joined.tensors().items())
+    expected = build_module(graph, recalibrated(graph, weights, batches))
+    inputs = torch.rand(9, 1, 28, 28)
+    with torch.no_grad():
+        wanted, kept = expected(inputs), joined(inputs, genotype)
+        files = [load_subnetwork(folder)(inputs)]
+    if fold:
+        files += run_onnx(folder / "model.onnx", inputs)
+    for values in files:
+        torch.testing.assert_close(values, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
+    assert (kept - wanted).abs().max() > 1e-3 * wanted.abs().max()
+
+
+def test_folded_norms_are_gone_and_the_network_is_the_same(joined, folder):
+    genotype = joined.genotype("b", [1])
+    graph, _ = joined.subnetwork_graph(genotype)
+    count = sum(node.operation == BATCH_NORM for node in graph.nodes)
+    found = export(joined, genotype, folder, formats=["json"], fold=True)
+    assert 0 < found.card["batch_norms_folded"] <= count
+    left = (folder / "subnetwork.json").read_text().count(BATCH_NORM)
+    assert left == count - found.card["batch_norms_folded"]
+    assert found.files[0].difference.relative < 1e-4
+    inputs = torch.rand(3, 1, 28, 28)
+    with torch.no_grad():
+        wanted = joined(inputs, genotype)
+        torch.testing.assert_close(load_subnetwork(folder)(inputs), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_subnetwork_without_batch_norms_says_so(supernet, folder):
+    genotype = supernet.genotype("net7", [0])
+    inputs = [torch.rand(4, 5)]
+    found = export(supernet, genotype, folder, formats=["json"], recalibrate=inputs)
+    assert found.card["batch_norms_recalibrated"] == 0
+
+
+def test_inputs_that_norms_cannot_be_measured_on_leave_nothing(joined, folder):
+    for genotype in (joined.genotype("a", [i]) for i in range(6)):
+        if stitched_norms(joined.subnetwork_graph(genotype)[0]):
+            with pytest.raises(FittingError, match="batch 1 has shape"):
+                export(joined, genotype, folder, recalibrate=[torch.rand(4, 1, 9, 9)])
+    assert not folder.exists()

@@ -2,7 +2,14 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 import torch
-from fitting_examples import both_ways, features_of, networks, random_inputs, state
+from fitting_examples import (
+    both_ways,
+    features_of,
+    linear_point,
+    networks,
+    random_inputs,
+    state,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -11,6 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from netstitch.errors import FittingError
 from netstitch.fitting import fit_least_squares
 from netstitch.fitting.least_squares import match_groups, plan_passes
+from netstitch.fitting.ridge import RIDGES
 from netstitch.stitching.stitch import Place, Stitch
 
 
@@ -49,7 +57,8 @@ def test_equals_a_plain_ridge_on_all_that_is_not_held_out(
     stitches, points = networks(widths, seed=seed)
     layers = [stitch.layer() for stitch in stitches]
     x = random_inputs(200, seed=seed)
-    report = fit_least_squares(stitches, layers, features_of(points), list(x.split(batch)))
+    batches = list(x.split(batch))
+    report = fit_least_squares(stitches, layers, features_of(points), batches, ridge=1e-4)
     held = torch.arange(200) % 8 == 7
     assert (report.samples, report.held_out) == (175, 25)
     for stitch, layer, row in zip(stitches, layers, report.rows, strict=True):
@@ -101,20 +110,22 @@ def test_the_batches_do_not_matter() -> None:
         assert errors == pytest.approx(fits[0][1], rel=1e-3)
 
 
-def test_several_passes_under_a_budget_equal_one() -> None:
+@pytest.mark.parametrize("ridge, parts", [("held-out", 3), (1e-4, 2), (0.0, 2)])
+def test_several_passes_under_a_budget_equal_one(ridge: float | str, parts: int) -> None:
     stitches, points = networks([(4, 3), (2, 5), (6, 6), (1, 1)])
-    groups = match_groups(stitches)
+    groups = match_groups(stitches, parts)
     budget = max(group.bytes for group in groups)
     assert len(plan_passes(groups, budget)) == 3
     batches = random_inputs(96).split(32)
     one, many = ([stitch.layer() for stitch in stitches] for _ in range(2))
     calls: list[tuple[int, int | None, str]] = []
-    first = fit_least_squares(stitches, one, features_of(points), batches)
+    first = fit_least_squares(stitches, one, features_of(points), batches, ridge=ridge)
     second = fit_least_squares(
         stitches,
         many,
         features_of(points),
         batches,
+        ridge=ridge,
         memory_budget=budget,
         progress=lambda *call: calls.append(call),
     )
@@ -147,11 +158,100 @@ def test_progress_has_no_total_where_the_length_is_unknown(batches: Iterable[Ten
     assert calls == [(1, None, "least squares"), (2, None, "least squares")]
 
 
-def test_the_budget_counts_both_sets_of_moments_of_a_match() -> None:
+def test_the_budget_counts_all_sets_of_moments_of_a_match() -> None:
     stitches, _ = networks([(4, 3)])
-    (group,) = match_groups(stitches)
-    assert group.members == (0, 1)
-    assert group.bytes == 2 * 8 * (4 * 4 + 4 * 3 + 3 * 3 + 4 + 3)
+    one = 8 * (4 * 4 + 4 * 3 + 3 * 3 + 4 + 3)
+    for parts in (2, 3):
+        (group,) = match_groups(stitches, parts)
+        assert group.members == (0, 1)
+        assert group.bytes == parts * one
+
+
+def chosen_by_hand(
+    x: Tensor, y: Tensor, fitting: Tensor, choosing: Tensor
+) -> tuple[float, dict[float, float]]:
+    """The ridge whose plain fit has the least error on other samples, and all the errors."""
+    errors = {}
+    for ridge in RIDGES:
+        weight, bias = plain_fit(x[fitting], y[fitting], ridge)
+        left = x[choosing].double() @ weight.T + bias - y[choosing]
+        errors[ridge] = float((left**2).sum())
+    return min(errors, key=lambda ridge: errors[ridge]), errors
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 1000), batch=st.integers(5, 100))
+def test_the_ridge_is_chosen_on_samples_apart_and_the_fit_is_on_all(seed: int, batch: int) -> None:
+    a, b = Place(0, "a"), Place(1, "b")
+    noise = linear_point(20, 2, seed + 1, noise=8.0)
+    points = {a: lambda x: x * torch.linspace(0.1, 1, 20), b: lambda x: noise(x)}
+    stitches = both_ways(0, a, b, 20, 2)
+    layers = [stitch.layer() for stitch in stitches]
+    x = random_inputs(96, width=20, seed=seed)
+    report = fit_least_squares(stitches, layers, features_of(points), x.split(batch))
+    assert (report.samples, report.held_out) == (84, 12)
+    held = torch.arange(96) % 8 == 7
+    rest = torch.nonzero(~held).flatten()
+    choosing = rest[torch.arange(84) % 8 == 3]
+    fitting = rest[torch.arange(84) % 8 != 3]
+    for stitch, layer, row in zip(stitches, layers, report.rows, strict=True):
+        source, target = points[stitch.source](x), points[stitch.target](x)
+        ridge, errors = chosen_by_hand(source, target, fitting, choosing)
+        assert row.ridge is not None
+        assert errors[row.ridge] <= errors[ridge] * (1 + 1e-4)
+        weight, bias = plain_fit(source[rest], target[rest], row.ridge)
+        torch.testing.assert_close(layer.weight.double(), weight, rtol=1e-2, atol=1e-3)
+        torch.testing.assert_close(layer.bias.double(), bias, rtol=1e-2, atol=1e-3)
+
+
+def test_what_errors_are_reported_on_plays_no_part_in_the_fit() -> None:
+    stitches, points = networks([(4, 3)])
+    x = random_inputs(64)
+    other = x.clone()
+    other[7::8] = random_inputs(8, seed=5)
+    found = []
+    for inputs in (x, other):
+        layers = [stitch.layer() for stitch in stitches]
+        report = fit_least_squares(stitches, layers, features_of(points), inputs.split(20))
+        found.append((state(layers), [row.ridge for row in report.rows]))
+    assert all(map(torch.equal, found[0][0], found[1][0]))
+    assert found[0][1] == found[1][1]
+
+
+def test_a_fixed_ridge_is_reported_with_every_stitch() -> None:
+    stitches, points = networks([(2, 2)])
+    layers = [stitch.layer() for stitch in stitches]
+    report = fit_least_squares(stitches, layers, features_of(points), [random_inputs(32)], ridge=2)
+    assert [row.ridge for row in report.rows] == [2.0, 2.0]
+    assert report.settings["ridge"] == 2
+
+
+@pytest.mark.parametrize("count, holdout", [(16, 0.125), (4, 0.5), (7, 0.3)])
+def test_the_fewest_samples_that_are_enough_are_fitted(count: int, holdout: float) -> None:
+    stitches, points = networks([(2, 2)])
+    layers = [stitch.layer() for stitch in stitches]
+    report = fit_least_squares(
+        stitches, layers, features_of(points), [random_inputs(count)], holdout=holdout
+    )
+    assert report.samples + report.held_out == count
+    assert all(p.isfinite().all() for p in state(layers))
+
+
+@pytest.mark.parametrize("ridge, error", [(1e-4, 0.9), (1e-8, 0.1), (0.0, 0.02)])
+def test_without_a_ridge_directions_that_hardly_vary_are_resolved(
+    ridge: float, error: float
+) -> None:
+    a, b = Place(0, "a"), Place(1, "b")
+    mixing = torch.linalg.qr(random_inputs(8, width=8))[0]
+    spread = torch.logspace(0, -4, 8)  # the target lives in the direction of the least spread
+    points = {a: lambda x: (x * spread) @ mixing, b: lambda x: x[:, -2:]}
+    stitches = both_ways(0, a, b, 8, 2)
+    layers = [stitch.layer() for stitch in stitches]
+    batches = random_inputs(2000, width=8).split(200)
+    report = fit_least_squares(stitches, layers, features_of(points), batches, ridge=ridge)
+    found = report.rows[0].relative_error
+    assert found is not None
+    assert found > error if ridge == 1e-4 else found < error
 
 
 def test_a_match_of_three_networks_shares_its_moments() -> None:
@@ -211,9 +311,10 @@ BATCHES = list(random_inputs(64).split(16))
         ([torch.zeros(20, 6, dtype=torch.int64)], {}, "batch 1 has dtype int64"),
         ([*BATCHES, BATCHES[0] * float("inf")], {}, "batch 5 holds NaN or infinity"),
         ([*BATCHES, BATCHES[0] * 1e25], {}, "match 0 has features too large .* on batch 5"),
-        (BATCHES, {"memory_budget": 200}, "memory_budget is 200 bytes: .* alone needs 528"),
-        (iter(BATCHES), {"memory_budget": 600}, "take 784 bytes, over .* 600, .* only once"),
+        (BATCHES, {"memory_budget": 200}, "memory_budget is 200 bytes: .* alone needs 792"),
+        (iter(BATCHES), {"memory_budget": 900}, "take 1,176 bytes, over .* 900, .* only once"),
         (BATCHES, {"ridge": -1.0}, "ridge is -1"),
+        (BATCHES, {"ridge": "heldout"}, "ridge is heldout: expected 'held-out', or a finite"),
         (BATCHES, {"ridge": float("nan")}, "ridge is nan"),
         (BATCHES, {"ridge": float("inf")}, "ridge is inf"),
         (BATCHES, {"holdout": 0.0}, "holdout is 0"),
@@ -221,7 +322,7 @@ BATCHES = list(random_inputs(64).split(16))
     ],
 )
 def test_bad_input_is_one_line_and_leaves_the_layers(
-    batches: list[Tensor], options: dict[str, float], message: str
+    batches: list[Tensor], options: dict[str, float | str], message: str
 ) -> None:
     stitches, points = networks([(2, 2), (3, 3)])
     layers = [stitch.layer() for stitch in stitches]
@@ -251,7 +352,7 @@ def test_batches_that_shrink_between_passes_are_noticed() -> None:
     stitches, points = networks([(2, 2), (3, 3)])
     layers = [stitch.layer() for stitch in stitches]
     with pytest.raises(FittingError, match="64 samples in the first pass and 48 now"):
-        fit_least_squares(stitches, layers, features_of(points), Shrinking(), memory_budget=600)
+        fit_least_squares(stitches, layers, features_of(points), Shrinking(), memory_budget=900)
 
 
 def test_nothing_to_fit_is_an_error() -> None:

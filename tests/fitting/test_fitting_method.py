@@ -1,14 +1,14 @@
 import pytest
-from fitting_examples import features_of, networks, random_inputs
+from supernet_examples import images, supernet
 
 from netstitch.errors import FittingError
 from netstitch.fitting import METHODS, FitReport, fit
 
 
 def run(**options: object) -> FitReport:
-    stitches, points = networks([(2, 2)])
-    layers = [stitch.layer() for stitch in stitches]
-    return fit(stitches, layers, features_of(points), [random_inputs(32)], **options)  # type: ignore[arg-type]
+    joined = supernet()
+    layers = [stitch.layer() for stitch in joined.stitches]
+    return fit(joined, layers, [images(32)], **options)  # type: ignore[arg-type]
 
 
 def test_least_squares_is_the_default() -> None:
@@ -22,7 +22,7 @@ def test_every_method_fits_reports_and_tells_its_progress(method: str) -> None:
     assert report.method == method
     assert report.settings["holdout"] == 0.25
     assert report.held_out == 8
-    assert len(report.rows) == 2
+    assert len(report.rows) == len(supernet().stitches)
     assert all(row.relative_error is not None for row in report.rows)
     assert calls
     assert FitReport.from_json(report.to_json()) == report
@@ -33,7 +33,7 @@ def test_every_method_fits_reports_and_tells_its_progress(method: str) -> None:
     [
         ({"method": "least_squares"}, "'least_squares': did you mean 'least-squares'"),
         ({"method": "Adamw"}, "did you mean 'adam'"),
-        ({"method": "qqq"}, "expected one of least-squares, adam"),
+        ({"method": "qqq"}, "expected one of least-squares, sequential, adam"),
         ({"rigde": 1}, "no setting 'rigde': did you mean 'ridge'"),
         ({"method": "adam", "learning-rate": 1}, "did you mean 'learning_rate'"),
         ({"method": "adam", "ridge": 1}, "adam has no setting 'ridge'"),

@@ -37,6 +37,45 @@ def test_batches_give_the_moments_of_the_whole(seed: int, cuts: list[int], offse
         torch.testing.assert_close(mean, values.double().mean(0), rtol=1e-9, atol=1e-7)
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 10_000),
+    first=st.integers(0, 30),
+    offset=st.sampled_from([0.0, -300.0]),
+    precise=st.booleans(),
+)
+def test_merged_moments_are_those_of_the_whole(
+    seed: int, first: int, offset: float, precise: bool
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    sets = [torch.randn(30, width, generator=generator) + offset for width in (3, 2)]
+    whole, left, right = (Moments([3, 2], [(0, 1)], precise=precise) for _ in range(3))
+    whole.add([values.clone() for values in sets])
+    left.add([values[:first].clone() for values in sets])
+    right.add([values[first:].clone() for values in sets])
+    left.merge(right)
+    assert left.count == 30
+    for i, j in [(0, 0), (1, 1), (0, 1)]:
+        torch.testing.assert_close(left.product(i, j), whole.product(i, j), rtol=1e-4, atol=1e-3)
+    for mean, expected in zip(left.means, whole.means, strict=True):
+        torch.testing.assert_close(mean, expected, rtol=1e-9, atol=1e-7)
+
+
+def test_precise_products_keep_what_float32_loses() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1000, 1, generator=generator)
+    nearly = torch.cat([x, x + 1e-4 * torch.randn(1000, 1, generator=generator)], 1)
+    expected = plain_moments([nearly], 0, 0).logdet()
+    gaps = []
+    for precise in (False, True):
+        moments = Moments([2], [], precise=precise)
+        for batch in nearly.split(100):
+            moments.add([batch.clone()])
+        gaps.append(abs(float(moments.product(0, 0).logdet() - expected)))
+    assert gaps[1] < 1e-6
+    assert not gaps[0] < 1e-2
+
+
 def test_large_offsets_keep_small_variances() -> None:
     values = (1e4 + 0.1 * torch.randn(4096, 5, generator=torch.Generator().manual_seed(0))).float()
     moments = Moments([5], [])

@@ -20,7 +20,7 @@ from stitching_examples import (
 
 from netstitch.networks.graph import Graph, rename
 from netstitch.networks.network import Network
-from netstitch.stitching import Averaging
+from netstitch.stitching import Averaging, assemble
 from netstitch.supernet import Supernet
 
 
@@ -94,6 +94,18 @@ def test_the_graph_costs_what_is_said_without_it(seed: int, count: int, number: 
     assert {node.path for node in graph.nodes if node.operation == "weight"} == set(weights)
     keys = [key for key in weights if key.startswith("stitches.") and key.endswith(".weight")]
     assert len(keys) == len(s.active_stitches(genotype))
+
+
+@settings(deadline=None, max_examples=30)
+@given(seeds, st.sampled_from([2, 3]), st.lists(seeds, min_size=2, max_size=5))
+def test_nodes_kept_from_earlier_genotypes_change_nothing(
+    seed: int, count: int, numbers: list[int]
+) -> None:
+    s = supernet(seed, count)
+    for number in numbers:
+        genotype = random_genotype(s.cardinalities, number)
+        kept, _ = s.subnetwork_graph(genotype)
+        assert kept == assemble(s.names, s.graphs, s.board, s.averaging, genotype)
 
 
 def test_names_tell_where_things_come_from() -> None:

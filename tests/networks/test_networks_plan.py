@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 import torch
-from evaluation_examples import CLASSES, SIZE, Small, random_samples, small_supernet
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_supernets import CLASSES, SIZE, Small, random_samples, small_supernet
 
-from netstitch.evaluation.plan import (
+from netstitch.matching import Matching
+from netstitch.networks import Graph, Node, capture
+from netstitch.networks.graph import INPUT, WEIGHT, Ref
+from netstitch.networks.plan import (
     INPUT_KEY,
     Plan,
     content_keys,
@@ -17,9 +20,6 @@ from netstitch.evaluation.plan import (
     make_plan,
     peak_bytes,
 )
-from netstitch.matching import Matching
-from netstitch.networks import Graph, Node, capture
-from netstitch.networks.graph import INPUT, WEIGHT, Ref
 from netstitch.supernet import Supernet
 
 

@@ -1,0 +1,231 @@
+"""What ways to match and fit are worth for the front: the same searches on different supernets.
+
+    python benchmarks/fronts.py --pair demo|digits [--seeds 10] [--out DIR] [--tables]
+
+Each supernet is made once (seed 0) and searched with each seed: the genetic algorithm, a population
+of 32, a budget of 400 evaluations, on 1,024 validation images at most. Fronts are measured on 5,000
+test images at most. Two searches run side by side, one core each. Results are appended to
+DIR/PAIR.jsonl as they come, and what is there is not done again; --tables only prints them.
+
+Hypervolume is that of the front's networks on test images, over the pair's accuracy floor and up to
+the ensemble's multiply-adds. Tests are Wilcoxon's signed-rank over the seeds, two-sided.
+"""
+
+import argparse
+import json
+import multiprocessing
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from pairs import FLOOR, load_networks, load_task
+from scipy.stats import wilcoxon
+
+import netstitch as ns
+from netstitch.analysis import Front, FrontPoint, hypervolume
+from netstitch.evaluation import Form
+from netstitch.networks import Network
+from netstitch.optimization import Budget
+from netstitch.searching import run
+
+SEEDS, EVALUATIONS, POPULATION, THRESHOLD = 10, 400, 32, 0.9
+VALIDATION, TEST = 1_024, 5_000
+PAPER, LEAST = "paper", "least squares"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a supernet is matched and fitted."""
+
+    points: str
+    objective: str
+    method: str
+    refined: bool
+
+
+WAYS = {
+    PAPER: Way("all", "count", "adam", False),
+    LEAST: Way("all", "count", "least-squares", False),
+    "sequential": Way("all", "count", "sequential", False),
+    "refined": Way("all", "count", "least-squares", True),
+    "refined, distinct": Way("distinct", "count", "least-squares", True),
+    "refined, distinct, balanced": Way("distinct", "balanced", "least-squares", True),
+    "refined, distinct, stitchability": Way("distinct", "stitchability", "least-squares", True),
+    "refined, distinct, savings": Way("distinct", "savings", "least-squares", True),
+}
+
+
+def make_supernet(networks: Sequence[Network], training: ns.Samples, way: Way) -> ns.Supernet:
+    """Matched and fitted on training images."""
+    batches = training.batches(64)
+    matching = ns.match(*networks, points=way.points, objective=way.objective, batches=batches)
+    supernet = ns.Supernet(networks, matching)
+    supernet.fit(batches, method=way.method)
+    if way.refined:
+        supernet.refine(batches)
+    return supernet
+
+
+def search(pair: str, name: str, seed: int, folder: str) -> dict[str, Any]:
+    """One search, in a process of its own."""
+    torch.set_num_threads(1)
+    task = load_task(pair)
+    assert task.test is not None
+    few = replace(task, validation=task.validation.first(VALIDATION), test=task.test.first(TEST))
+    supernet = ns.load(folder)
+    assert isinstance(supernet, ns.Supernet)
+    started = time.perf_counter()
+    found = run(
+        supernet,
+        few,
+        budget=Budget(EVALUATIONS),
+        population=POPULATION,
+        seed=seed,
+        threshold=THRESHOLD,
+        form=Form(channels_last=True, batch=128, workers=1),
+    )
+    return {
+        "way": name,
+        "seed": seed,
+        "evaluated": found.result.evaluated,
+        "seconds": time.perf_counter() - started,
+    } | facts(found.front)
+
+
+def facts(front: Front) -> dict[str, Any]:
+    """What is compared of a front."""
+    ensemble = front.ensemble
+    assert ensemble is not None
+    whole = ensemble.multiply_adds
+    points = list(front)
+    volumes = {
+        part: hypervolume(
+            [getattr(point, part) for point in points],
+            [point.multiply_adds for point in points],
+            ensemble=whole,
+            accuracy_floor=FLOOR,
+        )
+        for part in ("validation", "test")
+    }
+    return {
+        "hypervolume": volumes["test"],
+        "hypervolume_validation": volumes["validation"],
+        "networks": len(points),
+        "stitched": sum(point.stitches > 0 for point in points),
+        "cheapest": {r.label: cheapest(points, r, whole) for r in front.references},
+        "dominated": {
+            r.label: any(point.stitches and better(point, r) for point in points)
+            for r in front.references
+        },
+    }
+
+
+def cheapest(points: Sequence[FrontPoint], reference: FrontPoint, whole: int) -> float:
+    """The least cost, of the ensemble's, of a network as good as the reference on test images.
+
+    The reference itself counts, so that it is 1 at most for each.
+    """
+    assert reference.test is not None
+    good = [p.multiply_adds for p in points if p.test is not None and p.test >= reference.test]
+    return min([*good, reference.multiply_adds]) / whole
+
+
+def better(point: FrontPoint, reference: FrontPoint) -> bool:
+    """Whether a network costs no more and is no worse on test images, and one of them is strict."""
+    assert point.test is not None
+    assert reference.test is not None
+    least = point.multiply_adds <= reference.multiply_adds and point.test >= reference.test
+    return least and (point.multiply_adds < reference.multiply_adds or point.test > reference.test)
+
+
+def tables(rows: Sequence[dict[str, Any]]) -> str:
+    """The results as Markdown."""
+    by_way = {name: {row["seed"]: row for row in rows if row["way"] == name} for name in WAYS}
+    labels = list(rows[0]["cheapest"])
+    basis = labels[:-1]
+    head = ["supernet", "hypervolume, test", "range", "against paper", "against least squares"]
+    head += [f"cheapest as good as {label}" for label in labels]
+    head += [f"{label} dominated" for label in basis]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for name, found in by_way.items():
+        if not found:
+            continue
+        volumes = [row["hypervolume"] for row in found.values()]
+        cells = [name, f"{median(volumes):.4f}", f"{min(volumes):.4f} to {max(volumes):.4f}"]
+        cells += [compared(found, by_way[other]) for other in (PAPER, LEAST)]
+        cells += [
+            f"{100 * median(row['cheapest'][label] for row in found.values()):.0f} %"
+            for label in labels
+        ]
+        cells += [
+            f"{sum(row['dominated'][label] for row in found.values())} of {len(found)}"
+            for label in basis
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def compared(ours: dict[int, Any], theirs: dict[int, Any]) -> str:
+    """The median difference in hypervolume over common seeds, and its p."""
+    seeds = sorted(ours.keys() & theirs.keys())
+    differences = [ours[s]["hypervolume"] - theirs[s]["hypervolume"] for s in seeds]
+    if not any(differences):
+        return "-"
+    return f"{median(differences):+.4f}, p = {wilcoxon(differences).pvalue:.3f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Fronts of supernets made in different ways")
+    parser.add_argument("--pair", choices=("demo", "digits"), default="demo")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
+    parser.add_argument("--tables", action="store_true")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / f"{options.pair}.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    done = {(row["way"], row["seed"]) for row in rows}
+    if not options.tables:
+        task = load_task(options.pair)
+        assert task.training is not None
+        networks: list[Network] = []
+        folders = {}
+        for name, way in WAYS.items():
+            folders[name] = options.out / options.pair / name.replace(", ", "-").replace(" ", "-")
+            if not folders[name].exists():
+                started = time.perf_counter()
+                networks = networks or load_networks(options.pair, task)
+                make_supernet(networks, task.training, way).save(folders[name])
+                print(f"{name}: made in {time.perf_counter() - started:.0f} s", flush=True)
+        todo = [
+            (name, seed)
+            for seed in range(1, options.seeds + 1)
+            for name in WAYS
+            if (name, seed) not in done
+        ]
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(2, mp_context=context) as pool, file.open("a") as log:
+            jobs = [
+                pool.submit(search, options.pair, name, seed, str(folders[name]))
+                for name, seed in todo
+            ]
+            for job in as_completed(jobs):
+                rows.append(job.result())
+                log.write(json.dumps(rows[-1]) + "\n")
+                log.flush()
+                row = rows[-1]
+                print(
+                    f"{row['way']}, seed {row['seed']}: hypervolume {row['hypervolume']:.4f}, "
+                    f"{row['evaluated']} evaluated in {row['seconds']:.0f} s",
+                    flush=True,
+                )
+    print(tables(rows))
+
+
+if __name__ == "__main__":
+    main()

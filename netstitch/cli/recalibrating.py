@@ -1,0 +1,121 @@
+"""Export with batch-norm statistics measured on the run's own training samples."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netstitch.analysis import FrontPoint
+from netstitch.demo.data import load_task as load_demo_task
+from netstitch.errors import DataError, StorageError
+from netstitch.evaluation import Evaluator, Form
+from netstitch.experiments import Experiment, load_task
+from netstitch.exporting import Exported, export
+from netstitch.folders import read_json
+from netstitch.run import FORMAT, RUN_FILE, STATISTICS_BATCH, Reporter
+from netstitch.stitching.wiring import Genotype
+from netstitch.supernet import Supernet
+from netstitch.tasks import Samples, Task
+
+SAMPLES, BATCH = 4096, STATISTICS_BATCH
+"""Training samples that statistics are taken from, at most, and how many at once."""
+
+
+def searched_with(run: Path) -> int:
+    """Samples that a run's search recalibrated each subnetwork on; 0 where it did not."""
+    asked = read_json(run / RUN_FILE, FORMAT).get("asked")
+    evaluation = asked.get("evaluation") if isinstance(asked, dict) else None
+    count = evaluation.get("recalibrate", 0) if isinstance(evaluation, dict) else 0
+    return count if isinstance(count, int) else 0
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """A run's task, and batches of its training samples, spread over them evenly."""
+
+    task: Task
+    batches: Sequence[Tensor]
+
+    def accuracy(self, supernet: Supernet, genotype: Genotype, samples: Samples) -> float:
+        """In [0, 1], of a subnetwork whose batch norms are recalibrated."""
+        form = Form(channels_last=False, batch=BATCH, workers=1)
+        evaluator = Evaluator(supernet, self.task, samples, form, recalibration=self.batches)
+        return evaluator.evaluate(genotype).accuracy
+
+
+def recorded(run: Path) -> Recalibration:
+    """What a run folder says it was fitted on; samples are read again from where they were.
+
+    Those that its search recalibrated on, or SAMPLES of all where it did not.
+
+    Raises StorageError where run.json names none, DataError where they are not there any more.
+    """
+    asked = read_json(run / RUN_FILE, FORMAT).get("asked")
+    task = load_demo_task() if _is_demo(asked) else load_task(_experiment(run, asked))
+    if task.training is None:
+        raise DataError("the run's task has no training samples; export without --recalibrate")
+    inputs, count = task.training.inputs, searched_with(run)
+    spread = inputs[:count] if count else inputs[:: -(-len(inputs) // SAMPLES)]
+    return Recalibration(task, torch.split(spread, BATCH))
+
+
+def export_recalibrated(
+    recalibration: Recalibration,
+    supernet: Supernet,
+    point: FrontPoint,
+    folder: Path,
+    reporter: Reporter,
+    *,
+    formats: Sequence[str],
+    fold: bool,
+) -> Exported:
+    """Export a network of a front with new batch-norm statistics; the card has both accuracies."""
+    reporter.stage("recalibrate")
+    task = recalibration.task
+    genotype = supernet.genotype()
+    genotype[:] = point.genotype
+    card: dict[str, Any] = {
+        "label": point.label,
+        "validation": point.validation,
+        "test": point.test,
+    }
+    for part, samples in _parts(task):
+        card[f"{part}_recalibrated"] = recalibration.accuracy(supernet, genotype, samples)
+    reporter.told(
+        f"validation accuracy {100 * card['validation_recalibrated']:.2f} %, "
+        f"{100 * point.validation:.2f} % before"
+    )
+    reporter.stage("export")
+    return export(
+        supernet,
+        genotype,
+        folder,
+        card=card,
+        formats=formats,
+        recalibrate=recalibration.batches,
+        fold=fold,
+        progress=reporter.progress,
+    )
+
+
+def _parts(task: Task) -> Iterable[tuple[str, Samples]]:
+    yield "validation", task.validation
+    if task.test is not None:
+        yield "test", task.test
+
+
+def _is_demo(asked: object) -> bool:
+    return isinstance(asked, dict) and asked.get("demo") is True
+
+
+def _experiment(run: Path, asked: object) -> Experiment:
+    try:
+        return Experiment.model_validate(asked)
+    except ValueError as error:  # pydantic's own is one
+        raise StorageError(
+            f"{run / RUN_FILE} does not say which samples the run was fitted on; export without "
+            "--recalibrate, or recalibrate from Python with ns.export(..., recalibrate=batches)"
+        ) from error

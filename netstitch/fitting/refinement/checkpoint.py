@@ -1,0 +1,119 @@
+"""The state of a refining on disk, so that it can go on after Ctrl-C or kill -9.
+
+One safetensors file, replaced whole: what was learned and Adam's averages as tensors, everything
+else as JSON in its header.
+"""
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from netstitch.errors import StorageError
+from netstitch.fitting.refinement.report import CurvePoint
+from netstitch.fitting.refinement.training import Divergence, Training
+from netstitch.folders import one_line, write_bytes
+
+FORMAT = "netstitch-refining-1"
+
+
+def fingerprint(training: Training, settings: Mapping[str, Any]) -> str:
+    """What must be equal for a checkpoint to be gone on with: settings, stitches, images.
+
+    The budget may change: training that was stopped can be given more or less of it.
+    """
+    fixed = {key: value for key, value in settings.items() if key not in ("steps", "seconds")}
+    digest = blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16)
+    for weight, bias in training.first:
+        digest.update(weight.cpu().contiguous().numpy().tobytes())
+        digest.update(bias.cpu().contiguous().numpy().tobytes())
+    digest.update(training.parts.train.inputs.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_checkpoint(
+    path: Path,
+    training: Training,
+    curve: list[CurvePoint],
+    *,
+    mark: str,
+    elapsed: float,
+) -> None:
+    """Replace the checkpoint. mark: the fingerprint. elapsed: seconds spent so far.
+
+    Raises StorageError where it cannot be written.
+    """
+    tensors: dict[str, Tensor] = {}
+    for index, pair in enumerate(training.inner):
+        for name, tensor in zip(("inner", "offset"), pair, strict=True):
+            tensors[f"{index}.{name}"] = tensor.detach().cpu()
+            for key, value in training.optimizer.state.get(tensor, {}).items():
+                tensors[f"{index}.{name}.{key}"] = torch.as_tensor(value).cpu()
+    document = {
+        "format": FORMAT,
+        "mark": mark,
+        "elapsed": elapsed,
+        "step": training.step,
+        "generator": training.generator.bit_generator.state,
+        "gains": training.gains.losses,
+        "closed": sorted(training.gains.closed),
+        "diverged": [[each.step, each.stitch] for each in training.diverged],
+        "curve": [[point.step, point.seconds, point.loss] for point in curve],
+    }
+    content = {key: tensor.contiguous().clone() for key, tensor in tensors.items()}
+    write_bytes(path, save(content, metadata={"state": json.dumps(document)}))
+
+
+def read_checkpoint(path: Path, training: Training, *, mark: str) -> tuple[list[CurvePoint], float]:
+    """Bring a training to where a checkpoint left it; the curve and the seconds spent so far.
+
+    Raises StorageError where the file is damaged, or of another supernet, images or settings.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            document = json.loads((file.metadata() or {})["state"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        if document["format"] != FORMAT or document["mark"] != mark:
+            raise StorageError(
+                f"{path} is the checkpoint of another refining (other stitches, images or "
+                "settings): give another file, or remove it to start anew"
+            )
+        _restore(training, document, tensors)
+        curve = [CurvePoint(int(s), float(t), float(v)) for s, t, v in document["curve"]]
+        return curve, float(document["elapsed"])
+    except StorageError:
+        raise
+    except Exception as error:  # the reader raises kinds of its own, of Rust, Python and torch
+        raise StorageError(
+            f"{path} is no readable checkpoint ({one_line(error)}): remove it to start anew"
+        ) from error
+
+
+def _restore(training: Training, document: Any, tensors: Mapping[str, Tensor]) -> None:
+    training.generator.bit_generator.state = document["generator"]
+    training.step = int(document["step"])
+    training.gains.losses = [[float(loss) for loss in each] for each in document["gains"]]
+    training.gains.closed |= {int(stitch) for stitch in document["closed"]}
+    training.diverged = [
+        Divergence(int(step), int(stitch)) for step, stitch in document["diverged"]
+    ]
+    for index, pair in enumerate(training.inner):
+        for name, tensor in zip(("inner", "offset"), pair, strict=True):
+            stem = f"{index}.{name}"
+            with torch.no_grad():
+                tensor.copy_(tensors[stem])
+            state = {
+                key.removeprefix(f"{stem}."): value.clone()
+                for key, value in tensors.items()
+                if key.startswith(f"{stem}.")
+            }
+            if state:
+                training.optimizer.state[tensor] = state
+        if index not in training.gains.closed:
+            training.write(index)

@@ -1,0 +1,89 @@
+"""How far a stitched network is from what it should behave as.
+
+"outputs" compares what comes out: the Kullback-Leibler divergence of the class probabilities, per
+pixel where outputs are maps (knowledge distillation; Hinton, Vinyals and Dean, 2015, at
+temperature 1). "features" compares what the networks' last layers read. "labels" is the
+cross-entropy against labels. The first two need no labels.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+
+from netstitch.errors import FittingError
+from netstitch.networks.graph import Graph
+
+OUTPUTS, FEATURES, LABELS = "outputs", "features", "labels"
+LOSSES = (OUTPUTS, FEATURES, LABELS)
+
+LabelLoss = Callable[[Any, Tensor], Tensor]
+"""Outputs as the network gives them, and labels (n, ...), to a scalar that has a gradient."""
+
+
+def check_loss(loss: str | LabelLoss) -> None:
+    """FittingError for a loss that is not known."""
+    if callable(loss) or loss in LOSSES:
+        return
+    near = get_close_matches(str(loss), LOSSES, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise FittingError(
+        f"unknown loss {loss!r}: {hint}expected one of {', '.join(LOSSES)}, or a function of "
+        "outputs and labels"
+    )
+
+
+def check_outputs(loss: str | LabelLoss, graph: Graph) -> None:
+    """FittingError where a network's outputs are not what a loss compares."""
+    if callable(loss) or loss == FEATURES:
+        return
+    for key, name in graph.outputs:
+        shape = graph.by_name[name].shape or ()
+        if len(shape) < 2 or shape[1] == 1:
+            what = "the output" if key is None else f"output {key!r}"
+            raise FittingError(
+                f"{what} has shape ({', '.join(map(str, shape))}): loss {loss!r} compares two or "
+                "more classes, (batch, classes, ...); use loss='features', or a function"
+            )
+
+
+def divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """KL(teacher || student) of (n, classes, ...) logits, the mean over images and pixels."""
+    ours, theirs = student.log_softmax(1), teacher.log_softmax(1)
+    return functional.kl_div(ours, theirs, reduction="none", log_target=True).sum(1).mean()
+
+
+def distance(student: Tensor, teacher: Tensor) -> Tensor:
+    """|student - teacher|^2 over |teacher - its mean|^2 of (n, features, ...), over all images."""
+    spread = ((teacher - teacher.mean(0, keepdim=True)) ** 2).sum()
+    return ((student - teacher) ** 2).sum() / spread.clamp_min(1e-12)
+
+
+def against_labels(outputs: Mapping[str | None, Tensor], labels: Tensor) -> Tensor:
+    """Cross-entropy of each output, (n, classes, ...), against (n, ...) labels, summed."""
+    losses = [functional.cross_entropy(logits, labels) for logits in outputs.values()]
+    return sum(losses[1:], losses[0])
+
+
+def last_layers(graph: Graph) -> tuple[str, ...]:
+    """The nodes with weights closest to the outputs: linear layers or convolutions, by name.
+
+    Walks back from the outputs, past what has no multiply-adds of its own.
+    """
+    found: list[str] = []
+    pending: Sequence[str] = [name for _, name in graph.outputs]
+    seen: set[str] = set()
+    while pending:
+        waiting: list[str] = []
+        for name in pending:
+            if name in seen:
+                continue
+            seen.add(name)
+            if graph.by_name[name].multiply_adds:
+                found.append(name)
+            else:
+                waiting.extend(graph.by_name[name].inputs)
+        pending = waiting
+    return tuple(found)

@@ -1,0 +1,138 @@
+"""Which stitches keep what they learned: none may get worse.
+
+Decided on images that no stitch was trained on, and reported on others again. A stitch keeps its
+trained weights when, as the only stitch of a subnetwork, it loses less with them than before by
+more than chance explains. Then subnetworks with four stitches are compared, and where they lose
+more than before, the stitches that gained least go back, until they do not.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netstitch.fitting.refinement.branches import Branch, Branches
+from netstitch.fitting.refinement.examples import Examples
+from netstitch.fitting.refinement.training import Training
+
+FOUR = 4
+"""Active stitches in the subnetworks that are compared beside single stitches."""
+
+CERTAIN = 1.0
+"""Standard errors by which a stitch's loss must have fallen."""
+
+Losses = NDArray[np.float64]
+"""(branches, batches) mean losses."""
+
+Judge = Callable[[Sequence[Branch]], Losses]
+"""Gives the losses of branches with the weights that stitches have now."""
+
+
+def losses(
+    branches: Branches,
+    chosen: Sequence[Branch],
+    examples: Examples,
+    batch: int,
+    pool: Executor,
+) -> Losses:
+    """The loss of each branch on each batch of examples; originals are computed once a batch."""
+
+    def column(part: Examples) -> list[float]:
+        with torch.inference_mode():
+            originals = branches.originals(part.inputs, chosen)
+            return [float(branches.loss_of(branch, part, originals)) for branch in chosen]
+
+    columns = list(pool.map(column, examples.batches(batch))) if chosen else []
+    return np.array(columns, dtype=np.float64).T.reshape(len(chosen), len(columns))
+
+
+def improved(before: Losses, after: Losses) -> NDArray[np.bool_]:
+    """(branches,) whether losses fell by more than chance, batch by batch in pairs.
+
+    A loss that is not finite after is no improvement; one that was not finite before is.
+    """
+    count = before.shape[1]
+    with np.errstate(invalid="ignore"):
+        fall = before - after
+        error = fall.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else np.zeros(len(fall))
+        better = np.greater(fall.mean(axis=1), CERTAIN * error)
+    finite = np.isfinite(after).all(axis=1)
+    saved = ~np.isfinite(before).all(axis=1)
+    found: NDArray[np.bool_] = np.logical_and(finite, np.logical_or(better, saved))
+    return found
+
+
+def choose(
+    training: Training, singles: Sequence[int], panel: Sequence[Branch], judge: Judge
+) -> set[int]:
+    """The stitches that keep what they learned; all others get their first weights back.
+
+    singles: the stitches that were trained. panel: subnetworks with several stitches.
+    judge: on images that were not trained on.
+    """
+    alone = [training.single(stitch) for stitch in singles]
+    after = judge(alone)
+    restore(training, singles)
+    before, several = judge(alone), mean_of(judge(panel)) if panel else 0.0
+    gains = dict(zip(singles, (before - after).mean(axis=1).tolist(), strict=True))
+    better = improved(before, after)
+    kept = {stitch for stitch, good in zip(singles, better, strict=True) if good}
+    for stitch in kept:
+        training.write(stitch)
+    while panel and kept and mean_of(judge(panel)) > several:
+        worst = sorted(kept, key=gains.__getitem__)[: max(1, len(kept) // 2)]
+        restore(training, worst)
+        kept.difference_update(worst)
+    return kept
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Mean losses with the first weights and with those kept, by stitch and of several together."""
+
+    before: dict[int, float]
+    after: dict[int, float]
+    several: tuple[float | None, float | None]
+
+
+def compare(
+    training: Training,
+    singles: Sequence[int],
+    kept: set[int],
+    panel: Sequence[Branch],
+    judge: Judge,
+) -> Compared:
+    """What was gained; the stitches end with the weights that they keep.
+
+    A stitch that keeps its first weights has one loss.
+    """
+    changed = sorted(kept)
+    several_after = mean_of(judge(panel)) if panel else None
+    after = _means(judge, training, changed)
+    restore(training, changed)
+    several_before = mean_of(judge(panel)) if panel else None
+    before = _means(judge, training, singles)
+    for stitch in changed:
+        training.write(stitch)
+    return Compared(before, before | after, (several_before, several_after))
+
+
+def _means(judge: Judge, training: Training, stitches: Sequence[int]) -> dict[int, float]:
+    if not stitches:
+        return {}
+    found = judge([training.single(stitch) for stitch in stitches]).mean(axis=1)
+    return dict(zip(stitches, found.tolist(), strict=True))
+
+
+def restore(training: Training, stitches: Sequence[int]) -> None:
+    """Give stitches the weights of the first stage."""
+    for stitch in stitches:
+        training.put(stitch, training.first[stitch])
+
+
+def mean_of(losses: Losses) -> float:
+    """The mean loss; infinity where one is not finite."""
+    return float(losses.mean()) if np.isfinite(losses).all() else float("inf")
