@@ -115,5 +115,6 @@ def _restore(training: Training, document: Any, tensors: Mapping[str, Tensor]) -
             }
             if state:
                 training.optimizer.state[tensor] = state
-        if index not in training.gains.closed:
+        # What never moved keeps the very bits of the first stage.
+        if index not in training.gains.closed and pair[0] in training.optimizer.state:
             training.write(index)
