@@ -5,9 +5,8 @@ computed once a batch, without gradients. Each subnetwork then computes only wha
 stitches, one after the other, so that the memory of one is held at a time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,17 +16,21 @@ from netstitch.fitting.refinement.examples import Examples
 from netstitch.fitting.refinement.joined import Joined
 from netstitch.fitting.refinement.losses import (
     FEATURES,
+    LABELS,
     OUTPUTS,
     LabelLoss,
+    Spread,
     against_labels,
+    by_function,
     check_loss,
     check_outputs,
     distance,
     divergence,
     last_layers,
 )
-from netstitch.networks.graph import WEIGHT, Graph
-from netstitch.networks.plan import Key, Plan, content_keys, execute, make_plan
+from netstitch.folders import one_line
+from netstitch.networks.graph import Graph
+from netstitch.networks.plan import INPUT_KEY, Key, Plan, content_keys, execute, make_plan
 from netstitch.stitching.wiring import Genotype
 
 OWN = "own"
@@ -40,8 +43,8 @@ class Branch:
 
     stitches: its active stitches. plan: computes it from original values. outputs: its content
     keys by output. kept: keys besides the outputs whose values the loss compares.
-    pairs: of its keys and the teacher's keys, compared with each other.
-    image_bytes: what it keeps for its gradient for one image, what it reads included, about.
+    pairs: of its keys and the teacher's keys, compared with each other; none with labels.
+    image_bytes: what it computes, and keeps for its gradient, for one image, about.
     """
 
     genotype: Genotype
@@ -86,8 +89,9 @@ class Branches:
                 f"the features of {teacher!r} are no measure for other networks': use "
                 f"teacher={OWN!r} with loss={FEATURES!r}"
             )
-        self._taught = [self._compared(graph, last_layers(graph)) for graph in graphs]
+        self._graphs = graphs
         self._layers = [last_layers(graph) for graph in graphs]
+        self._spreads: dict[Key, float] = {}
         self._originals = make_plan(graphs, weights)
         self._sizes = {step.key: step.size for step in self._originals.steps}
         self._known = self._sizes.keys()
@@ -96,10 +100,8 @@ class Branches:
         """The branch of a genotype that has active stitches."""
         graph, _ = self.joined.subnetwork_graph(genotype)
         output = int(genotype[-1])
-        keys = content_keys(graph)
-        outputs = tuple((key, keys[name]) for key, name in graph.outputs)
-        own = self._compared(graph, self._layers[output])
-        taught = self._taught[output if self._teacher is None else self._teacher]
+        outputs = _ends(graph)
+        pairs = self._pairs(graph, output)
         plan = make_plan([graph], self.weights, self._known)
         made = {step.key for step in plan.steps}
         ends = {key for _, key in outputs}
@@ -108,34 +110,66 @@ class Branches:
             stitches=self.joined.active_stitches(genotype),
             plan=plan,
             outputs=outputs,
-            kept=tuple(key for key in own if key in made and key not in ends),
-            pairs=tuple(zip(own, taught, strict=True)),
-            image_bytes=sum(step.size for step in plan.steps)
-            + sum(self._sizes[key] for key in plan.needed),
+            kept=tuple(key for key, _ in pairs if key in made and key not in ends),
+            pairs=pairs,
+            image_bytes=sum(step.size for step in plan.steps),
         )
 
-    def _compared(self, graph: Graph, layers: Sequence[str]) -> tuple[Key, ...]:
-        """The keys whose values the loss compares: outputs, or what last layers read."""
-        keys = content_keys(graph)
-        ends = tuple(keys[name] for _, name in graph.outputs)
+    def reference(self, branch: Branch) -> Branch:
+        """The network that a branch stands for, with no stitch; all of it is original."""
+        return self.branch(self.joined.genotype(int(branch.genotype[-1])))
+
+    def _pairs(self, graph: Graph, output: int) -> tuple[tuple[Key, Key], ...]:
+        """The keys that the loss compares with the teacher's: outputs, or what last layers read."""
+        if self.labelled:
+            return ()
+        teacher = output if self._teacher is None else self._teacher
+        own: tuple[Key, ...] | None = None
+        taught: tuple[Key, ...] | None = None
+        if self.loss == FEATURES:
+            own = _read(graph, self._layers[output])
+            taught = _read(self._graphs[output], self._layers[output])
+        if own is None or taught is None:
+            # A stitch behind a last layer replaces it; what comes out is compared then.
+            own = tuple(key for _, key in _ends(graph))
+            taught = tuple(key for _, key in _ends(self._graphs[teacher]))
+        return tuple(zip(own, taught, strict=True))
+
+    def measure(self, examples: Iterable[Examples]) -> None:
+        """Take the units of distances between features from original values.
+
+        To be called before losses are asked for; does nothing unless the loss is "features".
+        """
         if self.loss != FEATURES:
-            return ends
-        read = [
-            keys[name]
-            for layer in layers
-            if layer in graph.by_name
-            for name in graph.by_name[layer].inputs
-            if graph.by_name[name].operation != WEIGHT and name in keys
-        ]
-        # A stitch behind a last layer replaces it; what comes out is compared then.
-        return tuple(read) if read and all(name in graph.by_name for name in layers) else ends
+            return
+        keys = {key for graph in self._graphs for _, key in _ends(graph)}
+        for graph, layers in zip(self._graphs, self._layers, strict=True):
+            keys.update(_read(graph, layers) or ())
+        spreads = {key: Spread() for key in keys}
+        for part in examples:
+            with torch.no_grad():
+                found = execute(self._originals, self.arrange(part.inputs), {}, keys)
+            for key, spread in spreads.items():
+                spread.add(found[key])
+        self._spreads = {key: spread.value for key, spread in spreads.items()}
+
+    def image_bytes(self, chosen: Sequence[Branch]) -> int:
+        """Bytes that some branches hold for one image, about: originals, and one branch's own."""
+        originals = sum(self._sizes.get(key, 0) for key in self._needed(chosen))
+        return originals + max((branch.image_bytes for branch in chosen), default=0)
+
+    def _needed(self, chosen: Sequence[Branch]) -> set[Key]:
+        needed = {key for branch in chosen for key in branch.plan.needed}
+        return needed | {theirs for branch in chosen for _, theirs in branch.pairs}
 
     def originals(self, inputs: Tensor, branches: Sequence[Branch]) -> dict[Key, Tensor]:
         """Values that do not follow a stitch, as far as branches or teachers need them."""
-        needed = {key for branch in branches for key in branch.plan.needed}
-        needed |= {theirs for branch in branches for _, theirs in branch.pairs}
         with torch.no_grad():
-            return execute(self._originals, self.arrange(inputs), {}, needed)
+            return execute(self._originals, self.arrange(inputs), {}, self._needed(branches))
+
+    def arranged(self, examples: Examples) -> Examples:
+        """Examples with their inputs as `arrange` makes them, to be done once a batch."""
+        return Examples(self.arrange(examples.inputs), examples.labels)
 
     def arrange(self, inputs: Tensor) -> Tensor:
         """Inputs in the layout and on the device of the weights."""
@@ -144,31 +178,102 @@ class Branches:
             return inputs.to(device).to(memory_format=torch.channels_last)
         return inputs.to(device)
 
-    def values(
-        self,
-        branch: Branch,
-        inputs: Tensor,
-        originals: Mapping[Key, Tensor],
-        kept: Sequence[Key] = (),
-    ) -> dict[Key, Any]:
-        """A branch's outputs and kept values, with what it reads of the originals."""
-        known = {key: originals[key] for key in branch.plan.needed}
-        return execute(branch.plan, inputs, known, (*branch.kept, *kept))
-
     def loss_of(
         self, branch: Branch, examples: Examples, originals: Mapping[Key, Tensor]
     ) -> Tensor:
         """The loss of a branch on a batch, a scalar."""
-        inputs = self.arrange(examples.inputs)
-        found = dict(originals) | self.values(branch, inputs, originals)
-        if callable(self.loss) or self.loss == "labels":
-            assert examples.labels is not None
-            labels = examples.labels.to(inputs.device)
+        return self.losses_of(branch, [examples], examples.inputs, originals)[0]
+
+    def losses_of(
+        self,
+        branch: Branch,
+        groups: Sequence[Examples],
+        inputs: Tensor,
+        originals: Mapping[Key, Tensor],
+    ) -> list[Tensor]:
+        """The losses of a branch on consecutive groups of images, run together.
+
+        inputs: of all groups. originals: likewise.
+        """
+        known = {key: originals[key] for key in branch.plan.needed}
+        found = dict(originals) | execute(branch.plan, self.arrange(inputs), known, branch.kept)
+        compared = {key for pair in branch.pairs for key in pair}
+        split: dict[Key, Sequence[Tensor]] = {}
+        for key in compared.union(key for _, key in branch.outputs):
+            rows = len(found[key]) // len(inputs)
+            split[key] = found[key].split([len(group) * rows for group in groups])
+        return [
+            self._loss(branch, {key: parts[number] for key, parts in split.items()}, group)
+            for number, group in enumerate(groups)
+        ]
+
+    def _loss(self, branch: Branch, found: Mapping[Key, Tensor], examples: Examples) -> Tensor:
+        if self.labelled:
             outputs = {key: found[content] for key, content in branch.outputs}
-            if callable(self.loss):
-                return self.loss(outputs.get(None, outputs), labels)
-            return against_labels(outputs, labels)
-        compare: Callable[[Tensor, Tensor], Tensor]
-        compare = distance if self.loss == FEATURES else divergence
-        losses = [compare(found[own], found[theirs]) for own, theirs in branch.pairs]
+            return self._against_labels(outputs, examples)
+        losses = [
+            distance(found[own], found[theirs], self._spreads[theirs])
+            if self.loss == FEATURES
+            else divergence(found[own], found[theirs])
+            for own, theirs in branch.pairs
+        ]
         return torch.stack(losses).sum()
+
+    def check(self, examples: Examples) -> None:
+        """Run the networks on inputs, and compute a loss of labels on what comes out.
+
+        Raises FittingError where inputs do not fit the networks, or the loss cannot train.
+        """
+        self._check_inputs(examples.first(2).inputs)
+        if not self.labelled:
+            return
+        branch = self.branch(list(self.joined.references().values())[-1])
+        found = self.originals(examples.inputs, [branch])
+        outputs = {key: found[end].detach().requires_grad_() for key, end in branch.outputs}
+        if not self._against_labels(outputs, examples).requires_grad:
+            raise FittingError(
+                "the loss function gives no gradient: compute the loss from the outputs with "
+                "torch, without .detach(), .item() or torch.no_grad()"
+            )
+
+    def _check_inputs(self, inputs: Tensor) -> None:
+        ends = {key for graph in self._graphs for _, key in _ends(graph)}
+        try:
+            with torch.no_grad():
+                execute(self._originals, self.arrange(inputs), {}, ends)
+        except RuntimeError as error:
+            given = ", ".join(map(str, inputs.shape[1:]))
+            captured = self._graphs[0].input
+            taken = ", ".join(map(str, (captured.shape or ())[1:]))
+            raise FittingError(
+                f"inputs (batch, {given}) of {str(inputs.dtype).removeprefix('torch.')} do not fit "
+                f"the networks ({one_line(error)}): give ones like those they were captured with, "
+                f"(batch, {taken}) of {captured.dtype}"
+            ) from error
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the loss needs labels."""
+        return callable(self.loss) or self.loss == LABELS
+
+    def _against_labels(self, outputs: Mapping[str | None, Tensor], examples: Examples) -> Tensor:
+        assert examples.labels is not None
+        labels = examples.labels.to(next(iter(outputs.values())).device)
+        if callable(self.loss):
+            return by_function(self.loss, outputs, labels)
+        return against_labels(outputs, labels)
+
+
+def _ends(graph: Graph) -> tuple[tuple[str | None, Key], ...]:
+    """Content keys of a graph's outputs."""
+    keys = content_keys(graph)
+    return tuple((key, keys[name]) for key, name in graph.outputs)
+
+
+def _read(graph: Graph, layers: Sequence[str]) -> tuple[Key, ...] | None:
+    """Content keys of what layers read; None where one of them is not there, or reads nothing."""
+    if not all(layer in graph.by_name for layer in layers):
+        return None
+    keys = content_keys(graph)
+    names = [name for layer in layers for name in graph.by_name[layer].inputs if name in keys]
+    return tuple(keys[name] for name in names if keys[name] != INPUT_KEY) or None

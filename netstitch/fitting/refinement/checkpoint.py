@@ -18,23 +18,40 @@ from torch import Tensor
 from netstitch.errors import StorageError
 from netstitch.fitting.refinement.report import CurvePoint
 from netstitch.fitting.refinement.training import Divergence, Training
-from netstitch.folders import one_line, write_bytes
+from netstitch.folders import cannot_write, one_line, write_bytes
 
 FORMAT = "netstitch-refining-1"
 
 
 def fingerprint(training: Training, settings: Mapping[str, Any]) -> str:
-    """What must be equal for a checkpoint to be gone on with: settings, stitches, images.
+    """What must be equal for a checkpoint to be gone on with: settings, stitches, images, labels.
 
     The budget may change: training that was stopped can be given more or less of it.
     """
     fixed = {key: value for key, value in settings.items() if key not in ("steps", "seconds")}
     digest = blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16)
-    for weight, bias in training.first:
-        digest.update(weight.cpu().contiguous().numpy().tobytes())
-        digest.update(bias.cpu().contiguous().numpy().tobytes())
-    digest.update(training.parts.train.inputs.cpu().contiguous().numpy().tobytes())
+    tensors = [tensor for pair in training.first for tensor in pair]
+    for part in (training.parts.train, training.parts.choose, training.parts.report):
+        tensors += [part.inputs] if part.labels is None else [part.inputs, part.labels]
+    for tensor in tensors:
+        digest.update(str((tensor.dtype, tuple(tensor.shape))).encode())
+        digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a checkpoint; StorageError where its place cannot be one's."""
+    try:
+        if path.is_dir():
+            raise StorageError(f"checkpoint {path} is a folder: give the name of a file")
+        if not path.parent.is_dir():
+            raise StorageError(
+                f"checkpoint {path} cannot be written: there is no folder {path.parent}; make it, "
+                "or give another place"
+            )
+        return path.exists()
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def write_checkpoint(

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 
 import torch
 from torch import Tensor
 
 from netstitch.errors import FittingError
-from netstitch.fitting.stream import Batch, inputs_and_rest, split
+from netstitch.fitting.stream import Batch, check_finite, inputs_and_rest, split
+from netstitch.folders import one_line
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,10 @@ class Examples:
         return self.take(torch.linspace(0, len(self) - 1, min(count, len(self))).round().long())
 
     def batches(self, size: int) -> Iterator["Examples"]:
-        """In consecutive parts of `size`, the last one smaller."""
-        for start in range(0, len(self), size):
-            yield self.take(torch.arange(start, min(start + size, len(self))))
+        """In consecutive parts of at most `size`, as equal as can be."""
+        if len(self):
+            for part in torch.arange(len(self)).tensor_split(ceil(len(self) / size)):
+                yield self.take(part)
 
 
 @dataclass(frozen=True)
@@ -80,35 +82,65 @@ def read_parts(
     memory_budget: bytes of inputs and labels to hold; what comes after is counted, not kept.
     labels: keep the second element of each batch too.
 
-    Raises FittingError where batches hold no inputs, too few, or lack labels that are asked for.
+    Raises FittingError where batches hold no inputs, too few, NaN or infinity, inputs of different
+    shapes, or lack labels that are asked for.
     """
-    kept: list[Examples] = []
-    used = left_out = 0
+    train, choose, report = _Gathered(), _Gathered(), _Gathered()
+    used = left_out = count = held_out = 0
+    shape: tuple[int, ...] = ()
     for number, values, rest in inputs_and_rest(batches):
+        shape = shape or tuple(values.shape[1:])
+        if tuple(values.shape[1:]) != shape:
+            raise FittingError(
+                f"batch {number} holds inputs of shape {tuple(values.shape[1:])}, those before it "
+                f"{shape}: give all inputs the same shape"
+            )
+        check_finite({}, values, f"batch {number}")
         example = Examples(values, _labels(rest, number, len(values)) if labels else None)
         used += values.nbytes + (0 if example.labels is None else example.labels.nbytes)
-        if used > memory_budget and kept:
+        if used > memory_budget and count:
             left_out += len(values)
-        else:
-            kept.append(example)
-    if not kept:
+            continue
+        fitted, held = split(count, len(values), holdout)
+        train.add(example.take(fitted))
+        choose.add(example.take(held[held_out % 2 :: 2]))
+        report.add(example.take(held[1 - held_out % 2 :: 2]))
+        count, held_out = count + len(values), held_out + len(held)
+    if not count:
         raise FittingError("the batches hold no samples: give at least one batch of inputs")
-    everything = Examples(
-        torch.cat([each.inputs for each in kept]),
-        torch.cat([each.labels for each in kept if each.labels is not None]) if labels else None,
-    )
-    train, held = split(0, len(everything), holdout)
-    if len(train) < 2 or len(held) < 4:
+    if count - held_out < 2 or held_out < 4:
         raise FittingError(
-            f"{len(everything)} samples are held in memory: holding out {holdout:g} of them takes "
+            f"{count} samples are held in memory: holding out {holdout:g} of them takes "
             f"at least {-floor(-4 / holdout)}; give more samples, or raise holdout or memory_budget"
         )
-    return Parts(
-        everything.take(train),
-        everything.take(held[0::2]),
-        everything.take(held[1::2]),
-        left_out,
-    )
+    return Parts(train.joined(), choose.joined(), report.joined(), left_out)
+
+
+class _Gathered:
+    """Examples that come a few at a time."""
+
+    def __init__(self) -> None:
+        self._parts: list[Examples] = []
+
+    def add(self, examples: Examples) -> None:
+        self._parts.append(examples)
+
+    def joined(self) -> Examples:
+        """All of them; the parts are let go."""
+        parts, self._parts = self._parts, []
+        labels = [each.labels for each in parts if each.labels is not None]
+        inputs = torch.cat([each.inputs for each in parts])
+        return Examples(inputs, _together(labels) if labels else None)
+
+
+def _together(labels: list[Tensor]) -> Tensor:
+    try:
+        return torch.cat(labels)
+    except (RuntimeError, TypeError) as error:
+        raise FittingError(
+            f"labels of the batches do not go together ({one_line(error)}): give all of them the "
+            "same shape and type"
+        ) from error
 
 
 def _labels(rest: tuple[Tensor, ...], number: int, count: int) -> Tensor:

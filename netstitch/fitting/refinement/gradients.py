@@ -1,5 +1,6 @@
 """Gradients of many subnetworks' losses with respect to the stitches they use."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ Gradients = dict[int, tuple[Tensor, Tensor]]
 class Passed:
     """What one batch through some subnetworks gave.
 
-    losses: per subnetwork, NaN where it or its gradient is not finite. gradients: summed over the
+    losses: per subnetwork, not finite where it or its gradient is not. gradients: summed over the
     subnetworks whose loss is finite.
     """
 
@@ -41,22 +42,43 @@ def gradients_of(
     micro: images run together; more are run one part after the other, which bounds the memory.
     """
     losses = [0.0] * len(chosen)
-    total: Gradients = {}
+    found: list[Gradients] = [{} for _ in chosen]
     with torch.inference_mode(False), torch.enable_grad():
-        for part in examples.batches(micro):
+        for part in map(branches.arranged, examples.batches(micro)):
             share = len(part) / len(examples)
             originals = branches.originals(part.inputs, chosen)
             for index, branch in enumerate(chosen):
-                leaves = [tensor for stitch in branch.stitches for tensor in weights[stitch]]
+                if not math.isfinite(losses[index]):
+                    continue
                 loss = branches.loss_of(branch, part, originals)
                 losses[index] += float(loss.detach()) * share
-                found = torch.autograd.grad(loss * share, leaves)
-                if not all(bool(gradient.isfinite().all()) for gradient in found):
-                    losses[index] = float("nan")
-                if losses[index] == losses[index]:
-                    for stitch, w, b in zip(branch.stitches, found[::2], found[1::2], strict=True):
-                        add(total, stitch, (w.flatten(1), b))
+                derivatives = _derivatives(loss * share, branch.stitches, weights)
+                if not all(bool(g.isfinite().all()) for pair in derivatives.values() for g in pair):
+                    losses[index] = math.nan
+                for stitch, pair in derivatives.items():
+                    add(found[index], stitch, pair)
+    total: Gradients = {}
+    for loss_value, gradients in zip(losses, found, strict=True):
+        if math.isfinite(loss_value):
+            for stitch, pair in gradients.items():
+                add(total, stitch, pair)
     return Passed(tuple(losses), total)
+
+
+def _derivatives(loss: Tensor, stitches: Sequence[int], weights: Weights) -> Gradients:
+    """Of one loss; stitches that it does not depend on are left out.
+
+    A function of labels may look at some of the outputs only.
+    """
+    if not loss.requires_grad:
+        return {}
+    leaves = [tensor for stitch in stitches for tensor in weights[stitch]]
+    found = torch.autograd.grad(loss, leaves, allow_unused=True)
+    return {
+        stitch: (weight.flatten(1), bias)
+        for stitch, weight, bias in zip(stitches, found[::2], found[1::2], strict=True)
+        if weight is not None and bias is not None
+    }
 
 
 def add(total: Gradients, stitch: int, found: tuple[Tensor, Tensor]) -> None:

@@ -1,9 +1,10 @@
 """How far refining is: its budget, its held-out curve, and its checkpoints."""
 
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 
-from netstitch.fitting.refinement.checkpoint import read_checkpoint, write_checkpoint
+from netstitch.fitting.refinement.checkpoint import is_there, read_checkpoint, write_checkpoint
 from netstitch.fitting.refinement.report import CurvePoint
 from netstitch.fitting.refinement.training import Training
 from netstitch.fitting.stream import Progress
@@ -39,7 +40,7 @@ class Log:
         self.file, self.mark, self.every = file, mark, every
         self.curve: list[CurvePoint] = []
         self._begin = clock()
-        if file is not None and file.exists():
+        if file is not None and is_there(file):
             self.curve, elapsed = read_checkpoint(file, training, mark=mark)
             self._begin = clock() - elapsed
         self.save()
@@ -57,8 +58,11 @@ class Log:
         return max(by_steps, by_time)
 
     def save(self) -> None:
-        """Write the checkpoint, where one is asked for."""
-        if self.file is not None:
+        """Write the checkpoint, where one is asked for.
+
+        Not while a step is half done: the file then keeps what was before.
+        """
+        if self.file is not None and self.training.whole:
             write_checkpoint(
                 self.file, self.training, self.curve, mark=self.mark, elapsed=self.elapsed
             )
@@ -66,19 +70,30 @@ class Log:
 
     def begin(self) -> None:
         """Measure the curve's first point."""
-        if not self.curve:
-            self._measure()
+        self._measure()
+        self.tell("begins")
 
     def after(self, loss: float) -> None:
-        """Tell of a step and its loss; measure and save where it is time to."""
-        if self.progress is not None:
-            total = self.steps if self.seconds is None else None
-            held = f"refine, loss {loss:.3g}, held-out {self.curve[-1].loss:.3g}"
-            self.progress(self.training.step, total, held)
-        if self.fraction >= len(self.curve) / CURVE_POINTS:
-            self._measure()
+        """Measure and save where it is time to, then tell of a step and its loss."""
+        self._measure()
         if self.clock() - self._saved >= self.every:
             self.save()
+        self.tell(f"loss {loss:.3g}")
+
+    def tell(self, what: str) -> None:
+        """Call `progress`. The number of steps in all is guessed where time limits them."""
+        if self.progress is None:
+            return
+        step, total = self.training.step, self.steps
+        if self.seconds is not None:
+            total = ceil(step / self.fraction) if step and self.fraction > 0 else None
+            what = f"{what}, {min(self.elapsed, self.seconds):.0f} of {self.seconds:g} s"
+        self.progress(step, total, f"refine, {what}, held-out {self.curve[-1].loss:.3g}")
 
     def _measure(self) -> None:
-        self.curve.append(CurvePoint(self.training.step, self.elapsed, self.measure()))
+        """A point of the curve, where the last one is too long ago."""
+        step = self.training.step
+        if self.curve and self.curve[-1].step == step:
+            return
+        if self.fraction >= len(self.curve) / CURVE_POINTS:
+            self.curve.append(CurvePoint(step, self.elapsed, self.measure()))

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from netstitch.errors import FittingError
+from netstitch.folders import one_line
 from netstitch.networks.graph import Graph
 
 OUTPUTS, FEATURES, LABELS = "outputs", "features", "labels"
@@ -55,16 +56,65 @@ def divergence(student: Tensor, teacher: Tensor) -> Tensor:
     return functional.kl_div(ours, theirs, reduction="none", log_target=True).sum(1).mean()
 
 
-def distance(student: Tensor, teacher: Tensor) -> Tensor:
-    """|student - teacher|^2 over |teacher - its mean|^2 of (n, features, ...), over all images."""
-    spread = ((teacher - teacher.mean(0, keepdim=True)) ** 2).sum()
-    return ((student - teacher) ** 2).sum() / spread.clamp_min(1e-12)
+def distance(student: Tensor, teacher: Tensor, spread: float) -> Tensor:
+    """|student - teacher|^2 of (n, features, ...), the mean over images, in units of `spread`.
+
+    spread: mean of |teacher - its mean|^2 over many images, so that the images of a batch count
+        alike, however few they are.
+    """
+    return ((student - teacher) ** 2).sum() / (len(student) * spread)
+
+
+class Spread:
+    """Mean of |x - mean of x|^2 over images, gathered batch by batch."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._sum: Tensor | None = None
+        self._squares = 0.0
+
+    def add(self, values: Tensor) -> None:
+        """values: (n, features, ...)."""
+        own = values.double()
+        self._count += len(own)
+        self._sum = own.sum(0) if self._sum is None else self._sum + own.sum(0)
+        self._squares += float((own**2).sum())
+
+    @property
+    def value(self) -> float:
+        """1 where the images are all the same: a constant has no spread to be measured in."""
+        if self._sum is None:
+            return 1.0
+        mean = float(((self._sum / self._count) ** 2).sum())
+        found = self._squares / self._count - mean
+        return found if found > 1e-12 * max(mean, 1e-12) else 1.0
 
 
 def against_labels(outputs: Mapping[str | None, Tensor], labels: Tensor) -> Tensor:
-    """Cross-entropy of each output, (n, classes, ...), against (n, ...) labels, summed."""
-    losses = [functional.cross_entropy(logits, labels) for logits in outputs.values()]
+    """Cross-entropy of each output, (n, classes, ...), against (n, ...) labels, summed.
+
+    Raises FittingError for labels of another shape or type, or out of range.
+    """
+    try:
+        losses = [functional.cross_entropy(logits, labels) for logits in outputs.values()]
+    except (RuntimeError, IndexError, ValueError) as error:
+        shapes = " and ".join(str(tuple(logits.shape)) for logits in outputs.values())
+        raise FittingError(
+            f"labels {str(labels.dtype).removeprefix('torch.')} {tuple(labels.shape)} do not fit "
+            f"outputs {shapes} ({one_line(error)}): give class numbers (batch, ...)"
+        ) from error
     return sum(losses[1:], losses[0])
+
+
+def by_function(loss: LabelLoss, outputs: Mapping[str | None, Tensor], labels: Tensor) -> Tensor:
+    """A function's loss of outputs, as the network gives them; FittingError unless a scalar."""
+    found = loss(outputs.get(None, outputs), labels)
+    if not isinstance(found, Tensor) or found.dim():
+        what = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else repr(found)[:40]
+        raise FittingError(
+            f"the loss function gives {what}: expected a scalar tensor, the mean over the batch"
+        )
+    return found
 
 
 def last_layers(graph: Graph) -> tuple[str, ...]:

@@ -26,12 +26,13 @@ from netstitch.fitting.refinement.examples import Examples, read_parts
 from netstitch.fitting.refinement.joined import Joined
 from netstitch.fitting.refinement.leaves import arranged, leaves_of
 from netstitch.fitting.refinement.log import Log
-from netstitch.fitting.refinement.losses import LABELS, OUTPUTS, LabelLoss
+from netstitch.fitting.refinement.losses import OUTPUTS, LabelLoss
 from netstitch.fitting.refinement.report import RefineReport, StitchRefined
 from netstitch.fitting.refinement.selection import (
     FOUR,
     Compared,
     Judge,
+    Losses,
     choose,
     compare,
     losses,
@@ -50,6 +51,12 @@ CURVE_IMAGES, CURVE_BRANCHES = 64, 8
 
 JUDGED, JUDGED_BATCHES = 256, 8
 """Images that choosing and reporting look at, each, at most, and in how many batches at least."""
+
+HIGHEST_RATE = 1e30
+"""Adam's steps are float32, and it divides the rate by less than 1."""
+
+TOGETHER = 64
+"""Images of the batches that are judged on at once, at most."""
 
 STEPS = 300
 """Steps, where neither steps nor seconds are given."""
@@ -93,8 +100,11 @@ def refine(
     seed: of everything random. With a budget of steps, runs of one seed are equal bit for bit.
     checkpoint: a file that is written every `checkpoint_seconds` and on Ctrl-C, gone on with where
         it exists, and removed at the end.
-    progress: called after every step with steps done, steps in all where only these limit it, and
-        a line of text.
+        Equal are settings, stitches and images; steps and seconds may be others, to go on for
+        longer. It holds no path, so it can be moved.
+    progress: called at the beginning, after every step, and before stitches are chosen and
+        reported on, with steps done, steps in all, guessed where time limits them (None where
+        nothing is known yet), and a line of text.
 
     A stitch whose values become NaN or infinite is put back, left alone, and named in the report.
 
@@ -124,15 +134,16 @@ def refine(
     with torch.inference_mode(False), torch.enable_grad(), batch_workers(workers) as pool:
         leaves = leaves_of(layers)
         branches = Branches(joined, arranged(joined, leaves), loss=loss, teacher=teacher)
-        needs_labels = callable(loss) or loss == LABELS
         parts = read_parts(
-            batches, holdout=holdout, memory_budget=memory_budget, labels=needs_labels
+            batches, holdout=holdout, memory_budget=memory_budget, labels=branches.labelled
         )
-        some = parts.train.first(IMAGES).batches(batch_size)
+        some = parts.train.first(IMAGES)
+        branches.check(some.first(batch_size))
+        branches.measure(some.batches(batch_size))
         coordinates = make_coordinates(
             joined.stitches,
             joined.features,
-            (part.inputs for part in some),
+            (part.inputs for part in some.batches(batch_size)),
             memory_budget=memory_budget,
         )
         training = Training(
@@ -152,7 +163,14 @@ def refine(
 
         def judge(examples: Examples) -> Judge:
             size = max(1, min(batch_size, len(examples) // JUDGED_BATCHES))
-            return lambda chosen: losses(branches, chosen, examples, size, pool)
+
+            def found(chosen: Sequence[Branch]) -> Losses:
+                room = memory_budget // max(1, SIDES * branches.image_bytes(chosen))
+                batch = max(1, min(size, room))
+                together = max(1, min(TOGETHER, room) // batch)
+                return losses(branches, chosen, examples, batch, pool, together=together)
+
+            return found
 
         singles = [i for i, each in enumerate(training.draws.singles) if each is not None]
         panel = _panel(joined, branches, singles, seed)
@@ -164,14 +182,16 @@ def refine(
             steps=steps,
             seconds=seconds,
             file=None if checkpoint is None else Path(checkpoint),
-            mark=fingerprint(training, settings),
+            mark="" if checkpoint is None else fingerprint(training, settings),
             every=checkpoint_seconds,
             clock=clock,
             progress=progress,
         )
         _train(training, log, pool)
         trained = [i for i in singles if i not in training.gains.closed]
+        log.tell("choosing stitches")
         kept = choose(training, trained, panel, judge(choosing))
+        log.tell("measuring on other images")
         compared = compare(training, singles, kept, panel, judge(reporting))
     write_layers(layers, [(w.detach(), b.detach()) for w, b in leaves])
     if checkpoint is not None:
@@ -226,6 +246,8 @@ def _rows(
 
 def _panel(joined: Joined, branches: Branches, singles: Sequence[int], seed: int) -> list[Branch]:
     """Random subnetworks with four stitches, none where there are not so many."""
+    if len(singles) < FOUR:
+        return []
     generator = np.random.default_rng([seed, FOUR])
     drawn = [with_active(joined, generator, FOUR, singles) for _ in range(PANEL)]
     return [branches.branch(genotype) for genotype in drawn if genotype is not None]
@@ -244,13 +266,14 @@ def _check_settings(settings: Mapping[str, Setting]) -> None:
             raise FittingError(
                 f"the budget of {value} {name} is empty: give more than 0, or leave refining out"
             )
-    for name in ("batch_size", "subnetworks"):
+    for name in ("batch_size", "subnetworks", "memory_budget"):
         if int(settings[name] or 0) < 1:
             raise FittingError(f"{name} is {settings[name]}: expected 1 or more")
     rate = float(settings["learning_rate"] or 0)
-    if not 0 < rate < float("inf"):
+    if not 0 < rate <= HIGHEST_RATE:
         raise FittingError(
-            f"learning_rate is {settings['learning_rate']}: expected a number over 0"
+            f"learning_rate is {settings['learning_rate']}: expected a number over 0, and at most "
+            f"{HIGHEST_RATE:g}"
         )
     if int(settings["seed"] or 0) < 0:
         raise FittingError(f"the seed is {settings['seed']}: give 0 or more")

@@ -1,5 +1,6 @@
 """What refining did, and what it was worth."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -64,12 +65,12 @@ class RefineReport:
     rows: tuple[StitchRefined, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain dictionaries, lists, numbers and strings."""
-        return asdict(self) | {
-            "settings": dict(self.settings),
-            "curve": [asdict(point) for point in self.curve],
-            "rows": [asdict(row) for row in self.rows],
-        }
+        """The report as plain dictionaries, lists, numbers and strings.
+
+        Losses that are not finite become strings, since JSON has no numbers for them.
+        """
+        plain: dict[str, Any] = _finite(asdict(self) | {"settings": dict(self.settings)})
+        return plain
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "RefineReport":
@@ -129,6 +130,14 @@ def _row(data: Mapping[str, Any]) -> StitchRefined:
 
 def _place(data: Mapping[str, Any]) -> Place:
     return Place(network=int(data["network"]), point=str(data["point"]))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _number(value: Any) -> float | None:

@@ -35,18 +35,31 @@ def losses(
     branches: Branches,
     chosen: Sequence[Branch],
     examples: Examples,
-    batch: int,
+    size: int,
     pool: Executor,
+    *,
+    together: int = 1,
 ) -> Losses:
-    """The loss of each branch on each batch of examples; originals are computed once a batch."""
+    """The loss of each branch on each batch of examples, of `size` images at most.
 
-    def column(part: Examples) -> list[float]:
+    together: batches that are run at once, since a few images take about as long as many.
+    Originals are computed once for them.
+    """
+
+    def columns(groups: Sequence[Examples]) -> list[list[float]]:
         with torch.inference_mode():
-            originals = branches.originals(part.inputs, chosen)
-            return [float(branches.loss_of(branch, part, originals)) for branch in chosen]
+            inputs = branches.arrange(torch.cat([group.inputs for group in groups]))
+            originals = branches.originals(inputs, chosen)
+            return [
+                [float(loss) for loss in branches.losses_of(branch, groups, inputs, originals)]
+                for branch in chosen
+            ]
 
-    columns = list(pool.map(column, examples.batches(batch))) if chosen else []
-    return np.array(columns, dtype=np.float64).T.reshape(len(chosen), len(columns))
+    if not chosen:
+        return np.zeros((0, 0))
+    batches = list(examples.batches(size))
+    groups = [batches[start : start + together] for start in range(0, len(batches), together)]
+    return np.concatenate([np.array(each) for each in pool.map(columns, groups)], axis=1)
 
 
 def improved(before: Losses, after: Losses) -> NDArray[np.bool_]:
@@ -71,13 +84,22 @@ def choose(
     """The stitches that keep what they learned; all others get their first weights back.
 
     singles: the stitches that were trained. panel: subnetworks with several stitches.
-    judge: on images that were not trained on.
+    judge: on images that were not trained on. One that gives a loss that is not finite, as it did
+    not before, is given up here: the last steps made it diverge.
     """
+    if not singles:
+        return set()
     alone = [training.single(stitch) for stitch in singles]
     after = judge(alone)
     restore(training, singles)
     before, several = judge(alone), mean_of(judge(panel)) if panel else 0.0
-    gains = dict(zip(singles, (before - after).mean(axis=1).tolist(), strict=True))
+    ended = np.isfinite(before).all(axis=1) & ~np.isfinite(after).all(axis=1)
+    for stitch in np.asarray(singles)[ended].tolist():
+        training.give_up(stitch)
+    gains = {
+        stitch: mean_of(row) - mean_of(new)
+        for stitch, row, new in zip(singles, before, after, strict=True)
+    }
     better = improved(before, after)
     kept = {stitch for stitch, good in zip(singles, better, strict=True) if good}
     for stitch in kept:
@@ -123,8 +145,8 @@ def compare(
 def _means(judge: Judge, training: Training, stitches: Sequence[int]) -> dict[int, float]:
     if not stitches:
         return {}
-    found = judge([training.single(stitch) for stitch in stitches]).mean(axis=1)
-    return dict(zip(stitches, found.tolist(), strict=True))
+    found = judge([training.single(stitch) for stitch in stitches])
+    return {stitch: mean_of(row) for stitch, row in zip(stitches, found, strict=True)}
 
 
 def restore(training: Training, stitches: Sequence[int]) -> None:

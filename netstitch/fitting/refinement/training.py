@@ -20,6 +20,9 @@ SIDES = 2
 """Batches of a step, each with subnetworks of its own; they run side by side where cores allow.
 A fixed number, so that results do not depend on the machine."""
 
+Drawn = tuple[Branch, int | None]
+"""A subnetwork, and its stitch where it has a single one."""
+
 
 @dataclass(frozen=True)
 class Divergence:
@@ -35,6 +38,7 @@ class Training:
     first: weight and bias of every stitch after the first stage. weights: the same as leaves that
     `branches` reads; a step changes them in place. batch: images of a batch. subnetworks: drawn
     for each batch. memory_budget: bytes that the activations of a step may take, about.
+    whole: whether no step is half done, as when Ctrl-C comes while the stitches move.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Training:
         self.draws = Draws(joined, self.gains)
         self.generator = np.random.default_rng(seed)
         self.step = 0
+        self.whole = True
         self.diverged: list[Divergence] = []
         self.inner = [
             tuple(
@@ -77,27 +82,49 @@ class Training:
         fraction: how much of the training is done, in [0, 1]; the learning rate falls along a
         cosine. Raises LookupError when no stitch is left to train.
         """
-        drawn = [self._draw(fraction) for _ in range(SIDES)]
-        position = self.step * SIDES * self.batch
-        batches = [
-            self.parts.draw(self.batch, position + side * self.batch, self.seed)
-            for side in range(SIDES)
-        ]
-        largest = max(branch.image_bytes for side in drawn for branch, _ in side)
-        micro = max(1, min(self.batch, self.memory_budget // max(1, SIDES * largest)))
+        begin = self.generator.bit_generator.state
+        try:
+            drawn = [self._draw(fraction) for _ in range(SIDES)]
+            batches = self._batches()
 
-        def run(side: int) -> Passed:
-            chosen = [branch for branch, _ in drawn[side]]
-            return gradients_of(self.branches, chosen, self.weights, batches[side], micro=micro)
+            def run(side: int) -> Passed:
+                chosen = [branch for branch, _ in drawn[side]]
+                return self._gradients(chosen, batches[side])
 
-        passed = list(pool.map(run, range(SIDES)))
+            passed = list(pool.map(run, range(SIDES)))
+        except BaseException:
+            self.generator.bit_generator.state = begin  # as if the step had not begun
+            raise
+        self.whole = False
         self.step += 1
+        loss = self._take(drawn, batches, passed, fraction)
+        self.whole = True
+        return loss
+
+    def _batches(self) -> list[Examples]:
+        begin = self.step * SIDES * self.batch
+        starts = [begin + side * self.batch for side in range(SIDES)]
+        return [self.parts.draw(self.batch, start, self.seed) for start in starts]
+
+    def _gradients(self, chosen: Sequence[Branch], examples: Examples) -> Passed:
+        room = self.memory_budget // max(1, SIDES * self.branches.image_bytes(chosen))
+        micro = max(1, min(self.batch, room))
+        return gradients_of(self.branches, chosen, self.weights, examples, micro=micro)
+
+    def _take(
+        self,
+        drawn: Sequence[Sequence[Drawn]],
+        batches: Sequence[Examples],
+        passed: Sequence[Passed],
+        fraction: float,
+    ) -> float:
+        """Move the stitches by what the batches gave."""
         total: Gradients = {}
         losses: list[float] = []
         for side, result, examples in zip(drawn, passed, batches, strict=True):
             for (branch, alone), loss in zip(side, result.losses, strict=True):
                 if not math.isfinite(loss):
-                    self._restore(branch, examples, total)
+                    self._blame(branch, examples)
                     continue
                 losses.append(loss)
                 if alone is not None:
@@ -109,8 +136,8 @@ class Training:
         self._move(total, fraction)
         return sum(losses) / len(losses) if losses else math.nan
 
-    def _draw(self, fraction: float) -> list[tuple[Branch, int | None]]:
-        drawn = []
+    def _draw(self, fraction: float) -> list[Drawn]:
+        drawn: list[Drawn] = []
         for _ in range(self.subnetworks):
             genotype, alone = self.draws.draw(self.generator, fraction)
             branch = self.single(alone) if alone is not None else self.branches.branch(genotype)
@@ -151,38 +178,33 @@ class Training:
             weight.copy_(values[0].reshape(weight.shape))
             bias.copy_(values[1])
 
-    def _restore(self, branch: Branch, examples: Examples, total: Gradients) -> None:
-        """Put back the stitches behind a loss that is not finite, and leave them alone.
+    def _blame(self, branch: Branch, examples: Examples) -> None:
+        """Give up the stitches behind a loss that is not finite.
 
-        Those which alone give such a loss; all of the subnetwork, where none does.
+        Those which alone give such a loss; all of the subnetwork, where none does. None, where one
+        was given up in this step already, or where the images do it: without stitches too.
         """
+        now = {each.stitch for each in self.diverged if each.step == self.step}
+        if now.intersection(branch.stitches):
+            return
+        if not self._is_finite(self.branches.reference(branch), examples):
+            return
         trained = [stitch for stitch in branch.stitches if stitch not in self.gains.closed]
-        guilty = (
-            [
-                stitch
-                for stitch in trained
-                if not math.isfinite(
-                    gradients_of(
-                        self.branches,
-                        [self.single(stitch)],
-                        self.weights,
-                        examples,
-                        micro=len(examples),
-                    ).losses[0]
-                )
-            ]
-            if all(self.draws.singles[stitch] is not None for stitch in trained)
-            else []
-        )
+        alone = [stitch for stitch in trained if self.draws.singles[stitch] is not None]
+        guilty = [s for s in alone if not self._is_finite(self.single(s), examples)]
         for stitch in guilty or trained:
-            self.gains.close(stitch)
-            self.put(stitch, self.first[stitch])
-            frame = self.coordinates[stitch]
-            weight, bias = self.first[stitch]
-            with torch.no_grad():
-                for tensor, value in zip(
-                    self.inner[stitch], frame.inner(weight.flatten(1), bias), strict=True
-                ):
-                    tensor.copy_(value)
-            self.diverged.append(Divergence(self.step, stitch))
-            total.pop(stitch, None)
+            self.give_up(stitch)
+
+    def _is_finite(self, branch: Branch, examples: Examples) -> bool:
+        return math.isfinite(self._gradients([branch], examples).losses[0])
+
+    def give_up(self, stitch: int) -> None:
+        """Put a stitch back, and leave it alone from now on."""
+        self.gains.close(stitch)
+        weight, bias = self.first[stitch]
+        self.put(stitch, (weight, bias))
+        values = self.coordinates[stitch].inner(weight.flatten(1), bias)
+        with torch.no_grad():
+            for tensor, value in zip(self.inner[stitch], values, strict=True):
+                tensor.copy_(value)
+        self.diverged.append(Divergence(self.step, stitch))
