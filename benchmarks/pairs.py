@@ -130,7 +130,7 @@ def _train(model: nn.Module, samples: Samples, seed: int) -> None:
         chosen = torch.randint(len(samples), (BATCH,), generator=generator)
         loss = nn.functional.cross_entropy(model(samples.inputs[chosen]), samples.labels[chosen])
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
     model.eval()
