@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -12,9 +12,9 @@ from netstitch.fitting.solve import relative_error, solve
 from netstitch.fitting.stream import split
 
 
-def moments_of(*sets: Tensor) -> Moments:
+def moments_of(*sets: Tensor, precise: bool = False) -> Moments:
     pairs = [(i, j) for i in range(len(sets)) for j in range(i)]
-    moments = Moments([values.shape[1] for values in sets], pairs)
+    moments = Moments([values.shape[1] for values in sets], pairs, precise=precise)
     moments.add([values.clone() for values in sets])
     return moments
 
@@ -36,9 +36,12 @@ def samples(seed: int, count: int, offset: float) -> tuple[Tensor, Tensor, Tenso
     count=st.integers(6, 60),
     offset=st.sampled_from([0.0, 10.0]),
 )
+@example(seed=550, count=6, offset=10.0)  # fewer samples than features
 def test_equals_fitting_with_every_ridge(seed: int, count: int, offset: float) -> None:
-    fitted = moments_of(*samples(seed, count, offset))
-    choosing = moments_of(*samples(seed, 30, offset))
+    # Products in float32 leave rounding in directions without samples, which weak ridges blow up
+    # in one way here and in another in `solve`; the algebra is what must be equal.
+    fitted = moments_of(*samples(seed, count, offset), precise=True)
+    choosing = moments_of(*samples(seed, 30, offset), precise=True)
     for target, found in zip((1, 2), choose_ridges(fitted, choosing, 0, (1, 2)), strict=True):
         errors = {}
         for ridge in RIDGES:
