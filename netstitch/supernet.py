@@ -178,9 +178,9 @@ class Supernet(nn.Module):
         """The original values of points for a batch, as the basis networks compute them."""
         return self._features(inputs, places)
 
-    def subnetwork_graph(self, genotype: AnyGenotype) -> tuple[Graph, dict[str, Tensor]]:
-        """The pruned graph of a genotype, and the supernet's own tensors under its keys."""
-        graph = assemble(
+    def pruned_graph(self, genotype: AnyGenotype) -> Graph:
+        """The graph of what a genotype's output depends on."""
+        return assemble(
             self.names,
             self.graphs,
             self.board,
@@ -188,6 +188,10 @@ class Supernet(nn.Module):
             self._checked(genotype),
             self._made,
         )
+
+    def subnetwork_graph(self, genotype: AnyGenotype) -> tuple[Graph, dict[str, Tensor]]:
+        """The pruned graph of a genotype, and the supernet's own tensors under its keys."""
+        graph = self.pruned_graph(genotype)
         everything = self.tensors()
         keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
         return graph, {key: everything[key] for key in keys}

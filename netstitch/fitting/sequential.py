@@ -178,7 +178,7 @@ def _gather(
         originals = frozenset(
             key
             for genotype in joined.references().values()
-            for key in content_keys(joined.subnetwork_graph(genotype)[0]).values()
+            for key in content_keys(joined.pruned_graph(genotype)).values()
         )
         for number, (values, (train, _)) in enumerate(_parts(batches, holdout)):
             values = values[train]
@@ -208,7 +208,7 @@ def _through(
     """What stitches read in subnetworks, where other stitches stand before them."""
     stitch_at = {f"{path}.weight": index for index, path in enumerate(joined.stitch_paths())}
     sources: dict[int, list[Key]] = {}
-    graphs = [joined.subnetwork_graph(genotype)[0] for genotype in genotypes]
+    graphs = [joined.pruned_graph(genotype) for genotype in genotypes]
     for graph in graphs:
         keys = content_keys(graph)
         for index, source in _read(graph, stitch_at):

@@ -102,17 +102,19 @@ def depths(graph: Graph, keys: Mapping[str, Key]) -> dict[Key, float]:
 
 
 def make_plan(
-    graphs: Sequence[Graph], weights: Mapping[str, Tensor], known: Collection[Key] = ()
+    graphs: Sequence[Graph],
+    weights: Mapping[str, Tensor],
+    known: Collection[Key] = (),
+    contents: Sequence[Mapping[str, Key]] | None = None,
 ) -> Plan:
     """One plan for several subnetworks; keys in `known` are not computed again.
 
-    weights: by path.
+    weights: by path. contents: of each graph what `content_keys` gives, where it is at hand.
     """
     steps: dict[Key, Step] = {}
     outputs = []
     needed: set[Key] = set()
-    for graph in graphs:
-        keys = content_keys(graph)
+    for graph, keys in zip(graphs, contents or map(content_keys, graphs), strict=True):
         outputs.append(tuple((key, keys[name]) for key, name in graph.outputs))
         values: dict[str, Any] = {name: Slot(key) for name, key in keys.items()}
         values |= {n.name: weights[n.path] for n in graph.nodes if n.operation == WEIGHT}

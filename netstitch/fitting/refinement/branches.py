@@ -37,6 +37,10 @@ OWN = "own"
 """The teacher that is the all-original network of a subnetwork's output choice."""
 
 
+Contents = Mapping[str, Key]
+"""Content keys of a graph's nodes by name."""
+
+
 @dataclass(frozen=True)
 class Branch:
     """A subnetwork as what follows its stitches.
@@ -75,7 +79,7 @@ class Branches:
     ) -> None:
         check_loss(loss)
         self.joined, self.weights, self.loss = joined, weights, loss
-        graphs = [joined.subnetwork_graph(g)[0] for g in joined.references().values()]
+        graphs = [joined.pruned_graph(g) for g in joined.references().values()]
         for graph in graphs:
             check_outputs(loss, graph)
         if teacher != OWN and teacher not in joined.outputs:
@@ -90,19 +94,21 @@ class Branches:
                 f"teacher={OWN!r} with loss={FEATURES!r}"
             )
         self._graphs = graphs
+        self._contents = [content_keys(graph) for graph in graphs]
         self._layers = [last_layers(graph) for graph in graphs]
         self._spreads: dict[Key, float] = {}
-        self._originals = make_plan(graphs, weights)
+        self._originals = make_plan(graphs, weights, contents=self._contents)
         self._sizes = {step.key: step.size for step in self._originals.steps}
         self._known = self._sizes.keys()
 
     def branch(self, genotype: Genotype) -> Branch:
         """The branch of a genotype that has active stitches."""
-        graph, _ = self.joined.subnetwork_graph(genotype)
+        graph = self.joined.pruned_graph(genotype)
         output = int(genotype[-1])
-        outputs = _ends(graph)
-        pairs = self._pairs(graph, output)
-        plan = make_plan([graph], self.weights, self._known)
+        contents = content_keys(graph)
+        outputs = _ends(graph, contents)
+        pairs = self._pairs(graph, contents, output)
+        plan = make_plan([graph], self.weights, self._known, [contents])
         made = {step.key for step in plan.steps}
         ends = {key for _, key in outputs}
         return Branch(
@@ -119,7 +125,7 @@ class Branches:
         """The network that a branch stands for, with no stitch; all of it is original."""
         return self.branch(self.joined.genotype(int(branch.genotype[-1])))
 
-    def _pairs(self, graph: Graph, output: int) -> tuple[tuple[Key, Key], ...]:
+    def _pairs(self, graph: Graph, contents: Contents, output: int) -> tuple[tuple[Key, Key], ...]:
         """The keys that the loss compares with the teacher's: outputs, or what last layers read."""
         if self.labelled:
             return ()
@@ -127,12 +133,12 @@ class Branches:
         own: tuple[Key, ...] | None = None
         taught: tuple[Key, ...] | None = None
         if self.loss == FEATURES:
-            own = _read(graph, self._layers[output])
-            taught = _read(self._graphs[output], self._layers[output])
+            own = _read(graph, contents, self._layers[output])
+            taught = _read(self._graphs[output], self._contents[output], self._layers[output])
         if own is None or taught is None:
             # A stitch behind a last layer replaces it; what comes out is compared then.
-            own = tuple(key for _, key in _ends(graph))
-            taught = tuple(key for _, key in _ends(self._graphs[teacher]))
+            own = tuple(key for _, key in _ends(graph, contents))
+            taught = tuple(key for _, key in _ends(self._graphs[teacher], self._contents[teacher]))
         return tuple(zip(own, taught, strict=True))
 
     def measure(self, examples: Iterable[Examples]) -> None:
@@ -142,9 +148,9 @@ class Branches:
         """
         if self.loss != FEATURES:
             return
-        keys = {key for graph in self._graphs for _, key in _ends(graph)}
-        for graph, layers in zip(self._graphs, self._layers, strict=True):
-            keys.update(_read(graph, layers) or ())
+        keys = self._original_ends()
+        for graph, contents, layers in zip(self._graphs, self._contents, self._layers, strict=True):
+            keys.update(_read(graph, contents, layers) or ())
         spreads = {key: Spread() for key in keys}
         for part in examples:
             with torch.no_grad():
@@ -237,7 +243,7 @@ class Branches:
             )
 
     def _check_inputs(self, inputs: Tensor) -> None:
-        ends = {key for graph in self._graphs for _, key in _ends(graph)}
+        ends = self._original_ends()
         try:
             with torch.no_grad():
                 execute(self._originals, self.arrange(inputs), {}, ends)
@@ -250,6 +256,11 @@ class Branches:
                 f"the networks ({one_line(error)}): give ones like those they were captured with, "
                 f"(batch, {taken}) of {captured.dtype}"
             ) from error
+
+    def _original_ends(self) -> set[Key]:
+        """Content keys of what the basis networks and the ensemble give."""
+        each = zip(self._graphs, self._contents, strict=True)
+        return {key for graph, contents in each for _, key in _ends(graph, contents)}
 
     @property
     def labelled(self) -> bool:
@@ -264,16 +275,14 @@ class Branches:
         return against_labels(outputs, labels)
 
 
-def _ends(graph: Graph) -> tuple[tuple[str | None, Key], ...]:
+def _ends(graph: Graph, contents: Contents) -> tuple[tuple[str | None, Key], ...]:
     """Content keys of a graph's outputs."""
-    keys = content_keys(graph)
-    return tuple((key, keys[name]) for key, name in graph.outputs)
+    return tuple((key, contents[name]) for key, name in graph.outputs)
 
 
-def _read(graph: Graph, layers: Sequence[str]) -> tuple[Key, ...] | None:
+def _read(graph: Graph, contents: Contents, layers: Sequence[str]) -> tuple[Key, ...] | None:
     """Content keys of what layers read; None where one of them is not there, or reads nothing."""
     if not all(layer in graph.by_name for layer in layers):
         return None
-    keys = content_keys(graph)
-    names = [name for layer in layers for name in graph.by_name[layer].inputs if name in keys]
-    return tuple(keys[name] for name in names if keys[name] != INPUT_KEY) or None
+    names = [name for layer in layers for name in graph.by_name[layer].inputs if name in contents]
+    return tuple(contents[name] for name in names if contents[name] != INPUT_KEY) or None

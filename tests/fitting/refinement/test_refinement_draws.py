@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from refinement_examples import three, unfitted
 
-from netstitch.fitting.refinement.draws import MEMORY, Draws, Gains, with_active
+from netstitch.fitting.refinement.draws import EVEN, LEAST, MEMORY, Draws, Gains, with_active
 from netstitch.fitting.refinement.joined import single
 
 
@@ -53,21 +53,27 @@ def test_closed_stitches_are_never_drawn() -> None:
         draws.draw(np.random.default_rng(0), 0.0)
 
 
-def test_stitches_whose_loss_falls_are_drawn_more_often() -> None:
+def test_stitches_are_drawn_by_the_roots_of_what_they_gain() -> None:
     gains = Gains(4)
     assert gains.shares() == pytest.approx([0.25] * 4)
     for number in range(MEMORY):
-        gains.note(0, 1.0 - number / 10)  # learns
+        gains.note(0, 1.0 - number / 10)  # learns: from 3.4 in the older half to 1.8
         gains.note(1, 1.0)  # stands still
-        gains.note(2, 1.0 + number)  # gets worse: no better than standing still
-    shares = gains.shares()
-    assert shares.sum() == pytest.approx(1)
-    assert shares[0] == pytest.approx(shares[3])  # one hardly seen may be as good as the best
-    assert shares[0] > shares[1] == shares[2] > 0
-    for _ in range(MEMORY):
-        gains.note(0, 0.2)  # done
+        gains.note(2, 0.1)  # stands still where little is left to gain
+    roots = np.sqrt([3.4 - 1.8, LEAST * 4, LEAST * 0.4, 3.4 - 1.8])  # the last is hardly seen
+    assert gains.shares() == pytest.approx(EVEN / 4 + (1 - EVEN) * roots / roots.sum())
     gains.close(3)
-    assert gains.shares() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
+    assert gains.shares()[3] == 0
+    assert gains.shares().sum() == pytest.approx(1)
+
+
+def test_stitches_that_have_nothing_to_gain_are_drawn_alike() -> None:
+    gains = Gains(3)
+    for _ in range(MEMORY):
+        for stitch in range(3):
+            gains.note(stitch, 0.0)
+    gains.close(1)
+    assert gains.shares() == pytest.approx([0.5, 0, 0.5])
 
 
 def test_so_many_active_stitches_as_asked_for() -> None:
