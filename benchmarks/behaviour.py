@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from pairs import in_order_of
 from torch import nn
 
 import netstitch as ns
@@ -20,12 +21,12 @@ from netstitch.tasks import Classification
 ACTIVE = (1, 2, 4, 8, 16)
 """Active stitches of the random subnetworks."""
 
-DRAWN = 16
-"""Random subnetworks of each number of stitches."""
+DRAWN = 8
+"""Random subnetworks of each number of stitches and each seed."""
 
-TEST, HELD_OUT, RECALIBRATED = 2_000, 512, 512
-"""Test images, validation images that errors and losses are of, training images that batch norms
-are measured on; at most."""
+TEST, HELD_OUT, RECALIBRATED = 500, 512, 256
+"""Test images (other ones for each seed), validation images that errors and losses are of, training
+images that batch norms are measured on; at most."""
 
 LOSS_AT = 4
 """Active stitches of the subnetworks whose loss is measured."""
@@ -64,7 +65,7 @@ def make_subjects(supernet: ns.Supernet, seed: int) -> Subjects:
 
 
 def behaviour(
-    supernet: ns.Supernet, task: Classification, subjects: Subjects, recalibrate: bool = True
+    supernet: ns.Supernet, task: Classification, subjects: Subjects, seed: int
 ) -> dict[str, Any]:
     """Accuracies on test images, errors and losses on validation images, as plain data.
 
@@ -74,13 +75,15 @@ def behaviour(
     """
     assert task.test is not None
     assert task.training is not None
-    test, held = task.test.first(TEST), task.validation.first(HELD_OUT)
+    test, held = in_order_of(task.test, seed).first(TEST), task.validation.first(HELD_OUT)
     evaluator = Evaluator(supernet, task, test, FORM)
 
     def accuracy(genotype: Genotype | None) -> float | None:
         return None if genotype is None else evaluator.evaluate(genotype).accuracy
 
-    found: dict[str, Any] = {
+    some = list(task.training.first(RECALIBRATED).batches(128))
+    again = Evaluator(supernet, task, test, FORM, recalibration=some)
+    return {
         "references": {
             name: evaluator.evaluate(genotype).accuracy
             for name, genotype in supernet.references().items()
@@ -90,17 +93,13 @@ def behaviour(
             str(active): [accuracy(genotype) for genotype in genotypes]
             for active, genotypes in subjects.drawn.items()
         },
+        "recalibrated": {
+            str(active): [again.evaluate(genotype).accuracy for genotype in genotypes]
+            for active, genotypes in subjects.drawn.items()
+        },
         "error": _error(supernet, held),
         "loss": _loss(supernet, task, held, subjects.drawn.get(LOSS_AT, [])),
     }
-    if recalibrate:
-        some = list(task.training.first(RECALIBRATED).batches(128))
-        again = Evaluator(supernet, task, test, FORM, recalibration=some)
-        found["recalibrated"] = {
-            str(active): [again.evaluate(genotype).accuracy for genotype in genotypes]
-            for active, genotypes in subjects.drawn.items()
-        }
-    return found
 
 
 def _error(supernet: ns.Supernet, held: ns.Samples) -> float:

@@ -31,7 +31,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from pairs import FLOOR, load_networks, load_task
+from pairs import FLOOR, in_order_of, load_networks, load_task
 from scipy.stats import wilcoxon
 
 import netstitch as ns
@@ -71,16 +71,14 @@ WAYS = {
 
 def fit(supernet: ns.Supernet, pair: str, training: ns.Samples, way: Way, seed: int) -> None:
     """Fit in place, on images in an order of the seed's."""
-    order = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))
-    shuffled = ns.Samples(training.inputs[order], training.labels[order], training.name)
-    batches = shuffled.batches(64)
+    batches = in_order_of(training, seed).batches(64)
     seeded = {} if way.method == "least-squares" else {"seed": seed}
     supernet.fit(batches, method=way.method, **seeded)
     if way.refined:
         supernet.refine(batches, seed=seed, **(REFINE if pair == "demo" else {}))
 
 
-def job(pair: str, name: str, seed: int, folder: str) -> dict[str, Any]:
+def fit_and_search(pair: str, name: str, seed: int, folder: str) -> dict[str, Any]:
     """One supernet fitted and searched, in a process of its own. folder: of the unfitted one."""
     torch.set_num_threads(1)
     task = load_task(pair)
@@ -270,7 +268,7 @@ def main() -> None:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(2, mp_context=context) as pool, file.open("a") as log:
             jobs = [
-                pool.submit(job, options.pair, name, seed, str(folders[name]))
+                pool.submit(fit_and_search, options.pair, name, seed, str(folders[name]))
                 for name, seed in todo
             ]
             for job in as_completed(jobs):

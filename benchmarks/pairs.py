@@ -107,6 +107,12 @@ def load_networks(name: str, task: Classification) -> list[Network]:
     return [ns.capture(model, example, name=key) for key, model in models.items()]
 
 
+def in_order_of(samples: Samples, seed: int) -> Samples:
+    """The samples in a random order, so that fits by different seeds see them differently."""
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(seed))
+    return Samples(samples.inputs[order], samples.labels[order], samples.name)
+
+
 def _shifted(samples: Samples) -> Samples:
     """The samples, and each shifted by a pixel up, down, left and right."""
     moves = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]
