@@ -152,9 +152,10 @@ class Supernet(nn.Module):
         """
         places = [place for stitch in self.stitches for place in (stitch.source, stitch.target)]
         with fastest_threads(lambda: self.features(self._blank(), places)):
-            self.refine_report = None
-            self.fit_report = fit(self, self._layers(), batches, method=method, **settings)
-        return self.fit_report
+            report = fit(self, self._layers(), batches, method=method, **settings)
+        # Only now: a fit that fails leaves the layers, and so what is reported of them.
+        self.fit_report, self.refine_report = report, None
+        return report
 
     def refine(self, batches: Iterable[Batch], **settings: Any) -> RefineReport:
         """Train the fitted stitches in sampled subnetworks; see `netstitch.fitting.refine`.

@@ -11,7 +11,7 @@ import torch
 from supernet_examples import images, matching, models, networks, supernet
 from torch import Tensor, fx, nn
 
-from netstitch.errors import StitchingError
+from netstitch.errors import FittingError, StitchingError
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.matching.match import Matching
 from netstitch.networks import capture
@@ -248,6 +248,21 @@ def test_features_are_the_networks_own(s: Supernet) -> None:
     assert second.shape == (3, 8)
     (again,) = s.features(x, [Place(1, "mean")])
     assert torch.equal(again, second)
+
+
+def test_only_a_fit_that_succeeds_forgets_what_refining_was_worth() -> None:
+    s = supernet()
+    s.fit([images(32)])
+    refined = s.refine([images(32)], steps=1, batch_size=8)
+    fitted = s.fit_report
+    before = {key: tensor.clone() for key, tensor in s.stitch_weights().items()}
+    with pytest.raises(FittingError, match="learning_rate is -1"):
+        s.fit([images(32)], method="adam", learning_rate=-1)
+    assert s.refine_report is refined
+    assert s.fit_report is fitted
+    assert all(torch.equal(before[key], tensor) for key, tensor in s.stitch_weights().items())
+    assert s.fit([images(32)]) is s.fit_report
+    assert s.refine_report is None
 
 
 def test_features_follow_a_supernet_that_is_converted() -> None:

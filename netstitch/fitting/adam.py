@@ -7,6 +7,7 @@ reading original features, so that none of them affects another. It is the basel
 """
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from time import perf_counter
 
 import torch
@@ -26,6 +27,8 @@ from netstitch.fitting.stream import (
     check_holdout,
     check_shapes,
     check_stitches,
+    cut,
+    image_bytes,
     places,
 )
 from netstitch.stitching.stitch import Stitch
@@ -55,7 +58,8 @@ def fit_adam(
     seed: of the initial weights and of the order of the inputs.
     memory_budget: bytes of inputs to hold. Inputs that fit are shuffled anew in every pass;
         others are trained on in the order of the batches, and errors are measured on the held-out
-        inputs that fit.
+        inputs that fit. As many bytes again may be features: a step whose features take more adds
+        up its gradient in parts.
     progress: called after every step with steps done, steps in all, and a line of text.
 
     Raises FittingError where there is nothing to fit on, features are not finite or of other
@@ -67,34 +71,33 @@ def fit_adam(
     _check_settings(learning_rate, batch_size, samples, weight_decay)
     steps = -(-samples // batch_size)
     source = Samples(batches, holdout, memory_budget, seed)
-    wanted = places(stitches)
+    # Of every stitch there is what it fits and what it makes of its source.
+    bytes_of_one = 2 * image_bytes(stitches)
     with torch.inference_mode(False), torch.enable_grad():
         trained = _new_layers(stitches, layers, seed)
         parameters = [p for layer in trained for p in layer.parameters()]
         optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
         for step, values in enumerate(source.training_batches(batch_size, samples), start=1):
-            found = dict(zip(wanted, map(_trainable, features(values, wanted)), strict=True))
-            check_shapes(found, stitches, len(values))
-            losses = [
-                mse_loss(layer(found[stitch.source]), found[stitch.target])
-                for stitch, layer in zip(stitches, trained, strict=True)
-            ]
-            loss = torch.stack(losses).sum()
-            value = loss.item()
-            if not torch.isfinite(loss):
-                check_finite(found, values, f"training batch {step}")
+            optimizer.zero_grad()
+            loss = 0.0
+            for part in cut(values, bytes_of_one, memory_budget):
+                share = len(part) / len(values)
+                loss += _backward(stitches, trained, features, part, share, step)
+            if not isfinite(loss):
                 raise FittingError(
                     f"training diverged in step {step} of {steps} at a learning rate of "
                     f"{learning_rate:g}: lower it, or fit by least squares"
                 )
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
             if progress is not None:
-                progress(step, steps, f"Adam, loss {value:.4g}")
-    held = source.held_out_batches(batch_size)
+                progress(step, steps, f"Adam, loss {loss:.4g}")
+    held = (
+        part
+        for values in source.held_out_batches(batch_size)
+        for part in cut(values, bytes_of_one, memory_budget)
+    )
     errors = held_out_errors(stitches, trained, features, held)
     write_layers(layers, [(layer.weight, bias_of(layer)) for layer in trained])
     return FitReport(
@@ -116,6 +119,32 @@ def fit_adam(
             for stitch, error in zip(stitches, errors, strict=True)
         ),
     )
+
+
+def _backward(
+    stitches: Sequence[Stitch],
+    layers: Sequence[nn.Linear | nn.Conv2d],
+    features: Features,
+    values: Tensor,
+    share: float,
+    step: int,
+) -> float:
+    """Add up gradients of `share` times the stitches' mean squared errors; what these come to.
+
+    A function of its own, so that features are let go before the next ones are read.
+    """
+    wanted = places(stitches)
+    found = dict(zip(wanted, map(_trainable, features(values, wanted)), strict=True))
+    check_shapes(found, stitches, len(values))
+    losses = [
+        mse_loss(layer(found[stitch.source]), found[stitch.target])
+        for stitch, layer in zip(stitches, layers, strict=True)
+    ]
+    loss = share * torch.stack(losses).sum()
+    if not torch.isfinite(loss):
+        check_finite(found, values, f"training batch {step}")
+    torch.autograd.backward(loss)
+    return loss.item()
 
 
 def _check_settings(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from netstitch.errors import FittingError
 from netstitch.fitting.layers import write_layers
-from netstitch.fitting.moments import SINGLE_PRODUCTS, Moments, moments_bytes, rows
+from netstitch.fitting.moments import Moments, moments_bytes, needs_precise, rows
 from netstitch.fitting.report import FitReport, StitchFit
 from netstitch.fitting.ridge import choose_ridges, split_choosing
 from netstitch.fitting.solve import factorise, relative_error, solve_from
@@ -28,6 +28,8 @@ from netstitch.fitting.stream import (
     check_samples,
     check_shapes,
     check_stitches,
+    cut,
+    image_bytes,
     inputs,
     places,
     sizes,
@@ -43,10 +45,11 @@ HELD_OUT = "held-out"
 class Group:
     """The stitches of one match: they share their moments, in whichever direction they go.
 
-    members: indices of its stitches. pairs: of indices into `points`, one per stitch.
-    bytes: what its moments take, those of all parts of the samples together.
+    match: its index. members: indices of its stitches. pairs: of indices into `points`, one per
+    stitch. bytes: what its moments take, those of all parts of the samples together.
     """
 
+    match: int
     members: tuple[int, ...]
     points: tuple[Place, ...]
     widths: tuple[int, ...]
@@ -100,9 +103,11 @@ def fit_least_squares(
         features; 0 for plain least squares. "held-out" chooses each stitch's own out of
         `ridge.RIDGES`: as many of the samples to fit on as `holdout` says are set aside, the ridge
         of least error on them is taken, and the stitch is then fitted on all. A number below what
-        float32 products resolve (1e-6) makes them float64, at up to twice the time.
-    memory_budget: bytes for the moments, those of the held-out samples included; the features of
-        one batch, and the working memory of one solve, come on top. Matches whose moments do not
+        float32 products resolve (1e-6, which is also the weakest that is chosen) makes them
+        float64, at up to twice the time; solves are always in float64.
+    memory_budget: bytes for the moments, those of the held-out samples included, and as many again
+        for features: a batch whose features take more is read in parts. Copies of one match's
+        features, and the working memory of one solve, come on top. Matches whose moments do not
         fit together are fitted in several passes, for which `batches` must be iterable more than
         once.
     holdout: share of the samples, spread evenly, that the reported errors are measured on.
@@ -128,7 +133,9 @@ def fit_least_squares(
     counts: list[tuple[int, int]] = []
     for number, groups in enumerate(passes, start=1):
         report = _reporter(progress, batches, number, len(passes))
-        moments, count = _gather(groups, stitches, features, batches, holdout, chosen, report)
+        moments, count = _gather(
+            groups, stitches, features, batches, holdout, chosen, memory_budget, report
+        )
         if counts and count != counts[0]:
             raise FittingError(
                 f"the batches held {sum(counts[0])} samples in the first pass and {sum(count)} "
@@ -175,14 +182,13 @@ def match_groups(stitches: Sequence[Stitch], parts: int = 2) -> list[Group]:
     for i, stitch in enumerate(stitches):
         members.setdefault(stitch.match, []).append(i)
     groups = []
-    for indices in members.values():
+    for match, indices in members.items():
         own = [stitches[i] for i in indices]
         points = tuple(places(own))
         widths = tuple(width[place] for place in points)
         pairs = tuple((points.index(s.source), points.index(s.target)) for s in own)
-        groups.append(
-            Group(tuple(indices), points, widths, pairs, parts * moments_bytes(widths, pairs))
-        )
+        needed = parts * moments_bytes(widths, pairs)
+        groups.append(Group(match, tuple(indices), points, widths, pairs, needed))
     return groups
 
 
@@ -214,40 +220,56 @@ def _gather(
     batches: Iterable[Batch],
     holdout: float,
     ridge: float | None,
+    memory_budget: int,
     report: Callable[[int], None],
 ) -> tuple[list[Parts], tuple[int, int]]:
     """Moments of the parts per group, and how many samples are for fitting and held out."""
     own = [stitches[i] for group in groups for i in group.members]
-    wanted = places(own)
     moments = [_empty(group, ridge) for group in groups]
     fitted = held_out = 0
-    for number, values in inputs(batches):
-        found = dict(zip(wanted, features(values, wanted), strict=True))
-        check_shapes(found, own, len(values))
-        train, held = split(fitted + held_out, len(values), holdout)
-        device = found[wanted[0]].device
-        shares = [train, held]
-        if ridge is None:
-            fitting, choosing = split_choosing(fitted, train, holdout)
-            shares = [fitting, held, choosing]
-        placed = [share.to(device) for share in shares]
-        for group, parts in zip(groups, moments, strict=True):
-            for each, samples in zip(parts.all, placed, strict=True):
-                each.add([rows(found[place], samples) for place in group.points])
-                if not each.finite:
-                    check_finite(found, values, f"batch {number}")
-                    raise FittingError(
-                        f"match {stitches[group.members[0]].match} has features too large to "
-                        f"square in float32 on batch {number}: scale the inputs down"
-                    )
-        fitted += len(train)
-        held_out += len(held)
+    for number, batch in inputs(batches):
+        for values in cut(batch, image_bytes(own), memory_budget):
+            train, held = split(fitted + held_out, len(values), holdout)
+            shares = [train, held]
+            if ridge is None:
+                fitting, choosing = split_choosing(fitted, train, holdout)
+                shares = [fitting, held, choosing]
+            _add(zip(groups, moments, strict=True), own, features, values, shares, number)
+            fitted += len(train)
+            held_out += len(held)
         report(number)
     return moments, (fitted, held_out)
 
 
+def _add(
+    moments: Iterable[tuple[Group, Parts]],
+    stitches: Sequence[Stitch],
+    features: Features,
+    values: Tensor,
+    shares: Sequence[Tensor],
+    number: int,
+) -> None:
+    """Take in some inputs of batch `number`; shares: which of them each of the parts gets.
+
+    A function of its own, so that features are let go before the next ones are read.
+    """
+    wanted = places(stitches)
+    found = dict(zip(wanted, features(values, wanted), strict=True))
+    check_shapes(found, stitches, len(values))
+    placed = [share.to(found[wanted[0]].device) for share in shares]
+    for group, parts in moments:
+        for each, samples in zip(parts.all, placed, strict=True):
+            each.add([rows(found[place], samples) for place in group.points])
+            if not each.finite:
+                check_finite(found, values, f"batch {number}")
+                raise FittingError(
+                    f"match {group.match} has features too large to "
+                    f"square in float32 on batch {number}: scale the inputs down"
+                )
+
+
 def _empty(group: Group, ridge: float | None) -> Parts:
-    precise = ridge is not None and ridge < SINGLE_PRODUCTS
+    precise = ridge is not None and needs_precise(ridge)
     train, held = (Moments(group.widths, group.pairs, precise=precise) for _ in range(2))
     return Parts(train, held, Moments(group.widths, group.pairs) if ridge is None else None)
 

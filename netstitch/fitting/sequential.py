@@ -7,7 +7,8 @@ its target's original values to aim at: a map that also corrects what usually co
 it change in the same pass, so there are a few passes. It costs no gradient and needs no labels.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
@@ -17,15 +18,30 @@ from torch import Tensor, nn
 from netstitch.errors import FittingError
 from netstitch.fitting.held_out import held_out_errors
 from netstitch.fitting.layers import bias_of, write_layers
-from netstitch.fitting.least_squares import HELD_OUT, fit_least_squares, match_groups, plan_passes
-from netstitch.fitting.moments import Moments, rows
+from netstitch.fitting.least_squares import (
+    HELD_OUT,
+    Group,
+    fit_least_squares,
+    plan_passes,
+)
+from netstitch.fitting.moments import Moments, moments_bytes, needs_precise, rows
 from netstitch.fitting.refinement.draws import scattered
 from netstitch.fitting.refinement.joined import Joined
 from netstitch.fitting.report import FitReport, StitchFit
 from netstitch.fitting.solve import solve
-from netstitch.fitting.stream import Batch, Progress, check_finite, inputs, places, split
+from netstitch.fitting.stream import (
+    Batch,
+    Progress,
+    check_finite,
+    cut,
+    image_bytes,
+    inputs,
+    places,
+    split,
+)
 from netstitch.networks.graph import Graph, Ref
-from netstitch.networks.plan import Key, content_keys, execute, make_plan
+from netstitch.networks.plan import Key, Plan, content_keys, execute, make_plan, peak_bytes
+from netstitch.stitching.stitch import Stitch
 from netstitch.stitching.wiring import Genotype
 
 FEWEST, MOST = 2.0, 8.0
@@ -51,7 +67,7 @@ def fit_sequential(
     batches: inputs (batch, ...), or tuples that start with them; passed over several times.
     passes: of refitting, after the first fit. subnetworks: random ones that each batch flows
         through. ridge, memory_budget, holdout: as for `fit_least_squares`; a ridge chosen there is
-        kept. seed: of the subnetworks.
+        kept, and the values of the subnetworks count as features. seed: of the subnetworks.
     progress: called after every batch with batches done, batches in all, and a line of text.
 
     The reported errors are those on original features, which passes trade for behaviour behind
@@ -74,16 +90,17 @@ def fit_sequential(
     for number in range(passes):
         generator = np.random.default_rng([seed, number])
         genotypes = _Draws(joined, generator, subnetworks)
-        text = f"sequential least squares, pass {number + 1} of {passes}"
+        report = _reporter(progress, f"sequential least squares, pass {number + 1} of {passes}")
         maps: dict[int, tuple[Tensor, Tensor]] = {}
-        for groups in plan_passes(match_groups(joined.stitches, parts=1), memory_budget):
-            chosen = sorted(member for group in groups for member in group.members)
-            moments = _gather(joined, new, chosen, batches, holdout, genotypes, text, progress)
-            for stitch, each in moments.items():
-                best = solve(each, 0, 1, ridges[stitch])
-                maps[stitch] = best.weight.float(), best.bias.float()
+        for groups in plan_passes(_alone(joined.stitches), memory_budget):
+            own = {index: ridges[index] for group in groups for index in group.members}
+            maps |= _refit(joined, new, own, batches, holdout, genotypes, memory_budget, report)
         write_layers(new, [maps[stitch] for stitch in range(len(new))])
-    held = (values[indices] for values, (_, indices) in _parts(batches, holdout))
+    held = (
+        part
+        for values, (_, indices) in _parts(batches, holdout)
+        for part in cut(values[indices], image_bytes(joined.stitches), memory_budget)
+    )
     errors = held_out_errors(joined.stitches, new, joined.features, held)
     write_layers(layers, [(layer.weight, bias_of(layer)) for layer in new])
     return FitReport(
@@ -115,6 +132,13 @@ def _check_settings(passes: int, subnetworks: int, batches: Iterable[Batch]) -> 
         raise FittingError(
             "sequential least squares reads the batches several times: give a list or a data loader"
         )
+
+
+def _reporter(progress: Progress | None, text: str) -> Callable[[int], None]:
+    """Turns the batches done in a pass into a call of `progress`."""
+    if progress is None:
+        return lambda done: None
+    return lambda done: progress(done, None, text)
 
 
 def _copies(joined: Joined, layers: Sequence[nn.Linear | nn.Conv2d]) -> list[nn.Linear | nn.Conv2d]:
@@ -153,27 +177,41 @@ class _Draws:
         return self._drawn[batch]
 
 
-def _gather(
+def _alone(stitches: Sequence[Stitch]) -> list[Group]:
+    """Every stitch as a group: what others stand before it makes its moments its own."""
+    return [
+        Group(s.match, (index,), (s.source, s.target), (s.inputs, s.outputs), ((0, 1),), _bytes(s))
+        for index, s in enumerate(stitches)
+    ]
+
+
+def _moments(stitch: Stitch, ridge: float) -> Moments:
+    """Of (source, target), what `solve` reads: the target's product with itself is not kept."""
+    widths = [stitch.inputs, stitch.outputs]
+    return Moments(widths, [(0, 1)], own=[0], precise=needs_precise(ridge))
+
+
+def _bytes(stitch: Stitch) -> int:
+    return moments_bytes([stitch.inputs, stitch.outputs], [(0, 1)], own=[0])
+
+
+def _refit(
     joined: Joined,
     layers: Sequence[nn.Linear | nn.Conv2d],
-    chosen: Sequence[int],
+    ridges: Mapping[int, float],
     batches: Iterable[Batch],
     holdout: float,
     genotypes: _Draws,
-    text: str,
-    progress: Progress | None,
-) -> dict[int, Moments]:
-    """Moments of (source, target) of the chosen stitches; sources original, and as they come.
+    memory_budget: int,
+    report: Callable[[int], None],
+) -> dict[int, tuple[Tensor, Tensor]]:
+    """Weight and bias of each stitch that a ridge is given for, from one pass over the batches.
 
-    Sources that no stitch stands before in a subnetwork are the original ones: they count once.
+    The moments are those of (source, target), with sources original and as they come.
     """
     stitches = joined.stitches
-    wanted = places(stitches[index] for index in chosen)
+    moments = {index: _moments(stitches[index], ridge) for index, ridge in ridges.items()}
     weights = _weights(joined, layers)
-    moments = {
-        index: Moments([stitches[index].inputs, stitches[index].outputs], [(0, 1)])
-        for index in chosen
-    }
     with torch.inference_mode():
         originals = frozenset(
             key
@@ -184,44 +222,90 @@ def _gather(
             values = values[train]
             if not len(values):
                 continue
-            found = dict(zip(wanted, joined.features(values, wanted), strict=True))
-            check_finite(found, values, f"batch {number + 1}")
-            through = _through(joined, weights, chosen, genotypes.of(number), values, originals)
-            for index, each in moments.items():
-                stitch = stitches[index]
-                for source in (found[stitch.source], *through.get(index, ())):
-                    if source.isfinite().all():
-                        each.add([_rows(source), _rows(found[stitch.target])])
-            if progress is not None:
-                progress(number + 1, None, text)
-    return moments
+            through = _through(joined, weights, ridges, genotypes.of(number), originals)
+            bytes_of_one = image_bytes(stitches[index] for index in ridges) + through.bytes
+            for part in cut(values, bytes_of_one, memory_budget):
+                _add(moments, joined, through, part, f"batch {number + 1}")
+            report(number + 1)
+    solved = {index: solve(each, 0, 1, ridges[index]) for index, each in moments.items()}
+    return {index: (best.weight.float(), best.bias.float()) for index, best in solved.items()}
+
+
+@dataclass(frozen=True)
+class _Through:
+    """What stitches read in some subnetworks, where other stitches stand before them.
+
+    plan: computes these subnetworks; None where there is nothing of the kind. keys: what each
+    stitch reads, by its index. bytes: held for one image, about. device: of the weights.
+    """
+
+    plan: Plan | None
+    keys: Mapping[int, Sequence[Key]]
+    bytes: int
+    device: torch.device
+
+    def sources(self, values: Tensor) -> dict[int, list[Tensor]]:
+        """The values that the stitches read for a batch of inputs."""
+        if self.plan is None:
+            return {}
+        kept = [key for keys in self.keys.values() for key in keys]
+        found = execute(self.plan, _arranged(values.to(self.device)), {}, kept)
+        return {index: [found[key] for key in keys] for index, keys in self.keys.items()}
 
 
 def _through(
     joined: Joined,
     weights: dict[str, Tensor],
-    chosen: Sequence[int],
+    chosen: Collection[int],
     genotypes: Sequence[Genotype],
-    values: Tensor,
     originals: frozenset[Key],
-) -> dict[int, list[Tensor]]:
-    """What stitches read in subnetworks, where other stitches stand before them."""
+) -> _Through:
+    """What the chosen stitches read in subnetworks.
+
+    Sources that no stitch stands before are the original ones, and left out: they count once.
+    """
     stitch_at = {f"{path}.weight": index for index, path in enumerate(joined.stitch_paths())}
-    sources: dict[int, list[Key]] = {}
+    sources: dict[int, dict[Key, None]] = {}
     graphs = [joined.pruned_graph(genotype) for genotype in genotypes]
     for graph in graphs:
         keys = content_keys(graph)
         for index, source in _read(graph, stitch_at):
             if index in chosen and keys[source] not in originals:
-                sources.setdefault(index, []).append(keys[source])
-    if not sources:
-        return {}
-    distinct = {index: list(dict.fromkeys(keys)) for index, keys in sources.items()}
+                sources.setdefault(index, {})[keys[source]] = None
     device = next(iter(weights.values())).device
-    batch = _arranged(values.to(device))
-    kept = [key for keys in distinct.values() for key in keys]
-    found = execute(make_plan(graphs, weights), batch, {}, kept)
-    return {index: [found[key] for key in keys] for index, keys in distinct.items()}
+    if not sources:
+        return _Through(None, {}, 0, device)
+    sizes = {
+        key: 4 * joined.stitches[index].inputs * joined.stitches[index].positions
+        for index, keys in sources.items()
+        for key in keys
+    }
+    plan = make_plan(graphs, weights)
+    return _Through(
+        plan,
+        {index: list(keys) for index, keys in sources.items()},
+        sum(sizes.values()) + peak_bytes(plan),
+        device,
+    )
+
+
+def _add(
+    moments: Mapping[int, Moments], joined: Joined, through: _Through, values: Tensor, where: str
+) -> None:
+    """Take in some inputs; where: what messages call them.
+
+    A function of its own, so that features are let go before the next ones are read.
+    """
+    stitches = joined.stitches
+    wanted = places(stitches[index] for index in moments)
+    found = dict(zip(wanted, joined.features(values, wanted), strict=True))
+    check_finite(found, values, where)
+    sources = through.sources(values)
+    for index, each in moments.items():
+        stitch = stitches[index]
+        for source in (found[stitch.source], *sources.get(index, ())):
+            if source.isfinite().all():
+                each.add([_rows(source), _rows(found[stitch.target])])
 
 
 def _read(graph: Graph, stitch_at: dict[str, int]) -> Iterator[tuple[int, str]]:

@@ -107,6 +107,26 @@ def sizes(stitches: Iterable[Stitch]) -> dict[Place, int]:
     }
 
 
+def image_bytes(stitches: Iterable[Stitch]) -> int:
+    """Bytes of the features that stitches read or fit, for one image."""
+    numbers = {
+        place: size * s.positions
+        for s in stitches
+        for place, size in ((s.source, s.inputs), (s.target, s.outputs))
+    }
+    return 4 * sum(numbers.values())
+
+
+def cut(values: Tensor, bytes_of_one: int, memory_budget: int) -> Iterator[Tensor]:
+    """A batch in parts, in order, of as many images as fit the budget (bytes), but one at least.
+
+    bytes_of_one: what is held for one image, `image_bytes` where it is the features alone. A batch
+    that fits whole comes as it is.
+    """
+    count = max(1, memory_budget // max(1, bytes_of_one))
+    return (values[start : start + count] for start in range(0, len(values), count))
+
+
 def name(place: Place) -> str:
     """How messages call a point."""
     return f"point '{place.point}' of network {place.network}"

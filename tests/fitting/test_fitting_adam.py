@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from math import cos, pi
 
 import pytest
@@ -45,6 +46,26 @@ def test_equals_a_loop_written_out() -> None:
         loss.backward()
         optimizer.step()
     torch.testing.assert_close(state(layers), state(plain), rtol=1e-5, atol=1e-6)
+
+
+def test_little_memory_only_means_gradients_in_parts() -> None:
+    stitches, points = networks([(3, 2), (4, 4)])
+    plain = features_of(points)
+    counts: list[int] = []
+
+    def watched(values: Tensor, places: Sequence[Place]) -> list[Tensor]:
+        counts.append(len(values))
+        return plain(values, places)
+
+    whole, cut = ([stitch.layer() for stitch in stitches] for _ in range(2))
+    budget = 256 * 6 * 4  # the inputs, which fit 59 images' features, each held twice
+    given = {"samples": 256, "batch_size": 100}
+    first = fit_adam(stitches, whole, plain, BATCHES, **given)
+    second = fit_adam(stitches, cut, watched, BATCHES, memory_budget=budget, **given)
+    assert counts[:5] == [59, 41, 59, 41, 56]
+    torch.testing.assert_close(state(cut), state(whole), rtol=1e-4, atol=1e-6)
+    for ours, best in zip(second.rows, first.rows, strict=True):
+        assert ours.relative_error == pytest.approx(best.relative_error, rel=1e-4)
 
 
 def test_spatial_points_are_trained() -> None:

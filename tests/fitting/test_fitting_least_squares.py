@@ -1,4 +1,5 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from weakref import WeakSet
 
 import pytest
 import torch
@@ -108,6 +109,30 @@ def test_the_batches_do_not_matter() -> None:
     for weights, errors in fits[1:]:
         torch.testing.assert_close(weights, fits[0][0], rtol=1e-3, atol=1e-4)
         assert errors == pytest.approx(fits[0][1], rel=1e-3)
+
+
+@pytest.mark.parametrize("ridge", ["held-out", 1e-4])
+def test_features_are_held_within_the_budget_and_the_split_stays(ridge: float | str) -> None:
+    stitches, points = networks([(4, 3), (2, 5)])
+    plain = features_of(points)
+    held: WeakSet[Tensor] = WeakSet()
+    most = 0
+
+    def watched(values: Tensor, places: Sequence[Place]) -> list[Tensor]:
+        nonlocal most
+        found = plain(values, places)
+        held.update(found)
+        most = max(most, sum(tensor.nbytes for tensor in held))
+        return found
+
+    x = random_inputs(800)
+    whole, cut = ([stitch.layer() for stitch in stitches] for _ in range(2))
+    expected = fit_least_squares(stitches, whole, plain, [x], ridge=ridge)
+    report = fit_least_squares(stitches, cut, watched, [x], ridge=ridge, memory_budget=3000)
+    assert 2000 < most <= 3000 < 800 * 4 * 14
+    assert (report.samples, report.held_out) == (expected.samples, expected.held_out) == (700, 100)
+    torch.testing.assert_close(state(cut), state(whole), rtol=1e-4, atol=1e-5)
+    assert [row.ridge for row in report.rows] == [row.ridge for row in expected.rows]
 
 
 @pytest.mark.parametrize("ridge, parts", [("held-out", 3), (1e-4, 2), (0.0, 2)])

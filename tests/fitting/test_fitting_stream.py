@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netstitch.errors import FittingError
-from netstitch.fitting.stream import check_finite, check_samples, check_shapes, inputs, split
+from netstitch.fitting.stream import (
+    check_finite,
+    check_samples,
+    check_shapes,
+    cut,
+    image_bytes,
+    inputs,
+    split,
+)
 from netstitch.stitching.stitch import Place, Stitch
 
 
@@ -58,6 +66,22 @@ def test_the_split_does_not_depend_on_the_batches(sizes: list[int], holdout: flo
         start += size
     assert held == split(0, start, holdout)[1].tolist()
     assert len(held) == pytest.approx(start * holdout, abs=1)
+
+
+@settings(deadline=None)
+@given(count=st.integers(1, 40), one=st.integers(1, 9), budget=st.integers(0, 100))
+def test_parts_of_a_batch_fit_the_budget_in_order(count: int, one: int, budget: int) -> None:
+    batch = torch.arange(float(count))
+    parts = list(cut(batch, one, budget))
+    assert torch.equal(torch.cat(parts), batch)
+    assert all(len(part) * one <= budget or len(part) == 1 for part in parts)
+    assert (len(parts) == 1) == (count * one <= budget or count == 1)
+
+
+def test_bytes_of_an_image_are_those_of_each_point_once() -> None:
+    a, b, c = (Place(0, name) for name in "abc")
+    stitches = [Stitch(0, a, b, 2, 3, True, 10), Stitch(0, a, c, 2, 4, True, 10)]
+    assert image_bytes(stitches) == sum(torch.ones(1, n, 2, 5).nbytes for n in (2, 3, 4))
 
 
 def test_too_few_samples_say_how_many_are_needed() -> None:

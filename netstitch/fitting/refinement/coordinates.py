@@ -11,15 +11,23 @@ as in the Kronecker-factored natural gradient (Martens and Grosse, 2015, the inp
 one learning rate serves all stitches. The map itself is the same linear map.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from netstitch.fitting.moments import Moments, rows
-from netstitch.fitting.stream import Features, check_finite, check_shapes, places
-from netstitch.stitching.stitch import Stitch
+from netstitch.fitting.stream import (
+    Features,
+    check_finite,
+    check_shapes,
+    cut,
+    image_bytes,
+    places,
+    sizes,
+)
+from netstitch.stitching.stitch import Place, Stitch
 
 SMOOTHING = 0.1
 """Share of the mean variance added to every direction, so that the faint ones are not blown up."""
@@ -75,27 +83,19 @@ def make_coordinates(
     """The coordinates of every stitch, from its points' original features.
 
     batches: inputs (batch, ...), passed over once.
-    memory_budget: bytes for matrices L and, before them, for the features' products; the stitches
-        that come too late for it get diagonal ones. The features of one batch come on top.
+    memory_budget: bytes for matrices L and, before them, for the features' products; stitches
+        whose own do not fit beside those before them get diagonal ones. As many bytes again may be
+        features: a batch whose features take more is read in parts.
     """
     wanted = places(stitches)
-    width = {s.source: s.inputs for s in stitches} | {s.target: s.outputs for s in stitches}
+    width = sizes(stitches)
     sources = list(dict.fromkeys(stitch.source for stitch in stitches))
-    whole, used = set(), 0
-    for place in sources:
-        used += 16 * width[place] ** 2  # products in float64, then L and its copy in float32
-        if used <= memory_budget:
-            whole.add(place)
+    whole = _whole({p: width[p] for p in sources}, memory_budget)
     moments = {p: Moments([width[p]], []) for p in whole}
     spreads = {p: _Spread(width[p]) for p in wanted if p not in whole}
-    for number, values in enumerate(batches, start=1):
-        found = dict(zip(wanted, features(values, wanted), strict=True))
-        check_shapes(found, stitches, len(values))
-        check_finite(found, values, f"batch {number}")
-        every = torch.arange(len(values))
-        for place in wanted:
-            part = rows(found[place], every.to(found[place].device))
-            (moments[place].add([part]) if place in whole else spreads[place].add(part))
+    for number, batch in enumerate(batches, start=1):
+        for values in cut(batch, image_bytes(stitches), memory_budget):
+            _add(moments, spreads, stitches, features, values, f"batch {number}")
     variance = {
         p: moments[p].product(0, 0).diagonal() / moments[p].count
         if p in whole
@@ -111,6 +111,39 @@ def make_coordinates(
         Coordinates(whiten[s.source], mean[s.source].float(), _scale(variance[s.target]))
         for s in stitches
     ]
+
+
+def _whole(widths: Mapping[Place, int], memory_budget: int) -> set[Place]:
+    """The sources whose matrices are held whole: in order, each that the others leave room for."""
+    whole, used = set(), 0
+    for place, width in widths.items():
+        needed = 16 * width**2  # products in float64, then L and its copy in float32
+        if used + needed <= memory_budget:
+            whole.add(place)
+            used += needed
+    return whole
+
+
+def _add(
+    moments: Mapping[Place, Moments],
+    spreads: Mapping[Place, "_Spread"],
+    stitches: Sequence[Stitch],
+    features: Features,
+    values: Tensor,
+    where: str,
+) -> None:
+    """Take in the features of some inputs; where: what messages call these.
+
+    A function of its own, so that features are let go before the next ones are read.
+    """
+    wanted = places(stitches)
+    found = dict(zip(wanted, features(values, wanted), strict=True))
+    check_shapes(found, stitches, len(values))
+    check_finite(found, values, where)
+    every = torch.arange(len(values))
+    for place in wanted:
+        part = rows(found[place], every.to(found[place].device))
+        (moments[place].add([part]) if place in moments else spreads[place].add(part))
 
 
 def _whitening(covariance: Tensor) -> Tensor:

@@ -1,11 +1,17 @@
 """Coordinates change how a map is written, not the map; gradients follow the chain rule."""
 
+from collections.abc import Sequence
+from weakref import WeakSet
+
 import pytest
 import torch
 from refinement_examples import fitted, images
+from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.fitting.refinement.coordinates import Coordinates, make_coordinates
+from netstitch.fitting.stream import image_bytes
+from netstitch.stitching.stitch import Place, Stitch
 from netstitch.supernet import Supernet
 
 
@@ -47,6 +53,53 @@ def test_features_are_centred_and_about_one_in_size(budget: int) -> None:
             apart = seen.T @ seen / len(seen)
             apart.fill_diagonal_(0)
             assert apart.abs().max() < 1e-3
+
+
+def test_a_wide_source_takes_no_room_from_those_after_it() -> None:
+    widths = [(2, 9), (3, 4)]
+    places = [[Place(k, f"p{i}") for k in (0, 1)] for i in (0, 1)]
+    stitches = [
+        Stitch(i, ends[one], ends[1 - one], n[one], n[1 - one], False, 1)
+        for i, (ends, n) in enumerate(zip(places, widths, strict=True))
+        for one in (0, 1)
+    ]
+    width = {stitch.source: stitch.inputs for stitch in stitches}
+
+    def features(values: Tensor, wanted: Sequence[Place]) -> list[Tensor]:
+        return [values[:, : width[place]] for place in wanted]
+
+    values = torch.randn(50, 9, generator=torch.Generator().manual_seed(0))
+    budget = 16 * (2**2 + 3**2 + 4**2)
+    found = make_coordinates(stitches, features, [values], memory_budget=budget)
+    assert [frame.whiten.ndim for frame in found] == [2, 1, 2, 2]
+
+
+def test_features_are_held_within_the_budget_and_coordinates_stay() -> None:
+    supernet = fitted()
+    held: WeakSet[Tensor] = WeakSet()
+    most = 0
+
+    def watched(values: Tensor, places: Sequence[Place]) -> list[Tensor]:
+        nonlocal most
+        found = supernet.features(values, places)
+        held.update(found)
+        most = max(most, sum(tensor.nbytes for tensor in held))
+        return found
+
+    budget = 16 * sum(s.inputs**2 for s in supernet.stitches)
+    assert budget < 96 * image_bytes(supernet.stitches)
+    cut = make_coordinates(supernet.stitches, watched, [images(96)], memory_budget=budget)
+    whole = make_coordinates(
+        supernet.stitches, supernet.features, [images(96)], memory_budget=10**9
+    )
+    assert 0 < most <= budget
+    for ours, other in zip(cut, whole, strict=True):
+        torch.testing.assert_close(ours.centre, other.centre)
+        torch.testing.assert_close(ours.scale, other.scale)
+        # Principal directions have a sign of their own; their metric has none.
+        torch.testing.assert_close(
+            ours.whiten.T @ ours.whiten, other.whiten.T @ other.whiten, rtol=1e-4, atol=1e-4
+        )
 
 
 def test_images_that_are_not_finite_are_refused() -> None:
