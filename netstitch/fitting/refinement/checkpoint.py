@@ -20,7 +20,7 @@ from netstitch.fitting.refinement.report import CurvePoint
 from netstitch.fitting.refinement.training import Divergence, Training
 from netstitch.folders import cannot_write, one_line, write_bytes
 
-FORMAT = "netstitch-refining-1"
+FORMAT = "netstitch-refining-2"
 
 
 def fingerprint(training: Training, settings: Mapping[str, Any]) -> str:
@@ -80,6 +80,7 @@ def write_checkpoint(
         "generator": training.generator.bit_generator.state,
         "gains": training.gains.losses,
         "closed": sorted(training.gains.closed),
+        "strikes": sorted(training.strikes.items()),
         "diverged": [[each.step, each.stitch] for each in training.diverged],
         "curve": [[point.step, point.seconds, point.loss] for point in curve],
     }
@@ -117,6 +118,7 @@ def _restore(training: Training, document: Any, tensors: Mapping[str, Tensor]) -
     training.step = int(document["step"])
     training.gains.losses = [[float(loss) for loss in each] for each in document["gains"]]
     training.gains.closed |= {int(stitch) for stitch in document["closed"]}
+    training.strikes = {int(stitch): int(count) for stitch, count in document["strikes"]}
     training.diverged = [
         Divergence(int(step), int(stitch)) for step, stitch in document["diverged"]
     ]

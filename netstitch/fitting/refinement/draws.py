@@ -7,7 +7,7 @@ have stopped learning.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ SINGLE_FIRST, SINGLE_LAST = 0.65, 0.15
 FEWEST, MOST = 2.0, 12.0
 """Chosen stitches expected in a subnetwork with several: the least, and the most at the end."""
 
-MEMORY = 8
+MEMORY = 6
 """Losses of a stitch that its gain is measured on."""
 
 LEAST = 0.05
@@ -41,19 +41,20 @@ class Gains:
     """How much each stitch has lately learned by a draw: what its next draws are worth.
 
     A stitch's gain is the fall of its loss, as the only stitch of a subnetwork, from the older to
-    the newer half of its last MEMORY draws, and LEAST of the newer half where it is more. Shares
-    follow the gains' square roots, since each draw leaves less to gain by the next. Stitches drawn
-    fewer than MEMORY times count as the best one, so that none is given up unseen.
-
-    Mean loss of the demo's stitches alone and of subnetworks with four after 120 steps: 0.094 and
-    0.30 where all are drawn alike, 0.093 and 0.29 in proportion to the falls alone, 0.093 and 0.27
-    so. On the digits of `benchmarks/pairs.py`, four seeds, after 300 steps: 0.177 and 0.78, 0.173
-    and 0.89, 0.162 and 0.77.
+    the newer half of its last MEMORY draws, and LEAST of the newer half where that is more. Before
+    so many draws, all of its loss may be gained: what it was at the beginning and in the draws so
+    far. Shares follow the gains' square roots, since each draw leaves less to gain by the next.
     """
 
     def __init__(self, stitches: int) -> None:
+        self.begun = [math.nan] * stitches
         self.losses: list[list[float]] = [[] for _ in range(stitches)]
         self.closed: set[int] = set()
+
+    def begin(self, losses: Mapping[int, float]) -> None:
+        """The stitches' losses alone before training, on images apart."""
+        for stitch, loss in losses.items():
+            self.begun[stitch] = loss
 
     def note(self, stitch: int, loss: float) -> None:
         """A single stitch's loss on a batch, before it was trained on that batch."""
@@ -65,22 +66,25 @@ class Gains:
 
     def shares(self) -> Shares:
         """(stitches,) probabilities of being drawn; all zero where every stitch is closed."""
-        half = MEMORY // 2
-        gains = np.zeros(len(self.losses))
-        unseen = np.array([len(each) < MEMORY for each in self.losses])
-        usable = np.array([index not in self.closed for index in range(len(gains))], dtype=float)
+        usable = np.array([index not in self.closed for index in range(len(self.losses))])
         if not usable.any():
-            return usable
-        for index in np.flatnonzero(~unseen):
-            older, newer = sum(self.losses[index][:half]), sum(self.losses[index][half:])
-            gains[index] = math.sqrt(max(LEAST * newer, older - newer, 0.0))
-        gains[unseen] = gains.max() or 1.0
-        gains *= usable
+            return np.zeros(len(usable))
+        gains = np.array([self._gain(index) for index in range(len(usable))])
+        known = gains[np.isfinite(gains) & usable]
+        gains[~np.isfinite(gains)] = known.max(initial=0.0) or 1.0  # unmeasured: as the best one
+        roots = np.sqrt(gains) * usable
         even: Shares = usable / usable.sum()
-        total = float(gains.sum())
-        if total > 0:
-            even = EVEN * even + (1 - EVEN) * gains / total
-        return even
+        total = float(roots.sum())
+        return EVEN * even + (1 - EVEN) * roots / total if total > 0 else even
+
+    def _gain(self, stitch: int) -> float:
+        """Summed over half of MEMORY draws; NaN where nothing was measured."""
+        half, losses = MEMORY // 2, self.losses[stitch]
+        if len(losses) < MEMORY:
+            known = [loss for loss in (self.begun[stitch], *losses) if math.isfinite(loss)]
+            return max(0.0, half * sum(known) / len(known)) if known else math.nan
+        older, newer = sum(losses[:half]), sum(losses[half:])
+        return max(LEAST * newer, older - newer, 0.0)
 
 
 class Draws:

@@ -20,6 +20,9 @@ from netstitch.networks.graph import Graph
 OUTPUTS, FEATURES, LABELS = "outputs", "features", "labels"
 LOSSES = (OUTPUTS, FEATURES, LABELS)
 
+PROBABILITIES = ("aten.softmax.int", "aten._softmax.default", "aten.sigmoid.default")
+"""Operations whose results are no logits."""
+
 LabelLoss = Callable[[Any, Tensor], Tensor]
 """Outputs as the network gives them, and labels (n, ...), to a scalar that has a gradient."""
 
@@ -42,6 +45,12 @@ def check_outputs(loss: str | LabelLoss, graph: Graph) -> None:
         return
     for key, name in graph.outputs:
         shape = graph.by_name[name].shape or ()
+        if graph.by_name[name].operation in PROBABILITIES:
+            what = "the output" if key is None else f"output {key!r}"
+            raise FittingError(
+                f"{what} holds probabilities already, and loss {loss!r} compares logits: leave the "
+                "network's last softmax or sigmoid out, or use loss='features', or a function"
+            )
         if len(shape) < 2 or shape[1] == 1:
             what = "the output" if key is None else f"output {key!r}"
             raise FittingError(

@@ -49,8 +49,13 @@ PANEL = 32
 CURVE_IMAGES, CURVE_BRANCHES = 64, 8
 """Images, and subnetworks of four stitches and of one each, of the held-out curve."""
 
-JUDGED, JUDGED_BATCHES = 256, 8
-"""Images that choosing and reporting look at, each, at most, and in how many batches at least."""
+JUDGED, FEWEST_JUDGED, JUDGED_BATCHES = 256, 32, 8
+"""Images that choosing and reporting look at, each: at most, and at least where there are so many;
+and in how many batches at least."""
+
+JUDGED_TOGETHER = 16_384
+"""Images through single stitches, about: more stitches are judged on fewer images each, so that
+judging costs no more than training."""
 
 HIGHEST_RATE = 1e30
 """Adam's steps are float32, and it divides the rate by less than 1."""
@@ -58,8 +63,8 @@ HIGHEST_RATE = 1e30
 TOGETHER = 64
 """Images of the batches that are judged on at once, at most."""
 
-STEPS = 300
-"""Steps, where neither steps nor seconds are given."""
+STEPS, STEPS_EACH = 300, 5
+"""Steps, at least and for each stitch, where neither steps nor seconds are given."""
 
 
 def refine(
@@ -90,8 +95,9 @@ def refine(
         network gives them, and labels.
     teacher: "own", the network or ensemble that a subnetwork's output stands for, or the name of
         an output, such as "ensemble", for all.
-    steps, seconds: the budget; training ends at whichever comes first. By default STEPS. A step is
-        two batches, each with its own subnetworks. Reading images and choosing come on top.
+    steps, seconds: the budget; training ends at whichever comes first. By default 300 steps, or
+        5 for each stitch where that is more. A step is two batches, each with its own subnetworks.
+        Reading images and choosing come on top; choosing takes about as long as 60 steps.
     learning_rate: of the first step, in units of features that vary by 1; it falls along a cosine.
     batch_size: images of a batch. subnetworks: drawn for each batch.
     holdout: share of the images not trained on; half of them choose, half are reported on.
@@ -115,7 +121,7 @@ def refine(
     check_stitches(joined.stitches, layers)
     check_holdout(holdout)
     if steps is None and seconds is None:
-        steps = STEPS
+        steps = max(STEPS, STEPS_EACH * len(layers))
     settings: dict[str, Setting] = {
         "loss": loss if isinstance(loss, str) else "function",
         "teacher": teacher,
@@ -159,7 +165,9 @@ def refine(
             seed=seed,
         )
 
-        choosing, reporting = parts.choose.spread(JUDGED), parts.report.spread(JUDGED)
+        singles = [i for i, each in enumerate(training.draws.singles) if each is not None]
+        most = _judged(len(singles))
+        choosing, reporting = parts.choose.spread(most), parts.report.spread(most)
 
         def judge(examples: Examples) -> Judge:
             size = max(1, min(batch_size, len(examples) // JUDGED_BATCHES))
@@ -172,9 +180,10 @@ def refine(
 
             return found
 
-        singles = [i for i, each in enumerate(training.draws.singles) if each is not None]
-        panel = _panel(joined, branches, singles, seed)
+        panel, others = (_panel(joined, branches, singles, [seed, FOUR, i]) for i in range(2))
         few = judge(choosing.first(CURVE_IMAGES))
+        begun = few([training.single(stitch) for stitch in singles])
+        training.gains.begin({s: mean_of(row) for s, row in zip(singles, begun, strict=True)})
         watched = _watched(training, singles, panel)
         log = Log(
             training,
@@ -192,7 +201,7 @@ def refine(
         log.tell("choosing stitches")
         kept = choose(training, trained, panel, judge(choosing))
         log.tell("measuring on other images")
-        compared = compare(training, singles, kept, panel, judge(reporting))
+        compared = compare(training, singles, kept, others, judge(reporting))
     write_layers(layers, [(w.detach(), b.detach()) for w, b in leaves])
     if checkpoint is not None:
         Path(checkpoint).unlink(missing_ok=True)
@@ -244,11 +253,21 @@ def _rows(
     )
 
 
-def _panel(joined: Joined, branches: Branches, singles: Sequence[int], seed: int) -> list[Branch]:
-    """Random subnetworks with four stitches, none where there are not so many."""
+def _judged(stitches: int) -> int:
+    """Images that so many stitches are judged on, each."""
+    return max(FEWEST_JUDGED, min(JUDGED, JUDGED_TOGETHER // max(1, stitches)))
+
+
+def _panel(
+    joined: Joined, branches: Branches, singles: Sequence[int], seed: Sequence[int]
+) -> list[Branch]:
+    """Random subnetworks with four stitches, none where there are not so many.
+
+    Other ones choose than are reported on.
+    """
     if len(singles) < FOUR:
         return []
-    generator = np.random.default_rng([seed, FOUR])
+    generator = np.random.default_rng(seed)
     drawn = [with_active(joined, generator, FOUR, singles) for _ in range(PANEL)]
     return [branches.branch(genotype) for genotype in drawn if genotype is not None]
 

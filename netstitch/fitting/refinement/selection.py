@@ -21,7 +21,7 @@ from netstitch.fitting.refinement.training import Training
 FOUR = 4
 """Active stitches in the subnetworks that are compared beside single stitches."""
 
-CERTAIN = 1.0
+CERTAIN = 1.5
 """Standard errors by which a stitch's loss must have fallen."""
 
 Losses = NDArray[np.float64]

@@ -20,6 +20,9 @@ SIDES = 2
 """Batches of a step, each with subnetworks of its own; they run side by side where cores allow.
 A fixed number, so that results do not depend on the machine."""
 
+STRIKES = 3
+"""Subnetworks without a finite loss that a stitch may be in, where no stitch alone is to blame."""
+
 Drawn = tuple[Branch, int | None]
 """A subnetwork, and its stitch where it has a single one."""
 
@@ -65,6 +68,7 @@ class Training:
         self.step = 0
         self.whole = True
         self.diverged: list[Divergence] = []
+        self.strikes: dict[int, int] = {}
         self.inner = [
             tuple(
                 tensor.requires_grad_(True)
@@ -181,8 +185,10 @@ class Training:
     def _blame(self, branch: Branch, examples: Examples) -> None:
         """Give up the stitches behind a loss that is not finite.
 
-        Those which alone give such a loss; all of the subnetwork, where none does. None, where one
-        was given up in this step already, or where the images do it: without stitches too.
+        Those which alone give such a loss. Where none does, the subnetwork is left out of the step,
+        and of its stitches the one that was in most such subnetworks is given up once it was in
+        STRIKES of them. None, where one was given up in this step already, or where the images do
+        it: without stitches too.
         """
         now = {each.stitch for each in self.diverged if each.step == self.step}
         if now.intersection(branch.stitches):
@@ -192,8 +198,15 @@ class Training:
         trained = [stitch for stitch in branch.stitches if stitch not in self.gains.closed]
         alone = [stitch for stitch in trained if self.draws.singles[stitch] is not None]
         guilty = [s for s in alone if not self._is_finite(self.single(s), examples)]
-        for stitch in guilty or trained:
+        for stitch in guilty:
             self.give_up(stitch)
+        if guilty or not trained:
+            return
+        for stitch in trained:
+            self.strikes[stitch] = self.strikes.get(stitch, 0) + 1
+        suspect = max(trained, key=self.strikes.__getitem__)
+        if self.strikes[suspect] >= STRIKES:
+            self.give_up(suspect)
 
     def _is_finite(self, branch: Branch, examples: Examples) -> bool:
         return math.isfinite(self._gradients([branch], examples).losses[0])

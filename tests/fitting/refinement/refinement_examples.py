@@ -131,7 +131,7 @@ def judge_little(patch: pytest.MonkeyPatch) -> None:
     """Few subnetworks and batches to judge by, so that each refining is quick."""
     patch.setattr(refining, "PANEL", 4)
     patch.setattr(refining, "CURVE_BRANCHES", 2)
-    patch.setattr(refining, "JUDGED_BATCHES", 3)
+    patch.setattr(refining, "JUDGED_BATCHES", 6)
 
 
 def training(supernet: Supernet, *, learning_rate: float = 1e-2, seed: int = 0) -> Training:

@@ -1,10 +1,12 @@
 """More stitches later, learning ones more often, closed ones never."""
 
+import math
+
 import numpy as np
 import pytest
 from refinement_examples import three, unfitted
 
-from netstitch.fitting.refinement.draws import EVEN, LEAST, MEMORY, Draws, Gains, with_active
+from netstitch.fitting.refinement.draws import EVEN, LEAST, Draws, Gains, with_active
 from netstitch.fitting.refinement.joined import single
 
 
@@ -54,24 +56,31 @@ def test_closed_stitches_are_never_drawn() -> None:
 
 
 def test_stitches_are_drawn_by_the_roots_of_what_they_gain() -> None:
-    gains = Gains(4)
-    assert gains.shares() == pytest.approx([0.25] * 4)
-    for number in range(MEMORY):
-        gains.note(0, 1.0 - number / 10)  # learns: from 3.4 in the older half to 1.8
+    gains = Gains(5)
+    assert gains.shares() == pytest.approx([0.2] * 5)
+    for number in range(6):
+        gains.note(0, 1.0 - number / 10)  # learns: from 2.7 in the older half to 1.8
         gains.note(1, 1.0)  # stands still
         gains.note(2, 0.1)  # stands still where little is left to gain
-    roots = np.sqrt([3.4 - 1.8, LEAST * 4, LEAST * 0.4, 3.4 - 1.8])  # the last is hardly seen
-    assert gains.shares() == pytest.approx(EVEN / 4 + (1 - EVEN) * roots / roots.sum())
+    gains.begin({3: 0.4, 4: math.inf})
+    gains.note(3, 0.2)  # seen once: all of its loss, 0.3 on average, may be gained
+    roots = np.sqrt([2.7 - 1.8, LEAST * 3, LEAST * 0.3, 3 * 0.3, 0.9])  # unmeasured: as the best
+    assert gains.shares() == pytest.approx(EVEN / 5 + (1 - EVEN) * roots / roots.sum())
     gains.close(3)
     assert gains.shares()[3] == 0
     assert gains.shares().sum() == pytest.approx(1)
 
 
+def test_before_training_stitches_are_drawn_by_what_they_lose() -> None:
+    gains = Gains(3)
+    gains.begin({0: 0.04, 1: 0.16, 2: 0.0})
+    roots = np.array([0.2, 0.4, 0.0])
+    assert gains.shares() == pytest.approx(EVEN / 3 + (1 - EVEN) * roots / roots.sum())
+
+
 def test_stitches_that_have_nothing_to_gain_are_drawn_alike() -> None:
     gains = Gains(3)
-    for _ in range(MEMORY):
-        for stitch in range(3):
-            gains.note(stitch, 0.0)
+    gains.begin(dict.fromkeys(range(3), -1e-9))  # a divergence of nothing, and rounding
     gains.close(1)
     assert gains.shares() == pytest.approx([0.5, 0, 0.5])
 

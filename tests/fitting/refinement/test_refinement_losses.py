@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from refinement_examples import maps, unfitted
+from torch import nn
 
 from netstitch.errors import FittingError
 from netstitch.fitting.refinement.losses import (
@@ -14,10 +15,12 @@ from netstitch.fitting.refinement.losses import (
     against_labels,
     by_function,
     check_loss,
+    check_outputs,
     distance,
     divergence,
     last_layers,
 )
+from netstitch.networks import capture
 
 
 @given(st.integers(0, 1000), st.sampled_from([(5, 3), (4, 2, 3, 3)]))
@@ -87,3 +90,12 @@ def test_a_loss_is_known_or_a_function() -> None:
         check_loss(loss)  # type: ignore[arg-type]
     with pytest.raises(FittingError, match="unknown loss 'feature': did you mean 'features'"):
         check_loss("feature")
+
+
+@pytest.mark.parametrize("ending", [nn.Softmax(1), nn.Sigmoid()])
+def test_probabilities_are_no_logits(ending: nn.Module) -> None:
+    network = capture(nn.Sequential(nn.Flatten(), nn.Linear(8, 3), ending), torch.randn(2, 2, 4))
+    for loss in ("outputs", "labels"):
+        with pytest.raises(FittingError, match="the output holds probabilities already"):
+            check_outputs(loss, network.graph)
+    check_outputs("features", network.graph)
