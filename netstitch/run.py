@@ -4,10 +4,19 @@
       run.json              what was asked (all defaults filled in), versions, times, outcome
       supernet/             networks, matching, stitches, fit report: `ns.load(RUN)` reads it
       evaluations.sqlite    every evaluation, written as it completed
+      refining.safetensors  how far refining is, while it goes on
       front.json, .csv, .png
 
 Nothing is written before the stitches are fitted, so bad input leaves nothing. A run that is killed
-during its search leaves all but the outcome and the front.
+during its search leaves all but the outcome and the front; one that is killed, or ends with Ctrl-C,
+while it refines leaves the supernet as it was fitted, and `refining.safetensors`. From Python:
+
+    plan, task = to_plan(experiment), load_task(experiment)     # as `netstitch run` makes them
+    s, x = ns.load(RUN), task.training.shuffled(plan.seed)      # the run's order of the images
+    batches = zip(x.inputs.split(plan.fit_batch), x.labels.split(plan.fit_batch))
+    s.refine(batches, checkpoint=RUN / "refining.safetensors", **plan.refine)
+
+goes on, and ends as the run would have; `s.save` and `ns.search` come next.
 """
 
 import os
@@ -28,6 +37,7 @@ from netstitch.analysis import Front, FrontPoint, front_figure
 from netstitch.errors import DataError, SearchError, StorageError
 from netstitch.evaluation import Form, Store, usable_device
 from netstitch.exporting import Exported, export
+from netstitch.fitting import check_refining
 from netstitch.folders import cannot_write, check_new, read_json, write_json
 from netstitch.matching import Matching, match
 from netstitch.matching.objectives import ALL, COUNT, DISTINCT, MEASURED, check_choices
@@ -37,11 +47,12 @@ from netstitch.networks.module import ancestors
 from netstitch.optimization import Budget, Progress, SearchResult
 from netstitch.optimization.algorithms import entry as check_algorithm
 from netstitch.optimization.search import SMALLEST_POPULATION
+from netstitch.refining import REFINING, refine_and_save
 from netstitch.searching import INITIAL_STITCHES, Searched
 from netstitch.searching import run as run_search
 from netstitch.stitching import Averaging
 from netstitch.supernet import Supernet
-from netstitch.tasks import Batches, Samples, Task
+from netstitch.tasks import Samples, Task
 from netstitch.threads import available_cores
 from netstitch.version import VERSION
 
@@ -81,9 +92,11 @@ class Plan:
     points, matching_objective: which points are matched, and what is maximised; see `match`.
     fit, refine: settings of `Supernet.fit` and `Supernet.refine`; without the latter, stitches stay
         as they were fitted. fit_batch: samples of a batch in which fit and refine read them.
+    seed: of the search, and of the order in which training samples are read, so that the first
+        ones stand for all. Those of fit and refine are among their settings.
     device: where subnetworks are evaluated. workers: batches run side by side, 0 for one a core.
-    recalibrate: training samples, the first ones, that the batch norms behind each subnetwork's
-        stitches take their statistics from; 0 to keep those of the basis networks.
+    recalibrate: training samples, the first in that order, that the batch norms behind each
+        subnetwork's stitches take their statistics from; 0 to keep those of the basis networks.
 
     Raises SearchError when the search is not possible, and MatchingError when the matching is not
     known, so that it is known before the work.
@@ -147,8 +160,9 @@ def carry_out(
 
     task: with training samples, which stitches are fitted on.
 
-    Ctrl-C during the search ends it with the front found so far, and everything is written; a
-    second one, while the front is measured on test samples, leaves these out.
+    Ctrl-C while stitches are refined leaves them as they were fitted, and how far refining got.
+    During the search it ends this with the front found so far, and everything is written; a second
+    one, while the front is measured on test samples, leaves these out.
 
     Raises the errors of the steps; except where the disk is full during the search, which leaves
     the evaluations, nothing is written then.
@@ -160,6 +174,7 @@ def carry_out(
         )
     check_new(folder)
     _check_writable(folder)
+    training = task.training.shuffled(plan.seed)
     seconds: dict[str, float] = {}
     with _timed(seconds, "capture"):
         networks = capture_all(models, task, reporter)
@@ -169,24 +184,41 @@ def carry_out(
             reporter,
             points=plan.points,
             objective=plan.matching_objective,
-            training=task.training,
+            training=training,
         )
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
-    with _timed(seconds, "fit"):
-        _fit(supernet, task.training, plan, reporter)
     if plan.refine is not None:
-        with _timed(seconds, "refine"):
-            _refine(supernet, task.training, plan.refine, plan.fit_batch, reporter)
+        known = {name: plan.refine[name] for name in ("loss", "teacher") if name in plan.refine}
+        check_refining(supernet, **known)
+    with _timed(seconds, "fit"):
+        _fit(supernet, training, plan, reporter)
     check_new(folder)  # again: another run may have taken it meanwhile
     existed = folder.is_dir()
     with _undone_by(BaseException, folder, existed):
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / RUN_FILE, _document(plan, supernet, seconds))
         supernet.save(folder / SUPERNET)
+    # What was fitted and refined so far may have taken hours: Ctrl-C leaves it.
+    with _undone_by(Exception, folder, existed):
+        if plan.refine is not None:
+            with _timed(seconds, "refine"):
+                reporter.stage("refine")
+                refine_and_save(
+                    supernet,
+                    training,
+                    plan.refine,
+                    run=folder,
+                    folder=folder / SUPERNET,
+                    seed=plan.seed,
+                    batch=plan.fit_batch,
+                    told=reporter.told,
+                    progress=reporter.progress,
+                )
+            write_json(folder / RUN_FILE, _document(plan, supernet, seconds))
         store = Store(folder / EVALUATIONS)
     # A search that found nothing leaves nothing; one that was stopped leaves what it evaluated.
     with _undone_by(SearchError, folder, existed), store, _timed(seconds, "search and test"):
-        searched = _search(plan, supernet, task, store, reporter)
+        searched = _search(plan, supernet, task, training, store, reporter)
     front, result = searched.front, searched.result
     front.to_json(folder / FRONT_FILE)
     front.to_csv(folder / "front.csv")
@@ -204,9 +236,15 @@ def carry_out(
 
 
 def _search(
-    plan: Plan, supernet: Supernet, task: Task, store: Store, reporter: Reporter
+    plan: Plan,
+    supernet: Supernet,
+    task: Task,
+    training: Samples,
+    store: Store,
+    reporter: Reporter,
 ) -> Searched:
     reporter.stage("search")
+    statistics = training.first(plan.recalibrate) if plan.recalibrate else None
     return run_search(
         supernet,
         task,
@@ -218,15 +256,11 @@ def _search(
         initial_stitches=plan.initial_stitches,
         workers=plan.workers or None,
         device=plan.device,
-        recalibration=_recalibration(task, plan.recalibrate),
+        recalibration=None if statistics is None else statistics.batches(STATISTICS_BATCH),
         store=store,
         on_progress=lambda progress: reporter.searching(progress, plan.budget),
         on_measure=reporter.stage,
     )
-
-
-def _recalibration(task: Task, count: int) -> Batches | None:
-    return task.training.first(count).batches(STATISTICS_BATCH) if count and task.training else None
 
 
 def capture_all(
@@ -308,39 +342,6 @@ def _fit(supernet: Supernet, training: Samples, plan: Plan, reporter: Reporter) 
     )
 
 
-def _refine(
-    supernet: Supernet,
-    training: Samples,
-    settings: Mapping[str, Any],
-    batch: int,
-    reporter: Reporter,
-) -> None:
-    reporter.stage("refine")
-    starts = range(0, len(training), batch)
-    labels = [training.labels[start : start + batch] for start in starts]
-    report = supernet.refine(
-        list(zip(training.batches(batch), labels, strict=True)),
-        progress=reporter.progress,
-        **dict(settings),
-    )
-    rows = [row for row in report.rows if row.before is not None and row.after is not None]
-    before = sum(row.before or 0.0 for row in rows) / len(rows)
-    after = sum(row.after or 0.0 for row in rows) / len(rows)
-    several = ""
-    if report.several_before is not None and report.several_after is not None:
-        several = f", with four {report.several_before:.3f} to {report.several_after:.3f}"
-    reporter.told(
-        f"{sum(row.kept for row in rows)} of {len(report.rows)} stitches improved in "
-        f"{report.steps} steps, loss {before:.3f} to {after:.3f}{several}"
-    )
-    for row in report.rows:
-        if row.diverged is not None:
-            reporter.told(
-                f"stitch of match {row.match} to {row.target.point} diverged in step "
-                f"{row.diverged}, and was put back"
-            )
-
-
 def export_point(
     supernet: Supernet, point: FrontPoint, folder: Path, reporter: Reporter, **settings: Any
 ) -> Exported:
@@ -377,7 +378,7 @@ def _undone_by(kind: type[BaseException], folder: Path, existed: bool) -> Iterat
     except kind as error:
         if folder.is_dir():
             for path in folder.iterdir():
-                if path.name.startswith((RUN_FILE, SUPERNET, EVALUATIONS)):
+                if path.name.startswith((RUN_FILE, SUPERNET, EVALUATIONS, REFINING)):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             if not existed and not any(folder.iterdir()):
                 folder.rmdir()

@@ -164,6 +164,15 @@ class Quiet:
         self.evaluated = progress.evaluated
 
 
+class InterruptingRefining(Quiet):
+    """Presses Ctrl-C after two steps of refining."""
+
+    def progress(self, done: int, total: int | None, text: str) -> None:
+        super().progress(done, total, text)
+        if text.startswith("refine") and done == 2:
+            raise KeyboardInterrupt
+
+
 class Interrupting(Quiet):
     """Presses Ctrl-C after some evaluations."""
 

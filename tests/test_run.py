@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from run_examples import Interrupting, Quiet, write_experiment
+from run_examples import Interrupting, InterruptingRefining, Quiet, write_experiment
 from torch import nn
 
 import netstitch as ns
@@ -23,6 +23,7 @@ from netstitch import run as running
 from netstitch.errors import (
     CaptureError,
     DataError,
+    FittingError,
     MatchingError,
     NetstitchError,
     SearchError,
@@ -108,6 +109,8 @@ def test_the_store_has_a_row_for_each_evaluation(finished: Finished) -> None:
 def test_the_supernet_of_a_run_loads_and_computes_the_same(finished: Finished) -> None:
     loaded = ns.load(finished.folder)
     assert isinstance(loaded, ns.Supernet)
+    assert loaded.fit_report == finished.supernet.fit_report
+    assert loaded.refine_report == finished.supernet.refine_report
     inputs = torch.randn(5, 6)
     for point in finished.front:
         expected = finished.supernet(inputs, point.genotype)
@@ -310,6 +313,117 @@ def test_ctrl_c_before_the_search_leaves_nothing(
     assert not (tmp_path / "run").exists()
 
 
+def test_ctrl_c_while_refining_keeps_what_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    reporter = InterruptingRefining()
+    with pytest.raises(KeyboardInterrupt):
+        carry(tmp_path, reporter=reporter)
+    run = tmp_path / "run"
+    assert content(run) == ["refining.safetensors", "run.json", "supernet"]
+    assert "to go on, in Python" in reporter.lines[-4]
+    asked = read_experiment(tmp_path / "tiny.toml")
+    space: dict[str, Any] = {"ns": ns, "task": load_task(asked)}
+    for line in reporter.lines[-3:]:
+        exec(line, space)
+    gone_on, x = space["s"], space["x"]
+    assert not (run / "refining.safetensors").exists()
+    whole = ns.load(run)  # the stitches as they were fitted
+    assert isinstance(whole, ns.Supernet)
+    assert whole.fit_report is not None
+    assert whole.refine_report is None
+    whole.refine([(x.inputs, x.labels)], **asked.refine_settings or {})
+    for key, weight in whole.stitch_weights().items():
+        assert torch.equal(gone_on.stitch_weights()[key], weight)
+
+
+def test_a_supernet_can_be_read_while_it_is_refined(tmp_path: Path) -> None:
+    class Reading(Quiet):
+        found: Any = None
+
+        def progress(self, done: int, total: int | None, text: str) -> None:
+            if text.startswith("refine"):
+                self.found = ns.load(tmp_path / "run")
+
+    reporter = Reading()
+    done = carry(tmp_path, reporter=reporter)
+    assert reporter.found.fit_report == done.supernet.fit_report
+    assert reporter.found.refine_report is None
+
+
+@pytest.mark.parametrize("existed", [False, True])
+@pytest.mark.parametrize("error", [FittingError("of a step"), StorageError("no space")])
+def test_an_error_while_refining_leaves_nothing(
+    tmp_path: Path, existed: bool, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, checkpoint: Path, **__: Any) -> None:
+        checkpoint.write_bytes(b"so far")
+        raise error
+
+    monkeypatch.setattr(ns.Supernet, "refine", broken)
+    if existed:
+        (tmp_path / "run").mkdir()
+    with pytest.raises(type(error), match=str(error)):
+        carry(tmp_path)
+    assert (tmp_path / "run").exists() == existed
+    assert not existed or content(tmp_path / "run") == []
+
+
+def test_a_teacher_that_is_none_is_told_before_stitches_are_fitted(tmp_path: Path) -> None:
+    reporter = Quiet()
+    with pytest.raises(FittingError, match="there is no teacher 'deeep'"):
+        carry(tmp_path, ("steps = 5", 'steps = 5\nteacher = "deeep"'), reporter=reporter)
+    assert reporter.stages == ["capture", "match"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_refining_could_not_do_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refine = ns.Supernet.refine
+
+    def worse(self: ns.Supernet, *batches: Any, **settings: Any) -> Any:
+        report = refine(self, *batches, **settings)
+        first, second, *rest = report.rows
+        rows = (
+            replace(first, kept=True, before=0.1, after=0.2),
+            replace(second, kept=True, before=0.2, after=0.1),
+            *(replace(row, kept=False) for row in rest),
+        )
+        return replace(report, left_out=1234, rows=rows)
+
+    monkeypatch.setattr(ns.Supernet, "refine", worse)
+    reporter = Quiet()
+    carry(tmp_path, reporter=reporter)
+    (line,) = [line for line in reporter.lines if "stitches improved" in line]
+    assert line.startswith("2 of ")
+    assert "; 1 of them slightly worse on other images; 1,234 images did not fit into" in line
+
+
+def test_images_are_read_in_an_order_of_the_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def watched(name: str) -> None:
+        function = getattr(ns.Supernet, name)
+
+        def watch(self: ns.Supernet, batches: Any, **settings: Any) -> Any:
+            seen[name] = list(batches)
+            return function(self, seen[name], **settings)
+
+        monkeypatch.setattr(ns.Supernet, name, watch)
+
+    watched("fit")
+    watched("refine")
+    carry(tmp_path, ("seed = 1", "seed = 3"))
+    training = load_task(read_experiment(tmp_path / "tiny.toml")).training
+    assert training is not None
+    expected = training.shuffled(3)
+    assert torch.equal(torch.cat(seen["fit"]), expected.inputs)
+    inputs, labels = map(torch.cat, zip(*seen["refine"], strict=True))
+    assert torch.equal(inputs, expected.inputs)
+    assert torch.equal(labels, expected.labels)
+
+
 def test_a_folder_without_a_front_is_one_line(tmp_path: Path, finished: Finished) -> None:
     with pytest.raises(StorageError, match=r"run\.json is missing"):
         load_front(tmp_path)
@@ -345,8 +459,9 @@ def test_the_experiment_says_where_stitches_stand(tmp_path: Path) -> None:
     asked = '[matching]\npoints = "distinct"\nobjective = "stitchability"\n[search]'
     reporter = Quiet()
     done = carry(tmp_path, ("[search]", asked), reporter=reporter)
-    training = load_task(read_experiment(tmp_path / "tiny.toml")).training
-    assert training is not None
+    samples = load_task(read_experiment(tmp_path / "tiny.toml")).training
+    assert samples is not None
+    training = samples.shuffled(1)
     networks = [n for n in done.supernet.networks if isinstance(n, ns.Network)]
     expected = ns.match(
         *networks, points="distinct", objective="stitchability", batches=training.batches(64)

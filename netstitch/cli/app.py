@@ -43,7 +43,7 @@ def demo(
     output: Path
         New folder for the run; by default netstitch-demo, or the next free number behind it.
     seed: int
-        Of the search.
+        Of everything random.
     seconds: float
         After which the search ends in any case; its budget of evaluations mostly ends it before.
     paper: bool
@@ -94,7 +94,8 @@ def run(
     seed: int
         Instead of the file's.
     paper: bool
-        Instead of the file's tables matching, fit and refine, exactly what the paper does.
+        Instead of the file's tables matching, fit and refine, exactly what the paper does; no
+        batch norm is recalibrated.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_run
@@ -148,7 +149,7 @@ def match_command(experiment: Path) -> None:
             console,
             points=asked.matching.points,
             objective=asked.matching.objective,
-            training=task.training,
+            training=None if task.training is None else task.training.shuffled(asked.seed),
         )
     show_matching(networks, matching)
 

@@ -15,7 +15,7 @@ from netstitch.evaluation import Evaluator, Form
 from netstitch.experiments import Experiment, load_task
 from netstitch.exporting import Exported, export
 from netstitch.folders import read_json
-from netstitch.run import FORMAT, RUN_FILE, STATISTICS_BATCH, Reporter
+from netstitch.run import FORMAT, RUN_FILE, STATISTICS_BATCH, Plan, Reporter
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
@@ -32,9 +32,15 @@ def searched_with(run: Path) -> int:
     return count if isinstance(count, int) else 0
 
 
+def _seed(asked: object) -> int:
+    """What the run's training samples were shuffled with."""
+    seed = asked.get("seed") if isinstance(asked, dict) else None
+    return seed if isinstance(seed, int) else Plan.seed
+
+
 @dataclass(frozen=True)
 class Recalibration:
-    """A run's task, and batches of its training samples, spread over them evenly."""
+    """A run's task, and batches of its training samples."""
 
     task: Task
     batches: Sequence[Tensor]
@@ -49,7 +55,7 @@ class Recalibration:
 def recorded(run: Path) -> Recalibration:
     """What a run folder says it was fitted on; samples are read again from where they were.
 
-    Those that its search recalibrated on, or SAMPLES of all where it did not.
+    Those that its search recalibrated on, or SAMPLES of all, spread evenly, where it did not.
 
     Raises StorageError where run.json names none, DataError where they are not there any more.
     """
@@ -58,8 +64,11 @@ def recorded(run: Path) -> Recalibration:
     if task.training is None:
         raise DataError("the run's task has no training samples; export without --recalibrate")
     inputs, count = task.training.inputs, searched_with(run)
-    spread = inputs[:count] if count else inputs[:: -(-len(inputs) // SAMPLES)]
-    return Recalibration(task, torch.split(spread, BATCH))
+    if count:
+        inputs = task.training.shuffled(_seed(asked)).first(count).inputs
+    else:
+        inputs = inputs[:: -(-len(inputs) // SAMPLES)]
+    return Recalibration(task, torch.split(inputs, BATCH))
 
 
 def export_recalibrated(

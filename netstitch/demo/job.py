@@ -6,12 +6,14 @@ from typing import Any
 from netstitch.analysis import Front, FrontPoint
 from netstitch.demo import SECONDS
 from netstitch.demo.data import load_models, load_task
+from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable
+from netstitch.experiments.refine_table import RefineTable
 from netstitch.exporting import Exported
 from netstitch.optimization import Budget
-from netstitch.run import Finished, Plan, Reporter, carry_out, export_point
+from netstitch.run import OBJECTIVE, POINTS, Finished, Plan, Reporter, carry_out, export_point
 
 EVALUATIONS = 360
-"""Known ones counted; they end the search before its time does, so that it can be repeated."""
+"""Known ones counted; they mostly end the search before its time does."""
 
 POPULATION = 32
 AFFORDABLE = 0.75
@@ -20,17 +22,8 @@ AFFORDABLE = 0.75
 THRESHOLD = 0.9
 """Accuracy that the search is steered over: cheap networks that do not work are of no interest."""
 
-
-PAPER: dict[str, Any] = {
-    "points": "all",
-    "matching_objective": "count",
-    "fit": {"method": "adam", "seed": 1},
-    "refine": None,
-}
-"""The paper's procedure, sections 3 and 6."""
-
-REFINE = {"steps": 120, "holdout": 0.0625}
-"""So many steps as the demo's two minutes allow."""
+REFINE = RefineTable(steps=120, seconds=40.0, holdout=0.0625)
+"""So many steps as the demo's two minutes allow, on slow machines too."""
 
 
 def run_demo(
@@ -43,7 +36,8 @@ def run_demo(
 ) -> Finished:
     """Two Fashion-MNIST networks to a front, in a new folder.
 
-    seconds: after which the search ends in any case; all around it takes about a minute.
+    seed: of everything random. seconds: after which the search ends in any case; all around it
+        takes about a minute.
     paper: match and fit exactly as the paper does: all points, as many matches as there can be,
         stitches trained by Adam, nothing refined.
     """
@@ -52,16 +46,18 @@ def run_demo(
     parts = (task.training, task.validation, task.test)
     counts = [f"{len(part):,} {part.name}" for part in parts if part is not None]
     reporter.told(f"Fashion-MNIST images: {', '.join(counts)}")
+    procedure = paper_procedure(seed) if paper else own_procedure(seed)
     plan = Plan(
         "Fashion-MNIST: ResNet and MobileNet",
         budget=Budget(EVALUATIONS, seconds),
         population=POPULATION,
         seed=seed,
         threshold=THRESHOLD,
-        **(PAPER if paper else {"refine": REFINE | {"seed": seed}}),
+        **procedure,
         asked={
             "demo": True,
             "procedure": "paper" if paper else "netstitch",
+            **procedure,
             "seed": seed,
             "evaluations": EVALUATIONS,
             "seconds": seconds,
@@ -70,6 +66,30 @@ def run_demo(
         },
     )
     return carry_out(plan, list(models.items()), task, folder, reporter)
+
+
+def paper_procedure(seed: int) -> dict[str, Any]:
+    """Settings of a plan: the paper's procedure, sections 3 and 6."""
+    table = AdamTable()
+    return {
+        "points": "all",
+        "matching_objective": "count",
+        "fit": table.model_dump(exclude={"batch"}) | {"seed": seed},
+        "fit_batch": table.batch,
+        "refine": None,
+    }
+
+
+def own_procedure(seed: int) -> dict[str, Any]:
+    """Settings of a plan: this package's procedure, with as many steps as there is time for."""
+    table = LeastSquaresTable()
+    return {
+        "points": POINTS,
+        "matching_objective": OBJECTIVE,
+        "fit": table.model_dump(exclude={"batch"}),
+        "fit_batch": table.batch,
+        "refine": REFINE.settings | {"seed": seed},
+    }
 
 
 def choose(front: Front) -> FrontPoint:

@@ -94,8 +94,8 @@ class Experiment(Table):
     seed: int = Field(default=1, ge=0, description="of everything random; by default 1")
     procedure: Literal["netstitch", "paper"] = Field(
         default="netstitch",
-        description="where the tables matching, fit and refine start from: 'netstitch' (the "
-        "default), or 'paper', exactly what the paper does",
+        description="where the tables matching, fit, refine and evaluation start from: "
+        "'netstitch' (the default), or 'paper', exactly what the paper does",
     )
     folder: str = Field(
         default="", description="where relative paths start; by default the file's own folder"

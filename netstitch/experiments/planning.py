@@ -43,7 +43,7 @@ def override(
 ) -> Experiment:
     """The experiment with what the command line gives instead; None keeps the file's.
 
-    procedure: takes the place of all the file's tables that a procedure has.
+    procedure: takes the place of all that a procedure has of the file's tables.
 
     Raises ExperimentError when the result is not valid.
     """

@@ -23,7 +23,9 @@ class RefineTable(Table):
         "network or 'ensemble' for all",
     )
     steps: Count | None = Field(
-        default=None, description="budget of steps; by default 300, where seconds give none"
+        default=None,
+        description="budget of steps; by default, where seconds give none, 300, or 5 for each "
+        "stitch where that is more",
     )
     seconds: float | None = Field(
         default=None,
@@ -42,7 +44,8 @@ class RefineTable(Table):
         default=0.125,
         gt=0,
         le=0.5,
-        description="share of the samples that choose which stitches improved; by default 0.125",
+        description="share of the samples not trained on: half of them choose which stitches "
+        "improved, half are reported on; by default 0.125",
     )
     memory_budget: Count = Field(
         default=2_000_000_000,

@@ -84,7 +84,8 @@ class TaskTable(Table):
         description="what the ensemble averages: 'logits' (the default) or 'probabilities'",
     )
     training: SamplesTable = Field(
-        description="a table with the samples that stitches are fitted on; their labels are unused"
+        description="a table with the samples that stitches are fitted on; their labels are used "
+        "where they are refined with loss = 'labels' only"
     )
     validation: SamplesTable = Field(
         description="a table with the samples that the search evaluates on"

@@ -10,7 +10,7 @@ from netstitch.fitting.least_squares import fit_least_squares
 from netstitch.fitting.method import METHODS, fit
 from netstitch.fitting.moments import Moments
 from netstitch.fitting.recalibration import batch_norms, recalibrated, stitched_norms
-from netstitch.fitting.refinement import RefineReport, StitchRefined, refine
+from netstitch.fitting.refinement import RefineReport, StitchRefined, check_refining, refine
 from netstitch.fitting.report import FitReport, StitchFit
 from netstitch.fitting.sequential import fit_sequential
 from netstitch.fitting.stream import Batch, Features, Progress
@@ -26,6 +26,7 @@ __all__ = [
     "StitchFit",
     "StitchRefined",
     "batch_norms",
+    "check_refining",
     "fit",
     "fit_adam",
     "fit_least_squares",

@@ -70,6 +70,14 @@ class Samples:
         """The first `count` samples (all, where there are fewer), without copying."""
         return Samples(self.inputs[:count], self.labels[:count], self.name)
 
+    def shuffled(self, seed: int) -> "Samples":
+        """A copy in a random order, the same for equal seeds and counts.
+
+        So that the first ones stand for all: data sets often come sorted by their labels.
+        """
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        return Samples(self.inputs[order], self.labels[order], self.name)
+
 
 def _check_kinds(samples: Samples) -> None:
     if samples.inputs.dtype != torch.float32:

@@ -138,6 +138,18 @@ def test_the_papers_procedure_is_one_setting_and_own_keys_come_first():
     assert Experiment.model_validate(tomllib.loads(found.to_toml())) == found
     own = Experiment.model_validate(plain | {"fit": {"samples": 64}})
     assert (own.fit.method, own.fit.samples) == ("adam", 64)
+    own = Experiment.model_validate(plain | {"evaluation": {"recalibrate": 50}})
+    assert own.evaluation.recalibrate == 50
+
+
+def test_a_table_that_says_how_to_refine_asks_for_it_in_the_papers_procedure_too():
+    found = experiment(procedure="paper", refine={"steps": 500})
+    assert found.refine_settings is not None
+    assert found.refine_settings["steps"] == 500
+    assert Experiment.model_validate(tomllib.loads(found.to_toml())) == found
+    assert experiment(procedure="paper", refine={}).refine_settings is None
+    off = {"enabled": False, "steps": 500}
+    assert experiment(procedure="paper", refine=off).refine_settings is None
 
 
 def test_the_default_procedure_refines():

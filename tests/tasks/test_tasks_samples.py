@@ -34,6 +34,23 @@ def test_first_samples():
     assert samples.shape == (2,)
 
 
+def test_shuffled_samples_are_the_same_in_another_order_that_the_seed_decides():
+    samples = Samples(torch.arange(60.0).reshape(60, 1), torch.arange(60) // 20, "training")
+    shuffled = samples.shuffled(7)
+    assert shuffled.name == "training"
+    assert not torch.equal(shuffled.inputs, samples.inputs)
+    assert torch.equal(shuffled.inputs.sort(dim=0).values, samples.inputs)
+    assert torch.equal(shuffled.labels, shuffled.inputs[:, 0].long() // 20)  # each keeps its own
+    assert torch.equal(shuffled.inputs, samples.shuffled(7).inputs)
+    assert not torch.equal(shuffled.inputs, samples.shuffled(8).inputs)
+
+
+def test_the_first_of_shuffled_samples_are_of_all_classes():
+    by_class = Samples(torch.zeros(300, 1), torch.arange(300) // 100)
+    assert set(by_class.first(30).labels.tolist()) == {0}
+    assert set(by_class.shuffled(1).first(30).labels.tolist()) == {0, 1, 2}
+
+
 def test_a_batch_size_of_zero_is_refused():
     with pytest.raises(DataError, match="batch size of 0"):
         numbers(3).batches(0)

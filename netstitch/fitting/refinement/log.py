@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
+from sys import maxsize
 
 from netstitch.fitting.refinement.checkpoint import is_there, read_checkpoint, write_checkpoint
 from netstitch.fitting.refinement.report import CurvePoint
@@ -52,10 +53,22 @@ class Log:
 
     @property
     def fraction(self) -> float:
-        """How much of the budget is used; 1 and more when it is spent."""
-        by_steps = self.training.step / self.steps if self.steps is not None else 0.0
-        by_time = self.elapsed / self.seconds if self.seconds is not None else 0.0
-        return max(by_steps, by_time)
+        """How far training is, which its schedule follows: by steps where these are given.
+
+        So that a limit of time, where it is not reached, does not change the result.
+        """
+        if self.steps is not None:
+            return self.training.step / self.steps
+        return self._of_time
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is, of steps or of time."""
+        return self.fraction >= 1 or self._of_time >= 1
+
+    @property
+    def _of_time(self) -> float:
+        return self.elapsed / self.seconds if self.seconds is not None else 0.0
 
     def save(self) -> None:
         """Write the checkpoint, where one is asked for.
@@ -86,7 +99,8 @@ class Log:
             return
         step, total = self.training.step, self.steps
         if self.seconds is not None:
-            total = ceil(step / self.fraction) if step and self.fraction > 0 else None
+            if step and self._of_time > 0:
+                total = min(total or maxsize, ceil(step / self._of_time))
             what = f"{what}, {min(self.elapsed, self.seconds):.0f} of {self.seconds:g} s"
         self.progress(step, total, f"refine, {what}, held-out {self.curve[-1].loss:.3g}")
 
@@ -95,5 +109,5 @@ class Log:
         step = self.training.step
         if self.curve and self.curve[-1].step == step:
             return
-        if self.fraction >= len(self.curve) / CURVE_POINTS:
+        if self.spent or self.fraction >= len(self.curve) / CURVE_POINTS:
             self.curve.append(CurvePoint(step, self.elapsed, self.measure()))

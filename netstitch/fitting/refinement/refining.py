@@ -95,7 +95,8 @@ def refine(
         network gives them, and labels.
     teacher: "own", the network or ensemble that a subnetwork's output stands for, or the name of
         an output, such as "ensemble", for all.
-    steps, seconds: the budget; training ends at whichever comes first. By default 300 steps, or
+    steps, seconds: the budget; training ends at whichever comes first. Its schedule follows the
+        steps where they are given, and time where they are not. By default 300 steps, or
         5 for each stitch where that is more. A step is two batches, each with its own subnetworks.
         Reading images and choosing come on top; choosing takes about as long as 60 steps.
     learning_rate: of the first step, in units of features that vary by 1; it falls along a cosine.
@@ -225,7 +226,7 @@ def _train(training: Training, log: Log, pool: Executor) -> None:
     """Steps until the budget is spent or no stitch is left to train."""
     try:
         log.begin()
-        while log.fraction < 1:
+        while not log.spent:
             try:
                 loss = training.advance(log.fraction, pool)
             except LookupError:

@@ -13,9 +13,17 @@ Told = list[tuple[int, int | None, str]]
 
 
 def followed(
-    steps: int | None, seconds: float | None, *, step_takes: float = 0.5, **more: Any
+    steps: int | None,
+    seconds: float | None,
+    *,
+    step_takes: float = 0.5,
+    fractions: list[float] | None = None,
+    **more: Any,
 ) -> tuple[Log, Told]:
-    """A log of a training whose steps do nothing but take their time."""
+    """A log of a training whose steps do nothing but take their time.
+
+    fractions: gets how far the training is at the beginning of each step.
+    """
     now, told = [100.0], Told()
 
     def progress(done: int, total: int | None, text: str) -> None:
@@ -37,7 +45,9 @@ def followed(
         | more,  # type: ignore[arg-type]
     )
     log.begin()
-    while log.fraction < 1:
+    while not log.spent:
+        if fractions is not None:
+            fractions.append(log.fraction)
         trained.step += 1
         now[0] += step_takes
         log.after(0.5)
@@ -64,7 +74,17 @@ def test_a_budget_of_time_is_told_with_a_guess_of_the_steps() -> None:
 
 def test_whichever_budget_ends_first() -> None:
     assert followed(6, 100.0)[0].training.step == 6
-    assert followed(100, 3.0)[0].training.step == 6
+    log, told = followed(100, 3.0)
+    assert log.training.step == log.curve[-1].step == 6
+    assert [total for _, total, _ in told] == [100, *[6] * 6]
+
+
+def test_a_limit_of_time_that_is_not_reached_changes_nothing() -> None:
+    seen: list[list[float]] = []
+    for seconds in (None, 100.0):
+        seen.append([])
+        followed(6, seconds, fractions=seen[-1])
+    assert seen[0] == seen[1] == [step / 6 for step in range(6)]
 
 
 def test_few_steps_make_a_short_curve() -> None:
