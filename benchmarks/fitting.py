@@ -58,6 +58,8 @@ class Method:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+AS_IN_DEMO = REFINE.settings | {"seconds": None}
+
 METHODS = {
     LEAST: Method(),
     "sequential, 1 pass": Method("sequential", settings={"passes": 1}),
@@ -65,8 +67,8 @@ METHODS = {
     "Adam, 1 pass": Method("adam", passes=1),
     "Adam, the paper's": Method("adam"),
     "Adam, 12 passes": Method("adam", passes=12),
-    "refined as in the demo": Method(refined=REFINE),
-    "the same, draws alike": Method(refined=REFINE, uniform=True),
+    "refined as in the demo": Method(refined=AS_IN_DEMO),
+    "the same, draws alike": Method(refined=AS_IN_DEMO, uniform=True),
     "refined": Method(refined={}),
     "refined, draws alike": Method(refined={}, uniform=True),
     "refined, ensemble teaches": Method(refined={"teacher": "ensemble"}),
@@ -90,7 +92,7 @@ def fitted(supernet: ns.Supernet, training: ns.Samples, method: Method, seed: in
     if method.refined is not None:
         even = patch("netstitch.fitting.refinement.draws.EVEN", 1.0)
         with even if method.uniform else nullcontext():
-            supernet.refine(batches, seed=seed, **method.refined)
+            supernet.refine(batches, **{**method.refined, "seed": seed})
     return time.perf_counter() - started
 
 

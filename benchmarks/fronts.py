@@ -1,10 +1,11 @@
 """What ways to match and fit are worth for the front: the same searches on different supernets.
 
-    python benchmarks/fronts.py --pair demo|digits [--seeds 10] [--out DIR] [--markdown]
+    python benchmarks/fronts.py --pair demo|digits [--seeds 10] [--ways NAME ...]
+                                [--out DIR] [--markdown]
 
 For each seed, each supernet is fitted anew, on training images in an order of the seed's, refined
 as `netstitch demo` and `run` do, and searched: the genetic algorithm, a population of 32, a budget
-of 300 evaluations, on 768 validation images at most. Fronts are measured on 5,000 test images at
+of 250 evaluations, on 768 validation images at most. Fronts are measured on 5,000 test images at
 most. Two such jobs run side by side, one core each. Results are appended to DIR/PAIR.jsonl as they
 come, and what is there is not done again; --markdown only prints them.
 
@@ -42,7 +43,7 @@ from netstitch.networks import Network
 from netstitch.optimization import Budget
 from netstitch.searching import run
 
-SEEDS, EVALUATIONS, POPULATION, THRESHOLD = 10, 300, 32, 0.9
+SEEDS, EVALUATIONS, POPULATION, THRESHOLD = 10, 250, 32, 0.9
 VALIDATION, TEST = 768, 5_000
 PAPER, LEAST = "paper", "least squares"
 
@@ -75,7 +76,8 @@ def fit(supernet: ns.Supernet, pair: str, training: ns.Samples, way: Way, seed: 
     seeded = {} if way.method == "least-squares" else {"seed": seed}
     supernet.fit(batches, method=way.method, **seeded)
     if way.refined:
-        supernet.refine(batches, seed=seed, **(REFINE if pair == "demo" else {}))
+        settings = REFINE.settings if pair == "demo" else {}
+        supernet.refine(batches, **(settings | {"seed": seed, "seconds": None}))
 
 
 def fit_and_search(pair: str, name: str, seed: int, folder: str) -> dict[str, Any]:
@@ -237,6 +239,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fronts of supernets made in different ways")
     parser.add_argument("--pair", choices=("demo", "digits"), default="demo")
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=list(WAYS))
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
@@ -262,7 +265,7 @@ def main() -> None:
         todo = [
             (name, seed)
             for seed in range(1, options.seeds + 1)
-            for name in WAYS
+            for name in options.ways
             if (name, seed) not in done
         ]
         context = multiprocessing.get_context("spawn")
