@@ -28,7 +28,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -39,15 +39,13 @@ from netstitch.evaluation import Form, Store, usable_device
 from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
 from netstitch.folders import cannot_write, check_new, read_json, write_json
-from netstitch.matching import Matching, match
-from netstitch.matching.objectives import ALL, COUNT, DISTINCT, MEASURED, check_choices
-from netstitch.networks import Graph, Network, capture
-from netstitch.networks.graph import INPUT, WEIGHT
-from netstitch.networks.module import ancestors
-from netstitch.optimization import Budget, Progress, SearchResult
+from netstitch.matching.objectives import COUNT, DISTINCT, check_choices
+from netstitch.optimization import Budget, SearchResult
 from netstitch.optimization.algorithms import entry as check_algorithm
 from netstitch.optimization.search import SMALLEST_POPULATION
+from netstitch.preparing import capture_all, match_all
 from netstitch.refining import REFINING, refine_and_save
+from netstitch.reporter import Reporter
 from netstitch.searching import INITIAL_STITCHES, Searched
 from netstitch.searching import run as run_search
 from netstitch.stitching import Averaging
@@ -59,30 +57,9 @@ from netstitch.version import VERSION
 FORMAT = "netstitch-run-1"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
 EVALUATIONS = "evaluations.sqlite"
-EXAMPLE_SIZE = 2
-MATCHING_BATCH, STATISTICS_BATCH = 64, 128
+STATISTICS_BATCH = 128
 POINTS, OBJECTIVE = DISTINCT, COUNT
 """What is matched, and what is maximised, unless a plan says otherwise."""
-
-
-class Reporter(Protocol):
-    """Where a run tells how far it is."""
-
-    def stage(self, text: str) -> None:
-        """A new step begins."""
-        ...
-
-    def told(self, text: str) -> None:
-        """What the step found."""
-        ...
-
-    def progress(self, done: int, total: int | None, text: str) -> None:
-        """How far the step is."""
-        ...
-
-    def searching(self, progress: Progress, budget: Budget) -> None:
-        """How far the search is."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -263,72 +240,6 @@ def _search(
     )
 
 
-def capture_all(
-    models: Sequence[tuple[str, nn.Module]], task: Task, reporter: Reporter
-) -> list[Network]:
-    """Capture each model with the first samples of validation; see `capture`.
-
-    What only serves outputs that the task does not measure is left out of the networks.
-
-    Raises DataError, naming the network, when the task cannot measure its outputs.
-    """
-    reporter.stage("capture")
-    example = task.validation.first(EXAMPLE_SIZE)
-    networks = []
-    for name, model in models:
-        network = capture(model, example.inputs, name=name)
-        try:
-            with torch.inference_mode():
-                task.correct(network(example.inputs), example.labels)
-        except DataError as error:
-            raise DataError(f"network {name!r}: {error}") from error
-        networks.append(_measured_part(network, task.output))
-        reporter.told(_describe(networks[-1]))
-    return networks
-
-
-def _measured_part(network: Network, key: str | None) -> Network:
-    """The network pruned to the output of a key, where it has others."""
-    graph = network.graph
-    if key is None or graph.output_keys in ((None,), (key,)):
-        return network
-    name = dict(graph.outputs)[key]
-    needed = ancestors(graph, [name])
-    nodes = tuple(n for n in graph.nodes if n.name in needed or n.operation == INPUT)
-    weights = {n.path: network.weights[n.path] for n in nodes if n.operation == WEIGHT}
-    return Network(network.name, Graph(nodes, ((key, name),)), weights)
-
-
-def match_all(
-    networks: Sequence[Network],
-    reporter: Reporter,
-    *,
-    points: str = ALL,
-    objective: str = COUNT,
-    training: Samples | None = None,
-) -> Matching:
-    """The matching of the networks.
-
-    points, objective: as `match` takes them. training: samples that stitchability is measured on,
-        the first of them; not looked at for other objectives.
-    """
-    reporter.stage("match")
-    features = training if objective in MEASURED else None
-    matching = match(
-        *networks,
-        points=points,
-        objective=objective,
-        batches=None if features is None else features.batches(MATCHING_BATCH),
-        progress=reporter.progress,
-    )
-    counted = objective == COUNT
-    weight = "" if counted else f" of weight {matching.weight:.2f}"
-    most = f"{matching.upper_bound:.0f} are" if counted else f"{matching.upper_bound:.2f} is"
-    bound = "the maximum" if matching.exact else f"at most {most} possible"
-    reporter.told(f"{len(matching)} matches{weight} ({bound})")
-    return matching
-
-
 def _fit(supernet: Supernet, training: Samples, plan: Plan, reporter: Reporter) -> None:
     reporter.stage("fit")
     report = supernet.fit(
@@ -385,13 +296,6 @@ def _undone_by(kind: type[BaseException], folder: Path, existed: bool) -> Iterat
         if isinstance(error, OSError):
             raise cannot_write(folder, error) from error
         raise
-
-
-def _describe(network: Network) -> str:
-    return (
-        f"{network.name}: {network.multiply_adds:,} multiply-adds, "
-        f"{len(network.graph.points)} points"
-    )
 
 
 def _document(plan: Plan, supernet: Supernet, seconds: Mapping[str, float]) -> dict[str, Any]:

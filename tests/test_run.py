@@ -32,7 +32,8 @@ from netstitch.errors import (
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import override, to_plan
 from netstitch.optimization import Budget
-from netstitch.run import Finished, Plan, Reporter, carry_out, load_front
+from netstitch.reporter import Reporter
+from netstitch.run import Finished, Plan, carry_out, load_front
 from netstitch.storage import load_supernet
 
 CONTENT = ["evaluations.sqlite", "front.csv", "front.json", "front.png", "run.json", "supernet"]

@@ -137,7 +137,7 @@ def match_command(experiment: Path) -> None:
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_matching
     from netstitch.experiments import load_models, load_task, read_experiment
-    from netstitch.run import capture_all, match_all
+    from netstitch.preparing import capture_all, match_all
 
     asked = read_experiment(experiment)
     with Console() as console:

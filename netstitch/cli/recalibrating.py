@@ -15,7 +15,8 @@ from netstitch.evaluation import Evaluator, Form
 from netstitch.experiments import Experiment, load_task
 from netstitch.exporting import Exported, export
 from netstitch.folders import read_json
-from netstitch.run import FORMAT, RUN_FILE, STATISTICS_BATCH, Plan, Reporter
+from netstitch.reporter import Reporter
+from netstitch.run import FORMAT, RUN_FILE, STATISTICS_BATCH, Plan
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task

@@ -10,7 +10,8 @@ from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable
 from netstitch.experiments.refine_table import RefineTable
 from netstitch.exporting import Exported
 from netstitch.optimization import Budget
-from netstitch.run import OBJECTIVE, POINTS, Finished, Plan, Reporter, carry_out, export_point
+from netstitch.reporter import Reporter
+from netstitch.run import OBJECTIVE, POINTS, Finished, Plan, carry_out, export_point
 
 EVALUATIONS = 360
 """Known ones counted; they mostly end the search before its time does."""

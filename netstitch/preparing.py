@@ -1,0 +1,90 @@
+"""The first steps of a run: models become networks, and these are matched."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from netstitch.errors import DataError
+from netstitch.matching import Matching, match
+from netstitch.matching.objectives import ALL, COUNT, MEASURED
+from netstitch.networks import Graph, Network, capture
+from netstitch.networks.graph import INPUT, WEIGHT
+from netstitch.networks.module import ancestors
+from netstitch.reporter import Reporter
+from netstitch.tasks import Samples, Task
+
+EXAMPLE_SIZE, MATCHING_BATCH = 2, 64
+
+
+def capture_all(
+    models: Sequence[tuple[str, nn.Module]], task: Task, reporter: Reporter
+) -> list[Network]:
+    """Capture each model with the first samples of validation; see `capture`.
+
+    What only serves outputs that the task does not measure is left out of the networks.
+
+    Raises DataError, naming the network, when the task cannot measure its outputs.
+    """
+    reporter.stage("capture")
+    example = task.validation.first(EXAMPLE_SIZE)
+    networks = []
+    for name, model in models:
+        network = capture(model, example.inputs, name=name)
+        try:
+            with torch.inference_mode():
+                task.correct(network(example.inputs), example.labels)
+        except DataError as error:
+            raise DataError(f"network {name!r}: {error}") from error
+        networks.append(_measured_part(network, task.output))
+        reporter.told(_describe(networks[-1]))
+    return networks
+
+
+def _measured_part(network: Network, key: str | None) -> Network:
+    """The network pruned to the output of a key, where it has others."""
+    graph = network.graph
+    if key is None or graph.output_keys in ((None,), (key,)):
+        return network
+    name = dict(graph.outputs)[key]
+    needed = ancestors(graph, [name])
+    nodes = tuple(n for n in graph.nodes if n.name in needed or n.operation == INPUT)
+    weights = {n.path: network.weights[n.path] for n in nodes if n.operation == WEIGHT}
+    return Network(network.name, Graph(nodes, ((key, name),)), weights)
+
+
+def match_all(
+    networks: Sequence[Network],
+    reporter: Reporter,
+    *,
+    points: str = ALL,
+    objective: str = COUNT,
+    training: Samples | None = None,
+) -> Matching:
+    """The matching of the networks.
+
+    points, objective: as `match` takes them. training: samples that stitchability is measured on,
+        the first of them; not looked at for other objectives.
+    """
+    reporter.stage("match")
+    features = training if objective in MEASURED else None
+    matching = match(
+        *networks,
+        points=points,
+        objective=objective,
+        batches=None if features is None else features.batches(MATCHING_BATCH),
+        progress=reporter.progress,
+    )
+    counted = objective == COUNT
+    weight = "" if counted else f" of weight {matching.weight:.2f}"
+    most = f"{matching.upper_bound:.0f} are" if counted else f"{matching.upper_bound:.2f} is"
+    bound = "the maximum" if matching.exact else f"at most {most} possible"
+    reporter.told(f"{len(matching)} matches{weight} ({bound})")
+    return matching
+
+
+def _describe(network: Network) -> str:
+    return (
+        f"{network.name}: {network.multiply_adds:,} multiply-adds, "
+        f"{len(network.graph.points)} points"
+    )
