@@ -63,6 +63,7 @@ class Engine:
         self._start = clock()
 
         self._idle = deque(range(algorithm.slots))
+        self._parked: list[int] = []  # loops that wait for another one's result
         self._pending: dict[int, Pending] = {}  # by ticket
         self._tickets: dict[Hashable, int] = {}  # of the signatures under way
         self._known: dict[Hashable, tuple[float, ...] | None] = {}  # objectives by signature
@@ -86,6 +87,7 @@ class Engine:
                     break
                 for completed in self._executor.wait():
                     self._take(completed)
+            self._stopped = self._stopped or "converged"  # no loop has anything to propose
             self._check_failures()  # of a small space, fewer than there are slots
         except KeyboardInterrupt:
             self._executor.cancel()
@@ -106,12 +108,16 @@ class Engine:
 
     def _propose(self, slot: int) -> None:
         genotype = self._algorithm.propose(slot)
+        if genotype is None:
+            self._parked.append(slot)
+            return
         genotype.setflags(write=False)
         signature = self._problem.identify(genotype)
         if signature in self._known:
             self._skip()
             self._algorithm.receive(slot, Solution(genotype, self._known[signature]), False)
             self._idle.append(slot)
+            self._wake()
         elif signature in self._tickets:
             self._skip()
             self._pending[self._tickets[signature]].waiting.append((slot, genotype))
@@ -123,6 +129,11 @@ class Engine:
             self._tickets[signature] = ticket
             self._steer()
             self._executor.submit(ticket, genotype)
+
+    def _wake(self) -> None:
+        """Let loops that had nothing to propose try again, since there is a new result."""
+        self._idle.extend(self._parked)
+        self._parked.clear()
 
     def _skip(self) -> None:
         self._skipped += 1
@@ -153,6 +164,7 @@ class Engine:
             self._failure = failure
             if self._failed >= self._algorithm.slots:
                 self._check_failures()
+        self._wake()
         for slot, own in pending.waiting:
             self._algorithm.receive(slot, Solution(own, objectives), entered)
             entered = False  # those that joined bring nothing new

@@ -54,20 +54,27 @@ class Population:
     def betters(self, solution: Solution, slot: int, ties: bool = False) -> bool:
         """Whether a solution is better than a slot's member, or as good with `ties`.
 
-        Judged on the slot's weights; where the threshold separates them, by it alone. An empty
-        slot's member is worse than any that did not fail.
+        An empty slot's member is worse than any that did not fail.
         """
-        member = self.members[slot]
+        return self.prefers(solution, self.members[slot], slot, ties)
+
+    def prefers(
+        self, solution: Solution, other: Solution | None, slot: int, ties: bool = False
+    ) -> bool:
+        """Whether a solution is better than another on a slot's weights, or as good with `ties`.
+
+        Where the threshold separates them, by it alone. None is worse than any that did not fail.
+        """
         if self._steering is not None:
             ours = self._steering.violation(solution)
-            theirs = math.inf if member is None else self._steering.violation(member)
+            theirs = math.inf if other is None else self._steering.violation(other)
             if ours != theirs:
                 return ours < theirs
-        costs = np.stack([self._costs(solution), self.costs[slot]])
-        own, other = tschebysheff(costs, self.weights[slot], self.scale)
-        return bool(own <= other if ties else own < other)
+        costs = np.stack([self._costs(solution), self._costs(other)])
+        own, least = tschebysheff(costs, self.weights[slot], self.scale)
+        return bool(own <= least if ties else own < least)
 
-    def _costs(self, solution: Solution) -> Floats:
-        if solution.objectives is None:
+    def _costs(self, solution: Solution | None) -> Floats:
+        if solution is None or solution.objectives is None:
             return np.full(len(self._objectives), np.inf)
         return np.array(as_costs(self._objectives, solution.objectives))

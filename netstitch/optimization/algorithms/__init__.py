@@ -10,6 +10,7 @@ from typing import Any
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.algorithms.ga import GeneticAlgorithm
+from netstitch.optimization.algorithms.gomea import gomea, lk_gomea
 from netstitch.optimization.algorithms.random_search import RandomSearch
 
 
@@ -32,6 +33,8 @@ class Entry:
 ALGORITHMS: Mapping[str, Entry] = MappingProxyType(
     {
         "ga": Entry(GeneticAlgorithm),
+        "gomea": Entry(gomea),
+        "lk-gomea": Entry(lk_gomea),
         "random": Entry(RandomSearch, steered=False),
     }
 )

@@ -30,8 +30,11 @@ class Algorithm(Protocol):
         """How many loops there are, n."""
         ...
 
-    def propose(self, slot: int) -> Genotype:
-        """The slot's next genotype, shape (l,); the engine keeps the array."""
+    def propose(self, slot: int) -> Genotype | None:
+        """The slot's next genotype, shape (l,); the engine keeps the array.
+
+        None where there is nothing to propose: the slot is asked again after the next result.
+        """
         ...
 
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:

@@ -1,0 +1,177 @@
+"""The paper's asynchronous GOMEA, and LK-GOMEA (section 5.2)."""
+
+from math import floor, log2
+
+import numpy as np
+
+from netstitch.errors import SearchError
+from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.genepool import Donors, GenePool, Neighbourhoods, WholePopulation
+from netstitch.optimization.linkage import Genotypes
+from netstitch.optimization.mixing import Mixing
+from netstitch.optimization.neighbourhood import SMALLEST
+from netstitch.optimization.population import Population
+from netstitch.optimization.problem import Genotype
+from netstitch.optimization.solution import Solution
+
+TURNS = 3
+"""Passes that may begin before a loop must propose: this one's rest, a forced one, the next."""
+
+
+class GenePoolMixing:
+    """Each loop evaluates a first genotype for its slot, and from then on makes passes of mixing.
+
+    For each of the gene pool's subsets, the values of a random donor are tried. They are kept when
+    the solution is not worse by them on the slot's own weights, or new in the archive. The slot is
+    written after the whole pass. When nothing changed, or for more than 1 + floor(log2 n) passes
+    nothing got better, a random archive member is the only donor, until a first change is kept (a
+    forced improvement); where none is, that member takes the slot. Weights are reassigned every n
+    passes.
+
+    pool: where subsets and donors come from.
+    keep_archived: whether what is new in the archive is kept although it is worse on the slot's
+        weights, as in the authors' code.
+    forced_improvements: whether there are any.
+    """
+
+    def __init__(
+        self, setup: Setup, pool: GenePool, *, keep_archived: bool, forced_improvements: bool
+    ) -> None:
+        self.slots = setup.population
+        self.pool = pool
+        self.population = Population(setup.problem, self.slots, setup.steering, setup.generator)
+        self._setup = setup
+        self._first = setup.first_genotypes()
+        self._keep_archived = keep_archived
+        self._forced_improvements = forced_improvements
+        self._loops: list[Mixing | None] = [None] * self.slots
+        self._fruitless = [0] * self.slots  # passes in a row in which nothing got better
+        self._passes = 0
+        self._converged = False
+
+    def propose(self, slot: int) -> Genotype | None:
+        """The next change of the slot's pass.
+
+        None while first genotypes of other slots are under way, since linkage and donors are to
+        come from all of the population, and where no donor has anything new.
+        """
+        if self.population.members[slot] is None:
+            first: Genotype = self._first[slot].copy()
+            return first
+        mixing = self._loops[slot]
+        if mixing is None:
+            if any(member is None for member in self.population.members):
+                return None
+            mixing = self._begin(slot)
+        for _ in range(TURNS):
+            child = mixing.next(self._setup.generator)
+            if child is not None:
+                return child
+            mixing = self._after(slot, mixing)
+        return None
+
+    def receive(self, slot: int, solution: Solution, entered: bool) -> None:
+        """Keep a change that is good enough."""
+        mixing = self._loops[slot]
+        if mixing is None:
+            self.population.put(slot, solution)
+            return
+        before = mixing.solution
+        if np.array_equal(solution.genotype, before.genotype):
+            return
+        better = entered or self.population.prefers(solution, before, slot)
+        if (entered and self._keep_archived) or self.population.prefers(
+            solution, before, slot, ties=True
+        ):
+            mixing.keep(solution, improved=better)
+
+    def converged(self) -> bool:
+        return self._converged
+
+    def _after(self, slot: int, mixing: Mixing) -> Mixing:
+        """Write what a pass came to into the slot, and begin what follows it."""
+        solution = mixing.solution
+        if mixing.forced is not None:
+            solution = solution if mixing.changed else mixing.forced
+            self._fruitless[slot] = 0
+        else:
+            self._fruitless[slot] = 0 if mixing.improved else self._fruitless[slot] + 1
+            self._passes += 1
+        self.population.put(slot, solution)
+        if mixing.forced is None and self._passes % self.slots == 0:
+            self.population.reassign()
+        self._converged = self.pool.converged(self._genotypes())
+        stuck = not mixing.changed or self._fruitless[slot] > 1 + floor(log2(self.slots))
+        forced = stuck and mixing.forced is None and self._forced_improvements
+        begun = self._forced(solution) if forced else None
+        if begun is None:
+            return self._begin(slot)
+        self._loops[slot] = begun
+        return begun
+
+    def _begin(self, slot: int) -> Mixing:
+        """A new pass for the slot's member."""
+        solution = self.population.members[slot]
+        assert solution is not None
+        subsets, donors = self.pool.draw(
+            self._genotypes(), solution.genotype, self._setup.generator
+        )
+        begun = Mixing(solution, subsets, donors)
+        self._loops[slot] = begun
+        return begun
+
+    def _forced(self, solution: Solution) -> Mixing | None:
+        """A forced improvement with a random archive member; None while there is none."""
+        archived = self._setup.archive.solutions()
+        if not archived:
+            return None
+        generator = self._setup.generator
+        donor = archived[generator.integers(len(archived))]
+        subsets, _ = self.pool.draw(self._genotypes(), solution.genotype, generator)
+        return Mixing(solution, subsets, donor.genotype[None], forced=donor)
+
+    def _genotypes(self) -> Genotypes:
+        """Of all slots, (n, l); to be asked for once all have a solution."""
+        found: Genotypes = np.stack([m.genotype for m in self.population.members if m is not None])
+        return found
+
+
+def gomea(
+    setup: Setup, *, keep_archived: bool = True, forced_improvements: bool = True
+) -> GenePoolMixing:
+    """GOMEA: one linkage tree of the whole population. Settings as of `GenePoolMixing`."""
+    return GenePoolMixing(
+        setup,
+        WholePopulation(np.asarray(setup.problem.cardinalities, dtype=np.int64)),
+        keep_archived=keep_archived,
+        forced_improvements=forced_improvements,
+    )
+
+
+def lk_gomea(
+    setup: Setup,
+    *,
+    smallest_neighbourhood: int = SMALLEST,
+    donors: Donors = "population",
+    keep_archived: bool = True,
+    forced_improvements: bool = True,
+) -> GenePoolMixing:
+    """LK-GOMEA: a linkage tree of each solution's neighbours; it ends when these have converged.
+
+    smallest_neighbourhood: c. donors: "population", or "neighbours" alone. The others as of
+    `GenePoolMixing`.
+
+    Raises SearchError for a neighbourhood of none, or donors that are not known.
+    """
+    if smallest_neighbourhood < 1:
+        raise SearchError(f"smallest_neighbourhood is {smallest_neighbourhood}: give 1 or more")
+    if donors not in ("population", "neighbours"):
+        raise SearchError(f"unknown donors {donors!r}: expected 'population' or 'neighbours'")
+    return GenePoolMixing(
+        setup,
+        Neighbourhoods(
+            np.asarray(setup.problem.cardinalities, dtype=np.int64), smallest_neighbourhood, donors
+        ),
+        keep_archived=keep_archived,
+        forced_improvements=forced_improvements,
+    )

@@ -1,0 +1,73 @@
+"""Where mixing takes from: the subsets that are copied together, and the donors.
+
+GOMEA learns one linkage tree from the whole population; LK-GOMEA learns one for each solution from
+its neighbours (section 5.2 of the paper).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from netstitch.optimization.linkage import Genotypes, Subset, linkage_subsets
+from netstitch.optimization.neighbourhood import SMALLEST, nearest, neighbourhood_size
+from netstitch.optimization.problem import Genotype
+
+Donors = Literal["population", "neighbours"]
+
+
+class GenePool(Protocol):
+    """What a pass of mixing begins with."""
+
+    def draw(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> tuple[list[Subset], Genotypes]:
+        """Subsets in random order, and donors, for a solution of a population's genotypes."""
+        ...
+
+    def converged(self, genotypes: Genotypes) -> bool:
+        """Whether there is no linkage left to learn from."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class WholePopulation:
+    """One linkage tree of all genotypes; all of them are donors."""
+
+    cardinalities: npt.NDArray[np.int64]
+
+    def draw(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> tuple[list[Subset], Genotypes]:
+        return linkage_subsets(genotypes, self.cardinalities, generator), genotypes
+
+    def converged(self, genotypes: Genotypes) -> bool:
+        """Never: the archive's members are donors too, of forced improvements."""
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhoods:
+    """A linkage tree of a solution's nearest genotypes, of as many as chance says each time.
+
+    smallest: neighbours at least, c. donors: all of the population, or the neighbours alone.
+    """
+
+    cardinalities: npt.NDArray[np.int64]
+    smallest: int = SMALLEST
+    donors: Donors = "population"
+
+    def draw(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> tuple[list[Subset], Genotypes]:
+        k = neighbourhood_size(len(genotypes), generator, self.smallest)
+        neighbours = genotypes[nearest(genotypes, own, k, generator)]
+        subsets = linkage_subsets(neighbours, self.cardinalities, generator)
+        return subsets, genotypes if self.donors == "population" else neighbours
+
+    def converged(self, genotypes: Genotypes) -> bool:
+        """Whether every neighbourhood of the smallest size is one genotype over and over."""
+        counts = Counter(genotype.tobytes() for genotype in genotypes)
+        return min(counts.values(), default=0) >= min(self.smallest, len(genotypes))

@@ -1,0 +1,60 @@
+"""Neighbours are the nearest; neighbourhoods converge when each is one genotype."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netstitch.optimization.genepool import Neighbourhoods, WholePopulation
+from netstitch.optimization.neighbourhood import nearest, neighbourhood_size
+
+TWO = np.full(5, 2)
+
+
+@given(n=st.integers(1, 20), k=st.integers(1, 20), seed=st.integers(0, 999))
+def test_no_one_left_out_is_nearer_than_a_neighbour(n: int, k: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    genotypes, centre = generator.integers(3, size=(n, 4)), generator.integers(3, size=4)
+    found = nearest(genotypes, centre, k, generator).tolist()
+    assert len(set(found)) == len(found) == min(n, k)
+    distance = [sum(a != b for a, b in zip(row, centre, strict=True)) for row in genotypes]
+    others = [distance[i] for i in range(n) if i not in found]
+    assert max(distance[i] for i in found) <= min(others, default=len(centre))
+
+
+def test_equally_near_ones_take_turns() -> None:
+    genotypes = np.eye(5, dtype=np.int64)
+    centre = np.zeros(5, dtype=np.int64)
+    first = {int(nearest(genotypes, centre, 1, np.random.default_rng(s))[0]) for s in range(40)}
+    assert first == set(range(5))
+
+
+@given(n=st.integers(4, 300), smallest=st.integers(1, 64), seed=st.integers(0, 999))
+def test_neighbourhoods_have_their_least_size(n: int, smallest: int, seed: int) -> None:
+    k = neighbourhood_size(n, np.random.default_rng(seed), smallest)
+    assert min(n, smallest) <= k <= n
+
+
+def test_small_neighbourhoods_are_likelier_than_large_ones() -> None:
+    generator = np.random.default_rng(0)
+    sizes = [neighbourhood_size(512, generator, 32) for _ in range(2000)]
+    assert np.median(sizes) == pytest.approx(512 / 8.5, rel=0.1)  # m is 8.5 in the middle
+
+
+def test_all_of_the_population_is_donor_unless_the_neighbours_are() -> None:
+    generator = np.random.default_rng(0)
+    genotypes = generator.integers(2, size=(64, 5))
+    for pool in (WholePopulation(TWO), Neighbourhoods(TWO, 4)):
+        assert pool.draw(genotypes, genotypes[0], generator)[1] is genotypes
+    _, donors = Neighbourhoods(TWO, 4, "neighbours").draw(genotypes, genotypes[0], generator)
+    assert 4 <= len(donors) < 64 or len(donors) == 64
+    assert (donors == genotypes[0]).all(axis=1).any()  # a solution is its own nearest
+
+
+def test_neighbourhoods_have_converged_when_each_genotype_fills_one() -> None:
+    pool = Neighbourhoods(TWO, 3)
+    one, other = np.zeros((3, 5), dtype=np.int64), np.ones((3, 5), dtype=np.int64)
+    assert pool.converged(np.concatenate([one, other]))
+    assert not pool.converged(np.concatenate([one, other[:2]]))
+    assert pool.converged(one[:2])  # a population smaller than a neighbourhood
+    assert not WholePopulation(TWO).converged(one)
