@@ -84,7 +84,7 @@ def run(
     output: Path
         New folder for the run; by default named after the experiment.
     algorithm: str
-        Instead of the file's: ga, gomea, lk-gomea or random.
+        Instead of the file's: ga, gomea, lk-gomea, local-search or random.
     evaluations: int
         Instead of the file's budget.
     seconds: float

@@ -36,14 +36,29 @@ class Population:
         self.members: list[Solution | None] = [None] * n
         self.costs: Floats = np.full((n, len(problem.objectives)), np.inf)
         self.weights = first_weights(n, len(problem.objectives), generator)
+        self._shown: Floats = np.empty((0, len(problem.objectives)))  # the least, and the most
         self.scale = Scale.of(self.costs)
+
+    def show(self, solution: Solution) -> None:
+        """Let the scale cover a solution too that is no member, before any reassignment.
+
+        Costs under the scale's least count as the least, so that nothing could better a member
+        that has it.
+        """
+        if solution.objectives is not None:
+            every = np.concatenate([self._shown, self._costs(solution)[None]])
+            self._shown = np.stack([every.min(axis=0), every.max(axis=0)])
+            self._rescale()
 
     def put(self, slot: int, solution: Solution) -> None:
         """Place a solution in a slot; the one that was there is gone."""
         self.members[slot] = solution
         self.costs[slot] = self._costs(solution)
+        self._rescale()
+
+    def _rescale(self) -> None:
         if not self._reassigned:
-            self.scale = Scale.of(self.costs)
+            self.scale = Scale.of(np.concatenate([self.costs, self._shown]))
 
     def reassign(self) -> None:
         """Take the scale of the population as it is, and hand its weights out anew."""

@@ -258,9 +258,8 @@ def test_the_mutation_rate_can_be_set() -> None:
 
 
 def test_unknown_names_get_the_nearest_known_one() -> None:
-    with pytest.raises(
-        SearchError, match=r"known are ga, gomea, lk-gomea, random, did you mean 'random'\?"
-    ):
+    known = "known are ga, gomea, lk-gomea, local-search, random"
+    with pytest.raises(SearchError, match=rf"{known}, did you mean 'random'\?"):
         entry("randon")
     with pytest.raises(SearchError, match="did you mean 'ties_replace'"):
         check_settings("ga", {"tie_replace": True})

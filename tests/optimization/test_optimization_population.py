@@ -79,3 +79,15 @@ def test_weights_of_empty_slots_are_not_lost() -> None:
     population.put(3, solution(0.9, 10.0))
     population.reassign()
     assert sorted(population.weights.tolist()) == weights
+
+
+def test_what_is_shown_can_be_better_than_all_members() -> None:
+    population = Population(PROBLEM, 2, None, np.random.default_rng(0))
+    population.put(0, solution(0.9, 100.0))
+    best = solution(0.95, 90.0)
+    assert not population.betters(best, 0)  # both count as the least there is
+    population.show(FAILED)
+    population.show(best)
+    assert population.betters(best, 0)
+    population.put(1, solution(0.5, 10.0))  # members coming in do not make it forgotten
+    assert population.betters(best, 0)

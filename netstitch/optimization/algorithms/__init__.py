@@ -11,6 +11,7 @@ from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.algorithms.ga import GeneticAlgorithm
 from netstitch.optimization.algorithms.gomea import gomea, lk_gomea
+from netstitch.optimization.algorithms.local_search import LocalSearch
 from netstitch.optimization.algorithms.random_search import RandomSearch
 
 
@@ -35,6 +36,7 @@ ALGORITHMS: Mapping[str, Entry] = MappingProxyType(
         "ga": Entry(GeneticAlgorithm),
         "gomea": Entry(gomea),
         "lk-gomea": Entry(lk_gomea),
+        "local-search": Entry(LocalSearch),
         "random": Entry(RandomSearch, steered=False),
     }
 )
