@@ -17,6 +17,7 @@ from netstitch.optimization.initialisation import (
 from netstitch.optimization.problem import Genotype, Objective, Problem
 from netstitch.optimization.result import Progress, SearchResult, Stopped
 from netstitch.optimization.search import run_search
+from netstitch.optimization.simulation import SimulatedExecutor
 from netstitch.optimization.solution import Evaluation, Solution
 from netstitch.optimization.steering import Threshold
 
@@ -36,6 +37,7 @@ __all__ = [
     "SearchResult",
     "SerialExecutor",
     "Setup",
+    "SimulatedExecutor",
     "Solution",
     "Stopped",
     "Threshold",

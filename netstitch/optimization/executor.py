@@ -75,12 +75,7 @@ class SerialExecutor:
             return []
         ticket, genotype = self._queue.popleft()
         start = time.perf_counter()
-        objectives: tuple[float, ...] | None = None
-        failure: str | None = None
-        try:
-            objectives = tuple(float(value) for value in self._evaluate(genotype))
-        except Exception as error:  # whatever it is, it belongs to this genotype alone
-            failure = describe(error)
+        objectives, failure = attempt(self._evaluate, genotype)
         return [Completed(ticket, objectives, failure, time.perf_counter() - start)]
 
     def cancel(self) -> None:
@@ -88,6 +83,16 @@ class SerialExecutor:
 
     def close(self) -> None:
         self.cancel()
+
+
+def attempt(
+    evaluate: Callable[[Genotype], tuple[float, ...]], genotype: Genotype
+) -> tuple[tuple[float, ...] | None, str | None]:
+    """The objective values, or None and the reason of the failure."""
+    try:
+        return tuple(float(value) for value in evaluate(genotype)), None
+    except Exception as error:  # whatever it is, it belongs to this genotype alone
+        return None, describe(error)
 
 
 def describe(error: Exception) -> str:
