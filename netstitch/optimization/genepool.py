@@ -24,7 +24,16 @@ class GenePool(Protocol):
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> tuple[list[Subset], Genotypes]:
-        """Subsets in random order, and donors, for a solution of a population's genotypes."""
+        """Subsets in random order, and donors, for a solution of a population's genotypes.
+
+        No subsets where no donor differs from the solution: nothing needs to be learned then.
+        """
+        ...
+
+    def learn(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> list[Subset]:
+        """The subsets alone, for a donor from elsewhere."""
         ...
 
     def converged(self, genotypes: Genotypes) -> bool:
@@ -41,7 +50,14 @@ class WholePopulation:
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> tuple[list[Subset], Genotypes]:
-        return linkage_subsets(genotypes, self.cardinalities, generator), genotypes
+        if not _differ(genotypes, own):
+            return [], genotypes
+        return self.learn(genotypes, own, generator), genotypes
+
+    def learn(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> list[Subset]:
+        return linkage_subsets(genotypes, self.cardinalities, generator)
 
     def converged(self, genotypes: Genotypes) -> bool:
         """Never: the archive's members are donors too, of forced improvements."""
@@ -62,12 +78,29 @@ class Neighbourhoods:
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> tuple[list[Subset], Genotypes]:
+        neighbours = self._neighbours(genotypes, own, generator)
+        donors = genotypes if self.donors == "population" else neighbours
+        if not _differ(donors, own):
+            return [], donors
+        return linkage_subsets(neighbours, self.cardinalities, generator), donors
+
+    def learn(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> list[Subset]:
+        neighbours = self._neighbours(genotypes, own, generator)
+        return linkage_subsets(neighbours, self.cardinalities, generator)
+
+    def _neighbours(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> Genotypes:
         k = neighbourhood_size(len(genotypes), generator, self.smallest)
-        neighbours = genotypes[nearest(genotypes, own, k, generator)]
-        subsets = linkage_subsets(neighbours, self.cardinalities, generator)
-        return subsets, genotypes if self.donors == "population" else neighbours
+        return genotypes[nearest(genotypes, own, k, generator)]
 
     def converged(self, genotypes: Genotypes) -> bool:
         """Whether every neighbourhood of the smallest size is one genotype over and over."""
         counts = Counter(genotype.tobytes() for genotype in genotypes)
         return min(counts.values(), default=0) >= min(self.smallest, len(genotypes))
+
+
+def _differ(donors: Genotypes, own: Genotype) -> bool:
+    return bool((donors != own).any())

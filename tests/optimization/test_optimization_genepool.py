@@ -47,7 +47,7 @@ def test_all_of_the_population_is_donor_unless_the_neighbours_are() -> None:
     for pool in (WholePopulation(TWO), Neighbourhoods(TWO, 4)):
         assert pool.draw(genotypes, genotypes[0], generator)[1] is genotypes
     _, donors = Neighbourhoods(TWO, 4, "neighbours").draw(genotypes, genotypes[0], generator)
-    assert 4 <= len(donors) < 64 or len(donors) == 64
+    assert 4 <= len(donors) <= 64
     assert (donors == genotypes[0]).all(axis=1).any()  # a solution is its own nearest
 
 
@@ -58,3 +58,19 @@ def test_neighbourhoods_have_converged_when_each_genotype_fills_one() -> None:
     assert not pool.converged(np.concatenate([one, other[:2]]))
     assert pool.converged(one[:2])  # a population smaller than a neighbourhood
     assert not WholePopulation(TWO).converged(one)
+
+
+def test_nothing_is_learned_where_no_donor_differs() -> None:
+    generator = np.random.default_rng(0)
+    genotypes = np.zeros((8, 5), dtype=np.int64)
+    for pool in (
+        WholePopulation(TWO),
+        Neighbourhoods(TWO, 4),
+        Neighbourhoods(TWO, 4, "neighbours"),
+    ):
+        subsets, donors = pool.draw(genotypes, genotypes[0], generator)
+        assert subsets == []
+        assert len(pool.learn(genotypes, genotypes[0], generator)) == 2 * 5 - 2
+        assert (donors == 0).all()
+    genotypes[7] = 1
+    assert WholePopulation(TWO).draw(genotypes, genotypes[0], generator)[0]

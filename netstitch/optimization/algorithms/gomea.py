@@ -121,13 +121,13 @@ class GenePoolMixing:
         return begun
 
     def _forced(self, solution: Solution) -> Mixing | None:
-        """A forced improvement with a random archive member; None while there is none."""
-        archived = self._setup.archive.solutions()
+        """A forced improvement with a random archive member; None where none differs."""
+        own, generator = solution.genotype, self._setup.generator
+        archived = [s for s in self._setup.archive.solutions() if (s.genotype != own).any()]
         if not archived:
             return None
-        generator = self._setup.generator
         donor = archived[generator.integers(len(archived))]
-        subsets, _ = self.pool.draw(self._genotypes(), solution.genotype, generator)
+        subsets = self.pool.learn(self._genotypes(), own, generator)
         return Mixing(solution, subsets, donor.genotype[None], forced=donor)
 
     def _genotypes(self) -> Genotypes:
