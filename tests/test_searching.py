@@ -12,7 +12,7 @@ import netstitch as ns
 from netstitch import searching
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, Form
-from netstitch.optimization import Budget, Progress
+from netstitch.optimization import ALGORITHMS, Budget, Progress
 from netstitch.supernet import Supernet
 from netstitch.tasks import Classification, from_arrays
 
@@ -87,7 +87,7 @@ def test_differences_are_to_the_ensemble_on_the_same_samples(
         assert point.test_difference.low <= point.test_difference.difference
 
 
-@pytest.mark.parametrize("algorithm", ["ga", "random"])
+@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
 def test_a_seed_repeats_bit_for_bit_and_another_does_not(
     supernet: Supernet, task: Classification, algorithm: str
 ) -> None:
