@@ -13,8 +13,8 @@ from scipy.spatial.distance import squareform
 
 from netstitch.optimization.scalarisation import Floats
 
-Genotypes = npt.NDArray[np.int64]
-"""(n, l) of n genotypes."""
+Genotypes = npt.NDArray[np.integer]
+"""(n, l) of n genotypes, in any integer type."""
 
 Subset = npt.NDArray[np.int64]
 """Indices of variables that are copied together, in ascending order."""

@@ -42,6 +42,7 @@ class GenePoolMixing:
         self.population = Population(setup.problem, self.slots, setup.steering, setup.generator)
         self._setup = setup
         self._first = setup.first_genotypes()
+        self._compact = np.min_scalar_type(max(setup.problem.cardinalities) - 1)
         self._keep_archived = keep_archived
         self._forced_improvements = forced_improvements
         self._loops: list[Mixing | None] = [None] * self.slots
@@ -131,9 +132,12 @@ class GenePoolMixing:
         return Mixing(solution, subsets, donor.genotype[None], forced=donor)
 
     def _genotypes(self) -> Genotypes:
-        """Of all slots, (n, l); to be asked for once all have a solution."""
-        found: Genotypes = np.stack([m.genotype for m in self.population.members if m is not None])
-        return found
+        """Of all slots, (n, l); to be asked for once all have a solution.
+
+        In the smallest type, since every pass under way keeps what it began with.
+        """
+        members = [m.genotype for m in self.population.members if m is not None]
+        return np.stack(members).astype(self._compact)
 
 
 def gomea(
