@@ -437,7 +437,7 @@ def test_a_folder_without_a_front_is_one_line(tmp_path: Path, finished: Finished
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"algorithm": "ge"}, "did you mean 'ga'"),
+        ({"algorithm": "gaa"}, "did you mean 'ga'"),
         ({"seed": -1}, "seed is -1"),
         ({"workers": -1}, "-1 workers"),
         ({"device": "gpu"}, "device 'gpu'"),
