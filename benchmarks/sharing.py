@@ -5,8 +5,8 @@
 The supernet of distinct points, refined as `netstitch demo` and `run` do. Every ensemble with one
 stitch that costs less than the whole ensemble, on test images: its cost, its accuracy, what it
 gains over the better of its two members, and the overlap of the members' errors (images that both
-get wrong, of those that either does). Members that read the same features make the same errors, and
-an average of equal errors gains nothing.
+get wrong, of those that either does). It tells whether sharing costs an ensemble its diversity, or
+its members their accuracy.
 """
 
 import argparse
