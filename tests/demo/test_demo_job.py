@@ -16,7 +16,6 @@ from netstitch.demo import job
 from netstitch.demo.job import choose, export_chosen, run_demo
 from netstitch.errors import SearchError
 from netstitch.run import Plan
-from netstitch.threads import threads
 
 
 def point(cost: int, accuracy: float) -> FrontPoint:
@@ -98,5 +97,6 @@ def test_the_whole_demo_in_a_short_search(tmp_path: Path) -> None:
     assert isinstance(module, nn.Module)
     chosen = choose(finished.front)
     inputs = torch.rand(5, 1, 28, 28)
-    with threads(1):  # with more, sums may be split differently from run to run
-        assert torch.equal(module(inputs), finished.supernet.subnetwork(chosen.genotype)(inputs))
+    expected = finished.supernet.subnetwork(chosen.genotype)(inputs)
+    # Kernels are chosen by where tensors lie in memory, so that the last bits may differ.
+    assert torch.allclose(module(inputs), expected, rtol=1e-4, atol=1e-4)
