@@ -37,6 +37,7 @@ from scipy.stats import wilcoxon
 
 import netstitch as ns
 from netstitch.analysis import Front, FrontPoint, hypervolume
+from netstitch.analysis.correction import holm
 from netstitch.demo.job import REFINE
 from netstitch.evaluation import Form
 from netstitch.networks import Network
@@ -224,15 +225,6 @@ def compared(by_way: dict[str, dict[int, Any]], other: str) -> dict[str, str]:
             differences.items(), plain, holm(plain), strict=True
         )
     }
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """p values corrected for their number (Holm, 1979)."""
-    corrected, highest = [0.0] * len(values), 0.0
-    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
-        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
-        corrected[index] = highest
-    return corrected
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from statistics import median
 import numpy as np
 from scipy.stats import wilcoxon
 
+from netstitch.analysis.correction import holm
 from netstitch.optimization import (
     ALGORITHMS,
     Budget,
@@ -100,15 +101,6 @@ def run(kind: str, algorithm: str, blocks: int, budget: int, seed: int) -> Run:
         on_evaluation=watch,
     )
     return Run(1 - len(missing) / len(front), covered[0] if covered else None)
-
-
-def holm(values: list[float]) -> list[float]:
-    """p values corrected for their number (Holm, 1979)."""
-    corrected, highest = [0.0] * len(values), 0.0
-    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
-        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
-        corrected[index] = highest
-    return corrected
 
 
 def compared(runs: dict[str, list[Run]]) -> dict[str, str]:
