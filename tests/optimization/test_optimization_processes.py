@@ -1,0 +1,291 @@
+"""What a genotype does to its worker is in the genotype: see `eventful`."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from optimization_cases import accuracy_and_macs, lotz
+
+from netstitch.errors import SearchError
+from netstitch.optimization import (
+    Budget,
+    Completed,
+    Evaluation,
+    Executor,
+    Genotype,
+    SerialExecutor,
+    run_search,
+)
+from netstitch.optimization.processes import ProcessExecutor
+
+RAISES, LEAVES, INTERRUPTED, KILLED, EXITS, HANGS, INTERRUPTS_THE_PARENT = range(101, 108)
+
+
+def eventful(genotype: Genotype) -> tuple[float, ...]:
+    """What happens in an evaluation goes by the first value of its genotype."""
+    match int(genotype[0]):
+        case 101:
+            raise ValueError("shapes\ndiffer")
+        case 102:
+            sys.exit("enough")
+        case 103:
+            os.kill(os.getpid(), signal.SIGINT)
+        case 104:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case 105:
+            os._exit(3)
+        case 106:
+            threading.Event().wait()
+        case 107:
+            os.kill(os.getppid(), signal.SIGINT)
+            threading.Event().wait()
+    return (float(genotype[0]),)
+
+
+def kills(fatal: list[int], genotype: Genotype) -> tuple[float, float]:
+    if genotype.tolist() == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return accuracy_and_macs(genotype)
+
+
+def dies_once(folder: Path, genotype: Genotype) -> tuple[float, ...]:
+    """Fatal when it is the first time for the genotype; waits for the other one to have begun."""
+    mark = folder / str(genotype[0])
+    if mark.exists():
+        return (float(genotype[0]),)
+    mark.touch()
+    while len(list(folder.iterdir())) < 2:
+        time.sleep(0.001)
+    os._exit(1)
+
+
+def tells_and_hangs(genotype: Genotype) -> tuple[float, ...]:
+    print(os.getpid(), flush=True)
+    threading.Event().wait()
+    return ()
+
+
+class Fragile:
+    """Can be pickled, and does in the worker what it is told to when it is unpickled."""
+
+    def __init__(self, function: Callable[..., object], argument: object) -> None:
+        self.reduced = (function, (argument,))
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object]]:
+        return self.reduced
+
+    def __call__(self, genotype: Genotype) -> tuple[float, ...]:
+        return ()
+
+
+@contextmanager
+def processes(
+    evaluate: Callable[[Genotype], tuple[float, ...]], workers: int, capacity: int | None = None
+) -> Iterator[ProcessExecutor]:
+    """Every test ends with no process left."""
+    executor = ProcessExecutor(evaluate, workers, capacity=capacity)
+    try:
+        yield executor
+    finally:
+        executor.close()
+    assert multiprocessing.active_children() == []
+
+
+def results(executor: ProcessExecutor, *firsts: int) -> dict[int, Completed]:
+    """Of genotypes with these first values, by the values; each handed back once."""
+    for ticket, first in enumerate(firsts):
+        executor.submit(ticket, np.array([first]))
+    done: list[Completed] = []
+    while more := executor.wait():
+        done += more
+    assert sorted(each.ticket for each in done) == list(range(len(firsts)))
+    return {firsts[each.ticket]: each for each in done}
+
+
+def searched(algorithm: str, executor: Executor) -> list[Evaluation]:
+    records: list[Evaluation] = []
+    run_search(
+        lotz(20),
+        executor,
+        budget=Budget(60),
+        algorithm=algorithm,
+        population=8,
+        seed=3,
+        on_evaluation=records.append,
+    )
+    return records
+
+
+@pytest.mark.parametrize("algorithm", ["ga", "gomea"])
+def test_one_worker_is_a_serial_executor(algorithm: str) -> None:
+    expected = searched(algorithm, SerialExecutor(accuracy_and_macs))
+    with processes(accuracy_and_macs, 1) as executor:
+        found = searched(algorithm, executor)
+    assert [each.signature for each in found] == [each.signature for each in expected]
+    assert [each.objectives for each in found] == [each.objectives for each in expected]
+
+
+@pytest.mark.parametrize("algorithm", ["ga", "gomea"])
+def test_many_workers_give_what_the_evaluation_gives(algorithm: str) -> None:
+    with processes(accuracy_and_macs, 2, capacity=8) as executor:
+        found = searched(algorithm, executor)
+    assert len({each.signature for each in found}) == len(found) > 8
+    for each in found:
+        assert each.objectives == accuracy_and_macs(each.genotype)
+        assert each.seconds > 0
+
+
+def test_an_evaluation_that_raises_or_exits_fails_and_its_worker_goes_on() -> None:
+    with processes(eventful, 1, capacity=4) as executor:
+        done = results(executor, RAISES, LEAVES, INTERRUPTED, 5)
+    assert done[RAISES].failure == "ValueError: shapes differ"
+    assert done[LEAVES].failure == "SystemExit: enough"
+    assert done[INTERRUPTED].objectives == (INTERRUPTED,)
+    assert done[5].objectives == (5.0,)
+    assert done[RAISES].objectives is done[LEAVES].objectives is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["ga", "gomea"])
+def test_the_search_outlives_a_worker_that_dies(algorithm: str) -> None:
+    # The population begins as here, whatever executor there is.
+    fatal = searched(algorithm, SerialExecutor(accuracy_and_macs))[1].genotype.tolist()
+    with processes(partial(kills, fatal), 2, capacity=8) as executor:
+        found = searched(algorithm, executor)
+    assert len({each.signature for each in found}) == len(found) > 8
+    for each in found:
+        if each.genotype.tolist() == fatal:
+            assert "the worker process died twice" in (each.failure or "")
+        else:
+            assert each.objectives == accuracy_and_macs(each.genotype)
+    assert fatal in [each.genotype.tolist() for each in found]
+
+
+@pytest.mark.slow
+def test_a_death_is_blamed_on_its_evaluation_alone() -> None:
+    with processes(eventful, 2, capacity=6) as executor:
+        done = results(executor, 1, KILLED, 2, EXITS, 3, 4)
+    death = "the worker process died twice in this evaluation"
+    assert done[KILLED].failure == f"{death} (signal 9, Killed)"
+    assert done[EXITS].failure == f"{death} (exit code 3)"
+    assert all(done[value].objectives == (value,) for value in (1, 2, 3, 4))
+
+
+@pytest.mark.slow
+def test_evaluations_that_die_once_are_not_failed(tmp_path: Path) -> None:
+    with processes(partial(dies_once, tmp_path), 2) as executor:
+        done = results(executor, 1, 2)
+    assert [done[value].objectives for value in (1, 2)] == [(1.0,), (2.0,)]
+
+
+def test_a_worker_that_dies_with_nothing_to_do_is_replaced() -> None:
+    with processes(eventful, 1) as executor:
+        results(executor, 1)
+        (worker,) = multiprocessing.active_children()
+        worker.kill()
+        worker.join()
+        assert results(executor, 2)[2].objectives == (2.0,)
+
+
+def hanging(executor: ProcessExecutor) -> None:
+    """Submit an evaluation that never ends, and return when it is under way."""
+    executor.submit(0, np.array([HANGS]))
+    before = executor.busy()
+    while executor.busy() == before:
+        time.sleep(0.001)
+
+
+def test_cancelling_does_not_wait_and_new_workers_are_started() -> None:
+    with processes(eventful, 1, capacity=2) as executor:
+        hanging(executor)
+        executor.submit(1, np.array([1]))
+        executor.cancel()
+        assert multiprocessing.active_children() == []
+        assert executor.wait() == []
+        assert results(executor, 7)[7].objectives == (7.0,)
+
+
+def test_closing_ends_what_hangs() -> None:
+    with processes(eventful, 1) as executor:
+        hanging(executor)
+        executor.close()
+        assert multiprocessing.active_children() == []
+        executor.close()
+
+
+def test_time_under_way_counts_as_far_as_it_is() -> None:
+    with processes(eventful, 1) as executor:
+        assert executor.busy() == 0.0
+        seconds = results(executor, 1)[1].seconds
+        assert executor.busy() == seconds
+        start = time.perf_counter()
+        hanging(executor)
+        first, second = executor.busy(), executor.busy()
+        executor.cancel()
+        assert seconds < first < second < executor.busy() < seconds + time.perf_counter() - start
+        assert executor.busy() == executor.busy()
+
+
+def test_an_interruption_reaches_the_parent_and_not_the_workers() -> None:
+    with processes(eventful, 1) as executor:
+        executor.submit(0, np.array([INTERRUPTS_THE_PARENT]))
+        with pytest.raises(KeyboardInterrupt):
+            executor.wait()
+        assert len(multiprocessing.active_children()) == 1
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_parent_that_is_killed() -> None:
+    code = (
+        "import numpy, test_optimization_processes as cases\n"
+        "executor = cases.ProcessExecutor(cases.tells_and_hangs, 2)\n"
+        "for ticket in range(2): executor.submit(ticket, numpy.array([ticket]))\n"
+        "executor.wait()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        assert parent.stdout is not None
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.kill()
+        assert parent.stdout.read() == ""  # which ends when no process holds the pipe any more
+    for worker in workers:
+        assert not Path(f"/proc/{worker}/cwd").exists()
+
+
+def test_an_evaluation_that_cannot_be_sent() -> None:
+    with pytest.raises(SearchError, match="no lambda") as caught:
+        ProcessExecutor(lambda genotype: (0.0,), 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_evaluation_that_workers_cannot_load() -> None:
+    with (
+        processes(Fragile(int, "three"), 2) as executor,
+        pytest.raises(SearchError, match=r"cannot be loaded .*'three'.* can be imported"),
+    ):
+        results(executor, 1, 2)
+
+
+def test_workers_that_die_before_they_evaluate() -> None:
+    with (
+        processes(Fragile(os._exit, 3), 2) as executor,
+        pytest.raises(SearchError, match="before they evaluate anything"),
+    ):
+        results(executor, 1, 2)
+
+
+@pytest.mark.parametrize("workers, capacity", [(0, None), (-1, 5), (4, 3)])
+def test_no_workers_or_no_room_for_them(workers: int, capacity: int | None) -> None:
+    with pytest.raises(SearchError, match="at least 1 worker"):
+        ProcessExecutor(accuracy_and_macs, workers, capacity=capacity)
