@@ -8,17 +8,21 @@ and gives back the non-dominated solutions.
 from netstitch.optimization.algorithms import ALGORITHMS, Algorithm, Setup
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.budget import Budget
+from netstitch.optimization.engine import Engine
 from netstitch.optimization.executor import Completed, Executor, SerialExecutor
+from netstitch.optimization.history import Moment
 from netstitch.optimization.initialisation import (
     Initialisation,
     initial_population,
     nonzero_probability,
 )
 from netstitch.optimization.problem import Genotype, Objective, Problem
+from netstitch.optimization.processes import ProcessExecutor
 from netstitch.optimization.result import Progress, SearchResult, Stopped
-from netstitch.optimization.search import run_search
+from netstitch.optimization.search import prepare_search, run_search
 from netstitch.optimization.simulation import SimulatedExecutor
 from netstitch.optimization.solution import Evaluation, Solution
+from netstitch.optimization.state import State, load_state, save_state
 from netstitch.optimization.steering import Threshold
 
 __all__ = [
@@ -27,21 +31,28 @@ __all__ = [
     "Archive",
     "Budget",
     "Completed",
+    "Engine",
     "Evaluation",
     "Executor",
     "Genotype",
     "Initialisation",
+    "Moment",
     "Objective",
     "Problem",
+    "ProcessExecutor",
     "Progress",
     "SearchResult",
     "SerialExecutor",
     "Setup",
     "SimulatedExecutor",
     "Solution",
+    "State",
     "Stopped",
     "Threshold",
     "initial_population",
+    "load_state",
     "nonzero_probability",
+    "prepare_search",
     "run_search",
+    "save_state",
 ]

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from netstitch.optimization.nondominated import NondominatedSet, nondominated_set
 from netstitch.optimization.problem import Objective, as_costs
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.solution import Solution, packed_solutions, unpacked_solutions
+from netstitch.optimization.state import State
 
 
 class Archive:
@@ -60,3 +61,15 @@ class Archive:
         if self._members:
             least = self._members.least(self._steered)
             self._members.drop_above(self._steered, max(self._limit, least))
+
+    def state(self) -> State:
+        """Members and threshold as plain data."""
+        return {"members": packed_solutions(self.solutions()), "limit": self._limit}
+
+    def restore(self, state: State) -> None:
+        """Become what `state` told of; the archive must be empty."""
+        self._limit = state["limit"]
+        for solution in unpacked_solutions(state["members"]):
+            assert solution is not None
+            assert solution.objectives is not None
+            self._members.insert(as_costs(self._objectives, solution.objectives), solution)

@@ -7,31 +7,31 @@ know all results before it.
 
 import math
 from collections import deque
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.archive import Archive
+from netstitch.optimization.asked import check_asked
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.executor import Completed, Executor
-from netstitch.optimization.problem import Genotype, Problem
+from netstitch.optimization.history import History
+from netstitch.optimization.ledger import Ledger
+from netstitch.optimization.problem import Problem
 from netstitch.optimization.result import Progress, SearchResult, Stopped
 from netstitch.optimization.solution import Evaluation, Solution
+from netstitch.optimization.state import State
 from netstitch.optimization.steering import Steering
-
-
-@dataclass(frozen=True, eq=False)
-class Pending:
-    """An evaluation under way and the (slot, genotype) pairs that wait for it, first come first."""
-
-    signature: Hashable
-    waiting: list[tuple[int, Genotype]]
 
 
 class Engine:
     """The state of a search between evaluations, and the steps that move it on.
 
+    generator: that of the algorithm; what changes of it is part of the state.
+    asked: what the search is, as plain data, which a state to go on from must have been asked too.
     patience: how many proposals in a row may bring no new signature before the search ends.
     clock: seconds from any start.
     """
@@ -44,7 +44,10 @@ class Engine:
         archive: Archive,
         budget: Budget,
         *,
+        generator: np.random.Generator,
+        asked: Mapping[str, Any],
         steering: Steering | None,
+        history: History,
         patience: int,
         on_evaluation: Callable[[Evaluation], None] | None,
         on_progress: Callable[[Progress], None] | None,
@@ -61,17 +64,19 @@ class Engine:
         self._on_progress = on_progress
         self._clock = clock
         self._start = clock()
+        self._generator = generator
+        self._asked = dict(asked)
+        self._history = history
 
         self._idle = deque(range(algorithm.slots))
         self._parked: list[int] = []  # loops that wait for another one's result
-        self._pending: dict[int, Pending] = {}  # by ticket
-        self._tickets: dict[Hashable, int] = {}  # of the signatures under way
-        self._known: dict[Hashable, tuple[float, ...] | None] = {}  # objectives by signature
-        self._submitted = 0
+        self._ledger = Ledger()
         self._skipped = 0
         self._failed = 0
         self._failure = ""  # the last one
         self._fruitless = 0  # proposals in a row without a new signature
+        self._before = 0.0  # seconds spent, and those of workers, before the state gone on from
+        self._busy_before = 0.0
         self._stopped: Stopped | None = None
 
     def run(self) -> SearchResult:
@@ -83,7 +88,7 @@ class Engine:
             self._steer()
             while True:
                 self._fill()
-                if not self._pending:
+                if not self._ledger.pending:
                     break
                 for completed in self._executor.wait():
                     self._take(completed)
@@ -100,7 +105,7 @@ class Engine:
 
     def _fill(self) -> None:
         """Let idle loops propose until the executor is full, or nothing may be proposed."""
-        while self._idle and len(self._pending) < self._executor.capacity:
+        while self._idle and len(self._ledger.pending) < self._executor.capacity:
             self._stopped = self._stopped or self._reason_to_stop()
             if self._stopped:
                 return
@@ -113,20 +118,17 @@ class Engine:
             return
         genotype.setflags(write=False)
         signature = self._problem.identify(genotype)
-        if signature in self._known:
+        if signature in self._ledger.known:
             self._skip()
-            self._algorithm.receive(slot, Solution(genotype, self._known[signature]), False)
+            known = Solution(genotype, self._ledger.known[signature])
+            self._algorithm.receive(slot, known, False)
             self._idle.append(slot)
             self._wake()
-        elif signature in self._tickets:
+        elif self._ledger.join(signature, slot, genotype):
             self._skip()
-            self._pending[self._tickets[signature]].waiting.append((slot, genotype))
         else:
             self._fruitless = 0
-            ticket = self._submitted
-            self._submitted += 1
-            self._pending[ticket] = Pending(signature, [(slot, genotype)])
-            self._tickets[signature] = ticket
+            ticket = self._ledger.open(signature, slot, genotype)
             self._steer()
             self._executor.submit(ticket, genotype)
 
@@ -142,17 +144,16 @@ class Engine:
 
     def _take(self, completed: Completed) -> None:
         """Work in one result: remember it, archive it, tell of it, and give it to its loops."""
-        pending = self._pending.pop(completed.ticket)
-        del self._tickets[pending.signature]
-        genotype = pending.waiting[0][1]
         objectives, failure = self._checked(completed)
-        self._known[pending.signature] = objectives
+        pending = self._ledger.close(completed.ticket, objectives)
+        genotype = pending.waiting[0][1]
         self._failed += objectives is None
+        self._history.see(genotype)
         entered = self._archive.add(Solution(genotype, objectives))
         if self._on_evaluation is not None:
             self._on_evaluation(
                 Evaluation(
-                    ordinal=len(self._known),
+                    ordinal=len(self._ledger.known),
                     genotype=genotype,
                     signature=pending.signature,
                     objectives=objectives,
@@ -169,6 +170,7 @@ class Engine:
             self._algorithm.receive(slot, Solution(own, objectives), entered)
             entered = False  # those that joined bring nothing new
             self._idle.append(slot)
+        self._history.mark(self.used, len(self._ledger.known), self._skipped, self._elapsed())
         if self._on_progress is not None:
             self._on_progress(self.progress())
 
@@ -187,7 +189,7 @@ class Engine:
 
     def _check_failures(self) -> None:
         """Raise SearchError when there were evaluations and none of them succeeded."""
-        if 0 < self._failed == len(self._known):
+        if 0 < self._failed == len(self._ledger.known):
             raise SearchError(
                 f"all of the first {self._failed} evaluations failed, the last one with "
                 f'"{self._failure}": repair the evaluation'
@@ -196,11 +198,11 @@ class Engine:
     @property
     def used(self) -> int:
         """Evaluations that count as spent, those under way included."""
-        return self._budget.used(self._submitted, self._skipped)
+        return self._budget.used(self._ledger.submitted, self._skipped)
 
     def _steer(self) -> None:
         if self._steering is not None:
-            share = self._budget.share(self.used, self._clock() - self._start)
+            share = self._budget.share(self.used, self._elapsed())
             self._steering.advance(share)
             self._archive.raise_threshold(self._steering.value)
 
@@ -208,7 +210,7 @@ class Engine:
         budget = self._budget
         if budget.evaluations is not None and self.used >= budget.evaluations:
             return "budget"
-        if budget.seconds is not None and self._clock() - self._start >= budget.seconds:
+        if budget.seconds is not None and self._elapsed() >= budget.seconds:
             return "time"
         if self._fruitless >= self._patience:
             return "patience"
@@ -216,28 +218,91 @@ class Engine:
             return "converged"
         return None
 
+    def _elapsed(self) -> float:
+        return self._before + self._clock() - self._start
+
     def progress(self) -> Progress:
         """Where the search is."""
-        elapsed = self._clock() - self._start
-        evaluated = len(self._known)
+        elapsed = self._elapsed()
+        evaluated = len(self._ledger.known)
+        had = self._executor.workers * elapsed  # seconds of all workers
+        spent = self._busy_before + self._executor.busy()
         return Progress(
             used=self.used,
             evaluated=evaluated,
             failed=self._failed,
             skipped=self._skipped,
+            in_flight=len(self._ledger.pending),
             elapsed=elapsed,
             rate=evaluated / elapsed if elapsed > 0 else 0.0,
+            idle=min(1.0, max(0.0, (had - spent) / had)) if had > 0 else 0.0,
             archived=len(self._archive),
             best=self._archive.best(),
         )
 
     def _result(self, stopped: Stopped) -> SearchResult:
+        last = self.progress()
+        self._history.finish(last.used, last.evaluated, last.skipped, last.elapsed)
         return SearchResult(
             archive=self._archive.solutions(),
-            used=self.used,
-            evaluated=len(self._known),
-            failed=self._failed,
-            skipped=self._skipped,
-            elapsed=self._clock() - self._start,
+            used=last.used,
+            evaluated=last.evaluated,
+            failed=last.failed,
+            skipped=last.skipped,
+            elapsed=last.elapsed,
+            idle=last.idle,
+            history=self._history.moments(),
             stopped=stopped,
         )
+
+    def state(self) -> State:
+        """All that the search is, as plain data, to be saved with `save_state`.
+
+        To be asked for between two evaluations, such as in `on_progress`. Evaluations under way
+        are part of it, and are submitted again where the search goes on.
+
+        Raises SearchError where the problem's signatures are not bytes.
+        """
+        return {
+            "asked": self._asked,
+            "algorithm": self._algorithm.state(),
+            "archive": self._archive.state(),
+            "threshold": None if self._steering is None else self._steering.value,
+            "generator": self._generator.bit_generator.state,
+            "history": self._history.state(),
+            "ledger": self._ledger.state(),
+            "idle": list(self._idle),
+            "parked": list(self._parked),
+            "skipped": self._skipped,
+            "failed": self._failed,
+            "failure": self._failure,
+            "fruitless": self._fruitless,
+            "elapsed": self._elapsed(),
+            "busy": self._busy_before + self._executor.busy(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from a state of an equal search, before `run`; budget and patience may differ.
+
+        With a serial executor the search then ends as the other one would have.
+
+        Raises SearchError when the state is of another search.
+        """
+        check_asked(self._asked, state["asked"])
+        self._algorithm.restore(state["algorithm"])
+        self._archive.restore(state["archive"])
+        if self._steering is not None:
+            self._steering.value = state["threshold"]
+        self._generator.bit_generator.state = state["generator"]
+        self._history.restore(state["history"])
+        self._ledger.restore(state["ledger"])
+        self._idle = deque(state["idle"])
+        self._parked = list(state["parked"])
+        self._skipped = state["skipped"]
+        self._failed = state["failed"]
+        self._failure = state["failure"]
+        self._fruitless = state["fruitless"]
+        self._before, self._busy_before = state["elapsed"], state["busy"]
+        self._start = self._clock()
+        for ticket, pending in self._ledger.pending.items():
+            self._executor.submit(ticket, pending.waiting[0][1])

@@ -32,6 +32,15 @@ class Executor(Protocol):
         """How many evaluations may be under way at once, at least 1."""
         ...
 
+    @property
+    def workers(self) -> int:
+        """How many of them truly run at once; the others wait for their turn."""
+        ...
+
+    def busy(self) -> float:
+        """Seconds that the workers have spent on evaluations so far, all of them together."""
+        ...
+
     def submit(self, ticket: int, genotype: Genotype) -> None:
         """Take an evaluation; does not wait for it."""
         ...
@@ -63,6 +72,8 @@ class SerialExecutor:
         if capacity < 1:
             raise SearchError(f"an executor has capacity {capacity}: give at least 1")
         self.capacity = capacity
+        self.workers = 1
+        self._busy = 0.0
         self._evaluate = evaluate
         self._queue: deque[tuple[int, Genotype]] = deque()
 
@@ -76,7 +87,12 @@ class SerialExecutor:
         ticket, genotype = self._queue.popleft()
         start = time.perf_counter()
         objectives, failure = attempt(self._evaluate, genotype)
-        return [Completed(ticket, objectives, failure, time.perf_counter() - start)]
+        seconds = time.perf_counter() - start
+        self._busy += seconds
+        return [Completed(ticket, objectives, failure, seconds)]
+
+    def busy(self) -> float:
+        return self._busy
 
     def cancel(self) -> None:
         self._queue.clear()

@@ -12,7 +12,8 @@ from netstitch.optimization.scalarisation import (
     reassigned,
     tschebysheff,
 )
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.solution import Solution, packed_solutions, unpacked_solutions
+from netstitch.optimization.state import State
 from netstitch.optimization.steering import Steering
 
 
@@ -88,6 +89,26 @@ class Population:
         costs = np.stack([self._costs(solution), self._costs(other)])
         own, least = tschebysheff(costs, self.weights[slot], self.scale)
         return bool(own <= least if ties else own < least)
+
+    def state(self) -> State:
+        """Members, weights and scale as plain data."""
+        return {
+            "members": packed_solutions(self.members),
+            "weights": self.weights,
+            "shown": self._shown,
+            "least": self.scale.least,
+            "extent": self.scale.extent,
+            "reassigned": self._reassigned,
+        }
+
+    def restore(self, state: State) -> None:
+        """Become what `state` told of."""
+        self.members = unpacked_solutions(state["members"])
+        self.costs = np.array([self._costs(member) for member in self.members])
+        self.weights = state["weights"]
+        self._shown = state["shown"]
+        self.scale = Scale(state["least"], state["extent"])
+        self._reassigned = state["reassigned"]
 
     def _costs(self, solution: Solution | None) -> Floats:
         if solution is None or solution.objectives is None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from netstitch.optimization.history import Moment
 from netstitch.optimization.solution import Solution
 
 Stopped = Literal["budget", "time", "patience", "converged", "interrupted"]
@@ -16,7 +17,9 @@ class Progress:
     used: evaluations that count against the budget, those under way included.
     evaluated: distinct evaluations that completed, `failed` of them without a result.
     skipped: proposals that needed no evaluation of their own.
+    in_flight: evaluations that are under way.
     elapsed: in seconds; rate: completed evaluations per second.
+    idle: of the workers' time so far, the share in which they evaluated nothing.
     archived: number of solutions in the archive.
     best: the best value of each objective in the archive; None while it is empty.
     """
@@ -25,15 +28,20 @@ class Progress:
     evaluated: int
     failed: int
     skipped: int
+    in_flight: int
     elapsed: float
     rate: float
+    idle: float
     archived: int
     best: tuple[float, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """The non-dominated solutions found, and the counts of `Progress` at the end."""
+    """The non-dominated solutions found, and what `Progress` told at the end.
+
+    history: how it went, moment by moment.
+    """
 
     archive: tuple[Solution, ...]
     used: int
@@ -41,4 +49,6 @@ class SearchResult:
     failed: int
     skipped: int
     elapsed: float
+    idle: float
+    history: tuple[Moment, ...]
     stopped: Stopped

@@ -13,6 +13,7 @@ from netstitch.optimization.archive import Archive
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.engine import Engine
 from netstitch.optimization.executor import Executor
+from netstitch.optimization.history import History, counted, interval
 from netstitch.optimization.initialisation import Initialisation
 from netstitch.optimization.problem import Problem
 from netstitch.optimization.result import Progress, SearchResult
@@ -60,6 +61,49 @@ def run_search(
     Raises SearchError on bad input before anything is evaluated, and when all evaluations fail. The
     executor stays open.
     """
+    return prepare_search(
+        problem,
+        executor,
+        budget=budget,
+        algorithm=algorithm,
+        population=population,
+        seed=seed,
+        threshold=threshold,
+        initial=initial,
+        initialisation=initialisation,
+        settings=settings,
+        patience=patience,
+        on_evaluation=on_evaluation,
+        on_progress=on_progress,
+        clock=clock,
+    ).run()
+
+
+def prepare_search(
+    problem: Problem,
+    executor: Executor,
+    *,
+    budget: Budget,
+    algorithm: str = "ga",
+    population: int = 256,
+    seed: int = 0,
+    threshold: Threshold | None = None,
+    initial: Sequence[Sequence[int] | npt.NDArray[np.integer]] = (),
+    initialisation: Initialisation | None = None,
+    settings: Mapping[str, Any] | None = None,
+    patience: int | None = None,
+    on_evaluation: Callable[[Evaluation], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Engine:
+    """A search as `run_search` takes it, not run yet, so that its state can be asked for.
+
+        search = prepare_search(problem, executor, budget=..., on_progress=keep)
+        search.restore(load_state(file))    # to go on from what `save_state` wrote
+        result = search.run()               # `keep` may call save_state(file, search.state())
+
+    Raises SearchError on bad input.
+    """
     settings = settings or {}
     initialisation = initialisation or Initialisation()
     check_settings(algorithm, settings)
@@ -79,23 +123,40 @@ def run_search(
         steering=rise,
         generator=np.random.default_rng(seed),
     )
+    asked = {
+        "cardinalities": list(problem.cardinalities),
+        "objectives": [[one.name, one.maximise] for one in problem.objectives],
+        "algorithm": algorithm,
+        "settings": dict(settings),
+        "population": population,
+        "seed": seed,
+        "threshold": None if threshold is None else [threshold.objective, threshold.target],
+        "initial": [genotype.tolist() for genotype in genotypes],
+        "initialisation": [initialisation.probability, list(initialisation.uniform)],
+    }
     return Engine(
         problem,
         entry(algorithm).build(setup, **settings),
         executor,
         archive,
         budget,
+        generator=setup.generator,
+        asked=asked,
         steering=rise,
+        history=History(
+            problem,
+            counted(problem.length, initialisation.uniform),
+            interval(budget.evaluations, population),
+        ),
         patience=max(10_000, 100 * population) if patience is None else patience,
         on_evaluation=on_evaluation,
         on_progress=on_progress,
         clock=clock,
-    ).run()
+    )
 
 
-def _check_sizes(
-    population: int, budget: Budget, initial: int, patience: int | None, seed: int
-) -> None:
+def check_population(population: int, budget: Budget) -> None:
+    """Raise SearchError for a population that is too small, or larger than the budget."""
     if population < SMALLEST_POPULATION:
         raise SearchError(f"the population is {population}: give at least {SMALLEST_POPULATION}")
     if budget.evaluations is not None and budget.evaluations < population:
@@ -103,6 +164,12 @@ def _check_sizes(
             f"the budget of {budget.evaluations} evaluations is smaller than the population of "
             f"{population}: give a larger budget or a smaller population"
         )
+
+
+def _check_sizes(
+    population: int, budget: Budget, initial: int, patience: int | None, seed: int
+) -> None:
+    check_population(population, budget)
     if initial > population:
         raise SearchError(
             f"{initial} initial genotypes for a population of {population}: "

@@ -22,6 +22,8 @@ class SimulatedExecutor:
     duration: seconds on the simulated clock that a genotype takes, over 0.
     workers: how many evaluations are under way at once. capacity: how many may be submitted, those
         that wait for a worker included; by default as many as there are workers.
+    synchronous: whether results are handed back only once all that were submitted are done, as of
+        a generation, instead of each as it completes.
 
     `now` is the simulated clock, to be given to `run_search` as its clock where time is to count.
 
@@ -36,6 +38,7 @@ class SimulatedExecutor:
         *,
         workers: int,
         capacity: int | None = None,
+        synchronous: bool = False,
     ) -> None:
         self.capacity = workers if capacity is None else capacity
         if workers < 1 or self.capacity < workers:
@@ -44,6 +47,7 @@ class SimulatedExecutor:
                 "least 1 worker, and room for as many evaluations"
             )
         self.workers = workers
+        self._synchronous = synchronous
         self._evaluate, self._duration = evaluate, duration
         self._time = 0.0
         self._busy = 0.0  # seconds of all workers
@@ -54,21 +58,32 @@ class SimulatedExecutor:
         """Seconds since the executor was made."""
         return self._time
 
+    def busy(self) -> float:
+        """Seconds on the simulated clock that the workers have spent on evaluations so far."""
+        return self._busy - sum(end - self._time for end, *_ in self._running)  # not done yet
+
     @property
     def idle_share(self) -> float:
         """Of the workers' time so far, the part in which they had nothing to do; 0 before any."""
         whole = self.workers * self._time
-        ahead = sum(end - self._time for end, *_ in self._running)  # not done yet
-        return 1.0 - (self._busy - ahead) / whole if whole > 0 else 0.0
+        return 1.0 - self.busy() / whole if whole > 0 else 0.0
 
     def submit(self, ticket: int, genotype: Genotype) -> None:
         self._waiting.append((ticket, genotype))
         self._start()
 
     def wait(self) -> list[Completed]:
-        """All results of the next moment at which there are any; none where nothing is running."""
-        if not self._running:
-            return []
+        """All results of the next moment at which there are any; none where nothing is running.
+
+        Synchronous, all results there are, in the order in which they were ready.
+        """
+        done: list[Completed] = []
+        while self._running and (self._synchronous or not done):
+            done += self._step()
+        return done
+
+    def _step(self) -> list[Completed]:
+        """What completes next, after which workers take what waits for them."""
         self._time = self._running[0][0]
         done = []
         while self._running and self._running[0][0] <= self._time:

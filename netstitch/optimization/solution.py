@@ -1,9 +1,12 @@
 """Genotypes with what their evaluation gave."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from netstitch.optimization.problem import Genotype
+from netstitch.optimization.state import State
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,3 +32,27 @@ class Evaluation:
     objectives: tuple[float, ...] | None
     seconds: float
     failure: str | None
+
+
+def packed_solutions(solutions: Sequence[Solution | None]) -> State:
+    """Solutions as arrays, for the state of a search."""
+    there = [solution for solution in solutions if solution is not None]
+    known = [solution.objectives for solution in there if solution.objectives is not None]
+    return {
+        "there": np.array([solution is not None for solution in solutions], dtype=np.bool_),
+        "known": np.array([solution.objectives is not None for solution in there], dtype=np.bool_),
+        "genotypes": np.array([solution.genotype for solution in there], dtype=np.int64),
+        "objectives": np.array(known, dtype=np.float64),
+    }
+
+
+def unpacked_solutions(state: State) -> list[Solution | None]:
+    """What `packed_solutions` was given."""
+    genotypes, objectives = iter(state["genotypes"]), iter(state["objectives"].tolist())
+    known = iter(state["known"])
+    return [
+        Solution(next(genotypes).copy(), tuple(next(objectives)) if next(known) else None)
+        if there
+        else None
+        for there in state["there"]
+    ]

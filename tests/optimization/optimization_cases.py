@@ -42,7 +42,7 @@ class ShuffledExecutor:
     def __init__(
         self, evaluate: Callable[[Genotype], tuple[float, ...]], capacity: int, seed: int
     ) -> None:
-        self.capacity = capacity
+        self.capacity = self.workers = capacity
         self.most_held = 0
         self._serial = SerialExecutor(evaluate)
         self._held: list[tuple[int, Genotype]] = []
@@ -61,6 +61,9 @@ class ShuffledExecutor:
             self._serial.submit(ticket, genotype)
             results += self._serial.wait()
         return results
+
+    def busy(self) -> float:
+        return self._serial.busy()
 
     def cancel(self) -> None:
         self._held.clear()

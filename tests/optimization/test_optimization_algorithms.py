@@ -258,7 +258,7 @@ def test_the_mutation_rate_can_be_set() -> None:
 
 
 def test_unknown_names_get_the_nearest_known_one() -> None:
-    known = "known are ga, gomea, lk-gomea, local-search, random"
+    known = "known are ga, gomea, lk-gomea, local-search, nsga2, random"
     with pytest.raises(SearchError, match=rf"{known}, did you mean 'random'\?"):
         entry("randon")
     with pytest.raises(SearchError, match="did you mean 'ties_replace'"):

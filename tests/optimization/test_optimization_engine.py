@@ -19,9 +19,12 @@ from netstitch.optimization import (
     Progress,
     SearchResult,
     SerialExecutor,
+    SimulatedExecutor,
     Solution,
+    State,
 )
 from netstitch.optimization.engine import Engine
+from netstitch.optimization.history import History
 from netstitch.optimization.steering import Steering
 
 
@@ -53,6 +56,12 @@ class Scripted:
     def converged(self) -> bool:
         return not self.script
 
+    def state(self) -> State:
+        return {"script": list(self.script)}
+
+    def restore(self, state: State) -> None:
+        self.script = list(state["script"])
+
 
 def value_and_square(genotype: Genotype) -> tuple[float, float]:
     return float(genotype[0]), float(genotype[0]) ** 2
@@ -62,6 +71,9 @@ def engine(algorithm: Scripted, executor: Executor | None = None, **more: Any) -
     problem = more.pop("problem", Problem((1000,), ACCURACY_MACS))
     options: dict[str, Any] = {
         "steering": None,
+        "generator": np.random.default_rng(0),
+        "asked": {},
+        "history": History(problem, np.ones(problem.length, dtype=np.bool_), 10**9),
         "patience": 100,
         "on_evaluation": None,
         "on_progress": None,
@@ -206,6 +218,20 @@ def test_progress_tells_where_the_search_is() -> None:
     assert (last.used, last.evaluated, last.skipped, last.failed) == (3, 2, 1, 0)
     assert (last.archived, last.best) == (2, (9.0, 4.0))
     assert last.rate == 2 / last.elapsed
+
+
+def test_progress_tells_what_is_under_way_and_how_idle_workers_are() -> None:
+    """A genotype is as many seconds long; one of two workers has the first, one the others."""
+    executor = SimulatedExecutor(
+        value_and_square, lambda genotype: float(genotype[0]), workers=2, capacity=3
+    )
+    seen: list[Progress] = []
+    result = engine(
+        Scripted([10, 1, 2, 3], slots=3), executor, on_progress=seen.append, clock=executor.now
+    ).run()
+    assert [(one.elapsed, one.in_flight) for one in seen] == [(1, 2), (3, 2), (6, 1), (10, 0)]
+    assert [one.idle for one in seen] == [0, 0, 0, 4 / 20]
+    assert result.idle == 4 / 20
 
 
 def test_the_threshold_follows_the_budget_with_skipped_evaluations() -> None:

@@ -25,6 +25,14 @@ def test_an_evaluation_that_raises_is_a_result_with_one_line() -> None:
     assert done.failure == "ValueError: shapes differ"
 
 
+def test_it_is_busy_only_while_it_evaluates() -> None:
+    executor = SerialExecutor(lambda genotype: (0.0,))
+    executor.submit(0, np.array([0]))
+    assert (executor.workers, executor.busy()) == (1, 0.0)
+    (done,) = executor.wait()
+    assert executor.busy() == done.seconds > 0
+
+
 def test_an_interruption_is_not_a_failed_evaluation() -> None:
     def interrupted(genotype: object) -> tuple[float, ...]:
         raise KeyboardInterrupt

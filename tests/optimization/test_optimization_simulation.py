@@ -147,3 +147,23 @@ def test_a_duration_that_is_none(seconds: float) -> None:
     executor = SimulatedExecutor(accuracy_and_macs, lambda genotype: seconds, workers=1)
     with pytest.raises(SearchError, match="give a positive number"):
         executor.submit(0, np.array([1]))
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.integers(1, 4))
+def test_synchronous_results_come_when_all_are_done(durations: list[int], workers: int) -> None:
+    together = SimulatedExecutor(
+        lambda genotype: (float(genotype[0]),),
+        lambda genotype: float(genotype[0]),
+        workers=workers,
+        capacity=max(workers, len(durations)),
+        synchronous=True,
+    )
+    each = made(durations, workers)
+    for ticket, seconds in enumerate(durations):
+        together.submit(ticket, np.array([seconds]))
+    singly = []
+    while done := each.wait():
+        singly += done
+    assert together.wait() == singly
+    assert (together.now(), together.busy()) == (each.now(), sum(durations))
+    assert together.wait() == []

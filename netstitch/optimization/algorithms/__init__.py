@@ -12,6 +12,8 @@ from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.algorithms.ga import GeneticAlgorithm
 from netstitch.optimization.algorithms.gomea import gomea, lk_gomea
 from netstitch.optimization.algorithms.local_search import LocalSearch
+from netstitch.optimization.algorithms.nsga2 import NSGA2
+from netstitch.optimization.algorithms.nsga2 import check_installed as check_pymoo
 from netstitch.optimization.algorithms.random_search import RandomSearch
 
 
@@ -20,10 +22,12 @@ class Entry:
     """How an algorithm is built: from a Setup and, by keyword, its settings.
 
     steered: whether it follows a threshold; one that does not is run without.
+    check: raises SearchError when what it needs is not installed.
     """
 
     build: Callable[..., Algorithm]
     steered: bool = True
+    check: Callable[[], None] = lambda: None
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -37,6 +41,7 @@ ALGORITHMS: Mapping[str, Entry] = MappingProxyType(
         "gomea": Entry(gomea),
         "lk-gomea": Entry(lk_gomea),
         "local-search": Entry(LocalSearch),
+        "nsga2": Entry(NSGA2, check=check_pymoo),
         "random": Entry(RandomSearch, steered=False),
     }
 )
@@ -47,6 +52,11 @@ def entry(name: str) -> Entry:
     if name not in ALGORITHMS:
         raise SearchError(f"unknown algorithm {name!r}: {_known(name, tuple(ALGORITHMS))}")
     return ALGORITHMS[name]
+
+
+def check_algorithm(name: str) -> None:
+    """Raise SearchError when there is no such algorithm, or what it needs is not installed."""
+    entry(name).check()
 
 
 def check_settings(name: str, settings: Mapping[str, Any]) -> None:
@@ -67,4 +77,12 @@ def _known(word: str, known: tuple[str, ...]) -> str:
     return f"known are {', '.join(known)}{hint}"
 
 
-__all__ = ["ALGORITHMS", "Algorithm", "Entry", "Setup", "check_settings", "entry"]
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "Entry",
+    "Setup",
+    "check_algorithm",
+    "check_settings",
+    "entry",
+]

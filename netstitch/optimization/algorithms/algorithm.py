@@ -15,6 +15,7 @@ from netstitch.optimization.initialisation import (
 )
 from netstitch.optimization.problem import Genotype, Problem
 from netstitch.optimization.solution import Solution
+from netstitch.optimization.state import State
 from netstitch.optimization.steering import Steering
 
 
@@ -43,6 +44,14 @@ class Algorithm(Protocol):
 
     def converged(self) -> bool:
         """Whether there is nothing more to propose."""
+        ...
+
+    def state(self) -> State:
+        """All that changes as plain data, but for the generator: see `Engine.state`."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Become what another one, built from an equal setup, told by `state`."""
         ...
 
 

@@ -4,10 +4,12 @@ import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.inactive import Inactive, check_inactive, offered, settled
 from netstitch.optimization.operators import mutation, two_point_crossover
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.solution import Solution
+from netstitch.optimization.state import State
 
 
 class GeneticAlgorithm:
@@ -19,11 +21,18 @@ class GeneticAlgorithm:
 
     mutation_rate: probability for each variable; None for 1 / l.
     ties_replace: whether an offspring as good as a parent may replace it.
+    inactive: what is done with values that a solution does not depend on; see `Inactive`.
     """
 
     def __init__(
-        self, setup: Setup, *, mutation_rate: float | None = None, ties_replace: bool = False
+        self,
+        setup: Setup,
+        *,
+        mutation_rate: float | None = None,
+        ties_replace: bool = False,
+        inactive: Inactive = "copied",
     ) -> None:
+        check_inactive(inactive, setup.problem)
         if mutation_rate is not None and not 0 <= mutation_rate <= 1:
             raise SearchError(f"mutation_rate is {mutation_rate}: give 0 to 1")
         self.slots = setup.population
@@ -34,6 +43,7 @@ class GeneticAlgorithm:
         self._cardinalities = np.asarray(setup.problem.cardinalities, dtype=np.int64)
         self._rate = 1 / setup.problem.length if mutation_rate is None else mutation_rate
         self._ties = ties_replace
+        self._problem, self._inactive = setup.problem, inactive
         self._generator = setup.generator
         self._order: list[int] = []
         self._parents: list[tuple[int, int] | None] = [None] * self.slots
@@ -43,12 +53,15 @@ class GeneticAlgorithm:
     def propose(self, slot: int) -> Genotype:
         if self.population.members[slot] is None:
             first: Genotype = self._first[slot].copy()
-            return first
+            return settled(self._problem, self._inactive, first)
         i = self._next_parent(None)
         j = self._next_parent(i)
         self._parents[slot] = (i, j)
-        child = two_point_crossover(self._genotype(i), self._genotype(j), self._generator)
-        return mutation(child, self._cardinalities, self._rate, self._generator)
+        own = self._genotype(i)
+        other = offered(self._problem, self._inactive, self._genotype(j), own)
+        child = two_point_crossover(own, other, self._generator)
+        child = mutation(child, self._cardinalities, self._rate, self._generator)
+        return settled(self._problem, self._inactive, child)
 
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
         parents = self._parents[slot]
@@ -65,6 +78,22 @@ class GeneticAlgorithm:
     def converged(self) -> bool:
         """Never: mutation reaches every genotype."""
         return False
+
+    def state(self) -> State:
+        return {
+            "population": self.population.state(),
+            "order": list(self._order),
+            "parents": list(self._parents),
+            "ready": self._ready,
+            "received": self._received,
+        }
+
+    def restore(self, state: State) -> None:
+        self.population.restore(state["population"])
+        self._order = list(state["order"])
+        self._parents = [None if pair is None else (pair[0], pair[1]) for pair in state["parents"]]
+        self._ready = state["ready"]
+        self._received = state["received"]
 
     def _select(self, offspring: Solution, parents: tuple[int, int]) -> None:
         # the slots may have new members by now, which then are the ones to better

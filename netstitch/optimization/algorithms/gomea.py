@@ -7,12 +7,14 @@ import numpy as np
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.genepool import Donors, GenePool, Neighbourhoods, WholePopulation
+from netstitch.optimization.inactive import Inactive, check_inactive, offered_by_all, settled
 from netstitch.optimization.linkage import Genotypes
-from netstitch.optimization.mixing import Mixing
+from netstitch.optimization.mixing import Mixing, packed_passes, unpacked_passes
 from netstitch.optimization.neighbourhood import SMALLEST
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.solution import Solution
+from netstitch.optimization.state import State
 
 TURNS = 3
 """Passes that may begin before a loop must propose: this one's rest, a forced one, the next."""
@@ -32,17 +34,27 @@ class GenePoolMixing:
     keep_archived: whether what is new in the archive is kept although it is worse on the slot's
         weights, as in the authors' code.
     forced_improvements: whether there are any.
+    inactive: what is done with values that a solution does not depend on; see `Inactive`.
     """
 
     def __init__(
-        self, setup: Setup, pool: GenePool, *, keep_archived: bool, forced_improvements: bool
+        self,
+        setup: Setup,
+        pool: GenePool,
+        *,
+        keep_archived: bool,
+        forced_improvements: bool,
+        inactive: Inactive,
     ) -> None:
+        check_inactive(inactive, setup.problem)
         self.slots = setup.population
         self.pool = pool
         self.population = Population(setup.problem, self.slots, setup.steering, setup.generator)
         self._setup = setup
         self._first = setup.first_genotypes()
-        self._compact = np.min_scalar_type(max(setup.problem.cardinalities) - 1)
+        # a type with a value that no variable has, see `offered_by_all`
+        self._compact = np.min_scalar_type(max(setup.problem.cardinalities))
+        self._inactive = inactive
         self._keep_archived = keep_archived
         self._forced_improvements = forced_improvements
         self._loops: list[Mixing | None] = [None] * self.slots
@@ -58,7 +70,7 @@ class GenePoolMixing:
         """
         if self.population.members[slot] is None:
             first: Genotype = self._first[slot].copy()
-            return first
+            return self._settled(first)
         mixing = self._loops[slot]
         if mixing is None:
             if any(member is None for member in self.population.members):
@@ -67,7 +79,7 @@ class GenePoolMixing:
         for _ in range(TURNS):
             child = mixing.next(self._setup.generator)
             if child is not None:
-                return child
+                return self._settled(child)
             mixing = self._after(slot, mixing)
         return None
 
@@ -88,6 +100,22 @@ class GenePoolMixing:
 
     def converged(self) -> bool:
         return self._converged
+
+    def state(self) -> State:
+        return {
+            "population": self.population.state(),
+            "loops": packed_passes(self._loops),
+            "fruitless": list(self._fruitless),
+            "passes": self._passes,
+            "converged": self._converged,
+        }
+
+    def restore(self, state: State) -> None:
+        self.population.restore(state["population"])
+        self._loops = unpacked_passes(state["loops"])
+        self._fruitless = list(state["fruitless"])
+        self._passes = state["passes"]
+        self._converged = state["converged"]
 
     def _after(self, slot: int, mixing: Mixing) -> Mixing:
         """Write what a pass came to into the slot, and begin what follows it."""
@@ -117,7 +145,7 @@ class GenePoolMixing:
         subsets, donors = self.pool.draw(
             self._genotypes(), solution.genotype, self._setup.generator
         )
-        begun = Mixing(solution, subsets, donors)
+        begun = Mixing(solution, subsets, self._offered(donors))
         self._loops[slot] = begun
         return begun
 
@@ -129,7 +157,14 @@ class GenePoolMixing:
             return None
         donor = archived[generator.integers(len(archived))]
         subsets = self.pool.learn(self._genotypes(), own, generator)
-        return Mixing(solution, subsets, donor.genotype[None], forced=donor)
+        donors = donor.genotype[None].astype(self._compact)
+        return Mixing(solution, subsets, self._offered(donors), forced=donor)
+
+    def _offered(self, donors: Genotypes) -> Genotypes:
+        return offered_by_all(self._setup.problem, self._inactive, donors)
+
+    def _settled(self, genotype: Genotype) -> Genotype:
+        return settled(self._setup.problem, self._inactive, genotype)
 
     def _genotypes(self) -> Genotypes:
         """Of all slots, (n, l); to be asked for once all have a solution.
@@ -141,7 +176,11 @@ class GenePoolMixing:
 
 
 def gomea(
-    setup: Setup, *, keep_archived: bool = True, forced_improvements: bool = True
+    setup: Setup,
+    *,
+    keep_archived: bool = True,
+    forced_improvements: bool = True,
+    inactive: Inactive = "copied",
 ) -> GenePoolMixing:
     """GOMEA: one linkage tree of the whole population. Settings as of `GenePoolMixing`."""
     return GenePoolMixing(
@@ -149,6 +188,7 @@ def gomea(
         WholePopulation(np.asarray(setup.problem.cardinalities, dtype=np.int64)),
         keep_archived=keep_archived,
         forced_improvements=forced_improvements,
+        inactive=inactive,
     )
 
 
@@ -159,6 +199,7 @@ def lk_gomea(
     donors: Donors = "population",
     keep_archived: bool = True,
     forced_improvements: bool = True,
+    inactive: Inactive = "copied",
 ) -> GenePoolMixing:
     """LK-GOMEA: a linkage tree of each solution's neighbours; it ends when these have converged.
 
@@ -178,4 +219,5 @@ def lk_gomea(
         ),
         keep_archived=keep_archived,
         forced_improvements=forced_improvements,
+        inactive=inactive,
     )

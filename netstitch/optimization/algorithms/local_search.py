@@ -8,6 +8,7 @@ from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.solution import Solution
+from netstitch.optimization.state import State, packed, unpacked
 
 
 class LocalSearch:
@@ -59,6 +60,24 @@ class LocalSearch:
     def converged(self) -> bool:
         """Never: there is always another place to begin."""
         return False
+
+    def state(self) -> State:
+        return {
+            "population": self.population.state(),
+            "variables": packed(self._variables),
+            "values": packed(self._values),
+            "variable": list(self._variable),
+            "climbed": list(self._climbed),
+            "begins": list(self._begins),
+        }
+
+    def restore(self, state: State) -> None:
+        self.population.restore(state["population"])
+        self._variables = [one.tolist() for one in unpacked(state["variables"])]
+        self._values = [one.tolist() for one in unpacked(state["values"])]
+        self._variable = list(state["variable"])
+        self._climbed = list(state["climbed"])
+        self._begins = list(state["begins"])
 
     def _sweep(self, slot: int) -> None:
         self._climbed[slot] = False

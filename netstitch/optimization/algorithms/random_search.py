@@ -3,6 +3,7 @@
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.solution import Solution
+from netstitch.optimization.state import State
 
 
 class RandomSearch:
@@ -30,3 +31,9 @@ class RandomSearch:
     def converged(self) -> bool:
         """Never."""
         return False
+
+    def state(self) -> State:
+        return {"proposed": self._proposed}
+
+    def restore(self, state: State) -> None:
+        self._proposed = list(state["proposed"])

@@ -1,0 +1,104 @@
+"""What is counted of the solutions that were evaluated."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from optimization_cases import ACCURACY_MACS, accuracy_and_macs, lotz
+
+from netstitch.optimization import (
+    Budget,
+    Evaluation,
+    Genotype,
+    Initialisation,
+    Moment,
+    Problem,
+    SearchResult,
+    SerialExecutor,
+    run_search,
+)
+from netstitch.optimization.history import History, counted, interval
+
+
+def first_half(genotype: Genotype) -> Any:
+    """Which variables are active: where the last one is 0, the first half."""
+    active = np.ones(len(genotype), dtype=np.bool_)
+    active[len(genotype) // 2 : -1] = genotype[-1] > 0
+    return active
+
+
+PROBLEM = Problem(
+    (3,) * 9,
+    ACCURACY_MACS,
+    signature=lambda genotype: np.where(first_half(genotype), genotype, 0).tobytes(),
+    active=first_half,
+)
+
+
+def search(**more: Any) -> tuple[SearchResult, list[Evaluation]]:
+    records: list[Evaluation] = []
+    options = {"budget": Budget(400), "population": 8, "seed": 3, **more}
+    result = run_search(
+        PROBLEM, SerialExecutor(accuracy_and_macs), on_evaluation=records.append, **options
+    )
+    return result, records
+
+
+def test_moments_hold_the_means_of_what_was_evaluated_since_the_last() -> None:
+    result, records = search()
+    moments = result.history
+    assert len(moments) > 50
+    assert moments[-1].evaluated == result.evaluated
+    start = 0
+    for moment in moments:
+        some = [one.genotype for one in records[start : moment.evaluated]]
+        start = moment.evaluated
+        stitches = [(one != 0) & (np.arange(9) < 8) for one in some]
+        active = [one & first_half(g) for one, g in zip(stitches, some, strict=True)]
+        assert moment.nonzero == pytest.approx(np.mean([one.sum() for one in stitches]))
+        assert moment.active == pytest.approx(np.mean([one.sum() for one in active]))
+    assert any(moment.active < moment.nonzero for moment in moments)
+
+
+def test_skipped_ones_are_counted_up_to_each_moment() -> None:
+    result, _ = search()
+    assert result.skipped > 0
+    for moment in result.history:
+        # with one worker nothing is under way when a moment ends
+        assert moment.used == moment.evaluated + moment.skipped
+    used = [moment.used for moment in result.history]
+    assert used == sorted(set(used))
+    assert result.history[-1].skipped <= result.skipped
+
+
+def test_without_activity_all_variables_are_active() -> None:
+    problem = lotz(12)
+    result = run_search(
+        problem,
+        SerialExecutor(accuracy_and_macs),
+        budget=Budget(100),
+        population=8,
+        initialisation=Initialisation(uniform=()),
+    )
+    assert all(moment.active == moment.nonzero > 0 for moment in result.history)
+
+
+def test_a_moment_lasts_a_hundredth_of_the_budget_or_one_evaluation_a_slot() -> None:
+    assert interval(20_000, 64) == 200
+    assert interval(50, 64) == 1
+    assert interval(None, 64) == 64
+
+
+def test_variables_left_out_may_be_counted_from_the_end() -> None:
+    assert counted(4, (0, -1)).tolist() == [False, True, True, False]
+
+
+def test_several_moments_may_pass_at_once() -> None:
+    history = History(lotz(3), counted(3, ()), interval=10)
+    for used in (4, 35, 38, 41):
+        history.see(np.array([1, 1, 0]))
+        history.mark(used, 1, 0, 0.0)
+    assert [moment.used for moment in history.moments()] == [35, 41]
+    history.finish(41, 1, 0, 0.0)
+    assert history.moments()[-1] == Moment(41, 1, 0, 0.0, 2.0, 2.0)
+    assert len(history.moments()) == 2
