@@ -5,6 +5,7 @@
       supernet/             networks, matching, stitches, fit report: `ns.load(RUN)` reads it
       evaluations.sqlite    every evaluation, written as it completed
       refining.safetensors  how far refining is, while it goes on
+      search.csv            how much was skipped, and how many stitches were in use, over time
       front.json, .csv, .png
 
 Nothing is written before the stitches are fitted, so bad input leaves nothing. A run that is killed
@@ -28,7 +29,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -38,11 +39,12 @@ from netstitch.errors import DataError, SearchError, StorageError
 from netstitch.evaluation import Form, Store, usable_device
 from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
-from netstitch.folders import cannot_write, check_new, read_json, write_json
+from netstitch.folders import cannot_write, check_new, read_json, write_json, write_text
 from netstitch.matching.objectives import COUNT, DISTINCT, check_choices
 from netstitch.optimization import Budget, SearchResult
-from netstitch.optimization.algorithms import entry as check_algorithm
-from netstitch.optimization.search import SMALLEST_POPULATION
+from netstitch.optimization.algorithms import check_algorithm, check_settings
+from netstitch.optimization.history import history_table
+from netstitch.optimization.search import check_population
 from netstitch.preparing import capture_all, match_all
 from netstitch.refining import REFINING, refine_and_save
 from netstitch.reporter import Reporter
@@ -50,12 +52,14 @@ from netstitch.searching import INITIAL_STITCHES, Searched
 from netstitch.searching import run as run_search
 from netstitch.stitching import Averaging
 from netstitch.supernet import Supernet
+from netstitch.sweeping import Swept, sizes_within
 from netstitch.tasks import Samples, Task
 from netstitch.threads import available_cores
 from netstitch.version import VERSION
 
 FORMAT = "netstitch-run-1"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
+HISTORY_FILE = "search.csv"
 EVALUATIONS = "evaluations.sqlite"
 STATISTICS_BATCH = 128
 POINTS, OBJECTIVE = DISTINCT, COUNT
@@ -69,6 +73,8 @@ class Plan:
     points, matching_objective: which points are matched, and what is maximised; see `match`.
     fit, refine: settings of `Supernet.fit` and `Supernet.refine`; without the latter, stitches stay
         as they were fitted. fit_batch: samples of a batch in which fit and refine read them.
+    population: slots of the search; "sweep" for a search of each of the paper's sizes.
+    settings: of the algorithm, by name.
     seed: of the search, and of the order in which training samples are read, so that the first
         ones stand for all. Those of fit and refine are among their settings.
     device: where subnetworks are evaluated. workers: batches run side by side, 0 for one a core.
@@ -87,7 +93,8 @@ class Plan:
     matching_objective: str = OBJECTIVE
     algorithm: str = "ga"
     budget: Budget = field(default_factory=lambda: Budget(20_000))
-    population: int = 64
+    population: int | Literal["sweep"] = 64
+    settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 1
     threshold: float | None = None
     initial_stitches: float = INITIAL_STITCHES
@@ -99,17 +106,13 @@ class Plan:
     def __post_init__(self) -> None:
         check_choices(self.points, self.matching_objective)
         check_algorithm(self.algorithm)
+        check_settings(self.algorithm, self.settings)
         if self.seed < 0:
             raise SearchError(f"the seed is {self.seed}: give 0 or more")
-        if self.population < SMALLEST_POPULATION:
-            raise SearchError(
-                f"the population is {self.population}: give at least {SMALLEST_POPULATION}"
-            )
-        if self.budget.evaluations is not None and self.budget.evaluations < self.population:
-            raise SearchError(
-                f"the budget of {self.budget.evaluations} evaluations is smaller than the "
-                f"population of {self.population}: give a larger budget or a smaller population"
-            )
+        if self.population == "sweep":
+            sizes_within(self.budget)
+        else:
+            check_population(self.population, self.budget)
         if self.workers < 0:
             raise SearchError(f"{self.workers} workers cannot evaluate: give 1 or more, or 0")
         usable_device(self.device)
@@ -124,6 +127,7 @@ class Finished:
     front: Front
     result: SearchResult
     form: Form
+    sweep: tuple[Swept, ...]
 
 
 def carry_out(
@@ -199,6 +203,7 @@ def carry_out(
     front, result = searched.front, searched.result
     front.to_json(folder / FRONT_FILE)
     front.to_csv(folder / "front.csv")
+    write_text(folder / HISTORY_FILE, history_table(result.history))
     front_figure(front, folder / "front.png", title=plan.name, floor="tight")
     outcome = {
         "stopped": result.stopped,
@@ -206,10 +211,12 @@ def carry_out(
         "skipped": result.skipped,
         "failed": result.failed,
         "search_seconds": result.elapsed,
+        "idle": round(result.idle, 4),
+        "sweep": [asdict(one) for one in searched.sweep],
         "form": asdict(searched.form) | {"device": plan.device},
     }
     write_json(folder / RUN_FILE, _document(plan, supernet, seconds) | {"outcome": outcome})
-    return Finished(folder, supernet, front, result, searched.form)
+    return Finished(folder, supernet, front, result, searched.form, searched.sweep)
 
 
 def _search(
@@ -228,6 +235,7 @@ def _search(
         algorithm=plan.algorithm,
         budget=plan.budget,
         population=plan.population,
+        settings=plan.settings,
         seed=plan.seed,
         threshold=plan.threshold,
         initial_stitches=plan.initial_stitches,

@@ -1,22 +1,21 @@
 """`ns.search`: a supernet, a task and a search become a front."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
-from netstitch.analysis.front import ENSEMBLE
-from netstitch.errors import NetstitchError, SearchError
+from netstitch.analysis import Front
+from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, Form, Store, measure_form, usable_device
 from netstitch.fitting import Batch
-from netstitch.folders import one_line
+from netstitch.measured_front import measure_front
 from netstitch.optimization import (
     Budget,
     Evaluation,
+    Executor,
     Initialisation,
     Objective,
     Problem,
@@ -29,10 +28,8 @@ from netstitch.optimization import (
 from netstitch.optimization.initialisation import EXPECTED_NONZEROS, nonzero_probability
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
-from netstitch.tasks import Samples, Task
-
-Outcomes = NDArray[np.bool_]
-"""(n,) whether a network is right on each sample."""
+from netstitch.sweeping import Swept, sizes_within, sweep
+from netstitch.tasks import Task
 
 ACCURACY, MULTIPLY_ADDS = "accuracy", "multiply_adds"
 INITIAL_STITCHES = EXPECTED_NONZEROS
@@ -43,11 +40,15 @@ CACHE_BUDGET = 2_000_000_000
 
 @dataclass(frozen=True)
 class Searched:
-    """A front and how it came about."""
+    """A front and how it came about.
+
+    sweep: what each population size came to; of several, the result is that of the best.
+    """
 
     front: Front
     result: SearchResult
     form: Form
+    sweep: tuple[Swept, ...]
 
 
 def search(
@@ -57,7 +58,7 @@ def search(
     algorithm: str = "ga",
     budget: int | None = 20_000,
     seconds: float | None = None,
-    population: int = 64,
+    population: int | Literal["sweep"] = 64,
     seed: int = 1,
     threshold: float | None = None,
     initial_stitches: float = INITIAL_STITCHES,
@@ -71,8 +72,9 @@ def search(
 
     budget: evaluations, those counted that needed no computation since an equal subnetwork was
         known. seconds: wall-clock time; the search ends at whichever limit comes first.
-    population: loops of the search. seed: runs of one seed and one form are equal bit for bit,
-        unless time ends them.
+    population: loops of the search; "sweep" for a run of each of the paper's sizes, 128 to 2,048,
+        with the whole budget, of which the one with the most hypervolume counts. seed: runs of one
+        seed and one form are equal bit for bit, unless time ends them.
     threshold: accuracy to which steering rises until half the budget is spent (section 5 of the
         paper); None does not steer.
     initial_stitches: how many switches of a first genotype are expected to read a stitch; by
@@ -115,7 +117,7 @@ def run(
     *,
     budget: Budget,
     algorithm: str = "ga",
-    population: int = 64,
+    population: int | Literal["sweep"] = 64,
     seed: int = 1,
     threshold: float | None = None,
     initial_stitches: float = INITIAL_STITCHES,
@@ -134,7 +136,8 @@ def run(
     form: numerical form of evaluations; by default measured on this machine, with as many workers
         as `workers` says or one for each core.
     store: where evaluations are written as they complete.
-    on_measure: called with a line of text before the front is measured on test samples.
+    on_measure: called with a line of text before each search of a sweep, and before the front is
+        measured on test samples.
     """
     if supernet.averaging.rule != task.ensemble:
         raise SearchError(
@@ -160,10 +163,15 @@ def run(
     )
 
     references = supernet.references()
+    sizes = sizes_within(budget) if population == "sweep" else (population,)
+    stored: set[Hashable] = set()
 
     def keep(evaluation: Evaluation) -> None:
+        if evaluation.signature in stored:  # an earlier size of a sweep had it
+            return
+        stored.add(evaluation.signature)
         if store is not None:
-            store.add(evaluation)
+            store.add(replace(evaluation, ordinal=len(stored)))
         if evaluation.failure is not None:
             _check_no_reference(references, evaluation)
 
@@ -173,33 +181,61 @@ def run(
         signature=supernet.wiring.digest,
         active=supernet.wiring.active,
     )
-    result = run_search(
-        problem,
-        SerialExecutor(_objectives(evaluator)),
-        budget=budget,
-        algorithm=algorithm,
-        population=population,
-        seed=seed,
-        threshold=None if threshold is None else Threshold(ACCURACY, threshold),
-        initial=list(references.values()),
-        initialisation=Initialisation(
-            probability=nonzero_probability(len(supernet.cardinalities), initial_stitches),
-            uniform=(-1,),
-        ),
-        settings=settings,
-        on_evaluation=keep,
-        on_progress=on_progress,
-    )
+    evaluate = _objectives(evaluator)
+    executor = SerialExecutor(evaluate if len(sizes) == 1 else _once(evaluate, problem))
+
+    def search_with(executor: Executor, size: int) -> SearchResult:
+        if on_measure is not None and len(sizes) > 1:
+            on_measure(f"search with a population of {size:,}")
+        return run_search(
+            problem,
+            executor,
+            budget=budget,
+            algorithm=algorithm,
+            population=size,
+            seed=seed,
+            threshold=None if threshold is None else Threshold(ACCURACY, threshold),
+            initial=list(references.values()),
+            initialisation=Initialisation(
+                probability=nonzero_probability(len(supernet.cardinalities), initial_stitches),
+                uniform=(-1,),
+            ),
+            settings=settings,
+            on_evaluation=keep,
+            on_progress=on_progress,
+        )
+
+    result, swept = sweep(partial(search_with, executor), sizes, _whole_cost(supernet))
     genotypes = [solution.genotype for solution in result.archive]
     if not genotypes:
         raise KeyboardInterrupt  # nothing else ends a search before its first result
-    del evaluator  # and the activations that it keeps
+    del evaluator, evaluate, executor  # and the activations that it keeps
     if on_measure is not None:
         on_measure(f"measure {len(genotypes)} networks of the front")
     front = measure_front(
         supernet, task, genotypes, form, place, on_measure, recalibration=statistics
     )
-    return Searched(front, result, form)
+    return Searched(front, result, form, swept)
+
+
+def _whole_cost(supernet: Supernet) -> int:
+    """Multiply-adds of the ensemble, or of the dearest reference where there is none."""
+    return max(supernet.macs(genotype) for genotype in supernet.references().values())
+
+
+def _once(
+    evaluate: Callable[[Genotype], tuple[float, float]], problem: Problem
+) -> Callable[[Genotype], tuple[float, float]]:
+    """The same, computing each signature once."""
+    known: dict[Hashable, tuple[float, float]] = {}
+
+    def remembered(genotype: Genotype) -> tuple[float, float]:
+        signature = problem.identify(genotype)
+        if signature not in known:
+            known[signature] = evaluate(genotype)
+        return known[signature]
+
+    return remembered
 
 
 def _objectives(evaluator: Evaluator) -> Callable[[Genotype], tuple[float, float]]:
@@ -217,69 +253,3 @@ def _check_no_reference(references: Mapping[str, Genotype], evaluation: Evaluati
             raise SearchError(
                 f"{name} cannot be evaluated on the validation samples: {evaluation.failure}"
             )
-
-
-def measure_front(
-    supernet: Supernet,
-    task: Task,
-    genotypes: Sequence[Genotype],
-    form: Form,
-    device: torch.device | str = "cpu",
-    told: Callable[[str], None] | None = None,
-    *,
-    recalibration: Sequence[Batch] | None = None,
-) -> Front:
-    """Measure networks and references on validation and test samples, and keep the front.
-
-    genotypes: what a search found; equal and dominated ones are dropped, by validation accuracy.
-    recalibration: as in `search`.
-
-    Ctrl-C or an error while test samples are measured leaves these out, since the front is worth
-    more than its test: `told` is then called with the reason.
-    """
-    references = supernet.references()
-    everything = [*references.values(), *genotypes]
-
-    def correct(samples: Samples) -> list[Outcomes]:
-        evaluator = Evaluator(
-            supernet, task, samples, form, device=device, recalibration=recalibration
-        )
-        return evaluator.correct_together(everything)
-
-    validation = correct(task.validation)
-    try:
-        test = None if task.test is None else correct(task.test)
-    except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
-        test = None
-        if told is not None:
-            told(f"not measured on test samples: {one_line(error)}")
-    # Of other choices of outputs the ensemble need not be one.
-    ensemble = list(references).index(ENSEMBLE) if ENSEMBLE in references else None
-    labels = [*references, *[""] * len(genotypes)]
-    points = [
-        FrontPoint(
-            label=labels[index],
-            genotype=tuple(int(value) for value in genotype),
-            multiply_adds=supernet.macs(genotype),
-            parameters=supernet.parameters_of(genotype),
-            stitches=len(supernet.active_stitches(genotype)),
-            validation=_share(validation[index]),
-            test=None if test is None else _share(test[index]),
-            output=supernet.outputs[int(genotype[-1])],
-            validation_difference=_difference(validation, index, ensemble),
-            test_difference=None if test is None else _difference(test, index, ensemble),
-        )
-        for index, genotype in enumerate(everything)
-    ]
-    return make_front(points[len(references) :], points[: len(references)])
-
-
-def _share(correct: Outcomes) -> float:
-    """The accuracy that the task's own division gives, to the last bit."""
-    return int(correct.sum()) / len(correct)
-
-
-def _difference(outcomes: Sequence[Outcomes], index: int, ensemble: int | None) -> Interval | None:
-    if ensemble is None or index == ensemble:
-        return None
-    return paired_difference(outcomes[index], outcomes[ensemble], seed=0)

@@ -1,6 +1,7 @@
 """Runs: what a folder holds, and what bad input and interruptions leave of it."""
 
 import contextlib
+import csv
 import json
 import os
 import signal
@@ -36,7 +37,10 @@ from netstitch.reporter import Reporter
 from netstitch.run import Finished, Plan, carry_out, load_front
 from netstitch.storage import load_supernet
 
-CONTENT = ["evaluations.sqlite", "front.csv", "front.json", "front.png", "run.json", "supernet"]
+CONTENT = [
+    *("evaluations.sqlite", "front.csv", "front.json", "front.png"),
+    *("run.json", "search.csv", "supernet"),
+]
 
 
 def carry(
@@ -105,6 +109,41 @@ def test_the_store_has_a_row_for_each_evaluation(finished: Finished) -> None:
         assert finished.supernet.macs(values) == multiply_adds
     best = max(point.validation for point in finished.front)
     assert max(accuracy for _, accuracy, _ in rows) == best
+
+
+def test_how_many_stitches_were_in_use_is_a_table(finished: Finished) -> None:
+    with (finished.folder / "search.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    history = finished.result.history
+    assert len(rows) == len(history) > 10
+    for row, moment in zip(rows, history, strict=True):
+        for name, value in row.items():
+            assert float(value) == pytest.approx(getattr(moment, name))
+    assert all(float(row["active"]) <= float(row["nonzero"]) for row in rows)
+
+
+def test_a_sweep_keeps_the_best_population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netstitch.sweeping.SIZES", (4, 8, 16, 1000))
+    done = carry(tmp_path, ("population = 8", 'population = "sweep"'))
+    assert [one.population for one in done.sweep] == [4, 8, 16]
+    outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
+    assert [one["population"] for one in outcome["sweep"]] == [4, 8, 16]
+    best = max(done.sweep, key=lambda one: one.hypervolume)
+    (tmp_path / "alone").mkdir()
+    alone = carry(tmp_path / "alone", ("population = 8", f"population = {best.population}"))
+    assert done.front == alone.front
+    assert done.result.evaluated == best.evaluated == alone.result.evaluated
+    connection = sqlite3.connect(done.folder / "evaluations.sqlite")
+    signatures = [row[0] for row in connection.execute("SELECT signature FROM evaluations")]
+    connection.close()
+    assert len(set(signatures)) == len(signatures)
+    assert max(one.evaluated for one in done.sweep) <= len(signatures)
+    assert len(signatures) < sum(one.evaluated for one in done.sweep)
+
+
+def test_settings_of_an_algorithm_reach_it(tmp_path: Path) -> None:
+    done = carry(tmp_path, ("[search]", '[search]\nsettings.inactive = "reset"'))
+    assert all(moment.active == moment.nonzero for moment in done.result.history)
 
 
 def test_the_supernet_of_a_run_loads_and_computes_the_same(finished: Finished) -> None:
@@ -443,6 +482,8 @@ def test_a_folder_without_a_front_is_one_line(tmp_path: Path, finished: Finished
         ({"device": "gpu"}, "device 'gpu'"),
         ({"population": 3}, "population is 3"),
         ({"population": 100, "budget": Budget(99)}, "budget of 99"),
+        ({"population": "sweep", "budget": Budget(99)}, "begins with 128, and the budget is 99"),
+        ({"settings": {"inactve": "kept"}}, "did you mean 'inactive'"),
     ],
 )
 def test_a_plan_that_cannot_be_carried_out_is_none(settings: Any, message: str) -> None:

@@ -29,6 +29,9 @@ app = App(
     suppress_keyboard_interrupt=False,  # main says what an interruption leaves
 )
 
+Population = Annotated[
+    int | Literal["sweep"] | None, Parameter(name=["--population-size", "--population"])
+]
 Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
 
 
@@ -71,7 +74,7 @@ def run(
     algorithm: str | None = None,
     evaluations: int | None = None,
     seconds: float | None = None,
-    population: int | None = None,
+    population: Population = None,
     seed: int | None = None,
     paper: bool = False,
 ) -> None:
@@ -84,13 +87,14 @@ def run(
     output: Path
         New folder for the run; by default named after the experiment.
     algorithm: str
-        Instead of the file's: ga, gomea, lk-gomea, local-search or random.
+        Instead of the file's: ga, gomea, lk-gomea, local-search, nsga2 or random.
     evaluations: int
         Instead of the file's budget.
     seconds: float
         Instead of the file's time limit.
     population: int
-        Instead of the file's.
+        Instead of the file's; sweep for a search of each size from 128 to 2048, of which the one
+        with the most hypervolume is kept.
     seed: int
         Instead of the file's.
     paper: bool

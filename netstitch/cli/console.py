@@ -13,6 +13,8 @@ from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
 
 BAR = 16
+WIDTH = 60
+"""Characters for the state of a search, so that it fits behind a bar."""
 PAUSE = 30.0
 """Seconds between the lines of a search where there is no terminal to draw a bar on."""
 
@@ -93,13 +95,18 @@ def spent(progress: SearchProgress, budget: Budget) -> float:
 
 
 def describe(progress: SearchProgress, share: float) -> str:
-    """The state of a search in at most 60 characters, so that it fits behind a bar."""
+    """The state of a search, as much of it as there is room for, the first things first."""
     parts = [f"{progress.evaluated:,} evaluated", f"{progress.rate:.1f}/s"]
     if progress.best is not None:
         parts.append(f"best {100 * progress.best[0]:.2f} %")
     if share > 0:
         parts.append(f"{duration(progress.elapsed / share - progress.elapsed)} left")
-    return ", ".join(parts)
+    if progress.in_flight > 1:
+        parts.append(f"{progress.in_flight} under way")
+    parts.append(f"{progress.idle:.0%} idle")
+    while len(text := ", ".join(parts)) > WIDTH:
+        parts.pop()
+    return text
 
 
 def duration(seconds: float) -> str:

@@ -13,6 +13,7 @@ from netstitch.matching import Matching
 from netstitch.networks import Network
 from netstitch.networks.graph import Graph
 from netstitch.run import Finished
+from netstitch.sweeping import Swept
 
 WIDEST = 400
 """Columns of text that a table may take."""
@@ -32,9 +33,14 @@ def show_run(finished: Finished) -> None:
         "interrupted": "it was interrupted",
     }[result.stopped]
     failed = f", {result.failed} failed" if result.failed else ""
+    if len(finished.sweep) > 1:
+        terminal.print()
+        terminal.print(_sweep_table(finished.sweep))
+    rate = result.evaluated / result.elapsed if result.elapsed > 0 else 0.0
     terminal.print(
-        f"\n{result.evaluated:,} networks evaluated in {result.elapsed:.0f} s, "
-        f"{result.skipped:,} proposals were known{failed}; the search ended since {ended}.",
+        f"\n{result.evaluated:,} networks evaluated in {result.elapsed:.0f} s ({rate:.1f}/s, "
+        f"workers idle {result.idle:.0%} of the time), {result.skipped:,} proposals were "
+        f"known{failed}; the search ended since {ended}.",
         highlight=False,
     )
     terminal.print(
@@ -47,9 +53,27 @@ def show_run(finished: Finished) -> None:
         ("front.csv", "and as a table, also front.json"),
         ("supernet", "networks and fitted stitches, for ns.load"),
         ("evaluations.sqlite", "every evaluation"),
+        ("search.csv", "how many stitches were in use over time"),
     ):
         _path(terminal, str(finished.folder / name), what)
     _path(terminal, f"netstitch export {finished.folder} --point K", "writes network PK")
+
+
+def _sweep_table(swept: Sequence[Swept]) -> Table:
+    """What each population size came to; the best is marked."""
+    best = max(swept, key=lambda one: one.hypervolume)
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in ("population", "hypervolume", "evaluated", "known", ""):
+        table.add_column(title, justify="right")
+    for one in swept:
+        table.add_row(
+            f"{one.population:,}",
+            f"{one.hypervolume:.4f}",
+            f"{one.evaluated:,}",
+            f"{one.skipped:,}",
+            "kept" if one is best else "",
+        )
+    return table
 
 
 def _print_whole(terminal: Terminal, table: Table) -> None:

@@ -24,6 +24,7 @@ def to_plan(experiment: Experiment) -> Plan:
         algorithm=search.algorithm,
         budget=search.budget,
         population=search.population,
+        settings=search.settings,
         seed=experiment.seed,
         threshold=search.threshold,
         initial_stitches=search.initial_stitches,

@@ -1,14 +1,18 @@
 """The table of an experiment file that says how the supernet is searched."""
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from netstitch.errors import SearchError
 from netstitch.experiments.table import Count, Table
 from netstitch.networks.functions import nearest
 from netstitch.optimization import ALGORITHMS, Budget, Threshold
+from netstitch.optimization.algorithms import check_settings
 from netstitch.optimization.search import SMALLEST_POPULATION
 from netstitch.searching import INITIAL_STITCHES
+from netstitch.sweeping import SIZES, sizes_within
 
 EVALUATIONS = 20_000
 
@@ -29,10 +33,14 @@ class SearchTable(Table):
         gt=0,
         description="budget of time; by default none; of two budgets the stricter counts",
     )
-    population: int = Field(
+    population: int | Literal["sweep"] = Field(
         default=64,
-        ge=SMALLEST_POPULATION,
-        description="genotypes that are improved side by side; by default 64",
+        description="genotypes that are improved side by side; by default 64; 'sweep' for a search "
+        f"of each of {', '.join(map(str, SIZES))}, of which the best is kept",
+    )
+    settings: dict[str, bool | int | float | str] = Field(
+        default={},
+        description="of the algorithm, by name, such as inactive = 'kept'; by default its own",
     )
     threshold: float | None = Field(
         default=None,
@@ -60,6 +68,16 @@ class SearchTable(Table):
             raise ValueError(f"{nearest(name, ALGORITHMS)}expected one of {known}")
         return name
 
+    @field_validator("population", mode="before")
+    @classmethod
+    def _size_or_sweep(cls, value: Any) -> Any:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value != "sweep" and not (whole and value >= SMALLEST_POPULATION):
+            raise ValueError(
+                f"expected a whole number of {SMALLEST_POPULATION} or more, or 'sweep'"
+            )
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _default_budget(cls, table: Any) -> Any:
@@ -69,11 +87,14 @@ class SearchTable(Table):
 
     @model_validator(mode="after")
     def _large_enough(self) -> Self:
-        if self.evaluations is not None and self.evaluations < self.population:
+        if self.population == "sweep":
+            _as_value_error(sizes_within, self.budget)
+        elif self.evaluations is not None and self.evaluations < self.population:
             raise ValueError(
                 f"evaluations is {self.evaluations}, less than the population of "
                 f"{self.population}; give a larger budget or a smaller population"
             )
+        _as_value_error(check_settings, self.algorithm, self.settings)
         return self
 
     @property
@@ -84,3 +105,11 @@ class SearchTable(Table):
     def steered_over(self, objective: str = "accuracy") -> Threshold | None:
         """The threshold on an objective, or None where the file sets none."""
         return None if self.threshold is None else Threshold(objective, self.threshold)
+
+
+def _as_value_error(check: Callable[..., Any], *given: Any) -> None:
+    """Let what a check refuses be an error of the file, with its table's name."""
+    try:
+        check(*given)
+    except SearchError as error:
+        raise ValueError(str(error)) from None

@@ -15,8 +15,10 @@ def progress(**changes: object) -> Progress:
         "evaluated": 40,
         "failed": 0,
         "skipped": 10,
+        "in_flight": 1,
         "elapsed": 10.0,
         "rate": 4.0,
+        "idle": 0.02,
         "archived": 7,
         "best": (0.9341, 1e6),
     }
@@ -39,7 +41,7 @@ def console(*, terminal: bool, clock: Clock | None = None) -> tuple[Console, io.
 
 def test_rate_best_and_time_left_are_told() -> None:
     share = spent(progress(), Budget(200))
-    assert describe(progress(), share) == "40 evaluated, 4.0/s, best 93.41 %, 30 s left"
+    assert describe(progress(), share) == "40 evaluated, 4.0/s, best 93.41 %, 30 s left, 2% idle"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,15 @@ def test_of_two_budgets_the_one_that_ends_first_counts(budget: Budget, share: fl
 
 def test_at_the_start_nothing_is_guessed() -> None:
     at_start = progress(used=0, evaluated=0, elapsed=0.0, rate=0.0, best=None)
-    assert describe(at_start, spent(at_start, Budget(200))) == "0 evaluated, 0.0/s"
+    assert describe(at_start, spent(at_start, Budget(200))) == "0 evaluated, 0.0/s, 2% idle"
+
+
+def test_of_many_workers_it_is_told_how_busy_they_are() -> None:
+    many = progress(in_flight=8, evaluated=4, idle=0.25)
+    assert describe(many, 0.25) == "4 evaluated, 4.0/s, best 93.41 %, 30 s left, 8 under way"
+    assert describe(progress(in_flight=8, best=None, idle=0.25), 0.25).endswith(
+        "30 s left, 8 under way, 25% idle"
+    )
 
 
 def test_the_line_fits_80_columns_in_a_very_long_search() -> None:
@@ -80,7 +90,7 @@ def test_on_a_terminal_a_bar_stands_under_the_steps_and_goes_again() -> None:
         shown.stage("search")
         shown.searching(progress(), Budget(200))
         shown._bars.refresh()
-        assert "40 evaluated, 4.0/s, best 93.41 %, 30 s left" in text.getvalue()
+        assert "40 evaluated, 4.0/s, best 93.41 %, 30 s left, 2% idle" in text.getvalue()
         assert "…" not in text.getvalue()
         shown.stage("measure")
         before = len(text.getvalue())
@@ -99,7 +109,7 @@ def test_elsewhere_a_search_is_a_line_now_and_then() -> None:
         shown.told("done")
     assert text.getvalue().splitlines() == [
         "search",
-        *["  25%: 40 evaluated, 4.0/s, best 93.41 %, 30 s left"] * 3,
+        *["  25%: 40 evaluated, 4.0/s, best 93.41 %, 30 s left, 2% idle"] * 3,
         "  done",
     ]
 

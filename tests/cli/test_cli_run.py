@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from cli_examples import Caller
 from run_examples import arrays, build, write_experiment
 from safetensors.torch import save_file
 
+from netstitch.optimization import ALGORITHMS
 from netstitch.run import load_front
 
 
@@ -55,6 +57,36 @@ def test_folders_are_numbered_where_none_is_given(netstitch: Caller, experiment:
     for folder in ("tiny-run", "tiny-run-2"):
         assert netstitch("run", experiment, *few).code == 0
         assert len(load_front(Path(folder))) > 0
+
+
+@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+def test_every_algorithm_can_be_asked_for(
+    netstitch: Caller, experiment: Path, algorithm: str
+) -> None:
+    called = netstitch("run", experiment, "-o", "out", "--algorithm", algorithm)
+    assert (called.code, called.err) == (0, "")
+    assert len(load_front(Path("out"))) > 0
+
+
+def test_a_population_may_be_swept(
+    netstitch: Caller, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netstitch.sweeping.SIZES", (4, 8))
+    called = netstitch("run", experiment, "-o", "out", "--population-size", "sweep")
+    assert called.code == 0
+    assert "search with a population of 4\n" in called.out
+    rows = [line.split() for line in called.out.splitlines() if line.split()[-1:] == ["kept"]]
+    assert [row[0] for row in rows] in (["4"], ["8"])
+    line = refused(netstitch, experiment.parent, "run", experiment, "--population-size", "swep")
+    assert "swep" in line
+
+
+def test_an_algorithm_that_is_not_installed_is_told_before_the_work(
+    netstitch: Caller, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymoo", None)
+    line = refused(netstitch, experiment.parent, "run", experiment, "--algorithm", "nsga2")
+    assert "pip install 'netstitch[nsga2]'" in line
 
 
 def test_match_shows_both_sides_of_each_match(netstitch: Caller, experiment: Path) -> None:

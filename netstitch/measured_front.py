@@ -1,0 +1,86 @@
+"""The networks that a search found, measured on validation and test samples."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
+from netstitch.analysis.front import ENSEMBLE
+from netstitch.errors import NetstitchError
+from netstitch.evaluation import Evaluator, Form
+from netstitch.fitting import Batch
+from netstitch.folders import one_line
+from netstitch.stitching.wiring import Genotype
+from netstitch.supernet import Supernet
+from netstitch.tasks import Samples, Task
+
+Outcomes = NDArray[np.bool_]
+"""(n,) whether a network is right on each sample."""
+
+
+def measure_front(
+    supernet: Supernet,
+    task: Task,
+    genotypes: Sequence[Genotype],
+    form: Form,
+    device: torch.device | str = "cpu",
+    told: Callable[[str], None] | None = None,
+    *,
+    recalibration: Sequence[Batch] | None = None,
+) -> Front:
+    """Measure networks and references on validation and test samples, and keep the front.
+
+    genotypes: what a search found; equal and dominated ones are dropped, by validation accuracy.
+    recalibration: as in `search`.
+
+    Ctrl-C or an error while test samples are measured leaves these out, since the front is worth
+    more than its test: `told` is then called with the reason.
+    """
+    references = supernet.references()
+    everything = [*references.values(), *genotypes]
+
+    def correct(samples: Samples) -> list[Outcomes]:
+        evaluator = Evaluator(
+            supernet, task, samples, form, device=device, recalibration=recalibration
+        )
+        return evaluator.correct_together(everything)
+
+    validation = correct(task.validation)
+    try:
+        test = None if task.test is None else correct(task.test)
+    except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
+        test = None
+        if told is not None:
+            told(f"not measured on test samples: {one_line(error)}")
+    # Of other choices of outputs the ensemble need not be one.
+    ensemble = list(references).index(ENSEMBLE) if ENSEMBLE in references else None
+    labels = [*references, *[""] * len(genotypes)]
+    points = [
+        FrontPoint(
+            label=labels[index],
+            genotype=tuple(int(value) for value in genotype),
+            multiply_adds=supernet.macs(genotype),
+            parameters=supernet.parameters_of(genotype),
+            stitches=len(supernet.active_stitches(genotype)),
+            validation=_share(validation[index]),
+            test=None if test is None else _share(test[index]),
+            output=supernet.outputs[int(genotype[-1])],
+            validation_difference=_difference(validation, index, ensemble),
+            test_difference=None if test is None else _difference(test, index, ensemble),
+        )
+        for index, genotype in enumerate(everything)
+    ]
+    return make_front(points[len(references) :], points[: len(references)])
+
+
+def _share(correct: Outcomes) -> float:
+    """The accuracy that the task's own division gives, to the last bit."""
+    return int(correct.sum()) / len(correct)
+
+
+def _difference(outcomes: Sequence[Outcomes], index: int, ensemble: int | None) -> Interval | None:
+    if ensemble is None or index == ensemble:
+        return None
+    return paired_difference(outcomes[index], outcomes[ensemble], seed=0)

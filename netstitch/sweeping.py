@@ -1,0 +1,71 @@
+"""Which population size a search does best with: one run of each, on one store of evaluations.
+
+The paper's section 7 chooses every algorithm's population so, by the normalised hypervolume at the
+end of a run with the whole budget.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from netstitch.analysis import hypervolume
+from netstitch.errors import SearchError
+from netstitch.optimization import Budget, SearchResult
+
+SIZES = (128, 256, 512, 1024, 2048)
+"""The paper's."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One size, and what a run with it came to.
+
+    hypervolume: of the accuracies and multiply-adds that the search saw, normalised by the
+        ensemble's cost, over accuracy 0.
+    """
+
+    population: int
+    hypervolume: float
+    evaluated: int
+    skipped: int
+
+
+def sizes_within(budget: Budget) -> tuple[int, ...]:
+    """Those of SIZES that a budget has an evaluation for each of.
+
+    Raises SearchError when there are none.
+    """
+    sizes = tuple(n for n in SIZES if budget.evaluations is None or n <= budget.evaluations)
+    if not sizes:
+        raise SearchError(
+            f"a sweep of population sizes begins with {SIZES[0]}, and the budget is "
+            f"{budget.evaluations} evaluations: give a larger budget, or a population size"
+        )
+    return sizes
+
+
+def sweep(
+    search: Callable[[int], SearchResult], sizes: Sequence[int], ensemble: int
+) -> tuple[SearchResult, tuple[Swept, ...]]:
+    """Run each size, and keep the result with the most hypervolume, the first of equal ones.
+
+    search: a run with a population size; its objectives are accuracy and multiply-adds.
+    ensemble: multiply-adds of the ensemble.
+
+    An interruption ends the sweep too: of what there is, the best is kept.
+    """
+    results: list[SearchResult] = []
+    swept: list[Swept] = []
+    for size in sizes:
+        result = search(size)
+        values = [one.objectives for one in result.archive if one.objectives is not None]
+        volume = hypervolume(
+            [accuracy for accuracy, _ in values],
+            [int(multiply_adds) for _, multiply_adds in values],
+            ensemble=ensemble,
+        )
+        results.append(result)
+        swept.append(Swept(size, volume, result.evaluated, result.skipped))
+        if result.stopped == "interrupted":
+            break
+    best = max(range(len(results)), key=lambda index: swept[index].hypervolume)
+    return results[best], tuple(swept)
