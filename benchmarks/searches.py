@@ -1,0 +1,247 @@
+"""Which search finds the best front on one supernet, at equal budget.
+
+    python benchmarks/searches.py --pair demo|digits [--seeds 10] [--evaluations 1000]
+                                  [--ways NAME ...] [--out DIR] [--markdown]
+
+One supernet of the pair, matched, fitted and refined as `netstitch demo` does, is searched by each
+way for each seed: the same population (32), budget of evaluations (known ones count), and 768
+validation images at most. Fronts are measured on 5,000 test images at most. Two searches run side
+by side, one core each. Results are appended to DIR/searches-PAIR.jsonl as they come, and what is
+there is not done again; --markdown only prints them.
+
+Hypervolume is over the pair's accuracy floor and up to the ensemble's multiply-adds: on validation
+images, which a search sees, at a quarter, half, and all of the budget; and on test images. Medians
+with interquartile ranges; tests are Wilcoxon's signed-rank over the seeds, two-sided, against the
+genetic algorithm, Holm-corrected over the ways. The last columns are means over evaluations in the
+last quarter: stitches that a genotype asks for, and those that were in use (the paper's figure 6).
+"""
+
+import argparse
+import json
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fronts import POPULATION, TEST, VALIDATION, facts
+from pairs import FLOOR, in_order_of, load_networks, load_task
+from scipy.stats import wilcoxon
+
+import netstitch as ns
+from netstitch.analysis import hypervolume
+from netstitch.analysis.correction import holm
+from netstitch.demo.job import REFINE
+from netstitch.evaluation import Form
+from netstitch.optimization import Budget, Evaluation
+from netstitch.optimization.algorithms import ALGORITHMS
+from netstitch.searching import run
+
+SEEDS, EVALUATIONS, THRESHOLD = 10, 1_000, 0.9
+SHARES = (0.25, 0.5, 1.0)
+"""Of the budget, at which fronts are compared."""
+
+BASELINE = "ga"
+
+
+@dataclass(frozen=True)
+class Way:
+    """An algorithm with settings."""
+
+    algorithm: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+PLAIN = {name: Way(name) for name in ALGORITHMS}
+HEEDING = {
+    f"{name}, inactive {inactive}": Way(name, {"inactive": inactive})
+    for name in ("ga", "gomea", "lk-gomea")
+    for inactive in ("kept", "reset")
+}
+WAYS = PLAIN | HEEDING
+
+
+class Seen:
+    """Evaluations in the order in which they came, in the place of a store on disk."""
+
+    def __init__(self) -> None:
+        self.objectives: list[tuple[float, ...]] = []
+
+    def add(self, evaluation: Evaluation) -> None:
+        assert evaluation.objectives is not None
+        self.objectives.append(evaluation.objectives)
+
+
+def search(pair: str, name: str, seed: int, evaluations: int, folder: str) -> dict[str, Any]:
+    """One search of the supernet in `folder`, in a process of its own."""
+    torch.set_num_threads(1)
+    task = load_task(pair)
+    assert task.test is not None
+    few = replace(task, validation=task.validation.first(VALIDATION), test=task.test.first(TEST))
+    supernet = ns.load(folder)
+    assert isinstance(supernet, ns.Supernet)
+    way, seen = WAYS[name], Seen()
+    found = run(
+        supernet,
+        few,
+        algorithm=way.algorithm,
+        settings=way.settings,
+        budget=Budget(evaluations),
+        population=POPULATION,
+        seed=seed,
+        threshold=THRESHOLD,
+        form=Form(channels_last=True, batch=128, workers=1),
+        store=seen,  # type: ignore[arg-type]
+    )
+    whole = max(point.multiply_adds for point in found.front.references)
+    result = found.result
+    return {
+        "way": name,
+        "seed": seed,
+        "evaluated": result.evaluated,
+        "skipped": result.skipped,
+        "used": result.used,
+        "stopped": result.stopped,
+        "seconds": result.elapsed,
+        "validation": [_volume(seen, found.result.history, s * evaluations, whole) for s in SHARES],
+        "history": [asdict(moment) for moment in result.history],
+    } | facts(found.front)
+
+
+def _volume(seen: Seen, history: Sequence[Any], used: float, whole: int) -> float:
+    """Hypervolume of what was evaluated until so many evaluations were used."""
+    before = [moment.evaluated for moment in history if moment.used <= used]
+    some = seen.objectives[: before[-1] if before else 0]
+    return hypervolume(
+        [accuracy for accuracy, _ in some],
+        [int(multiply_adds) for _, multiply_adds in some],
+        ensemble=whole,
+        accuracy_floor=FLOOR,
+    )
+
+
+def make_supernet(pair: str, folder: Path) -> None:
+    """Fit and refine as the demo does, into a new folder."""
+    task = load_task(pair)
+    assert task.training is not None
+    supernet = ns.Supernet(
+        networks := load_networks(pair, task), ns.match(*networks, points="distinct")
+    )
+    batches = in_order_of(task.training, 1).batches(64)
+    supernet.fit(batches)
+    settings = REFINE.settings if pair == "demo" else {}
+    supernet.refine(batches, **(settings | {"seed": 1, "seconds": None}))
+    supernet.save(folder)
+
+
+def tables(rows: Sequence[dict[str, Any]]) -> str:
+    """The results as Markdown."""
+    by_way = {name: {row["seed"]: row for row in rows if row["way"] == name} for name in WAYS}
+    tests = {part: compared(by_way, part) for part in ("validation", "test")}
+    head = ["search", "seeds", "stopped early"]
+    head += [f"validation, {share:.0%}" for share in SHARES]
+    head += ["against ga", "test", "against ga", "skipped", "stitches asked for", "in use"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for name, own in by_way.items():
+        if not own:
+            continue
+        found = list(own.values())
+        late = [_late(row) for row in found]
+        cells = [name, str(len(found)), str(sum(row["stopped"] != "budget" for row in found))]
+        cells += [_quartiles([row["validation"][i] for row in found]) for i in range(len(SHARES))]
+        cells += [tests["validation"].get(name, "-")]
+        cells += [_quartiles([row["hypervolume"] for row in found])]
+        cells += [tests["test"].get(name, "-")]
+        cells += [f"{np.median([row['skipped'] / row['used'] for row in found]):.0%}"]
+        cells += [f"{np.median([one[i] for one in late]):.1f}" for i in range(2)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _late(row: Mapping[str, Any]) -> tuple[float, float]:
+    """Means of nonzero and of active stitches over the last quarter's evaluations."""
+    history = row["history"]
+    counts = np.diff([0, *(moment["evaluated"] for moment in history)])
+    late = np.array([moment["used"] > 0.75 * row["used"] for moment in history])
+    weights = np.where(late, counts, 0)
+    means = [
+        float(np.average([moment[key] for moment in history], weights=weights))
+        if weights.any()
+        else float("nan")
+        for key in ("nonzero", "active")
+    ]
+    return means[0], means[1]
+
+
+def _quartiles(values: Sequence[float]) -> str:
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return f"{middle:.4f} ({low:.4f} to {high:.4f})"
+
+
+def compared(by_way: Mapping[str, Mapping[int, Any]], part: str) -> dict[str, str]:
+    """Of each way against the baseline: the median difference over common seeds, and p."""
+
+    def value(row: Mapping[str, Any]) -> float:
+        return float(row["validation"][-1] if part == "validation" else row["hypervolume"])
+
+    differences = {}
+    for name, own in by_way.items():
+        seeds = sorted(own.keys() & by_way[BASELINE].keys())
+        found = [value(own[seed]) - value(by_way[BASELINE][seed]) for seed in seeds]
+        if any(found):
+            differences[name] = found
+    plain = [float(wilcoxon(found).pvalue) for found in differences.values()]
+    return {
+        name: f"{np.median(found):+.4f}, p = {own:.3f} ({corrected:.3f})"
+        for (name, found), own, corrected in zip(
+            differences.items(), plain, holm(plain), strict=True
+        )
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Searches of one supernet")
+    parser.add_argument("--pair", choices=("demo", "digits"), default="demo")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--evaluations", type=int, default=EVALUATIONS)
+    parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=list(WAYS))
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / f"searches-{options.pair}.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    if not options.markdown:
+        folder = options.out / f"searches-{options.pair}"
+        if not folder.exists():
+            make_supernet(options.pair, folder)
+        done = {(row["way"], row["seed"]) for row in rows}
+        todo = [
+            (name, seed)
+            for seed in range(1, options.seeds + 1)
+            for name in options.ways
+            if (name, seed) not in done
+        ]
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(2, mp_context=context) as pool, file.open("a") as log:
+            jobs = [
+                pool.submit(search, options.pair, name, seed, options.evaluations, str(folder))
+                for name, seed in todo
+            ]
+            for job in as_completed(jobs):
+                rows.append(row := job.result())
+                log.write(json.dumps(row) + "\n")
+                log.flush()
+                print(
+                    f"{row['way']}, seed {row['seed']}: {row['validation'][-1]:.4f} after "
+                    f"{row['evaluated']} evaluations in {row['seconds']:.0f} s",
+                    flush=True,
+                )
+    print(tables(rows))
+
+
+if __name__ == "__main__":
+    main()
