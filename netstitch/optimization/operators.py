@@ -1,5 +1,8 @@
 """Variation: how new genotypes are made of old ones (section 5.1 of the paper)."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,6 +26,38 @@ def two_point_crossover(
     child = first.copy()
     child[low:high] = second[low:high]
     return child
+
+
+def one_point_crossover(
+    first: Genotype, second: Genotype, generator: np.random.Generator
+) -> Genotype:
+    """The first parent up to a boundary and the second behind it, shape (l,).
+
+    The boundary is one of the l before a variable, each as likely.
+    """
+    child = first.copy()
+    start = int(generator.integers(len(first)))
+    child[start:] = second[start:]
+    return child
+
+
+def uniform_crossover(
+    first: Genotype, second: Genotype, generator: np.random.Generator
+) -> Genotype:
+    """Each variable of either parent, as likely, shape (l,)."""
+    return np.where(generator.random(len(first)) < 0.5, first, second)
+
+
+Crossover = Callable[[Genotype, Genotype, np.random.Generator], Genotype]
+
+TWO_POINT = "two-point"
+CROSSOVERS: Mapping[str, Crossover] = MappingProxyType(
+    {
+        TWO_POINT: two_point_crossover,
+        "one-point": one_point_crossover,
+        "uniform": uniform_crossover,
+    }
+)
 
 
 def mutation(

@@ -7,6 +7,7 @@ import numpy as np
 from netstitch.optimization.problem import Problem, as_costs
 from netstitch.optimization.scalarisation import (
     Floats,
+    Scalarisation,
     Scale,
     first_weights,
     reassigned,
@@ -28,11 +29,17 @@ class Population:
     """
 
     def __init__(
-        self, problem: Problem, n: int, steering: Steering | None, generator: np.random.Generator
+        self,
+        problem: Problem,
+        n: int,
+        steering: Steering | None,
+        generator: np.random.Generator,
+        scalarise: Scalarisation = tschebysheff,
     ) -> None:
         self._objectives = problem.objectives
         self._steering = steering
         self._generator = generator
+        self._scalarise = scalarise
         self._reassigned = False
         self.members: list[Solution | None] = [None] * n
         self.costs: Floats = np.full((n, len(problem.objectives)), np.inf)
@@ -64,7 +71,9 @@ class Population:
     def reassign(self) -> None:
         """Take the scale of the population as it is, and hand its weights out anew."""
         self.scale = Scale.of(self.costs)
-        self.weights = reassigned(self.weights, self.costs, self.scale, self._generator)
+        self.weights = reassigned(
+            self.weights, self.costs, self.scale, self._generator, self._scalarise
+        )
         self._reassigned = True
 
     def betters(self, solution: Solution, slot: int, ties: bool = False) -> bool:
@@ -87,7 +96,7 @@ class Population:
             if ours != theirs:
                 return ours < theirs
         costs = np.stack([self._costs(solution), self._costs(other)])
-        own, least = tschebysheff(costs, self.weights[slot], self.scale)
+        own, least = self._scalarise(costs, self.weights[slot], self.scale)
         return bool(own <= least if ties else own < least)
 
     def state(self) -> State:

@@ -4,7 +4,9 @@ The paper's section 5, which takes them from its reference [23]. Costs are minim
 those of a failed solution are infinite.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -39,10 +41,30 @@ def tschebysheff(costs: Floats, weights: Floats, scale: Scale) -> Floats:
     Normalised costs are clipped below at 0, so nothing is better than the scale's least. Where a
     cost is infinite so is the result, whatever its weight.
     """
+    normalised, failed = _normalised(costs, scale)
+    return np.where(failed, np.inf, (weights * normalised).max(axis=-1))
+
+
+def weighted_sum(costs: Floats, weights: Floats, scale: Scale) -> Floats:
+    """As `tschebysheff`, of all objectives together; it finds no hollows of a front."""
+    normalised, failed = _normalised(costs, scale)
+    return np.where(failed, np.inf, (weights * normalised).sum(axis=-1))
+
+
+def _normalised(costs: Floats, scale: Scale) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Costs in units of the scale, 0 at least, and which rows have none that are finite."""
     failed = np.asarray(~np.isfinite(costs).all(axis=-1))
     known = np.where(failed[..., None], 0.0, costs)
-    normalised = np.maximum((known - scale.least) / scale.extent, 0.0)
-    return np.where(failed, np.inf, (weights * normalised).max(axis=-1))
+    return np.maximum((known - scale.least) / scale.extent, 0.0), failed
+
+
+Scalarisation = Callable[[Floats, Floats, Scale], Floats]
+"""Costs, weights and a scale to one number, smaller better."""
+
+TSCHEBYSHEFF = "tschebysheff"
+SCALARISATIONS: Mapping[str, Scalarisation] = MappingProxyType(
+    {TSCHEBYSHEFF: tschebysheff, "weighted-sum": weighted_sum}
+)
 
 
 def first_weights(n: int, objectives: int, generator: np.random.Generator) -> Floats:
@@ -71,7 +93,11 @@ def scattered_subset(points: Floats, n: int) -> npt.NDArray[np.int64]:
 
 
 def reassigned(
-    weights: Floats, costs: Floats, scale: Scale, generator: np.random.Generator
+    weights: Floats,
+    costs: Floats,
+    scale: Scale,
+    generator: np.random.Generator,
+    scalarise: Scalarisation = tschebysheff,
 ) -> Floats:
     """The same weight vectors, shape (n, m), row i now for the individual with costs[i].
 
@@ -81,7 +107,7 @@ def reassigned(
     result = np.empty_like(weights)
     left = np.arange(len(costs))
     for index in generator.permutation(len(weights)):
-        best = int(tschebysheff(costs[left], weights[index], scale).argmin())
+        best = int(scalarise(costs[left], weights[index], scale).argmin())
         result[left[best]] = weights[index]
         left = np.delete(left, best)
     return result

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netstitch.optimization.operators import mutation, two_point_crossover
+from netstitch.optimization.operators import (
+    CROSSOVERS,
+    mutation,
+    one_point_crossover,
+    two_point_crossover,
+    uniform_crossover,
+)
 
 
 @settings(deadline=None)
@@ -24,6 +30,34 @@ def test_every_segment_is_as_likely() -> None:
     segments, counts = np.unique(children, axis=0, return_counts=True)
     assert len(segments) == 10  # 5 boundaries, choose 2
     assert counts == pytest.approx(np.full(10, 400), abs=100)
+
+
+def test_one_point_takes_any_end_of_the_other_parent() -> None:
+    generator = np.random.default_rng(3)
+    zeros, ones = np.zeros(4, dtype=np.int64), np.ones(4, dtype=np.int64)
+    children = [tuple(one_point_crossover(zeros, ones, generator)) for _ in range(4000)]
+    ends, counts = np.unique(children, axis=0, return_counts=True)
+    assert ends.tolist() == [[0, 0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 1], [1, 1, 1, 1]]
+    assert counts == pytest.approx(np.full(4, 1000), abs=150)
+
+
+def test_uniform_takes_each_variable_of_either_parent() -> None:
+    generator = np.random.default_rng(3)
+    zeros, ones = np.zeros(3, dtype=np.int64), np.ones(3, dtype=np.int64)
+    children = [tuple(uniform_crossover(zeros, ones, generator)) for _ in range(4000)]
+    every, counts = np.unique(children, axis=0, return_counts=True)
+    assert len(every) == 8
+    assert counts == pytest.approx(np.full(8, 500), abs=110)
+
+
+@pytest.mark.parametrize("name", CROSSOVERS)
+def test_crossover_leaves_the_parents_as_they_are(name: str) -> None:
+    zeros, ones = np.zeros(9, dtype=np.int64), np.ones(9, dtype=np.int64)
+    for seed in range(20):
+        child = CROSSOVERS[name](zeros, ones, np.random.default_rng(seed))
+        child[:] = 7
+    assert not zeros.any()
+    assert ones.all()
 
 
 def test_mutation_changes_each_variable_at_its_rate_to_any_other_value() -> None:

@@ -9,6 +9,7 @@ from netstitch.optimization.scalarisation import (
     reassigned,
     scattered_subset,
     tschebysheff,
+    weighted_sum,
 )
 
 
@@ -85,3 +86,19 @@ def test_weights_go_to_the_best_that_is_left(n: int, seed: int, failed: int) -> 
         best = min(left, key=lambda i: (float(tschebysheff(costs[i], weights[index], scale)), i))
         assert new[best].tolist() == weights[index].tolist()
         left.remove(best)
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 99), failed=st.booleans())
+def test_a_weighted_sum_is_that_of_normalised_costs(seed: int, failed: bool) -> None:
+    generator = np.random.default_rng(seed)
+    costs, weights = generator.normal(size=3), generator.dirichlet(np.ones(3))
+    scale = Scale(np.array([-0.5, 0.0, 0.5]), np.array([1.0, 2.0, 3.0]))
+    if failed:
+        costs[1] = np.inf
+        assert weighted_sum(costs, weights, scale) == np.inf
+        return
+    expected = 0.0
+    for cost, weight, least, extent in zip(costs, weights, scale.least, scale.extent, strict=True):
+        expected += weight * max(0.0, (cost - least) / extent)
+    assert float(weighted_sum(costs, weights, scale)) == pytest.approx(expected)

@@ -13,10 +13,13 @@ from netstitch.optimization.initialisation import (
     nonzero_probability,
     random_genotype,
 )
+from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Problem
+from netstitch.optimization.scalarisation import SCALARISATIONS
 from netstitch.optimization.solution import Solution
 from netstitch.optimization.state import State
 from netstitch.optimization.steering import Steering
+from netstitch.optimization.strategies import named
 
 
 class Algorithm(Protocol):
@@ -89,6 +92,14 @@ class Setup:
         )
         genotypes[: len(self.initial)] = self.initial
         return genotypes
+
+    def empty_population(self, scalarisation: str) -> Population:
+        """Slots with weights, and judged by one of SCALARISATIONS.
+
+        Raises SearchError when there is none of the name.
+        """
+        scalarise = named("scalarisation", scalarisation, SCALARISATIONS)
+        return Population(self.problem, self.population, self.steering, self.generator, scalarise)
 
     def random_genotype(self) -> Genotype:
         """A draw from the distribution of first genotypes."""

@@ -5,23 +5,26 @@ import numpy as np
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.inactive import Inactive, check_inactive, offered, settled
-from netstitch.optimization.operators import mutation, two_point_crossover
-from netstitch.optimization.population import Population
+from netstitch.optimization.operators import CROSSOVERS, TWO_POINT, mutation
 from netstitch.optimization.problem import Genotype
+from netstitch.optimization.replacement import a_worse_parent
+from netstitch.optimization.scalarisation import TSCHEBYSHEFF
 from netstitch.optimization.solution import Solution
 from netstitch.optimization.state import State
+from netstitch.optimization.strategies import named
 
 
 class GeneticAlgorithm:
     """Each loop evaluates a first genotype for its slot, and from then on offspring.
 
-    Parents are drawn in shuffled order, two slots for each offspring, which is made by two-point
-    crossover and mutation. It replaces a random one of those parents that it betters on that slot's
+    Parents are drawn in shuffled order, two slots for each offspring, which is made by crossover
+    and mutation. It replaces a random one of those parents that it betters on that slot's
     own weights, or is dropped. Weights are reassigned every n results.
 
     mutation_rate: probability for each variable; None for 1 / l.
     ties_replace: whether an offspring as good as a parent may replace it.
     inactive: what is done with values that a solution does not depend on; see `Inactive`.
+    crossover, scalarisation: names of CROSSOVERS and SCALARISATIONS.
     """
 
     def __init__(
@@ -31,18 +34,19 @@ class GeneticAlgorithm:
         mutation_rate: float | None = None,
         ties_replace: bool = False,
         inactive: Inactive = "copied",
+        crossover: str = TWO_POINT,
+        scalarisation: str = TSCHEBYSHEFF,
     ) -> None:
         check_inactive(inactive, setup.problem)
         if mutation_rate is not None and not 0 <= mutation_rate <= 1:
             raise SearchError(f"mutation_rate is {mutation_rate}: give 0 to 1")
         self.slots = setup.population
-        self.population = Population(
-            setup.problem, setup.population, setup.steering, setup.generator
-        )
+        self.population = setup.empty_population(scalarisation)
         self._first = setup.first_genotypes()
         self._cardinalities = np.asarray(setup.problem.cardinalities, dtype=np.int64)
         self._rate = 1 / setup.problem.length if mutation_rate is None else mutation_rate
         self._ties = ties_replace
+        self._crossover = named("crossover", crossover, CROSSOVERS)
         self._problem, self._inactive = setup.problem, inactive
         self._generator = setup.generator
         self._order: list[int] = []
@@ -59,7 +63,7 @@ class GeneticAlgorithm:
         self._parents[slot] = (i, j)
         own = self._genotype(i)
         other = offered(self._problem, self._inactive, self._genotype(j), own)
-        child = two_point_crossover(own, other, self._generator)
+        child = self._crossover(own, other, self._generator)
         child = mutation(child, self._cardinalities, self._rate, self._generator)
         return settled(self._problem, self._inactive, child)
 
@@ -70,7 +74,9 @@ class GeneticAlgorithm:
             self._ready += 1
         else:
             self._parents[slot] = None
-            self._select(solution, parents)
+            place = a_worse_parent(self.population, solution, parents, self._ties, self._generator)
+            if place is not None:
+                self.population.put(place, solution)
         self._received += 1
         if self._received % self.slots == 0:
             self.population.reassign()
@@ -94,16 +100,6 @@ class GeneticAlgorithm:
         self._parents = [None if pair is None else (pair[0], pair[1]) for pair in state["parents"]]
         self._ready = state["ready"]
         self._received = state["received"]
-
-    def _select(self, offspring: Solution, parents: tuple[int, int]) -> None:
-        # the slots may have new members by now, which then are the ones to better
-        worse = [
-            parent
-            for parent in dict.fromkeys(parents)
-            if self.population.betters(offspring, parent, self._ties)
-        ]
-        if worse:
-            self.population.put(worse[int(self._generator.integers(len(worse)))], offspring)
 
     def _next_parent(self, other: int | None) -> int:
         """The next slot of the shuffled order that has a member and is not the other parent."""

@@ -5,14 +5,15 @@ from math import floor, log2
 import numpy as np
 
 from netstitch.errors import SearchError
+from netstitch.optimization.acceptance import not_worse, not_worse_or_archived
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.genepool import Donors, GenePool, Neighbourhoods, WholePopulation
 from netstitch.optimization.inactive import Inactive, check_inactive, offered_by_all, settled
 from netstitch.optimization.linkage import Genotypes
 from netstitch.optimization.mixing import Mixing, packed_passes, unpacked_passes
 from netstitch.optimization.neighbourhood import SMALLEST
-from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype
+from netstitch.optimization.scalarisation import TSCHEBYSHEFF
 from netstitch.optimization.solution import Solution
 from netstitch.optimization.state import State
 
@@ -35,6 +36,7 @@ class GenePoolMixing:
         weights, as in the authors' code.
     forced_improvements: whether there are any.
     inactive: what is done with values that a solution does not depend on; see `Inactive`.
+    scalarisation: a name of SCALARISATIONS.
     """
 
     def __init__(
@@ -45,17 +47,18 @@ class GenePoolMixing:
         keep_archived: bool,
         forced_improvements: bool,
         inactive: Inactive,
+        scalarisation: str,
     ) -> None:
         check_inactive(inactive, setup.problem)
         self.slots = setup.population
         self.pool = pool
-        self.population = Population(setup.problem, self.slots, setup.steering, setup.generator)
+        self.population = setup.empty_population(scalarisation)
         self._setup = setup
         self._first = setup.first_genotypes()
         # a type with a value that no variable has, see `offered_by_all`
         self._compact = np.min_scalar_type(max(setup.problem.cardinalities))
         self._inactive = inactive
-        self._keep_archived = keep_archived
+        self._accepts = not_worse_or_archived if keep_archived else not_worse
         self._forced_improvements = forced_improvements
         self._loops: list[Mixing | None] = [None] * self.slots
         self._fruitless = [0] * self.slots  # passes in a row in which nothing got better
@@ -93,9 +96,7 @@ class GenePoolMixing:
         if np.array_equal(solution.genotype, before.genotype):
             return
         better = entered or self.population.prefers(solution, before, slot)
-        if (entered and self._keep_archived) or self.population.prefers(
-            solution, before, slot, ties=True
-        ):
+        if self._accepts(self.population, solution, before, slot, entered):
             mixing.keep(solution, improved=better)
 
     def converged(self) -> bool:
@@ -181,6 +182,7 @@ def gomea(
     keep_archived: bool = True,
     forced_improvements: bool = True,
     inactive: Inactive = "copied",
+    scalarisation: str = TSCHEBYSHEFF,
 ) -> GenePoolMixing:
     """GOMEA: one linkage tree of the whole population. Settings as of `GenePoolMixing`."""
     return GenePoolMixing(
@@ -189,6 +191,7 @@ def gomea(
         keep_archived=keep_archived,
         forced_improvements=forced_improvements,
         inactive=inactive,
+        scalarisation=scalarisation,
     )
 
 
@@ -200,6 +203,7 @@ def lk_gomea(
     keep_archived: bool = True,
     forced_improvements: bool = True,
     inactive: Inactive = "copied",
+    scalarisation: str = TSCHEBYSHEFF,
 ) -> GenePoolMixing:
     """LK-GOMEA: a linkage tree of each solution's neighbours; it ends when these have converged.
 
@@ -220,4 +224,5 @@ def lk_gomea(
         keep_archived=keep_archived,
         forced_improvements=forced_improvements,
         inactive=inactive,
+        scalarisation=scalarisation,
     )

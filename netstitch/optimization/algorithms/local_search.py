@@ -5,8 +5,8 @@ Neural Architecture Search" (EMO 2021): climb on a weighting of the objectives, 
 """
 
 from netstitch.optimization.algorithms.algorithm import Setup
-from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype
+from netstitch.optimization.scalarisation import TSCHEBYSHEFF
 from netstitch.optimization.solution import Solution
 from netstitch.optimization.state import State, packed, unpacked
 
@@ -17,11 +17,13 @@ class LocalSearch:
     A sweep takes the variables in random order, tries the other values of each in random order,
     and goes on from each change that is better on the slot's own weights. After a sweep without
     any, the loop begins anew.
+
+    scalarisation: a name of SCALARISATIONS.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, *, scalarisation: str = TSCHEBYSHEFF) -> None:
         self.slots = setup.population
-        self.population = Population(setup.problem, self.slots, setup.steering, setup.generator)
+        self.population = setup.empty_population(scalarisation)
         self._setup = setup
         self._first = setup.first_genotypes()
         self._variables: list[list[int]] = [[] for _ in range(self.slots)]  # left of the sweep
