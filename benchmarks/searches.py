@@ -4,16 +4,20 @@
                                   [--ways NAME ...] [--out DIR] [--markdown]
 
 One supernet of the pair, matched, fitted and refined as `netstitch demo` does, is searched by each
-way for each seed: the same population (32), budget of evaluations (known ones count), and 768
-validation images at most. Fronts are measured on 5,000 test images at most. Two searches run side
-by side, one core each. Results are appended to DIR/searches-PAIR.jsonl as they come, and what is
-there is not done again; --markdown only prints them.
+way for each seed: the same population (64), budget of evaluations (known ones count), and 768
+validation images at most. Neighbourhoods of LK-GOMEA have 8 members at least (of 32, its default,
+they would be half of the population). Fronts are measured on 5,000 test images at most. Two
+searches run side by side, one core each. Results are appended to
+DIR/searches-PAIR-EVALUATIONS.jsonl as they come, and what is there is not done again; --markdown
+only prints them.
 
 Hypervolume is over the pair's accuracy floor and up to the ensemble's multiply-adds: on validation
 images, which a search sees, at a quarter, half, and all of the budget; and on test images. Medians
-with interquartile ranges; tests are Wilcoxon's signed-rank over the seeds, two-sided, against the
-genetic algorithm, Holm-corrected over the ways. The last columns are means over evaluations in the
-last quarter: stitches that a genotype asks for, and those that were in use (the paper's figure 6).
+with interquartile ranges; tests are Wilcoxon's signed-rank over the seeds, two-sided: of the
+algorithms against the genetic algorithm, and of ways to treat inactive variables against the same
+algorithm without them; in brackets Holm-corrected over each of these families. The last columns
+are means over evaluations in the last quarter: stitches that a genotype asks for, and those that
+were in use (the paper's figure 6).
 """
 
 import argparse
@@ -27,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from fronts import POPULATION, TEST, VALIDATION, facts
+from fronts import TEST, VALIDATION, facts
 from pairs import FLOOR, in_order_of, load_networks, load_task
 from scipy.stats import wilcoxon
 
@@ -40,24 +44,28 @@ from netstitch.optimization import Budget, Evaluation
 from netstitch.optimization.algorithms import ALGORITHMS
 from netstitch.searching import run
 
-SEEDS, EVALUATIONS, THRESHOLD = 10, 1_000, 0.9
+SEEDS, EVALUATIONS, POPULATION, THRESHOLD = 10, 1_000, 64, 0.9
 SHARES = (0.25, 0.5, 1.0)
 """Of the budget, at which fronts are compared."""
 
 BASELINE = "ga"
+NEIGHBOURS = {"lk-gomea": {"smallest_neighbourhood": 8}}
 
 
 @dataclass(frozen=True)
 class Way:
-    """An algorithm with settings."""
+    """An algorithm with settings, and the way that it is compared with."""
 
     algorithm: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    against: str = BASELINE
 
 
-PLAIN = {name: Way(name) for name in ALGORITHMS}
+PLAIN = {name: Way(name, NEIGHBOURS.get(name, {})) for name in ALGORITHMS}
 HEEDING = {
-    f"{name}, inactive {inactive}": Way(name, {"inactive": inactive})
+    f"{name}, inactive {inactive}": Way(
+        name, NEIGHBOURS.get(name, {}) | {"inactive": inactive}, name
+    )
     for name in ("ga", "gomea", "lk-gomea")
     for inactive in ("kept", "reset")
 }
@@ -68,10 +76,10 @@ class Seen:
     """Evaluations in the order in which they came, in the place of a store on disk."""
 
     def __init__(self) -> None:
-        self.objectives: list[tuple[float, ...]] = []
+        self.objectives: list[tuple[float, ...] | None] = []
 
     def add(self, evaluation: Evaluation) -> None:
-        assert evaluation.objectives is not None
+        """Remember one; of a failed one nothing, so that later ones keep their ordinal."""
         self.objectives.append(evaluation.objectives)
 
 
@@ -114,7 +122,7 @@ def search(pair: str, name: str, seed: int, evaluations: int, folder: str) -> di
 def _volume(seen: Seen, history: Sequence[Any], used: float, whole: int) -> float:
     """Hypervolume of what was evaluated until so many evaluations were used."""
     before = [moment.evaluated for moment in history if moment.used <= used]
-    some = seen.objectives[: before[-1] if before else 0]
+    some = [one for one in seen.objectives[: before[-1] if before else 0] if one is not None]
     return hypervolume(
         [accuracy for accuracy, _ in some],
         [int(multiply_adds) for _, multiply_adds in some],
@@ -134,16 +142,20 @@ def make_supernet(pair: str, folder: Path) -> None:
     supernet.fit(batches)
     settings = REFINE.settings if pair == "demo" else {}
     supernet.refine(batches, **(settings | {"seed": 1, "seconds": None}))
-    supernet.save(folder)
+    supernet.save(folder)  # whole or not at all
 
 
 def tables(rows: Sequence[dict[str, Any]]) -> str:
     """The results as Markdown."""
     by_way = {name: {row["seed"]: row for row in rows if row["way"] == name} for name in WAYS}
-    tests = {part: compared(by_way, part) for part in ("validation", "test")}
+    tests = {
+        part: compared(by_way, part, tuple(PLAIN)) | compared(by_way, part, tuple(HEEDING))
+        for part in ("validation", "test")
+    }
     head = ["search", "seeds", "stopped early"]
     head += [f"validation, {share:.0%}" for share in SHARES]
-    head += ["against ga", "test", "against ga", "skipped", "stitches asked for", "in use"]
+    head += ["against", "difference", "test", "difference", "skipped"]
+    head += ["stitches asked for", "in use"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name, own in by_way.items():
         if not own:
@@ -152,7 +164,7 @@ def tables(rows: Sequence[dict[str, Any]]) -> str:
         late = [_late(row) for row in found]
         cells = [name, str(len(found)), str(sum(row["stopped"] != "budget" for row in found))]
         cells += [_quartiles([row["validation"][i] for row in found]) for i in range(len(SHARES))]
-        cells += [tests["validation"].get(name, "-")]
+        cells += [WAYS[name].against, tests["validation"].get(name, "-")]
         cells += [_quartiles([row["hypervolume"] for row in found])]
         cells += [tests["test"].get(name, "-")]
         cells += [f"{np.median([row['skipped'] / row['used'] for row in found]):.0%}"]
@@ -181,19 +193,24 @@ def _quartiles(values: Sequence[float]) -> str:
     return f"{middle:.4f} ({low:.4f} to {high:.4f})"
 
 
-def compared(by_way: Mapping[str, Mapping[int, Any]], part: str) -> dict[str, str]:
-    """Of each way against the baseline: the median difference over common seeds, and p."""
+def compared(
+    by_way: Mapping[str, Mapping[int, Any]], part: str, family: Sequence[str]
+) -> dict[str, str]:
+    """Of a family of ways: the median difference over common seeds to what each is compared with.
+
+    With the p-value (1 where nothing differs), and corrected.
+    """
 
     def value(row: Mapping[str, Any]) -> float:
         return float(row["validation"][-1] if part == "validation" else row["hypervolume"])
 
     differences = {}
-    for name, own in by_way.items():
-        seeds = sorted(own.keys() & by_way[BASELINE].keys())
-        found = [value(own[seed]) - value(by_way[BASELINE][seed]) for seed in seeds]
-        if any(found):
-            differences[name] = found
-    plain = [float(wilcoxon(found).pvalue) for found in differences.values()]
+    for name in family:
+        own, other = by_way[name], by_way[WAYS[name].against]
+        seeds = sorted(own.keys() & other.keys())
+        if seeds and WAYS[name].against != name:
+            differences[name] = [value(own[seed]) - value(other[seed]) for seed in seeds]
+    plain = [float(wilcoxon(own).pvalue) if any(own) else 1.0 for own in differences.values()]
     return {
         name: f"{np.median(found):+.4f}, p = {own:.3f} ({corrected:.3f})"
         for (name, found), own, corrected in zip(
@@ -212,7 +229,7 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    file = options.out / f"searches-{options.pair}.jsonl"
+    file = options.out / f"searches-{options.pair}-{options.evaluations}.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     if not options.markdown:
         folder = options.out / f"searches-{options.pair}"

@@ -25,7 +25,9 @@ from netstitch.optimization import (
     Threshold,
     run_search,
 )
+from netstitch.optimization.algorithms import check_algorithm, check_settings
 from netstitch.optimization.initialisation import EXPECTED_NONZEROS, nonzero_probability
+from netstitch.optimization.search import check_population
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.sweeping import Swept, sizes_within, sweep
@@ -148,6 +150,11 @@ def run(
         raise SearchError(
             f"initial_stitches is {initial_stitches}; expected a number over 0, such as 6.18"
         )
+    sizes = sizes_within(budget) if population == "sweep" else (population,)
+    for size in sizes:
+        check_population(size, budget)
+    check_algorithm(algorithm)
+    check_settings(algorithm, settings or {})
     place = usable_device(device)
     if form is None:
         form = measure_form(supernet, task.validation.inputs, workers=workers, device=place)
@@ -163,7 +170,6 @@ def run(
     )
 
     references = supernet.references()
-    sizes = sizes_within(budget) if population == "sweep" else (population,)
     stored: set[Hashable] = set()
 
     def keep(evaluation: Evaluation) -> None:
@@ -207,8 +213,12 @@ def run(
 
     result, swept = sweep(partial(search_with, executor), sizes, _whole_cost(supernet))
     genotypes = [solution.genotype for solution in result.archive]
+    if not genotypes and result.stopped == "interrupted":
+        raise KeyboardInterrupt
     if not genotypes:
-        raise KeyboardInterrupt  # nothing else ends a search before its first result
+        raise SearchError(
+            f"no evaluation was completed within {budget.seconds} seconds: give the search more"
+        )
     del evaluator, evaluate, executor  # and the activations that it keeps
     if on_measure is not None:
         on_measure(f"measure {len(genotypes)} networks of the front")
@@ -226,14 +236,20 @@ def _whole_cost(supernet: Supernet) -> int:
 def _once(
     evaluate: Callable[[Genotype], tuple[float, float]], problem: Problem
 ) -> Callable[[Genotype], tuple[float, float]]:
-    """The same, computing each signature once."""
-    known: dict[Hashable, tuple[float, float]] = {}
+    """The same, computing each signature once, failures included."""
+    known: dict[Hashable, tuple[float, float] | Exception] = {}
 
     def remembered(genotype: Genotype) -> tuple[float, float]:
         signature = problem.identify(genotype)
         if signature not in known:
-            known[signature] = evaluate(genotype)
-        return known[signature]
+            try:
+                known[signature] = evaluate(genotype)
+            except Exception as error:
+                known[signature] = error
+        found = known[signature]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     return remembered
 

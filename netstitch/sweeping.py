@@ -5,7 +5,7 @@ end of a run with the whole budget.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netstitch.analysis import hypervolume
 from netstitch.errors import SearchError
@@ -51,12 +51,19 @@ def sweep(
     search: a run with a population size; its objectives are accuracy and multiply-adds.
     ensemble: multiply-adds of the ensemble.
 
-    An interruption ends the sweep too: of what there is, the best is kept.
+    An interruption ends the sweep too: of what there is, the best is kept, as interrupted.
     """
     results: list[SearchResult] = []
     swept: list[Swept] = []
+    interrupted = False
     for size in sizes:
-        result = search(size)
+        try:
+            result = search(size)
+        except KeyboardInterrupt:  # between two searches; within one it is a result
+            if not results:
+                raise
+            interrupted = True
+            break
         values = [one.objectives for one in result.archive if one.objectives is not None]
         volume = hypervolume(
             [accuracy for accuracy, _ in values],
@@ -65,7 +72,8 @@ def sweep(
         )
         results.append(result)
         swept.append(Swept(size, volume, result.evaluated, result.skipped))
-        if result.stopped == "interrupted":
+        interrupted = result.stopped == "interrupted"
+        if interrupted:
             break
-    best = max(range(len(results)), key=lambda index: swept[index].hypervolume)
-    return results[best], tuple(swept)
+    best = results[max(range(len(results)), key=lambda index: swept[index].hypervolume)]
+    return replace(best, stopped="interrupted") if interrupted else best, tuple(swept)

@@ -526,7 +526,7 @@ def test_options_replace_what_the_file_says(tmp_path: Path) -> None:
     "seed, search, message",
     [
         (None, {"algorithm": "gaa"}, "--algorithm gaa: .*did you mean 'ga'"),
-        (None, {"population": 1}, "--population 1: expected .*4"),
+        (None, {"population": 1}, "--population-size 1: expected .*4"),
         (None, {"evaluations": 5}, "evaluations is 5, less than the population of 8"),
         (-1, {}, "--seed -1: expected .*0"),
         (None, {"seconds": 0.0}, "--seconds 0.0: expected"),

@@ -43,8 +43,21 @@ def test_the_size_of_the_largest_hypervolume_is_kept() -> None:
 def test_an_interruption_ends_the_sweep_with_the_best_so_far() -> None:
     results = {4: result((0.5, 50.0)), 8: result((0.4, 50.0), stopped="interrupted")}
     best, swept = sweep(results.__getitem__, [4, 8, 16], ensemble=100)
-    assert best is results[4]
+    assert (best.archive, best.stopped) == (results[4].archive, "interrupted")
     assert [one.population for one in swept] == [4, 8]
+
+
+def test_an_interruption_between_two_searches_leaves_the_best_so_far() -> None:
+    def search(size: int) -> SearchResult:
+        if size == 8:
+            raise KeyboardInterrupt
+        return result((0.5, 50.0))
+
+    best, swept = sweep(search, [4, 8, 16], ensemble=100)
+    assert best.stopped == "interrupted"
+    assert [one.population for one in swept] == [4]
+    with pytest.raises(KeyboardInterrupt):
+        sweep(search, [8, 16], ensemble=100)
 
 
 def test_an_archive_that_is_empty_is_worth_nothing() -> None:

@@ -12,8 +12,8 @@ from rich.text import Text
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
 
-BAR = 16
-WIDTH = 60
+BAR = 8
+WIDTH = 68
 """Characters for the state of a search, so that it fits behind a bar."""
 PAUSE = 30.0
 """Seconds between the lines of a search where there is no terminal to draw a bar on."""
@@ -101,9 +101,9 @@ def describe(progress: SearchProgress, share: float) -> str:
         parts.append(f"best {100 * progress.best[0]:.2f} %")
     if share > 0:
         parts.append(f"{duration(progress.elapsed / share - progress.elapsed)} left")
+    parts.append(f"{progress.idle:.0%} idle")
     if progress.in_flight > 1:
         parts.append(f"{progress.in_flight} under way")
-    parts.append(f"{progress.idle:.0%} idle")
     while len(text := ", ".join(parts)) > WIDTH:
         parts.pop()
     return text

@@ -10,6 +10,9 @@ from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.procedure import replaced
 from netstitch.run import Plan
 
+OPTIONS = {"population": "population-size"}
+"""Options of the command line that are not named as the key of the file."""
+
 
 def to_plan(experiment: Experiment) -> Plan:
     """The plan of an experiment."""
@@ -62,5 +65,9 @@ def override(
         message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
         key = str(first["loc"][-1])
         # A whole table is at fault where two of its keys do not go together.
-        option = f"--{key} {first['input']}: " if key in {**given, "seed": seed} else ""
+        option = (
+            f"--{OPTIONS.get(key, key)} {first['input']}: "
+            if key in {**given, "seed": seed}
+            else ""
+        )
         raise ExperimentError(f"{option}{message}; correct the option") from None

@@ -3,10 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from netstitch.errors import SearchError
 
 _SHOWN = 60
 """Characters of a value that a message quotes."""
+
+
+def as_plain(value: Any) -> Any:
+    """The same with numbers of Python instead of numpy's, and lists for tuples and arrays."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: as_plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(one) for one in value]
+    return value
 
 
 def check_asked(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:

@@ -23,8 +23,12 @@ class Budget:
     def __post_init__(self) -> None:
         if self.evaluations is None and self.seconds is None:
             raise SearchError("the budget has no end: give evaluations, seconds, or both")
-        if self.evaluations is not None and self.evaluations < 1:
-            raise SearchError(f"the budget is {self.evaluations} evaluations: give at least 1")
+        if self.evaluations is not None and not (
+            isinstance(self.evaluations, int) and self.evaluations >= 1
+        ):
+            raise SearchError(
+                f"the budget is {self.evaluations} evaluations: give a whole number of at least 1"
+            )
         if self.seconds is not None and not (self.seconds > 0 and math.isfinite(self.seconds)):
             raise SearchError(f"the budget is {self.seconds} seconds: give a positive number")
 

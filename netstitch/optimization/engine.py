@@ -63,28 +63,32 @@ class Engine:
         self._on_evaluation = on_evaluation
         self._on_progress = on_progress
         self._clock = clock
-        self._start = clock()
+        self._begin()
         self._generator = generator
         self._asked = dict(asked)
         self._history = history
 
-        self._idle = deque(range(algorithm.slots))
+        self._ready = deque(range(algorithm.slots))
         self._parked: list[int] = []  # loops that wait for another one's result
         self._ledger = Ledger()
         self._skipped = 0
         self._failed = 0
         self._failure = ""  # the last one
         self._fruitless = 0  # proposals in a row without a new signature
-        self._before = 0.0  # seconds spent, and those of workers, before the state gone on from
-        self._busy_before = 0.0
+        self._elapsed_before = 0.0  # seconds until the state that is gone on from
+        self._had_before = 0.0  # and of all workers together
+        self._busy_before = 0.0  # in which they evaluated
+        self._whole = True  # whether no step is half done
         self._stopped: Stopped | None = None
 
     def run(self) -> SearchResult:
         """Search until something ends it; an interruption from the keyboard ends it gracefully.
 
-        Raises SearchError when all evaluations fail, at the latest after one for each slot.
+        Raises SearchError when all evaluations fail, at the latest after one for each slot, and
+        when one gives another number of objectives than the problem has.
         """
         try:
+            self._begin()
             self._steer()
             while True:
                 self._fill()
@@ -103,15 +107,25 @@ class Engine:
         assert self._stopped is not None
         return self._result(self._stopped)
 
+    def _begin(self) -> None:
+        """Time counts from now on."""
+        self._start = self._clock()
+        self._busy_at_start = self._executor.busy()
+
     def _fill(self) -> None:
         """Let idle loops propose until the executor is full, or nothing may be proposed."""
-        while self._idle and len(self._ledger.pending) < self._executor.capacity:
+        while self._ready and len(self._ledger.pending) < self._executor.capacity:
             self._stopped = self._stopped or self._reason_to_stop()
             if self._stopped:
                 return
-            self._propose(self._idle.popleft())
+            self._propose(self._ready.popleft())
 
     def _propose(self, slot: int) -> None:
+        self._whole = False
+        self._ask(slot)
+        self._whole = True
+
+    def _ask(self, slot: int) -> None:
         genotype = self._algorithm.propose(slot)
         if genotype is None:
             self._parked.append(slot)
@@ -122,7 +136,7 @@ class Engine:
             self._skip()
             known = Solution(genotype, self._ledger.known[signature])
             self._algorithm.receive(slot, known, False)
-            self._idle.append(slot)
+            self._ready.append(slot)
             self._wake()
         elif self._ledger.join(signature, slot, genotype):
             self._skip()
@@ -134,16 +148,18 @@ class Engine:
 
     def _wake(self) -> None:
         """Let loops that had nothing to propose try again, since there is a new result."""
-        self._idle.extend(self._parked)
+        self._ready.extend(self._parked)
         self._parked.clear()
 
     def _skip(self) -> None:
         self._skipped += 1
         self._fruitless += 1
         self._steer()
+        self._mark()
 
     def _take(self, completed: Completed) -> None:
         """Work in one result: remember it, archive it, tell of it, and give it to its loops."""
+        self._whole = False
         objectives, failure = self._checked(completed)
         pending = self._ledger.close(completed.ticket, objectives)
         genotype = pending.waiting[0][1]
@@ -169,19 +185,26 @@ class Engine:
         for slot, own in pending.waiting:
             self._algorithm.receive(slot, Solution(own, objectives), entered)
             entered = False  # those that joined bring nothing new
-            self._idle.append(slot)
-        self._history.mark(self.used, len(self._ledger.known), self._skipped, self._elapsed())
+            self._ready.append(slot)
+        self._mark()
+        self._whole = True
         if self._on_progress is not None:
             self._on_progress(self.progress())
 
     def _checked(self, completed: Completed) -> tuple[tuple[float, ...] | None, str | None]:
-        """The objectives, or None and the reason: a failure, a wrong number, or not finite."""
+        """The objectives, or None and the reason: a failure, or not finite.
+
+        Raises SearchError when they are more or fewer than the problem has.
+        """
         objectives = completed.objectives
         if objectives is None:
             return None, completed.failure or "the evaluation gave no objectives"
         names = [objective.name for objective in self._problem.objectives]
         if len(objectives) != len(names):
-            return None, f"{len(objectives)} objectives instead of {len(names)}"
+            raise SearchError(
+                f"an evaluation gave {len(objectives)} objectives instead of {len(names)} "
+                f"({', '.join(names)}): let every evaluation give as many"
+            )
         for name, value in zip(names, objectives, strict=True):
             if not math.isfinite(value):
                 return None, f"objective {name!r} is {value}, not a finite number"
@@ -219,14 +242,22 @@ class Engine:
         return None
 
     def _elapsed(self) -> float:
-        return self._before + self._clock() - self._start
+        return self._elapsed_before + self._clock() - self._start
+
+    def _worked(self) -> tuple[float, float]:
+        """Seconds that the workers had, all together, and those in which they evaluated."""
+        had = self._executor.workers * (self._clock() - self._start)
+        busy = self._executor.busy() - self._busy_at_start
+        return self._had_before + had, self._busy_before + busy
+
+    def _mark(self) -> None:
+        self._history.mark(self.used, len(self._ledger.known), self._skipped, self._elapsed())
 
     def progress(self) -> Progress:
         """Where the search is."""
         elapsed = self._elapsed()
         evaluated = len(self._ledger.known)
-        had = self._executor.workers * elapsed  # seconds of all workers
-        spent = self._busy_before + self._executor.busy()
+        had, busy = self._worked()
         return Progress(
             used=self.used,
             evaluated=evaluated,
@@ -235,7 +266,7 @@ class Engine:
             in_flight=len(self._ledger.pending),
             elapsed=elapsed,
             rate=evaluated / elapsed if elapsed > 0 else 0.0,
-            idle=min(1.0, max(0.0, (had - spent) / had)) if had > 0 else 0.0,
+            idle=min(1.0, max(0.0, (had - busy) / had)) if had > 0 else 0.0,
             archived=len(self._archive),
             best=self._archive.best(),
         )
@@ -261,8 +292,14 @@ class Engine:
         To be asked for between two evaluations, such as in `on_progress`. Evaluations under way
         are part of it, and are submitted again where the search goes on.
 
-        Raises SearchError where the problem's signatures are not bytes.
+        Raises SearchError where the problem's signatures are not bytes, and within a step, as in
+        `on_evaluation`, or where an interruption ended one.
         """
+        if not self._whole:
+            raise SearchError(
+                "the state of a search within a step is not whole: ask for it in `on_progress`"
+            )
+        had, busy = self._worked()
         return {
             "asked": self._asked,
             "algorithm": self._algorithm.state(),
@@ -271,14 +308,15 @@ class Engine:
             "generator": self._generator.bit_generator.state,
             "history": self._history.state(),
             "ledger": self._ledger.state(),
-            "idle": list(self._idle),
+            "ready": list(self._ready),
             "parked": list(self._parked),
             "skipped": self._skipped,
             "failed": self._failed,
             "failure": self._failure,
             "fruitless": self._fruitless,
             "elapsed": self._elapsed(),
-            "busy": self._busy_before + self._executor.busy(),
+            "had": had,
+            "busy": busy,
         }
 
     def restore(self, state: State) -> None:
@@ -288,6 +326,9 @@ class Engine:
 
         Raises SearchError when the state is of another search.
         """
+        lacking = sorted(self.state().keys() - state.keys())
+        if lacking:
+            raise SearchError(f"the state lacks {lacking[0]!r}: give what `Engine.state` gave")
         check_asked(self._asked, state["asked"])
         self._algorithm.restore(state["algorithm"])
         self._archive.restore(state["archive"])
@@ -296,13 +337,14 @@ class Engine:
         self._generator.bit_generator.state = state["generator"]
         self._history.restore(state["history"])
         self._ledger.restore(state["ledger"])
-        self._idle = deque(state["idle"])
+        self._ready = deque(state["ready"])
         self._parked = list(state["parked"])
         self._skipped = state["skipped"]
         self._failed = state["failed"]
         self._failure = state["failure"]
         self._fruitless = state["fruitless"]
-        self._before, self._busy_before = state["elapsed"], state["busy"]
-        self._start = self._clock()
+        self._elapsed_before = state["elapsed"]
+        self._had_before, self._busy_before = state["had"], state["busy"]
+        self._begin()
         for ticket, pending in self._ledger.pending.items():
             self._executor.submit(ticket, pending.waiting[0][1])

@@ -21,6 +21,8 @@ MOMENTS = 100
 class Moment:
     """Counts up to a moment, and means over the distinct evaluations since the one before.
 
+    Both means are 0 where there were none.
+
     used, evaluated, skipped, elapsed: as in `Progress`.
     nonzero: variables that are not 0. active: those of them that the solution depends on.
     """
@@ -63,8 +65,8 @@ class History:
             self._next = used - used % self._interval + self._interval
 
     def finish(self, used: int, evaluated: int, skipped: int, elapsed: float) -> None:
-        """End the last moment, if anything was evaluated in it."""
-        if self._seen:
+        """End the last moment, where anything was proposed in it."""
+        if used > (self._moments[-1].used if self._moments else 0):
             self._end(used, evaluated, skipped, elapsed)
 
     def moments(self) -> tuple[Moment, ...]:

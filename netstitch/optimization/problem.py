@@ -46,9 +46,10 @@ class Problem:
         if not self.cardinalities:
             raise SearchError("the problem has no variables: give at least one cardinality")
         for variable, cardinality in enumerate(self.cardinalities):
-            if cardinality < 1:
+            if not isinstance(cardinality, int | np.integer) or cardinality < 1:
                 raise SearchError(
-                    f"variable {variable} has cardinality {cardinality}: give at least 1"
+                    f"variable {variable} has cardinality {cardinality}: give a whole number "
+                    "of at least 1"
                 )
         if not self.objectives:
             raise SearchError("the problem has no objectives: give at least one")

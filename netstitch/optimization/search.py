@@ -10,6 +10,7 @@ import numpy.typing as npt
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms import Setup, check_settings, entry
 from netstitch.optimization.archive import Archive
+from netstitch.optimization.asked import as_plain
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.engine import Engine
 from netstitch.optimization.executor import Executor
@@ -38,7 +39,7 @@ def run_search(
     patience: int | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] | None = None,
 ) -> SearchResult:
     """Search a problem with one of ALGORITHMS (the paper's section 5).
 
@@ -56,7 +57,8 @@ def run_search(
         space cannot spend its budget; by default 10,000 or 100 per slot, whichever is more.
     on_evaluation: called with every distinct evaluation before the algorithm learns of it.
     on_progress: called after every distinct evaluation.
-    clock: seconds from any start, for the time budget.
+    clock: seconds from any start, for the time budget; by default the `now` of an executor that
+        has its own, as a simulated one.
 
     Raises SearchError on bad input before anything is evaluated, and when all evaluations fail. The
     executor stays open.
@@ -94,7 +96,7 @@ def prepare_search(
     patience: int | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] | None = None,
 ) -> Engine:
     """A search as `run_search` takes it, not run yet, so that its state can be asked for.
 
@@ -141,7 +143,7 @@ def prepare_search(
         archive,
         budget,
         generator=setup.generator,
-        asked=asked,
+        asked=as_plain(asked),
         steering=rise,
         history=History(
             problem,
@@ -151,14 +153,17 @@ def prepare_search(
         patience=max(10_000, 100 * population) if patience is None else patience,
         on_evaluation=on_evaluation,
         on_progress=on_progress,
-        clock=clock,
+        clock=getattr(executor, "now", time.monotonic) if clock is None else clock,
     )
 
 
 def check_population(population: int, budget: Budget) -> None:
     """Raise SearchError for a population that is too small, or larger than the budget."""
-    if population < SMALLEST_POPULATION:
-        raise SearchError(f"the population is {population}: give at least {SMALLEST_POPULATION}")
+    if not isinstance(population, int | np.integer) or population < SMALLEST_POPULATION:
+        raise SearchError(
+            f"the population is {population!r}: give a whole number of at least "
+            f"{SMALLEST_POPULATION}"
+        )
     if budget.evaluations is not None and budget.evaluations < population:
         raise SearchError(
             f"the budget of {budget.evaluations} evaluations is smaller than the population of "
@@ -175,8 +180,8 @@ def _check_sizes(
             f"{initial} initial genotypes for a population of {population}: "
             "give fewer or a larger population"
         )
-    if seed < 0:
-        raise SearchError(f"the seed is {seed}: give 0 or more")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise SearchError(f"the seed is {seed!r}: give a whole number of 0 or more")
     if patience is not None and patience < 1:
         raise SearchError(f"patience is {patience}: give at least 1")
 

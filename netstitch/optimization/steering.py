@@ -36,8 +36,8 @@ class Steering:
     value: float = 0.0
 
     def advance(self, share: float) -> None:
-        """Set the threshold for the share of the budget that is spent, from 0 to 1."""
-        self.value = self.target * min(1.0, share / RISE)
+        """Set the threshold for the share of the budget that is spent, 0 to 1; it never falls."""
+        self.value = max(self.value, self.target * min(1.0, share / RISE))
 
     def violation(self, solution: Solution) -> float:
         """How far a solution is under the threshold: 0 if it is not, infinite if it failed."""

@@ -65,9 +65,11 @@ def test_at_the_start_nothing_is_guessed() -> None:
 
 def test_of_many_workers_it_is_told_how_busy_they_are() -> None:
     many = progress(in_flight=8, evaluated=4, idle=0.25)
-    assert describe(many, 0.25) == "4 evaluated, 4.0/s, best 93.41 %, 30 s left, 8 under way"
+    assert (
+        describe(many, 0.25) == "4 evaluated, 4.0/s, best 93.41 %, 30 s left, 25% idle, 8 under way"
+    )
     assert describe(progress(in_flight=8, best=None, idle=0.25), 0.25).endswith(
-        "30 s left, 8 under way, 25% idle"
+        "30 s left, 25% idle, 8 under way"
     )
 
 

@@ -257,6 +257,32 @@ def test_the_mutation_rate_can_be_set() -> None:
         search("ga", settings={"mutation_rate": 2})
 
 
+@pytest.mark.parametrize(
+    "algorithm, given, expected",
+    [
+        (
+            "ga",
+            {"ties_replace": "false"},
+            "'ties_replace' of 'ga' is 'false': expected true or fal",
+        ),
+        ("ga", {"mutation_rate": "high"}, "is 'high': expected a number or nothing"),
+        ("ga", {"mutation_rate": True}, "is True: expected a number or nothing"),
+        ("ga", {"mutation_rate": 7.0}, "mutation_rate is 7.0: give 0 to 1"),
+        ("ga", {"crossover": "twopoint"}, "unknown crossover 'twopoint'"),
+        ("gomea", {"inactive": "keep"}, "unknown value 'keep' of inactive"),
+        ("gomea", {"inactive": 3}, "is 3: expected a name"),
+        ("lk-gomea", {"smallest_neighbourhood": 2.5}, "is 2.5: expected a whole number"),
+        ("lk-gomea", {"smallest_neighbourhood": 1}, "is 1: give 2 or more"),
+        ("nsga2", {"crossover_rate": -1}, "crossover_rate is -1"),
+    ],
+)
+def test_values_of_settings_are_checked_before_a_search_is_made(
+    algorithm: str, given: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(SearchError, match=expected):
+        check_settings(algorithm, given)
+
+
 def test_unknown_names_get_the_nearest_known_one() -> None:
     known = "known are ga, gomea, lk-gomea, local-search, nsga2, random"
     with pytest.raises(SearchError, match=rf"{known}, did you mean 'random'\?"):

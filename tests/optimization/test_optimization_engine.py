@@ -234,6 +234,34 @@ def test_progress_tells_what_is_under_way_and_how_idle_workers_are() -> None:
     assert result.idle == 4 / 20
 
 
+def test_idle_shares_are_those_of_one_search_where_an_executor_serves_several() -> None:
+    executor = SimulatedExecutor(value_and_square, lambda genotype: 1.0, workers=2)
+    for _ in range(2):
+        result = engine(Scripted([1, 2, 3]), executor, clock=executor.now).run()
+        assert result.idle == 0.5  # one loop, two workers
+
+
+def test_time_begins_when_the_search_does() -> None:
+    now = 0.0
+    made = engine(Scripted([1, 2]), budget=Budget(seconds=5.0), clock=lambda: now)
+    now = 100.0
+    assert made.run().evaluated == 2
+
+
+def test_a_state_within_a_step_is_refused() -> None:
+    """Such as where a search was interrupted while it made a proposal."""
+    algorithm = Scripted([1, 2, 3])
+
+    def interrupted(slot: int) -> Genotype:
+        raise KeyboardInterrupt
+
+    algorithm.propose = interrupted  # type: ignore[method-assign]
+    made = engine(algorithm)
+    assert made.run().stopped == "interrupted"
+    with pytest.raises(SearchError, match="ask for it in `on_progress`"):
+        made.state()
+
+
 def test_the_threshold_follows_the_budget_with_skipped_evaluations() -> None:
     steering = Steering(column=0, target=100.0)
     algorithm = Scripted([50, 50, 50, 200])
@@ -293,9 +321,13 @@ def test_a_failure_is_not_evaluated_again() -> None:
     assert algorithm.received[1:] == [(0, 1, None, False)] * 3
 
 
-def test_a_wrong_number_of_objectives_is_a_failure() -> None:
-    with pytest.raises(SearchError, match="3 objectives instead of 2"):
-        engine(Scripted([1, 2]), SerialExecutor(lambda genotype: (1.0, 2.0, 3.0))).run()
+def test_a_number_of_objectives_that_changes_ends_the_search() -> None:
+    def three(genotype: Genotype) -> tuple[float, ...]:
+        return (1.0, 2.0, 3.0) if genotype[0] == 4 else (1.0, 2.0)
+
+    message = r"gave 3 objectives instead of 2 \(accuracy, macs\)"
+    with pytest.raises(SearchError, match=message):
+        engine(Scripted([1, 2, 4, 5]), SerialExecutor(three)).run()
 
 
 def test_genotypes_cannot_be_changed_by_an_evaluation() -> None:

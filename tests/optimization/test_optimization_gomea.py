@@ -202,7 +202,7 @@ def test_a_population_that_has_converged_ends_the_search() -> None:
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"smallest_neighbourhood": 0}, "smallest_neighbourhood is 0: give 1 or more"),
+        ({"smallest_neighbourhood": 0}, "smallest_neighbourhood is 0: give 2 or more"),
         ({"donors": "friends"}, "unknown donors 'friends': expected 'population' or 'neighbours'"),
     ],
 )

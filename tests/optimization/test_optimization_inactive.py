@@ -11,17 +11,20 @@ from optimization_cases import ACCURACY_MACS, accuracy_and_macs, lotz
 
 from netstitch.errors import SearchError
 from netstitch.optimization import (
+    Archive,
     Budget,
     Evaluation,
     Genotype,
     Initialisation,
     Problem,
     SerialExecutor,
+    Setup,
+    Solution,
     run_search,
 )
+from netstitch.optimization.algorithms.gomea import gomea
 from netstitch.optimization.inactive import nothing, offered, offered_by_all, settled
 from netstitch.optimization.mixing import Mixing
-from netstitch.optimization.solution import Solution
 
 VARIATIONS = ("ga", "gomea", "lk-gomea")
 
@@ -125,6 +128,32 @@ def test_each_way_searches_in_its_own_way(algorithm: str, inactive: str) -> None
     plain = search(algorithm)
     genotypes = [[one.genotype.tolist() for one in some] for some in (records, plain)]
     assert (genotypes[0] == genotypes[1]) == (inactive == "copied")
+
+
+def test_what_is_reset_to_the_solution_itself_is_not_proposed() -> None:
+    problem = Problem((2,) * 12, ACCURACY_MACS, signature=signature, active=up_to_the_first_zero)
+    generator = np.random.default_rng(0)
+    setup = Setup(
+        problem,
+        8,
+        Initialisation(probability=0.5, uniform=()),
+        np.empty((0, 12), dtype=np.int64),
+        Archive(problem.objectives),
+        None,
+        generator,
+    )
+    algorithm = gomea(setup, inactive="reset")
+    for slot in range(8):
+        first = algorithm.propose(slot)
+        assert first is not None
+        algorithm.receive(slot, Solution(first, evaluate(first)), False)
+    for _ in range(40):
+        before = [one.genotype for one in algorithm.population.members if one is not None]
+        child = algorithm.propose(0)
+        if child is None:
+            break
+        assert not np.array_equal(child, before[0])
+        algorithm.receive(0, Solution(child, (-1.0, 9.0)), False)  # worse: the slot stays
 
 
 @pytest.mark.parametrize("algorithm", VARIATIONS)

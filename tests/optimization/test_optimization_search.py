@@ -20,7 +20,7 @@ PROBLEM = Problem((2, 2, 3), ACCURACY_MACS)
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"population": 3}, "population is 3: give at least 4"),
+        ({"population": 3}, "population is 3: give a whole number of at least 4"),
         ({"budget": Budget(9)}, "budget of 9 evaluations is smaller than the population of 10"),
         ({"algorithm": "gaa"}, "unknown algorithm 'gaa'.*did you mean 'ga'"),
         ({"settings": {"rate": 1}}, "no setting 'rate'"),

@@ -107,6 +107,57 @@ def test_a_search_that_was_stopped_may_go_on_with_a_larger_budget(tmp_path: Path
     assert (result.evaluated, len(more.evaluations)) == (60, 20)
 
 
+@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+def test_a_state_in_memory_stays_as_it_was(tmp_path: Path, algorithm: str) -> None:
+    states: list[State] = []
+
+    def search() -> Engine:
+        return prepare_search(
+            PROBLEM,
+            SerialExecutor(accuracy_and_macs, 3),
+            algorithm=algorithm,
+            population=8,
+            budget=Budget(60),
+            seed=4,
+            on_progress=lambda progress: states.append(made.state()),
+        )
+
+    made = search()
+    expected = facts(made.run())
+    made, early = search(), states[2]
+    made.restore(early)
+    assert facts(made.run()) == expected
+
+
+def test_numbers_of_numpy_can_be_saved(tmp_path: Path) -> None:
+    settings = {"mutation_rate": np.float32(0.25)}
+    told = Told(
+        "ga", tmp_path / "state", 9, seed=np.int64(3), population=np.int64(8), settings=settings
+    )
+    told.engine.run()
+    assert load_state(tmp_path / "state")["asked"]["seed"] == 3
+
+
+def test_a_threshold_never_falls_where_the_budget_grows(tmp_path: Path) -> None:
+    threshold = Threshold("accuracy", 0.5)
+    told = Told("ga", tmp_path / "state", 50, budget=Budget(100), threshold=threshold)
+    told.engine.run()
+    before = load_state(tmp_path / "state")["threshold"]
+    more = Told("ga", tmp_path / "state", 51, budget=Budget(5_000), threshold=threshold)
+    more.engine.restore(load_state(tmp_path / "state"))
+    more.engine.run()
+    assert load_state(tmp_path / "state")["threshold"] == before > 0.2
+
+
+def test_a_state_that_lacks_something_is_refused(tmp_path: Path) -> None:
+    told = Told("ga", tmp_path / "state", 20)
+    told.engine.run()
+    state = load_state(tmp_path / "state")
+    del state["ledger"]
+    with pytest.raises(SearchError, match="the state lacks 'ledger'"):
+        Told("ga", tmp_path / "state").engine.restore(state)
+
+
 def test_the_time_budget_counts_on() -> None:
     now = 0.0
 

@@ -1,11 +1,12 @@
 """The search algorithms by name, one file each."""
 
 import difflib
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
@@ -15,6 +16,10 @@ from netstitch.optimization.algorithms.local_search import LocalSearch
 from netstitch.optimization.algorithms.nsga2 import NSGA2
 from netstitch.optimization.algorithms.nsga2 import check_installed as check_pymoo
 from netstitch.optimization.algorithms.random_search import RandomSearch
+from netstitch.optimization.algorithms.settings import Kind, settings_of
+from netstitch.optimization.archive import Archive
+from netstitch.optimization.initialisation import Initialisation
+from netstitch.optimization.problem import Objective, Problem
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,9 @@ class Entry:
     check: Callable[[], None] = lambda: None
 
     @property
-    def settings(self) -> tuple[str, ...]:
-        """Names of the settings it takes."""
-        return tuple(list(inspect.signature(self.build).parameters)[1:])
+    def settings(self) -> Mapping[str, tuple[Kind, ...]]:
+        """The settings it takes by name, each with the kinds of values that it may have."""
+        return settings_of(self.build)
 
 
 ALGORITHMS: Mapping[str, Entry] = MappingProxyType(
@@ -60,16 +65,36 @@ def check_algorithm(name: str) -> None:
 
 
 def check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    """Raise SearchError when an algorithm does not know one of the settings."""
+    """Raise SearchError when an algorithm does not know a setting, or cannot use its value."""
     known = entry(name).settings
-    for setting in settings:
+    for setting, value in settings.items():
         if setting not in known:
             raise SearchError(
                 f"algorithm {name!r} has no setting {setting!r}: {_known(setting, known)}"
             )
+        if not any(kind.holds(value) for kind in known[setting]):
+            kinds = " or ".join(kind.described for kind in known[setting])
+            raise SearchError(f"setting {setting!r} of {name!r} is {value!r}: expected {kinds}")
+    if settings:
+        entry(name).build(_smallest_setup(), **settings)  # which looks at the values
 
 
-def _known(word: str, known: tuple[str, ...]) -> str:
+def _smallest_setup() -> Setup:
+    problem = Problem(
+        (2, 2), (Objective("first"), Objective("second")), active=lambda genotype: genotype >= 0
+    )
+    return Setup(
+        problem=problem,
+        population=4,
+        initialisation=Initialisation(),
+        initial=np.empty((0, 2), dtype=np.int64),
+        archive=Archive(problem.objectives),
+        steering=None,
+        generator=np.random.default_rng(0),
+    )
+
+
+def _known(word: str, known: Collection[str]) -> str:
     if not known:
         return "it takes none"
     nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.4)

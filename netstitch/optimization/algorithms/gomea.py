@@ -80,9 +80,10 @@ class GenePoolMixing:
                 return None
             mixing = self._begin(slot)
         for _ in range(TURNS):
-            child = mixing.next(self._setup.generator)
-            if child is not None:
-                return self._settled(child)
+            while (child := mixing.next(self._setup.generator)) is not None:
+                child = self._settled(child)
+                if not np.array_equal(child, mixing.solution.genotype):
+                    return child
             mixing = self._after(slot, mixing)
         return None
 
@@ -93,8 +94,6 @@ class GenePoolMixing:
             self.population.put(slot, solution)
             return
         before = mixing.solution
-        if np.array_equal(solution.genotype, before.genotype):
-            return
         better = entered or self.population.prefers(solution, before, slot)
         if self._accepts(self.population, solution, before, slot, entered):
             mixing.keep(solution, improved=better)
@@ -212,8 +211,8 @@ def lk_gomea(
 
     Raises SearchError for a neighbourhood of none, or donors that are not known.
     """
-    if smallest_neighbourhood < 1:
-        raise SearchError(f"smallest_neighbourhood is {smallest_neighbourhood}: give 1 or more")
+    if smallest_neighbourhood < 2:  # one is nothing to learn from
+        raise SearchError(f"smallest_neighbourhood is {smallest_neighbourhood}: give 2 or more")
     if donors not in ("population", "neighbours"):
         raise SearchError(f"unknown donors {donors!r}: expected 'population' or 'neighbours'")
     return GenePoolMixing(

@@ -33,7 +33,7 @@ class RandomSearch:
         return False
 
     def state(self) -> State:
-        return {"proposed": self._proposed}
+        return {"proposed": list(self._proposed)}
 
     def restore(self, state: State) -> None:
         self._proposed = list(state["proposed"])

@@ -1,0 +1,43 @@
+"""What kinds of values an algorithm's settings may have, as its parameters are annotated."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Kind:
+    """described: in words, for a message. types: those of its values; flags are no numbers."""
+
+    described: str
+    types: tuple[type, ...]
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is of this kind."""
+        return isinstance(value, self.types) and (bool in self.types or type(value) is not bool)
+
+
+FLAG = Kind("true or false", (bool,))
+WHOLE = Kind("a whole number", (int, np.integer))
+NUMBER = Kind("a number", (int, float, np.number))
+NAME = Kind("a name", (str,))
+NOTHING = Kind("nothing", (type(None),))
+
+_KINDS = {bool: FLAG, int: WHOLE, float: NUMBER, str: NAME, type(None): NOTHING}
+
+
+def settings_of(build: Callable[..., Any]) -> Mapping[str, tuple[Kind, ...]]:
+    """The parameters of a function or class behind the first, with the kinds of each."""
+    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
+    names = list(inspect.signature(build).parameters)[1:]
+    return {name: _kinds(hints[name]) for name in names}
+
+
+def _kinds(annotation: Any) -> tuple[Kind, ...]:
+    if get_origin(annotation) is Literal:
+        return (NAME,)
+    parts = get_args(annotation) or (annotation,)
+    return tuple(_KINDS[part] for part in parts)
