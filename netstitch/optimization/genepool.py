@@ -5,15 +5,22 @@ its neighbours (section 5.2 of the paper).
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from netstitch.optimization.linkage import Genotypes, Subset, linkage_subsets
+from netstitch.optimization.linkage import (
+    Genotypes,
+    Subset,
+    linkage_subsets,
+    normalised_mutual_information,
+    tree_subsets,
+)
 from netstitch.optimization.neighbourhood import SMALLEST, nearest, neighbourhood_size
 from netstitch.optimization.problem import Genotype
+from netstitch.optimization.scalarisation import Floats
 
 Donors = Literal["population", "neighbours"]
 
@@ -41,11 +48,16 @@ class GenePool(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class WholePopulation:
-    """One linkage tree of all genotypes; all of them are donors."""
+    """One linkage tree of all genotypes; all of them are donors.
+
+    Passes that begin with the same population, as the first one of every slot does, share its
+    mutual information, the dear part of a tree.
+    """
 
     cardinalities: npt.NDArray[np.int64]
+    _last: tuple[Genotypes, Floats] | None = field(default=None, init=False)
 
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
@@ -57,7 +69,10 @@ class WholePopulation:
     def learn(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> list[Subset]:
-        return linkage_subsets(genotypes, self.cardinalities, generator)
+        if self._last is None or not np.array_equal(self._last[0], genotypes):
+            information = normalised_mutual_information(genotypes, self.cardinalities)
+            self._last = genotypes, information
+        return tree_subsets(self._last[1], self.cardinalities, generator)
 
     def converged(self, genotypes: Genotypes) -> bool:
         """Never: the archive's members are donors too, of forced improvements."""

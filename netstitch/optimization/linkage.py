@@ -31,12 +31,19 @@ def linkage_subsets(
     generator: breaks ties between equally dependent variables too. Of a single variable the root
     is all there is, and it is kept.
     """
+    information = normalised_mutual_information(genotypes, cardinalities)
+    return tree_subsets(information, cardinalities, generator)
+
+
+def tree_subsets(
+    information: Floats, cardinalities: npt.NDArray[np.int64], generator: np.random.Generator
+) -> list[Subset]:
+    """As `linkage_subsets`, of (l, l) normalised mutual information that is known already."""
     variables = generator.permutation(np.flatnonzero(cardinalities > 1))
     if len(variables) < 2:
         return [variables] if len(variables) else []
-    information = normalised_mutual_information(genotypes[:, variables], cardinalities[variables])
     nodes = [variables[[leaf]] for leaf in range(len(variables))]
-    for left, right in merges(information)[:-1]:
+    for left, right in merges(information[np.ix_(variables, variables)])[:-1]:
         nodes.append(np.concatenate([nodes[left], nodes[right]]))
     return [np.sort(nodes[index]) for index in generator.permutation(len(nodes))]
 

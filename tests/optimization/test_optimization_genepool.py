@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netstitch.optimization.genepool import Neighbourhoods, WholePopulation
+from netstitch.optimization.linkage import linkage_subsets
 from netstitch.optimization.neighbourhood import nearest, neighbourhood_size
 
 TWO = np.full(5, 2)
@@ -49,6 +50,23 @@ def test_all_of_the_population_is_donor_unless_the_neighbours_are() -> None:
     _, donors = Neighbourhoods(TWO, 4, "neighbours").draw(genotypes, genotypes[0], generator)
     assert 4 <= len(donors) <= 64
     assert (donors == genotypes[0]).all(axis=1).any()  # a solution is its own nearest
+
+
+@given(seed=st.integers(0, 999), changes=st.lists(st.integers(0, 2), min_size=1, max_size=6))
+def test_what_is_known_of_a_population_is_what_would_be_learned(
+    seed: int, changes: list[int]
+) -> None:
+    """Whether the population changed since the last time or not."""
+    generator = np.random.default_rng(seed)
+    genotypes = generator.integers(2, size=(8, 5))
+    pool = WholePopulation(TWO)
+    for change in changes:
+        if change:
+            genotypes = genotypes.copy()
+            genotypes[generator.integers(8)] = generator.integers(2, size=5)
+        found = pool.learn(genotypes, genotypes[0], np.random.default_rng(change))
+        expected = linkage_subsets(genotypes, TWO, np.random.default_rng(change))
+        assert [one.tolist() for one in found] == [one.tolist() for one in expected]
 
 
 def test_neighbourhoods_have_converged_when_each_genotype_fills_one() -> None:
