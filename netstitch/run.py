@@ -74,7 +74,8 @@ class Plan:
     fit, refine: settings of `Supernet.fit` and `Supernet.refine`; without the latter, stitches stay
         as they were fitted. fit_batch: samples of a batch in which fit and refine read them.
     population: slots of the search; "sweep" for a search of each of the paper's sizes.
-    settings: of the algorithm, by name.
+    settings: of the algorithm, by name. patience: proposals in a row without a new subnetwork that
+        end the search; None for the default of `run_search`.
     seed: of the search, and of the order in which training samples are read, so that the first
         ones stand for all. Those of fit and refine are among their settings.
     device: where subnetworks are evaluated. workers: batches run side by side, 0 for one a core.
@@ -95,6 +96,7 @@ class Plan:
     budget: Budget = field(default_factory=lambda: Budget(20_000))
     population: int | Literal["sweep"] = 64
     settings: Mapping[str, Any] = field(default_factory=dict)
+    patience: int | None = None
     seed: int = 1
     threshold: float | None = None
     initial_stitches: float = INITIAL_STITCHES
@@ -236,6 +238,7 @@ def _search(
         budget=plan.budget,
         population=plan.population,
         settings=plan.settings,
+        patience=plan.patience,
         seed=plan.seed,
         threshold=plan.threshold,
         initial_stitches=plan.initial_stitches,

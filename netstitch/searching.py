@@ -65,6 +65,7 @@ def search(
     threshold: float | None = None,
     initial_stitches: float = INITIAL_STITCHES,
     settings: Mapping[str, Any] | None = None,
+    patience: int | None = None,
     form: Form | None = None,
     device: str = "cpu",
     recalibration: Iterable[Batch] | None = None,
@@ -82,6 +83,8 @@ def search(
     initial_stitches: how many switches of a first genotype are expected to read a stitch; by
         default as in the paper. Each switch has at least one stitch in the first population.
     settings: of the algorithm, by name.
+    patience: proposals in a row without a new subnetwork after which the search ends; by default
+        10,000 or 100 for each of the population, whichever is more.
     form: memory layout, batch size and workers of evaluations; measured on this machine by default.
     device: where subnetworks run, a name that PyTorch knows.
     recalibration: inputs, without labels, that the batch norms behind a subnetwork's stitches take
@@ -106,6 +109,7 @@ def search(
         threshold=threshold,
         initial_stitches=initial_stitches,
         settings=settings,
+        patience=patience,
         form=form,
         device=device,
         recalibration=recalibration,
@@ -124,6 +128,7 @@ def run(
     threshold: float | None = None,
     initial_stitches: float = INITIAL_STITCHES,
     settings: Mapping[str, Any] | None = None,
+    patience: int | None = None,
     form: Form | None = None,
     workers: int | None = None,
     device: str = "cpu",
@@ -207,6 +212,7 @@ def run(
                 uniform=(-1,),
             ),
             settings=settings,
+            patience=patience,
             on_evaluation=keep,
             on_progress=on_progress,
         )

@@ -141,6 +141,12 @@ def test_a_sweep_keeps_the_best_population(tmp_path: Path, monkeypatch: pytest.M
     assert len(signatures) < sum(one.evaluated for one in done.sweep)
 
 
+def test_patience_is_the_experiments(tmp_path: Path) -> None:
+    asked = "evaluations = 100_000\npatience = 150\nsettings.mutation_rate = 0.0"
+    done = carry(tmp_path, ("evaluations = 60", asked))
+    assert done.result.stopped == "patience"
+
+
 def test_settings_of_an_algorithm_reach_it(tmp_path: Path) -> None:
     done = carry(tmp_path, ("[search]", '[search]\nsettings.inactive = "reset"'))
     assert all(moment.active == moment.nonzero for moment in done.result.history)

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from netstitch.cli.amount import parse_amount
 from netstitch.cli.places import free_folder
+from netstitch.cli.whole import parse_size, parse_whole
 from netstitch.demo import SECONDS
 from netstitch.errors import NetstitchError
 from netstitch.version import VERSION
@@ -29,15 +30,17 @@ app = App(
     suppress_keyboard_interrupt=False,  # main says what an interruption leaves
 )
 
+Whole = Annotated[int, Parameter(converter=parse_whole)]
 Population = Annotated[
-    int | Literal["sweep"] | None, Parameter(name=["--population-size", "--population"])
+    int | Literal["sweep"] | None,
+    Parameter(name=["--population-size", "--population"], converter=parse_size),
 ]
 Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
 
 
 @app.command
 def demo(
-    *, output: Folder = None, seed: int = 1, seconds: float = SECONDS, paper: bool = False
+    *, output: Folder = None, seed: Whole = 1, seconds: float = SECONDS, paper: bool = False
 ) -> None:
     """Run the main job on two embedded networks and Fashion-MNIST images, in about two minutes.
 
@@ -72,10 +75,10 @@ def run(
     *,
     output: Folder = None,
     algorithm: str | None = None,
-    evaluations: int | None = None,
+    evaluations: Whole | None = None,
     seconds: float | None = None,
     population: Population = None,
-    seed: int | None = None,
+    seed: Whole | None = None,
     paper: bool = False,
 ) -> None:
     """Carry out an experiment: capture, match, fit, refine, search, and measure the front.

@@ -28,6 +28,7 @@ def to_plan(experiment: Experiment) -> Plan:
         budget=search.budget,
         population=search.population,
         settings=search.settings,
+        patience=search.patience,
         seed=experiment.seed,
         threshold=search.threshold,
         initial_stitches=search.initial_stitches,

@@ -60,6 +60,12 @@ class SearchTable(Table):
         "by default true",
     )
 
+    patience: Count | None = Field(
+        default=None,
+        description="proposals in a row without a new subnetwork after which the search ends; by "
+        "default 10,000 or 100 for each of the population, whichever is more",
+    )
+
     @field_validator("algorithm")
     @classmethod
     def _known(cls, name: str) -> str:

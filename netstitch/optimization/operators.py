@@ -6,6 +6,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from netstitch.errors import SearchError
 from netstitch.optimization.problem import Genotype
 
 
@@ -58,6 +59,13 @@ CROSSOVERS: Mapping[str, Crossover] = MappingProxyType(
         "uniform": uniform_crossover,
     }
 )
+
+
+def checked_rate(given: float | None, length: int) -> float:
+    """A mutation rate, by default 1 / l; raises SearchError when it is no probability."""
+    if given is not None and not 0 <= given <= 1:
+        raise SearchError(f"mutation_rate is {given}: give 0 to 1")
+    return 1 / length if given is None else given
 
 
 def mutation(

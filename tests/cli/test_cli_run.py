@@ -81,6 +81,22 @@ def test_a_population_may_be_swept(
     assert "swep" in line
 
 
+@pytest.mark.parametrize(
+    "option, expected",
+    [
+        (("--evaluations", "60.9"), "expected a whole number, not '60.9'"),
+        (("--seed", "1.5"), "expected a whole number, not '1.5'"),
+        (("--population-size", "8.7"), "expected a whole number or 'sweep', not '8.7'"),
+    ],
+)
+def test_numbers_are_not_rounded(
+    netstitch: Caller, experiment: Path, option: tuple[str, str], expected: str
+) -> None:
+    line = refused(netstitch, experiment.parent, "run", experiment, *option)
+    assert expected in line
+    assert option[0] in line
+
+
 def test_an_algorithm_that_is_not_installed_is_told_before_the_work(
     netstitch: Caller, experiment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.inactive import Inactive, check_inactive, offered, settled
-from netstitch.optimization.operators import CROSSOVERS, TWO_POINT, mutation
+from netstitch.optimization.operators import CROSSOVERS, TWO_POINT, checked_rate, mutation
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.replacement import a_worse_parent
 from netstitch.optimization.scalarisation import TSCHEBYSHEFF
@@ -38,13 +37,11 @@ class GeneticAlgorithm:
         scalarisation: str = TSCHEBYSHEFF,
     ) -> None:
         check_inactive(inactive, setup.problem)
-        if mutation_rate is not None and not 0 <= mutation_rate <= 1:
-            raise SearchError(f"mutation_rate is {mutation_rate}: give 0 to 1")
         self.slots = setup.population
         self.population = setup.empty_population(scalarisation)
         self._first = setup.first_genotypes()
         self._cardinalities = np.asarray(setup.problem.cardinalities, dtype=np.int64)
-        self._rate = 1 / setup.problem.length if mutation_rate is None else mutation_rate
+        self._rate = checked_rate(mutation_rate, setup.problem.length)
         self._ties = ties_replace
         self._crossover = named("crossover", crossover, CROSSOVERS)
         self._problem, self._inactive = setup.problem, inactive

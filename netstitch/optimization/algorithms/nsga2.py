@@ -11,7 +11,7 @@ import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Setup
-from netstitch.optimization.operators import mutation
+from netstitch.optimization.operators import checked_rate, mutation
 from netstitch.optimization.problem import Genotype, as_costs
 from netstitch.optimization.scalarisation import Floats
 from netstitch.optimization.solution import Solution
@@ -54,8 +54,6 @@ class NSGA2:
         self, setup: Setup, *, mutation_rate: float | None = None, crossover_rate: float = 0.9
     ) -> None:
         check_installed()
-        if mutation_rate is not None and not 0 <= mutation_rate <= 1:
-            raise SearchError(f"mutation_rate is {mutation_rate}: give 0 to 1")
         if not 0 <= crossover_rate <= 1:
             raise SearchError(f"crossover_rate is {crossover_rate}: give 0 to 1")
         problem = setup.problem
@@ -66,7 +64,7 @@ class NSGA2:
         self._steering = setup.steering
         self._cardinalities = np.asarray(problem.cardinalities, dtype=np.int64)
         self._compact = np.min_scalar_type(max(problem.cardinalities) - 1)
-        self._rate = 1 / problem.length if mutation_rate is None else mutation_rate
+        self._rate = checked_rate(mutation_rate, problem.length)
         self._generator = setup.generator
         self._pymoo = _Pymoo(problem.length, len(problem.objectives), crossover_rate)
         self._offspring: Genotype = setup.first_genotypes()
