@@ -1,24 +1,38 @@
 """The searches on problems whose fronts are known.
 
-    python benchmarks/search/known.py [--seeds 10] [--blocks 6] [--budget 12000]
+    python benchmarks/search/known.py [--problems NAME ...] [--algorithms NAME ...] [--seeds 10]
+                                      [--processes 2] [--out DIR] [--markdown]
 
-Multi-objective Trap-5 against inverse Trap-5 (from all but one value, each block of five variables
-points away from one of its two optima), with the variables of a block side by side ("tight") or
-scattered ("loose"), and LOTZ (leading ones against trailing zeros) of as many variables. A
-population of 64, first genotypes with each value as likely. For each: the runs that found the whole
-front, the median of distinct evaluations until then (of all runs, where most found it), and of the
-share of the front that was found; last, Wilcoxon's signed-rank test of that share against the
-genetic algorithm's, Holm-corrected over the algorithms.
+Problems, with their sizes and budgets, are CASES; what they are and how their fronts are known is
+told in `problems/`. All algorithms have the same population, budget of distinct evaluations, and
+first genotypes. Results are appended to DIR/search-known.jsonl as they come, and what is there is
+not done again; --markdown only prints them.
+
+For each: runs that saw the whole front, and distinct evaluations until then (a run that did not
+counts as more than any that did); the share of the front at the end; and the hypervolume, in parts
+of the front's own, at a tenth, a fifth, half, and all of the budget. Medians with interquartile
+ranges. Tests are Wilcoxon's signed-rank over the seeds, two-sided, of the area under hypervolume
+over evaluations (the mean of ten equal parts of the budget), so that earlier counts too: against
+the genetic algorithm, and of LK-GOMEA against GOMEA, Holm-corrected over all tests of a problem.
 """
 
 import argparse
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache, partial
 from multiprocessing import get_context
-from statistics import median
+from pathlib import Path
+from typing import Any
 
+import moocore
 import numpy as np
+from problems.case import Case
+from problems.landscapes import max_cut, nk
+from problems.orders import lotz, zeros_ones
+from problems.stitching import stitching
+from problems.structures import best_of_traps
+from problems.traps import traps
 from scipy.stats import wilcoxon
 
 from netstitch.analysis.correction import holm
@@ -26,124 +40,186 @@ from netstitch.optimization import (
     ALGORITHMS,
     Budget,
     Evaluation,
-    Genotype,
-    Initialisation,
-    Objective,
     Problem,
     SerialExecutor,
     run_search,
 )
 
-BLOCK, POPULATION, SCATTER = 5, 64, 99
-BASELINE = "ga"
-KINDS = ("traps, tight", "traps, loose", "LOTZ")
+PARTS = 10
+"""Of the budget, after which hypervolume is looked at."""
 
-Objectives = tuple[float, float]
+SHOWN = (1, 2, 5, 10)
+PATIENCE = 5_000
+"""Proposals in a row that bring nothing new, after which a search ends before its budget."""
 
-
-def traps(blocks: int, loose: bool) -> tuple[Callable[[Genotype], Objectives], set[Objectives]]:
-    """The objectives, both to be maximised, and their front."""
-    order = np.arange(BLOCK * blocks)
-    if loose:
-        order = np.random.default_rng(SCATTER).permutation(order)
-
-    def evaluate(genotype: Genotype) -> Objectives:
-        ones = genotype[order].reshape(blocks, BLOCK).sum(axis=1)
-        trap = np.where(ones == BLOCK, BLOCK, BLOCK - 1 - ones)
-        inverse = np.where(ones == 0, BLOCK, ones - 1)
-        return float(trap.sum()), float(inverse.sum())
-
-    worse = BLOCK - 1
-    front = {
-        (float(BLOCK * k + worse * (blocks - k)), float(BLOCK * (blocks - k) + worse * k))
-        for k in range(blocks + 1)
-    }
-    return evaluate, front
+BASELINE, KERNELS, TREE = "ga", "lk-gomea", "gomea"
+CASES: Mapping[str, Callable[[], Case]] = {
+    "traps, tight": partial(traps, "traps, tight", 6, False, 64, 12_000),
+    "traps, loose": partial(traps, "traps, loose", 6, True, 64, 12_000),
+    "best of traps": partial(best_of_traps, 2, 5, 128, 20_000),
+    "LOTZ": partial(lotz, 20, 32, 6_000),
+    "ZeroMax-OneMax": partial(zeros_ones, 40, 64, 6_000),
+    "NK landscapes": partial(nk, 18, 64, 6_000),
+    "MAX-CUT": partial(max_cut, 18, 64, 6_000),
+    "stitching": partial(stitching, 10, 64, 3_000),
+}
+WAYS = {name: (name, {}) for name in ALGORITHMS} | {
+    f"{name}, inactive {way}": (name, {"inactive": way})
+    for name in ("ga", "gomea", "lk-gomea")
+    for way in ("kept", "reset")
+}
 
 
-def lotz(length: int) -> tuple[Callable[[Genotype], Objectives], set[Objectives]]:
-    """The objectives, both to be maximised, and their front."""
-
-    def evaluate(genotype: Genotype) -> Objectives:
-        return float(np.cumprod(genotype).sum()), float(np.cumprod(1 - genotype[::-1]).sum())
-
-    return evaluate, {(float(k), float(length - k)) for k in range(length + 1)}
+@cache
+def case_of(name: str) -> Case:
+    """A problem; its front is found once for each process."""
+    return CASES[name]()
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one search found: the share of the front, and evaluations until all of it or None."""
-
-    share: float
-    covered: int | None
+def ways_for(problem: Problem) -> list[str]:
+    """All algorithms, and the ways to treat inactive variables where there are any."""
+    return list(ALGORITHMS if problem.active is None else WAYS)
 
 
-def run(kind: str, algorithm: str, blocks: int, budget: int, seed: int) -> Run:
+def run(name: str, way: str, seed: int) -> dict[str, Any]:
     """One search, in a process of its own."""
-    length = BLOCK * blocks
-    evaluate, front = lotz(length) if kind == "LOTZ" else traps(blocks, kind == "traps, loose")
-    missing = set(front)
+    case, (algorithm, settings) = case_of(name), WAYS[way]
+    missing = set(case.front)
     covered: list[int] = []
+    seen: list[tuple[float, ...]] = []
+    volumes: list[float] = []
 
     def watch(evaluation: Evaluation) -> None:
-        missing.discard(evaluation.objectives)  # type: ignore[arg-type]
-        if not missing and not covered:
+        assert evaluation.objectives is not None
+        seen.append(evaluation.objectives)
+        missing.discard(evaluation.objectives)
+        if evaluation.ordinal % (case.budget // PARTS) == 0:
+            volumes.append(volume(case, seen))
+        if not missing:
             covered.append(evaluation.ordinal)
+            raise KeyboardInterrupt  # ends the search; nothing that is measured can change now
 
-    run_search(
-        Problem((2,) * length, (Objective("first", True), Objective("second", True))),
-        SerialExecutor(evaluate),
-        budget=Budget(budget, count_skipped=False),
+    result = run_search(
+        case.problem,
+        SerialExecutor(case.evaluate),
+        budget=Budget(case.budget, count_skipped=False),
         algorithm=algorithm,
-        population=POPULATION,
+        population=case.population,
         seed=seed,
-        initialisation=Initialisation(probability=0.5),
+        initialisation=case.initialisation,
+        settings=settings,
+        patience=PATIENCE,
         on_evaluation=watch,
     )
-    return Run(1 - len(missing) / len(front), covered[0] if covered else None)
+    volumes += [volume(case, seen)] * (PARTS - len(volumes))  # it may end before its budget
+    whole = volume(case, list(case.front))
+    return {
+        "problem": name,
+        "way": way,
+        "seed": seed,
+        "covered": covered[0] if covered else None,
+        "share": 1 - len(missing) / len(case.front),
+        "volumes": [one / whole for one in volumes],
+        "evaluated": result.evaluated,
+        "skipped": result.skipped,
+        "stopped": result.stopped,
+    }
 
 
-def compared(runs: dict[str, list[Run]]) -> dict[str, str]:
-    """Of each algorithm against the baseline."""
-    plain = {}
-    for algorithm, own in runs.items():
-        pairs = zip(own, runs[BASELINE], strict=True)
-        differences = [one.share - other.share for one, other in pairs]
-        if any(differences):
-            plain[algorithm] = float(wilcoxon(differences).pvalue)
-    return {name: f"p = {p:.3f}" for name, p in zip(plain, holm(list(plain.values())), strict=True)}
+def volume(case: Case, points: Sequence[tuple[float, ...]]) -> float:
+    maximise = [objective.maximise for objective in case.problem.objectives]
+    return float(moocore.hypervolume(np.array(points), ref=case.reference, maximise=maximise))
+
+
+def table(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The results of a problem as Markdown."""
+    case = case_of(name)
+    by_way = {way: [row for row in rows if row["way"] == way] for way in ways_for(case.problem)}
+    tests = compared(by_way)
+    lines = [
+        f"{name}: {case.problem.length} variables, {len(case.front)} points of the front, "
+        f"population {case.population}, {case.budget:,} evaluations.",
+        "",
+        "| algorithm | whole front | evaluations until then | of the front | "
+        + " | ".join(f"{part * 100 // PARTS} %" for part in SHOWN)
+        + " | against ga | against gomea |",
+        "|---" * (6 + len(SHOWN)) + "|",
+    ]
+    for way, own in by_way.items():
+        if not own:
+            continue
+        until = [row["covered"] or np.inf for row in own]
+        cells = [way, f"{sum(map(np.isfinite, until))} of {len(own)}", evaluations(until)]
+        cells.append(quartiles([100 * row["share"] for row in own], ".0f"))
+        cells += [quartiles([row["volumes"][part - 1] for row in own], ".3f") for part in SHOWN]
+        cells += [tests.get((way, other), "") for other in (BASELINE, TREE)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def evaluations(until: Sequence[float]) -> str:
+    """The median and quartiles; "-" for one that is not reached."""
+    found = np.quantile(until, [0.25, 0.5, 0.75], method="inverted_cdf")
+    low, middle, high = (f"{one:,.0f}" if np.isfinite(one) else "-" for one in found)
+    return middle if middle == "-" and low == "-" else f"{middle} ({low} to {high})"
+
+
+def quartiles(values: Sequence[float], form: str) -> str:
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return f"{middle:{form}} ({low:{form}} to {high:{form}})"
+
+
+def compared(by_way: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[tuple[str, str], str]:
+    """Tests of ways against another: the median difference of the areas, and p corrected."""
+    pairs = [(way, BASELINE) for way in by_way if way != BASELINE] + [(KERNELS, TREE)]
+    differences = {}
+    for way, other in pairs:
+        areas = [
+            {row["seed"]: float(np.mean(row["volumes"])) for row in by_way[one]}
+            for one in (way, other)
+        ]
+        seeds = sorted(areas[0].keys() & areas[1].keys())
+        if seeds:
+            differences[way, other] = [areas[0][seed] - areas[1][seed] for seed in seeds]
+    plain = [float(wilcoxon(one).pvalue) if any(one) else 1.0 for one in differences.values()]
+    return {
+        pair: f"{np.median(own):+.3f}, p = {corrected:.3f}"
+        for (pair, own), corrected in zip(differences.items(), holm(plain), strict=True)
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Searches on problems with known fronts")
+    parser.add_argument("--problems", nargs="+", choices=tuple(CASES), default=list(CASES))
+    parser.add_argument("--algorithms", nargs="+", choices=tuple(WAYS), default=list(WAYS))
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--blocks", type=int, default=6)
-    parser.add_argument("--budget", type=int, default=12_000)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
+    parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
-    print(
-        "| problem | algorithm | whole front | evaluations until then | of the front | share "
-        "against ga |\n|---|---|---|---|---|---|"
-    )
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        for kind in KINDS:
-            jobs = {
-                algorithm: [
-                    pool.submit(run, kind, algorithm, options.blocks, options.budget, seed)
-                    for seed in range(options.seeds)
-                ]
-                for algorithm in ALGORITHMS
-            }
-            runs = {algorithm: [job.result() for job in own] for algorithm, own in jobs.items()}
-            tests = compared(runs)
-            for algorithm, own in runs.items():
-                until = [r.covered or float("inf") for r in own]
-                middle = median(until)
-                print(
-                    f"| {kind} | {algorithm} | {sum(r.covered is not None for r in own)} of "
-                    f"{len(own)} | {'-' if middle == float('inf') else f'{middle:,.0f}'} | "
-                    f"{100 * median(r.share for r in own):.0f} % | {tests.get(algorithm, '-')} |",
-                    flush=True,
-                )
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / "search-known.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    if not options.markdown:
+        done = {(row["problem"], row["way"], row["seed"]) for row in rows}
+        todo = [
+            (name, way, seed)
+            for name in options.problems
+            for way in ways_for(case_of(name).problem)
+            if way in options.algorithms
+            for seed in range(options.seeds)
+            if (name, way, seed) not in done
+        ]
+        context = get_context("spawn")
+        with ProcessPoolExecutor(options.processes, context) as pool, file.open("a") as log:
+            for job in as_completed([pool.submit(run, *one) for one in todo]):
+                rows.append(job.result())
+                log.write(json.dumps(rows[-1]) + "\n")
+                log.flush()
+    for name in options.problems:
+        own = [row for row in rows if row["problem"] == name]
+        if own:
+            print(table(name, own), end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,79 @@
+"""Best of traps: in different parts of the space different variables belong together.
+
+Guijt, Thierens, Alderliesten and Bosman, "Solving multi-structured problems by introducing linkage
+kernels into GOMEA" (GECCO 2022): several concatenated traps, each with an optimum and an order of
+the variables of its own, drawn at random, and the largest of them counts. Here also the largest of
+their inverse traps is to be large, so that a search must settle on one of the structures for each
+point of the front.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from netstitch.optimization import Problem
+from problems.case import BOTH_LARGE, Case, Genotypes, Values
+from problems.exhaustive import front
+from problems.traps import SIZE, trap_values
+
+SEED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class BestOfTraps:
+    """orders: variable at each place of the blocks. optima: best value at each such place.
+
+    Both of shape (s, l) for s structures.
+    """
+
+    orders: np.ndarray
+    optima: np.ndarray
+
+    def values(self, genotypes: Genotypes) -> Values:
+        agree = (genotypes[:, self.orders] == self.optima).astype(np.int64)
+        count, structures, length = agree.shape
+        own = trap_values(agree.reshape(count * structures, length))
+        return own.reshape(count, structures, 2).max(axis=1)
+
+
+def draw(structures: int, blocks: int) -> BestOfTraps:
+    generator = np.random.default_rng(SEED)
+    length = SIZE * blocks
+    orders = np.array([generator.permutation(length) for _ in range(structures)])
+    return BestOfTraps(orders, generator.integers(2, size=(structures, length)))
+
+
+def good_in_one(function: BestOfTraps, blocks: int) -> Iterator[Genotypes]:
+    """All genotypes in which some structure's trap is at least 4 in the mean of its blocks.
+
+    No others are on the front: with all blocks of a structure against its optimum, its trap is 4 in
+    each and its inverse trap the most there is.
+    """
+    patterns = (np.arange(2**SIZE)[:, None] >> np.arange(SIZE)) & 1
+    trap = trap_values(patterns)[:, 0]
+    agree, missing = np.zeros((1, 0), dtype=np.int64), np.zeros(1)
+    for _ in range(blocks):
+        missing = (missing[:, None] + SIZE - trap).ravel()
+        agree = np.concatenate(
+            [np.repeat(agree, len(patterns), axis=0), np.tile(patterns, (len(agree), 1))], axis=1
+        )
+        kept = missing <= blocks
+        agree, missing = agree[kept], missing[kept]
+    for order, optimum in zip(function.orders, function.optima, strict=True):
+        genotypes = np.empty_like(agree)
+        genotypes[:, order] = np.where(agree == 1, optimum, 1 - optimum)
+        yield genotypes
+
+
+def best_of_traps(structures: int, blocks: int, population: int, budget: int) -> Case:
+    function = draw(structures, blocks)
+    return Case(
+        f"best of {structures} traps",
+        Problem((2,) * (SIZE * blocks), BOTH_LARGE),
+        function,
+        front(function, good_in_one(function, blocks), BOTH_LARGE),
+        (0.0, 0.0),
+        population,
+        budget,
+    )

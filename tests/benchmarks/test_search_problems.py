@@ -1,0 +1,104 @@
+"""The problems that searches are measured on: fronts that are known are those of all genotypes."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "search"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _problems() -> Iterator[None]:
+    """Benchmarks are scripts: what they import lies beside them."""
+    sys.path.insert(0, str(FOLDER))
+    yield
+    sys.path.remove(str(FOLDER))
+
+
+def exhaustive(case) -> set[tuple[float, ...]]:  # type: ignore[no-untyped-def]
+    """The front, each genotype by itself, each against each."""
+    from problems.exhaustive import all_genotypes
+
+    maximise = np.array([objective.maximise for objective in case.problem.objectives])
+    found = {
+        case.evaluate(genotype)
+        for part in all_genotypes(case.problem.cardinalities)
+        for genotype in part
+    }
+    points = np.array(sorted(found))
+    costs = np.where(maximise, -points, points)
+    kept = [
+        tuple(point)
+        for point, cost in zip(points.tolist(), costs, strict=True)
+        if not ((costs <= cost).all(axis=1) & (costs < cost).any(axis=1)).any()
+    ]
+    return set(kept)
+
+
+@pytest.mark.parametrize("loose", [False, True])
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_the_front_of_traps(blocks: int, loose: bool) -> None:
+    from problems.traps import traps
+
+    case = traps("traps", blocks, loose, 8, 100)
+    assert case.front == exhaustive(case)
+    assert len(case.front) == blocks + 1
+
+
+def test_the_front_of_the_best_of_several_traps() -> None:
+    from problems.structures import best_of_traps
+
+    case = best_of_traps(2, 2, 8, 100)
+    assert case.front == exhaustive(case)
+
+
+@pytest.mark.parametrize("name", ["lotz", "zeros_ones"])
+def test_fronts_in_a_row(name: str) -> None:
+    from problems import orders
+
+    case = getattr(orders, name)(8, 8, 100)
+    assert case.front == exhaustive(case)
+    assert len(case.front) == 9
+
+
+@pytest.mark.parametrize("name", ["nk", "max_cut"])
+def test_fronts_of_rugged_problems(name: str) -> None:
+    from problems import landscapes
+
+    case = getattr(landscapes, name)(9, 8, 100)
+    assert case.front == exhaustive(case)
+    assert len(case.front) > 2
+
+
+def test_stitching_is_the_same_for_all_genotypes_of_a_signature() -> None:
+    from problems.exhaustive import all_genotypes
+    from problems.stitching import stitching
+
+    case = stitching(3, 8, 100)
+    assert case.front == exhaustive(case)
+    meant: dict[bytes, tuple[float, ...]] = {}
+    for part in all_genotypes(case.problem.cardinalities):
+        for genotype in part:
+            assert case.problem.signature is not None
+            values = case.evaluate(genotype)
+            assert meant.setdefault(case.problem.signature(genotype), values) == values
+    assert len(meant) < 3 * 2**6 / 2
+
+
+def test_what_stitching_does_not_depend_on_changes_nothing() -> None:
+    from problems.stitching import stitching
+
+    case, generator = stitching(6, 8, 100), np.random.default_rng(0)
+    assert case.problem.active is not None
+    for _ in range(200):
+        genotype = generator.integers(np.array(case.problem.cardinalities))
+        active = case.problem.active(genotype)
+        other = np.where(active, genotype, 1 - genotype)
+        assert case.evaluate(other) == case.evaluate(genotype)
+        for variable in np.flatnonzero(~active):
+            changed = genotype.copy()
+            changed[variable] = 1 - changed[variable]
+            assert case.problem.signature(changed) == case.problem.signature(genotype)
