@@ -5,7 +5,6 @@ an executor of capacity n has all n of them under way, and one of capacity 1 let
 know all results before it.
 """
 
-import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +16,7 @@ from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.asked import check_asked
 from netstitch.optimization.budget import Budget
-from netstitch.optimization.executor import Completed, Executor
+from netstitch.optimization.executor import Completed, Executor, checked
 from netstitch.optimization.history import History
 from netstitch.optimization.ledger import Ledger
 from netstitch.optimization.problem import Problem
@@ -25,6 +24,7 @@ from netstitch.optimization.result import Progress, SearchResult, Stopped
 from netstitch.optimization.solution import Evaluation, Solution
 from netstitch.optimization.state import State
 from netstitch.optimization.steering import Steering
+from netstitch.optimization.timing import Timing
 
 
 class Engine:
@@ -62,8 +62,7 @@ class Engine:
         self._patience = patience
         self._on_evaluation = on_evaluation
         self._on_progress = on_progress
-        self._clock = clock
-        self._begin()
+        self._timing = Timing(clock, executor)
         self._generator = generator
         self._asked = dict(asked)
         self._history = history
@@ -75,9 +74,6 @@ class Engine:
         self._failed = 0
         self._failure = ""  # the last one
         self._fruitless = 0  # proposals in a row without a new signature
-        self._elapsed_before = 0.0  # seconds until the state that is gone on from
-        self._had_before = 0.0  # and of all workers together
-        self._busy_before = 0.0  # in which they evaluated
         self._whole = True  # whether no step is half done
         self._stopped: Stopped | None = None
 
@@ -88,7 +84,7 @@ class Engine:
         when one gives another number of objectives than the problem has.
         """
         try:
-            self._begin()
+            self._timing.begin()
             self._steer()
             while True:
                 self._fill()
@@ -106,11 +102,6 @@ class Engine:
             raise
         assert self._stopped is not None
         return self._result(self._stopped)
-
-    def _begin(self) -> None:
-        """Time counts from now on."""
-        self._start = self._clock()
-        self._busy_at_start = self._executor.busy()
 
     def _fill(self) -> None:
         """Let idle loops propose until the executor is full, or nothing may be proposed."""
@@ -160,7 +151,7 @@ class Engine:
     def _take(self, completed: Completed) -> None:
         """Work in one result: remember it, archive it, tell of it, and give it to its loops."""
         self._whole = False
-        objectives, failure = self._checked(completed)
+        objectives, failure = checked(completed, self._problem.objectives)
         pending = self._ledger.close(completed.ticket, objectives)
         genotype = pending.waiting[0][1]
         self._failed += objectives is None
@@ -191,25 +182,6 @@ class Engine:
         if self._on_progress is not None:
             self._on_progress(self.progress())
 
-    def _checked(self, completed: Completed) -> tuple[tuple[float, ...] | None, str | None]:
-        """The objectives, or None and the reason: a failure, or not finite.
-
-        Raises SearchError when they are more or fewer than the problem has.
-        """
-        objectives = completed.objectives
-        if objectives is None:
-            return None, completed.failure or "the evaluation gave no objectives"
-        names = [objective.name for objective in self._problem.objectives]
-        if len(objectives) != len(names):
-            raise SearchError(
-                f"an evaluation gave {len(objectives)} objectives instead of {len(names)} "
-                f"({', '.join(names)}): let every evaluation give as many"
-            )
-        for name, value in zip(names, objectives, strict=True):
-            if not math.isfinite(value):
-                return None, f"objective {name!r} is {value}, not a finite number"
-        return objectives, None
-
     def _check_failures(self) -> None:
         """Raise SearchError when there were evaluations and none of them succeeded."""
         if 0 < self._failed == len(self._ledger.known):
@@ -225,7 +197,7 @@ class Engine:
 
     def _steer(self) -> None:
         if self._steering is not None:
-            share = self._budget.share(self.used, self._elapsed())
+            share = self._budget.share(self.used, self._timing.elapsed())
             self._steering.advance(share)
             self._archive.raise_threshold(self._steering.value)
 
@@ -233,7 +205,7 @@ class Engine:
         budget = self._budget
         if budget.evaluations is not None and self.used >= budget.evaluations:
             return "budget"
-        if budget.seconds is not None and self._elapsed() >= budget.seconds:
+        if budget.seconds is not None and self._timing.elapsed() >= budget.seconds:
             return "time"
         if self._fruitless >= self._patience:
             return "patience"
@@ -241,32 +213,24 @@ class Engine:
             return "converged"
         return None
 
-    def _elapsed(self) -> float:
-        return self._elapsed_before + self._clock() - self._start
-
-    def _worked(self) -> tuple[float, float]:
-        """Seconds that the workers had, all together, and those in which they evaluated."""
-        had = self._executor.workers * (self._clock() - self._start)
-        busy = self._executor.busy() - self._busy_at_start
-        return self._had_before + had, self._busy_before + busy
-
     def _mark(self) -> None:
-        self._history.mark(self.used, len(self._ledger.known), self._skipped, self._elapsed())
+        self._history.mark(
+            self.used, len(self._ledger.known), self._skipped, self._timing.elapsed()
+        )
 
     def progress(self) -> Progress:
         """Where the search is."""
-        elapsed = self._elapsed()
+        spent = self._timing.spent()
         evaluated = len(self._ledger.known)
-        had, busy = self._worked()
         return Progress(
             used=self.used,
             evaluated=evaluated,
             failed=self._failed,
             skipped=self._skipped,
             in_flight=len(self._ledger.pending),
-            elapsed=elapsed,
-            rate=evaluated / elapsed if elapsed > 0 else 0.0,
-            idle=min(1.0, max(0.0, (had - busy) / had)) if had > 0 else 0.0,
+            elapsed=spent.elapsed,
+            rate=evaluated / spent.elapsed if spent.elapsed > 0 else 0.0,
+            idle=spent.idle,
             archived=len(self._archive),
             best=self._archive.best(),
         )
@@ -299,7 +263,6 @@ class Engine:
             raise SearchError(
                 "the state of a search within a step is not whole: ask for it in `on_progress`"
             )
-        had, busy = self._worked()
         return {
             "asked": self._asked,
             "algorithm": self._algorithm.state(),
@@ -314,9 +277,7 @@ class Engine:
             "failed": self._failed,
             "failure": self._failure,
             "fruitless": self._fruitless,
-            "elapsed": self._elapsed(),
-            "had": had,
-            "busy": busy,
+            "timing": self._timing.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -343,8 +304,6 @@ class Engine:
         self._failed = state["failed"]
         self._failure = state["failure"]
         self._fruitless = state["fruitless"]
-        self._elapsed_before = state["elapsed"]
-        self._had_before, self._busy_before = state["had"], state["busy"]
-        self._begin()
+        self._timing.restore(state["timing"])
         for ticket, pending in self._ledger.pending.items():
             self._executor.submit(ticket, pending.waiting[0][1])

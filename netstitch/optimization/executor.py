@@ -2,12 +2,13 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Protocol
 
 from netstitch.errors import SearchError
-from netstitch.optimization.problem import Genotype
+from netstitch.optimization.problem import Genotype, Objective
 
 
 @dataclass(frozen=True)
@@ -114,3 +115,25 @@ def attempt(
 def describe(error: Exception) -> str:
     """An exception as one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def checked(
+    completed: Completed, objectives: Sequence[Objective]
+) -> tuple[tuple[float, ...] | None, str | None]:
+    """The objective values, or None and the reason: a failure, or one that is not finite.
+
+    Raises SearchError when there are more or fewer than the problem has.
+    """
+    values = completed.objectives
+    if values is None:
+        return None, completed.failure or "the evaluation gave no objectives"
+    names = [objective.name for objective in objectives]
+    if len(values) != len(names):
+        raise SearchError(
+            f"an evaluation gave {len(values)} objectives instead of {len(names)} "
+            f"({', '.join(names)}): let every evaluation give as many"
+        )
+    for name, value in zip(names, values, strict=True):
+        if not isfinite(value):
+            return None, f"objective {name!r} is {value}, not a finite number"
+    return values, None
