@@ -5,15 +5,17 @@
 
 Problems, with their sizes and budgets, are CASES; what they are and how their fronts are known is
 told in `problems/`. All algorithms have the same population, budget of distinct evaluations, and
-first genotypes. Results are appended to DIR/search-known.jsonl as they come, and what is there is
-not done again; --markdown only prints them.
+first genotypes; LK-GOMEA also takes its donors from neighbours alone, as the authors' code does.
+Results are appended to DIR/search-known.jsonl as they come, and what is there is not done again;
+--markdown only prints them.
 
 For each: runs that saw the whole front, and distinct evaluations until then (a run that did not
 counts as more than any that did); the share of the front at the end; and the hypervolume, in parts
 of the front's own, at a tenth, a fifth, half, and all of the budget. Medians with interquartile
 ranges. Tests are Wilcoxon's signed-rank over the seeds, two-sided, of the area under hypervolume
 over evaluations (the mean of ten equal parts of the budget), so that earlier counts too: against
-the genetic algorithm, and of LK-GOMEA against GOMEA, Holm-corrected over all tests of a problem.
+the genetic algorithm, and of both LK-GOMEAs against GOMEA, Holm-corrected over all tests of a
+problem.
 """
 
 import argparse
@@ -31,7 +33,7 @@ from problems.case import Case
 from problems.landscapes import max_cut, nk
 from problems.orders import lotz, zeros_ones
 from problems.stitching import stitching
-from problems.structures import best_of_traps
+from problems.structures import best_of_traps, parts_of_front
 from problems.traps import traps
 from scipy.stats import wilcoxon
 
@@ -52,22 +54,29 @@ SHOWN = (1, 2, 5, 10)
 PATIENCE = 5_000
 """Proposals in a row that bring nothing new, after which a search ends before its budget."""
 
-BASELINE, KERNELS, TREE = "ga", "lk-gomea", "gomea"
+BASELINE, TREE = "ga", "gomea"
+KERNELS = ("lk-gomea", "lk-gomea, donors neighbours")
 CASES: Mapping[str, Callable[[], Case]] = {
     "traps, tight": partial(traps, "traps, tight", 6, False, 64, 12_000),
     "traps, loose": partial(traps, "traps, loose", 6, True, 64, 12_000),
     "best of traps": partial(best_of_traps, 2, 5, 128, 20_000),
+    "2 parts of traps": partial(parts_of_front, 2, 5, 128, 20_000),
+    "4 parts of traps": partial(parts_of_front, 4, 4, 256, 20_000),
     "LOTZ": partial(lotz, 20, 32, 6_000),
     "ZeroMax-OneMax": partial(zeros_ones, 40, 64, 6_000),
     "NK landscapes": partial(nk, 18, 64, 6_000),
     "MAX-CUT": partial(max_cut, 18, 64, 6_000),
     "stitching": partial(stitching, 10, 64, 3_000),
 }
-WAYS = {name: (name, {}) for name in ALGORITHMS} | {
-    f"{name}, inactive {way}": (name, {"inactive": way})
-    for name in ("ga", "gomea", "lk-gomea")
-    for way in ("kept", "reset")
-}
+WAYS = (
+    {name: (name, {}) for name in ALGORITHMS}
+    | {KERNELS[1]: ("lk-gomea", {"donors": "neighbours"})}
+    | {
+        f"{name}, inactive {way}": (name, {"inactive": way})
+        for name in ("ga", "gomea", "lk-gomea")
+        for way in ("kept", "reset")
+    }
+)
 
 
 @cache
@@ -78,7 +87,8 @@ def case_of(name: str) -> Case:
 
 def ways_for(problem: Problem) -> list[str]:
     """All algorithms, and the ways to treat inactive variables where there are any."""
-    return list(ALGORITHMS if problem.active is None else WAYS)
+    inactive = problem.active is not None
+    return [way for way, (_, settings) in WAYS.items() if inactive or "inactive" not in settings]
 
 
 def run(name: str, way: str, seed: int) -> dict[str, Any]:
@@ -171,7 +181,8 @@ def quartiles(values: Sequence[float], form: str) -> str:
 
 def compared(by_way: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[tuple[str, str], str]:
     """Tests of ways against another: the median difference of the areas, and p corrected."""
-    pairs = [(way, BASELINE) for way in by_way if way != BASELINE] + [(KERNELS, TREE)]
+    pairs = [(way, BASELINE) for way in by_way if way != BASELINE]
+    pairs += [(way, TREE) for way in KERNELS]
     differences = {}
     for way, other in pairs:
         areas = [

@@ -55,6 +55,15 @@ def test_the_front_of_the_best_of_several_traps() -> None:
     assert case.front == exhaustive(case)
 
 
+@pytest.mark.parametrize("structures", [2, 3])
+def test_the_front_of_structures_that_are_parts_of_it(structures: int) -> None:
+    from problems.structures import parts_of_front
+
+    case = parts_of_front(structures, 2, 8, 100)
+    assert case.front == exhaustive(case)
+    assert len(case.front) == structures
+
+
 @pytest.mark.parametrize("name", ["lotz", "zeros_ones"])
 def test_fronts_in_a_row(name: str) -> None:
     from problems import orders
