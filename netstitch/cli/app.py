@@ -122,13 +122,14 @@ def run(
             "population": population,
         },
     )
+    plan = to_plan(asked)
     folder = free_folder(Path(f"{experiment.stem}-run")) if output is None else output
     check_new(folder)
     with Console() as console:
         console.stage("read")
         models = load_models(asked)
         task = load_task(asked, lambda part, done, total: console.progress(done, total, part))
-        finished = carry_out(to_plan(asked), models, task, folder, console)
+        finished = carry_out(plan, models, task, folder, console)
     show_run(finished)
 
 
