@@ -5,9 +5,10 @@
 
 Problems, with their sizes and budgets, are CASES; what they are and how their fronts are known is
 told in `problems/`. All algorithms have the same population, budget of distinct evaluations, and
-first genotypes; LK-GOMEA also takes its donors from neighbours alone, as the authors' code does.
-Results are appended to DIR/search-known.jsonl as they come, and what is there is not done again;
---markdown only prints them.
+first genotypes; LK-GOMEA also with all of the population as donors. Parts of traps are drawn anew
+for each seed, so that their runs are of as many problems. Results are appended to
+DIR/search-known.jsonl as they come, and what is there is not done again; --markdown only prints
+them.
 
 For each: runs that saw the whole front, and distinct evaluations until then (a run that did not
 counts as more than any that did); the share of the front at the end; and the hypervolume, in parts
@@ -55,11 +56,11 @@ PATIENCE = 5_000
 """Proposals in a row that bring nothing new, after which a search ends before its budget."""
 
 BASELINE, TREE = "ga", "gomea"
-KERNELS = ("lk-gomea", "lk-gomea, donors neighbours")
-CASES: Mapping[str, Callable[[], Case]] = {
+KERNELS = ("lk-gomea", "lk-gomea, donors population")
+CASES: Mapping[str, Callable[..., Case]] = {
     "traps, tight": partial(traps, "traps, tight", 6, False, 64, 12_000),
     "traps, loose": partial(traps, "traps, loose", 6, True, 64, 12_000),
-    "best of traps": partial(best_of_traps, 2, 5, 128, 20_000),
+    "best of traps": partial(best_of_traps, 2, 5, 128, 20_000, draw=5),
     "2 parts of traps": partial(parts_of_front, 2, 5, 128, 20_000),
     "4 parts of traps": partial(parts_of_front, 4, 4, 256, 20_000),
     "LOTZ": partial(lotz, 20, 32, 6_000),
@@ -68,9 +69,13 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "MAX-CUT": partial(max_cut, 18, 64, 6_000),
     "stitching": partial(stitching, 10, 64, 3_000),
 }
+DRAWN = ("2 parts of traps", "4 parts of traps")
+FIRST_DRAW = 1_000
+"""Of the first seed; each seed has the next one."""
+
 WAYS = (
     {name: (name, {}) for name in ALGORITHMS}
-    | {KERNELS[1]: ("lk-gomea", {"donors": "neighbours"})}
+    | {KERNELS[1]: ("lk-gomea", {"donors": "population"})}
     | {
         f"{name}, inactive {way}": (name, {"inactive": way})
         for name in ("ga", "gomea", "lk-gomea")
@@ -79,10 +84,15 @@ WAYS = (
 )
 
 
+def case_of(name: str, seed: int) -> Case:
+    """The problem of a run."""
+    return _case(name, FIRST_DRAW + seed if name in DRAWN else None)
+
+
 @cache
-def case_of(name: str) -> Case:
-    """A problem; its front is found once for each process."""
-    return CASES[name]()
+def _case(name: str, draw: int | None) -> Case:
+    """A problem, drawn where it is; its front is found once for each process."""
+    return CASES[name]() if draw is None else CASES[name](draw=draw)
 
 
 def ways_for(problem: Problem) -> list[str]:
@@ -93,7 +103,7 @@ def ways_for(problem: Problem) -> list[str]:
 
 def run(name: str, way: str, seed: int) -> dict[str, Any]:
     """One search, in a process of its own."""
-    case, (algorithm, settings) = case_of(name), WAYS[way]
+    case, (algorithm, settings) = case_of(name, seed), WAYS[way]
     missing = set(case.front)
     covered: list[int] = []
     seen: list[tuple[float, ...]] = []
@@ -143,7 +153,7 @@ def volume(case: Case, points: Sequence[tuple[float, ...]]) -> float:
 
 def table(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """The results of a problem as Markdown."""
-    case = case_of(name)
+    case = case_of(name, 0)
     by_way = {way: [row for row in rows if row["way"] == way] for way in ways_for(case.problem)}
     tests = compared(by_way)
     lines = [
@@ -216,7 +226,7 @@ def main() -> None:
         todo = [
             (name, way, seed)
             for name in options.problems
-            for way in ways_for(case_of(name).problem)
+            for way in ways_for(case_of(name, 0).problem)
             if way in options.algorithms
             for seed in range(options.seeds)
             if (name, way, seed) not in done

@@ -22,7 +22,7 @@ from netstitch.optimization.neighbourhood import SMALLEST, nearest, neighbourhoo
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.scalarisation import Floats
 
-Donors = Literal["population", "neighbours"]
+Donors = Literal["neighbours", "population"]
 
 
 class GenePool(Protocol):
@@ -83,12 +83,13 @@ class WholePopulation:
 class Neighbourhoods:
     """A linkage tree of a solution's nearest genotypes, of as many as chance says each time.
 
-    smallest: neighbours at least, c. donors: all of the population, or the neighbours alone.
+    smallest: neighbours at least, c. donors: the neighbours alone, as in the authors' code, or all
+    of the population.
     """
 
     cardinalities: npt.NDArray[np.int64]
     smallest: int = SMALLEST
-    donors: Donors = "population"
+    donors: Donors = "neighbours"
 
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator

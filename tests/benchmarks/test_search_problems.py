@@ -51,7 +51,7 @@ def test_the_front_of_traps(blocks: int, loose: bool) -> None:
 def test_the_front_of_the_best_of_several_traps() -> None:
     from problems.structures import best_of_traps
 
-    case = best_of_traps(2, 2, 8, 100)
+    case = best_of_traps(2, 2, 8, 100, draw=5)
     assert case.front == exhaustive(case)
 
 
@@ -59,7 +59,7 @@ def test_the_front_of_the_best_of_several_traps() -> None:
 def test_the_front_of_structures_that_are_parts_of_it(structures: int) -> None:
     from problems.structures import parts_of_front
 
-    case = parts_of_front(structures, 2, 8, 100)
+    case = parts_of_front(structures, 2, 8, 100, draw=5)
     assert case.front == exhaustive(case)
     assert len(case.front) == structures
 

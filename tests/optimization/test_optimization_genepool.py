@@ -42,12 +42,12 @@ def test_small_neighbourhoods_are_likelier_than_large_ones() -> None:
     assert np.median(sizes) == pytest.approx(512 / 8.5, rel=0.1)  # m is 8.5 in the middle
 
 
-def test_all_of_the_population_is_donor_unless_the_neighbours_are() -> None:
+def test_neighbours_are_donors_unless_all_of_the_population_is() -> None:
     generator = np.random.default_rng(0)
     genotypes = generator.integers(2, size=(64, 5))
-    for pool in (WholePopulation(TWO), Neighbourhoods(TWO, 4)):
+    for pool in (WholePopulation(TWO), Neighbourhoods(TWO, 4, "population")):
         assert pool.draw(genotypes, genotypes[0], generator)[1] is genotypes
-    _, donors = Neighbourhoods(TWO, 4, "neighbours").draw(genotypes, genotypes[0], generator)
+    _, donors = Neighbourhoods(TWO, 4).draw(genotypes, genotypes[0], generator)
     assert 4 <= len(donors) <= 64
     assert (donors == genotypes[0]).all(axis=1).any()  # a solution is its own nearest
 
@@ -84,7 +84,7 @@ def test_nothing_is_learned_where_no_donor_differs() -> None:
     for pool in (
         WholePopulation(TWO),
         Neighbourhoods(TWO, 4),
-        Neighbourhoods(TWO, 4, "neighbours"),
+        Neighbourhoods(TWO, 4, "population"),
     ):
         subsets, donors = pool.draw(genotypes, genotypes[0], generator)
         assert subsets == []

@@ -203,7 +203,7 @@ def test_a_population_that_has_converged_ends_the_search() -> None:
     "settings, message",
     [
         ({"smallest_neighbourhood": 0}, "smallest_neighbourhood is 0: give 2 or more"),
-        ({"donors": "friends"}, "unknown donors 'friends': expected 'population' or 'neighbours'"),
+        ({"donors": "friends"}, "unknown donors 'friends': expected 'neighbours' or 'population'"),
     ],
 )
 def test_settings_that_cannot_be_used(settings: dict[str, Any], message: str) -> None:

@@ -23,8 +23,6 @@ from problems.case import BOTH_LARGE, Case, Genotypes, Values
 from problems.exhaustive import front
 from problems.traps import SIZE, trap_values
 
-SEED = 5
-
 
 @dataclass(frozen=True, eq=False)
 class BestOfTraps:
@@ -61,8 +59,9 @@ class PartsOfFront:
         return self.places[best] + trap.max(axis=1)[:, None]
 
 
-def draw(structures: int, blocks: int) -> BestOfTraps:
-    generator = np.random.default_rng(SEED)
+def drawn(structures: int, blocks: int, draw: int) -> BestOfTraps:
+    """Orders and optima by chance; draw: the seed of it."""
+    generator = np.random.default_rng(draw)
     length = SIZE * blocks
     orders = np.array([generator.permutation(length) for _ in range(structures)])
     return BestOfTraps(orders, generator.integers(2, size=(structures, length)))
@@ -90,8 +89,8 @@ def good_in_one(function: BestOfTraps, blocks: int) -> Iterator[Genotypes]:
         yield genotypes
 
 
-def best_of_traps(structures: int, blocks: int, population: int, budget: int) -> Case:
-    function = draw(structures, blocks)
+def best_of_traps(structures: int, blocks: int, population: int, budget: int, draw: int) -> Case:
+    function = drawn(structures, blocks, draw)
     return Case(
         f"best of {structures} traps",
         Problem((2,) * (SIZE * blocks), BOTH_LARGE),
@@ -103,7 +102,7 @@ def best_of_traps(structures: int, blocks: int, population: int, budget: int) ->
     )
 
 
-def parts_of_front(structures: int, blocks: int, population: int, budget: int) -> Case:
+def parts_of_front(structures: int, blocks: int, population: int, budget: int, draw: int) -> Case:
     """Its front: of each structure the best, since its place is all that matters besides.
 
     Places are so far apart that even what misleads a trap, 4 in each block instead of 5, is not
@@ -114,7 +113,7 @@ def parts_of_front(structures: int, blocks: int, population: int, budget: int) -
     return Case(
         f"{structures} parts of traps",
         Problem((2,) * (SIZE * blocks), BOTH_LARGE),
-        PartsOfFront(draw(structures, blocks), places),
+        PartsOfFront(drawn(structures, blocks, draw), places),
         frozenset(tuple(point) for point in (places + SIZE * blocks).tolist()),
         (0.0, 0.0),
         population,

@@ -1,6 +1,7 @@
 """The paper's asynchronous GOMEA, and LK-GOMEA (section 5.2)."""
 
 from math import floor, log2
+from typing import get_args
 
 import numpy as np
 
@@ -198,23 +199,23 @@ def lk_gomea(
     setup: Setup,
     *,
     smallest_neighbourhood: int = SMALLEST,
-    donors: Donors = "population",
+    donors: Donors = "neighbours",
     keep_archived: bool = True,
     forced_improvements: bool = True,
     inactive: Inactive = "copied",
     scalarisation: str = TSCHEBYSHEFF,
 ) -> GenePoolMixing:
-    """LK-GOMEA: a linkage tree of each solution's neighbours; it ends when these have converged.
+    """LK-GOMEA: linkage and donors from each solution's neighbours; it ends when these converged.
 
-    smallest_neighbourhood: c. donors: "population", or "neighbours" alone. The others as of
-    `GenePoolMixing`.
+    smallest_neighbourhood: c. donors: "neighbours", as in the authors' code, or the "population",
+    of which linkage then still comes from neighbours. The others as of `GenePoolMixing`.
 
     Raises SearchError for a neighbourhood of none, or donors that are not known.
     """
     if smallest_neighbourhood < 2:  # one is nothing to learn from
         raise SearchError(f"smallest_neighbourhood is {smallest_neighbourhood}: give 2 or more")
-    if donors not in ("population", "neighbours"):
-        raise SearchError(f"unknown donors {donors!r}: expected 'population' or 'neighbours'")
+    if donors not in get_args(Donors):
+        raise SearchError(f"unknown donors {donors!r}: expected 'neighbours' or 'population'")
     return GenePoolMixing(
         setup,
         Neighbourhoods(
