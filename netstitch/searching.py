@@ -25,7 +25,7 @@ from netstitch.optimization import (
     Threshold,
     run_search,
 )
-from netstitch.optimization.algorithms import check_algorithm, check_settings
+from netstitch.optimization.algorithms import Build, check_algorithm, check_settings
 from netstitch.optimization.initialisation import EXPECTED_NONZEROS, nonzero_probability
 from netstitch.optimization.search import check_population
 from netstitch.stitching.wiring import Genotype
@@ -57,7 +57,7 @@ def search(
     supernet: Supernet,
     task: Task,
     *,
-    algorithm: str = "ga",
+    algorithm: str | Build = "ga",
     budget: int | None = 20_000,
     seconds: float | None = None,
     population: int | Literal["sweep"] = 64,
@@ -73,6 +73,7 @@ def search(
 ) -> Front:
     """The front of accuracy on the task's validation samples against multiply-adds.
 
+    algorithm: a name, or what makes one of your own, as `netstitch.optimization.run_search` takes.
     budget: evaluations, those counted that needed no computation since an equal subnetwork was
         known. seconds: wall-clock time; the search ends at whichever limit comes first.
     population: loops of the search; "sweep" for a run of each of the paper's sizes, 128 to 2,048,
@@ -122,7 +123,7 @@ def run(
     task: Task,
     *,
     budget: Budget,
-    algorithm: str = "ga",
+    algorithm: str | Build = "ga",
     population: int | Literal["sweep"] = 64,
     seed: int = 1,
     threshold: float | None = None,

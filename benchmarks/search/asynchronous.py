@@ -109,7 +109,6 @@ def run(algorithm: str, duration: str, synchronous: bool, evaluations: int, seed
         seed=seed,
         initialisation=Initialisation(probability=0.5, uniform=()),
         on_evaluation=keep,
-        clock=executor.now,
     )
     front = np.array([one.objectives for one in result.archive])
     most = np.array([WORTHS.sum() + np.maximum(TOGETHER, 0).sum(), COSTS.sum()])

@@ -1,5 +1,7 @@
 """When a changed solution takes the place of what it was made of (the paper's section 5)."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from netstitch.optimization.population import Population
@@ -26,3 +28,9 @@ def not_worse_or_archived(
 ) -> bool:
     """Also where it is worse, but new in the archive, as in the authors' code."""
     return entered or not_worse(population, solution, before, slot, entered)
+
+
+NOT_WORSE_OR_ARCHIVED = "not-worse-or-archived"
+ACCEPTANCES: Mapping[str, Acceptance] = MappingProxyType(
+    {NOT_WORSE_OR_ARCHIVED: not_worse_or_archived, "not-worse": not_worse}
+)

@@ -5,22 +5,14 @@ its neighbours (section 5.2 of the paper).
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from netstitch.optimization.linkage import (
-    Genotypes,
-    Subset,
-    linkage_subsets,
-    normalised_mutual_information,
-    tree_subsets,
-)
+from netstitch.optimization.linkage import Genotypes, Linkage, Subset
 from netstitch.optimization.neighbourhood import SMALLEST, nearest, neighbourhood_size
 from netstitch.optimization.problem import Genotype
-from netstitch.optimization.scalarisation import Floats
 
 Donors = Literal["neighbours", "population"]
 
@@ -48,16 +40,11 @@ class GenePool(Protocol):
         ...
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class WholePopulation:
-    """One linkage tree of all genotypes; all of them are donors.
+    """Linkage of all genotypes; all of them are donors."""
 
-    Passes that begin with the same population, as the first one of every slot does, share its
-    mutual information, the dear part of a tree.
-    """
-
-    cardinalities: npt.NDArray[np.int64]
-    _last: tuple[Genotypes, Floats] | None = field(default=None, init=False)
+    linkage: Linkage
 
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
@@ -69,10 +56,7 @@ class WholePopulation:
     def learn(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> list[Subset]:
-        if self._last is None or not np.array_equal(self._last[0], genotypes):
-            information = normalised_mutual_information(genotypes, self.cardinalities)
-            self._last = genotypes, information
-        return tree_subsets(self._last[1], self.cardinalities, generator)
+        return self.linkage.subsets(genotypes, generator)
 
     def converged(self, genotypes: Genotypes) -> bool:
         """Never: the archive's members are donors too, of forced improvements."""
@@ -81,13 +65,13 @@ class WholePopulation:
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhoods:
-    """A linkage tree of a solution's nearest genotypes, of as many as chance says each time.
+    """Linkage of a solution's nearest genotypes, of as many as chance says each time.
 
     smallest: neighbours at least, c. donors: the neighbours alone, as in the authors' code, or all
     of the population.
     """
 
-    cardinalities: npt.NDArray[np.int64]
+    linkage: Linkage
     smallest: int = SMALLEST
     donors: Donors = "neighbours"
 
@@ -98,13 +82,13 @@ class Neighbourhoods:
         donors = genotypes if self.donors == "population" else neighbours
         if not _differ(donors, own):
             return [], donors
-        return linkage_subsets(neighbours, self.cardinalities, generator), donors
+        return self.linkage.subsets(neighbours, generator), donors
 
     def learn(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> list[Subset]:
         neighbours = self._neighbours(genotypes, own, generator)
-        return linkage_subsets(neighbours, self.cardinalities, generator)
+        return self.linkage.subsets(neighbours, generator)
 
     def _neighbours(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator

@@ -3,8 +3,13 @@
 Variables that depend on each other in a population of good solutions should be copied together
 (section 5.2 of the paper; Thierens and Bosman, "Hierarchical problem solving with the linkage tree
 genetic algorithm", GECCO 2013). Dependence is measured by mutual information, divided by the joint
-entropy so that it lies in [0, 1], and the tree is built by UPGMA.
+entropy so that it lies in [0, 1], and the tree is built by UPGMA. Two ways that learn nothing are
+there to compare with: a tree at random, and single variables.
 """
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +25,68 @@ Subset = npt.NDArray[np.int64]
 """Indices of variables that are copied together, in ascending order."""
 
 
+Cardinalities = npt.NDArray[np.int64]
+
+
+class Linkage(Protocol):
+    """Subsets of variables that are copied together, in random order, learned from genotypes."""
+
+    def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]: ...
+
+
+class MutualInformation:
+    """The linkage tree of mutual information.
+
+    Genotypes that are those of the last time, as when the first pass of every slot begins, share
+    their mutual information, the dear part of a tree.
+    """
+
+    def __init__(self, cardinalities: Cardinalities) -> None:
+        self._cardinalities = cardinalities
+        self._last: tuple[Genotypes, Floats] | None = None
+
+    def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
+        if self._last is None or not np.array_equal(self._last[0], genotypes):
+            self._last = genotypes, normalised_mutual_information(genotypes, self._cardinalities)
+        return tree_subsets(self._last[1], self._cardinalities, generator)
+
+
+class RandomTree:
+    """A tree of variables joined by chance: subsets of the same sizes, of no meaning."""
+
+    def __init__(self, cardinalities: Cardinalities) -> None:
+        self._cardinalities = cardinalities
+
+    def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
+        length = len(self._cardinalities)
+        drawn = np.triu(generator.random((length, length)), 1)
+        return tree_subsets(drawn + drawn.T, self._cardinalities, generator)
+
+
+class SingleVariables:
+    """Each variable by itself."""
+
+    def __init__(self, cardinalities: Cardinalities) -> None:
+        self._cardinalities = cardinalities
+
+    def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
+        free = np.flatnonzero(self._cardinalities > 1)
+        return [free[[index]] for index in generator.permutation(len(free))]
+
+
+MUTUAL_INFORMATION = "mutual-information"
+LINKAGES: Mapping[str, Callable[[Cardinalities], Linkage]] = MappingProxyType(
+    {
+        MUTUAL_INFORMATION: MutualInformation,
+        "random-tree": RandomTree,
+        "single-variables": SingleVariables,
+    }
+)
+
+
 def linkage_subsets(
     genotypes: Genotypes,
-    cardinalities: npt.NDArray[np.int64],
+    cardinalities: Cardinalities,
     generator: np.random.Generator,
 ) -> list[Subset]:
     """The nodes of the linkage tree but its root, in random order.
@@ -36,7 +100,7 @@ def linkage_subsets(
 
 
 def tree_subsets(
-    information: Floats, cardinalities: npt.NDArray[np.int64], generator: np.random.Generator
+    information: Floats, cardinalities: Cardinalities, generator: np.random.Generator
 ) -> list[Subset]:
     """As `linkage_subsets`, of (l, l) normalised mutual information that is known already."""
     variables = generator.permutation(np.flatnonzero(cardinalities > 1))
@@ -59,9 +123,7 @@ def merges(information: Floats) -> list[tuple[int, int]]:
     return [(int(left), int(right)) for left, right in tree[:, :2]]
 
 
-def normalised_mutual_information(
-    genotypes: Genotypes, cardinalities: npt.NDArray[np.int64]
-) -> Floats:
+def normalised_mutual_information(genotypes: Genotypes, cardinalities: Cardinalities) -> Floats:
     """(l, l) mutual information over joint entropy, in [0, 1]; 0 where neither variable varies."""
     count, length = genotypes.shape
     starts = np.concatenate([[0], np.cumsum(cardinalities)[:-1]])

@@ -24,6 +24,7 @@ class Population:
     members: the slots' solutions, None until the first is put there.
     costs: their objectives with smaller better, shape (n, m), infinite where there are none.
     weights: one vector per slot, shape (n, m).
+    alone: the one objective by which a slot judges for now, whatever its weights; None for most.
     scale: what costs are normalised by: the population's as of the last reassignment, and before
         the first one that of the solutions so far.
     """
@@ -44,6 +45,7 @@ class Population:
         self.members: list[Solution | None] = [None] * n
         self.costs: Floats = np.full((n, len(problem.objectives)), np.inf)
         self.weights = first_weights(n, len(problem.objectives), generator)
+        self.alone: list[int | None] = [None] * n
         self._shown: Floats = np.empty((0, len(problem.objectives)))  # the least, and the most
         self.scale = Scale.of(self.costs)
 
@@ -88,7 +90,8 @@ class Population:
     ) -> bool:
         """Whether a solution is better than another on a slot's weights, or as good with `ties`.
 
-        Where the threshold separates them, by it alone. None is worse than any that did not fail.
+        Where the slot judges by one objective alone, by that; where the threshold separates them,
+        by it alone. None is worse than any that did not fail.
         """
         if self._steering is not None:
             ours = self._steering.violation(solution)
@@ -96,14 +99,19 @@ class Population:
             if ours != theirs:
                 return ours < theirs
         costs = np.stack([self._costs(solution), self._costs(other)])
+        objective = self.alone[slot]
+        if objective is not None:
+            own, least = costs[:, objective]
+            return bool(own <= least if ties else own < least)
         own, least = self._scalarise(costs, self.weights[slot], self.scale)
         return bool(own <= least if ties else own < least)
 
     def state(self) -> State:
-        """Members, weights and scale as plain data."""
+        """Members, weights, what is judged alone, and scale as plain data."""
         return {
             "members": packed_solutions(self.members),
             "weights": self.weights,
+            "alone": list(self.alone),
             "shown": self._shown,
             "least": self.scale.least,
             "extent": self.scale.extent,
@@ -115,6 +123,7 @@ class Population:
         self.members = unpacked_solutions(state["members"])
         self.costs = np.array([self._costs(member) for member in self.members])
         self.weights = state["weights"]
+        self.alone = list(state["alone"])
         self._shown = state["shown"]
         self.scale = Scale(state["least"], state["extent"])
         self._reassigned = state["reassigned"]

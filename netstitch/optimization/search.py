@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netstitch.errors import SearchError
-from netstitch.optimization.algorithms import Setup, check_settings, entry
+from netstitch.optimization.algorithms import Build, Setup, check_settings, entry, name_of
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.asked import as_plain
 from netstitch.optimization.budget import Budget
@@ -29,7 +29,7 @@ def run_search(
     executor: Executor,
     *,
     budget: Budget,
-    algorithm: str = "ga",
+    algorithm: str | Build = "ga",
     population: int = 256,
     seed: int = 0,
     threshold: Threshold | None = None,
@@ -41,11 +41,13 @@ def run_search(
     on_progress: Callable[[Progress], None] | None = None,
     clock: Callable[[], float] | None = None,
 ) -> SearchResult:
-    """Search a problem with one of ALGORITHMS (the paper's section 5).
+    """Search a problem with one of ALGORITHMS or another (the paper's section 5).
 
     With an executor that completes in a fixed order and no end by time, runs of one seed are equal
     bit for bit.
 
+    algorithm: a name, or what makes one of your own from a `Setup` and settings by keyword, such as
+        a `GenePoolMixing` of other parts.
     budget: when it ends nothing new is started; what is under way still counts for the result.
     population: number of loops, at least 4.
     threshold: steers the search to solutions over it; it has risen from 0 to its target when half
@@ -86,7 +88,7 @@ def prepare_search(
     executor: Executor,
     *,
     budget: Budget,
-    algorithm: str = "ga",
+    algorithm: str | Build = "ga",
     population: int = 256,
     seed: int = 0,
     threshold: Threshold | None = None,
@@ -128,7 +130,7 @@ def prepare_search(
     asked = {
         "cardinalities": list(problem.cardinalities),
         "objectives": [[one.name, one.maximise] for one in problem.objectives],
-        "algorithm": algorithm,
+        "algorithm": name_of(algorithm),
         "settings": dict(settings),
         "population": population,
         "seed": seed,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netstitch.optimization.genepool import Neighbourhoods, WholePopulation
-from netstitch.optimization.linkage import linkage_subsets
+from netstitch.optimization.linkage import MutualInformation, linkage_subsets
 from netstitch.optimization.neighbourhood import nearest, neighbourhood_size
 
 TWO = np.full(5, 2)
@@ -45,9 +45,12 @@ def test_small_neighbourhoods_are_likelier_than_large_ones() -> None:
 def test_neighbours_are_donors_unless_all_of_the_population_is() -> None:
     generator = np.random.default_rng(0)
     genotypes = generator.integers(2, size=(64, 5))
-    for pool in (WholePopulation(TWO), Neighbourhoods(TWO, 4, "population")):
+    for pool in (
+        WholePopulation(MutualInformation(TWO)),
+        Neighbourhoods(MutualInformation(TWO), 4, "population"),
+    ):
         assert pool.draw(genotypes, genotypes[0], generator)[1] is genotypes
-    _, donors = Neighbourhoods(TWO, 4).draw(genotypes, genotypes[0], generator)
+    _, donors = Neighbourhoods(MutualInformation(TWO), 4).draw(genotypes, genotypes[0], generator)
     assert 4 <= len(donors) <= 64
     assert (donors == genotypes[0]).all(axis=1).any()  # a solution is its own nearest
 
@@ -59,7 +62,7 @@ def test_what_is_known_of_a_population_is_what_would_be_learned(
     """Whether the population changed since the last time or not."""
     generator = np.random.default_rng(seed)
     genotypes = generator.integers(2, size=(8, 5))
-    pool = WholePopulation(TWO)
+    pool = WholePopulation(MutualInformation(TWO))
     for change in changes:
         if change:
             genotypes = genotypes.copy()
@@ -70,25 +73,25 @@ def test_what_is_known_of_a_population_is_what_would_be_learned(
 
 
 def test_neighbourhoods_have_converged_when_each_genotype_fills_one() -> None:
-    pool = Neighbourhoods(TWO, 3)
+    pool = Neighbourhoods(MutualInformation(TWO), 3)
     one, other = np.zeros((3, 5), dtype=np.int64), np.ones((3, 5), dtype=np.int64)
     assert pool.converged(np.concatenate([one, other]))
     assert not pool.converged(np.concatenate([one, other[:2]]))
     assert pool.converged(one[:2])  # a population smaller than a neighbourhood
-    assert not WholePopulation(TWO).converged(one)
+    assert not WholePopulation(MutualInformation(TWO)).converged(one)
 
 
 def test_nothing_is_learned_where_no_donor_differs() -> None:
     generator = np.random.default_rng(0)
     genotypes = np.zeros((8, 5), dtype=np.int64)
     for pool in (
-        WholePopulation(TWO),
-        Neighbourhoods(TWO, 4),
-        Neighbourhoods(TWO, 4, "population"),
+        WholePopulation(MutualInformation(TWO)),
+        Neighbourhoods(MutualInformation(TWO), 4),
+        Neighbourhoods(MutualInformation(TWO), 4, "population"),
     ):
         subsets, donors = pool.draw(genotypes, genotypes[0], generator)
         assert subsets == []
         assert len(pool.learn(genotypes, genotypes[0], generator)) == 2 * 5 - 2
         assert (donors == 0).all()
     genotypes[7] = 1
-    assert WholePopulation(TWO).draw(genotypes, genotypes[0], generator)[0]
+    assert WholePopulation(MutualInformation(TWO)).draw(genotypes, genotypes[0], generator)[0]

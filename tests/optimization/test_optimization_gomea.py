@@ -17,6 +17,7 @@ from netstitch.optimization import (
     SerialExecutor,
     run_search,
 )
+from netstitch.optimization.acceptance import ACCEPTANCES
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.algorithms.gomea import GenePoolMixing, gomea, lk_gomea
 from netstitch.optimization.archive import Archive
@@ -99,15 +100,15 @@ def test_the_slot_is_written_after_the_whole_pass() -> None:
     ],
 )
 def test_what_is_kept(objectives: tuple[float, float], entered: bool, kept: bool) -> None:
-    for keep_archived in (True, False):
-        algorithm = begun(keep_archived=keep_archived)
+    for acceptance in ACCEPTANCES:
+        algorithm = begun(acceptance=acceptance)
         algorithm.population.weights[:] = 0.5
         algorithm.population.scale = Scale(np.full(2, -6.0), np.full(2, 6.0))
         child = asked(algorithm, 0)
         algorithm.receive(0, Solution(child, objectives), entered)
         mixing = algorithm._loops[0]
         assert mixing is not None
-        expected = kept and (keep_archived or objectives != (0.0, 0.0))
+        expected = kept and (acceptance != "not-worse" or objectives != (0.0, 0.0))
         assert np.array_equal(mixing.solution.genotype, child) == expected
         assert mixing.improved == (expected and objectives != (1.0, 1.0))
 
@@ -203,6 +204,7 @@ def test_a_population_that_has_converged_ends_the_search() -> None:
     "settings, message",
     [
         ({"smallest_neighbourhood": 0}, "smallest_neighbourhood is 0: give 2 or more"),
+        ({"extreme_clusters": 1}, "extreme_clusters is 1: give 2 or more, or 0"),
         ({"donors": "friends"}, "unknown donors 'friends': expected 'neighbours' or 'population'"),
     ],
 )

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netstitch.optimization.linkage import linkage_subsets, merges, normalised_mutual_information
+from netstitch.optimization.linkage import (
+    LINKAGES,
+    linkage_subsets,
+    merges,
+    normalised_mutual_information,
+)
 
 
 def entropy(values: list[object]) -> float:
@@ -89,3 +94,19 @@ def test_the_order_of_subsets_is_random() -> None:
         for seed in range(5)
     }
     assert len(orders) == 5
+
+
+@pytest.mark.parametrize("name, count", [("random-tree", 2 * 5 - 2), ("single-variables", 5)])
+def test_linkage_that_learns_nothing_has_subsets_too(name: str, count: int) -> None:
+    cardinalities = np.array([2, 2, 1, 3, 2, 2])
+    linkage = LINKAGES[name](cardinalities)
+    genotypes = np.zeros((4, 6), dtype=np.int64)
+    found = [
+        [tuple(one.tolist()) for one in linkage.subsets(genotypes, np.random.default_rng(seed))]
+        for seed in (0, 0, 1)
+    ]
+    assert found[0] == found[1] != found[2]
+    assert len(set(found[0])) == count
+    assert {(i,) for i in (0, 1, 3, 4, 5)} <= set(found[0])
+    if name == "random-tree":
+        assert set(found[0]) != set(found[2])  # not only in another order

@@ -98,6 +98,17 @@ def test_a_search_goes_on_from_its_file_as_if_it_had_not_stopped(
     assert described(again.evaluations) == described(whole.evaluations)[after:]
 
 
+@pytest.mark.parametrize("after", [20, 60, 100])
+def test_it_goes_on_with_extreme_clusters_too(tmp_path: Path, after: int) -> None:
+    options: dict[str, Any] = {"capacity": 4, "settings": {"extreme_clusters": 2}}
+    whole = Told("gomea", tmp_path / "state", after, **options)
+    result = whole.engine.run()
+    again = Told("gomea", tmp_path / "state", **options)
+    again.engine.restore(load_state(tmp_path / "state"))
+    assert facts(again.engine.run()) == facts(result)
+    assert described(again.evaluations) == described(whole.evaluations)[after:]
+
+
 def test_a_search_that_was_stopped_may_go_on_with_a_larger_budget(tmp_path: Path) -> None:
     first = Told("gomea", tmp_path / "state", 40, budget=Budget(40, count_skipped=False))
     assert first.engine.run().evaluated == 40

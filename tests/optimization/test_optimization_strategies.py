@@ -15,8 +15,11 @@ from netstitch.optimization import (
     Solution,
     run_search,
 )
-from netstitch.optimization.acceptance import not_worse, not_worse_or_archived
-from netstitch.optimization.algorithms import entry
+from netstitch.optimization.acceptance import ACCEPTANCES, not_worse, not_worse_or_archived
+from netstitch.optimization.algorithms import Setup, entry
+from netstitch.optimization.algorithms.gomea import GenePoolMixing
+from netstitch.optimization.genepool import WholePopulation
+from netstitch.optimization.linkage import LINKAGES, Genotypes, Subset
 from netstitch.optimization.operators import CROSSOVERS
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Problem
@@ -70,7 +73,13 @@ def test_changes_are_kept_when_they_are_not_worse_or_new_in_the_archive(
 
 
 @pytest.mark.parametrize(
-    "setting, known", [("crossover", CROSSOVERS), ("scalarisation", SCALARISATIONS)]
+    "setting, known",
+    [
+        ("acceptance", ACCEPTANCES),
+        ("crossover", CROSSOVERS),
+        ("linkage", LINKAGES),
+        ("scalarisation", SCALARISATIONS),
+    ],
 )
 def test_strategies_are_exchanged_by_name(setting: str, known: dict[str, object]) -> None:
     for algorithm in ALGORITHMS:
@@ -99,3 +108,40 @@ def test_strategies_are_exchanged_by_name(setting: str, known: dict[str, object]
                 algorithm=algorithm,
                 settings={setting: "x"},
             )
+
+
+class PairsInARow:
+    """A linkage of one's own: each two variables that stand side by side."""
+
+    def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
+        pairs = np.arange(genotypes.shape[1]).reshape(-1, 2)
+        return list(generator.permutation(pairs))
+
+
+def pairwise(setup: Setup, forced: bool = True) -> GenePoolMixing:
+    return GenePoolMixing(setup, WholePopulation(PairsInARow()), forced_improvements=forced)
+
+
+def test_an_algorithm_of_ones_own_parts_is_run_like_any_other() -> None:
+    found = []
+    for settings in ({}, {}, {"forced": False}):
+        records: list[Evaluation] = []
+        run_search(
+            lotz(12),
+            SerialExecutor(leading_ones_trailing_zeros),
+            budget=Budget(300),
+            algorithm=pairwise,
+            population=8,
+            settings=settings,
+            on_evaluation=records.append,
+        )
+        found.append([one.genotype.tolist() for one in records])
+    assert found[0] == found[1] != found[2]
+    with pytest.raises(SearchError, match="pairwise' has no setting 'force'"):
+        run_search(
+            lotz(12),
+            SerialExecutor(leading_ones_trailing_zeros),
+            budget=Budget(300),
+            algorithm=pairwise,
+            settings={"force": 1},
+        )

@@ -21,6 +21,9 @@ from netstitch.optimization.archive import Archive
 from netstitch.optimization.initialisation import Initialisation
 from netstitch.optimization.problem import Objective, Problem
 
+Build = Callable[..., Algorithm]
+"""Makes an algorithm from a Setup and, by keyword, its settings: one of a user's own."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -30,7 +33,7 @@ class Entry:
     check: raises SearchError when what it needs is not installed.
     """
 
-    build: Callable[..., Algorithm]
+    build: Build
     steered: bool = True
     check: Callable[[], None] = lambda: None
 
@@ -52,21 +55,35 @@ ALGORITHMS: Mapping[str, Entry] = MappingProxyType(
 )
 
 
-def entry(name: str) -> Entry:
-    """The algorithm of a name; raises SearchError, with the nearest name, if there is none."""
-    if name not in ALGORITHMS:
-        raise SearchError(f"unknown algorithm {name!r}: {_known(name, tuple(ALGORITHMS))}")
-    return ALGORITHMS[name]
+def entry(algorithm: str | Build) -> Entry:
+    """The algorithm of a name, or one of a user's own.
+
+    Raises SearchError, with the nearest name, if there is none of the name.
+    """
+    if callable(algorithm):
+        return Entry(algorithm)
+    if algorithm not in ALGORITHMS:
+        known = _known(algorithm, tuple(ALGORITHMS))
+        raise SearchError(f"unknown algorithm {algorithm!r}: {known}")
+    return ALGORITHMS[algorithm]
 
 
-def check_algorithm(name: str) -> None:
+def name_of(algorithm: str | Build) -> str:
+    """The name, or where a user's own is defined."""
+    if isinstance(algorithm, str):
+        return algorithm
+    kind = algorithm if hasattr(algorithm, "__qualname__") else type(algorithm)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def check_algorithm(algorithm: str | Build) -> None:
     """Raise SearchError when there is no such algorithm, or what it needs is not installed."""
-    entry(name).check()
+    entry(algorithm).check()
 
 
-def check_settings(name: str, settings: Mapping[str, Any]) -> None:
+def check_settings(algorithm: str | Build, settings: Mapping[str, Any]) -> None:
     """Raise SearchError when an algorithm does not know a setting, or cannot use its value."""
-    known = entry(name).settings
+    known, name = entry(algorithm).settings, name_of(algorithm)
     for setting, value in settings.items():
         if setting not in known:
             raise SearchError(
@@ -76,7 +93,7 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
             kinds = " or ".join(kind.described for kind in known[setting])
             raise SearchError(f"setting {setting!r} of {name!r} is {value!r}: expected {kinds}")
     if settings:
-        entry(name).build(_smallest_setup(), **settings)  # which looks at the values
+        entry(algorithm).build(_smallest_setup(), **settings)  # which looks at the values
 
 
 def _smallest_setup() -> Setup:
@@ -105,9 +122,11 @@ def _known(word: str, known: Collection[str]) -> str:
 __all__ = [
     "ALGORITHMS",
     "Algorithm",
+    "Build",
     "Entry",
     "Setup",
     "check_algorithm",
     "check_settings",
     "entry",
+    "name_of",
 ]

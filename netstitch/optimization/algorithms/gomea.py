@@ -6,17 +6,19 @@ from typing import get_args
 import numpy as np
 
 from netstitch.errors import SearchError
-from netstitch.optimization.acceptance import not_worse, not_worse_or_archived
+from netstitch.optimization.acceptance import ACCEPTANCES, NOT_WORSE_OR_ARCHIVED
 from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.extremes import extreme_objective
 from netstitch.optimization.genepool import Donors, GenePool, Neighbourhoods, WholePopulation
 from netstitch.optimization.inactive import Inactive, check_inactive, offered_by_all, settled
-from netstitch.optimization.linkage import Genotypes
+from netstitch.optimization.linkage import LINKAGES, MUTUAL_INFORMATION, Genotypes, Linkage
 from netstitch.optimization.mixing import Mixing, packed_passes, unpacked_passes
 from netstitch.optimization.neighbourhood import SMALLEST
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.scalarisation import TSCHEBYSHEFF
 from netstitch.optimization.solution import Solution
 from netstitch.optimization.state import State
+from netstitch.optimization.strategies import named
 
 TURNS = 3
 """Passes that may begin before a loop must propose: this one's rest, a forced one, the next."""
@@ -33,9 +35,12 @@ class GenePoolMixing:
     passes.
 
     pool: where subsets and donors come from.
-    keep_archived: whether what is new in the archive is kept although it is worse on the slot's
-        weights, as in the authors' code.
+    acceptance: a name of ACCEPTANCES; by default what is new in the archive is kept although it is
+        worse on the slot's weights, as in the authors' code.
     forced_improvements: whether there are any.
+    extreme_clusters: 2 or more let a pass of a solution in one of so many clusters of the
+        population that is extreme in an objective judge by that objective alone, as in the
+        authors' code with 5; 0 for none. See `extreme_objective`.
     inactive: what is done with values that a solution does not depend on; see `Inactive`.
     scalarisation: a name of SCALARISATIONS.
     """
@@ -45,12 +50,15 @@ class GenePoolMixing:
         setup: Setup,
         pool: GenePool,
         *,
-        keep_archived: bool,
-        forced_improvements: bool,
-        inactive: Inactive,
-        scalarisation: str,
+        acceptance: str = NOT_WORSE_OR_ARCHIVED,
+        forced_improvements: bool = True,
+        extreme_clusters: int = 0,
+        inactive: Inactive = "copied",
+        scalarisation: str = TSCHEBYSHEFF,
     ) -> None:
         check_inactive(inactive, setup.problem)
+        if extreme_clusters < 0 or extreme_clusters == 1:  # of one all would be extreme in all
+            raise SearchError(f"extreme_clusters is {extreme_clusters}: give 2 or more, or 0")
         self.slots = setup.population
         self.pool = pool
         self.population = setup.empty_population(scalarisation)
@@ -59,8 +67,9 @@ class GenePoolMixing:
         # a type with a value that no variable has, see `offered_by_all`
         self._compact = np.min_scalar_type(max(setup.problem.cardinalities))
         self._inactive = inactive
-        self._accepts = not_worse_or_archived if keep_archived else not_worse
+        self._accepts = named("acceptance", acceptance, ACCEPTANCES)
         self._forced_improvements = forced_improvements
+        self._clusters = extreme_clusters
         self._loops: list[Mixing | None] = [None] * self.slots
         self._fruitless = [0] * self.slots  # passes in a row in which nothing got better
         self._passes = 0
@@ -143,6 +152,10 @@ class GenePoolMixing:
         """A new pass for the slot's member."""
         solution = self.population.members[slot]
         assert solution is not None
+        if self._clusters:
+            self.population.alone[slot] = extreme_objective(
+                self.population.costs, slot, self._clusters, self._setup.generator
+            )
         subsets, donors = self.pool.draw(
             self._genotypes(), solution.genotype, self._setup.generator
         )
@@ -179,17 +192,23 @@ class GenePoolMixing:
 def gomea(
     setup: Setup,
     *,
-    keep_archived: bool = True,
+    linkage: str = MUTUAL_INFORMATION,
+    acceptance: str = NOT_WORSE_OR_ARCHIVED,
     forced_improvements: bool = True,
+    extreme_clusters: int = 0,
     inactive: Inactive = "copied",
     scalarisation: str = TSCHEBYSHEFF,
 ) -> GenePoolMixing:
-    """GOMEA: one linkage tree of the whole population. Settings as of `GenePoolMixing`."""
+    """GOMEA: linkage of the whole population.
+
+    linkage: a name of LINKAGES, what is learned. The others as of `GenePoolMixing`.
+    """
     return GenePoolMixing(
         setup,
-        WholePopulation(np.asarray(setup.problem.cardinalities, dtype=np.int64)),
-        keep_archived=keep_archived,
+        WholePopulation(_linkage(linkage, setup)),
+        acceptance=acceptance,
         forced_improvements=forced_improvements,
+        extreme_clusters=extreme_clusters,
         inactive=inactive,
         scalarisation=scalarisation,
     )
@@ -200,8 +219,10 @@ def lk_gomea(
     *,
     smallest_neighbourhood: int = SMALLEST,
     donors: Donors = "neighbours",
-    keep_archived: bool = True,
+    linkage: str = MUTUAL_INFORMATION,
+    acceptance: str = NOT_WORSE_OR_ARCHIVED,
     forced_improvements: bool = True,
+    extreme_clusters: int = 0,
     inactive: Inactive = "copied",
     scalarisation: str = TSCHEBYSHEFF,
 ) -> GenePoolMixing:
@@ -218,11 +239,15 @@ def lk_gomea(
         raise SearchError(f"unknown donors {donors!r}: expected 'neighbours' or 'population'")
     return GenePoolMixing(
         setup,
-        Neighbourhoods(
-            np.asarray(setup.problem.cardinalities, dtype=np.int64), smallest_neighbourhood, donors
-        ),
-        keep_archived=keep_archived,
+        Neighbourhoods(_linkage(linkage, setup), smallest_neighbourhood, donors),
+        acceptance=acceptance,
         forced_improvements=forced_improvements,
+        extreme_clusters=extreme_clusters,
         inactive=inactive,
         scalarisation=scalarisation,
     )
+
+
+def _linkage(name: str, setup: Setup) -> Linkage:
+    learns = named("linkage", name, LINKAGES)
+    return learns(np.asarray(setup.problem.cardinalities, dtype=np.int64))

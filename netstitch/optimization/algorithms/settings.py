@@ -17,7 +17,11 @@ class Kind:
 
     def holds(self, value: Any) -> bool:
         """Whether a value is of this kind."""
-        return isinstance(value, self.types) and (bool in self.types or type(value) is not bool)
+        return isinstance(value, self.types) and (type(value) is not bool or self.flags)
+
+    @property
+    def flags(self) -> bool:
+        return bool in self.types or object in self.types
 
 
 FLAG = Kind("true or false", (bool,))
@@ -25,19 +29,30 @@ WHOLE = Kind("a whole number", (int, np.integer))
 NUMBER = Kind("a number", (int, float, np.number))
 NAME = Kind("a name", (str,))
 NOTHING = Kind("nothing", (type(None),))
+ANYTHING = Kind("anything", (object,))
 
 _KINDS = {bool: FLAG, int: WHOLE, float: NUMBER, str: NAME, type(None): NOTHING}
 
 
 def settings_of(build: Callable[..., Any]) -> Mapping[str, tuple[Kind, ...]]:
-    """The parameters of a function or class behind the first, with the kinds of each."""
-    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
+    """The parameters of a function or class behind the first, with the kinds of each.
+
+    Of one that is not annotated, or with another type, any value will do.
+    """
+    hints = _hints(build.__init__ if inspect.isclass(build) else build)
     names = list(inspect.signature(build).parameters)[1:]
-    return {name: _kinds(hints[name]) for name in names}
+    return {name: _kinds(hints.get(name, object)) for name in names}
+
+
+def _hints(build: Callable[..., Any]) -> Mapping[str, Any]:
+    try:
+        return get_type_hints(build)
+    except (TypeError, NameError):  # of a `partial`, or where a name is not known at run time
+        return {}
 
 
 def _kinds(annotation: Any) -> tuple[Kind, ...]:
     if get_origin(annotation) is Literal:
         return (NAME,)
     parts = get_args(annotation) or (annotation,)
-    return tuple(_KINDS[part] for part in parts)
+    return tuple(_KINDS.get(part, ANYTHING) for part in parts)
