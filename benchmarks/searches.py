@@ -102,7 +102,7 @@ def search(pair: str, name: str, seed: int, evaluations: int, folder: str) -> di
         seed=seed,
         threshold=THRESHOLD,
         form=Form(channels_last=True, batch=128, workers=1),
-        store=seen,  # type: ignore[arg-type]
+        on_evaluation=seen.add,
     )
     whole = max(point.multiply_adds for point in found.front.references)
     result = found.result

@@ -25,14 +25,13 @@ def refine_and_save(
     *,
     run: Path,
     folder: Path,
-    seed: int,
     batch: int,
     told: Callable[[str], None],
     progress: Progress,
 ) -> None:
     """Refine, and save what came of it over what was fitted; after Ctrl-C, say how to go on.
 
-    training: samples in the run's order, which `seed` gave. settings: of `Supernet.refine`.
+    training: samples in the run's order. settings: of `Supernet.refine`.
     run: its folder. folder: the supernet as it was fitted. batch: samples read at once.
     """
     batches = zip(training.batches(batch), torch.split(training.labels, batch), strict=True)
@@ -41,8 +40,8 @@ def refine_and_save(
             batches, checkpoint=run / REFINING, progress=progress, **dict(settings)
         )
     except KeyboardInterrupt:
-        for line in _how_to_go_on(run, settings, seed, batch):
-            told(line)
+        told("the fitted stitches and how far refining got are kept; to go on:")
+        told(f"netstitch resume {run}")
         raise
     _save_refined(supernet, report, folder)
     for line in _what_came_of(report):
@@ -53,14 +52,6 @@ def _save_refined(supernet: Supernet, report: RefineReport, folder: Path) -> Non
     """Write what refining changes, each file in one step: a reader finds a supernet any time."""
     write_weights(folder / STITCHES_FILE, supernet.stitch_weights())
     write_json(folder / REFINE_FILE, {"format": REFINE} | report.to_json())
-
-
-def _how_to_go_on(run: Path, settings: Mapping[str, Any], seed: int, batch: int) -> Iterator[str]:
-    yield f"{run} keeps the fitted stitches and how far refining got; to go on, in Python:"
-    yield f"s, x = ns.load({str(run)!r}), task.training.shuffled({seed})"
-    yield f"batches = zip(x.inputs.split({batch}), x.labels.split({batch}))"
-    given = {"checkpoint": str(run / REFINING)} | dict(settings)
-    yield f"s.refine(batches, {', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
 
 def _what_came_of(report: RefineReport) -> Iterator[str]:

@@ -1,28 +1,12 @@
 """A run: from models and a task to a folder with a supernet, a front, and every evaluation.
 
-    RUN/
-      run.json              what was asked (all defaults filled in), versions, times, outcome
-      supernet/             networks, matching, stitches, fit report: `ns.load(RUN)` reads it
-      evaluations.sqlite    every evaluation, written as it completed
-      refining.safetensors  how far refining is, while it goes on
-      search.csv            how much was skipped, and how many stitches were in use, over time
-      front.json, .csv, .png
-
-Nothing is written before the stitches are fitted, so bad input leaves nothing. A run that is killed
-during its search leaves all but the outcome and the front; one that is killed, or ends with Ctrl-C,
-while it refines leaves the supernet as it was fitted, and `refining.safetensors`. From Python:
-
-    plan, task = to_plan(experiment), load_task(experiment)     # as `netstitch run` makes them
-    s, x = ns.load(RUN), task.training.shuffled(plan.seed)      # the run's order of the images
-    batches = zip(x.inputs.split(plan.fit_batch), x.labels.split(plan.fit_batch))
-    s.refine(batches, checkpoint=RUN / "refining.safetensors", **plan.refine)
-
-goes on, and ends as the run would have; `s.save` and `ns.search` come next.
+What is in the folder is told in `run_folder.py`. Nothing is written before the stitches are fitted,
+so bad input leaves nothing. From then on a run that ends before it is done, by Ctrl-C, a kill or a
+power failure, goes on with `resume` where it was, refining, searching, or measuring the front.
 """
 
-import os
+import json
 import platform
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,36 +15,51 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from netstitch.analysis import Front, FrontPoint, front_figure
 from netstitch.errors import DataError, SearchError, StorageError
-from netstitch.evaluation import Form, Store, usable_device
+from netstitch.evaluation import Form, Store, measure_form, usable_device
 from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
-from netstitch.folders import cannot_write, check_new, read_json, write_json, write_text
+from netstitch.folders import cannot_write, check_new, write_json, write_text
 from netstitch.matching.objectives import COUNT, DISTINCT, check_choices
 from netstitch.optimization import Budget, SearchResult
 from netstitch.optimization.algorithms import check_algorithm, check_settings
 from netstitch.optimization.history import history_table
 from netstitch.optimization.search import check_population
 from netstitch.preparing import capture_all, match_all
-from netstitch.refining import REFINING, refine_and_save
+from netstitch.recording import Record, remove_states
+from netstitch.refining import refine_and_save
 from netstitch.reporter import Reporter
+from netstitch.run_folder import (
+    EVALUATIONS,
+    FORMAT,
+    FRONT_FILE,
+    HISTORY_FILE,
+    LOCK,
+    RUN_FILE,
+    SUPERNET,
+    check_place,
+    check_unchanged,
+    locked,
+    network_digests,
+    read_document,
+    sample_digests,
+    stitches_digest,
+    undone_by,
+    update_document,
+    versions,
+)
 from netstitch.searching import INITIAL_STITCHES, Searched
 from netstitch.searching import run as run_search
 from netstitch.stitching import Averaging
+from netstitch.storage import load_supernet
 from netstitch.supernet import Supernet
 from netstitch.sweeping import Swept, sizes_within
 from netstitch.tasks import Samples, Task
 from netstitch.threads import available_cores
-from netstitch.version import VERSION
 
-FORMAT = "netstitch-run-1"
-RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
-HISTORY_FILE = "search.csv"
-EVALUATIONS = "evaluations.sqlite"
 STATISTICS_BATCH = 128
 POINTS, OBJECTIVE = DISTINCT, COUNT
 """What is matched, and what is maximised, unless a plan says otherwise."""
@@ -145,19 +144,13 @@ def carry_out(
 
     Ctrl-C while stitches are refined leaves them as they were fitted, and how far refining got.
     During the search it ends this with the front found so far, and everything is written; a second
-    one, while the front is measured on test samples, leaves these out.
+    one, while the front is measured on test samples, leaves these out. `resume` goes on in any
+    case.
 
-    Raises the errors of the steps; except where the disk is full during the search, which leaves
-    the evaluations, nothing is written then.
+    Raises the errors of the steps; where nothing was found, nothing is written then.
     """
-    if task.training is None:
-        raise DataError(
-            "the task has no training samples; give some to fit the stitches on, other ones than "
-            "those that the search sees"
-        )
-    check_new(folder)
-    _check_writable(folder)
-    training = task.training.shuffled(plan.seed)
+    training = _training(plan, task)
+    check_place(folder)
     seconds: dict[str, float] = {}
     with _timed(seconds, "capture"):
         networks = capture_all(models, task, reporter)
@@ -175,33 +168,146 @@ def carry_out(
         check_refining(supernet, **known)
     with _timed(seconds, "fit"):
         _fit(supernet, training, plan, reporter)
-    check_new(folder)  # again: another run may have taken it meanwhile
     existed = folder.is_dir()
-    with _undone_by(BaseException, folder, existed):
+    with _taken(folder):
+        with undone_by(BaseException, folder, existed):
+            supernet.save(folder / SUPERNET)
+            # From here on there is something to go on with.
+            write_json(folder / RUN_FILE, _document(plan, supernet, task, folder, seconds))
+        with undone_by(Exception, folder, existed):
+            # What was fitted and refined so far may have taken hours: Ctrl-C leaves it.
+            _refine(plan, supernet, training, folder, reporter)
+            _begin_search(plan, supernet, task, folder)
+        # A search that found nothing leaves nothing; one that was stopped what it evaluated.
+        with undone_by(SearchError, folder, existed):
+            return _search_and_measure(plan, supernet, task, training, folder, reporter)
+
+
+def check_resumable(folder: Path) -> Mapping[str, Any]:
+    """What was asked of a run that can go on, as plain data.
+
+    Raises StorageError where the folder is not one of a run, or of another version, and where the
+    run is done.
+    """
+    document = read_document(folder)
+    stopped = document.get("outcome", {}).get("stopped")
+    if stopped not in (None, "interrupted"):
+        raise StorageError(
+            f"the run in {folder} is done, its search ended by {stopped}: there is nothing to go "
+            "on with; for another search give another folder"
+        )
+    asked: Mapping[str, Any] = document["asked"]
+    check_unchanged(folder, document, {"versions": versions()})
+    return asked
+
+
+def resume(plan: Plan, task: Task, folder: Path, reporter: Reporter) -> Finished:
+    """Go on with a run that was stopped, however that was, from where it is.
+
+    plan, task: as the run began with. What was evaluated is not evaluated again, budgets count on
+    from where they were, and a search whose form is the same ends as it would have.
+
+    Raises StorageError where another process runs it, it is done, or its inputs changed.
+    """
+    check_resumable(folder)
+    training = _training(plan, task)
+    with locked(folder):
+        document = read_document(folder)
+        if document["asked"] != json.loads(json.dumps(dict(plan.asked))):
+            raise StorageError(
+                f"the run in {folder} was asked something else: give the plan that it began with"
+            )
+        supernet = load_supernet(folder / SUPERNET)
+        check_unchanged(
+            folder,
+            document,
+            {
+                "networks": network_digests(folder, supernet.names),
+                "samples": sample_digests(task),
+            },
+        )
+        if "form" not in document:
+            if stitches_digest(folder) == document.get("fitted"):  # nothing was refined yet
+                _refine(plan, supernet, training, folder, reporter)
+            _begin_search(plan, supernet, task, folder)
+        elif stitches_digest(folder) != document.get("stitches"):
+            raise StorageError(
+                f"{folder} cannot go on: the stitches changed since its search began; put back "
+                "what there was, or run anew"
+            )
+        return _search_and_measure(plan, supernet, task, training, folder, reporter)
+
+
+def _training(plan: Plan, task: Task) -> Samples:
+    """The training samples in the run's order."""
+    if task.training is None:
+        raise DataError(
+            "the task has no training samples; give some to fit the stitches on, other ones than "
+            "those that the search sees"
+        )
+    return task.training.shuffled(plan.seed)
+
+
+@contextmanager
+def _taken(folder: Path) -> Iterator[None]:
+    """Make a run's folder and hold it; another run may have taken it meanwhile."""
+    check_new(folder)
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / RUN_FILE, _document(plan, supernet, seconds))
-        supernet.save(folder / SUPERNET)
-    # What was fitted and refined so far may have taken hours: Ctrl-C leaves it.
-    with _undone_by(Exception, folder, existed):
-        if plan.refine is not None:
-            with _timed(seconds, "refine"):
-                reporter.stage("refine")
-                refine_and_save(
-                    supernet,
-                    training,
-                    plan.refine,
-                    run=folder,
-                    folder=folder / SUPERNET,
-                    seed=plan.seed,
-                    batch=plan.fit_batch,
-                    told=reporter.told,
-                    progress=reporter.progress,
-                )
-            write_json(folder / RUN_FILE, _document(plan, supernet, seconds))
-        store = Store(folder / EVALUATIONS)
-    # A search that found nothing leaves nothing; one that was stopped leaves what it evaluated.
-    with _undone_by(SearchError, folder, existed), store, _timed(seconds, "search and test"):
-        searched = _search(plan, supernet, task, training, store, reporter)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    with locked(folder):
+        if any(path.name != LOCK for path in folder.iterdir()):
+            check_new(folder)
+        yield
+
+
+def _refine(
+    plan: Plan, supernet: Supernet, training: Samples, folder: Path, reporter: Reporter
+) -> None:
+    if plan.refine is None:
+        return
+    with _adding(folder, "refine"):
+        reporter.stage("refine")
+        refine_and_save(
+            supernet,
+            training,
+            plan.refine,
+            run=folder,
+            folder=folder / SUPERNET,
+            batch=plan.fit_batch,
+            told=reporter.told,
+            progress=reporter.progress,
+        )
+
+
+def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> None:
+    """Fix what evaluations depend on, the stitches and the numerical form, and where they go."""
+    form = measure_form(
+        supernet,
+        task.validation.inputs,
+        workers=plan.workers or None,
+        device=usable_device(plan.device),
+    )
+    if not (folder / EVALUATIONS).exists():
+        Store(folder / EVALUATIONS).close()
+    update_document(folder, {"form": asdict(form), "stitches": stitches_digest(folder)})
+
+
+def _search_and_measure(
+    plan: Plan,
+    supernet: Supernet,
+    task: Task,
+    training: Samples,
+    folder: Path,
+    reporter: Reporter,
+) -> Finished:
+    with (
+        Store(folder / EVALUATIONS, create=False) as store,
+        _adding(folder, "search and test"),
+    ):
+        record = Record(folder, store)
+        searched = _search(plan, supernet, task, training, record, folder, reporter)
     front, result = searched.front, searched.result
     front.to_json(folder / FRONT_FILE)
     front.to_csv(folder / "front.csv")
@@ -217,7 +323,9 @@ def carry_out(
         "sweep": [asdict(one) for one in searched.sweep],
         "form": asdict(searched.form) | {"device": plan.device},
     }
-    write_json(folder / RUN_FILE, _document(plan, supernet, seconds) | {"outcome": outcome})
+    update_document(folder, {"outcome": outcome})
+    if result.stopped != "interrupted":
+        remove_states(folder)
     return Finished(folder, supernet, front, result, searched.form, searched.sweep)
 
 
@@ -226,10 +334,15 @@ def _search(
     supernet: Supernet,
     task: Task,
     training: Samples,
-    store: Store,
+    record: Record,
+    folder: Path,
     reporter: Reporter,
 ) -> Searched:
     reporter.stage("search")
+    try:
+        form = Form(**read_document(folder)["form"])
+    except TypeError as error:
+        raise StorageError(f"{folder / RUN_FILE} is damaged: its form is none") from error
     statistics = training.first(plan.recalibrate) if plan.recalibrate else None
     return run_search(
         supernet,
@@ -242,10 +355,10 @@ def _search(
         seed=plan.seed,
         threshold=plan.threshold,
         initial_stitches=plan.initial_stitches,
-        workers=plan.workers or None,
+        form=form,
         device=plan.device,
         recalibration=None if statistics is None else statistics.batches(STATISTICS_BATCH),
-        store=store,
+        record=record,
         on_progress=lambda progress: reporter.searching(progress, plan.budget),
         on_measure=reporter.stage,
     )
@@ -277,54 +390,38 @@ def export_point(
 
 def load_front(run: Path) -> Front:
     """The front of a run folder; raises StorageError when it is not one, or has no front yet."""
-    read_json(run / RUN_FILE, FORMAT)
+    read_document(run)
     return Front.from_json(run / FRONT_FILE)
 
 
-def _check_writable(folder: Path) -> None:
-    """Raise StorageError where the folder could not be made, before hours are spent on it."""
-    place = Path(os.path.abspath(folder))
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
-        raise StorageError(f"{folder} cannot be made: {place} is a file; give another folder")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise StorageError(f"{folder} cannot be made: {place} is not writable; give another folder")
-
-
-@contextmanager
-def _undone_by(kind: type[BaseException], folder: Path, existed: bool) -> Iterator[None]:
-    """On an exception of a kind, what a run writes goes again; OSErrors become one line."""
-    try:
-        yield
-    except kind as error:
-        if folder.is_dir():
-            for path in folder.iterdir():
-                if path.name.startswith((RUN_FILE, SUPERNET, EVALUATIONS, REFINING)):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-            if not existed and not any(folder.iterdir()):
-                folder.rmdir()
-        if isinstance(error, OSError):
-            raise cannot_write(folder, error) from error
-        raise
-
-
-def _document(plan: Plan, supernet: Supernet, seconds: Mapping[str, float]) -> dict[str, Any]:
+def _document(
+    plan: Plan, supernet: Supernet, task: Task, folder: Path, seconds: Mapping[str, float]
+) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": plan.name,
         "asked": dict(plan.asked),
-        "networks": list(supernet.names),
         "matches": len(supernet.matching),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "netstitch": VERSION,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
+        "python": platform.python_version(),
         "cores": available_cores(),
+        "networks": network_digests(folder, supernet.names),
+        "fitted": stitches_digest(folder),
+        "samples": sample_digests(task),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }
+
+
+@contextmanager
+def _adding(folder: Path, name: str) -> Iterator[None]:
+    """Time a step, and add it to what run.json says of it so far."""
+    seconds: dict[str, float] = {}
+    with _timed(seconds, name):
+        yield
+    before: dict[str, float] = read_document(folder)["seconds"]
+    spent = round(before.get(name, 0.0) + seconds[name], 2)
+    update_document(folder, {"seconds": before | {name: spent}})
 
 
 @contextmanager

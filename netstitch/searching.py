@@ -1,7 +1,7 @@
 """`ns.search`: a supernet, a task and a search become a front."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from netstitch.analysis import Front
 from netstitch.errors import SearchError
-from netstitch.evaluation import Evaluator, Form, Store, measure_form, usable_device
+from netstitch.evaluation import Evaluator, Form, measure_form, usable_device
 from netstitch.fitting import Batch
 from netstitch.measured_front import measure_front
 from netstitch.optimization import (
@@ -23,11 +23,13 @@ from netstitch.optimization import (
     SearchResult,
     SerialExecutor,
     Threshold,
-    run_search,
+    prepare_search,
 )
 from netstitch.optimization.algorithms import Build, check_algorithm, check_settings
 from netstitch.optimization.initialisation import EXPECTED_NONZEROS, nonzero_probability
+from netstitch.optimization.recalling import Known, RecallingExecutor, known_by
 from netstitch.optimization.search import check_population
+from netstitch.recording import Record
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.sweeping import Swept, sizes_within, sweep
@@ -135,7 +137,8 @@ def run(
     device: str = "cpu",
     recalibration: Iterable[Batch] | None = None,
     cache_budget: int = CACHE_BUDGET,
-    store: Store | None = None,
+    record: Record | None = None,
+    on_evaluation: Callable[[Evaluation], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_measure: Callable[[str], None] | None = None,
 ) -> Searched:
@@ -143,7 +146,8 @@ def run(
 
     form: numerical form of evaluations; by default measured on this machine, with as many workers
         as `workers` says or one for each core.
-    store: where evaluations are written as they complete.
+    record: where results are written as they come, and the search goes on from.
+    on_evaluation: called with each distinct evaluation of a search, after it is recorded.
     on_measure: called with a line of text before each search of a sweep, and before the front is
         measured on test samples.
     """
@@ -176,14 +180,15 @@ def run(
     )
 
     references = supernet.references()
-    stored: set[Hashable] = set()
+    known: dict[Hashable, Known] = {} if record is None else record.known
 
     def keep(evaluation: Evaluation) -> None:
-        if evaluation.signature in stored:  # an earlier size of a sweep had it
-            return
-        stored.add(evaluation.signature)
-        if store is not None:
-            store.add(replace(evaluation, ordinal=len(stored)))
+        if record is not None:
+            record.keep(evaluation)
+        else:
+            known[evaluation.signature] = known_by(evaluation)
+        if on_evaluation is not None:
+            on_evaluation(evaluation)
         if evaluation.failure is not None:
             _check_no_reference(references, evaluation)
 
@@ -194,14 +199,23 @@ def run(
         active=supernet.wiring.active,
     )
     evaluate = _objectives(evaluator)
-    executor = SerialExecutor(evaluate if len(sizes) == 1 else _once(evaluate, problem))
+    executor = SerialExecutor(evaluate)
 
     def search_with(executor: Executor, size: int) -> SearchResult:
         if on_measure is not None and len(sizes) > 1:
             on_measure(f"search with a population of {size:,}")
-        return run_search(
+        # What another size evaluated is known, and what this one did before it was stopped.
+        recalling = RecallingExecutor(executor, problem.identify, known)
+
+        def look(progress: Progress) -> None:
+            if record is not None:
+                record.look()
+            if on_progress is not None:
+                on_progress(progress)
+
+        engine = prepare_search(
             problem,
-            executor,
+            recalling,
             budget=budget,
             algorithm=algorithm,
             population=size,
@@ -215,8 +229,14 @@ def run(
             settings=settings,
             patience=patience,
             on_evaluation=keep,
-            on_progress=on_progress,
+            on_progress=look,
         )
+        if record is not None:
+            record.begin(size, engine, recalling)
+        result = engine.run()
+        if record is not None:
+            record.save()
+        return result
 
     result, swept = sweep(partial(search_with, executor), sizes, _whole_cost(supernet))
     genotypes = [solution.genotype for solution in result.archive]
@@ -238,27 +258,6 @@ def run(
 def _whole_cost(supernet: Supernet) -> int:
     """Multiply-adds of the ensemble, or of the dearest reference where there is none."""
     return max(supernet.macs(genotype) for genotype in supernet.references().values())
-
-
-def _once(
-    evaluate: Callable[[Genotype], tuple[float, float]], problem: Problem
-) -> Callable[[Genotype], tuple[float, float]]:
-    """The same, computing each signature once, failures included."""
-    known: dict[Hashable, tuple[float, float] | Exception] = {}
-
-    def remembered(genotype: Genotype) -> tuple[float, float]:
-        signature = problem.identify(genotype)
-        if signature not in known:
-            try:
-                known[signature] = evaluate(genotype)
-            except Exception as error:
-                known[signature] = error
-        found = known[signature]
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    return remembered
 
 
 def _objectives(evaluator: Evaluator) -> Callable[[Genotype], tuple[float, float]]:

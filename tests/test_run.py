@@ -34,7 +34,7 @@ from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import override, to_plan
 from netstitch.optimization import Budget
 from netstitch.reporter import Reporter
-from netstitch.run import Finished, Plan, carry_out, load_front
+from netstitch.run import Finished, Plan, carry_out, load_front, resume
 from netstitch.storage import load_supernet
 
 CONTENT = [
@@ -77,9 +77,9 @@ def test_a_run_folder_holds_all_that_was_found(finished: Finished) -> None:
 
 def test_run_json_says_what_was_asked_and_what_came_of_it(finished: Finished) -> None:
     document = json.loads((finished.folder / "run.json").read_text())
-    assert document["format"] == "netstitch-run-1"
+    assert document["format"] == "netstitch-run-2"
     assert document["name"] == "tiny"
-    assert document["networks"] == ["wide", "deep"]
+    assert list(document["networks"]) == ["wide", "deep"]
     assert document["matches"] == len(finished.supernet.matching)
     assert document["asked"]["search"]["evaluations"] == 60
     assert document["asked"]["fit"]["ridge"] == "held-out"  # defaults are filled in
@@ -201,7 +201,7 @@ def test_device_and_threads_are_the_experiments(
     monkeypatch.setattr(running, "run_search", watched)
     table = '[evaluation]\ndevice = "cpu:0"\nthreads = 3\n[search]'
     done = carry(tmp_path, ("[search]", table))
-    assert (seen["device"], seen["workers"]) == ("cpu:0", 3)
+    assert (seen["device"], seen["form"].workers) == ("cpu:0", 3)
     assert done.form.workers == 3
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
     assert outcome["form"]["device"] == "cpu:0"
@@ -311,7 +311,7 @@ def test_a_search_that_finds_nothing_leaves_nothing(
 def test_no_space_before_the_search_leaves_nothing(
     tmp_path: Path, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(running, function, full)
@@ -325,10 +325,10 @@ def test_no_space_during_the_search_keeps_the_evaluations(
 ) -> None:
     add = running.Store.add
 
-    def full(self: running.Store, evaluation: Any) -> None:
+    def full(self: running.Store, search: int, evaluation: Any) -> None:
         if evaluation.ordinal > 5:
             raise StorageError("e.sqlite cannot be written (full)")
-        add(self, evaluation)
+        add(self, search, evaluation)
 
     monkeypatch.setattr(running.Store, "add", full)
     with pytest.raises(StorageError, match="full"):
@@ -340,7 +340,7 @@ def test_ctrl_c_during_the_search_saves_the_front_so_far(tmp_path: Path) -> None
     budget = ("evaluations = 60", "evaluations = 1_000_000")
     done = carry(tmp_path, budget, reporter=Interrupting(after=15))
     assert done.result.stopped == "interrupted"
-    assert content(done.folder) == CONTENT
+    assert content(done.folder) == sorted([*CONTENT, "search-8.state"])
     assert load_front(done.folder) == done.front
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
     assert (outcome["stopped"], outcome["evaluations"]) == ("interrupted", 15)
@@ -365,20 +365,18 @@ def test_ctrl_c_while_refining_keeps_what_goes_on_to_the_same_end(tmp_path: Path
         carry(tmp_path, reporter=reporter)
     run = tmp_path / "run"
     assert content(run) == ["refining.safetensors", "run.json", "supernet"]
-    assert "to go on, in Python" in reporter.lines[-4]
+    assert reporter.lines[-1] == f"netstitch resume {run}"
+    fitted = ns.load(run)
+    assert isinstance(fitted, ns.Supernet)
+    assert fitted.refine_report is None
     asked = read_experiment(tmp_path / "tiny.toml")
-    space: dict[str, Any] = {"ns": ns, "task": load_task(asked)}
-    for line in reporter.lines[-3:]:
-        exec(line, space)
-    gone_on, x = space["s"], space["x"]
-    assert not (run / "refining.safetensors").exists()
-    whole = ns.load(run)  # the stitches as they were fitted
-    assert isinstance(whole, ns.Supernet)
-    assert whole.fit_report is not None
-    assert whole.refine_report is None
-    whole.refine([(x.inputs, x.labels)], **asked.refine_settings or {})
-    for key, weight in whole.stitch_weights().items():
-        assert torch.equal(gone_on.stitch_weights()[key], weight)
+    done = resume(to_plan(asked), load_task(asked), run, Quiet())
+    assert content(run) == CONTENT
+    (tmp_path / "whole").mkdir()
+    whole = carry(tmp_path / "whole")
+    for key, weight in whole.supernet.stitch_weights().items():
+        assert torch.equal(done.supernet.stitch_weights()[key], weight)
+    assert done.front == whole.front
 
 
 def test_a_supernet_can_be_read_while_it_is_refined(tmp_path: Path) -> None:
@@ -557,7 +555,7 @@ def test_a_real_interruption_ends_with_the_front_and_exit_code_0(tmp_path: Path)
         os.kill(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err.decode()
-    assert content(folder) == CONTENT
+    assert set(content(folder)) - {"search-8.state"} == set(CONTENT)
     assert b"interrupted" in out
     assert len(load_front(folder)) > 0
 

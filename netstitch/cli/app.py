@@ -133,6 +133,34 @@ def run(
     show_run(finished)
 
 
+@app.command
+def resume(run: Path) -> None:
+    """Go on with a run that was stopped, by Ctrl-C, a kill or a power failure, from where it is.
+
+    What was evaluated is not evaluated again, and budgets count on from where they were.
+
+    Parameters
+    ----------
+    run: Path
+        The folder of the run.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.recorded import recorded_plan, recorded_task
+    from netstitch.cli.show import show_run
+    from netstitch.run import check_resumable
+    from netstitch.run import resume as go_on
+
+    asked = check_resumable(run)
+    plan = recorded_plan(run, asked)
+    with Console() as console:
+        console.stage("read")
+        task = recorded_task(
+            run, asked, lambda part, done, total: console.progress(done, total, part)
+        )
+        finished = go_on(plan, task, run, console)
+    show_run(finished)
+
+
 @app.command(name="match")
 def match_command(experiment: Path) -> None:
     """Show which points of an experiment's networks would be joined; nothing is fitted.
@@ -202,7 +230,8 @@ def export(
     from netstitch.cli.console import Console
     from netstitch.cli.recalibrating import export_recalibrated, recorded, searched_with
     from netstitch.cli.show import show_export
-    from netstitch.run import SUPERNET, export_point, load_front
+    from netstitch.run import export_point, load_front
+    from netstitch.run_folder import SUPERNET
     from netstitch.storage import load_supernet
 
     front = load_front(run)

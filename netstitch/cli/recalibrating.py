@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 
 from netstitch.analysis import FrontPoint
-from netstitch.demo.data import load_task as load_demo_task
-from netstitch.errors import DataError, StorageError
+from netstitch.cli.recorded import recorded_task
+from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, Form
-from netstitch.experiments import Experiment, load_task
 from netstitch.exporting import Exported, export
-from netstitch.folders import read_json
 from netstitch.reporter import Reporter
-from netstitch.run import FORMAT, RUN_FILE, STATISTICS_BATCH, Plan
+from netstitch.run import STATISTICS_BATCH, Plan
+from netstitch.run_folder import read_document
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
@@ -27,7 +26,7 @@ SAMPLES, BATCH = 4096, STATISTICS_BATCH
 
 def searched_with(run: Path) -> int:
     """Samples that a run's search recalibrated each subnetwork on; 0 where it did not."""
-    asked = read_json(run / RUN_FILE, FORMAT).get("asked")
+    asked = read_document(run).get("asked")
     evaluation = asked.get("evaluation") if isinstance(asked, dict) else None
     count = evaluation.get("recalibrate", 0) if isinstance(evaluation, dict) else 0
     return count if isinstance(count, int) else 0
@@ -60,8 +59,8 @@ def recorded(run: Path) -> Recalibration:
 
     Raises StorageError where run.json names none, DataError where they are not there any more.
     """
-    asked = read_json(run / RUN_FILE, FORMAT).get("asked")
-    task = load_demo_task() if _is_demo(asked) else load_task(_experiment(run, asked))
+    asked = read_document(run).get("asked")
+    task = recorded_task(run, asked if isinstance(asked, dict) else {})
     if task.training is None:
         raise DataError("the run's task has no training samples; export without --recalibrate")
     inputs, count = task.training.inputs, searched_with(run)
@@ -115,17 +114,3 @@ def _parts(task: Task) -> Iterable[tuple[str, Samples]]:
     yield "validation", task.validation
     if task.test is not None:
         yield "test", task.test
-
-
-def _is_demo(asked: object) -> bool:
-    return isinstance(asked, dict) and asked.get("demo") is True
-
-
-def _experiment(run: Path, asked: object) -> Experiment:
-    try:
-        return Experiment.model_validate(asked)
-    except ValueError as error:  # pydantic's own is one
-        raise StorageError(
-            f"{run / RUN_FILE} does not say which samples the run was fitted on; export without "
-            "--recalibrate, or recalibrate from Python with ns.export(..., recalibrate=batches)"
-        ) from error

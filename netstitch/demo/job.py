@@ -47,8 +47,14 @@ def run_demo(
     parts = (task.training, task.validation, task.test)
     counts = [f"{len(part):,} {part.name}" for part in parts if part is not None]
     reporter.told(f"Fashion-MNIST images: {', '.join(counts)}")
+    plan = demo_plan(seed=seed, seconds=seconds, paper=paper)
+    return carry_out(plan, list(models.items()), task, folder, reporter)
+
+
+def demo_plan(*, seed: int, seconds: float, paper: bool) -> Plan:
+    """What the demo does; parameters as of `run_demo`."""
     procedure = paper_procedure(seed) if paper else own_procedure(seed)
-    plan = Plan(
+    return Plan(
         "Fashion-MNIST: ResNet and MobileNet",
         budget=Budget(EVALUATIONS, seconds),
         population=POPULATION,
@@ -66,7 +72,6 @@ def run_demo(
             "threshold": THRESHOLD,
         },
     )
-    return carry_out(plan, list(models.items()), task, folder, reporter)
 
 
 def paper_procedure(seed: int) -> dict[str, Any]:

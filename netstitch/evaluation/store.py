@@ -1,66 +1,176 @@
 """Every finished evaluation, in an SQLite file, before the search goes on.
 
-Write-ahead logging keeps what was written when the process is killed.
+    evaluations   each distinct subnetwork once, in the order in which they were finished
+    deliveries    which result each search was given when: a search that is given the same results
+                  in the same order proposes the same, so that a run can go on where it was
+
+Write-ahead logging with a flush for each evaluation keeps what was written when the process is
+killed, and when the power fails.
 """
 
 import sqlite3
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote
 
 import numpy as np
 
 from netstitch.errors import StorageError
 from netstitch.optimization import Evaluation
+from netstitch.optimization.recalling import Known
 
-_TABLE = """
-CREATE TABLE evaluations (
-    ordinal INTEGER PRIMARY KEY,
-    genotype BLOB NOT NULL,      -- one unsigned 16-bit integer per switch
-    signature BLOB NOT NULL,     -- digest of the active switches and their choices
-    accuracy REAL,               -- NULL where the evaluation failed
-    multiply_adds INTEGER,
-    seconds REAL NOT NULL,
-    failure TEXT
+APPLICATION, VERSION = 0x6E737469, 2
+"""What the file says that it is ("nsti"), and the version of its tables."""
+
+_TABLES = (
+    """
+    CREATE TABLE evaluations (
+        ordinal INTEGER PRIMARY KEY, -- of the run
+        genotype BLOB NOT NULL,      -- one unsigned 16-bit integer per switch
+        signature BLOB NOT NULL UNIQUE, -- digest of the active switches and their choices
+        accuracy REAL,               -- on validation samples; NULL where the evaluation failed
+        multiply_adds INTEGER,
+        seconds REAL NOT NULL,       -- that it took
+        finished REAL NOT NULL,      -- seconds since 1970
+        worker TEXT NOT NULL,        -- machine and process that evaluated it
+        failure TEXT
+    )
+    """,
+    """
+    CREATE TABLE deliveries (
+        search INTEGER NOT NULL,     -- its population size
+        number INTEGER NOT NULL,     -- of the search, from 1
+        evaluation INTEGER NOT NULL REFERENCES evaluations (ordinal),
+        round INTEGER NOT NULL,      -- results of one round arrived together
+        skipped INTEGER NOT NULL,    -- proposals so far that were known already
+        elapsed REAL NOT NULL,       -- seconds of the search so far
+        PRIMARY KEY (search, number)
+    ) WITHOUT ROWID
+    """,
 )
-"""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A result that a search was given; see the table."""
+
+    signature: bytes
+    round: int
+    elapsed: float
 
 
 class Store:
-    """Appends evaluations to a new file; a context manager that closes it."""
+    """The file, open for writing; a context manager that closes it.
 
-    def __init__(self, path: Path) -> None:
+    create: whether it is to be new; otherwise what is there is read and checked, and made whole
+        where the process was killed as it was made.
+
+    Raises StorageError, naming the file, where it cannot be written, or is damaged, or of another
+    version.
+    """
+
+    def __init__(
+        self, path: Path, *, create: bool = True, clock: Callable[[], float] = time.time
+    ) -> None:
         self.path = path
+        self._clock = clock
+        if not create and not path.exists():
+            raise StorageError(
+                f"{path} is missing; it holds what was evaluated: put it back, or run anew"
+            )
         try:
-            self._connection = sqlite3.connect(path, isolation_level=None)
-        except sqlite3.Error as error:
+            if create:
+                path.touch(exist_ok=False)
+            self._connection = _connected(path, "rw")
+        except (sqlite3.Error, OSError) as error:
             raise self._failed(error) from error
         try:
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.execute(_TABLE)
+            if create or _is_empty(self._connection, path):
+                self._make()
+            _check(self._connection, path)
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._ordinals = self._read_ordinals()
+            self._delivered = self._read_delivered()
         except sqlite3.Error as error:
             self.close()
             raise self._failed(error) from error
+        except StorageError:
+            self.close()
+            raise
 
-    def add(self, evaluation: Evaluation) -> None:
-        """Write one evaluation; raises StorageError when it cannot, the earlier ones are safe."""
-        accuracy, multiply_adds = evaluation.objectives or (None, None)
-        row = (
-            evaluation.ordinal,
-            evaluation.genotype.astype(np.uint16).tobytes(),
-            evaluation.signature,
-            accuracy,
-            None if multiply_adds is None else int(multiply_adds),
-            evaluation.seconds,
-            evaluation.failure,
-        )
+    def add(self, search: int, evaluation: Evaluation) -> None:
+        """Write what a search is given next, and its evaluation where it is not there yet.
+
+        What was given before is left as it is where it is the same; where it is not, the search
+        went another way, and what was written of it from there on goes.
+
+        Raises StorageError when it cannot; the earlier ones are safe.
+        """
+        signature = evaluation.signature
+        assert isinstance(signature, bytes)
+        delivered = self._delivered.setdefault(search, [])
+        if delivered[evaluation.ordinal - 1 : evaluation.ordinal] == [signature]:
+            return
+        ordinal = self._ordinals.get(signature)
         try:
-            self._connection.execute("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            with self._transaction():
+                if evaluation.ordinal <= len(delivered):
+                    self._connection.execute(
+                        "DELETE FROM deliveries WHERE search = ? AND number >= ?",
+                        (search, evaluation.ordinal),
+                    )
+                if ordinal is None:
+                    ordinal = len(self._ordinals) + 1
+                    self._connection.execute(
+                        "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        self._row(ordinal, evaluation),
+                    )
+                self._connection.execute(
+                    "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        search,
+                        evaluation.ordinal,
+                        ordinal,
+                        evaluation.round,
+                        evaluation.skipped,
+                        evaluation.elapsed,
+                    ),
+                )
         except sqlite3.Error as error:
             raise self._failed(error) from error
+        self._ordinals[signature] = ordinal
+        del delivered[evaluation.ordinal - 1 :]
+        delivered.append(signature)
+
+    def known(self) -> dict[Hashable, Known]:
+        """Results of all evaluations by signature."""
+        return _known(self._connection)
+
+    def deliveries(self, search: int, after: int = 0) -> list[list[Delivery]]:
+        """What a search was given behind so many results, by rounds."""
+        rows = self._connection.execute(
+            "SELECT signature, round, elapsed FROM deliveries JOIN evaluations "
+            "ON evaluation = ordinal WHERE search = ? AND number > ? ORDER BY number",
+            (search, after),
+        )
+        given = (Delivery(*row) for row in rows)
+        return [list(group) for _, group in groupby(given, key=lambda one: one.round)]
+
+    def delivered(self, search: int) -> int:
+        """How many results a search was given."""
+        return len(self._delivered.get(search, ()))
 
     def close(self) -> None:
         self._connection.close()
+
+    def __len__(self) -> int:
+        """Evaluations."""
+        return len(self._ordinals)
 
     def __enter__(self) -> "Store":
         return self
@@ -73,8 +183,123 @@ class Store:
     ) -> None:
         self.close()
 
-    def _failed(self, error: sqlite3.Error) -> StorageError:
+    def _make(self) -> None:
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        with self._transaction():
+            for table in _TABLES:
+                self._connection.execute(table)
+            self._connection.execute(f"PRAGMA application_id={APPLICATION}")
+            self._connection.execute(f"PRAGMA user_version={VERSION}")
+
+    def _row(self, ordinal: int, evaluation: Evaluation) -> tuple[object, ...]:
+        accuracy, multiply_adds = evaluation.objectives or (None, None)
+        return (
+            ordinal,
+            evaluation.genotype.astype(np.uint16).tobytes(),
+            evaluation.signature,
+            accuracy,
+            None if multiply_adds is None else int(multiply_adds),
+            evaluation.seconds,
+            self._clock(),
+            evaluation.worker,
+            evaluation.failure,
+        )
+
+    def _read_ordinals(self) -> dict[bytes, int]:
+        rows = self._connection.execute("SELECT signature, ordinal FROM evaluations")
+        return dict(rows.fetchall())
+
+    def _read_delivered(self) -> dict[int, list[bytes]]:
+        rows = self._connection.execute(
+            "SELECT search, signature FROM deliveries JOIN evaluations ON evaluation = ordinal "
+            "ORDER BY search, number"
+        )
+        delivered: dict[int, list[bytes]] = {}
+        for search, signature in rows:
+            delivered.setdefault(search, []).append(signature)
+        return delivered
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it or nothing."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # a full disk ends it by itself
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _failed(self, error: Exception) -> StorageError:
         return StorageError(
             f"{self.path} cannot be written ({error}); free space or give another folder: "
             "what was written before is intact"
         )
+
+
+def read_known(path: Path) -> dict[Hashable, Known]:
+    """Results of all evaluations by signature, also while a run writes more.
+
+    Raises StorageError where the file is missing, damaged, or of another version.
+    """
+    try:
+        connection = _connected(path, "ro")
+        try:
+            _check(connection, path)
+            return _known(connection)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise _damaged(path, error) from error
+
+
+def _connected(path: Path, mode: str) -> sqlite3.Connection:
+    place = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    return sqlite3.connect(place, uri=True, isolation_level=None)
+
+
+def _is_empty(connection: sqlite3.Connection, path: Path) -> bool:
+    try:
+        return not connection.execute("SELECT * FROM sqlite_schema").fetchall()
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, error) from error
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StorageError where the file is not a whole one of this version."""
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        problems = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, error) from error
+    if application != APPLICATION or version != VERSION:
+        raise StorageError(
+            f"{path} is not a store of evaluations of version {VERSION}; use the version of "
+            "netstitch that wrote it"
+        )
+    if problems != ["ok"]:
+        raise _damaged(path, problems[0])
+
+
+def _damaged(path: Path, reason: object) -> StorageError:
+    return StorageError(
+        f"{path} is damaged ({reason}); put back a copy of the run folder, or run anew"
+    )
+
+
+def _known(connection: sqlite3.Connection) -> dict[Hashable, Known]:
+    rows = connection.execute(
+        "SELECT signature, accuracy, multiply_adds, failure, seconds, worker FROM evaluations "
+        "ORDER BY ordinal"
+    )
+    return {
+        signature: Known(
+            None if accuracy is None else (accuracy, float(multiply_adds)),
+            failure,
+            seconds,
+            worker,
+        )
+        for signature, accuracy, multiply_adds, failure, seconds, worker in rows
+    }

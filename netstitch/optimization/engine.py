@@ -7,6 +7,7 @@ know all results before it.
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,13 @@ from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.asked import check_asked
 from netstitch.optimization.budget import Budget
-from netstitch.optimization.executor import Completed, Executor, checked
+from netstitch.optimization.executor import (
+    Completed,
+    Executor,
+    checked,
+    packed_results,
+    unpacked_results,
+)
 from netstitch.optimization.history import History
 from netstitch.optimization.ledger import Ledger
 from netstitch.optimization.problem import Problem
@@ -70,6 +77,8 @@ class Engine:
         self._ready = deque(range(algorithm.slots))
         self._parked: list[int] = []  # loops that wait for another one's result
         self._ledger = Ledger()
+        self._arrived: deque[Completed] = deque()  # results that are not worked in yet
+        self._round = 0  # of results that arrived together
         self._skipped = 0
         self._failed = 0
         self._failure = ""  # the last one
@@ -87,21 +96,29 @@ class Engine:
             self._timing.begin()
             self._steer()
             while True:
+                self._take_arrived()
                 self._fill()
                 if not self._ledger.pending:
                     break
-                for completed in self._executor.wait():
-                    self._take(completed)
+                self._arrived.extend(self._executor.wait())
+                self._round += 1
             self._stopped = self._stopped or "converged"  # no loop has anything to propose
             self._check_failures()  # of a small space, fewer than there are slots
         except KeyboardInterrupt:
             self._executor.cancel()
             self._stopped = "interrupted"
+            with suppress(KeyboardInterrupt):
+                if self._whole:  # what has arrived is not to be lost
+                    self._take_arrived()
         except BaseException:
             self._executor.cancel()
             raise
         assert self._stopped is not None
         return self._result(self._stopped)
+
+    def _take_arrived(self) -> None:
+        while self._arrived:
+            self._take(self._arrived.popleft())
 
     def _fill(self) -> None:
         """Let idle loops propose until the executor is full, or nothing may be proposed."""
@@ -166,6 +183,10 @@ class Engine:
                     objectives=objectives,
                     seconds=completed.seconds,
                     failure=failure,
+                    worker=completed.worker,
+                    round=self._round,
+                    skipped=self._skipped,
+                    elapsed=self._timing.elapsed(),
                 )
             )
         if failure is not None:
@@ -194,6 +215,21 @@ class Engine:
     def used(self) -> int:
         """Evaluations that count as spent, those under way included."""
         return self._budget.used(self._ledger.submitted, self._skipped)
+
+    @property
+    def delivered(self) -> int:
+        """Results that the search was given so far."""
+        return len(self._ledger.known) + len(self._arrived)
+
+    @property
+    def whole(self) -> bool:
+        """Whether no step is half done, so that `state` can be asked for."""
+        return self._whole
+
+    @property
+    def front(self) -> tuple[Solution, ...]:
+        """The archive as it is."""
+        return self._archive.solutions()
 
     def _steer(self) -> None:
         if self._steering is not None:
@@ -271,6 +307,8 @@ class Engine:
             "generator": self._generator.bit_generator.state,
             "history": self._history.state(),
             "ledger": self._ledger.state(),
+            "arrived": packed_results(self._arrived),
+            "round": self._round,
             "ready": list(self._ready),
             "parked": list(self._parked),
             "skipped": self._skipped,
@@ -298,6 +336,8 @@ class Engine:
         self._generator.bit_generator.state = state["generator"]
         self._history.restore(state["history"])
         self._ledger.restore(state["ledger"])
+        self._arrived = deque(unpacked_results(state["arrived"]))
+        self._round = state["round"]
         self._ready = deque(state["ready"])
         self._parked = list(state["parked"])
         self._skipped = state["skipped"]
@@ -305,5 +345,11 @@ class Engine:
         self._failure = state["failure"]
         self._fruitless = state["fruitless"]
         self._timing.restore(state["timing"])
+        arrived = {completed.ticket for completed in self._arrived}
         for ticket, pending in self._ledger.pending.items():
-            self._executor.submit(ticket, pending.waiting[0][1])
+            if ticket not in arrived:
+                self._executor.submit(ticket, pending.waiting[0][1])
+
+    def catch_up(self, elapsed: float) -> None:
+        """Let the clock show so many seconds at least, as where earlier ones are repeated."""
+        self._timing.catch_up(elapsed)

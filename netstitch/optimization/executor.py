@@ -1,24 +1,33 @@
 """Where evaluations run: an executor takes genotypes and hands back results as they complete."""
 
+import os
+import platform
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Protocol
 
+import numpy as np
+
 from netstitch.errors import SearchError
 from netstitch.optimization.problem import Genotype, Objective
+from netstitch.optimization.state import State
 
 
 @dataclass(frozen=True)
 class Completed:
-    """The result of one ticket: objective values, or None and the reason of the failure."""
+    """The result of one ticket: objective values, or None and the reason of the failure.
+
+    worker: what evaluated it, such as a process and its number.
+    """
 
     ticket: int
     objectives: tuple[float, ...] | None
     failure: str | None
     seconds: float
+    worker: str = ""
 
 
 class Executor(Protocol):
@@ -90,7 +99,7 @@ class SerialExecutor:
         objectives, failure = attempt(self._evaluate, genotype)
         seconds = time.perf_counter() - start
         self._busy += seconds
-        return [Completed(ticket, objectives, failure, seconds)]
+        return [Completed(ticket, objectives, failure, seconds, worker_name(os.getpid()))]
 
     def busy(self) -> float:
         return self._busy
@@ -100,6 +109,11 @@ class SerialExecutor:
 
     def close(self) -> None:
         self.cancel()
+
+
+def worker_name(process: int) -> str:
+    """What a result's `worker` is called, of the id of a process of this machine."""
+    return f"{platform.node()} {process}"
 
 
 def attempt(
@@ -137,3 +151,22 @@ def checked(
         if not isfinite(value):
             return None, f"objective {name!r} is {value}, not a finite number"
     return values, None
+
+
+def packed_results(results: Iterable[Completed]) -> State:
+    """Results as plain data, for the state of a search; see `unpacked_results`."""
+    return {
+        "facts": [[one.ticket, one.failure, one.seconds, one.worker] for one in results],
+        "objectives": [
+            None if one.objectives is None else np.array(one.objectives, dtype=np.float64)
+            for one in results
+        ],
+    }
+
+
+def unpacked_results(state: State) -> list[Completed]:
+    """What `packed_results` was given."""
+    return [
+        Completed(ticket, None if values is None else tuple(values.tolist()), *facts)
+        for (ticket, *facts), values in zip(state["facts"], state["objectives"], strict=True)
+    ]

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import Completed, describe
+from netstitch.optimization.executor import Completed, describe, worker_name
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.process_worker import Begun, Evaluate, Outcome, initialise, run
 
@@ -153,7 +153,8 @@ class ProcessExecutor:
         objectives, failure, seconds = future.result()
         self._busy += seconds
         self._barren = 0
-        return Completed(call.ticket, objectives, failure, seconds)
+        worker = worker_name(self._begun[call.place].worker)
+        return Completed(call.ticket, objectives, failure, seconds, worker)
 
     def _recover(self) -> list[Completed]:
         """End a pool in which a worker died, and let what is lost with it wait for a new one."""
@@ -172,7 +173,8 @@ class ProcessExecutor:
             if call.suspect:
                 ending = _ending(workers[begun.worker])
                 failure = f"the worker process died twice in this evaluation ({ending})"
-                done.append(Completed(call.ticket, None, failure, now - begun.start))
+                worker = worker_name(begun.worker)
+                done.append(Completed(call.ticket, None, failure, now - begun.start, worker))
             else:
                 call.suspect = True
                 again.append(call)

@@ -23,7 +23,9 @@ class Evaluation:
 
     ordinal: 1 for the first that completed.
     objectives: None where it failed; then `failure` says why.
-    seconds: what the evaluation took, as measured by its executor.
+    seconds: what the evaluation took, as measured by its executor. worker: what evaluated it.
+    round: results of one round arrived together; the search proposes nothing between them.
+    skipped: proposals that needed no evaluation so far. elapsed: seconds since the search began.
     """
 
     ordinal: int
@@ -32,6 +34,10 @@ class Evaluation:
     objectives: tuple[float, ...] | None
     seconds: float
     failure: str | None
+    worker: str = ""
+    round: int = 0
+    skipped: int = 0
+    elapsed: float = 0.0
 
 
 def packed_solutions(solutions: Sequence[Solution | None]) -> State:

@@ -1,7 +1,7 @@
 """How long a search takes, and how much of their time its workers evaluate."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netstitch.optimization.executor import Executor
 from netstitch.optimization.state import State
@@ -41,6 +41,11 @@ class Timing:
     def elapsed(self) -> float:
         """Seconds since the search began, earlier runs of it included."""
         return self._before.elapsed + self._clock() - self._start
+
+    def catch_up(self, elapsed: float) -> None:
+        """Let at least so many seconds have passed; workers are not said to have had them."""
+        missing = max(0.0, elapsed - self.elapsed())
+        self._before = replace(self._before, elapsed=self._before.elapsed + missing)
 
     def spent(self) -> Spent:
         """All three."""

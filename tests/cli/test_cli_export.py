@@ -150,7 +150,7 @@ def test_recalibrated_and_folded(netstitch: Caller, finished: Finished, tmp_path
 @pytest.mark.parametrize(
     "asked, message",
     [
-        ({}, "run.json does not say which samples"),
+        ({}, "run.json does not say which experiment"),
         ({"folder": "gone"}, "validation samples (val.npz)"),
     ],
 )

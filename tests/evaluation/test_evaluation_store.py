@@ -24,12 +24,15 @@ def evaluation(ordinal: int, *, failed: bool = False) -> Evaluation:
         objectives=None if failed else (0.25, 1_000_000.0 * ordinal),
         seconds=0.5,
         failure="DataError: NaN" if failed else None,
+        worker="here 1",
+        round=ordinal,
+        elapsed=0.5 * ordinal,
     )
 
 
 def large(ordinal: int) -> Evaluation:
     genotype = np.zeros(1000, dtype=np.int64)
-    return Evaluation(ordinal, genotype, bytes(16), (0.5, 1.0), 0.1, None)
+    return Evaluation(ordinal, genotype, bytes(12) + ordinal.to_bytes(4), (0.5, 1.0), 0.1, None)
 
 
 def rows(path: Path) -> list[tuple[object, ...]]:
@@ -42,21 +45,21 @@ def rows(path: Path) -> list[tuple[object, ...]]:
 
 def test_each_evaluation_is_a_row(tmp_path: Path) -> None:
     path = tmp_path / "evaluations.sqlite"
-    with Store(path) as store:
-        store.add(evaluation(1))
-        store.add(evaluation(2, failed=True))
+    with Store(path, clock=lambda: 9.0) as store:
+        store.add(64, evaluation(1))
+        store.add(64, evaluation(2, failed=True))
     first, second = rows(path)
     genotype = np.frombuffer(first[1], dtype=np.uint16)
     assert genotype.tolist() == [0, 1, 1]
-    assert first[2:] == (b"\x01" * 16, 0.25, 1_000_000, 0.5, None)
-    assert second[3:] == (None, None, 0.5, "DataError: NaN")
+    assert first[2:] == (b"\x01" * 16, 0.25, 1_000_000, 0.5, 9.0, "here 1", None)
+    assert second[3:] == (None, None, 0.5, 9.0, "here 1", "DataError: NaN")
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_rows_can_be_read_while_the_search_goes_on(tmp_path: Path) -> None:
     with Store(tmp_path / "e.sqlite") as store:
         for ordinal in range(1, 6):
-            store.add(evaluation(ordinal))
+            store.add(64, evaluation(ordinal))
             assert len(rows(store.path)) == ordinal
 
 
@@ -67,20 +70,20 @@ def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 def test_a_store_is_never_written_over(tmp_path: Path) -> None:
     with Store(tmp_path / "e.sqlite") as store:
-        store.add(evaluation(1))
-    with pytest.raises(StorageError, match="already exists"):
+        store.add(64, evaluation(1))
+    with pytest.raises(StorageError, match="File exists"):
         Store(tmp_path / "e.sqlite")
     assert len(rows(tmp_path / "e.sqlite")) == 1
 
 
 def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     with Store(tmp_path / "e.sqlite") as store:
-        store.add(evaluation(1))
+        store.add(64, evaluation(1))
         # SQLite's own limit raises what a full disk does.
         pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
         store._connection.execute(f"PRAGMA max_page_count={pages}")
         with pytest.raises(StorageError, match=r"full.*what was written before is intact"):
-            deque(map(store.add, map(large, range(2, 10_000))))
+            deque(store.add(64, large(ordinal)) for ordinal in range(2, 10_000))
     assert rows(tmp_path / "e.sqlite")[0][0] == 1
 
 
@@ -95,7 +98,8 @@ store = Store(Path(sys.argv[1]))
 ordinal = 0
 while True:
     ordinal += 1
-    store.add(Evaluation(ordinal, np.zeros(50, dtype=np.int64), bytes(16), (0.5, 1.0), 0.1, None))
+    genotype, signature = np.zeros(50, dtype=np.int64), ordinal.to_bytes(16)
+    store.add(64, Evaluation(ordinal, genotype, signature, (0.5, 1.0), 0.1, None))
     print(ordinal, flush=True)
 """
 

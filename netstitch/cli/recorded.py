@@ -1,0 +1,50 @@
+"""A run's plan and samples, as its folder says what was asked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from netstitch.demo.data import load_task as load_demo_task
+from netstitch.demo.job import demo_plan
+from netstitch.errors import StorageError
+from netstitch.experiments import Experiment, load_task
+from netstitch.experiments.loading import Progress
+from netstitch.experiments.planning import to_plan
+from netstitch.folders import one_line
+from netstitch.run import Plan
+from netstitch.run_folder import RUN_FILE
+from netstitch.tasks import Task
+
+
+def recorded_plan(run: Path, asked: Mapping[str, Any]) -> Plan:
+    """The plan that a run began with; StorageError where run.json does not say it."""
+    if is_demo(asked):
+        try:
+            seed, seconds = int(asked["seed"]), float(asked["seconds"])
+            return demo_plan(seed=seed, seconds=seconds, paper=asked["procedure"] == "paper")
+        except (KeyError, TypeError, ValueError) as error:
+            raise StorageError(f"{run / RUN_FILE} is damaged ({one_line(error)})") from error
+    return to_plan(_experiment(run, asked))
+
+
+def recorded_task(run: Path, asked: Mapping[str, Any], progress: Progress | None = None) -> Task:
+    """The samples that a run was given, read again from where they were.
+
+    Raises StorageError where run.json names none, DataError where they are not there any more.
+    """
+    return load_demo_task() if is_demo(asked) else load_task(_experiment(run, asked), progress)
+
+
+def is_demo(asked: Mapping[str, Any]) -> bool:
+    return asked.get("demo") is True
+
+
+def _experiment(run: Path, asked: Mapping[str, Any]) -> Experiment:
+    try:
+        return Experiment.model_validate(asked)
+    except ValueError as error:  # pydantic's own is one
+        raise StorageError(
+            f"{run / RUN_FILE} does not say which experiment the run is of, since it was begun "
+            "from Python; go on there with its samples (netstitch.run.resume, or "
+            "ns.export(..., recalibrate=batches))"
+        ) from error

@@ -1,0 +1,107 @@
+"""What was evaluated before is not evaluated again, and comes back in the order it came then."""
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from netstitch.optimization.executor import Completed, Executor
+from netstitch.optimization.problem import Genotype
+from netstitch.optimization.solution import Evaluation
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an evaluation gave: objectives, or None and the reason of the failure."""
+
+    objectives: tuple[float, ...] | None
+    failure: str | None
+    seconds: float
+    worker: str = ""
+
+
+def known_by(evaluation: Evaluation) -> Known:
+    """What an evaluation gave."""
+    return Known(evaluation.objectives, evaluation.failure, evaluation.seconds, evaluation.worker)
+
+
+class RecallingExecutor:
+    """Answers what is known by its signature, and leaves the rest to another executor.
+
+    identify: the signature of a genotype. known: results by signature; what is added to it later
+        is known from then on.
+
+    A search proposes the same again where it gets the same results in the same order. `follow`
+    gives that order, so that a search that was stopped repeats itself up to where it was.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        identify: Callable[[Genotype], Hashable],
+        known: Mapping[Hashable, Known],
+    ) -> None:
+        self._executor = executor
+        self._identify = identify
+        self._known = known
+        self._rounds: deque[Sequence[Hashable]] = deque()
+        self._recalled: dict[Hashable, int] = {}  # tickets that wait to be handed back
+
+    @property
+    def capacity(self) -> int:
+        return self._executor.capacity
+
+    @property
+    def workers(self) -> int:
+        return self._executor.workers
+
+    def busy(self) -> float:
+        return self._executor.busy()
+
+    def follow(self, rounds: Iterable[Sequence[Hashable]]) -> None:
+        """Hand back known results in this order, those of a round together.
+
+        Where the search does not ask for what comes next, it has taken another way, and the rest
+        of the order is forgotten.
+        """
+        self._rounds = deque(rounds)
+
+    @property
+    def following(self) -> bool:
+        """Whether there is more of an order to follow."""
+        return bool(self._rounds)
+
+    def submit(self, ticket: int, genotype: Genotype) -> None:
+        signature = self._identify(genotype)
+        if signature in self._known:
+            self._recalled[signature] = ticket
+        else:
+            self._executor.submit(ticket, genotype)
+
+    def wait(self) -> list[Completed]:
+        """The next round's results; without an order, all that are known, or one of the others."""
+        if self._rounds and all(signature in self._recalled for signature in self._rounds[0]):
+            return [self._recall(signature) for signature in self._rounds.popleft()]
+        self._rounds.clear()
+        if self._recalled:
+            return [self._recall(signature) for signature in list(self._recalled)]
+        return self._executor.wait()
+
+    def cancel(self) -> None:
+        self._rounds.clear()
+        self._recalled.clear()
+        self._executor.cancel()
+
+    def close(self) -> None:
+        self._rounds.clear()
+        self._recalled.clear()
+        self._executor.close()
+
+    def _recall(self, signature: Hashable) -> Completed:
+        known = self._known[signature]
+        return Completed(
+            self._recalled.pop(signature),
+            known.objectives,
+            known.failure,
+            known.seconds,
+            known.worker,
+        )
