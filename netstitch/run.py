@@ -10,10 +10,10 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
@@ -23,11 +23,8 @@ from netstitch.evaluation import Form, Store, measure_form, usable_device
 from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
 from netstitch.folders import cannot_write, check_new, write_json, write_text
-from netstitch.matching.objectives import COUNT, DISTINCT, check_choices
-from netstitch.optimization import Budget, SearchResult
-from netstitch.optimization.algorithms import check_algorithm, check_settings
+from netstitch.optimization import SearchResult
 from netstitch.optimization.history import history_table
-from netstitch.optimization.search import check_population
 from netstitch.preparing import capture_all, match_all
 from netstitch.recording import Record, remove_states
 from netstitch.refining import refine_and_save
@@ -38,6 +35,7 @@ from netstitch.run_folder import (
     FRONT_FILE,
     HISTORY_FILE,
     LOCK,
+    PROGRESS_FILE,
     RUN_FILE,
     SUPERNET,
     check_place,
@@ -51,72 +49,19 @@ from netstitch.run_folder import (
     update_document,
     versions,
 )
-from netstitch.searching import INITIAL_STITCHES, Searched
+from netstitch.run_plan import Plan
+from netstitch.searching import Searched
 from netstitch.searching import run as run_search
+from netstitch.standing import Standing, write_standing
 from netstitch.stitching import Averaging
 from netstitch.storage import load_supernet
 from netstitch.supernet import Supernet
-from netstitch.sweeping import Swept, sizes_within
+from netstitch.sweeping import Swept
 from netstitch.tasks import Samples, Task
 from netstitch.threads import available_cores
 
 STATISTICS_BATCH = 128
-POINTS, OBJECTIVE = DISTINCT, COUNT
-"""What is matched, and what is maximised, unless a plan says otherwise."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run does; `asked` is the same as plain data, to be kept in the run folder.
-
-    points, matching_objective: which points are matched, and what is maximised; see `match`.
-    fit, refine: settings of `Supernet.fit` and `Supernet.refine`; without the latter, stitches stay
-        as they were fitted. fit_batch: samples of a batch in which fit and refine read them.
-    population: slots of the search; "sweep" for a search of each of the paper's sizes.
-    settings: of the algorithm, by name. patience: proposals in a row without a new subnetwork that
-        end the search; None for the default of `run_search`.
-    seed: of the search, and of the order in which training samples are read, so that the first
-        ones stand for all. Those of fit and refine are among their settings.
-    device: where subnetworks are evaluated. workers: batches run side by side, 0 for one a core.
-    recalibrate: training samples, the first in that order, that the batch norms behind each
-        subnetwork's stitches take their statistics from; 0 to keep those of the basis networks.
-
-    Raises SearchError when the search is not possible, and MatchingError when the matching is not
-    known, so that it is known before the work.
-    """
-
-    name: str
-    fit: Mapping[str, Any] = field(default_factory=lambda: {"method": "least-squares"})
-    fit_batch: int = 64
-    refine: Mapping[str, Any] | None = field(default_factory=dict)
-    points: str = POINTS
-    matching_objective: str = OBJECTIVE
-    algorithm: str = "ga"
-    budget: Budget = field(default_factory=lambda: Budget(20_000))
-    population: int | Literal["sweep"] = 64
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    patience: int | None = None
-    seed: int = 1
-    threshold: float | None = None
-    initial_stitches: float = INITIAL_STITCHES
-    device: str = "cpu"
-    workers: int = 0
-    recalibrate: int = 0
-    asked: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_choices(self.points, self.matching_objective)
-        check_algorithm(self.algorithm)
-        check_settings(self.algorithm, self.settings)
-        if self.seed < 0:
-            raise SearchError(f"the seed is {self.seed}: give 0 or more")
-        if self.population == "sweep":
-            sizes_within(self.budget)
-        else:
-            check_population(self.population, self.budget)
-        if self.workers < 0:
-            raise SearchError(f"{self.workers} workers cannot evaluate: give 1 or more, or 0")
-        usable_device(self.device)
+Watch = Callable[[Standing], None]
 
 
 @dataclass(frozen=True)
@@ -137,10 +82,12 @@ def carry_out(
     task: Task,
     folder: Path,
     reporter: Reporter,
+    watch: Watch | None = None,
 ) -> Finished:
     """Run the whole way from models to a front, writing into a new folder.
 
-    task: with training samples, which stitches are fitted on.
+    task: with training samples, which stitches are fitted on. watch: told every second how the
+    search stands, such as a `TensorBoard`.
 
     Ctrl-C while stitches are refined leaves them as they were fitted, and how far refining got.
     During the search it ends this with the front found so far, and everything is written; a second
@@ -180,7 +127,7 @@ def carry_out(
             _begin_search(plan, supernet, task, folder)
         # A search that found nothing leaves nothing; one that was stopped what it evaluated.
         with undone_by(SearchError, folder, existed):
-            return _search_and_measure(plan, supernet, task, training, folder, reporter)
+            return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
 
 
 def check_resumable(folder: Path) -> Mapping[str, Any]:
@@ -201,11 +148,13 @@ def check_resumable(folder: Path) -> Mapping[str, Any]:
     return asked
 
 
-def resume(plan: Plan, task: Task, folder: Path, reporter: Reporter) -> Finished:
+def resume(
+    plan: Plan, task: Task, folder: Path, reporter: Reporter, watch: Watch | None = None
+) -> Finished:
     """Go on with a run that was stopped, however that was, from where it is.
 
-    plan, task: as the run began with. What was evaluated is not evaluated again, budgets count on
-    from where they were, and a search whose form is the same ends as it would have.
+    plan, task: as the run began with. watch: as of `carry_out`. What was evaluated is not evaluated
+    again, budgets count on from where they were, and a serial search ends as it would have.
 
     Raises StorageError where another process runs it, it is done, or its inputs changed.
     """
@@ -235,7 +184,7 @@ def resume(plan: Plan, task: Task, folder: Path, reporter: Reporter) -> Finished
                 f"{folder} cannot go on: the stitches changed since its search began; put back "
                 "what there was, or run anew"
             )
-        return _search_and_measure(plan, supernet, task, training, folder, reporter)
+        return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
 
 
 def _training(plan: Plan, task: Task) -> Samples:
@@ -301,13 +250,14 @@ def _search_and_measure(
     training: Samples,
     folder: Path,
     reporter: Reporter,
+    watch: Watch | None,
 ) -> Finished:
     with (
         Store(folder / EVALUATIONS, create=False) as store,
         _adding(folder, "search and test"),
     ):
         record = Record(folder, store)
-        searched = _search(plan, supernet, task, training, record, folder, reporter)
+        searched = _search(plan, supernet, task, training, record, folder, reporter, watch)
     front, result = searched.front, searched.result
     front.to_json(folder / FRONT_FILE)
     front.to_csv(folder / "front.csv")
@@ -326,6 +276,7 @@ def _search_and_measure(
     update_document(folder, {"outcome": outcome})
     if result.stopped != "interrupted":
         remove_states(folder)
+        (folder / PROGRESS_FILE).unlink(missing_ok=True)
     return Finished(folder, supernet, front, result, searched.form, searched.sweep)
 
 
@@ -337,7 +288,13 @@ def _search(
     record: Record,
     folder: Path,
     reporter: Reporter,
+    watch: Watch | None,
 ) -> Searched:
+    def told(standing: Standing) -> None:
+        write_standing(folder / PROGRESS_FILE, standing)
+        if watch is not None:
+            watch(standing)
+
     reporter.stage("search")
     try:
         form = Form(**read_document(folder)["form"])
@@ -359,6 +316,7 @@ def _search(
         device=plan.device,
         recalibration=None if statistics is None else statistics.batches(STATISTICS_BATCH),
         record=record,
+        on_standing=told,
         on_progress=lambda progress: reporter.searching(progress, plan.budget),
         on_measure=reporter.stage,
     )

@@ -10,6 +10,7 @@ RUN/
   progress.json         the same for people, see `netstitch status`
   search.csv            how much was skipped, and how many stitches were in use, over time
   front.json, .csv, .png
+  tensorboard/          scalars, where they are asked for
 """
 
 import hashlib
@@ -34,6 +35,10 @@ FORMAT = "netstitch-run-2"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
 HISTORY_FILE, EVALUATIONS, LOCK = "search.csv", "evaluations.sqlite", "run.lock"
 PROGRESS_FILE = "progress.json"
+
+TENSORBOARD = "tensorboard"
+_OWN = (RUN_FILE, SUPERNET, EVALUATIONS, REFINING, LOCK, PROGRESS_FILE, TENSORBOARD, "search-")
+"""How the names of what a run writes before its front begin."""
 
 DIGEST_BYTES = 16
 CHUNK = 1 << 24
@@ -95,9 +100,8 @@ def undone_by(kind: type[BaseException], folder: Path, existed: bool) -> Iterato
         yield
     except kind as error:
         if folder.is_dir():
-            own = (RUN_FILE, SUPERNET, EVALUATIONS, REFINING, LOCK, PROGRESS_FILE, "search-")
             for path in folder.iterdir():
-                if path.name.startswith(own):
+                if path.name.startswith(_OWN):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             if not existed and not any(folder.iterdir()):
                 folder.rmdir()

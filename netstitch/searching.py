@@ -1,8 +1,7 @@
 """`ns.search`: a supernet, a task and a search become a front."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -15,29 +14,21 @@ from netstitch.measured_front import measure_front
 from netstitch.optimization import (
     Budget,
     Evaluation,
-    Executor,
-    Initialisation,
-    Objective,
-    Problem,
     Progress,
     SearchResult,
     SerialExecutor,
-    Threshold,
-    prepare_search,
 )
 from netstitch.optimization.algorithms import Build, check_algorithm, check_settings
-from netstitch.optimization.initialisation import EXPECTED_NONZEROS, nonzero_probability
 from netstitch.optimization.recalling import Known, RecallingExecutor, known_by
 from netstitch.optimization.search import check_population
 from netstitch.recording import Record
+from netstitch.standing import EVERY, Cached, Pace, Standing, standing
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
+from netstitch.supernet_search import INITIAL_STITCHES, SupernetSearch
 from netstitch.sweeping import Swept, sizes_within, sweep
 from netstitch.tasks import Task
 
-ACCURACY, MULTIPLY_ADDS = "accuracy", "multiply_adds"
-INITIAL_STITCHES = EXPECTED_NONZEROS
-"""Stitches expected in a first genotype (section 5 of the paper, p = 6.18 / l)."""
 CACHE_BUDGET = 2_000_000_000
 """Bytes of activations kept between evaluations, unless another budget is given."""
 
@@ -139,6 +130,7 @@ def run(
     cache_budget: int = CACHE_BUDGET,
     record: Record | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
+    on_standing: Callable[[Standing], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_measure: Callable[[str], None] | None = None,
 ) -> Searched:
@@ -148,6 +140,7 @@ def run(
         as `workers` says or one for each core.
     record: where results are written as they come, and the search goes on from.
     on_evaluation: called with each distinct evaluation of a search, after it is recorded.
+    on_standing: called with how a search stands, every second, and when it ends.
     on_measure: called with a line of text before each search of a sweep, and before the front is
         measured on test samples.
     """
@@ -169,18 +162,58 @@ def run(
     if form is None:
         form = measure_form(supernet, task.validation.inputs, workers=workers, device=place)
     statistics = None if recalibration is None else list(recalibration)
-    evaluator = Evaluator(
-        supernet,
-        task,
-        task.validation,
-        form,
-        budget=cache_budget,
-        device=place,
-        recalibration=statistics,
+    search = SupernetSearch(
+        supernet, algorithm, budget, seed, threshold, initial_stitches, settings or {}, patience
     )
+    result, swept = _search(
+        search,
+        sizes,
+        Evaluator(
+            supernet,
+            task,
+            task.validation,
+            form,
+            budget=cache_budget,
+            device=place,
+            recalibration=statistics,
+        ),
+        record=record,
+        on_evaluation=on_evaluation,
+        on_standing=on_standing,
+        on_progress=on_progress,
+        on_measure=on_measure,
+    )
+    genotypes = [solution.genotype for solution in result.archive]
+    if not genotypes and result.stopped == "interrupted":
+        raise KeyboardInterrupt
+    if not genotypes:
+        raise SearchError(
+            f"no evaluation was completed within {budget.seconds} seconds: give the search more"
+        )
+    if on_measure is not None:
+        on_measure(f"measure {len(genotypes)} networks of the front")
+    front = measure_front(
+        supernet, task, genotypes, form, place, on_measure, recalibration=statistics
+    )
+    return Searched(front, result, form, swept)
 
-    references = supernet.references()
+
+def _search(
+    search: SupernetSearch,
+    sizes: Sequence[int],
+    evaluator: Evaluator,
+    *,
+    record: Record | None,
+    on_evaluation: Callable[[Evaluation], None] | None,
+    on_standing: Callable[[Standing], None] | None,
+    on_progress: Callable[[Progress], None] | None,
+    on_measure: Callable[[str], None] | None,
+) -> tuple[SearchResult, tuple[Swept, ...]]:
+    """The best of a search of each size; what the evaluator keeps goes with it."""
+    references = search.supernet.references()
     known: dict[Hashable, Known] = {} if record is None else record.known
+    executor = SerialExecutor(_objectives(evaluator))
+    pace = Pace(EVERY)
 
     def keep(evaluation: Evaluation) -> None:
         if record is not None:
@@ -192,72 +225,50 @@ def run(
         if evaluation.failure is not None:
             _check_no_reference(references, evaluation)
 
-    problem = Problem(
-        supernet.cardinalities,
-        (Objective(ACCURACY, maximise=True), Objective(MULTIPLY_ADDS)),
-        signature=supernet.wiring.digest,
-        active=supernet.wiring.active,
-    )
-    evaluate = _objectives(evaluator)
-    executor = SerialExecutor(evaluate)
-
-    def search_with(executor: Executor, size: int) -> SearchResult:
+    def search_with(size: int) -> SearchResult:
         if on_measure is not None and len(sizes) > 1:
             on_measure(f"search with a population of {size:,}")
         # What another size evaluated is known, and what this one did before it was stopped.
-        recalling = RecallingExecutor(executor, problem.identify, known)
+        recalling = RecallingExecutor(executor, search.problem.identify, known)
 
         def look(progress: Progress) -> None:
             if record is not None:
                 record.look()
+            if pace.due():
+                tell(progress)
             if on_progress is not None:
                 on_progress(progress)
 
-        engine = prepare_search(
-            problem,
-            recalling,
-            budget=budget,
-            algorithm=algorithm,
-            population=size,
-            seed=seed,
-            threshold=None if threshold is None else Threshold(ACCURACY, threshold),
-            initial=list(references.values()),
-            initialisation=Initialisation(
-                probability=nonzero_probability(len(supernet.cardinalities), initial_stitches),
-                uniform=(-1,),
-            ),
-            settings=settings,
-            patience=patience,
-            on_evaluation=keep,
-            on_progress=look,
-        )
+        def tell(progress: Progress) -> None:
+            if on_standing is not None:
+                on_standing(
+                    standing(
+                        size,
+                        progress,
+                        search.budget,
+                        engine.front,
+                        workers=executor.workers,
+                        ensemble=search.ensemble,
+                        cache=_cached(evaluator),
+                    )
+                )
+
+        engine = search.engine(size, recalling, on_evaluation=keep, on_progress=look)
         if record is not None:
             record.begin(size, engine, recalling)
         result = engine.run()
         if record is not None:
             record.save()
+        tell(engine.progress())
         return result
 
-    result, swept = sweep(partial(search_with, executor), sizes, _whole_cost(supernet))
-    genotypes = [solution.genotype for solution in result.archive]
-    if not genotypes and result.stopped == "interrupted":
-        raise KeyboardInterrupt
-    if not genotypes:
-        raise SearchError(
-            f"no evaluation was completed within {budget.seconds} seconds: give the search more"
-        )
-    del evaluator, evaluate, executor  # and the activations that it keeps
-    if on_measure is not None:
-        on_measure(f"measure {len(genotypes)} networks of the front")
-    front = measure_front(
-        supernet, task, genotypes, form, place, on_measure, recalibration=statistics
-    )
-    return Searched(front, result, form, swept)
+    return sweep(search_with, sizes, search.ensemble)
 
 
-def _whole_cost(supernet: Supernet) -> int:
-    """Multiply-adds of the ensemble, or of the dearest reference where there is none."""
-    return max(supernet.macs(genotype) for genotype in supernet.references().values())
+def _cached(evaluator: Evaluator) -> Cached:
+    """How an evaluator's activations are kept."""
+    cache = evaluator.cache
+    return Cached(cache.hits, cache.misses, cache.bytes, cache.budget)
 
 
 def _objectives(evaluator: Evaluator) -> Callable[[Genotype], tuple[float, float]]:

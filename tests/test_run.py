@@ -34,7 +34,8 @@ from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import override, to_plan
 from netstitch.optimization import Budget
 from netstitch.reporter import Reporter
-from netstitch.run import Finished, Plan, carry_out, load_front, resume
+from netstitch.run import Finished, carry_out, load_front, resume
+from netstitch.run_plan import Plan
 from netstitch.storage import load_supernet
 
 CONTENT = [
@@ -333,14 +334,15 @@ def test_no_space_during_the_search_keeps_the_evaluations(
     monkeypatch.setattr(running.Store, "add", full)
     with pytest.raises(StorageError, match="full"):
         carry(tmp_path)
-    assert content(tmp_path / "run") == ["evaluations.sqlite", "run.json", "supernet"]
+    kept = ["evaluations.sqlite", "progress.json", "run.json", "supernet"]
+    assert content(tmp_path / "run") == kept
 
 
 def test_ctrl_c_during_the_search_saves_the_front_so_far(tmp_path: Path) -> None:
     budget = ("evaluations = 60", "evaluations = 1_000_000")
     done = carry(tmp_path, budget, reporter=Interrupting(after=15))
     assert done.result.stopped == "interrupted"
-    assert content(done.folder) == sorted([*CONTENT, "search-8.state"])
+    assert content(done.folder) == sorted([*CONTENT, "progress.json", "search-8.state"])
     assert load_front(done.folder) == done.front
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
     assert (outcome["stopped"], outcome["evaluations"]) == ("interrupted", 15)
@@ -555,7 +557,7 @@ def test_a_real_interruption_ends_with_the_front_and_exit_code_0(tmp_path: Path)
         os.kill(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err.decode()
-    assert set(content(folder)) - {"search-8.state"} == set(CONTENT)
+    assert set(content(folder)) - {"progress.json", "search-8.state"} == set(CONTENT)
     assert b"interrupted" in out
     assert len(load_front(folder)) > 0
 

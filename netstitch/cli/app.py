@@ -5,9 +5,10 @@ Heavy imports stand inside the commands, so that --help answers at once.
 
 import errno
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -17,6 +18,9 @@ from netstitch.cli.whole import parse_size, parse_whole
 from netstitch.demo import SECONDS
 from netstitch.errors import NetstitchError
 from netstitch.version import VERSION
+
+if TYPE_CHECKING:
+    from netstitch.run import Watch
 
 BAD_INPUT, INTERRUPTED = 2, 130
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -80,6 +84,7 @@ def run(
     population: Population = None,
     seed: Whole | None = None,
     paper: bool = False,
+    tensorboard: bool = False,
 ) -> None:
     """Carry out an experiment: capture, match, fit, refine, search, and measure the front.
 
@@ -103,6 +108,8 @@ def run(
     paper: bool
         Instead of the file's tables matching, fit and refine, exactly what the paper does; no
         batch norm is recalibrated.
+    tensorboard: bool
+        Also write scalars for TensorBoard, into the folder tensorboard of the run.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_run
@@ -125,16 +132,16 @@ def run(
     plan = to_plan(asked)
     folder = free_folder(Path(f"{experiment.stem}-run")) if output is None else output
     check_new(folder)
-    with Console() as console:
+    with Console() as console, _watched(folder, tensorboard) as watch:
         console.stage("read")
         models = load_models(asked)
         task = load_task(asked, lambda part, done, total: console.progress(done, total, part))
-        finished = carry_out(plan, models, task, folder, console)
+        finished = carry_out(plan, models, task, folder, console, watch)
     show_run(finished)
 
 
 @app.command
-def resume(run: Path) -> None:
+def resume(run: Path, *, tensorboard: bool = False) -> None:
     """Go on with a run that was stopped, by Ctrl-C, a kill or a power failure, from where it is.
 
     What was evaluated is not evaluated again, and budgets count on from where they were.
@@ -143,6 +150,8 @@ def resume(run: Path) -> None:
     ----------
     run: Path
         The folder of the run.
+    tensorboard: bool
+        Also write scalars for TensorBoard, into the folder tensorboard of the run.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.recorded import recorded_plan, recorded_task
@@ -152,13 +161,27 @@ def resume(run: Path) -> None:
 
     asked = check_resumable(run)
     plan = recorded_plan(run, asked)
-    with Console() as console:
+    with Console() as console, _watched(run, tensorboard) as watch:
         console.stage("read")
         task = recorded_task(
             run, asked, lambda part, done, total: console.progress(done, total, part)
         )
-        finished = go_on(plan, task, run, console)
+        finished = go_on(plan, task, run, console, watch)
     show_run(finished)
+
+
+@app.command
+def status(run: Path) -> None:
+    """Show how far a run is: budget, speed, workers, what was found, and the time left.
+
+    Parameters
+    ----------
+    run: Path
+        The folder of the run, whether it is going on or not.
+    """
+    from netstitch.cli.status import show_status
+
+    show_status(run)
 
 
 @app.command(name="match")
@@ -252,6 +275,16 @@ def export(
         else:
             exported = export_point(supernet, chosen, folder, console, formats=formats, fold=fold)
     show_export(exported, chosen)
+
+
+def _watched(run: Path, tensorboard: bool) -> AbstractContextManager["Watch | None"]:
+    """What is told how the search stands, besides the run's own file."""
+    if not tensorboard:
+        return nullcontext()
+    from netstitch.run_folder import TENSORBOARD
+    from netstitch.tensorboard import TensorBoard
+
+    return TensorBoard(run / TENSORBOARD)
 
 
 def main() -> None:

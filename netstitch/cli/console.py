@@ -11,6 +11,7 @@ from rich.text import Text
 
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
+from netstitch.standing import spent
 
 BAR = 8
 WIDTH = 68
@@ -82,16 +83,6 @@ class Console:
         if not self.terminal.is_terminal and self._clock() - self._said >= PAUSE:
             self._said = self._clock()
             self.told(f"{share:.0%}: {note}")
-
-
-def spent(progress: SearchProgress, budget: Budget) -> float:
-    """The share of the budget that is gone, 0 to 1; of two budgets the one that ends first."""
-    shares = [0.0]
-    if budget.evaluations:
-        shares.append(progress.used / budget.evaluations)
-    if budget.seconds:
-        shares.append(progress.elapsed / budget.seconds)
-    return min(1.0, max(shares))
 
 
 def describe(progress: SearchProgress, share: float) -> str:

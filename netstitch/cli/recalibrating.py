@@ -14,8 +14,9 @@ from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, Form
 from netstitch.exporting import Exported, export
 from netstitch.reporter import Reporter
-from netstitch.run import STATISTICS_BATCH, Plan
+from netstitch.run import STATISTICS_BATCH
 from netstitch.run_folder import read_document
+from netstitch.run_plan import Plan
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task

@@ -11,8 +11,8 @@ from netstitch.experiments import Experiment, load_task
 from netstitch.experiments.loading import Progress
 from netstitch.experiments.planning import to_plan
 from netstitch.folders import one_line
-from netstitch.run import Plan
 from netstitch.run_folder import RUN_FILE
+from netstitch.run_plan import Plan
 from netstitch.tasks import Task
 
 

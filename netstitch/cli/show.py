@@ -57,6 +57,8 @@ def show_run(finished: Finished) -> None:
     ):
         _path(terminal, str(finished.folder / name), what)
     _path(terminal, f"netstitch export {finished.folder} --point K", "writes network PK")
+    if result.stopped == "interrupted":
+        _path(terminal, f"netstitch resume {finished.folder}", "goes on with the search")
 
 
 def _sweep_table(swept: Sequence[Swept]) -> Table:

@@ -11,7 +11,8 @@ from netstitch.experiments.refine_table import RefineTable
 from netstitch.exporting import Exported
 from netstitch.optimization import Budget
 from netstitch.reporter import Reporter
-from netstitch.run import OBJECTIVE, POINTS, Finished, Plan, carry_out, export_point
+from netstitch.run import Finished, carry_out, export_point
+from netstitch.run_plan import OBJECTIVE, POINTS, Plan
 
 EVALUATIONS = 360
 """Known ones counted; they mostly end the search before its time does."""

@@ -19,6 +19,8 @@ class ActivationCache:
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.bytes = 0
+        self.hits = 0  # values that were there
+        self.misses = 0  # values that had to be made, whether they are kept or not
         self._values: dict[Key, Sequence[Tensor]] = {}
         self._sizes: dict[Key, int] = {}
         self._ratios: dict[Key, float] = {}
@@ -34,11 +36,13 @@ class ActivationCache:
 
     def get(self, key: Key) -> Sequence[Tensor]:
         """The values of a key that is there; it counts as used."""
+        self.hits += 1
         self._rank(key)
         return self._values[key]
 
     def put(self, key: Key, values: Sequence[Tensor], work: float) -> None:
         """Keep values that took `work` to make, at the price of what is worth less."""
+        self.misses += 1
         # A view keeps all of the memory that it looks into.
         size = sum(tensor.untyped_storage().nbytes() for tensor in values)
         if key in self._values or size > self.budget:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from netstitch.errors import ExperimentError
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.procedure import replaced
-from netstitch.run import Plan
+from netstitch.run_plan import Plan
 
 OPTIONS = {"population": "population-size"}
 """Options of the command line that are not named as the key of the file."""

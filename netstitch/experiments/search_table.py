@@ -11,7 +11,7 @@ from netstitch.networks.functions import nearest
 from netstitch.optimization import ALGORITHMS, Budget, Threshold
 from netstitch.optimization.algorithms import check_settings
 from netstitch.optimization.search import SMALLEST_POPULATION
-from netstitch.searching import INITIAL_STITCHES
+from netstitch.supernet_search import INITIAL_STITCHES
 from netstitch.sweeping import SIZES, sizes_within
 
 EVALUATIONS = 20_000

@@ -5,8 +5,9 @@ import io
 import pytest
 from rich.console import Console as Terminal
 
-from netstitch.cli.console import BAR, Console, describe, duration, spent
+from netstitch.cli.console import BAR, Console, describe, duration
 from netstitch.optimization import Budget, Progress
+from netstitch.standing import spent
 
 
 def progress(**changes: object) -> Progress:

@@ -15,7 +15,7 @@ from netstitch.analysis import Front, FrontPoint
 from netstitch.demo import job
 from netstitch.demo.job import choose, export_chosen, run_demo
 from netstitch.errors import SearchError
-from netstitch.run import Plan
+from netstitch.run_plan import Plan
 
 
 def point(cost: int, accuracy: float) -> FrontPoint:

@@ -16,8 +16,8 @@ from netstitch.experiments.task_table import ImagesTable
 from netstitch.fitting import fit_adam, fit_least_squares, fit_sequential, refine
 from netstitch.matching import OBJECTIVES, POINTS
 from netstitch.optimization import Budget, Threshold
-from netstitch.run import OBJECTIVE as DEFAULT_OBJECTIVE
-from netstitch.run import POINTS as DEFAULT_POINTS
+from netstitch.run_plan import OBJECTIVE as DEFAULT_OBJECTIVE
+from netstitch.run_plan import POINTS as DEFAULT_POINTS
 from netstitch.tasks import Preprocessing
 
 SMALLEST = {

@@ -1,0 +1,75 @@
+"""How far a run is, for people."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console as Terminal
+
+from netstitch.cli.console import duration
+from netstitch.refining import REFINING
+from netstitch.run_folder import PROGRESS_FILE, is_running, read_document
+from netstitch.standing import Standing, read_standing
+
+QUIET = 60.0
+"""Seconds without news after which it is said how old they are."""
+
+
+def show_status(run: Path, clock: Callable[[], float] = time.time) -> None:
+    """Print it; raises StorageError where the folder is not one of a run."""
+    terminal = Terminal()
+    for line in status_lines(run, clock()):
+        terminal.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def status_lines(run: Path, now: float) -> Iterator[str]:
+    """The lines of a status. now: seconds since 1970."""
+    document = read_document(run)
+    running = is_running(run)
+    yield f"{document['name']}: {_stage(run, document, running)}"
+    if (run / PROGRESS_FILE).exists():
+        yield from _standing_lines(read_standing(run / PROGRESS_FILE), now if running else None)
+    elif "outcome" in document:
+        outcome = document["outcome"]
+        yield (
+            f"  {outcome['evaluations']:,} evaluated, {outcome['skipped']:,} known, "
+            f"{outcome['failed']:,} failed, in {duration(outcome['search_seconds'])}"
+        )
+
+
+def _stage(run: Path, document: dict[str, Any], running: bool) -> str:
+    outcome = document.get("outcome")
+    if outcome is not None and outcome["stopped"] != "interrupted":
+        return f"done, its search ended by {outcome['stopped']}"
+    if "form" in document:
+        stage = "searching" if running else "stopped while it searched"
+    elif (run / REFINING).exists() or running:
+        stage = "refining" if running else "stopped while it refined"
+    else:
+        stage = "stopped before it searched"
+    return stage if running else f"{stage}; netstitch resume {run} goes on"
+
+
+def _standing_lines(standing: Standing, now: float | None) -> Iterator[str]:
+    failed = f", {standing.failed:,} failed" if standing.failed else ""
+    yield (
+        f"  population {standing.search:,}: {standing.share:.0%} of the budget, "
+        f"{standing.evaluated:,} evaluated, {standing.skipped:,} known{failed}"
+    )
+    left = "" if now is None or standing.left is None else f", {duration(standing.left)} left"
+    yield (
+        f"  {standing.rate:.1f}/s for {duration(standing.elapsed)}{left}; {standing.in_flight} "
+        f"under way on {standing.workers} {'worker' if standing.workers == 1 else 'workers'}, "
+        f"idle {standing.idle:.0%}"
+    )
+    best = "" if standing.accuracy is None else f"best {100 * standing.accuracy:.2f} %, "
+    yield f"  {best}{standing.archived:,} in the archive, hypervolume {standing.hypervolume:.4f}"
+    cache = standing.cache
+    if cache.budget:
+        yield (
+            f"  cache: {cache.rate:.0%} found, {cache.bytes / 1e9:.2f} of "
+            f"{cache.budget / 1e9:.2f} GB"
+        )
+    if now is not None and now - standing.written > QUIET:
+        yield f"  as of {duration(now - standing.written)} ago"

@@ -1,0 +1,133 @@
+"""`netstitch resume` and `netstitch status`."""
+
+import json
+import time
+from pathlib import Path
+
+import filelock
+import pytest
+from cli_examples import Caller
+from run_examples import Interrupting, Quiet
+
+from netstitch.cli.recorded import recorded_plan, recorded_task
+from netstitch.cli.status import status_lines
+from netstitch.demo.job import demo_plan
+from netstitch.errors import StorageError
+from netstitch.experiments import load_models, load_task, read_experiment
+from netstitch.experiments.planning import to_plan
+from netstitch.run import Finished, carry_out, load_front, resume
+from netstitch.run_folder import read_document
+
+
+@pytest.fixture
+def stopped(experiment: Path) -> Path:
+    """A run of the tiny experiment that was interrupted after nine evaluations."""
+    asked = read_experiment(experiment)
+    models, task = load_models(asked), load_task(asked)
+    carry_out(to_plan(asked), models, task, Path("run"), Interrupting(9))
+    return Path("run")
+
+
+def test_a_run_goes_on_to_the_front_of_one_that_was_not_stopped(
+    netstitch: Caller, stopped: Path, finished: Finished
+) -> None:
+    called = netstitch("resume", stopped)
+    assert (called.code, called.err) == (0, "")
+    assert "the search ended since its budget was spent" in " ".join(called.out.split())
+    assert load_front(stopped) == finished.front
+
+
+def test_it_goes_on_from_another_folder_too(
+    netstitch: Caller, stopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert netstitch("resume", f"../{stopped}").code == 0
+
+
+def test_a_run_that_goes_on_reports_from_the_search_on(stopped: Path) -> None:
+    asked = read_experiment(Path("tiny.toml"))
+    reporter = Quiet()
+    resume(to_plan(asked), load_task(asked), stopped, reporter)
+    assert [stage.split()[0] for stage in reporter.stages] == ["search", "measure"]
+
+
+def test_a_run_that_is_done_is_refused(netstitch: Caller, finished: Finished) -> None:
+    called = netstitch("resume", finished.folder)
+    assert called.code == 2
+    assert "is done, its search ended by budget: there is nothing to go on with" in called.error
+
+
+@pytest.mark.parametrize("command", ["resume", "status"])
+def test_a_folder_that_is_none_of_a_run_is_refused(
+    netstitch: Caller, tmp_path: Path, command: str
+) -> None:
+    called = netstitch(command, tmp_path / "nowhere")
+    assert called.code == 2
+    assert "run.json is missing; expected a folder that netstitch wrote" in called.error
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_samples_that_are_gone_are_named(netstitch: Caller, stopped: Path) -> None:
+    Path("val.npz").unlink()
+    called = netstitch("resume", stopped)
+    assert called.code == 2
+    assert "validation samples (val.npz)" in called.error
+
+
+def test_tensorboard_gets_scalars(netstitch: Caller, stopped: Path) -> None:
+    assert netstitch("resume", stopped, "--tensorboard").code == 0
+    assert list((stopped / "tensorboard" / "population-8").glob("events.*"))
+
+
+def test_the_status_of_a_run_that_was_stopped(netstitch: Caller, stopped: Path) -> None:
+    called = netstitch("status", stopped)
+    assert (called.code, called.err) == (0, "")
+    first, search, speed, found, cache = called.out.splitlines()
+    assert first == "tiny: stopped while it searched; netstitch resume run goes on"
+    assert search.startswith("  population 8: 15% of the budget, 9 evaluated, 0 known")
+    assert "under way on 1 worker, idle" in speed
+    assert " left" not in speed
+    assert "in the archive, hypervolume 0." in found
+    assert cache.startswith("  cache: ")
+
+
+def test_the_status_of_a_run_that_goes_on(netstitch: Caller, stopped: Path) -> None:
+    before = sorted(stopped.iterdir())
+    with filelock.FileLock(stopped / "run.lock"):
+        lines = list(status_lines(stopped, time.time()))
+        late = list(status_lines(stopped, time.time() + 300))
+    assert lines[0] == "tiny: searching"
+    assert " left; " in lines[2]
+    assert late[-1].startswith("  as of ")
+    (stopped / "run.lock").unlink(missing_ok=True)
+    assert sorted(stopped.iterdir()) == before
+
+
+def test_the_status_of_a_run_that_is_done(netstitch: Caller, finished: Finished) -> None:
+    called = netstitch("status", finished.folder)
+    first, second = called.out.splitlines()
+    assert first == "tiny: done, its search ended by budget"
+    assert f"{finished.result.evaluated:,} evaluated, " in second
+
+
+def test_a_run_is_planned_again_from_what_was_asked(finished: Finished) -> None:
+    asked = read_document(finished.folder)["asked"]
+    plan = recorded_plan(finished.folder, asked)
+    assert plan == to_plan(read_experiment(finished.folder.parent / "tiny.toml"))
+    task = recorded_task(finished.folder, asked)
+    assert len(task.validation) == 41
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_so_is_the_demo(tmp_path: Path, paper: bool) -> None:
+    plan = demo_plan(seed=3, seconds=20, paper=paper)
+    asked = json.loads(json.dumps(dict(plan.asked)))
+    assert recorded_plan(tmp_path, asked) == plan
+    with pytest.raises(StorageError, match=r"run\.json is damaged"):
+        recorded_plan(tmp_path, asked | {"seed": None})
+
+
+def test_a_run_that_was_begun_from_python_goes_on_there(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="begun from Python; go on there"):
+        recorded_plan(tmp_path, {})
