@@ -254,12 +254,15 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
-        assert parent.stdout is not None
-        workers = [int(parent.stdout.readline()) for _ in range(2)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    assert parent.stdout is not None
+    try:
+        said = [parent.stdout.readline() for _ in range(2)]
+    finally:
         parent.kill()
-        assert parent.stdout.read() == ""  # which ends when no process holds the pipe any more
-    for worker in workers:
+    # which ends when no process holds the pipe any more
+    assert parent.communicate(timeout=60)[0] == ""
+    for worker in map(int, said):
         assert not Path(f"/proc/{worker}/cwd").exists()
 
 
