@@ -548,6 +548,7 @@ def test_options_that_cannot_be_used(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 def test_a_real_interruption_ends_with_the_front_and_exit_code_0(tmp_path: Path) -> None:
     path = write_experiment(tmp_path, ("evaluations = 60", "evaluations = 100_000_000"))
     folder = tmp_path / "run"
