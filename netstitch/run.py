@@ -5,7 +5,6 @@ so bad input leaves nothing. From then on a run that ends before it is done, by 
 power failure, goes on with `resume` where it was, refining, searching, or measuring the front.
 """
 
-import json
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
 from netstitch.folders import cannot_write, check_new, write_json, write_text
 from netstitch.optimization import SearchResult
+from netstitch.optimization.asked import as_plain
 from netstitch.optimization.history import history_table
 from netstitch.preparing import capture_all, match_all
 from netstitch.recording import Record, remove_states
@@ -162,7 +162,7 @@ def resume(
     training = _training(plan, task)
     with locked(folder):
         document = read_document(folder)
-        if document["asked"] != json.loads(json.dumps(dict(plan.asked))):
+        if document["asked"] != as_plain(plan.asked):
             raise StorageError(
                 f"the run in {folder} was asked something else: give the plan that it began with"
             )

@@ -209,10 +209,11 @@ def _search(
     on_progress: Callable[[Progress], None] | None,
     on_measure: Callable[[str], None] | None,
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
-    """The best of a search of each size; what the evaluator keeps goes with it."""
+    """The best of a search of each size; the activations that the evaluator keeps go then."""
     references = search.supernet.references()
     known: dict[Hashable, Known] = {} if record is None else record.known
     executor = SerialExecutor(_objectives(evaluator))
+    problem, ensemble = search.problem, search.ensemble
     pace = Pace(EVERY)
 
     def keep(evaluation: Evaluation) -> None:
@@ -229,7 +230,7 @@ def _search(
         if on_measure is not None and len(sizes) > 1:
             on_measure(f"search with a population of {size:,}")
         # What another size evaluated is known, and what this one did before it was stopped.
-        recalling = RecallingExecutor(executor, search.problem.identify, known)
+        recalling = RecallingExecutor(executor, problem.identify, known)
 
         def look(progress: Progress) -> None:
             if record is not None:
@@ -248,7 +249,7 @@ def _search(
                         search.budget,
                         engine.front,
                         workers=executor.workers,
-                        ensemble=search.ensemble,
+                        ensemble=ensemble,
                         cache=_cached(evaluator),
                     )
                 )
@@ -262,7 +263,10 @@ def _search(
         tell(engine.progress())
         return result
 
-    return sweep(search_with, sizes, search.ensemble)
+    try:
+        return sweep(search_with, sizes, ensemble)
+    finally:
+        evaluator.cache.clear()  # what refers to one another in a search may live on for a while
 
 
 def _cached(evaluator: Evaluator) -> Cached:

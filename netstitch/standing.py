@@ -103,7 +103,7 @@ def standing(
         in_flight=progress.in_flight,
         workers=workers,
         elapsed=progress.elapsed,
-        left=progress.elapsed / share - progress.elapsed if share > 0 else None,
+        left=time_left(progress, share),
         rate=progress.rate,
         idle=progress.idle,
         archived=progress.archived,
@@ -126,6 +126,11 @@ def spent(progress: Progress, budget: Budget) -> float:
     if budget.seconds:
         shares.append(progress.elapsed / budget.seconds)
     return min(1.0, max(shares))
+
+
+def time_left(progress: Progress, share: float) -> float | None:
+    """Seconds until the budget is spent, at the speed so far; None before there is any."""
+    return progress.elapsed / share - progress.elapsed if share > 0 else None
 
 
 def write_standing(path: Path, standing: Standing) -> None:

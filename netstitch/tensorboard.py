@@ -1,7 +1,6 @@
 """A run's numbers as scalars of TensorBoard, over evaluations; an extra."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from netstitch.errors import SearchError
@@ -28,7 +27,7 @@ def scalars(standing: Standing) -> dict[str, float]:
 
 
 class TensorBoard:
-    """Scalars of a run, one series for each search; a context manager that ends the file.
+    """Scalars of a run, one series for each search; to be closed.
 
     folder: where the files of events go. Raises SearchError where TensorBoard is not installed.
     """
@@ -49,15 +48,8 @@ class TensorBoard:
             writer.add_scalar(name, value, standing.used, walltime=standing.written)
         writer.flush()
 
-    def __enter__(self) -> "TensorBoard":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the files."""
         for writer in self._writers.values():
             writer.close()
 

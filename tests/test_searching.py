@@ -12,6 +12,7 @@ import netstitch as ns
 from netstitch import searching
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation.cache import ActivationCache
 from netstitch.optimization import ALGORITHMS, Budget, Progress
 from netstitch.supernet import Supernet
 from netstitch.tasks import Classification, from_arrays
@@ -304,3 +305,27 @@ def test_the_form_is_measured_where_none_is_given(supernet: Supernet, task: Clas
     searched = searching.run(supernet, task, budget=Budget(20), population=8, workers=3)
     assert searched.form.workers == 3
     assert not searched.form.channels_last  # rows have no layout
+
+
+def test_activations_are_gone_before_the_front_is_measured(
+    supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caches: list[ActivationCache] = []
+    held: list[int] = []
+    measure, clear = searching.measure_front, ActivationCache.clear
+
+    def cleared(cache: ActivationCache) -> None:
+        held.append(cache.bytes)
+        caches.append(cache)
+        clear(cache)
+
+    def measured(*given: Any, **settings: Any) -> ns.Front:
+        held.append(caches[0].bytes)
+        return measure(*given, **settings)
+
+    monkeypatch.setattr("netstitch.evaluation.evaluator.KEEPING", 0)
+    monkeypatch.setattr(ActivationCache, "clear", cleared)
+    monkeypatch.setattr(searching, "measure_front", measured)
+    search(supernet, task)
+    assert held[0] > 0
+    assert held[1:] == [0]

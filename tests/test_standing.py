@@ -1,5 +1,6 @@
 """How a search stands, in a file beside it and as scalars of TensorBoard."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def test_it_is_time_at_once_and_then_every_so_many_seconds() -> None:
 def test_tensorboard_has_a_series_for_each_search(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    with TensorBoard(tmp_path) as watch:
+    with closing(TensorBoard(tmp_path)) as watch:
         watch(stands())
         watch(stands(used=100, hypervolume=0.6))
         watch(stands(search=128))

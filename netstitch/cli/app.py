@@ -5,7 +5,7 @@ Heavy imports stand inside the commands, so that --help answers at once.
 
 import errno
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -284,7 +284,7 @@ def _watched(run: Path, tensorboard: bool) -> AbstractContextManager["Watch | No
     from netstitch.run_folder import TENSORBOARD
     from netstitch.tensorboard import TensorBoard
 
-    return TensorBoard(run / TENSORBOARD)
+    return closing(TensorBoard(run / TENSORBOARD))
 
 
 def main() -> None:

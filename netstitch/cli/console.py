@@ -11,7 +11,7 @@ from rich.text import Text
 
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
-from netstitch.standing import spent
+from netstitch.standing import spent, time_left
 
 BAR = 8
 WIDTH = 68
@@ -90,8 +90,9 @@ def describe(progress: SearchProgress, share: float) -> str:
     parts = [f"{progress.evaluated:,} evaluated", f"{progress.rate:.1f}/s"]
     if progress.best is not None:
         parts.append(f"best {100 * progress.best[0]:.2f} %")
-    if share > 0:
-        parts.append(f"{duration(progress.elapsed / share - progress.elapsed)} left")
+    left = time_left(progress, share)
+    if left is not None:
+        parts.append(f"{duration(left)} left")
     parts.append(f"{progress.idle:.0%} idle")
     if progress.in_flight > 1:
         parts.append(f"{progress.in_flight} under way")

@@ -58,6 +58,12 @@ class ActivationCache:
     def keys(self) -> Collection[Key]:
         return self._values.keys()
 
+    def clear(self) -> None:
+        """Forget all values; what was counted stays."""
+        self.bytes = 0
+        for part in (self._values, self._sizes, self._ratios, self._worth, self._order):
+            part.clear()
+
     def _rank(self, key: Key) -> None:
         self._worth[key] = self._inflation + self._ratios[key]
         heapq.heappush(self._order, (self._worth[key], key))

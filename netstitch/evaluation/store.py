@@ -86,7 +86,7 @@ class Store:
         try:
             if create:
                 path.touch(exist_ok=False)
-            self._connection = _connected(path, "rw")
+            self._connection = _connected(path)
         except (sqlite3.Error, OSError) as error:
             raise self._failed(error) from error
         try:
@@ -149,7 +149,19 @@ class Store:
 
     def known(self) -> dict[Hashable, Known]:
         """Results of all evaluations by signature."""
-        return _known(self._connection)
+        rows = self._connection.execute(
+            "SELECT signature, accuracy, multiply_adds, failure, seconds, worker FROM evaluations "
+            "ORDER BY ordinal"
+        )
+        return {
+            signature: Known(
+                None if accuracy is None else (accuracy, float(multiply_adds)),
+                failure,
+                seconds,
+                worker,
+            )
+            for signature, accuracy, multiply_adds, failure, seconds, worker in rows
+        }
 
     def deliveries(self, search: int, after: int = 0) -> list[list[Delivery]]:
         """What a search was given behind so many results, by rounds."""
@@ -167,10 +179,6 @@ class Store:
 
     def close(self) -> None:
         self._connection.close()
-
-    def __len__(self) -> int:
-        """Evaluations."""
-        return len(self._ordinals)
 
     def __enter__(self) -> "Store":
         return self
@@ -238,24 +246,8 @@ class Store:
         )
 
 
-def read_known(path: Path) -> dict[Hashable, Known]:
-    """Results of all evaluations by signature, also while a run writes more.
-
-    Raises StorageError where the file is missing, damaged, or of another version.
-    """
-    try:
-        connection = _connected(path, "ro")
-        try:
-            _check(connection, path)
-            return _known(connection)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise _damaged(path, error) from error
-
-
-def _connected(path: Path, mode: str) -> sqlite3.Connection:
-    place = f"file:{quote(str(path.absolute()))}?mode={mode}"
+def _connected(path: Path) -> sqlite3.Connection:
+    place = f"file:{quote(str(path.absolute()))}?mode=rw"  # which makes no file
     return sqlite3.connect(place, uri=True, isolation_level=None)
 
 
@@ -287,19 +279,3 @@ def _damaged(path: Path, reason: object) -> StorageError:
     return StorageError(
         f"{path} is damaged ({reason}); put back a copy of the run folder, or run anew"
     )
-
-
-def _known(connection: sqlite3.Connection) -> dict[Hashable, Known]:
-    rows = connection.execute(
-        "SELECT signature, accuracy, multiply_adds, failure, seconds, worker FROM evaluations "
-        "ORDER BY ordinal"
-    )
-    return {
-        signature: Known(
-            None if accuracy is None else (accuracy, float(multiply_adds)),
-            failure,
-            seconds,
-            worker,
-        )
-        for signature, accuracy, multiply_adds, failure, seconds, worker in rows
-    }

@@ -91,3 +91,14 @@ def test_many_uses_leave_no_trail() -> None:
     for _ in range(10_000):
         cache.get(b"one")
     assert len(cache._order) < 100
+
+
+def test_after_clearing_it_is_as_new_but_for_what_was_counted() -> None:
+    cache = ActivationCache(100)
+    for _ in range(2):
+        cache.put(b"a", [torch.zeros(10)], 1.0)
+        cache.get(b"a")
+        assert (cache.bytes, len(cache)) == (40, 1)
+        cache.clear()
+        assert (cache.bytes, len(cache)) == (0, 0)
+    assert (cache.hits, cache.misses) == (2, 2)
