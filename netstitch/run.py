@@ -18,7 +18,8 @@ from torch import nn
 
 from netstitch.analysis import Front, FrontPoint, front_figure
 from netstitch.errors import DataError, SearchError, StorageError
-from netstitch.evaluation import Form, Store, measure_form, usable_device
+from netstitch.evaluation import Form, Store, measure_form
+from netstitch.evaluation.spread import prepare
 from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
 from netstitch.folders import cannot_write, check_new, write_json, write_text
@@ -98,6 +99,7 @@ def carry_out(
     """
     training = _training(plan, task)
     check_place(folder)
+    prepare(plan.spread)
     seconds: dict[str, float] = {}
     with _timed(seconds, "capture"):
         networks = capture_all(models, task, reporter)
@@ -153,13 +155,15 @@ def resume(
 ) -> Finished:
     """Go on with a run that was stopped, however that was, from where it is.
 
-    plan, task: as the run began with. watch: as of `carry_out`. What was evaluated is not evaluated
+    plan, task: as the run began with, though evaluations may be spread another way. watch: as of
+    `carry_out`. What was evaluated is not evaluated
     again, budgets count on from where they were, and a serial search ends as it would have.
 
     Raises StorageError where another process runs it, it is done, or its inputs changed.
     """
     check_resumable(folder)
     training = _training(plan, task)
+    prepare(plan.spread)
     with locked(folder):
         document = read_document(folder)
         if document["asked"] != as_plain(plan.asked):
@@ -235,8 +239,8 @@ def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> N
     form = measure_form(
         supernet,
         task.validation.inputs,
-        workers=plan.workers or None,
-        device=usable_device(plan.device),
+        workers=plan.spread.side_by_side,
+        device=plan.spread.places[0],
     )
     if not (folder / EVALUATIONS).exists():
         Store(folder / EVALUATIONS).close()
@@ -271,7 +275,8 @@ def _search_and_measure(
         "search_seconds": result.elapsed,
         "idle": round(result.idle, 4),
         "sweep": [asdict(one) for one in searched.sweep],
-        "form": asdict(searched.form) | {"device": plan.device},
+        "form": asdict(searched.form),
+        "spread": asdict(plan.spread) | {"workers": plan.spread.processes},
     }
     update_document(folder, {"outcome": outcome})
     if result.stopped != "interrupted":
@@ -313,7 +318,7 @@ def _search(
         threshold=plan.threshold,
         initial_stitches=plan.initial_stitches,
         form=form,
-        device=plan.device,
+        spread=plan.spread,
         recalibration=None if statistics is None else statistics.batches(STATISTICS_BATCH),
         record=record,
         on_standing=told,

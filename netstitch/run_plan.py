@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from netstitch.errors import SearchError
-from netstitch.evaluation import usable_device
+from netstitch.evaluation import Spread
 from netstitch.matching.objectives import COUNT, DISTINCT, check_choices
 from netstitch.optimization import Budget
 from netstitch.optimization.algorithms import check_algorithm, check_settings
@@ -29,7 +29,7 @@ class Plan:
         end the search; None for the default of `run_search`.
     seed: of the search, and of the order in which training samples are read, so that the first
         ones stand for all. Those of fit and refine are among their settings.
-    device: where subnetworks are evaluated. workers: batches run side by side, 0 for one a core.
+    spread: the processes, threads, devices and memory of evaluations.
     recalibrate: training samples, the first in that order, that the batch norms behind each
         subnetwork's stitches take their statistics from; 0 to keep those of the basis networks.
 
@@ -51,8 +51,7 @@ class Plan:
     seed: int = 1
     threshold: float | None = None
     initial_stitches: float = INITIAL_STITCHES
-    device: str = "cpu"
-    workers: int = 0
+    spread: Spread = field(default_factory=Spread)
     recalibrate: int = 0
     asked: Mapping[str, Any] = field(default_factory=dict)
 
@@ -66,6 +65,4 @@ class Plan:
             sizes_within(self.budget)
         else:
             check_population(self.population, self.budget)
-        if self.workers < 0:
-            raise SearchError(f"{self.workers} workers cannot evaluate: give 1 or more, or 0")
-        usable_device(self.device)
+        self.spread.check()

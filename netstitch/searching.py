@@ -1,14 +1,16 @@
 """`ns.search`: a supernet, a task and a search become a front."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from netstitch.analysis import Front
 from netstitch.errors import SearchError
-from netstitch.evaluation import Evaluator, Form, measure_form, usable_device
+from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_form
+from netstitch.evaluation.spread import Evaluating
 from netstitch.fitting import Batch
 from netstitch.measured_front import measure_front
 from netstitch.optimization import (
@@ -16,21 +18,17 @@ from netstitch.optimization import (
     Evaluation,
     Progress,
     SearchResult,
-    SerialExecutor,
 )
 from netstitch.optimization.algorithms import Build, check_algorithm, check_settings
 from netstitch.optimization.recalling import Known, RecallingExecutor, known_by
 from netstitch.optimization.search import check_population
 from netstitch.recording import Record
-from netstitch.standing import EVERY, Cached, Pace, Standing, standing
+from netstitch.standing import EVERY, Pace, Standing, standing
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.supernet_search import INITIAL_STITCHES, SupernetSearch
 from netstitch.sweeping import Swept, sizes_within, sweep
 from netstitch.tasks import Task
-
-CACHE_BUDGET = 2_000_000_000
-"""Bytes of activations kept between evaluations, unless another budget is given."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,7 @@ def search(
     patience: int | None = None,
     form: Form | None = None,
     device: str = "cpu",
+    spread: Spread | None = None,
     recalibration: Iterable[Batch] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Front:
@@ -80,7 +79,8 @@ def search(
     patience: proposals in a row without a new subnetwork after which the search ends; by default
         10,000 or 100 for each of the population, whichever is more.
     form: memory layout, batch size and workers of evaluations; measured on this machine by default.
-    device: where subnetworks run, a name that PyTorch knows.
+    device: where subnetworks run, a name that PyTorch knows. spread: processes, threads, devices
+        and memory of evaluations; by default this process, and then `device` counts.
     recalibration: inputs, without labels, that the batch norms behind a subnetwork's stitches take
         their statistics from before it is measured; each evaluation then costs a pass over them
         more and shares nothing. Export with `recalibrate` of the same inputs gives what was
@@ -105,7 +105,7 @@ def search(
         settings=settings,
         patience=patience,
         form=form,
-        device=device,
+        spread=spread or Spread(devices=(device,)),
         recalibration=recalibration,
         on_progress=on_progress,
     ).front
@@ -124,10 +124,8 @@ def run(
     settings: Mapping[str, Any] | None = None,
     patience: int | None = None,
     form: Form | None = None,
-    workers: int | None = None,
-    device: str = "cpu",
+    spread: Spread | None = None,
     recalibration: Iterable[Batch] | None = None,
-    cache_budget: int = CACHE_BUDGET,
     record: Record | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     on_standing: Callable[[Standing], None] | None = None,
@@ -136,8 +134,9 @@ def run(
 ) -> Searched:
     """As `search`, with every setting, and with how the search went.
 
-    form: numerical form of evaluations; by default measured on this machine, with as many workers
-        as `workers` says or one for each core.
+    form: numerical form of evaluations; by default measured on this machine, with as many batches
+        side by side as `spread` says.
+    spread: by default this process, with a batch on each core.
     record: where results are written as they come, and the search goes on from.
     on_evaluation: called with each distinct evaluation of a search, after it is recorded.
     on_standing: called with how a search stands, every second, and when it ends.
@@ -158,31 +157,41 @@ def run(
         check_population(size, budget)
     check_algorithm(algorithm)
     check_settings(algorithm, settings or {})
-    place = usable_device(device)
+    spread = spread or Spread()
+    spread.check()
+    place = spread.places[0]
     if form is None:
-        form = measure_form(supernet, task.validation.inputs, workers=workers, device=place)
+        form = measure_form(
+            supernet, task.validation.inputs, workers=spread.side_by_side, device=place
+        )
+    numerical: Form = form
     statistics = None if recalibration is None else list(recalibration)
     search = SupernetSearch(
         supernet, algorithm, budget, seed, threshold, initial_stitches, settings or {}, patience
     )
-    result, swept = _search(
-        search,
-        sizes,
-        Evaluator(
+
+    def make(device: torch.device, cache: int) -> Evaluator:
+        return Evaluator(
             supernet,
             task,
             task.validation,
-            form,
-            budget=cache_budget,
-            device=place,
+            numerical,
+            budget=cache,
+            device=device,
             recalibration=statistics,
-        ),
-        record=record,
-        on_evaluation=on_evaluation,
-        on_standing=on_standing,
-        on_progress=on_progress,
-        on_measure=on_measure,
-    )
+        )
+
+    with evaluating(make, spread) as evaluations:
+        result, swept = _search(
+            search,
+            sizes,
+            evaluations,
+            record=record,
+            on_evaluation=on_evaluation,
+            on_standing=on_standing,
+            on_progress=on_progress,
+            on_measure=on_measure,
+        )
     genotypes = [solution.genotype for solution in result.archive]
     if not genotypes and result.stopped == "interrupted":
         raise KeyboardInterrupt
@@ -192,8 +201,10 @@ def run(
         )
     if on_measure is not None:
         on_measure(f"measure {len(genotypes)} networks of the front")
+    # Here this process has all cores, and what it measures does not depend on how many.
+    alone = replace(form, workers=replace(spread, kind="serial", threads=0).side_by_side)
     front = measure_front(
-        supernet, task, genotypes, form, place, on_measure, recalibration=statistics
+        supernet, task, genotypes, alone, place, on_measure, recalibration=statistics
     )
     return Searched(front, result, form, swept)
 
@@ -201,7 +212,7 @@ def run(
 def _search(
     search: SupernetSearch,
     sizes: Sequence[int],
-    evaluator: Evaluator,
+    evaluations: Evaluating,
     *,
     record: Record | None,
     on_evaluation: Callable[[Evaluation], None] | None,
@@ -209,10 +220,10 @@ def _search(
     on_progress: Callable[[Progress], None] | None,
     on_measure: Callable[[str], None] | None,
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
-    """The best of a search of each size; the activations that the evaluator keeps go then."""
+    """The best of a search of each size."""
     references = search.supernet.references()
     known: dict[Hashable, Known] = {} if record is None else record.known
-    executor = SerialExecutor(_objectives(evaluator))
+    executor = evaluations.executor
     problem, ensemble = search.problem, search.ensemble
     pace = Pace(EVERY)
 
@@ -250,7 +261,7 @@ def _search(
                         engine.front,
                         workers=executor.workers,
                         ensemble=ensemble,
-                        cache=_cached(evaluator),
+                        cache=evaluations.usage(),
                     )
                 )
 
@@ -263,24 +274,7 @@ def _search(
         tell(engine.progress())
         return result
 
-    try:
-        return sweep(search_with, sizes, ensemble)
-    finally:
-        evaluator.cache.clear()  # what refers to one another in a search may live on for a while
-
-
-def _cached(evaluator: Evaluator) -> Cached:
-    """How an evaluator's activations are kept."""
-    cache = evaluator.cache
-    return Cached(cache.hits, cache.misses, cache.bytes, cache.budget)
-
-
-def _objectives(evaluator: Evaluator) -> Callable[[Genotype], tuple[float, float]]:
-    def evaluate(genotype: Genotype) -> tuple[float, float]:
-        measured = evaluator.evaluate(genotype)
-        return measured.accuracy, float(measured.multiply_adds)
-
-    return evaluate
+    return sweep(search_with, sizes, ensemble)
 
 
 def _check_no_reference(references: Mapping[str, Genotype], evaluation: Evaluation) -> None:

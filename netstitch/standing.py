@@ -12,6 +12,7 @@ from pathlib import Path
 
 from netstitch.analysis import hypervolume
 from netstitch.errors import StorageError
+from netstitch.evaluation import Usage
 from netstitch.folders import read_json, write_text
 from netstitch.optimization import Budget, Progress, Solution
 
@@ -33,21 +34,6 @@ class Pace:
             return False
         self._next = now + self._seconds
         return True
-
-
-@dataclass(frozen=True)
-class Cached:
-    """Activations that were found and that were not, bytes kept, and the most that may be."""
-
-    hits: int = 0
-    misses: int = 0
-    bytes: int = 0
-    budget: int = 0
-
-    @property
-    def rate(self) -> float:
-        """Hits of all that was looked for, 0 to 1; 0 before anything was."""
-        return self.hits / max(1, self.hits + self.misses)
 
 
 @dataclass(frozen=True)
@@ -75,7 +61,7 @@ class Standing:
     archived: int
     hypervolume: float
     accuracy: float | None
-    cache: Cached
+    cache: Usage
     written: float
 
 
@@ -87,7 +73,7 @@ def standing(
     *,
     workers: int,
     ensemble: int,
-    cache: Cached,
+    cache: Usage,
     clock: Callable[[], float] = time.time,
 ) -> Standing:
     """The numbers of a moment; ensemble: its multiply-adds."""
@@ -143,6 +129,6 @@ def read_standing(path: Path) -> Standing:
     document = read_json(path, FORMAT)
     try:
         given = {field.name: document[field.name] for field in fields(Standing)}
-        return Standing(**given | {"cache": Cached(**document["cache"])})
+        return Standing(**given | {"cache": Usage(**document["cache"])})
     except (KeyError, TypeError) as error:
         raise StorageError(f"{path} is damaged ({error}); it is written anew") from error

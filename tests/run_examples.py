@@ -104,6 +104,8 @@ source = "test.npz"
 batch = 16
 [refine]
 steps = 5
+[evaluation]
+executor = "serial"
 [search]
 evaluations = 60
 population = 8

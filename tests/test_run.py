@@ -30,6 +30,7 @@ from netstitch.errors import (
     SearchError,
     StorageError,
 )
+from netstitch.evaluation import Spread
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import override, to_plan
 from netstitch.optimization import Budget
@@ -95,7 +96,7 @@ def test_run_json_says_what_was_asked_and_what_came_of_it(finished: Finished) ->
     outcome = document["outcome"]
     assert outcome["stopped"] == finished.result.stopped == "budget"
     assert outcome["evaluations"] + outcome["skipped"] == 60
-    assert outcome["form"]["device"] == "cpu"
+    assert outcome["spread"] | {"devices": ["cpu"], "workers": 1} == outcome["spread"]
 
 
 def test_the_store_has_a_row_for_each_evaluation(finished: Finished) -> None:
@@ -200,12 +201,12 @@ def test_device_and_threads_are_the_experiments(
         return search(*args, **settings)
 
     monkeypatch.setattr(running, "run_search", watched)
-    table = '[evaluation]\ndevice = "cpu:0"\nthreads = 3\n[search]'
-    done = carry(tmp_path, ("[search]", table))
-    assert (seen["device"], seen["form"].workers) == ("cpu:0", 3)
+    table = '[evaluation]\ndevice = "cpu:0"\nthreads = 3'
+    done = carry(tmp_path, ("[evaluation]", table))
+    assert (seen["spread"].devices, seen["form"].workers) == (("cpu:0",), 3)
     assert done.form.workers == 3
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
-    assert outcome["form"]["device"] == "cpu:0"
+    assert outcome["spread"]["devices"] == ["cpu:0"]
 
 
 def test_outputs_that_are_not_measured_are_left_out_of_the_networks(tmp_path: Path) -> None:
@@ -484,8 +485,8 @@ def test_a_folder_without_a_front_is_one_line(tmp_path: Path, finished: Finished
     [
         ({"algorithm": "gaa"}, "did you mean 'ga'"),
         ({"seed": -1}, "seed is -1"),
-        ({"workers": -1}, "-1 workers"),
-        ({"device": "gpu"}, "device 'gpu'"),
+        ({"spread": Spread(workers=-1)}, "-1 workers"),
+        ({"spread": Spread(devices=("gpu",))}, "device 'gpu'"),
         ({"population": 3}, "population is 3"),
         ({"population": 100, "budget": Budget(99)}, "budget of 99"),
         ({"population": "sweep", "budget": Budget(99)}, "begins with 128, and the budget is 99"),

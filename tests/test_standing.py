@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from netstitch.errors import SearchError, StorageError
+from netstitch.evaluation import Usage
 from netstitch.optimization import Budget, Progress, Solution
 from netstitch.standing import (
-    Cached,
     Pace,
     Standing,
     read_standing,
@@ -47,7 +47,7 @@ def stands(**changes: Any) -> Standing:
         FRONT,
         workers=2,
         ensemble=100,
-        cache=Cached(hits=3, misses=1, bytes=500, budget=1000),
+        cache=Usage(hits=3, misses=1, bytes=500, budget=1000),
         clock=lambda: 1e9,
     )
     return replace(found, **changes)

@@ -39,6 +39,7 @@ Population = Annotated[
     int | Literal["sweep"] | None,
     Parameter(name=["--population-size", "--population"], converter=parse_size),
 ]
+Executor = Literal["serial", "processes"] | None
 Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
 
 
@@ -84,6 +85,8 @@ def run(
     population: Population = None,
     seed: Whole | None = None,
     paper: bool = False,
+    executor: Executor = None,
+    workers: Whole | None = None,
     tensorboard: bool = False,
 ) -> None:
     """Carry out an experiment: capture, match, fit, refine, search, and measure the front.
@@ -108,6 +111,10 @@ def run(
     paper: bool
         Instead of the file's tables matching, fit and refine, exactly what the paper does; no
         batch norm is recalibrated.
+    executor: str
+        Instead of the file's: serial, evaluations in this process, or processes.
+    workers: int
+        Instead of the file's, how many processes evaluate; 0 for as many as fit.
     tensorboard: bool
         Also write scalars for TensorBoard, into the folder tensorboard of the run.
     """
@@ -128,6 +135,7 @@ def run(
             "seconds": seconds,
             "population": population,
         },
+        evaluation={"executor": executor, "workers": workers},
     )
     plan = to_plan(asked)
     folder = free_folder(Path(f"{experiment.stem}-run")) if output is None else output
@@ -141,7 +149,13 @@ def run(
 
 
 @app.command
-def resume(run: Path, *, tensorboard: bool = False) -> None:
+def resume(
+    run: Path,
+    *,
+    executor: Executor = None,
+    workers: Whole | None = None,
+    tensorboard: bool = False,
+) -> None:
     """Go on with a run that was stopped, by Ctrl-C, a kill or a power failure, from where it is.
 
     What was evaluated is not evaluated again, and budgets count on from where they were.
@@ -150,17 +164,21 @@ def resume(run: Path, *, tensorboard: bool = False) -> None:
     ----------
     run: Path
         The folder of the run.
+    executor: str
+        Instead of what the run began with: serial, evaluations in this process, or processes.
+    workers: int
+        Instead of what the run began with, how many processes evaluate; 0 for as many as fit.
     tensorboard: bool
         Also write scalars for TensorBoard, into the folder tensorboard of the run.
     """
     from netstitch.cli.console import Console
-    from netstitch.cli.recorded import recorded_plan, recorded_task
+    from netstitch.cli.recorded import recorded_plan, recorded_task, spread_otherwise
     from netstitch.cli.show import show_run
     from netstitch.run import check_resumable
     from netstitch.run import resume as go_on
 
     asked = check_resumable(run)
-    plan = recorded_plan(run, asked)
+    plan = spread_otherwise(recorded_plan(run, asked), executor, workers)
     with Console() as console, _watched(run, tensorboard) as watch:
         console.stage("read")
         task = recorded_task(

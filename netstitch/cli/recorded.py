@@ -1,12 +1,14 @@
 """A run's plan and samples, as its folder says what was asked."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from netstitch.demo.data import load_task as load_demo_task
 from netstitch.demo.job import demo_plan
 from netstitch.errors import StorageError
+from netstitch.evaluation.spread import Kind
 from netstitch.experiments import Experiment, load_task
 from netstitch.experiments.loading import Progress
 from netstitch.experiments.planning import to_plan
@@ -25,6 +27,13 @@ def recorded_plan(run: Path, asked: Mapping[str, Any]) -> Plan:
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(f"{run / RUN_FILE} is damaged ({one_line(error)})") from error
     return to_plan(_experiment(run, asked))
+
+
+def spread_otherwise(plan: Plan, executor: Kind | None, workers: int | None) -> Plan:
+    """The plan with evaluations spread another way; None keeps what it says."""
+    given = {"kind": executor, "workers": workers}
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    return replace(plan, spread=replace(plan.spread, **changes))
 
 
 def recorded_task(run: Path, asked: Mapping[str, Any], progress: Progress | None = None) -> Task:

@@ -7,10 +7,26 @@ go, so that what has not been used for long becomes the cheapest in the end.
 
 import heapq
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from netstitch.networks.plan import Key
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Activations that were found and that were not, bytes kept, and the most that may be."""
+
+    hits: int = 0
+    misses: int = 0
+    bytes: int = 0
+    budget: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Hits of all that was looked for, 0 to 1; 0 before anything was."""
+        return self.hits / max(1, self.hits + self.misses)
 
 
 class ActivationCache:
@@ -54,6 +70,10 @@ class ActivationCache:
         self._ratios[key] = work / max(size, 1)
         self.bytes += size
         self._rank(key)
+
+    def usage(self) -> Usage:
+        """How it has been used so far."""
+        return Usage(self.hits, self.misses, self.bytes, self.budget)
 
     def keys(self) -> Collection[Key]:
         return self._values.keys()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from netstitch.errors import DataError
 from netstitch.evaluation.cache import ActivationCache
 from netstitch.evaluation.form import Form
 from netstitch.fitting import Batch, recalibrated
@@ -73,8 +74,8 @@ class Evaluator:
     ) -> None:
         self.supernet = supernet
         self.task = task
-        self.samples = samples
         self.form = form
+        self._labels = samples.labels
         self.cache = ActivationCache(budget if recalibration is None else 0)
         # Kept as they are read, since every genotype reads them again.
         self._recalibration = (
@@ -91,72 +92,87 @@ class Evaluator:
 
         Raises DataError where outputs are not finite.
         """
-        outputs = self.outputs(genotype)
-        accuracy = self.task.accuracy(outputs, self.samples.labels)
-        return Measured(accuracy, self.supernet.macs(genotype))
+        return self._measured(genotype, self.outputs(genotype))
+
+    def evaluate_together(self, genotypes: Sequence[Genotype]) -> list[Measured | DataError]:
+        """Objectives of some genotypes, what they have in common computed once.
+
+        A DataError in the place of those whose outputs are not finite.
+        """
+        found: list[Measured | DataError] = []
+        for genotype, outputs in zip(genotypes, self._outputs(genotypes), strict=True):
+            try:
+                found.append(self._measured(genotype, outputs))
+            except DataError as error:
+                found.append(error)
+        return found
+
+    def _measured(self, genotype: Genotype, outputs: Any) -> Measured:
+        return Measured(self.task.accuracy(outputs, self._labels), self.supernet.macs(genotype))
 
     def outputs(self, genotype: Genotype) -> Any:
         """The subnetwork's output for all samples, as the network gives it."""
-        graph, _ = self.supernet.subnetwork_graph(genotype)
-        plan = make_plan([graph], self._tensors(graph), self.cache.keys())
-        worth = self._worth(graph, plan) if self.cache.budget else {}
-        known = {key: self.cache.get(key) for key in plan.needed}
-        results = self._run(plan, known, worth)
-        joined = _joined(plan.outputs[0], results)
-        for key in sorted(worth, key=lambda key: worth[key]):
-            self.cache.put(key, [result[key] for result in results], worth[key])
-        return joined
-
-    def _tensors(self, graph: Graph) -> Mapping[str, Tensor]:
-        """The weights that a subnetwork runs with."""
-        if self._recalibration is None:
-            return self._weights
-        keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
-        own = {key: self._weights[key] for key in keys}
-        with threads(1):  # so that statistics do not depend on the cores there are
-            return recalibrated(graph, own, self._recalibration)
-
-    def _worth(self, graph: Graph, plan: Plan) -> dict[Key, float]:
-        """The work behind the values that take longer to make than to keep.
-
-        Keeping costs a walk through memory.
-        """
-        keys = content_keys(graph)
-        work = depths(graph, keys)
-        made = {step.key for step in plan.steps}
-        return {
-            keys[node.name]: work[keys[node.name]]
-            for node in graph.nodes
-            if node.name in self._shared
-            and node.shape is not None
-            and keys.get(node.name) in made
-            and work[keys[node.name]] > KEEPING * sample_bytes(node)
-        }
+        [outputs] = self._outputs([genotype])
+        return outputs
 
     def outputs_together(self, genotypes: Sequence[Genotype]) -> list[Any]:
         """Outputs of several genotypes, batch by batch, each common tensor computed once.
 
         In parts, where all of them together would hold more than TOGETHER bytes.
         """
-        if self._recalibration is not None:
-            return [self.outputs(genotype) for genotype in genotypes]
-        return [
-            _joined(pairs, results)
-            for plan in self._plans(genotypes)
-            for results in [self._run(plan, {}, ())]
-            for pairs in plan.outputs
-        ]
+        return list(self._outputs(genotypes))
 
-    def _plans(self, genotypes: Sequence[Genotype]) -> Iterator[Plan]:
-        graphs = [self.supernet.subnetwork_graph(genotype)[0] for genotype in genotypes]
-        plan = make_plan(graphs, self._weights)
-        at_once = self.form.batch * self.form.workers
-        if len(genotypes) < 2 or peak_bytes(plan) * at_once <= TOGETHER:
-            yield plan
+    def _outputs(self, genotypes: Sequence[Genotype]) -> Iterator[Any]:
+        """Outputs in the order of the genotypes, some at once."""
+        if self._recalibration is not None and len(genotypes) > 1:
+            for genotype in genotypes:
+                yield from self._outputs([genotype])
             return
-        half = len(genotypes) // 2
-        yield from self._plans(genotypes[:half])
-        yield from self._plans(genotypes[half:])
+        graphs = [self.supernet.subnetwork_graph(genotype)[0] for genotype in genotypes]
+        plan = make_plan(graphs, self._tensors(graphs), self.cache.keys())
+        at_once = self.form.batch * self.form.workers
+        if len(genotypes) > 1 and peak_bytes(plan) * at_once > TOGETHER:
+            half = len(genotypes) // 2
+            yield from self._outputs(genotypes[:half])
+            yield from self._outputs(genotypes[half:])
+            return
+        worth = self._worth(graphs, plan) if self.cache.budget else {}
+        known = {key: self.cache.get(key) for key in plan.needed}
+        results = self._run(plan, known, worth)
+        for key in sorted(worth, key=lambda key: worth[key]):
+            self.cache.put(key, [result[key] for result in results], worth[key])
+        for pairs in plan.outputs:
+            yield _joined(pairs, results)
+
+    def _tensors(self, graphs: Sequence[Graph]) -> Mapping[str, Tensor]:
+        """The weights that subnetworks run with; of one alone where norms are recalibrated."""
+        if self._recalibration is None:
+            return self._weights
+        [graph] = graphs
+        keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
+        own = {key: self._weights[key] for key in keys}
+        with threads(1):  # so that statistics do not depend on the cores there are
+            return recalibrated(graph, own, self._recalibration)
+
+    def _worth(self, graphs: Sequence[Graph], plan: Plan) -> dict[Key, float]:
+        """The work behind the values that take longer to make than to keep.
+
+        Keeping costs a walk through memory.
+        """
+        made = {step.key for step in plan.steps}
+        worth: dict[Key, float] = {}
+        for graph in graphs:
+            keys = content_keys(graph)
+            work = depths(graph, keys)
+            worth |= {
+                keys[node.name]: work[keys[node.name]]
+                for node in graph.nodes
+                if node.name in self._shared
+                and node.shape is not None
+                and keys.get(node.name) in made
+                and work[keys[node.name]] > KEEPING * sample_bytes(node)
+            }
+        return worth
 
     def _run(
         self, plan: Plan, known: Mapping[Key, Sequence[Tensor]], kept: Collection[Key]
@@ -171,6 +187,14 @@ class Evaluator:
         with batch_workers(self.form.workers) as pool:
             return list(pool.map(run, range(len(self._batches))))
 
+    def move(self, device: torch.device | str) -> None:
+        """Run on another device from now on; what is kept is forgotten."""
+        self.cache.clear()
+        self._weights = {path: tensor.to(device) for path, tensor in self._weights.items()}
+        self._batches = [batch.to(device) for batch in self._batches]
+        if self._recalibration is not None:
+            self._recalibration = [batch.to(device) for batch in self._recalibration]
+
     def correct_together(
         self, genotypes: Sequence[Genotype]
     ) -> list[np.ndarray[Any, np.dtype[np.bool_]]]:
@@ -179,7 +203,7 @@ class Evaluator:
         Raises DataError where outputs are not finite.
         """
         return [
-            self.task.correct(outputs, self.samples.labels).numpy()
+            self.task.correct(outputs, self._labels).numpy()
             for outputs in self.outputs_together(genotypes)
         ]
 

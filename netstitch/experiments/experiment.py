@@ -7,9 +7,9 @@ fitted on, and a search with a budget.
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from pydantic import Field, field_validator, model_validator
 
+from netstitch.experiments.evaluation_table import EvaluationTable
 from netstitch.experiments.fit_table import LEAST_SQUARES, FitTable, LeastSquaresTable
 from netstitch.experiments.procedure import with_procedure
 from netstitch.experiments.refine_table import RefineTable
@@ -54,34 +54,6 @@ class MatchingTable(Table):
         "matches at like shares of both networks' multiply-adds; 'stitchability', how well "
         "stitches fit training samples; 'savings', that times the multiply-adds they save",
     )
-
-
-class EvaluationTable(Table):
-    """What evaluates subnetworks."""
-
-    device: str = Field(
-        default="cpu", description="a device of PyTorch: 'cpu' (the default), 'cuda', ..."
-    )
-    threads: int = Field(
-        default=0,
-        ge=0,
-        description="batches run side by side, each on a core; 0 (the default) for one a core",
-    )
-    recalibrate: int = Field(
-        default=0,
-        ge=0,
-        description="training samples that batch norms behind the stitches of each subnetwork take "
-        "their statistics from; 0 (the default) to keep those of the networks",
-    )
-
-    @field_validator("device")
-    @classmethod
-    def _named(cls, device: str) -> str:
-        try:
-            torch.device(device)
-        except RuntimeError:
-            raise ValueError("expected a device of PyTorch, such as 'cpu' or 'cuda:0'") from None
-        return device
 
 
 class Experiment(Table):

@@ -32,8 +32,7 @@ def to_plan(experiment: Experiment) -> Plan:
         seed=experiment.seed,
         threshold=search.threshold,
         initial_stitches=search.initial_stitches,
-        device=experiment.evaluation.device,
-        workers=experiment.evaluation.threads,
+        spread=experiment.evaluation.spread,
         recalibrate=experiment.evaluation.recalibrate,
         asked=experiment.model_dump(mode="json", exclude_none=True),
     )
@@ -44,6 +43,7 @@ def override(
     *,
     seed: int | None,
     search: Mapping[str, Any],
+    evaluation: Mapping[str, Any] | None = None,
     procedure: str | None = None,
 ) -> Experiment:
     """The experiment with what the command line gives instead; None keeps the file's.
@@ -57,6 +57,9 @@ def override(
         data = replaced(data, procedure)
     given = {key: value for key, value in search.items() if value is not None}
     data["search"] |= given
+    spread = {key: value for key, value in (evaluation or {}).items() if value is not None}
+    data["evaluation"] |= spread
+    given |= spread
     if seed is not None:
         data["seed"] = seed
     try:

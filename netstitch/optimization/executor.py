@@ -69,20 +69,29 @@ class Executor(Protocol):
 
 
 class SerialExecutor:
-    """Evaluates in this process, first come first served, one at each `wait`.
+    """Evaluates in this process, first come first served.
 
     capacity: how many may queue. With 1 every proposal is made knowing all earlier results; with
         the population's size as many wait as in section 5 of the paper, where all of the loops have
         a request in the queue.
+    group: how many of them are evaluated at each `wait`, together where `evaluate` is a `Together`.
     """
 
     def __init__(
-        self, evaluate: Callable[[Genotype], tuple[float, ...]], capacity: int = 1
+        self,
+        evaluate: Callable[[Genotype], tuple[float, ...]],
+        capacity: int = 1,
+        *,
+        group: int = 1,
     ) -> None:
-        if capacity < 1:
-            raise SearchError(f"an executor has capacity {capacity}: give at least 1")
+        if not 1 <= group <= capacity:
+            raise SearchError(
+                f"an executor has capacity {capacity} and evaluates {group} at once: give at least "
+                "1, and room for as many"
+            )
         self.capacity = capacity
         self.workers = 1
+        self._group = group
         self._busy = 0.0
         self._evaluate = evaluate
         self._queue: deque[tuple[int, Genotype]] = deque()
@@ -91,15 +100,19 @@ class SerialExecutor:
         self._queue.append((ticket, genotype))
 
     def wait(self) -> list[Completed]:
-        """The result of the oldest evaluation; an empty list when there is none."""
-        if not self._queue:
+        """The results of the oldest evaluations; an empty list when there are none."""
+        items = [self._queue.popleft() for _ in range(min(self._group, len(self._queue)))]
+        if not items:
             return []
-        ticket, genotype = self._queue.popleft()
         start = time.perf_counter()
-        objectives, failure = attempt(self._evaluate, genotype)
+        attempts = attempt_all(self._evaluate, [genotype for _, genotype in items])
         seconds = time.perf_counter() - start
         self._busy += seconds
-        return [Completed(ticket, objectives, failure, seconds, worker_name(os.getpid()))]
+        worker = worker_name(os.getpid())
+        return [
+            Completed(ticket, objectives, failure, seconds / len(items), worker)
+            for (ticket, _), (objectives, failure) in zip(items, attempts, strict=True)
+        ]
 
     def busy(self) -> float:
         return self._busy
@@ -116,14 +129,48 @@ def worker_name(process: int) -> str:
     return f"{platform.node()} {process}"
 
 
-def attempt(
-    evaluate: Callable[[Genotype], tuple[float, ...]], genotype: Genotype
-) -> tuple[tuple[float, ...] | None, str | None]:
-    """The objective values, or None and the reason of the failure."""
+class Together(Protocol):
+    """An evaluation that takes some genotypes at once, for what they have in common."""
+
+    def together(self, genotypes: Sequence[Genotype]) -> Sequence[tuple[float, ...] | Exception]:
+        """Objective values of each genotype, or what went wrong with it alone."""
+        ...
+
+
+_EvaluateTogether = Callable[[Sequence[Genotype]], Sequence[tuple[float, ...] | Exception]]
+
+Attempt = tuple[tuple[float, ...] | None, str | None]
+"""Objective values, or None and the reason of the failure."""
+
+
+def attempt(evaluate: Callable[[Genotype], tuple[float, ...]], genotype: Genotype) -> Attempt:
+    """Evaluate one genotype, whatever goes wrong."""
     try:
         return tuple(float(value) for value in evaluate(genotype)), None
     except Exception as error:  # whatever it is, it belongs to this genotype alone
         return None, describe(error)
+
+
+def attempt_all(
+    evaluate: Callable[[Genotype], tuple[float, ...]], genotypes: Sequence[Genotype]
+) -> list[Attempt]:
+    """Evaluate some genotypes, together where `evaluate` is a `Together`.
+
+    Where they fail together, each is tried alone, so that those which are not to blame go on.
+    """
+    together: _EvaluateTogether | None = getattr(evaluate, "together", None)
+    if len(genotypes) > 1 and together is not None:
+        try:
+            found = list(together(genotypes))
+        except Exception:  # whatever it is, it comes again where it belongs
+            found = []
+        if len(found) == len(genotypes):
+            return [_attempted(one) for one in found]
+    return [attempt(evaluate, genotype) for genotype in genotypes]
+
+
+def _attempted(found: tuple[float, ...] | Exception) -> Attempt:
+    return (None, describe(found)) if isinstance(found, Exception) else (found, None)
 
 
 def describe(error: Exception) -> str:

@@ -7,17 +7,21 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
+from typing import TYPE_CHECKING
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import attempt, describe
+from netstitch.optimization.executor import Attempt, attempt_all, describe
 from netstitch.optimization.problem import Genotype
 
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
+
 Evaluate = Callable[[Genotype], tuple[float, ...]]
-Outcome = tuple[tuple[float, ...] | None, str | None, float]
-"""Objectives or None, the reason of a failure, and seconds."""
+Outcome = tuple[list[Attempt], float]
+"""What came of the genotypes of a call, and seconds for all of them."""
 
 
 class Begun(ctypes.Structure):
@@ -37,10 +41,27 @@ class Unloadable:
 
 _evaluate: Evaluate | Unloadable
 _begun: ctypes.Array[Begun]
+_number = 0
 
 
-def initialise(pickled: ctypes.Array[ctypes.c_char], begun: ctypes.Array[Begun]) -> None:
-    global _evaluate, _begun
+def worker_number() -> int:
+    """Which worker of its pool this process is, from 0; 0 too where it is none.
+
+    Known before an evaluation is loaded, so that each may take a device of its own.
+    """
+    return _number
+
+
+def initialise(
+    pickled: ctypes.Array[ctypes.c_char],
+    begun: ctypes.Array[Begun],
+    started: "Synchronized[int]",
+) -> None:
+    """started: how many workers of this pool were, each of which adds itself."""
+    global _evaluate, _begun, _number
+    with started.get_lock():
+        _number = started.value
+        started.value += 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _begun = begun
@@ -57,20 +78,27 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def run(place: int, genotype: Genotype) -> Outcome:
+def run(place: int, genotypes: Sequence[Genotype]) -> Outcome:
     """Evaluate; raises SearchError when there is nothing to evaluate with."""
     if isinstance(_evaluate, Unloadable):
         raise SearchError(
             f"the evaluation cannot be loaded in a worker process ({_evaluate.reason}): give a "
             "function or object of a module that can be imported"
         )
-    genotype.setflags(write=False)
+    for genotype in genotypes:
+        genotype.setflags(write=False)
     begun = _begun[place]
     begun.worker = os.getpid()
     begun.start = start = time.perf_counter()
-    objectives: tuple[float, ...] | None
+    attempts = _survived(_evaluate, genotypes)
+    return attempts, time.perf_counter() - start
+
+
+def _survived(evaluate: Evaluate, genotypes: Sequence[Genotype]) -> list[Attempt]:
+    """Evaluate, and go on after what ends other programs, such as sys.exit."""
     try:
-        objectives, failure = attempt(_evaluate, genotype)
-    except BaseException as error:  # as by sys.exit; the worker goes on
-        objectives, failure = None, f"{type(error).__name__}: {error}"
-    return objectives, failure, time.perf_counter() - start
+        return attempt_all(evaluate, genotypes)
+    except BaseException as error:
+        if len(genotypes) == 1:
+            return [(None, f"{type(error).__name__}: {error}")]
+        return [attempt for one in genotypes for attempt in _survived(evaluate, [one])]

@@ -6,36 +6,38 @@ and an evaluation that kills its worker is told from those that ran beside it.
 """
 
 import ctypes
-import multiprocessing
 import pickle
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from math import inf
 from multiprocessing.process import BaseProcess
 
 from netstitch.errors import SearchError
 from netstitch.optimization.executor import Completed, describe, worker_name
 from netstitch.optimization.problem import Genotype
+from netstitch.optimization.process_start import interruptions_blocked, start_context
 from netstitch.optimization.process_worker import Begun, Evaluate, Outcome, initialise, run
 
 
 @dataclass(eq=False)
 class Call:
-    """An evaluation that is not done.
+    """Evaluations that go to a worker together, and are not done.
 
-    place: where its worker writes `Begun`. suspect: whether it was under way when a worker died.
+    place: where the worker writes `Begun`. suspect: whether they were under way when a worker
+    died. late: whether they were ended since they took too long.
     """
 
-    ticket: int
-    genotype: Genotype
+    items: Sequence[tuple[int, Genotype]]
     place: int = 0
     suspect: bool = False
+    late: bool = False
 
 
 class ProcessExecutor:
@@ -43,30 +45,51 @@ class ProcessExecutor:
 
     evaluate: objective values of a genotype. It is pickled and goes to each worker once, so it is a
         function of a module, or an object of a class of one.
-    workers: how many evaluations run at once, each in a process of its own.
-    capacity: how many may be submitted, those that wait for a worker included; by default as many
-        as there are workers. With the population's size as many as there are loops wait in the
-        queue.
+    workers: how many calls run at once, each in a process of its own.
+    capacity: how many evaluations may be submitted, those that wait for a worker included; by
+        default as many as the workers take at once. With the population's size as many as there
+        are loops wait in the queue.
+    group: how many genotypes a worker may be given at once, where `evaluate` is a `Together`. Those
+        that wait are dealt to the free workers, as many to each.
+    timeout: seconds that each genotype of a call may take; a worker that needs more is killed.
+    preload: modules that workers find loaded, see `start_server`.
 
     When a worker dies, all evaluations that were under way are suspects, and are run once more, one
-    at a time and nothing beside them. One in which a worker dies again is a failed evaluation.
+    at a time and nothing beside them; where one took too long, only what its worker was given is.
+    One in which a worker dies again is a failed evaluation.
 
     Workers are started when they are first needed, after `cancel` and `close` too. They leave
     interruptions from the keyboard to this process, and end when it does, however that happens.
 
-    Raises SearchError for no workers, less capacity than workers, and an evaluation that cannot be
-    pickled; and, from `submit` or `wait`, when workers do not start.
+    Raises SearchError for no workers, less capacity than workers, a group or timeout that is none,
+    and an evaluation that cannot be pickled; and, from `submit` or `wait`, when workers do not
+    start.
     """
 
-    def __init__(self, evaluate: Evaluate, workers: int, *, capacity: int | None = None) -> None:
-        self.capacity = workers if capacity is None else capacity
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        workers: int,
+        *,
+        capacity: int | None = None,
+        group: int = 1,
+        timeout: float | None = None,
+        preload: Sequence[str] = (__name__,),
+    ) -> None:
+        self.capacity = workers * group if capacity is None else capacity
         if workers < 1 or self.capacity < workers:
             raise SearchError(
                 f"{workers} worker processes and room for {self.capacity} evaluations: give at "
                 "least 1 worker, and room for as many evaluations"
             )
+        if group < 1 or (timeout is not None and not timeout > 0):
+            raise SearchError(
+                f"groups of {group} evaluations with a timeout of {timeout}: give at least 1, and "
+                "a timeout over 0 seconds, or None"
+            )
         self.workers = workers
-        self._context = multiprocessing.get_context("spawn")  # threads of torch forbid fork
+        self._group, self._timeout = group, timeout
+        self._context = start_context(preload)
         pickled = _pickled(evaluate)
         # Shared, since a pipe that it fills would hold up `submit` until the worker has started.
         self._evaluate = self._context.RawArray(ctypes.c_char, len(pickled))
@@ -74,27 +97,37 @@ class ProcessExecutor:
         self._pool: ProcessPoolExecutor | None = None
         self._broken = False  # the pool takes no more calls
         self._barren = 0  # pools in a row that broke before they began anything
-        self._begun: ctypes.Array[Begun]  # of this pool's evaluations, by place
+        self._begun: ctypes.Array[Begun]  # of this pool's calls, by place
         self._places: list[int] = []  # the free ones
-        self._waiting: deque[Call] = deque()
+        self._waiting: deque[tuple[int, Genotype]] = deque()
+        self._suspects: deque[Call] = deque()  # that wait to be run alone
         self._running: dict[Future[Outcome], Call] = {}  # in the pool, by order of submission
         self._busy = 0.0  # seconds of evaluations that are over
 
     def submit(self, ticket: int, genotype: Genotype) -> None:
-        self._waiting.append(Call(ticket, genotype))
-        self._start()
+        self._waiting.append((ticket, genotype))
+        if self._group == 1:  # others are dealt when they are all there
+            self._start()
 
     def wait(self) -> list[Completed]:
         """All results that are ready, at least one; none where nothing is under way."""
         done: list[Completed] = []
-        while not done and (self._running or self._waiting):
+        while not done and (self._running or self._waiting or self._suspects):
             self._start()
-            ready = wait(self._running, return_when=FIRST_COMPLETED).done
+            ready = wait(self._running, self._patience(), FIRST_COMPLETED).done
             if self._broken or any(map(_lost, ready)):
                 done = self._recover()
             else:
-                done = [self._take(future) for future in list(self._running) if future in ready]
-        self._start()
+                done = [
+                    result
+                    for future in list(self._running)
+                    if future in ready
+                    for result in self._take(future)
+                ]
+                if not ready:
+                    self._end_late()
+        if self._group == 1:
+            self._start()
         return done
 
     def busy(self) -> float:
@@ -106,7 +139,7 @@ class ProcessExecutor:
         under_way = 0.0
         for future, call in self._running.items():
             if _given(future):
-                under_way += future.result()[2]
+                under_way += future.result()[1]
             elif start := self._begun[call.place].start:
                 under_way += now - start
         return self._busy + under_way
@@ -115,6 +148,7 @@ class ProcessExecutor:
         """Forget what is running and waiting, and kill the workers, whatever they do."""
         self._busy = self.busy()
         self._waiting.clear()
+        self._suspects.clear()
         self._running.clear()
         self._end()
 
@@ -124,19 +158,19 @@ class ProcessExecutor:
 
     def _start(self) -> None:
         """Put into the pool what waits; a suspect only alone."""
-        while self._waiting and not self._broken:
+        while (self._suspects or self._waiting) and not self._broken:
             others = self._running.values()
-            if others and (self._waiting[0].suspect or any(call.suspect for call in others)):
+            if others and (self._suspects or any(call.suspect for call in others)):
                 return
             pool = self._open()
             if not self._places:
                 return
-            call = self._waiting[0]
+            call = self._suspects[0] if self._suspects else Call(self._dealt())
             call.place = self._places.pop()
             self._begun[call.place].start = 0.0
             try:
-                with _interruptions_blocked():
-                    future = pool.submit(run, call.place, call.genotype)
+                with interruptions_blocked():
+                    future = pool.submit(run, call.place, [genotype for _, genotype in call.items])
             except BrokenProcessPool:
                 self._broken = True
                 return
@@ -144,42 +178,85 @@ class ProcessExecutor:
                 raise SearchError(
                     f"a worker process cannot be started ({describe(error)}): give fewer workers"
                 ) from error
-            self._waiting.popleft()
+            if call.suspect:
+                self._suspects.popleft()
+            for _ in () if call.suspect else call.items:
+                self._waiting.popleft()
             self._running[future] = call
 
-    def _take(self, future: Future[Outcome]) -> Completed:
+    def _dealt(self) -> list[tuple[int, Genotype]]:
+        """What the next free worker is given, so that all free ones are given as much."""
+        share = -(-len(self._waiting) // len(self._places))
+        return list(islice(self._waiting, min(self._group, share)))
+
+    def _take(self, future: Future[Outcome]) -> list[Completed]:
         call = self._running.pop(future)
         self._places.append(call.place)
-        objectives, failure, seconds = future.result()
+        attempts, seconds = future.result()
         self._busy += seconds
         self._barren = 0
         worker = worker_name(self._begun[call.place].worker)
-        return Completed(call.ticket, objectives, failure, seconds, worker)
+        each = seconds / len(attempts)
+        return [
+            Completed(ticket, objectives, failure, each, worker)
+            for (ticket, _), (objectives, failure) in zip(call.items, attempts, strict=True)
+        ]
+
+    def _patience(self) -> float | None:
+        """Seconds until one of the calls that are under way will have taken too long."""
+        if self._timeout is None:
+            return None
+        now = time.perf_counter()
+        left = [
+            start + self._timeout * len(call.items) - now
+            for call in self._running.values()
+            if (start := self._begun[call.place].start)
+        ]
+        return max(0.0, min(left, default=self._timeout))
+
+    def _end_late(self) -> None:
+        """Kill the workers of calls that took too long, which breaks the pool."""
+        now = time.perf_counter()
+        for call in self._running.values():
+            begun = self._begun[call.place]
+            limit = (self._timeout or inf) * len(call.items)
+            if begun.start and now - begun.start >= limit:
+                call.late = self._broken = True
 
     def _recover(self) -> list[Completed]:
         """End a pool in which a worker died, and let what is lost with it wait for a new one."""
         now = time.perf_counter()
         workers = self._end()
-        done = [self._take(future) for future in list(self._running) if _given(future)]
+        done = [
+            result
+            for future in list(self._running)
+            if _given(future)
+            for result in self._take(future)
+        ]
         self._barren += 1
-        again: list[Call] = []
+        again: list[tuple[int, Genotype]] = []
+        late = any(call.late for call in self._running.values())
         for call in self._running.values():
             begun = self._begun[call.place]
             if not begun.start:
-                again.append(call)
+                again += call.items
                 continue
             self._barren = 0
             self._busy += now - begun.start
             if call.suspect:
-                ending = _ending(workers[begun.worker])
-                failure = f"the worker process died twice in this evaluation ({ending})"
-                worker = worker_name(begun.worker)
-                done.append(Completed(call.ticket, None, failure, now - begun.start, worker))
+                ending = (
+                    f"took longer than {self._timeout:g} seconds"
+                    if call.late
+                    else f"died twice in this evaluation ({_ending(workers[begun.worker])})"
+                )
+                failure = f"the worker process {ending}"
+                worker, [(ticket, _)] = worker_name(begun.worker), call.items
+                done.append(Completed(ticket, None, failure, now - begun.start, worker))
+            elif late and not call.late:  # killed with the others, and not to blame
+                again += call.items
             else:
-                call.suspect = True
-                again.append(call)
+                self._suspects += [Call([item], suspect=True) for item in call.items]
         self._running.clear()
-        again.sort(key=lambda call: not call.suspect)
         self._waiting.extendleft(reversed(again))
         if self._barren > 1:  # one may have bad luck
             raise SearchError(
@@ -190,13 +267,15 @@ class ProcessExecutor:
 
     def _open(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._begun = self._context.RawArray(Begun, self.capacity)
-            self._places = list(range(self.capacity))
+            # Of groups no more than run: what waits may yet be dealt another way.
+            places = self.capacity if self._group == 1 else self.workers
+            self._begun = self._context.RawArray(Begun, places)
+            self._places = list(range(places))
             self._pool = ProcessPoolExecutor(
                 self.workers,
                 self._context,
                 initializer=initialise,
-                initargs=(self._evaluate, self._begun),
+                initargs=(self._evaluate, self._begun, self._context.Value("i", 0)),
             )
         return self._pool
 
@@ -244,16 +323,3 @@ def _ending(process: BaseProcess) -> str:
     if code is None or code >= 0:
         return f"exit code {code}"
     return f"signal {-code}, {signal.strsignal(-code)}"
-
-
-@contextmanager
-def _interruptions_blocked() -> Iterator[None]:
-    """Processes that start meanwhile never see one, not even before they are initialised."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -35,7 +35,7 @@ def test_samples_are_those_of_the_search(tmp_path: Path, monkeypatch: pytest.Mon
         tmp_path,
         few,
         ("seed = 1", "seed = 5"),
-        ("[search]", "[evaluation]\nrecalibrate = 20\n[search]"),
+        ("[evaluation]", "[evaluation]\nrecalibrate = 20"),
     )
     assert searched_with(run) == 20
     found = recorded(run)

@@ -20,7 +20,7 @@ def test_the_papers_procedure_takes_the_place_of_what_the_file_says():
     assert (plan.fit["method"], plan.fit["seed"]) == ("adam", 7)
     assert plan.refine is None
     assert plan.recalibrate == 0
-    assert plan.workers == 3  # no matter of the procedure
+    assert plan.spread.threads == 3  # no matter of the procedure
 
 
 def test_without_a_procedure_the_file_is_kept():

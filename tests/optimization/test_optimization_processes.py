@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from netstitch.optimization import (
 from netstitch.optimization.processes import ProcessExecutor
 
 RAISES, LEAVES, INTERRUPTED, KILLED, EXITS, HANGS, INTERRUPTS_THE_PARENT = range(101, 108)
+REFUSED, TOO_MUCH = 111, 112
 
 
 def eventful(genotype: Genotype) -> tuple[float, ...]:
@@ -47,7 +49,10 @@ def eventful(genotype: Genotype) -> tuple[float, ...]:
         case 106:
             threading.Event().wait()
         case 107:
-            os.kill(os.getppid(), signal.SIGINT)
+            parent = multiprocessing.parent_process()
+            assert parent is not None
+            assert parent.pid is not None
+            os.kill(parent.pid, signal.SIGINT)
             threading.Event().wait()
     return (float(genotype[0]),)
 
@@ -88,12 +93,32 @@ class Fragile:
         return ()
 
 
+class Counted:
+    """`eventful` of some genotypes at once; tells of each with how many it came."""
+
+    def __call__(self, genotype: Genotype) -> tuple[float, ...]:
+        return (*eventful(genotype), 1.0)
+
+    def together(self, genotypes: Sequence[Genotype]) -> list[tuple[float, ...] | Exception]:
+        if any(genotype[0] == TOO_MUCH for genotype in genotypes):
+            raise MemoryError
+        return [
+            ValueError("not this one")
+            if genotype[0] == REFUSED
+            else (*eventful(genotype), float(len(genotypes)))
+            for genotype in genotypes
+        ]
+
+
 @contextmanager
 def processes(
-    evaluate: Callable[[Genotype], tuple[float, ...]], workers: int, capacity: int | None = None
+    evaluate: Callable[[Genotype], tuple[float, ...]],
+    workers: int,
+    capacity: int | None = None,
+    **settings: Any,
 ) -> Iterator[ProcessExecutor]:
     """Every test ends with no process left."""
-    executor = ProcessExecutor(evaluate, workers, capacity=capacity)
+    executor = ProcessExecutor(evaluate, workers, capacity=capacity, **settings)
     try:
         yield executor
     finally:
@@ -186,6 +211,64 @@ def test_evaluations_that_die_once_are_not_failed(tmp_path: Path) -> None:
     with processes(partial(dies_once, tmp_path), 2) as executor:
         done = results(executor, 1, 2)
     assert [done[value].objectives for value in (1, 2)] == [(1.0,), (2.0,)]
+
+
+def test_what_waits_is_dealt_to_the_workers_in_groups() -> None:
+    with processes(Counted(), 2, capacity=10, group=4) as executor:
+        done = results(executor, *range(10))
+    assert [done[value].objectives for value in range(8)] == [(value, 4.0) for value in range(8)]
+    # The first worker that is free takes as many of the rest as leave some for the other.
+    assert sorted(done[value].objectives for value in (8, 9)) in (
+        [(8, 1.0), (9, 1.0)],
+        [(8, 2.0), (9, 2.0)],
+    )
+
+
+def test_a_group_is_spread_over_all_workers() -> None:
+    with processes(Counted(), 2, group=8) as executor:
+        assert executor.capacity == 16
+        done = results(executor, *range(5))
+    assert sorted(one.objectives[1] for one in done.values() if one.objectives) == [2, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize("culprit, failure", [(REFUSED, "ValueError"), (RAISES, "shapes differ")])
+def test_in_a_group_each_fails_alone(culprit: int, failure: str) -> None:
+    with processes(Counted(), 1, group=3) as executor:
+        done = results(executor, 1, culprit, 2)
+    assert failure in (done[culprit].failure or "")
+    assert [(done[value].objectives or ())[0] for value in (1, 2)] == [1, 2]
+
+
+def test_a_group_that_cannot_be_evaluated_together_is_evaluated_one_by_one() -> None:
+    with processes(Counted(), 1, group=3) as executor:
+        done = results(executor, 1, TOO_MUCH, 2)
+    assert [one.objectives for one in done.values()] == [(1, 1.0), (TOO_MUCH, 1.0), (2, 1.0)]
+
+
+def test_a_group_is_no_reason_to_stay_after_what_ends_programs() -> None:
+    with processes(Counted(), 1, group=3) as executor:
+        done = results(executor, 1, LEAVES, 2)
+    assert done[LEAVES].failure == "SystemExit: enough"
+    assert [one.objectives for one in done.values() if one.objectives] == [(1, 1.0), (2, 1.0)]
+
+
+@pytest.mark.slow
+def test_a_death_in_a_group_is_blamed_on_its_evaluation_alone() -> None:
+    with processes(Counted(), 2, group=3) as executor:
+        done = results(executor, 1, KILLED, 2, 3, 4, 5)
+    assert "died twice" in (done.pop(KILLED).failure or "")
+    assert {value: (one.objectives or ())[0] for value, one in done.items()} == {
+        value: value for value in range(1, 6)
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", [1, 2])
+def test_an_evaluation_that_hangs_is_ended_and_those_beside_it_are_done(group: int) -> None:
+    with processes(Counted(), 2, capacity=6, group=group, timeout=1.0) as executor:
+        done = results(executor, 1, HANGS, 2, 3)
+    assert done.pop(HANGS).failure == "the worker process took longer than 1 seconds"
+    assert {value: (one.objectives or ())[0] for value, one in done.items()} == {1: 1, 2: 2, 3: 3}
 
 
 def test_a_worker_that_dies_with_nothing_to_do_is_replaced() -> None:
@@ -293,3 +376,9 @@ def test_workers_that_die_before_they_evaluate() -> None:
 def test_no_workers_or_no_room_for_them(workers: int, capacity: int | None) -> None:
     with pytest.raises(SearchError, match="at least 1 worker"):
         ProcessExecutor(accuracy_and_macs, workers, capacity=capacity)
+
+
+@pytest.mark.parametrize("settings", [{"group": 0}, {"timeout": 0.0}, {"timeout": -1.0}])
+def test_groups_and_timeouts_that_cannot_be(settings: dict[str, Any]) -> None:
+    with pytest.raises(SearchError, match="at least 1, and a timeout over 0"):
+        ProcessExecutor(accuracy_and_macs, 1, capacity=1, **settings)

@@ -1,0 +1,110 @@
+"""Objects whose tensors lie in a file that all processes of a machine map into memory.
+
+What reads such a file holds no copy: pages come when they are first touched, and are the same
+memory for all who map them. It serves a program and the processes that it starts, and nobody else:
+nothing of it outlives them, and nothing that came from elsewhere is opened.
+"""
+
+import io
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor, nn
+
+ALIGNMENT = 64
+"""Bytes; as PyTorch aligns what it allocates."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """An object in two parts: `rest` is everything but its tensors, which are in the file."""
+
+    path: Path
+    rest: bytes
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a tensor is: its storage's first byte, and its own place in that.
+
+    strides, offset: in elements. parameter: whether it is a `Parameter`.
+    """
+
+    start: int
+    bytes: int
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+    parameter: bool
+
+
+def write_mapped(value: Any, path: Path) -> Mapped:
+    """Write the tensors of an object into a new file, as they lie in memory.
+
+    Tensors that share memory share it in the file too. Those on other devices are written as they
+    are on the CPU.
+
+    Raises OSError when the file cannot be written, and what pickling raises.
+    """
+    with path.open("xb") as file:
+        rest = io.BytesIO()
+        _Writer(rest, file).dump(value)
+    return Mapped(path, rest.getvalue())
+
+
+def read_mapped(mapped: Mapped) -> Any:
+    """The object, its tensors mapped from the file; what changes them changes this copy alone."""
+    size = mapped.path.stat().st_size
+    # Private: pages are shared until something writes into them.
+    everything = (
+        torch.from_file(str(mapped.path), shared=False, size=size, dtype=torch.uint8)
+        if size
+        else torch.empty(0, dtype=torch.uint8)
+    )
+    return _Reader(io.BytesIO(mapped.rest), everything).load()
+
+
+class _Writer(pickle.Pickler):
+    def __init__(self, rest: io.BytesIO, file: BinaryIO) -> None:
+        super().__init__(rest)
+        self._file = file
+        self._starts: dict[int, int] = {}  # of storages, by their address
+        self._alive: list[Tensor] = []  # so that no address is used again
+
+    def persistent_id(self, value: Any) -> Stored | None:
+        if not isinstance(value, Tensor):
+            return None
+        tensor = value.detach().cpu()
+        storage = tensor.untyped_storage()
+        address = storage.data_ptr()
+        if address not in self._starts:
+            self._alive.append(tensor)
+            self._file.write(b"\0" * (-self._file.tell() % ALIGNMENT))
+            self._starts[address] = self._file.tell()
+            torch.empty(0, dtype=torch.uint8).set_(storage).numpy().tofile(self._file)
+        return Stored(
+            self._starts[address],
+            storage.nbytes(),
+            tensor.dtype,
+            tuple(tensor.shape),
+            tensor.stride(),
+            int(tensor.storage_offset()),
+            isinstance(value, nn.Parameter),
+        )
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, rest: io.BytesIO, everything: Tensor) -> None:
+        super().__init__(rest)
+        self._everything = everything
+
+    def persistent_load(self, stored: Stored) -> Tensor:
+        content = self._everything[stored.start : stored.start + stored.bytes].view(stored.dtype)
+        tensor = content.as_strided(
+            stored.shape, stored.strides, int(content.storage_offset()) + stored.offset
+        )
+        return nn.Parameter(tensor, requires_grad=False) if stored.parameter else tensor

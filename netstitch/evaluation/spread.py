@@ -1,0 +1,198 @@
+"""Where evaluations run: in this process, or in others that share what they read."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+from filelock import FileLock, Timeout
+
+from netstitch.errors import SearchError
+from netstitch.evaluation.cache import Usage
+from netstitch.evaluation.device import usable_device
+from netstitch.evaluation.evaluator import Evaluator
+from netstitch.evaluation.memory import cache_budget
+from netstitch.evaluation.objectives import Objectives
+from netstitch.evaluation.shared import SharedEvaluation
+from netstitch.folders import cannot_write
+from netstitch.optimization import Executor, ProcessExecutor, SerialExecutor
+from netstitch.optimization.process_start import start_server
+from netstitch.threads import available_cores
+
+Kind = Literal["serial", "processes"]
+TIMEOUT = 3600.0
+PRELOAD = ("netstitch.evaluation.shared",)
+"""What workers need, and what takes seconds to load."""
+
+_PREFIX, _LOCK = "netstitch-shared-", "lock"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How evaluations are spread over a machine.
+
+    kind: "serial", in this process, or "processes".
+    workers: processes; 0 for as many as have a core for each of their threads, and one for each
+        device that is not the CPU. They take devices in turn, so several may share a GPU.
+    threads: batches that each process runs side by side, each on a core; 0 for one in processes,
+        and one for each core where there is one process, or one alone where it drives a device.
+    devices: names that PyTorch knows.
+    together: genotypes that each process computes together, each common tensor once. As many are
+        under way for each process, and a search proposes before it knows their results.
+    cache: bytes of activations kept between evaluations, all processes together; None for a
+        quarter of the memory that is free when the search begins.
+    timeout: seconds that an evaluation in a process may take, before it is taken for hung.
+    """
+
+    kind: Kind = "serial"
+    workers: int = 0
+    threads: int = 0
+    devices: tuple[str, ...] = ("cpu",)
+    together: int = 1
+    cache: int | None = None
+    timeout: float = TIMEOUT
+
+    def check(self) -> None:
+        """Raise SearchError when this machine cannot do it."""
+        kinds: tuple[str, ...] = get_args(Kind)
+        if self.kind not in kinds:
+            known = " or ".join(map(repr, kinds))
+            raise SearchError(f"executor {self.kind!r} is not known: give {known}")
+        if not self.devices or min(self.workers, self.threads, self.together - 1) < 0:
+            raise SearchError(
+                f"{self.workers} workers of {self.threads} threads on {len(self.devices)} devices, "
+                f"{self.together} evaluations together: give 0 or more workers and threads, and at "
+                "least 1 device and evaluation"
+            )
+        if not self.timeout > 0:
+            raise SearchError(f"a timeout of {self.timeout} seconds: give more than 0")
+        for device in self.devices:
+            usable_device(device)
+        if self.kind == "serial" and (self.workers > 1 or len(self.devices) > 1):
+            raise SearchError(
+                f"{self.workers} workers on {len(self.devices)} devices cannot work in one "
+                "process: give the executor 'processes', or one device and threads"
+            )
+        if self.workers > available_cores():
+            raise SearchError(
+                f"{self.workers} workers were asked and there are {available_cores()} cores: give "
+                "at most as many workers, or 0 for as many as fit"
+            )
+        cache_budget(self.cache, self.places)
+
+    @property
+    def places(self) -> tuple[torch.device, ...]:
+        """The devices."""
+        return tuple(torch.device(device) for device in self.devices)
+
+    @property
+    def side_by_side(self) -> int:
+        """Batches that a process runs at the same time."""
+        if self.threads:
+            return self.threads
+        if self.kind == "processes" or any(place.type != "cpu" for place in self.places):
+            return 1
+        return available_cores()
+
+    @property
+    def processes(self) -> int:
+        """How many evaluate at the same time."""
+        if self.kind == "serial":
+            return 1
+        if self.workers:
+            return self.workers
+        if any(place.type != "cpu" for place in self.places):
+            return len(self.devices)
+        return max(1, available_cores() // self.side_by_side)
+
+
+def prepare(spread: Spread) -> None:
+    """Begin what takes a while, so that it goes on beside what comes before the search."""
+    if spread.kind == "processes":
+        start_server(PRELOAD)
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """An executor, and how activations are kept by those who evaluate."""
+
+    executor: Executor
+    usage: Callable[[], Usage]
+
+
+@contextmanager
+def evaluating(
+    make: Callable[[torch.device, int], Evaluator], spread: Spread
+) -> Iterator[Evaluating]:
+    """Evaluations as spread says; the end of it ends all processes, and frees what was kept.
+
+    make: an evaluator on a device, with a budget of bytes for activations.
+
+    Raises SearchError as `Spread.check`, and StorageError where there is no room for what the
+    processes share.
+    """
+    spread.check()
+    budget = cache_budget(spread.cache, spread.places)
+    if spread.kind == "serial":
+        evaluator = make(spread.places[0], budget)
+        try:
+            yield Evaluating(
+                SerialExecutor(Objectives(evaluator), spread.together, group=spread.together),
+                evaluator.cache.usage,
+            )
+        finally:
+            evaluator.cache.clear()  # what refers to one another in a search may live on
+        return
+    with _shared_folder() as folder:
+        try:
+            evaluation = SharedEvaluation(
+                make(torch.device("cpu"), budget),
+                folder,
+                workers=spread.processes,
+                budget=budget // spread.processes,
+                devices=spread.places,
+            )
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        executor = ProcessExecutor(
+            evaluation,
+            spread.processes,
+            group=spread.together,
+            timeout=spread.timeout,
+            preload=PRELOAD,
+        )
+        try:
+            yield Evaluating(executor, evaluation.usage)
+        finally:
+            executor.close()
+
+
+@contextmanager
+def _shared_folder() -> Iterator[Path]:
+    """A temporary folder, gone in the end; those that killed processes left behind go too."""
+    parent = Path(tempfile.gettempdir())
+    _remove_left(parent)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    except OSError as error:
+        raise cannot_write(parent, error) from error
+    try:
+        with FileLock(folder / _LOCK):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_left(parent: Path) -> None:
+    """Remove folders whose process is gone, so that its lock is free."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        lock = FileLock(folder / _LOCK, timeout=0)
+        # Of another user, or just made: not ours to judge.
+        with suppress(Timeout, OSError):
+            if (folder / _LOCK).exists():
+                with lock:
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,84 @@
+"""The table of an experiment file that says what evaluates subnetworks."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field, field_validator
+
+from netstitch.evaluation import Spread
+from netstitch.evaluation.spread import TIMEOUT
+from netstitch.experiments.table import Count, Table
+
+GIGABYTE = 1_000_000_000
+
+
+class EvaluationTable(Table):
+    """What evaluates subnetworks, and on how much of the machine."""
+
+    device: str | list[str] = Field(
+        default="cpu",
+        description="a device of PyTorch, or some that workers take in turn: 'cpu' (the default), "
+        "'cuda', ['cuda:0', 'cuda:1'], ...",
+    )
+    executor: Literal["processes", "serial"] = Field(
+        default="processes",
+        description="'processes' (the default), workers that share networks and samples, or "
+        "'serial', this process alone, which gives the same front for a seed every time",
+    )
+    workers: int = Field(
+        default=0,
+        ge=0,
+        description="processes; 0 (the default) for one a core, or one for each other device",
+    )
+    threads: int = Field(
+        default=0,
+        ge=0,
+        description="batches that each worker runs side by side, each on a core; 0 (the default) "
+        "for one, and for one a core where the executor is 'serial'",
+    )
+    together: Count = Field(
+        default=1,
+        description="subnetworks that a worker computes together, what they have in common once; "
+        "as many are under way at the same time; by default 1",
+    )
+    cache: float | None = Field(
+        default=None,
+        ge=0,
+        description="gigabytes of activations kept between evaluations, of all workers together; "
+        "by default a quarter of the memory that is free; 0 for none",
+    )
+    timeout: float = Field(
+        default=TIMEOUT,
+        gt=0,
+        description="seconds after which an evaluation is taken for hung, and tried once more in "
+        "another process; by default an hour",
+    )
+    recalibrate: int = Field(
+        default=0,
+        ge=0,
+        description="training samples that batch norms behind the stitches of each subnetwork take "
+        "their statistics from; 0 (the default) to keep those of the networks",
+    )
+
+    @field_validator("device")
+    @classmethod
+    def _named(cls, device: str | list[str]) -> str | list[str]:
+        try:
+            for name in [device] if isinstance(device, str) else device:
+                torch.device(name)
+        except RuntimeError:
+            raise ValueError("expected a device of PyTorch, such as 'cpu' or 'cuda:0'") from None
+        return device
+
+    @property
+    def spread(self) -> Spread:
+        """The same for evaluations."""
+        return Spread(
+            kind=self.executor,
+            workers=self.workers,
+            threads=self.threads,
+            devices=(self.device,) if isinstance(self.device, str) else tuple(self.device),
+            together=self.together,
+            cache=None if self.cache is None else int(self.cache * GIGABYTE),
+            timeout=self.timeout,
+        )

@@ -1,0 +1,50 @@
+"""How worker processes come to be, quickly and without a copy of what this process has begun.
+
+A worker must not be a fork of this process, whose threads of torch would be lost in the middle of
+something. So a server is started, which does nothing but load what workers need, once, and each
+worker is a fork of that: hundreds of megabytes of modules are there once, and a worker is there in
+a moment. Where the system has no such server, each worker is started anew.
+"""
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.context import BaseContext
+
+
+def start_server(preload: Sequence[str]) -> None:
+    """Start it in the background, so that workers need not wait for it later.
+
+    preload: modules. It is one for this process: the first call, of whoever it is, says what is in
+    it; a worker loads what is not.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return
+    from multiprocessing import forkserver
+
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
+    with interruptions_blocked():  # it passes this on to all workers
+        forkserver.ensure_running()
+
+
+def start_context(preload: Sequence[str]) -> BaseContext:
+    """The context to make workers in."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    start_server(preload)
+    return multiprocessing.get_context("forkserver")
+
+
+@contextmanager
+def interruptions_blocked() -> Iterator[None]:
+    """Processes that start meanwhile never see one, not even before they are initialised."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

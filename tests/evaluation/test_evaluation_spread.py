@@ -1,0 +1,181 @@
+"""Evaluations in processes are those of this process, whatever they share."""
+
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_supernets import random_task, small_supernet
+
+from netstitch.errors import DataError, SearchError, StorageError
+from netstitch.evaluation import Evaluator, Form, Spread, evaluating
+from netstitch.evaluation import spread as module
+from netstitch.evaluation.shared import SharedEvaluation
+from netstitch.optimization import Executor
+from netstitch.supernet import Supernet
+from netstitch.tasks import Classification
+
+FORM = Form(channels_last=True, batch=7, workers=1)
+
+
+@pytest.fixture(scope="module")
+def supernet() -> Supernet:
+    return small_supernet()
+
+
+@pytest.fixture(scope="module")
+def task() -> Classification:
+    return random_task()
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def genotypes(supernet: Supernet, count: int) -> list[np.ndarray]:
+    generator = np.random.default_rng(0)
+    return [generator.integers(supernet.cardinalities) for _ in range(count)]
+
+
+def made(supernet: Supernet, task: Classification) -> Any:
+    def make(device: torch.device, budget: int) -> Evaluator:
+        return Evaluator(supernet, task, task.validation, FORM, budget=budget, device=device)
+
+    return make
+
+
+def results(executor: Executor, asked: list[np.ndarray]) -> list[tuple[float, ...] | None]:
+    for ticket, genotype in enumerate(asked):
+        executor.submit(ticket, genotype)
+    found: dict[int, tuple[float, ...] | None] = {}
+    while more := executor.wait():
+        found |= {one.ticket: one.objectives for one in more}
+    return [found[ticket] for ticket in range(len(asked))]
+
+
+def plainly(supernet: Supernet, task: Classification, asked: list[np.ndarray]) -> list[Any]:
+    evaluator = Evaluator(supernet, task, task.validation, FORM)
+    found = [evaluator.evaluate(genotype) for genotype in asked]
+    return [(one.accuracy, float(one.multiply_adds)) for one in found]
+
+
+@pytest.mark.parametrize("together", [1, 4])
+@pytest.mark.parametrize("cache", [0, 20_000, 10**9])
+@pytest.mark.parametrize("kind", ["serial", pytest.param("processes", marks=pytest.mark.slow)])
+def test_every_spread_gives_the_same(
+    supernet: Supernet, task: Classification, kind: Any, cache: int, together: int, temporary: Path
+) -> None:
+    asked = genotypes(supernet, 20)
+    workers = 2 if kind == "processes" else 0
+    spread = Spread(kind, workers=workers, together=together, cache=cache)
+    with evaluating(made(supernet, task), spread) as evaluations:
+        assert evaluations.executor.capacity == max(1, workers) * together
+        assert results(evaluations.executor, asked) == plainly(supernet, task, asked)
+        usage = evaluations.usage()
+    assert (usage.budget, usage.bytes <= cache, usage.misses > 0) == (cache, True, cache > 0)
+    assert list(temporary.glob(f"{module._PREFIX}*")) == []
+
+
+def test_what_workers_load_brings_its_tensors_by_the_file(
+    supernet: Supernet, task: Classification, tmp_path: Path
+) -> None:
+    evaluator = Evaluator(supernet, task, task.validation, FORM, budget=1000)
+    [first, *_] = asked = genotypes(supernet, 3)
+    shared = SharedEvaluation(
+        evaluator, tmp_path, workers=2, budget=500, devices=[torch.device("cpu")]
+    )
+    loaded: SharedEvaluation = pickle.loads(pickle.dumps(shared))  # noqa: S301 - just made
+    assert [loaded(first)] == plainly(supernet, task, [first])
+    assert loaded.together(asked) == plainly(supernet, task, asked)
+    assert shared.usage() == loaded.usage()
+    assert shared.usage().budget == 1000
+    before = shared.usage()
+    again: SharedEvaluation = pickle.loads(pickle.dumps(shared))  # noqa: S301 - as after a death
+    again(first)
+    assert shared.usage().misses > before.misses  # those of the worker before count on
+
+
+def test_of_a_group_only_what_is_not_finite_fails(supernet: Supernet, task: Classification) -> None:
+    evaluator = Evaluator(supernet, task, task.validation, FORM)
+    original = evaluator.task.accuracy
+    calls = []
+
+    def accuracy(outputs: Any, labels: Any) -> float:
+        calls.append(1)
+        if len(calls) == 2:
+            raise DataError("not finite")
+        return original(outputs, labels)
+
+    object.__setattr__(evaluator.task, "accuracy", accuracy)
+    try:
+        found = evaluator.evaluate_together(genotypes(supernet, 3))
+    finally:
+        object.__delattr__(evaluator.task, "accuracy")
+    assert [type(one).__name__ for one in found] == ["Measured", "DataError", "Measured"]
+
+
+def test_folders_that_killed_processes_left_are_removed(temporary: Path) -> None:
+    left, new, other = (temporary / name for name in (f"{module._PREFIX}1", "mine", "x"))
+    for folder in (left, new, other):
+        folder.mkdir()
+    (left / "lock").touch()
+    (left / "tensors").write_text("much")
+    with module._shared_folder() as folder:
+        assert not left.exists()
+        with module._shared_folder() as second:
+            assert folder.is_dir()  # it is in use
+        assert not second.exists()
+    assert sorted(path.name for path in temporary.iterdir()) == ["mine", "x"]
+
+
+def test_no_room_for_what_is_shared(
+    supernet: Supernet, task: Classification, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "SharedEvaluation", full)
+    with (
+        pytest.raises(StorageError, match="no space left on device"),
+        evaluating(made(supernet, task), Spread("processes", workers=1)),
+    ):
+        pass
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "spread, message",
+    [
+        (Spread("process"), "'process' is not known: give 'serial' or 'processes'"),  # type: ignore[arg-type]
+        (Spread("processes", workers=1000), "1000 workers were asked and there are"),
+        (Spread(workers=2), "give the executor 'processes'"),
+        (Spread(devices=("cpu", "cpu")), "give the executor 'processes'"),
+        (Spread(devices=()), "at least 1 device"),
+        (Spread(together=0), "0 evaluations together"),
+        (Spread(threads=-1), "0 or more workers and threads"),
+        (Spread(devices=("cuda:99",)), "'cuda:99'"),
+        (Spread(cache=10**18), "more than the memory that there is"),
+        (Spread(cache=-1), "give 0 or more"),
+        (Spread(timeout=0.0), "more than 0"),
+    ],
+)
+def test_what_this_machine_cannot_do(spread: Spread, message: str) -> None:
+    with pytest.raises(SearchError, match=message) as caught:
+        spread.check()
+    assert "\n" not in str(caught.value)
+
+
+def test_how_many_work_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "available_cores", lambda: 8)
+    assert (Spread().processes, Spread().side_by_side) == (1, 8)
+    assert (Spread("processes").processes, Spread("processes").side_by_side) == (8, 1)
+    assert Spread("processes", threads=3).processes == 2
+    assert Spread("processes", threads=30).processes == 1
+    two = Spread("processes", devices=("cuda:0", "cuda:1"))
+    assert (two.processes, two.side_by_side) == (2, 1)
+    assert Spread(devices=("cuda",)).side_by_side == 1
