@@ -6,14 +6,21 @@ last state and repeats what came behind it, without evaluating anything again.
 """
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
 from netstitch.errors import StorageError
 from netstitch.evaluation import Store
 from netstitch.folders import cannot_write
-from netstitch.optimization import Engine, Evaluation, load_state, save_state
-from netstitch.optimization.recalling import Known, RecallingExecutor, known_by
+from netstitch.optimization import Engine, Evaluation, Objective, load_state, save_state
+from netstitch.optimization.recalling import (
+    Arrival,
+    Known,
+    RecallingExecutor,
+    known_by,
+    known_by_arrival,
+)
+from netstitch.supernet_search import OBJECTIVES
 
 PAUSE, SHARE = 20.0, 0.01
 """Between two states pass so many seconds at least, and so many that they take this share."""
@@ -26,8 +33,13 @@ class Record:
     """
 
     def __init__(
-        self, folder: Path, store: Store, clock: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        store: Store,
+        objectives: Sequence[Objective] = OBJECTIVES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._objectives = objectives
         self.known: dict[Hashable, Known] = store.known()
         self._folder, self._store, self._clock = folder, store, clock
         self._search = 0
@@ -55,6 +67,12 @@ class Record:
         executor.follow([[one.signature for one in together] for together in rounds])
         due = [one.elapsed for together in rounds for one in together]
         self._elapsed = dict(enumerate(due, start=engine.delivered + 1))
+
+    def arrive(self, arrivals: Sequence[Arrival]) -> None:
+        """Write results that the search is given later, so that nothing does them again."""
+        found = [(arrival, known_by_arrival(arrival, self._objectives)) for arrival in arrivals]
+        self._store.keep(found)
+        self.known |= {arrival.signature: known for arrival, known in found}
 
     def keep(self, evaluation: Evaluation) -> None:
         """Write a result before the search learns of it."""

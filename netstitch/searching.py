@@ -20,6 +20,7 @@ from netstitch.optimization import (
     SearchResult,
 )
 from netstitch.optimization.algorithms import Build, check_algorithm, check_settings
+from netstitch.optimization.ordering import OrderedExecutor
 from netstitch.optimization.recalling import Known, RecallingExecutor, known_by
 from netstitch.optimization.search import check_population
 from netstitch.recording import Record
@@ -186,6 +187,7 @@ def run(
             search,
             sizes,
             evaluations,
+            spread.ordered,
             record=record,
             on_evaluation=on_evaluation,
             on_standing=on_standing,
@@ -213,6 +215,7 @@ def _search(
     search: SupernetSearch,
     sizes: Sequence[int],
     evaluations: Evaluating,
+    ordered: bool,
     *,
     record: Record | None,
     on_evaluation: Callable[[Evaluation], None] | None,
@@ -224,6 +227,7 @@ def _search(
     references = search.supernet.references()
     known: dict[Hashable, Known] = {} if record is None else record.known
     executor = evaluations.executor
+    ordered = ordered and executor.capacity > 1
     problem, ensemble = search.problem, search.ensemble
     pace = Pace(EVERY)
 
@@ -241,7 +245,8 @@ def _search(
         if on_measure is not None and len(sizes) > 1:
             on_measure(f"search with a population of {size:,}")
         # What another size evaluated is known, and what this one did before it was stopped.
-        recalling = RecallingExecutor(executor, problem.identify, known)
+        arrive = record.arrive if record is not None and ordered else None
+        recalling = RecallingExecutor(executor, problem.identify, known, arrive)
 
         def look(progress: Progress) -> None:
             if record is not None:
@@ -265,7 +270,8 @@ def _search(
                     )
                 )
 
-        engine = search.engine(size, recalling, on_evaluation=keep, on_progress=look)
+        source = OrderedExecutor(recalling) if ordered else recalling
+        engine = search.engine(size, source, on_evaluation=keep, on_progress=look)
         if record is not None:
             record.begin(size, engine, recalling)
         result = engine.run()

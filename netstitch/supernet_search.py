@@ -21,6 +21,7 @@ from netstitch.optimization.initialisation import EXPECTED_NONZEROS, nonzero_pro
 from netstitch.supernet import Supernet
 
 ACCURACY, MULTIPLY_ADDS = "accuracy", "multiply_adds"
+OBJECTIVES = (Objective(ACCURACY, maximise=True), Objective(MULTIPLY_ADDS))
 INITIAL_STITCHES = EXPECTED_NONZEROS
 """Stitches expected in a first genotype (section 5 of the paper, p = 6.18 / l)."""
 
@@ -46,7 +47,7 @@ class SupernetSearch:
         """Accuracy and multiply-adds of genotypes."""
         return Problem(
             self.supernet.cardinalities,
-            (Objective(ACCURACY, maximise=True), Objective(MULTIPLY_ADDS)),
+            OBJECTIVES,
             signature=self.supernet.wiring.digest,
             active=self.supernet.wiring.active,
         )

@@ -106,6 +106,7 @@ batch = 16
 steps = 5
 [evaluation]
 executor = "serial"
+in_flight = 1
 [search]
 evaluations = 60
 population = 8

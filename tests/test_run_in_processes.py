@@ -5,23 +5,26 @@ import multiprocessing
 import os
 import signal
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from run_examples import Interrupting, Quiet, write_experiment
 
-from netstitch.evaluation import Evaluator, Form
+from netstitch.cli.recorded import spread_otherwise
+from netstitch.evaluation import Evaluator
+from netstitch.evaluation.spread import Kind
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import to_plan
 from netstitch.optimization import Budget, Progress
 from netstitch.run import Finished, carry_out, resume
 from netstitch.standing import Standing
 
-CHANGES = (
-    ('executor = "serial"', 'executor = "processes"\nworkers = 2\ntogether = 3\ncache = 0.001'),
-    ("evaluations = 60", "evaluations = 300"),
+SERIAL = (("in_flight = 1", "in_flight = 6"), ("evaluations = 60", "evaluations = 300"))
+PARALLEL = (
+    *SERIAL,
+    ('executor = "serial"', 'executor = "processes"\nworkers = 2\ncache = 0.001'),
 )
 
 
@@ -34,40 +37,45 @@ class Killing(Quiet):
             os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
 
 
-def run(folder: Path, reporter: Quiet, standings: list[Standing] | None = None) -> Finished:
-    asked = read_experiment(write_experiment(folder, *CHANGES))
+def run(
+    folder: Path,
+    *changes: tuple[str, str],
+    reporter: Quiet | None = None,
+    standings: list[Standing] | None = None,
+) -> Finished:
+    folder.mkdir()
+    asked = read_experiment(write_experiment(folder, *changes))
     watch = None if standings is None else standings.append
-    return carry_out(
-        to_plan(asked), load_models(asked), load_task(asked), folder / "run", reporter, watch
-    )
+    models, task = load_models(asked), load_task(asked)
+    return carry_out(to_plan(asked), models, task, folder / "run", reporter or Quiet(), watch)
 
 
-def check(done: Finished, task_folder: Path) -> None:
-    """Each evaluation is stored once, and is what it is in this process alone."""
-    task = load_task(read_experiment(task_folder / "tiny.toml"))
-    form: Form = replace(done.form, workers=1)
-    evaluator = Evaluator(done.supernet, task, task.validation, form)
+def facts(done: Finished) -> list[Any]:
+    """All that does not depend on time, the evaluations with the order of deliveries included."""
     connection = sqlite3.connect(done.folder / "evaluations.sqlite")
-    rows = connection.execute(
-        "SELECT genotype, signature, accuracy, multiply_adds, failure FROM evaluations"
+    deliveries = connection.execute(
+        "SELECT number, genotype, signature, accuracy, multiply_adds, failure, round, skipped"
+        " FROM deliveries JOIN evaluations ON evaluation = ordinal ORDER BY number"
     ).fetchall()
+    count = connection.execute("SELECT count(*) FROM evaluations").fetchone()
     connection.close()
-    assert len({row[1] for row in rows}) == len(rows) == done.result.evaluated
-    assert {row[4] for row in rows} == {None}
-    for genotype, _, accuracy, multiply_adds, _ in rows:
-        measured = evaluator.evaluate(np.frombuffer(genotype, dtype=np.uint16).astype(np.int64))
-        assert (measured.accuracy, measured.multiply_adds) == (accuracy, multiply_adds)
+    result = done.result
+    return [done.front, result.used, result.skipped, result.stopped, deliveries, count]
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return run(tmp_path_factory.mktemp("serial") / "made", *SERIAL)
 
 
 @pytest.mark.slow
-def test_workers_that_are_killed_lose_nothing(tmp_path: Path) -> None:
+def test_a_run_in_processes_of_which_some_are_killed_is_that_of_one_process(
+    tmp_path: Path, serial: Finished
+) -> None:
     standings: list[Standing] = []
-    done = run(tmp_path, Killing(), standings)
-    assert done.result.stopped == "budget"
-    assert done.result.used == 300
-    check(done, tmp_path)
-    assert standings[-1].workers == 2
-    assert standings[-1].cache.budget == 1_000_000
+    done = run(tmp_path / "made", *PARALLEL, reporter=Killing(), standings=standings)
+    assert facts(done) == facts(serial)
+    assert (standings[-1].workers, standings[-1].cache.budget) == (2, 1_000_000)
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
     assert (outcome["spread"]["kind"], outcome["spread"]["workers"]) == ("processes", 2)
     assert multiprocessing.active_children() == []
@@ -75,13 +83,30 @@ def test_workers_that_are_killed_lose_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["processes", "serial"])
-def test_a_run_goes_on_in_processes_or_without(tmp_path: Path, kind: str) -> None:
-    stopped = run(tmp_path, Interrupting(50))
+def test_a_run_goes_on_in_processes_or_without(
+    tmp_path: Path, serial: Finished, kind: Kind
+) -> None:
+    """What was evaluated and not yet given to the search when it stopped is not done again."""
+    stopped = run(tmp_path / "made", *PARALLEL, reporter=Interrupting(31))
     assert stopped.result.stopped == "interrupted"
-    asked = read_experiment(tmp_path / "tiny.toml")
-    plan = to_plan(asked)
-    workers = plan.spread.workers if kind == "processes" else 0
-    plan = replace(plan, spread=replace(plan.spread, kind=kind, workers=workers))
-    done = resume(plan, load_task(asked), tmp_path / "run", Quiet())
-    assert (done.result.stopped, done.result.used) == ("budget", 300)
-    check(done, tmp_path)
+    asked = read_experiment(tmp_path / "made" / "tiny.toml")
+    plan = spread_otherwise(to_plan(asked), kind, 2 if kind == "processes" else 0)
+    done = resume(plan, load_task(asked), stopped.folder, Quiet())
+    assert facts(done) == facts(serial)
+
+
+@pytest.mark.slow
+def test_in_the_order_of_finishing_each_evaluation_is_what_it_is_elsewhere(
+    tmp_path: Path, serial: Finished
+) -> None:
+    change = ("in_flight = 6", 'in_flight = 6\norder = "finished"')
+    done = run(tmp_path / "made", *PARALLEL, change)
+    assert done.result.used == 300
+    task = load_task(read_experiment(tmp_path / "made" / "tiny.toml"))
+    evaluator = Evaluator(done.supernet, task, task.validation, done.form)
+    deliveries = facts(done)[4]
+    assert len({signature for _, _, signature, *_ in deliveries}) == len(deliveries)
+    for _, genotype, _, accuracy, multiply_adds, failure, *_ in deliveries:
+        measured = evaluator.evaluate(np.frombuffer(genotype, np.uint16).astype(np.int64))
+        assert (measured.accuracy, measured.multiply_adds) == (accuracy, multiply_adds)
+        assert failure is None

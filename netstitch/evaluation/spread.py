@@ -41,8 +41,11 @@ class Spread:
     threads: batches that each process runs side by side, each on a core; 0 for one in processes,
         and one for each core where there is one process, or one alone where it drives a device.
     devices: names that PyTorch knows.
-    together: genotypes that each process computes together, each common tensor once. As many are
-        under way for each process, and a search proposes before it knows their results.
+    in_flight: evaluations under way; a search proposes as many before it knows their results. With
+        more than there are processes, each computes some together, each common tensor once.
+    ordered: whether the search is given results in the order in which it asked for them, so that
+        it depends on its seed and `in_flight` alone, and not on what evaluates; otherwise as they
+        come.
     cache: bytes of activations kept between evaluations, all processes together; None for a
         quarter of the memory that is free when the search begins.
     timeout: seconds that an evaluation in a process may take, before it is taken for hung.
@@ -52,7 +55,8 @@ class Spread:
     workers: int = 0
     threads: int = 0
     devices: tuple[str, ...] = ("cpu",)
-    together: int = 1
+    in_flight: int = 1
+    ordered: bool = True
     cache: int | None = None
     timeout: float = TIMEOUT
 
@@ -62,11 +66,11 @@ class Spread:
         if self.kind not in kinds:
             known = " or ".join(map(repr, kinds))
             raise SearchError(f"executor {self.kind!r} is not known: give {known}")
-        if not self.devices or min(self.workers, self.threads, self.together - 1) < 0:
+        if not self.devices or min(self.workers, self.threads, self.in_flight - 1) < 0:
             raise SearchError(
                 f"{self.workers} workers of {self.threads} threads on {len(self.devices)} devices, "
-                f"{self.together} evaluations together: give 0 or more workers and threads, and at "
-                "least 1 device and evaluation"
+                f"{self.in_flight} evaluations in flight: give 0 or more workers and threads, and "
+                "at least 1 device and evaluation"
             )
         if not self.timeout > 0:
             raise SearchError(f"a timeout of {self.timeout} seconds: give more than 0")
@@ -81,6 +85,11 @@ class Spread:
             raise SearchError(
                 f"{self.workers} workers were asked and there are {available_cores()} cores: give "
                 "at most as many workers, or 0 for as many as fit"
+            )
+        if self.kind == "processes" and self.in_flight < self.workers:
+            raise SearchError(
+                f"{self.workers} workers cannot all work at {self.in_flight} evaluations in "
+                "flight: give fewer workers, or as many in flight"
             )
         cache_budget(self.cache, self.places)
 
@@ -106,8 +115,16 @@ class Spread:
         if self.workers:
             return self.workers
         if any(place.type != "cpu" for place in self.places):
-            return len(self.devices)
-        return max(1, available_cores() // self.side_by_side)
+            return min(self.in_flight, len(self.devices))
+        return max(1, min(self.in_flight, available_cores() // self.side_by_side))
+
+    @property
+    def together(self) -> int:
+        """The most genotypes that a process computes together.
+
+        Half of those under way, since the others go on while the results of these are taken in.
+        """
+        return max(1, self.in_flight // (2 * self.processes))
 
 
 def prepare(spread: Spread) -> None:
@@ -141,7 +158,7 @@ def evaluating(
         evaluator = make(spread.places[0], budget)
         try:
             yield Evaluating(
-                SerialExecutor(Objectives(evaluator), spread.together, group=spread.together),
+                SerialExecutor(Objectives(evaluator), spread.in_flight, group=spread.together),
                 evaluator.cache.usage,
             )
         finally:
@@ -161,6 +178,7 @@ def evaluating(
         executor = ProcessExecutor(
             evaluation,
             spread.processes,
+            capacity=spread.in_flight,
             group=spread.together,
             timeout=spread.timeout,
             preload=PRELOAD,

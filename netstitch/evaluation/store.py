@@ -10,7 +10,7 @@ killed, and when the power fails.
 
 import sqlite3
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,7 +22,8 @@ import numpy as np
 
 from netstitch.errors import StorageError
 from netstitch.optimization import Evaluation
-from netstitch.optimization.recalling import Known
+from netstitch.optimization.problem import Genotype
+from netstitch.optimization.recalling import Arrival, Known, known_by
 
 APPLICATION, VERSION = 0x6E737469, 2
 """What the file says that it is ("nsti"), and the version of its tables."""
@@ -53,6 +54,8 @@ _TABLES = (
     ) WITHOUT ROWID
     """,
 )
+
+_INSERT = "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,25 @@ class Store:
             self.close()
             raise
 
+    def keep(self, arrivals: Sequence[tuple[Arrival, Known]]) -> None:
+        """Write what was evaluated, before a search is given it; what is there already stays.
+
+        Raises StorageError when it cannot; the earlier ones are safe.
+        """
+        new = [pair for pair in arrivals if pair[0].signature not in self._ordinals]
+        first = len(self._ordinals) + 1
+        try:
+            with self._transaction():
+                for ordinal, (arrival, known) in enumerate(new, start=first):
+                    self._connection.execute(
+                        _INSERT, self._row(ordinal, arrival.genotype, arrival.signature, known)
+                    )
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        for ordinal, (arrival, _) in enumerate(new, start=first):
+            assert isinstance(arrival.signature, bytes)
+            self._ordinals[arrival.signature] = ordinal
+
     def add(self, search: int, evaluation: Evaluation) -> None:
         """Write what a search is given next, and its evaluation where it is not there yet.
 
@@ -126,10 +148,9 @@ class Store:
                     )
                 if ordinal is None:
                     ordinal = len(self._ordinals) + 1
-                    self._connection.execute(
-                        "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        self._row(ordinal, evaluation),
-                    )
+                    known = known_by(evaluation)
+                    row = self._row(ordinal, evaluation.genotype, signature, known)
+                    self._connection.execute(_INSERT, row)
                 self._connection.execute(
                     "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?)",
                     (
@@ -199,18 +220,20 @@ class Store:
             self._connection.execute(f"PRAGMA application_id={APPLICATION}")
             self._connection.execute(f"PRAGMA user_version={VERSION}")
 
-    def _row(self, ordinal: int, evaluation: Evaluation) -> tuple[object, ...]:
-        accuracy, multiply_adds = evaluation.objectives or (None, None)
+    def _row(
+        self, ordinal: int, genotype: Genotype, signature: Hashable, known: Known
+    ) -> tuple[object, ...]:
+        accuracy, multiply_adds = known.objectives or (None, None)
         return (
             ordinal,
-            evaluation.genotype.astype(np.uint16).tobytes(),
-            evaluation.signature,
+            genotype.astype(np.uint16).tobytes(),
+            signature,
             accuracy,
             None if multiply_adds is None else int(multiply_adds),
-            evaluation.seconds,
+            known.seconds,
             self._clock(),
-            evaluation.worker,
-            evaluation.failure,
+            known.worker,
+            known.failure,
         )
 
     def _read_ordinals(self) -> dict[bytes, int]:

@@ -23,7 +23,7 @@ class EvaluationTable(Table):
     executor: Literal["processes", "serial"] = Field(
         default="processes",
         description="'processes' (the default), workers that share networks and samples, or "
-        "'serial', this process alone, which gives the same front for a seed every time",
+        "'serial', this process alone",
     )
     workers: int = Field(
         default=0,
@@ -36,10 +36,17 @@ class EvaluationTable(Table):
         description="batches that each worker runs side by side, each on a core; 0 (the default) "
         "for one, and for one a core where the executor is 'serial'",
     )
-    together: Count = Field(
-        default=1,
-        description="subnetworks that a worker computes together, what they have in common once; "
-        "as many are under way at the same time; by default 1",
+    in_flight: Count = Field(
+        default=16,
+        description="evaluations under way, so many as the search proposes before it knows their "
+        "results; workers compute some of them together, what they have in common once; by "
+        "default 16",
+    )
+    order: Literal["asked", "finished"] = Field(
+        default="asked",
+        description="in which the search is given results: 'asked' (the default), so that it "
+        "depends on the seed and in_flight alone, or as they are 'finished', which keeps workers "
+        "busy where some evaluations take many times longer than others",
     )
     cache: float | None = Field(
         default=None,
@@ -78,7 +85,8 @@ class EvaluationTable(Table):
             workers=self.workers,
             threads=self.threads,
             devices=(self.device,) if isinstance(self.device, str) else tuple(self.device),
-            together=self.together,
+            in_flight=self.in_flight,
+            ordered=self.order == "asked",
             cache=None if self.cache is None else int(self.cache * GIGABYTE),
             timeout=self.timeout,
         )

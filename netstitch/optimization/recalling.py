@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from netstitch.optimization.executor import Completed, Executor
-from netstitch.optimization.problem import Genotype
+from netstitch.optimization.executor import Completed, Executor, checked
+from netstitch.optimization.problem import Genotype, Objective
 from netstitch.optimization.solution import Evaluation
 
 
@@ -24,11 +24,29 @@ def known_by(evaluation: Evaluation) -> Known:
     return Known(evaluation.objectives, evaluation.failure, evaluation.seconds, evaluation.worker)
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """A result as it came from those who evaluate."""
+
+    signature: Hashable
+    genotype: Genotype
+    completed: Completed
+
+
+def known_by_arrival(arrival: Arrival, objectives: Sequence[Objective]) -> Known:
+    """What a result gave, as a search will take it; raises SearchError as `checked` does."""
+    completed = arrival.completed
+    values, failure = checked(completed, objectives)
+    return Known(values, failure, completed.seconds, completed.worker)
+
+
 class RecallingExecutor:
     """Answers what is known by its signature, and leaves the rest to another executor.
 
     identify: the signature of a genotype. known: results by signature; what is added to it later
         is known from then on.
+    on_arrival: called with the results of the other executor as they come, each with its genotype
+        and signature, before they are handed on.
 
     A search proposes the same again where it gets the same results in the same order. `follow`
     gives that order, so that a search that was stopped repeats itself up to where it was.
@@ -39,12 +57,15 @@ class RecallingExecutor:
         executor: Executor,
         identify: Callable[[Genotype], Hashable],
         known: Mapping[Hashable, Known],
+        on_arrival: Callable[[Sequence[Arrival]], None] | None = None,
     ) -> None:
         self._executor = executor
         self._identify = identify
         self._known = known
         self._rounds: deque[Sequence[Hashable]] = deque()
         self._recalled: dict[Hashable, int] = {}  # tickets that wait to be handed back
+        self._on_arrival = on_arrival
+        self._submitted: dict[int, tuple[Hashable, Genotype]] = {}  # to the other executor
 
     @property
     def capacity(self) -> int:
@@ -75,6 +96,7 @@ class RecallingExecutor:
         if signature in self._known:
             self._recalled[signature] = ticket
         else:
+            self._submitted[ticket] = signature, genotype
             self._executor.submit(ticket, genotype)
 
     def wait(self) -> list[Completed]:
@@ -84,17 +106,24 @@ class RecallingExecutor:
         self._rounds.clear()
         if self._recalled:
             return [self._recall(signature) for signature in list(self._recalled)]
-        return self._executor.wait()
+        completed = self._executor.wait()
+        arrived = [Arrival(*self._submitted.pop(one.ticket), one) for one in completed]
+        if self._on_arrival is not None and arrived:
+            self._on_arrival(arrived)
+        return completed
 
     def cancel(self) -> None:
-        self._rounds.clear()
-        self._recalled.clear()
+        self._forget()
         self._executor.cancel()
 
     def close(self) -> None:
+        self._forget()
+        self._executor.close()
+
+    def _forget(self) -> None:
         self._rounds.clear()
         self._recalled.clear()
-        self._executor.close()
+        self._submitted.clear()
 
     def _recall(self, signature: Hashable) -> Completed:
         known = self._known[signature]

@@ -2,6 +2,7 @@
 
 import pickle
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +65,17 @@ def plainly(supernet: Supernet, task: Classification, asked: list[np.ndarray]) -
     return [(one.accuracy, float(one.multiply_adds)) for one in found]
 
 
-@pytest.mark.parametrize("together", [1, 4])
+@pytest.mark.parametrize("in_flight", [2, 12])
 @pytest.mark.parametrize("cache", [0, 20_000, 10**9])
 @pytest.mark.parametrize("kind", ["serial", pytest.param("processes", marks=pytest.mark.slow)])
 def test_every_spread_gives_the_same(
-    supernet: Supernet, task: Classification, kind: Any, cache: int, together: int, temporary: Path
+    supernet: Supernet, task: Classification, kind: Any, cache: int, in_flight: int, temporary: Path
 ) -> None:
     asked = genotypes(supernet, 20)
     workers = 2 if kind == "processes" else 0
-    spread = Spread(kind, workers=workers, together=together, cache=cache)
+    spread = Spread(kind, workers=workers, in_flight=in_flight, cache=cache)
     with evaluating(made(supernet, task), spread) as evaluations:
-        assert evaluations.executor.capacity == max(1, workers) * together
+        assert evaluations.executor.capacity == in_flight
         assert results(evaluations.executor, asked) == plainly(supernet, task, asked)
         usage = evaluations.usage()
     assert (usage.budget, usage.bytes <= cache, usage.misses > 0) == (cache, True, cache > 0)
@@ -156,7 +157,8 @@ def test_no_room_for_what_is_shared(
         (Spread(workers=2), "give the executor 'processes'"),
         (Spread(devices=("cpu", "cpu")), "give the executor 'processes'"),
         (Spread(devices=()), "at least 1 device"),
-        (Spread(together=0), "0 evaluations together"),
+        (Spread(in_flight=0), "0 evaluations in flight"),
+        (Spread("processes", workers=2), "2 workers cannot all work at 1 evaluations"),
         (Spread(threads=-1), "0 or more workers and threads"),
         (Spread(devices=("cuda:99",)), "'cuda:99'"),
         (Spread(cache=10**18), "more than the memory that there is"),
@@ -173,9 +175,12 @@ def test_what_this_machine_cannot_do(spread: Spread, message: str) -> None:
 def test_how_many_work_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "available_cores", lambda: 8)
     assert (Spread().processes, Spread().side_by_side) == (1, 8)
-    assert (Spread("processes").processes, Spread("processes").side_by_side) == (8, 1)
-    assert Spread("processes", threads=3).processes == 2
-    assert Spread("processes", threads=30).processes == 1
-    two = Spread("processes", devices=("cuda:0", "cuda:1"))
-    assert (two.processes, two.side_by_side) == (2, 1)
+    many = Spread("processes", in_flight=64)
+    assert (many.processes, many.side_by_side, many.together) == (8, 1, 4)
+    assert replace(many, threads=3).processes == 2
+    assert replace(many, threads=30).processes == 1
+    assert (replace(many, in_flight=3).processes, replace(many, in_flight=3).together) == (3, 1)
+    two = replace(many, devices=("cuda:0", "cuda:1"))
+    assert (two.processes, two.side_by_side, two.together) == (2, 1, 16)
+    assert Spread(in_flight=16).together == 8
     assert Spread(devices=("cuda",)).side_by_side == 1

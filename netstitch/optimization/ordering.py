@@ -1,0 +1,56 @@
+"""Results in the order in which they were asked for, whichever is done first.
+
+A search that takes results as they come depends on how long each takes, so on the machine and on
+chance. In the order of asking it depends on its seed alone, whatever evaluates and however many at
+a time, and nothing favours what is quick to evaluate. What that costs is little where more is under
+way than there are workers: they go on with what is asked while the oldest result is waited for.
+"""
+
+from collections import deque
+
+from netstitch.optimization.executor import Completed, Executor
+from netstitch.optimization.problem import Genotype
+
+
+class OrderedExecutor:
+    """Hands back the results of another executor one at a time, the oldest first."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._asked: deque[int] = deque()
+        self._done: dict[int, Completed] = {}
+
+    @property
+    def capacity(self) -> int:
+        return self._executor.capacity
+
+    @property
+    def workers(self) -> int:
+        return self._executor.workers
+
+    def busy(self) -> float:
+        return self._executor.busy()
+
+    def submit(self, ticket: int, genotype: Genotype) -> None:
+        self._asked.append(ticket)
+        self._executor.submit(ticket, genotype)
+
+    def wait(self) -> list[Completed]:
+        """The result of the oldest evaluation; an empty list when there is none."""
+        if not self._asked:
+            return []
+        while self._asked[0] not in self._done:
+            self._done |= {one.ticket: one for one in self._executor.wait()}
+        return [self._done.pop(self._asked.popleft())]
+
+    def cancel(self) -> None:
+        self._forget()
+        self._executor.cancel()
+
+    def close(self) -> None:
+        self._forget()
+        self._executor.close()
+
+    def _forget(self) -> None:
+        self._asked.clear()
+        self._done.clear()
