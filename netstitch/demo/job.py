@@ -6,6 +6,7 @@ from typing import Any
 from netstitch.analysis import Front, FrontPoint
 from netstitch.demo import SECONDS
 from netstitch.demo.data import load_models, load_task
+from netstitch.evaluation import Spread
 from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable
 from netstitch.experiments.refine_table import RefineTable
 from netstitch.exporting import Exported
@@ -18,6 +19,9 @@ EVALUATIONS = 360
 """Known ones counted; they mostly end the search before its time does."""
 
 POPULATION = 32
+IN_FLIGHT = 16
+"""Evaluations under way; what is found depends on it, and not on how many processes there are."""
+
 AFFORDABLE = 0.75
 """Of the ensemble's multiply-adds, what the exported network may cost."""
 
@@ -61,6 +65,7 @@ def demo_plan(*, seed: int, seconds: float, paper: bool) -> Plan:
         population=POPULATION,
         seed=seed,
         threshold=THRESHOLD,
+        spread=Spread("processes", in_flight=IN_FLIGHT),
         **procedure,
         asked={
             "demo": True,

@@ -266,3 +266,39 @@ def test_names_with_brackets_are_shown_as_they_are(netstitch: Caller, tmp_path: 
     called = netstitch("run", path, "-o", folder / "run")
     assert called.code == 0
     assert "[red]folder[/red]/run/front.png" in called.out
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (("--executor", "processes", "--workers", "1000"), "1000 workers were asked and there are"),
+        (("--workers", "2"), "give the executor 'processes'"),
+        (("--executor", "threads"), "threads"),
+    ],
+)
+def test_evaluations_that_cannot_be_spread_so(
+    netstitch: Caller, experiment: Path, options: tuple[str, ...], message: str
+) -> None:
+    called = netstitch("run", experiment, *options, "-o", "out")
+    assert (called.code, called.out) == (2, "")
+    assert message in called.error
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    "key, message",
+    [
+        ("workers = 1000\n", "1000 workers were asked and there are"),
+        ("cache = 1e9\n", "more than the memory that there is"),
+        ("device = ['cpu', 'cuda:99']\n", "'cuda:99'"),
+    ],
+)
+def test_an_evaluation_table_that_this_machine_cannot_do(
+    netstitch: Caller, experiment: Path, key: str, message: str
+) -> None:
+    text = experiment.read_text().replace('executor = "serial"\nin_flight = 1', f"\n{key}")
+    experiment.write_text(text)
+    called = netstitch("run", experiment, "-o", "out")
+    assert (called.code, called.out) == (2, "")
+    assert message in called.error
+    assert not Path("out").exists()
