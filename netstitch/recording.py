@@ -7,6 +7,7 @@ last state and repeats what came behind it, without evaluating anything again.
 
 import time
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from netstitch.errors import StorageError
@@ -55,8 +56,9 @@ class Record:
         self._search, self._engine = search, engine
         self._saved, self._pause = self._clock(), PAUSE
         file = state_file(self._folder, search)
-        if file.exists():
-            engine.restore(load_state(file))
+        with suppress(StorageError):  # a damaged one only saves time: the store tells all of it
+            if file.exists():
+                engine.restore(load_state(file))
         delivered = self._store.delivered(search)
         if engine.delivered > delivered:
             raise StorageError(

@@ -57,16 +57,19 @@ def facts(done: Finished) -> list[Any]:
 
 
 @pytest.mark.parametrize("algorithm", ["ga", "gomea", "lk-gomea", "local-search", "nsga2"])
-@pytest.mark.parametrize("state", [True, False])
+@pytest.mark.parametrize("state", ["whole", "gone", "damaged"])
 def test_the_end_is_that_of_a_run_that_was_never_stopped(
-    tmp_path: Path, algorithm: str, state: bool
+    tmp_path: Path, algorithm: str, state: str
 ) -> None:
-    """From the search's state, or where that is gone from the order of results alone."""
+    """From the search's state, or where there is none from the order of results alone."""
     change = ("population = 8", f'population = 8\nalgorithm = "{algorithm}"\nthreshold = 0.5')
     whole = begun(tmp_path / "whole", change)
     assert begun(tmp_path / "cut", change, after=9).result.stopped == "interrupted"
-    if not state:
-        (tmp_path / "cut" / "run" / "search-8.state").unlink()
+    file = tmp_path / "cut" / "run" / "search-8.state"
+    if state == "gone":
+        file.unlink()
+    elif state == "damaged":
+        file.write_bytes(file.read_bytes()[:-100])
     asked = read_experiment(tmp_path / "cut" / "tiny.toml")
     second = Interrupting(21)
     assert gone_on(tmp_path / "cut", second).result.stopped == "interrupted"
