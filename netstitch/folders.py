@@ -11,13 +11,16 @@ from typing import Any
 
 from netstitch.errors import StorageError
 
+LOCK = "run.lock"
+"""What a run holds in its folder; alone there, it is left of one that was killed early."""
+
 
 def check_new(folder: Path) -> None:
     """Raise StorageError when the folder exists and is not empty, or cannot be looked into."""
     try:
         if folder.exists() and not folder.is_dir():
             raise StorageError(f"{folder} is a file; give the name of a new folder")
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
             raise StorageError(
                 f"{folder} exists and is not empty; give another folder, or empty it"
             )
@@ -34,9 +37,12 @@ def new_folder(folder: Path) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
         yield partial
+        for path in [*partial.rglob("*"), partial]:
+            flush(path)
         if folder.is_dir():
             folder.rmdir()
         os.replace(partial, folder)
+        flush(folder.parent)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise cannot_write(folder, error) from error
@@ -56,19 +62,37 @@ def cannot_write(path: Path, error: OSError) -> StorageError:
     return StorageError(f"{path} cannot be written: {reason}; free space or give another place")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file's content in one step, so that a reader never sees half of it."""
+def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
+    """Replace a file's content in one step, so that a reader never sees half of it.
+
+    lasting: whether it is on the disk when this returns, and so is there after a power failure.
+    """
     partial = _beside(path)
     try:
         partial.write_bytes(content)
+        if lasting:
+            flush(partial)
         os.replace(partial, path)
+        if lasting:
+            flush(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
 
 
-def write_text(path: Path, content: str) -> None:
-    write_bytes(path, content.encode())
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # it opens no folders
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def write_text(path: Path, content: str, *, lasting: bool = True) -> None:
+    write_bytes(path, content.encode(), lasting=lasting)
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -70,6 +70,11 @@ class Record:
         due = [one.elapsed for together in rounds for one in together]
         self._elapsed = dict(enumerate(due, start=engine.delivered + 1))
 
+    @property
+    def behind(self) -> bool:
+        """Whether the search still repeats what it had been given before it was stopped."""
+        return self._engine.delivered < self._store.delivered(self._search)
+
     def arrive(self, arrivals: Sequence[Arrival]) -> None:
         """Write results that the search is given later, so that nothing does them again."""
         found = [(arrival, known_by_arrival(arrival, self._objectives)) for arrival in arrivals]

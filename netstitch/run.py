@@ -17,12 +17,12 @@ from typing import Any
 from torch import nn
 
 from netstitch.analysis import Front, FrontPoint, front_figure
-from netstitch.errors import DataError, SearchError, StorageError
+from netstitch.errors import DataError, StorageError
 from netstitch.evaluation import Form, Store, measure_form
 from netstitch.evaluation.spread import prepare
 from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
-from netstitch.folders import cannot_write, check_new, write_json, write_text
+from netstitch.folders import write_json, write_text
 from netstitch.optimization import SearchResult
 from netstitch.optimization.asked import as_plain
 from netstitch.optimization.history import history_table
@@ -35,10 +35,10 @@ from netstitch.run_folder import (
     FORMAT,
     FRONT_FILE,
     HISTORY_FILE,
-    LOCK,
     PROGRESS_FILE,
     RUN_FILE,
     SUPERNET,
+    check_asked_again,
     check_place,
     check_unchanged,
     locked,
@@ -46,7 +46,7 @@ from netstitch.run_folder import (
     read_document,
     sample_digests,
     stitches_digest,
-    undone_by,
+    taken,
     update_document,
     versions,
 )
@@ -95,12 +95,32 @@ def carry_out(
     one, while the front is measured on test samples, leaves these out. `resume` goes on in any
     case.
 
-    Raises the errors of the steps; where nothing was found, nothing is written then.
+    Raises the errors of the steps. Before stitches are fitted they leave nothing, and from then on
+    all that there was, for `resume`.
     """
     training = _training(plan, task)
     check_place(folder)
     prepare(plan.spread)
     seconds: dict[str, float] = {}
+    with taken(folder):
+        supernet = _prepared(plan, models, task, training, reporter, seconds)
+        supernet.save(folder / SUPERNET)
+        # From here on there is something to go on with, whatever ends this.
+        write_json(folder / RUN_FILE, _document(plan, supernet, task, folder, seconds))
+        _refine(plan, supernet, training, folder, reporter)
+        _begin_search(plan, supernet, task, folder)
+        return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
+
+
+def _prepared(
+    plan: Plan,
+    models: Sequence[tuple[str, nn.Module]],
+    task: Task,
+    training: Samples,
+    reporter: Reporter,
+    seconds: dict[str, float],
+) -> Supernet:
+    """The supernet with its stitches fitted, and the seconds that each step took."""
     with _timed(seconds, "capture"):
         networks = capture_all(models, task, reporter)
     with _timed(seconds, "match"):
@@ -117,19 +137,7 @@ def carry_out(
         check_refining(supernet, **known)
     with _timed(seconds, "fit"):
         _fit(supernet, training, plan, reporter)
-    existed = folder.is_dir()
-    with _taken(folder):
-        with undone_by(BaseException, folder, existed):
-            supernet.save(folder / SUPERNET)
-            # From here on there is something to go on with.
-            write_json(folder / RUN_FILE, _document(plan, supernet, task, folder, seconds))
-        with undone_by(Exception, folder, existed):
-            # What was fitted and refined so far may have taken hours: Ctrl-C leaves it.
-            _refine(plan, supernet, training, folder, reporter)
-            _begin_search(plan, supernet, task, folder)
-        # A search that found nothing leaves nothing; one that was stopped what it evaluated.
-        with undone_by(SearchError, folder, existed):
-            return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
+    return supernet
 
 
 def check_resumable(folder: Path) -> Mapping[str, Any]:
@@ -166,10 +174,7 @@ def resume(
     prepare(plan.spread)
     with locked(folder):
         document = read_document(folder)
-        if document["asked"] != as_plain(plan.asked):
-            raise StorageError(
-                f"the run in {folder} was asked something else: give the plan that it began with"
-            )
+        check_asked_again(folder, document["asked"], as_plain(plan.asked))
         supernet = load_supernet(folder / SUPERNET)
         check_unchanged(
             folder,
@@ -201,20 +206,6 @@ def _training(plan: Plan, task: Task) -> Samples:
     return task.training.shuffled(plan.seed)
 
 
-@contextmanager
-def _taken(folder: Path) -> Iterator[None]:
-    """Make a run's folder and hold it; another run may have taken it meanwhile."""
-    check_new(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    with locked(folder):
-        if any(path.name != LOCK for path in folder.iterdir()):
-            check_new(folder)
-        yield
-
-
 def _refine(
     plan: Plan, supernet: Supernet, training: Samples, folder: Path, reporter: Reporter
 ) -> None:
@@ -242,8 +233,10 @@ def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> N
         workers=plan.spread.side_by_side,
         device=plan.spread.places[0],
     )
-    if not (folder / EVALUATIONS).exists():
-        Store(folder / EVALUATIONS).close()
+    # One that is there was being made when the process was killed: nothing is evaluated yet.
+    for path in folder.glob(f"{EVALUATIONS}*"):
+        path.unlink()
+    Store(folder / EVALUATIONS).close()
     update_document(folder, {"form": asdict(form), "stitches": stitches_digest(folder)})
 
 

@@ -25,20 +25,20 @@ import filelock
 import torch
 
 from netstitch.errors import StorageError
-from netstitch.folders import cannot_write, check_new, read_json, write_json
-from netstitch.refining import REFINING
+from netstitch.folders import LOCK, cannot_write, check_new, read_json, write_json
 from netstitch.stitching.saving import STITCHES_FILE
 from netstitch.tasks import Samples, Task
 from netstitch.version import VERSION
 
 FORMAT = "netstitch-run-2"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
-HISTORY_FILE, EVALUATIONS, LOCK = "search.csv", "evaluations.sqlite", "run.lock"
+HISTORY_FILE, EVALUATIONS = "search.csv", "evaluations.sqlite"
 PROGRESS_FILE = "progress.json"
 
 TENSORBOARD = "tensorboard"
-_OWN = (RUN_FILE, SUPERNET, EVALUATIONS, REFINING, LOCK, PROGRESS_FILE, TENSORBOARD, "search-")
-"""How the names of what a run writes before its front begin."""
+
+PATIENCE = 1.0
+"""Seconds to wait for a run's lock, which `status` takes for a moment to see whether it is held."""
 
 DIGEST_BYTES = 16
 CHUNK = 1 << 24
@@ -64,7 +64,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     lock = filelock.FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=PATIENCE)
     except filelock.Timeout:
         raise StorageError(
             f"{folder} is being run by another process; wait until it ends, or give another folder"
@@ -94,25 +94,43 @@ def is_running(folder: Path) -> bool:
 
 
 @contextmanager
-def undone_by(kind: type[BaseException], folder: Path, existed: bool) -> Iterator[None]:
-    """On an exception of a kind, what a run writes goes again; OSErrors become one line."""
+def taken(folder: Path) -> Iterator[None]:
+    """Make a run's folder, and hold it; another run that wants it ends before it does any work.
+
+    Until run.json is there, nothing in the folder can be gone on with: whatever ends this before
+    leaves the folder as it was.
+    """
+    check_new(folder)
+    existed = folder.is_dir()
     try:
-        yield
-    except kind as error:
-        if folder.is_dir():
-            for path in folder.iterdir():
-                if path.name.startswith(_OWN):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-            if not existed and not any(folder.iterdir()):
-                folder.rmdir()
-        if isinstance(error, OSError):
-            raise cannot_write(folder, error) from error
-        raise
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    try:
+        with locked(folder):
+            check_new(folder)  # another run may have been here meanwhile
+            try:
+                yield
+            except BaseException:
+                if not (folder / RUN_FILE).exists():
+                    shutil.rmtree(folder / SUPERNET, ignore_errors=True)
+                raise
+    finally:
+        if not existed and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def read_document(folder: Path) -> dict[str, Any]:
-    """run.json of a run; raises StorageError where there is none of this version."""
-    return read_json(folder / RUN_FILE, FORMAT)
+    """run.json of a run; raises StorageError where there is none, or it is not whole."""
+    document = read_json(folder / RUN_FILE, FORMAT)
+    for name in ("asked", "versions", "networks", "samples", "seconds"):
+        if not isinstance(document.get(name), dict):
+            raise StorageError(
+                f"{folder / RUN_FILE} is damaged: it does not say {name!r}; put back a copy"
+            )
+    if not isinstance(document.get("outcome", {}), dict):
+        raise StorageError(f"{folder / RUN_FILE} is damaged: its outcome is none; put back a copy")
+    return document
 
 
 def update_document(folder: Path, changes: Mapping[str, Any]) -> None:
@@ -173,6 +191,29 @@ def check_unchanged(folder: Path, recorded: Mapping[str, Any], now: Mapping[str,
         for name in sorted(before.keys() | values.keys()):
             if before.get(name) != values.get(name):
                 raise StorageError(_difference(folder, kind, name, before, values))
+
+
+def check_asked_again(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise StorageError, naming the first difference, where a run is asked something else now.
+
+    The folder that paths start from may be another one: samples are compared by what is in them.
+    """
+    one, other = _flat(before), _flat(now)
+    for key in sorted((one.keys() | other.keys()) - {"folder"}):
+        if one.get(key) != other.get(key):
+            raise StorageError(
+                f"the run in {folder} was asked something else: {key} is {other.get(key)!r:.80} "
+                f"and was {one.get(key)!r:.80}; give the plan that it began with"
+            )
+
+
+def _flat(asked: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in asked.items():
+        name = f"{prefix}{key}"
+        found |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return found
 
 
 def _difference(

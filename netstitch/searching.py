@@ -257,7 +257,7 @@ def _search(
                 on_progress(progress)
 
         def tell(progress: Progress) -> None:
-            if on_standing is not None:
+            if on_standing is not None and not (record is not None and record.behind):
                 on_standing(
                     standing(
                         size,
@@ -276,6 +276,8 @@ def _search(
             record.begin(size, engine, recalling)
         result = engine.run()
         if record is not None:
+            if result.stopped == "interrupted" and record.behind:
+                raise KeyboardInterrupt  # what there was before is more than this result
             record.save()
         tell(engine.progress())
         return result

@@ -121,7 +121,7 @@ def time_left(progress: Progress, share: float) -> float | None:
 
 def write_standing(path: Path, standing: Standing) -> None:
     """Replace the file; raises StorageError where that cannot be."""
-    write_text(path, json.dumps({"format": FORMAT} | asdict(standing)) + "\n")
+    write_text(path, json.dumps({"format": FORMAT} | asdict(standing)) + "\n", lasting=False)
 
 
 def read_standing(path: Path) -> Standing:

@@ -170,6 +170,10 @@ def without_store(folder: Path) -> None:
     (folder / "run" / "evaluations.sqlite").unlink()
 
 
+def empty_store(folder: Path) -> None:
+    (folder / "run" / "evaluations.sqlite").write_bytes(b"")
+
+
 def damaged_store(folder: Path) -> None:
     file = folder / "run" / "evaluations.sqlite"
     connection = sqlite3.connect(file)
@@ -200,14 +204,18 @@ def older_store(folder: Path) -> None:
         (changed_weights, "network 'deep' changed since the run began; put back"),
         (changed_stitches, "the stitches changed since its search began"),
         (changed_samples, "the validation samples changed since the run began"),
-        (another_plan, "was asked something else"),
+        (another_plan, "was asked something else: search.evaluations is 61 and was 60"),
         (in_document(versions={"torch": "1.0", "netstitch": "0.1.0"}), "begun with torch 1.0, and"),
         (in_document(format="netstitch-run-7"), "has format 'netstitch-run-7'; this version reads"),
         (in_document(form={"batch": 3}), "run.json is damaged"),
         (in_document(outcome={"stopped": "budget"}), "is done, its search ended by budget"),
+        (in_document(outcome=None), "run.json is damaged: its outcome is none"),
+        (in_document(seconds=None), "run.json is damaged: it does not say 'seconds'"),
+        (in_document(asked=3), "run.json is damaged: it does not say 'asked'"),
+        (empty_store, "evaluations.sqlite is"),
         (without_store, "evaluations.sqlite is missing; it holds what was evaluated"),
         (damaged_store, "evaluations.sqlite is damaged"),
-        (another_store, "is not a store of evaluations of version 2"),
+        (another_store, "is not a store of evaluations of version 3"),
         (older_store, "search-8.state knows 9 results of the search and "),
     ],
 )
@@ -222,6 +230,19 @@ def test_what_does_not_fit_any_more_is_named_and_nothing_is_damaged(
     assert "\n" not in str(raised.value)
     after = {file: file.read_bytes() for file in (tmp_path / "run").glob("*") if file.is_file()}
     assert after == before
+
+
+def test_an_interruption_while_it_repeats_itself_changes_nothing(tmp_path: Path) -> None:
+    whole = begun(tmp_path / "whole")
+    begun(tmp_path, after=20)
+    (tmp_path / "run" / "search-8.state").unlink()
+    kept = ("front.json", "progress.json", "run.json", "search.csv")
+    before = [(tmp_path / "run" / name).read_bytes() for name in kept]
+    with pytest.raises(KeyboardInterrupt):
+        gone_on(tmp_path, Interrupting(5))
+    assert [(tmp_path / "run" / name).read_bytes() for name in kept[:2]] == before[:2]
+    assert json.loads(before[2])["outcome"]["evaluations"] == 20
+    assert facts(gone_on(tmp_path)) == facts(whole)
 
 
 def test_samples_that_are_gone_are_named(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from netstitch.experiments.planning import override, to_plan
 from netstitch.optimization import Budget
 from netstitch.reporter import Reporter
 from netstitch.run import Finished, carry_out, load_front, resume
+from netstitch.run_folder import locked
 from netstitch.run_plan import Plan
 from netstitch.storage import load_supernet
 
@@ -294,32 +295,74 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("existed", [False, True])
-def test_a_search_that_finds_nothing_leaves_nothing(
+def test_what_ends_a_run_before_stitches_are_fitted_leaves_the_folder_as_it_was(
     tmp_path: Path, existed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> Any:
-        raise DataError("NaN everywhere")
+    def broken(*_: Any, **__: Any) -> Any:
+        raise FittingError("no memory")
 
-    monkeypatch.setattr("netstitch.evaluation.Evaluator.evaluate", broken)
+    monkeypatch.setattr(ns.Supernet, "fit", broken)
     if existed:
         (tmp_path / "run").mkdir()
-    with pytest.raises(SearchError, match="NaN everywhere"):
+    with pytest.raises(FittingError, match="no memory"):
         carry(tmp_path)
     assert (tmp_path / "run").exists() == existed
     assert not existed or content(tmp_path / "run") == []
 
 
-@pytest.mark.parametrize("function", ["write_json", "Store"])
-def test_no_space_before_the_search_leaves_nothing(
-    tmp_path: Path, function: str, monkeypatch: pytest.MonkeyPatch
+def test_a_search_in_which_all_fails_keeps_what_was_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise DataError("NaN everywhere")
+
+    monkeypatch.setattr("netstitch.evaluation.Evaluator.evaluate", broken)
+    with pytest.raises(SearchError, match="NaN everywhere"):
+        carry(tmp_path)
+    assert {"evaluations.sqlite", "run.json", "supernet"} <= set(content(tmp_path / "run"))
+
+
+def test_a_run_that_wants_the_folder_of_another_ends_before_it_does_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    with locked(tmp_path / "run"):
+        monkeypatch.setattr(running, "capture_all", None)
+        with pytest.raises(StorageError, match="is being run by another process"):
+            carry(tmp_path)
+    assert content(tmp_path / "run") == []
+    (tmp_path / "run" / "run.lock").touch()  # as one that was killed leaves it
+    monkeypatch.undo()
+    assert carry(tmp_path).result.stopped == "budget"
+
+
+def test_no_space_for_the_supernet_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(running, function, full)
-    with pytest.raises(StorageError, match="no space left on device"):
-        carry(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr("netstitch.folders.os.fsync", full)
+        with pytest.raises(StorageError, match="no space left on device"):
+            carry(tmp_path)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("place", ["refine_and_save", "Store", "run_search"])
+def test_what_ends_a_run_later_leaves_all_to_go_on_with(
+    tmp_path: Path, finished: Finished, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise StorageError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running, place, full)
+        with pytest.raises(StorageError, match="no space left on device"):
+            carry(tmp_path)
+    asked = read_experiment(tmp_path / "tiny.toml")
+    done = running.resume(to_plan(asked), load_task(asked), tmp_path / "run", Quiet())
+    assert done.front == finished.front
 
 
 def test_no_space_during_the_search_keeps_the_evaluations(
@@ -396,22 +439,18 @@ def test_a_supernet_can_be_read_while_it_is_refined(tmp_path: Path) -> None:
     assert reporter.found.refine_report is None
 
 
-@pytest.mark.parametrize("existed", [False, True])
 @pytest.mark.parametrize("error", [FittingError("of a step"), StorageError("no space")])
-def test_an_error_while_refining_leaves_nothing(
-    tmp_path: Path, existed: bool, error: Exception, monkeypatch: pytest.MonkeyPatch
+def test_an_error_while_refining_keeps_what_was_fitted(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, checkpoint: Path, **__: Any) -> None:
         checkpoint.write_bytes(b"so far")
         raise error
 
     monkeypatch.setattr(ns.Supernet, "refine", broken)
-    if existed:
-        (tmp_path / "run").mkdir()
     with pytest.raises(type(error), match=str(error)):
         carry(tmp_path)
-    assert (tmp_path / "run").exists() == existed
-    assert not existed or content(tmp_path / "run") == []
+    assert content(tmp_path / "run") == ["refining.safetensors", "run.json", "supernet"]
 
 
 def test_a_teacher_that_is_none_is_told_before_stitches_are_fitted(tmp_path: Path) -> None:

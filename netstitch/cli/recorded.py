@@ -31,6 +31,8 @@ def recorded_plan(run: Path, asked: Mapping[str, Any]) -> Plan:
 
 def spread_otherwise(plan: Plan, executor: Kind | None, workers: int | None) -> Plan:
     """The plan with evaluations spread another way; None keeps what it says."""
+    if executor == "serial" and workers is None:
+        workers = 0  # those that it began with are no matter of this process
     given = {"kind": executor, "workers": workers}
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     return replace(plan, spread=replace(plan.spread, **changes))

@@ -9,7 +9,7 @@ from rich.console import Console as Terminal
 
 from netstitch.cli.console import duration
 from netstitch.refining import REFINING
-from netstitch.run_folder import PROGRESS_FILE, is_running, read_document
+from netstitch.run_folder import PROGRESS_FILE, RUN_FILE, is_running, read_document
 from netstitch.standing import Standing, read_standing
 
 QUIET = 60.0
@@ -25,8 +25,11 @@ def show_status(run: Path, clock: Callable[[], float] = time.time) -> None:
 
 def status_lines(run: Path, now: float) -> Iterator[str]:
     """The lines of a status. now: seconds since 1970."""
-    document = read_document(run)
     running = is_running(run)
+    if running and not (run / RUN_FILE).exists():
+        yield f"{run}: capturing, matching and fitting; there is more to tell when that is done"
+        return
+    document = read_document(run)
     yield f"{document['name']}: {_stage(run, document, running)}"
     if (run / PROGRESS_FILE).exists():
         yield from _standing_lines(read_standing(run / PROGRESS_FILE), now if running else None)

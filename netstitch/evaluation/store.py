@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote
+from zlib import crc32
 
 import numpy as np
 
@@ -25,7 +27,7 @@ from netstitch.optimization import Evaluation
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.recalling import Arrival, Known, known_by
 
-APPLICATION, VERSION = 0x6E737469, 2
+APPLICATION, VERSION = 0x6E737469, 3
 """What the file says that it is ("nsti"), and the version of its tables."""
 
 _TABLES = (
@@ -39,7 +41,8 @@ _TABLES = (
         seconds REAL NOT NULL,       -- that it took
         finished REAL NOT NULL,      -- seconds since 1970
         worker TEXT NOT NULL,        -- machine and process that evaluated it
-        failure TEXT
+        failure TEXT,
+        checksum INTEGER NOT NULL    -- CRC-32 of the row
     )
     """,
     """
@@ -50,12 +53,14 @@ _TABLES = (
         round INTEGER NOT NULL,      -- results of one round arrived together
         skipped INTEGER NOT NULL,    -- proposals so far that were known already
         elapsed REAL NOT NULL,       -- seconds of the search so far
+        checksum INTEGER NOT NULL,   -- CRC-32 of the row
         PRIMARY KEY (search, number)
     ) WITHOUT ROWID
     """,
 )
 
-_INSERT = "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DELIVER = "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,7 @@ class Delivery:
 class Store:
     """The file, open for writing; a context manager that closes it.
 
-    create: whether it is to be new; otherwise what is there is read and checked, and made whole
-        where the process was killed as it was made.
+    create: whether it is to be new; otherwise what is there is read and checked.
 
     Raises StorageError, naming the file, where it cannot be written, or is damaged, or of another
     version.
@@ -93,7 +97,7 @@ class Store:
         except (sqlite3.Error, OSError) as error:
             raise self._failed(error) from error
         try:
-            if create or _is_empty(self._connection, path):
+            if create:
                 self._make()
             _check(self._connection, path)
             self._connection.execute("PRAGMA synchronous=FULL")
@@ -101,7 +105,7 @@ class Store:
             self._delivered = self._read_delivered()
         except sqlite3.Error as error:
             self.close()
-            raise self._failed(error) from error
+            raise self._failed(error) if create else _damaged(path, error) from error
         except StorageError:
             self.close()
             raise
@@ -151,17 +155,15 @@ class Store:
                     known = known_by(evaluation)
                     row = self._row(ordinal, evaluation.genotype, signature, known)
                     self._connection.execute(_INSERT, row)
-                self._connection.execute(
-                    "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        search,
-                        evaluation.ordinal,
-                        ordinal,
-                        evaluation.round,
-                        evaluation.skipped,
-                        evaluation.elapsed,
-                    ),
+                given = (
+                    search,
+                    evaluation.ordinal,
+                    ordinal,
+                    evaluation.round,
+                    evaluation.skipped,
+                    evaluation.elapsed,
                 )
+                self._connection.execute(_DELIVER, (*given, _checksum(given)))
         except sqlite3.Error as error:
             raise self._failed(error) from error
         self._ordinals[signature] = ordinal
@@ -170,10 +172,6 @@ class Store:
 
     def known(self) -> dict[Hashable, Known]:
         """Results of all evaluations by signature."""
-        rows = self._connection.execute(
-            "SELECT signature, accuracy, multiply_adds, failure, seconds, worker FROM evaluations "
-            "ORDER BY ordinal"
-        )
         return {
             signature: Known(
                 None if accuracy is None else (accuracy, float(multiply_adds)),
@@ -181,17 +179,22 @@ class Store:
                 seconds,
                 worker,
             )
-            for signature, accuracy, multiply_adds, failure, seconds, worker in rows
+            for _, _, signature, accuracy, multiply_adds, seconds, _, worker, failure in self._rows(
+                "SELECT * FROM evaluations ORDER BY ordinal"
+            )
         }
 
     def deliveries(self, search: int, after: int = 0) -> list[list[Delivery]]:
         """What a search was given behind so many results, by rounds."""
-        rows = self._connection.execute(
-            "SELECT signature, round, elapsed FROM deliveries JOIN evaluations "
-            "ON evaluation = ordinal WHERE search = ? AND number > ? ORDER BY number",
-            (search, after),
+        signatures = {ordinal: signature for signature, ordinal in self._ordinals.items()}
+        rows = self._rows(
+            f"SELECT * FROM deliveries WHERE search = {search:d} AND number > {after:d} "
+            "ORDER BY number"
         )
-        given = (Delivery(*row) for row in rows)
+        given = [
+            Delivery(signatures[ordinal], together, elapsed)
+            for _, _, ordinal, together, _, elapsed in rows
+        ]
         return [list(group) for _, group in groupby(given, key=lambda one: one.round)]
 
     def delivered(self, search: int) -> int:
@@ -224,7 +227,7 @@ class Store:
         self, ordinal: int, genotype: Genotype, signature: Hashable, known: Known
     ) -> tuple[object, ...]:
         accuracy, multiply_adds = known.objectives or (None, None)
-        return (
+        row = (
             ordinal,
             genotype.astype(np.uint16).tobytes(),
             signature,
@@ -235,6 +238,17 @@ class Store:
             known.worker,
             known.failure,
         )
+        return (*row, _checksum(row))
+
+    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Whole rows without their checksums; raises StorageError where one does not fit."""
+        try:
+            for *row, checksum in self._connection.execute(query):
+                if _checksum(tuple(row)) != checksum:
+                    raise _damaged(self.path, f"row {row[:2]} is not as it was written")
+                yield tuple(row)
+        except sqlite3.Error as error:  # of its pages, or text that is none
+            raise _damaged(self.path, error) from error
 
     def _read_ordinals(self) -> dict[bytes, int]:
         rows = self._connection.execute("SELECT signature, ordinal FROM evaluations")
@@ -274,13 +288,6 @@ def _connected(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(place, uri=True, isolation_level=None)
 
 
-def _is_empty(connection: sqlite3.Connection, path: Path) -> bool:
-    try:
-        return not connection.execute("SELECT * FROM sqlite_schema").fetchall()
-    except sqlite3.DatabaseError as error:
-        raise _damaged(path, error) from error
-
-
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Raise StorageError where the file is not a whole one of this version."""
     try:
@@ -298,7 +305,12 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise _damaged(path, problems[0])
 
 
+def _checksum(row: tuple[object, ...]) -> int:
+    return crc32(repr(row).encode())
+
+
 def _damaged(path: Path, reason: object) -> StorageError:
+    why = " ".join(str(reason).split())
     return StorageError(
-        f"{path} is damaged ({reason}); put back a copy of the run folder, or run anew"
+        f"{path} is damaged ({why}); put back a copy of the run folder, or run anew"
     )

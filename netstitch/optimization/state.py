@@ -6,7 +6,8 @@ no code.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from netstitch.folders import cannot_write, one_line, write_bytes
 State = dict[str, Any]
 """Plain data, as the module says; names do not begin with "$"."""
 
-FORMAT = "netstitch-search-1"
+FORMAT = "netstitch-search-2"
 _ARRAY = "$array"
 
 
@@ -30,7 +31,9 @@ def save_state(path: Path, state: State) -> None:
     arrays: dict[str, npt.NDArray[Any]] = {}
     plain = _without_arrays(state, arrays)
     try:
-        write_bytes(path, save(arrays, {"format": FORMAT, "state": json.dumps(plain)}))
+        text = json.dumps(plain)
+        header = {"format": FORMAT, "state": text, "digest": _digest(text, arrays)}
+        write_bytes(path, save(arrays, header))
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -45,6 +48,8 @@ def load_state(path: Path) -> State:
                     f"{path} has format {header.get('format')!r:.80}; this version reads {FORMAT!r}"
                 )
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if header["digest"] != _digest(header["state"], arrays):
+            raise StorageError(f"{path} is damaged: its content is not as it was written")
         state: State = _with_arrays(json.loads(header["state"]), arrays)
     except FileNotFoundError:
         raise StorageError(f"{path} is missing; expected the state of a search") from None
@@ -59,6 +64,14 @@ def load_state(path: Path) -> State:
             f"{path} cannot be read ({one_line(error)}); expected the state of a search"
         ) from error
     return state
+
+
+def _digest(text: str, arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    found = blake2b(text.encode(), digest_size=16)
+    for name in sorted(arrays):
+        found.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        found.update(arrays[name].tobytes())
+    return found.hexdigest()
 
 
 def _without_arrays(value: Any, arrays: dict[str, npt.NDArray[Any]]) -> Any:

@@ -131,3 +131,9 @@ def test_so_is_the_demo(tmp_path: Path, paper: bool) -> None:
 def test_a_run_that_was_begun_from_python_goes_on_there(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="begun from Python; go on there"):
         recorded_plan(tmp_path, {})
+
+
+def test_a_run_that_has_only_begun_says_so(tmp_path: Path) -> None:
+    with filelock.FileLock(tmp_path / "run.lock"):
+        [line] = status_lines(tmp_path, 0.0)
+    assert "capturing, matching and fitting" in line

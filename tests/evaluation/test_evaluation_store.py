@@ -6,14 +6,18 @@ import sqlite3
 import subprocess
 import sys
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from netstitch.errors import StorageError
 from netstitch.evaluation import Store
-from netstitch.optimization import Evaluation
+from netstitch.optimization import Completed, Evaluation
+from netstitch.optimization.recalling import Arrival, known_by
 
 
 def evaluation(ordinal: int, *, failed: bool = False) -> Evaluation:
@@ -51,8 +55,8 @@ def test_each_evaluation_is_a_row(tmp_path: Path) -> None:
     first, second = rows(path)
     genotype = np.frombuffer(first[1], dtype=np.uint16)
     assert genotype.tolist() == [0, 1, 1]
-    assert first[2:] == (b"\x01" * 16, 0.25, 1_000_000, 0.5, 9.0, "here 1", None)
-    assert second[3:] == (None, None, 0.5, 9.0, "here 1", "DataError: NaN")
+    assert first[2:-1] == (b"\x01" * 16, 0.25, 1_000_000, 0.5, 9.0, "here 1", None)
+    assert second[3:-1] == (None, None, 0.5, 9.0, "here 1", "DataError: NaN")
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
@@ -92,7 +96,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from netstitch.evaluation import Store
-from netstitch.optimization import Evaluation
+from netstitch.optimization import Completed, Evaluation
+from netstitch.optimization.recalling import Arrival, known_by
 
 store = Store(Path(sys.argv[1]))
 ordinal = 0
@@ -118,3 +123,51 @@ def test_a_killed_process_has_written_all_that_it_said(tmp_path: Path) -> None:
     found = [row[0] for row in rows(path)]
     assert found == list(range(1, len(found) + 1))
     assert len(found) >= max(said, default=300)
+
+
+@given(data=st.data())
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_bit_that_changed_is_no_other_result(tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever bit: the store is damaged, or says what it said."""
+    path = tmp_path / "e.sqlite"
+    for file in tmp_path.glob("e.sqlite*"):
+        file.unlink()
+    with Store(path) as store:
+        for ordinal in range(1, 9):
+            store.add(4, evaluation(ordinal))
+        before = store.known(), store.deliveries(4)
+    content = bytearray(path.read_bytes())
+    position = data.draw(st.integers(0, 8 * len(content) - 1))
+    content[position // 8] ^= 1 << position % 8
+    path.write_bytes(content)
+    with suppress(StorageError), Store(path, create=False) as store:
+        assert (store.known(), store.deliveries(4)) == before
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 5000])
+def test_a_store_that_was_cut_is_damaged(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "e.sqlite"
+    with Store(path) as store:
+        store.add(4, evaluation(1))
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(StorageError, match=r"is damaged|not a store"):
+        Store(path, create=False)
+
+
+def test_results_that_the_search_is_given_later_are_written_once(tmp_path: Path) -> None:
+    one, two = evaluation(1), evaluation(2)
+    arrivals = [
+        (Arrival(each.signature, each.genotype, Completed(0, None, None, 0.0)), known_by(each))
+        for each in (two, one)
+    ]
+    with Store(tmp_path / "e.sqlite") as store:
+        store.keep(arrivals)
+        store.keep(arrivals[:1])
+        assert store.delivered(4) == 0
+        store.add(4, one)
+        store.add(4, two)
+        assert list(store.known()) == [two.signature, one.signature]
+        given_ = [each.signature for together in store.deliveries(4) for each in together]
+        assert given_ == [one.signature, two.signature]
