@@ -1,115 +1,309 @@
-"""Evaluations per second against a plain forward of the same subnetworks, on the demo's supernet.
+"""What sharing saves: evaluations against plain forwards of the same subnetworks.
 
-    python benchmarks/evaluation.py [--genotypes 100]
+    python benchmarks/evaluation.py [--part work|demo|imagenet ...] [--out DIR]
 
-The genotypes are the first that a genetic algorithm proposes (recorded on few images, so that
-recording is quick). Plain: the pruned subnetwork as a
-module, made before the clock starts, run batch by batch over the 2,048
-validation images, in the same memory layout, batch size and number of threads as ours. Times are
-ratios to plain in the same run; all three give the same accuracies.
+On streams of 2,000 genotypes that a genetic algorithm and GOMEA propose with 64 in flight, repeats
+included (see `streams.py`), on one core:
+
+- plain: the pruned subnetwork, run over all samples, for each proposal.
+- signatures: one such run for each signature.
+- union: the common values of every 16 or 64 that are pending are computed once.
+- cache: ours at a budget of activations kept between evaluations, and the same with the union.
+- unavoidable: each distinct content once, that of an unlimited cache.
+
+work: multiply-adds of all of the stream for one sample, by the cache itself with tensors without
+memory; plain divided by the method's. "of unavoidable" is the share of what an unlimited cache
+would save of plain. The demo has 2,048 samples, the ImageNet supernet 1,000 (as in the paper).
+
+demo, imagenet: times, as ratios to plain, of the first proposals of the streams only. There are
+fewer samples than a budget is for, and budgets are less in proportion, so the same values are kept.
+Plain is timed on a sample of the proposals, as are signatures. The modules of plain are made before
+the clock starts. Evaluations stopped early would be a row here.
+
+Streams are recorded once and kept in DIR.
 """
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from streams import (
+    PIXELS,
+    Genotypes,
+    Stream,
+    demo_supernet,
+    imagenet_supernet,
+    load_streams,
+    load_task,
+)
 
 import netstitch as ns
-from netstitch.demo.data import load_supernet, load_task
-from netstitch.evaluation import Evaluator, measure_form
-from netstitch.optimization import (
-    Budget,
-    Initialisation,
-    Objective,
-    Problem,
-    SerialExecutor,
-    run_search,
-)
-from netstitch.searching import CACHE_BUDGET
-from netstitch.threads import batch_workers
+from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation.cache import ActivationCache
+from netstitch.evaluation.evaluator import _shared_points
+from netstitch.evaluation.exclusive import Made
+from netstitch.networks.graph import WEIGHT
+from netstitch.networks.plan import INPUT_KEY, Key, content_keys, sample_bytes
+from netstitch.tasks import Classification, Samples
 
-IMAGES_TO_RECORD = 128
+GENOTYPES, CAPACITY = 2_000, 64
+ALGORITHMS = ("ga", "gomea")
+BUDGETS = (0, 0.5, 2, 8)
+GIGABYTE = 10**9
+SAMPLED = 100
+"""Proposals that plain is timed on."""
 
 
-def record(supernet: ns.Supernet, task: ns.Classification, count: int) -> list[np.ndarray]:
-    """Distinct genotypes in the order in which a genetic algorithm asks for them."""
-    form = measure_form(supernet, task.validation.inputs)
-    few = Evaluator(supernet, task, task.validation.first(IMAGES_TO_RECORD), form)
-    stream: list[np.ndarray] = []
+@dataclass(frozen=True)
+class Size:
+    """How a supernet is timed: samples that budgets are for, and those used; proposals; batch."""
 
-    def evaluate(genotype: np.ndarray) -> tuple[float, float]:
-        stream.append(genotype.copy())
-        measured = few.evaluate(genotype)
-        return measured.accuracy, float(measured.multiply_adds)
+    samples: int
+    used: int
+    proposals: int
+    batch: int
+    budgets: tuple[float, ...]
 
-    run_search(
-        Problem(
-            supernet.cardinalities,
-            (Objective("accuracy", maximise=True), Objective("multiply_adds")),
-            signature=supernet.wiring.digest,
-        ),
-        SerialExecutor(evaluate),
-        budget=Budget(count, count_skipped=False),
-        population=min(64, count),
-        seed=1,
-        initial=list(supernet.references().values()),
-        initialisation=Initialisation(uniform=(-1,)),
-    )
-    return stream
+
+SIZES = {
+    "demo": Size(2_048, 512, 400, 128, BUDGETS),
+    "imagenet": Size(1_000, 32, 100, 32, (0, 2)),
+}
+
+
+# -- multiply-adds
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What a signature computes: its values in order, and its outputs."""
+
+    made: tuple[Made, ...]
+    results: tuple[Key, ...]
+
+
+class Tracer:
+    """Subnetworks as values by content key, and the multiply-adds of each value."""
+
+    def __init__(self, supernet: ns.Supernet) -> None:
+        self.supernet = supernet
+        self.multiply_adds: dict[Key, int] = {INPUT_KEY: 0}
+        self._shared = _shared_points(supernet)
+
+    def trace(self, genotype: np.ndarray) -> Traced:
+        graph = self.supernet.pruned_graph(genotype)
+        keys = content_keys(graph)
+        made: dict[Key, Made] = {}
+        for node in graph.nodes:
+            if node.operation != WEIGHT and keys[node.name] not in made:
+                kept = node.name in self._shared and node.shape is not None
+                reads = tuple(dict.fromkeys(keys[name] for name in node.inputs if name in keys))
+                made[keys[node.name]] = Made(
+                    keys[node.name],
+                    reads,
+                    node.multiply_adds + node.elementwise,
+                    sample_bytes(node) if kept else 0,
+                )
+                self.multiply_adds[keys[node.name]] = node.multiply_adds
+        return Traced(tuple(made.values()), tuple(keys[name] for _, name in graph.outputs))
+
+    def work(self, keys: Iterator[Key]) -> int:
+        return sum(self.multiply_adds[key] for key in keys)
+
+
+def together(traced: Sequence[Traced]) -> Traced:
+    """Several signatures as one, each common value once."""
+    made = {value.key: value for one in traced for value in one.made}
+    return Traced(tuple(made.values()), tuple(key for one in traced for key in one.results))
+
+
+def with_cache(tracer: Tracer, asked: Sequence[Traced], cache: ActivationCache) -> int:
+    """Multiply-adds of evaluations one after the other, with values that take no memory."""
+    total = 0
+    for one in asked:
+        wanted, made, needed = set(one.results), [], []
+        for value in reversed(one.made):
+            if value.key in wanted and value.key in cache:
+                needed.append(value.key)
+            elif value.key in wanted:
+                made.append(value)
+                wanted.update(value.reads)
+        made.reverse()
+        total += tracer.work(value.key for value in made)
+        kept = cache.plan_keeping(made, one.results, needed)
+        for value in made:
+            if value.key in kept:
+                size = value.bytes * cache.samples
+                cache.put(value.key, [torch.empty(size, dtype=torch.uint8, device="meta")])
+    return total
+
+
+def count_work(supernet: ns.Supernet, stream: Genotypes, samples: int) -> Mapping[str, int]:
+    """Multiply-adds of each way to evaluate a stream, for one sample."""
+    tracer = Tracer(supernet)
+    digests = [supernet.wiring.digest(genotype) for genotype in stream]
+    by_digest = dict(zip(digests, stream, strict=True))
+    traced = {digest: tracer.trace(genotype) for digest, genotype in by_digest.items()}
+    asked = list(traced.values())
+
+    def united(count: int) -> list[Traced]:
+        return [together(asked[at : at + count]) for at in range(0, len(asked), count)]
+
+    def cached(budget: float, evaluations: Sequence[Traced]) -> int:
+        return with_cache(tracer, evaluations, ActivationCache(int(budget * GIGABYTE), samples))
+
+    found = {
+        "plain": sum(supernet.macs(genotype) for genotype in stream),
+        "signatures": sum(supernet.macs(genotype) for genotype in by_digest.values()),
+        "union of 16": cached(0, united(16)),
+        "union of 64": cached(0, united(64)),
+    }
+    for budget in BUDGETS:
+        found[f"cache of {budget:g} GB"] = cached(budget, asked)
+    for count in (16, 64):
+        found[f"cache of 2 GB, union of {count}"] = cached(2, united(count))
+    found["unavoidable"] = tracer.work(iter(tracer.multiply_adds))
+    return found
+
+
+def print_work(name: str, found: Mapping[str, Mapping[str, int]]) -> None:
+    print(f"\n{name}: multiply-adds, plain divided by the method's (of unavoidable)\n")
+    print(f"| | {' | '.join(found)} |\n|---|{'---:|' * len(found)}")
+    for row in next(iter(found.values())):
+        cells = []
+        for works in found.values():
+            least, plain, own = works["unavoidable"], works["plain"], works[row]
+            cells.append(f"{plain / own:.2f} ({(plain - own) / (plain - least):.0%})")
+        print(f"| {row} | {' | '.join(cells)} |", flush=True)
+
+
+# -- times
+
+
+class Timed(Evaluator):
+    """An evaluator that knows where its time goes."""
+
+    forward = 0.0
+    caching = 0.0
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.cache.plan_keeping = self._timed(self.cache.plan_keeping)  # type: ignore[method-assign]
+        self.cache.put = self._timed(self.cache.put)  # type: ignore[method-assign]
+
+    def _timed(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            started = time.perf_counter()
+            result = work(*args)
+            self.caching += time.perf_counter() - started
+            return result
+
+        return run
+
+    def _run(self, *args: Any) -> Any:
+        started = time.perf_counter()
+        result = super()._run(*args)
+        self.forward += time.perf_counter() - started
+        return result
+
+
+def time_plain(
+    supernet: ns.Supernet, task: Classification, genotypes: Sequence[np.ndarray], form: Form
+) -> tuple[list[float], list[float]]:
+    """Seconds and accuracy of each subnetwork as a module of its own."""
+    batches = [form.arrange(batch) for batch in task.validation.batches(form.batch)]
+    layout = torch.channels_last if form.channels_last else torch.contiguous_format
+    seconds, accuracies = [], []
+    for genotype in genotypes:
+        module = supernet.subnetwork(genotype).to(memory_format=layout)
+        started = time.perf_counter()
+        with torch.inference_mode():
+            outputs = torch.cat([module(batch) for batch in batches])
+        accuracies.append(task.accuracy(outputs, task.validation.labels))
+        seconds.append(time.perf_counter() - started)
+    return seconds, accuracies
+
+
+def print_times(
+    supernet: ns.Supernet, task: Classification, size: Size, streams: Mapping[Stream, Genotypes]
+) -> None:
+    form = Form(channels_last=True, batch=size.batch, workers=1)
+    print("\n| | time to plain | evaluations | forward | cache | other | MB kept |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for stream, genotypes in streams.items():
+        first = genotypes[: size.proposals]
+        distinct = {supernet.wiring.digest(genotype): genotype for genotype in first}
+        chosen = np.random.default_rng(0).permutation(len(first))[:SAMPLED]
+        sample = [first[index] for index in chosen]
+        seconds, expected = time_plain(supernet, task, sample, form)
+        # An evaluation's time follows its multiply-adds, by which the sample stands for the rest.
+        pace = sum(seconds) / sum(supernet.macs(genotype) for genotype in sample)
+        plain = pace * sum(supernet.macs(genotype) for genotype in first)
+        once = pace * sum(supernet.macs(genotype) for genotype in distinct.values())
+        print(f"| {stream}: plain | 1.00 | {len(first)} | 100 % | | | |")
+        print(f"| {stream}: signatures | {once / plain:.2f} | {len(distinct)} | 100 % | | | |")
+        for budget in size.budgets:
+            scaled = int(budget * GIGABYTE * size.used / size.samples)
+            evaluator = Timed(supernet, task, task.validation, form, budget=scaled)
+            found: dict[bytes, float] = {}
+            started = time.perf_counter()
+            for genotype in first:
+                digest = supernet.wiring.digest(genotype)
+                if digest not in found:
+                    found[digest] = evaluator.evaluate(genotype).accuracy
+            took = time.perf_counter() - started
+            assert [found[supernet.wiring.digest(genotype)] for genotype in sample] == expected
+            parts = (evaluator.forward, evaluator.caching)
+            shares = [f"{part / took:.0%}" for part in (*parts, took - sum(parts))]
+            print(
+                f"| {stream}: ours, {budget:g} GB | {took / plain:.2f} | {len(found)} | "
+                f"{' | '.join(shares)} | {evaluator.cache.bytes / 1e6:.0f} of {scaled / 1e6:.0f} |",
+                flush=True,
+            )
+
+
+def task_of(name: str, size: Size) -> Classification:
+    """Samples to be timed on; those of ImageNet's size are noise."""
+    if name == "demo":
+        task = load_task()
+        return Classification(validation=task.validation.first(size.used), classes=task.classes)
+    noise = torch.randn(size.used, 3, PIXELS, PIXELS, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(size.used) % 1_000
+    return Classification(validation=Samples(noise, labels, "noise"), classes=1_000)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Evaluations against plain forwards")
-    parser.add_argument("--genotypes", type=int, default=100)
+    parts = ("work", "demo", "imagenet")
+    parser.add_argument("--part", nargs="+", choices=parts, default=parts)
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     options = parser.parse_args()
-    task = load_task()
-    assert task.training is not None
-    supernet = load_supernet()
-    supernet.fit(task.training.batches(64))
-    stream = record(supernet, task, options.genotypes)
-    form = measure_form(supernet, task.validation.inputs)
-    batches = [form.arrange(batch) for batch in task.validation.batches(form.batch)]
-
-    layout = torch.channels_last if form.channels_last else torch.contiguous_format
-    modules = [supernet.subnetwork(genotype).to(memory_format=layout) for genotype in stream]
-
-    def plain() -> list[float]:
-        accuracies = []
-        for module in modules:
-
-            def run(batch: torch.Tensor, module: torch.nn.Module = module) -> torch.Tensor:
-                with torch.inference_mode():
-                    return module(batch)
-
-            with batch_workers(form.workers) as pool:
-                outputs = torch.cat(list(pool.map(run, batches)))
-            accuracies.append(task.accuracy(outputs, task.validation.labels))
-        return accuracies
-
-    def ours(budget: int) -> list[float]:
-        evaluator = Evaluator(supernet, task, task.validation, form, budget=budget)
-        return [evaluator.evaluate(genotype).accuracy for genotype in stream]
-
-    print(f"{len(stream)} genotypes, {len(task.validation):,} images, {form}")
-    expected, base = timed(plain)
-    print(f"{'plain subnetworks':34}{1:6.2f}{len(stream) / base:8.1f} a second")
-    for name, budget in (
-        ("ours, no cache", 0),
-        (f"ours, cache of {CACHE_BUDGET / 1e9:g} GB", CACHE_BUDGET),
-    ):
-        found, seconds = timed(lambda budget=budget: ours(budget))
-        print(f"{name:34}{seconds / base:6.2f}{len(stream) / seconds:8.1f} a second")
-        assert found == expected
-
-
-def timed(work: Callable[[], list[float]]) -> tuple[list[float], float]:
-    """The result and the seconds it took."""
-    started = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - started
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, make in (("demo", demo_supernet), ("imagenet", imagenet_supernet)):
+        if not {"work", name} & set(options.part):
+            continue
+        size, supernet = SIZES[name], make()
+        asked = [Stream(name, algorithm, CAPACITY) for algorithm in ALGORITHMS]
+        streams = load_streams(options.out / "evaluation-streams.npz", asked, supernet, GENOTYPES)
+        if "work" in options.part:
+            found = {
+                str(stream): count_work(supernet, genotypes, size.samples)
+                for stream, genotypes in streams.items()
+            }
+            print_work(f"{supernet}, {size.samples:,} samples", found)
+        if name in options.part:
+            print(
+                f"\n{name}: times of the first {size.proposals} proposals, {size.used} samples, "
+                f"budgets as for {size.samples:,}"
+            )
+            print_times(supernet, task_of(name, size), size, streams)
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)
     main()

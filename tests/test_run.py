@@ -260,19 +260,6 @@ def test_a_folder_that_is_not_empty_is_refused_before_any_work(tmp_path: Path) -
     assert content(tmp_path / "run") == ["mine.txt"]
 
 
-def test_a_folder_that_another_run_takes_meanwhile_is_left_alone(tmp_path: Path) -> None:
-    class Taken(Quiet):
-        def stage(self, text: str) -> None:
-            super().stage(text)
-            if text == "fit":
-                (tmp_path / "run").mkdir()
-                (tmp_path / "run" / "front.json").write_text("another run's")
-
-    with pytest.raises(StorageError, match="is not empty"):
-        carry(tmp_path, reporter=Taken())
-    assert (tmp_path / "run" / "front.json").read_text() == "another run's"
-
-
 def test_without_training_samples_nothing_is_fitted(tmp_path: Path) -> None:
     asked = read_experiment(write_experiment(tmp_path))
     task = replace(load_task(asked), training=None)

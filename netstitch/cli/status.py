@@ -71,7 +71,7 @@ def _standing_lines(standing: Standing, now: float | None) -> Iterator[str]:
     cache = standing.cache
     if cache.budget:
         yield (
-            f"  cache: {cache.rate:.0%} found, {cache.bytes / 1e9:.2f} of "
+            f"  cache: {cache.rate:.0%} of the work spared, {cache.bytes / 1e9:.2f} of "
             f"{cache.budget / 1e9:.2f} GB"
         )
     if now is not None and now - standing.written > QUIET:

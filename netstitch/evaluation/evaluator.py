@@ -10,27 +10,19 @@ from torch import Tensor
 
 from netstitch.errors import DataError
 from netstitch.evaluation.cache import ActivationCache
+from netstitch.evaluation.exclusive import Made
 from netstitch.evaluation.form import Form
+from netstitch.evaluation.running import Plan, execute, peak_bytes
+from netstitch.evaluation.schedule import Schedule
 from netstitch.fitting import Batch, recalibrated
 from netstitch.fitting.stream import inputs
-from netstitch.networks.graph import WEIGHT, Graph
-from netstitch.networks.plan import (
-    Key,
-    Plan,
-    content_keys,
-    depths,
-    execute,
-    make_plan,
-    peak_bytes,
-    sample_bytes,
-)
+from netstitch.networks import plan as of_graphs
+from netstitch.networks.graph import WEIGHT
+from netstitch.networks.plan import Key
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.threads import batch_workers, threads
-
-KEEPING = 100
-"""Operations that take as long as keeping one byte of activations, about, on a CPU."""
 
 TOGETHER = 2_000_000_000
 """Bytes of values that genotypes computed together may hold at once, about."""
@@ -47,8 +39,8 @@ class Measured:
 class Evaluator:
     """Evaluates genotypes of a supernet on the same samples, sharing what they have in common.
 
-    form: memory layout and batch size; one form for all, so that results do not depend on what
-        was evaluated before.
+    form: memory layout, batch size and fusing; one form for all, so that results do not depend on
+        what was evaluated before.
     budget: bytes of activations kept between evaluations; with 0 each is computed whole. The
         results are equal bit for bit.
     device: where subnetworks run; outputs are measured on the CPU, and the supernet stays where it
@@ -56,9 +48,9 @@ class Evaluator:
     recalibration: batches of inputs, or of tuples that start with them, that the batch norms of
         each genotype take their statistics from (see `netstitch.fitting.recalibrated`), so that
         what is measured is the subnetwork as it is exported with the same inputs. A tensor then
-        depends on the whole genotype, so nothing is shared: `budget` is not used, genotypes
-        evaluated together are computed one after the other, and each costs a pass over these
-        batches more. By default norms keep the statistics of the basis networks.
+        depends on the whole genotype, so nothing is shared or fused: `budget` is not used,
+        genotypes evaluated together are computed one after the other, and each costs a pass over
+        these batches more. By default norms keep the statistics of the basis networks.
     """
 
     def __init__(
@@ -76,7 +68,7 @@ class Evaluator:
         self.task = task
         self.form = form
         self._labels = samples.labels
-        self.cache = ActivationCache(budget if recalibration is None else 0)
+        self.cache = ActivationCache(budget if recalibration is None else 0, len(samples))
         # Kept as they are read, since every genotype reads them again.
         self._recalibration = (
             None
@@ -85,7 +77,15 @@ class Evaluator:
         )
         self._weights = arranged_weights(supernet, form, device)
         self._batches = [form.arrange(part.to(device)) for part in samples.batches(form.batch)]
-        self._shared = _shared_points(supernet)
+        self._schedule = Schedule(supernet, self._weights, form.fused)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the schedule, which is bound to tensors where they are."""
+        return {name: value for name, value in self.__dict__.items() if name != "_schedule"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._schedule = Schedule(self.supernet, self._weights, self.form.fused)
 
     def evaluate(self, genotype: Genotype) -> Measured:
         """Objectives of one genotype.
@@ -124,73 +124,71 @@ class Evaluator:
 
     def _outputs(self, genotypes: Sequence[Genotype]) -> Iterator[Any]:
         """Outputs in the order of the genotypes, some at once."""
-        if self._recalibration is not None and len(genotypes) > 1:
+        if self._recalibration is not None:
             for genotype in genotypes:
-                yield from self._outputs([genotype])
+                yield self._recalibrated_outputs(genotype, self._recalibration)
             return
-        graphs = [self.supernet.subnetwork_graph(genotype)[0] for genotype in genotypes]
-        plan = make_plan(graphs, self._tensors(graphs), self.cache.keys())
+        plan = self._schedule.plan(genotypes, self.cache.keys())
         at_once = self.form.batch * self.form.workers
         if len(genotypes) > 1 and peak_bytes(plan) * at_once > TOGETHER:
             half = len(genotypes) // 2
             yield from self._outputs(genotypes[:half])
             yield from self._outputs(genotypes[half:])
             return
-        worth = self._worth(graphs, plan) if self.cache.budget else {}
-        known = {key: self.cache.get(key) for key in plan.needed}
-        results = self._run(plan, known, worth)
-        for key in sorted(worth, key=lambda key: worth[key]):
-            self.cache.put(key, [result[key] for result in results], worth[key])
+        kept = self._kept(genotypes, plan) if self.cache.budget else frozenset()
+        known = {key: self.cache[key] for key in plan.needed}
+        results = self._run(plan, known, kept)
+        for key in kept:
+            self.cache.put(key, [result[key] for result in results])
         for pairs in plan.outputs:
             yield _joined(pairs, results)
 
-    def _tensors(self, graphs: Sequence[Graph]) -> Mapping[str, Tensor]:
-        """The weights that subnetworks run with; of one alone where norms are recalibrated."""
-        if self._recalibration is None:
-            return self._weights
-        [graph] = graphs
+    def _recalibrated_outputs(self, genotype: Genotype, batches: Sequence[Tensor]) -> Any:
+        """Outputs with the statistics that batches give this very subnetwork."""
+        graph, _ = self.supernet.subnetwork_graph(genotype)
         keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
         own = {key: self._weights[key] for key in keys}
         with threads(1):  # so that statistics do not depend on the cores there are
-            return recalibrated(graph, own, self._recalibration)
+            plan = of_graphs.make_plan([graph], recalibrated(graph, own, batches))
+        return _joined(plan.outputs[0], self._run(plan, {}, ()))
 
-    def _worth(self, graphs: Sequence[Graph], plan: Plan) -> dict[Key, float]:
-        """The work behind the values that take longer to make than to keep.
-
-        Keeping costs a walk through memory.
-        """
-        made = {step.key for step in plan.steps}
-        worth: dict[Key, float] = {}
-        for graph in graphs:
-            keys = content_keys(graph)
-            work = depths(graph, keys)
-            worth |= {
-                keys[node.name]: work[keys[node.name]]
-                for node in graph.nodes
-                if node.name in self._shared
-                and node.shape is not None
-                and keys.get(node.name) in made
-                and work[keys[node.name]] > KEEPING * sample_bytes(node)
-            }
-        return worth
+    def _kept(self, genotypes: Sequence[Genotype], plan: Plan) -> frozenset[Key]:
+        """Keys of values that the cache will take: of those at which other subnetworks turn off."""
+        reads = plan.reads_of_each
+        sizes = np.where(plan.shared, plan.sizes, 0).tolist()
+        works = plan.works.tolist()
+        made = [Made(*step) for step in zip(plan.made, reads, works, sizes, strict=True)]
+        wiring = self.supernet.wiring
+        asked = sum(wiring.multiply_adds(one) + wiring.elementwise(one) for one in genotypes)
+        self.cache.count(asked, sum(works))
+        results = {key for pairs in plan.outputs for _, key in pairs}
+        return self.cache.plan_keeping(made, results, plan.needed)
 
     def _run(
-        self, plan: Plan, known: Mapping[Key, Sequence[Tensor]], kept: Collection[Key]
+        self,
+        plan: Plan | of_graphs.Plan,
+        known: Mapping[Key, Sequence[Tensor]],
+        kept: Collection[Key],
     ) -> list[dict[Key, Any]]:
         """Results by batch, in order; batches run side by side."""
 
         def run(index: int) -> dict[Key, Any]:
             values = {key: tensors[index] for key, tensors in known.items()}
             with torch.inference_mode():  # it holds for one thread only
-                return execute(plan, self._batches[index], values, kept)
+                if isinstance(plan, Plan):
+                    return execute(plan, self._batches[index], values, kept)
+                return of_graphs.execute(plan, self._batches[index], values, kept)
 
         with batch_workers(self.form.workers) as pool:
             return list(pool.map(run, range(len(self._batches))))
 
     def move(self, device: torch.device | str) -> None:
         """Run on another device from now on; what is kept is forgotten."""
+        if all(batch.device == torch.device(device) for batch in self._batches):
+            return
         self.cache.clear()
         self._weights = {path: tensor.to(device) for path, tensor in self._weights.items()}
+        self._schedule = Schedule(self.supernet, self._weights, self.form.fused)
         self._batches = [batch.to(device) for batch in self._batches]
         if self._recalibration is not None:
             self._recalibration = [batch.to(device) for batch in self._recalibration]
@@ -214,19 +212,6 @@ def arranged_weights(
     """The supernet's tensors by path, laid out like the activations that they meet."""
     tensors = supernet.tensors()
     return {path: form.arrange(tensor.detach().to(device)) for path, tensor in tensors.items()}
-
-
-def _shared_points(supernet: Supernet) -> frozenset[str]:
-    """Nodes of subnetworks worth keeping: those at which other subnetworks may turn off."""
-    places = {switch.place for switch in supernet.switches}
-    places |= {stitch.source for stitch in supernet.stitches}
-    names = {f"{supernet.names[place.network]}_{place.point}" for place in places}
-    outputs = {
-        f"{name}_{node}"
-        for name, graph in zip(supernet.names, supernet.graphs, strict=True)
-        for _, node in graph.outputs
-    }
-    return frozenset(names | outputs)
 
 
 def _joined(pairs: Sequence[tuple[str | None, Key]], results: Sequence[dict[Key, Any]]) -> Any:

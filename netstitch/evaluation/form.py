@@ -29,11 +29,16 @@ class Form:
 
     channels_last: channels behind the pixels in memory, or before them.
     batch: samples run together. workers: batches run side by side.
+    fused: whether operations are joined where that is equal up to rounding (see `fusing.py`).
+
+    Without fusing, results are bit for bit those of the subnetwork's own operations in this layout
+    and batch size. Each form's results depend on the form and on nothing else.
     """
 
     channels_last: bool
     batch: int
     workers: int
+    fused: bool = False
 
     def arrange(self, tensor: Tensor) -> Tensor:
         """The tensor in this form's memory layout."""
@@ -55,6 +60,7 @@ def fastest_form(
     *,
     batches: Sequence[int] = BATCHES,
     workers: int | None = None,
+    fused: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Form:
     """The fastest form for a network on this machine, from one timed pass of each candidate.
@@ -62,15 +68,16 @@ def fastest_form(
     prepare: gives the network for a form, its weights laid out like the activations, as they will
         be in evaluations: convolutions follow the layout of either.
     inputs: samples (n, ...); the first SAMPLES of them are run, and what all of them would take
-        decides. workers: batches run side by side, by default one for each core.
+        decides. workers: batches run side by side, by default one for each core. fused: whether the
+        form is a fused one.
     """
     workers = workers or available_cores()
     sample = inputs[:SAMPLES]
     sizes = [size for size in batches if size <= len(sample)] or [len(sample)]
     layouts = (True, False) if inputs.ndim == 4 else (False,)
-    best, least = Form(layouts[0], sizes[0], workers), float("inf")
+    best, least = Form(layouts[0], sizes[0], workers, fused), float("inf")
     with torch.inference_mode(), threads(1):
-        for form in (Form(*chosen, workers) for chosen in product(layouts, sizes)):
+        for form in (Form(*chosen, workers, fused) for chosen in product(layouts, sizes)):
             run = prepare(form)
             parts = [form.arrange(part) for part in torch.split(sample, form.batch)]
             run(parts[0])  # the first call of a shape also chooses kernels

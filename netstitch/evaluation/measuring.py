@@ -8,7 +8,8 @@ from torch import Tensor
 
 from netstitch.evaluation.evaluator import arranged_weights
 from netstitch.evaluation.form import BATCHES, Form, fastest_form
-from netstitch.networks.plan import execute, make_plan
+from netstitch.evaluation.running import execute
+from netstitch.evaluation.schedule import Schedule
 from netstitch.supernet import Supernet
 
 
@@ -19,19 +20,22 @@ def measure_form(
     batches: Sequence[int] = BATCHES,
     workers: int | None = None,
     device: torch.device | str = "cpu",
+    fused: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Form:
     """The fastest form for the most expensive reference network, run as evaluations are.
 
     inputs: the samples (n, ...) that will be evaluated on. workers: batches run side by side, by
-    default one for each core, and one alone on a device that is not the CPU.
+    default one for each core, and one alone on a device that is not the CPU. fused: whether
+    operations are joined where that is equal up to rounding.
     """
     if workers is None and torch.device(device).type != "cpu":
         workers = 1
-    graph, _ = supernet.subnetwork_graph(max(supernet.references().values(), key=supernet.macs))
+    genotype = max(supernet.references().values(), key=supernet.macs)
 
     def prepare(form: Form) -> Callable[[Tensor], object]:
-        plan = make_plan([graph], arranged_weights(supernet, form, device))
+        weights = arranged_weights(supernet, form, device)
+        plan = Schedule(supernet, weights, form.fused).plan([genotype])
 
         def run(batch: Tensor) -> list[Tensor]:
             # Copying results back also waits for a device that works by itself.
@@ -39,4 +43,4 @@ def measure_form(
 
         return run
 
-    return fastest_form(prepare, inputs, batches=batches, workers=workers, clock=clock)
+    return fastest_form(prepare, inputs, batches=batches, workers=workers, fused=fused, clock=clock)

@@ -21,11 +21,10 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.fitting.stream import Batch, Progress, inputs
+from netstitch.networks.folding import BATCH_NORM
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref
 from netstitch.networks.module import Weights, ancestors, to_torch
 from netstitch.networks.operations import resolve
-
-BATCH_NORM = "aten.batch_norm.default"
 
 STITCHES = "stitches."
 """What the keys of the stitches' weights start with."""

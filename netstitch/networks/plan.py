@@ -91,16 +91,6 @@ def _text(argument: Argument, texts: Mapping[str, str]) -> str:
     return repr(argument)
 
 
-def depths(graph: Graph, keys: Mapping[str, Key]) -> dict[Key, float]:
-    """Operations on the longest way from the input to each key: what losing its value may cost."""
-    found: dict[Key, float] = {INPUT_KEY: 0.0}
-    for node in graph.nodes:
-        if node.name in keys and node.operation != INPUT:
-            before = max((found[keys[name]] for name in node.inputs if name in keys), default=0.0)
-            found[keys[node.name]] = before + node.multiply_adds + node.elementwise
-    return found
-
-
 def make_plan(
     graphs: Sequence[Graph],
     weights: Mapping[str, Tensor],

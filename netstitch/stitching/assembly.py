@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -125,7 +125,9 @@ class _Assembly:
     def _add(self, item: Item, reads: Sequence[Item]) -> None:
         names = tuple(self.made[read] for read in reads)
         if isinstance(item, int):
-            self.made[item] = self._stitch(self.board.stitches[item], names[0])
+            stitch = self.board.stitches[item]
+            target = self.graphs[stitch.target.network].by_name[stitch.target.point]
+            self.made[item] = add_stitch(self._append, self.names, stitch, names[0], target)
             return
         network, name = item
         node = self.known.get((network, name, names))
@@ -157,76 +159,94 @@ class _Assembly:
         self.nodes.append(node if name == node.name else replace(node, name=name))
         return name
 
-    def _stitch(self, stitch: Stitch, source: str) -> str:
-        key = stitch_key(self.names, stitch)
-        name = key.replace(".", "_").replace("stitches", "stitch")
-        kernel = (1, 1) if stitch.spatial else ()
-        weight = self._append(
-            Node(
-                f"{name}_weight",
-                WEIGHT,
-                shape=(stitch.outputs, stitch.inputs, *kernel),
-                dtype="float32",
-                path=f"{key}.weight",
-            )
-        )
-        bias = self._append(
-            Node(
-                f"{name}_bias", WEIGHT, shape=(stitch.outputs,), dtype="float32", path=f"{key}.bias"
-            )
-        )
-        target = self.graphs[stitch.target.network].by_name[stitch.target.point]
-        return self._append(
-            Node(
-                name,
-                "aten.conv2d.default" if stitch.spatial else "aten.linear.default",
-                (Ref(source), Ref(weight), Ref(bias)),
-                shape=target.shape,
-                dtype="float32",
-                path=key,
-                multiply_adds=stitch.multiply_adds,
-            )
-        )
-
     def _average(self, key: str | None) -> str:
-        """Add the mean of the networks' outputs under a key.
+        """Add the mean of the networks' outputs under a key."""
+        ends = [dict(self.graphs[network].outputs)[key] for network in self.output]
+        return add_average(
+            self._append,
+            self.averaging.rule,
+            key,
+            [self.names[network] for network in self.output],
+            self.averaging.shares(self.output),
+            [self.made[pair] for pair in zip(self.output, ends, strict=True)],
+            self.graphs[self.output[0]].by_name[ends[0]],
+        )
 
-        Probabilities are averaged as logarithms, so that none becomes zero: the logarithm of the
-        sum of exponentials of (log share + log probability).
-        """
-        stem = "ensemble" if key is None else re.sub(r"\W+", "_", f"ensemble_{key}", flags=re.ASCII)
-        probabilities = self.averaging.rule == "probabilities"
-        shares = self.averaging.shares(self.output)
-        terms = []
-        for network, share in zip(self.output, shares, strict=True):
-            graph = self.graphs[network]
-            node = graph.by_name[dict(graph.outputs)[key]]
-            term, name = Ref(self.made[network, node.name]), f"{stem}_{self.names[network]}"
-            if probabilities:
-                term = self._operate(f"{name}_log_softmax", "log_softmax.int", (term, 1), node)
-                term = self._operate(f"{name}_share", "add.Tensor", (term, math.log(share)), node)
-                term = self._operate(f"{name}_stacked", "unsqueeze.default", (term, 0), node, 1)
-            else:
-                term = self._operate(f"{name}_share", "mul.Tensor", (term, share), node)
-            terms.append(term)
-        if probabilities:
-            args = (tuple(terms), 0)
-            joined = self._operate(f"{stem}_terms", "cat.default", args, node, len(terms))
-            return self._operate(f"{stem}_log_mean", "logsumexp.default", (joined, (0,)), node).name
-        total, *others = terms
-        for term in others:
-            total = self._operate(f"{stem}_sum", "add.Tensor", (total, term), node)
-        return total.name
 
-    def _operate(
-        self,
-        name: str,
-        operation: str,
-        args: tuple[Argument, ...],
-        like: Node,
-        stacked: int | None = None,
+Append = Callable[[Node], str]
+"""Adds a node to a graph and gives the name that it got there."""
+
+
+def add_stitch(
+    append: Append, names: Sequence[str], stitch: Stitch, source: str, target: Node
+) -> str:
+    """Add a stitch's weights and layer; the layer's name.
+
+    names: of the networks. source: name of the node that the stitch reads. target: the point whose
+        place it takes.
+    """
+    key = stitch_key(names, stitch)
+    name = key.replace(".", "_").replace("stitches", "stitch")
+    kernel = (1, 1) if stitch.spatial else ()
+    shapes = {"weight": (stitch.outputs, stitch.inputs, *kernel), "bias": (stitch.outputs,)}
+    weight, bias = (
+        append(Node(f"{name}_{part}", WEIGHT, shape=shape, dtype="float32", path=f"{key}.{part}"))
+        for part, shape in shapes.items()
+    )
+    return append(
+        Node(
+            name,
+            "aten.conv2d.default" if stitch.spatial else "aten.linear.default",
+            (Ref(source), Ref(weight), Ref(bias)),
+            shape=target.shape,
+            dtype="float32",
+            path=key,
+            multiply_adds=stitch.multiply_adds,
+        )
+    )
+
+
+def add_average(
+    append: Append,
+    rule: Ensemble,
+    key: str | None,
+    names: Sequence[str],
+    shares: Sequence[float],
+    outputs: Sequence[str],
+    like: Node,
+) -> str:
+    """Add the mean of networks' outputs under a key; the name of its last node.
+
+    Probabilities are averaged as logarithms, so that none becomes zero: the logarithm of the sum
+    of exponentials of (log share + log probability).
+
+    names, shares, outputs: of each network its name, its share, and the node that it ends in.
+    like: a node of the outputs' shape and type.
+    """
+
+    def operate(
+        name: str, operation: str, args: tuple[Argument, ...], stacked: int | None = None
     ) -> Ref:
         """Add an operation on outputs; stacked: the size of an axis before those of `like`."""
         shape = like.shape if stacked is None else (stacked, *(like.shape or ()))
         node = Node(name, f"aten.{operation}", args, shape=shape, dtype=like.dtype, path="ensemble")
-        return Ref(self._append(node))
+        return Ref(append(node))
+
+    stem = "ensemble" if key is None else re.sub(r"\W+", "_", f"ensemble_{key}", flags=re.ASCII)
+    terms = []
+    for network, share, output in zip(names, shares, outputs, strict=True):
+        term, name = Ref(output), f"{stem}_{network}"
+        if rule == "probabilities":
+            term = operate(f"{name}_log_softmax", "log_softmax.int", (term, 1))
+            term = operate(f"{name}_share", "add.Tensor", (term, math.log(share)))
+            term = operate(f"{name}_stacked", "unsqueeze.default", (term, 0), 1)
+        else:
+            term = operate(f"{name}_share", "mul.Tensor", (term, share))
+        terms.append(term)
+    if rule == "probabilities":
+        joined = operate(f"{stem}_terms", "cat.default", (tuple(terms), 0), len(terms))
+        return operate(f"{stem}_log_mean", "logsumexp.default", (joined, (0,))).name
+    total, *others = terms
+    for term in others:
+        total = operate(f"{stem}_sum", "add.Tensor", (total, term))
+    return total.name

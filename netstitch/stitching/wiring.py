@@ -3,15 +3,17 @@
 Between switches a supernet is fixed: each choice stands for a *segment*, the nodes that are
 computed for it and the switches that those nodes read. A genotype is followed segment by segment,
 from the output back (the paper's section 4), so its active switches and its cost need no walk over
-nodes. Sets of nodes and of switches are Python integers, one bit a member, which unite faster than
-arrays of this size.
+nodes. A search asks for both at each genotype, so the walk is compiled, and unites sets of nodes 64
+at a time.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from netstitch.networks.graph import Graph
@@ -25,11 +27,22 @@ Genotype = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """What a choice brings: nodes computed and switches read (as bits), a stitch's cost."""
+    """What a choice brings: nodes computed and switches read, by index, a stitch's cost."""
 
-    computed: int
-    reads: int
+    computed: list[int]
+    reads: list[int]
     cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """What a genotype selects: active switches (l,), nodes computed (nodes,), and their cost."""
+
+    genotype: bytes
+    active: NDArray[np.bool_]
+    computed: NDArray[np.bool_]
+    multiply_adds: int
+    elementwise: int
 
 
 class Wiring:
@@ -39,73 +52,65 @@ class Wiring:
         self.board = board
         self._graphs = tuple(graphs)
         nodes = [(i, node) for i, graph in enumerate(graphs) for node in graph.nodes]
-        self._bit = {(i, node.name): 1 << index for index, (i, node) in enumerate(nodes)}
-        self._multiply_adds = np.array([node.multiply_adds for _, node in nodes], dtype=np.int64)
-        self._elementwise = np.array([node.elementwise for _, node in nodes], dtype=np.int64)
-        self._switch_bit = {
-            (switch.place.network, switch.place.point): 1 << index
+        self._index = {(i, node.name): index for index, (i, node) in enumerate(nodes)}
+        self._costs = np.array(
+            [(node.multiply_adds, node.elementwise) for _, node in nodes], dtype=np.int64
+        )
+        self._switch = {
+            (switch.place.network, switch.place.point): index
             for index, switch in enumerate(board.switches)
         }
-        self._last: tuple[bytes, tuple[int, int, int]] = b"", (0, 0, 0)
-        self._segments: list[list[_Segment]] = []  # per switch and choice, the output's last
+        self._last: _Followed | None = None
+        segments: list[_Segment] = []  # per switch and choice, the output's last
         for switch in board.switches:
-            choices = []
             for index in switch.stitches:
                 stitch = None if index is None else board.stitches[index]
                 place = switch.place if stitch is None else stitch.source
                 cost = 0 if stitch is None else stitch.multiply_adds
-                choices.append(self._segment([(place.network, place.point)], cost))
-            self._segments.append(choices)
-        self._segments.append(
-            [
-                self._segment([(i, name) for i in subset for _, name in graphs[i].outputs], 0)
-                for subset in board.outputs
-            ]
-        )
+                segments.append(self._segment([(place.network, place.point)], cost))
+        for subset in board.outputs:
+            ends = [(i, name) for i in subset for _, name in graphs[i].outputs]
+            segments.append(self._segment(ends, 0))
+        self._first = offsets(board.cardinalities)[:-1]
+        self._read_starts = offsets([len(segment.reads) for segment in segments])
+        self._reads = np.array([s for segment in segments for s in segment.reads], dtype=np.int64)
+        self._stitch_costs = np.array([segment.cost for segment in segments], dtype=np.int64)
+        self._sets = np.stack([_as_words(segment.computed, len(nodes)) for segment in segments])
 
     def _segment(self, targets: list[tuple[int, str]], cost: int) -> _Segment:
         """What is computed and read for the originals of `targets`."""
-        computed, reads = 0, 0
+        computed: set[int] = set()
+        reads: set[int] = set()
         pending = list(targets)
         while pending:
             network, name = pending.pop()
-            bit = self._bit[network, name]
-            if computed & bit:
+            index = self._index[network, name]
+            if index in computed:
                 continue
-            computed |= bit
+            computed.add(index)
             for source in self._graphs[network].by_name[name].inputs:
-                switch = self._switch_bit.get((network, source))
+                switch = self._switch.get((network, source))
                 if switch is None:
                     pending.append((network, source))
                 else:
-                    reads |= switch
-        return _Segment(computed, reads, cost)
+                    reads.add(switch)
+        return _Segment(sorted(computed), sorted(reads), cost)
 
-    def _follow(self, genotype: Genotype) -> tuple[int, int, int]:
-        """The active switches and the computed nodes, as bits, and the cost of the stitches.
-
-        Switches stand in a topological order, so one that is read comes before its reader: going
-        from the last to the first, each is met once all its readers were.
-        """
+    def _follow(self, genotype: Genotype) -> _Followed:
         asked = genotype.tobytes()
-        if asked == self._last[0]:  # activity and cost are asked one after the other
-            return self._last[1]
-        choices: list[int] = genotype.tolist()
-        waiting = active = 1 << (len(choices) - 1)
-        computed = cost = 0
-        while waiting:
-            switch = waiting.bit_length() - 1
-            segment = self._segments[switch][choices[switch]]
-            waiting = waiting & ~(1 << switch) | segment.reads
-            active |= segment.reads
-            computed |= segment.computed
-            cost += segment.cost
-        self._last = asked, (active, computed, cost)
-        return self._last[1]
+        last = self._last
+        if last is None or asked != last.genotype:  # activity and cost are asked one by one
+            active, computed, cost, elementwise = _follow(
+                np.ascontiguousarray(genotype, dtype=np.int64),
+                *(self._first, self._read_starts, self._reads, self._sets),
+                *(self._stitch_costs, self._costs),
+            )
+            self._last = last = _Followed(asked, active, computed, int(cost), int(elementwise))
+        return last
 
     def active(self, genotype: Genotype) -> NDArray[np.bool_]:
         """(l,) whether the output depends on each switch; the output switch always is active."""
-        return _members(self._follow(genotype)[0], len(genotype))
+        return self._follow(genotype).active.copy()
 
     def signature(self, genotype: Genotype) -> Signature:
         """Equal signatures select equal subnetworks."""
@@ -119,20 +124,63 @@ class Wiring:
 
     def computed(self, genotype: Genotype) -> NDArray[np.bool_]:
         """(nodes,) which nodes of the basis networks, one network after the other, are run."""
-        return _members(self._follow(genotype)[1], len(self._multiply_adds))
+        return self._follow(genotype).computed.copy()
 
     def multiply_adds(self, genotype: Genotype) -> int:
         """Of one image, stitches included."""
-        _, computed, cost = self._follow(genotype)
-        run = _members(computed, len(self._multiply_adds))
-        return int(self._multiply_adds[run].sum()) + cost
+        return self._follow(genotype).multiply_adds
 
     def elementwise(self, genotype: Genotype) -> int:
         """Elements that activations, norms, pooling and sums touch for one image."""
-        return int(self._elementwise[self.computed(genotype)].sum())
+        return self._follow(genotype).elementwise
 
 
-def _members(bits: int, count: int) -> NDArray[np.bool_]:
-    """(count,) which bits are set, the lowest first."""
-    content = np.frombuffer(bits.to_bytes((count + 7) // 8, "little"), dtype=np.uint8)
-    return np.unpackbits(content, count=count, bitorder="little").astype(np.bool_)
+def offsets(counts: Sequence[int]) -> NDArray[np.int64]:
+    """(n + 1,) where each of n rows begins in one flat array, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def _as_words(members: Sequence[int], count: int) -> NDArray[np.uint64]:
+    """(ceil(count / 64),) a set as bits, the lowest first."""
+    bits = np.zeros(-(-count // 64) * 64, dtype=np.uint8)
+    bits[members] = 1
+    return np.packbits(bits, bitorder="little").view(np.uint64)
+
+
+@njit(cache=True, nogil=True)
+def _follow(
+    genotype: Any,
+    first: Any,
+    read_starts: Any,
+    reads: Any,
+    sets: Any,
+    stitch_costs: Any,
+    costs: Any,
+) -> Any:
+    """Active switches, computed nodes, multiply-adds and elementwise operations.
+
+    Switches stand in a topological order, so one that is read comes before its reader: going from
+    the last to the first, each is met once all its readers were.
+
+    first: (l,) a switch's first segment. sets: (segments, words). costs: (nodes, 2).
+    """
+    active = np.zeros(len(genotype), np.bool_)
+    active[-1] = True
+    words = np.zeros(sets.shape[1], np.uint64)
+    cost = 0
+    for switch in range(len(genotype) - 1, -1, -1):
+        if active[switch]:
+            segment = first[switch] + genotype[switch]
+            for index in range(read_starts[segment], read_starts[segment + 1]):
+                active[reads[index]] = True
+            for word in range(len(words)):
+                words[word] |= sets[segment, word]
+            cost += stitch_costs[segment]
+    computed = np.zeros(len(costs), np.bool_)
+    elementwise = 0
+    for node in range(len(costs)):
+        if (words[node >> 6] >> np.uint64(node & 63)) & np.uint64(1):
+            computed[node] = True
+            cost += costs[node, 0]
+            elementwise += costs[node, 1]
+    return active, computed, cost, elementwise

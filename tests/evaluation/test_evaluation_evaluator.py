@@ -96,20 +96,53 @@ def test_a_large_cache_computes_equal_prefixes_once(
     execute = module.execute
 
     def counted(plan: Any, *rest: Any) -> Any:
-        computed.extend(step.key for step in plan.steps)
+        computed.extend(plan.made)
         return execute(plan, *rest)
 
     monkeypatch.setattr(module, "execute", counted)
-    monkeypatch.setattr(module, "KEEPING", 0)
+    monkeypatch.setattr("netstitch.evaluation.cache.KEEPING", 0)
     task = random_task()
     evaluator = Evaluator(supernet, task, task.validation, Form(True, 64, 1), budget=10**9)
-    for output in ("wide", "deep"):
+    for output in ("wide", "deep", "wide", "deep"):  # what is made again is kept
         evaluator.evaluate(supernet.genotype(output))
     before = len(computed)
     evaluator.evaluate(supernet.genotype("ensemble"))
-    assert len(computed) - before == 3  # two shares and their sum
+    assert len(computed) - before == 1  # the average
     evaluator.evaluate(supernet.genotype("wide"))
-    assert len(computed) - before == 3
+    assert len(computed) - before == 1
+
+
+@pytest.mark.parametrize("budget", [300, 5_000, 10**9])
+def test_no_more_than_the_budget_is_held_while_an_evaluation_runs(
+    supernet: Supernet, budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = random_task()
+    evaluator = Evaluator(supernet, task, task.validation, Form(True, 8, 2), budget=budget)
+    execute, most = module.execute, 0
+
+    def counted(plan: Any, batch: Any, known: Any, kept: Any) -> Any:
+        nonlocal most
+        sizes = dict(zip(plan.made, plan.sizes.tolist(), strict=True))
+        planned = sum(sizes[key] for key in kept) * len(task.validation)
+        most = max(most, evaluator.cache.bytes + planned)
+        return execute(plan, batch, known, kept)
+
+    monkeypatch.setattr(module, "execute", counted)
+    for genotype in stream(supernet, seed=4, count=60):
+        evaluator.evaluate(genotype)
+    assert 0 < most <= budget
+
+
+def test_the_cache_counts_the_work_that_it_saves(supernet: Supernet) -> None:
+    task = random_task()
+    evaluator = Evaluator(supernet, task, task.validation, Form(True, 8, 2), budget=10**9)
+    genotype = supernet.genotype("wide")
+    work = supernet.macs(genotype) + supernet.elementwise(genotype)
+    for _ in range(2):
+        evaluator.evaluate(genotype)
+    assert (evaluator.cache.hits, evaluator.cache.misses) == (0, 2 * work)
+    evaluator.evaluate(genotype)
+    assert evaluator.cache.hits > 0.9 * work
 
 
 def test_measured_are_accuracy_and_multiply_adds(supernet: Supernet) -> None:
@@ -206,7 +239,8 @@ def test_weights_and_batches_are_on_the_device_and_the_supernet_stays(
     seen: list[str] = []
 
     def recorded(plan: Any, batch: torch.Tensor, *rest: Any) -> Any:
-        tensors = [a for step in plan.steps for a in step.args if isinstance(a, torch.Tensor)]
+        args = [arg for unit in plan.units for call in unit.calls for arg in call.args]
+        tensors = [arg for arg in args if isinstance(arg, torch.Tensor)]
         seen.extend(tensor.device.type for tensor in [batch, *tensors])
         return {key: torch.zeros(len(batch), 3) for pairs in plan.outputs for _, key in pairs}
 

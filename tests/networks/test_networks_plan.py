@@ -15,7 +15,6 @@ from netstitch.networks.plan import (
     INPUT_KEY,
     Plan,
     content_keys,
-    depths,
     execute,
     make_plan,
     peak_bytes,
@@ -156,18 +155,6 @@ def _held(plan: Plan, position: int) -> int:
     later = {key for step in plan.steps[position:] for key in step.reads}
     made = plan.steps[: position + 1]
     return sum(s.size for s in made if s.key in later | results | {made[-1].key})
-
-
-def test_depth_is_the_longest_way_of_work() -> None:
-    nodes = (
-        Node("x", INPUT),
-        Node("a", "aten.relu.default", (Ref("x"),), elementwise=5),
-        Node("b", "aten.tanh.default", (Ref("x"),), multiply_adds=100, elementwise=1),
-        Node("c", "aten.add.Tensor", (Ref("a"), Ref("b")), elementwise=2),
-    )
-    graph = Graph(nodes, ((None, "c"),))
-    keys = content_keys(graph)
-    assert [depths(graph, keys)[keys[name]] for name in "xabc"] == [0, 5, 101, 103]
 
 
 def test_an_output_that_is_known_needs_no_step(supernet: Supernet) -> None:

@@ -1,5 +1,6 @@
 """Active switches and cost without a tensor equal those met by a walk over all nodes."""
 
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,26 @@ def test_digests_are_equal_when_signatures_are(seed: int, first: int, second: in
     idle = ~wiring.active(one)
     two = np.where(idle, two, one)  # what is not active does not count
     assert wiring.digest(one) == wiring.digest(two)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seeds, seeds)
+def test_digests_have_the_bytes_that_are_stored(seed: int, number: int) -> None:
+    networks, board, wiring = supernet(seed, 2)
+    genotype = random_genotype(board.cardinalities, number)
+    active = walked(networks, board, genotype).active
+    chosen = [int(choice) + 1 if i in active else 0 for i, choice in enumerate(genotype)]
+    stored = b"".join(choice.to_bytes(2, "little") for choice in chosen)
+    assert wiring.digest(genotype) == blake2b(stored, digest_size=16).digest()
+
+
+def test_what_is_answered_is_the_callers_own() -> None:
+    networks, board, wiring = supernet(5, 2)
+    genotype = np.zeros(len(board.cardinalities), dtype=np.int64)
+    wiring.active(genotype)[:] = False
+    wiring.computed(genotype)[:] = False
+    assert set(np.flatnonzero(wiring.active(genotype))) == walked(networks, board, genotype).active
+    assert wiring.computed(genotype).any()
 
 
 def test_a_changed_genotype_is_not_answered_from_memory() -> None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netstitch.exporting.folding import fold
 from netstitch.networks import capture
+from netstitch.networks.folding import fold
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import build_module
 

@@ -1,0 +1,148 @@
+"""Genotypes in the order in which searches propose them, for benchmarks of their evaluation.
+
+Repeats, and genotypes of a signature that was there before, are part of a stream, for what a
+signature saves is to be seen. Two supernets:
+
+- demo: the two networks of `netstitch demo`, fitted; recorded with accuracies on few images.
+- imagenet: timm's EfficientNet-Lite 0 and 1 at 224 pixels, with random weights, since no ImageNet
+  image is at hand. Accuracies are a seeded function (`Invented`) that rewards depth and punishes
+  stitches, the more the less alike what they join is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import netstitch as ns
+from netstitch.demo.data import load_supernet, load_task
+from netstitch.evaluation import Evaluator, Form
+from netstitch.networks.sources import load_model
+from netstitch.optimization import (
+    Budget,
+    Initialisation,
+    Objective,
+    Problem,
+    SerialExecutor,
+    run_search,
+)
+
+IMAGES_TO_RECORD = 128
+POPULATION = 64
+IMAGENET = ("tf_efficientnet_lite0", "tf_efficientnet_lite1")
+PIXELS = 224
+
+Genotypes = list[np.ndarray]
+Evaluate = Callable[[np.ndarray], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Which stream: a supernet, an algorithm, and how many evaluations may be under way."""
+
+    supernet: str
+    algorithm: str
+    capacity: int
+
+    def __str__(self) -> str:
+        return f"{self.supernet} {self.algorithm}, {self.capacity} in flight"
+
+
+def demo_supernet() -> ns.Supernet:
+    """The demo's supernet, its stitches fitted."""
+    task = load_task()
+    assert task.training is not None
+    supernet = load_supernet()
+    supernet.fit(task.training.batches(64))
+    return supernet
+
+
+def imagenet_supernet() -> ns.Supernet:
+    """Two EfficientNet-Lite at ImageNet size; weights are random."""
+    torch.manual_seed(0)
+    example = torch.randn(2, 3, PIXELS, PIXELS)
+    names = [name.removeprefix("tf_") for name in IMAGENET]
+    networks = [
+        ns.capture(load_model(f"timm:{name}"), example, name=short)
+        for name, short in zip(IMAGENET, names, strict=True)
+    ]
+    return ns.Supernet(networks, ns.match(*networks))
+
+
+def demo_objectives(supernet: ns.Supernet) -> Evaluate:
+    task = load_task()
+    few = task.validation.first(IMAGES_TO_RECORD)
+    evaluator = Evaluator(supernet, task, few, Form(channels_last=True, batch=128, workers=1))
+
+    def evaluate(genotype: np.ndarray) -> tuple[float, float]:
+        measured = evaluator.evaluate(genotype)
+        return measured.accuracy, float(measured.multiply_adds)
+
+    return evaluate
+
+
+class Invented:
+    """Objectives without images: accuracies that behave like those of stitched networks.
+
+    Work earns, with diminishing returns; each stitch in use costs some of it, drawn once for each
+    stitch; an ensemble gains over the mean of its members.
+    """
+
+    def __init__(self, supernet: ns.Supernet, seed: int = 0) -> None:
+        self.supernet = supernet
+        self.errors = np.random.default_rng(seed).exponential(0.01, len(supernet.switches))
+        self.most = supernet.macs(supernet.genotype("ensemble"))
+
+    def __call__(self, genotype: np.ndarray) -> tuple[float, float]:
+        active = self.supernet.active(genotype)[:-1] & (genotype[:-1] > 0)
+        cost = self.supernet.macs(genotype)
+        score = 0.78 + 0.02 * np.log2(cost / self.most) - self.errors[active].sum()
+        return float(np.round(max(0.001, score), 3)), float(cost)
+
+
+def record(supernet: ns.Supernet, evaluate: Evaluate, stream: Stream, count: int) -> Genotypes:
+    """Genotypes as an algorithm proposes them, from the reference networks on."""
+    proposed: Genotypes = []
+
+    def signature(genotype: np.ndarray) -> bytes:
+        proposed.append(genotype.copy())  # the search asks once for each proposal
+        return supernet.wiring.digest(genotype)
+
+    run_search(
+        Problem(
+            supernet.cardinalities,
+            (Objective("accuracy", maximise=True), Objective("multiply_adds")),
+            signature=signature,
+            active=supernet.wiring.active,
+        ),
+        SerialExecutor(evaluate, stream.capacity),
+        budget=Budget(count, count_skipped=True),
+        algorithm=stream.algorithm,
+        population=POPULATION,
+        seed=1,
+        initial=list(supernet.references().values()),
+        initialisation=Initialisation(uniform=(-1,)),
+    )
+    return proposed
+
+
+def load_streams(
+    file: Path, streams: list[Stream], supernet: ns.Supernet, count: int
+) -> dict[Stream, Genotypes]:
+    """Streams of one supernet as they were recorded; those not in the file are added to it."""
+    kept: dict[str, Any] = {}
+    if file.exists():
+        with np.load(file, allow_pickle=False) as archive:
+            kept = dict(archive)
+    evaluate: Evaluate | None = None
+    for stream in streams:
+        if len(kept.get(str(stream), ())) != count:
+            evaluate = evaluate or (
+                demo_objectives(supernet) if stream.supernet == "demo" else Invented(supernet)
+            )
+            kept[str(stream)] = np.array(record(supernet, evaluate, stream, count), dtype=np.int8)
+            np.savez_compressed(file, **kept)
+    return {stream: list(kept[str(stream)].astype(np.int64)) for stream in streams}
