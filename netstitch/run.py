@@ -231,7 +231,7 @@ def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> N
         supernet,
         task.validation.inputs,
         workers=plan.spread.side_by_side,
-        device=plan.spread.places[0],
+        device="cpu" if plan.spread.kind == "ray" else plan.spread.places[0],
     )
     # One that is there was being made when the process was killed: nothing is evaluated yet.
     for path in folder.glob(f"{EVALUATIONS}*"):

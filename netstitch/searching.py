@@ -160,7 +160,8 @@ def run(
     check_settings(algorithm, settings or {})
     spread = spread or Spread()
     spread.check()
-    place = spread.places[0]
+    # Where this process runs what it measures itself; workers of Ray have devices of their own.
+    place = torch.device("cpu") if spread.kind == "ray" else spread.places[0]
     if form is None:
         form = measure_form(
             supernet, task.validation.inputs, workers=spread.side_by_side, device=place

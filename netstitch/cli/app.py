@@ -39,7 +39,7 @@ Population = Annotated[
     int | Literal["sweep"] | None,
     Parameter(name=["--population-size", "--population"], converter=parse_size),
 ]
-Executor = Literal["serial", "processes"] | None
+Executor = Literal["serial", "processes", "ray"] | None
 Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
 
 
@@ -87,6 +87,7 @@ def run(
     paper: bool = False,
     executor: Executor = None,
     workers: Whole | None = None,
+    address: str | None = None,
     tensorboard: bool = False,
 ) -> None:
     """Carry out an experiment: capture, match, fit, refine, search, and measure the front.
@@ -112,9 +113,11 @@ def run(
         Instead of the file's tables matching, fit and refine, exactly what the paper does; no
         batch norm is recalibrated.
     executor: str
-        Instead of the file's: serial, evaluations in this process, or processes.
+        Instead of the file's: serial, evaluations in this process, processes, or ray.
     workers: int
         Instead of the file's, how many processes evaluate; 0 for as many as fit.
+    address: str
+        Of a Ray cluster, HOST:PORT, or auto for the one that this machine is part of.
     tensorboard: bool
         Also write scalars for TensorBoard, into the folder tensorboard of the run.
     """
@@ -135,7 +138,7 @@ def run(
             "seconds": seconds,
             "population": population,
         },
-        evaluation={"executor": executor, "workers": workers},
+        evaluation={"executor": executor, "workers": workers, "address": address},
     )
     plan = to_plan(asked)
     folder = free_folder(Path(f"{experiment.stem}-run")) if output is None else output
@@ -154,6 +157,7 @@ def resume(
     *,
     executor: Executor = None,
     workers: Whole | None = None,
+    address: str | None = None,
     tensorboard: bool = False,
 ) -> None:
     """Go on with a run that was stopped, by Ctrl-C, a kill or a power failure, from where it is.
@@ -165,9 +169,11 @@ def resume(
     run: Path
         The folder of the run.
     executor: str
-        Instead of what the run began with: serial, evaluations in this process, or processes.
+        Instead of what the run began with: serial, evaluations in this process, processes, or ray.
     workers: int
         Instead of what the run began with, how many processes evaluate; 0 for as many as fit.
+    address: str
+        Of a Ray cluster, HOST:PORT, or auto for the one that this machine is part of.
     tensorboard: bool
         Also write scalars for TensorBoard, into the folder tensorboard of the run.
     """
@@ -178,7 +184,7 @@ def resume(
     from netstitch.run import resume as go_on
 
     asked = check_resumable(run)
-    plan = spread_otherwise(recorded_plan(run, asked), executor, workers)
+    plan = spread_otherwise(recorded_plan(run, asked), executor, workers, address)
     with Console() as console, _watched(run, tensorboard) as watch:
         console.stage("read")
         task = recorded_task(

@@ -7,11 +7,14 @@ nothing of it outlives them, and nothing that came from elsewhere is opened.
 
 import io
 import pickle
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 ALIGNMENT = 64
@@ -40,6 +43,33 @@ class Stored:
     strides: tuple[int, ...]
     offset: int
     parameter: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """An object in two parts: `rest` is everything but its tensors, which are in one array.
+
+    Of an array, other than of tensors, those who send objects to the processes of a machine make no
+    copy for each, such as Ray.
+    """
+
+    content: NDArray[np.uint8]
+    rest: bytes
+
+
+def pack(value: Any) -> Packed:
+    """The object with its tensors, on the CPU, in one array; raises what pickling raises."""
+    content, rest = io.BytesIO(), io.BytesIO()
+    _Writer(rest, content).dump(value)
+    return Packed(np.frombuffer(content.getbuffer(), np.uint8), rest.getvalue())
+
+
+def unpack(packed: Packed) -> Any:
+    """The object, its tensors in the array's memory, which nothing may write into."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        everything = torch.from_numpy(packed.content)
+    return _Reader(io.BytesIO(packed.rest), everything).load()
 
 
 def write_mapped(value: Any, path: Path) -> Mapped:
@@ -85,7 +115,7 @@ class _Writer(pickle.Pickler):
             self._alive.append(tensor)
             self._file.write(b"\0" * (-self._file.tell() % ALIGNMENT))
             self._starts[address] = self._file.tell()
-            torch.empty(0, dtype=torch.uint8).set_(storage).numpy().tofile(self._file)
+            self._file.write(torch.empty(0, dtype=torch.uint8).set_(storage).numpy().data)
         return Stored(
             self._starts[address],
             storage.nbytes(),

@@ -42,9 +42,7 @@ class SharedEvaluation:
         budget: int,
         devices: Sequence[torch.device],
     ) -> None:
-        alone = copy(evaluator)
-        alone.task = _without_samples(evaluator.task)
-        alone.cache = ActivationCache(budget if evaluator.cache.budget else 0)
+        alone = alone_with(evaluator, budget)
         self._mapped = write_mapped(alone, folder / TENSORS)
         self._usage_file, self._shape = folder / USAGE, (workers, _COLUMNS)
         self._devices, self._budget = tuple(devices), alone.cache.budget
@@ -85,6 +83,18 @@ class SharedEvaluation:
         cache = self._objectives.evaluator.cache
         self._row[:2] = self._before + np.array([cache.hits, cache.misses])
         self._row[2] = cache.bytes
+
+
+def alone_with(evaluator: Evaluator, budget: int) -> Evaluator:
+    """The evaluator without samples that it has its own way, keeping other activations.
+
+    budget: bytes of them, if the evaluator keeps any.
+    """
+    alone = copy(evaluator)
+    alone.task = _without_samples(evaluator.task)
+    cache = evaluator.cache
+    alone.cache = ActivationCache(budget if cache.budget else 0, cache.samples)
+    return alone
 
 
 def _without_samples(task: Task) -> Task:

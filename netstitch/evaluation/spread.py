@@ -17,13 +17,15 @@ from netstitch.evaluation.device import usable_device
 from netstitch.evaluation.evaluator import Evaluator
 from netstitch.evaluation.memory import cache_budget
 from netstitch.evaluation.objectives import Objectives
+from netstitch.evaluation.sent import SentEvaluation
 from netstitch.evaluation.shared import SharedEvaluation
 from netstitch.folders import cannot_write
-from netstitch.optimization import Executor, ProcessExecutor, SerialExecutor
+from netstitch.optimization import Executor, ProcessExecutor, RayExecutor, SerialExecutor
 from netstitch.optimization.process_start import start_server
+from netstitch.optimization.ray_connection import import_ray
 from netstitch.threads import available_cores
 
-Kind = Literal["serial", "processes"]
+Kind = Literal["serial", "processes", "ray"]
 TIMEOUT = 3600.0
 PRELOAD = ("netstitch.evaluation.shared",)
 """What workers need, and what takes seconds to load."""
@@ -33,9 +35,9 @@ _PREFIX, _LOCK = "netstitch-shared-", "lock"
 
 @dataclass(frozen=True)
 class Spread:
-    """How evaluations are spread over a machine.
+    """How evaluations are spread over a machine, or many.
 
-    kind: "serial", in this process, or "processes".
+    kind: "serial", in this process, "processes", or "ray", the machines of a Ray cluster.
     workers: processes; 0 for as many as have a core for each of their threads, and one for each
         device that is not the CPU. They take devices in turn, so several may share a GPU.
     threads: batches that each process runs side by side, each on a core; 0 for one in processes,
@@ -49,6 +51,11 @@ class Spread:
     cache: bytes of activations kept between evaluations, all processes together; None for a
         quarter of the memory that is free when the search begins.
     timeout: seconds that an evaluation in a process may take, before it is taken for hung.
+    address: of a Ray cluster, HOST:PORT, or "auto" for the one that this machine is part of; None
+        starts one here.
+    temporary: folder for logs and sockets of a Ray cluster that is started; Ray's own by default.
+    gpus_per_worker: GPUs that each worker of a Ray cluster takes; a fraction lets some share one.
+        The device is then "cuda", the one that the worker sees.
     """
 
     kind: Kind = "serial"
@@ -59,12 +66,15 @@ class Spread:
     ordered: bool = True
     cache: int | None = None
     timeout: float = TIMEOUT
+    address: str | None = None
+    temporary: str | None = None
+    gpus_per_worker: float = 0.0
 
     def check(self) -> None:
         """Raise SearchError when this machine cannot do it."""
         kinds: tuple[str, ...] = get_args(Kind)
         if self.kind not in kinds:
-            known = " or ".join(map(repr, kinds))
+            known = ", ".join(map(repr, kinds))
             raise SearchError(f"executor {self.kind!r} is not known: give {known}")
         if not self.devices or min(self.workers, self.threads, self.in_flight - 1) < 0:
             raise SearchError(
@@ -74,6 +84,14 @@ class Spread:
             )
         if not self.timeout > 0:
             raise SearchError(f"a timeout of {self.timeout} seconds: give more than 0")
+        if self.kind == "ray":
+            self._check_ray()
+            return
+        if self.address or self.temporary or self.gpus_per_worker:
+            raise SearchError(
+                "an address, a temporary folder and GPUs per worker are of Ray: give the executor "
+                "'ray', or none of them"
+            )
         for device in self.devices:
             usable_device(device)
         if self.kind == "serial" and (self.workers > 1 or len(self.devices) > 1):
@@ -93,6 +111,20 @@ class Spread:
             )
         cache_budget(self.cache, self.places)
 
+    def _check_ray(self) -> None:
+        """What can be told before the cluster answers; the rest is when evaluations begin."""
+        import_ray()
+        if self.workers > self.in_flight:
+            raise SearchError(
+                f"{self.workers} workers cannot all work at {self.in_flight} evaluations in "
+                "flight: give fewer workers, or as many in flight"
+            )
+        if len(self.devices) > 1:
+            raise SearchError(
+                "Ray gives each worker its device: give one, 'cpu' or 'cuda', and gpus_per_worker"
+            )
+        cache_budget(self.cache)
+
     @property
     def places(self) -> tuple[torch.device, ...]:
         """The devices."""
@@ -103,7 +135,7 @@ class Spread:
         """Batches that a process runs at the same time."""
         if self.threads:
             return self.threads
-        if self.kind == "processes" or any(place.type != "cpu" for place in self.places):
+        if self.kind != "serial" or any(place.type != "cpu" for place in self.places):
             return 1
         return available_cores()
 
@@ -114,7 +146,7 @@ class Spread:
             return 1
         if self.workers:
             return self.workers
-        if any(place.type != "cpu" for place in self.places):
+        if self.kind == "processes" and any(place.type != "cpu" for place in self.places):
             return min(self.in_flight, len(self.devices))
         return max(1, min(self.in_flight, available_cores() // self.side_by_side))
 
@@ -153,7 +185,9 @@ def evaluating(
     processes share.
     """
     spread.check()
-    budget = cache_budget(spread.cache, spread.places)
+    # What GPUs of other machines have free is not known here.
+    places = (torch.device("cpu"),) if spread.kind == "ray" else spread.places
+    budget = cache_budget(spread.cache, places)
     if spread.kind == "serial":
         evaluator = make(spread.places[0], budget)
         try:
@@ -163,6 +197,10 @@ def evaluating(
             )
         finally:
             evaluator.cache.clear()  # what refers to one another in a search may live on
+        return
+    if spread.kind == "ray":
+        with _on_ray(make, spread, budget) as evaluations:
+            yield evaluations
         return
     with _shared_folder() as folder:
         try:
@@ -187,6 +225,31 @@ def evaluating(
             yield Evaluating(executor, evaluation.usage)
         finally:
             executor.close()
+
+
+@contextmanager
+def _on_ray(
+    make: Callable[[torch.device, int], Evaluator], spread: Spread, budget: int
+) -> Iterator[Evaluating]:
+    """Evaluations on the workers of a Ray cluster, of which the caches' use is not told."""
+    each = budget // spread.processes
+    evaluation = SentEvaluation(
+        make(torch.device("cpu"), budget), device=spread.places[0], budget=each
+    )
+    executor = RayExecutor(
+        evaluation,
+        spread.processes,
+        capacity=spread.in_flight,
+        group=spread.together,
+        address=spread.address,
+        temporary=None if spread.temporary is None else Path(spread.temporary),
+        gpus_per_worker=spread.gpus_per_worker,
+        timeout=spread.timeout,
+    )
+    try:
+        yield Evaluating(executor, Usage)
+    finally:
+        executor.close()
 
 
 @contextmanager

@@ -20,10 +20,26 @@ class EvaluationTable(Table):
         description="a device of PyTorch, or some that workers take in turn: 'cpu' (the default), "
         "'cuda', ['cuda:0', 'cuda:1'], ...",
     )
-    executor: Literal["processes", "serial"] = Field(
+    executor: Literal["processes", "serial", "ray"] = Field(
         default="processes",
         description="'processes' (the default), workers that share networks and samples, or "
-        "'serial', this process alone",
+        "'serial', this process alone, or 'ray', the machines of a Ray cluster",
+    )
+    address: str | None = Field(
+        default=None,
+        description="of a Ray cluster, 'HOST:PORT', or 'auto' for the one that this machine is in; "
+        "by default one is started here",
+    )
+    temporary: str | None = Field(
+        default=None,
+        description="folder for logs and sockets of a Ray cluster that is started, with a short "
+        "path; by default Ray's own",
+    )
+    gpus_per_worker: float = Field(
+        default=0.0,
+        ge=0,
+        description="GPUs that each worker of a Ray cluster takes, such as 0.5 for two on each; by "
+        "default 0",
     )
     workers: int = Field(
         default=0,
@@ -89,4 +105,7 @@ class EvaluationTable(Table):
             ordered=self.order == "asked",
             cache=None if self.cache is None else int(self.cache * GIGABYTE),
             timeout=self.timeout,
+            address=self.address,
+            temporary=self.temporary,
+            gpus_per_worker=self.gpus_per_worker,
         )

@@ -18,6 +18,7 @@ from netstitch.optimization.initialisation import (
 )
 from netstitch.optimization.problem import Genotype, Objective, Problem
 from netstitch.optimization.processes import ProcessExecutor
+from netstitch.optimization.ray_executor import RayExecutor
 from netstitch.optimization.result import Progress, SearchResult, Stopped
 from netstitch.optimization.search import prepare_search, run_search
 from netstitch.optimization.simulation import SimulatedExecutor
@@ -41,6 +42,7 @@ __all__ = [
     "Problem",
     "ProcessExecutor",
     "Progress",
+    "RayExecutor",
     "SearchResult",
     "SerialExecutor",
     "Setup",

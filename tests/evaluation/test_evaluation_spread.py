@@ -14,6 +14,7 @@ from small_supernets import random_task, small_supernet
 from netstitch.errors import DataError, SearchError, StorageError
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating
 from netstitch.evaluation import spread as module
+from netstitch.evaluation.sent import SentEvaluation
 from netstitch.evaluation.shared import SharedEvaluation
 from netstitch.optimization import Executor
 from netstitch.supernet import Supernet
@@ -152,7 +153,7 @@ def test_no_room_for_what_is_shared(
 @pytest.mark.parametrize(
     "spread, message",
     [
-        (Spread("process"), "'process' is not known: give 'serial' or 'processes'"),  # type: ignore[arg-type]
+        (Spread("process"), "'process' is not known: give 'serial', 'processes', 'ray'"),  # type: ignore[arg-type]
         (Spread("processes", workers=1000), "1000 workers were asked and there are"),
         (Spread(workers=2), "give the executor 'processes'"),
         (Spread(devices=("cpu", "cpu")), "give the executor 'processes'"),
@@ -164,6 +165,9 @@ def test_no_room_for_what_is_shared(
         (Spread(cache=10**18), "more than the memory that there is"),
         (Spread(cache=-1), "give 0 or more"),
         (Spread(timeout=0.0), "more than 0"),
+        (Spread(address="auto"), "give the executor 'ray'"),
+        (Spread("ray", workers=3), "3 workers cannot all work at 1 evaluations"),
+        (Spread("ray", devices=("cuda:0", "cuda:1")), "give one, 'cpu' or 'cuda'"),
     ],
 )
 def test_what_this_machine_cannot_do(spread: Spread, message: str) -> None:
@@ -184,3 +188,26 @@ def test_how_many_work_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) ->
     assert (two.processes, two.side_by_side, two.together) == (2, 1, 16)
     assert Spread(in_flight=16).together == 8
     assert Spread(devices=("cuda",)).side_by_side == 1
+
+
+@pytest.mark.slow
+def test_on_ray_it_is_the_same(supernet: Supernet, task: Classification) -> None:
+    asked = genotypes(supernet, 20)
+    with tempfile.TemporaryDirectory(prefix="ns", dir="/tmp") as folder:
+        spread = Spread("ray", workers=2, in_flight=12, cache=20_000, temporary=folder)
+        with evaluating(made(supernet, task), spread) as evaluations:
+            assert results(evaluations.executor, asked) == plainly(supernet, task, asked)
+
+
+def test_what_is_sent_has_its_tensors_in_one_array(
+    supernet: Supernet, task: Classification
+) -> None:
+    evaluator = Evaluator(supernet, task, task.validation, FORM, budget=1000)
+    asked = genotypes(supernet, 3)
+    sent = SentEvaluation(evaluator, device=torch.device("cpu"), budget=500)
+    buffers: list[pickle.PickleBuffer] = []
+    text = pickle.dumps(sent, protocol=5, buffer_callback=buffers.append)
+    assert len(buffers) == 1
+    loaded: SentEvaluation = pickle.loads(text, buffers=buffers)  # noqa: S301 - just made
+    assert loaded.together(asked) == plainly(supernet, task, asked)
+    assert loaded(asked[0]) == plainly(supernet, task, asked)[0]
