@@ -45,7 +45,6 @@ from streams import (
 import netstitch as ns
 from netstitch.evaluation import Evaluator, Form
 from netstitch.evaluation.cache import ActivationCache
-from netstitch.evaluation.evaluator import _shared_points
 from netstitch.evaluation.exclusive import Made
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.plan import INPUT_KEY, Key, content_keys, sample_bytes
@@ -93,7 +92,7 @@ class Tracer:
     def __init__(self, supernet: ns.Supernet) -> None:
         self.supernet = supernet
         self.multiply_adds: dict[Key, int] = {INPUT_KEY: 0}
-        self._shared = _shared_points(supernet)
+        self._shared = turning_points(supernet)
 
     def trace(self, genotype: np.ndarray) -> Traced:
         graph = self.supernet.pruned_graph(genotype)
@@ -114,6 +113,17 @@ class Tracer:
 
     def work(self, keys: Iterator[Key]) -> int:
         return sum(self.multiply_adds[key] for key in keys)
+
+
+def turning_points(supernet: ns.Supernet) -> frozenset[str]:
+    """Nodes of subnetworks at which other subnetworks may turn off."""
+    places = {switch.place for switch in supernet.switches}
+    places |= {stitch.source for stitch in supernet.stitches}
+    names = {f"{supernet.names[place.network]}_{place.point}" for place in places}
+    ends = zip(supernet.names, supernet.graphs, strict=True)
+    return frozenset(
+        names | {f"{name}_{node}" for name, graph in ends for _, node in graph.outputs}
+    )
 
 
 def together(traced: Sequence[Traced]) -> Traced:
