@@ -138,7 +138,7 @@ class Evaluator:
         kept = self._kept(genotypes, plan) if self.cache.budget else frozenset()
         known = {key: self.cache[key] for key in plan.needed}
         results = self._run(plan, known, kept)
-        for key in kept:
+        for key in sorted(kept):
             self.cache.put(key, [result[key] for result in results])
         for pairs in plan.outputs:
             yield _joined(pairs, results)
