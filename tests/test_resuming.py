@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import filelock
 import numpy as np
@@ -118,7 +119,12 @@ def test_a_time_budget_counts_on_from_where_it_was(tmp_path: Path) -> None:
     change = ("evaluations = 60", "evaluations = 60\nseconds = 1000.0")
     begun(tmp_path, change, after=20)
     store = sqlite3.connect(tmp_path / "run" / "evaluations.sqlite")
-    store.execute("UPDATE deliveries SET elapsed = 2000 WHERE number = 20")
+    *row, _, _ = store.execute("SELECT * FROM deliveries WHERE number = 20").fetchone()
+    row = (*row, 2000.0)
+    store.execute(
+        "UPDATE deliveries SET elapsed = ?, checksum = ? WHERE number = 20",
+        (row[-1], crc32(repr(row).encode())),
+    )
     store.commit()
     store.close()
     (tmp_path / "run" / "search-8.state").unlink()

@@ -325,7 +325,7 @@ def test_activations_are_gone_before_the_front_is_measured(
         held.append(caches[0].bytes)
         return measure(*given, **settings)
 
-    monkeypatch.setattr("netstitch.evaluation.evaluator.KEEPING", 0)
+    monkeypatch.setattr("netstitch.evaluation.cache.KEEPING", 0)
     monkeypatch.setattr(ActivationCache, "clear", cleared)
     monkeypatch.setattr(searching, "measure_front", measured)
     search(supernet, task)
