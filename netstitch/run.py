@@ -19,7 +19,7 @@ from torch import nn
 from netstitch.analysis import Front, FrontPoint, front_figure
 from netstitch.errors import DataError, StorageError
 from netstitch.evaluation import Form, Store, measure_form
-from netstitch.evaluation.spread import prepare
+from netstitch.evaluation.workplace import prepare
 from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
 from netstitch.folders import write_json, write_text
@@ -231,7 +231,7 @@ def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> N
         supernet,
         task.validation.inputs,
         workers=plan.spread.side_by_side,
-        device="cpu" if plan.spread.kind == "ray" else plan.spread.places[0],
+        device=plan.spread.here,
     )
     # One that is there was being made when the process was killed: nothing is evaluated yet.
     for path in folder.glob(f"{EVALUATIONS}*"):

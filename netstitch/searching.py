@@ -10,7 +10,7 @@ import torch
 from netstitch.analysis import Front
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_form
-from netstitch.evaluation.spread import Evaluating
+from netstitch.evaluation.workplace import Evaluating
 from netstitch.fitting import Batch
 from netstitch.measured_front import measure_front
 from netstitch.optimization import (
@@ -160,11 +160,9 @@ def run(
     check_settings(algorithm, settings or {})
     spread = spread or Spread()
     spread.check()
-    # Where this process runs what it measures itself; workers of Ray have devices of their own.
-    place = torch.device("cpu") if spread.kind == "ray" else spread.places[0]
     if form is None:
         form = measure_form(
-            supernet, task.validation.inputs, workers=spread.side_by_side, device=place
+            supernet, task.validation.inputs, workers=spread.side_by_side, device=spread.here
         )
     numerical: Form = form
     statistics = None if recalibration is None else list(recalibration)
@@ -205,9 +203,9 @@ def run(
     if on_measure is not None:
         on_measure(f"measure {len(genotypes)} networks of the front")
     # Here this process has all cores, and what it measures does not depend on how many.
-    alone = replace(form, workers=replace(spread, kind="serial", threads=0).side_by_side)
+    alone = replace(form, workers=spread.alone)
     front = measure_front(
-        supernet, task, genotypes, alone, place, on_measure, recalibration=statistics
+        supernet, task, genotypes, alone, spread.here, on_measure, recalibration=statistics
     )
     return Searched(front, result, form, swept)
 

@@ -5,8 +5,9 @@ from netstitch.evaluation.device import usable_device
 from netstitch.evaluation.evaluator import Evaluator, Measured
 from netstitch.evaluation.form import Form
 from netstitch.evaluation.measuring import measure_form
-from netstitch.evaluation.spread import Spread, evaluating
+from netstitch.evaluation.spread import Spread
 from netstitch.evaluation.store import Store
+from netstitch.evaluation.workplace import evaluating
 
 __all__ = [
     "Evaluator",

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
-from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref
+from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node
+from netstitch.networks.plan import text_of
 from netstitch.stitching.switches import Switchboard
 
 Item = tuple[int, str]
@@ -81,17 +82,3 @@ class Cut:
                 if not isinstance(read, int):
                     wanted.setdefault(read, set()).add(owner[item])
         return owner
-
-
-def text_of(node: Node, texts: Mapping[str, str]) -> str:
-    """A node's operation and arguments, with content in the place of names."""
-
-    def of(argument: Argument) -> str:
-        if isinstance(argument, Ref):
-            return texts[argument.name]
-        if isinstance(argument, tuple):
-            return f"({','.join(map(of, argument))})"
-        return repr(argument)  # 1, 1.0 and True are told apart
-
-    parts = [node.operation, of(node.args)]
-    return " ".join([*parts, *(f"{name}={of(value)}" for name, value in node.kwargs.items())])

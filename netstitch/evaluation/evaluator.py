@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,15 +78,15 @@ class Evaluator:
         )
         self._weights = arranged_weights(supernet, form, device)
         self._batches = [form.arrange(part.to(device)) for part in samples.batches(form.batch)]
-        self._schedule = Schedule(supernet, self._weights, form.fused)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the schedule, which is bound to tensors where they are."""
         return {name: value for name, value in self.__dict__.items() if name != "_schedule"}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state
-        self._schedule = Schedule(self.supernet, self._weights, self.form.fused)
+    @cached_property
+    def _schedule(self) -> Schedule:
+        """Made where it is first needed: not by a process that only passes the evaluator on."""
+        return Schedule(self.supernet, self._weights, self.form.fused)
 
     def evaluate(self, genotype: Genotype) -> Measured:
         """Objectives of one genotype.
@@ -188,7 +189,7 @@ class Evaluator:
             return
         self.cache.clear()
         self._weights = {path: tensor.to(device) for path, tensor in self._weights.items()}
-        self._schedule = Schedule(self.supernet, self._weights, self.form.fused)
+        self.__dict__.pop("_schedule", None)  # bound to the tensors before
         self._batches = [batch.to(device) for batch in self._batches]
         if self._recalibration is not None:
             self._recalibration = [batch.to(device) for batch in self._recalibration]

@@ -1,36 +1,18 @@
-"""Where evaluations run: in this process, or in others that share what they read."""
+"""On how much of a machine, or of many, evaluations are asked to run."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 import torch
-from filelock import FileLock, Timeout
 
 from netstitch.errors import SearchError
-from netstitch.evaluation.cache import Usage
 from netstitch.evaluation.device import usable_device
-from netstitch.evaluation.evaluator import Evaluator
 from netstitch.evaluation.memory import cache_budget
-from netstitch.evaluation.objectives import Objectives
-from netstitch.evaluation.sent import SentEvaluation
-from netstitch.evaluation.shared import SharedEvaluation
-from netstitch.folders import cannot_write
-from netstitch.optimization import Executor, ProcessExecutor, RayExecutor, SerialExecutor
-from netstitch.optimization.process_start import start_server
 from netstitch.optimization.ray_connection import import_ray
 from netstitch.threads import available_cores
 
 Kind = Literal["serial", "processes", "ray"]
 TIMEOUT = 3600.0
-PRELOAD = ("netstitch.evaluation.shared",)
-"""What workers need, and what takes seconds to load."""
-
-_PREFIX, _LOCK = "netstitch-shared-", "lock"
 
 
 @dataclass(frozen=True)
@@ -104,26 +86,38 @@ class Spread:
                 f"{self.workers} workers were asked and there are {available_cores()} cores: give "
                 "at most as many workers, or 0 for as many as fit"
             )
-        if self.kind == "processes" and self.in_flight < self.workers:
+        self._check_in_flight()
+        cache_budget(self.cache, self.places)
+
+    def _check_in_flight(self) -> None:
+        if self.kind != "serial" and self.in_flight < self.workers:
             raise SearchError(
                 f"{self.workers} workers cannot all work at {self.in_flight} evaluations in "
                 "flight: give fewer workers, or as many in flight"
             )
-        cache_budget(self.cache, self.places)
 
     def _check_ray(self) -> None:
         """What can be told before the cluster answers; the rest is when evaluations begin."""
         import_ray()
-        if self.workers > self.in_flight:
-            raise SearchError(
-                f"{self.workers} workers cannot all work at {self.in_flight} evaluations in "
-                "flight: give fewer workers, or as many in flight"
-            )
+        self._check_in_flight()
         if len(self.devices) > 1:
             raise SearchError(
                 "Ray gives each worker its device: give one, 'cpu' or 'cuda', and gpus_per_worker"
             )
-        cache_budget(self.cache)
+        cache_budget(self.cache, (self.here,))
+
+    @property
+    def here(self) -> torch.device:
+        """Where this process runs what it measures itself.
+
+        Workers of Ray have devices of their own, on machines of which nothing is known here.
+        """
+        return torch.device("cpu") if self.kind == "ray" else self.places[0]
+
+    @property
+    def alone(self) -> int:
+        """Batches that this process runs side by side where nothing else evaluates."""
+        return available_cores() if self.here.type == "cpu" else 1
 
     @property
     def places(self) -> tuple[torch.device, ...]:
@@ -135,9 +129,7 @@ class Spread:
         """Batches that a process runs at the same time."""
         if self.threads:
             return self.threads
-        if self.kind != "serial" or any(place.type != "cpu" for place in self.places):
-            return 1
-        return available_cores()
+        return self.alone if self.kind == "serial" else 1
 
     @property
     def processes(self) -> int:
@@ -157,123 +149,3 @@ class Spread:
         Half of those under way, since the others go on while the results of these are taken in.
         """
         return max(1, self.in_flight // (2 * self.processes))
-
-
-def prepare(spread: Spread) -> None:
-    """Begin what takes a while, so that it goes on beside what comes before the search."""
-    if spread.kind == "processes":
-        start_server(PRELOAD)
-
-
-@dataclass(frozen=True)
-class Evaluating:
-    """An executor, and how activations are kept by those who evaluate."""
-
-    executor: Executor
-    usage: Callable[[], Usage]
-
-
-@contextmanager
-def evaluating(
-    make: Callable[[torch.device, int], Evaluator], spread: Spread
-) -> Iterator[Evaluating]:
-    """Evaluations as spread says; the end of it ends all processes, and frees what was kept.
-
-    make: an evaluator on a device, with a budget of bytes for activations.
-
-    Raises SearchError as `Spread.check`, and StorageError where there is no room for what the
-    processes share.
-    """
-    spread.check()
-    # What GPUs of other machines have free is not known here.
-    places = (torch.device("cpu"),) if spread.kind == "ray" else spread.places
-    budget = cache_budget(spread.cache, places)
-    if spread.kind == "serial":
-        evaluator = make(spread.places[0], budget)
-        try:
-            yield Evaluating(
-                SerialExecutor(Objectives(evaluator), spread.in_flight, group=spread.together),
-                evaluator.cache.usage,
-            )
-        finally:
-            evaluator.cache.clear()  # what refers to one another in a search may live on
-        return
-    if spread.kind == "ray":
-        with _on_ray(make, spread, budget) as evaluations:
-            yield evaluations
-        return
-    with _shared_folder() as folder:
-        try:
-            evaluation = SharedEvaluation(
-                make(torch.device("cpu"), budget),
-                folder,
-                workers=spread.processes,
-                budget=budget // spread.processes,
-                devices=spread.places,
-            )
-        except OSError as error:
-            raise cannot_write(folder, error) from error
-        executor = ProcessExecutor(
-            evaluation,
-            spread.processes,
-            capacity=spread.in_flight,
-            group=spread.together,
-            timeout=spread.timeout,
-            preload=PRELOAD,
-        )
-        try:
-            yield Evaluating(executor, evaluation.usage)
-        finally:
-            executor.close()
-
-
-@contextmanager
-def _on_ray(
-    make: Callable[[torch.device, int], Evaluator], spread: Spread, budget: int
-) -> Iterator[Evaluating]:
-    """Evaluations on the workers of a Ray cluster, of which the caches' use is not told."""
-    each = budget // spread.processes
-    evaluation = SentEvaluation(
-        make(torch.device("cpu"), budget), device=spread.places[0], budget=each
-    )
-    executor = RayExecutor(
-        evaluation,
-        spread.processes,
-        capacity=spread.in_flight,
-        group=spread.together,
-        address=spread.address,
-        temporary=None if spread.temporary is None else Path(spread.temporary),
-        gpus_per_worker=spread.gpus_per_worker,
-        timeout=spread.timeout,
-    )
-    try:
-        yield Evaluating(executor, Usage)
-    finally:
-        executor.close()
-
-
-@contextmanager
-def _shared_folder() -> Iterator[Path]:
-    """A temporary folder, gone in the end; those that killed processes left behind go too."""
-    parent = Path(tempfile.gettempdir())
-    _remove_left(parent)
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    except OSError as error:
-        raise cannot_write(parent, error) from error
-    try:
-        with FileLock(folder / _LOCK):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_left(parent: Path) -> None:
-    """Remove folders whose process is gone, so that its lock is free."""
-    for folder in parent.glob(f"{_PREFIX}*"):
-        lock = FileLock(folder / _LOCK, timeout=0)
-        # Of another user, or just made: not ours to judge.
-        with suppress(Timeout, OSError):
-            if (folder / _LOCK).exists():
-                with lock:
-                    shutil.rmtree(folder, ignore_errors=True)

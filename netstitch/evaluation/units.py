@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 
-from netstitch.evaluation.cutting import Cut, Item, text_of
+from netstitch.evaluation.cutting import Cut, Item
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, rename
-from netstitch.networks.plan import sample_bytes
+from netstitch.networks.plan import sample_bytes, text_of
 from netstitch.stitching.assembly import Averaging, add_average, add_stitch
 from netstitch.stitching.stitch import Stitch
 from netstitch.stitching.switches import Switchboard

@@ -74,21 +74,24 @@ def content_keys(graph: Graph) -> dict[str, Key]:
         if node.operation == INPUT:
             key = INPUT_KEY
         else:
-            parts = [node.operation, _text(node.args, texts)]
-            parts += [f"{name}={_text(value, texts)}" for name, value in node.kwargs.items()]
-            key = blake2b(" ".join(parts).encode(), digest_size=16).digest()
+            key = blake2b(text_of(node, texts).encode(), digest_size=16).digest()
         keys[node.name] = key
         texts[node.name] = f"value {key.hex()}"
     return keys
 
 
-def _text(argument: Argument, texts: Mapping[str, str]) -> str:
-    """An argument with its content in the place of names; 1, 1.0 and True are told apart."""
-    if isinstance(argument, Ref):
-        return texts[argument.name]
-    if isinstance(argument, tuple):
-        return f"({','.join(_text(item, texts) for item in argument)})"
-    return repr(argument)
+def text_of(node: Node, texts: Mapping[str, str]) -> str:
+    """A node's operation and arguments, with `texts` in the place of the names that it reads."""
+
+    def of(argument: Argument) -> str:
+        if isinstance(argument, Ref):
+            return texts[argument.name]
+        if isinstance(argument, tuple):
+            return f"({','.join(map(of, argument))})"
+        return repr(argument)  # 1, 1.0 and True are told apart
+
+    parts = [node.operation, of(node.args)]
+    return " ".join([*parts, *(f"{name}={of(value)}" for name, value in node.kwargs.items())])
 
 
 def make_plan(

@@ -108,11 +108,7 @@ class SerialExecutor:
         attempts = attempt_all(self._evaluate, [genotype for _, genotype in items])
         seconds = time.perf_counter() - start
         self._busy += seconds
-        worker = worker_name(os.getpid())
-        return [
-            Completed(ticket, objectives, failure, seconds / len(items), worker)
-            for (ticket, _), (objectives, failure) in zip(items, attempts, strict=True)
-        ]
+        return completed(items, attempts, seconds, worker_name(os.getpid()))
 
     def busy(self) -> float:
         return self._busy
@@ -167,6 +163,31 @@ def attempt_all(
         if len(found) == len(genotypes):
             return [_attempted(one) for one in found]
     return [attempt(evaluate, genotype) for genotype in genotypes]
+
+
+def attempt_in_worker(
+    evaluate: Callable[[Genotype], tuple[float, ...]], genotypes: Sequence[Genotype]
+) -> list[Attempt]:
+    """As `attempt_all`, and go on after what ends other programs, such as sys.exit."""
+    try:
+        return attempt_all(evaluate, genotypes)
+    except BaseException as error:
+        if len(genotypes) == 1:
+            return [(None, f"{type(error).__name__}: {error}")]
+        return [found for one in genotypes for found in attempt_in_worker(evaluate, [one])]
+
+
+def completed(
+    items: Sequence[tuple[int, Genotype]],
+    attempts: Sequence[Attempt],
+    seconds: float,
+    worker: str,
+) -> list[Completed]:
+    """The results of tickets that were evaluated together, each with its part of the seconds."""
+    return [
+        Completed(ticket, objectives, failure, seconds / len(items), worker)
+        for (ticket, _), (objectives, failure) in zip(items, attempts, strict=True)
+    ]
 
 
 def _attempted(found: tuple[float, ...] | Exception) -> Attempt:

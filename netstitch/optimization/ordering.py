@@ -8,28 +8,18 @@ way than there are workers: they go on with what is asked while the oldest resul
 
 from collections import deque
 
+from netstitch.optimization.delegating import DelegatingExecutor
 from netstitch.optimization.executor import Completed, Executor
 from netstitch.optimization.problem import Genotype
 
 
-class OrderedExecutor:
+class OrderedExecutor(DelegatingExecutor):
     """Hands back the results of another executor one at a time, the oldest first."""
 
     def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+        super().__init__(executor)
         self._asked: deque[int] = deque()
         self._done: dict[int, Completed] = {}
-
-    @property
-    def capacity(self) -> int:
-        return self._executor.capacity
-
-    @property
-    def workers(self) -> int:
-        return self._executor.workers
-
-    def busy(self) -> float:
-        return self._executor.busy()
 
     def submit(self, ticket: int, genotype: Genotype) -> None:
         self._asked.append(ticket)
@@ -42,14 +32,6 @@ class OrderedExecutor:
         while self._asked[0] not in self._done:
             self._done |= {one.ticket: one for one in self._executor.wait()}
         return [self._done.pop(self._asked.popleft())]
-
-    def cancel(self) -> None:
-        self._forget()
-        self._executor.cancel()
-
-    def close(self) -> None:
-        self._forget()
-        self._executor.close()
 
     def _forget(self) -> None:
         self._asked.clear()

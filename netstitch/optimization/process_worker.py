@@ -13,7 +13,7 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import Attempt, attempt_all, describe
+from netstitch.optimization.executor import Attempt, attempt_in_worker, describe
 from netstitch.optimization.problem import Genotype
 
 if TYPE_CHECKING:
@@ -90,15 +90,5 @@ def run(place: int, genotypes: Sequence[Genotype]) -> Outcome:
     begun = _begun[place]
     begun.worker = os.getpid()
     begun.start = start = time.perf_counter()
-    attempts = _survived(_evaluate, genotypes)
+    attempts = attempt_in_worker(_evaluate, genotypes)
     return attempts, time.perf_counter() - start
-
-
-def _survived(evaluate: Evaluate, genotypes: Sequence[Genotype]) -> list[Attempt]:
-    """Evaluate, and go on after what ends other programs, such as sys.exit."""
-    try:
-        return attempt_all(evaluate, genotypes)
-    except BaseException as error:
-        if len(genotypes) == 1:
-            return [(None, f"{type(error).__name__}: {error}")]
-        return [attempt for one in genotypes for attempt in _survived(evaluate, [one])]

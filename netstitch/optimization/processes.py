@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from math import inf
 from multiprocessing.process import BaseProcess
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import Completed, describe, worker_name
+from netstitch.optimization.executor import Completed, completed, describe, worker_name
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.process_start import interruptions_blocked, start_context
 from netstitch.optimization.process_worker import Begun, Evaluate, Outcome, initialise, run
@@ -118,12 +118,7 @@ class ProcessExecutor:
             if self._broken or any(map(_lost, ready)):
                 done = self._recover()
             else:
-                done = [
-                    result
-                    for future in list(self._running)
-                    if future in ready
-                    for result in self._take(future)
-                ]
+                done = self._take_all(future for future in self._running if future in ready)
                 if not ready:
                     self._end_late()
         if self._group == 1:
@@ -189,6 +184,9 @@ class ProcessExecutor:
         share = -(-len(self._waiting) // len(self._places))
         return list(islice(self._waiting, min(self._group, share)))
 
+    def _take_all(self, futures: Iterable[Future[Outcome]]) -> list[Completed]:
+        return [result for future in list(futures) for result in self._take(future)]
+
     def _take(self, future: Future[Outcome]) -> list[Completed]:
         call = self._running.pop(future)
         self._places.append(call.place)
@@ -196,11 +194,7 @@ class ProcessExecutor:
         self._busy += seconds
         self._barren = 0
         worker = worker_name(self._begun[call.place].worker)
-        each = seconds / len(attempts)
-        return [
-            Completed(ticket, objectives, failure, each, worker)
-            for (ticket, _), (objectives, failure) in zip(call.items, attempts, strict=True)
-        ]
+        return completed(call.items, attempts, seconds, worker)
 
     def _patience(self) -> float | None:
         """Seconds until one of the calls that are under way will have taken too long."""
@@ -227,12 +221,7 @@ class ProcessExecutor:
         """End a pool in which a worker died, and let what is lost with it wait for a new one."""
         now = time.perf_counter()
         workers = self._end()
-        done = [
-            result
-            for future in list(self._running)
-            if _given(future)
-            for result in self._take(future)
-        ]
+        done = self._take_all(filter(_given, self._running))
         self._barren += 1
         again: list[tuple[int, Genotype]] = []
         late = any(call.late for call in self._running.values())

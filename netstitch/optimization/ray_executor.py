@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import Completed, describe
+from netstitch.optimization.executor import Completed, completed, describe
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.ray_connection import Connection, check_room, check_share, connect
 from netstitch.optimization.ray_crew import Crew, Place
@@ -186,10 +186,8 @@ class RayExecutor:
     def _found(self, place: Place, calls: list[Call], outcome: Outcome) -> list[Completed]:
         attempts, seconds = outcome
         self._busy += seconds
-        return [
-            Completed(call.ticket, objectives, failure, seconds / len(calls), place.name)
-            for call, (objectives, failure) in zip(calls, attempts, strict=True)
-        ]
+        items = [(call.ticket, call.genotype) for call in calls]
+        return completed(items, attempts, seconds, place.name)
 
     def _lost(self, place: Place, calls: list[Call], reason: str) -> list[Completed]:
         """Let what went down with its worker wait for another one, or fail."""

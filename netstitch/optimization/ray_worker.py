@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netstitch.optimization.executor import Attempt, attempt_all, describe, worker_name
+from netstitch.optimization.executor import Attempt, attempt_in_worker, describe, worker_name
 from netstitch.optimization.problem import Genotype
 
 Evaluate = Callable[[Genotype], tuple[float, ...]]
@@ -46,7 +46,7 @@ class Worker:
         for genotype in genotypes:
             genotype.setflags(write=False)
         start = time.perf_counter()
-        attempts = _attempts(self._evaluate, genotypes)
+        attempts = attempt_in_worker(self._evaluate, genotypes)
         return attempts, time.perf_counter() - start
 
 
@@ -54,12 +54,3 @@ def packed(genotypes: Sequence[Genotype]) -> npt.NDArray[np.integer]:
     """Genotypes of one length as one small array, a byte a variable where that is enough."""
     rows = np.stack(genotypes)
     return rows.astype(np.min_scalar_type(rows.max(initial=0)))
-
-
-def _attempts(evaluate: Evaluate, genotypes: Sequence[Genotype]) -> list[Attempt]:
-    try:
-        return attempt_all(evaluate, genotypes)
-    except BaseException as error:  # as by sys.exit; the worker goes on
-        if len(genotypes) == 1:
-            return [(None, f"{type(error).__name__}: {error}")]
-        return [found for one in genotypes for found in _attempts(evaluate, [one])]

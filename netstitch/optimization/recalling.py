@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from netstitch.optimization.delegating import DelegatingExecutor
 from netstitch.optimization.executor import Completed, Executor, checked
 from netstitch.optimization.problem import Genotype, Objective
 from netstitch.optimization.solution import Evaluation
@@ -40,7 +41,7 @@ def known_by_arrival(arrival: Arrival, objectives: Sequence[Objective]) -> Known
     return Known(values, failure, completed.seconds, completed.worker)
 
 
-class RecallingExecutor:
+class RecallingExecutor(DelegatingExecutor):
     """Answers what is known by its signature, and leaves the rest to another executor.
 
     identify: the signature of a genotype. known: results by signature; what is added to it later
@@ -59,24 +60,13 @@ class RecallingExecutor:
         known: Mapping[Hashable, Known],
         on_arrival: Callable[[Sequence[Arrival]], None] | None = None,
     ) -> None:
-        self._executor = executor
+        super().__init__(executor)
         self._identify = identify
         self._known = known
         self._rounds: deque[Sequence[Hashable]] = deque()
         self._recalled: dict[Hashable, int] = {}  # tickets that wait to be handed back
         self._on_arrival = on_arrival
         self._submitted: dict[int, tuple[Hashable, Genotype]] = {}  # to the other executor
-
-    @property
-    def capacity(self) -> int:
-        return self._executor.capacity
-
-    @property
-    def workers(self) -> int:
-        return self._executor.workers
-
-    def busy(self) -> float:
-        return self._executor.busy()
 
     def follow(self, rounds: Iterable[Sequence[Hashable]]) -> None:
         """Hand back known results in this order, those of a round together.
@@ -111,14 +101,6 @@ class RecallingExecutor:
         if self._on_arrival is not None and arrived:
             self._on_arrival(arrived)
         return completed
-
-    def cancel(self) -> None:
-        self._forget()
-        self._executor.cancel()
-
-    def close(self) -> None:
-        self._forget()
-        self._executor.close()
 
     def _forget(self) -> None:
         self._rounds.clear()

@@ -4,7 +4,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from netstitch.optimization import Completed, Genotype, Objective, Problem, SerialExecutor
+from netstitch.optimization import (
+    Budget,
+    Completed,
+    Evaluation,
+    Executor,
+    Genotype,
+    Objective,
+    Problem,
+    SerialExecutor,
+    run_search,
+)
 
 ACCURACY_MACS = (Objective("accuracy", maximise=True), Objective("macs"))
 
@@ -70,3 +80,29 @@ class ShuffledExecutor:
 
     def close(self) -> None:
         self.cancel()
+
+
+def searched(algorithm: str, executor: Executor) -> list[Evaluation]:
+    """Evaluations of a small search, in the order in which it was given them."""
+    records: list[Evaluation] = []
+    run_search(
+        lotz(20),
+        executor,
+        budget=Budget(60),
+        algorithm=algorithm,
+        population=8,
+        seed=3,
+        on_evaluation=records.append,
+    )
+    return records
+
+
+def results(executor: Executor, *firsts: int) -> dict[int, Completed]:
+    """Of genotypes with these first values, by the values; each handed back once."""
+    for ticket, first in enumerate(firsts):
+        executor.submit(ticket, np.array([first]))
+    done: list[Completed] = []
+    while more := executor.wait():
+        done += more
+    assert sorted(each.ticket for each in done) == list(range(len(firsts)))
+    return {firsts[each.ticket]: each for each in done}

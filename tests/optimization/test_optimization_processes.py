@@ -15,17 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from optimization_cases import accuracy_and_macs, lotz
+from optimization_cases import accuracy_and_macs, results, searched
 
 from netstitch.errors import SearchError
 from netstitch.optimization import (
-    Budget,
-    Completed,
-    Evaluation,
-    Executor,
     Genotype,
     SerialExecutor,
-    run_search,
 )
 from netstitch.optimization.processes import ProcessExecutor
 
@@ -124,31 +119,6 @@ def processes(
     finally:
         executor.close()
     assert multiprocessing.active_children() == []
-
-
-def results(executor: ProcessExecutor, *firsts: int) -> dict[int, Completed]:
-    """Of genotypes with these first values, by the values; each handed back once."""
-    for ticket, first in enumerate(firsts):
-        executor.submit(ticket, np.array([first]))
-    done: list[Completed] = []
-    while more := executor.wait():
-        done += more
-    assert sorted(each.ticket for each in done) == list(range(len(firsts)))
-    return {firsts[each.ticket]: each for each in done}
-
-
-def searched(algorithm: str, executor: Executor) -> list[Evaluation]:
-    records: list[Evaluation] = []
-    run_search(
-        lotz(20),
-        executor,
-        budget=Budget(60),
-        algorithm=algorithm,
-        population=8,
-        seed=3,
-        on_evaluation=records.append,
-    )
-    return records
 
 
 @pytest.mark.parametrize("algorithm", ["ga", "gomea"])

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from optimization_cases import accuracy_and_macs, lotz
+from optimization_cases import accuracy_and_macs, lotz, results, searched
 from test_optimization_processes import (
     EXITS,
     HANGS,
@@ -31,7 +31,6 @@ from test_optimization_processes import (
     Fragile,
     eventful,
     kills,
-    searched,
 )
 
 from netstitch.errors import SearchError
@@ -121,17 +120,6 @@ def workers(
         yield executor
     finally:
         executor.close()
-
-
-def results(executor: RayExecutor, *firsts: int) -> dict[int, Completed]:
-    """Of genotypes with these first values, by the values; each handed back once."""
-    for ticket, first in enumerate(firsts):
-        executor.submit(ticket, np.array([first]))
-    done: list[Completed] = []
-    while more := executor.wait():
-        done += more
-    assert sorted(each.ticket for each in done) == list(range(len(firsts)))
-    return {firsts[each.ticket]: each for each in done}
 
 
 def process_of(worker: str) -> int:
@@ -349,7 +337,7 @@ import os, sys, threading
 import numpy as np
 from pathlib import Path
 from netstitch.optimization import Budget, RayExecutor, run_search
-from optimization_cases import accuracy_and_macs, lotz
+from optimization_cases import accuracy_and_macs, lotz, results, searched
 from test_optimization_ray import slowly
 
 def said(progress):
