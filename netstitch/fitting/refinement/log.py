@@ -100,7 +100,8 @@ class Log:
         step, total = self.training.step, self.steps
         if self.seconds is not None:
             if step and self._of_time > 0:
-                total = min(total or maxsize, ceil(step / self._of_time))
+                # The last step may end after the time; the steps are all there were then.
+                total = min(total or maxsize, ceil(step / min(1.0, self._of_time)))
             what = f"{what}, {min(self.elapsed, self.seconds):.0f} of {self.seconds:g} s"
         self.progress(step, total, f"refine, {what}, held-out {self.curve[-1].loss:.3g}")
 

@@ -17,6 +17,7 @@ def followed(
     seconds: float | None,
     *,
     step_takes: float = 0.5,
+    measuring_takes: float = 0.0,
     fractions: list[float] | None = None,
     **more: Any,
 ) -> tuple[Log, Told]:
@@ -29,10 +30,14 @@ def followed(
     def progress(done: int, total: int | None, text: str) -> None:
         told.append((done, total, text))
 
+    def measure() -> float:
+        now[0] += measuring_takes
+        return 1.0 / (1 + trained.step)
+
     trained = training(fitted())
     log = Log(
         trained,
-        lambda: 1.0 / (1 + trained.step),
+        measure,
         **{
             "steps": steps,
             "seconds": seconds,
@@ -70,6 +75,12 @@ def test_a_budget_of_time_is_told_with_a_guess_of_the_steps() -> None:
     assert [total for _, total, _ in told[1:]] == [20] * 20
     assert "loss 0.5, 5 of 10 s" in told[10][2]
     assert len(log.curve) == 11
+
+
+def test_measuring_after_the_time_makes_the_steps_no_fewer() -> None:
+    _, told = followed(100, 10.0, measuring_takes=0.6)
+    assert told[-1][0] == told[-1][1]
+    assert all(total is not None and done <= total for done, total, _ in told)
 
 
 def test_whichever_budget_ends_first() -> None:
