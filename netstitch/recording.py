@@ -23,7 +23,7 @@ from netstitch.optimization.recalling import (
 )
 from netstitch.supernet_search import OBJECTIVES
 
-PAUSE, SHARE = 20.0, 0.01
+PAUSE, SHARE = 5.0, 0.01
 """Between two states pass so many seconds at least, and so many that they take this share."""
 
 

@@ -76,7 +76,7 @@ class Engine:
 
         self._ready = deque(range(algorithm.slots))
         self._parked: list[int] = []  # loops that wait for another one's result
-        self._ledger = Ledger()
+        self._ledger = Ledger(len(problem.objectives))
         self._arrived: deque[Completed] = deque()  # results that are not worked in yet
         self._round = 0  # of results that arrived together
         self._skipped = 0
