@@ -1,6 +1,6 @@
 """What sharing saves: evaluations against plain forwards of the same subnetworks.
 
-    python benchmarks/evaluation.py [--part work|demo|imagenet ...] [--out DIR]
+    python benchmarks/evaluation.py [--part work|demo|imagenet|scaling ...] [--out DIR]
 
 On streams of 2,000 genotypes that a genetic algorithm and GOMEA propose with 64 in flight, repeats
 included (see `streams.py`), on one core:
@@ -20,7 +20,11 @@ fewer samples than a budget is for, and budgets are less in proportion, so the s
 Plain is timed on a sample of the proposals, as are signatures, and its modules are made before the
 clock starts. Times are the processor's, so that others on the machine matter less. "work" is what
 the same proposals take in operations, elementwise ones included: what the time would be if only
-they took any. Evaluations stopped early would be a row here.
+they took any. Rows "early" are given the floors of the stream, and end batch by batch where they
+cannot get over them; the supernet of ImageNet's size has none, since its images are noise.
+
+scaling: seconds of the first proposals in processes, as a user's run has them, nothing kept and
+nothing ended early: 1 process, 2, and 2 that compute some of 16 in flight together.
 
 Streams are recorded once and kept in DIR.
 """
@@ -29,6 +33,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +41,7 @@ import numpy as np
 import torch
 from streams import (
     PIXELS,
+    Floors,
     Genotypes,
     Stream,
     demo_supernet,
@@ -45,8 +51,9 @@ from streams import (
 )
 
 import netstitch as ns
-from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import Evaluator, Form, Spread, evaluating
 from netstitch.evaluation.cache import ActivationCache
+from netstitch.evaluation.evaluator import Measured
 from netstitch.evaluation.exclusive import Made
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.plan import INPUT_KEY, Key, content_keys, sample_bytes
@@ -72,7 +79,7 @@ class Size:
 
 
 SIZES = {
-    "demo": Size(2_048, 256, 400, 128, BUDGETS),
+    "demo": Size(2_048, 512, 500, 32, BUDGETS),
     "imagenet": Size(1_000, 8, 60, 8, (0, 2)),
 }
 
@@ -242,7 +249,11 @@ def time_plain(
 
 
 def print_times(
-    supernet: ns.Supernet, task: Classification, size: Size, streams: Mapping[Stream, Genotypes]
+    supernet: ns.Supernet,
+    task: Classification,
+    size: Size,
+    streams: Mapping[Stream, tuple[Genotypes, Floors]],
+    early: bool,
 ) -> None:
     form = Form(channels_last=True, batch=size.batch, workers=1)
 
@@ -251,7 +262,7 @@ def print_times(
 
     print("\n| | time | work | evaluations | forward | cache | other | MB kept |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
-    for stream, genotypes in streams.items():
+    for stream, (genotypes, floors) in streams.items():
         first = genotypes[: size.proposals]
         distinct = {supernet.wiring.digest(genotype): genotype for genotype in first}
         chosen = np.random.default_rng(0).permutation(len(first))[:SAMPLED]
@@ -266,25 +277,67 @@ def print_times(
         print(f"| {stream}: plain | 1.00 | 1.00 | {len(first)} | 100% | | | |")
         shown = f"{once / plain:.2f} | {least / whole:.2f} | {len(distinct)}"
         print(f"| {stream}: signatures | {shown} | 100% | | | |", flush=True)
-        for budget in size.budgets:
+        for budget, ends in product(size.budgets, (False, True) if early else (False,)):
             scaled = int(budget * GIGABYTE * size.used / size.samples)
             evaluator = Timed(supernet, task, task.validation, form, budget=scaled)
-            found: dict[bytes, float] = {}
+            if early:
+                evaluator.reorder(evaluator.hardest_first())
+            evaluator.forward = evaluator.caching = 0.0
+            evaluator.cache.hits = evaluator.cache.misses = 0
+            found: dict[bytes, Measured] = {}
             started = time.process_time()
-            for genotype in first:
+            for genotype, floor in zip(first, floors, strict=False):
                 digest = supernet.wiring.digest(genotype)
                 if digest not in found:
-                    found[digest] = evaluator.evaluate(genotype).accuracy
+                    [one] = evaluator.evaluate_together([genotype], [floor if ends else None])
+                    assert isinstance(one, Measured)
+                    found[digest] = one
             took = time.process_time() - started
-            assert [found[supernet.wiring.digest(genotype)] for genotype in sample] == expected
+            for genotype, accuracy in zip(sample, expected, strict=True):
+                one = found[supernet.wiring.digest(genotype)]
+                assert one.accuracy >= accuracy if one.bounded else one.accuracy == accuracy
+            done = f"{len(found)}, {sum(one.bounded for one in found.values())} early"
             parts = (evaluator.forward, evaluator.caching)
             shares = [f"{part / took:.0%}" for part in (*parts, took - sum(parts))]
             print(
-                f"| {stream}: ours, {budget:g} GB | {took / plain:.2f} | "
-                f"{(evaluator.cache.misses if budget else least) / whole:.2f} | {len(found)} | "
+                f"| {stream}: ours, {budget:g} GB{', early' * ends} | {took / plain:.2f} | "
+                f"{f'{evaluator.cache.misses / whole:.2f}' if budget else ''} | {done} | "
                 f"{' | '.join(shares)} | {evaluator.cache.bytes / 1e6:.0f} of {scaled / 1e6:.0f} |",
                 flush=True,
             )
+
+
+def print_scaling(
+    supernet: ns.Supernet, task: Classification, genotypes: Genotypes, count: int
+) -> None:
+    """Seconds of evaluations in processes, relative to one."""
+    distinct = {supernet.wiring.digest(genotype): genotype for genotype in genotypes}
+    some = list(distinct.values())[-count:]
+    form = Form(channels_last=True, batch=128, workers=1)
+
+    def make(device: torch.device, budget: int) -> Evaluator:
+        return Evaluator(supernet, task, task.validation, form, budget=budget, device=device)
+
+    print("\n| | seconds | times faster |\n|---|---:|---:|")
+    first = None
+    for workers, in_flight in ((1, 1), (2, 2), (1, 16), (2, 16)):
+        spread = Spread("processes", workers=workers, in_flight=in_flight, cache=0)
+        with evaluating(make, spread) as evaluations:
+            executor = evaluations.executor
+            for ticket, genotype in enumerate(some[:in_flight]):  # workers start
+                executor.submit(ticket, genotype)
+            while executor.wait():
+                pass
+            started, asked, done = time.perf_counter(), 0, 0
+            while done < len(some):
+                while asked < min(len(some), done + in_flight):
+                    executor.submit(asked, some[asked])
+                    asked += 1
+                done += len(executor.wait())
+            took = time.perf_counter() - started
+        first = first or took
+        name = f"{workers} processes, {in_flight} in flight".replace("1 processes", "1 process")
+        print(f"| {name} | {took:.1f} | {first / took:.2f} |", flush=True)
 
 
 def task_of(name: str, size: Size) -> Classification:
@@ -299,13 +352,13 @@ def task_of(name: str, size: Size) -> Classification:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Evaluations against plain forwards")
-    parts = ("work", "demo", "imagenet")
+    parts = ("work", "demo", "imagenet", "scaling")
     parser.add_argument("--part", nargs="+", choices=parts, default=parts)
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for name, make in (("demo", demo_supernet), ("imagenet", imagenet_supernet)):
-        if not {"work", name} & set(options.part):
+        if not ({"work", name} | ({"scaling"} if name == "demo" else set())) & set(options.part):
             continue
         size, supernet = SIZES[name], make()
         asked = [Stream(name, algorithm, CAPACITY) for algorithm in ALGORITHMS]
@@ -313,7 +366,7 @@ def main() -> None:
         if "work" in options.part:
             found = {
                 str(stream): count_work(supernet, genotypes, size.samples)
-                for stream, genotypes in streams.items()
+                for stream, (genotypes, _) in streams.items()
             }
             print_work(f"{supernet}, {size.samples:,} samples", found)
         if name in options.part:
@@ -321,7 +374,9 @@ def main() -> None:
                 f"\n{name}: times of the first {size.proposals} proposals, {size.used} samples, "
                 f"budgets as for {size.samples:,}"
             )
-            print_times(supernet, task_of(name, size), size, streams)
+            print_times(supernet, task_of(name, size), size, streams, early=name == "demo")
+        if "scaling" in options.part and name == "demo":
+            print_scaling(supernet, load_task(), streams[asked[0]][0], 40)
 
 
 if __name__ == "__main__":

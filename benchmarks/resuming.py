@@ -48,7 +48,7 @@ class MadeUp:
         self._generator = np.random.default_rng(0)
         self.done = 0
 
-    def submit(self, ticket: int, genotype: Genotype) -> None:
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
         self._pending.append((ticket, genotype))
 
     def wait(self) -> list[Completed]:

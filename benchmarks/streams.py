@@ -1,7 +1,8 @@
 """Genotypes in the order in which searches propose them, for benchmarks of their evaluation.
 
 Repeats, and genotypes of a signature that was there before, are part of a stream, for what a
-signature saves is to be seen. Two supernets:
+signature saves is to be seen. With each goes its floor: the accuracy up to which the search would
+not have cared for its value. Two supernets:
 
 - demo: the two networks of `netstitch demo`, fitted; recorded with accuracies on few images.
 - imagenet: timm's EfficientNet-Lite 0 and 1 at 224 pixels, with random weights, since no ImageNet
@@ -22,6 +23,7 @@ from netstitch.demo.data import load_supernet, load_task
 from netstitch.evaluation import Evaluator, Form
 from netstitch.networks.sources import load_model
 from netstitch.optimization import (
+    Bounding,
     Budget,
     Initialisation,
     Objective,
@@ -30,12 +32,13 @@ from netstitch.optimization import (
     run_search,
 )
 
-IMAGES_TO_RECORD = 128
+IMAGES_TO_RECORD = 512
 POPULATION = 64
 IMAGENET = ("tf_efficientnet_lite0", "tf_efficientnet_lite1")
 PIXELS = 224
 
 Genotypes = list[np.ndarray]
+Floors = list[float | None]
 Evaluate = Callable[[np.ndarray], tuple[float, float]]
 
 
@@ -103,9 +106,25 @@ class Invented:
         return float(np.round(max(0.001, score), 3)), float(cost)
 
 
-def record(supernet: ns.Supernet, evaluate: Evaluate, stream: Stream, count: int) -> Genotypes:
-    """Genotypes as an algorithm proposes them, from the reference networks on."""
+class Noting(SerialExecutor):
+    """Remembers the floors that it was given, by signature."""
+
+    def __init__(self, supernet: ns.Supernet, evaluate: Evaluate, capacity: int) -> None:
+        super().__init__(evaluate, capacity)
+        self._digest = supernet.wiring.digest
+        self.floors: dict[bytes, float | None] = {}
+
+    def submit(self, ticket: int, genotype: np.ndarray, floor: float | None = None) -> None:
+        self.floors[self._digest(genotype)] = floor
+        super().submit(ticket, genotype)
+
+
+def record(
+    supernet: ns.Supernet, evaluate: Evaluate, stream: Stream, count: int
+) -> tuple[Genotypes, Floors]:
+    """Genotypes as an algorithm proposes them, from the reference networks on, and their floors."""
     proposed: Genotypes = []
+    executor = Noting(supernet, evaluate, stream.capacity)
 
     def signature(genotype: np.ndarray) -> bytes:
         proposed.append(genotype.copy())  # the search asks once for each proposal
@@ -118,20 +137,22 @@ def record(supernet: ns.Supernet, evaluate: Evaluate, stream: Stream, count: int
             signature=signature,
             active=supernet.wiring.active,
         ),
-        SerialExecutor(evaluate, stream.capacity),
+        executor,
         budget=Budget(count, count_skipped=True),
         algorithm=stream.algorithm,
         population=POPULATION,
         seed=1,
         initial=list(supernet.references().values()),
         initialisation=Initialisation(uniform=(-1,)),
+        bounding=Bounding("accuracy", lambda genotype: (1.0, float(supernet.macs(genotype)))),
     )
-    return proposed
+    digests = [supernet.wiring.digest(genotype) for genotype in proposed]
+    return proposed, [executor.floors.get(digest) for digest in digests]
 
 
 def load_streams(
     file: Path, streams: list[Stream], supernet: ns.Supernet, count: int
-) -> dict[Stream, Genotypes]:
+) -> dict[Stream, tuple[Genotypes, Floors]]:
     """Streams of one supernet as they were recorded; those not in the file are added to it."""
     kept: dict[str, Any] = {}
     if file.exists():
@@ -143,6 +164,14 @@ def load_streams(
             evaluate = evaluate or (
                 demo_objectives(supernet) if stream.supernet == "demo" else Invented(supernet)
             )
-            kept[str(stream)] = np.array(record(supernet, evaluate, stream, count), dtype=np.int8)
+            genotypes, floors = record(supernet, evaluate, stream, count)
+            kept[str(stream)] = np.array(genotypes, dtype=np.int8)
+            kept[f"{stream}, floors"] = np.array(floors, dtype=np.float64)  # None as NaN
             np.savez_compressed(file, **kept)
-    return {stream: list(kept[str(stream)].astype(np.int64)) for stream in streams}
+    return {
+        stream: (
+            list(kept[str(stream)].astype(np.int64)),
+            [None if np.isnan(one) else float(one) for one in kept[f"{stream}, floors"]],
+        )
+        for stream in streams
+    }

@@ -265,6 +265,7 @@ def _search_and_measure(
         "evaluations": result.evaluated,
         "skipped": result.skipped,
         "failed": result.failed,
+        "ended_early": result.bounded,
         "search_seconds": result.elapsed,
         "idle": round(result.idle, 4),
         "sweep": [asdict(one) for one in searched.sweep],

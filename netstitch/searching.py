@@ -1,15 +1,18 @@
 """`ns.search`: a supernet, a task and a search become a front."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from netstitch.analysis import Front
-from netstitch.errors import SearchError
+from netstitch.errors import DataError, SearchError
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_form
+from netstitch.evaluation.stopping import Stopping, accuracy_of, at_random
 from netstitch.evaluation.workplace import Evaluating
 from netstitch.fitting import Batch
 from netstitch.measured_front import measure_front
@@ -21,7 +24,13 @@ from netstitch.optimization import (
 )
 from netstitch.optimization.algorithms import Build, check_algorithm, check_settings
 from netstitch.optimization.ordering import OrderedExecutor
-from netstitch.optimization.recalling import Known, RecallingExecutor, known_by
+from netstitch.optimization.recalling import (
+    Arrival,
+    Known,
+    RecallingExecutor,
+    known_by,
+    known_by_arrival,
+)
 from netstitch.optimization.search import check_population
 from netstitch.recording import Record
 from netstitch.standing import EVERY, Pace, Standing, standing
@@ -166,12 +175,31 @@ def run(
         )
     numerical: Form = form
     statistics = None if recalibration is None else list(recalibration)
+    early = spread.early != "never" and statistics is None and accuracy_of(task) is not None
     search = SupernetSearch(
-        supernet, algorithm, budget, seed, threshold, initial_stitches, settings or {}, patience
+        supernet,
+        algorithm,
+        budget,
+        seed,
+        threshold,
+        initial_stitches,
+        settings or {},
+        patience,
+        bounded=early,
     )
 
+    alone = replace(form, workers=spread.alone)
+    order: NDArray[np.int64] | None = None
+    if early and spread.early == "likely":
+        order = at_random(len(task.validation))
+    elif early:
+        everything = Evaluator(supernet, task, task.validation, alone, device=spread.here)
+        with suppress(DataError):  # the search says which network it is that fails
+            order = everything.hardest_first()
+        del everything
+
     def make(device: torch.device, cache: int) -> Evaluator:
-        return Evaluator(
+        evaluator = Evaluator(
             supernet,
             task,
             task.validation,
@@ -179,7 +207,11 @@ def run(
             budget=cache,
             device=device,
             recalibration=statistics,
+            stopping=Stopping(spread.error if spread.early == "likely" else 0.0),
         )
+        if order is not None:
+            evaluator.reorder(order)
+        return evaluator
 
     with evaluating(make, spread) as evaluations:
         result, swept = _search(
@@ -203,7 +235,6 @@ def run(
     if on_measure is not None:
         on_measure(f"measure {len(genotypes)} networks of the front")
     # Here this process has all cores, and what it measures does not depend on how many.
-    alone = replace(form, workers=spread.alone)
     front = measure_front(
         supernet, task, genotypes, alone, spread.here, on_measure, recalibration=statistics
     )
@@ -240,11 +271,17 @@ def _search(
         if evaluation.failure is not None:
             _check_no_reference(references, evaluation)
 
+    def remember(arrivals: Sequence[Arrival]) -> None:
+        """What ended early and was done whole after all."""
+        for one in arrivals:
+            if one.signature in known:
+                known[one.signature] = known_by_arrival(one, problem.objectives)
+
     def search_with(size: int) -> SearchResult:
         if on_measure is not None and len(sizes) > 1:
             on_measure(f"search with a population of {size:,}")
         # What another size evaluated is known, and what this one did before it was stopped.
-        arrive = record.arrive if record is not None and ordered else None
+        arrive = record.arrive if record is not None and (ordered or search.bounded) else remember
         recalling = RecallingExecutor(executor, problem.identify, known, arrive)
 
         def look(progress: Progress) -> None:

@@ -63,6 +63,7 @@ class Standing:
     accuracy: float | None
     cache: Usage
     written: float
+    bounded: int = 0
 
 
 def standing(
@@ -101,6 +102,7 @@ def standing(
         accuracy=None if progress.best is None else progress.best[0],
         cache=cache,
         written=clock(),
+        bounded=progress.bounded,
     )
 
 

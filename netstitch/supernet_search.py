@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netstitch.optimization import (
+    Bounding,
     Budget,
     Engine,
     Evaluation,
@@ -18,6 +19,7 @@ from netstitch.optimization import (
 )
 from netstitch.optimization.algorithms import Build
 from netstitch.optimization.initialisation import EXPECTED_NONZEROS, nonzero_probability
+from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 
 ACCURACY, MULTIPLY_ADDS = "accuracy", "multiply_adds"
@@ -30,7 +32,8 @@ INITIAL_STITCHES = EXPECTED_NONZEROS
 class SupernetSearch:
     """What is searched, and how; each population size is a search of its own.
 
-    The fields are the settings of `netstitch.searching.run`.
+    The fields are the settings of `netstitch.searching.run`. bounded: whether evaluations end where
+    their outcome is certain.
     """
 
     supernet: Supernet
@@ -41,6 +44,7 @@ class SupernetSearch:
     initial_stitches: float
     settings: Mapping[str, Any]
     patience: int | None
+    bounded: bool = False
 
     @property
     def problem(self) -> Problem:
@@ -84,4 +88,9 @@ class SupernetSearch:
             patience=self.patience,
             on_evaluation=on_evaluation,
             on_progress=on_progress,
+            bounding=Bounding(ACCURACY, self._best) if self.bounded else None,
         )
+
+    def _best(self, genotype: Genotype) -> tuple[float, float]:
+        """Objectives of a genotype that gets all samples right."""
+        return 1.0, float(self.supernet.macs(genotype))

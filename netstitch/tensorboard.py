@@ -13,6 +13,7 @@ def scalars(standing: Standing) -> dict[str, float]:
         "search/evaluated": standing.evaluated,
         "search/skipped": standing.skipped,
         "search/failed": standing.failed,
+        "search/ended early": standing.bounded,
         "search/archived": standing.archived,
         "search/hypervolume": standing.hypervolume,
         "workers/rate": standing.rate,

@@ -221,7 +221,7 @@ def older_store(folder: Path) -> None:
         (empty_store, "evaluations.sqlite is"),
         (without_store, "evaluations.sqlite is missing; it holds what was evaluated"),
         (damaged_store, "evaluations.sqlite is damaged"),
-        (another_store, "is not a store of evaluations of version 3"),
+        (another_store, "is not a store of evaluations of version 4"),
         (older_store, "search-8.state knows 9 results of the search and "),
     ],
 )

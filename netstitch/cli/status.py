@@ -55,10 +55,11 @@ def _stage(run: Path, document: dict[str, Any], running: bool) -> str:
 
 
 def _standing_lines(standing: Standing, now: float | None) -> Iterator[str]:
+    early = f" ({standing.bounded:,} of them in part)" if standing.bounded else ""
     failed = f", {standing.failed:,} failed" if standing.failed else ""
     yield (
         f"  population {standing.search:,}: {standing.share:.0%} of the budget, "
-        f"{standing.evaluated:,} evaluated, {standing.skipped:,} known{failed}"
+        f"{standing.evaluated:,} evaluated{early}, {standing.skipped:,} known{failed}"
     )
     left = "" if now is None or standing.left is None else f", {duration(standing.left)} left"
     yield (

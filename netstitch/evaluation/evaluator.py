@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from netstitch.errors import DataError
@@ -15,6 +16,8 @@ from netstitch.evaluation.exclusive import Made
 from netstitch.evaluation.form import Form
 from netstitch.evaluation.running import Plan, execute, peak_bytes
 from netstitch.evaluation.schedule import Schedule
+from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first
+from netstitch.evaluation.watch import Watch
 from netstitch.fitting import Batch, recalibrated
 from netstitch.fitting.stream import inputs
 from netstitch.networks import plan as of_graphs
@@ -31,10 +34,14 @@ TOGETHER = 2_000_000_000
 
 @dataclass(frozen=True)
 class Measured:
-    """Objectives of a subnetwork: accuracy in [0, 1], multiply-adds of one image."""
+    """Objectives of a subnetwork: accuracy in [0, 1], multiply-adds of one image.
+
+    bounded: whether the evaluation ended early; the accuracy is then the most that it can be.
+    """
 
     accuracy: float
     multiply_adds: int
+    bounded: bool = False
 
 
 class Evaluator:
@@ -52,6 +59,9 @@ class Evaluator:
         depends on the whole genotype, so nothing is shared or fused: `budget` is not used,
         genotypes evaluated together are computed one after the other, and each costs a pass over
         these batches more. By default norms keep the statistics of the basis networks.
+    stopping: when evaluations end early that are asked with a floor; by default where it is certain
+        that they do not get over it. Without effect with `recalibration`, and for a task without
+        `accuracy_of`.
     """
 
     def __init__(
@@ -64,11 +74,13 @@ class Evaluator:
         budget: int = 0,
         device: torch.device | str = "cpu",
         recalibration: Iterable[Batch] | None = None,
+        stopping: Stopping | None = None,
     ) -> None:
         self.supernet = supernet
         self.task = task
         self.form = form
         self._labels = samples.labels
+        self._stopping = stopping or Stopping()
         self.cache = ActivationCache(budget if recalibration is None else 0, len(samples))
         # Kept as they are read, since every genotype reads them again.
         self._recalibration = (
@@ -95,18 +107,40 @@ class Evaluator:
         """
         return self._measured(genotype, self.outputs(genotype))
 
-    def evaluate_together(self, genotypes: Sequence[Genotype]) -> list[Measured | DataError]:
+    def evaluate_together(
+        self, genotypes: Sequence[Genotype], floors: Sequence[float | None] | None = None
+    ) -> list[Measured | DataError]:
         """Objectives of some genotypes, what they have in common computed once.
+
+        floors: accuracies; the evaluation of a genotype ends, batch by batch, once it does not get
+        over its own. None for one that is done whole.
 
         A DataError in the place of those whose outputs are not finite.
         """
         found: list[Measured | DataError] = []
-        for genotype, outputs in zip(genotypes, self._outputs(genotypes), strict=True):
+        watches = self._watches(floors or [None] * len(genotypes))
+        for genotype, watch, outputs in zip(
+            genotypes, watches, self._outputs(genotypes, watches), strict=True
+        ):
             try:
-                found.append(self._measured(genotype, outputs))
+                if watch is not None and watch.bound is not None:
+                    found.append(Measured(watch.bound, self.supernet.macs(genotype), True))
+                else:
+                    found.append(self._measured(genotype, outputs))
             except DataError as error:
                 found.append(error)
         return found
+
+    def _watches(self, floors: Sequence[float | None]) -> list[Watch | None]:
+        accuracy = accuracy_of(self.task)
+        if accuracy is None or self._recalibration is not None:
+            return [None] * len(floors)
+        return [
+            None
+            if floor is None
+            else Watch(self.task, accuracy, self._labels, self.form.batch, self._stopping, floor)
+            for floor in floors
+        ]
 
     def _measured(self, genotype: Genotype, outputs: Any) -> Measured:
         return Measured(self.task.accuracy(outputs, self._labels), self.supernet.macs(genotype))
@@ -123,8 +157,13 @@ class Evaluator:
         """
         return list(self._outputs(genotypes))
 
-    def _outputs(self, genotypes: Sequence[Genotype]) -> Iterator[Any]:
-        """Outputs in the order of the genotypes, some at once."""
+    def _outputs(
+        self, genotypes: Sequence[Genotype], watches: Sequence[Watch | None] = ()
+    ) -> Iterator[Any]:
+        """Outputs in the order of the genotypes, some at once.
+
+        watches: of each that may end early, whose outputs are then those of the samples so far.
+        """
         if self._recalibration is not None:
             for genotype in genotypes:
                 yield self._recalibrated_outputs(genotype, self._recalibration)
@@ -133,16 +172,63 @@ class Evaluator:
         at_once = self.form.batch * self.form.workers
         if len(genotypes) > 1 and peak_bytes(plan) * at_once > TOGETHER:
             half = len(genotypes) // 2
-            yield from self._outputs(genotypes[:half])
-            yield from self._outputs(genotypes[half:])
+            yield from self._outputs(genotypes[:half], watches[:half])
+            yield from self._outputs(genotypes[half:], watches[half:])
             return
-        kept = self._kept(genotypes, plan) if self.cache.budget else frozenset()
+        kept = self._kept(plan) if self.cache.budget else frozenset()
         known = {key: self.cache[key] for key in plan.needed}
+        if any(watch is not None for watch in watches):
+            yield from self._until_certain(genotypes, watches, plan, known, kept)
+            return
+        self._count(genotypes, plan, 1.0)
         results = self._run(plan, known, kept)
         for key in sorted(kept):
             self.cache.put(key, [result[key] for result in results])
         for pairs in plan.outputs:
             yield _joined(pairs, results)
+
+    def _until_certain(
+        self,
+        genotypes: Sequence[Genotype],
+        watches: Sequence[Watch | None],
+        plan: Plan,
+        known: Mapping[Key, Sequence[Tensor]],
+        kept: Collection[Key],
+    ) -> list[Any]:
+        """Outputs of each genotype, for as many batches as it takes.
+
+        Values to be kept are so where all batches are done with them.
+        """
+        going = list(range(len(genotypes)))
+        outputs: list[list[dict[Key, Any]]] = [[] for _ in genotypes]
+        ends = list(plan.outputs)
+        values: dict[Key, list[Tensor]] = {key: [] for key in kept}
+        at_once, last = self.form.workers, len(self._batches)
+        for start in range(0, last, at_once):
+            batches = range(start, min(start + at_once, last))
+            self._count([genotypes[one] for one in going], plan, len(batches) / last)
+            results = self._run(plan, known, values.keys(), batches)
+            for key, tensors in values.items():
+                tensors += [result[key] for result in results]
+            for index, pairs in zip(going, plan.outputs, strict=True):
+                mine = [{key: result[key] for _, key in pairs} for result in results]
+                outputs[index] += mine
+                watch = watches[index]
+                if watch is not None:
+                    for batch, result in zip(batches, mine, strict=True):
+                        watch.look(batch, _joined(pairs, [result]))
+            left = [one for one in going if (watch := watches[one]) is None or not watch.ended]
+            if not left:
+                values = {}
+                break
+            if len(left) < len(going):
+                going = left
+                plan = self._schedule.plan([genotypes[one] for one in going], known.keys())
+                made = set(plan.made)
+                values = {key: tensors for key, tensors in values.items() if key in made}
+        for key in sorted(values):
+            self.cache.put(key, values[key])
+        return [_joined(pairs, parts) for pairs, parts in zip(ends, outputs, strict=True)]
 
     def _recalibrated_outputs(self, genotype: Genotype, batches: Sequence[Tensor]) -> Any:
         """Outputs with the statistics that batches give this very subnetwork."""
@@ -153,15 +239,20 @@ class Evaluator:
             plan = of_graphs.make_plan([graph], recalibrated(graph, own, batches))
         return _joined(plan.outputs[0], self._run(plan, {}, ()))
 
-    def _kept(self, genotypes: Sequence[Genotype], plan: Plan) -> frozenset[Key]:
+    def _count(self, genotypes: Sequence[Genotype], plan: Plan, share: float) -> None:
+        """Count the work of a share of the samples, and what it would be without the cache."""
+        if not self.cache.budget:
+            return
+        wiring = self.supernet.wiring
+        asked = sum(wiring.multiply_adds(one) + wiring.elementwise(one) for one in genotypes)
+        self.cache.count(round(share * asked), round(share * int(plan.works.sum())))
+
+    def _kept(self, plan: Plan) -> frozenset[Key]:
         """Keys of values that the cache will take: of those at which other subnetworks turn off."""
         reads = plan.reads_of_each
         sizes = np.where(plan.shared, plan.sizes, 0).tolist()
         works = plan.works.tolist()
         made = [Made(*step) for step in zip(plan.made, reads, works, sizes, strict=True)]
-        wiring = self.supernet.wiring
-        asked = sum(wiring.multiply_adds(one) + wiring.elementwise(one) for one in genotypes)
-        self.cache.count(asked, sum(works))
         results = {key for pairs in plan.outputs for _, key in pairs}
         return self.cache.plan_keeping(made, results, plan.needed)
 
@@ -170,8 +261,9 @@ class Evaluator:
         plan: Plan | of_graphs.Plan,
         known: Mapping[Key, Sequence[Tensor]],
         kept: Collection[Key],
+        batches: Sequence[int] | None = None,
     ) -> list[dict[Key, Any]]:
-        """Results by batch, in order; batches run side by side."""
+        """Results of all batches or some, in order; batches run side by side."""
 
         def run(index: int) -> dict[Key, Any]:
             values = {key: tensors[index] for key, tensors in known.items()}
@@ -181,7 +273,21 @@ class Evaluator:
                 return of_graphs.execute(plan, self._batches[index], values, kept)
 
         with batch_workers(self.form.workers) as pool:
-            return list(pool.map(run, range(len(self._batches))))
+            return list(pool.map(run, range(len(self._batches)) if batches is None else batches))
+
+    def reorder(self, order: NDArray[np.int64]) -> None:
+        """Run the samples in another order from now on; what is kept is forgotten."""
+        if len(self.cache):
+            self.cache.clear()
+        index = torch.from_numpy(order)
+        self._labels = self._labels[index]
+        samples = torch.cat(self._batches)[index.to(self._batches[0].device)]
+        self._batches = [self.form.arrange(part) for part in torch.split(samples, self.form.batch)]
+
+    def hardest_first(self) -> NDArray[np.int64]:
+        """(n,) the order in which evaluations end soonest, by how the reference networks do."""
+        outputs = self.outputs_together(list(self.supernet.references().values()))
+        return hardest_first(self.task, outputs, self._labels)
 
     def move(self, device: torch.device | str) -> None:
         """Run on another device from now on; what is kept is forgotten."""

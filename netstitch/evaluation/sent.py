@@ -9,6 +9,7 @@ from netstitch.evaluation.evaluator import Evaluator
 from netstitch.evaluation.mapped import Packed, pack, unpack
 from netstitch.evaluation.objectives import Objectives, Values
 from netstitch.evaluation.shared import alone_with
+from netstitch.optimization.executor import Bounded, Floors
 from netstitch.optimization.problem import Genotype
 
 
@@ -34,6 +35,8 @@ class SentEvaluation:
     def __call__(self, genotype: Genotype) -> Values:
         return self._objectives(genotype)
 
-    def together(self, genotypes: Sequence[Genotype]) -> list[Values | Exception]:
-        """Of each genotype its objectives, or what is wrong with it."""
-        return self._objectives.together(genotypes)
+    def together(
+        self, genotypes: Sequence[Genotype], floors: Floors | None = None
+    ) -> list[Values | Bounded | Exception]:
+        """Of each genotype its objectives, or what is wrong with it, as `Objectives`."""
+        return self._objectives.together(genotypes, floors)

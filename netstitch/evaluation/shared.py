@@ -14,6 +14,7 @@ from netstitch.evaluation.cache import ActivationCache, Usage
 from netstitch.evaluation.evaluator import Evaluator
 from netstitch.evaluation.mapped import read_mapped, write_mapped
 from netstitch.evaluation.objectives import Objectives, Values
+from netstitch.optimization.executor import Bounded, Floors
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.process_worker import worker_number
 from netstitch.tasks import Task
@@ -64,10 +65,12 @@ class SharedEvaluation:
         finally:
             self._tell()
 
-    def together(self, genotypes: Sequence[Genotype]) -> list[Values | Exception]:
-        """Of each genotype its objectives, or what is wrong with it."""
+    def together(
+        self, genotypes: Sequence[Genotype], floors: Floors | None = None
+    ) -> list[Values | Bounded | Exception]:
+        """Of each genotype its objectives, or what is wrong with it, as `Objectives`."""
         try:
-            return self._objectives.together(genotypes)
+            return self._objectives.together(genotypes, floors)
         finally:
             self._tell()
 

@@ -12,7 +12,9 @@ from netstitch.optimization.ray_connection import import_ray
 from netstitch.threads import available_cores
 
 Kind = Literal["serial", "processes", "ray"]
+Early = Literal["certain", "likely", "never"]
 TIMEOUT = 3600.0
+ERROR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class Spread:
         come.
     cache: bytes of activations kept between evaluations, all processes together; None for a
         quarter of the memory that is free when the search begins.
+    early: whether evaluations end early, where the search learns nothing of those that are worse:
+        "certain" where the accuracy can no longer get over what matters, which changes nothing of
+        what is found, "likely" where with probability `error` at most it would.
     timeout: seconds that an evaluation in a process may take, before it is taken for hung.
     address: of a Ray cluster, HOST:PORT, or "auto" for the one that this machine is part of; None
         starts one here.
@@ -47,6 +52,8 @@ class Spread:
     in_flight: int = 1
     ordered: bool = True
     cache: int | None = None
+    early: Early = "certain"
+    error: float = ERROR
     timeout: float = TIMEOUT
     address: str | None = None
     temporary: str | None = None
@@ -63,6 +70,12 @@ class Spread:
                 f"{self.workers} workers of {self.threads} threads on {len(self.devices)} devices, "
                 f"{self.in_flight} evaluations in flight: give 0 or more workers and threads, and "
                 "at least 1 device and evaluation"
+            )
+        if self.early not in get_args(Early) or not 0 < self.error < 1:
+            known = ", ".join(map(repr, get_args(Early)))
+            raise SearchError(
+                f"evaluations that end early: {self.early!r}, with an error of {self.error}: give "
+                f"one of {known}, and a probability between 0 and 1"
             )
         if not self.timeout > 0:
             raise SearchError(f"a timeout of {self.timeout} seconds: give more than 0")

@@ -27,7 +27,7 @@ from netstitch.optimization import Evaluation
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.recalling import Arrival, Known, known_by
 
-APPLICATION, VERSION = 0x6E737469, 3
+APPLICATION, VERSION = 0x6E737469, 4
 """What the file says that it is ("nsti"), and the version of its tables."""
 
 _TABLES = (
@@ -42,6 +42,7 @@ _TABLES = (
         finished REAL NOT NULL,      -- seconds since 1970
         worker TEXT NOT NULL,        -- machine and process that evaluated it
         failure TEXT,
+        bounded INTEGER NOT NULL,    -- whether it ended early: accuracy is the most that it can be
         checksum INTEGER NOT NULL    -- CRC-32 of the row
     )
     """,
@@ -59,7 +60,7 @@ _TABLES = (
     """,
 )
 
-_INSERT = "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DELIVER = "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -102,6 +103,7 @@ class Store:
             _check(self._connection, path)
             self._connection.execute("PRAGMA synchronous=FULL")
             self._ordinals = self._read_ordinals()
+            self._bounded = self._read_bounded()
             self._delivered = self._read_delivered()
         except sqlite3.Error as error:
             self.close()
@@ -111,7 +113,9 @@ class Store:
             raise
 
     def keep(self, arrivals: Sequence[tuple[Arrival, Known]]) -> None:
-        """Write what was evaluated, before a search is given it; what is there already stays.
+        """Write what was evaluated, before a search is given it.
+
+        What is there already stays, but for evaluations that ended early.
 
         Raises StorageError when it cannot; the earlier ones are safe.
         """
@@ -123,11 +127,29 @@ class Store:
                     self._connection.execute(
                         _INSERT, self._row(ordinal, arrival.genotype, arrival.signature, known)
                     )
+                for arrival, known in arrivals:
+                    if arrival.signature in self._bounded:
+                        assert isinstance(arrival.signature, bytes)
+                        ordinal = self._ordinals[arrival.signature]
+                        self._connection.execute(
+                            "DELETE FROM evaluations WHERE ordinal = ?", (ordinal,)
+                        )
+                        self._connection.execute(
+                            _INSERT, self._row(ordinal, arrival.genotype, arrival.signature, known)
+                        )
         except sqlite3.Error as error:
             raise self._failed(error) from error
         for ordinal, (arrival, _) in enumerate(new, start=first):
             assert isinstance(arrival.signature, bytes)
             self._ordinals[arrival.signature] = ordinal
+        for arrival, known in arrivals:
+            self._note(arrival.signature, known)
+
+    def _note(self, signature: Hashable, known: Known) -> None:
+        if known.bounded:
+            self._bounded.add(signature)
+        else:
+            self._bounded.discard(signature)
 
     def add(self, search: int, evaluation: Evaluation) -> None:
         """Write what a search is given next, and its evaluation where it is not there yet.
@@ -166,6 +188,8 @@ class Store:
                 self._connection.execute(_DELIVER, (*given, _checksum(given)))
         except sqlite3.Error as error:
             raise self._failed(error) from error
+        if signature not in self._ordinals:
+            self._note(signature, known_by(evaluation))
         self._ordinals[signature] = ordinal
         del delivered[evaluation.ordinal - 1 :]
         delivered.append(signature)
@@ -178,10 +202,20 @@ class Store:
                 failure,
                 seconds,
                 worker,
+                bool(bounded),
             )
-            for _, _, signature, accuracy, multiply_adds, seconds, _, worker, failure in self._rows(
-                "SELECT * FROM evaluations ORDER BY ordinal"
-            )
+            for (
+                _,
+                _,
+                signature,
+                accuracy,
+                multiply_adds,
+                seconds,
+                _,
+                worker,
+                failure,
+                bounded,
+            ) in self._rows("SELECT * FROM evaluations ORDER BY ordinal")
         }
 
     def deliveries(self, search: int, after: int = 0) -> list[list[Delivery]]:
@@ -237,6 +271,7 @@ class Store:
             self._clock(),
             known.worker,
             known.failure,
+            int(known.bounded),
         )
         return (*row, _checksum(row))
 
@@ -253,6 +288,10 @@ class Store:
     def _read_ordinals(self) -> dict[bytes, int]:
         rows = self._connection.execute("SELECT signature, ordinal FROM evaluations")
         return dict(rows.fetchall())
+
+    def _read_bounded(self) -> set[Hashable]:
+        rows = self._connection.execute("SELECT signature FROM evaluations WHERE bounded")
+        return {signature for (signature,) in rows}
 
     def _read_delivered(self) -> dict[int, list[bytes]]:
         rows = self._connection.execute(

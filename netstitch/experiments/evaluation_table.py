@@ -6,7 +6,7 @@ import torch
 from pydantic import Field, field_validator
 
 from netstitch.evaluation import Spread
-from netstitch.evaluation.spread import TIMEOUT
+from netstitch.evaluation.spread import ERROR, TIMEOUT
 from netstitch.experiments.table import Count, Table
 
 GIGABYTE = 1_000_000_000
@@ -70,6 +70,18 @@ class EvaluationTable(Table):
         description="gigabytes of activations kept between evaluations, of all workers together; "
         "by default a quarter of the memory that is free; 0 for none",
     )
+    early: Literal["certain", "likely", "never"] = Field(
+        default="certain",
+        description="whether evaluations end early: where the outcome is 'certain' (the default), "
+        "which changes nothing of what is found, or 'likely', or 'never'",
+    )
+    error: float = Field(
+        default=ERROR,
+        gt=0,
+        lt=1,
+        description="with early = 'likely', the probability that an evaluation ends early which "
+        "the search would have taken; by default 0.001",
+    )
     timeout: float = Field(
         default=TIMEOUT,
         gt=0,
@@ -104,6 +116,8 @@ class EvaluationTable(Table):
             in_flight=self.in_flight,
             ordered=self.order == "asked",
             cache=None if self.cache is None else int(self.cache * GIGABYTE),
+            early=self.early,
+            error=self.error,
             timeout=self.timeout,
             address=self.address,
             temporary=self.temporary,

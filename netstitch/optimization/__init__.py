@@ -7,6 +7,7 @@ and gives back the non-dominated solutions.
 
 from netstitch.optimization.algorithms import ALGORITHMS, Algorithm, Setup
 from netstitch.optimization.archive import Archive
+from netstitch.optimization.bounding import Bounding
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.engine import Engine
 from netstitch.optimization.executor import Completed, Executor, SerialExecutor
@@ -30,6 +31,7 @@ __all__ = [
     "ALGORITHMS",
     "Algorithm",
     "Archive",
+    "Bounding",
     "Budget",
     "Completed",
     "Engine",

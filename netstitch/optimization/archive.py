@@ -40,6 +40,18 @@ class Archive:
         costs = [self._members.least(column) for column in range(len(self._objectives))]
         return as_costs(self._objectives, costs)  # turns the sign back
 
+    def admits(self, solution: Solution) -> bool:
+        """Whether a solution would enter."""
+        if solution.objectives is None:
+            return False
+        costs = as_costs(self._objectives, solution.objectives)
+        if self._steered is not None and self._members:
+            least = self._members.least(self._steered)
+            if costs[self._steered] > max(self._limit, least):
+                return False
+        # Members that `add` would drop first are worse in one objective, so none is in the way.
+        return self._members.admits(costs)
+
     def add(self, solution: Solution) -> bool:
         """Whether the solution entered; members that it dominates leave."""
         if solution.objectives is None:

@@ -6,8 +6,9 @@ know all results before it.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.asked import check_asked
+from netstitch.optimization.bounding import Bounding, floor_of
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.executor import (
     Completed,
@@ -26,12 +28,15 @@ from netstitch.optimization.executor import (
 )
 from netstitch.optimization.history import History
 from netstitch.optimization.ledger import Ledger
-from netstitch.optimization.problem import Problem
+from netstitch.optimization.problem import Genotype, Problem
 from netstitch.optimization.result import Progress, SearchResult, Stopped
 from netstitch.optimization.solution import Evaluation, Solution
 from netstitch.optimization.state import State
 from netstitch.optimization.steering import Steering
 from netstitch.optimization.timing import Timing
+
+WHOLE = -1
+"""The ticket of an evaluation that ended early and is done whole after all."""
 
 
 class Engine:
@@ -41,6 +46,9 @@ class Engine:
     asked: what the search is, as plain data, which a state to go on from must have been asked too.
     patience: how many proposals in a row may bring no new signature before the search ends.
     clock: seconds from any start.
+    bounding: lets evaluations end where their outcome is certain, if the algorithm can say what
+        matters. Where a later decision needs the value of one that did, it is evaluated whole, and
+        the search waits for it, so that it goes its way as if none had ended early.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class Engine:
         on_evaluation: Callable[[Evaluation], None] | None,
         on_progress: Callable[[Progress], None] | None,
         clock: Callable[[], float],
+        bounding: Bounding | None = None,
     ) -> None:
         self._problem = problem
         self._algorithm = algorithm
@@ -74,10 +83,16 @@ class Engine:
         self._asked = dict(asked)
         self._history = history
 
+        self._slot_matters: Callable[[int, Solution], bool] | None
+        self._slot_matters = getattr(algorithm, "matters", None)
+        self._bounding = bounding if self._slot_matters is not None else None
+        self._column = 0 if bounding is None else problem.column(bounding.objective)
+
         self._ready = deque(range(algorithm.slots))
         self._parked: list[int] = []  # loops that wait for another one's result
         self._ledger = Ledger(len(problem.objectives))
         self._arrived: deque[Completed] = deque()  # results that are not worked in yet
+        self._early: deque[list[Completed]] = deque()  # that came while one was waited for
         self._round = 0  # of results that arrived together
         self._skipped = 0
         self._failed = 0
@@ -100,7 +115,7 @@ class Engine:
                 self._fill()
                 if not self._ledger.pending:
                     break
-                self._arrived.extend(self._executor.wait())
+                self._arrived.extend(self._wait())
                 self._round += 1
             self._stopped = self._stopped or "converged"  # no loop has anything to propose
             self._check_failures()  # of a small space, fewer than there are slots
@@ -115,6 +130,9 @@ class Engine:
             raise
         assert self._stopped is not None
         return self._result(self._stopped)
+
+    def _wait(self) -> list[Completed]:
+        return self._early.popleft() if self._early else self._executor.wait()
 
     def _take_arrived(self) -> None:
         while self._arrived:
@@ -142,17 +160,64 @@ class Engine:
         signature = self._problem.identify(genotype)
         if signature in self._ledger.known:
             self._skip()
-            known = Solution(genotype, self._ledger.known[signature])
-            self._algorithm.receive(slot, known, False)
+            self._algorithm.receive(slot, self._known(slot, genotype, signature), False)
             self._ready.append(slot)
             self._wake()
         elif self._ledger.join(signature, slot, genotype):
             self._skip()
         else:
             self._fruitless = 0
-            ticket = self._ledger.open(signature, slot, genotype)
+            floor = self._floor(slot, genotype)
+            ticket = self._ledger.open(signature, slot, genotype, floor)
             self._steer()
-            self._executor.submit(ticket, genotype)
+            self._executor.submit(ticket, genotype, floor)
+
+    def _floor(self, slot: int, genotype: Genotype) -> float | None:
+        """Up to which value the result would change nothing, as it looks now."""
+        if self._bounding is None:
+            return None
+        best = self._bounding.best(genotype)
+        before, after = best[: self._column], best[self._column + 1 :]
+
+        def matters(value: float) -> bool:
+            solution = Solution(genotype, (*before, value, *after))
+            return self._matters(slot, solution) or self._archive.admits(solution)
+
+        return floor_of(matters, self._bounding.worst, best[self._column])
+
+    def _matters(self, slot: int, solution: Solution) -> bool:
+        return self._slot_matters is None or self._slot_matters(slot, solution)
+
+    def _known(self, slot: int, genotype: Genotype, signature: Hashable) -> Solution:
+        """What a slot receives of a signature that is known, whole where that matters to it."""
+        known = Solution(genotype, self._ledger.known[signature])
+        if self._ledger.bounded(signature) and self._matters(slot, known):
+            whole = self._whole_of(genotype)
+            known = Solution(genotype, whole.objectives)
+            self._ledger.complete(signature, whole.objectives)
+            self._note_failure(whole.failure)
+        return known
+
+    def _whole_of(self, genotype: Genotype) -> Completed:
+        """Evaluate one that ended early, while other results wait."""
+        self._executor.submit(WHOLE, genotype)
+        while True:
+            done = self._executor.wait()
+            others = [one for one in done if one.ticket != WHOLE]
+            if others:
+                self._early.append(others)
+            for one in done:
+                if one.ticket == WHOLE:
+                    objectives, failure = checked(one, self._problem.objectives)
+                    return replace(one, objectives=objectives, failure=failure)
+
+    def _note_failure(self, failure: str | None) -> None:
+        if failure is None:
+            return
+        self._failed += 1
+        self._failure = failure
+        if self._failed >= self._algorithm.slots:
+            self._check_failures()
 
     def _wake(self) -> None:
         """Let loops that had nothing to propose try again, since there is a new result."""
@@ -168,12 +233,12 @@ class Engine:
     def _take(self, completed: Completed) -> None:
         """Work in one result: remember it, archive it, tell of it, and give it to its loops."""
         self._whole = False
-        objectives, failure = checked(completed, self._problem.objectives)
-        pending = self._ledger.close(completed.ticket, objectives)
+        completed = self._certain(completed)
+        objectives, failure, bounded = completed.objectives, completed.failure, completed.bounded
+        pending = self._ledger.close(completed.ticket, objectives, bounded=bounded)
         genotype = pending.waiting[0][1]
-        self._failed += objectives is None
         self._history.see(genotype)
-        entered = self._archive.add(Solution(genotype, objectives))
+        entered = not bounded and self._archive.add(Solution(genotype, objectives))
         if self._on_evaluation is not None:
             self._on_evaluation(
                 Evaluation(
@@ -187,21 +252,33 @@ class Engine:
                     round=self._round,
                     skipped=self._skipped,
                     elapsed=self._timing.elapsed(),
+                    bounded=bounded,
                 )
             )
-        if failure is not None:
-            self._failure = failure
-            if self._failed >= self._algorithm.slots:
-                self._check_failures()
+        self._note_failure(failure)
         self._wake()
         for slot, own in pending.waiting:
-            self._algorithm.receive(slot, Solution(own, objectives), entered)
+            self._algorithm.receive(slot, self._known(slot, own, pending.signature), entered)
             entered = False  # those that joined bring nothing new
             self._ready.append(slot)
         self._mark()
         self._whole = True
         if self._on_progress is not None:
             self._on_progress(self.progress())
+
+    def _certain(self, completed: Completed) -> Completed:
+        """A result with the values that the search is given, whole where it may matter."""
+        objectives, failure = checked(completed, self._problem.objectives)
+        bounded = completed.bounded and objectives is not None
+        if bounded:
+            waiting = self._ledger.pending[completed.ticket].waiting
+            if self._archive.admits(Solution(waiting[0][1], objectives)) or any(
+                self._matters(slot, Solution(own, objectives)) for slot, own in waiting
+            ):
+                whole = self._whole_of(waiting[0][1])
+                seconds = completed.seconds + whole.seconds
+                return replace(whole, ticket=completed.ticket, seconds=seconds, bounded=False)
+        return replace(completed, objectives=objectives, failure=failure, bounded=bounded)
 
     def _check_failures(self) -> None:
         """Raise SearchError when there were evaluations and none of them succeeded."""
@@ -269,6 +346,7 @@ class Engine:
             idle=spent.idle,
             archived=len(self._archive),
             best=self._archive.best(),
+            bounded=self._ledger.early,
         )
 
     def _result(self, stopped: Stopped) -> SearchResult:
@@ -284,6 +362,7 @@ class Engine:
             idle=last.idle,
             history=self._history.moments(),
             stopped=stopped,
+            bounded=last.bounded,
         )
 
     def state(self) -> State:
@@ -348,7 +427,7 @@ class Engine:
         arrived = {completed.ticket for completed in self._arrived}
         for ticket, pending in self._ledger.pending.items():
             if ticket not in arrived:
-                self._executor.submit(ticket, pending.waiting[0][1])
+                self._executor.submit(ticket, pending.waiting[0][1], pending.floor)
 
     def catch_up(self, elapsed: float) -> None:
         """Let the clock show so many seconds at least, as where earlier ones are repeated."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,6 +21,7 @@ class Completed:
     """The result of one ticket: objective values, or None and the reason of the failure.
 
     worker: what evaluated it, such as a process and its number.
+    bounded: whether the evaluation ended early; the objectives are then the best that they can be.
     """
 
     ticket: int
@@ -28,6 +29,22 @@ class Completed:
     failure: str | None
     seconds: float
     worker: str = ""
+    bounded: bool = False
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """What an evaluation gives that ended early: the best that its objectives can be."""
+
+    objectives: tuple[float, ...]
+
+
+class Asked(NamedTuple):
+    """An evaluation that was submitted."""
+
+    ticket: int
+    genotype: Genotype
+    floor: float | None = None
 
 
 class Executor(Protocol):
@@ -51,8 +68,11 @@ class Executor(Protocol):
         """Seconds that the workers have spent on evaluations so far, all of them together."""
         ...
 
-    def submit(self, ticket: int, genotype: Genotype) -> None:
-        """Take an evaluation; does not wait for it."""
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
+        """Take an evaluation; does not wait for it.
+
+        floor: it may end once the search's bounded objective cannot get over it; None: it may not.
+        """
         ...
 
     def wait(self) -> list[Completed]:
@@ -94,10 +114,10 @@ class SerialExecutor:
         self._group = group
         self._busy = 0.0
         self._evaluate = evaluate
-        self._queue: deque[tuple[int, Genotype]] = deque()
+        self._queue: deque[Asked] = deque()
 
-    def submit(self, ticket: int, genotype: Genotype) -> None:
-        self._queue.append((ticket, genotype))
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
+        self._queue.append(Asked(ticket, genotype, floor))
 
     def wait(self) -> list[Completed]:
         """The results of the oldest evaluations; an empty list when there are none."""
@@ -105,7 +125,9 @@ class SerialExecutor:
         if not items:
             return []
         start = time.perf_counter()
-        attempts = attempt_all(self._evaluate, [genotype for _, genotype in items])
+        attempts = attempt_all(
+            self._evaluate, [one.genotype for one in items], [one.floor for one in items]
+        )
         seconds = time.perf_counter() - start
         self._busy += seconds
         return completed(items, attempts, seconds, worker_name(os.getpid()))
@@ -128,36 +150,53 @@ def worker_name(process: int) -> str:
 class Together(Protocol):
     """An evaluation that takes some genotypes at once, for what they have in common."""
 
-    def together(self, genotypes: Sequence[Genotype]) -> Sequence[tuple[float, ...] | Exception]:
-        """Objective values of each genotype, or what went wrong with it alone."""
+    def together(
+        self, genotypes: Sequence[Genotype], floors: Sequence[float | None] = ()
+    ) -> Sequence["Found"]:
+        """Objective values of each genotype, or what went wrong with it alone.
+
+        floors: of each, None for one that may not end early; left out where none may.
+        """
         ...
 
 
-_EvaluateTogether = Callable[[Sequence[Genotype]], Sequence[tuple[float, ...] | Exception]]
+Found = tuple[float, ...] | Bounded | Exception
 
-Attempt = tuple[tuple[float, ...] | None, str | None]
-"""Objective values, or None and the reason of the failure."""
+
+class Attempt(NamedTuple):
+    """Objective values, or None and the reason of the failure; bounded: as in `Completed`."""
+
+    objectives: tuple[float, ...] | None
+    failure: str | None
+    bounded: bool = False
+
+
+Floors = Sequence[float | None]
 
 
 def attempt(evaluate: Callable[[Genotype], tuple[float, ...]], genotype: Genotype) -> Attempt:
     """Evaluate one genotype, whatever goes wrong."""
     try:
-        return tuple(float(value) for value in evaluate(genotype)), None
+        return Attempt(tuple(float(value) for value in evaluate(genotype)), None)
     except Exception as error:  # whatever it is, it belongs to this genotype alone
-        return None, describe(error)
+        return Attempt(None, describe(error))
 
 
 def attempt_all(
-    evaluate: Callable[[Genotype], tuple[float, ...]], genotypes: Sequence[Genotype]
+    evaluate: Callable[[Genotype], tuple[float, ...]],
+    genotypes: Sequence[Genotype],
+    floors: Floors,
 ) -> list[Attempt]:
     """Evaluate some genotypes, together where `evaluate` is a `Together`.
 
     Where they fail together, each is tried alone, so that those which are not to blame go on.
     """
-    together: _EvaluateTogether | None = getattr(evaluate, "together", None)
-    if len(genotypes) > 1 and together is not None:
+    together: Callable[..., Sequence[Found]] | None
+    together = getattr(evaluate, "together", None)
+    early = any(floor is not None for floor in floors)
+    if together is not None and (early or len(genotypes) > 1):
         try:
-            found = list(together(genotypes))
+            found = list(together(genotypes, floors) if early else together(genotypes))
         except Exception:  # whatever it is, it comes again where it belongs
             found = []
         if len(found) == len(genotypes):
@@ -166,32 +205,49 @@ def attempt_all(
 
 
 def attempt_in_worker(
-    evaluate: Callable[[Genotype], tuple[float, ...]], genotypes: Sequence[Genotype]
+    evaluate: Callable[[Genotype], tuple[float, ...]],
+    genotypes: Sequence[Genotype],
+    floors: Floors,
 ) -> list[Attempt]:
     """As `attempt_all`, and go on after what ends other programs, such as sys.exit."""
     try:
-        return attempt_all(evaluate, genotypes)
+        return attempt_all(evaluate, genotypes, floors)
     except BaseException as error:
         if len(genotypes) == 1:
-            return [(None, f"{type(error).__name__}: {error}")]
-        return [found for one in genotypes for found in attempt_in_worker(evaluate, [one])]
+            return [Attempt(None, f"{type(error).__name__}: {error}")]
+        return [
+            found
+            for genotype, floor in zip(genotypes, floors, strict=True)
+            for found in attempt_in_worker(evaluate, [genotype], [floor])
+        ]
 
 
 def completed(
-    items: Sequence[tuple[int, Genotype]],
+    items: Sequence[Asked],
     attempts: Sequence[Attempt],
     seconds: float,
     worker: str,
 ) -> list[Completed]:
     """The results of tickets that were evaluated together, each with its part of the seconds."""
     return [
-        Completed(ticket, objectives, failure, seconds / len(items), worker)
-        for (ticket, _), (objectives, failure) in zip(items, attempts, strict=True)
+        Completed(
+            item.ticket,
+            found.objectives,
+            found.failure,
+            seconds / len(items),
+            worker,
+            found.bounded,
+        )
+        for item, found in zip(items, attempts, strict=True)
     ]
 
 
-def _attempted(found: tuple[float, ...] | Exception) -> Attempt:
-    return (None, describe(found)) if isinstance(found, Exception) else (found, None)
+def _attempted(found: Found) -> Attempt:
+    if isinstance(found, Exception):
+        return Attempt(None, describe(found))
+    if isinstance(found, Bounded):
+        return Attempt(found.objectives, None, True)
+    return Attempt(found, None)
 
 
 def describe(error: Exception) -> str:
@@ -224,7 +280,9 @@ def checked(
 def packed_results(results: Iterable[Completed]) -> State:
     """Results as plain data, for the state of a search; see `unpacked_results`."""
     return {
-        "facts": [[one.ticket, one.failure, one.seconds, one.worker] for one in results],
+        "facts": [
+            [one.ticket, one.failure, one.seconds, one.worker, one.bounded] for one in results
+        ],
         "objectives": [
             None if one.objectives is None else np.array(one.objectives, dtype=np.float64)
             for one in results

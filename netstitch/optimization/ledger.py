@@ -17,10 +17,14 @@ FAILED, KNOWN, BOUNDED = 0, 1, 2
 
 @dataclass(frozen=True, eq=False)
 class Pending:
-    """An evaluation under way and the (slot, genotype) pairs that wait for it, first come first."""
+    """An evaluation under way and the (slot, genotype) pairs that wait for it, first come first.
+
+    floor: up to which its value does not matter; None where every one does.
+    """
 
     signature: Hashable
     waiting: list[tuple[int, Genotype]]
+    floor: float | None = None
 
 
 class Ledger:
@@ -51,11 +55,13 @@ class Ledger:
         self.pending[ticket].waiting.append((slot, genotype))
         return True
 
-    def open(self, signature: Hashable, slot: int, genotype: Genotype) -> int:
+    def open(
+        self, signature: Hashable, slot: int, genotype: Genotype, floor: float | None = None
+    ) -> int:
         """A ticket for a new evaluation."""
         ticket = self.submitted
         self.submitted += 1
-        self.pending[ticket] = Pending(signature, [(slot, genotype)])
+        self.pending[ticket] = Pending(signature, [(slot, genotype)], floor)
         self._tickets[signature] = ticket
         return ticket
 
@@ -70,6 +76,11 @@ class Ledger:
         self.known[pending.signature] = objectives
         self._log.append(pending.signature, *self._row(objectives, bounded))
         return pending
+
+    @property
+    def early(self) -> int:
+        """How many are bounded."""
+        return len(self._bounded)
 
     def bounded(self, signature: Hashable) -> bool:
         """Whether what is known of it is only the best that it can be."""
@@ -96,6 +107,7 @@ class Ledger:
             "submitted": self.submitted,
             "tickets": list(self.pending),
             "pending": _packed_signatures([one.signature for one in self.pending.values()]),
+            "floors": [pending.floor for pending in self.pending.values()],
             "slots": packed([[slot for slot, _ in pairs] for pairs in waiting]),
             "genotypes": np.array(
                 [genotype for pairs in waiting for _, genotype in pairs], dtype=np.int64
@@ -120,11 +132,11 @@ class Ledger:
         genotypes = iter(state["genotypes"])
         pending = _unpacked_signatures(state["pending"])
         self.pending = {}
-        for ticket, signature, slots in zip(
-            state["tickets"], pending, unpacked(state["slots"]), strict=True
+        for ticket, signature, floor, slots in zip(
+            state["tickets"], pending, state["floors"], unpacked(state["slots"]), strict=True
         ):
             waiting = [(int(slot), _read_only(next(genotypes))) for slot in slots]
-            self.pending[ticket] = Pending(signature, waiting)
+            self.pending[ticket] = Pending(signature, waiting, floor)
         self._tickets = {one.signature: ticket for ticket, one in self.pending.items()}
 
 

@@ -25,6 +25,10 @@ class NondominatedSet(Protocol[T]):
         """The members."""
         ...
 
+    def admits(self, costs: Sequence[float]) -> bool:
+        """Whether `insert` would take an item of these costs."""
+        ...
+
     def insert(self, costs: Sequence[float], item: T) -> bool:
         """Take the item and drop those it dominates, or return False if it is not better."""
         ...
@@ -53,10 +57,14 @@ class Staircase(Generic[T]):
         """The members, by ascending first cost."""
         return tuple(self._items)
 
-    def insert(self, costs: Sequence[float], item: T) -> bool:
+    def admits(self, costs: Sequence[float]) -> bool:
         first, second = costs
         left = bisect_right(self._first, first) - 1
-        if left >= 0 and self._second[left] <= second:
+        return left < 0 or self._second[left] > second
+
+    def insert(self, costs: Sequence[float], item: T) -> bool:
+        first, second = costs
+        if not self.admits(costs):
             return False
         start = bisect_left(self._first, first)
         end = bisect_right(self._second, -second, lo=start, key=neg)
@@ -96,9 +104,13 @@ class CostTable(Generic[T]):
     def _members(self) -> npt.NDArray[np.float64]:
         return self._rows[: len(self._items)]
 
+    def admits(self, costs: Sequence[float]) -> bool:
+        row = np.asarray(costs, dtype=np.float64)
+        return not (self._members <= row).all(axis=1).any()
+
     def insert(self, costs: Sequence[float], item: T) -> bool:
         row = np.asarray(costs, dtype=np.float64)
-        if (self._members <= row).all(axis=1).any():
+        if not self.admits(costs):
             return False
         self._keep(np.asarray((row > self._members).any(axis=1)))
         if len(self._items) == len(self._rows):

@@ -21,9 +21,9 @@ class OrderedExecutor(DelegatingExecutor):
         self._asked: deque[int] = deque()
         self._done: dict[int, Completed] = {}
 
-    def submit(self, ticket: int, genotype: Genotype) -> None:
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
         self._asked.append(ticket)
-        self._executor.submit(ticket, genotype)
+        self._executor.submit(ticket, genotype, floor)
 
     def wait(self) -> list[Completed]:
         """The result of the oldest evaluation; an empty list when there is none."""

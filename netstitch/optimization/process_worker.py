@@ -13,7 +13,7 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import Attempt, attempt_in_worker, describe
+from netstitch.optimization.executor import Attempt, Floors, attempt_in_worker, describe
 from netstitch.optimization.problem import Genotype
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def run(place: int, genotypes: Sequence[Genotype]) -> Outcome:
+def run(place: int, genotypes: Sequence[Genotype], floors: Floors) -> Outcome:
     """Evaluate; raises SearchError when there is nothing to evaluate with."""
     if isinstance(_evaluate, Unloadable):
         raise SearchError(
@@ -90,5 +90,5 @@ def run(place: int, genotypes: Sequence[Genotype]) -> Outcome:
     begun = _begun[place]
     begun.worker = os.getpid()
     begun.start = start = time.perf_counter()
-    attempts = attempt_in_worker(_evaluate, genotypes)
+    attempts = attempt_in_worker(_evaluate, genotypes, floors)
     return attempts, time.perf_counter() - start

@@ -20,7 +20,7 @@ from math import inf
 from multiprocessing.process import BaseProcess
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import Completed, completed, describe, worker_name
+from netstitch.optimization.executor import Asked, Completed, completed, describe, worker_name
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.process_start import interruptions_blocked, start_context
 from netstitch.optimization.process_worker import Begun, Evaluate, Outcome, initialise, run
@@ -34,7 +34,7 @@ class Call:
     died. late: whether they were ended since they took too long.
     """
 
-    items: Sequence[tuple[int, Genotype]]
+    items: Sequence[Asked]
     place: int = 0
     suspect: bool = False
     late: bool = False
@@ -99,13 +99,13 @@ class ProcessExecutor:
         self._barren = 0  # pools in a row that broke before they began anything
         self._begun: ctypes.Array[Begun]  # of this pool's calls, by place
         self._places: list[int] = []  # the free ones
-        self._waiting: deque[tuple[int, Genotype]] = deque()
+        self._waiting: deque[Asked] = deque()
         self._suspects: deque[Call] = deque()  # that wait to be run alone
         self._running: dict[Future[Outcome], Call] = {}  # in the pool, by order of submission
         self._busy = 0.0  # seconds of evaluations that are over
 
-    def submit(self, ticket: int, genotype: Genotype) -> None:
-        self._waiting.append((ticket, genotype))
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
+        self._waiting.append(Asked(ticket, genotype, floor))
         if self._group == 1:  # others are dealt when they are all there
             self._start()
 
@@ -165,7 +165,12 @@ class ProcessExecutor:
             self._begun[call.place].start = 0.0
             try:
                 with interruptions_blocked():
-                    future = pool.submit(run, call.place, [genotype for _, genotype in call.items])
+                    future = pool.submit(
+                        run,
+                        call.place,
+                        [one.genotype for one in call.items],
+                        [one.floor for one in call.items],
+                    )
             except BrokenProcessPool:
                 self._broken = True
                 return
@@ -179,7 +184,7 @@ class ProcessExecutor:
                 self._waiting.popleft()
             self._running[future] = call
 
-    def _dealt(self) -> list[tuple[int, Genotype]]:
+    def _dealt(self) -> list[Asked]:
         """What the next free worker is given, so that all free ones are given as much."""
         share = -(-len(self._waiting) // len(self._places))
         return list(islice(self._waiting, min(self._group, share)))
@@ -223,7 +228,7 @@ class ProcessExecutor:
         workers = self._end()
         done = self._take_all(filter(_given, self._running))
         self._barren += 1
-        again: list[tuple[int, Genotype]] = []
+        again: list[Asked] = []
         late = any(call.late for call in self._running.values())
         for call in self._running.values():
             begun = self._begun[call.place]
@@ -239,8 +244,8 @@ class ProcessExecutor:
                     else f"died twice in this evaluation ({_ending(workers[begun.worker])})"
                 )
                 failure = f"the worker process {ending}"
-                worker, [(ticket, _)] = worker_name(begun.worker), call.items
-                done.append(Completed(ticket, None, failure, now - begun.start, worker))
+                worker, [one] = worker_name(begun.worker), call.items
+                done.append(Completed(one.ticket, None, failure, now - begun.start, worker))
             elif late and not call.late:  # killed with the others, and not to blame
                 again += call.items
             else:

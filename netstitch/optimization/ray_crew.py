@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netstitch.errors import SearchError
+from netstitch.optimization.executor import Floors
 from netstitch.optimization.ray_worker import Outcome, Worker
 
 MOST_STARTS, LONGEST_PAUSE = 3, 60.0
@@ -77,10 +78,12 @@ class Crew:
         """Let a worker show that it lives, within so many seconds; it is idle again when it has."""
         self._ask(place, place.worker.greet.remote(), seconds)
 
-    def run(self, place: Place, genotypes: npt.NDArray[np.integer], seconds: float) -> None:
+    def run(
+        self, place: Place, genotypes: npt.NDArray[np.integer], floors: Floors, seconds: float
+    ) -> None:
         """Let a worker evaluate, within so many seconds."""
         place.running = True
-        self._ask(place, place.worker.run.remote(genotypes), seconds)
+        self._ask(place, place.worker.run.remote(genotypes, floors), seconds)
 
     def _ask(self, place: Place, future: Any, seconds: float) -> None:
         place.since = time.monotonic()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import Completed, completed, describe
+from netstitch.optimization.executor import Asked, Completed, completed, describe
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.ray_connection import Connection, check_room, check_share, connect
 from netstitch.optimization.ray_crew import Crew, Place
@@ -22,8 +22,7 @@ GRACE = 1.0
 class Call:
     """An evaluation that is not done. safe: of one in which a worker died, when it may go on."""
 
-    ticket: int
-    genotype: Genotype
+    asked: Asked
     safe: float = 0.0
 
 
@@ -93,8 +92,8 @@ class RayExecutor:
         self._busy = 0.0  # seconds of evaluations that are over
         self._connect()
 
-    def submit(self, ticket: int, genotype: Genotype) -> None:
-        self._waiting.append(Call(ticket, genotype))
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
+        self._waiting.append(Call(Asked(ticket, genotype, floor)))
         if self._group == 1:  # else `wait`, when all that may go together are there
             self._give()
 
@@ -181,13 +180,18 @@ class RayExecutor:
 
     def _run(self, crew: Crew, place: Place, calls: list[Call]) -> None:
         self._running[place] = calls
-        crew.run(place, packed([call.genotype for call in calls]), self._timeout * len(calls))
+        asked = [call.asked for call in calls]
+        crew.run(
+            place,
+            packed([one.genotype for one in asked]),
+            [one.floor for one in asked],
+            self._timeout * len(calls),
+        )
 
     def _found(self, place: Place, calls: list[Call], outcome: Outcome) -> list[Completed]:
         attempts, seconds = outcome
         self._busy += seconds
-        items = [(call.ticket, call.genotype) for call in calls]
-        return completed(items, attempts, seconds, place.name)
+        return completed([call.asked for call in calls], attempts, seconds, place.name)
 
     def _lost(self, place: Place, calls: list[Call], reason: str) -> list[Completed]:
         """Let what went down with its worker wait for another one, or fail."""
@@ -198,7 +202,7 @@ class RayExecutor:
         for call in calls:
             if call.safe:
                 failure = f"a worker died twice in this evaluation ({reason})"
-                done.append(Completed(call.ticket, None, failure, seconds, place.name))
+                done.append(Completed(call.asked.ticket, None, failure, seconds, place.name))
             else:
                 call.safe = now + GRACE
                 self._suspects.append(call)

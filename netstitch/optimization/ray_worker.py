@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netstitch.optimization.executor import Attempt, attempt_in_worker, describe, worker_name
+from netstitch.optimization.executor import (
+    Attempt,
+    Floors,
+    attempt_in_worker,
+    describe,
+    worker_name,
+)
 from netstitch.optimization.problem import Genotype
 
 Evaluate = Callable[[Genotype], tuple[float, ...]]
@@ -39,14 +45,14 @@ class Worker:
         """The worker's name, and why it cannot load the evaluation; empty where it has."""
         return worker_name(os.getpid()), self._reason
 
-    def run(self, packed: npt.NDArray[np.integer]) -> Outcome:
+    def run(self, packed: npt.NDArray[np.integer], floors: Floors) -> Outcome:
         """Evaluate the genotypes that `packed` was given."""
         assert self._evaluate is not None
         genotypes = list(packed.astype(np.int64))
         for genotype in genotypes:
             genotype.setflags(write=False)
         start = time.perf_counter()
-        attempts = attempt_in_worker(self._evaluate, genotypes)
+        attempts = attempt_in_worker(self._evaluate, genotypes, floors)
         return attempts, time.perf_counter() - start
 
 

@@ -12,17 +12,27 @@ from netstitch.optimization.solution import Evaluation
 
 @dataclass(frozen=True)
 class Known:
-    """What an evaluation gave: objectives, or None and the reason of the failure."""
+    """What an evaluation gave: objectives, or None and the reason of the failure.
+
+    bounded: whether it ended early; the objectives are then the best that they can be.
+    """
 
     objectives: tuple[float, ...] | None
     failure: str | None
     seconds: float
     worker: str = ""
+    bounded: bool = False
 
 
 def known_by(evaluation: Evaluation) -> Known:
     """What an evaluation gave."""
-    return Known(evaluation.objectives, evaluation.failure, evaluation.seconds, evaluation.worker)
+    return Known(
+        evaluation.objectives,
+        evaluation.failure,
+        evaluation.seconds,
+        evaluation.worker,
+        evaluation.bounded,
+    )
 
 
 @dataclass(frozen=True)
@@ -38,11 +48,14 @@ def known_by_arrival(arrival: Arrival, objectives: Sequence[Objective]) -> Known
     """What a result gave, as a search will take it; raises SearchError as `checked` does."""
     completed = arrival.completed
     values, failure = checked(completed, objectives)
-    return Known(values, failure, completed.seconds, completed.worker)
+    bounded = completed.bounded and values is not None
+    return Known(values, failure, completed.seconds, completed.worker, bounded)
 
 
 class RecallingExecutor(DelegatingExecutor):
     """Answers what is known by its signature, and leaves the rest to another executor.
+
+    What ended early is known to those who ask with a floor; the search judges if it is enough.
 
     identify: the signature of a genotype. known: results by signature; what is added to it later
         is known from then on.
@@ -81,13 +94,14 @@ class RecallingExecutor(DelegatingExecutor):
         """Whether there is more of an order to follow."""
         return bool(self._rounds)
 
-    def submit(self, ticket: int, genotype: Genotype) -> None:
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
         signature = self._identify(genotype)
-        if signature in self._known:
+        known = self._known.get(signature)
+        if known is not None and (floor is not None or not known.bounded):
             self._recalled[signature] = ticket
         else:
             self._submitted[ticket] = signature, genotype
-            self._executor.submit(ticket, genotype)
+            self._executor.submit(ticket, genotype, floor)
 
     def wait(self) -> list[Completed]:
         """The next round's results; without an order, all that are known, or one of the others."""
@@ -115,4 +129,5 @@ class RecallingExecutor(DelegatingExecutor):
             known.failure,
             known.seconds,
             known.worker,
+            known.bounded,
         )

@@ -22,6 +22,7 @@ class Progress:
     idle: of the workers' time so far, the share in which they evaluated nothing.
     archived: number of solutions in the archive.
     best: the best value of each objective in the archive; None while it is empty.
+    bounded: of the evaluated, how many ended early since their outcome was certain.
     """
 
     used: int
@@ -34,6 +35,7 @@ class Progress:
     idle: float
     archived: int
     best: tuple[float, ...] | None
+    bounded: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,3 +54,4 @@ class SearchResult:
     idle: float
     history: tuple[Moment, ...]
     stopped: Stopped
+    bounded: int = 0

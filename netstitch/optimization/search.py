@@ -11,6 +11,7 @@ from netstitch.errors import SearchError
 from netstitch.optimization.algorithms import Build, Setup, check_settings, entry, name_of
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.asked import as_plain
+from netstitch.optimization.bounding import Bounding
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.engine import Engine
 from netstitch.optimization.executor import Executor
@@ -40,6 +41,7 @@ def run_search(
     on_evaluation: Callable[[Evaluation], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     clock: Callable[[], float] | None = None,
+    bounding: Bounding | None = None,
 ) -> SearchResult:
     """Search a problem with one of ALGORITHMS or another (the paper's section 5).
 
@@ -61,6 +63,8 @@ def run_search(
     on_progress: called after every distinct evaluation.
     clock: seconds from any start, for the time budget; by default the `now` of an executor that
         has its own, as a simulated one.
+    bounding: lets evaluations end where their outcome is certain, which changes nothing of what is
+        found. Those of "ga", "gomea", "lk-gomea" and "random" may; others learn from every value.
 
     Raises SearchError on bad input before anything is evaluated, and when all evaluations fail. The
     executor stays open.
@@ -80,6 +84,7 @@ def run_search(
         on_evaluation=on_evaluation,
         on_progress=on_progress,
         clock=clock,
+        bounding=bounding,
     ).run()
 
 
@@ -99,6 +104,7 @@ def prepare_search(
     on_evaluation: Callable[[Evaluation], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     clock: Callable[[], float] | None = None,
+    bounding: Bounding | None = None,
 ) -> Engine:
     """A search as `run_search` takes it, not run yet, so that its state can be asked for.
 
@@ -156,6 +162,7 @@ def prepare_search(
         on_evaluation=on_evaluation,
         on_progress=on_progress,
         clock=getattr(executor, "now", time.monotonic) if clock is None else clock,
+        bounding=bounding,
     )
 
 

@@ -68,7 +68,7 @@ class SimulatedExecutor:
         whole = self.workers * self._time
         return 1.0 - self.busy() / whole if whole > 0 else 0.0
 
-    def submit(self, ticket: int, genotype: Genotype) -> None:
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
         self._waiting.append((ticket, genotype))
         self._start()
 
@@ -88,7 +88,7 @@ class SimulatedExecutor:
         done = []
         while self._running and self._running[0][0] <= self._time:
             _, ticket, seconds, genotype = heapq.heappop(self._running)
-            objectives, failure = attempt(self._evaluate, genotype)
+            objectives, failure, _ = attempt(self._evaluate, genotype)
             done.append(Completed(ticket, objectives, failure, seconds))
         self._start()
         return done

@@ -23,6 +23,8 @@ class Evaluation:
 
     ordinal: 1 for the first that completed.
     objectives: None where it failed; then `failure` says why.
+    bounded: whether it ended early since its outcome was certain; the objectives are then the best
+        that they can be.
     seconds: what the evaluation took, as measured by its executor. worker: what evaluated it.
     round: results of one round arrived together; the search proposes nothing between them.
     skipped: proposals that needed no evaluation so far. elapsed: seconds since the search began.
@@ -38,6 +40,7 @@ class Evaluation:
     round: int = 0
     skipped: int = 0
     elapsed: float = 0.0
+    bounded: bool = False
 
 
 def packed_solutions(solutions: Sequence[Solution | None]) -> State:

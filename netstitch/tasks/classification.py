@@ -82,8 +82,25 @@ class Classification:
 
         Raises DataError as `correct` does.
         """
-        # A count over a length, not a float32 mean: equal counts must give the very same accuracy.
-        return int(self.correct(outputs, labels).sum()) / len(labels)
+        return self.accuracy_of(int(self.correct(outputs, labels).sum()), len(labels))
+
+    def accuracy_of(self, right: int, samples: int) -> float:
+        """The accuracy where so many of all samples are right.
+
+        It says that nothing else counts, so that evaluations may end early (see `Spread.early`).
+        """
+        # Not a float32 mean: equal counts must give the very same accuracy.
+        return right / samples
+
+    def margin(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """(n,) by how much each label's logit is over the highest other one.
+
+        Raises DataError as `correct` does.
+        """
+        logits = self._logits(outputs, labels)
+        own = logits.gather(1, labels[:, None])
+        others = logits.scatter(1, labels[:, None], -torch.inf)
+        return own[:, 0] - others.max(1).values
 
     def correct(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """(n, classes) logits and (n,) labels to (n,) bool; of equal logits the first counts.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 from netstitch.errors import StorageError
 from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
-from netstitch.optimization.recalling import Arrival, known_by
+from netstitch.optimization.recalling import Arrival, Known, known_by, known_by_arrival
+from netstitch.supernet_search import OBJECTIVES
 
 
 def evaluation(ordinal: int, *, failed: bool = False) -> Evaluation:
@@ -55,8 +57,8 @@ def test_each_evaluation_is_a_row(tmp_path: Path) -> None:
     first, second = rows(path)
     genotype = np.frombuffer(first[1], dtype=np.uint16)
     assert genotype.tolist() == [0, 1, 1]
-    assert first[2:-1] == (b"\x01" * 16, 0.25, 1_000_000, 0.5, 9.0, "here 1", None)
-    assert second[3:-1] == (None, None, 0.5, 9.0, "here 1", "DataError: NaN")
+    assert first[2:-1] == (b"\x01" * 16, 0.25, 1_000_000, 0.5, 9.0, "here 1", None, 0)
+    assert second[3:-1] == (None, None, 0.5, 9.0, "here 1", "DataError: NaN", 0)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
@@ -97,7 +99,8 @@ from pathlib import Path
 import numpy as np
 from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
-from netstitch.optimization.recalling import Arrival, known_by
+from netstitch.optimization.recalling import Arrival, Known, known_by, known_by_arrival
+from netstitch.supernet_search import OBJECTIVES
 
 store = Store(Path(sys.argv[1]))
 ordinal = 0
@@ -171,3 +174,28 @@ def test_results_that_the_search_is_given_later_are_written_once(tmp_path: Path)
         assert list(store.known()) == [two.signature, one.signature]
         given_ = [each.signature for together in store.deliveries(4) for each in together]
         assert given_ == [one.signature, two.signature]
+
+
+def test_what_ended_early_is_bounded_until_it_is_done_whole(tmp_path: Path) -> None:
+    def arrival(accuracy: float, *, bounded: bool) -> tuple[Arrival, Known]:
+        one = evaluation(1)
+        completed = Completed(1, (accuracy, 7.0), None, 0.5, "here 1", bounded)
+        arrived = Arrival(one.signature, one.genotype, completed)
+        return arrived, known_by_arrival(arrived, OBJECTIVES)
+
+    path = tmp_path / "evaluations.sqlite"
+    with Store(path) as store:
+        store.keep([arrival(0.6, bounded=True)])
+        store.add(64, replace(evaluation(1), objectives=(0.6, 7.0), bounded=True))
+        assert [row[3] for row in rows(path)] == [0.6]
+    with Store(path, create=False) as store:
+        [known] = store.known().values()
+        assert (known.objectives, known.bounded) == ((0.6, 7.0), True)
+        store.keep([arrival(0.3, bounded=False)])
+        store.keep([arrival(0.6, bounded=True)])  # late: what is whole stays
+    with Store(path, create=False) as store:
+        [known] = store.known().values()
+        assert (known.objectives, known.bounded) == ((0.3, 7.0), False)
+        assert [[one.signature for one in each] for each in store.deliveries(64)] == [
+            [b"\x01" * 16]
+        ]

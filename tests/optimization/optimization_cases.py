@@ -58,7 +58,7 @@ class ShuffledExecutor:
         self._held: list[tuple[int, Genotype]] = []
         self._generator = np.random.default_rng(seed)
 
-    def submit(self, ticket: int, genotype: Genotype) -> None:
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
         self._held.append((ticket, genotype))
         self.most_held = max(self.most_held, len(self._held))
 

@@ -88,3 +88,22 @@ def test_the_threshold_never_falls() -> None:
     archive.raise_threshold(0.2)
     archive.add(solution(3, 0.6))
     assert not archive.add(solution(1, 0.3))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=25),
+    st.lists(st.integers(0, 6), max_size=3),
+    st.booleans(),
+)
+def test_what_would_enter_is_what_enters(
+    rows: list[tuple[int, int]], thresholds: list[int], steered: bool
+) -> None:
+    archive = Archive(CHEAP_GOOD, steered=1 if steered else None)
+    for index, (macs, accuracy) in enumerate(rows):
+        if steered and index < len(thresholds):
+            archive.raise_threshold(thresholds[index])
+        one = solution(macs, accuracy)
+        before = values(archive)
+        admitted = archive.admits(one)
+        assert values(archive) == before
+        assert archive.add(one) == admitted

@@ -27,6 +27,14 @@ class Algorithm(Protocol):
 
     The engine drives the loops in any interleaving, but each of them in turn: a slot that has
     proposed is asked again only after it has received.
+
+    An algorithm that learns nothing of results that it does not take may also have
+
+        def matters(self, slot: int, solution: Solution) -> bool
+
+    Whether `receive` would do anything with this result of the slot's last proposal, other than
+    for one that is worse, where it is not new in the archive. A better result never matters less.
+    Evaluations may then end where their outcome is certain, see `Bounding`.
     """
 
     @property

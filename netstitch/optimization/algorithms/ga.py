@@ -78,6 +78,13 @@ class GeneticAlgorithm:
         if self._received % self.slots == 0:
             self.population.reassign()
 
+    def matters(self, slot: int, solution: Solution) -> bool:
+        """Whether it would take a parent's place, or begins a slot."""
+        parents = self._parents[slot]
+        return parents is None or any(
+            self.population.betters(solution, parent, self._ties) for parent in set(parents)
+        )
+
     def converged(self) -> bool:
         """Never: mutation reaches every genotype."""
         return False

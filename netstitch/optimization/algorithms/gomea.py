@@ -108,6 +108,13 @@ class GenePoolMixing:
         if self._accepts(self.population, solution, before, slot, entered):
             mixing.keep(solution, improved=better)
 
+    def matters(self, slot: int, solution: Solution) -> bool:
+        """Whether the change would be kept, or begins a slot."""
+        mixing = self._loops[slot]
+        return mixing is None or self._accepts(
+            self.population, solution, mixing.solution, slot, False
+        )
+
     def converged(self) -> bool:
         return self._converged
 

@@ -28,6 +28,10 @@ class RandomSearch:
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
         pass
 
+    def matters(self, slot: int, solution: Solution) -> bool:
+        """Never: nothing is learned."""
+        return False
+
     def converged(self) -> bool:
         """Never."""
         return False

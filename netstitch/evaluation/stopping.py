@@ -1,0 +1,72 @@
+"""Evaluations that end before all samples are done, since their outcome is all but certain."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import hypergeom
+from torch import Tensor
+
+from netstitch.tasks import Task
+
+AccuracyOf = Callable[[int, int], float]
+
+
+def accuracy_of(task: Task) -> AccuracyOf | None:
+    """The task's accuracy where so many of all samples are right; None where that is not all.
+
+    Only of such a task evaluations may end early.
+    """
+    return getattr(task, "accuracy_of", None)
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When an evaluation of a genotype may end.
+
+    error: 0 to end where the accuracy cannot get over the floor even if all samples to come are
+        right. More than 0 to end too where, of samples in random order, so few would be right with
+        no more than this probability, for all looks of an evaluation together, if the accuracy got
+        over the floor.
+    """
+
+    error: float = 0.0
+
+    def bound(
+        self, accuracy: AccuracyOf, right: int, seen: int, samples: int, floor: float, looks: int
+    ) -> float | None:
+        """The most that the accuracy can be, or is taken to be, where it is not over the floor.
+
+        None where it may be over it. right: of the samples that were seen. looks: how often an
+        evaluation is looked at before all are.
+        """
+        best = accuracy(right + samples - seen, samples)
+        if best <= floor:
+            return best
+        if not self.error:
+            return None
+        low, high = 0, samples  # the fewest right ones that are over the floor
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if accuracy(middle, samples) > floor else (middle + 1, high)
+        chance = hypergeom.cdf(right, samples, low, seen)
+        return floor if chance <= self.error / max(1, looks) else None
+
+
+def hardest_first(task: Task, outputs: list[Any], labels: Tensor) -> NDArray[np.int64]:
+    """(n,) an order of the samples, those first that networks are least sure to get right.
+
+    outputs: of some networks for all samples. A network that is not good enough shows it soonest on
+    the samples that others find hard.
+    """
+    surely: Callable[[Any, Tensor], Tensor] = getattr(task, "margin", task.correct)
+    mean = torch.stack([surely(one, labels).double() for one in outputs]).mean(0)
+    return np.argsort(mean.cpu().numpy(), kind="stable").astype(np.int64)
+
+
+def at_random(samples: int) -> NDArray[np.int64]:
+    """(n,) an order of chance, the same each time."""
+    return np.random.default_rng(0).permutation(samples).astype(np.int64)
