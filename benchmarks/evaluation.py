@@ -55,6 +55,7 @@ from netstitch.evaluation import Evaluator, Form, Spread, evaluating
 from netstitch.evaluation.cache import ActivationCache
 from netstitch.evaluation.evaluator import Measured
 from netstitch.evaluation.exclusive import Made
+from netstitch.evaluation.stopping import hardest_first
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.plan import INPUT_KEY, Key, content_keys, sample_bytes
 from netstitch.tasks import Classification, Samples
@@ -82,6 +83,10 @@ SIZES = {
     "demo": Size(2_048, 512, 500, 32, BUDGETS),
     "imagenet": Size(1_000, 8, 60, 8, (0, 2)),
 }
+
+
+PARTS = {"demo": {"work", "demo", "scaling"}, "imagenet": {"work", "imagenet"}}
+"""Of each supernet."""
 
 
 # -- multiply-adds
@@ -277,13 +282,14 @@ def print_times(
         print(f"| {stream}: plain | 1.00 | 1.00 | {len(first)} | 100% | | | |")
         shown = f"{once / plain:.2f} | {least / whole:.2f} | {len(distinct)}"
         print(f"| {stream}: signatures | {shown} | 100% | | | |", flush=True)
+        samples = task.validation
+        if early:
+            references = list(supernet.references().values())
+            outputs = Evaluator(supernet, task, samples, form).outputs_together(references)
+            samples = samples.taken(hardest_first(task, outputs, samples.labels))
         for budget, ends in product(size.budgets, (False, True) if early else (False,)):
             scaled = int(budget * GIGABYTE * size.used / size.samples)
-            evaluator = Timed(supernet, task, task.validation, form, budget=scaled)
-            if early:
-                evaluator.reorder(evaluator.hardest_first())
-            evaluator.forward = evaluator.caching = 0.0
-            evaluator.cache.hits = evaluator.cache.misses = 0
+            evaluator = Timed(supernet, task, samples, form, budget=scaled)
             found: dict[bytes, Measured] = {}
             started = time.process_time()
             for genotype, floor in zip(first, floors, strict=False):
@@ -358,7 +364,7 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for name, make in (("demo", demo_supernet), ("imagenet", imagenet_supernet)):
-        if not ({"work", name} | ({"scaling"} if name == "demo" else set())) & set(options.part):
+        if not PARTS[name] & set(options.part):
             continue
         size, supernet = SIZES[name], make()
         asked = [Stream(name, algorithm, CAPACITY) for algorithm in ALGORITHMS]
@@ -375,7 +381,7 @@ def main() -> None:
                 f"budgets as for {size.samples:,}"
             )
             print_times(supernet, task_of(name, size), size, streams, early=name == "demo")
-        if "scaling" in options.part and name == "demo":
+        if "scaling" in PARTS[name] & set(options.part):
             print_scaling(supernet, load_task(), streams[asked[0]][0], 40)
 
 

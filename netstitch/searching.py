@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from netstitch.analysis import Front
 from netstitch.errors import DataError, SearchError
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_form
-from netstitch.evaluation.stopping import Stopping, accuracy_of, at_random
+from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first
 from netstitch.evaluation.workplace import Evaluating
 from netstitch.fitting import Batch
 from netstitch.measured_front import measure_front
@@ -22,7 +22,12 @@ from netstitch.optimization import (
     Progress,
     SearchResult,
 )
-from netstitch.optimization.algorithms import Build, check_algorithm, check_settings
+from netstitch.optimization.algorithms import (
+    Build,
+    check_algorithm,
+    check_settings,
+    learns_of_all,
+)
 from netstitch.optimization.ordering import OrderedExecutor
 from netstitch.optimization.recalling import (
     Arrival,
@@ -38,7 +43,7 @@ from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.supernet_search import INITIAL_STITCHES, SupernetSearch
 from netstitch.sweeping import Swept, sizes_within, sweep
-from netstitch.tasks import Task
+from netstitch.tasks import Samples, Task
 
 
 @dataclass(frozen=True)
@@ -175,7 +180,11 @@ def run(
         )
     numerical: Form = form
     statistics = None if recalibration is None else list(recalibration)
-    early = spread.early != "never" and statistics is None and accuracy_of(task) is not None
+    # What this process measures itself has all cores, and does not depend on how many.
+    alone = replace(form, workers=spread.alone)
+    stopping = spread.stopping
+    if statistics is not None or not accuracy_of(task) or learns_of_all(algorithm, settings or {}):
+        stopping = None
     search = SupernetSearch(
         supernet,
         algorithm,
@@ -185,33 +194,24 @@ def run(
         initial_stitches,
         settings or {},
         patience,
-        bounded=early,
+        bounded=stopping is not None,
     )
 
-    alone = replace(form, workers=spread.alone)
-    order: NDArray[np.int64] | None = None
-    if early and spread.early == "likely":
-        order = at_random(len(task.validation))
-    elif early:
-        everything = Evaluator(supernet, task, task.validation, alone, device=spread.here)
-        with suppress(DataError):  # the search says which network it is that fails
-            order = everything.hardest_first()
-        del everything
+    hardest: Tensor | None = None
+    if stopping is not None and not stopping.error:
+        hardest = _hardest_first(supernet, task, alone, spread.here)
 
     def make(device: torch.device, cache: int) -> Evaluator:
-        evaluator = Evaluator(
+        return Evaluator(
             supernet,
             task,
-            task.validation,
+            _in_order(task.validation, stopping, hardest),
             numerical,
             budget=cache,
             device=device,
             recalibration=statistics,
-            stopping=Stopping(spread.error if spread.early == "likely" else 0.0),
+            stopping=stopping,
         )
-        if order is not None:
-            evaluator.reorder(order)
-        return evaluator
 
     with evaluating(make, spread) as evaluations:
         result, swept = _search(
@@ -234,11 +234,29 @@ def run(
         )
     if on_measure is not None:
         on_measure(f"measure {len(genotypes)} networks of the front")
-    # Here this process has all cores, and what it measures does not depend on how many.
     front = measure_front(
         supernet, task, genotypes, alone, spread.here, on_measure, recalibration=statistics
     )
     return Searched(front, result, form, swept)
+
+
+def _hardest_first(
+    supernet: Supernet, task: Task, form: Form, device: torch.device
+) -> Tensor | None:
+    """An order of the validation samples, by how the reference networks do on them."""
+    samples = task.validation
+    evaluator = Evaluator(supernet, task, samples, form, device=device)
+    references = list(supernet.references().values())
+    with suppress(DataError):  # the search says which network it is that fails
+        return hardest_first(task, evaluator.outputs_together(references), samples.labels)
+    return None
+
+
+def _in_order(samples: Samples, stopping: Stopping | None, hardest: Tensor | None) -> Samples:
+    """The samples as evaluations that end early go through them."""
+    if stopping is not None and stopping.error:
+        return samples.shuffled(0)
+    return samples if hardest is None else samples.taken(hardest)
 
 
 def _search(

@@ -1,13 +1,13 @@
 """How good a genotype is: accuracy on samples, and multiply-adds."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from netstitch.errors import DataError
@@ -16,13 +16,14 @@ from netstitch.evaluation.exclusive import Made
 from netstitch.evaluation.form import Form
 from netstitch.evaluation.running import Plan, execute, peak_bytes
 from netstitch.evaluation.schedule import Schedule
-from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first
+from netstitch.evaluation.stopping import Stopping, accuracy_of
 from netstitch.evaluation.watch import Watch
 from netstitch.fitting import Batch, recalibrated
 from netstitch.fitting.stream import inputs
 from netstitch.networks import plan as of_graphs
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.plan import Key
+from netstitch.optimization.executor import Floors
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
@@ -108,7 +109,7 @@ class Evaluator:
         return self._measured(genotype, self.outputs(genotype))
 
     def evaluate_together(
-        self, genotypes: Sequence[Genotype], floors: Sequence[float | None] | None = None
+        self, genotypes: Sequence[Genotype], floors: Floors | None = None
     ) -> list[Measured | DataError]:
         """Objectives of some genotypes, what they have in common computed once.
 
@@ -131,7 +132,7 @@ class Evaluator:
                 found.append(error)
         return found
 
-    def _watches(self, floors: Sequence[float | None]) -> list[Watch | None]:
+    def _watches(self, floors: Floors) -> list[Watch | None]:
         accuracy = accuracy_of(self.task)
         if accuracy is None or self._recalibration is not None:
             return [None] * len(floors)
@@ -175,60 +176,45 @@ class Evaluator:
             yield from self._outputs(genotypes[:half], watches[:half])
             yield from self._outputs(genotypes[half:], watches[half:])
             return
-        kept = self._kept(plan) if self.cache.budget else frozenset()
-        known = {key: self.cache[key] for key in plan.needed}
-        if any(watch is not None for watch in watches):
-            yield from self._until_certain(genotypes, watches, plan, known, kept)
-            return
-        self._count(genotypes, plan, 1.0)
-        results = self._run(plan, known, kept)
-        for key in sorted(kept):
-            self.cache.put(key, [result[key] for result in results])
-        for pairs in plan.outputs:
-            yield _joined(pairs, results)
+        yield from self._computed(genotypes, watches or [None] * len(genotypes), plan)
 
-    def _until_certain(
-        self,
-        genotypes: Sequence[Genotype],
-        watches: Sequence[Watch | None],
-        plan: Plan,
-        known: Mapping[Key, Sequence[Tensor]],
-        kept: Collection[Key],
+    def _computed(
+        self, genotypes: Sequence[Genotype], watches: Sequence[Watch | None], plan: Plan
     ) -> list[Any]:
         """Outputs of each genotype, for as many batches as it takes.
 
         Values to be kept are so where all batches are done with them.
         """
-        going = list(range(len(genotypes)))
-        outputs: list[list[dict[Key, Any]]] = [[] for _ in genotypes]
-        ends = list(plan.outputs)
+        kept = self._kept(plan) if self.cache.budget else frozenset()
+        known = {key: self.cache[key] for key in plan.needed}
         values: dict[Key, list[Tensor]] = {key: [] for key in kept}
-        at_once, last = self.form.workers, len(self._batches)
-        for start in range(0, last, at_once):
-            batches = range(start, min(start + at_once, last))
-            self._count([genotypes[one] for one in going], plan, len(batches) / last)
-            results = self._run(plan, known, values.keys(), batches)
-            for key, tensors in values.items():
-                tensors += [result[key] for result in results]
-            for index, pairs in zip(going, plan.outputs, strict=True):
-                mine = [{key: result[key] for _, key in pairs} for result in results]
-                outputs[index] += mine
-                watch = watches[index]
-                if watch is not None:
-                    for batch, result in zip(batches, mine, strict=True):
-                        watch.look(batch, _joined(pairs, [result]))
-            left = [one for one in going if (watch := watches[one]) is None or not watch.ended]
-            if not left:
-                values = {}
-                break
-            if len(left) < len(going):
-                going = left
-                plan = self._schedule.plan([genotypes[one] for one in going], known.keys())
-                made = set(plan.made)
-                values = {key: tensors for key, tensors in values.items() if key in made}
+        parts: list[list[dict[Key, Any]]] = [[] for _ in genotypes]
+        ends, going, last = plan.outputs, list(range(len(genotypes))), len(self._batches)
+        at_once = self.form.workers if any(watches) else last
+        with batch_workers(self.form.workers) as pool:
+            for start in range(0, last, at_once):
+                batches = range(start, min(start + at_once, last))
+                self._count([genotypes[one] for one in going], plan, len(batches) / last)
+                results = self._run(pool, plan, batches, known, values.keys())
+                for key, tensors in values.items():
+                    tensors += [result[key] for result in results]
+                for one, pairs in zip(going, plan.outputs, strict=True):
+                    mine = [{key: result[key] for _, key in pairs} for result in results]
+                    parts[one] += mine
+                    if watch := watches[one]:
+                        for batch, result in zip(batches, mine, strict=True):
+                            watch.look(batch, _joined(pairs, [result]))
+                left = [one for one in going if not ((watch := watches[one]) and watch.ended)]
+                if not left:
+                    break
+                if len(left) < len(going):
+                    going = left
+                    plan = self._schedule.plan([genotypes[one] for one in going], known.keys())
+                    values = {key: values[key] for key in plan.made if key in values}
         for key in sorted(values):
-            self.cache.put(key, values[key])
-        return [_joined(pairs, parts) for pairs, parts in zip(ends, outputs, strict=True)]
+            if len(values[key]) == last:
+                self.cache.put(key, values[key])
+        return [_joined(pairs, found) for pairs, found in zip(ends, parts, strict=True)]
 
     def _recalibrated_outputs(self, genotype: Genotype, batches: Sequence[Tensor]) -> Any:
         """Outputs with the statistics that batches give this very subnetwork."""
@@ -237,7 +223,8 @@ class Evaluator:
         own = {key: self._weights[key] for key in keys}
         with threads(1):  # so that statistics do not depend on the cores there are
             plan = of_graphs.make_plan([graph], recalibrated(graph, own, batches))
-        return _joined(plan.outputs[0], self._run(plan, {}, ()))
+        with batch_workers(self.form.workers) as pool:
+            return _joined(plan.outputs[0], self._run(pool, plan, range(len(self._batches)), {}))
 
     def _count(self, genotypes: Sequence[Genotype], plan: Plan, share: float) -> None:
         """Count the work of a share of the samples, and what it would be without the cache."""
@@ -258,12 +245,13 @@ class Evaluator:
 
     def _run(
         self,
+        pool: Executor,
         plan: Plan | of_graphs.Plan,
+        batches: Sequence[int],
         known: Mapping[Key, Sequence[Tensor]],
-        kept: Collection[Key],
-        batches: Sequence[int] | None = None,
+        kept: Collection[Key] = (),
     ) -> list[dict[Key, Any]]:
-        """Results of all batches or some, in order; batches run side by side."""
+        """Results by batch, in order; batches run side by side."""
 
         def run(index: int) -> dict[Key, Any]:
             values = {key: tensors[index] for key, tensors in known.items()}
@@ -272,22 +260,7 @@ class Evaluator:
                     return execute(plan, self._batches[index], values, kept)
                 return of_graphs.execute(plan, self._batches[index], values, kept)
 
-        with batch_workers(self.form.workers) as pool:
-            return list(pool.map(run, range(len(self._batches)) if batches is None else batches))
-
-    def reorder(self, order: NDArray[np.int64]) -> None:
-        """Run the samples in another order from now on; what is kept is forgotten."""
-        if len(self.cache):
-            self.cache.clear()
-        index = torch.from_numpy(order)
-        self._labels = self._labels[index]
-        samples = torch.cat(self._batches)[index.to(self._batches[0].device)]
-        self._batches = [self.form.arrange(part) for part in torch.split(samples, self.form.batch)]
-
-    def hardest_first(self) -> NDArray[np.int64]:
-        """(n,) the order in which evaluations end soonest, by how the reference networks do."""
-        outputs = self.outputs_together(list(self.supernet.references().values()))
-        return hardest_first(self.task, outputs, self._labels)
+        return list(pool.map(run, batches))
 
     def move(self, device: torch.device | str) -> None:
         """Run on another device from now on; what is kept is forgotten."""

@@ -8,6 +8,7 @@ import torch
 from netstitch.errors import SearchError
 from netstitch.evaluation.device import usable_device
 from netstitch.evaluation.memory import cache_budget
+from netstitch.evaluation.stopping import Stopping
 from netstitch.optimization.ray_connection import import_ray
 from netstitch.threads import available_cores
 
@@ -118,6 +119,11 @@ class Spread:
                 "Ray gives each worker its device: give one, 'cpu' or 'cuda', and gpus_per_worker"
             )
         cache_budget(self.cache, (self.here,))
+
+    @property
+    def stopping(self) -> Stopping | None:
+        """When evaluations end early; None where they do not."""
+        return {"certain": Stopping(), "likely": Stopping(self.error), "never": None}[self.early]
 
     @property
     def here(self) -> torch.device:

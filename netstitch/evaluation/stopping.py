@@ -1,12 +1,10 @@
 """Evaluations that end before all samples are done, since their outcome is all but certain."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.stats import hypergeom
 from torch import Tensor
 
@@ -56,17 +54,15 @@ class Stopping:
         return floor if chance <= self.error / max(1, looks) else None
 
 
-def hardest_first(task: Task, outputs: list[Any], labels: Tensor) -> NDArray[np.int64]:
+def hardest_first(task: Task, outputs: Sequence[Any], labels: Tensor) -> Tensor:
     """(n,) an order of the samples, those first that networks are least sure to get right.
 
     outputs: of some networks for all samples. A network that is not good enough shows it soonest on
     the samples that others find hard.
+
+    Raises DataError where outputs are not finite.
     """
     surely: Callable[[Any, Tensor], Tensor] = getattr(task, "margin", task.correct)
-    mean = torch.stack([surely(one, labels).double() for one in outputs]).mean(0)
-    return np.argsort(mean.cpu().numpy(), kind="stable").astype(np.int64)
-
-
-def at_random(samples: int) -> NDArray[np.int64]:
-    """(n,) an order of chance, the same each time."""
-    return np.random.default_rng(0).permutation(samples).astype(np.int64)
+    return (
+        torch.stack([surely(one, labels).double() for one in outputs]).mean(0).argsort(stable=True)
+    )

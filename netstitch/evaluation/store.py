@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 from zlib import crc32
 
@@ -61,6 +61,7 @@ _TABLES = (
 )
 
 _INSERT = "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_REPLACE = _INSERT.replace("INSERT", "REPLACE")
 _DELIVER = "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -119,30 +120,22 @@ class Store:
 
         Raises StorageError when it cannot; the earlier ones are safe.
         """
-        new = [pair for pair in arrivals if pair[0].signature not in self._ordinals]
-        first = len(self._ordinals) + 1
+        fresh = count(len(self._ordinals) + 1)
+        written = [
+            (self._ordinals.get(cast(bytes, arrival.signature)) or next(fresh), arrival, known)
+            for arrival, known in arrivals
+            if arrival.signature not in self._ordinals or arrival.signature in self._bounded
+        ]
         try:
             with self._transaction():
-                for ordinal, (arrival, known) in enumerate(new, start=first):
-                    self._connection.execute(
-                        _INSERT, self._row(ordinal, arrival.genotype, arrival.signature, known)
-                    )
-                for arrival, known in arrivals:
-                    if arrival.signature in self._bounded:
-                        assert isinstance(arrival.signature, bytes)
-                        ordinal = self._ordinals[arrival.signature]
-                        self._connection.execute(
-                            "DELETE FROM evaluations WHERE ordinal = ?", (ordinal,)
-                        )
-                        self._connection.execute(
-                            _INSERT, self._row(ordinal, arrival.genotype, arrival.signature, known)
-                        )
+                for ordinal, arrival, known in written:
+                    row = self._row(ordinal, arrival.genotype, arrival.signature, known)
+                    self._connection.execute(_REPLACE, row)
         except sqlite3.Error as error:
             raise self._failed(error) from error
-        for ordinal, (arrival, _) in enumerate(new, start=first):
+        for ordinal, arrival, known in written:
             assert isinstance(arrival.signature, bytes)
             self._ordinals[arrival.signature] = ordinal
-        for arrival, known in arrivals:
             self._note(arrival.signature, known)
 
     def _note(self, signature: Hashable, known: Known) -> None:

@@ -7,7 +7,10 @@ low that the search would decide the same for any value under it, the rest need 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netstitch.optimization.problem import Genotype
+from netstitch.optimization.algorithms.algorithm import Algorithm
+from netstitch.optimization.archive import Archive
+from netstitch.optimization.problem import Genotype, Problem
+from netstitch.optimization.solution import Solution
 
 STEPS = 14
 """Halvings of the range in which the floor is sought."""
@@ -25,6 +28,44 @@ class Bounding:
     objective: str
     best: Callable[[Genotype], tuple[float, ...]]
     worst: float = 0.0
+
+
+class Stakes:
+    """What the value of a result decides, as algorithm and archive are now.
+
+    algorithm: where it has no `matters`, every value decides.
+    bounding: None where no evaluation may end early.
+
+    Raises SearchError when the problem has no such objective.
+    """
+
+    def __init__(
+        self, problem: Problem, algorithm: Algorithm, archive: Archive, bounding: Bounding | None
+    ) -> None:
+        self._in_slot: Callable[[int, Solution], bool] | None = getattr(algorithm, "matters", None)
+        self._archive = archive
+        self._bounding = None if self._in_slot is None else bounding
+        self._column = 0 if bounding is None else problem.column(bounding.objective)
+
+    def in_slot(self, slot: int, solution: Solution) -> bool:
+        """Whether the slot would do anything with it."""
+        return self._in_slot is None or self._in_slot(slot, solution)
+
+    def matters(self, slot: int, solution: Solution) -> bool:
+        """Whether slot or archive would do anything with it."""
+        return self.in_slot(slot, solution) or self._archive.admits(solution)
+
+    def floor(self, slot: int, genotype: Genotype) -> float | None:
+        """Up to which value the result would change nothing; None where every one may."""
+        if self._bounding is None:
+            return None
+        best = self._bounding.best(genotype)
+        before, after = best[: self._column], best[self._column + 1 :]
+        return floor_of(
+            lambda value: self.matters(slot, Solution(genotype, (*before, value, *after))),
+            self._bounding.worst,
+            best[self._column],
+        )
 
 
 def floor_of(matters: Callable[[float], bool], worst: float, best: float) -> float | None:

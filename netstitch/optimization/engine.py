@@ -17,7 +17,7 @@ from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.asked import check_asked
-from netstitch.optimization.bounding import Bounding, floor_of
+from netstitch.optimization.bounding import Bounding, Stakes
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.executor import (
     Completed,
@@ -83,10 +83,7 @@ class Engine:
         self._asked = dict(asked)
         self._history = history
 
-        self._slot_matters: Callable[[int, Solution], bool] | None
-        self._slot_matters = getattr(algorithm, "matters", None)
-        self._bounding = bounding if self._slot_matters is not None else None
-        self._column = 0 if bounding is None else problem.column(bounding.objective)
+        self._stakes = Stakes(problem, algorithm, archive, bounding)
 
         self._ready = deque(range(algorithm.slots))
         self._parked: list[int] = []  # loops that wait for another one's result
@@ -167,31 +164,15 @@ class Engine:
             self._skip()
         else:
             self._fruitless = 0
-            floor = self._floor(slot, genotype)
+            floor = self._stakes.floor(slot, genotype)
             ticket = self._ledger.open(signature, slot, genotype, floor)
             self._steer()
             self._executor.submit(ticket, genotype, floor)
 
-    def _floor(self, slot: int, genotype: Genotype) -> float | None:
-        """Up to which value the result would change nothing, as it looks now."""
-        if self._bounding is None:
-            return None
-        best = self._bounding.best(genotype)
-        before, after = best[: self._column], best[self._column + 1 :]
-
-        def matters(value: float) -> bool:
-            solution = Solution(genotype, (*before, value, *after))
-            return self._matters(slot, solution) or self._archive.admits(solution)
-
-        return floor_of(matters, self._bounding.worst, best[self._column])
-
-    def _matters(self, slot: int, solution: Solution) -> bool:
-        return self._slot_matters is None or self._slot_matters(slot, solution)
-
     def _known(self, slot: int, genotype: Genotype, signature: Hashable) -> Solution:
         """What a slot receives of a signature that is known, whole where that matters to it."""
         known = Solution(genotype, self._ledger.known[signature])
-        if self._ledger.bounded(signature) and self._matters(slot, known):
+        if self._ledger.bounded(signature) and self._stakes.in_slot(slot, known):
             whole = self._whole_of(genotype)
             known = Solution(genotype, whole.objectives)
             self._ledger.complete(signature, whole.objectives)
@@ -272,9 +253,7 @@ class Engine:
         bounded = completed.bounded and objectives is not None
         if bounded:
             waiting = self._ledger.pending[completed.ticket].waiting
-            if self._archive.admits(Solution(waiting[0][1], objectives)) or any(
-                self._matters(slot, Solution(own, objectives)) for slot, own in waiting
-            ):
+            if any(self._stakes.matters(slot, Solution(own, objectives)) for slot, own in waiting):
                 whole = self._whole_of(waiting[0][1])
                 seconds = completed.seconds + whole.seconds
                 return replace(whole, ticket=completed.ticket, seconds=seconds, bounded=False)

@@ -39,6 +39,13 @@ class Bounded:
     objectives: tuple[float, ...]
 
 
+Floors = Sequence[float | None]
+"""For each genotype a value that its bounded objective must get over to go on; None for none."""
+
+Found = tuple[float, ...] | Bounded | Exception
+"""What an evaluation of some genotypes gives of one."""
+
+
 class Asked(NamedTuple):
     """An evaluation that was submitted."""
 
@@ -125,9 +132,7 @@ class SerialExecutor:
         if not items:
             return []
         start = time.perf_counter()
-        attempts = attempt_all(
-            self._evaluate, [one.genotype for one in items], [one.floor for one in items]
-        )
+        attempts = attempt_all(self._evaluate, items)
         seconds = time.perf_counter() - start
         self._busy += seconds
         return completed(items, attempts, seconds, worker_name(os.getpid()))
@@ -151,16 +156,13 @@ class Together(Protocol):
     """An evaluation that takes some genotypes at once, for what they have in common."""
 
     def together(
-        self, genotypes: Sequence[Genotype], floors: Sequence[float | None] = ()
-    ) -> Sequence["Found"]:
+        self, genotypes: Sequence[Genotype], floors: Floors | None = None
+    ) -> Sequence[Found]:
         """Objective values of each genotype, or what went wrong with it alone.
 
-        floors: of each, None for one that may not end early; left out where none may.
+        floors: left out where none may end early.
         """
         ...
-
-
-Found = tuple[float, ...] | Bounded | Exception
 
 
 class Attempt(NamedTuple):
@@ -169,9 +171,6 @@ class Attempt(NamedTuple):
     objectives: tuple[float, ...] | None
     failure: str | None
     bounded: bool = False
-
-
-Floors = Sequence[float | None]
 
 
 def attempt(evaluate: Callable[[Genotype], tuple[float, ...]], genotype: Genotype) -> Attempt:
@@ -183,16 +182,15 @@ def attempt(evaluate: Callable[[Genotype], tuple[float, ...]], genotype: Genotyp
 
 
 def attempt_all(
-    evaluate: Callable[[Genotype], tuple[float, ...]],
-    genotypes: Sequence[Genotype],
-    floors: Floors,
+    evaluate: Callable[[Genotype], tuple[float, ...]], items: Sequence[Asked]
 ) -> list[Attempt]:
-    """Evaluate some genotypes, together where `evaluate` is a `Together`.
+    """Evaluate what was asked, together where `evaluate` is a `Together`.
 
     Where they fail together, each is tried alone, so that those which are not to blame go on.
     """
     together: Callable[..., Sequence[Found]] | None
     together = getattr(evaluate, "together", None)
+    genotypes, floors = [one.genotype for one in items], [one.floor for one in items]
     early = any(floor is not None for floor in floors)
     if together is not None and (early or len(genotypes) > 1):
         try:
@@ -205,21 +203,15 @@ def attempt_all(
 
 
 def attempt_in_worker(
-    evaluate: Callable[[Genotype], tuple[float, ...]],
-    genotypes: Sequence[Genotype],
-    floors: Floors,
+    evaluate: Callable[[Genotype], tuple[float, ...]], items: Sequence[Asked]
 ) -> list[Attempt]:
     """As `attempt_all`, and go on after what ends other programs, such as sys.exit."""
     try:
-        return attempt_all(evaluate, genotypes, floors)
+        return attempt_all(evaluate, items)
     except BaseException as error:
-        if len(genotypes) == 1:
+        if len(items) == 1:
             return [Attempt(None, f"{type(error).__name__}: {error}")]
-        return [
-            found
-            for genotype, floor in zip(genotypes, floors, strict=True)
-            for found in attempt_in_worker(evaluate, [genotype], [floor])
-        ]
+        return [found for one in items for found in attempt_in_worker(evaluate, [one])]
 
 
 def completed(

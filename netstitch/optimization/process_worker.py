@@ -13,7 +13,7 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import Attempt, Floors, attempt_in_worker, describe
+from netstitch.optimization.executor import Asked, Attempt, attempt_in_worker, describe
 from netstitch.optimization.problem import Genotype
 
 if TYPE_CHECKING:
@@ -78,17 +78,17 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def run(place: int, genotypes: Sequence[Genotype], floors: Floors) -> Outcome:
+def run(place: int, items: Sequence[Asked]) -> Outcome:
     """Evaluate; raises SearchError when there is nothing to evaluate with."""
     if isinstance(_evaluate, Unloadable):
         raise SearchError(
             f"the evaluation cannot be loaded in a worker process ({_evaluate.reason}): give a "
             "function or object of a module that can be imported"
         )
-    for genotype in genotypes:
-        genotype.setflags(write=False)
+    for one in items:
+        one.genotype.setflags(write=False)
     begun = _begun[place]
     begun.worker = os.getpid()
     begun.start = start = time.perf_counter()
-    attempts = attempt_in_worker(_evaluate, genotypes, floors)
+    attempts = attempt_in_worker(_evaluate, items)
     return attempts, time.perf_counter() - start

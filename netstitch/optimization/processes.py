@@ -165,12 +165,7 @@ class ProcessExecutor:
             self._begun[call.place].start = 0.0
             try:
                 with interruptions_blocked():
-                    future = pool.submit(
-                        run,
-                        call.place,
-                        [one.genotype for one in call.items],
-                        [one.floor for one in call.items],
-                    )
+                    future = pool.submit(run, call.place, call.items)
             except BrokenProcessPool:
                 self._broken = True
                 return

@@ -4,12 +4,14 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netstitch.optimization.executor import (
+    Asked,
     Attempt,
     Floors,
     attempt_in_worker,
@@ -48,11 +50,11 @@ class Worker:
     def run(self, packed: npt.NDArray[np.integer], floors: Floors) -> Outcome:
         """Evaluate the genotypes that `packed` was given."""
         assert self._evaluate is not None
-        genotypes = list(packed.astype(np.int64))
-        for genotype in genotypes:
-            genotype.setflags(write=False)
+        genotypes = packed.astype(np.int64)
+        genotypes.setflags(write=False)
+        items = [Asked(*one) for one in zip(count(), genotypes, floors, strict=False)]
         start = time.perf_counter()
-        attempts = attempt_in_worker(self._evaluate, genotypes, floors)
+        attempts = attempt_in_worker(self._evaluate, items)
         return attempts, time.perf_counter() - start
 
 

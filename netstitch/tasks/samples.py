@@ -76,6 +76,10 @@ class Samples:
         So that the first ones stand for all: data sets often come sorted by their labels.
         """
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        return self.taken(order)
+
+    def taken(self, order: Tensor) -> "Samples":
+        """A copy of those at (k,) indices, in their order."""
         return Samples(self.inputs[order], self.labels[order], self.name)
 
 

@@ -11,7 +11,7 @@ from small_supernets import random_task, small_supernet
 
 from netstitch.evaluation import Evaluator, Form
 from netstitch.evaluation.evaluator import Measured
-from netstitch.evaluation.stopping import Stopping, accuracy_of, at_random, hardest_first
+from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first
 from netstitch.supernet import Supernet
 from netstitch.tasks import Classification
 
@@ -90,15 +90,14 @@ def test_the_rest_is_not_computed(supernet: Supernet) -> None:
 def test_samples_in_another_order_measure_the_same(supernet: Supernet) -> None:
     task = random_task()
     form = Form(True, 5, 1)
-    plain, other = (Evaluator(supernet, task, task.validation, form) for _ in range(2))
-    order = other.hardest_first()
-    assert sorted(order) == list(range(len(task.validation)))
-    other.reorder(order)
+    plain = Evaluator(supernet, task, task.validation, form)
+    references = list(supernet.references().values())
+    order = hardest_first(task, plain.outputs_together(references), task.validation.labels)
+    assert sorted(order.tolist()) == list(range(len(task.validation)))
+    other = Evaluator(supernet, task, task.validation.taken(order), form)
     for genotype in random_genotypes(supernet, 2, 5):
         assert other.evaluate(genotype) == plain.evaluate(genotype)
-        assert torch.allclose(
-            other.outputs(genotype), plain.outputs(genotype)[torch.from_numpy(order)], atol=1e-5
-        )
+        assert torch.allclose(other.outputs(genotype), plain.outputs(genotype)[order], atol=1e-5)
 
 
 def test_the_hardest_samples_are_those_with_the_least_margin() -> None:
@@ -161,7 +160,3 @@ def test_only_a_task_of_which_nothing_else_counts_may_end_early(supernet: Supern
     genotypes = random_genotypes(supernet, 3, 3)
     found = evaluator.evaluate_together(genotypes, [1.0] * len(genotypes))
     assert [one.bounded for one in found if isinstance(one, Measured)] == [False] * len(genotypes)
-
-
-def test_an_order_of_chance_is_the_same_each_time() -> None:
-    assert at_random(50).tolist() == at_random(50).tolist() != sorted(at_random(50))

@@ -15,6 +15,7 @@ from netstitch.optimization import (
     SerialExecutor,
     run_search,
 )
+from netstitch.optimization.executor import Asked
 
 ACCURACY_MACS = (Objective("accuracy", maximise=True), Objective("macs"))
 
@@ -55,11 +56,11 @@ class ShuffledExecutor:
         self.capacity = self.workers = capacity
         self.most_held = 0
         self._serial = SerialExecutor(evaluate)
-        self._held: list[tuple[int, Genotype]] = []
+        self._held: list[Asked] = []
         self._generator = np.random.default_rng(seed)
 
     def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
-        self._held.append((ticket, genotype))
+        self._held.append(Asked(ticket, genotype, floor))
         self.most_held = max(self.most_held, len(self._held))
 
     def wait(self) -> list[Completed]:
@@ -67,8 +68,8 @@ class ShuffledExecutor:
         count = int(self._generator.integers(1, len(self._held) + 1))
         done, self._held = self._held[:count], self._held[count:]
         results = []
-        for ticket, genotype in done:
-            self._serial.submit(ticket, genotype)
+        for one in done:
+            self._serial.submit(*one)
             results += self._serial.wait()
         return results
 

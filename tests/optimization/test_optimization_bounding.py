@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimization_cases import ShuffledExecutor
+from optimization_cases import ACCURACY_MACS, ShuffledExecutor
 
 from netstitch.errors import SearchError
 from netstitch.optimization import (
@@ -18,7 +18,6 @@ from netstitch.optimization import (
     Evaluation,
     Executor,
     Genotype,
-    Objective,
     Problem,
     Progress,
     SearchResult,
@@ -32,7 +31,6 @@ from netstitch.optimization.executor import Bounded
 from netstitch.optimization.ordering import OrderedExecutor
 
 LENGTH = 12
-OBJECTIVES = (Objective("accuracy", maximise=True), Objective("macs"))
 EARLY = ("ga", "gomea", "lk-gomea", "random")
 
 
@@ -51,7 +49,7 @@ def signature(genotype: Genotype) -> bytes:
     return genotype[1:].astype(np.uint8).tobytes()
 
 
-PROBLEM = Problem((3,) * LENGTH, OBJECTIVES, signature=signature)
+PROBLEM = Problem((3,) * LENGTH, ACCURACY_MACS, signature=signature)
 BOUNDING = Bounding("accuracy", lambda genotype: (1.0, macs(genotype * MASK)))
 MASK = np.array([0] + [1] * (LENGTH - 1))
 
@@ -179,9 +177,12 @@ def test_a_state_with_results_that_are_bounded_goes_on_alike(algorithm: str) -> 
 
 
 def test_results_in_any_order_end_with_true_values() -> None:
-    result, records = searched("ga", ShuffledExecutor(InSteps(), 5, seed=2), BOUNDING)
-    assert not any(one.bounded for one in records)  # it evaluates one by one, without floors
+    evaluate = InSteps()
+    result, records = searched("ga", ShuffledExecutor(evaluate, 5, seed=2), BOUNDING)
     assert result.evaluated == len(records)
+    assert any(one.bounded for one in records)
+    for one in result.archive:
+        assert one.objectives == evaluate(one.genotype)
 
 
 class Stubborn(SerialExecutor):

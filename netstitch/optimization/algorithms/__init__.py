@@ -96,6 +96,16 @@ def check_settings(algorithm: str | Build, settings: Mapping[str, Any]) -> None:
         entry(algorithm).build(_smallest_setup(), **settings)  # which looks at the values
 
 
+def learns_of_all(algorithm: str | Build, settings: Mapping[str, Any]) -> bool:
+    """Whether it learns of every result, so that no evaluation of it may end early.
+
+    Of one of a user's own this is known only where it is built for the problem: it counts as no.
+    """
+    if callable(algorithm):
+        return False
+    return not hasattr(entry(algorithm).build(_smallest_setup(), **settings), "matters")
+
+
 def _smallest_setup() -> Setup:
     problem = Problem(
         (2, 2), (Objective("first"), Objective("second")), active=lambda genotype: genotype >= 0
@@ -128,5 +138,6 @@ __all__ = [
     "check_algorithm",
     "check_settings",
     "entry",
+    "learns_of_all",
     "name_of",
 ]

@@ -32,9 +32,9 @@ class Algorithm(Protocol):
 
         def matters(self, slot: int, solution: Solution) -> bool
 
-    Whether `receive` would do anything with this result of the slot's last proposal, other than
-    for one that is worse, where it is not new in the archive. A better result never matters less.
-    Evaluations may then end where their outcome is certain, see `Bounding`.
+    Whether `receive` would take this result of the slot's last proposal, not being new in the
+    archive. Where it would not, all that it does is the same for every worse result, so that
+    evaluations may end where that is certain (see `Bounding`).
     """
 
     @property
