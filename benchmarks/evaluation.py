@@ -7,7 +7,8 @@ included (see `streams.py`), on one core:
 
 - plain: the pruned subnetwork, run over all samples, for each proposal.
 - signatures: one such run for each signature.
-- union: the common values of every 16 or 64 that are pending are computed once.
+- union: the common values of every 16 or 64 that are pending are computed once; "chosen": the 16 of
+  64 that share the most, as evaluations choose them.
 - cache: ours at a budget of activations kept between evaluations, and the same with the union.
 - unavoidable: each distinct content once, that of an unlimited cache.
 
@@ -15,7 +16,7 @@ work: multiply-adds of all of the stream for one sample, by the cache itself wit
 memory; plain divided by the method's. "of unavoidable" is the share of what an unlimited cache
 would save of plain. The demo has 2,048 samples, the ImageNet supernet 1,000 (as in the paper).
 
-demo, imagenet: times, as ratios to plain, of the first proposals of the streams only. There are
+demo, imagenet: times, as ratios to plain; at ImageNet's size of the first proposals only. There are
 fewer samples than a budget is for, and budgets are less in proportion, so the same values are kept.
 Plain is timed on a sample of the proposals, as are signatures, and its modules are made before the
 clock starts. Times are the processor's, so that others on the machine matter less. "work" is what
@@ -53,11 +54,13 @@ from streams import (
 import netstitch as ns
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating
 from netstitch.evaluation.cache import ActivationCache
-from netstitch.evaluation.evaluator import Measured
 from netstitch.evaluation.exclusive import Made
+from netstitch.evaluation.kinship import Kinship
 from netstitch.evaluation.stopping import hardest_first
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.plan import INPUT_KEY, Key, content_keys, sample_bytes
+from netstitch.optimization.executor import Asked
+from netstitch.optimization.waiting import Choose, Waiting
 from netstitch.tasks import Classification, Samples
 
 GENOTYPES, CAPACITY = 2_000, 64
@@ -70,18 +73,23 @@ SAMPLED = 100
 
 @dataclass(frozen=True)
 class Size:
-    """How a supernet is timed: samples that budgets are for, and those used; proposals; batch."""
+    """How a supernet is timed.
+
+    samples, used: those that budgets are for, and those that evaluations run on. proposals: of the
+    stream. together: how many of CAPACITY that are pending are computed together.
+    """
 
     samples: int
     used: int
     proposals: int
     batch: int
     budgets: tuple[float, ...]
+    together: tuple[int, ...] = (1,)
 
 
 SIZES = {
-    "demo": Size(2_048, 512, 500, 32, BUDGETS),
-    "imagenet": Size(1_000, 8, 60, 8, (0, 2)),
+    "demo": Size(2_048, 256, GENOTYPES, 32, BUDGETS),
+    "imagenet": Size(1_000, 8, 100, 8, (0, 2), (1, 16)),
 }
 
 
@@ -167,6 +175,18 @@ def with_cache(tracer: Tracer, asked: Sequence[Traced], cache: ActivationCache) 
     return total
 
 
+def in_groups(genotypes: Genotypes, count: int, choose: Choose) -> list[list[int]]:
+    """Indices of those that are computed together, of CAPACITY that are pending at any time."""
+    waiting, groups = Waiting(choose), []
+    for index, genotype in enumerate(genotypes):
+        waiting.put(Asked(index, genotype))
+        if len(waiting) == CAPACITY:
+            groups.append(waiting.take(count))
+    while len(waiting):
+        groups.append(waiting.take(count))
+    return [[one.ticket for one in group] for group in groups]
+
+
 def count_work(supernet: ns.Supernet, stream: Genotypes, samples: int) -> Mapping[str, int]:
     """Multiply-adds of each way to evaluate a stream, for one sample."""
     tracer = Tracer(supernet)
@@ -178,6 +198,10 @@ def count_work(supernet: ns.Supernet, stream: Genotypes, samples: int) -> Mappin
     def united(count: int) -> list[Traced]:
         return [together(asked[at : at + count]) for at in range(0, len(asked), count)]
 
+    def chosen(count: int) -> list[Traced]:
+        groups = in_groups(list(by_digest.values()), count, Kinship(supernet))
+        return [together([asked[index] for index in group]) for group in groups]
+
     def cached(budget: float, evaluations: Sequence[Traced]) -> int:
         return with_cache(tracer, evaluations, ActivationCache(int(budget * GIGABYTE), samples))
 
@@ -185,12 +209,12 @@ def count_work(supernet: ns.Supernet, stream: Genotypes, samples: int) -> Mappin
         "plain": sum(supernet.macs(genotype) for genotype in stream),
         "signatures": sum(supernet.macs(genotype) for genotype in by_digest.values()),
         "union of 16": cached(0, united(16)),
+        "union of 16, chosen": cached(0, chosen(16)),
         "union of 64": cached(0, united(64)),
     }
     for budget in BUDGETS:
         found[f"cache of {budget:g} GB"] = cached(budget, asked)
-    for count in (16, 64):
-        found[f"cache of 2 GB, union of {count}"] = cached(2, united(count))
+    found["cache of 2 GB, union of 16, chosen"] = cached(2, chosen(16))
     found["unavoidable"] = tracer.work(iter(tracer.multiply_adds))
     return found
 
@@ -287,17 +311,21 @@ def print_times(
             references = list(supernet.references().values())
             outputs = Evaluator(supernet, task, samples, form).outputs_together(references)
             samples = samples.taken(hardest_first(task, outputs, samples.labels))
-        for budget, ends in product(size.budgets, (False, True) if early else (False,)):
+        ways = product(size.together, size.budgets, (False, True) if early else (False,))
+        for count, budget, ends in ways:
             scaled = int(budget * GIGABYTE * size.used / size.samples)
             evaluator = Timed(supernet, task, samples, form, budget=scaled)
-            found: dict[bytes, Measured] = {}
+            found: dict[bytes, Any] = {}
+            floor_of = dict(zip(map(supernet.wiring.digest, first), floors, strict=False))
+            digests, some = list(distinct), list(distinct.values())
             started = time.process_time()
-            for genotype, floor in zip(first, floors, strict=False):
-                digest = supernet.wiring.digest(genotype)
-                if digest not in found:
-                    [one] = evaluator.evaluate_together([genotype], [floor if ends else None])
-                    assert isinstance(one, Measured)
-                    found[digest] = one
+            for group in in_groups(some, count, Kinship(supernet)):
+                names = [digests[index] for index in group]
+                results = evaluator.evaluate_together(
+                    [some[index] for index in group],
+                    [floor_of[name] if ends else None for name in names],
+                )
+                found |= dict(zip(names, results, strict=True))
             took = time.process_time() - started
             for genotype, accuracy in zip(sample, expected, strict=True):
                 one = found[supernet.wiring.digest(genotype)]
@@ -306,7 +334,8 @@ def print_times(
             parts = (evaluator.forward, evaluator.caching)
             shares = [f"{part / took:.0%}" for part in (*parts, took - sum(parts))]
             print(
-                f"| {stream}: ours, {budget:g} GB{', early' * ends} | {took / plain:.2f} | "
+                f"| {stream}: ours, {budget:g} GB{f', {count} together' * (count > 1)}"
+                f"{', early' * ends} | {took / plain:.2f} | "
                 f"{f'{evaluator.cache.misses / whole:.2f}' if budget else ''} | {done} | "
                 f"{' | '.join(shares)} | {evaluator.cache.bytes / 1e6:.0f} of {scaled / 1e6:.0f} |",
                 flush=True,

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from netstitch.evaluation.cache import Usage
 from netstitch.evaluation.evaluator import Evaluator
+from netstitch.evaluation.kinship import Kinship
 from netstitch.evaluation.memory import cache_budget
 from netstitch.evaluation.objectives import Objectives
 from netstitch.evaluation.sent import SentEvaluation
@@ -20,6 +21,7 @@ from netstitch.evaluation.spread import Spread
 from netstitch.folders import cannot_write
 from netstitch.optimization import Executor, ProcessExecutor, RayExecutor, SerialExecutor
 from netstitch.optimization.process_start import start_server
+from netstitch.optimization.waiting import Choose
 
 PRELOAD = ("netstitch.evaluation.shared",)
 """What workers need, and what takes seconds to load."""
@@ -63,7 +65,12 @@ def _in_this_process(make: Make, spread: Spread, budget: int) -> Iterator[Evalua
     evaluator = make(spread.here, budget)
     try:
         yield Evaluating(
-            SerialExecutor(Objectives(evaluator), spread.in_flight, group=spread.together),
+            SerialExecutor(
+                Objectives(evaluator),
+                spread.in_flight,
+                group=spread.together,
+                choose=_choose(evaluator, spread),
+            ),
             evaluator.cache.usage,
         )
     finally:
@@ -73,9 +80,10 @@ def _in_this_process(make: Make, spread: Spread, budget: int) -> Iterator[Evalua
 @contextmanager
 def _in_processes(make: Make, spread: Spread, budget: int) -> Iterator[Evaluating]:
     with _shared_folder() as folder:
+        evaluator = make(torch.device("cpu"), budget)
         try:
             evaluation = SharedEvaluation(
-                make(torch.device("cpu"), budget),
+                evaluator,
                 folder,
                 workers=spread.processes,
                 budget=budget // spread.processes,
@@ -88,6 +96,7 @@ def _in_processes(make: Make, spread: Spread, budget: int) -> Iterator[Evaluatin
             spread.processes,
             capacity=spread.in_flight,
             group=spread.together,
+            choose=_choose(evaluator, spread),
             timeout=spread.timeout,
             preload=PRELOAD,
         )
@@ -101,12 +110,14 @@ def _in_processes(make: Make, spread: Spread, budget: int) -> Iterator[Evaluatin
 def _on_ray(make: Make, spread: Spread, budget: int) -> Iterator[Evaluating]:
     """On the workers of a Ray cluster, of which the caches' use is not told."""
     each = budget // spread.processes
-    evaluation = SentEvaluation(make(spread.here, budget), device=spread.places[0], budget=each)
+    evaluator = make(spread.here, budget)
+    evaluation = SentEvaluation(evaluator, device=spread.places[0], budget=each)
     executor = RayExecutor(
         evaluation,
         spread.processes,
         capacity=spread.in_flight,
         group=spread.together,
+        choose=_choose(evaluator, spread),
         address=spread.address,
         temporary=None if spread.temporary is None else Path(spread.temporary),
         gpus_per_worker=spread.gpus_per_worker,
@@ -116,6 +127,11 @@ def _on_ray(make: Make, spread: Spread, budget: int) -> Iterator[Evaluating]:
         yield Evaluating(executor, Usage)
     finally:
         executor.close()
+
+
+def _choose(evaluator: Evaluator, spread: Spread) -> Choose | None:
+    """Those that share work go together, where in which order they are done changes nothing."""
+    return Kinship(evaluator.supernet) if spread.ordered and spread.together > 1 else None
 
 
 @contextmanager

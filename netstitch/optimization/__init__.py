@@ -10,7 +10,7 @@ from netstitch.optimization.archive import Archive
 from netstitch.optimization.bounding import Bounding
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.engine import Engine
-from netstitch.optimization.executor import Completed, Executor, SerialExecutor
+from netstitch.optimization.executor import Completed, Executor
 from netstitch.optimization.history import Moment
 from netstitch.optimization.initialisation import (
     Initialisation,
@@ -22,6 +22,7 @@ from netstitch.optimization.processes import ProcessExecutor
 from netstitch.optimization.ray_executor import RayExecutor
 from netstitch.optimization.result import Progress, SearchResult, Stopped
 from netstitch.optimization.search import prepare_search, run_search
+from netstitch.optimization.serial import SerialExecutor
 from netstitch.optimization.simulation import SimulatedExecutor
 from netstitch.optimization.solution import Evaluation, Solution
 from netstitch.optimization.state import State, load_state, save_state

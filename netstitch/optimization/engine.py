@@ -20,6 +20,7 @@ from netstitch.optimization.asked import check_asked
 from netstitch.optimization.bounding import Bounding, Stakes
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.executor import (
+    WHOLE,
     Completed,
     Executor,
     checked,
@@ -34,9 +35,6 @@ from netstitch.optimization.solution import Evaluation, Solution
 from netstitch.optimization.state import State
 from netstitch.optimization.steering import Steering
 from netstitch.optimization.timing import Timing
-
-WHOLE = -1
-"""The ticket of an evaluation that ended early and is done whole after all."""
 
 
 class Engine:

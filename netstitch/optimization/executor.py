@@ -1,9 +1,6 @@
 """Where evaluations run: an executor takes genotypes and hands back results as they complete."""
 
-import os
 import platform
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -44,6 +41,13 @@ Floors = Sequence[float | None]
 
 Found = tuple[float, ...] | Bounded | Exception
 """What an evaluation of some genotypes gives of one."""
+
+
+WHOLE = -1
+"""The ticket of an evaluation that ended early and is done whole after all.
+
+The search waits for it, so an executor does well to take it before others.
+"""
 
 
 class Asked(NamedTuple):
@@ -93,58 +97,6 @@ class Executor(Protocol):
     def close(self) -> None:
         """Give back what the executor holds; the one who made it calls this."""
         ...
-
-
-class SerialExecutor:
-    """Evaluates in this process, first come first served.
-
-    capacity: how many may queue. With 1 every proposal is made knowing all earlier results; with
-        the population's size as many wait as in section 5 of the paper, where all of the loops have
-        a request in the queue.
-    group: how many of them are evaluated at each `wait`, together where `evaluate` is a `Together`.
-    """
-
-    def __init__(
-        self,
-        evaluate: Callable[[Genotype], tuple[float, ...]],
-        capacity: int = 1,
-        *,
-        group: int = 1,
-    ) -> None:
-        if not 1 <= group <= capacity:
-            raise SearchError(
-                f"an executor has capacity {capacity} and evaluates {group} at once: give at least "
-                "1, and room for as many"
-            )
-        self.capacity = capacity
-        self.workers = 1
-        self._group = group
-        self._busy = 0.0
-        self._evaluate = evaluate
-        self._queue: deque[Asked] = deque()
-
-    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
-        self._queue.append(Asked(ticket, genotype, floor))
-
-    def wait(self) -> list[Completed]:
-        """The results of the oldest evaluations; an empty list when there are none."""
-        items = [self._queue.popleft() for _ in range(min(self._group, len(self._queue)))]
-        if not items:
-            return []
-        start = time.perf_counter()
-        attempts = attempt_all(self._evaluate, items)
-        seconds = time.perf_counter() - start
-        self._busy += seconds
-        return completed(items, attempts, seconds, worker_name(os.getpid()))
-
-    def busy(self) -> float:
-        return self._busy
-
-    def cancel(self) -> None:
-        self._queue.clear()
-
-    def close(self) -> None:
-        self.cancel()
 
 
 def worker_name(process: int) -> str:

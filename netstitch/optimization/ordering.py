@@ -9,7 +9,7 @@ way than there are workers: they go on with what is asked while the oldest resul
 from collections import deque
 
 from netstitch.optimization.delegating import DelegatingExecutor
-from netstitch.optimization.executor import Completed, Executor
+from netstitch.optimization.executor import WHOLE, Completed, Executor
 from netstitch.optimization.problem import Genotype
 
 
@@ -22,7 +22,10 @@ class OrderedExecutor(DelegatingExecutor):
         self._done: dict[int, Completed] = {}
 
     def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
-        self._asked.append(ticket)
+        if ticket == WHOLE:  # the search waits for this one, and then for the others again
+            self._asked.appendleft(ticket)
+        else:
+            self._asked.append(ticket)
         self._executor.submit(ticket, genotype, floor)
 
     def wait(self) -> list[Completed]:

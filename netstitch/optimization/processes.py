@@ -15,15 +15,21 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from itertools import islice
 from math import inf
 from multiprocessing.process import BaseProcess
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import Asked, Completed, completed, describe, worker_name
+from netstitch.optimization.executor import (
+    Asked,
+    Completed,
+    completed,
+    describe,
+    worker_name,
+)
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.process_start import interruptions_blocked, start_context
 from netstitch.optimization.process_worker import Begun, Evaluate, Outcome, initialise, run
+from netstitch.optimization.waiting import Choose, Waiting
 
 
 @dataclass(eq=False)
@@ -51,6 +57,7 @@ class ProcessExecutor:
         are loops wait in the queue.
     group: how many genotypes a worker may be given at once, where `evaluate` is a `Together`. Those
         that wait are dealt to the free workers, as many to each.
+    choose: which of those that wait go with the oldest; by default the next ones.
     timeout: seconds that each genotype of a call may take; a worker that needs more is killed.
     preload: modules that workers find loaded, see `start_server`.
 
@@ -73,6 +80,7 @@ class ProcessExecutor:
         *,
         capacity: int | None = None,
         group: int = 1,
+        choose: Choose | None = None,
         timeout: float | None = None,
         preload: Sequence[str] = (__name__,),
     ) -> None:
@@ -99,13 +107,13 @@ class ProcessExecutor:
         self._barren = 0  # pools in a row that broke before they began anything
         self._begun: ctypes.Array[Begun]  # of this pool's calls, by place
         self._places: list[int] = []  # the free ones
-        self._waiting: deque[Asked] = deque()
+        self._waiting = Waiting(choose)
         self._suspects: deque[Call] = deque()  # that wait to be run alone
         self._running: dict[Future[Outcome], Call] = {}  # in the pool, by order of submission
         self._busy = 0.0  # seconds of evaluations that are over
 
     def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
-        self._waiting.append(Asked(ticket, genotype, floor))
+        self._waiting.put(Asked(ticket, genotype, floor))
         if self._group == 1:  # others are dealt when they are all there
             self._start()
 
@@ -160,29 +168,33 @@ class ProcessExecutor:
             pool = self._open()
             if not self._places:
                 return
-            call = self._suspects[0] if self._suspects else Call(self._dealt())
+            call = self._suspects.popleft() if self._suspects else Call(self._dealt())
             call.place = self._places.pop()
             self._begun[call.place].start = 0.0
             try:
                 with interruptions_blocked():
                     future = pool.submit(run, call.place, call.items)
             except BrokenProcessPool:
+                self._put_back(call)
                 self._broken = True
                 return
             except OSError as error:
                 raise SearchError(
                     f"a worker process cannot be started ({describe(error)}): give fewer workers"
                 ) from error
-            if call.suspect:
-                self._suspects.popleft()
-            for _ in () if call.suspect else call.items:
-                self._waiting.popleft()
             self._running[future] = call
 
     def _dealt(self) -> list[Asked]:
         """What the next free worker is given, so that all free ones are given as much."""
         share = -(-len(self._waiting) // len(self._places))
-        return list(islice(self._waiting, min(self._group, share)))
+        return self._waiting.take(min(self._group, share))
+
+    def _put_back(self, call: Call) -> None:
+        """Let what no worker was given be the next again."""
+        if call.suspect:
+            self._suspects.appendleft(call)
+        else:
+            self._waiting.put_back(call.items)
 
     def _take_all(self, futures: Iterable[Future[Outcome]]) -> list[Completed]:
         return [result for future in list(futures) for result in self._take(future)]
@@ -246,7 +258,7 @@ class ProcessExecutor:
             else:
                 self._suspects += [Call([item], suspect=True) for item in call.items]
         self._running.clear()
-        self._waiting.extendleft(reversed(again))
+        self._waiting.put_back(again)
         if self._barren > 1:  # one may have bad luck
             raise SearchError(
                 "worker processes die before they evaluate anything: read what they print, and "

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executor import Asked, Completed, completed, describe
+from netstitch.optimization.executor import (
+    Asked,
+    Completed,
+    completed,
+    describe,
+)
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.ray_connection import Connection, check_room, check_share, connect
 from netstitch.optimization.ray_crew import Crew, Place
 from netstitch.optimization.ray_worker import Evaluate, Outcome, packed
+from netstitch.optimization.waiting import Choose, Waiting
 
 GRACE = 1.0
 """Seconds after a death in which a node that is lost may take other workers with it."""
@@ -37,6 +43,7 @@ class RayExecutor:
         as the workers take at once.
     group: how many genotypes a worker takes at once, where as many wait; their seconds are divided
         equally among them.
+    choose: which of those that wait go with the oldest; by default the next ones.
     address: HOST:PORT of a cluster's head node, "auto" for the cluster that this machine is part
         of, None to start one here. A program that is connected to Ray already stays so.
     temporary: the folder for logs and sockets of a cluster that is started; Ray's own by default.
@@ -62,6 +69,7 @@ class RayExecutor:
         *,
         capacity: int | None = None,
         group: int = 1,
+        choose: Choose | None = None,
         address: str | None = None,
         temporary: Path | None = None,
         gpus_per_worker: float = 0.0,
@@ -86,14 +94,14 @@ class RayExecutor:
         self._connection: Connection | None = None
         self._stored: Any = None  # where the object store has the evaluation
         self._crew: Crew | None = None
-        self._waiting: deque[Call] = deque()
+        self._waiting = Waiting(choose)
         self._suspects: deque[Call] = deque()  # those in which a worker died
         self._running: dict[Place, list[Call]] = {}
         self._busy = 0.0  # seconds of evaluations that are over
         self._connect()
 
     def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
-        self._waiting.append(Call(Asked(ticket, genotype, floor)))
+        self._waiting.put(Asked(ticket, genotype, floor))
         if self._group == 1:  # else `wait`, when all that may go together are there
             self._give()
 
@@ -171,8 +179,7 @@ class RayExecutor:
                 else:
                     crew.greet(place, self._timeout)
             elif self._waiting:
-                count = min(share, len(self._waiting))
-                calls = [self._waiting.popleft() for _ in range(count)]
+                calls = [Call(asked) for asked in self._waiting.take(share)]
                 self._run(crew, crew.idle.popleft(), calls)
             else:
                 break

@@ -170,3 +170,15 @@ def test_what_is_sent_has_its_tensors_in_one_array(
     loaded: SentEvaluation = pickle.loads(text, buffers=buffers)  # noqa: S301 - just made
     assert loaded.together(asked) == plainly(supernet, task, asked)
     assert loaded(asked[0]) == plainly(supernet, task, asked)[0]
+
+
+@pytest.mark.parametrize(("ordered", "together"), [(True, [0, 2, 4]), (False, [0, 1, 2])])
+def test_those_that_share_work_are_computed_together_where_the_order_stays(
+    supernet: Supernet, task: Classification, ordered: bool, together: list[int]
+) -> None:
+    families = [supernet.genotype(output) for output in ("wide", "deep")]
+    spread = Spread(in_flight=6, ordered=ordered)
+    with evaluating(made(supernet, task), spread) as evaluations:
+        for ticket in range(6):
+            evaluations.executor.submit(ticket, families[ticket % 2])
+        assert [one.ticket for one in evaluations.executor.wait()] == together

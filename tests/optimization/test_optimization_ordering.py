@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from optimization_cases import ShuffledExecutor, accuracy_and_macs, searched
 
 from netstitch.optimization import Executor, SerialExecutor
+from netstitch.optimization.executor import WHOLE
 from netstitch.optimization.ordering import OrderedExecutor
 
 IN_FLIGHT = 5
@@ -41,3 +42,23 @@ def test_nothing_is_left_after_it_was_cancelled() -> None:
     assert executor.wait() == []
     executor.submit(5, np.zeros(20, dtype=np.int64))
     assert [one.ticket for one in executor.wait()] == [5]
+
+
+@pytest.mark.parametrize("group", [1, 3])
+def test_one_that_the_search_waits_for_is_evaluated_alone_before_the_others(group: int) -> None:
+    asked: list[int] = []
+
+    class Evaluate:
+        def __call__(self, genotype: np.ndarray) -> tuple[float, float]:
+            [found] = self.together([genotype])
+            return found
+
+        def together(self, genotypes: list[np.ndarray]) -> list[tuple[float, float]]:
+            asked.append(len(genotypes))
+            return [accuracy_and_macs(one) for one in genotypes]
+
+    executor = OrderedExecutor(SerialExecutor(Evaluate(), 6, group=group))
+    for ticket in (0, 1, 2, WHOLE):
+        executor.submit(ticket, np.zeros(20, dtype=np.int64))
+    assert [executor.wait()[0].ticket for _ in range(4)] == [WHOLE, 0, 1, 2]
+    assert asked == ([1, 3] if group == 3 else [1, 1, 1, 1])
