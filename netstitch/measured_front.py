@@ -12,6 +12,7 @@ from netstitch.errors import NetstitchError
 from netstitch.evaluation import Evaluator, Form
 from netstitch.fitting import Batch
 from netstitch.folders import one_line
+from netstitch.optimization import Solution
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
@@ -73,6 +74,26 @@ def measure_front(
         for index, genotype in enumerate(everything)
     ]
     return make_front(points[len(references) :], points[: len(references)])
+
+
+def largest_difference(front: Front, found: Sequence[Solution]) -> float:
+    """The most by which an accuracy of the front differs from what the search took it for.
+
+    found: of the search, accuracy first.
+    """
+    taken = {
+        tuple(one.genotype.tolist()): one.objectives[0]
+        for one in found
+        if one.objectives is not None
+    }
+    return max(
+        (
+            abs(point.validation - taken[point.genotype])
+            for point in (*front.points, *front.references)
+            if point.genotype in taken
+        ),
+        default=0.0,
+    )
 
 
 def _share(correct: Outcomes) -> float:

@@ -18,7 +18,7 @@ from torch import nn
 
 from netstitch.analysis import Front, FrontPoint, front_figure
 from netstitch.errors import DataError, StorageError
-from netstitch.evaluation import Form, Store, measure_form
+from netstitch.evaluation import Form, Store
 from netstitch.evaluation.workplace import prepare
 from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
@@ -51,7 +51,7 @@ from netstitch.run_folder import (
     versions,
 )
 from netstitch.run_plan import Plan
-from netstitch.searching import Searched
+from netstitch.searching import Searched, measured_form
 from netstitch.searching import run as run_search
 from netstitch.standing import Standing, write_standing
 from netstitch.stitching import Averaging
@@ -227,12 +227,7 @@ def _refine(
 
 def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> None:
     """Fix what evaluations depend on, the stitches and the numerical form, and where they go."""
-    form = measure_form(
-        supernet,
-        task.validation.inputs,
-        workers=plan.spread.side_by_side,
-        device=plan.spread.here,
-    )
+    form = measured_form(supernet, task, plan.spread)
     # One that is there was being made when the process was killed: nothing is evaluated yet.
     for path in folder.glob(f"{EVALUATIONS}*"):
         path.unlink()
@@ -256,6 +251,11 @@ def _search_and_measure(
         record = Record(folder, store)
         searched = _search(plan, supernet, task, training, record, folder, reporter, watch)
     front, result = searched.front, searched.result
+    if searched.difference:
+        reporter.told(
+            f"accuracies of the front differ by up to {searched.difference:.4f} from those that "
+            "the search saw, which had rounding of another form"
+        )
     front.to_json(folder / FRONT_FILE)
     front.to_csv(folder / "front.csv")
     write_text(folder / HISTORY_FILE, history_table(result.history))
@@ -268,6 +268,7 @@ def _search_and_measure(
         "ended_early": result.bounded,
         "search_seconds": result.elapsed,
         "idle": round(result.idle, 4),
+        "accuracy_difference": searched.difference,
         "sweep": [asdict(one) for one in searched.sweep],
         "form": asdict(searched.form),
         "spread": asdict(plan.spread) | {"workers": plan.spread.processes},

@@ -15,7 +15,7 @@ from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_fo
 from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first
 from netstitch.evaluation.workplace import Evaluating
 from netstitch.fitting import Batch
-from netstitch.measured_front import measure_front
+from netstitch.measured_front import largest_difference, measure_front
 from netstitch.optimization import (
     Budget,
     Evaluation,
@@ -51,12 +51,15 @@ class Searched:
     """A front and how it came about.
 
     sweep: what each population size came to; of several, the result is that of the best.
+    difference: the most by which an accuracy of the front differs from what the search took it
+        for, since evaluations had a form that is equal up to rounding.
     """
 
     front: Front
     result: SearchResult
     form: Form
     sweep: tuple[Swept, ...]
+    difference: float
 
 
 def search(
@@ -93,7 +96,8 @@ def search(
     settings: of the algorithm, by name.
     patience: proposals in a row without a new subnetwork after which the search ends; by default
         10,000 or 100 for each of the population, whichever is more.
-    form: memory layout, batch size and workers of evaluations; measured on this machine by default.
+    form: memory layout, batch size, workers, fusing and precision of evaluations; measured on this
+        machine by default, and fused. The front is measured with the networks' own operations.
     device: where subnetworks run, a name that PyTorch knows. spread: processes, threads, devices
         and memory of evaluations; by default this process, and then `device` counts.
     recalibration: inputs, without labels, that the batch norms behind a subnetwork's stitches take
@@ -175,13 +179,12 @@ def run(
     spread = spread or Spread()
     spread.check()
     if form is None:
-        form = measure_form(
-            supernet, task.validation.inputs, workers=spread.side_by_side, device=spread.here
-        )
+        form = measured_form(supernet, task, spread)
     numerical: Form = form
     statistics = None if recalibration is None else list(recalibration)
-    # What this process measures itself has all cores, and does not depend on how many.
-    alone = replace(form, workers=spread.alone)
+    # What this process measures itself has all cores, and does not depend on how many. It is
+    # measured with the networks' own operations, as those that are exported.
+    alone = replace(form.exact, workers=spread.alone)
     stopping = spread.stopping
     if statistics is not None or not accuracy_of(task) or learns_of_all(algorithm, settings or {}):
         stopping = None
@@ -237,7 +240,19 @@ def run(
     front = measure_front(
         supernet, task, genotypes, alone, spread.here, on_measure, recalibration=statistics
     )
-    return Searched(front, result, form, swept)
+    return Searched(front, result, form, swept, largest_difference(front, result.archive))
+
+
+def measured_form(supernet: Supernet, task: Task, spread: Spread) -> Form:
+    """The fastest form of evaluations here, as far as `spread` leaves it open."""
+    return measure_form(
+        supernet,
+        task.validation.inputs,
+        workers=spread.side_by_side,
+        device=spread.here,
+        fused=spread.fused,
+        precision=spread.precision,
+    )
 
 
 def _hardest_first(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from run_examples import arrays, build
@@ -307,6 +308,24 @@ def test_the_form_is_measured_where_none_is_given(supernet: Supernet, task: Clas
     )
     assert searched.form.workers == 3
     assert not searched.form.channels_last  # rows have no layout
+
+
+@pytest.mark.parametrize("spread", [Spread(), Spread(precision="bfloat16", fused=False)])
+def test_the_front_is_measured_with_the_networks_own_operations(
+    supernet: Supernet, task: Classification, spread: Spread
+) -> None:
+    searched = searching.run(supernet, task, budget=Budget(60), population=8, spread=spread)
+    assert (searched.form.fused, searched.form.precision) == (spread.fused, spread.precision)
+    evaluator = Evaluator(supernet, task, task.validation, searched.form.exact)
+    for point in (*searched.front.points, *searched.front.references):
+        assert point.validation == evaluator.evaluate(np.array(point.genotype)).accuracy
+    taken = {tuple(one.genotype.tolist()): one.objectives for one in searched.result.archive}
+    expected = [
+        abs(point.validation - objectives[0])
+        for point in (*searched.front.points, *searched.front.references)
+        if (objectives := taken.get(point.genotype)) is not None
+    ]
+    assert searched.difference == max(expected)
 
 
 def test_activations_are_gone_before_the_front_is_measured(

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netstitch.errors import DataError
+from netstitch.errors import DataError, SearchError
 from netstitch.evaluation.cache import ActivationCache
 from netstitch.evaluation.exclusive import Made
-from netstitch.evaluation.form import Form
+from netstitch.evaluation.form import FULL, Form
 from netstitch.evaluation.running import Plan, execute, peak_bytes
 from netstitch.evaluation.schedule import Schedule
 from netstitch.evaluation.stopping import Stopping, accuracy_of
@@ -48,8 +48,8 @@ class Measured:
 class Evaluator:
     """Evaluates genotypes of a supernet on the same samples, sharing what they have in common.
 
-    form: memory layout, batch size and fusing; one form for all, so that results do not depend on
-        what was evaluated before.
+    form: memory layout, batch size, fusing and precision; one form for all, so that results do not
+        depend on what was evaluated before.
     budget: bytes of activations kept between evaluations; with 0 each is computed whole. The
         results are equal bit for bit.
     device: where subnetworks run; outputs are measured on the CPU, and the supernet stays where it
@@ -77,6 +77,11 @@ class Evaluator:
         recalibration: Iterable[Batch] | None = None,
         stopping: Stopping | None = None,
     ) -> None:
+        if recalibration is not None and form.precision != FULL:
+            raise SearchError(
+                f"batch norms take their statistics in {FULL}, and evaluations are to run in "
+                f"{form.precision}: leave out the precision, or recalibrating"
+            )
         self.supernet = supernet
         self.task = task
         self.form = form
@@ -99,7 +104,7 @@ class Evaluator:
     @cached_property
     def _schedule(self) -> Schedule:
         """Made where it is first needed: not by a process that only passes the evaluator on."""
-        return Schedule(self.supernet, self._weights, self.form.fused)
+        return Schedule(self.supernet, self._weights, self.form.fused, self.form.precision)
 
     def evaluate(self, genotype: Genotype) -> Measured:
         """Objectives of one genotype.
@@ -295,5 +300,11 @@ def arranged_weights(
 
 
 def _joined(pairs: Sequence[tuple[str | None, Key]], results: Sequence[dict[Key, Any]]) -> Any:
-    tensors = {name: torch.cat([result[key] for result in results]).cpu() for name, key in pairs}
+    tensors = {name: _whole([result[key] for result in results]) for name, key in pairs}
     return tensors.get(None, tensors)
+
+
+def _whole(parts: Sequence[Tensor]) -> Tensor:
+    """A value of some batches as one, as a task measures it."""
+    whole = torch.cat(list(parts)).cpu()
+    return whole.float() if whole.is_floating_point() and whole.itemsize < 4 else whole

@@ -1,4 +1,4 @@
-"""The numerical form of evaluations: memory layout and batch size, measured once a run.
+"""The numerical form of evaluations: memory layout, batch size, precision; measured once a run.
 
 On a CPU the same network may run several times slower in the wrong form, and which one is right
 depends on the machine; so candidates are timed on a few samples.
@@ -10,13 +10,18 @@ cores are busy with something else.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from netstitch.threads import available_cores, threads
+
+Precision = Literal["float32", "bfloat16", "float16"]
+FULL: Precision = "float32"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 BATCHES = (32, 64, 128, 256)
 SAMPLES = 256
@@ -30,18 +35,28 @@ class Form:
     channels_last: channels behind the pixels in memory, or before them.
     batch: samples run together. workers: batches run side by side.
     fused: whether operations are joined where that is equal up to rounding (see `fusing.py`).
+    precision: of weights and activations that are float32. Averages of several networks' outputs
+        are float32 in any case.
 
-    Without fusing, results are bit for bit those of the subnetwork's own operations in this layout
-    and batch size. Each form's results depend on the form and on nothing else.
+    Without fusing and in float32, results are bit for bit those of the subnetwork's own operations
+    in this layout and batch size. Each form's results depend on the form and on nothing else.
     """
 
     channels_last: bool
     batch: int
     workers: int
     fused: bool = False
+    precision: Precision = FULL
+
+    @property
+    def exact(self) -> "Form":
+        """The same with the subnetwork's own operations."""
+        return replace(self, fused=False, precision=FULL)
 
     def arrange(self, tensor: Tensor) -> Tensor:
-        """The tensor in this form's memory layout."""
+        """The tensor in this form's precision and memory layout."""
+        if self.precision != FULL and tensor.dtype == torch.float32:
+            tensor = tensor.to(DTYPES[self.precision])
         if self.channels_last and tensor.ndim == 4:
             # `contiguous` would leave tensors of one channel as they are, since both layouts fit
             # them, and convolutions would follow their strides back to channels first.
@@ -61,6 +76,7 @@ def fastest_form(
     batches: Sequence[int] = BATCHES,
     workers: int | None = None,
     fused: bool = False,
+    precision: Precision = FULL,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Form:
     """The fastest form for a network on this machine, from one timed pass of each candidate.
@@ -68,16 +84,17 @@ def fastest_form(
     prepare: gives the network for a form, its weights laid out like the activations, as they will
         be in evaluations: convolutions follow the layout of either.
     inputs: samples (n, ...); the first SAMPLES of them are run, and what all of them would take
-        decides. workers: batches run side by side, by default one for each core. fused: whether the
-        form is a fused one.
+        decides. workers: batches run side by side, by default one for each core. fused, precision:
+        of the form.
     """
     workers = workers or available_cores()
     sample = inputs[:SAMPLES]
     sizes = [size for size in batches if size <= len(sample)] or [len(sample)]
     layouts = (True, False) if inputs.ndim == 4 else (False,)
-    best, least = Form(layouts[0], sizes[0], workers, fused), float("inf")
+    forms = [Form(*chosen, workers, fused, precision) for chosen in product(layouts, sizes)]
+    best, least = forms[0], float("inf")
     with torch.inference_mode(), threads(1):
-        for form in (Form(*chosen, workers, fused) for chosen in product(layouts, sizes)):
+        for form in forms:
             run = prepare(form)
             parts = [form.arrange(part) for part in torch.split(sample, form.batch)]
             run(parts[0])  # the first call of a shape also chooses kernels

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from netstitch.evaluation.evaluator import arranged_weights
-from netstitch.evaluation.form import BATCHES, Form, fastest_form
+from netstitch.evaluation.form import BATCHES, FULL, Form, Precision, fastest_form
 from netstitch.evaluation.running import execute
 from netstitch.evaluation.schedule import Schedule
 from netstitch.supernet import Supernet
@@ -21,13 +21,14 @@ def measure_form(
     workers: int | None = None,
     device: torch.device | str = "cpu",
     fused: bool = False,
+    precision: Precision = FULL,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Form:
     """The fastest form for the most expensive reference network, run as evaluations are.
 
     inputs: the samples (n, ...) that will be evaluated on. workers: batches run side by side, by
-    default one for each core, and one alone on a device that is not the CPU. fused: whether
-    operations are joined where that is equal up to rounding.
+    default one for each core, and one alone on a device that is not the CPU. fused,
+    precision: of the form, see `Form`.
     """
     if workers is None and torch.device(device).type != "cpu":
         workers = 1
@@ -35,7 +36,7 @@ def measure_form(
 
     def prepare(form: Form) -> Callable[[Tensor], object]:
         weights = arranged_weights(supernet, form, device)
-        plan = Schedule(supernet, weights, form.fused).plan([genotype])
+        plan = Schedule(supernet, weights, form.fused, form.precision).plan([genotype])
 
         def run(batch: Tensor) -> list[Tensor]:
             # Copying results back also waits for a device that works by itself.
@@ -43,4 +44,12 @@ def measure_form(
 
         return run
 
-    return fastest_form(prepare, inputs, batches=batches, workers=workers, fused=fused, clock=clock)
+    return fastest_form(
+        prepare,
+        inputs,
+        batches=batches,
+        workers=workers,
+        fused=fused,
+        precision=precision,
+        clock=clock,
+    )

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from netstitch.evaluation import tracing
 from netstitch.evaluation.calls import Prepared, prepare
+from netstitch.evaluation.form import DTYPES, FULL, Precision
 from netstitch.evaluation.fusing import find_norms, fused
+from netstitch.evaluation.precision import in_precision
 from netstitch.evaluation.running import Ints, Plan
 from netstitch.evaluation.tables import make_tables
 from netstitch.evaluation.units import THE_INPUT, make_units
@@ -31,13 +33,20 @@ class Schedule:
         is for these, and for the supernet as it was.
     fused: whether units are run in the fused form (see `fusing.py`). It is part of content keys.
         Without, values are bit for bit those of the subnetwork's own operations.
+    precision: of the weights, as far as they were float32, and of values.
     """
 
     def __init__(
-        self, supernet: Supernet, weights: Mapping[str, Tensor], fused: bool = False
+        self,
+        supernet: Supernet,
+        weights: Mapping[str, Tensor],
+        fused: bool = False,
+        precision: Precision = FULL,
     ) -> None:
         self.fused = fused
-        self.units = make_units(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
+        units = make_units(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
+        self.units = units if precision == FULL else in_precision(units, precision)
+        self._shrunk = DTYPES[FULL].itemsize // DTYPES[precision].itemsize
         self._weights = weights
         self._results = [
             (tuple(key for key, _ in pairs), np.array([u for _, u in pairs], dtype=np.int64))
@@ -90,8 +99,8 @@ class Schedule:
             read_starts=read_starts,
             last=last,
             owned=owned,
-            sizes=tables.sizes[numbers],
-            peaks=peaks,
+            sizes=tables.sizes[numbers] // self._shrunk,
+            peaks=peaks // self._shrunk,
             works=tables.works[numbers],
             shared=tables.shared[numbers],
             outputs=tuple(

@@ -6,7 +6,8 @@ from typing import Literal, get_args
 import torch
 
 from netstitch.errors import SearchError
-from netstitch.evaluation.device import usable_device
+from netstitch.evaluation.device import check_precision, usable_device
+from netstitch.evaluation.form import FULL, Precision
 from netstitch.evaluation.memory import cache_budget
 from netstitch.evaluation.stopping import Stopping
 from netstitch.optimization.ray_connection import import_ray
@@ -20,7 +21,7 @@ ERROR = 1e-3
 
 @dataclass(frozen=True)
 class Spread:
-    """How evaluations are spread over a machine, or many.
+    """How evaluations are spread over a machine, or many, and in which form they run.
 
     kind: "serial", in this process, "processes", or "ray", the machines of a Ray cluster.
     workers: processes; 0 for as many as have a core for each of their threads, and one for each
@@ -38,6 +39,9 @@ class Spread:
     early: whether evaluations end early, where the search learns nothing of those that are worse:
         "certain" where the accuracy can no longer get over what matters, which changes nothing of
         what is found, "likely" where with probability `error` at most it would.
+    fused: whether operations are joined where that is equal up to rounding, such as a batch norm
+        with the layer before it. precision: of weights and activations; "bfloat16" and "float16"
+        are for GPUs. What a search finds is measured again with each network's own operations.
     timeout: seconds that an evaluation in a process may take, before it is taken for hung.
     address: of a Ray cluster, HOST:PORT, or "auto" for the one that this machine is part of; None
         starts one here.
@@ -55,6 +59,8 @@ class Spread:
     cache: int | None = None
     early: Early = "certain"
     error: float = ERROR
+    fused: bool = True
+    precision: Precision = FULL
     timeout: float = TIMEOUT
     address: str | None = None
     temporary: str | None = None
@@ -78,6 +84,9 @@ class Spread:
                 f"evaluations that end early: {self.early!r}, with an error of {self.error}: give "
                 f"one of {known}, and a probability between 0 and 1"
             )
+        if self.precision not in get_args(Precision):
+            known = ", ".join(map(repr, get_args(Precision)))
+            raise SearchError(f"precision {self.precision!r} is not known: give {known}")
         if not self.timeout > 0:
             raise SearchError(f"a timeout of {self.timeout} seconds: give more than 0")
         if self.kind == "ray":
@@ -89,7 +98,7 @@ class Spread:
                 "'ray', or none of them"
             )
         for device in self.devices:
-            usable_device(device)
+            check_precision(usable_device(device), self.precision)
         if self.kind == "serial" and (self.workers > 1 or len(self.devices) > 1):
             raise SearchError(
                 f"{self.workers} workers on {len(self.devices)} devices cannot work in one "

@@ -6,6 +6,7 @@ import torch
 from pydantic import Field, field_validator
 
 from netstitch.evaluation import Spread
+from netstitch.evaluation.form import FULL, Precision
 from netstitch.evaluation.spread import ERROR, TIMEOUT
 from netstitch.experiments.table import Count, Table
 
@@ -82,6 +83,18 @@ class EvaluationTable(Table):
         description="with early = 'likely', the probability that an evaluation ends early which "
         "the search would have taken; by default 0.001",
     )
+    fused: bool = Field(
+        default=True,
+        description="whether operations are joined where that is equal up to rounding, such as a "
+        "batch norm with the layer before it; what the search finds is measured again without; by "
+        "default true",
+    )
+    precision: Precision = Field(
+        default=FULL,
+        description="of weights and activations in evaluations: 'float32' (the default), or "
+        "'bfloat16' or 'float16', which GPUs run faster; what the search finds is measured again "
+        "in float32",
+    )
     timeout: float = Field(
         default=TIMEOUT,
         gt=0,
@@ -118,6 +131,8 @@ class EvaluationTable(Table):
             cache=None if self.cache is None else int(self.cache * GIGABYTE),
             early=self.early,
             error=self.error,
+            fused=self.fused,
+            precision=self.precision,
             timeout=self.timeout,
             address=self.address,
             temporary=self.temporary,

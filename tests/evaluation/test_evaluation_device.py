@@ -5,6 +5,7 @@ import torch
 
 from netstitch.errors import SearchError
 from netstitch.evaluation import usable_device
+from netstitch.evaluation.device import check_precision
 
 
 def test_the_processor_is_usable() -> None:
@@ -23,3 +24,11 @@ def test_what_holds_no_tensor_is_an_error_of_one_line(name: str) -> None:
 def test_a_device_that_is_not_there() -> None:
     with pytest.raises(SearchError, match="'cuda'"):
         usable_device("cuda")
+
+
+def test_a_precision_that_a_device_does_not_have_is_an_error_of_one_line() -> None:
+    check_precision(torch.device("cpu"), "bfloat16")
+    with pytest.raises(SearchError, match="give another precision, such as 'float32'") as caught:
+        check_precision(torch.device("meta"), "float16")  # which computes nothing
+    assert "float16 on device 'meta'" in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -24,6 +24,7 @@ from netstitch.evaluation import spread as module
         (Spread(cache=10**18), "more than the memory that there is"),
         (Spread(cache=-1), "give 0 or more"),
         (Spread(timeout=0.0), "more than 0"),
+        (Spread(precision="half"), "'half' is not known: give 'float32', 'bfloat16', 'float16'"),  # type: ignore[arg-type]
         (Spread(address="auto"), "give the executor 'ray'"),
         (Spread("ray", workers=3), "3 workers cannot all work at 1 evaluations"),
         (Spread("ray", devices=("cuda:0", "cuda:1")), "give one, 'cpu' or 'cuda'"),
