@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from netstitch.evaluation.cache import Usage
 from netstitch.evaluation.evaluator import Evaluator
 from netstitch.evaluation.mapped import Packed, pack, unpack
 from netstitch.evaluation.objectives import Objectives, Values
@@ -40,3 +41,7 @@ class SentEvaluation:
     ) -> list[Values | Bounded | Exception]:
         """Of each genotype its objectives, or what is wrong with it, as `Objectives`."""
         return self._objectives.together(genotypes, floors)
+
+    def told(self) -> Usage:
+        """How this worker's activations were kept so far."""
+        return self._objectives.evaluator.cache.usage()

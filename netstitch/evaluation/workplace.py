@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +108,7 @@ def _in_processes(make: Make, spread: Spread, budget: int) -> Iterator[Evaluatin
 
 @contextmanager
 def _on_ray(make: Make, spread: Spread, budget: int) -> Iterator[Evaluating]:
-    """On the workers of a Ray cluster, of which the caches' use is not told."""
+    """On the workers of a Ray cluster, which tell how they keep activations with each result."""
     each = budget // spread.processes
     evaluator = make(spread.here, budget)
     evaluation = SentEvaluation(evaluator, device=spread.places[0], budget=each)
@@ -124,9 +124,20 @@ def _on_ray(make: Make, spread: Spread, budget: int) -> Iterator[Evaluating]:
         timeout=spread.timeout,
     )
     try:
-        yield Evaluating(executor, Usage)
+        yield Evaluating(executor, lambda: usage_of(*executor.told(), each * spread.processes))
     finally:
         executor.close()
+
+
+def usage_of(living: Sequence[Usage], gone: Sequence[Usage], budget: int) -> Usage:
+    """The use of all workers' activations; those of the ones that are gone are so too."""
+    everyone = [*living, *gone]
+    return Usage(
+        hits=sum(one.hits for one in everyone),
+        misses=sum(one.misses for one in everyone),
+        bytes=sum(one.bytes for one in living),
+        budget=budget,
+    )
 
 
 def _choose(evaluator: Evaluator, spread: Spread) -> Choose | None:

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,17 @@ from netstitch.optimization.executor import (
 from netstitch.optimization.problem import Genotype
 
 Evaluate = Callable[[Genotype], tuple[float, ...]]
-Outcome = tuple[list[Attempt], float]
-"""An attempt for each genotype, and the seconds that they took together."""
+
+
+class Outcome(NamedTuple):
+    """An attempt for each genotype, and the seconds that they took together.
+
+    told: what the evaluation has to say of itself, where it has a method `told`.
+    """
+
+    attempts: list[Attempt]
+    seconds: float
+    told: Any = None
 
 
 class Worker:
@@ -55,7 +64,9 @@ class Worker:
         items = [Asked(*one) for one in zip(count(), genotypes, floors, strict=False)]
         start = time.perf_counter()
         attempts = attempt_in_worker(self._evaluate, items)
-        return attempts, time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        tell: Callable[[], Any] | None = getattr(self._evaluate, "told", None)
+        return Outcome(attempts, seconds, None if tell is None else tell())
 
 
 def packed(genotypes: Sequence[Genotype]) -> npt.NDArray[np.integer]:

@@ -13,6 +13,7 @@ from small_supernets import random_task, small_supernet
 from netstitch.errors import DataError, StorageError
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating
 from netstitch.evaluation import workplace as module
+from netstitch.evaluation.cache import Usage
 from netstitch.evaluation.sent import SentEvaluation
 from netstitch.evaluation.shared import SharedEvaluation
 from netstitch.optimization import Executor
@@ -156,6 +157,15 @@ def test_on_ray_it_is_the_same(supernet: Supernet, task: Classification) -> None
         spread = Spread("ray", workers=2, in_flight=12, cache=20_000, temporary=folder)
         with evaluating(made(supernet, task), spread) as evaluations:
             assert results(evaluations.executor, asked) == plainly(supernet, task, asked)
+            usage = evaluations.usage()
+            assert usage.misses > 0
+            assert 0 < usage.bytes <= usage.budget == 20_000
+
+
+def test_what_workers_keep_is_added_up_and_gone_with_them() -> None:
+    living = [Usage(3, 5, 100, 200), Usage(1, 1, 50, 200)]
+    gone = [Usage(10, 20, 170, 200)]
+    assert module.usage_of(living, gone, 400) == Usage(14, 26, 150, 400)
 
 
 def test_what_is_sent_has_its_tensors_in_one_array(
