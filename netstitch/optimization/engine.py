@@ -92,6 +92,7 @@ class Engine:
         self._skipped = 0
         self._failed = 0
         self._failure = ""  # the last one
+        self._elapsed = 0.0  # at the last result, which is all that steering knows of the time
         self._fruitless = 0  # proposals in a row without a new signature
         self._whole = True  # whether no step is half done
         self._stopped: Stopped | None = None
@@ -216,6 +217,7 @@ class Engine:
         objectives, failure, bounded = completed.objectives, completed.failure, completed.bounded
         pending = self._ledger.close(completed.ticket, objectives, bounded=bounded)
         genotype = pending.waiting[0][1]
+        self._elapsed = self._timing.elapsed()
         self._history.see(genotype)
         entered = not bounded and self._archive.add(Solution(genotype, objectives))
         if self._on_evaluation is not None:
@@ -230,7 +232,7 @@ class Engine:
                     worker=completed.worker,
                     round=self._round,
                     skipped=self._skipped,
-                    elapsed=self._timing.elapsed(),
+                    elapsed=self._elapsed,
                     bounded=bounded,
                 )
             )
@@ -287,7 +289,7 @@ class Engine:
 
     def _steer(self) -> None:
         if self._steering is not None:
-            share = self._budget.share(self.used, self._timing.elapsed())
+            share = self._budget.share(self.used, self._elapsed)
             self._steering.advance(share)
             self._archive.raise_threshold(self._steering.value)
 
@@ -371,6 +373,7 @@ class Engine:
             "failed": self._failed,
             "failure": self._failure,
             "fruitless": self._fruitless,
+            "elapsed": self._elapsed,
             "timing": self._timing.state(),
         }
 
@@ -400,6 +403,7 @@ class Engine:
         self._failed = state["failed"]
         self._failure = state["failure"]
         self._fruitless = state["fruitless"]
+        self._elapsed = state["elapsed"]
         self._timing.restore(state["timing"])
         arrived = {completed.ticket for completed in self._arrived}
         for ticket, pending in self._ledger.pending.items():
@@ -407,5 +411,9 @@ class Engine:
                 self._executor.submit(ticket, pending.waiting[0][1], pending.floor)
 
     def catch_up(self, elapsed: float) -> None:
-        """Let the clock show so many seconds at least, as where earlier ones are repeated."""
+        """Let the last result have come after so many seconds, as where earlier ones are repeated.
+
+        The clock shows at least as many from then on.
+        """
+        self._elapsed = elapsed
         self._timing.catch_up(elapsed)

@@ -22,7 +22,7 @@ from netstitch.folders import cannot_write, one_line, write_bytes
 State = dict[str, Any]
 """Plain data, as the module says; names do not begin with "$"."""
 
-FORMAT = "netstitch-search-3"
+FORMAT = "netstitch-search-4"
 _ARRAY = "$array"
 
 

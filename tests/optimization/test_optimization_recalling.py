@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from netstitch.optimization import (
     Problem,
     Progress,
     State,
+    Threshold,
     prepare_search,
 )
 from netstitch.optimization.recalling import Known, RecallingExecutor, known_by
@@ -28,7 +30,9 @@ PROBLEM = Problem((2, 3, 1, 4, 2, 2, 3, 2, 2, 5), ACCURACY_MACS)
 class Stopped:
     """A search on workers that answer in random order, stopped after some evaluations."""
 
-    def __init__(self, algorithm: str, after: int, known: dict[Hashable, Known], seed: int) -> None:
+    def __init__(
+        self, algorithm: str, after: int, known: dict[Hashable, Known], seed: int, **settings: Any
+    ) -> None:
         self.asked: list[bytes] = []
         self.told: list[Evaluation] = []
         self.states: list[State] = []
@@ -39,13 +43,14 @@ class Stopped:
         self.engine: Engine = prepare_search(
             PROBLEM,
             self.executor,
-            budget=Budget(120),
             algorithm=algorithm,
             population=8,
             seed=1,
             on_evaluation=self._keep,
             on_progress=self._look,
+            **{"budget": Budget(120)} | settings,
         )
+        self.moments: dict[int, float] = {}  # of results that come again, by number
 
     def _evaluate(self, genotype: Genotype) -> tuple[float, float]:
         self.asked.append(genotype.tobytes())
@@ -56,6 +61,8 @@ class Stopped:
     def _keep(self, evaluation: Evaluation) -> None:
         self.told.append(evaluation)
         self._known[evaluation.signature] = known_by(evaluation)
+        if evaluation.ordinal in self.moments:
+            self.engine.catch_up(self.moments[evaluation.ordinal])
 
     def _look(self, progress: Progress) -> None:
         self.states.append(self.engine.state())
@@ -92,6 +99,34 @@ def test_results_in_the_order_of_before_make_the_same_proposals(
     assert len(set(again.asked)) == len(again.asked)
     delivered = {one.genotype.tobytes() for one in first.told}
     assert not delivered & set(again.asked)
+
+
+class Ticking:
+    """A clock on which random times pass between two looks."""
+
+    def __init__(self, seed: int, longest: float) -> None:
+        self._random, self._longest = np.random.default_rng(seed), longest
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        self._now += float(self._random.uniform(0, self._longest))
+        return self._now
+
+
+@settings(deadline=None, max_examples=15)
+@given(after=st.integers(10, 60), seed=st.integers(0, 99))
+def test_a_threshold_that_rises_with_time_is_where_it_was(after: int, seed: int) -> None:
+    """The clock runs otherwise when a search is repeated, and is read at other moments."""
+    known: dict[Hashable, Known] = {}
+    rising = {"budget": Budget(None, 100.0), "threshold": Threshold("accuracy", 0.9)}
+    first = Stopped("ga", after, known, seed, clock=Ticking(seed, 0.3), **rising)
+    first.engine.run()
+    again = Stopped("ga", after, known, seed + 1, clock=Ticking(seed, 1e-6), **rising)
+    again.executor.follow(first.rounds)
+    again.moments = {one.ordinal: one.elapsed for one in first.told}
+    again.engine.run()
+    assert facts(again.told)[: len(first.told)] == facts(first.told)
+    assert not again.asked or len(again.told) > len(first.told)
 
 
 @settings(deadline=None, max_examples=25)
