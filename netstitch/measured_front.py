@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
-from netstitch.analysis.front import ENSEMBLE
+from netstitch.analysis.front import ACCURACY, ENSEMBLE
 from netstitch.errors import NetstitchError
 from netstitch.evaluation import Evaluator, Form
 from netstitch.fitting import Batch
@@ -73,7 +73,8 @@ def measure_front(
         )
         for index, genotype in enumerate(everything)
     ]
-    return make_front(points[len(references) :], points[: len(references)])
+    measure: str = getattr(task, "measure", ACCURACY)
+    return make_front(points[len(references) :], points[: len(references)], measure)
 
 
 def largest_difference(front: Front, found: Sequence[Solution]) -> float:

@@ -71,7 +71,7 @@ def front_figure(
         axes.set_xlabel(f"multiply-adds per sample ({unit})")
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(7))
-    panels[0][0].set_ylabel("accuracy")
+    panels[0][0].set_ylabel(front.measure)
     if title is not None:
         figure.suptitle(title, fontsize=12)
     handles = _legend(front, "test" in parts)

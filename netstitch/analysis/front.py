@@ -18,6 +18,8 @@ from netstitch.folders import write_bytes
 ENSEMBLE = "ensemble"
 """The output choice of a reference network that makes it the one others are compared with."""
 
+ACCURACY = "accuracy"
+
 
 @dataclass(frozen=True)
 class FrontPoint:
@@ -57,11 +59,13 @@ class Front:
     """Networks by rising multiply-adds, and the reference networks that they are compared with.
 
     references: each basis network and the ensemble, in the order given.
+    measure: what `validation` and `test` of the points are, of 0 to 1, as figures say it.
     Raises ValueError when two points or references share a label.
     """
 
     points: tuple[FrontPoint, ...]
     references: tuple[FrontPoint, ...] = ()
+    measure: str = ACCURACY
 
     def __post_init__(self) -> None:
         labels = [point.label for point in (*self.points, *self.references)]
@@ -159,7 +163,7 @@ class Front:
 
     def to_json(self, path: Path | str) -> None:
         """Write the front as JSON that `from_json` reads. Raises StorageError as `to_csv` does."""
-        document = _Document(points=self.points, references=self.references)
+        document = _Document(points=self.points, references=self.references, measure=self.measure)
         write_bytes(Path(path), (document.model_dump_json(indent=1) + "\n").encode())
 
     @classmethod
@@ -167,7 +171,7 @@ class Front:
         """Read what `to_json` wrote. Raises StorageError when the file is missing or damaged."""
         try:
             document = _Document.model_validate_json(Path(path).read_bytes(), strict=True)
-            return cls(document.points, document.references)
+            return cls(document.points, document.references, document.measure)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -191,11 +195,15 @@ class Front:
         return f"the front runs from {_brief(self.points[0])} to {_brief(self.points[-1])}"
 
 
-def make_front(candidates: Iterable[FrontPoint], references: Sequence[FrontPoint] = ()) -> Front:
+def make_front(
+    candidates: Iterable[FrontPoint],
+    references: Sequence[FrontPoint] = (),
+    measure: str = ACCURACY,
+) -> Front:
     """The front of the candidates on validation, labelled P1, P2, ... by rising multiply-adds."""
     kept = nondominated(tuple(candidates), "validation")
     points = (replace(point, label=f"P{rank}") for rank, point in enumerate(kept, start=1))
-    return Front(tuple(points), tuple(references))
+    return Front(tuple(points), tuple(references), measure)
 
 
 class _Document(BaseModel):
@@ -207,6 +215,7 @@ class _Document(BaseModel):
     version: Literal[1] = 1
     points: tuple[FrontPoint, ...]
     references: tuple[FrontPoint, ...]
+    measure: str = ACCURACY
 
 
 _INTERVALS = ("validation_difference", "test_difference")

@@ -146,7 +146,9 @@ def run(
     with Console() as console, _watched(folder, tensorboard) as watch:
         console.stage("read")
         models = load_models(asked)
-        task = load_task(asked, lambda part, done, total: console.progress(done, total, part))
+        task = load_task(
+            asked, lambda part, done, total: console.progress(done, total, part), models
+        )
         finished = carry_out(plan, models, task, folder, console, watch)
     show_run(finished)
 
@@ -225,7 +227,8 @@ def match_command(experiment: Path) -> None:
     asked = read_experiment(experiment)
     with Console() as console:
         console.stage("read")
-        models, task = load_models(asked), load_task(asked)
+        models = load_models(asked)
+        task = load_task(asked, models=models)
         networks = capture_all(models, task, console)
         matching = match_all(
             networks,

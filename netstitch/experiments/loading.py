@@ -1,6 +1,6 @@
 """An experiment's models and samples, from where its file says they are."""
 
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from netstitch.errors import DataError, NetstitchError
 from netstitch.experiments.experiment import Experiment, NetworkTable
 from netstitch.experiments.task_table import SamplesTable, TaskTable
+from netstitch.experiments.unlabelled import read_unlabelled
 from netstitch.networks.functions import call_function, is_function
 from netstitch.networks.sources import load_model
 from netstitch.tasks import (
     Classification,
     Preprocessing,
     Samples,
+    agreement,
     evenly,
     from_arrays,
     from_dataset,
@@ -38,13 +40,30 @@ def load_models(experiment: Experiment) -> list[tuple[str, nn.Module]]:
     return [(network.name, _load_model(experiment, network)) for network in experiment.networks]
 
 
-def load_task(experiment: Experiment, progress: Progress | None = None) -> Classification:
+def load_task(
+    experiment: Experiment,
+    progress: Progress | None = None,
+    models: Sequence[tuple[str, nn.Module]] | None = None,
+) -> Classification:
     """The task with its samples, read and preprocessed once.
+
+    models: what `load_models` gave, which label the samples of a task of kind "agreement"; where
+        they are not given, they are loaded for that.
 
     Raises DataError, naming the part (training, validation or test) and its source, when a source
     is missing, empty, damaged, or of another kind, and when its samples do not fit the task.
     """
     table = experiment.task
+    if table.kind == "agreement":
+        named = load_models(experiment) if models is None else models
+        parts = _read_unlabelled(experiment, progress)
+        return agreement(
+            [model for _, model in named],
+            **parts,
+            output=table.output,
+            ensemble=table.ensemble,
+        )
+    assert table.classes is not None
     parts = {"validation": table.validation, "training": table.training, "test": table.test}
     samples: dict[str, Samples | None] = {}
     for part, source in parts.items():
@@ -69,6 +88,20 @@ def load_task(experiment: Experiment, progress: Progress | None = None) -> Class
         output=table.output,
         ensemble=table.ensemble,
     )
+
+
+def _read_unlabelled(experiment: Experiment, progress: Progress | None) -> dict[str, Any]:
+    """Samples by part, whose labels do not count."""
+    table = experiment.task
+    found: dict[str, Samples | None] = {}
+    sources = {"validation": table.validation, "training": table.training, "test": table.test}
+    for part, source in sources.items():
+        if source is None:
+            found[part] = None
+            continue
+        with _located(part, source):
+            found[part] = read_unlabelled(experiment, part, source, progress)
+    return found
 
 
 def example_batch(task: Classification) -> Tensor:

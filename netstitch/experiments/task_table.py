@@ -19,7 +19,8 @@ class SamplesTable(Table):
         min_length=1,
         description="a .npz or .safetensors file with the arrays inputs and labels, a folder of "
         "images with one folder per class, or 'file.py:function' or 'package.module:function' "
-        "that returns a torch Dataset or (inputs, labels)",
+        "that returns a torch Dataset or (inputs, labels); where the task is of kind 'agreement', "
+        "inputs alone, or a folder of images anyhow",
     )
     limit: Count | None = Field(
         default=None,
@@ -70,10 +71,16 @@ class ImagesTable(Table):
 class TaskTable(Table):
     """What the networks do, and the samples it is measured on."""
 
-    kind: Literal["classification"] = Field(
-        default="classification", description="'classification' (the default)"
+    kind: Literal["classification", "agreement"] = Field(
+        default="classification",
+        description="'classification' (the default), or 'agreement', which measures on how many "
+        "samples a network gives the class that the ensemble gives, and needs no labels",
     )
-    classes: int = Field(ge=2, description="the number of classes")
+    classes: int | None = Field(
+        default=None,
+        ge=2,
+        description="the number of classes; of kind 'agreement' what the networks have",
+    )
     output: str | None = Field(
         default=None,
         description="the key that is measured where networks put out dictionaries; by default "
@@ -94,3 +101,13 @@ class TaskTable(Table):
         default=None, description="a table with samples that the search never sees; by default none"
     )
     images: ImagesTable = Field(default=ImagesTable(), description="how images become inputs")
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.kind == "classification" and self.classes is None:
+            raise ValueError("it lacks the key 'classes'; expected the number of classes")
+        if self.kind == "agreement" and self.classes is not None:
+            raise ValueError(
+                "classes is given and kind is 'agreement'; leave it out, since the networks have it"
+            )
+        return self

@@ -20,6 +20,7 @@ class Classification:
     training: for stitches; its labels are not used by fitting. validation: what the search sees.
     test: what it never sees. output: the key that is measured where networks put out dictionaries.
     ensemble: "logits" averages the networks' logits, "probabilities" their softmax (see `combine`).
+    measure: what figures call the share of samples that are right.
 
     Raises DataError for labels out of range, or samples of different shapes.
     """
@@ -30,6 +31,7 @@ class Classification:
     test: Samples | None = None
     output: str | None = None
     ensemble: EnsembleKind = "logits"
+    measure: str = "accuracy"
 
     def __post_init__(self) -> None:
         if self.classes < 2:

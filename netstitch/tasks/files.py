@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,17 +35,7 @@ def from_file(
     """
     path = Path(path)
     name = path.stem if name is None else name
-    if not path.is_file():
-        raise DataError(f"{path} is no file; expected a .npz or .safetensors file of arrays")
-    if path.suffix == ".npz":
-        arrays = _read_npz(path)
-    elif path.suffix == ".safetensors":
-        arrays = _read_safetensors(path)
-    else:
-        raise DataError(
-            f"{path} is of a kind that is not read (it may hold a pickle); expected .npz or "
-            ".safetensors with the arrays inputs and labels, save it as one of these"
-        )
+    arrays = _read(path, ENTRIES)
     samples = from_arrays(arrays["inputs"], arrays["labels"], name=name, images=images)
     kept = chosen(samples.labels.tolist(), limit, selection)
     if len(kept) == len(samples):
@@ -52,14 +43,32 @@ def from_file(
     return Samples(samples.inputs[kept], samples.labels[kept], name)
 
 
-def _read_npz(path: Path) -> dict[str, Array]:
+def read_inputs(path: Path | str) -> Array:
+    """The array `inputs` alone, (n, ...); raises DataError as `from_file` does."""
+    return _read(Path(path), ENTRIES[:1])["inputs"]
+
+
+def _read(path: Path, entries: Sequence[str]) -> dict[str, Array]:
+    if not path.is_file():
+        raise DataError(f"{path} is no file; expected a .npz or .safetensors file of arrays")
+    if path.suffix == ".npz":
+        return _read_npz(path, entries)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path, entries)
+    raise DataError(
+        f"{path} is of a kind that is not read (it may hold a pickle); expected .npz or "
+        f".safetensors with the arrays {' and '.join(entries)}, save it as one of these"
+    )
+
+
+def _read_npz(path: Path, entries: Sequence[str]) -> dict[str, Array]:
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} is a single array; expected .npz with inputs and labels")
+            raise DataError(f"{path} is a single array; expected .npz with {' and '.join(entries)}")
         with archive:
-            _check_entries(path, archive.files)
-            return {entry: _read_entry(path, archive, entry) for entry in ENTRIES}
+            _check_entries(path, archive.files, entries)
+            return {entry: _read_entry(path, archive, entry) for entry in entries}
     except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise DataError(
             f"{path} cannot be read as .npz ({_line(error)}); it is damaged or holds a pickle, "
@@ -80,11 +89,11 @@ def _read_entry(path: Path, archive: np.lib.npyio.NpzFile, entry: str) -> Array:
     return array
 
 
-def _read_safetensors(path: Path) -> dict[str, Array]:
+def _read_safetensors(path: Path, entries: Sequence[str]) -> dict[str, Array]:
     try:
         with safetensors.safe_open(path, framework="pt") as archive:
-            _check_entries(path, list(archive.keys()))
-            return {entry: archive.get_tensor(entry) for entry in ENTRIES}
+            _check_entries(path, list(archive.keys()), entries)
+            return {entry: archive.get_tensor(entry) for entry in entries}
     except (safetensors.SafetensorError, OSError) as error:
         raise DataError(
             f"{path} cannot be read as .safetensors ({_line(error)}); it is damaged or of another "
@@ -92,11 +101,11 @@ def _read_safetensors(path: Path) -> dict[str, Array]:
         ) from error
 
 
-def _check_entries(path: Path, found: list[str]) -> None:
-    missing = [entry for entry in ENTRIES if entry not in found]
+def _check_entries(path: Path, found: list[str], entries: Sequence[str]) -> None:
+    missing = [entry for entry in entries if entry not in found]
     if missing:
         raise DataError(
-            f"{path} lacks {' and '.join(missing)}; expected the arrays inputs and labels, "
+            f"{path} lacks {' and '.join(missing)}; expected the arrays {' and '.join(entries)}, "
             f"it holds {', '.join(sorted(found)) or 'nothing'}"
         )
 

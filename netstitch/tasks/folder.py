@@ -57,7 +57,7 @@ def from_image_folder(
     files = _files(path, names)
     kept = chosen([label for _, label in files], limit, selection)
     files = [files[index] for index in kept]
-    dataset = _Images(files, Preprocessing() if transform is None else transform)
+    dataset = Images(files, Preprocessing() if transform is None else transform)
     return decode(dataset, [file for file, _ in files], workers, name, progress)
 
 
@@ -70,7 +70,7 @@ def _class_names(path: Path) -> list[str]:
         raise DataError(f"{path} is a file; {layout}")
     folders = _folders(path)
     if not folders:
-        images = sum(_is_image(file) for file in path.iterdir())
+        images = sum(is_image(file) for file in path.iterdir())
         holds = f"holds {images} images directly" if images else "holds no folders"
         raise DataError(f"{path} {holds}; {layout}")
     _check_not_parent(path, folders)
@@ -79,7 +79,7 @@ def _class_names(path: Path) -> list[str]:
 
 def _check_not_parent(path: Path, folders: list[Path]) -> None:
     """Raise DataError where the folders are splits, or a lone wrapper, of class folders."""
-    if any(_is_image(file) for folder in folders for file in folder.iterdir()):
+    if any(is_image(file) for folder in folders for file in folder.iterdir()):
         return
     inner = [folder for folder in folders if _folders(folder)]
     splits = [folder for split in SPLITS for folder in inner if folder.name.lower() == split]
@@ -135,7 +135,7 @@ def _folders(path: Path) -> list[Path]:
     )
 
 
-def _is_image(file: Path) -> bool:
+def is_image(file: Path) -> bool:
     return file.suffix.lower() in EXTENSIONS and file.is_file()
 
 
@@ -144,7 +144,7 @@ def _some(names: list[str]) -> str:
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 
-class _Images(Dataset[Any]):
+class Images(Dataset[Any]):
     """Opened and transformed images with their labels."""
 
     def __init__(self, files: list[tuple[str, int]], transform: Transform) -> None:

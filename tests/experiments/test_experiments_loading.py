@@ -218,3 +218,68 @@ def test_nothing_is_left_among_the_places_of_modules(folder):
     before = list(sys.path)
     load_models(changed(folder))
     assert sys.path == before
+
+
+AGREEMENT = TEXT.replace("classes = 3", 'kind = "agreement"')
+
+
+def agreeing(folder, source):
+    text = AGREEMENT.replace('"val.npz"', source)
+    (folder / "a.toml").write_text(text)
+    experiment = read_experiment(folder / "a.toml")
+    return experiment, load_task(experiment)
+
+
+def test_a_task_without_labels_is_agreement_with_the_ensemble(folder):
+    np.savez(folder / "bare.npz", inputs=np.load(folder / "val.npz")["inputs"])
+    experiment, task = agreeing(folder, '"bare.npz"')
+    models = [model for _, model in load_models(experiment)]
+    with torch.inference_mode():
+        mean = torch.stack([model(task.validation.inputs) for model in models]).mean(0)
+    assert torch.equal(task.validation.labels, mean.argmax(1))
+    assert (task.classes, len(task.validation), len(task.training)) == (3, 10, 20)
+
+
+@pytest.mark.parametrize(
+    "source, count",
+    [
+        ('"val.npz"', 10),
+        ('"data.py:pair"', 9),
+        ('"data.py:dataset"', 9),
+        ('"data.py:dataset"\nlimit = 4', 4),
+        ('"val.npz"\nlimit = 4', 4),
+        ('"data.py:bare"', 5),
+        ('"data.py:singles"', 5),
+        ('"photos"', 2),
+    ],
+)
+def test_inputs_may_come_with_labels_or_without(folder, source, count):
+    with (folder / "data.py").open("a") as file:
+        file.write("def bare():\n    return torch.rand(5, 3, 2, 2)\n")
+        file.write("def singles():\n    return TensorDataset(torch.rand(5, 3, 2, 2))\n")
+    for name in ("1.png", "more/2.png"):
+        (folder / "photos" / name).parent.mkdir(exist_ok=True, parents=True)
+        Image.new("RGB", (5, 5), (9, 9, 9)).save(folder / "photos" / name)
+    _, task = agreeing(folder, source + "\n[task.images]\nsize = 2")
+    assert len(task.validation) == count
+
+
+@pytest.mark.parametrize(
+    "source, message",
+    [
+        ('"nowhere.npz"', "nowhere.npz is no file"),
+        ('"nowhere"', "nowhere is not there; expected a .npz"),
+        ('"data.py:nothing"', "the function returned a NoneType; expected a tensor"),
+        ('"models.py"', "models.py is of another kind"),
+    ],
+)
+def test_unlabelled_sources_that_are_none(folder, source, message):
+    with pytest.raises(DataError, match=message) as caught:
+        agreeing(folder, source)
+    assert str(caught.value).startswith("validation samples (")
+
+
+def test_the_classes_of_agreement_are_those_of_the_networks(folder):
+    (folder / "a.toml").write_text(TEXT.replace("classes = 3", 'classes = 3\nkind = "agreement"'))
+    with pytest.raises(NetstitchError, match="classes is given and kind is 'agreement'"):
+        read_experiment(folder / "a.toml")

@@ -73,7 +73,7 @@ def test_the_resolved_file_means_the_same_elsewhere(file, tmp_path):
         ('source = "v', 'sorce = "v', "unknown key 'sorce' in [task.validation]; did you mean"),
         ("[fit]", "[fit]\nrigde = 1.0", "unknown key 'rigde' in [fit]; did you mean 'ridge'?"),
         ("[fit]", "[fit]\nsamples = 1", "unknown key 'samples' in [fit]; known: method, batch, r"),
-        ("classes = 10", "", "[task] lacks the key 'classes'; expected the number of classes"),
+        ("classes = 10", "", "[task]: it lacks the key 'classes'; expected the number of classes"),
         ("[task.training]\nsource", "source", "unknown key 'source' in [task]; known: kind,"),
         ('model = "models.py:one"', "", "[[networks]] number 1 lacks the key 'model'; expected"),
         ("= 10", '= "ten"', "'classes' in [task] is 'ten'; expected a valid integer"),
@@ -149,7 +149,7 @@ def test_two_networks_of_one_name(file):
 def test_a_misspelt_key_is_told_before_the_one_it_leaves_missing(file):
     message = refused(file, TEXT.replace("classes", "clases").replace("seed = 3", "seed = -3"))
     assert message.startswith("unknown key 'clases' in [task]; did you mean 'classes'?")
-    assert message.endswith("(2 more problems)")
+    assert message.endswith("(1 more problem)")
 
 
 def test_what_is_no_toml_gets_the_line(file):

@@ -1,0 +1,89 @@
+"""Agreement with the ensemble: a task for those who have samples and no labels."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from netstitch.errors import DataError
+from netstitch.tasks.classification import Classification
+from netstitch.tasks.outputs import Outputs, nonfinite, select
+from netstitch.tasks.samples import Samples
+from netstitch.tasks.task import EnsembleKind
+from netstitch.tasks.unlabelled import unlabelled
+
+AGREEMENT = "agreement with the ensemble"
+BATCH = 32
+
+Run = Callable[[Tensor], Outputs]
+"""A network: inputs (b, ...) to its outputs."""
+
+
+def agreement(
+    networks: Sequence[Run],
+    *,
+    validation: Samples,
+    training: Samples | None = None,
+    test: Samples | None = None,
+    output: str | None = None,
+    ensemble: EnsembleKind = "logits",
+    batch: int = BATCH,
+) -> Classification:
+    """The task of giving the class that the ensemble of these networks gives.
+
+    What is measured is the share of samples on which a subnetwork and the ensemble agree, so the
+    ensemble has 1. It says how much of the ensemble's behaviour a cheaper network keeps, and needs
+    no labels.
+
+    networks: modules in evaluation mode, or captured ones. validation, training, test: their
+        labels do not count; see `unlabelled`. output, ensemble: as of `Classification`. batch:
+        samples run at once.
+
+    Raises DataError when networks' outputs are not (n, classes) alike, or not finite.
+    """
+    parts = {"validation": validation, "training": training, "test": test}
+    labelled: dict[str, Samples | None] = {}
+    classes = 0
+    for name, samples in parts.items():
+        if samples is None:
+            labelled[name] = None
+            continue
+        chosen = []
+        for inputs in samples.batches(batch):
+            logits = _ensemble(networks, inputs, output, ensemble, samples.name)
+            classes = logits.shape[1]
+            chosen.append(logits.argmax(1))
+        labelled[name] = Samples(samples.inputs, torch.cat(chosen), samples.name)
+    return Classification(
+        validation=labelled["validation"] or validation,
+        training=labelled["training"],
+        test=labelled["test"],
+        classes=classes,
+        output=output,
+        ensemble=ensemble,
+        measure=AGREEMENT,
+    )
+
+
+def _ensemble(
+    networks: Sequence[Run], inputs: Tensor, output: str | None, ensemble: EnsembleKind, part: str
+) -> Tensor:
+    """(b, classes) the ensemble's logits."""
+    with torch.inference_mode():
+        outputs = [select(network(inputs), output) for network in networks]
+    shapes = [tuple(one.shape) for one in outputs]
+    if len(set(shapes)) != 1 or len(shapes[0]) != 2 or shapes[0][1] < 2:
+        raise DataError(
+            f"{part}: the networks' outputs have the shapes {', '.join(map(str, shapes))}; "
+            "expected (samples, classes) of the same classes, give networks of one task"
+        )
+    classes = shapes[0][1]
+    # Only `combine` is wanted of it, which asks for nothing of the samples.
+    like = Classification(validation=unlabelled(inputs[:1]), classes=classes, ensemble=ensemble)
+    combined = like.combine(outputs).clone()
+    if nonfinite(combined).any():
+        raise DataError(
+            f"{part}: the ensemble's output is not finite for {int(nonfinite(combined).sum())} of "
+            f"{len(combined)} samples; expected finite numbers, check the networks' weights"
+        )
+    return combined

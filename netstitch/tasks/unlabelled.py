@@ -1,0 +1,55 @@
+"""Samples without labels: for fitting, and for tasks that label samples themselves."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from netstitch.errors import DataError
+from netstitch.tasks.dataset import Progress, decode
+from netstitch.tasks.folder import EXTENSIONS, Images, Transform, is_image
+from netstitch.tasks.preprocessing import Preprocessing
+from netstitch.tasks.samples import Samples
+
+
+def unlabelled(inputs: Tensor, name: str = "validation") -> Samples:
+    """Samples of which only the inputs (n, ...) are known; raises DataError as `Samples` does."""
+    return Samples(inputs, torch.zeros(len(inputs), dtype=torch.int64), name)
+
+
+def from_images(
+    path: Path | str,
+    transform: Transform | None = None,
+    *,
+    limit: int | None = None,
+    workers: int = 0,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Samples:
+    """Unlabelled samples from all images of a folder and the folders in it, by their paths' order.
+
+    transform, workers, name: as of `from_image_folder`. limit: keep so many, spread evenly over the
+    order, so that each folder has its part.
+
+    Raises DataError where there are none, or one is damaged (the message names the file).
+    """
+    path = Path(path)
+    name = path.name if name is None else name
+    if limit is not None and limit < 1:
+        raise DataError(f"a limit of {limit} samples is not usable; give 1 or more, or no limit")
+    if not path.is_dir():
+        raise DataError(f"{path} is no folder; expected one with images in it")
+    files = sorted(
+        str(file)
+        for file in path.rglob("*")
+        if is_image(file) and not any(part.startswith(".") for part in file.parts)
+    )
+    if not files:
+        raise DataError(
+            f"{path} holds no images; expected files ending in {', '.join(EXTENSIONS)}, in it or "
+            "in its folders"
+        )
+    if limit is not None and limit < len(files):
+        files = [files[index * len(files) // limit] for index in range(limit)]
+    dataset = Images([(file, 0) for file in files], transform or Preprocessing())
+    return decode(dataset, files, workers, name, progress)

@@ -1,0 +1,67 @@
+"""Images of a folder, however they lie in it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from netstitch.errors import DataError
+from netstitch.tasks import Preprocessing, from_images, unlabelled
+
+SMALL = Preprocessing(size=4, crop=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)
+
+
+def paint(path: Path, red: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (6, 5), (red, 0, 0)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for index, name in enumerate(["b.png", "a/2.jpg", "a/1.png", "c/d/3.bmp", ".hidden/4.png"]):
+        paint(tmp_path / "photos" / name, 50 * index)
+    (tmp_path / "photos" / "notes.txt").write_text("no image")
+    return tmp_path / "photos"
+
+
+def reds(inputs: torch.Tensor) -> list[int]:
+    return [int(round(float(one) / 50) * 50) for one in inputs[:, 0, 0, 0] * 255]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_all_images_are_read_in_order_of_their_paths(folder: Path, workers: int) -> None:
+    samples = from_images(folder, SMALL, workers=workers)
+    assert samples.name == "photos"
+    assert samples.shape == (3, 4, 4)
+    assert reds(samples.inputs) == [100, 50, 0, 150]
+    assert samples.labels.tolist() == [0] * 4
+
+
+def test_a_limit_is_spread_over_the_order(folder: Path) -> None:
+    assert reds(from_images(folder, SMALL, limit=2).inputs) == [100, 0]
+    assert len(from_images(folder, SMALL, limit=9)) == 4
+
+
+def test_progress_is_told(folder: Path) -> None:
+    told: list[tuple[int, int]] = []
+    from_images(folder, SMALL, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (4, 4)
+
+
+def test_what_is_no_folder_of_images(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"notes\.txt is no folder"):
+        from_images(folder / "notes.txt")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty holds no images; expected files ending in \.jpg"):
+        from_images(tmp_path / "empty")
+    with pytest.raises(DataError, match="a limit of 0"):
+        from_images(folder, limit=0)
+    (folder / "a" / "1.png").write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"1\.png is no readable image"):
+        from_images(folder, SMALL)
+
+
+def test_inputs_alone_are_samples() -> None:
+    samples = unlabelled(torch.rand(3, 2), "some")
+    assert (len(samples), samples.name) == (3, "some")
