@@ -7,6 +7,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 
 from netstitch.experiments.table import Count, Table
 from netstitch.fitting.least_squares import HELD_OUT
+from netstitch.fitting.moments import POSITIONS
 
 # Literals by type too, since they are the values of fields of one possible value.
 LEAST_SQUARES: Literal["least-squares"] = "least-squares"
@@ -34,6 +35,11 @@ class LeastSquaresTable(Table):
     memory_budget: Count = Field(
         default=2_000_000_000,
         description="bytes for the moments, beyond which there are more passes; by default 2e9",
+    )
+    positions: Count = Field(
+        default=POSITIONS,
+        description="of larger maps so many, at random, are looked at in each image; by default "
+        "1024",
     )
 
     @field_validator("ridge", mode="before")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from netstitch.errors import FittingError
 from netstitch.fitting.layers import write_layers
-from netstitch.fitting.moments import Moments, moments_bytes, needs_precise, rows
+from netstitch.fitting.moments import POSITIONS, Moments, moments_bytes, needs_precise, rows
 from netstitch.fitting.report import FitReport, StitchFit
 from netstitch.fitting.ridge import choose_ridges, split_choosing
 from netstitch.fitting.solve import factorise, relative_error, solve_from
@@ -92,6 +92,7 @@ def fit_least_squares(
     ridge: float | str = HELD_OUT,
     memory_budget: int = 2_000_000_000,
     holdout: float = 0.125,
+    positions: int = POSITIONS,
     progress: Progress | None = None,
 ) -> FitReport:
     """Give every layer the weights of least mean squared error, and freeze it.
@@ -111,6 +112,7 @@ def fit_least_squares(
         fit together are fitted in several passes, for which `batches` must be iterable more than
         once.
     holdout: share of the samples, spread evenly, that the reported errors are measured on.
+    positions: of larger maps so many are looked at in each image, other ones in each batch.
     progress: called after every batch with batches done, batches in all, and a line of text.
 
     Raises FittingError where there is nothing to fit on, features are not finite or of other
@@ -119,6 +121,7 @@ def fit_least_squares(
     begin = perf_counter()
     check_stitches(stitches, layers)
     check_holdout(holdout)
+    check_positions(positions)
     chosen = check_ridge(ridge)
     groups_of_all = match_groups(stitches, parts=3 if chosen is None else 2)
     passes = plan_passes(groups_of_all, memory_budget)
@@ -134,7 +137,7 @@ def fit_least_squares(
     for number, groups in enumerate(passes, start=1):
         report = _reporter(progress, batches, number, len(passes))
         moments, count = _gather(
-            groups, stitches, features, batches, holdout, chosen, memory_budget, report
+            groups, stitches, features, batches, holdout, chosen, memory_budget, positions, report
         )
         if counts and count != counts[0]:
             raise FittingError(
@@ -150,7 +153,12 @@ def fit_least_squares(
     write_layers(layers, [(each.weight, each.bias) for each in ordered])
     return FitReport(
         method="least-squares",
-        settings={"ridge": ridge, "memory_budget": memory_budget, "holdout": holdout},
+        settings={
+            "ridge": ridge,
+            "memory_budget": memory_budget,
+            "holdout": holdout,
+            "positions": positions,
+        },
         samples=counts[0][0],
         held_out=counts[0][1],
         seconds=perf_counter() - begin,
@@ -159,6 +167,12 @@ def fit_least_squares(
             for stitch, each in zip(stitches, ordered, strict=True)
         ),
     )
+
+
+def check_positions(positions: int) -> None:
+    """Raise FittingError for less than one."""
+    if positions < 1:
+        raise FittingError(f"positions is {positions}: expected 1 or more of each image")
 
 
 def check_ridge(ridge: float | str) -> float | None:
@@ -221,6 +235,7 @@ def _gather(
     holdout: float,
     ridge: float | None,
     memory_budget: int,
+    positions: int,
     report: Callable[[int], None],
 ) -> tuple[list[Parts], tuple[int, int]]:
     """Moments of the parts per group, and how many samples are for fitting and held out."""
@@ -234,7 +249,8 @@ def _gather(
             if ridge is None:
                 fitting, choosing = split_choosing(fitted, train, holdout)
                 shares = [fitting, held, choosing]
-            _add(zip(groups, moments, strict=True), own, features, values, shares, number)
+            pairs = zip(groups, moments, strict=True)
+            _add(pairs, own, features, values, shares, positions, number)
             fitted += len(train)
             held_out += len(held)
         report(number)
@@ -247,6 +263,7 @@ def _add(
     features: Features,
     values: Tensor,
     shares: Sequence[Tensor],
+    positions: int,
     number: int,
 ) -> None:
     """Take in some inputs of batch `number`; shares: which of them each of the parts gets.
@@ -259,7 +276,7 @@ def _add(
     placed = [share.to(found[wanted[0]].device) for share in shares]
     for group, parts in moments:
         for each, samples in zip(parts.all, placed, strict=True):
-            each.add([rows(found[place], samples) for place in group.points])
+            each.add([rows(found[place], samples, positions, number) for place in group.points])
             if not each.finite:
                 check_finite(found, values, f"batch {number}")
                 raise FittingError(

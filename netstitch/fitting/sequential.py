@@ -24,7 +24,7 @@ from netstitch.fitting.least_squares import (
     fit_least_squares,
     plan_passes,
 )
-from netstitch.fitting.moments import Moments, moments_bytes, needs_precise, rows
+from netstitch.fitting.moments import POSITIONS, Moments, moments_bytes, needs_precise, rows
 from netstitch.fitting.refinement.draws import scattered
 from netstitch.fitting.refinement.joined import Joined
 from netstitch.fitting.report import FitReport, StitchFit
@@ -58,6 +58,7 @@ def fit_sequential(
     ridge: float | str = HELD_OUT,
     memory_budget: int = 2_000_000_000,
     holdout: float = 0.125,
+    positions: int = POSITIONS,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> FitReport:
@@ -66,8 +67,9 @@ def fit_sequential(
     joined: the supernet. layers: one per stitch, written only once all is computed.
     batches: inputs (batch, ...), or tuples that start with them; passed over several times.
     passes: of refitting, after the first fit. subnetworks: random ones that each batch flows
-        through. ridge, memory_budget, holdout: as for `fit_least_squares`; a ridge chosen there is
-        kept, and the values of the subnetworks count as features. seed: of the subnetworks.
+        through. ridge, memory_budget, holdout, positions: as for `fit_least_squares`; a ridge
+        chosen there is kept, and the values of the subnetworks count as features. seed: of the
+        subnetworks.
     progress: called after every batch with batches done, batches in all, and a line of text.
 
     The reported errors are those on original features, which passes trade for behaviour behind
@@ -84,6 +86,7 @@ def fit_sequential(
         ridge=ridge,
         memory_budget=memory_budget,
         holdout=holdout,
+        positions=positions,
         progress=progress,
     )
     ridges = [row.ridge if row.ridge is not None else 0.0 for row in first.rows]
@@ -94,7 +97,9 @@ def fit_sequential(
         maps: dict[int, tuple[Tensor, Tensor]] = {}
         for groups in plan_passes(_alone(joined.stitches), memory_budget):
             own = {index: ridges[index] for group in groups for index in group.members}
-            maps |= _refit(joined, new, own, batches, holdout, genotypes, memory_budget, report)
+            maps |= _refit(
+                joined, new, own, batches, holdout, genotypes, memory_budget, positions, report
+            )
         write_layers(new, [maps[stitch] for stitch in range(len(new))])
     held = (
         part
@@ -111,6 +116,7 @@ def fit_sequential(
             "ridge": ridge,
             "memory_budget": memory_budget,
             "holdout": holdout,
+            "positions": positions,
             "seed": seed,
         },
         samples=first.samples * (1 + passes),
@@ -203,6 +209,7 @@ def _refit(
     holdout: float,
     genotypes: _Draws,
     memory_budget: int,
+    positions: int,
     report: Callable[[int], None],
 ) -> dict[int, tuple[Tensor, Tensor]]:
     """Weight and bias of each stitch that a ridge is given for, from one pass over the batches.
@@ -225,7 +232,7 @@ def _refit(
             through = _through(joined, weights, ridges, genotypes.of(number), originals)
             bytes_of_one = image_bytes(stitches[index] for index in ridges) + through.bytes
             for part in cut(values, bytes_of_one, memory_budget):
-                _add(moments, joined, through, part, f"batch {number + 1}")
+                _add(moments, joined, through, part, positions, number + 1)
             report(number + 1)
     solved = {index: solve(each, 0, 1, ridges[index]) for index, each in moments.items()}
     return {index: (best.weight.float(), best.bias.float()) for index, best in solved.items()}
@@ -290,22 +297,29 @@ def _through(
 
 
 def _add(
-    moments: Mapping[int, Moments], joined: Joined, through: _Through, values: Tensor, where: str
+    moments: Mapping[int, Moments],
+    joined: Joined,
+    through: _Through,
+    values: Tensor,
+    positions: int,
+    number: int,
 ) -> None:
-    """Take in some inputs; where: what messages call them.
+    """Take in some inputs of batch `number`.
 
     A function of its own, so that features are let go before the next ones are read.
     """
     stitches = joined.stitches
     wanted = places(stitches[index] for index in moments)
     found = dict(zip(wanted, joined.features(values, wanted), strict=True))
-    check_finite(found, values, where)
+    check_finite(found, values, f"batch {number}")
+    every = torch.arange(len(values), device=next(iter(found.values())).device)
     sources = through.sources(values)
     for index, each in moments.items():
         stitch = stitches[index]
         for source in (found[stitch.source], *sources.get(index, ())):
             if source.isfinite().all():
-                each.add([_rows(source), _rows(found[stitch.target])])
+                both = (source, found[stitch.target])
+                each.add([rows(value, every, positions, number) for value in both])
 
 
 def _read(graph: Graph, stitch_at: dict[str, int]) -> Iterator[tuple[int, str]]:
@@ -327,7 +341,3 @@ def _weights(joined: Joined, layers: Sequence[nn.Linear | nn.Conv2d]) -> dict[st
 
 def _arranged(tensor: Tensor) -> Tensor:
     return tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
-
-
-def _rows(values: Tensor) -> Tensor:
-    return rows(values, torch.arange(len(values), device=values.device))

@@ -186,3 +186,35 @@ def test_rows_have_memory_of_their_own(shape: tuple[int, ...], dtype: torch.dtyp
     result.zero_()
     assert features.eq(1).all()
     assert result.dtype == torch.float32
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_of_large_maps_some_positions_are_looked_at_the_same_in_all_sets(
+    layout: torch.memory_format,
+) -> None:
+    values = torch.arange(3 * 2 * 5 * 4, dtype=torch.float32).reshape(3, 2, 5, 4)
+    values = values.to(memory_format=layout)
+    samples = torch.tensor([2, 0])
+    every = rows(values, samples).reshape(2, 20, 2)
+    some = rows(values, samples, 7, 1).reshape(2, 7, 2)
+    places = [int((every[0] == row).all(1).nonzero()) for row in some[0]]
+    assert len(set(places)) == 7
+    assert places == sorted(places)
+    assert torch.equal(some, every[:, places])  # the same in each sample, and for each set
+    assert not torch.equal(some, rows(values, samples, 7, 2).reshape(2, 7, 2))
+    some += 1  # in memory of its own
+    assert torch.equal(rows(values, samples, 20, 1).reshape(2, 20, 2), every)
+
+
+def test_positions_of_a_map_tell_what_all_of_them_tell() -> None:
+    generator = torch.Generator().manual_seed(0)
+    source = torch.randn(8, 3, 24, 24, generator=generator)
+    target = 2 * source[:, :2] + 0.1 * torch.randn(8, 2, 24, 24, generator=generator)
+    every, some = (Moments([3, 2], [(0, 1)]) for _ in range(2))
+    for moments, positions in ((every, None), (some, 144)):
+        for number in range(2):
+            chosen = torch.arange(4) + 4 * number
+            moments.add([rows(each, chosen, positions, number) for each in (source, target)])
+    assert some.count == every.count / 4
+    left = every.product(0, 1) / every.count - some.product(0, 1) / some.count
+    assert left.abs().max() < 0.15

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from netstitch.fitting.moments import Moments, rows
+from netstitch.fitting.moments import POSITIONS, Moments, rows
 from netstitch.fitting.stream import (
     Features,
     check_finite,
@@ -142,7 +142,7 @@ def _add(
     check_finite(found, values, where)
     every = torch.arange(len(values))
     for place in wanted:
-        part = rows(found[place], every.to(found[place].device))
+        part = rows(found[place], every.to(found[place].device), POSITIONS)
         (moments[place].add([part]) if place in moments else spreads[place].add(part))
 
 
