@@ -60,20 +60,21 @@ class Record:
             if file.exists():
                 engine.restore(load_state(file))
         delivered = self._store.delivered(search)
-        if engine.delivered > delivered:
+        if engine.taken > delivered:
             raise StorageError(
-                f"{file} knows {engine.delivered:,} results of the search and {self._store.path} "
+                f"{file} knows {engine.taken:,} results of the search and {self._store.path} "
                 f"{delivered:,}: remove {file.name}, and the search repeats itself from the store"
             )
         rounds = self._store.deliveries(search, engine.delivered)
         executor.follow([[one.signature for one in together] for together in rounds])
-        due = [one.elapsed for together in rounds for one in together]
-        self._elapsed = dict(enumerate(due, start=engine.delivered + 1))
+        again = self._store.deliveries(search, engine.taken)  # more than the rounds to come
+        due = [one.elapsed for together in again for one in together]
+        self._elapsed = dict(enumerate(due, start=engine.taken + 1))
 
     @property
     def behind(self) -> bool:
         """Whether the search still repeats what it had been given before it was stopped."""
-        return self._engine.delivered < self._store.delivered(self._search)
+        return self._engine.taken < self._store.delivered(self._search)
 
     def arrive(self, arrivals: Sequence[Arrival]) -> None:
         """Write results that the search is given later, so that nothing does them again."""
@@ -84,7 +85,9 @@ class Record:
     def keep(self, evaluation: Evaluation) -> None:
         """Write a result before the search learns of it."""
         self._store.add(self._search, evaluation)
-        self.known[evaluation.signature] = known_by(evaluation)
+        known = self.known.get(evaluation.signature)
+        if known is None or known.bounded:  # a value is worth more than a bound
+            self.known[evaluation.signature] = known_by(evaluation)
         if evaluation.ordinal in self._elapsed:
             self._engine.catch_up(self._elapsed.pop(evaluation.ordinal))
 

@@ -37,6 +37,7 @@ from netstitch.run_folder import (
     HISTORY_FILE,
     PROGRESS_FILE,
     RUN_FILE,
+    STITCHES,
     SUPERNET,
     check_asked_again,
     check_place,
@@ -54,6 +55,7 @@ from netstitch.run_plan import Plan
 from netstitch.searching import Searched, measured_form
 from netstitch.searching import run as run_search
 from netstitch.standing import Standing, write_standing
+from netstitch.stitch_table import stitch_table
 from netstitch.stitching import Averaging
 from netstitch.storage import load_supernet
 from netstitch.supernet import Supernet
@@ -107,6 +109,7 @@ def carry_out(
         supernet.save(folder / SUPERNET)
         # From here on there is something to go on with, whatever ends this.
         write_json(folder / RUN_FILE, _document(plan, supernet, task, folder, seconds))
+        write_text(folder / STITCHES, stitch_table(supernet))
         _refine(plan, supernet, training, folder, reporter)
         _begin_search(plan, supernet, task, folder)
         return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
@@ -193,6 +196,12 @@ def resume(
                 f"{folder} cannot go on: the stitches changed since its search began; put back "
                 "what there was, or run anew"
             )
+        elif plan.spread.early != document.get("early"):
+            raise StorageError(
+                f"{folder} began with early = {document.get('early')!r}, which is now "
+                f"{plan.spread.early!r}, and samples would come in another order; go on with the "
+                "former, or run anew"
+            )
         return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
 
 
@@ -232,7 +241,12 @@ def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> N
     for path in folder.glob(f"{EVALUATIONS}*"):
         path.unlink()
     Store(folder / EVALUATIONS).close()
-    update_document(folder, {"form": asdict(form), "stitches": stitches_digest(folder)})
+    begun = {
+        "form": asdict(form),
+        "stitches": stitches_digest(folder),
+        "early": plan.spread.early,
+    }
+    update_document(folder, begun)
 
 
 def _search_and_measure(

@@ -4,6 +4,7 @@ RUN/
   run.json              what was asked (all defaults filled in), versions, times, outcome
   run.lock              held by the process that runs it
   supernet/             networks, matching, stitches, fit report: `ns.load(RUN)` reads it
+  stitches.csv          where each stitch lies, and the error of its fit
   refining.safetensors  how far refining is, while it goes on
   evaluations.sqlite    every evaluation, written as it completed
   search-N.state        how far the search with a population of N is, while it goes on
@@ -32,7 +33,7 @@ from netstitch.version import VERSION
 
 FORMAT = "netstitch-run-2"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
-HISTORY_FILE, EVALUATIONS = "search.csv", "evaluations.sqlite"
+HISTORY_FILE, EVALUATIONS, STITCHES = "search.csv", "evaluations.sqlite", "stitches.csv"
 PROGRESS_FILE = "progress.json"
 
 TENSORBOARD = "tensorboard"

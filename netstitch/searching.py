@@ -314,7 +314,7 @@ def _search(
         if on_measure is not None and len(sizes) > 1:
             on_measure(f"search with a population of {size:,}")
         # What another size evaluated is known, and what this one did before it was stopped.
-        arrive = record.arrive if record is not None and (ordered or search.bounded) else remember
+        arrive = remember if record is None else record.arrive
         recalling = RecallingExecutor(executor, problem.identify, known, arrive)
 
         def look(progress: Progress) -> None:

@@ -129,7 +129,9 @@ class Evaluator:
             genotypes, watches, self._outputs(genotypes, watches), strict=True
         ):
             try:
-                if watch is not None and watch.bound is not None:
+                if watch is not None and watch.error is not None:
+                    found.append(watch.error)
+                elif watch is not None and watch.bound is not None:
                     found.append(Measured(watch.bound, self.supernet.macs(genotype), True))
                 else:
                     found.append(self._measured(genotype, outputs))

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from netstitch.evaluation.form import FULL, Precision
+import numpy as np
+from numpy.typing import NDArray
+
+from netstitch.evaluation.form import DTYPES, FULL, Precision
 from netstitch.evaluation.units import Unit, Units
 from netstitch.networks.graph import INPUT, Argument, Enumerated, Graph, Node, Ref, rename
 
@@ -16,15 +19,27 @@ def in_precision(units: Units, precision: Precision) -> Units:
     Averages of several networks' outputs, which differ in the last bits that half precision has,
     stay float32.
     """
-    results = {unit for pairs in units.results for _, unit in pairs}
+    averages = _averages(units)
     return replace(
         units,
         units=tuple(
-            # A result that holds no node of a network is an average.
-            _widened(unit) if number in results and not unit.members else _narrowed(unit, precision)
+            _widened(unit) if number in averages else _narrowed(unit, precision)
             for number, unit in enumerate(units.units)
         ),
     )
+
+
+def shrunk(units: Units, precision: Precision) -> NDArray[np.int64]:
+    """(units,) by how much less memory each one's values take than in float32."""
+    factor = DTYPES[FULL].itemsize // DTYPES[precision].itemsize
+    averages = _averages(units)
+    return np.array([1 if number in averages else factor for number in range(len(units.units))])
+
+
+def _averages(units: Units) -> set[int]:
+    """The results that hold no node of a network."""
+    results = {unit for pairs in units.results for _, unit in pairs}
+    return {number for number in results if not units.units[number].members}
 
 
 def _narrowed(unit: Unit, precision: Precision) -> Unit:

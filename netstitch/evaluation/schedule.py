@@ -15,9 +15,9 @@ from torch import Tensor
 
 from netstitch.evaluation import tracing
 from netstitch.evaluation.calls import Prepared, prepare
-from netstitch.evaluation.form import DTYPES, FULL, Precision
+from netstitch.evaluation.form import FULL, Precision
 from netstitch.evaluation.fusing import find_norms, fused
-from netstitch.evaluation.precision import in_precision
+from netstitch.evaluation.precision import in_precision, shrunk
 from netstitch.evaluation.running import Ints, Plan
 from netstitch.evaluation.tables import make_tables
 from netstitch.evaluation.units import THE_INPUT, make_units
@@ -46,7 +46,7 @@ class Schedule:
         self.fused = fused
         units = make_units(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
         self.units = units if precision == FULL else in_precision(units, precision)
-        self._shrunk = DTYPES[FULL].itemsize // DTYPES[precision].itemsize
+        self._shrunk = shrunk(self.units, precision)
         self._weights = weights
         self._results = [
             (tuple(key for key, _ in pairs), np.array([u for _, u in pairs], dtype=np.int64))
@@ -99,8 +99,8 @@ class Schedule:
             read_starts=read_starts,
             last=last,
             owned=owned,
-            sizes=tables.sizes[numbers] // self._shrunk,
-            peaks=peaks // self._shrunk,
+            sizes=tables.sizes[numbers] // self._shrunk[numbers],
+            peaks=peaks // self._shrunk[numbers],
             works=tables.works[numbers],
             shared=tables.shared[numbers],
             outputs=tuple(

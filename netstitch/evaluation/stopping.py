@@ -16,8 +16,14 @@ AccuracyOf = Callable[[int, int], float]
 def accuracy_of(task: Task) -> AccuracyOf | None:
     """The task's accuracy where so many of all samples are right; None where that is not all.
 
-    Only of such a task evaluations may end early.
+    Only of such a task evaluations may end early. One of a class that says what its accuracy is
+    and inherits `accuracy_of` has none.
     """
+    for kind in type(task).__mro__:
+        if "accuracy_of" not in vars(kind) and "accuracy" in vars(kind):
+            return None
+        if "accuracy_of" in vars(kind):
+            break
     return getattr(task, "accuracy_of", None)
 
 

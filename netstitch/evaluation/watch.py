@@ -16,7 +16,8 @@ class Watch:
     floor: the accuracy that it must get over to go on.
 
     bound: the most that the accuracy can be, where it ended early; None where it has not.
-    ended: whether no more batches are needed; also where outputs are not finite.
+    error: what is wrong with its outputs; None where nothing is.
+    ended: whether no more batches are needed.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Watch:
         self._stopping, self._floor = stopping, floor
         self._right = self._seen = 0
         self.bound: float | None = None
+        self.error: DataError | None = None
         self.ended = False
 
     def look(self, batch: int, outputs: Any) -> None:
@@ -43,8 +45,8 @@ class Watch:
         labels = self._labels[batch]
         try:
             self._right += int(self._task.correct(outputs, labels).sum())
-        except DataError:  # it comes again where the outputs are measured
-            self.ended = True
+        except DataError as error:
+            self.error, self.ended = error, True
             return
         self._seen += len(labels)
         if self._seen == self._samples:

@@ -88,6 +88,7 @@ class Engine:
         self._ledger = Ledger(len(problem.objectives))
         self._arrived: deque[Completed] = deque()  # results that are not worked in yet
         self._early: deque[list[Completed]] = deque()  # that came while one was waited for
+        self._held: dict[int, Genotype] = {}  # proposals by slot that an interruption held up
         self._round = 0  # of results that arrived together
         self._skipped = 0
         self._failed = 0
@@ -119,8 +120,8 @@ class Engine:
             self._executor.cancel()
             self._stopped = "interrupted"
             with suppress(KeyboardInterrupt):
-                if self._whole:  # what has arrived is not to be lost
-                    self._take_arrived()
+                if self._whole:
+                    self._take_left()
         except BaseException:
             self._executor.cancel()
             raise
@@ -132,7 +133,21 @@ class Engine:
 
     def _take_arrived(self) -> None:
         while self._arrived:
+            if self._needs_whole(self._arrived[0]):
+                self._arrived[0] = self._completed_whole(self._arrived[0])
             self._take(self._arrived.popleft())
+
+    def _take_left(self) -> None:
+        """After an interruption, work in what has arrived, up to one that is to be done whole."""
+        while True:
+            while self._arrived:
+                if self._needs_whole(self._arrived[0]):
+                    return
+                self._take(self._arrived.popleft())
+            if not self._early:
+                return
+            self._arrived.extend(self._early.popleft())
+            self._round += 1
 
     def _fill(self) -> None:
         """Let idle loops propose until the executor is full, or nothing may be proposed."""
@@ -148,7 +163,8 @@ class Engine:
         self._whole = True
 
     def _ask(self, slot: int) -> None:
-        genotype = self._algorithm.propose(slot)
+        held = self._held.pop(slot, None)
+        genotype = self._algorithm.propose(slot) if held is None else held
         if genotype is None:
             self._parked.append(slot)
             return
@@ -156,7 +172,12 @@ class Engine:
         signature = self._problem.identify(genotype)
         if signature in self._ledger.known:
             self._skip()
-            self._algorithm.receive(slot, self._known(slot, genotype, signature), False)
+            try:
+                known = self._known(slot, genotype, signature)
+            except KeyboardInterrupt:
+                self._hold(slot, genotype)
+                raise
+            self._algorithm.receive(slot, known, False)
             self._ready.append(slot)
             self._wake()
         elif self._ledger.join(signature, slot, genotype):
@@ -167,6 +188,14 @@ class Engine:
             ticket = self._ledger.open(signature, slot, genotype, floor)
             self._steer()
             self._executor.submit(ticket, genotype, floor)
+
+    def _hold(self, slot: int, genotype: Genotype) -> None:
+        """Undo a proposal that was known: the slot makes the same where the search goes on."""
+        self._held[slot] = genotype
+        self._ready.appendleft(slot)
+        self._skipped -= 1
+        self._fruitless -= 1
+        self._whole = True
 
     def _known(self, slot: int, genotype: Genotype, signature: Hashable) -> Solution:
         """What a slot receives of a signature that is known, whole where that matters to it."""
@@ -211,10 +240,13 @@ class Engine:
         self._mark()
 
     def _take(self, completed: Completed) -> None:
-        """Work in one result: remember it, archive it, tell of it, and give it to its loops."""
+        """Work in one result: remember it, archive it, tell of it, and give it to its loops.
+
+        One that ended early is to be one that need not be done whole.
+        """
         self._whole = False
-        completed = self._certain(completed)
-        objectives, failure, bounded = completed.objectives, completed.failure, completed.bounded
+        objectives, failure = checked(completed, self._problem.objectives)
+        bounded = completed.bounded and objectives is not None
         pending = self._ledger.close(completed.ticket, objectives, bounded=bounded)
         genotype = pending.waiting[0][1]
         self._elapsed = self._timing.elapsed()
@@ -239,7 +271,7 @@ class Engine:
         self._note_failure(failure)
         self._wake()
         for slot, own in pending.waiting:
-            self._algorithm.receive(slot, self._known(slot, own, pending.signature), entered)
+            self._algorithm.receive(slot, Solution(own, objectives), entered)
             entered = False  # those that joined bring nothing new
             self._ready.append(slot)
         self._mark()
@@ -247,17 +279,25 @@ class Engine:
         if self._on_progress is not None:
             self._on_progress(self.progress())
 
-    def _certain(self, completed: Completed) -> Completed:
-        """A result with the values that the search is given, whole where it may matter."""
-        objectives, failure = checked(completed, self._problem.objectives)
-        bounded = completed.bounded and objectives is not None
-        if bounded:
-            waiting = self._ledger.pending[completed.ticket].waiting
-            if any(self._stakes.matters(slot, Solution(own, objectives)) for slot, own in waiting):
-                whole = self._whole_of(waiting[0][1])
-                seconds = completed.seconds + whole.seconds
-                return replace(whole, ticket=completed.ticket, seconds=seconds, bounded=False)
-        return replace(completed, objectives=objectives, failure=failure, bounded=bounded)
+    def _needs_whole(self, completed: Completed) -> bool:
+        """Whether a result ended early and its value may matter.
+
+        Where several loops wait for it, what one makes of it may matter to the next.
+        """
+        objectives, _ = checked(completed, self._problem.objectives)
+        if not completed.bounded or objectives is None:
+            return False
+        waiting = self._ledger.pending[completed.ticket].waiting
+        return len(waiting) > 1 or any(
+            self._stakes.matters(slot, Solution(own, objectives)) for slot, own in waiting
+        )
+
+    def _completed_whole(self, completed: Completed) -> Completed:
+        """A result that ended early, done whole; others that come meanwhile wait."""
+        waiting = self._ledger.pending[completed.ticket].waiting
+        whole = self._whole_of(waiting[0][1])
+        seconds = completed.seconds + whole.seconds
+        return replace(whole, ticket=completed.ticket, seconds=seconds, bounded=False)
 
     def _check_failures(self) -> None:
         """Raise SearchError when there were evaluations and none of them succeeded."""
@@ -274,8 +314,13 @@ class Engine:
 
     @property
     def delivered(self) -> int:
-        """Results that the search was given so far."""
-        return len(self._ledger.known) + len(self._arrived)
+        """Results that the search was given so far, those that it has not worked in included."""
+        return self.taken + len(self._arrived)
+
+    @property
+    def taken(self) -> int:
+        """Results that the search has worked in."""
+        return len(self._ledger.known)
 
     @property
     def whole(self) -> bool:
@@ -366,6 +411,8 @@ class Engine:
             "history": self._history.state(),
             "ledger": self._ledger.state(),
             "arrived": packed_results(self._arrived),
+            "early": [packed_results(results) for results in self._early],
+            "held": [[slot, genotype] for slot, genotype in self._held.items()],
             "round": self._round,
             "ready": list(self._ready),
             "parked": list(self._parked),
@@ -396,6 +443,8 @@ class Engine:
         self._history.restore(state["history"])
         self._ledger.restore(state["ledger"])
         self._arrived = deque(unpacked_results(state["arrived"]))
+        self._early = deque(unpacked_results(results) for results in state["early"])
+        self._held = dict(state["held"])
         self._round = state["round"]
         self._ready = deque(state["ready"])
         self._parked = list(state["parked"])
@@ -405,7 +454,7 @@ class Engine:
         self._fruitless = state["fruitless"]
         self._elapsed = state["elapsed"]
         self._timing.restore(state["timing"])
-        arrived = {completed.ticket for completed in self._arrived}
+        arrived = {one.ticket for results in (self._arrived, *self._early) for one in results}
         for ticket, pending in self._ledger.pending.items():
             if ticket not in arrived:
                 self._executor.submit(ticket, pending.waiting[0][1], pending.floor)

@@ -224,7 +224,8 @@ class RayExecutor:
         for call in calls:
             if call.safe:
                 failure = f"a worker died twice in this evaluation ({reason})"
-                done.append(Completed(call.asked.ticket, None, failure, seconds, place.name))
+                part = seconds / len(calls)
+                done.append(Completed(call.asked.ticket, None, failure, part, place.name))
             else:
                 call.safe = now + GRACE
                 self._suspects.append(call)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netstitch.optimization.delegating import DelegatingExecutor
-from netstitch.optimization.executor import Completed, Executor, checked
+from netstitch.optimization.executor import WHOLE, Completed, Executor, checked
 from netstitch.optimization.problem import Genotype, Objective
 from netstitch.optimization.solution import Evaluation
 
@@ -80,6 +80,7 @@ class RecallingExecutor(DelegatingExecutor):
         self._recalled: dict[Hashable, int] = {}  # tickets that wait to be handed back
         self._on_arrival = on_arrival
         self._submitted: dict[int, tuple[Hashable, Genotype]] = {}  # to the other executor
+        self._later: list[Completed] = []  # that came before their turn
 
     def follow(self, rounds: Iterable[Sequence[Hashable]]) -> None:
         """Hand back known results in this order, those of a round together.
@@ -104,12 +105,36 @@ class RecallingExecutor(DelegatingExecutor):
             self._executor.submit(ticket, genotype, floor)
 
     def wait(self) -> list[Completed]:
-        """The next round's results; without an order, all that are known, or one of the others."""
+        """The next round's results; without an order, all that are known, or one of the others.
+
+        In any case first that which the search waits for, alone.
+        """
+        if WHOLE in self._submitted or WHOLE in self._recalled.values():
+            return [self._wait_for_whole()]
         if self._rounds and all(signature in self._recalled for signature in self._rounds[0]):
             return [self._recall(signature) for signature in self._rounds.popleft()]
         self._rounds.clear()
         if self._recalled:
             return [self._recall(signature) for signature in list(self._recalled)]
+        if self._later:
+            later, self._later = self._later, []
+            return later
+        return self._arrive()
+
+    def _wait_for_whole(self) -> Completed:
+        """What the search waits for; the order, and what comes meanwhile, stay for later."""
+        for signature, ticket in self._recalled.items():
+            if ticket == WHOLE:
+                return self._recall(signature)
+        while True:
+            completed = self._arrive()
+            self._later += [one for one in completed if one.ticket != WHOLE]
+            for one in completed:
+                if one.ticket == WHOLE:
+                    return one
+
+    def _arrive(self) -> list[Completed]:
+        """Results of the other executor."""
         completed = self._executor.wait()
         arrived = [Arrival(*self._submitted.pop(one.ticket), one) for one in completed]
         if self._on_arrival is not None and arrived:
@@ -120,6 +145,7 @@ class RecallingExecutor(DelegatingExecutor):
         self._rounds.clear()
         self._recalled.clear()
         self._submitted.clear()
+        self._later.clear()
 
     def _recall(self, signature: Hashable) -> Completed:
         known = self._known[signature]

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_supernets import random_task, small_supernet
 
+from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, Form
 from netstitch.evaluation.evaluator import Measured
 from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first
 from netstitch.supernet import Supernet
-from netstitch.tasks import Classification
+from netstitch.tasks import Classification, Outputs
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +161,37 @@ def test_only_a_task_of_which_nothing_else_counts_may_end_early(supernet: Supern
     genotypes = random_genotypes(supernet, 3, 3)
     found = evaluator.evaluate_together(genotypes, [1.0] * len(genotypes))
     assert [one.bounded for one in found if isinstance(one, Measured)] == [False] * len(genotypes)
+
+
+def test_outputs_that_are_not_finite_are_told_as_where_nothing_ends_early(
+    supernet: Supernet,
+) -> None:
+    task = random_task()
+    broken = replace(task.validation, inputs=task.validation.inputs.clone())
+    broken.inputs[8] = torch.finfo(torch.float32).max
+    evaluator = Evaluator(supernet, task, broken, Form(True, 5, 2))
+    genotypes = random_genotypes(supernet, 3, 4)
+    plain = evaluator.evaluate_together(genotypes)
+    early = evaluator.evaluate_together(genotypes, [0.0] * len(genotypes))
+    assert any(isinstance(found, DataError) for found in plain)
+    for found, expected in zip(early, plain, strict=True):
+        if isinstance(expected, DataError):
+            assert isinstance(found, DataError)
+            assert "NaN or infinity in the outputs" in str(found)
+
+
+def test_an_accuracy_of_its_own_is_not_that_of_the_class_it_comes_from() -> None:
+    class Halved(Classification):
+        def accuracy(self, outputs: Outputs, labels: torch.Tensor) -> float:
+            return super().accuracy(outputs, labels) / 2
+
+    class Both(Halved):
+        def accuracy_of(self, right: int, samples: int) -> float:
+            return right / samples / 2
+
+    class Named(Classification):
+        pass
+
+    task = random_task()
+    for kind, known in ((Halved, False), (Both, True), (Named, True)):
+        assert (accuracy_of(kind(validation=task.validation, classes=3)) is not None) == known
