@@ -88,7 +88,7 @@ class Size:
 
 
 SIZES = {
-    "demo": Size(2_048, 256, GENOTYPES, 32, BUDGETS),
+    "demo": Size(2_048, 128, GENOTYPES, 16, BUDGETS),
     "imagenet": Size(1_000, 8, 100, 8, (0, 2), (1, 16)),
 }
 

@@ -32,7 +32,7 @@ from netstitch.optimization import (
     run_search,
 )
 
-IMAGES_TO_RECORD = 256
+IMAGES_TO_RECORD = 128
 POPULATION = 64
 IMAGENET = ("tf_efficientnet_lite0", "tf_efficientnet_lite1")
 PIXELS = 224
