@@ -42,7 +42,7 @@ from netstitch.storage import load_supernet
 
 CONTENT = [
     *("evaluations.sqlite", "front.csv", "front.json", "front.png"),
-    *("run.json", "search.csv", "supernet"),
+    *("run.json", "search.csv", "stitches.csv", "supernet"),
 ]
 
 
@@ -365,7 +365,7 @@ def test_no_space_during_the_search_keeps_the_evaluations(
     monkeypatch.setattr(running.Store, "add", full)
     with pytest.raises(StorageError, match="full"):
         carry(tmp_path)
-    kept = ["evaluations.sqlite", "progress.json", "run.json", "supernet"]
+    kept = ["evaluations.sqlite", "progress.json", "run.json", "stitches.csv", "supernet"]
     assert content(tmp_path / "run") == kept
 
 
@@ -397,7 +397,7 @@ def test_ctrl_c_while_refining_keeps_what_goes_on_to_the_same_end(tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         carry(tmp_path, reporter=reporter)
     run = tmp_path / "run"
-    assert content(run) == ["refining.safetensors", "run.json", "supernet"]
+    assert content(run) == ["refining.safetensors", "run.json", "stitches.csv", "supernet"]
     assert reporter.lines[-1] == f"netstitch resume {run}"
     fitted = ns.load(run)
     assert isinstance(fitted, ns.Supernet)
@@ -437,7 +437,12 @@ def test_an_error_while_refining_keeps_what_was_fitted(
     monkeypatch.setattr(ns.Supernet, "refine", broken)
     with pytest.raises(type(error), match=str(error)):
         carry(tmp_path)
-    assert content(tmp_path / "run") == ["refining.safetensors", "run.json", "supernet"]
+    assert content(tmp_path / "run") == [
+        "refining.safetensors",
+        "run.json",
+        "stitches.csv",
+        "supernet",
+    ]
 
 
 def test_a_teacher_that_is_none_is_told_before_stitches_are_fitted(tmp_path: Path) -> None:
@@ -552,7 +557,7 @@ def test_options_replace_what_the_file_says(tmp_path: Path) -> None:
     assert (plan.seed, plan.budget.evaluations, plan.algorithm) == (7, 500, "ga")
     assert plan.population == 8
     assert plan.fit == {"method": "least-squares", "ridge": "held-out", "holdout": 0.125,
-                        "memory_budget": 2_000_000_000}  # fmt: skip
+                        "memory_budget": 2_000_000_000, "positions": 1024}  # fmt: skip
 
 
 @pytest.mark.parametrize(

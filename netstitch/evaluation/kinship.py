@@ -15,6 +15,9 @@ from netstitch.networks.graph import Graph
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 
+LEAST = 1e-6
+"""What any difference counts, so that equal subnetworks are closest."""
+
 UNUSED = -1
 """In the place of the choice of a switch that is not active."""
 
@@ -26,9 +29,9 @@ class Kinship:
         self._active = supernet.wiring.active
         behind = [work_behind(graph) for graph in supernet.graphs]
         places = [switch.place for switch in supernet.switches]
-        # Which outputs are averaged is no work; what that needs shows in the active switches.
+        # Which outputs are averaged is next to no work; what that needs shows in active switches.
         shares = [behind[place.network][place.point] for place in places]
-        self._behind = np.array([*shares, 0.0])
+        self._behind = np.array([*shares, 0.0]) + LEAST
 
     def __call__(self, waiting: Sequence[Genotype], count: int) -> list[int]:
         """Indices of `count` or fewer, from the first on: each is the closest to one before it."""

@@ -70,6 +70,7 @@ def test_settings_of_a_method_are_arguments_of_it():
         "ridge": "held-out",
         "holdout": 0.125,
         "memory_budget": 2_000_000_000,
+        "positions": 1024,
     }
     settings = experiment(seed=7, fit={"method": "adam", "samples": 64}).fit_settings
     assert settings.pop("method") == "adam"
