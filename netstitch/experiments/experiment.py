@@ -14,9 +14,19 @@ from netstitch.experiments.fit_table import LEAST_SQUARES, FitTable, LeastSquare
 from netstitch.experiments.procedure import with_procedure
 from netstitch.experiments.refine_table import RefineTable
 from netstitch.experiments.search_table import EVALUATIONS, SearchTable
-from netstitch.experiments.table import Table
-from netstitch.experiments.task_table import TaskTable
+from netstitch.experiments.table import Count, Table
+from netstitch.experiments.task_table import PerChannel, TaskTable
 from netstitch.experiments.writing import to_toml
+
+
+class AdapterTable(Table):
+    """The images that a network was trained on, where they are not those of the task."""
+
+    size: Count | None = Field(
+        default=None, description="edge of the square input in pixels; by default the task's"
+    )
+    mean: PerChannel = Field(description="per channel, of values in [0, 1]")
+    std: PerChannel = Field(description="per channel, as mean")
 
 
 class NetworkTable(Table):
@@ -37,6 +47,11 @@ class NetworkTable(Table):
         default="",
         description="what reports call it; by default the function's or the model's name, "
         "numbered where two are equal",
+    )
+    images: AdapterTable | None = Field(
+        default=None,
+        description="a table with what its images are like, where that is not as [task.images]; "
+        "the way there becomes part of the network",
     )
 
 

@@ -11,6 +11,7 @@ from netstitch.errors import DataError, NetstitchError
 from netstitch.experiments.experiment import Experiment, NetworkTable
 from netstitch.experiments.task_table import SamplesTable, TaskTable
 from netstitch.experiments.unlabelled import read_unlabelled
+from netstitch.networks import adapted
 from netstitch.networks.functions import call_function, is_function
 from netstitch.networks.sources import load_model
 from netstitch.tasks import (
@@ -112,7 +113,18 @@ def example_batch(task: Classification) -> Tensor:
 def _load_model(experiment: Experiment, network: NetworkTable) -> nn.Module:
     weights = None if network.weights is None else Path(network.weights).expanduser()
     try:
-        return load_model(network.model, weights, folder=Path(experiment.folder))
+        model = load_model(network.model, weights, folder=Path(experiment.folder))
+        if network.images is None:
+            return model
+        own, task = network.images, experiment.task.images
+        return adapted(
+            model,
+            mean=own.mean,
+            std=own.std,
+            size=own.size,
+            task_mean=task.mean,
+            task_std=task.std,
+        )
     except NetstitchError as error:
         raise type(error)(f"network {network.name!r}: {error}") from error
 

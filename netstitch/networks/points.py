@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from netstitch.networks.adapter import adapter_nodes
 from netstitch.networks.graph import BATCH, INPUT, WEIGHT, Argument, Dimension, Node, references
 from netstitch.networks.operations import KINDS, Kind
 
@@ -68,10 +69,12 @@ def find_points(nodes: Sequence[Node]) -> frozenset[str]:
         layouts[node.name] = _RULES.get(KINDS[node.operation], _not_understood)(step)
         if node.shape is None:  # parts of a tuple have the axes of the whole
             shapes[node.name] = step.shapes[0]
+    adapting = adapter_nodes(nodes)
     return frozenset(
         node.name
         for node in nodes
         if node.operation != INPUT
+        and node.name not in adapting
         and layouts.get(node.name) == STITCHED
         and stitchable(node.shape, node.dtype)
     )

@@ -283,3 +283,16 @@ def test_the_classes_of_agreement_are_those_of_the_networks(folder):
     (folder / "a.toml").write_text(TEXT.replace("classes = 3", 'classes = 3\nkind = "agreement"'))
     with pytest.raises(NetstitchError, match="classes is given and kind is 'agreement'"):
         read_experiment(folder / "a.toml")
+
+
+def test_a_network_may_have_images_of_its_own(folder):
+    own = "[networks.images]\nmean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.25, 0.5]\n"
+    second = '[[networks]]\nmodel = "models.py:narrow"'
+    text = TEXT.replace(second, own + second)
+    (folder / "own.toml").write_text(text + "[task.images]\nmean = [0, 0, 0]\nstd = [1, 1, 1]\n")
+    models = dict(load_models(read_experiment(folder / "own.toml")))
+    plain = dict(load_models(read_experiment(folder / "e.toml")))
+    images = torch.rand(4, 3, 2, 2)
+    expected = (images - 0.5) / torch.tensor([0.5, 0.25, 0.5]).view(3, 1, 1)
+    assert torch.allclose(models["wide"](images), plain["wide"](expected), atol=1e-6)
+    assert torch.equal(models["narrow"](images), plain["narrow"](images))

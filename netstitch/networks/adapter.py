@@ -1,0 +1,96 @@
+"""Networks that were trained on images prepared in different ways, on the images of one task.
+
+The way from the task's images to a network's own, other means, deviations or another size, becomes
+the first part of the network itself. So it is captured and exported with it, and a subnetwork that
+needs one network carries only that one's.
+"""
+
+import copy
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from netstitch.errors import CaptureError
+from netstitch.networks.graph import INPUT, WEIGHT, Node
+
+SCALE, SHIFT = "adapter_scale", "adapter_shift"
+BUFFERS = (SCALE, SHIFT)
+
+
+def adapted(
+    model: nn.Module,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    task_mean: Sequence[float] = (0.0, 0.0, 0.0),
+    task_std: Sequence[float] = (1.0, 1.0, 1.0),
+    size: int | None = None,
+) -> nn.Module:
+    """A copy of a model that takes a task's images instead of its own.
+
+    mean, std: per channel, of values in [0, 1], that the model's images are normalised with.
+    task_mean, task_std: the same of the task's; by default these are not normalised.
+    size: edge of the square images that the model was trained on, to which the task's are resized
+        (bilinear; smoothed where they are larger). By default they keep their size.
+
+    Raises CaptureError for numbers that do not fit.
+    """
+    lengths = {len(each) for each in (mean, std, task_mean, task_std)}
+    if len(lengths) != 1 or min(*std, *task_std) <= 0 or (size is not None and size < 1):
+        raise CaptureError(
+            f"images of mean {tuple(mean)} and std {tuple(std)} cannot be made of mean "
+            f"{tuple(task_mean)} and std {tuple(task_std)} at size {size}: give one number for "
+            "each channel everywhere, std over 0, and a size of 1 or more"
+        )
+    taken = {name for name, _ in [*model.named_parameters(), *model.named_buffers()]}
+    if taken & set(BUFFERS):
+        raise CaptureError(f"{type(model).__name__} is adapted already: give it as it was trained")
+    scale = [theirs / own for theirs, own in zip(task_std, std, strict=True)]
+    shift = [
+        (theirs - own) / deviation
+        for theirs, own, deviation in zip(task_mean, mean, std, strict=True)
+    ]
+    made = copy.deepcopy(model)
+    for name, values in ((SCALE, scale), (SHIFT, shift)):
+        made.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1))
+    made.register_forward_pre_hook(_Adapt(size))
+    return made
+
+
+class _Adapt:
+    """What is done before the model's forward."""
+
+    def __init__(self, size: int | None) -> None:
+        self._size = size
+
+    def __call__(self, model: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor]:
+        [images] = args
+        values = images * getattr(model, SCALE) + getattr(model, SHIFT)
+        size = self._size
+        if size is not None and tuple(values.shape[2:]) != (size, size):
+            smaller = size < max(values.shape[2:])
+            values = functional.interpolate(
+                values, (size, size), mode="bilinear", align_corners=False, antialias=smaller
+            )
+        return (values,)
+
+
+def adapter_nodes(nodes: Sequence[Node]) -> Collection[str]:
+    """Names of the nodes of an adapter: they depend on its numbers, and on nothing learned.
+
+    They are images in a network's own form, and no features to be stitched.
+    """
+    return set(_adapter_nodes(nodes))
+
+
+def _adapter_nodes(nodes: Sequence[Node]) -> Iterator[str]:
+    read: dict[str, frozenset[str]] = {}  # paths of the weights that a node depends on
+    for node in nodes:
+        below = frozenset[str]().union(*(read.get(name, frozenset()) for name in node.inputs))
+        read[node.name] = below | {node.path} if node.operation == WEIGHT else below
+        of_adapter = read[node.name] and read[node.name] <= set(BUFFERS)
+        if of_adapter and node.operation not in (INPUT, WEIGHT):
+            yield node.name
