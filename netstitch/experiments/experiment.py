@@ -40,8 +40,9 @@ class NetworkTable(Table):
     weights: str | None = Field(
         default=None,
         min_length=1,
-        description="its weights: a .safetensors file, or a state dict in .pt, .pth or .bin; by "
-        "default those that the model is built with",
+        description="its weights: a .safetensors file, or a state dict in .pt, .pth or .bin, or "
+        "'pretrained', those of timm or torchvision, which it may download; by default those that "
+        "the model is built with",
     )
     name: str = Field(
         default="",

@@ -13,7 +13,7 @@ from netstitch.experiments.task_table import SamplesTable, TaskTable
 from netstitch.experiments.unlabelled import read_unlabelled
 from netstitch.networks import adapted
 from netstitch.networks.functions import call_function, is_function
-from netstitch.networks.sources import load_model
+from netstitch.networks.sources import PRETRAINED, load_model
 from netstitch.tasks import (
     Classification,
     Preprocessing,
@@ -111,7 +111,9 @@ def example_batch(task: Classification) -> Tensor:
 
 
 def _load_model(experiment: Experiment, network: NetworkTable) -> nn.Module:
-    weights = None if network.weights is None else Path(network.weights).expanduser()
+    weights: Path | str | None = network.weights
+    if weights is not None and weights != PRETRAINED:
+        weights = Path(weights).expanduser()
     try:
         model = load_model(network.model, weights, folder=Path(experiment.folder))
         if network.images is None:

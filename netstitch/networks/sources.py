@@ -7,40 +7,51 @@ from typing import Any
 
 from torch import nn
 
-from netstitch.errors import CaptureError
+from netstitch.errors import CaptureError, WeightsError
 from netstitch.networks.functions import FORMS, call_function, nearest, one_line
 from netstitch.networks.weights import load_weights
 
 LIBRARIES = ("timm", "torchvision")
+PRETRAINED = "pretrained"
 
 
-def load_model(spec: str, weights: Path | None = None, *, folder: Path | None = None) -> nn.Module:
-    """Build a model in evaluation mode and, where a file is given, load its weights.
+def load_model(
+    spec: str, weights: Path | str | None = None, *, folder: Path | None = None
+) -> nn.Module:
+    """Build a model in evaluation mode and, where they are given, load its weights.
 
     spec: "path/to/file.py:function" or "package.module:function", called without arguments; or
-        "timm:NAME" or "torchvision:NAME", built without the library's own weights, so that nothing
-        is downloaded.
-    weights: see `netstitch.networks.weights.load_weights`; None keeps what the function made.
+        "timm:NAME" or "torchvision:NAME".
+    weights: a file, see `netstitch.networks.weights.load_weights`; or "pretrained", those that timm
+        or torchvision has for the name, which it downloads where it has not done so before. None
+        keeps what the function made, and of a library random ones, so that nothing is downloaded.
     folder: where relative paths start; by default the current folder.
 
     Raises CaptureError when there is no such model or it cannot be built, WeightsError when the
-    file does not fit it.
+    file does not fit it, or the library has no weights or cannot get them.
     """
     library, _, name = spec.partition(":")
+    own = weights == PRETRAINED
     if library in LIBRARIES:
-        model = _from_timm(name) if library == "timm" else _from_torchvision(name)
+        model = _from_timm(name, own) if library == "timm" else _from_torchvision(name, own)
+    elif own:
+        raise WeightsError(
+            f"{spec!r} has no weights that are {PRETRAINED!r}, which timm's and torchvision's "
+            "models have; give a file, or none where the function loads them"
+        )
     else:
         model = call_function(spec, folder=folder, error=CaptureError)
     if not isinstance(model, nn.Module):
         raise CaptureError(
             f"{spec!r} returned a {type(model).__name__}; expected a torch.nn.Module from {FORMS}"
         )
-    if weights is not None:
-        load_weights(model, weights if folder is None else folder / weights)
+    if weights is not None and not own:
+        file = Path(weights)
+        load_weights(model, file if folder is None else folder / file)
     return model.eval()
 
 
-def _from_timm(name: str) -> Any:
+def _from_timm(name: str, pretrained: bool) -> Any:
     try:
         timm = importlib.import_module("timm")
     except ModuleNotFoundError:
@@ -50,21 +61,54 @@ def _from_timm(name: str) -> Any:
     # Checked first, since other forms of a name make timm look on the network.
     if not timm.is_model(name):
         raise _unknown("timm", name, timm.list_models())
+    if pretrained:
+        if not timm.is_model_pretrained(name):
+            raise _no_weights("timm", name)
+        return _fetched("timm", name, lambda: timm.create_model(name, pretrained=True))
     return _built("timm", name, lambda: timm.create_model(name, pretrained=False))
 
 
-def _from_torchvision(name: str) -> Any:
+def _from_torchvision(name: str, pretrained: bool) -> Any:
     from torchvision import models
 
     known = models.list_models()
     if name not in known:
         raise _unknown("torchvision", name, known)
+    if pretrained:
+        if not list(models.get_model_weights(name)):
+            raise _no_weights("torchvision", name)
+        # Those of the whole model hold its backbone's, which need no download of their own.
+        return _fetched("torchvision", name, lambda: _with_default_weights(models, name))
     # A segmentation model downloads its backbone's weights unless told not to.
     parameters = inspect.signature(models.get_model_builder(name)).parameters
     settings: dict[str, Any] = {"weights": None}
     if "weights_backbone" in parameters:
         settings["weights_backbone"] = None
     return _built("torchvision", name, lambda: models.get_model(name, **settings))
+
+
+def _with_default_weights(models: Any, name: str) -> Any:
+    settings: dict[str, Any] = {"weights": "DEFAULT"}
+    if "weights_backbone" in inspect.signature(models.get_model_builder(name)).parameters:
+        settings["weights_backbone"] = None
+    return models.get_model(name, **settings)
+
+
+def _fetched(library: str, name: str, build: Any) -> Any:
+    """A model with weights that the library downloads, or has downloaded before."""
+    try:
+        return build()
+    except Exception as error:  # whichever, of the network, the disk, or the file
+        raise WeightsError(
+            f"the weights of '{library}:{name}' cannot be had ({one_line(error)}); connect to the "
+            "network once, or give a file of them"
+        ) from error
+
+
+def _no_weights(library: str, name: str) -> WeightsError:
+    return WeightsError(
+        f"{library} has no weights for {name!r}; give a file, or another name of the architecture"
+    )
 
 
 def _built(library: str, name: str, build: Any) -> Any:

@@ -166,3 +166,60 @@ def test_weights_that_do_not_fit_are_an_error(folder):
     save_file({"other": torch.zeros(1)}, folder / "other.safetensors")
     with pytest.raises(WeightsError, match=r"other\.safetensors does not fit Sequential"):
         load_model("models.py:small", "other.safetensors", folder=folder)
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No network, and no weights downloaded before."""
+
+    def refused(*args, **settings):
+        raise OSError("no route to host")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refused)
+    return tmp_path / "torch" / "hub" / "checkpoints"
+
+
+def test_the_own_weights_of_torchvision_are_those_that_were_downloaded(offline):
+    plain = load_model("torchvision:shufflenet_v2_x0_5")
+    state = {key: torch.rand_like(value.float()) for key, value in plain.state_dict().items()}
+    offline.mkdir(parents=True)
+    torch.save(state, offline / "shufflenetv2_x0.5-f707e7126e.pth")
+    model = load_model("torchvision:shufflenet_v2_x0_5", "pretrained")
+    assert torch.equal(model.conv5[0].weight, state["conv5.0.weight"])
+    assert not model.training
+
+
+def test_own_weights_that_cannot_be_downloaded_are_one_line(offline):
+    for name in ("shufflenet_v2_x0_5", "deeplabv3_mobilenet_v3_large"):
+        with pytest.raises(WeightsError, match="no route to host") as caught:
+            load_model(f"torchvision:{name}", "pretrained")
+        assert f"the weights of 'torchvision:{name}' cannot be had" in str(caught.value)
+        assert "connect to the network once, or give a file of them" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_own_weights_of_timm_are_asked_of_it(monkeypatch):
+    timm = pytest.importorskip("timm")
+    asked = []
+
+    def create(name, pretrained):
+        asked.append((name, pretrained))
+        if name == "resnet18":
+            raise RuntimeError("the hub\ndoes not answer")
+        return nn.Identity()
+
+    monkeypatch.setattr(timm, "create_model", create)
+    load_model("timm:resnet10t", "pretrained")
+    with pytest.raises(WeightsError, match="'timm:resnet18' cannot be had"):
+        load_model("timm:resnet18", "pretrained")
+    assert asked == [("resnet10t", True), ("resnet18", True)]
+
+
+def test_what_has_no_weights_of_its_own(folder, monkeypatch):
+    with pytest.raises(WeightsError, match="has no weights that are 'pretrained'"):
+        load_model("nets.py:wide", "pretrained", folder=folder)
+    timm = pytest.importorskip("timm")
+    monkeypatch.setattr(timm, "is_model_pretrained", lambda name: False)
+    with pytest.raises(WeightsError, match="timm has no weights for 'resnet18'; give a file"):
+        load_model("timm:resnet18", "pretrained")
