@@ -89,6 +89,7 @@ def run(
     workers: Whole | None = None,
     address: str | None = None,
     tensorboard: bool = False,
+    dry_run: bool = False,
 ) -> None:
     """Carry out an experiment: capture, match, fit, refine, search, and measure the front.
 
@@ -120,13 +121,17 @@ def run(
         Of a Ray cluster, HOST:PORT, or auto for the one that this machine is part of.
     tensorboard: bool
         Also write scalars for TensorBoard, into the folder tensorboard of the run.
+    dry_run: bool
+        Only build and match the networks, without their weights and data, and run a subnetwork on
+        generated images; nothing is written.
     """
     from netstitch.cli.console import Console
-    from netstitch.cli.show import show_run
-    from netstitch.experiments import load_models, load_task, read_experiment
+    from netstitch.cli.show import show_run, show_trial
+    from netstitch.experiments import generated_task, load_models, load_task, read_experiment
     from netstitch.experiments.planning import override, to_plan
     from netstitch.folders import check_new
     from netstitch.run import carry_out
+    from netstitch.trial import try_out
 
     asked = override(
         read_experiment(experiment),
@@ -141,6 +146,20 @@ def run(
         evaluation={"executor": executor, "workers": workers, "address": address},
     )
     plan = to_plan(asked)
+    if dry_run:
+        with Console() as console:
+            console.stage("build")
+            models = load_models(asked, weights=False)
+            trial = try_out(
+                models,
+                generated_task(asked, models),
+                console,
+                points=plan.points,
+                objective=plan.matching_objective,
+                seed=plan.seed,
+            )
+        show_trial(trial)
+        return
     folder = free_folder(Path(f"{experiment.stem}-run")) if output is None else output
     check_new(folder)
     with Console() as console, _watched(folder, tensorboard) as watch:

@@ -14,6 +14,7 @@ from netstitch.networks import Network
 from netstitch.networks.graph import Graph
 from netstitch.run import Finished
 from netstitch.sweeping import Swept
+from netstitch.trial import Trial
 
 WIDEST = 400
 """Columns of text that a table may take."""
@@ -127,6 +128,20 @@ def show_matching(networks: Sequence[Network], matching: Matching) -> None:
             ),
         )
     Terminal().print(table)
+
+
+def show_trial(trial: Trial) -> None:
+    """A row for each network: its cost, and that of a subnetwork."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("network")
+    for head in ("multiply-adds", "parameters", "points", "stitches"):
+        table.add_column(head, justify="right")
+    for cost in trial.costs:
+        numbers = (cost.multiply_adds, cost.parameters, cost.points, cost.stitches)
+        table.add_row(Text(cost.name), *("" if n is None else f"{n:,}" for n in numbers))
+    terminal = Terminal()
+    terminal.print(table)
+    terminal.print("Nothing was fitted, and nothing is written.")
 
 
 def _point(graph: Graph, name: str) -> Text:

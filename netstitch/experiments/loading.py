@@ -33,12 +33,17 @@ FILES = (".npz", ".safetensors")
 EXAMPLE_SIZE = 2
 
 
-def load_models(experiment: Experiment) -> list[tuple[str, nn.Module]]:
+def load_models(experiment: Experiment, *, weights: bool = True) -> list[tuple[str, nn.Module]]:
     """The networks' names and models in the file's order, in evaluation mode, with their weights.
+
+    weights: whether those that the file names are read; else models stay as they are built.
 
     Raises CaptureError or WeightsError, naming the network, as `load_model` does.
     """
-    return [(network.name, _load_model(experiment, network)) for network in experiment.networks]
+    networks = experiment.networks
+    if not weights:
+        networks = [network.model_copy(update={"weights": None}) for network in networks]
+    return [(network.name, _load_model(experiment, network)) for network in networks]
 
 
 def load_task(

@@ -302,3 +302,57 @@ def test_an_evaluation_table_that_this_machine_cannot_do(
     assert (called.code, called.out) == (2, "")
     assert message in called.error
     assert not Path("out").exists()
+
+
+def test_a_dry_run_needs_no_weights_and_writes_nothing(netstitch: Caller, experiment: Path) -> None:
+    for name in ("train.npz", "test.npz"):
+        (experiment.parent / name).unlink()
+    for weights in experiment.parent.glob("*.safetensors"):
+        weights.unlink()
+    before = files(experiment.parent)
+    called = netstitch("run", experiment, "--dry-run")
+    assert called.code == 0, called.error
+    assert files(experiment.parent) == before
+    rows = {line.split()[0]: line.split()[1:] for line in called.out.splitlines() if line.split()}
+    wide, deep, both = (
+        int(rows[name][0].replace(",", "")) for name in ("wide", "deep", "ensemble")
+    )
+    assert wide + deep == both
+    assert int(rows["subnetwork"][0].replace(",", "")) > 0
+    assert "Nothing was fitted, and nothing is written." in called.out
+    assert "switches and the output's" in called.err + called.out
+
+
+def test_a_dry_run_of_an_experiment_at_imagenets_size(netstitch: Caller, tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    (tmp_path / "big.toml").write_text(
+        """
+        [[networks]]
+        model = "timm:resnet10t"
+        weights = "pretrained"
+        [[networks]]
+        model = "torchvision:shufflenet_v2_x0_5"
+        weights = "nowhere.safetensors"
+        [networks.images]
+        mean = [0.5, 0.5, 0.5]
+        std = [0.5, 0.5, 0.5]
+        [task]
+        classes = 1000
+        [task.images]
+        size = 64
+        [task.training]
+        source = "imagenet/train"
+        [task.validation]
+        source = "imagenet/val"
+        """
+    )
+    called = netstitch("run", tmp_path / "big.toml", "--dry-run")
+    assert called.code == 0, called.error
+    assert "resnet10t" in called.out
+    assert "shufflenet_v2_x0_5" in called.out
+
+
+def test_what_does_not_fit_is_told_by_a_dry_run(netstitch: Caller, experiment: Path) -> None:
+    edit(experiment, "classes = 3", "classes = 4")
+    told = refused(netstitch, experiment.parent, "run", experiment, "--dry-run")
+    assert "outputs have shape" in told

@@ -1,0 +1,61 @@
+"""An experiment without its data and weights: networks as they are built, on generated images."""
+
+from contextlib import suppress
+
+import torch
+from torch import nn
+
+from netstitch.errors import DataError
+from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.unlabelled import FILES, read_unlabelled
+from netstitch.networks.functions import is_function
+from netstitch.tasks import Classification, agreement, unlabelled
+
+COUNT, SEED = 4, 0
+DRAWN = 16
+"""Images that stitchability is measured on, where a matching asks for it."""
+
+
+def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) -> Classification:
+    """The experiment's task on noise of its samples' shape.
+
+    That is the shape of those that a file or function has, where they are there, or else of images
+    of `[task.images] size`.
+
+    Raises DataError as `agreement` does, where networks do not fit together.
+    """
+    table = experiment.task
+    shape = _shape(experiment)
+    generator = torch.Generator().manual_seed(SEED)
+
+    def noise(count: int) -> torch.Tensor:
+        return torch.randn(count, *shape, generator=generator)
+
+    validation, training = unlabelled(noise(COUNT)), unlabelled(noise(DRAWN), "training")
+    if table.kind == "agreement":
+        return agreement(
+            [model for _, model in models],
+            validation=validation,
+            training=training,
+            output=table.output,
+            ensemble=table.ensemble,
+        )
+    assert table.classes is not None
+    return Classification(
+        validation=validation,
+        training=training,
+        classes=table.classes,
+        output=table.output,
+        ensemble=table.ensemble,
+    )
+
+
+def _shape(experiment: Experiment) -> tuple[int, ...]:
+    """Of one sample."""
+    table, images = experiment.task.validation, experiment.task.images
+    if table.source.endswith(FILES) or is_function(table.source):
+        with suppress(DataError):  # they are not there, or not yet
+            few = table.model_copy(update={"limit": COUNT})
+            return read_unlabelled(experiment, "validation", few, None).shape
+    channels = 1 if images.arrays == "nhw" else len(images.mean)
+    return channels, images.size, images.size
