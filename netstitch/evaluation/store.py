@@ -317,7 +317,10 @@ class Store:
 
 def _connected(path: Path) -> sqlite3.Connection:
     place = f"file:{quote(str(path.absolute()))}?mode=rw"  # which makes no file
-    return sqlite3.connect(place, uri=True, isolation_level=None)
+    connection = sqlite3.connect(place, uri=True, isolation_level=None)
+    # Damaged text is no other error than damaged numbers: checks and checksums find both.
+    connection.text_factory = lambda raw: raw.decode(errors="replace")
+    return connection
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
@@ -326,7 +329,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         problems = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        # The latter where SQLite quotes a name that is damaged, in a message that is no text.
         raise _damaged(path, error) from error
     if application != APPLICATION or version != VERSION:
         raise StorageError(

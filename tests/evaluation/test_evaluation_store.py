@@ -149,6 +149,19 @@ def test_a_bit_that_changed_is_no_other_result(tmp_path: Path, data: st.DataObje
         assert (store.known(), store.deliveries(4)) == before
 
 
+@pytest.mark.parametrize("name", [b"evaluations", b"deliveries", b"CREATE"])
+def test_text_that_is_none_any_more_is_damage(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / "e.sqlite"
+    with Store(path) as store:
+        store.add(4, evaluation(1))
+    content = path.read_bytes()
+    assert name in content
+    path.write_bytes(content.replace(name, name[:3] + b"\xcc" + name[4:]))
+    with pytest.raises(StorageError, match=r"is damaged") as caught:
+        Store(path, create=False)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("size", [0, 1, 100, 5000])
 def test_a_store_that_was_cut_is_damaged(tmp_path: Path, size: int) -> None:
     path = tmp_path / "e.sqlite"
