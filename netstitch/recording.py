@@ -8,6 +8,7 @@ last state and repeats what came behind it, without evaluating anything again.
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 
 from netstitch.errors import StorageError
@@ -65,11 +66,14 @@ class Record:
                 f"{file} knows {engine.taken:,} results of the search and {self._store.path} "
                 f"{delivered:,}: remove {file.name}, and the search repeats itself from the store"
             )
-        rounds = self._store.deliveries(search, engine.delivered)
-        executor.follow([[one.signature for one in together] for together in rounds])
-        again = self._store.deliveries(search, engine.taken)  # more than the rounds to come
-        due = [one.elapsed for together in again for one in together]
-        self._elapsed = dict(enumerate(due, start=engine.taken + 1))
+        again = [one for group in self._store.deliveries(search, engine.taken) for one in group]
+        self._elapsed = {
+            number: one.elapsed for number, one in enumerate(again, start=engine.taken + 1)
+        }
+        # Of these the state has some already, which it has only not worked in.
+        coming = again[engine.delivered - engine.taken :]
+        rounds = groupby(coming, key=lambda one: one.round)
+        executor.follow([[one.signature for one in together] for _, together in rounds])
 
     @property
     def behind(self) -> bool:

@@ -2,10 +2,11 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from functools import cache
 
 from netstitch.errors import FittingError
 from netstitch.networks.graph import Graph
+from netstitch.networks.module import ancestors
 from netstitch.stitching.stitch import Place
 from netstitch.supernet import Supernet
 
@@ -27,10 +28,10 @@ def stitch_table(supernet: Supernet) -> str:
     report = supernet.fit_report
     if report is None:
         raise FittingError("the supernet's stitches were not fitted: call fit first")
-    depths = [depths_of(graph) for graph in supernet.graphs]
 
+    @cache
     def end(place: Place) -> tuple[str, str, str]:
-        depth = depths[place.network][place.point]
+        depth = depth_of(supernet.graphs[place.network], place.point)
         return supernet.names[place.network], place.point, f"{depth:.4f}"
 
     text = io.StringIO()
@@ -42,19 +43,7 @@ def stitch_table(supernet: Supernet) -> str:
     return text.getvalue()
 
 
-def depths_of(graph: Graph) -> dict[str, float]:
-    """By node, the share of the graph's multiply-adds that it depends on, its own included."""
-    behind: dict[str, frozenset[int]] = {}  # numbers of the nodes that cost something
-    costs: list[int] = []
-    for node in graph.nodes:
-        needed = frozenset[int]().union(*(behind[name] for name in node.inputs))
-        if node.multiply_adds:
-            needed |= {len(costs)}
-            costs.append(node.multiply_adds)
-        behind[node.name] = needed
-    whole = max(1, sum(costs))
-    return {name: _sum(costs, needed) / whole for name, needed in behind.items()}
-
-
-def _sum(costs: Sequence[int], numbers: frozenset[int]) -> int:
-    return sum(costs[number] for number in numbers)
+def depth_of(graph: Graph, name: str) -> float:
+    """The share of a graph's multiply-adds that a node depends on, its own included."""
+    needed = sum(graph.by_name[one].multiply_adds for one in ancestors(graph, [name]))
+    return needed / max(1, graph.multiply_adds)

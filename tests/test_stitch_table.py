@@ -8,7 +8,7 @@ from small_supernets import random_task, small_supernet
 
 from netstitch.errors import FittingError
 from netstitch.networks.graph import Graph, Node, Ref
-from netstitch.stitch_table import HEADER, depths_of, stitch_table
+from netstitch.stitch_table import HEADER, depth_of, stitch_table
 
 
 def test_a_depth_is_the_share_of_work_that_a_node_depends_on() -> None:
@@ -19,7 +19,8 @@ def test_a_depth_is_the_share_of_work_that_a_node_depends_on() -> None:
         Node("c", "op", (Ref("input"),), multiply_adds=4),
         Node("d", "op", (Ref("b"), Ref("c")), multiply_adds=10),
     )
-    depths = depths_of(Graph(nodes, ((None, "d"),)))
+    graph = Graph(nodes, ((None, "d"),))
+    depths = {node.name: depth_of(graph, node.name) for node in nodes}
     assert depths == {"input": 0.0, "a": 0.3, "b": 0.3, "c": 0.2, "d": 1.0}
 
 

@@ -10,8 +10,8 @@ from netstitch.demo.job import demo_plan
 from netstitch.errors import StorageError
 from netstitch.evaluation.spread import Kind
 from netstitch.experiments import Experiment, load_task
-from netstitch.experiments.loading import Progress
 from netstitch.experiments.planning import to_plan
+from netstitch.experiments.sources import Progress
 from netstitch.folders import one_line
 from netstitch.run_folder import RUN_FILE
 from netstitch.run_plan import Plan

@@ -2,7 +2,7 @@
 
 All that a value is made of must be equal for it to be shared. So two genotypes share what lies
 before the first switch in which they differ, about, and do apart what lies behind it. That is told
-from the genotypes alone, in microseconds; the schedule of those that are chosen then finds all that
+from the genotypes alone, without a plan; the schedule of those that are chosen then finds all that
 they truly share.
 """
 

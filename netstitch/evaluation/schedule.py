@@ -7,7 +7,7 @@ made; what is left are a few compiled passes over the units that a genotype need
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,17 +46,19 @@ class Schedule:
         self.fused = fused
         units = make_units(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
         self.units = units if precision == FULL else in_precision(units, precision)
-        self._shrunk = shrunk(self.units, precision)
         self._weights = weights
         self._results = [
             (tuple(key for key, _ in pairs), np.array([u for _, u in pairs], dtype=np.int64))
             for pairs in self.units.results
         ]
         self._norms = list(find_norms(self.units).values()) if fused else []
-        self._tables = make_tables(self.units, self._norms, fused)
+        tables = make_tables(self.units, self._norms, fused)
+        self._shrunk = shrunk(self.units, precision)
+        self._tables = replace(tables, sizes=tables.sizes // self._shrunk)
         self._prepared: dict[_UnitForm, Prepared] = {}
         self._plain = [] if fused else [prepare(unit.graph, weights) for unit in self.units.units]
-        self._peaks = np.array([unit.peak for unit in self._plain], dtype=np.int64)
+        peaks = np.array([unit.peak for unit in self._plain], dtype=np.int64)
+        self._peaks = peaks if fused else peaks // self._shrunk
 
     def keys(self, genotype: Genotype) -> dict[int, Key]:
         """Content keys of the values that a genotype needs, by unit.
@@ -99,8 +101,8 @@ class Schedule:
             read_starts=read_starts,
             last=last,
             owned=owned,
-            sizes=tables.sizes[numbers] // self._shrunk[numbers],
-            peaks=peaks // self._shrunk[numbers],
+            sizes=tables.sizes[numbers],
+            peaks=peaks,
             works=tables.works[numbers],
             shared=tables.shared[numbers],
             outputs=tuple(
@@ -149,7 +151,8 @@ class Schedule:
             return [plain[number] for number in numbers.tolist()], self._peaks[numbers]
         forms = zip(numbers.tolist(), left_out.tolist(), carried.tolist(), strict=True)
         units = [self._prepared.get(form) or self._fused(form) for form in forms]
-        return units, np.fromiter((unit.peak for unit in units), np.int64, len(units))
+        peaks = np.fromiter((unit.peak for unit in units), np.int64, len(units))
+        return units, peaks // self._shrunk[numbers]
 
     def _fused(self, form: "_UnitForm") -> Prepared:
         """A unit in a form that was not needed so far."""

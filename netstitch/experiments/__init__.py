@@ -6,7 +6,7 @@ key of the file is wrong. `load_models` and `load_task` then bring in what it na
 
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.generated import generated_task
-from netstitch.experiments.loading import Progress, example_batch, load_models, load_task
+from netstitch.experiments.loading import example_batch, load_models, load_task
 from netstitch.experiments.reading import read_experiment
 
 __all__ = [

@@ -7,9 +7,10 @@ from torch import nn
 
 from netstitch.errors import DataError
 from netstitch.experiments.experiment import Experiment
-from netstitch.experiments.unlabelled import FILES, read_unlabelled
+from netstitch.experiments.loading import task_of
+from netstitch.experiments.sources import FILES, read_source
 from netstitch.networks.functions import is_function
-from netstitch.tasks import Classification, agreement, unlabelled
+from netstitch.tasks import Classification, unlabelled
 
 COUNT, SEED = 4, 0
 DRAWN = 16
@@ -24,30 +25,13 @@ def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) 
 
     Raises DataError as `agreement` does, where networks do not fit together.
     """
-    table = experiment.task
     shape = _shape(experiment)
     generator = torch.Generator().manual_seed(SEED)
-
-    def noise(count: int) -> torch.Tensor:
-        return torch.randn(count, *shape, generator=generator)
-
-    validation, training = unlabelled(noise(COUNT)), unlabelled(noise(DRAWN), "training")
-    if table.kind == "agreement":
-        return agreement(
-            [model for _, model in models],
-            validation=validation,
-            training=training,
-            output=table.output,
-            ensemble=table.ensemble,
-        )
-    assert table.classes is not None
-    return Classification(
-        validation=validation,
-        training=training,
-        classes=table.classes,
-        output=table.output,
-        ensemble=table.ensemble,
-    )
+    samples = {
+        part: unlabelled(torch.randn(count, *shape, generator=generator), part)
+        for part, count in (("validation", COUNT), ("training", DRAWN))
+    }
+    return task_of(experiment.task, {**samples, "test": None}, models)
 
 
 def _shape(experiment: Experiment) -> tuple[int, ...]:
@@ -56,6 +40,6 @@ def _shape(experiment: Experiment) -> tuple[int, ...]:
     if table.source.endswith(FILES) or is_function(table.source):
         with suppress(DataError):  # they are not there, or not yet
             few = table.model_copy(update={"limit": COUNT})
-            return read_unlabelled(experiment, "validation", few, None).shape
+            return read_source(experiment, "validation", few).shape
     channels = 1 if images.arrays == "nhw" else len(images.mean)
     return channels, images.size, images.size

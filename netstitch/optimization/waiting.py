@@ -48,7 +48,8 @@ class Waiting:
             return [self._asked.pop(0)]
         chosen = self._choose([one.genotype for one in self._asked], count)
         taken = [self._asked[index] for index in chosen]
-        self._asked = [one for index, one in enumerate(self._asked) if index not in set(chosen)]
+        for index in sorted(chosen, reverse=True):
+            del self._asked[index]
         return taken
 
     def clear(self) -> None:

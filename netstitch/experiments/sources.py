@@ -1,0 +1,147 @@
+"""Samples of an experiment, with labels or without, from where its file says they are."""
+
+from collections.abc import Callable, Sized
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from netstitch.errors import DataError
+from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.task_table import SamplesTable
+from netstitch.networks.functions import call_function, is_function
+from netstitch.tasks import (
+    ImageLayout,
+    Preprocessing,
+    Samples,
+    evenly,
+    from_arrays,
+    from_dataset,
+    from_file,
+    from_image_folder,
+    from_images,
+    read_inputs,
+    unlabelled,
+)
+
+Progress = Callable[[str, int, int], None]
+"""Called with the part ("training", "validation", "test"), samples read, and samples in all."""
+
+FILES = (".npz", ".safetensors")
+
+
+def read_source(
+    experiment: Experiment, part: str, table: SamplesTable, progress: Progress | None = None
+) -> Samples:
+    """The samples of a part; of a task of kind "agreement", whose labels do not count, the inputs.
+
+    Raises DataError when the source is missing, empty, damaged or of another kind.
+    """
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(part, done, total)
+
+    images = experiment.task.images
+    labelled = experiment.task.kind != "agreement"
+    path = experiment.located(table.source)
+    if path.suffix in FILES:
+        if labelled:
+            return from_file(path, name=part, images=images.arrays, limit=table.limit)
+        return _bare(read_inputs(path), part, images.arrays, table.limit)
+    if is_function(table.source):
+        returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
+        take = _labelled if labelled else _unlabelled
+        return take(returned, images.arrays, part, table, report)
+    if path.is_file() or not path.exists():
+        raise DataError(
+            f"{path} {'is of another kind' if path.exists() else 'is not there'}; expected a .npz "
+            "or .safetensors file, a folder of images, or 'file.py:function'"
+        )
+    transform = Preprocessing(images.size, images.mean, images.std, images.crop)
+    if not labelled:
+        return from_images(path, transform, limit=table.limit, name=part, progress=report)
+    return from_image_folder(
+        path,
+        transform,
+        classes=experiment.task.classes,
+        limit=table.limit,
+        name=part,
+        progress=report,
+    )
+
+
+def _labelled(
+    returned: Any,
+    images: ImageLayout | None,
+    part: str,
+    table: SamplesTable,
+    report: Callable[[int, int], None],
+) -> Samples:
+    """What a function returned, with its labels."""
+    if isinstance(returned, tuple) and len(returned) == 2:
+        samples = from_arrays(*returned, name=part, images=images)
+        if table.limit is None or table.limit >= len(samples):
+            return samples
+        kept = evenly(samples.labels.tolist(), table.limit)
+        return Samples(samples.inputs[kept], samples.labels[kept], part)
+    if _is_dataset(returned):
+        return from_dataset(returned, limit=table.limit, name=part, progress=report)
+    raise DataError(
+        f"the function returned a {type(returned).__name__}; expected a torch Dataset with a "
+        "length, or the pair (inputs, labels)"
+    )
+
+
+def _unlabelled(
+    returned: Any,
+    images: ImageLayout | None,
+    part: str,
+    table: SamplesTable,
+    report: Callable[[int, int], None],
+) -> Samples:
+    """What a function returned, without labels that may come with it."""
+    if isinstance(returned, tuple) and len(returned) == 2:
+        returned = returned[0]
+    if isinstance(returned, Tensor | np.ndarray):
+        return _bare(returned, part, images, table.limit)
+    if _is_dataset(returned):
+        return from_dataset(_Inputs(returned), limit=table.limit, name=part, progress=report)
+    raise DataError(
+        f"the function returned a {type(returned).__name__}; expected a tensor or an array of "
+        "inputs, or a torch Dataset with a length"
+    )
+
+
+def _is_dataset(returned: Any) -> bool:
+    return (
+        isinstance(returned, Sized)
+        and hasattr(returned, "__getitem__")
+        and not isinstance(returned, dict | str | tuple | Tensor)
+    )
+
+
+def _bare(inputs: Any, part: str, images: ImageLayout | None, limit: int | None) -> Samples:
+    """Inputs in an array, so many of them, spread evenly over their order."""
+    zeros = np.zeros(len(inputs), dtype=np.int64)
+    samples = from_arrays(inputs, zeros, name=part, images=images)
+    if limit is None or limit >= len(samples):
+        return samples
+    kept = [index * len(samples) // limit for index in range(limit)]
+    return unlabelled(samples.inputs[kept], part)
+
+
+class _Inputs(Dataset[Any]):
+    """The items of a dataset with a label that does not count."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        item = self.dataset[index]
+        return (item[0] if isinstance(item, tuple | list) else item), 0
