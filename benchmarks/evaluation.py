@@ -16,13 +16,15 @@ work: multiply-adds of all of the stream for one sample, by the cache itself wit
 memory; plain divided by the method's. "of unavoidable" is the share of what an unlimited cache
 would save of plain. The demo has 2,048 samples, the ImageNet supernet 1,000 (as in the paper).
 
-demo, imagenet: times, as ratios to plain; at ImageNet's size of the first proposals only. There are
-fewer samples than a budget is for, and budgets are less in proportion, so the same values are kept.
-Plain is timed on a sample of the proposals, as are signatures, and its modules are made before the
-clock starts. Times are the processor's, so that others on the machine matter less. "work" is what
-the same proposals take in operations, elementwise ones included: what the time would be if only
-they took any. Rows "early" are given the floors of the stream, and end batch by batch where they
-cannot get over them; the supernet of ImageNet's size has none, since its images are noise.
+demo, imagenet: times of one sample, as ratios to plain; at ImageNet's size of the first proposals
+only. There are fewer samples than a budget is for, and budgets are less in proportion, so the same
+values are kept. Plain is timed on 100 of the demo's proposals, and on 50 of either stream and 32
+images at ImageNet's size; the rest, and signatures, follow from their multiply-adds. Its modules
+are made before the clock starts. Times are the processor's, so that others on the machine matter
+less. "work" is what the same proposals take in operations, elementwise ones included: what the time
+would be if only they took any. Rows "early" are given the floors of the stream, and end batch by
+batch where they cannot get over them; the supernet of ImageNet's size has none, since its images
+are noise.
 
 scaling: seconds of the first proposals in processes, as a user's run has them, nothing kept and
 nothing ended early: 1 process, 2, and 2 that compute some of 16 in flight together.
@@ -56,7 +58,7 @@ from netstitch.evaluation import Evaluator, Form, Spread, evaluating
 from netstitch.evaluation.cache import ActivationCache
 from netstitch.evaluation.exclusive import Made
 from netstitch.evaluation.kinship import Kinship
-from netstitch.evaluation.stopping import hardest_first
+from netstitch.evaluation.stopping import hardest_first, surely
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.plan import INPUT_KEY, Key, content_keys, sample_bytes
 from netstitch.optimization.executor import Asked
@@ -67,8 +69,6 @@ GENOTYPES, CAPACITY = 2_000, 64
 ALGORITHMS = ("ga", "gomea")
 BUDGETS = (0, 0.5, 2, 8)
 GIGABYTE = 10**9
-SAMPLED = 100
-"""Proposals that plain is timed on, at most."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ class Size:
     """How a supernet is timed.
 
     samples, used: those that budgets are for, and those that evaluations run on. proposals: of the
-    stream. together: how many of CAPACITY that are pending are computed together.
+    stream. plain, images: proposals that plain is timed on, and samples of each. together: how many
+    of CAPACITY that are pending are computed together.
     """
 
     samples: int
@@ -84,12 +85,14 @@ class Size:
     proposals: int
     batch: int
     budgets: tuple[float, ...]
+    plain: int
+    images: int
     together: tuple[int, ...] = (1,)
 
 
 SIZES = {
-    "demo": Size(2_048, 128, GENOTYPES, 16, BUDGETS),
-    "imagenet": Size(1_000, 8, 100, 8, (0, 2), (1, 16)),
+    "demo": Size(2_048, 48, GENOTYPES, 6, BUDGETS, plain=100, images=48),
+    "imagenet": Size(1_000, 4, 100, 4, (0, 2), plain=50, images=32, together=(1, 16)),
 }
 
 
@@ -261,9 +264,13 @@ class Timed(Evaluator):
 
 
 def time_plain(
-    supernet: ns.Supernet, task: Classification, genotypes: Sequence[np.ndarray], form: Form
+    supernet: ns.Supernet,
+    task: Classification,
+    genotypes: Sequence[np.ndarray],
+    form: Form,
+    samples: int,
 ) -> tuple[list[float], list[float]]:
-    """Seconds and accuracy of each subnetwork as a module of its own."""
+    """Seconds for each sample, and accuracy on the first ones, of subnetworks as modules."""
     batches = [form.arrange(batch) for batch in task.validation.batches(form.batch)]
     layout = torch.channels_last if form.channels_last else torch.contiguous_format
     seconds, accuracies = [], []
@@ -272,8 +279,8 @@ def time_plain(
         started = time.process_time()
         with torch.inference_mode():
             outputs = torch.cat([module(batch) for batch in batches])
-        accuracies.append(task.accuracy(outputs, task.validation.labels))
-        seconds.append(time.process_time() - started)
+        accuracies.append(task.accuracy(outputs[:samples], task.validation.labels[:samples]))
+        seconds.append((time.process_time() - started) / len(outputs))
     return seconds, accuracies
 
 
@@ -294,9 +301,9 @@ def print_times(
     for stream, (genotypes, floors) in streams.items():
         first = genotypes[: size.proposals]
         distinct = {supernet.wiring.digest(genotype): genotype for genotype in first}
-        chosen = np.random.default_rng(0).permutation(len(first))[:SAMPLED]
+        chosen = np.random.default_rng(0).permutation(len(first))[: size.plain]
         sample = [first[index] for index in chosen]
-        seconds, expected = time_plain(supernet, task, sample, form)
+        seconds, expected = time_plain(supernet, task, sample, form, size.used)
         # An evaluation's time follows its multiply-adds, by which the sample stands for the rest.
         pace = sum(seconds) / sum(supernet.macs(genotype) for genotype in sample)
         plain = pace * sum(supernet.macs(genotype) for genotype in first)
@@ -306,11 +313,12 @@ def print_times(
         print(f"| {stream}: plain | 1.00 | 1.00 | {len(first)} | 100% | | | |")
         shown = f"{once / plain:.2f} | {least / whole:.2f} | {len(distinct)}"
         print(f"| {stream}: signatures | {shown} | 100% | | | |", flush=True)
-        samples = task.validation
+        samples = task.validation.first(size.used)
         if early:
             references = list(supernet.references().values())
-            outputs = Evaluator(supernet, task, samples, form).outputs_together(references)
-            samples = samples.taken(hardest_first(task, outputs, samples.labels))
+            evaluator = Evaluator(supernet, task, samples, form)
+            sure = evaluator.measured_together(references, surely(task))
+            samples = samples.taken(hardest_first([each for (each,) in sure]))
         ways = product(size.together, size.budgets, (False, True) if early else (False,))
         for count, budget, ends in ways:
             scaled = int(budget * GIGABYTE * size.used / size.samples)
@@ -326,12 +334,12 @@ def print_times(
                     [floor_of[name] if ends else None for name in names],
                 )
                 found |= dict(zip(names, results, strict=True))
-            took = time.process_time() - started
+            took = (time.process_time() - started) / size.used
             for genotype, accuracy in zip(sample, expected, strict=True):
                 one = found[supernet.wiring.digest(genotype)]
                 assert one.accuracy >= accuracy if one.bounded else one.accuracy == accuracy
             done = f"{len(found)}, {sum(one.bounded for one in found.values())} early"
-            parts = (evaluator.forward, evaluator.caching)
+            parts = (evaluator.forward / size.used, evaluator.caching / size.used)
             shares = [f"{part / took:.0%}" for part in (*parts, took - sum(parts))]
             print(
                 f"| {stream}: ours, {budget:g} GB{f', {count} together' * (count > 1)}"
@@ -379,9 +387,9 @@ def task_of(name: str, size: Size) -> Classification:
     """Samples to be timed on; those of ImageNet's size are noise."""
     if name == "demo":
         task = load_task()
-        return Classification(validation=task.validation.first(size.used), classes=task.classes)
-    noise = torch.randn(size.used, 3, PIXELS, PIXELS, generator=torch.Generator().manual_seed(0))
-    labels = torch.arange(size.used) % 1_000
+        return Classification(validation=task.validation.first(size.images), classes=task.classes)
+    noise = torch.randn(size.images, 3, PIXELS, PIXELS, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(size.images) % 1_000
     return Classification(validation=Samples(noise, labels, "noise"), classes=1_000)
 
 

@@ -1,8 +1,9 @@
 """The networks that a search found, measured on validation and test samples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -10,6 +11,7 @@ from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_d
 from netstitch.analysis.front import ACCURACY, ENSEMBLE
 from netstitch.errors import NetstitchError
 from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation.looking import Measure
 from netstitch.fitting import Batch
 from netstitch.folders import one_line
 from netstitch.optimization import Solution
@@ -17,8 +19,22 @@ from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
 
-Outcomes = NDArray[np.bool_]
-"""(n,) whether a network is right on each sample."""
+
+@dataclass(frozen=True)
+class _Measured:
+    """Of some samples: whether a network is right on each, or the share of each that is, (n,).
+
+    further: other measures of all of them, by name.
+    """
+
+    correct: NDArray[Any]
+    further: Mapping[str, float]
+
+    @property
+    def share(self) -> float:
+        """The accuracy that the task's own division gives, to the last bit."""
+        share: float = self.correct.sum().item() / len(self.correct)
+        return share
 
 
 def measure_front(
@@ -42,15 +58,15 @@ def measure_front(
     references = supernet.references()
     everything = [*references.values(), *genotypes]
 
-    def correct(samples: Samples) -> list[Outcomes]:
+    def measured(samples: Samples) -> list[_Measured]:
         evaluator = Evaluator(
             supernet, task, samples, form, device=device, recalibration=recalibration
         )
-        return evaluator.correct_together(everything)
+        return _measure(evaluator, task, everything)
 
-    validation = correct(task.validation)
+    validation = measured(task.validation)
     try:
-        test = None if task.test is None else correct(task.test)
+        test = None if task.test is None else measured(task.test)
     except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
         test = None
         if told is not None:
@@ -65,11 +81,17 @@ def measure_front(
             multiply_adds=supernet.macs(genotype),
             parameters=supernet.parameters_of(genotype),
             stitches=len(supernet.active_stitches(genotype)),
-            validation=_share(validation[index]),
-            test=None if test is None else _share(test[index]),
+            validation=validation[index].share,
+            test=None if test is None else test[index].share,
             output=supernet.outputs[int(genotype[-1])],
             validation_difference=_difference(validation, index, ensemble),
             test_difference=None if test is None else _difference(test, index, ensemble),
+            further={
+                f"{part} {name}": value
+                for part, found in (("validation", validation), ("test", test))
+                if found is not None
+                for name, value in found[index].further.items()
+            },
         )
         for index, genotype in enumerate(everything)
     ]
@@ -97,12 +119,18 @@ def largest_difference(front: Front, found: Sequence[Solution]) -> float:
     )
 
 
-def _share(correct: Outcomes) -> float:
-    """The accuracy that the task's own division gives, to the last bit."""
-    return int(correct.sum()) / len(correct)
+def _measure(evaluator: Evaluator, task: Task, genotypes: Sequence[Genotype]) -> list[_Measured]:
+    tally: Measure | None = getattr(task, "tally", None)
+    if tally is None:
+        return [_Measured(correct, {}) for correct in evaluator.correct_together(genotypes)]
+    count, further = tally, task.further  # type: ignore[attr-defined]
+    found = evaluator.measured_together(
+        genotypes, task.correct, lambda outputs, labels: count(outputs, labels)[None]
+    )
+    return [_Measured(correct.numpy(), further(tallies.sum(0))) for correct, tallies in found]
 
 
-def _difference(outcomes: Sequence[Outcomes], index: int, ensemble: int | None) -> Interval | None:
+def _difference(measured: Sequence[_Measured], index: int, ensemble: int | None) -> Interval | None:
     if ensemble is None or index == ensemble:
         return None
-    return paired_difference(outcomes[index], outcomes[ensemble], seed=0)
+    return paired_difference(measured[index].correct, measured[ensemble].correct, seed=0)

@@ -126,6 +126,8 @@ def _prepared(
     """The supernet with its stitches fitted, and the seconds that each step took."""
     with _timed(seconds, "capture"):
         networks = capture_all(models, task, reporter)
+    for network in networks:
+        network.to(plan.spread.here)
     with _timed(seconds, "match"):
         matching = match_all(
             networks,
@@ -140,7 +142,7 @@ def _prepared(
         check_refining(supernet, **known)
     with _timed(seconds, "fit"):
         _fit(supernet, training, plan, reporter)
-    return supernet
+    return supernet.to("cpu")
 
 
 def check_resumable(folder: Path) -> Mapping[str, Any]:
@@ -222,6 +224,7 @@ def _refine(
         return
     with _adding(folder, "refine"):
         reporter.stage("refine")
+        supernet.to(plan.spread.here)
         refine_and_save(
             supernet,
             training,
@@ -232,6 +235,7 @@ def _refine(
             told=reporter.told,
             progress=reporter.progress,
         )
+        supernet.to("cpu")
 
 
 def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> None:

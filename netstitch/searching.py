@@ -12,7 +12,7 @@ from torch import Tensor
 from netstitch.analysis import Front
 from netstitch.errors import DataError, SearchError
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_form
-from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first
+from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first, surely
 from netstitch.evaluation.workplace import Evaluating
 from netstitch.fitting import Batch
 from netstitch.measured_front import largest_difference, measure_front
@@ -248,6 +248,7 @@ def measured_form(supernet: Supernet, task: Task, spread: Spread) -> Form:
     return measure_form(
         supernet,
         task.validation.inputs,
+        batches=(spread.batch,) if spread.batch else None,
         workers=spread.side_by_side,
         device=spread.here,
         fused=spread.fused,
@@ -263,7 +264,9 @@ def _hardest_first(
     evaluator = Evaluator(supernet, task, samples, form, device=device)
     references = list(supernet.references().values())
     with suppress(DataError):  # the search says which network it is that fails
-        return hardest_first(task, evaluator.outputs_together(references), samples.labels)
+        return hardest_first(
+            [sure for (sure,) in evaluator.measured_together(references, surely(task))]
+        )
     return None
 
 

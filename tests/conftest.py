@@ -10,6 +10,12 @@ import torch
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoded images of tests are kept apart from those of the user."""
+    monkeypatch.setenv("NETSTITCH_CACHE", str(tmp_path_factory.getbasetemp() / "decoded"))
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """Where tests run in the background of a shell, interruptions are ignored from the start."""

@@ -7,9 +7,12 @@ The paired bootstrap: Efron and Tibshirani (1993), An Introduction to the Bootst
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from netstitch.errors import DataError
+
+TOGETHER = 500
+"""Resamples drawn in one go, where samples may be right in part."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,14 @@ def paired_difference(
 ) -> Interval:
     """Accuracy of a minus accuracy of b, with its paired percentile-bootstrap interval.
 
-    correct_a, correct_b: (n,) bool, whether each network is right on each of the same n samples.
+    correct_a, correct_b: (n,) bool, whether each network is right on each of the same n samples; or
+        shares in [0, 1], such as of an image's pixels.
 
-    A resample draws n samples with replacement, and of each only a - b, one of +1, 0 and -1, adds
-    to the difference. So the counts of the three are multinomial, and drawing them is the same as
-    drawing the samples, in time that does not depend on n.
+    A resample draws n samples with replacement, and of each only a - b adds to the difference. So
+    the counts of its distinct values (+1, 0 and -1 where samples are right or wrong) are
+    multinomial, and drawing them is the same as drawing the samples.
 
-    Raises DataError for no samples, unequal lengths, or values other than true and false.
+    Raises DataError for no samples, unequal lengths, or values outside [0, 1].
     """
     a, b = _outcomes(correct_a), _outcomes(correct_b)
     if a.shape != b.shape:
@@ -55,23 +59,37 @@ def paired_difference(
             f"{resamples} resamples at level {level} give no interval; expected 1 or more "
             "resamples and a level between 0 and 1"
         )
-    size = len(a)
-    better, worse = int((a & ~b).sum()), int((b & ~a).sum())
-    shares = np.array([better, worse, size - better - worse]) / size
-    drawn = np.random.default_rng(seed).multinomial(size, shares, size=resamples)
     tail = (1 - level) / 2
-    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / size, [tail, 1 - tail])
-    return Interval((better - worse) / size, float(low), float(high), level)
+    random = np.random.default_rng(seed)
+    size, difference = len(a), a - b
+    if np.isin(difference, (-1, 0, 1)).all():
+        better, worse = int((difference == 1).sum()), int((difference == -1).sum())
+        shares = np.array([better, worse, size - better - worse]) / size
+        drawn = random.multinomial(size, shares, size=resamples)
+        differences, found = (drawn[:, 0] - drawn[:, 1]) / size, (better - worse) / size
+    else:
+        values, counts = np.unique(difference, return_counts=True)
+        differences = np.concatenate(
+            [
+                random.multinomial(size, counts / size, size=len(part)) @ values / size
+                for part in np.array_split(np.arange(resamples), -(-resamples // TOGETHER))
+            ]
+        )
+        found = float(difference.mean())
+    low, high = np.quantile(differences, [tail, 1 - tail])
+    return Interval(found, float(low), float(high), level)
 
 
-def _outcomes(correct: ArrayLike) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _outcomes(correct: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(correct)
     if values.ndim != 1 or len(values) == 0:
         raise DataError(
             f"outcomes have shape {values.shape}; expected (n,), one or more, true where a network "
             "is right"
         )
-    if not np.isin(values, (0, 1)).all():
-        raise DataError("outcomes hold values other than 0 and 1; expected true or false each")
-    outcomes: np.ndarray[tuple[int], np.dtype[np.bool_]] = values.astype(np.bool_)
+    outcomes = values.astype(np.float64)
+    if not ((outcomes >= 0) & (outcomes <= 1)).all():
+        raise DataError(
+            "outcomes hold values outside [0, 1]; expected true or false, or shares, each"
+        )
     return outcomes

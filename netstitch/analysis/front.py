@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,7 @@ class FrontPoint:
     label: unique in its front ("P3", or a reference network's name). multiply_adds: of one sample.
     stitches: how many are active. validation, test: accuracies in [0, 1]. output: the output choice
     ("resnet", "ensemble"). validation_difference, test_difference: accuracy minus the ensemble's.
+    further: other measures by name, such as "validation mean IoU".
 
     Raises ValueError for numbers that cannot be: negative counts, accuracies outside [0, 1].
     """
@@ -42,6 +43,7 @@ class FrontPoint:
     parameters: int | None = None
     validation_difference: Interval | None = None
     test_difference: Interval | None = None
+    further: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if min(self.multiply_adds, self.stitches, self.parameters or 0) < 0:
@@ -133,6 +135,8 @@ class Front:
         whole = ensemble.multiply_adds if ensemble else None
         head = ["network", "output", "stitches", "MACs (M)", "of ens."]
         head += ["validation", "val. minus ensemble", "test", "test minus ensemble"]
+        further = dict.fromkeys(name for one in (*self.references, *self) for name in one.further)
+        head += further
         rows = [
             [
                 point.label,
@@ -144,6 +148,7 @@ class Front:
                 _difference(point.validation_difference),
                 _percent(point.test),
                 _difference(point.test_difference),
+                *(_percent(point.further.get(name)) for name in further),
             ]
             for point in (*self.references, *self.points)
         ]
@@ -155,7 +160,8 @@ class Front:
         Raises StorageError when the file cannot be written; nothing half-written is left.
         """
         text = io.StringIO()
-        writer = csv.DictWriter(text, _CSV_COLUMNS, lineterminator="\n")
+        further = dict.fromkeys(name for one in (*self.references, *self) for name in one.further)
+        writer = csv.DictWriter(text, [*_CSV_COLUMNS, *further], lineterminator="\n")
         writer.writeheader()
         writer.writerows(_csv_row("reference", point) for point in self.references)
         writer.writerows(_csv_row("front", point) for point in self.points)
@@ -221,25 +227,27 @@ class _Document(BaseModel):
 _INTERVALS = ("validation_difference", "test_difference")
 _CSV_COLUMNS = [
     "kind",
-    *(field.name for field in fields(FrontPoint) if field.name not in _INTERVALS),
+    *(one.name for one in fields(FrontPoint) if one.name not in (*_INTERVALS, "further")),
     *(f"{name}{part}" for name in _INTERVALS for part in ("", "_low", "_high")),
 ]
 
 
 def _csv_row(kind: str, point: FrontPoint) -> dict[str, object]:
     row: dict[str, object] = {"kind": kind}
-    for field in fields(point):
-        value = getattr(point, field.name)
-        if field.name == "genotype":
-            row[field.name] = " ".join(map(str, value))
+    for each in fields(point):
+        value = getattr(point, each.name)
+        if each.name == "genotype":
+            row[each.name] = " ".join(map(str, value))
+        elif each.name == "further":
+            row |= value
         elif isinstance(value, Interval):
             row |= {
-                field.name: value.difference,
-                f"{field.name}_low": value.low,
-                f"{field.name}_high": value.high,
+                each.name: value.difference,
+                f"{each.name}_low": value.low,
+                f"{each.name}_high": value.high,
             }
         else:
-            row[field.name] = "" if value is None else value
+            row[each.name] = "" if value is None else value
     return row
 
 

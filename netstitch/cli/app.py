@@ -41,6 +41,7 @@ Population = Annotated[
 ]
 Executor = Literal["serial", "processes", "ray"] | None
 Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
+Device = Annotated[tuple[str, ...] | None, Parameter(name="--device", consume_multiple=False)]
 
 
 @app.command
@@ -76,15 +77,18 @@ def demo(
 
 @app.command
 def run(
-    experiment: Path,
+    experiment: str,
     *,
+    data: Path | None = None,
+    weights: Path | None = None,
     output: Folder = None,
     algorithm: str | None = None,
     evaluations: Whole | None = None,
     seconds: float | None = None,
     population: Population = None,
     seed: Whole | None = None,
-    paper: bool = False,
+    paper: bool | None = None,
+    device: Device = None,
     executor: Executor = None,
     workers: Whole | None = None,
     address: str | None = None,
@@ -95,8 +99,14 @@ def run(
 
     Parameters
     ----------
-    experiment: Path
-        A TOML file that names two models, a task and a search; see examples/own_models.
+    experiment: str
+        A TOML file that names two models, a task and a search (see examples/own_models), or the
+        name of one of the paper's: imagenet-a, imagenet-b, voc.
+    data: Path
+        Folder that holds the data sets, such as imagenet and imagenetv2.
+    weights: Path
+        Folder with a file for each network, such as resnet152.safetensors, instead of the weights
+        that the file names.
     output: Path
         New folder for the run; by default named after the experiment.
     algorithm: str
@@ -112,7 +122,10 @@ def run(
         Instead of the file's.
     paper: bool
         Instead of the file's tables matching, fit and refine, exactly what the paper does; no
-        batch norm is recalibrated.
+        batch norm is recalibrated. --no-paper for what netstitch does by default.
+    device: str
+        Instead of the file's, what fits and evaluates: cpu, cuda, or cuda:0; several, such as
+        --device cuda:0 --device cuda:1, are taken in turn by workers.
     executor: str
         Instead of the file's: serial, evaluations in this process, processes, or ray.
     workers: int
@@ -127,23 +140,38 @@ def run(
     """
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_run, show_trial
-    from netstitch.experiments import generated_task, load_models, load_task, read_experiment
+    from netstitch.experiments import (
+        check_there,
+        find_experiment,
+        generated_task,
+        load_models,
+        load_task,
+        read_experiment,
+    )
     from netstitch.experiments.planning import override, to_plan
     from netstitch.folders import check_new
     from netstitch.run import carry_out
     from netstitch.trial import try_out
 
+    file = find_experiment(experiment)
     asked = override(
-        read_experiment(experiment),
+        read_experiment(file),
         seed=seed,
-        procedure="paper" if paper else None,
+        data=None if data is None else str(data.absolute()),
+        weights=None if weights is None else str(weights.absolute()),
+        procedure=None if paper is None else "paper" if paper else "netstitch",
         search={
             "algorithm": algorithm,
             "evaluations": evaluations,
             "seconds": seconds,
             "population": population,
         },
-        evaluation={"executor": executor, "workers": workers, "address": address},
+        evaluation={
+            "device": None if device is None else list(device),
+            "executor": executor,
+            "workers": workers,
+            "address": address,
+        },
     )
     plan = to_plan(asked)
     if dry_run:
@@ -160,13 +188,17 @@ def run(
             )
         show_trial(trial)
         return
-    folder = free_folder(Path(f"{experiment.stem}-run")) if output is None else output
+    folder = free_folder(Path(f"{file.stem}-run")) if output is None else output
     check_new(folder)
+    check_there(asked)
     with Console() as console, _watched(folder, tensorboard) as watch:
         console.stage("read")
         models = load_models(asked)
         task = load_task(
-            asked, lambda part, done, total: console.progress(done, total, part), models
+            asked,
+            lambda part, done, total: console.progress(done, total, part),
+            models,
+            console.told,
         )
         finished = carry_out(plan, models, task, folder, console, watch)
     show_run(finished)
@@ -230,20 +262,38 @@ def status(run: Path) -> None:
 
 
 @app.command(name="match")
-def match_command(experiment: Path) -> None:
+def match_command(
+    experiment: str, *, data: Path | None = None, weights: Path | None = None
+) -> None:
     """Show which points of an experiment's networks would be joined; nothing is fitted.
 
     Parameters
     ----------
-    experiment: Path
-        A TOML file that names two models and a task.
+    experiment: str
+        A TOML file that names two models and a task, or the name of a shipped experiment.
+    data: Path
+        Folder that holds the data sets.
+    weights: Path
+        Folder with a file for each network.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_matching
-    from netstitch.experiments import load_models, load_task, read_experiment
+    from netstitch.experiments import (
+        check_there,
+        find_experiment,
+        load_models,
+        load_task,
+        read_experiment,
+    )
+    from netstitch.experiments.planning import override
     from netstitch.preparing import capture_all, match_all
 
-    asked = read_experiment(experiment)
+    asked = override(
+        read_experiment(find_experiment(experiment)),
+        data=None if data is None else str(data.absolute()),
+        weights=None if weights is None else str(weights.absolute()),
+    )
+    check_there(asked)
     with Console() as console:
         console.stage("read")
         models = load_models(asked)

@@ -1,6 +1,6 @@
 """How good a genotype is: accuracy on samples, and multiply-adds."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError, SearchError
+from netstitch.evaluation.arranged import ArrangedBatches
 from netstitch.evaluation.cache import ActivationCache
 from netstitch.evaluation.exclusive import Made
 from netstitch.evaluation.form import FULL, Form
+from netstitch.evaluation.looking import Collected, Look, Measure, Measuring
 from netstitch.evaluation.running import Plan, execute, peak_bytes
 from netstitch.evaluation.schedule import Schedule
 from netstitch.evaluation.stopping import Stopping, accuracy_of
@@ -31,6 +33,8 @@ from netstitch.threads import batch_workers, threads
 
 TOGETHER = 2_000_000_000
 """Bytes of values that genotypes computed together may hold at once, about."""
+ROUNDS = 4
+"""Batches that each worker runs before outputs are looked at, where all batches are run anyway."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class Evaluator:
             else [form.arrange(part.to(device)) for _, part in inputs(recalibration)]
         )
         self._weights = arranged_weights(supernet, form, device)
-        self._batches = [form.arrange(part.to(device)) for part in samples.batches(form.batch)]
+        self._batches = ArrangedBatches(samples, form, device)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the schedule, which is bound to tensors where they are."""
@@ -111,7 +115,10 @@ class Evaluator:
 
         Raises DataError where outputs are not finite.
         """
-        return self._measured(genotype, self.outputs(genotype))
+        [found] = self.evaluate_together([genotype])
+        if isinstance(found, DataError):
+            raise found
+        return found
 
     def evaluate_together(
         self, genotypes: Sequence[Genotype], floors: Floors | None = None
@@ -123,39 +130,40 @@ class Evaluator:
 
         A DataError in the place of those whose outputs are not finite.
         """
-        found: list[Measured | DataError] = []
-        watches = self._watches(floors or [None] * len(genotypes))
-        for genotype, watch, outputs in zip(
-            genotypes, watches, self._outputs(genotypes, watches), strict=True
-        ):
-            try:
-                if watch is not None and watch.error is not None:
-                    found.append(watch.error)
-                elif watch is not None and watch.bound is not None:
-                    found.append(Measured(watch.bound, self.supernet.macs(genotype), True))
-                else:
-                    found.append(self._measured(genotype, outputs))
-            except DataError as error:
-                found.append(error)
-        return found
-
-    def _watches(self, floors: Floors) -> list[Watch | None]:
         accuracy = accuracy_of(self.task)
-        if accuracy is None or self._recalibration is not None:
-            return [None] * len(floors)
+        if accuracy is None:
+            each = zip(genotypes, self.outputs_together(genotypes), strict=True)
+            return [self._measured_whole(genotype, outputs) for genotype, outputs in each]
+        ends = self._recalibration is None
+        watches = [
+            Watch(
+                self.task,
+                accuracy,
+                self._labels,
+                self.form.batch,
+                self._stopping,
+                floor if ends else None,
+            )
+            for floor in floors or [None] * len(genotypes)
+        ]
+        self._show(genotypes, watches)
         return [
-            None
-            if floor is None
-            else Watch(self.task, accuracy, self._labels, self.form.batch, self._stopping, floor)
-            for floor in floors
+            watch.error
+            or Measured(watch.accuracy, self.supernet.macs(genotype), watch.bound is not None)
+            for genotype, watch in zip(genotypes, watches, strict=True)
         ]
 
-    def _measured(self, genotype: Genotype, outputs: Any) -> Measured:
-        return Measured(self.task.accuracy(outputs, self._labels), self.supernet.macs(genotype))
+    def _measured_whole(self, genotype: Genotype, outputs: Any) -> Measured | DataError:
+        """Of a task whose accuracy is not a sum over samples."""
+        try:
+            accuracy = self.task.accuracy(outputs, self._labels)
+        except DataError as error:
+            return error
+        return Measured(accuracy, self.supernet.macs(genotype))
 
     def outputs(self, genotype: Genotype) -> Any:
         """The subnetwork's output for all samples, as the network gives it."""
-        [outputs] = self._outputs([genotype])
+        [outputs] = self.outputs_together([genotype])
         return outputs
 
     def outputs_together(self, genotypes: Sequence[Genotype]) -> list[Any]:
@@ -163,31 +171,41 @@ class Evaluator:
 
         In parts, where all of them together would hold more than TOGETHER bytes.
         """
-        return list(self._outputs(genotypes))
+        looks = [Collected() for _ in genotypes]
+        self._show(genotypes, looks)
+        return [look.outputs for look in looks]
 
-    def _outputs(
-        self, genotypes: Sequence[Genotype], watches: Sequence[Watch | None] = ()
-    ) -> Iterator[Any]:
-        """Outputs in the order of the genotypes, some at once.
+    def measured_together(
+        self, genotypes: Sequence[Genotype], *measures: Measure
+    ) -> list[list[Tensor]]:
+        """Of each genotype, what each measure makes of its outputs for all samples, (n, ...).
 
-        watches: of each that may end early, whose outputs are then those of the samples so far.
+        measures: called with the outputs and labels of a batch. So no more outputs are held than
+        those of some batches.
+
+        Raises what they raise, such as a DataError where outputs are not finite.
         """
+        labels = torch.split(self._labels, self.form.batch)
+        looks = [Measuring(measures, labels) for _ in genotypes]
+        self._show(genotypes, looks)
+        return [look.values for look in looks]
+
+    def _show(self, genotypes: Sequence[Genotype], looks: Sequence[Look]) -> None:
+        """Compute outputs, some genotypes at once, and let each look at its own."""
         if self._recalibration is not None:
-            for genotype in genotypes:
-                yield self._recalibrated_outputs(genotype, self._recalibration)
+            for genotype, look in zip(genotypes, looks, strict=True):
+                self._show_recalibrated(genotype, self._recalibration, look)
             return
         plan = self._schedule.plan(genotypes, self.cache.keys())
         at_once = self.form.batch * self.form.workers
         if len(genotypes) > 1 and peak_bytes(plan) * at_once > TOGETHER:
             half = len(genotypes) // 2
-            yield from self._outputs(genotypes[:half], watches[:half])
-            yield from self._outputs(genotypes[half:], watches[half:])
+            self._show(genotypes[:half], looks[:half])
+            self._show(genotypes[half:], looks[half:])
             return
-        yield from self._computed(genotypes, watches or [None] * len(genotypes), plan)
+        self._compute(genotypes, looks, plan)
 
-    def _computed(
-        self, genotypes: Sequence[Genotype], watches: Sequence[Watch | None], plan: Plan
-    ) -> list[Any]:
+    def _compute(self, genotypes: Sequence[Genotype], looks: Sequence[Look], plan: Plan) -> None:
         """Outputs of each genotype, for as many batches as it takes.
 
         Values to be kept are so where all batches are done with them.
@@ -195,9 +213,11 @@ class Evaluator:
         kept = self._kept(plan) if self.cache.budget else frozenset()
         known = {key: self.cache[key] for key in plan.needed}
         values: dict[Key, list[Tensor]] = {key: [] for key in kept}
-        parts: list[list[dict[Key, Any]]] = [[] for _ in genotypes]
-        ends, going, last = plan.outputs, list(range(len(genotypes))), len(self._batches)
-        at_once = self.form.workers if any(watches) else last
+        going, last = list(range(len(genotypes))), len(self._batches)
+        # Rounds without an end in sight are longer, so that workers seldom wait for each other.
+        room = int(TOGETHER / max(1, peak_bytes(plan) * self.form.batch * self.form.workers))
+        rounds = 1 if any(look.may_end for look in looks) else min(max(1, room), ROUNDS)
+        at_once = self.form.workers * rounds
         with batch_workers(self.form.workers) as pool:
             for start in range(0, last, at_once):
                 batches = range(start, min(start + at_once, last))
@@ -206,12 +226,9 @@ class Evaluator:
                 for key, tensors in values.items():
                     tensors += [result[key] for result in results]
                 for one, pairs in zip(going, plan.outputs, strict=True):
-                    mine = [{key: result[key] for _, key in pairs} for result in results]
-                    parts[one] += mine
-                    if watch := watches[one]:
-                        for batch, result in zip(batches, mine, strict=True):
-                            watch.look(batch, _joined(pairs, [result]))
-                left = [one for one in going if not ((watch := watches[one]) and watch.ended)]
+                    for batch, result in zip(batches, results, strict=True):
+                        looks[one].look(batch, _outputs(pairs, result))
+                left = [one for one in going if not looks[one].ended]
                 if not left:
                     break
                 if len(left) < len(going):
@@ -221,9 +238,8 @@ class Evaluator:
         for key in sorted(values):
             if len(values[key]) == last:
                 self.cache.put(key, values[key])
-        return [_joined(pairs, found) for pairs, found in zip(ends, parts, strict=True)]
 
-    def _recalibrated_outputs(self, genotype: Genotype, batches: Sequence[Tensor]) -> Any:
+    def _show_recalibrated(self, genotype: Genotype, batches: Sequence[Tensor], look: Look) -> None:
         """Outputs with the statistics that batches give this very subnetwork."""
         graph, _ = self.supernet.subnetwork_graph(genotype)
         keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
@@ -231,7 +247,9 @@ class Evaluator:
         with threads(1):  # so that statistics do not depend on the cores there are
             plan = of_graphs.make_plan([graph], recalibrated(graph, own, batches))
         with batch_workers(self.form.workers) as pool:
-            return _joined(plan.outputs[0], self._run(pool, plan, range(len(self._batches)), {}))
+            results = self._run(pool, plan, range(len(self._batches)), {})
+        for batch, result in enumerate(results):
+            look.look(batch, _outputs(plan.outputs[0], result))
 
     def _count(self, genotypes: Sequence[Genotype], plan: Plan, share: float) -> None:
         """Count the work of a share of the samples, and what it would be without the cache."""
@@ -271,26 +289,23 @@ class Evaluator:
 
     def move(self, device: torch.device | str) -> None:
         """Run on another device from now on; what is kept is forgotten."""
-        if all(batch.device == torch.device(device) for batch in self._batches):
+        if not self._batches.move(device):
             return
         self.cache.clear()
         self._weights = {path: tensor.to(device) for path, tensor in self._weights.items()}
         self.__dict__.pop("_schedule", None)  # bound to the tensors before
-        self._batches = [batch.to(device) for batch in self._batches]
         if self._recalibration is not None:
             self._recalibration = [batch.to(device) for batch in self._recalibration]
 
     def correct_together(
         self, genotypes: Sequence[Genotype]
-    ) -> list[np.ndarray[Any, np.dtype[np.bool_]]]:
-        """Which samples each genotype gets right, (n,) each.
+    ) -> list[np.ndarray[Any, np.dtype[Any]]]:
+        """Which samples each genotype gets right, or which share of each, (n,).
 
         Raises DataError where outputs are not finite.
         """
-        return [
-            self.task.correct(outputs, self._labels).numpy()
-            for outputs in self.outputs_together(genotypes)
-        ]
+        found = self.measured_together(genotypes, self.task.correct)
+        return [correct.numpy() for (correct,) in found]
 
 
 def arranged_weights(
@@ -301,12 +316,12 @@ def arranged_weights(
     return {path: form.arrange(tensor.detach().to(device)) for path, tensor in tensors.items()}
 
 
-def _joined(pairs: Sequence[tuple[str | None, Key]], results: Sequence[dict[Key, Any]]) -> Any:
-    tensors = {name: _whole([result[key] for result in results]) for name, key in pairs}
+def _outputs(pairs: Sequence[tuple[str | None, Key]], result: Mapping[Key, Any]) -> Any:
+    """A tensor, or tensors by key, as a task measures them."""
+    tensors = {name: _measurable(result[key]) for name, key in pairs}
     return tensors.get(None, tensors)
 
 
-def _whole(parts: Sequence[Tensor]) -> Tensor:
-    """A value of some batches as one, as a task measures it."""
-    whole = torch.cat(list(parts)).cpu()
-    return whole.float() if whole.is_floating_point() and whole.itemsize < 4 else whole
+def _measurable(value: Tensor) -> Tensor:
+    value = value.cpu()
+    return value.float() if value.is_floating_point() and value.itemsize < 4 else value

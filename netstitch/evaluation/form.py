@@ -24,8 +24,12 @@ FULL: Precision = "float32"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 BATCHES = (32, 64, 128, 256)
+SMALL = (1, 2, 4, 8, 16)
+"""Batches of large images, of which no more fit into memory."""
 SAMPLES = 256
-"""Samples that each candidate is timed on; the largest batch at least."""
+"""Samples that each candidate is timed on, at most."""
+SECONDS = 2.0
+"""Of timing a candidate, after which no further batch is run."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,13 @@ def fastest_form(
     precision: Precision = FULL,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Form:
-    """The fastest form for a network on this machine, from one timed pass of each candidate.
+    """The fastest form for a network on this machine, from a timed pass of each candidate.
 
     prepare: gives the network for a form, its weights laid out like the activations, as they will
         be in evaluations: convolutions follow the layout of either.
-    inputs: samples (n, ...); the first SAMPLES of them are run, and what all of them would take
-        decides. workers: batches run side by side, by default one for each core. fused, precision:
-        of the form.
+    inputs: samples (n, ...); the first SAMPLES of them are run, or as many batches as take SECONDS,
+        and what all of them would take decides. workers: batches run side by side, by default one
+        for each core. fused, precision: of the form.
     """
     workers = workers or available_cores()
     sample = inputs[:SAMPLES]
@@ -98,10 +102,12 @@ def fastest_form(
             run = prepare(form)
             parts = [form.arrange(part) for part in torch.split(sample, form.batch)]
             run(parts[0])  # the first call of a shape also chooses kernels
-            started = clock()
-            for part in parts:
+            started, seconds = clock(), 0.0
+            for count, part in enumerate(parts, 1):
                 run(part)
-            seconds = (clock() - started) * form.rounds(len(inputs)) / len(parts)
+                seconds = (clock() - started) / count * form.rounds(len(inputs))
+                if clock() - started > SECONDS:
+                    break
             if seconds < least:
                 best, least = form, seconds
     return best

@@ -6,18 +6,20 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from netstitch.evaluation.evaluator import arranged_weights
-from netstitch.evaluation.form import BATCHES, FULL, Form, Precision, fastest_form
+from netstitch.evaluation.evaluator import TOGETHER, arranged_weights
+from netstitch.evaluation.form import BATCHES, FULL, SMALL, Form, Precision, fastest_form
 from netstitch.evaluation.running import execute
 from netstitch.evaluation.schedule import Schedule
+from netstitch.networks.plan import make_plan, peak_bytes
 from netstitch.supernet import Supernet
+from netstitch.threads import available_cores
 
 
 def measure_form(
     supernet: Supernet,
     inputs: Tensor,
     *,
-    batches: Sequence[int] = BATCHES,
+    batches: Sequence[int] | None = None,
     workers: int | None = None,
     device: torch.device | str = "cpu",
     fused: bool = False,
@@ -26,13 +28,19 @@ def measure_form(
 ) -> Form:
     """The fastest form for the most expensive reference network, run as evaluations are.
 
-    inputs: the samples (n, ...) that will be evaluated on. workers: batches run side by side, by
-    default one for each core, and one alone on a device that is not the CPU. fused,
-    precision: of the form, see `Form`.
+    inputs: the samples (n, ...) that will be evaluated on. batches: sizes to choose from; by
+    default those of BATCHES that memory has room for, or the largest smaller one. workers: batches
+    run side by side, by default one for each core, and one alone on a device that is not the CPU.
+    fused, precision: of the form, see `Form`.
     """
     if workers is None and torch.device(device).type != "cpu":
         workers = 1
     genotype = max(supernet.references().values(), key=supernet.macs)
+
+    if batches is None:
+        graph = supernet.pruned_graph(genotype)
+        side_by_side = workers or available_cores()
+        batches = roomy(peak_bytes(make_plan([graph], supernet.tensors())) * side_by_side)
 
     def prepare(form: Form) -> Callable[[Tensor], object]:
         weights = arranged_weights(supernet, form, device)
@@ -53,3 +61,11 @@ def measure_form(
         precision=precision,
         clock=clock,
     )
+
+
+def roomy(peak: int) -> Sequence[int]:
+    """Batch sizes to choose from where a sample of each worker's takes so many bytes in all."""
+    fitting = [size for size in BATCHES if size * peak <= TOGETHER]
+    if fitting:
+        return fitting
+    return [max((size for size in SMALL if size * peak <= TOGETHER), default=1)]

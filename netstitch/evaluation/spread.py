@@ -42,6 +42,7 @@ class Spread:
     fused: whether operations are joined where that is equal up to rounding, such as a batch norm
         with the layer before it. precision: of weights and activations; "bfloat16" and "float16"
         are for GPUs. What a search finds is measured again with each network's own operations.
+    batch: samples that networks are run on together; 0 for what is fastest here.
     timeout: seconds that an evaluation in a process may take, before it is taken for hung.
     address: of a Ray cluster, HOST:PORT, or "auto" for the one that this machine is part of; None
         starts one here.
@@ -61,6 +62,7 @@ class Spread:
     error: float = ERROR
     fused: bool = True
     precision: Precision = FULL
+    batch: int = 0
     timeout: float = TIMEOUT
     address: str | None = None
     temporary: str | None = None
@@ -87,6 +89,8 @@ class Spread:
         if self.precision not in get_args(Precision):
             known = ", ".join(map(repr, get_args(Precision)))
             raise SearchError(f"precision {self.precision!r} is not known: give {known}")
+        if self.batch < 0:
+            raise SearchError(f"a batch of {self.batch} samples: give 1 or more, or 0 for the best")
         if not self.timeout > 0:
             raise SearchError(f"a timeout of {self.timeout} seconds: give more than 0")
         if self.kind == "ray":

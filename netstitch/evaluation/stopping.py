@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from scipy.stats import hypergeom
 from torch import Tensor
 
+from netstitch.evaluation.looking import Measure
 from netstitch.tasks import Task
 
-AccuracyOf = Callable[[int, int], float]
+AccuracyOf = Callable[[float, int], float]
 
 
 def accuracy_of(task: Task) -> AccuracyOf | None:
@@ -34,13 +34,13 @@ class Stopping:
     error: 0 to end where the accuracy cannot get over the floor even if all samples to come are
         right. More than 0 to end too where, of samples in random order, so few would be right with
         no more than this probability, for all looks of an evaluation together, if the accuracy got
-        over the floor.
+        over the floor; of samples that are right or wrong only, not right in part.
     """
 
     error: float = 0.0
 
     def bound(
-        self, accuracy: AccuracyOf, right: int, seen: int, samples: int, floor: float, looks: int
+        self, accuracy: AccuracyOf, right: float, seen: int, samples: int, floor: float, looks: int
     ) -> float | None:
         """The most that the accuracy can be, or is taken to be, where it is not over the floor.
 
@@ -50,7 +50,7 @@ class Stopping:
         best = accuracy(right + samples - seen, samples)
         if best <= floor:
             return best
-        if not self.error:
+        if not self.error or not isinstance(right, int):
             return None
         low, high = 0, samples  # the fewest right ones that are over the floor
         while low < high:
@@ -60,15 +60,16 @@ class Stopping:
         return floor if chance <= self.error / max(1, looks) else None
 
 
-def hardest_first(task: Task, outputs: Sequence[Any], labels: Tensor) -> Tensor:
+def surely(task: Task) -> Measure:
+    """How sure a network is to get each sample right: the task's margin, or what is right."""
+    measure: Measure = getattr(task, "margin", task.correct)
+    return measure
+
+
+def hardest_first(sureness: Sequence[Tensor]) -> Tensor:
     """(n,) an order of the samples, those first that networks are least sure to get right.
 
-    outputs: of some networks for all samples. A network that is not good enough shows it soonest on
-    the samples that others find hard.
-
-    Raises DataError where outputs are not finite.
+    sureness: of some networks, (n,) each. A network that is not good enough shows it soonest on the
+    samples that others find hard.
     """
-    surely: Callable[[Any, Tensor], Tensor] = getattr(task, "margin", task.correct)
-    return (
-        torch.stack([surely(one, labels).double() for one in outputs]).mean(0).argsort(stable=True)
-    )
+    return torch.stack([each.double() for each in sureness]).mean(0).argsort(stable=True)

@@ -4,17 +4,21 @@
 key of the file is wrong. `load_models` and `load_task` then bring in what it names.
 """
 
+from netstitch.experiments.datasets import check_there
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.generated import generated_task
 from netstitch.experiments.loading import example_batch, load_models, load_task
 from netstitch.experiments.reading import read_experiment
+from netstitch.experiments.shipping import find_experiment, shipped
 
 __all__ = [
     "Experiment",
-    "Progress",
+    "check_there",
     "example_batch",
+    "find_experiment",
     "generated_task",
     "load_models",
     "load_task",
     "read_experiment",
+    "shipped",
 ]

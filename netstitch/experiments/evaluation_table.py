@@ -95,6 +95,12 @@ class EvaluationTable(Table):
         "'bfloat16' or 'float16', which GPUs run faster; what the search finds is measured again "
         "in float32",
     )
+    batch: int = Field(
+        default=0,
+        ge=0,
+        description="samples that networks are run on together; 0 (the default) for what is "
+        "fastest here",
+    )
     timeout: float = Field(
         default=TIMEOUT,
         gt=0,
@@ -133,6 +139,7 @@ class EvaluationTable(Table):
             error=self.error,
             fused=self.fused,
             precision=self.precision,
+            batch=self.batch,
             timeout=self.timeout,
             address=self.address,
             temporary=self.temporary,

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from netstitch.experiments.evaluation_table import EvaluationTable
 from netstitch.experiments.fit_table import LEAST_SQUARES, FitTable, LeastSquaresTable
 from netstitch.experiments.procedure import with_procedure
+from netstitch.experiments.protocol_table import ProtocolTable
 from netstitch.experiments.refine_table import RefineTable
 from netstitch.experiments.search_table import EVALUATIONS, SearchTable
 from netstitch.experiments.table import Count, Table
@@ -88,6 +89,14 @@ class Experiment(Table):
     folder: str = Field(
         default="", description="where relative paths start; by default the file's own folder"
     )
+    data: str = Field(
+        default="", description="folder that holds data sets; by default that of relative paths"
+    )
+    weights: str | None = Field(
+        default=None,
+        description="folder with a file of weights for each network, such as NAME.safetensors or "
+        "NAME.pth, which take the place of those that networks name; by default none",
+    )
     networks: list[NetworkTable] = Field(
         min_length=2, description="two or more [[networks]] tables"
     )
@@ -102,6 +111,9 @@ class Experiment(Table):
     )
     evaluation: EvaluationTable = Field(
         default=EvaluationTable(), description="what evaluates subnetworks"
+    )
+    protocol: ProtocolTable = Field(
+        default=ProtocolTable(), description="what `netstitch protocol` runs"
     )
 
     @model_validator(mode="before")

@@ -6,18 +6,19 @@ import torch
 from torch import nn
 
 from netstitch.errors import DataError
+from netstitch.experiments.datasets import is_data_set
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.loading import task_of
 from netstitch.experiments.sources import FILES, read_source
 from netstitch.networks.functions import is_function
-from netstitch.tasks import Classification, unlabelled
+from netstitch.tasks import Samples, Task, unlabelled
 
 COUNT, SEED = 4, 0
 DRAWN = 16
 """Images that stitchability is measured on, where a matching asks for it."""
 
 
-def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) -> Classification:
+def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) -> Task:
     """The experiment's task on noise of its samples' shape.
 
     That is the shape of those that a file or function has, where they are there, or else of images
@@ -27,17 +28,21 @@ def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) 
     """
     shape = _shape(experiment)
     generator = torch.Generator().manual_seed(SEED)
-    samples = {
-        part: unlabelled(torch.randn(count, *shape, generator=generator), part)
-        for part, count in (("validation", COUNT), ("training", DRAWN))
-    }
+    samples = {}
+    for part, count in (("validation", COUNT), ("training", DRAWN)):
+        noise = torch.randn(count, *shape, generator=generator)
+        samples[part] = unlabelled(noise, part)
+        if experiment.task.kind == "segmentation":
+            maps = torch.zeros(count, *shape[-2:], dtype=torch.uint8)
+            samples[part] = Samples(noise, maps, part)
     return task_of(experiment.task, {**samples, "test": None}, models)
 
 
 def _shape(experiment: Experiment) -> tuple[int, ...]:
     """Of one sample."""
     table, images = experiment.task.validation, experiment.task.images
-    if table.source.endswith(FILES) or is_function(table.source):
+    readable = table.source.endswith(FILES) or is_function(table.source)
+    if readable and not is_data_set(table.source):
         with suppress(DataError):  # they are not there, or not yet
             few = table.model_copy(update={"limit": COUNT})
             return read_source(experiment, "validation", few).shape

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from netstitch.errors import DataError, NetstitchError
 from netstitch.experiments.experiment import Experiment, NetworkTable
-from netstitch.experiments.sources import Progress, read_source
+from netstitch.experiments.sources import Progress, Told, read_source
 from netstitch.experiments.task_table import SamplesTable, TaskTable
+from netstitch.experiments.weights_folder import weights_in
 from netstitch.networks import adapted
 from netstitch.networks.sources import PRETRAINED, load_model
-from netstitch.tasks import Classification, Samples, agreement
+from netstitch.tasks import Classification, Samples, Segmentation, Task, agreement
 
 EXAMPLE_SIZE = 2
 
@@ -26,6 +27,12 @@ def load_models(experiment: Experiment, *, weights: bool = True) -> list[tuple[s
     Raises CaptureError or WeightsError, naming the network, as `load_model` does.
     """
     networks = experiment.networks
+    if weights and experiment.weights is not None:
+        folder = experiment.located(experiment.weights)
+        networks = [
+            network.model_copy(update={"weights": str(weights_in(folder, network))})
+            for network in networks
+        ]
     if not weights:
         networks = [network.model_copy(update={"weights": None}) for network in networks]
     return [(network.name, _load_model(experiment, network)) for network in networks]
@@ -35,7 +42,8 @@ def load_task(
     experiment: Experiment,
     progress: Progress | None = None,
     models: Sequence[tuple[str, nn.Module]] | None = None,
-) -> Classification:
+    told: Told | None = None,
+) -> Task:
     """The task with its samples, read and preprocessed once.
 
     models: what `load_models` gave, which label the samples of a task of kind "agreement"; where
@@ -51,11 +59,11 @@ def load_task(
         if source is None:
             continue
         with _located(part, source):
-            read = read_source(experiment, part, source, progress)
+            read = read_source(experiment, part, source, progress, told)
             if table.classes is not None:
                 # A task of this part and the first alone: what does not fit is then this part's.
                 first = samples["validation"] or read
-                Classification(validation=first, training=read, classes=table.classes)
+                _task_of(table)(validation=first, training=read, classes=table.classes)
         samples[part] = read
         if progress is not None:
             progress(part, len(read), len(read))
@@ -68,7 +76,7 @@ def task_of(
     table: TaskTable,
     samples: Mapping[str, Samples | None],
     models: Sequence[tuple[str, nn.Module]],
-) -> Classification:
+) -> Task:
     """The task that a table says, on samples by part; models label those of "agreement"."""
     validation = samples["validation"]
     assert validation is not None
@@ -82,10 +90,14 @@ def task_of(
     if table.kind == "agreement":
         return agreement([model for _, model in models], **settings)
     assert table.classes is not None
-    return Classification(classes=table.classes, **settings)
+    return _task_of(table)(classes=table.classes, **settings)
 
 
-def example_batch(task: Classification) -> Tensor:
+def _task_of(table: TaskTable) -> type[Classification] | type[Segmentation]:
+    return Segmentation if table.kind == "segmentation" else Classification
+
+
+def example_batch(task: Task) -> Tensor:
     """The inputs (at most 2, ...) that models are captured with: the first of validation."""
     return task.validation.inputs[:EXAMPLE_SIZE]
 

@@ -41,29 +41,32 @@ def to_plan(experiment: Experiment) -> Plan:
 def override(
     experiment: Experiment,
     *,
-    seed: int | None,
-    search: Mapping[str, Any],
+    seed: int | None = None,
+    search: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | None = None,
     procedure: str | None = None,
+    data: str | None = None,
+    weights: str | None = None,
 ) -> Experiment:
     """The experiment with what the command line gives instead; None keeps the file's.
 
-    procedure: takes the place of all that a procedure has of the file's tables.
+    procedure: takes the place of all that a procedure has of the file's tables. data, weights:
+        folders.
 
     Raises ExperimentError when the result is not valid.
     """
-    data = experiment.model_dump()
+    filled = experiment.model_dump()
     if procedure is not None:
-        data = replaced(data, procedure)
-    given = {key: value for key, value in search.items() if value is not None}
-    data["search"] |= given
+        filled = replaced(filled, procedure)
+    given = {key: value for key, value in (search or {}).items() if value is not None}
+    filled["search"] |= given
     spread = {key: value for key, value in (evaluation or {}).items() if value is not None}
-    data["evaluation"] |= spread
+    filled["evaluation"] |= spread
     given |= spread
-    if seed is not None:
-        data["seed"] = seed
+    top = {"seed": seed, "data": data, "weights": weights}
+    filled |= {key: value for key, value in top.items() if value is not None}
     try:
-        return Experiment.model_validate(data)
+        return Experiment.model_validate(filled)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")

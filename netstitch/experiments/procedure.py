@@ -38,8 +38,8 @@ def with_procedure(experiment: Mapping[str, Any]) -> dict[str, Any]:
 def replaced(experiment: Mapping[str, Any], procedure: str) -> dict[str, Any]:
     """An experiment with the tables of a procedure in the place of its own."""
     changed = {**experiment, "procedure": procedure}
-    for name, table in (_PAPER if procedure == PAPER else {}).items():
+    for name, table in _PAPER.items():
         given = changed.pop(name, {})
         if name in _IN_PART:
-            changed[name] = {**given, **table}
+            changed[name] = {**given, **table} if procedure == PAPER else given
     return changed

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from netstitch.errors import ExperimentError
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.fit_table import ADAM, LEAST_SQUARES, AdamTable
+from netstitch.experiments.shipping import is_shipped
 from netstitch.networks.functions import nearest
 
 Location = tuple[int | str, ...]
@@ -32,7 +33,9 @@ def read_experiment(path: Path | str) -> Experiment:
         experiment = Experiment.model_validate(table)
     except ValidationError as error:
         raise ExperimentError(f"{path}: {_message(error)}") from None
-    folder = (path.parent / Path(experiment.folder).expanduser()).resolve()
+    # Of one that came with the package, paths start where the user is.
+    start = Path.cwd() if is_shipped(path) else path.parent
+    folder = (start / Path(experiment.folder).expanduser()).resolve()
     return experiment.model_copy(
         update={"folder": str(folder), "name": experiment.name or path.stem}
     )

@@ -9,19 +9,23 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from netstitch.errors import DataError
+from netstitch.experiments.datasets import is_data_set, list_data_set
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.task_table import SamplesTable
 from netstitch.networks.functions import call_function, is_function
 from netstitch.tasks import (
     ImageLayout,
+    Listing,
     Preprocessing,
     Samples,
+    all_images,
+    decode_images,
     evenly,
     from_arrays,
     from_dataset,
     from_file,
-    from_image_folder,
-    from_images,
+    from_maps,
+    image_folder,
     read_inputs,
     unlabelled,
 )
@@ -32,8 +36,16 @@ Progress = Callable[[str, int, int], None]
 FILES = (".npz", ".safetensors")
 
 
+Told = Callable[[str], None]
+"""Called with a line about what was left out."""
+
+
 def read_source(
-    experiment: Experiment, part: str, table: SamplesTable, progress: Progress | None = None
+    experiment: Experiment,
+    part: str,
+    table: SamplesTable,
+    progress: Progress | None = None,
+    told: Told | None = None,
 ) -> Samples:
     """The samples of a part; of a task of kind "agreement", whose labels do not count, the inputs.
 
@@ -46,6 +58,14 @@ def read_source(
 
     images = experiment.task.images
     labelled = experiment.task.kind != "agreement"
+    if is_data_set(table.source):
+        listing = list_data_set(experiment, table)
+        listing = listing.kept(table.limit, table.selection, experiment.seed)
+        return _decoded(experiment, part, listing, report, told)
+    if table.split or table.year or table.boxes:
+        raise DataError("split, year and boxes are of data sets, such as 'imagenet:FOLDER'")
+    if experiment.task.kind == "segmentation":
+        return _maps(experiment, part, table, report)
     path = experiment.located(table.source)
     if path.suffix in FILES:
         if labelled:
@@ -60,17 +80,55 @@ def read_source(
             f"{path} {'is of another kind' if path.exists() else 'is not there'}; expected a .npz "
             "or .safetensors file, a folder of images, or 'file.py:function'"
         )
-    transform = Preprocessing(images.size, images.mean, images.std, images.crop)
-    if not labelled:
-        return from_images(path, transform, limit=table.limit, name=part, progress=report)
-    return from_image_folder(
-        path,
-        transform,
-        classes=experiment.task.classes,
-        limit=table.limit,
+    if labelled:
+        listing = image_folder(path, classes=experiment.task.classes)
+        listing = listing.kept(table.limit, table.selection, experiment.seed)
+    else:
+        listing = all_images(path, limit=table.limit)
+    return _decoded(experiment, part, listing, report, told)
+
+
+def _decoded(
+    experiment: Experiment,
+    part: str,
+    listing: Listing,
+    report: Callable[[int, int], None],
+    told: Told | None,
+) -> Samples:
+    """The images of a listing, as networks read them."""
+    images = experiment.task.images
+    return decode_images(
+        listing,
+        Preprocessing(images.size, images.mean, images.std, images.crop, images.interpolation),
         name=part,
+        cache=None if images.cache is None else experiment.located(images.cache),
+        workers=images.workers,
+        corrupt=images.corrupt,
         progress=report,
+        told=told,
     )
+
+
+def _maps(
+    experiment: Experiment, part: str, table: SamplesTable, report: Callable[[int, int], None]
+) -> Samples:
+    """Images with a label map each, from a function that gives (inputs, maps)."""
+    if not is_function(table.source):
+        raise DataError(
+            "segmentation reads a data set ('voc:FOLDER'), or what 'file.py:function' gives; "
+            "expected one of these"
+        )
+    returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
+    if not (isinstance(returned, tuple) and len(returned) == 2):
+        raise DataError(
+            f"the function returned a {type(returned).__name__}; expected the pair (inputs, maps), "
+            "(n, channels, height, width) and (n, height, width)"
+        )
+    inputs, maps = returned
+    limit = len(inputs) if table.limit is None else table.limit
+    samples = from_maps(inputs, maps, name=part, images=experiment.task.images.arrays)
+    report(len(samples), len(samples))
+    return samples.first(limit)
 
 
 def _labelled(

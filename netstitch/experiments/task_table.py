@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from netstitch.experiments.table import Count, Table
 from netstitch.tasks import EnsembleKind, ImageLayout
-from netstitch.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from netstitch.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Interpolation
+from netstitch.tasks.selection import Selection
 
 # A file has arrays where the settings have tuples; everything else is taken at its word.
 PerChannel = Annotated[tuple[float, ...], Field(strict=False, min_length=1, max_length=3)]
@@ -20,12 +21,28 @@ class SamplesTable(Table):
         description="a .npz or .safetensors file with the arrays inputs and labels, a folder of "
         "images with one folder per class, or 'file.py:function' or 'package.module:function' "
         "that returns a torch Dataset or (inputs, labels); where the task is of kind 'agreement', "
-        "inputs alone, or a folder of images anyhow",
+        "inputs alone, or a folder of images anyhow; or a data set and its folder, "
+        "'imagenet:FOLDER', 'imagenetv2:FOLDER' or 'voc:FOLDER', relative to 'data'",
+    )
+    split: str | None = Field(
+        default=None,
+        description="of a data set: 'train' or 'val', of 'voc' also 'trainval' and 'test'",
+    )
+    year: int | None = Field(default=None, description="of 'voc': 2012, or 2007")
+    boxes: bool = Field(
+        default=False,
+        description="of 'imagenet': whether only images with bounding boxes count; by default "
+        "false",
     )
     limit: Count | None = Field(
         default=None,
-        description="keep this many: evenly over the classes, of a Dataset the first ones; by "
+        description="keep this many: as 'selection' says, of a Dataset the first ones; by "
         "default all",
+    )
+    selection: Selection = Field(
+        default="evenly",
+        description="of images in folders: which ones a limit keeps, 'evenly' over the classes "
+        "(the default), the 'first', or 'random' ones by the experiment's seed",
     )
 
 
@@ -42,6 +59,25 @@ class ImagesTable(Table):
         le=1,
         description="part of the resized image's shorter edge that is kept, for image folders; "
         "by default 0.875",
+    )
+    interpolation: Interpolation = Field(
+        default="bicubic",
+        description="of resizing, for image folders: 'bicubic' (the default) or 'bilinear'",
+    )
+    corrupt: int = Field(
+        default=0,
+        ge=0,
+        description="how many damaged images of a part may be left out; by default 0, none",
+    )
+    cache: str | None = Field(
+        default=None,
+        description="folder in which decoded images are kept, for image folders; by default "
+        "$NETSTITCH_CACHE, or netstitch in the user's cache folder",
+    )
+    workers: int = Field(
+        default=0,
+        ge=0,
+        description="threads that decode images; 0 (the default) for one a core",
     )
     mean: PerChannel = Field(
         default=IMAGENET_MEAN,
@@ -71,9 +107,10 @@ class ImagesTable(Table):
 class TaskTable(Table):
     """What the networks do, and the samples it is measured on."""
 
-    kind: Literal["classification", "agreement"] = Field(
+    kind: Literal["classification", "agreement", "segmentation"] = Field(
         default="classification",
-        description="'classification' (the default), or 'agreement', which measures on how many "
+        description="'classification' (the default), 'segmentation', a class for each pixel, 255 "
+        "for those that do not count, or 'agreement', which measures on how many "
         "samples a network gives the class that the ensemble gives, and needs no labels",
     )
     classes: int | None = Field(
@@ -104,7 +141,7 @@ class TaskTable(Table):
 
     @model_validator(mode="after")
     def _counted(self) -> Self:
-        if self.kind == "classification" and self.classes is None:
+        if self.kind != "agreement" and self.classes is None:
             raise ValueError("it lacks the key 'classes'; expected the number of classes")
         if self.kind == "agreement" and self.classes is not None:
             raise ValueError(

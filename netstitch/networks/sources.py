@@ -9,9 +9,8 @@ from torch import nn
 
 from netstitch.errors import CaptureError, WeightsError
 from netstitch.networks.functions import FORMS, call_function, nearest, one_line
-from netstitch.networks.weights import load_weights
+from netstitch.networks.weights import load_weights, read_state
 
-LIBRARIES = ("timm", "torchvision")
 PRETRAINED = "pretrained"
 
 
@@ -32,8 +31,13 @@ def load_model(
     """
     library, _, name = spec.partition(":")
     own = weights == PRETRAINED
-    if library in LIBRARIES:
-        model = _from_timm(name, own) if library == "timm" else _from_torchvision(name, own)
+    file = None
+    if weights is not None and not own:
+        file = Path(weights) if folder is None else folder / weights
+    if library == "timm":
+        model = _from_timm(name, own)
+    elif library == "torchvision":
+        model = _from_torchvision(name, own, file)
     elif own:
         raise WeightsError(
             f"{spec!r} has no weights that are {PRETRAINED!r}, which timm's and torchvision's "
@@ -45,9 +49,8 @@ def load_model(
         raise CaptureError(
             f"{spec!r} returned a {type(model).__name__}; expected a torch.nn.Module from {FORMS}"
         )
-    if weights is not None and not own:
-        file = Path(weights)
-        load_weights(model, file if folder is None else folder / file)
+    if file is not None:
+        load_weights(model, file)
     return model.eval()
 
 
@@ -68,7 +71,7 @@ def _from_timm(name: str, pretrained: bool) -> Any:
     return _built("timm", name, lambda: timm.create_model(name, pretrained=False))
 
 
-def _from_torchvision(name: str, pretrained: bool) -> Any:
+def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> Any:
     from torchvision import models
 
     known = models.list_models()
@@ -84,6 +87,9 @@ def _from_torchvision(name: str, pretrained: bool) -> Any:
     settings: dict[str, Any] = {"weights": None}
     if "weights_backbone" in parameters:
         settings["weights_backbone"] = None
+    # Segmentation models have a head for training only where they are built with weights or told.
+    if "aux_loss" in parameters and file is not None and file.is_file():
+        settings["aux_loss"] = any(key.startswith("aux_") for key in read_state(file))
     return _built("torchvision", name, lambda: models.get_model(name, **settings))
 
 

@@ -1,6 +1,7 @@
 """Original values of points, read from the basis networks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, fx
@@ -8,6 +9,11 @@ from torch import Tensor, fx
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
 from netstitch.stitching.stitch import Place
+
+
+def _tensors(network: Network) -> Iterator[Tensor]:
+    yield from network.parameters()
+    yield from network.buffers()
 
 
 class FeatureReader:
@@ -19,9 +25,13 @@ class FeatureReader:
         self._modules: list[tuple[list[int], fx.GraphModule]] = []
 
     def __call__(self, inputs: Tensor, places: Sequence[Place]) -> list[Tensor]:
-        """Values of the places for inputs (b, ...), in their order; each network runs once."""
+        """Values of the places for inputs (b, ...), in their order; each network runs once.
+
+        Inputs that are elsewhere are moved to the device of the networks.
+        """
         if tuple(places) != self._places or not self._modules:
             self._prepare(places)
+        inputs = inputs.to(self._device(inputs))
         values: list[Tensor] = [inputs] * len(places)
         with torch.inference_mode():
             for positions, module in self._modules:
@@ -32,6 +42,9 @@ class FeatureReader:
     def forget(self) -> None:
         """Make modules anew next time, since the networks' tensors were replaced."""
         self._places, self._modules = (), []
+
+    def _device(self, inputs: Tensor) -> torch.device:
+        return next(chain.from_iterable(map(_tensors, self._networks)), inputs).device
 
     def _prepare(self, places: Sequence[Place]) -> None:
         self._modules = []

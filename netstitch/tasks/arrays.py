@@ -50,6 +50,33 @@ def from_arrays(
     )
 
 
+def from_maps(
+    inputs: Array, maps: Array, *, name: str = "validation", images: ImageLayout | None = None
+) -> Samples:
+    """Samples with a class for each pixel.
+
+    inputs: as of `from_arrays`. maps: (n, height, width) integers of any width from 0 to 255, of
+    which 255 is of no class.
+
+    Raises DataError as `from_arrays` does.
+    """
+    classes = _tensor(maps, name, "label maps")
+    if classes.ndim != 3 or classes.is_floating_point() or classes.dtype == torch.bool:
+        raise DataError(
+            f"{name}: label maps are {_kind(classes)} {tuple(classes.shape)}; expected integers "
+            "(n, height, width)"
+        )
+    if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) <= 255:
+        raise DataError(
+            f"{name}: label maps hold classes from {int(classes.min())} to {int(classes.max())}; "
+            "expected 0 to 255"
+        )
+    without = from_arrays(
+        inputs, torch.zeros(len(classes), dtype=torch.int64), name=name, images=images
+    )
+    return Samples(without.inputs, classes.to(torch.uint8), name)
+
+
 def _arrange(values: Tensor, name: str, images: ImageLayout) -> Tensor:
     if images not in ("nhw", "nhwc", "nchw"):
         raise DataError(f"image layout {images!r} is not known; give 'nhw', 'nhwc' or 'nchw'")

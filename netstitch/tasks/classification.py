@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from netstitch.errors import DataError
+from netstitch.tasks.averaging import average
 from netstitch.tasks.outputs import Outputs, check_finite, select
 from netstitch.tasks.samples import Samples, check_labels
 from netstitch.tasks.task import EnsembleKind
@@ -43,6 +44,11 @@ class Classification:
         for samples in (self.training, self.validation, self.test):
             if samples is None:
                 continue
+            if samples.labels.ndim != 1:
+                raise DataError(
+                    f"{samples.name}: labels are maps {tuple(samples.labels.shape)}; expected one "
+                    "class number per sample, (n,), or the kind 'segmentation'"
+                )
             check_labels(samples, self.classes)
             if samples.shape != self.validation.shape:
                 raise DataError(
@@ -54,23 +60,11 @@ class Classification:
     def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
         """The ensemble's logits, (n, classes), from those of its networks; equal weights if None.
 
-        With "probabilities" this is the logarithm of the averaged softmax: logits again, whose
-        softmax is that average, so that loss and accuracy treat every network alike.
+        Logits or probabilities are averaged, as `ensemble` says; see `average`.
 
         Raises DataError when there are no outputs, or not one weight for each.
         """
-        if not outputs:
-            raise DataError("an ensemble of no networks has no output; give at least one")
-        shares = [1 / len(outputs)] * len(outputs) if weights is None else list(weights)
-        if len(shares) != len(outputs):
-            raise DataError(
-                f"{len(shares)} ensemble weights for {len(outputs)} networks; give one for each"
-            )
-        stacked = torch.stack(list(outputs))
-        share = torch.tensor(shares, dtype=stacked.dtype, device=stacked.device)[:, None, None]
-        if self.ensemble == "logits":
-            return (share * stacked).sum(0)
-        return torch.logsumexp(share.log() + stacked.log_softmax(-1), dim=0)
+        return average(outputs, weights, self.ensemble)
 
     def loss(self, outputs: Outputs, labels: Tensor) -> float:
         """Mean cross-entropy in nats of (n, classes) logits against (n,) labels.

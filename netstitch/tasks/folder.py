@@ -10,14 +10,14 @@ from torch.utils.data import Dataset
 
 from netstitch.errors import DataError
 from netstitch.tasks.dataset import Progress, decode
+from netstitch.tasks.image import EXTENSIONS, is_image, open_image
+from netstitch.tasks.layouts import subfolders
+from netstitch.tasks.listing import Listing
 from netstitch.tasks.preprocessing import Preprocessing, to_colour
 from netstitch.tasks.samples import Samples
-from netstitch.tasks.selection import Selection, chosen
+from netstitch.tasks.selection import Selection
 
 SPLITS = ("val", "valid", "validation", "test", "train", "training")
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-"""What counts as an image, in either case: torchvision's list."""
-
 Transform = Callable[[Image.Image], Tensor]
 
 
@@ -46,6 +46,18 @@ def from_image_folder(
     """
     path = Path(path)
     name = path.name if name is None else name
+    found = image_folder(path, classes=classes).kept(limit, selection)
+    files = list(zip(found.files, found.labels, strict=True))
+    dataset = Images(files, Preprocessing() if transform is None else transform)
+    return decode(dataset, list(found.files), workers, name, progress)
+
+
+def image_folder(path: Path | str, *, classes: int | Sequence[str] | None = None) -> Listing:
+    """The images in path/CLASS/**, by class and then by name, none of them opened.
+
+    classes: as of `from_image_folder`, and so are the errors.
+    """
+    path = Path(path)
     names = _class_names(path)
     if isinstance(classes, int) and classes != len(names):
         raise DataError(
@@ -55,10 +67,9 @@ def from_image_folder(
     if classes is not None and not isinstance(classes, int):
         names = _in_order(path, names, list(classes))
     files = _files(path, names)
-    kept = chosen([label for _, label in files], limit, selection)
-    files = [files[index] for index in kept]
-    dataset = Images(files, Preprocessing() if transform is None else transform)
-    return decode(dataset, [file for file, _ in files], workers, name, progress)
+    return Listing(
+        tuple(file for file, _ in files), tuple(label for _, label in files), classes=tuple(names)
+    )
 
 
 def _class_names(path: Path) -> list[str]:
@@ -68,7 +79,7 @@ def _class_names(path: Path) -> list[str]:
         raise DataError(f"folder {path} does not exist; {layout}")
     if not path.is_dir():
         raise DataError(f"{path} is a file; {layout}")
-    folders = _folders(path)
+    folders = subfolders(path)
     if not folders:
         images = sum(is_image(file) for file in path.iterdir())
         holds = f"holds {images} images directly" if images else "holds no folders"
@@ -81,7 +92,7 @@ def _check_not_parent(path: Path, folders: list[Path]) -> None:
     """Raise DataError where the folders are splits, or a lone wrapper, of class folders."""
     if any(is_image(file) for folder in folders for file in folder.iterdir()):
         return
-    inner = [folder for folder in folders if _folders(folder)]
+    inner = [folder for folder in folders if subfolders(folder)]
     splits = [folder for split in SPLITS for folder in inner if folder.name.lower() == split]
     if splits and len(splits) == len(inner):
         found = ", ".join(folder.name for folder in folders)
@@ -126,19 +137,6 @@ def _files(path: Path, names: list[str]) -> list[tuple[str, int]]:
     return sorted(files, key=lambda item: (item[1], item[0]))
 
 
-def _folders(path: Path) -> list[Path]:
-    """Folders inside, sorted, but those that file managers and notebooks leave behind."""
-    return sorted(
-        entry
-        for entry in path.iterdir()
-        if entry.is_dir() and not entry.name.startswith((".", "__MACOSX"))
-    )
-
-
-def is_image(file: Path) -> bool:
-    return file.suffix.lower() in EXTENSIONS and file.is_file()
-
-
 def _some(names: list[str]) -> str:
     shown = ", ".join(names[:3]) or "none"
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
@@ -155,14 +153,7 @@ class Images(Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         file, label = self.files[index]
-        try:
-            with Image.open(file) as opened:
-                opened.load()
-                image = opened.copy()
-        except Exception as error:
-            # Damage shows as OSError, SyntaxError, ValueError and more, by the kind of file.
-            reason = " ".join(str(error).split()).replace(f" '{file}'", "")
-            raise DataError(f"is no readable image ({reason}); replace or remove it") from error
+        image = open_image(file)
         if not isinstance(self.transform, Preprocessing):
             image = to_colour(image)
         return self.transform(image), label

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -9,6 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from netstitch.errors import DataError
+
+Interpolation = Literal["bicubic", "bilinear"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -20,13 +23,16 @@ class Preprocessing:
 
     size: edge of the square input in pixels. crop: the part of the resized image's shorter edge
     that the crop keeps. mean, std: per channel, of values in [0, 1]; one value each makes grey
-    inputs, three make RGB. Raises DataError for settings that make no sense.
+    inputs, three make RGB. interpolation: of the resizing.
+
+    Raises DataError for settings that make no sense.
     """
 
     size: int = 224
     mean: Sequence[float] = IMAGENET_MEAN
     std: Sequence[float] = IMAGENET_STD
     crop: float = 0.875
+    interpolation: Interpolation = "bicubic"
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
@@ -40,18 +46,46 @@ class Preprocessing:
                 "not fit; expected a size of 1 or more, a crop in (0, 1] and positive std"
             )
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of an input: channels, height, width."""
+        return len(self.mean), self.size, self.size
+
     def __call__(self, image: Image.Image) -> Tensor:
         """An image of any mode to (channels, size, size) float32."""
         # Here, not above: torchvision takes longer to import than all of this room.
         from torchvision.transforms.v2 import functional as images
 
         image = to_colour(image) if len(self.mean) == 3 else to_eight_bits(image).convert("L")
-        edge = max(self.size, round(self.size / self.crop))
-        resized = images.resize(image, [edge], interpolation=images.InterpolationMode.BICUBIC)
-        cropped = images.center_crop(resized, [self.size, self.size])
+        cropped = self._cropped(image, images.InterpolationMode(self.interpolation))
         values = images.to_dtype(images.to_image(cropped), torch.float32, scale=True)
         normalised: Tensor = images.normalize(values, list(self.mean), list(self.std))
         return normalised.as_subclass(Tensor)
+
+    def mask(self, image: Image.Image) -> Tensor:
+        """A label map to (size, size) uint8 class numbers, cut out of it as of its image.
+
+        Each pixel has the class of the nearest one. Raises DataError for a map that has colours in
+        the place of class numbers.
+        """
+        from torchvision.transforms.v2 import functional as images
+
+        if image.mode not in ("P", "L"):
+            raise DataError(
+                f"is a label map of mode {image.mode}; expected class numbers in a palette or in "
+                "grey, one byte each"
+            )
+        # A palette says which colour a class is shown in; its numbers are the classes.
+        numbers = Image.fromarray(np.asarray(image))
+        cropped = self._cropped(numbers, images.InterpolationMode.NEAREST)
+        return torch.from_numpy(np.array(cropped))
+
+    def _cropped(self, image: Image.Image, interpolation: Any) -> Any:
+        from torchvision.transforms.v2 import functional as images
+
+        edge = max(self.size, round(self.size / self.crop))
+        resized = images.resize(image, [edge], interpolation=interpolation)
+        return images.center_crop(resized, [self.size, self.size])
 
 
 def to_colour(image: Image.Image) -> Image.Image:

@@ -38,8 +38,9 @@ class Batches:
 class Samples:
     """Preprocessed inputs with their labels, checked once when they are made.
 
-    inputs: (n, ...) float32, finite. labels: (n,) int64, not negative; a task checks their upper
-    end. name: what messages and tables call them ("validation").
+    inputs: (n, ...) float32, finite. labels: (n,) int64, not negative, or (n, height, width) uint8,
+    a class for each pixel; a task checks their upper end. name: what messages and tables call them
+    ("validation"). mixed: whether they are in a random order as they are.
 
     Raises DataError for no samples, different lengths, other types, NaN or infinity.
     """
@@ -47,6 +48,7 @@ class Samples:
     inputs: Tensor
     labels: Tensor
     name: str = "validation"
+    mixed: bool = False
 
     def __post_init__(self) -> None:
         _check_kinds(self)
@@ -68,13 +70,16 @@ class Samples:
 
     def first(self, count: int) -> "Samples":
         """The first `count` samples (all, where there are fewer), without copying."""
-        return Samples(self.inputs[:count], self.labels[:count], self.name)
+        return Samples(self.inputs[:count], self.labels[:count], self.name, self.mixed)
 
     def shuffled(self, seed: int) -> "Samples":
         """A copy in a random order, the same for equal seeds and counts.
 
-        So that the first ones stand for all: data sets often come sorted by their labels.
+        So that the first ones stand for all: data sets often come sorted by their labels. Those
+        that are in a random order already stay as they are, without a copy.
         """
+        if self.mixed:
+            return self
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self.taken(order)
 
@@ -89,18 +94,20 @@ def _check_kinds(samples: Samples) -> None:
             f"{samples.name}: inputs are {_kind(samples.inputs)}; expected float32, "
             "convert them first (netstitch.tasks.from_arrays does)"
         )
-    if samples.labels.dtype != torch.int64:
+    expected = torch.uint8 if samples.labels.ndim == 3 else torch.int64
+    if samples.labels.dtype != expected:
         raise DataError(
-            f"{samples.name}: labels are {_kind(samples.labels)}; expected int64, "
+            f"{samples.name}: labels are {_kind(samples.labels)}; expected {_name(expected)}, "
             "convert them first (netstitch.tasks.from_arrays does)"
         )
 
 
 def _check_sizes(samples: Samples) -> None:
-    if samples.labels.ndim != 1:
+    if samples.labels.ndim not in (1, 3):
         raise DataError(
             f"{samples.name}: labels have shape {tuple(samples.labels.shape)}; expected one class "
-            "number per sample, (n,); for one-hot rows give labels.argmax(1)"
+            "number per sample, (n,), or per pixel, (n, height, width); for one-hot rows give "
+            "labels.argmax(1)"
         )
     if samples.inputs.ndim < 2:
         raise DataError(
@@ -141,6 +148,8 @@ def _check_finite(samples: Samples) -> None:
 
 def check_labels(samples: Samples, classes: int | None) -> None:
     """Raise DataError unless 0 <= label < classes (no upper end where `classes` is None)."""
+    if samples.labels.ndim != 1:
+        return  # bytes of maps, which a task checks as they are read
     bad = samples.labels < 0
     if classes is not None:
         bad |= samples.labels >= classes
@@ -155,4 +164,8 @@ def check_labels(samples: Samples, classes: int | None) -> None:
 
 
 def _kind(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
+    return _name(tensor.dtype)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

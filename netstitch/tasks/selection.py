@@ -7,19 +7,27 @@ import numpy as np
 
 from netstitch.errors import DataError
 
-Selection = Literal["evenly", "first"]
-"""Keep samples evenly over the classes, or the first ones (as the paper's section 6 does)."""
+Selection = Literal["evenly", "first", "random"]
+"""Keep samples evenly over the classes, the first ones, or random ones in random order."""
 
 
-def chosen(labels: Sequence[int], limit: int | None, selection: Selection) -> list[int]:
-    """Ascending indices of the samples that a limit keeps; all of them without a limit.
+def chosen(
+    labels: Sequence[int], limit: int | None, selection: Selection, seed: int = 0
+) -> list[int]:
+    """Indices of the samples that a limit keeps; all of them without a limit.
+
+    They ascend but for "random", whose order is random too: of all samples where there is no limit.
+    seed: of that.
 
     Raises DataError for a limit under 1 or an unknown selection.
     """
     if limit is not None and limit < 1:
         raise DataError(f"a limit of {limit} samples is not usable; give 1 or more, or no limit")
-    if selection not in ("evenly", "first"):
-        raise DataError(f"selection {selection!r} is not known; give 'evenly' or 'first'")
+    if selection not in ("evenly", "first", "random"):
+        raise DataError(f"selection {selection!r} is not known; give 'evenly', 'first' or 'random'")
+    if selection == "random":
+        order = np.random.default_rng(seed).permutation(len(labels))[:limit]
+        return [int(index) for index in order]
     if limit is None or limit >= len(labels):
         return list(range(len(labels)))
     if selection == "first":

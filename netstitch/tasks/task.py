@@ -46,5 +46,5 @@ class Task(Protocol):
         ...
 
     def correct(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """(n,) bool, per sample, for paired comparisons of networks."""
+        """(n,) bool, or shares in [0, 1], per sample: for paired comparisons of networks."""
         ...

@@ -7,7 +7,9 @@ from torch import Tensor
 
 from netstitch.errors import DataError
 from netstitch.tasks.dataset import Progress, decode
-from netstitch.tasks.folder import EXTENSIONS, Images, Transform, is_image
+from netstitch.tasks.folder import Images, Transform
+from netstitch.tasks.image import EXTENSIONS, is_image
+from netstitch.tasks.listing import Listing
 from netstitch.tasks.preprocessing import Preprocessing
 from netstitch.tasks.samples import Samples
 
@@ -35,6 +37,17 @@ def from_images(
     """
     path = Path(path)
     name = path.name if name is None else name
+    files = list(all_images(path, limit=limit).files)
+    dataset = Images([(file, 0) for file in files], transform or Preprocessing())
+    return decode(dataset, files, workers, name, progress)
+
+
+def all_images(path: Path | str, *, limit: int | None = None) -> Listing:
+    """All images of a folder and the folders in it, by their paths' order, none of them opened.
+
+    limit: as of `from_images`, and so are the errors.
+    """
+    path = Path(path)
     if limit is not None and limit < 1:
         raise DataError(f"a limit of {limit} samples is not usable; give 1 or more, or no limit")
     if not path.is_dir():
@@ -51,5 +64,4 @@ def from_images(
         )
     if limit is not None and limit < len(files):
         files = [files[index * len(files) // limit] for index in range(limit)]
-    dataset = Images([(file, 0) for file in files], transform or Preprocessing())
-    return decode(dataset, files, workers, name, progress)
+    return Listing(tuple(files), (0,) * len(files))

@@ -69,8 +69,8 @@ def test_a_higher_level_is_wider_and_a_seed_repeats():
         ([], [], "one or more"),
         ([True], [True, False], "1 and 2 samples cannot be paired"),
         ([[True]], [[True]], r"shape \(1, 1\)"),
-        ([0.5], [1], "other than 0 and 1"),
-        ([float("nan")], [1], "other than 0 and 1"),
+        ([1.5], [1], "outside"),
+        ([float("nan")], [1], "outside"),
     ],
 )
 def test_what_is_no_outcome(a, b, message):
@@ -88,3 +88,14 @@ def test_senseless_settings():
 def test_an_interval_the_wrong_way_round():
     with pytest.raises(ValueError, match="no interval"):
         Interval(0.0, 1.0, -1.0)
+
+
+def test_shares_are_resampled_like_samples() -> None:
+    random = np.random.default_rng(5)
+    a, b = random.random(60), random.random(60)
+    found = paired_difference(a, b, seed=1)
+    assert found.difference == pytest.approx((a - b).mean())
+    picked = random.integers(60, size=(20_000, 60))
+    low, high = np.quantile((a - b)[picked].mean(1), [0.025, 0.975])
+    assert found.low == pytest.approx(low, abs=0.01)
+    assert found.high == pytest.approx(high, abs=0.01)

@@ -12,7 +12,7 @@ from small_supernets import random_task, small_supernet
 from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, Form
 from netstitch.evaluation.evaluator import Measured
-from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first
+from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first, surely
 from netstitch.supernet import Supernet
 from netstitch.tasks import Classification, Outputs
 
@@ -93,7 +93,7 @@ def test_samples_in_another_order_measure_the_same(supernet: Supernet) -> None:
     form = Form(True, 5, 1)
     plain = Evaluator(supernet, task, task.validation, form)
     references = list(supernet.references().values())
-    order = hardest_first(task, plain.outputs_together(references), task.validation.labels)
+    order = hardest_first([sure for (sure,) in plain.measured_together(references, surely(task))])
     assert sorted(order.tolist()) == list(range(len(task.validation)))
     other = Evaluator(supernet, task, task.validation.taken(order), form)
     for genotype in random_genotypes(supernet, 2, 5):
@@ -106,7 +106,7 @@ def test_the_hardest_samples_are_those_with_the_least_margin() -> None:
     labels = torch.tensor([0, 1, 2])
     outputs = torch.tensor([[5.0, 0, 0], [2.0, 1, 0], [0.0, 0, 1]])
     assert task.margin(outputs, labels).tolist() == [5, -1, 1]
-    assert hardest_first(task, [outputs], labels).tolist() == [1, 2, 0]
+    assert hardest_first([task.margin(outputs, labels)]).tolist() == [1, 2, 0]
 
 
 @given(st.data())

@@ -55,7 +55,7 @@ def test_networks_get_distinct_names():
         (AdamTable(), fit_adam, {"method", "batch"}),
         (SequentialTable(), fit_sequential, {"method", "batch"}),
         (RefineTable(), refine, {"enabled"}),
-        (ImagesTable(), Preprocessing, {"arrays"}),
+        (ImagesTable(), Preprocessing, {"arrays", "corrupt", "cache", "workers"}),
     ],
 )
 def test_defaults_are_those_of_what_is_called(table, function, own):

@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -223,3 +224,15 @@ def test_what_has_no_weights_of_its_own(folder, monkeypatch):
     monkeypatch.setattr(timm, "is_model_pretrained", lambda name: False)
     with pytest.raises(WeightsError, match="timm has no weights for 'resnet18'; give a file"):
         load_model("timm:resnet18", "pretrained")
+
+
+@pytest.mark.slow
+def test_a_head_that_only_training_needs_may_be_in_the_file(tmp_path: Path) -> None:
+    from torchvision.models import get_model
+
+    name, none = "deeplabv3_mobilenet_v3_large", {"weights": None, "weights_backbone": None}
+    for head in (True, False):
+        stored = get_model(name, **none, aux_loss=head).state_dict()
+        torch.save(stored, tmp_path / "file.pth")
+        model = load_model(f"torchvision:{name}", tmp_path / "file.pth")
+        assert model.state_dict().keys() == stored.keys()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,6 +23,8 @@ LOSSES = (OUTPUTS, FEATURES, LABELS)
 
 PROBABILITIES = ("aten.softmax.int", "aten._softmax.default", "aten.sigmoid.default")
 """Operations whose results are no logits."""
+
+VOID = 255
 
 LabelLoss = Callable[[Any, Tensor], Tensor]
 """Outputs as the network gives them, and labels (n, ...), to a scalar that has a gradient."""
@@ -102,10 +105,18 @@ class Spread:
 def against_labels(outputs: Mapping[str | None, Tensor], labels: Tensor) -> Tensor:
     """Cross-entropy of each output, (n, classes, ...), against (n, ...) labels, summed.
 
+    Of bytes, as label maps are, 255 is no class: such pixels do not count.
+
     Raises FittingError for labels of another shape or type, or out of range.
     """
     try:
-        losses = [functional.cross_entropy(logits, labels) for logits in outputs.values()]
+        maps = labels.dtype == torch.uint8
+        ignored = VOID if maps else -100
+        numbers = labels.long() if maps else labels
+        losses = [
+            functional.cross_entropy(logits, numbers, ignore_index=ignored)
+            for logits in outputs.values()
+        ]
     except (RuntimeError, IndexError, ValueError) as error:
         shapes = " and ".join(str(tuple(logits.shape)) for logits in outputs.values())
         raise FittingError(

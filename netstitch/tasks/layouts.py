@@ -1,0 +1,61 @@
+"""What a folder looks like, for messages about folders that are laid out otherwise."""
+
+from pathlib import Path
+
+from netstitch.tasks.image import is_image
+
+ARCHIVES = (".tar", ".gz", ".tgz", ".zip")
+
+
+def subfolders(path: Path) -> list[Path]:
+    """Folders inside, sorted, but those that file managers and notebooks leave behind."""
+    return sorted(
+        entry
+        for entry in path.iterdir()
+        if entry.is_dir() and not entry.name.startswith((".", "__MACOSX"))
+    )
+
+
+def is_synset(name: str) -> bool:
+    """Whether a name is one of ImageNet's classes, such as n01440764."""
+    return len(name) == 9 and name[0] == "n" and name[1:].isdigit()
+
+
+def described(path: Path) -> str:
+    """What a folder holds, and which known layout that resembles, as a part of a sentence."""
+    if not path.exists():
+        return f"{path} does not exist"
+    if not path.is_dir():
+        return f"{path} is a file"
+    folders = [folder.name for folder in subfolders(path)]
+    resembled = _resembled(path, folders)
+    if resembled:
+        return f"{path} looks like {resembled}"
+    archives = sorted(file.name for file in path.iterdir() if file.suffix in ARCHIVES)
+    if archives and not folders:
+        return f"{path} holds archives that are not unpacked, such as {archives[0]}"
+    if folders:
+        more = f" and {len(folders) - 3} more" if len(folders) > 3 else ""
+        return f"{path} holds the folders {', '.join(folders[:3])}{more}"
+    images = sum(is_image(file) for file in path.iterdir())
+    return f"{path} holds {images} images directly" if images else f"{path} is empty"
+
+
+def _resembled(path: Path, folders: list[str]) -> str | None:
+    if "VOCdevkit" in folders or any(name.startswith("VOC20") for name in folders):
+        return "PASCAL VOC"
+    if {"JPEGImages", "ImageSets"} <= set(folders):
+        return "one year of PASCAL VOC"
+    if (path / "Data" / "CLS-LOC").is_dir() or "ILSVRC" in folders or "CLS-LOC" in folders:
+        return "ImageNet in the CLS-LOC layout"
+    if any(name.startswith("imagenetv2") for name in folders):
+        return "ImageNetV2"
+    if folders and all(is_synset(name) for name in folders):
+        return "one split of ImageNet"
+    if folders and all(name.isdigit() for name in folders):
+        return "one variant of ImageNetV2"
+    for split in ("train", "val"):
+        if split in folders and any(is_synset(one.name) for one in subfolders(path / split)):
+            return "ImageNet in its original layout"
+    holding = [name for name in folders if any(map(is_image, (path / name).iterdir()))]
+    return "one folder of images per class" if holding and holding == folders else None

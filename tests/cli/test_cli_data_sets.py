@@ -1,0 +1,204 @@
+"""Official layouts through the whole main job, and data sets that are not there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_examples import Caller
+from official_trees import SYNSETS, cls_loc, original, pascal, variants
+
+from netstitch.experiments import find_experiment, read_experiment, shipped
+
+MODELS = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width, classes, dense):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU())
+        self.body = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1), nn.ReLU())
+        self.head = nn.Conv2d(width, classes, 1) if dense else nn.Linear(width, classes)
+        self.dense = dense
+
+    def forward(self, x):
+        found = self.body(self.stem(x))
+        if not self.dense:
+            return self.head(found.mean((2, 3)))
+        maps = nn.functional.interpolate(self.head(found), scale_factor=2.0)
+        return {"out": maps, "aux": maps.mean(1, keepdim=True)}
+
+def build(width, classes, dense=False):
+    torch.manual_seed(width)
+    return Net(width, classes, dense)
+
+def small(): return build(4, 1000)
+def large(): return build(6, 1000)
+def few(): return build(4, 3)
+def many(): return build(6, 3)
+def small_maps(): return build(4, 21, True)
+def large_maps(): return build(6, 21, True)
+"""
+
+
+def experiment(folder: Path, models: tuple[str, str], task: str) -> Path:
+    (folder / "models.py").write_text(MODELS)
+    path = folder / "tiny.toml"
+    networks = "".join(f'[[networks]]\nmodel = "models.py:{name}"\n' for name in models)
+    path.write_text(
+        f"{networks}\n{task}\n[refine]\nenabled = false\n[search]\nevaluations = 12\n"
+        'population = 4\n[evaluation]\nexecutor = "serial"\nbatch = 2\n'
+    )
+    return path
+
+
+IMAGES = '[task.images]\nsize = 16\ncrop = 1.0\ninterpolation = "bilinear"\n'
+
+
+@pytest.mark.parametrize("layout", [original, cls_loc], ids=["original", "CLS-LOC"])
+def test_imagenet_through_the_whole_main_job(
+    tmp_path: Path, layout: Any, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETSTITCH_CACHE", str(tmp_path / "cache"))
+    layout(tmp_path / "data" / "one", each=12, boxed=6)
+    task = (
+        f"[task]\nclasses = 3\n{IMAGES}"
+        '[task.training]\nsource = "imagenet:one"\nsplit = "train"\nboxes = true\n'
+        'limit = 17\nselection = "random"\n'
+        '[task.validation]\nsource = "imagenet:one"\nsplit = "train"\n'
+        '[task.test]\nsource = "imagenet:one"\nsplit = "val"\n'
+    )
+    file = experiment(tmp_path, ("few", "many"), task)
+    run = tmp_path / "run"
+    called = netstitch("run", file, "--data", tmp_path / "data", "-o", run)
+    assert called.code == 0, called.err
+    front = json.loads((run / "front.json").read_text())
+    assert {one["label"] for one in front["references"]} == {"few", "many", "ensemble"}
+    assert all(0 <= one["test"] <= 1 for one in front["references"])
+
+
+def test_imagenet_v2_has_the_classes_of_imagenet(
+    tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETSTITCH_CACHE", str(tmp_path / "cache"))
+    variants(tmp_path / "v2", classes=5)
+    task = (
+        f"[task]\nclasses = 1000\n{IMAGES}"
+        '[task.training]\nsource = "imagenetv2:v2"\nlimit = 16\n'
+        '[task.validation]\nsource = "imagenetv2:v2"\nlimit = 3\n'
+    )
+    file = experiment(tmp_path, ("small", "large"), task)
+    called = netstitch("run", file, "-o", tmp_path / "run")
+    assert called.code == 0, called.err
+    assert (tmp_path / "run" / "front.json").exists()
+
+
+def test_segmentation_through_the_whole_main_job(
+    tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETSTITCH_CACHE", str(tmp_path / "cache"))
+    pascal(tmp_path, more=12)
+    task = (
+        f'[task]\nkind = "segmentation"\nclasses = 21\noutput = "out"\n{IMAGES}'
+        '[task.training]\nsource = "voc:VOCdevkit"\nyear = 2012\nsplit = "train"\n'
+        '[task.validation]\nsource = "voc:VOCdevkit"\nyear = 2012\nsplit = "val"\n'
+        '[task.test]\nsource = "voc:VOCdevkit"\nyear = 2007\nsplit = "test"\n'
+    )
+    file = experiment(tmp_path, ("small_maps", "large_maps"), task)
+    run = tmp_path / "run"
+    called = netstitch("run", file, "-o", run)
+    assert called.code == 0, called.err
+    assert "IoU" in called.out  # the heading is broken into lines
+    front = json.loads((run / "front.json").read_text())
+    assert front["measure"] == "pixel accuracy"
+    for one in (*front["references"], *front["points"]):
+        assert set(one["further"]) == {"validation mean IoU", "test mean IoU"}
+    assert "validation mean IoU" in (run / "front.csv").read_text().splitlines()[0]
+    exported = netstitch("export", run, "--point", "1", "--formats", "json")
+    assert exported.code == 0, exported.err
+
+
+def test_what_is_wrong_with_a_data_set_is_one_line(tmp_path: Path, netstitch: Caller) -> None:
+    original(tmp_path / "one")
+    pascal(tmp_path / "two")
+
+    def error(
+        source: str, keys: str = "", kind: str = "", models: tuple[str, str] = ("few", "many")
+    ) -> str:
+        part = f'source = "{source}"\n{keys}'
+        task = f"[task]\n{kind}classes = 3\n[task.training]\n{part}[task.validation]\n{part}"
+        file = experiment(tmp_path, ("few", "many"), task)
+        called = netstitch("run", file, "-o", tmp_path / "run")
+        assert called.code == 2
+        assert not (tmp_path / "run").exists()
+        return called.error
+
+    assert "no split is named; expected split = one of 'train', 'val'" in error("imagenet:one")
+    assert "it has no split 'tst'" in error("imagenet:one", 'split = "tst"\n')
+    assert "takes no 'year'" in error("imagenet:one", 'split = "val"\nyear = 2012\n')
+    assert "looks like PASCAL VOC" in error("imagenet:two", 'split = "val"\n')
+    assert "looks like ImageNet in its original layout" in error("imagenetv2:one")
+    maps = error("voc:two", 'split = "val"\nyear = 2012\n')
+    assert "has a class for each pixel, and the task is classification" in maps
+    assert "it lacks the key 'year'" in error(
+        "voc:two", 'split = "val"\n', kind='kind = "segmentation"\n'
+    )
+    lost = error("imagenet:nowhere", 'split = "val"\n')
+    assert "ImageNet (ILSVRC 2012), from https://image-net.org/download, in" in lost
+    assert "split, year and boxes are of data sets" in error("folder", 'split = "val"\n')
+
+
+def test_classes_that_differ_from_the_task(tmp_path: Path, netstitch: Caller) -> None:
+    original(tmp_path / "one")
+    part = 'source = "imagenet:one"\nsplit = "val"\n'
+    task = f"[task]\nclasses = 1000\n[task.training]\n{part}[task.validation]\n{part}"
+    called = netstitch(
+        "run", experiment(tmp_path, ("small", "large"), task), "-o", tmp_path / "run"
+    )
+    assert called.code == 2
+    assert f"it has {len(SYNSETS)} classes and the task 1000" in called.error
+
+
+@pytest.mark.parametrize("name", ["imagenet-a", "imagenet-b", "voc"])
+def test_shipped_experiments_say_what_they_need(
+    name: str, tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    called = netstitch("run", name, "--data", tmp_path / "data")
+    assert called.code == 2
+    assert f"{name} needs data that is not there: " in called.error
+    assert f"in {tmp_path / 'data'}" in called.error
+    assert "--data" in called.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_shipped_experiments_hold_the_papers_settings() -> None:
+    asked = {name: read_experiment(path) for name, path in shipped().items()}
+    assert list(asked) == ["imagenet-a", "imagenet-b", "voc"]
+    for one in asked.values():
+        assert one.procedure == "paper"
+        assert one.matching.points == "all"
+        assert not one.refine.enabled
+        assert (one.search.evaluations, one.search.seconds) == (200_000, 24 * 3600)
+        assert (one.search.threshold, one.search.initial_stitches) == (0.5, 6.18)
+        assert one.protocol.sizes == [128, 256, 512, 1024, 2048]
+        assert one.protocol.seeds == 5
+    found = {name: dict(one.protocol.populations) for name, one in asked.items()}
+    assert found == {
+        "imagenet-a": {"ga": 256, "gomea": 512, "lk-gomea": 512},
+        "imagenet-b": {"ga": 128, "lk-gomea": 512},
+        "voc": {"ga": 256, "gomea": 2048, "lk-gomea": 2048},
+    }
+    rates = {name: one.fit_settings["learning_rate"] for name, one in asked.items()}
+    assert rates == {"imagenet-a": 1e-3, "imagenet-b": 1e-3, "voc": 1e-2}
+    assert asked["voc"].task.validation.limit == 64
+    assert asked["voc"].evaluation.batch == asked["voc"].fit_settings["batch_size"] == 4
+    assert asked["imagenet-a"].task.validation.limit == 1000
+
+
+def test_a_name_that_is_not_shipped_gives_the_nearest(netstitch: Caller) -> None:
+    called = netstitch("run", "imagenet-c")
+    assert called.code == 2
+    assert "'imagenet-c' is neither a file nor a shipped experiment; did you mean" in called.error
+    assert find_experiment("some/file.toml") == Path("some/file.toml")

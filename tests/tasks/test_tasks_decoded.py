@@ -1,0 +1,153 @@
+"""Images are decoded once, and damaged ones are named and counted."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from official_trees import VOC_NAMES, label_map, original, pascal, picture
+from PIL import Image
+
+from netstitch.errors import DataError, StorageError
+from netstitch.tasks import Listing, Preprocessing, decode_images, from_image_folder, imagenet, voc
+from netstitch.tasks import decoded as module
+
+SMALL = Preprocessing(size=16)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Files that were opened."""
+    found: list[str] = []
+    original_open = module.open_image
+
+    def open_image(file: Any) -> Image.Image:
+        found.append(str(file))
+        return original_open(file)
+
+    monkeypatch.setattr(module, "open_image", open_image)
+    return found
+
+
+def test_what_is_kept_is_what_decoding_in_memory_gives(tmp_path: Path) -> None:
+    root = original(tmp_path / "data") / "train"
+    listing = imagenet(tmp_path / "data", "train")
+    found = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", workers=3)
+    expected = from_image_folder(root, SMALL)
+    assert torch.equal(found.inputs, expected.inputs)
+    assert torch.equal(found.labels, expected.labels)
+
+
+def test_images_are_opened_once_and_again_where_they_change(
+    tmp_path: Path, opened: list[str]
+) -> None:
+    listing = imagenet(original(tmp_path / "data"), "train")
+
+    def decode(transform: Preprocessing = SMALL) -> torch.Tensor:
+        opened.clear()
+        return decode_images(listing, transform, name="x", cache=tmp_path / "cache").inputs
+
+    first = decode().clone()
+    assert sorted(opened) == sorted(listing.files)
+    assert torch.equal(decode(), first)
+    assert opened == []
+    picture(Path(listing.files[2]), seed=999)
+    os.utime(listing.files[2], ns=(1, 1))
+    changed = decode()
+    assert opened == [listing.files[2]]
+    assert [torch.equal(a, b) for a, b in zip(changed, first, strict=True)] == [
+        i != 2 for i in range(6)
+    ]
+    decode(Preprocessing(size=16, interpolation="bilinear"))  # of its own
+    assert len(opened) == len(listing)
+
+
+def test_work_that_was_stopped_goes_on(
+    tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = imagenet(original(tmp_path / "data"), "train")
+    monkeypatch.setattr(module, "TOGETHER", 2)
+
+    def interrupt(done: int, total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        decode_images(listing, SMALL, name="x", cache=tmp_path, workers=1, progress=interrupt)
+    opened.clear()
+    done: list[int] = []
+    decode_images(listing, SMALL, name="x", cache=tmp_path, progress=lambda n, _: done.append(n))
+    assert sorted(opened) == sorted(listing.files[4:])
+    assert done == [5, 6]
+
+
+def test_damaged_images_are_named_and_counted(tmp_path: Path) -> None:
+    listing = imagenet(original(tmp_path / "data"), "train")
+    whole = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache").inputs.clone()
+    Path(listing.files[1]).write_bytes(b"no image")
+    truncated = Path(listing.files[4])
+    truncated.write_bytes(truncated.read_bytes()[:300])
+    with pytest.raises(DataError) as found:
+        decode_images(listing, SMALL, name="training", cache=tmp_path / "cache")
+    assert str(found.value).startswith("training: 2 of 6 images cannot be used: ")
+    assert listing.files[1] in str(found.value)
+    assert "corrupt = 2" in str(found.value)
+    with pytest.raises(DataError, match="and 1 may be"):
+        decode_images(listing, SMALL, name="training", cache=tmp_path / "cache", corrupt=1)
+    told: list[str] = []
+    samples = decode_images(
+        listing, SMALL, name="x", cache=tmp_path / "cache", corrupt=2, told=told.append
+    )
+    kept = [0, 2, 3, 5]
+    assert torch.equal(samples.inputs, whole[kept])
+    assert samples.labels.tolist() == [listing.labels[index] for index in kept]
+    assert "2 of 6 images are left out" in told[0]
+    assert listing.files[4] in told[0]
+
+
+def test_grey_and_cmyk_images_are_converted(tmp_path: Path) -> None:
+    files = [picture(tmp_path / f"{mode}.jpg", 1, mode=mode) for mode in ("RGB", "L", "CMYK")]
+    listing = Listing(tuple(map(str, files)), (0, 1, 2))
+    samples = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    assert samples.inputs.shape == (3, 3, 16, 16)
+
+
+def test_label_maps_are_cut_like_their_images(tmp_path: Path) -> None:
+    listing = voc(pascal(tmp_path / "data"), 2012, "train")
+    even = Preprocessing(size=30, crop=1.0, interpolation="bilinear")
+    samples = decode_images(listing, even, name="x", cache=tmp_path / "cache")
+    assert samples.labels.shape == (4, 30, 30)
+    map_of = np.asarray(Image.open(listing.masks[1]))  # 40 x 30: only the sides are cut
+    assert np.array_equal(samples.labels[1].numpy(), map_of[:, 5:35])
+    assert set(samples.labels[3].unique().tolist()) == {0, 3, 255}
+
+
+def test_label_maps_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    root = pascal(tmp_path / "data")
+    maps = root / "VOCdevkit/VOC2012/SegmentationClass"
+    listing = voc(root, 2012, "train")
+    file = maps / f"{VOC_NAMES[0]}t.png"
+
+    def message() -> str:
+        with pytest.raises(DataError) as found:
+            decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+        return str(found.value)
+
+    label_map(file, 21, (30, 44))
+    assert "with the class number 21; expected 0 to 20, or 255" in message()
+    label_map(file, 1, (30, 45))
+    assert "has 30 x 44 pixels and its label map" in message()
+    picture(file, 1, (30, 44))
+    assert "is a label map of mode RGB" in message()
+
+
+def test_a_cache_that_cannot_be_written_and_files_that_are_gone(tmp_path: Path) -> None:
+    listing = imagenet(original(tmp_path / "data"), "train")
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot be written"):
+        decode_images(listing, SMALL, name="x", cache=tmp_path / "file")
+    Path(listing.files[0]).unlink()
+    with pytest.raises(DataError, match="cannot be read: no such file"):
+        decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")

@@ -1,0 +1,97 @@
+"""ImageNet's layouts give the same images and classes, and other folders say what they are."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from official_trees import SYNSETS, box, cls_loc, original, pascal, picture, variants
+
+from netstitch.errors import DataError
+from netstitch.tasks import Listing, imagenet
+
+
+def seen(listing: Listing) -> list[tuple[str, int]]:
+    each = zip(listing.files, listing.labels, strict=True)
+    return [(Path(file).name, label) for file, label in each]
+
+
+@pytest.mark.parametrize("flat", [False, True], ids=["a folder a class", "development kit"])
+def test_the_layouts_say_the_same(tmp_path: Path, flat: bool) -> None:
+    one, other = original(tmp_path / "one", flat=flat), cls_loc(tmp_path / "other")
+    annotated = cls_loc(tmp_path / "annotated", solutions=False)
+    expected = [(f"{s}_{i}.JPEG", label) for label, s in enumerate(SYNSETS) for i in (0, 1)]
+    for root in (one, other, other / "ILSVRC", annotated):
+        assert seen(imagenet(root, "train")) == expected
+    boxed = [row for row in expected if row[0].endswith("_0.JPEG")]
+    for root in (one, other):
+        assert seen(imagenet(root, "train", boxes=True)) == boxed
+    validation = [(f"ILSVRC2012_val_{i + 1:08}.JPEG", (i + 1) % 3) for i in range(6)]
+    for root in (one, other, annotated):
+        found = imagenet(root, "val")
+        assert sorted(seen(found)) == validation
+        assert found.classes == SYNSETS
+
+
+def test_other_folders_say_what_they_look_like(tmp_path: Path) -> None:
+    (tmp_path / "archives").mkdir()
+    (tmp_path / "archives" / "ILSVRC2012_img_train.tar").touch()
+    folders = tmp_path / "folders"
+    picture(folders / "cat" / "1.png", 1)
+    looks = {
+        original(tmp_path / "one") / "train": "one split of ImageNet",
+        variants(tmp_path / "v2"): "ImageNetV2",
+        pascal(tmp_path / "voc"): "PASCAL VOC",
+        folders: "one folder of images per class",
+        tmp_path / "archives": "archives that are not unpacked, such as ILSVRC2012_img_train.tar",
+        tmp_path / "nowhere": "does not exist",
+    }
+    for folder, words in looks.items():
+        with pytest.raises(DataError, match=words) as found:
+            imagenet(folder, "val")
+        assert "expected ImageNet's original layout" in str(found.value)
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    root = original(tmp_path / "one", flat=True)
+    kit = root / "ILSVRC2012_devkit_t12" / "data"
+    truth = kit / "ILSVRC2012_validation_ground_truth.txt"
+    truth.write_text("1\n2\n")
+    with pytest.raises(DataError, match=r"has 2 lines and .* 6 images"):
+        imagenet(root, "val")
+    truth.write_text("1\n2\n3\n1\n2\n9\n")
+    with pytest.raises(DataError, match=r"has the class 9, which .*meta.mat does not have"):
+        imagenet(root, "val")
+    (kit / "meta.mat").write_text("nonsense")
+    with pytest.raises(DataError, match="damaged"):
+        imagenet(root, "val")
+    shutil.rmtree(kit)
+    with pytest.raises(DataError, match="expected the development kit in"):
+        imagenet(root, "val")
+    shutil.rmtree(root / "ILSVRC2012_bbox_train_v2")
+    with pytest.raises(DataError, match="has no bounding boxes"):
+        imagenet(root, "train", boxes=True)
+    shutil.rmtree(root / "val")
+    with pytest.raises(DataError, match="has no split 'val'"):
+        imagenet(root, "val")
+    with pytest.raises(DataError, match="no split 'test'"):
+        imagenet(root, "test")  # type: ignore[arg-type]
+    (root / "train" / "cats").mkdir()
+    with pytest.raises(DataError, match="holds the folder cats"):
+        imagenet(root, "train")
+
+
+def test_classes_that_are_not_known_are_named(tmp_path: Path) -> None:
+    root = cls_loc(tmp_path)
+    solution = root / "LOC_val_solution.csv"
+    solution.write_text(solution.read_text().replace(SYNSETS[1], "n09999999"))
+    with pytest.raises(DataError, match="has the class n09999999, which is not known"):
+        imagenet(root, "val")
+    solution.write_text("ImageId,Other\na,b\n")
+    with pytest.raises(DataError, match="expected the columns ImageId and PredictionString"):
+        imagenet(root, "val")
+    solution.unlink()
+    with pytest.raises(DataError, match=r"the classes of the images in .* are not there"):
+        imagenet(root, "val")
+    box(root / "ILSVRC/Annotations/CLS-LOC/val/ILSVRC2012_val_00000001.xml", "fish")
+    with pytest.raises(DataError, match="names no class"):
+        imagenet(root, "val")
