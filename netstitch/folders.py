@@ -56,6 +56,23 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
 
 
+def copy_linked(source: Path, folder: Path) -> None:
+    """A new folder with the files of another, which are the same on disk where it has links.
+
+    So no file of either may be changed in place; `write_bytes` and its like put new ones there.
+    """
+    with new_folder(folder) as partial:
+        for path in sorted(source.rglob("*")):
+            place = partial / path.relative_to(source)
+            if path.is_dir():
+                place.mkdir()
+                continue
+            try:
+                os.link(path, place)
+            except OSError:  # another disk, or one without links
+                shutil.copyfile(path, place)
+
+
 def cannot_write(path: Path, error: OSError) -> StorageError:
     """The reason in words, such as "no space left on device"."""
     reason = (error.strerror or str(error)).lower()

@@ -1,40 +1,20 @@
 """The networks that a search found, measured on validation and test samples."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
-from numpy.typing import NDArray
 
 from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
 from netstitch.analysis.front import ACCURACY, ENSEMBLE
 from netstitch.errors import NetstitchError
-from netstitch.evaluation import Evaluator, Form
-from netstitch.evaluation.looking import Measure
+from netstitch.evaluation import Form
 from netstitch.fitting import Batch
 from netstitch.folders import one_line
 from netstitch.optimization import Solution
+from netstitch.outcomes import Outcomes, measure
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """Of some samples: whether a network is right on each, or the share of each that is, (n,).
-
-    further: other measures of all of them, by name.
-    """
-
-    correct: NDArray[Any]
-    further: Mapping[str, float]
-
-    @property
-    def share(self) -> float:
-        """The accuracy that the task's own division gives, to the last bit."""
-        share: float = self.correct.sum().item() / len(self.correct)
-        return share
 
 
 def measure_front(
@@ -58,11 +38,10 @@ def measure_front(
     references = supernet.references()
     everything = [*references.values(), *genotypes]
 
-    def measured(samples: Samples) -> list[_Measured]:
-        evaluator = Evaluator(
-            supernet, task, samples, form, device=device, recalibration=recalibration
+    def measured(samples: Samples) -> list[Outcomes]:
+        return measure(
+            supernet, task, samples, everything, form, device, recalibration=recalibration
         )
-        return _measure(evaluator, task, everything)
 
     validation = measured(task.validation)
     try:
@@ -95,8 +74,8 @@ def measure_front(
         )
         for index, genotype in enumerate(everything)
     ]
-    measure: str = getattr(task, "measure", ACCURACY)
-    return make_front(points[len(references) :], points[: len(references)], measure)
+    title: str = getattr(task, "measure", ACCURACY)
+    return make_front(points[len(references) :], points[: len(references)], title)
 
 
 def largest_difference(front: Front, found: Sequence[Solution]) -> float:
@@ -119,18 +98,7 @@ def largest_difference(front: Front, found: Sequence[Solution]) -> float:
     )
 
 
-def _measure(evaluator: Evaluator, task: Task, genotypes: Sequence[Genotype]) -> list[_Measured]:
-    tally: Measure | None = getattr(task, "tally", None)
-    if tally is None:
-        return [_Measured(correct, {}) for correct in evaluator.correct_together(genotypes)]
-    count, further = tally, task.further  # type: ignore[attr-defined]
-    found = evaluator.measured_together(
-        genotypes, task.correct, lambda outputs, labels: count(outputs, labels)[None]
-    )
-    return [_Measured(correct.numpy(), further(tallies.sum(0))) for correct, tallies in found]
-
-
-def _difference(measured: Sequence[_Measured], index: int, ensemble: int | None) -> Interval | None:
+def _difference(measured: Sequence[Outcomes], index: int, ensemble: int | None) -> Interval | None:
     if ensemble is None or index == ensemble:
         return None
     return paired_difference(measured[index].correct, measured[ensemble].correct, seed=0)

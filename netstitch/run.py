@@ -22,7 +22,7 @@ from netstitch.evaluation import Form, Store
 from netstitch.evaluation.workplace import prepare
 from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
-from netstitch.folders import write_json, write_text
+from netstitch.folders import copy_linked, write_json, write_text
 from netstitch.optimization import SearchResult
 from netstitch.optimization.asked import as_plain
 from netstitch.optimization.history import history_table
@@ -57,6 +57,7 @@ from netstitch.searching import run as run_search
 from netstitch.standing import Standing, write_standing
 from netstitch.stitch_table import stitch_table
 from netstitch.stitching import Averaging
+from netstitch.stitching.saving import REFINE_FILE
 from netstitch.storage import load_supernet
 from netstitch.supernet import Supernet
 from netstitch.sweeping import Swept
@@ -103,16 +104,67 @@ def carry_out(
     training = _training(plan, task)
     check_place(folder)
     prepare(plan.spread)
-    seconds: dict[str, float] = {}
     with taken(folder):
-        supernet = _prepared(plan, models, task, training, reporter, seconds)
-        supernet.save(folder / SUPERNET)
-        # From here on there is something to go on with, whatever ends this.
-        write_json(folder / RUN_FILE, _document(plan, supernet, task, folder, seconds))
-        write_text(folder / STITCHES, stitch_table(supernet))
-        _refine(plan, supernet, training, folder, reporter)
+        supernet = _prepare_folder(plan, models, task, training, folder, reporter)
         _begin_search(plan, supernet, task, folder)
         return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
+
+
+def prepare_run(
+    plan: Plan,
+    models: Sequence[tuple[str, nn.Module]],
+    task: Task,
+    folder: Path,
+    reporter: Reporter,
+) -> None:
+    """The part of `carry_out` before its search, which `branch_run` and `resume` go on from."""
+    training = _training(plan, task)
+    check_place(folder)
+    with taken(folder):
+        _prepare_folder(plan, models, task, training, folder, reporter)
+
+
+def finish_preparing(plan: Plan, task: Task, folder: Path, reporter: Reporter) -> None:
+    """What is left of `prepare_run` where that was stopped: to refine.
+
+    Raises StorageError as `resume` does.
+    """
+    check_resumable(folder)
+    with locked(folder):
+        if not _is_refined(folder, read_document(folder)):
+            _refine(plan, load_supernet(folder / SUPERNET), _training(plan, task), folder, reporter)
+
+
+def branch_run(prepared: Path, plan: Plan, folder: Path) -> None:
+    """Make a new run of a plan that has the supernet of a prepared one, for `resume`.
+
+    The files of the supernet are the same on disk, where that is possible.
+    """
+    check_place(folder)
+    document = read_document(prepared)
+    with taken(folder):
+        copy_linked(prepared / SUPERNET, folder / SUPERNET)
+        write_text(folder / STITCHES, (prepared / STITCHES).read_text())
+        write_json(folder / RUN_FILE, document | {"name": plan.name, "asked": as_plain(plan.asked)})
+
+
+def _prepare_folder(
+    plan: Plan,
+    models: Sequence[tuple[str, nn.Module]],
+    task: Task,
+    training: Samples,
+    folder: Path,
+    reporter: Reporter,
+) -> Supernet:
+    """The supernet, fitted and refined, in the run's folder."""
+    seconds: dict[str, float] = {}
+    supernet = _prepared(plan, models, task, training, reporter, seconds)
+    supernet.save(folder / SUPERNET)
+    # From here on there is something to go on with, whatever ends this.
+    write_json(folder / RUN_FILE, _document(plan, supernet, task, folder, seconds))
+    write_text(folder / STITCHES, stitch_table(supernet))
+    _refine(plan, supernet, training, folder, reporter)
+    return supernet
 
 
 def _prepared(
@@ -190,7 +242,7 @@ def resume(
             },
         )
         if "form" not in document:
-            if stitches_digest(folder) == document.get("fitted"):  # nothing was refined yet
+            if not _is_refined(folder, document):
                 _refine(plan, supernet, training, folder, reporter)
             _begin_search(plan, supernet, task, folder)
         elif stitches_digest(folder) != document.get("stitches"):
@@ -215,6 +267,12 @@ def _training(plan: Plan, task: Task) -> Samples:
             "those that the search sees"
         )
     return task.training.shuffled(plan.seed)
+
+
+def _is_refined(folder: Path, document: Mapping[str, Any]) -> bool:
+    """Whether refining is done, even where no stitch was the better for it."""
+    changed = stitches_digest(folder) != document.get("fitted")
+    return changed or (folder / SUPERNET / REFINE_FILE).exists()
 
 
 def _refine(

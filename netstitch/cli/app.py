@@ -248,6 +248,82 @@ def resume(
 
 
 @app.command
+def protocol(
+    experiment: str,
+    *,
+    data: Path | None = None,
+    weights: Path | None = None,
+    output: Folder = None,
+    sweep: bool = True,
+    seeds: Whole | None = None,
+    evaluations: Whole | None = None,
+    seconds: float | None = None,
+    paper: bool | None = None,
+    device: Device = None,
+    executor: Executor = None,
+    workers: Whole | None = None,
+    address: str | None = None,
+) -> None:
+    """Run an experiment's whole protocol: each algorithm, a sweep of population sizes, and seeds.
+
+    One that was stopped goes on where it was with the same command.
+
+    Parameters
+    ----------
+    experiment: str
+        A TOML file, or one of imagenet-a, imagenet-b, voc; its table protocol says what is run.
+    data: Path
+        Folder that holds the data sets.
+    weights: Path
+        Folder with a file for each network, instead of the weights that the file names.
+    output: Path
+        Folder for the protocol, new or one to go on with; by default named after the experiment.
+    sweep: bool
+        Whether population sizes from 128 to 2048 are tried; --no-sweep for those of the file.
+    seeds: int
+        Instead of the file's number of runs of each algorithm.
+    evaluations: int
+        Instead of the file's budget of each search.
+    seconds: float
+        Instead of the file's time limit of each search.
+    paper: bool
+        As of netstitch run.
+    device: str
+        As of netstitch run.
+    executor: str
+        As of netstitch run.
+    workers: int
+        As of netstitch run.
+    address: str
+        As of netstitch run.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.protocols import run_protocol
+    from netstitch.cli.show import show_protocol
+    from netstitch.experiments import find_experiment, read_experiment
+    from netstitch.experiments.planning import override
+
+    file = find_experiment(experiment)
+    asked = override(
+        read_experiment(file),
+        data=None if data is None else str(data.absolute()),
+        weights=None if weights is None else str(weights.absolute()),
+        procedure=None if paper is None else "paper" if paper else "netstitch",
+        search={"evaluations": evaluations, "seconds": seconds},
+        evaluation={
+            "device": None if device is None else list(device),
+            "executor": executor,
+            "workers": workers,
+            "address": address,
+        },
+    )
+    folder = Path(f"{file.stem}-protocol") if output is None else output
+    with Console() as console:
+        concluded = run_protocol(asked, folder, console, sweep=sweep, seeds=seeds)
+    show_protocol(concluded)
+
+
+@app.command
 def status(run: Path) -> None:
     """Show how far a run is: budget, speed, workers, what was found, and the time left.
 
@@ -371,6 +447,68 @@ def export(
         else:
             exported = export_point(supernet, chosen, folder, console, formats=formats, fold=fold)
     show_export(exported, chosen)
+
+
+@app.command(name="finetune")
+def finetune_command(
+    run: Path,
+    *,
+    point: str,
+    train: Literal["stitches", "all"] = "stitches",
+    epochs: Whole = 1,
+    learning_rate: float = 1e-4,
+    batch_size: Whole = 32,
+    seed: Whole = 1,
+    device: str = "cpu",
+    output: Folder = None,
+    formats: tuple[Literal["json", "pt2", "onnx"], ...] = ("json", "pt2", "onnx"),
+) -> None:
+    """Train one network of a run's front on the task's training samples and labels, and export it.
+
+    Both branches of an ensemble are trained, each for itself. The run is not changed.
+
+    Parameters
+    ----------
+    run: Path
+        The folder of a finished run.
+    point: str
+        The network called P3 (or 3) in the run's table.
+    train: str
+        Its stitches, or all of its weights.
+    epochs: int
+        Passes over the training samples.
+    learning_rate: float
+        Of Adam's first step; it falls to 0 along a cosine.
+    batch_size: int
+        Samples a step.
+    seed: int
+        Of the order of the samples.
+    device: str
+        What trains and measures: cpu, cuda, or cuda:0.
+    output: Path
+        New folder for the network; by default RUN/finetuned-POINT.
+    formats: tuple
+        What to write: json, pt2, onnx; by default all.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.finetuning import tune_point
+    from netstitch.cli.show import show_tuning
+
+    with Console() as console:
+        tuning = tune_point(
+            run,
+            point,
+            output,
+            console,
+            trained=train,
+            device=device,
+            formats=formats,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            seed=seed,
+        )
+    show_tuning(tuning)
 
 
 def _watched(run: Path, tensorboard: bool) -> AbstractContextManager["Watch | None"]:

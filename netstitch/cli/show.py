@@ -8,10 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from netstitch.analysis import FrontPoint, front_table
+from netstitch.cli.finetuning import Tuning
 from netstitch.exporting import RECALIBRATED, Exported
 from netstitch.matching import Matching
 from netstitch.networks import Network
 from netstitch.networks.graph import Graph
+from netstitch.protocol import Concluded
 from netstitch.run import Finished
 from netstitch.sweeping import Swept
 from netstitch.trial import Trial
@@ -111,6 +113,70 @@ def show_export(exported: Exported, point: FrontPoint) -> None:
             str(file.path),
             f"largest difference {file.difference.absolute:.1e}; {file.usage}",
         )
+
+
+def show_tuning(tuning: Tuning) -> None:
+    """What fine-tuning was worth, in one table, and where the network is."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("samples")
+    table.add_column("measure")
+    for head in ("before", "after", "difference"):
+        table.add_column(head, justify="right")
+    for row in tuning.rows:
+        change = 100 * (row.after - row.before)
+        between = row.difference
+        interval = (
+            f" [{100 * between.low:+.2f}, {100 * between.high:+.2f}]" if between is not None else ""
+        )
+        table.add_row(
+            row.part,
+            row.measure,
+            f"{100 * row.before:.2f}",
+            f"{100 * row.after:.2f}",
+            f"{change:+.2f}{interval}",
+        )
+    terminal = Terminal()
+    terminal.print()
+    _print_whole(terminal, table)
+    count = len(tuning.tuned.losses)
+    terminal.print(
+        f"{tuning.point.label}: {count:,} steps, {len(tuning.tuned.weights)} tensors trained. In "
+        "percent, the difference with its paired 95 % bootstrap interval.\n",
+        highlight=False,
+    )
+    for file in tuning.exported.files:
+        _path(terminal, str(file.path), file.usage)
+
+
+def show_protocol(concluded: Concluded) -> None:
+    """A row for each algorithm, and what was written."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for head in ("algorithm", "population", "runs", "hypervolume", "least", "most", "p"):
+        table.add_column(head, justify="left" if head == "algorithm" else "right")
+    for one in concluded.compared:
+        own = [run for run in concluded.runs if run.algorithm == one.name]
+        table.add_row(
+            one.name,
+            f"{own[0].population:,}",
+            str(len(own)),
+            f"{one.median:.4f}",
+            f"{one.least:.4f}",
+            f"{one.most:.4f}",
+            "best" if one.p is None else f"{one.p:.3f}",
+        )
+    terminal = Terminal()
+    terminal.print()
+    _print_whole(terminal, table)
+    terminal.print(
+        "Medians over the runs, on validation samples; p of a Mann-Whitney U test against the "
+        "best, corrected for their number.\n",
+        highlight=False,
+    )
+    for name, what in (
+        ("runs.csv", "every run, with its hypervolume on test samples"),
+        ("fronts.png", "the fronts of all runs"),
+    ):
+        _path(terminal, str(concluded.folder / name), what)
 
 
 def show_matching(networks: Sequence[Network], matching: Matching) -> None:

@@ -5,13 +5,12 @@ from pydantic import Field, field_validator
 from netstitch.experiments.table import Count, Table
 from netstitch.networks.functions import nearest
 from netstitch.optimization import ALGORITHMS
-from netstitch.sweeping import SIZES
 
 PAPER = ("ga", "gomea", "lk-gomea")
 
 
 class ProtocolTable(Table):
-    """Algorithms, population sizes and seeds of a protocol."""
+    """Algorithms, population sizes and seeds of a protocol; a sweep tries 128 to 2,048."""
 
     populations: dict[str, Count] = Field(
         default={},
@@ -21,12 +20,6 @@ class ProtocolTable(Table):
     algorithms: list[str] = Field(
         default=[],
         description="that are run; by default those of 'populations', or the paper's",
-    )
-    sizes: list[Count] = Field(
-        default=list(SIZES),
-        min_length=1,
-        description="population sizes that are tried once for each algorithm; by default "
-        f"{', '.join(map(str, SIZES))}",
     )
     seeds: Count = Field(default=5, description="runs of each algorithm; by default 5")
     accuracy: float = Field(

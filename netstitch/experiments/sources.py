@@ -60,7 +60,7 @@ def read_source(
     labelled = experiment.task.kind != "agreement"
     if is_data_set(table.source):
         listing = list_data_set(experiment, table)
-        listing = listing.kept(table.limit, table.selection, experiment.seed)
+        listing = listing.kept(table.limit, table.selection)
         return _decoded(experiment, part, listing, report, told)
     if table.split or table.year or table.boxes:
         raise DataError("split, year and boxes are of data sets, such as 'imagenet:FOLDER'")
@@ -82,7 +82,7 @@ def read_source(
         )
     if labelled:
         listing = image_folder(path, classes=experiment.task.classes)
-        listing = listing.kept(table.limit, table.selection, experiment.seed)
+        listing = listing.kept(table.limit, table.selection)
     else:
         listing = all_images(path, limit=table.limit)
     return _decoded(experiment, part, listing, report, told)

@@ -42,7 +42,7 @@ class SamplesTable(Table):
     selection: Selection = Field(
         default="evenly",
         description="of images in folders: which ones a limit keeps, 'evenly' over the classes "
-        "(the default), the 'first', or 'random' ones by the experiment's seed",
+        "(the default), the 'first', or 'random' ones, which are always the same",
     )
 
 

@@ -182,7 +182,6 @@ def test_shipped_experiments_hold_the_papers_settings() -> None:
         assert not one.refine.enabled
         assert (one.search.evaluations, one.search.seconds) == (200_000, 24 * 3600)
         assert (one.search.threshold, one.search.initial_stitches) == (0.5, 6.18)
-        assert one.protocol.sizes == [128, 256, 512, 1024, 2048]
         assert one.protocol.seeds == 5
     found = {name: dict(one.protocol.populations) for name, one in asked.items()}
     assert found == {

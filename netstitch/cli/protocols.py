@@ -1,0 +1,60 @@
+"""An experiment's protocol, from its file."""
+
+from pathlib import Path
+from typing import Any
+
+from netstitch.errors import SearchError
+from netstitch.experiments import Experiment, check_there, load_models, load_task
+from netstitch.experiments.planning import override, to_plan
+from netstitch.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
+from netstitch.reporter import Reporter
+from netstitch.run_plan import Plan
+
+
+def run_protocol(
+    asked: Experiment, folder: Path, reporter: Reporter, *, sweep: bool, seeds: int | None
+) -> Concluded:
+    """Carry out what the table protocol of an experiment says.
+
+    sweep: whether population sizes are tried; else those of the table, or of the table search,
+    count. seeds: runs of each algorithm, instead of the table's; they are numbered from the
+    experiment's seed on.
+    """
+    table = asked.protocol
+    count = table.seeds if seeds is None else seeds
+    if count < 1:
+        raise SearchError(f"{count} runs of each algorithm: give 1 or more")
+    fixed = asked.search.population
+    populations: dict[str, int | None] = {}
+    for algorithm in table.chosen:
+        own = table.populations.get(algorithm, None if fixed == "sweep" else fixed)
+        populations[algorithm] = None if sweep else own
+        if not sweep and own is None:
+            raise SearchError(
+                f"no population size is known for {algorithm}: give one in the table "
+                "protocol.populations, or leave out --no-sweep"
+            )
+
+    def plan_for(algorithm: str, population: int | str, seed: int) -> Plan:
+        chosen: dict[str, Any] = {"algorithm": algorithm, "population": population, "settings": {}}
+        if algorithm == asked.search.algorithm:
+            chosen["settings"] = asked.search.settings
+        return to_plan(override(asked, seed=seed, search=chosen))
+
+    for algorithm, size in populations.items():  # what cannot be run is known before the work
+        plan_for(algorithm, size or SWEEP, asked.seed)
+    check_there(asked)
+    reporter.stage("read")
+    models = load_models(asked)
+    task = load_task(
+        asked, lambda part, done, total: reporter.progress(done, total, part), models, reporter.told
+    )
+    return carry_out_protocol(
+        Protocol(populations, tuple(range(asked.seed, asked.seed + count)), table.accuracy),
+        plan_for,
+        lambda: models,
+        task,
+        folder,
+        reporter,
+        name=asked.name,
+    )

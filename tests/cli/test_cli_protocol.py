@@ -1,0 +1,102 @@
+"""A protocol: one supernet, a sweep, seeds, and going on where it was stopped."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_examples import Caller
+from PIL import Image
+
+from netstitch import protocol as module
+from netstitch.run_folder import SUPERNET
+
+TABLE = '\n[protocol]\nalgorithms = ["ga", "random"]\nseeds = 2\n'
+
+
+def asked(experiment: Path, table: str = TABLE, evaluations: int = 20) -> Path:
+    text = experiment.read_text().replace("evaluations = 60", f"evaluations = {evaluations}")
+    experiment.write_text(text + table)
+    return experiment
+
+
+def test_algorithms_run_on_one_supernet_and_are_compared(
+    experiment: Path, netstitch: Caller
+) -> None:
+    called = netstitch("protocol", asked(experiment), "--no-sweep", "-o", "out")
+    assert called.code == 0, called.err
+    folder = Path("out")
+    rows = list(csv.DictReader((folder / "runs.csv").read_text().splitlines()))
+    assert [(row["algorithm"], row["seed"]) for row in rows] == [
+        ("ga", "1"), ("ga", "2"), ("random", "1"), ("random", "2"),
+    ]  # fmt: skip
+    assert all(0 < float(row["validation"]) < 1 and 0 < float(row["test"]) < 1 for row in rows)
+    assert "best" in called.out
+    files = sorted((folder / "prepared" / SUPERNET).rglob("*.safetensors"))
+    assert files
+    for file in files:
+        assert file.stat().st_nlink == 5  # one on the disk, for four runs
+    fronts = [json.loads((folder / f"ga-{seed}" / "front.json").read_text()) for seed in (1, 2)]
+    assert fronts[0]["references"] == fronts[1]["references"]
+    assert Image.open(folder / "fronts.png").size[0] > 1000
+
+
+def test_a_sweep_finds_the_population_of_each_algorithm(
+    experiment: Path, netstitch: Caller
+) -> None:
+    table = '\n[protocol]\nalgorithms = ["random"]\nseeds = 1\n'
+    called = netstitch("protocol", asked(experiment, table, 260), "-o", "out")
+    assert called.code == 0, called.err
+    swept = json.loads(Path("out/random-sweep/run.json").read_text())["outcome"]["sweep"]
+    assert [one["population"] for one in swept] == [128, 256]
+    (row,) = csv.DictReader(Path("out/runs.csv").read_text().splitlines())
+    best = max(swept, key=lambda one: one["hypervolume"])
+    assert int(row["population"]) == best["population"]
+
+
+def test_a_stopped_protocol_goes_on(
+    experiment: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(experiment)
+    original, count = module.resume, 0
+
+    def interrupted(*args: Any, **settings: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 3:
+            raise KeyboardInterrupt
+        return original(*args, **settings)
+
+    monkeypatch.setattr(module, "resume", interrupted)
+    assert netstitch("protocol", experiment, "--no-sweep", "-o", "out").code == 130
+    before = {path: path.stat().st_mtime_ns for path in Path("out").rglob("front.json")}
+    assert len(before) == 2
+    called = netstitch("protocol", experiment, "--no-sweep", "-o", "out")
+    assert called.code == 0, called.err
+    assert count == 5
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    assert len(list(csv.DictReader(Path("out/runs.csv").read_text().splitlines()))) == 4
+    assert netstitch("protocol", experiment, "--no-sweep", "-o", "out").code == 0
+    assert count == 5  # nothing is left to run
+
+
+def test_bad_input_is_one_line(experiment: Path, netstitch: Caller) -> None:
+    table = '\n[protocol]\nalgorithms = ["genetic"]\n'
+    called = netstitch("protocol", asked(experiment, table), "-o", "out")
+    assert called.code == 2
+    assert "'algorithms' in [protocol]" in called.error
+    experiment.write_text(experiment.read_text().replace(table, TABLE))
+    assert (
+        "a sweep of population sizes begins with 128"
+        in netstitch("protocol", experiment, "-o", "out").error
+    )
+    assert "0 runs" in netstitch("protocol", experiment, "--no-sweep", "--seeds", 0).error
+    Path("other").mkdir()
+    Path("other/file").touch()
+    other = netstitch("protocol", experiment, "--no-sweep", "-o", "other")
+    assert "exists and is not empty" in other.error
+    assert not Path("out").exists()
+    assert netstitch("protocol", experiment, "--no-sweep", "--seeds", 1, "-o", "out").code == 0
+    again = netstitch("protocol", experiment, "--no-sweep", "--seeds", 2, "-o", "out")
+    assert "is of a protocol that asked for something else" in again.error

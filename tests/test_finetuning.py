@@ -1,0 +1,112 @@
+"""Fine-tuning: gradients of both branches, and nothing else changes."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small_supernets import random_task, small_supernet
+from torch.nn import functional
+
+from netstitch.errors import DataError, FittingError
+from netstitch.finetuning import finetune, give
+from netstitch.networks.module import build_module
+from netstitch.supernet import Supernet
+from netstitch.tasks import Classification
+
+
+@pytest.fixture
+def supernet() -> Supernet:
+    return small_supernet()
+
+
+@pytest.fixture
+def task() -> Classification:
+    plain = random_task()
+    return Classification(
+        validation=plain.validation, training=plain.validation, classes=plain.classes
+    )
+
+
+def stitched(supernet: Supernet, output: str) -> list[int]:
+    """A genotype with active stitches."""
+    for switch in range(len(supernet.switches)):
+        genotype = supernet.genotype(output, [switch])
+        if supernet.active_stitches(genotype):
+            return genotype.tolist()
+    raise AssertionError
+
+
+@pytest.mark.parametrize("output", ["ensemble", 0])
+def test_one_step_is_that_of_the_sum_of_the_branches_losses(
+    supernet: Supernet, task: Classification, output: str | int
+) -> None:
+    genotype = stitched(supernet, output)  # type: ignore[arg-type]
+    count = len(task.validation)
+    tuned = finetune(supernet, task, genotype, learning_rate=1e-2, batch_size=count)
+    own = {key: tensor.clone() for key, tensor in supernet.tensors().items()}
+    for key in tuned.weights:
+        own[key] = torch.nn.Parameter(own[key])
+    outputs = [0, 1] if output == "ensemble" else [0]
+    for each in outputs:
+        branch = build_module(supernet.pruned_graph([*genotype[:-1], each]), own)
+        loss = functional.cross_entropy(branch(task.validation.inputs), task.validation.labels)
+        if loss.requires_grad:
+            loss.backward()
+    for key, after in tuned.weights.items():
+        gradient = own[key].grad
+        before = supernet.tensors()[key]
+        assert gradient is not None
+        # Adam's first step has the length of the learning rate, against the gradient's sign.
+        moved = (after - before) / 1e-2
+        large = gradient.abs() > 1e-5
+        torch.testing.assert_close(moved[large], -gradient.sign()[large], atol=1e-2, rtol=0)
+
+
+def test_the_loss_falls_and_only_what_is_trained_changes(
+    supernet: Supernet, task: Classification
+) -> None:
+    genotype = stitched(supernet, "ensemble")
+    before = {key: tensor.clone() for key, tensor in supernet.tensors().items()}
+    long = finetune(supernet, task, genotype, trained="all", epochs=40, learning_rate=0.03)
+    epoch = len(long.losses) // 40
+    assert sum(long.losses[-epoch:]) < 0.95 * sum(long.losses[:epoch])
+    tuned = finetune(supernet, task, genotype, learning_rate=1e-2)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in supernet.tensors().items())
+    stitches = supernet.stitch_weights()
+    assert tuned.weights.keys() <= stitches.keys()
+    everything = finetune(supernet, task, genotype, trained="all")
+    assert tuned.weights.keys() < everything.weights.keys()
+    assert not any("running" in key for key in everything.weights)
+    give(supernet, tuned.weights)
+    changed = {k for k, tensor in supernet.tensors().items() if not torch.equal(tensor, before[k])}
+    assert changed == set(tuned.weights)
+
+
+def test_equal_seeds_give_equal_bits(supernet: Supernet, task: Classification) -> None:
+    genotype = stitched(supernet, "ensemble")
+    one, same, other = (finetune(supernet, task, genotype, seed=s, batch_size=8) for s in (1, 1, 2))
+    assert all(torch.equal(one.weights[key], same.weights[key]) for key in one.weights)
+    assert one.losses == same.losses != other.losses
+
+
+def test_an_interruption_keeps_what_there_is(supernet: Supernet, task: Classification) -> None:
+    def stop(done: int, total: int, text: str) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    genotype = stitched(supernet, "ensemble")
+    tuned = finetune(supernet, task, genotype, batch_size=8, epochs=5, progress=stop)
+    assert tuned.interrupted
+    assert len(tuned.losses) == 2
+
+
+def test_what_cannot_be_trained(supernet: Supernet, task: Classification) -> None:
+    genotype = supernet.genotype()
+    with pytest.raises(FittingError, match="no stitches to train"):
+        finetune(supernet, task, genotype)
+    with pytest.raises(DataError, match="no training samples"):
+        finetune(supernet, replace(task, training=None), genotype)
+    with pytest.raises(FittingError, match="give 1 or more"):
+        finetune(supernet, task, genotype, trained="all", batch_size=0)
+    with pytest.raises(FittingError, match="diverged"):
+        finetune(supernet, task, genotype, trained="all", learning_rate=1e30, epochs=3)
