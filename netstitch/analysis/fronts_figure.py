@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from netstitch.analysis.dominance import nondominated
 from netstitch.analysis.figure import DOTS_PER_INCH, REFERENCE, STYLES, Part
@@ -62,6 +63,7 @@ def fronts_figure(
         axes.set_title(part.capitalize(), fontsize=11)
         axes.set_xlabel(f"multiply-adds per sample ({unit})")
         axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_ylim(bottom=lowest)
     grid[0][0].set_ylabel(next(iter(fronts.values()))[0].measure)
     if title is not None:

@@ -30,12 +30,16 @@ def recorded_plan(run: Path, asked: Mapping[str, Any]) -> Plan:
 
 
 def spread_otherwise(
-    plan: Plan, executor: Kind | None, workers: int | None, address: str | None = None
+    plan: Plan,
+    executor: Kind | None,
+    workers: int | None,
+    address: str | None = None,
+    devices: tuple[str, ...] | None = None,
 ) -> Plan:
     """The plan with evaluations spread another way; None keeps what it says."""
     if executor == "serial" and workers is None:
         workers = 0  # those that it began with are no matter of this process
-    given = {"kind": executor, "workers": workers, "address": address}
+    given = {"kind": executor, "workers": workers, "address": address, "devices": devices}
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if executor not in (None, "ray"):  # what only Ray knows is no matter of the others
         changes |= {"address": address, "temporary": None, "gpus_per_worker": 0.0}

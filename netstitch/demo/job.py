@@ -1,5 +1,6 @@
 """The demo: the main job on the embedded networks and images."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def run_demo(
     seed: int = 1,
     seconds: float = SECONDS,
     paper: bool = False,
+    device: str = "cpu",
 ) -> Finished:
     """Two Fashion-MNIST networks to a front, in a new folder.
 
@@ -46,13 +48,15 @@ def run_demo(
         takes about a minute.
     paper: match and fit exactly as the paper does: all points, as many matches as there can be,
         stitches trained by Adam, nothing refined.
+    device: what fits and evaluates, a name that PyTorch knows.
     """
+    plan = demo_plan(seed=seed, seconds=seconds, paper=paper)
+    plan = replace(plan, spread=replace(plan.spread, devices=(device,)))
     reporter.stage("read")
     task, models = load_task(), load_models()
     parts = (task.training, task.validation, task.test)
     counts = [f"{len(part):,} {part.name}" for part in parts if part is not None]
     reporter.told(f"Fashion-MNIST images: {', '.join(counts)}")
-    plan = demo_plan(seed=seed, seconds=seconds, paper=paper)
     return carry_out(plan, list(models.items()), task, folder, reporter)
 
 

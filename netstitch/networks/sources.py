@@ -19,8 +19,8 @@ def load_model(
 ) -> nn.Module:
     """Build a model in evaluation mode and, where they are given, load its weights.
 
-    spec: "path/to/file.py:function" or "package.module:function", called without arguments; or
-        "timm:NAME" or "torchvision:NAME".
+    spec: "path/to/file.py:function" or "package.module:function" (also with "python:" before it),
+        called without arguments; or "timm:NAME" or "torchvision:NAME".
     weights: a file, see `netstitch.networks.weights.load_weights`; or "pretrained", those that timm
         or torchvision has for the name, which it downloads where it has not done so before. None
         keeps what the function made, and of a library random ones, so that nothing is downloaded.
@@ -29,6 +29,7 @@ def load_model(
     Raises CaptureError when there is no such model or it cannot be built, WeightsError when the
     file does not fit it, or the library has no weights or cannot get them.
     """
+    spec = spec.removeprefix("python:")
     library, _, name = spec.partition(":")
     own = weights == PRETRAINED
     file = None

@@ -356,3 +356,11 @@ def test_what_does_not_fit_is_told_by_a_dry_run(netstitch: Caller, experiment: P
     edit(experiment, "classes = 3", "classes = 4")
     told = refused(netstitch, experiment.parent, "run", experiment, "--dry-run")
     assert "outputs have shape" in told
+
+
+def test_a_device_that_is_not_there(experiment: Path, netstitch: Caller) -> None:
+    for command in (("run", experiment), ("demo",)):
+        called = netstitch(*command, "--device", "cuda:7", "-o", "run")
+        assert called.code == 2
+        assert "cannot run on device 'cuda:7'" in called.error
+        assert not Path("run").exists()

@@ -81,6 +81,7 @@ def test_a_function_of_a_module_beside_the_experiment(tmp_path):
 
 def test_a_class_is_called_like_a_function():
     assert isinstance(load_model("torch.nn:ReLU"), nn.ReLU)
+    assert isinstance(load_model("python:torch.nn:ReLU"), nn.ReLU)
 
 
 @pytest.mark.parametrize(
