@@ -30,6 +30,9 @@ from netstitch.stitching.switches import Switch, make_switchboard
 from netstitch.stitching.wiring import Genotype, Signature, Wiring
 from netstitch.threads import fastest_threads
 
+MEASURED_WORK = 20_000_000_000
+"""Multiply-adds of what threads are measured on, about."""
+
 AnyGenotype = Sequence[int] | NDArray[np.integer]
 """One integer per switch, as a list, a tuple or an array (l,)."""
 
@@ -170,10 +173,12 @@ class Supernet(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, nn.Linear | nn.Conv2d)]
 
     def _blank(self) -> Tensor:
-        """A few blank inputs, to measure with."""
+        """A few blank inputs, to measure with; of networks that take seconds for one, one."""
         sizes = [int(size) for size in (self.graphs[0].input.shape or ())[1:]]
         some = next(self.parameters(), torch.zeros(0))
-        return torch.zeros(32, *sizes, device=some.device)
+        work = sum(graph.multiply_adds for graph in self.graphs)
+        count = min(32, max(1, MEASURED_WORK // max(1, work)))
+        return torch.zeros(count, *sizes, device=some.device)
 
     def features(self, inputs: Tensor, places: Sequence[Place]) -> list[Tensor]:
         """The original values of points for a batch, as the basis networks compute them."""
