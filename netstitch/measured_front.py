@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
+from netstitch.analysis.bootstrap import independent_difference
 from netstitch.analysis.front import ACCURACY, ENSEMBLE
 from netstitch.errors import NetstitchError
 from netstitch.evaluation import Form
@@ -65,6 +66,7 @@ def measure_front(
             output=supernet.outputs[int(genotype[-1])],
             validation_difference=_difference(validation, index, ensemble),
             test_difference=None if test is None else _difference(test, index, ensemble),
+            gap=None if test is None else _gap(validation[index], test[index]),
             further={
                 f"{part} {name}": value
                 for part, found in (("validation", validation), ("test", test))
@@ -102,3 +104,7 @@ def _difference(measured: Sequence[Outcomes], index: int, ensemble: int | None) 
     if ensemble is None or index == ensemble:
         return None
     return paired_difference(measured[index].correct, measured[ensemble].correct, seed=0)
+
+
+def _gap(validation: Outcomes, test: Outcomes) -> Interval:
+    return independent_difference(validation.correct, test.correct, seed=0)

@@ -24,6 +24,7 @@ from netstitch.networks.storage import (
     check_weights,
     graph_from_json,
     graph_to_json,
+    load_graph,
     load_network,
     read_weights,
     write_weights,
@@ -38,6 +39,8 @@ from netstitch.stitching.saving import (
     SUPERNET,
     SUPERNET_FILE,
 )
+from netstitch.stitching.structure import Structure
+from netstitch.stitching.switches import make_switchboard
 from netstitch.supernet import Supernet
 
 SUBNETWORK = "netstitch-subnetwork-1"
@@ -80,9 +83,7 @@ def load_supernet(folder: Path) -> Supernet:
     except StorageError:
         raise
     except (*_DAMAGE, NetstitchError) as error:
-        raise StorageError(
-            f"{path} is damaged ({type(error).__name__}: {one_line(error)})"
-        ) from error
+        raise _damaged(path, error) from error
     _load_stitches(supernet, folder / STITCHES_FILE)
     if (folder / FIT_FILE).exists():
         supernet.fit_report = _read_report(folder / FIT_FILE, FIT, FitReport.from_json)
@@ -92,23 +93,57 @@ def load_supernet(folder: Path) -> Supernet:
     return supernet
 
 
-def _read_supernet(document: dict[str, Any], folder: Path) -> Supernet:
-    names, matches = document["names"], document["matches"]
-    if not isinstance(names, list) or not isinstance(matches, list):
-        raise TypeError("names or matches are no list")
-    networks = [load_network(folder / "networks" / str(i)) for i in range(len(names))]
-    matching = Matching(
+def load_structure(folder: Path) -> Structure:
+    """What `Supernet.save` wrote but for all weights, which may be gigabytes.
+
+    Raises StorageError, naming the file, when something is missing or damaged.
+    """
+    path = folder / SUPERNET_FILE
+    document = read_json(path, SUPERNET)
+    try:
+        names, matching = _names(document), _read_matching(document)
+        places = [folder / "networks" / str(i) / GRAPH_FILE for i in range(len(names))]
+        graphs = tuple(load_graph(place) for place in places)
+        board = make_switchboard(graphs, matching, document["outputs"])
+        return Structure(names, graphs, board)
+    except StorageError:
+        raise
+    except (*_DAMAGE, NetstitchError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> StorageError:
+    return StorageError(f"{path} is damaged ({type(error).__name__}: {one_line(error)})")
+
+
+def _names(document: dict[str, Any]) -> tuple[str, ...]:
+    names = document["names"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"names {names!r:.80}")
+    return tuple(names)
+
+
+def _read_matching(document: dict[str, Any]) -> Matching:
+    matches = document["matches"]
+    if not isinstance(matches, list):
+        raise TypeError("matches are no list")
+    return Matching(
         tuple(Match(_points(points)) for points in matches),
         float(document["weight"]),
         float(document["upper_bound"]),
         str(document["method"]),
     )
+
+
+def _read_supernet(document: dict[str, Any], folder: Path) -> Supernet:
+    names, matching = _names(document), _read_matching(document)
+    networks = [load_network(folder / "networks" / str(i)) for i in range(len(names))]
     rule, shares = document["ensemble"]["rule"], document["ensemble"]["weights"]
     if rule not in ("logits", "probabilities"):
         raise ValueError(f"ensemble rule {rule!r:.80}")
     averaging = Averaging(rule, None if shares is None else tuple(map(float, shares)))
     supernet = Supernet(networks, matching, averaging=averaging, outputs=document["outputs"])
-    if list(supernet.names) != names:
+    if supernet.names != names:
         raise ValueError(f"names {names!r:.80}, but the networks are {', '.join(supernet.names)}")
     return supernet
 

@@ -26,6 +26,7 @@ from netstitch.stitching.features import FeatureReader
 from netstitch.stitching.genotype import check_genotype, make_genotype
 from netstitch.stitching.saving import write_supernet
 from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.structure import Structure
 from netstitch.stitching.switches import Switch, make_switchboard
 from netstitch.stitching.wiring import Genotype, Signature, Wiring
 from netstitch.threads import fastest_threads
@@ -66,7 +67,7 @@ class Supernet(nn.Module):
         self.averaging = averaging or Averaging()
         _check_joinable(self.names, self.graphs, self.averaging)
         self.board = make_switchboard(self.graphs, matching, outputs)
-        self.wiring = Wiring(self.graphs, self.board)
+        self.structure = Structure(self.names, self.graphs, self.board)
         self.layers = nn.ModuleList(stitch.layer() for stitch in self.board.stitches)
         self.requires_grad_(False)
         self.fit_report: FitReport | None = None
@@ -89,11 +90,11 @@ class Supernet(nn.Module):
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the output switch's choices: a network, "ensemble", or networks joined by +."""
-        return tuple(self._name(subset) for subset in self.board.outputs)
+        return self.structure.outputs
 
-    def _name(self, subset: Sequence[int]) -> str:
-        everything = 1 < len(subset) == len(self.names)
-        return "ensemble" if everything else "+".join(self.names[index] for index in subset)
+    @property
+    def wiring(self) -> Wiring:
+        return self.structure.wiring
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -134,12 +135,7 @@ class Supernet(nn.Module):
 
     def active_stitches(self, genotype: AnyGenotype) -> tuple[int, ...]:
         """Indices of the stitches that the subnetwork runs."""
-        chosen = self._checked(genotype)
-        found = [
-            self.switches[index].stitches[chosen[index]]
-            for index in np.flatnonzero(self.wiring.active(chosen)[:-1])
-        ]
-        return tuple(sorted(index for index in found if index is not None))
+        return self.structure.active_stitches(self._checked(genotype))
 
     def _checked(self, genotype: AnyGenotype) -> Genotype:
         return check_genotype(self.cardinalities, genotype)

@@ -54,11 +54,7 @@ def paired_difference(
             f"outcomes of {len(a)} and {len(b)} samples cannot be paired; "
             "give both networks' outcomes on the same samples"
         )
-    if resamples < 1 or not 0 < level < 1:
-        raise DataError(
-            f"{resamples} resamples at level {level} give no interval; expected 1 or more "
-            "resamples and a level between 0 and 1"
-        )
+    _check(resamples, level)
     tail = (1 - level) / 2
     random = np.random.default_rng(seed)
     size, difference = len(a), a - b
@@ -68,16 +64,55 @@ def paired_difference(
         drawn = random.multinomial(size, shares, size=resamples)
         differences, found = (drawn[:, 0] - drawn[:, 1]) / size, (better - worse) / size
     else:
-        values, counts = np.unique(difference, return_counts=True)
-        differences = np.concatenate(
-            [
-                random.multinomial(size, counts / size, size=len(part)) @ values / size
-                for part in np.array_split(np.arange(resamples), -(-resamples // TOGETHER))
-            ]
-        )
+        differences = _resampled_means(difference, resamples, random)
         found = float(difference.mean())
     low, high = np.quantile(differences, [tail, 1 - tail])
     return Interval(found, float(low), float(high), level)
+
+
+def independent_difference(
+    correct_a: ArrayLike,
+    correct_b: ArrayLike,
+    *,
+    resamples: int = 10_000,
+    seed: int,
+    level: float = 0.95,
+) -> Interval:
+    """Accuracy on samples a minus accuracy on other samples b, with its bootstrap interval.
+
+    correct_a: (n,), correct_b: (m,), as of `paired_difference`. Both are resampled, each for
+    itself: such as one network's outcomes on validation and on test samples.
+
+    Raises DataError as `paired_difference` does, but for unequal lengths.
+    """
+    a, b = _outcomes(correct_a), _outcomes(correct_b)
+    _check(resamples, level)
+    random, tail = np.random.default_rng(seed), (1 - level) / 2
+    drawn = _resampled_means(a, resamples, random) - _resampled_means(b, resamples, random)
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return Interval(float(a.mean() - b.mean()), float(low), float(high), level)
+
+
+def _resampled_means(
+    values: NDArray[np.float64], resamples: int, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """(resamples,) means of as many values drawn with replacement, by counts of distinct ones."""
+    size = len(values)
+    distinct, counts = np.unique(values, return_counts=True)
+    return np.concatenate(
+        [
+            random.multinomial(size, counts / size, size=len(part)) @ distinct / size
+            for part in np.array_split(np.arange(resamples), -(-resamples // TOGETHER))
+        ]
+    )
+
+
+def _check(resamples: int, level: float) -> None:
+    if resamples < 1 or not 0 < level < 1:
+        raise DataError(
+            f"{resamples} resamples at level {level} give no interval; expected 1 or more "
+            "resamples and a level between 0 and 1"
+        )
 
 
 def _outcomes(correct: ArrayLike) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ def front_figure(
     canvas = FigureCanvasAgg(figure)
     grid = figure.subplots(1, len(parts), sharex=True, sharey=True, squeeze=False)
     panels: list[tuple[Axes, Part]] = list(zip(grid[0], parts, strict=True))
-    lowest = _floor(front, parts, floor)
+    lowest = accuracy_floor(front, parts, floor)
     unit, scale = ("G", 1e9) if max(p.multiply_adds for p in shown) >= 1e10 else ("M", 1e6)
     _limit(panels[0][0], front, parts, lowest, scale)
     for axes, part in panels:
@@ -122,7 +122,8 @@ def _visible(point: FrontPoint, part: Part, lowest: float) -> bool:
     return accuracy is not None and accuracy >= lowest
 
 
-def _floor(front: Front, parts: Sequence[Part], floor: float | str) -> float:
+def accuracy_floor(front: Front, parts: Sequence[Part], floor: float | str) -> float:
+    """The least accuracy that is shown; floor: as of `front_figure`."""
     if isinstance(floor, int | float):
         return float(floor)
     base = front.references or front.points

@@ -28,6 +28,7 @@ class FrontPoint:
     label: unique in its front ("P3", or a reference network's name). multiply_adds: of one sample.
     stitches: how many are active. validation, test: accuracies in [0, 1]. output: the output choice
     ("resnet", "ensemble"). validation_difference, test_difference: accuracy minus the ensemble's.
+    gap: validation minus test accuracy, of samples that are not the same.
     further: other measures by name, such as "validation mean IoU".
 
     Raises ValueError for numbers that cannot be: negative counts, accuracies outside [0, 1].
@@ -43,6 +44,7 @@ class FrontPoint:
     parameters: int | None = None
     validation_difference: Interval | None = None
     test_difference: Interval | None = None
+    gap: Interval | None = None
     further: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -224,7 +226,7 @@ class _Document(BaseModel):
     measure: str = ACCURACY
 
 
-_INTERVALS = ("validation_difference", "test_difference")
+_INTERVALS = ("validation_difference", "test_difference", "gap")
 _CSV_COLUMNS = [
     "kind",
     *(one.name for one in fields(FrontPoint) if one.name not in (*_INTERVALS, "further")),

@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError
 
 from netstitch.cli.carrying_out import demo, protocol, resume, run
 from netstitch.cli.networks import export, finetune_command, match_command, status
+from netstitch.cli.reporting import report
 from netstitch.errors import NetstitchError
 from netstitch.version import VERSION
 
@@ -22,7 +23,7 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,  # main says what an interruption leaves
 )
-for command in (demo, run, resume, status, protocol, export):
+for command in (demo, run, resume, status, report, protocol, export):
     app.command(command)
 app.command(match_command, name="match")
 app.command(finetune_command, name="finetune")

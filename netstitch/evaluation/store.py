@@ -101,14 +101,14 @@ class Store:
         try:
             if create:
                 self._make()
-            _check(self._connection, path)
+            check_file(self._connection, path)
             self._connection.execute("PRAGMA synchronous=FULL")
             self._ordinals = self._read_ordinals()
             self._bounded = self._read_bounded()
             self._delivered = self._read_delivered()
         except sqlite3.Error as error:
             self.close()
-            raise self._failed(error) if create else _damaged(path, error) from error
+            raise self._failed(error) if create else damaged(path, error) from error
         except StorageError:
             self.close()
             raise
@@ -178,7 +178,7 @@ class Store:
                     evaluation.skipped,
                     evaluation.elapsed,
                 )
-                self._connection.execute(_DELIVER, (*given, _checksum(given)))
+                self._connection.execute(_DELIVER, (*given, checksum(given)))
         except sqlite3.Error as error:
             raise self._failed(error) from error
         if signature not in self._ordinals:
@@ -266,17 +266,17 @@ class Store:
             known.failure,
             int(known.bounded),
         )
-        return (*row, _checksum(row))
+        return (*row, checksum(row))
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         """Whole rows without their checksums; raises StorageError where one does not fit."""
         try:
-            for *row, checksum in self._connection.execute(query):
-                if _checksum(tuple(row)) != checksum:
-                    raise _damaged(self.path, f"row {row[:2]} is not as it was written")
+            for *row, written in self._connection.execute(query):
+                if checksum(tuple(row)) != written:
+                    raise damaged(self.path, f"row {row[:2]} is not as it was written")
                 yield tuple(row)
         except sqlite3.Error as error:  # of its pages, or text that is none
-            raise _damaged(self.path, error) from error
+            raise damaged(self.path, error) from error
 
     def _read_ordinals(self) -> dict[bytes, int]:
         rows = self._connection.execute("SELECT signature, ordinal FROM evaluations")
@@ -323,7 +323,7 @@ def _connected(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def check_file(connection: sqlite3.Connection, path: Path) -> None:
     """Raise StorageError where the file is not a whole one of this version."""
     try:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -331,21 +331,23 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         problems = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         # The latter where SQLite quotes a name that is damaged, in a message that is no text.
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     if application != APPLICATION or version != VERSION:
         raise StorageError(
             f"{path} is not a store of evaluations of version {VERSION}; use the version of "
             "netstitch that wrote it"
         )
     if problems != ["ok"]:
-        raise _damaged(path, problems[0])
+        raise damaged(path, problems[0])
 
 
-def _checksum(row: tuple[object, ...]) -> int:
+def checksum(row: tuple[object, ...]) -> int:
+    """What the last column of a row is, of those before it."""
     return crc32(repr(row).encode())
 
 
-def _damaged(path: Path, reason: object) -> StorageError:
+def damaged(path: Path, reason: object) -> StorageError:
+    """What is said of a store that is not whole."""
     why = " ".join(str(reason).split())
     return StorageError(
         f"{path} is damaged ({why}); put back a copy of the run folder, or run anew"

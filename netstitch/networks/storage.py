@@ -63,6 +63,11 @@ def load_network(folder: Path | str) -> Network:
     return built(path, lambda: Network(name, graph, weights))
 
 
+def load_graph(path: Path) -> Graph:
+    """The graph of a network that `save_network` wrote, from its graph.json alone."""
+    return graph_from_json(read_json(path, FORMAT), path)
+
+
 def built(path: Path, build: Callable[[], Built]) -> Built:
     """What `build` gives; StorageError, naming the file, where a stored graph cannot be built."""
     try:

@@ -1,0 +1,18 @@
+"""A run for people: one page of HTML that tells what was found, and lets them look closer."""
+
+from netstitch.report.page import page, write_page
+from netstitch.report.parts import Composition, Joint, Part, composition
+from netstitch.report.reading import Recorded, read_run
+from netstitch.report.words import in_words
+
+__all__ = [
+    "Composition",
+    "Joint",
+    "Part",
+    "Recorded",
+    "composition",
+    "in_words",
+    "page",
+    "read_run",
+    "write_page",
+]

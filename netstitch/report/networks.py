@@ -1,0 +1,151 @@
+"""The networks of a report: each in words, as a drawing, and as a row of the table."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from netstitch.analysis import FrontPoint, Interval
+from netstitch.report.drawing import amount, drawing, error_in_words
+from netstitch.report.parts import Composition, composition
+from netstitch.report.reading import Recorded
+from netstitch.report.words import in_words, span_of
+
+COLUMNS = (
+    "network",
+    "made of",
+    "output",
+    "stitches",
+    "multiply-adds",
+    "of ensemble",
+    "validation",
+    "minus ensemble",
+    "test",
+    "minus ensemble",
+    "validation minus test",
+)
+
+
+def words_of(run: Recorded) -> dict[str, str]:
+    """What each network is made of, by label."""
+    return {
+        point.label: in_words(_composition(run, point), run.structure.names)
+        for point in (*run.front.references, *run.front.points)
+    }
+
+
+def described(run: Recorded, words: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What is shown of each network when it is chosen."""
+    errors = errors_of(run)
+    found = []
+    for point in (*run.front.references, *run.front.points):
+        made = _composition(run, point)
+        title = f"{point.label}: {words[point.label]}"
+        found.append(
+            {
+                "label": point.label,
+                "words": words[point.label],
+                "summary": _summary(run, point),
+                "drawing": drawing(made, run.structure.names, errors, title),
+                "command": _command(run, point),
+                "parts": _parts(run, made, errors),
+            }
+        )
+    return found
+
+
+def errors_of(run: Recorded) -> dict[int, float | None]:
+    """The relative error of each stitch, by index; the file has them in their order."""
+    rows = run.stitches
+    if len(rows) != len(run.structure.board.stitches):
+        return {}
+    texts = [row["relative_error"] for row in rows]
+    return {index: float(text) if text else None for index, text in enumerate(texts)}
+
+
+def row_of(run: Recorded, point: FrontPoint, words: Mapping[str, str]) -> dict[str, Any]:
+    """A row of the table; cells have the number that they are sorted by."""
+    ensemble = run.front.ensemble
+    share = point.multiply_adds / ensemble.multiply_adds if ensemble is not None else None
+    gap = point.gap
+    cells = [
+        _text(words[point.label]),
+        _text(point.output),
+        _number(point.stitches, str(point.stitches)),
+        _number(point.multiply_adds, amount(point.multiply_adds)),
+        _number(share, "" if share is None else f"{share:.0%}"),
+        _number(point.validation, f"{100 * point.validation:.2f} %"),
+        _interval(point.validation_difference),
+        _number(point.test, "" if point.test is None else f"{100 * point.test:.2f} %"),
+        _interval(point.test_difference),
+        _interval(gap),
+    ]
+    return {
+        "label": point.label,
+        "share": 100 * (share or 0.0),
+        "accuracy": 100 * point.validation,
+        "reference": point in run.front.references,
+        "cells": cells,
+    }
+
+
+def _composition(run: Recorded, point: FrontPoint) -> Composition:
+    return composition(run.structure, np.array(point.genotype, np.int64))
+
+
+def _summary(run: Recorded, point: FrontPoint) -> str:
+    ensemble = run.front.ensemble
+    cost = f"{amount(point.multiply_adds)} multiply-adds"
+    if ensemble is not None:
+        cost += f" ({point.multiply_adds / ensemble.multiply_adds:.0%} of the ensemble's)"
+    test = "" if point.test is None else f", {100 * point.test:.2f} % on test samples"
+    stitches = f"{point.stitches} active {'stitch' if point.stitches == 1 else 'stitches'}"
+    return f"{cost}, {stitches}; {100 * point.validation:.2f} % on validation samples{test}."
+
+
+def _command(run: Recorded, point: FrontPoint) -> str:
+    if not run.measured:
+        return ""
+    return f"netstitch export {shlex.quote(str(run.folder))} --point {shlex.quote(point.label)}"
+
+
+def _parts(
+    run: Recorded, made: Composition, errors: Mapping[int, float | None]
+) -> list[dict[str, str]]:
+    names = run.structure.names
+    rows = []
+    for index, part in enumerate(made.parts):
+        reads = ["the input"] if part.reads_input else []
+        reads += [
+            f"part {joint.source + 1} by stitch {joint.stitch} "
+            f"({error_in_words(errors.get(joint.stitch))}, "
+            f"{amount(run.structure.board.stitches[joint.stitch].multiply_adds)})"
+            for joint in made.joints
+            if joint.target == index
+        ]
+        rows.append(
+            {
+                "network": names[part.network],
+                "modules": span_of(part.first, part.last),
+                "cost": amount(part.multiply_adds),
+                "reads": "; ".join(reads),
+            }
+        )
+    return rows
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"text": text, "value": None}
+
+
+def _number(value: float | None, text: str) -> dict[str, Any]:
+    return {"text": text, "value": value}
+
+
+def _interval(found: Interval | None) -> dict[str, Any]:
+    if found is None:
+        return {"text": "", "value": None}
+    low, high = 100 * found.low, 100 * found.high
+    text = f"{100 * found.difference:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return {"text": text, "value": found.difference}

@@ -1,0 +1,149 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const fronts = [...document.querySelectorAll(".chart.front")];
+  const details = JSON.parse(document.getElementById("networks-data").textContent);
+  const table = document.getElementById("networks");
+  const body = table ? table.tBodies[0] : null;
+
+  // -- light and dark
+
+  const asked = window.matchMedia("(prefers-color-scheme: dark)");
+  const button = document.getElementById("theme");
+  const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  function colours() {
+    const found = { "font.color": colour("--text") };
+    for (const axis of ["xaxis", "yaxis"]) {
+      found[`${axis}.gridcolor`] = colour("--line");
+      found[`${axis}.linecolor`] = colour("--line");
+      found[`${axis}.tickcolor`] = colour("--line");
+    }
+    return found;
+  }
+  function paint(dark) {
+    root.dataset.theme = dark ? "dark" : "light";
+    button.setAttribute("aria-pressed", String(dark));
+    for (const place of document.querySelectorAll(".chart")) {
+      if (place.data) Plotly.relayout(place, colours());
+    }
+  }
+  root.dataset.theme = asked.matches ? "dark" : "light";
+  button.setAttribute("aria-pressed", String(asked.matches));
+  button.addEventListener("click", () => paint(root.dataset.theme !== "dark"));
+  asked.addEventListener("change", (event) => paint(event.matches));
+
+  // -- charts, drawn when they come into sight
+
+  function draw(place) {
+    const chart = charts[place.dataset.chart];
+    Plotly.newPlot(place, chart.data, chart.layout, { responsive: true, displaylogo: false,
+      modeBarButtonsToRemove: ["select2d", "lasso2d"] });
+    Plotly.relayout(place, colours());
+    if (place.classList.contains("front")) {
+      place.on("plotly_click", (event) => {
+        const told = event.points.find((point) => point.customdata);
+        if (told) choose(told.customdata[0], false);
+      });
+      limit();
+    }
+  }
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) {
+        seen.unobserve(entry.target);
+        draw(entry.target);
+      }
+    }
+  }, { rootMargin: "400px" });
+  for (const place of document.querySelectorAll(".chart")) seen.observe(place);
+
+  // -- the least accuracy of the front's charts
+
+  function limit() {
+    const chosen = document.querySelector("input[name=floor]:checked");
+    if (!chosen) return;
+    const floor = Number(chosen.value);
+    for (const place of fronts) {
+      if (!place.data) continue;
+      const top = charts[place.dataset.chart].top;
+      const margin = 0.03 * (top - floor) || 0.01;
+      Plotly.relayout(place, { "yaxis.range": [floor - margin, top + 3 * margin],
+        "xaxis.range": [0, charts[place.dataset.chart].right] });
+    }
+  }
+  for (const each of document.querySelectorAll("input[name=floor]")) each.addEventListener("change", limit);
+
+  // -- one network
+
+  function choose(label, move) {
+    if (!Object.hasOwn(details, label)) return;
+    const place = document.getElementById("details");
+    place.innerHTML = details[label]; // text of users is escaped where it was written
+    document.getElementById("chosen-none").hidden = true;
+    for (const row of body.rows) row.setAttribute("aria-selected", String(row.dataset.label === label));
+    if (move) {
+      place.querySelector("h3").focus({ preventScroll: true });
+      place.scrollIntoView({ block: "nearest" });
+    }
+    history.replaceState(null, "", `#${encodeURIComponent(label)}`);
+  }
+  document.addEventListener("click", async (event) => {
+    const row = event.target.closest("button.choose");
+    if (row) choose(row.closest("tr").dataset.label, true);
+    const copy = event.target.closest("button.copy");
+    if (copy) {
+      try {
+        await navigator.clipboard.writeText(copy.dataset.text);
+        copy.textContent = "Copied";
+      } catch { // a page from a file may not
+        getSelection().selectAllChildren(copy.previousElementSibling);
+      }
+    }
+  });
+
+  // -- sort and filter
+
+  function value(row, column) {
+    const cell = row.cells[column];
+    return cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value);
+  }
+  function compare(a, b) {
+    if (typeof a === "number" && typeof b === "number") return a - b;
+    return String(a).localeCompare(String(b), "en", { numeric: true });
+  }
+  function sort(head) {
+    const column = head.cellIndex;
+    const down = head.getAttribute("aria-sort") === "ascending";
+    for (const each of head.parentElement.cells) each.setAttribute("aria-sort", "none");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const empty = (row) => row.cells[column].textContent === "";
+    const rows = [...body.rows].sort((a, b) => empty(a) - empty(b) ||
+      (down ? -1 : 1) * compare(value(a, column), value(b, column)));
+    body.append(...rows);
+  }
+  function filter() {
+    const form = document.getElementById("filter").elements;
+    const text = form.text.value.trim().toLowerCase();
+    const cost = form.cost.value === "" ? Infinity : Number(form.cost.value);
+    const least = form.accuracy.value === "" ? -Infinity : Number(form.accuracy.value);
+    let shown = 0;
+    for (const row of body.rows) {
+      row.hidden = !(row.textContent.toLowerCase().includes(text) &&
+        Number(row.dataset.cost) <= cost && Number(row.dataset.accuracy) >= least);
+      shown += row.hidden ? 0 : 1;
+    }
+    document.getElementById("count").value = `${shown} of ${body.rows.length} networks`;
+  }
+  if (table) {
+    for (const head of table.tHead.rows[0].cells) {
+      head.querySelector("button").addEventListener("click", () => sort(head));
+    }
+    const form = document.getElementById("filter");
+    form.addEventListener("input", filter);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    filter();
+    const wanted = decodeURIComponent(location.hash.slice(1));
+    choose(Object.hasOwn(details, wanted) ? wanted : document.body.dataset.first, false);
+  }
+})();

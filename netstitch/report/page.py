@@ -1,0 +1,199 @@
+"""A run as one page of HTML that needs nothing else: no network, no file beside it."""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from netstitch.analysis.figure import Part, accuracy_floor
+from netstitch.folders import write_text
+from netstitch.report.drawing import STYLE
+from netstitch.report.front_chart import cloud_of, front_chart
+from netstitch.report.networks import COLUMNS, described, row_of, words_of
+from netstitch.report.reading import Recorded
+from netstitch.report.search_charts import (
+    errors_chart,
+    hypervolume_charts,
+    known_chart,
+    seconds_chart,
+    stitches_chart,
+)
+from netstitch.report.summary import answer, notes, table_text, versions
+from netstitch.version import VERSION
+
+Floor = float | str
+
+
+def write_page(run: Recorded, path: Path, *, floor: Floor = "tenth") -> None:
+    """Write the report of a run.
+
+    floor: the accuracy from which the front is shown first, and over which hypervolumes count
+        beside those over 0: "tenth" is the worst reference network's rounded down to a multiple of
+        0.1 (the paper's section 7), "tight" lies just under the references, or a number.
+
+    Raises StorageError where the file cannot be written, DataError for a floor that is none.
+    """
+    write_text(path, page(run, floor=floor))
+
+
+def page(run: Recorded, *, floor: Floor = "tenth") -> str:
+    """The report of a run as HTML; see `write_page`."""
+    charts: dict[str, Any] = {}
+    context = {
+        "name": run.name,
+        "answer": answer(run),
+        "notes": notes(run),
+        "folder": str(run.folder),
+        "version": VERSION,
+        "versions": versions(run),
+        "asked": json.dumps(run.document.get("asked", {}), indent=2, ensure_ascii=False),
+        "css": f"{_file('page.css')}\n{STYLE}",
+        "script": _file("page.js"),
+        "plotly": get_plotlyjs(),
+        **_front(run, floor, charts),
+        "sections": _sections(run, floor, charts),
+    }
+    context["charts"] = _json(charts)
+    article = _template("page.network.html")
+    networks = {each["label"]: article.render(network=each) for each in context.pop("networks")}
+    context["details"] = _json(networks)
+    return _template("page.html").render(context)
+
+
+def _front(run: Recorded, floor: Floor, charts: dict[str, Any]) -> dict[str, Any]:
+    """The charts of the front, the networks one by one, and the table of them."""
+    front = run.front
+    shown = (*front.references, *front.points)
+    if not shown:
+        return {"fronts": [], "networks": [], "rows": [], "first": ""}
+    parts: list[Part] = ["validation", "test"] if run.has_test else ["validation"]
+    words = words_of(run)
+    ceiling = max(point.multiply_adds for point in shown)
+    cloud = cloud_of(run.evaluations, ceiling)
+    known = [a for p in shown for part in parts if (a := p.accuracy(part)) is not None]
+    found = []
+    for part in parts:
+        figure = front_chart(front, part, words, cloud if part == "validation" else None)
+        title = f"On {part} samples"
+        _add(charts, f"front-{part}", figure, top=max(known), right=1.12 * ceiling)
+        label = f"{title}: {front.measure} against multiply-adds; the table below has the numbers"
+        found.append({"id": f"front-{part}", "title": title, "label": label})
+    floors: dict[str, tuple[str, Floor]] = {
+        "paper": ("the worst reference, rounded down to a tenth", "tenth"),
+        "tight": ("just under the references", "tight"),
+    }
+    if floor not in ("tenth", "tight"):
+        floors = {"asked": (str(floor), floor), **floors}
+    choices = [
+        {"name": name, "value": accuracy_floor(front, parts, what), "chosen": what == floor}
+        for name, what in floors.values()
+    ]
+    choices.append({"name": "0", "value": 0.0, "chosen": False})
+    first = front.points[len(front.points) // 2] if front.points else front.references[-1]
+    return {
+        "fronts": found,
+        "floors": choices,
+        "front_text": (
+            "Each mark is a network: the further up, the more often it is right, the further left, "
+            "the cheaper it is. The line bounds what the front dominates. Crosses are the networks "
+            "that went in, and their ensemble; in a shaded region a network costs no more than one "
+            "of these and is as accurate."
+        ),
+        "networks": described(run, words),
+        "columns": COLUMNS,
+        "rows": [row_of(run, point, words) for point in shown],
+        "table_text": table_text(run),
+        "placeholder": run.structure.names[0],
+        "first": first.label,
+    }
+
+
+def _sections(run: Recorded, floor: Floor, charts: dict[str, Any]) -> list[dict[str, Any]]:
+    """What there is to tell of the search, the stitches and the time."""
+    sections: list[dict[str, Any]] = []
+
+    def section(name: str, title: str, text: str, drawn: Mapping[str, go.Figure]) -> None:
+        listed = []
+        for index, (caption, figure) in enumerate(drawn.items()):
+            _add(charts, f"{name}-{index}", figure)
+            label = f"{title}: {caption}"
+            listed.append({"id": f"{name}-{index}", "title": caption, "label": label})
+        sections.append({"id": name, "title": title, "text": text, "charts": listed})
+
+    ensemble = _ensemble_cost(run)
+    if run.evaluations is not None and len(run.evaluations):
+        floors = [0.0]
+        if run.front.references:
+            floors.append(accuracy_floor(run.front, ["validation"], floor))
+        count, time = hypervolume_charts(run.evaluations, ensemble, list(dict.fromkeys(floors)))
+        section(
+            "hypervolume",
+            "How the search went",
+            "The hypervolume on validation samples: the area that the networks found so far "
+            "dominate, in units of the ensemble's multiply-adds, over an accuracy. It counts "
+            "networks up to the ensemble's cost.",
+            {"Over evaluations": count, "Over time": time},
+        )
+    if run.history:
+        section(
+            "stitches",
+            "Stitches in use, and what was known",
+            "Of the networks evaluated: how many stitches they may use, and how many their output "
+            "depends on. A proposal that comes to a network that was evaluated before is known.",
+            {
+                "Potential and active stitches": stitches_chart(run.history),
+                "Proposals that were known": known_chart(run.history),
+            },
+        )
+    if run.stitches:
+        section(
+            "errors",
+            "Stitches",
+            "How far what a stitch makes is from the features that it replaces, on samples that it "
+            "was not fitted on, relative to the features' variance: 0 is perfect, 1 is the best "
+            "constant. Before refining, where that was asked for.",
+            {"Error by depth": errors_chart(run.stitches)},
+        )
+    seconds = {
+        name: float(value)
+        for name, value in run.document["seconds"].items()
+        if isinstance(value, int | float)
+    }
+    if seconds:
+        section("time", "Time", "Seconds of each step.", {"By step": seconds_chart(seconds)})
+    return sections
+
+
+def _ensemble_cost(run: Recorded) -> int:
+    """Multiply-adds of the ensemble, or of all networks together where it is no choice."""
+    ensemble = run.front.ensemble
+    if ensemble is not None:
+        return ensemble.multiply_adds
+    return sum(graph.multiply_adds for graph in run.structure.graphs)
+
+
+def _add(charts: dict[str, Any], name: str, figure: go.Figure, **more: Any) -> None:
+    charts[name] = {**json.loads(figure.to_json()), **more}
+    charts[name]["layout"].pop("template", None)
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """JSON that can stand in a script element whatever its texts are."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_file(name))
+
+
+def _file(name: str) -> str:
+    return files("netstitch.report").joinpath(name).read_text(encoding="utf-8")

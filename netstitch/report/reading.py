@@ -1,0 +1,188 @@
+"""What a run's folder tells, whether the run is done, goes on, or was stopped."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from netstitch.analysis import Front, FrontPoint, make_front
+from netstitch.analysis.front import ACCURACY
+from netstitch.errors import StorageError
+from netstitch.evaluation.stored import Stored, read_stored
+from netstitch.folders import one_line
+from netstitch.run_folder import (
+    EVALUATIONS,
+    FRONT_FILE,
+    HISTORY_FILE,
+    RUN_FILE,
+    STITCHES,
+    SUPERNET,
+    is_running,
+    read_document,
+)
+from netstitch.stitching.structure import Structure
+from netstitch.storage import load_structure
+
+State = Literal["done", "running", "stopped"]
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run as its folder tells it.
+
+    document: run.json. structure: of its supernet. front: as it was measured, or, where the search
+    did not come so far, of what was evaluated, in the form of the search; `measured` tells which.
+    evaluations: None before the search began. history, stitches: rows of search.csv and
+    stitches.csv.
+    """
+
+    folder: Path
+    state: State
+    document: dict[str, Any]
+    structure: Structure
+    front: Front
+    measured: bool
+    evaluations: Stored | None
+    history: tuple[Row, ...]
+    stitches: tuple[Row, ...]
+
+    @property
+    def name(self) -> str:
+        return str(self.document.get("name") or self.folder.name)
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """How the search ended; empty before it did."""
+        found: dict[str, Any] = self.document.get("outcome", {})
+        return found
+
+    @property
+    def has_test(self) -> bool:
+        """Whether networks were measured on test samples."""
+        return any(p.test is not None for p in (*self.front.points, *self.front.references))
+
+
+def read_run(folder: Path) -> Recorded:
+    """Everything that a report needs; the folder is not changed.
+
+    Raises StorageError, naming the file, where it is no run's, or damaged, or nothing is there yet.
+    """
+    running = is_running(folder)
+    if running and not (folder / RUN_FILE).exists():
+        raise StorageError(
+            f"{folder} is of a run that captures, matches and fits: there is nothing to report "
+            "yet; wait until it searches, netstitch status tells"
+        )
+    document = read_document(folder)
+    structure = load_structure(folder / SUPERNET)
+    stored = read_stored(folder / EVALUATIONS) if (folder / EVALUATIONS).exists() else None
+    if stored is not None:
+        _check_fits(folder, stored, structure)
+    stopped = document.get("outcome", {}).get("stopped")
+    done = stopped not in (None, "interrupted")
+    measured = (folder / FRONT_FILE).exists() and (done or not running)
+    front = Front.from_json(folder / FRONT_FILE) if measured else so_far(structure, stored)
+    _check_front(folder, front, structure)
+    return Recorded(
+        folder,
+        "running" if running else "done" if done else "stopped",
+        document,
+        structure,
+        front,
+        measured,
+        stored,
+        _rows(folder / HISTORY_FILE, ("used", "skipped", "nonzero", "active")),
+        _rows(folder / STITCHES, ("source_depth", "target_depth", "relative_error")),
+    )
+
+
+def so_far(structure: Structure, stored: Stored | None) -> Front:
+    """The front of what was evaluated whole, as the search saw it."""
+    if stored is None or not len(stored):
+        return Front(())
+    whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.accuracy))
+    candidates = [_point(structure, stored, int(place)) for place in _leading(stored, whole)]
+    found = _references(structure, stored, whole)
+    return make_front(candidates, found, ACCURACY)
+
+
+def _leading(stored: Stored, whole: np.ndarray) -> np.ndarray:
+    """Of many evaluations those that none before them in cost is as good as."""
+    order = whole[np.lexsort((-stored.accuracy[whole], stored.multiply_adds[whole]))]
+    best = np.maximum.accumulate(np.concatenate([[-1.0], stored.accuracy[order]]))[:-1]
+    return np.asarray(order[stored.accuracy[order] > best])
+
+
+def _point(structure: Structure, stored: Stored, place: int, label: str = "") -> FrontPoint:
+    genotype = stored.genotypes[place].astype(np.int64)
+    return FrontPoint(
+        label=label,
+        genotype=tuple(genotype.tolist()),
+        multiply_adds=int(stored.multiply_adds[place]),
+        stitches=len(structure.active_stitches(genotype)),
+        validation=float(stored.accuracy[place]),
+        output=structure.outputs[int(genotype[-1])],
+    )
+
+
+def _references(structure: Structure, stored: Stored, whole: np.ndarray) -> list[FrontPoint]:
+    """The basis networks and the ensemble, as far as they were evaluated."""
+    length = len(structure.board.cardinalities)
+    wanted: dict[bytes, str] = {}
+    costs = []
+    for index, output in enumerate(structure.outputs):
+        genotype = np.zeros(length, np.int64)
+        genotype[-1] = index
+        wanted[structure.wiring.digest(genotype)] = output
+        costs.append(structure.wiring.multiply_adds(genotype))
+    found: dict[str, FrontPoint] = {}
+    for place in whole[np.isin(stored.multiply_adds[whole], costs)].tolist():
+        signature = structure.wiring.digest(stored.genotypes[place].astype(np.int64))
+        if signature in wanted:
+            name = wanted[signature]
+            found[name] = _point(structure, stored, place, name)
+    return [found[name] for name in structure.outputs if name in found]
+
+
+def _check_fits(folder: Path, stored: Stored, structure: Structure) -> None:
+    length = len(structure.board.cardinalities)
+    if len(stored) and stored.genotypes.shape[1] != length:
+        raise StorageError(
+            f"{folder / EVALUATIONS} is of another supernet: its genotypes have "
+            f"{stored.genotypes.shape[1]} variables, the supernet's {length}; put back a copy of "
+            "the run folder"
+        )
+
+
+def _check_front(folder: Path, front: Front, structure: Structure) -> None:
+    limits = structure.board.cardinalities
+    for point in (*front.points, *front.references):
+        fits = len(point.genotype) == len(limits) and all(
+            0 <= value < limit for value, limit in zip(point.genotype, limits, strict=True)
+        )
+        if not fits:
+            raise StorageError(
+                f"{folder / FRONT_FILE} is of another supernet: {point.label} does not fit its "
+                f"{len(limits)} switches; put back a copy of the run folder"
+            )
+
+
+def _rows(path: Path, needed: tuple[str, ...]) -> tuple[Row, ...]:
+    """A CSV file's rows; none where it is not there."""
+    if not path.exists():
+        return ()
+    try:
+        rows = tuple(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        for row in rows:
+            for name in needed:
+                if row[name] != "":
+                    float(row[name])
+    except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
+        raise StorageError(
+            f"{path} is damaged ({one_line(error)}); put back a copy of the run folder"
+        ) from error
+    return rows

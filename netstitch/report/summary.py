@@ -1,0 +1,142 @@
+"""A run in sentences: what was found, and what is missing."""
+
+import shlex
+
+from netstitch.analysis import FrontPoint, hypervolume, nondominated
+from netstitch.analysis.figure import Part
+from netstitch.report.reading import Recorded
+
+PARTS: tuple[Part, ...] = ("validation", "test")
+
+
+def answer(run: Recorded) -> str:
+    """The first sentences: what the front gives against the networks that went in."""
+    front = run.front
+    if not front.points:
+        return "No network was evaluated yet."
+    part: Part = "test" if run.has_test else "validation"
+    stitched = [point for point in nondominated(front.points, part) if point.stitches]
+    text = (
+        f"{len(front.points)} networks are on the front, "
+        f"{sum(point.stitches > 0 for point in front.points)} of them stitched."
+    )
+    better = _dominating(front.points, front.references, part)
+    for reference, point in better:
+        saved = 1 - point.multiply_adds / reference.multiply_adds
+        gain = 100 * ((point.accuracy(part) or 0.0) - (reference.accuracy(part) or 0.0))
+        text += (
+            f" {point.label} is as accurate as {reference.label} on {part} samples or better "
+            f"({gain:+.2f} points) and costs {saved:.0%} less."
+        )
+    if not better and stitched and front.references:
+        text += f" None dominates a network that went in, on {part} samples."
+    return text
+
+
+def notes(run: Recorded) -> list[str]:
+    """What a reader must know of a run that is not whole, and of how sure it is."""
+    found = []
+    if run.state == "running":
+        found.append(
+            "This run is still going on: what is here is what it had when this page was written. "
+            f"netstitch status {shlex.quote(str(run.folder))} tells how far it is."
+        )
+    elif run.state == "stopped":
+        found.append(
+            "This run was stopped before it was done. "
+            f"netstitch resume {shlex.quote(str(run.folder))} goes on where it was."
+        )
+    if run.evaluations is None or not len(run.evaluations):
+        found.append("Nothing was evaluated yet: there is no front, only stitches and times.")
+    elif not run.measured:
+        found.append(
+            "The front was not measured yet: it is that of the networks evaluated so far, with the "
+            "accuracies that the search saw."
+        )
+    if run.front.points and not run.has_test:
+        found.append(
+            "Networks were not measured on test samples: accuracies are of the samples that the "
+            "search chose by, and so are too good."
+        )
+    elif run.has_test:
+        found += _gap_note(run)
+    failed = 0 if run.evaluations is None else len(run.evaluations.failures)
+    if failed and run.evaluations is not None:
+        reason = next(iter(run.evaluations.failures.values()))
+        found.append(f"{failed:,} evaluations failed, the first of them: {reason}")
+    return found
+
+
+def table_text(run: Recorded) -> str:
+    """What stands in the table."""
+    front, volumes = run.front, []
+    for part in PARTS:
+        for name, points in (("front", front.points), ("networks that went in", front.references)):
+            value = _hypervolume(run, points, part)
+            if value is not None:
+                volumes.append(f"{name} on {part} {value:.4f}")
+    text = (
+        "Differences are in points, with the 95 % interval of a bootstrap over samples; those to "
+        "the ensemble are paired."
+    )
+    return f"{text} Hypervolume over accuracy 0: {', '.join(volumes)}." if volumes else text
+
+
+def versions(run: Recorded) -> str:
+    """What the run was made with."""
+    document = run.document
+    made = ", ".join(f"{name} {value}" for name, value in document["versions"].items())
+    count = "" if run.evaluations is None else f" {len(run.evaluations):,} networks were evaluated."
+    return f"Run on {document.get('written', 'a day that is not known')} with {made}.{count}"
+
+
+def _dominating(
+    points: tuple[FrontPoint, ...],
+    references: tuple[FrontPoint, ...],
+    part: Part,
+) -> list[tuple[FrontPoint, FrontPoint]]:
+    """Each reference that a cheaper network is as accurate as, with the cheapest such."""
+    found = []
+    for reference in references:
+        asked = reference.accuracy(part)
+        fitting = [
+            point
+            for point in points
+            if asked is not None
+            and (point.accuracy(part) or -1.0) >= asked
+            and point.multiply_adds < reference.multiply_adds
+            and point.genotype not in {each.genotype for each in references}
+        ]
+        if fitting:
+            cheapest = min(fitting, key=lambda point: point.multiply_adds)
+            found.append((reference, cheapest))
+    return found
+
+
+def _gap_note(run: Recorded) -> list[str]:
+    """Whether the front gains more than the references where the search looked.
+
+    Validation and test samples may be of different origin, so that a gap by itself says nothing.
+    """
+    own = [p.gap for p in run.front.points if p.gap is not None]
+    others = [p.gap.difference for p in run.front.references if p.gap is not None]
+    if not own or not others:
+        return []
+    sure = sum(gap.low > max(others) for gap in own)
+    mean = sum(gap.difference for gap in own) / len(own)
+    return [
+        "On validation samples, which the search chose by, the front's networks are "
+        f"{100 * mean:+.2f} points more accurate than on test samples in the mean, the networks "
+        f"that went in {100 * sum(others) / len(others):+.2f}. For {sure} of {len(own)} the gap is "
+        "larger than for any of the latter, beyond chance (95 %)."
+    ]
+
+
+def _hypervolume(run: Recorded, points: tuple[FrontPoint, ...], part: Part) -> float | None:
+    ensemble = run.front.ensemble
+    known = [(a, p.multiply_adds) for p in points if (a := p.accuracy(part)) is not None]
+    if ensemble is None or not known:
+        return None
+    return hypervolume(
+        [a for a, _ in known], [m for _, m in known], ensemble=ensemble.multiply_adds
+    )

@@ -1,0 +1,127 @@
+"""A run folder as large as wanted, of a small supernet, with accuracies that are made up."""
+
+import sqlite3
+from pathlib import Path
+
+import moocore
+import numpy as np
+from small_supernets import small_supernet
+
+from netstitch.analysis import FrontPoint, make_front
+from netstitch.analysis.bootstrap import Interval
+from netstitch.evaluation import Store
+from netstitch.evaluation.store import checksum
+from netstitch.folders import write_json, write_text
+from netstitch.run_folder import EVALUATIONS, FORMAT, FRONT_FILE, HISTORY_FILE, STITCHES, SUPERNET
+from netstitch.supernet import Supernet
+
+POPULATION = 64
+
+
+def generate(
+    folder: Path, evaluations: int, *, name: str = "generated", done: bool = True
+) -> Supernet:
+    """Write the folder; the supernet that is in it."""
+    folder.mkdir()
+    supernet = small_supernet()
+    supernet.save(folder / SUPERNET)
+    rng = np.random.default_rng(0)
+    write_json(folder / "run.json", document(name, evaluations, done))
+    genotypes = rng.integers(0, supernet.cardinalities, (evaluations, len(supernet.cardinalities)))
+    whole = supernet.macs(supernet.genotype("ensemble"))
+    costs = np.array([supernet.macs(genotype) for genotype in genotypes])
+    shares = costs / whole
+    accuracies = 0.3 + 0.6 * shares - np.abs(rng.normal(0, 0.1, evaluations))
+    accuracies = np.clip(accuracies + 0.05 * np.sin(9 * shares), 0, 1)
+    accuracies = np.round(accuracies * 200) / 200  # as of 200 samples
+    store(folder, genotypes, accuracies, costs)
+    write_text(folder / HISTORY_FILE, history(evaluations))
+    write_text(folder / STITCHES, stitches(supernet))
+    if done:
+        pairs = np.column_stack([accuracies, costs])
+        kept = np.flatnonzero(moocore.is_nondominated(pairs, maximise=[True, False]))
+        points = [point(supernet, genotypes[i], float(accuracies[i])) for i in kept]
+        references = [
+            point(supernet, genotype, 0.6 + 0.1 * index, label)
+            for index, (label, genotype) in enumerate(supernet.references().items())
+        ]
+        make_front(points, references).to_json(folder / FRONT_FILE)
+    return supernet
+
+
+def document(name: str, evaluations: int, done: bool) -> dict[str, object]:
+    outcome = {"outcome": {"stopped": "budget", "evaluations": evaluations}} if done else {}
+    return {
+        "format": FORMAT,
+        "name": name,
+        "asked": {"name": name, "search": {"evaluations": evaluations}},
+        "versions": {"netstitch": "0", "torch": "0"},
+        "networks": {},
+        "samples": {},
+        "seconds": {"capture": 1.5, "fit": 20.25, "search and test": 300.0},
+        "written": "2026-01-01T00:00:00+00:00",
+        **outcome,
+    }
+
+
+def point(supernet: Supernet, genotype: np.ndarray, accuracy: float, label: str = "") -> FrontPoint:
+    test = max(0.0, accuracy - 0.03)
+    return FrontPoint(
+        label=label,
+        genotype=tuple(int(value) for value in genotype),
+        multiply_adds=supernet.macs(genotype),
+        stitches=len(supernet.active_stitches(genotype)),
+        validation=accuracy,
+        test=test,
+        output=supernet.outputs[int(genotype[-1])],
+        validation_difference=Interval(accuracy - 0.8, accuracy - 0.82, accuracy - 0.78),
+        test_difference=Interval(test - 0.8, test - 0.82, test - 0.78),
+        gap=Interval(accuracy - test, 0.0, 0.06),
+    )
+
+
+def store(folder: Path, genotypes: np.ndarray, accuracies: np.ndarray, costs: np.ndarray) -> None:
+    Store(folder / EVALUATIONS).close()
+    rows, given = [], []
+    for index, genotype in enumerate(genotypes, start=1):
+        row = (
+            index,
+            genotype.astype(np.uint16).tobytes(),
+            index.to_bytes(16),
+            float(accuracies[index - 1]),
+            int(costs[index - 1]),
+            0.01,
+            1e9 + index,
+            "here",
+            None,
+            int(index % 7 == 0),
+        )
+        rows.append((*row, checksum(row)))
+        delivery = (POPULATION, index, index, index, 2 * index, 0.01 * index)
+        given.append((*delivery, checksum(delivery)))
+    with sqlite3.connect(folder / EVALUATIONS) as connection:
+        connection.executemany(f"INSERT INTO evaluations VALUES ({','.join('?' * 11)})", rows)
+        connection.executemany(f"INSERT INTO deliveries VALUES ({','.join('?' * 7)})", given)
+    connection.close()
+
+
+def history(evaluations: int) -> str:
+    lines = ["used,evaluated,skipped,elapsed,nonzero,active"]
+    for moment in range(1, 101):
+        used = evaluations * moment // 100
+        lines.append(f"{used},{used // 2},{used // 2},{moment},{6 + moment / 50},{4 - moment / 50}")
+    return "\n".join(lines) + "\n"
+
+
+def stitches(supernet: Supernet) -> str:
+    lines = [
+        "match,source,source_point,source_depth,target,target_point,target_depth,relative_error"
+    ]
+    for index, stitch in enumerate(supernet.stitches):
+        a, b = stitch.source, stitch.target
+        lines.append(
+            f"{stitch.match},{supernet.names[a.network]},{a.point},0.5,"
+            f"{supernet.names[b.network]},{b.point},{index / len(supernet.stitches):.4f},"
+            f"{0.1 + 0.02 * index:.4f}"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,212 @@
+"""The report in a real browser: it asks for nothing, and what is clicked is what is shown."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generated_run import generate
+
+from netstitch.report import read_run, write_page
+from netstitch.supernet import Supernet
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None and "CI" not in os.environ, reason="there is no chromium on this machine"
+    ),
+]
+
+EVALUATIONS = 100_000
+ARTEFACTS = os.environ.get("NETSTITCH_SCREENSHOTS")
+"""A folder that screenshots are kept in."""
+
+
+class Opened:
+    """A page that was opened, with all that it asked for and complained of."""
+
+    def __init__(self, page: "playwright.Page", path: Path) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda line: (
+                self.complaints.append(line.text) if line.type in ("error", "warning") else None
+            ),
+        )
+        started = time.monotonic()
+        page.goto(path.as_uri())
+        page.wait_for_selector("#front-validation .main-svg")
+        self.seconds = time.monotonic() - started
+
+    def visible(self) -> str:
+        """The label of the network that is shown."""
+        label = self.page.locator("article.network:visible").get_attribute("data-network")
+        assert label is not None
+        return label
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["playwright.Browser"]:
+    assert CHROMIUM is not None, "CI needs chromium: apt-get install chromium"
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Supernet]:
+    folder = tmp_path_factory.mktemp("large") / "run"
+    supernet = generate(folder, EVALUATIONS)
+    write_page(read_run(folder), folder / "report.html")
+    return folder, supernet
+
+
+@pytest.fixture
+def opened(browser: "playwright.Browser", made: tuple[Path, Supernet]) -> Iterator[Opened]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield Opened(page, made[0] / "report.html")
+    page.close()
+
+
+def test_it_opens_fast_asks_for_nothing_and_logs_no_error(
+    browser: "playwright.Browser", opened: Opened, made: tuple[Path, Supernet]
+) -> None:
+    path = made[0] / "report.html"
+    assert path.stat().st_size < 15e6
+    times = [opened.seconds]
+    for _ in range(2):  # the first one starts parts of the browser too
+        page = browser.new_page()
+        times.append(Opened(page, path).seconds)
+        page.close()
+    assert min(times) < 3
+    for place in opened.page.locator(".chart").all():
+        place.scroll_into_view_if_needed()
+    opened.page.wait_for_selector("#time-0 .main-svg")
+    assert opened.requests == [path.as_uri()]
+    assert opened.complaints == []
+
+
+def test_a_click_on_a_mark_shows_that_network(opened: Opened, made: tuple[Path, Supernet]) -> None:
+    folder, supernet = made
+    front = read_run(folder).front
+    for point in (front.points[0], front.points[-1]):
+        x, y = opened.page.evaluate(
+            """([macs, accuracy]) => {
+              const place = document.getElementById("front-validation");
+              place.scrollIntoView();
+              const {xaxis, yaxis, _size} = place._fullLayout;
+              const box = place.getBoundingClientRect();
+              const x = box.left + _size.l + xaxis.l2p(macs);
+              return [x, box.top + _size.t + yaxis.l2p(accuracy)];
+            }""",
+            [point.multiply_adds, point.validation],
+        )
+        opened.page.mouse.move(x - 1, y)
+        opened.page.mouse.move(x, y)
+        hover = opened.page.locator("#front-validation .hovertext").first
+        hover.wait_for()
+        assert point.label in (hover.text_content() or "")
+        opened.page.mouse.click(x, y)
+        assert opened.visible() == point.label
+        drawn = opened.page.locator("article.network:visible [data-stitch]")
+        stitches = {int(each.get_attribute("data-stitch") or -1) for each in drawn.all()}
+        genotype = np.array(point.genotype)
+        active = supernet.active(genotype)
+        expected = {
+            switch.stitches[choice]
+            for switch, choice, runs in zip(
+                supernet.switches, genotype[:-1], active[:-1], strict=True
+            )
+            if runs and choice
+        }
+        assert stitches == expected
+
+
+def test_a_name_in_the_table_shows_that_network_by_keyboard_too(opened: Opened) -> None:
+    button = opened.page.locator("tr[data-label=P2] button.choose")
+    button.focus()
+    opened.page.keyboard.press("Enter")
+    assert opened.visible() == "P2"
+    assert "netstitch export" in opened.page.locator("article.network:visible").inner_text()
+    assert opened.page.url.endswith("#P2")
+
+
+def test_columns_sort_both_ways(opened: Opened) -> None:
+    head = opened.page.locator("#networks thead th", has_text="validation").first
+    for way in ("ascending", "descending"):
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == way
+        values = opened.page.eval_on_selector_all(
+            "#networks tbody tr", "rows => rows.map(row => Number(row.dataset.accuracy))"
+        )
+        assert values == sorted(values, reverse=way == "descending")
+
+
+def test_rows_are_filtered(opened: Opened) -> None:
+    opened.page.fill("input[name=cost]", "80")
+    opened.page.fill("input[name=accuracy]", "70")
+    shown = opened.page.eval_on_selector_all(
+        "#networks tbody tr:not([hidden])",
+        "rows => rows.map(row => [Number(row.dataset.cost), Number(row.dataset.accuracy)])",
+    )
+    everything = opened.page.locator("#networks tbody tr").count()
+    assert 0 < len(shown) < everything
+    assert all(cost <= 80 and accuracy >= 70 for cost, accuracy in shown)
+    text = opened.page.locator("#count").inner_text()
+    assert text == f"{len(shown)} of {everything} networks"
+
+
+def test_the_floor_moves_the_axis(opened: Opened) -> None:
+    def lowest() -> float:
+        return float(
+            opened.page.evaluate(
+                "document.getElementById('front-validation')._fullLayout.yaxis.range[0]"
+            )
+        )
+
+    before = lowest()
+    opened.page.check("input[name=floor] >> nth=-1")
+    assert lowest() < 0.05 < before
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_readable_at_each_width(
+    browser: "playwright.Browser", made: tuple[Path, Supernet], width: int, scheme: str
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    opened = Opened(page, made[0] / "report.html")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    text, behind = page.evaluate(
+        "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    assert contrast(text, behind) > 7
+    if ARTEFACTS:
+        for place in page.locator(".chart").all():
+            place.scroll_into_view_if_needed()
+        Path(ARTEFACTS).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(ARTEFACTS) / f"report-{scheme}-{width}.png", full_page=True)
+    assert opened.complaints == []
+    page.close()
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours, as the Web Content Accessibility Guidelines count it."""
+
+    def luminance(colour: str) -> float:
+        channels = [int(part) / 255 for part in colour[4:-1].split(",")]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
