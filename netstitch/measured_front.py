@@ -67,6 +67,11 @@ def measure_front(
             validation_difference=_difference(validation, index, ensemble),
             test_difference=None if test is None else _difference(test, index, ensemble),
             gap=None if test is None else _gap(validation[index], test[index]),
+            calibration={
+                part: calibration
+                for part, found in (("validation", validation), ("test", test))
+                if found is not None and (calibration := found[index].calibration) is not None
+            },
             further={
                 f"{part} {name}": value
                 for part, found in (("validation", validation), ("test", test))

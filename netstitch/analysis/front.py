@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netstitch.analysis.bootstrap import Interval
+from netstitch.analysis.calibration import Calibration
 from netstitch.analysis.dominance import nondominated
 from netstitch.errors import SearchError, StorageError
 from netstitch.folders import write_bytes
@@ -29,7 +30,8 @@ class FrontPoint:
     stitches: how many are active. validation, test: accuracies in [0, 1]. output: the output choice
     ("resnet", "ensemble"). validation_difference, test_difference: accuracy minus the ensemble's.
     gap: validation minus test accuracy, of samples that are not the same.
-    further: other measures by name, such as "validation mean IoU".
+    further: other measures by name, such as "validation mean IoU". calibration: by part of the
+    data, "validation" or "test".
 
     Raises ValueError for numbers that cannot be: negative counts, accuracies outside [0, 1].
     """
@@ -46,6 +48,7 @@ class FrontPoint:
     test_difference: Interval | None = None
     gap: Interval | None = None
     further: dict[str, float] = field(default_factory=dict)
+    calibration: dict[str, Calibration] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if min(self.multiply_adds, self.stitches, self.parameters or 0) < 0:
@@ -227,10 +230,12 @@ class _Document(BaseModel):
 
 
 _INTERVALS = ("validation_difference", "test_difference", "gap")
+_BY_NAME = ("further", "calibration")
 _CSV_COLUMNS = [
     "kind",
-    *(one.name for one in fields(FrontPoint) if one.name not in (*_INTERVALS, "further")),
+    *(one.name for one in fields(FrontPoint) if one.name not in (*_INTERVALS, *_BY_NAME)),
     *(f"{name}{part}" for name in _INTERVALS for part in ("", "_low", "_high")),
+    *(f"{part}_calibration_error" for part in ("validation", "test")),
 ]
 
 
@@ -242,6 +247,8 @@ def _csv_row(kind: str, point: FrontPoint) -> dict[str, object]:
             row[each.name] = " ".join(map(str, value))
         elif each.name == "further":
             row |= value
+        elif each.name == "calibration":
+            row |= {f"{part}_calibration_error": found.error for part, found in value.items()}
         elif isinstance(value, Interval):
             row |= {
                 each.name: value.difference,

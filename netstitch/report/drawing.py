@@ -12,6 +12,8 @@ from netstitch.report.words import module_of, span_of
 
 LEFT, LENGTH, RIGHT = 130, 620, 130
 BAR, ROW, LANE, TOP = 22, 46, 66, 34
+NEAR = 60
+"""Beside a bar of no length there is so much room for what it is; a list has all of them."""
 LABELLED = 8
 """Arrows that are told their error beside them; with more there is no room."""
 
@@ -143,8 +145,9 @@ def _bar(part: Part, middle: int) -> str:
     cost = f"{amount(part.multiply_adds)} multiply-adds"
     what = escape(f"{span_of(part.first, part.last)}: {cost}")
     label = ""
-    text = f"{module_of(part.first)} – {module_of(part.last)}, {amount(part.multiply_adds)}"
-    if len(text) * 6 < LEFT + LENGTH + RIGHT - left:
+    ends = dict.fromkeys((module_of(part.first), module_of(part.last)))
+    text = f"{' – '.join(ends)}, {amount(part.multiply_adds)}"
+    if len(text) * 6 < max(width, NEAR):
         label = f'<text class="faint" x="{left}" y="{top + BAR + 13}">{escape(text)}</text>'
     reads = '<tspan class="faint">▸</tspan>' if part.reads_input else ""
     mark = f'<text x="{left - 9}" y="{middle + 4}">{reads}</text>' if reads else ""

@@ -24,6 +24,7 @@ COLUMNS = (
     "test",
     "minus ensemble",
     "validation minus test",
+    "calibration error",
 )
 
 
@@ -69,6 +70,8 @@ def row_of(run: Recorded, point: FrontPoint, words: Mapping[str, str]) -> dict[s
     ensemble = run.front.ensemble
     share = point.multiply_adds / ensemble.multiply_adds if ensemble is not None else None
     gap = point.gap
+    calibration = point.calibration.get("test", point.calibration.get("validation"))
+    error = None if calibration is None else calibration.error
     cells = [
         _text(words[point.label]),
         _text(point.output),
@@ -80,6 +83,7 @@ def row_of(run: Recorded, point: FrontPoint, words: Mapping[str, str]) -> dict[s
         _number(point.test, "" if point.test is None else f"{100 * point.test:.2f} %"),
         _interval(point.test_difference),
         _interval(gap),
+        _number(error, "" if error is None else f"{error:.4f}"),
     ]
     return {
         "label": point.label,

@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from netstitch.analysis.figure import Part, accuracy_floor
 from netstitch.folders import write_text
+from netstitch.report.calibration_charts import calibration_chart, reliability_chart
 from netstitch.report.drawing import STYLE
 from netstitch.report.front_chart import cloud_of, front_chart
 from netstitch.report.networks import COLUMNS, described, row_of, words_of
@@ -138,6 +139,21 @@ def _sections(run: Recorded, floor: Floor, charts: dict[str, Any]) -> list[dict[
             "dominate, in units of the ensemble's multiply-adds, over an accuracy. It counts "
             "networks up to the ensemble's cost.",
             {"Over evaluations": count, "Over time": time},
+        )
+    part: Part = "test" if run.has_test else "validation"
+    if any(part in point.calibration for point in run.front.references):
+        points = run.front.references, run.front.points
+        section(
+            "calibration",
+            "Calibration",
+            f"Whether networks are right as often as they say, on {part} samples: the confidence "
+            "in the predicted class against the share of predictions that are right. The expected "
+            "calibration error is the mean distance of the two over 15 bins of equal width, by "
+            "their predictions. Click a name under the diagram to show that network.",
+            {
+                "Reliability diagrams": reliability_chart(*points, part),
+                "Expected calibration error": calibration_chart(*points, part),
+            },
         )
     if run.history:
         section(

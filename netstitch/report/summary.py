@@ -77,7 +77,8 @@ def table_text(run: Recorded) -> str:
                 volumes.append(f"{name} on {part} {value:.4f}")
     text = (
         "Differences are in points, with the 95 % interval of a bootstrap over samples; those to "
-        "the ensemble are paired."
+        "the ensemble are paired. The calibration error is that on "
+        f"{'test' if run.has_test else 'validation'} samples."
     )
     return f"{text} Hypervolume over accuracy 0: {', '.join(volumes)}." if volumes else text
 

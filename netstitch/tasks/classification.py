@@ -10,6 +10,7 @@ from torch.nn import functional
 from netstitch.errors import DataError
 from netstitch.tasks.averaging import average
 from netstitch.tasks.outputs import Outputs, check_finite, select
+from netstitch.tasks.reliability import reliability
 from netstitch.tasks.samples import Samples, check_labels
 from netstitch.tasks.task import EnsembleKind
 
@@ -105,6 +106,10 @@ class Classification:
         finite.
         """
         return self._logits(outputs, labels).argmax(1) == labels
+
+    def reliability(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """(bins, 3) sums by confidence; see `tasks.reliability`. Raises as `correct` does."""
+        return reliability(self._logits(outputs, labels), labels)
 
     def _logits(self, outputs: Outputs, labels: Tensor) -> Tensor:
         logits = select(outputs, self.output)

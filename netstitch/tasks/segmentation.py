@@ -10,6 +10,7 @@ from torch.nn import functional
 from netstitch.errors import DataError
 from netstitch.tasks.averaging import average
 from netstitch.tasks.outputs import Outputs, check_finite, select
+from netstitch.tasks.reliability import reliability
 from netstitch.tasks.samples import Samples
 from netstitch.tasks.task import EnsembleKind
 
@@ -118,6 +119,15 @@ class Segmentation:
         counts = labels != VOID
         pairs = labels[counts].long() * self.classes + found[counts]
         return torch.bincount(pairs, minlength=self.classes**2).view(self.classes, self.classes)
+
+    def reliability(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """(bins, 3) sums over the pixels that count; see `tasks.reliability`.
+
+        Raises DataError as `correct` does.
+        """
+        logits = self._logits(outputs, labels).movedim(1, -1)
+        counts = labels != VOID
+        return reliability(logits[counts], labels[counts].long())
 
     def further(self, tally: Tensor) -> Mapping[str, float]:
         """Other measures, from the sum of `tally` over all samples.

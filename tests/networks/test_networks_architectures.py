@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from netstitch.networks import Network, capture
 from netstitch.networks.operations import KINDS
+from netstitch.networks.sources import load_model
 
 timm = pytest.importorskip("timm")
 
@@ -61,6 +62,43 @@ HEAVY: dict[str, tuple[int, int, int, dict[str, Any]]] = {
     "edgenext_xx_small": (64, 20, 120, {}),
     "inception_v3": (96, 250, 400, {}),
     "coatnet_0_rw_224": (224, 30, 200, {}),
+    # As `python benchmarks/capturing.py` found them, give or take a tenth.
+    "convmixer_768_32": (64, 207, 254, {}),
+    "cs3darknet_focus_s": (64, 105, 129, {}),
+    "deit_tiny_patch16_224": (224, 2, 4, {}),
+    "dla46x_c": (64, 151, 185, {}),
+    "dpn48b": (64, 249, 305, {}),
+    "efficientformer_l1": (224, 153, 189, {}),
+    "ghostnet_050": (64, 16, 20, {}),
+    "gmlp_ti16_224": (224, 2, 4, {}),
+    "hardcorenas_b": (64, 169, 207, {}),
+    "hrnet_w18_small": (64, 284, 348, {}),
+    "inception_next_atto": (64, 163, 201, {}),
+    "legacy_seresnet18": (64, 112, 138, {}),
+    "legacy_xception": (64, 151, 185, {}),
+    "mobilevit_xxs": (64, 90, 112, {}),
+    "pit_ti_224": (224, 7, 9, {}),
+    "pvt_v2_b0": (64, 37, 47, {}),
+    "repghostnet_050": (64, 288, 354, {}),
+    "res2next50": (64, 341, 417, {}),
+    "resnest14d": (64, 79, 97, {}),
+    "resnetv2_18": (64, 59, 73, {}),
+    "rexnet_100": (64, 261, 321, {}),
+    "selecsls42": (64, 118, 146, {}),
+    "skresnet18": (64, 10, 14, {}),
+    "swiftformer_xs": (64, 149, 183, {}),
+    "tresnet_m": (64, 285, 349, {}),
+    "vgg11": (64, 26, 32, {}),
+    "visformer_tiny": (224, 123, 151, {}),
+    "vit_tiny_r_s16_p8_224": (224, 8, 10, {}),
+    "xception41p": (64, 162, 199, {}),
+}
+TORCHVISION: dict[str, tuple[int, int, int]] = {
+    "alexnet": (64, 15, 25),
+    "mnasnet0_5": (64, 120, 180),
+    "shufflenet_v2_x0_5": (64, 100, 300),
+    "squeezenet1_1": (64, 50, 90),
+    "googlenet": (64, 150, 260),
 }
 
 
@@ -83,6 +121,16 @@ def test_quick_ones(name: str) -> None:
 @pytest.mark.parametrize("name", HEAVY)
 def test_heavy_ones(name: str) -> None:
     check_timm(name, HEAVY[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_heavy_ones_of_torchvision(name: str) -> None:
+    torch.manual_seed(0)
+    size, fewest, most = TORCHVISION[name]
+    model = load_model(f"torchvision:{name}")
+    network = check(model, size)
+    assert fewest <= len(network.graph.points) <= most, len(network.graph.points)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from small_supernets import small_supernet
 
 from netstitch.analysis import FrontPoint, make_front
 from netstitch.analysis.bootstrap import Interval
+from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation import Store
 from netstitch.evaluation.store import checksum
 from netstitch.folders import write_json, write_text
@@ -77,6 +78,7 @@ def point(supernet: Supernet, genotype: np.ndarray, accuracy: float, label: str 
         validation_difference=Interval(accuracy - 0.8, accuracy - 0.82, accuracy - 0.78),
         test_difference=Interval(test - 0.8, test - 0.82, test - 0.78),
         gap=Interval(accuracy - test, 0.0, 0.06),
+        calibration={"test": Calibration((0, 100), (0.0, 95.0), (0, round(100 * test)))},
     )
 
 
