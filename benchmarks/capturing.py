@@ -4,9 +4,10 @@
 
 One model of each of timm's and torchvision's families, which are modules of their source: the one
 with the fewest parameters. Weights are random, inputs the smallest square of SIZES that the model
-itself runs on, or its own size. A captured network is compared with its model at batch sizes that
-it was not captured with. `same` is the largest difference of outputs, relative to the largest
-output; "-" stands where there is no network, and the reason below. On one core.
+itself runs on, or its own size, or short clips where it reads no images. A captured network is
+compared with its model at batch sizes that it was not captured with. `same` is the largest
+difference of outputs, relative to the largest output; "-" stands where there is no network, and the
+reason below. On one core.
 
 --names captures these only, at their own size; `in all` is then how long they take together.
 """
@@ -27,6 +28,8 @@ from netstitch.networks import capture
 from netstitch.networks.sources import load_model
 
 SIZES = (64, 96, 128, 160, 192, 224)
+CLIPS = ((8, 64, 64), (16, 224, 224))
+"""Frames and their sizes, for networks that read no single images."""
 BATCHES = (1, 3)
 
 
@@ -63,11 +66,12 @@ def _parameters(model: nn.Module) -> int:
 
 
 def inputs(model: nn.Module, sizes: Iterable[int]) -> Tensor | None:
-    """A batch of two images of the first size that the model runs on."""
+    """A batch of two images, or clips, of the first size that the model runs on."""
     settings = getattr(model, "default_cfg", {})
     channels, _, own = settings.get("input_size", (3, 224, 224))
-    for size in sorted({*(size for size in sizes if size < own), own}):
-        images = torch.randn(2, channels, size, size, generator=torch.Generator().manual_seed(0))
+    squares = [(size, size) for size in sorted({*(size for size in sizes if size < own), own})]
+    for shape in (*squares, *CLIPS):
+        images = torch.randn(2, channels, *shape, generator=torch.Generator().manual_seed(0))
         try:
             model(images)
         except Exception:  # whatever the model says of a size that it does not take
@@ -96,10 +100,10 @@ def report(name: str, sizes: Iterable[int]) -> tuple[bool, float]:
     torch.manual_seed(0)
     model = load_model(name)
     images = inputs(model, sizes)
-    size = "-" if images is None else f"{images.shape[-1]}"
-    row = f"{name:45}{size:>5}{_parameters(model) / 1e6:8.1f}"
+    size = "-" if images is None else "x".join(map(str, images.shape[2:-1]))
+    row = f"{name:45}{size:>7}{_parameters(model) / 1e6:8.1f}"
     if images is None:
-        print(f"{row}\n    runs on no batch of images", flush=True)
+        print(f"{row}\n    runs on no batch of images or clips", flush=True)
         return False, 0.0
     started = time.perf_counter()
     try:
@@ -124,7 +128,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(
-        f"{'model':45}{'size':>5}{'params':>8}{'seconds':>9}{'nodes':>8}{'points':>8}"
+        f"{'model':45}{'size':>7}{'params':>8}{'seconds':>9}{'nodes':>8}{'points':>8}"
         f"{'10^6 madds':>12}{'same':>10}"
     )
     sizes = () if options.names else SIZES

@@ -11,6 +11,7 @@ RUN/
   progress.json         the same for people, see `netstitch status`
   search.csv            how much was skipped, and how many stitches were in use, over time
   front.json, .csv, .png
+  report.html           all of this for people, by the command line
   tensorboard/          scalars, where they are asked for
 """
 

@@ -1,6 +1,5 @@
 """The front as a figure for papers, after the paper's Figure 4 (section 8)."""
 
-import io
 import itertools
 import math
 from collections.abc import Sequence
@@ -18,16 +17,21 @@ from matplotlib.ticker import MaxNLocator
 from netstitch.analysis.dominance import nondominated
 from netstitch.analysis.front import Front, FrontPoint
 from netstitch.analysis.labels import place_labels
+from netstitch.analysis.printing import (
+    DOTS_PER_INCH,
+    LINE,
+    REFERENCE,
+    STYLES,
+    WIDTHS,
+    Columns,
+    print_style,
+    save_figure,
+)
 from netstitch.errors import DataError
-from netstitch.folders import write_bytes
 
 Part = Literal["validation", "test"]
 
-# Okabe and Ito's colours, told apart with every kind of colour vision; shapes say the same again.
-STYLES = (("#0072B2", "o"), ("#009E73", "s"), ("#CC79A7", "D"), ("#56B4E9", "^"), ("#999999", "v"))
-SHADE, SHADE_EDGE, REFERENCE, LINE = "#FCE9D0", "#E69F00", "#B23A00", "#555555"
-
-DOTS_PER_INCH = 200
+SHADE, SHADE_EDGE = "#FCE9D0", "#E69F00"
 
 
 def front_figure(
@@ -36,8 +40,11 @@ def front_figure(
     *,
     title: str | None = None,
     floor: float | Literal["tenth", "tight"] = "tenth",
+    columns: Columns | None = None,
 ) -> None:
-    """Write a PNG of accuracy against multiply-adds: validation left, test right where it is known.
+    """Write accuracy against multiply-adds: validation, and test where it is known.
+
+    path: its ending says the format, PNG, PDF or SVG.
 
     The line is the boundary of what the front dominates; on test, the front among the same networks
     is determined anew, and the networks that fell off it are faint. Reference networks are crosses;
@@ -46,6 +53,8 @@ def front_figure(
     floor: the least accuracy shown; "tenth" is that of the worst reference network rounded down to
     a multiple of 0.1 (the paper's section 7), "tight" lies just under the references and the front
     near them.
+    columns: of a paper's two that the figure is as wide as; in one the panels are stacked. None for
+        a size that is good to read on a screen.
 
     Raises DataError for a front with neither points nor references, StorageError when the file
     cannot be written.
@@ -56,10 +65,28 @@ def front_figure(
     parts: list[Part] = ["validation"]
     if any(point.test is not None for point in shown):
         parts.append("test")
-    figure = Figure(figsize=(1.2 + 4.3 * len(parts), 4.3), dpi=DOTS_PER_INCH, layout="constrained")
+    with print_style(columns is not None):
+        figure = _drawn(front, parts, title, floor, columns)
+        save_figure(figure, Path(path))
+
+
+def _drawn(
+    front: Front,
+    parts: Sequence[Part],
+    title: str | None,
+    floor: float | str,
+    columns: Columns | None,
+) -> Figure:
+    shown = (*front.points, *front.references)
+    stacked = columns == 1
+    size = (1.2 + 4.3 * len(parts), 4.3)
+    if columns is not None:
+        size = (WIDTHS[columns], 0.5 + 2.3 * len(parts) if stacked else 3.0)
+    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    grid = figure.subplots(1, len(parts), sharex=True, sharey=True, squeeze=False)
-    panels: list[tuple[Axes, Part]] = list(zip(grid[0], parts, strict=True))
+    rows, across = (len(parts), 1) if stacked else (1, len(parts))
+    grid = figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False)
+    panels: list[tuple[Axes, Part]] = list(zip(grid.flat, parts, strict=True))
     lowest = accuracy_floor(front, parts, floor)
     unit, scale = ("G", 1e9) if max(p.multiply_adds for p in shown) >= 1e10 else ("M", 1e6)
     _limit(panels[0][0], front, parts, lowest, scale)
@@ -67,20 +94,23 @@ def front_figure(
         _shade(axes, front.references, part, scale)
         _draw_front(axes, front, part, scale, lowest)
         _draw_references(axes, front.references, part, scale)
-        axes.set_title(part.capitalize(), fontsize=11)
-        axes.set_xlabel(f"multiply-adds per sample ({unit})")
+        axes.set_title(part.capitalize(), fontsize=11 if columns is None else None)
+        if not stacked or part == parts[-1]:
+            axes.set_xlabel(f"multiply-adds per sample ({unit})")
+        if stacked:
+            axes.set_ylabel(front.measure)
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(7))
     panels[0][0].set_ylabel(front.measure)
     if title is not None:
-        figure.suptitle(title, fontsize=12)
+        figure.suptitle(title, fontsize=12 if columns is None else 9)
     handles = _legend(front, "test" in parts)
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=_columns(handles, len(parts)),
+        ncols=_columns(handles, size[0]),
         frameon=False,
-        fontsize=8.5,
+        fontsize=8.5 if columns is None else 7,
         columnspacing=1.2,
         handletextpad=0.4,
     )
@@ -100,15 +130,13 @@ def front_figure(
             ],
             colour=REFERENCE,
         )
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=DOTS_PER_INCH)
-    write_bytes(Path(path), image.getvalue())
+    return figure
 
 
-def _columns(handles: Sequence[Line2D | Patch], panels: int) -> int:
+def _columns(handles: Sequence[Line2D | Patch], inches: float) -> int:
     """As few rows of the legend as its texts, of known size, leave in the figure's width."""
     width = sum(len(str(handle.get_label())) + 6 for handle in handles)
-    rows = math.ceil(width / (76 * panels))
+    rows = math.ceil(width / (15.5 * inches))
     return math.ceil(len(handles) / rows)
 
 

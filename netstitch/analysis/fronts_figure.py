@@ -1,6 +1,5 @@
 """What several algorithms found, in one figure."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from netstitch.analysis.dominance import nondominated
-from netstitch.analysis.figure import DOTS_PER_INCH, REFERENCE, STYLES, Part
+from netstitch.analysis.figure import Part
 from netstitch.analysis.front import Front, FrontPoint
+from netstitch.analysis.printing import DOTS_PER_INCH, REFERENCE, STYLES, save_figure
 from netstitch.errors import DataError
-from netstitch.folders import write_bytes
 
 
 def fronts_figure(
@@ -74,9 +73,7 @@ def fronts_figure(
     ]
     handles.append(Line2D([], [], linestyle="none", marker="x", color=REFERENCE, label="reference"))
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=DOTS_PER_INCH)
-    write_bytes(Path(path), image.getvalue())
+    save_figure(figure, Path(path))
 
 
 def _styles(count: int) -> list[tuple[str, str]]:

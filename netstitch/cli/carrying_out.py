@@ -39,6 +39,7 @@ def demo(
         What fits and evaluates: cpu, cuda, or cuda:0.
     """
     from netstitch.cli.console import Console
+    from netstitch.cli.reporting import report_on
     from netstitch.cli.show import show_export, show_run
     from netstitch.demo.job import choose, export_chosen, run_demo
     from netstitch.folders import check_new
@@ -50,6 +51,7 @@ def demo(
         exported = export_chosen(finished, folder / "export", console)
     show_run(finished)
     show_export(exported, choose(finished.front))
+    report_on(finished.folder)
 
 
 def run(
@@ -115,6 +117,7 @@ def run(
         generated images; nothing is written.
     """
     from netstitch.cli.console import Console
+    from netstitch.cli.reporting import report_on
     from netstitch.cli.show import show_run, show_trial
     from netstitch.experiments import (
         check_there,
@@ -173,6 +176,7 @@ def run(
         )
         finished = carry_out(plan, models, task, folder, console, watch)
     show_run(finished)
+    report_on(finished.folder)
 
 
 def resume(
@@ -205,6 +209,7 @@ def resume(
     """
     from netstitch.cli.console import Console
     from netstitch.cli.recorded import recorded_plan, recorded_task, spread_otherwise
+    from netstitch.cli.reporting import report_on
     from netstitch.cli.show import show_run
     from netstitch.run import check_resumable
     from netstitch.run import resume as go_on
@@ -218,6 +223,7 @@ def resume(
         )
         finished = go_on(plan, task, run, console, watch)
     show_run(finished)
+    report_on(finished.folder)
 
 
 def protocol(

@@ -1,11 +1,19 @@
 """`netstitch report`."""
 
 from pathlib import Path
+from typing import Literal
 
 from netstitch.cli.options import Folder
 
 
-def report(run: Path, *, floor: str = "tenth", output: Folder = None) -> None:
+def report(
+    run: Path,
+    *,
+    floor: str = "tenth",
+    output: Folder = None,
+    figures: Path | None = None,
+    columns: Literal[1, 2] = 1,
+) -> None:
     """Write a run as one page of HTML: the front, its networks, and how the search went.
 
     The page needs nothing beside it and asks the network for nothing. A run that is going on, or
@@ -21,14 +29,42 @@ def report(run: Path, *, floor: str = "tenth", output: Folder = None) -> None:
         number such as 0.7.
     output: Path
         The file to write; by default RUN/report.html.
+    figures: Path
+        New folder for every chart as PNG, PDF and SVG, for papers.
+    columns: int
+        Of a paper's two that such a figure is as wide as.
     """
+    from rich.console import Console as Terminal
+
+    from netstitch.folders import check_new
+    from netstitch.report import read_run, write_figures, write_page
+
+    path, least = run / REPORT if output is None else output, parse_floor(floor)
+    if figures is not None:
+        check_new(figures)
+    recorded = read_run(run)
+    write_page(recorded, path, floor=least)
+    if figures is not None:
+        write_figures(recorded, figures, floor=least, columns=columns)
+    Terminal().print(str(path), highlight=False, soft_wrap=True, markup=False)
+
+
+REPORT = "report.html"
+
+
+def report_on(run: Path) -> None:
+    """Write a run's report beside the rest that it made, and say where it is."""
     from rich.console import Console as Terminal
 
     from netstitch.report import read_run, write_page
 
-    path = run / "report.html" if output is None else output
-    write_page(read_run(run), path, floor=parse_floor(floor))
-    Terminal().print(str(path), highlight=False, soft_wrap=True, markup=False)
+    write_page(read_run(run), run / REPORT)
+    Terminal().print(
+        f"\nOpen {run / REPORT} in a browser: the front, each network, and how the search went.",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 def parse_floor(text: str) -> str | float:

@@ -1,5 +1,6 @@
 """A run for people: one page of HTML that tells what was found, and lets them look closer."""
 
+from netstitch.report.figures import write_figures
 from netstitch.report.page import page, write_page
 from netstitch.report.parts import Composition, Joint, Part, composition
 from netstitch.report.reading import Recorded, read_run
@@ -14,5 +15,6 @@ __all__ = [
     "in_words",
     "page",
     "read_run",
+    "write_figures",
     "write_page",
 ]

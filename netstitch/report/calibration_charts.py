@@ -1,12 +1,10 @@
-"""Whether networks are right as often as they say, as interactive charts."""
+"""Whether networks are right as often as they say."""
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
-
 from netstitch.analysis import FrontPoint
 from netstitch.analysis.figure import Part
-from netstitch.report.style import OUTPUTS, REFERENCE, layout, plain
+from netstitch.report.chart import Chart, Series
 
 LISTED = 40
 """Networks of the front whose diagrams can be shown; the legend has no room for more."""
@@ -14,69 +12,47 @@ LISTED = 40
 
 def reliability_chart(
     references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Part
-) -> go.Figure:
+) -> Chart:
     """Accuracy by confidence, a line for each network; those of the front wait in the legend."""
-    figure = go.Figure(layout=layout("confidence in the predicted class", "share that is right"))
-    figure.add_trace(
-        go.Scatter(
-            x=[0, 1],
-            y=[0, 1],
-            mode="lines",
-            name="as often as it says",
-            line={"dash": "dot", "color": "#8a8a8a", "width": 1.5},
-            hoverinfo="skip",
-        )
-    )
-    step = max(1, -(-len(points) // LISTED))
-    stitched = [point for point in points if point.stitches][::step]
-    shown = [*references, *stitched]
-    for index, point in enumerate(shown):
+    stitched = [point for point in points if point.stitches]
+    some = stitched[:: max(1, -(-len(stitched) // LISTED))]
+    series = [Series("as often as it says", (0, 1), (0, 1), faint=True)]
+    for index, point in enumerate((*references, *some)):
         calibration = point.calibration.get(part)
-        if calibration is None:
+        if calibration is None or not calibration.diagram:
             continue
         confidences, shares, counts = zip(*calibration.diagram, strict=True)
-        colour, symbol = OUTPUTS[index % len(OUTPUTS)]
-        # References, and one of the front, are shown from the start.
-        first = index <= len(references)
-        figure.add_trace(
-            go.Scatter(
-                x=confidences,
-                y=shares,
-                mode="lines+markers",
-                name=plain(f"{point.label}, error {calibration.error:.3f}"),
-                visible=True if first else "legendonly",
-                line={"color": colour, "width": 1.8},
-                marker={"color": colour, "symbol": symbol, "size": 6},
-                customdata=counts,
-                hovertemplate=(
-                    "confidence %{x:.3f}<br>right %{y:.3f}<br>%{customdata:,} predictions"
-                ),
+        series.append(
+            Series(
+                f"{point.label}, error {calibration.error:.3f}",
+                confidences,
+                shares,
+                style=index,
+                told=[f"{count:,} predictions" for count in counts],
+                shown=index <= len(references),  # these, and one of the front
             )
         )
-    figure.update_yaxes(range=[0, 1.02])
-    figure.update_xaxes(range=[0, 1.02])
-    return figure
+    limits = (0.0, 1.02)
+    return Chart(
+        "confidence in the predicted class", "share that is right", tuple(series), limits, limits
+    )
 
 
 def calibration_chart(
     references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Part
-) -> go.Figure:
+) -> Chart:
     """The expected calibration error against multiply-adds."""
-    figure = go.Figure(layout=layout("multiply-adds of one sample", "expected calibration error"))
-    colour, _ = OUTPUTS[0]
-    groups = (("front", points, colour, "circle"), ("reference", references, REFERENCE, "x"))
-    for name, own, paint, symbol in groups:
+    series = []
+    for name, own in (("front", points), ("reference", references)):
         known = [point for point in own if part in point.calibration]
-        figure.add_trace(
-            go.Scatter(
-                x=[point.multiply_adds for point in known],
-                y=[point.calibration[part].error for point in known],
-                mode="markers",
-                name=name,
-                marker={"color": paint, "symbol": symbol, "size": 9},
-                text=[plain(point.label) for point in known],
-                hovertemplate="%{text}<br>%{x:.4s} multiply-adds, error %{y:.4f}<extra></extra>",
+        series.append(
+            Series(
+                name,
+                [point.multiply_adds for point in known],
+                [point.calibration[part].error for point in known],
+                "marks",
+                reference=name == "reference",
+                told=[point.label for point in known],
             )
         )
-    figure.update_yaxes(rangemode="tozero")
-    return figure
+    return Chart("multiply-adds of one sample", "expected calibration error", tuple(series))

@@ -12,22 +12,14 @@ from plotly.offline import get_plotlyjs
 
 from netstitch.analysis.figure import Part, accuracy_floor
 from netstitch.folders import write_text
-from netstitch.report.calibration_charts import calibration_chart, reliability_chart
 from netstitch.report.drawing import STYLE
 from netstitch.report.front_chart import cloud_of, front_chart
+from netstitch.report.interactive import interactive
 from netstitch.report.networks import COLUMNS, described, row_of, words_of
 from netstitch.report.reading import Recorded
-from netstitch.report.search_charts import (
-    errors_chart,
-    hypervolume_charts,
-    known_chart,
-    seconds_chart,
-    stitches_chart,
-)
+from netstitch.report.sections import Floor, sections_of
 from netstitch.report.summary import answer, notes, table_text, versions
 from netstitch.version import VERSION
-
-Floor = float | str
 
 
 def write_page(run: Recorded, path: Path, *, floor: Floor = "tenth") -> None:
@@ -116,81 +108,15 @@ def _front(run: Recorded, floor: Floor, charts: dict[str, Any]) -> dict[str, Any
 
 def _sections(run: Recorded, floor: Floor, charts: dict[str, Any]) -> list[dict[str, Any]]:
     """What there is to tell of the search, the stitches and the time."""
-    sections: list[dict[str, Any]] = []
-
-    def section(name: str, title: str, text: str, drawn: Mapping[str, go.Figure]) -> None:
+    sections = []
+    for told in sections_of(run, floor):
         listed = []
-        for index, (caption, figure) in enumerate(drawn.items()):
-            _add(charts, f"{name}-{index}", figure)
-            label = f"{title}: {caption}"
-            listed.append({"id": f"{name}-{index}", "title": caption, "label": label})
-        sections.append({"id": name, "title": title, "text": text, "charts": listed})
-
-    ensemble = _ensemble_cost(run)
-    if run.evaluations is not None and len(run.evaluations):
-        floors = [0.0]
-        if run.front.references:
-            floors.append(accuracy_floor(run.front, ["validation"], floor))
-        count, time = hypervolume_charts(run.evaluations, ensemble, list(dict.fromkeys(floors)))
-        section(
-            "hypervolume",
-            "How the search went",
-            "The hypervolume on validation samples: the area that the networks found so far "
-            "dominate, in units of the ensemble's multiply-adds, over an accuracy. It counts "
-            "networks up to the ensemble's cost.",
-            {"Over evaluations": count, "Over time": time},
-        )
-    part: Part = "test" if run.has_test else "validation"
-    if any(part in point.calibration for point in run.front.references):
-        points = run.front.references, run.front.points
-        section(
-            "calibration",
-            "Calibration",
-            f"Whether networks are right as often as they say, on {part} samples: the confidence "
-            "in the predicted class against the share of predictions that are right. The expected "
-            "calibration error is the mean distance of the two over 15 bins of equal width, by "
-            "their predictions. Click a name under the diagram to show that network.",
-            {
-                "Reliability diagrams": reliability_chart(*points, part),
-                "Expected calibration error": calibration_chart(*points, part),
-            },
-        )
-    if run.history:
-        section(
-            "stitches",
-            "Stitches in use, and what was known",
-            "Of the networks evaluated: how many stitches they may use, and how many their output "
-            "depends on. A proposal that comes to a network that was evaluated before is known.",
-            {
-                "Potential and active stitches": stitches_chart(run.history),
-                "Proposals that were known": known_chart(run.history),
-            },
-        )
-    if run.stitches:
-        section(
-            "errors",
-            "Stitches",
-            "How far what a stitch makes is from the features that it replaces, on samples that it "
-            "was not fitted on, relative to the features' variance: 0 is perfect, 1 is the best "
-            "constant. Before refining, where that was asked for.",
-            {"Error by depth": errors_chart(run.stitches)},
-        )
-    seconds = {
-        name: float(value)
-        for name, value in run.document["seconds"].items()
-        if isinstance(value, int | float)
-    }
-    if seconds:
-        section("time", "Time", "Seconds of each step.", {"By step": seconds_chart(seconds)})
+        for index, (caption, chart) in enumerate(told.charts.items()):
+            name = f"{told.name}-{index}"
+            _add(charts, name, interactive(chart))
+            listed.append({"id": name, "title": caption, "label": f"{told.title}: {caption}"})
+        sections.append({"id": told.name, "title": told.title, "text": told.text, "charts": listed})
     return sections
-
-
-def _ensemble_cost(run: Recorded) -> int:
-    """Multiply-adds of the ensemble, or of all networks together where it is no choice."""
-    ensemble = run.front.ensemble
-    if ensemble is not None:
-        return ensemble.multiply_adds
-    return sum(graph.multiply_adds for graph in run.structure.graphs)
 
 
 def _add(charts: dict[str, Any], name: str, figure: go.Figure, **more: Any) -> None:

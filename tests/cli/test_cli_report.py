@@ -1,0 +1,67 @@
+"""`netstitch report`: a page of a run, whatever state it is in, and one line for what is none."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from cli_examples import Caller
+
+from netstitch.run import Finished
+
+
+def test_a_page_into_the_run_folder(netstitch: Caller, finished: Finished, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished.folder, run)
+    called = netstitch("report", run)
+    assert (called.code, called.err) == (0, "")
+    assert called.out.strip() == str(run / "report.html")
+    text = (run / "report.html").read_text()
+    for point in (*finished.front.references, *finished.front.points):
+        assert f'data-label="{point.label}"' in text
+    assert f"netstitch export {run} --point P1" in text
+
+
+def test_a_page_elsewhere_leaves_the_run_as_it_was(
+    netstitch: Caller, finished: Finished, tmp_path: Path
+) -> None:
+    before = sorted(path.name for path in finished.folder.iterdir())
+    path = tmp_path / "page.html"
+    assert netstitch("report", finished.folder, "--floor", "0.25", "-o", path).code == 0
+    assert 'value="0.25" checked' in path.read_text()
+    assert sorted(each.name for each in finished.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("floor", ["low", "1.5", "-0.1", "nan"])
+def test_a_floor_that_is_none(
+    netstitch: Caller, finished: Finished, tmp_path: Path, floor: str
+) -> None:
+    path = tmp_path / "page.html"
+    called = netstitch("report", finished.folder, f"--floor={floor}", "-o", path)
+    assert called.code == 2
+    assert called.error.startswith(f"--floor '{floor}' is no accuracy; give tenth, tight, or")
+    assert not path.exists()
+
+
+def test_a_folder_that_is_no_run(netstitch: Caller, tmp_path: Path) -> None:
+    called = netstitch("report", tmp_path)
+    assert called.code == 2
+    assert "run.json" in called.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_run(netstitch: Caller, finished: Finished, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished.folder, run)
+    (run / "evaluations.sqlite").write_bytes(b"nothing of the kind" * 50)
+    called = netstitch("report", run)
+    assert called.code == 2
+    assert "evaluations.sqlite" in called.error
+    assert not (run / "report.html").exists()
+
+
+def test_a_place_that_cannot_be_written(
+    netstitch: Caller, finished: Finished, tmp_path: Path
+) -> None:
+    called = netstitch("report", finished.folder, "-o", tmp_path / "missing" / "page.html")
+    assert called.code == 2
+    assert "missing" in called.error
