@@ -200,7 +200,7 @@ def check_asked_again(folder: Path, before: Mapping[str, Any], now: Mapping[str,
 
     The folder that paths start from may be another one: samples are compared by what is in them.
     """
-    one, other = _flat(before), _flat(now)
+    one, other = flat(before), flat(now)
     for key in sorted((one.keys() | other.keys()) - {"folder"}):
         if one.get(key) != other.get(key):
             raise StorageError(
@@ -209,12 +209,12 @@ def check_asked_again(folder: Path, before: Mapping[str, Any], now: Mapping[str,
             )
 
 
-def _flat(asked: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values by dotted names."""
+def flat(asked: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values of nested tables by dotted names."""
     found: dict[str, Any] = {}
     for key, value in asked.items():
         name = f"{prefix}{key}"
-        found |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+        found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return found
 
 

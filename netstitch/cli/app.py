@@ -7,6 +7,7 @@ from io import TextIOWrapper
 from cyclopts import App, CycloptsError
 
 from netstitch.cli.carrying_out import demo, protocol, resume, run
+from netstitch.cli.comparing import compare
 from netstitch.cli.networks import export, finetune_command, match_command, status
 from netstitch.cli.reporting import report
 from netstitch.errors import NetstitchError
@@ -23,7 +24,7 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,  # main says what an interruption leaves
 )
-for command in (demo, run, resume, status, report, protocol, export):
+for command in (demo, run, resume, status, report, compare, protocol, export):
     app.command(command)
 app.command(match_command, name="match")
 app.command(finetune_command, name="finetune")

@@ -14,6 +14,8 @@ from netstitch.matching import Matching
 from netstitch.networks import Network
 from netstitch.networks.graph import Graph
 from netstitch.protocol import Concluded
+from netstitch.report.comparing import Comparison
+from netstitch.report.comparison import answer, group_table, pair_table
 from netstitch.run import Finished
 from netstitch.sweeping import Swept
 from netstitch.trial import Trial
@@ -62,6 +64,23 @@ def show_run(finished: Finished) -> None:
     _path(terminal, f"netstitch export {finished.folder} --point K", "writes network PK")
     if result.stopped == "interrupted":
         _path(terminal, f"netstitch resume {finished.folder}", "goes on with the search")
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Groups, and every two of them."""
+    terminal = Terminal()
+    terminal.print(answer(comparison), highlight=False, markup=False)
+    tables = (group_table(comparison), pair_table(comparison, comparison.parts[-1]))
+    for head, *body in (table for table in tables if table):
+        table = Table(box=box.SIMPLE_HEAD)
+        for index, title in enumerate(head):
+            table.add_column(Text(title), justify="left" if index == 0 else "right")
+        for row in body:
+            table.add_row(*(Text(cell) for cell in row))
+        terminal.print()
+        _print_whole(terminal, table)
+    for note in comparison.notes:
+        terminal.print(note, highlight=False, markup=False)
 
 
 def _sweep_table(swept: Sequence[Swept]) -> Table:

@@ -1,5 +1,7 @@
 """A run for people: one page of HTML that tells what was found, and lets them look closer."""
 
+from netstitch.report.comparing import Comparison, Group, read_runs
+from netstitch.report.comparison import write_comparison
 from netstitch.report.figures import write_figures
 from netstitch.report.page import page, write_page
 from netstitch.report.parts import Composition, Joint, Part, composition
@@ -7,7 +9,9 @@ from netstitch.report.reading import Recorded, read_run
 from netstitch.report.words import in_words
 
 __all__ = [
+    "Comparison",
     "Composition",
+    "Group",
     "Joint",
     "Part",
     "Recorded",
@@ -15,6 +19,8 @@ __all__ = [
     "in_words",
     "page",
     "read_run",
+    "read_runs",
+    "write_comparison",
     "write_figures",
     "write_page",
 ]

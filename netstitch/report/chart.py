@@ -13,7 +13,8 @@ class Series:
 
     name: in the legend. x, y: of equal lengths. kind: "steps" stays until the next x, "line" has
     marks too, "marks" nothing between them. style: index of a colour and shape. faint: a dotted
-    line that others are compared with. reference: of the networks that went in. told: of each mark
+    line that others are compared with. low, high: of each x the ends of a band around the line,
+    where it has one. reference: of the networks that went in. told: of each mark
     what is said of it. shown: whether from the start, or once it is chosen in the legend.
     """
 
@@ -23,6 +24,8 @@ class Series:
     kind: Kind = "line"
     style: int = 0
     faint: bool = False
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
     reference: bool = False
     told: Sequence[str] = ()
     shown: bool = True

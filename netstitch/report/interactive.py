@@ -1,5 +1,8 @@
 """Charts on a page, by plotly."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import plotly.graph_objects as go
 
 from netstitch.report.chart import Bars, Chart, Series
@@ -14,6 +17,8 @@ def interactive(chart: Chart | Bars) -> go.Figure:
         return _bars(chart)
     figure = go.Figure(layout=layout(chart.x, chart.y))
     for series in chart.series:
+        if series.low:
+            figure.add_trace(_band(series))
         figure.add_trace(_trace(series))
     if chart.from_zero:
         figure.update_yaxes(rangemode="tozero")
@@ -53,6 +58,31 @@ def _trace(series: Series) -> go.Scatter:
         trace.text = [plain(text) for text in series.told]
         trace.hovertemplate = "%{text}<br>%{x:.4~s}, %{y:.4f}"
     return trace
+
+
+def _band(series: Series) -> go.Scatter:
+    """From the low ends there, and along the high ends back; corners where the line has steps."""
+    low, high = _corners(series.x, series.low), _corners(series.x, series.high)
+    around = [*low, *reversed(high)]
+    colour, _ = OUTPUTS[series.style % len(OUTPUTS)]
+    return go.Scatter(
+        x=[x for x, _ in around],
+        y=[y for _, y in around],
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=f"rgba({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))}, 0.2)",
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _corners(x: Sequence[float], y: Sequence[float]) -> list[tuple[float, float]]:
+    """A line that stays until the next x, as places one after another."""
+    found = list(zip(x[:1], y[:1], strict=True))
+    for (_, before), (place, after) in pairwise(zip(x, y, strict=True)):
+        found += [(place, before), (place, after)]
+    return found
 
 
 def _bars(bars: Bars) -> go.Figure:

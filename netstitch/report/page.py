@@ -1,7 +1,7 @@
 """A run as one page of HTML that needs nothing else: no network, no file beside it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from netstitch.report.front_chart import cloud_of, front_chart
 from netstitch.report.interactive import interactive
 from netstitch.report.networks import COLUMNS, described, row_of, words_of
 from netstitch.report.reading import Recorded
-from netstitch.report.sections import Floor, sections_of
+from netstitch.report.sections import Floor, Section, sections_of
 from netstitch.report.summary import answer, notes, table_text, versions
 from netstitch.version import VERSION
 
@@ -37,25 +37,58 @@ def write_page(run: Recorded, path: Path, *, floor: Floor = "tenth") -> None:
 def page(run: Recorded, *, floor: Floor = "tenth") -> str:
     """The report of a run as HTML; see `write_page`."""
     charts: dict[str, Any] = {}
-    context = {
-        "name": run.name,
-        "answer": answer(run),
-        "notes": notes(run),
-        "folder": str(run.folder),
-        "version": VERSION,
-        "versions": versions(run),
-        "asked": json.dumps(run.document.get("asked", {}), indent=2, ensure_ascii=False),
-        "css": f"{_file('page.css')}\n{STYLE}",
-        "script": _file("page.js"),
-        "plotly": get_plotlyjs(),
-        **_front(run, floor, charts),
-        "sections": _sections(run, floor, charts),
-    }
-    context["charts"] = _json(charts)
+    context = _front(run, floor, charts)
     article = _template("page.network.html")
     networks = {each["label"]: article.render(network=each) for each in context.pop("networks")}
-    context["details"] = _json(networks)
-    return _template("page.html").render(context)
+    return _rendered(
+        "page.html",
+        charts,
+        networks,
+        **context,
+        name=run.name,
+        answer=answer(run),
+        notes=notes(run),
+        footer=str(run.folder),
+        versions=versions(run),
+        asked=json.dumps(run.document.get("asked", {}), indent=2, ensure_ascii=False),
+        sections=_sections(sections_of(run, floor), charts),
+    )
+
+
+def render_sections(
+    *, name: str, answer: str, notes: Sequence[str], sections: Sequence[Section], footer: str
+) -> str:
+    """A page of sections alone.
+
+    name: its title. answer: what stands first. notes: what a reader must know. footer: from what it
+    was made.
+    """
+    charts: dict[str, Any] = {}
+    return _rendered(
+        "page.base.html",
+        charts,
+        {},
+        name=name,
+        answer=answer,
+        notes=notes,
+        footer=footer,
+        first="",
+        sections=_sections(sections, charts),
+    )
+
+
+def _rendered(
+    template: str, charts: Mapping[str, Any], networks: Mapping[str, str], **context: Any
+) -> str:
+    return _template(template).render(
+        context,
+        version=VERSION,
+        css=f"{_file('page.css')}\n{STYLE}",
+        script=_file("page.js"),
+        plotly=get_plotlyjs(),
+        charts=_json(charts),
+        details=_json(networks),
+    )
 
 
 def _front(run: Recorded, floor: Floor, charts: dict[str, Any]) -> dict[str, Any]:
@@ -106,17 +139,25 @@ def _front(run: Recorded, floor: Floor, charts: dict[str, Any]) -> dict[str, Any
     }
 
 
-def _sections(run: Recorded, floor: Floor, charts: dict[str, Any]) -> list[dict[str, Any]]:
-    """What there is to tell of the search, the stitches and the time."""
-    sections = []
-    for told in sections_of(run, floor):
+def _sections(sections: Sequence[Section], charts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Sections as the template reads them, their charts added to the others."""
+    found = []
+    for told in sections:
         listed = []
         for index, (caption, chart) in enumerate(told.charts.items()):
             name = f"{told.name}-{index}"
             _add(charts, name, interactive(chart))
             listed.append({"id": name, "title": caption, "label": f"{told.title}: {caption}"})
-        sections.append({"id": told.name, "title": told.title, "text": told.text, "charts": listed})
-    return sections
+        found.append(
+            {
+                "id": told.name,
+                "title": told.title,
+                "text": told.text,
+                "charts": listed,
+                "table": told.table,
+            }
+        )
+    return found
 
 
 def _add(charts: dict[str, Any], name: str, figure: go.Figure, **more: Any) -> None:
@@ -132,9 +173,13 @@ def _json(data: Mapping[str, Any]) -> str:
 
 def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FunctionLoader(_file),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return environment.from_string(_file(name))
+    return environment.get_template(name)
 
 
 def _file(name: str) -> str:

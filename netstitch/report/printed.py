@@ -70,6 +70,10 @@ def _draw_series(axes: Axes, series: Series) -> None:
     if series.faint:
         axes.plot(series.x, series.y, color=LINE, linestyle=":", linewidth=1, label=series.name)
         return
+    if series.low:
+        axes.fill_between(
+            series.x, series.low, series.high, step="post", color=colour, alpha=0.2, linewidth=0
+        )
     marked = series.kind == "marks" or (series.kind == "line" and len(series.x) <= MANY)
     axes.plot(
         series.x,

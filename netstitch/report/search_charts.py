@@ -94,9 +94,7 @@ def errors_chart(stitches: Sequence[Row]) -> Chart:
                 told=[f"{row['source_point']} to {row['target_point']}" for row in own],
             )
         )
-    return Chart(
-        "depth of the target, share of its network's multiply-adds", "relative error", tuple(series)
-    )
+    return Chart("depth of the target (share of multiply-adds)", "relative error", tuple(series))
 
 
 def _column(rows: Sequence[Row], name: str) -> list[float]:

@@ -1,6 +1,6 @@
 """What a report tells below the front, section by section, on the page and on paper."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netstitch.analysis.figure import Part, accuracy_floor
@@ -19,12 +19,16 @@ Floor = float | str
 
 @dataclass(frozen=True)
 class Section:
-    """A title, what its charts show in words, and these by their captions. name: an identifier."""
+    """A title, what its charts show in words, and these by their captions.
+
+    name: an identifier. table: a header and rows, where there is one.
+    """
 
     name: str
     title: str
     text: str
     charts: Mapping[str, Chart | Bars]
+    table: Sequence[Sequence[str]] = ()
 
 
 def sections_of(run: Recorded, floor: Floor = "tenth") -> list[Section]:

@@ -20,13 +20,18 @@ POPULATION = 64
 
 
 def generate(
-    folder: Path, evaluations: int, *, name: str = "generated", done: bool = True
+    folder: Path,
+    evaluations: int,
+    *,
+    name: str = "generated",
+    done: bool = True,
+    seed: int = 0,
 ) -> Supernet:
     """Write the folder; the supernet that is in it."""
     folder.mkdir()
     supernet = small_supernet()
     supernet.save(folder / SUPERNET)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     write_json(folder / "run.json", document(name, evaluations, done))
     genotypes = rng.integers(0, supernet.cardinalities, (evaluations, len(supernet.cardinalities)))
     whole = supernet.macs(supernet.genotype("ensemble"))

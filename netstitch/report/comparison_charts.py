@@ -1,0 +1,101 @@
+"""Groups of runs side by side: how they converged, and what a share of them attains."""
+
+import numpy as np
+
+from netstitch.analysis.attainment import Network, attainment
+from netstitch.analysis.course import hypervolume_course
+from netstitch.analysis.figure import Part
+from netstitch.report.chart import Chart, Series
+from netstitch.report.comparing import Comparison, Group, networks_of
+from netstitch.report.reading import Recorded
+
+MOMENTS = 200
+"""At so many numbers of evaluations runs are put beside one another."""
+
+SHARES = (0.25, 0.5, 0.75)
+
+
+def convergence_chart(comparison: Comparison) -> Chart:
+    """Hypervolume on validation samples over evaluations: of each group the median run, and a band
+    from the first to the third quartile."""
+    series = []
+    for index, group in enumerate(comparison.groups):
+        courses = [_course(run, comparison) for run in group.runs]
+        last = min(len_ for len_, _, _ in courses)
+        if last < 1:
+            continue
+        moments = np.unique(np.linspace(1, last, MOMENTS).astype(int))
+        table = np.array([_at(moments, places, values) for _, places, values in courses])
+        low, middle, high = np.quantile(table, SHARES, axis=0)
+        series.append(
+            Series(
+                _counted(group),
+                moments.tolist(),
+                middle.tolist(),
+                "steps",
+                index,
+                low=low.tolist(),
+                high=high.tolist(),
+            )
+        )
+    return Chart("distinct networks evaluated", "hypervolume", tuple(series))
+
+
+def attainment_chart(comparison: Comparison, part: Part) -> Chart:
+    """What half of each group's runs attain; crosses are the networks that went in."""
+    series = []
+    for index, group in enumerate(comparison.groups):
+        corners = attainment([networks_of(run, part) for run in group.runs], 0.5)
+        x, y = zip(*corners, strict=True) if corners else ((), ())
+        series.append(Series(_counted(group), x, y, "steps", index))
+    first = comparison.groups[0].runs[0].front
+    known = [(p, a) for p in first.references if (a := p.accuracy(part)) is not None]
+    series.append(
+        Series(
+            "reference",
+            [point.multiply_adds for point, _ in known],
+            [accuracy for _, accuracy in known],
+            "marks",
+            reference=True,
+            told=[point.label for point, _ in known],
+        )
+    )
+    best = max([accuracy for one in series for accuracy in one.y], default=1.0)
+    margin = 0.05 * max(best - comparison.floor, 0.01)
+    return Chart(
+        "multiply-adds of one sample",
+        f"{first.measure}, {part}",
+        tuple(series),
+        y_range=(comparison.floor, best + margin),
+    )
+
+
+def median_attained(group: Group, part: Part) -> tuple[Network, ...]:
+    """The corners of what half of a group's runs attain."""
+    return attainment([networks_of(run, part) for run in group.runs], 0.5)
+
+
+def _counted(group: Group) -> str:
+    return f"{group.name} ({len(group.runs)} {'run' if len(group.runs) == 1 else 'runs'})"
+
+
+def _course(run: Recorded, comparison: Comparison) -> tuple[int, np.ndarray, np.ndarray]:
+    """How much a run's last search was given, where its hypervolume rose, and to what."""
+    stored = run.evaluations
+    if stored is None or not stored.searches:
+        return 0, np.array([]), np.array([])
+    given = stored.searches[max(stored.searches)]
+    whole = np.where(stored.bounded, np.nan, stored.accuracy)
+    places, values = hypervolume_course(
+        whole[given.evaluation],
+        stored.multiply_adds[given.evaluation],
+        ensemble=comparison.ensemble,
+        accuracy_floor=comparison.floor,
+    )
+    return len(given.evaluation), places, values
+
+
+def _at(moments: np.ndarray, places: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The hypervolume after so many evaluations."""
+    steps = np.concatenate([[0.0], values])
+    return np.asarray(steps[np.searchsorted(places + 1, moments, side="right")])
