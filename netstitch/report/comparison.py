@@ -82,8 +82,8 @@ def comparison_sections(comparison: Comparison) -> list[Section]:
             "Pairs",
             f"Of every two groups, hypervolume on {part} samples: the median difference, "
             "Wilcoxon's signed-rank test where both have the same seeds (rank-sum where not), "
-            "corrected for the number of pairs (Holm), and the rank-biserial correlation, from -1, all for the "
-            "second, to 1, all for the first.",
+            "corrected for the number of pairs (Holm), and the rank-biserial correlation, from "
+            f"-1, all for the second, to 1, all for the first.{_least_p(comparison)}",
             {},
             pair_table(comparison, part),
         ),
@@ -193,6 +193,17 @@ def answer(comparison: Comparison) -> str:
     return (
         f"{text}; beyond chance (p < 0.05, corrected) over {len(sure)} of the {others} "
         f"other{'' if others == 1 else 's'}."
+    )
+
+
+def _least_p(comparison: Comparison) -> str:
+    """How few runs there are, where no difference could be told from chance."""
+    fewest = min(len(group.runs) for group in comparison.groups)
+    least = 2.0 ** (1 - fewest)  # of all ways to sign the ranks, two are as far out
+    if least <= 0.05:
+        return ""
+    return (
+        f" With {fewest} runs a signed-rank test cannot give a p under {least:g}: run more seeds."
     )
 
 
