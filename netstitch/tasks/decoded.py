@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ from netstitch.tasks.preprocessing import Preprocessing
 from netstitch.tasks.samples import Samples
 from netstitch.threads import available_cores
 
-FORMAT = "netstitch-decoded-1"
+FORMAT = "netstitch-decoded-2"
+INPUTS, MASKS = "inputs.npy", "masks.npy"
 TOGETHER = 256
 """Images after which what was decoded is written down."""
 VOID = 255
@@ -103,10 +104,12 @@ def _held(cache: Path, listing: Listing, transform: Preprocessing) -> Iterator[P
         "pillow": PIL.__version__,
         "preprocessing": asdict(transform),
         "images": len(listing),
-        "first": listing.files[0],
+        "first": os.path.abspath(listing.files[0]),
     }
     digest = hashlib.blake2b(digest_size=16)
-    for text in (json.dumps(about, sort_keys=True), *listing.files, *listing.masks):
+    # Whole paths: names in two folders may be equal, of files that are as large and as old.
+    files = map(os.path.abspath, (*listing.files, *listing.masks))
+    for text in (json.dumps(about, sort_keys=True), *files):
         digest.update(text.encode(errors="surrogateescape") + b"\0")
     folder = cache / digest.hexdigest()
     try:
@@ -123,14 +126,17 @@ class _Kept:
     """The arrays of a listing on disk."""
 
     def __init__(self, folder: Path, listing: Listing, transform: Preprocessing) -> None:
-        count = len(listing)
+        count, self._folder = len(listing), folder
         self._listing = listing
-        self._inputs = _mapped(folder / "inputs.npy", (count, *transform.shape), np.float32)
+        self._inputs, whole = _mapped(folder / INPUTS, (count, *transform.shape), np.float32)
         self._masks = None
         if listing.masks:
             shape = (count, transform.size, transform.size)
-            self._masks = _mapped(folder / "masks.npy", shape, np.uint8)
-        self._seen = _mapped(folder / "seen.npy", (count, 4), np.int64)
+            self._masks, also = _mapped(folder / MASKS, shape, np.uint8)
+            whole = whole and also
+        self._seen, _ = _mapped(folder / "seen.npy", (count, 4), np.int64)
+        if not whole:  # an array was lost or cut: what was noted of it is not true any more
+            self._seen[:] = 0
         self._states = _states(listing)
 
     def missing(self) -> list[int]:
@@ -155,20 +161,25 @@ class _Kept:
         self._seen.flush()
 
     def samples(self, name: str) -> Samples:
-        inputs, mixed = torch.from_numpy(self._inputs), self._listing.mixed
+        """What is written into these tensors does not reach the disk."""
+        inputs, mixed = _private(self._folder / INPUTS), self._listing.mixed
         if self._masks is not None:
-            return Samples(inputs, torch.from_numpy(self._masks), name, mixed)
+            return Samples(inputs, _private(self._folder / MASKS), name, mixed)
         return Samples(inputs, torch.tensor(self._listing.labels, dtype=torch.int64), name, mixed)
 
 
-def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap[Any, Any]:
-    """The array in a file, mapped; made of zeros where there is none of this shape."""
-    try:
+def _private(path: Path) -> Tensor:
+    return torch.from_numpy(np.lib.format.open_memmap(path, mode="c"))
+
+
+def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> tuple[np.memmap[Any, Any], bool]:
+    """The array in a file, mapped, and whether it was there; else it is made of zeros."""
+    with suppress(FileNotFoundError, ValueError, TypeError, SyntaxError, EOFError):
+        size = path.stat().st_size
         found = np.lib.format.open_memmap(path, mode="r+")
-        if found.shape == shape and found.dtype == dtype:
-            return found
-    except (FileNotFoundError, ValueError):  # none, or one that was being made
-        pass
+        # A file that was cut is made longer by being mapped.
+        if found.shape == shape and found.dtype == dtype and path.stat().st_size == size:
+            return found, True
     made = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):  # else a full disk would end the process, not the run
         with path.open("r+b") as file:
@@ -177,7 +188,7 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap[Any, An
             except OSError as error:
                 path.unlink()
                 raise OSError(error.errno, error.strerror, str(path)) from error
-    return made
+    return made, False
 
 
 def _states(listing: Listing) -> Array:

@@ -11,7 +11,9 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", 
 
 
 def is_image(file: Path) -> bool:
-    return file.suffix.lower() in EXTENSIONS and file.is_file()
+    # File managers leave copies of attributes behind, named ._ and as the image.
+    hidden = file.name.startswith(".")
+    return file.suffix.lower() in EXTENSIONS and not hidden and file.is_file()
 
 
 def open_image(file: Path | str) -> Image.Image:

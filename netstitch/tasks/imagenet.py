@@ -11,12 +11,12 @@ Russakovsky et al. (2015), ImageNet Large Scale Visual Recognition Challenge.
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from netstitch.errors import DataError
-from netstitch.tasks.layouts import described, is_synset, subfolders
+from netstitch.tasks.layouts import described, is_synset, read_listed, subfolders
 from netstitch.tasks.listing import Listing
 
 Split = Literal["train", "val"]
@@ -76,7 +76,9 @@ def _original(folder: Path, split: Split, boxes: bool) -> Listing:
     place = _split(folder, split)
     notes = _boxes_of(folder, split) if boxes else None
     if any(is_synset(one.name) for one in subfolders(place)):
-        return _by_class(place, notes)
+        others = folder / "train"
+        known = [one.name for one in subfolders(others)] if others.is_dir() else []
+        return _by_class(place, notes, known if split == "val" else [])
     if split == "train":
         raise DataError(f"{described(place)}; {EXPECTED}")
     stems = {file.stem: file for file in _images(place)}
@@ -91,8 +93,12 @@ def _split(root: Path, split: str) -> Path:
     return root / split
 
 
-def _by_class(place: Path, notes: Path | None) -> Listing:
-    """Images in a folder of each class; those with a file in `notes` where there is one."""
+def _by_class(place: Path, notes: Path | None, known: Sequence[str] = ()) -> Listing:
+    """Images in a folder of each class; those with a file in `notes` where there is one.
+
+    known: all classes, where the training images say them: validation images may be of some only,
+    and must have the same numbers.
+    """
     synsets = [one.name for one in subfolders(place)]
     strange = [name for name in synsets if not is_synset(name)]
     if strange or not synsets:
@@ -100,7 +106,15 @@ def _by_class(place: Path, notes: Path | None) -> Listing:
         raise DataError(f"{place} {what}; expected one for each class, named as n01440764")
     files: list[str] = []
     labels: list[int] = []
-    for label, synset in enumerate(synsets):
+    classes = [name for name in known if is_synset(name)] or synsets
+    unknown = [name for name in synsets if name not in classes]
+    if unknown:
+        raise DataError(
+            f"{place} holds the class {unknown[0]}, which the training images have not; expected "
+            f"some of their {len(classes)} classes"
+        )
+    for synset in synsets:
+        label = classes.index(synset)
         found = _images(place / synset, empty=True)
         if notes is not None:
             noted = {note.stem for note in (notes / synset).glob("*.xml")}
@@ -110,7 +124,7 @@ def _by_class(place: Path, notes: Path | None) -> Listing:
     if not files:
         missing = f" that have boxes in {notes}" if notes is not None else ""
         raise DataError(f"{place} holds no images{missing}; expected n01440764/*.JPEG")
-    return Listing(tuple(files), tuple(labels), classes=tuple(synsets))
+    return Listing(tuple(files), tuple(labels), classes=tuple(classes))
 
 
 def _flat(
@@ -125,6 +139,8 @@ def _flat(
     stems = sorted(files)
     if boxes and notes is not None:
         stems = [stem for stem in stems if (notes / f"{stem}.xml").exists()]
+        if not stems:
+            raise DataError(f"no image has boxes in {notes}; expected {sorted(files)[0]}.xml there")
     labels = []
     for stem in stems:
         synset = synset_of.get(stem)
@@ -138,7 +154,12 @@ def _flat(
 
 
 def _images(place: Path, *, empty: bool = False) -> list[Path]:
-    found = sorted(file for file in place.iterdir() if file.suffix.upper() in (".JPEG", ".JPG"))
+    found = sorted(
+        file
+        for file in place.iterdir()
+        # File managers leave copies of attributes behind, named ._ and as the image.
+        if file.suffix.upper() in (".JPEG", ".JPG") and not file.name.startswith(".")
+    )
     if not found and not empty:
         raise DataError(f"{described(place)}; expected images ending in .JPEG")
     return found
@@ -148,7 +169,7 @@ def _known_synsets(folder: Path, images: Path) -> list[str]:
     """All classes, as the mapping or the training images say; none where neither is there."""
     mapping = folder / "LOC_synset_mapping.txt"
     if mapping.exists():
-        return [line.split()[0] for line in mapping.read_text().splitlines() if line.strip()]
+        return [line.split()[0] for line in read_listed(mapping).splitlines() if line.strip()]
     train = images / "train"
     return [one.name for one in subfolders(train)] if train.is_dir() else []
 
@@ -156,11 +177,10 @@ def _known_synsets(folder: Path, images: Path) -> list[str]:
 def _of_solutions(folder: Path, root: Path) -> dict[str, str]:
     for path in (folder / "LOC_val_solution.csv", root / "LOC_val_solution.csv"):
         if path.exists():
-            with path.open(newline="") as file:
-                rows = list(csv.DictReader(file))
             try:
+                rows = list(csv.DictReader(read_listed(path).splitlines()))
                 return {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
-            except (KeyError, IndexError) as error:
+            except (KeyError, IndexError, AttributeError, csv.Error) as error:
                 raise DataError(
                     f"{path} is damaged; expected the columns ImageId and PredictionString"
                 ) from error
@@ -173,7 +193,7 @@ def _of_annotations(notes: Path, stems: Iterable[str]) -> dict[str, str]:
     for stem in stems if notes.is_dir() else ():
         path = notes / f"{stem}.xml"
         name = (
-            re.search(r"<name>\s*(n\d{8})\s*</name>", path.read_text()) if path.exists() else None
+            re.search(r"<name>\s*(n\d{8})\s*</name>", read_listed(path)) if path.exists() else None
         )
         if name is None:
             raise DataError(f"{path} names no class; expected <object><name>n01440764</name>")
@@ -184,7 +204,6 @@ def _of_annotations(notes: Path, stems: Iterable[str]) -> dict[str, str]:
 def _of_devkit(folder: Path, stems: list[str]) -> tuple[dict[str, str], list[str]]:
     """The classes of validation images in their order, and all of them."""
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
     data = folder / DEVKIT / "data"
     truth, meta = data / "ILSVRC2012_validation_ground_truth.txt", data / "meta.mat"
@@ -201,7 +220,7 @@ def _of_devkit(folder: Path, stems: list[str]) -> tuple[dict[str, str], list[str
             if int(row["num_children"]) == 0
         }
         numbers = [int(line) for line in truth.read_text().split()]
-    except (MatReadError, ValueError, KeyError, IndexError, TypeError, OSError) as error:
+    except Exception as error:  # scipy and zlib raise many kinds for files that were cut or changed
         raise DataError(f"{data} is damaged; expected meta.mat and ground truth") from error
     if len(numbers) != len(stems):
         raise DataError(

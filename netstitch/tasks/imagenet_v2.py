@@ -11,7 +11,7 @@ from pathlib import Path
 
 from netstitch.errors import DataError
 from netstitch.tasks.image import is_image
-from netstitch.tasks.layouts import described, subfolders
+from netstitch.tasks.layouts import described, is_number, subfolders
 from netstitch.tasks.listing import Listing
 
 CLASSES = 1_000
@@ -58,10 +58,10 @@ def _variants(folder: Path) -> list[Path]:
 
 def _is_variant(folder: Path) -> bool:
     names = [one.name for one in subfolders(folder)]
-    return bool(names) and sum(name.isdigit() for name in names) > len(names) / 2
+    return bool(names) and sum(map(is_number, names)) > len(names) / 2
 
 
 def _number(place: Path) -> int:
-    if not place.name.isdigit() or int(place.name) >= CLASSES:
+    if not is_number(place.name) or int(place.name) >= CLASSES:
         raise DataError(f"{place} is no class; expected folders named 0 to {CLASSES - 1}")
     return int(place.name)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from netstitch.errors import DataError
+from netstitch.folders import one_line
 from netstitch.tasks.image import is_image
 
 ARCHIVES = (".tar", ".gz", ".tgz", ".zip")
@@ -18,7 +20,22 @@ def subfolders(path: Path) -> list[Path]:
 
 def is_synset(name: str) -> bool:
     """Whether a name is one of ImageNet's classes, such as n01440764."""
-    return len(name) == 9 and name[0] == "n" and name[1:].isdigit()
+    return len(name) == 9 and name[0] == "n" and is_number(name[1:])
+
+
+def is_number(name: str) -> bool:
+    """Whether a name is made of the digits 0 to 9; other scripts have digits of their own."""
+    return name.isascii() and name.isdigit()
+
+
+def read_listed(path: Path) -> str:
+    """The text of a file that came with a data set; raises DataError where it is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} cannot be read ({one_line(error)}); expected a file of text, get it anew"
+        ) from error
 
 
 def described(path: Path) -> str:
@@ -52,7 +69,7 @@ def _resembled(path: Path, folders: list[str]) -> str | None:
         return "ImageNetV2"
     if folders and all(is_synset(name) for name in folders):
         return "one split of ImageNet"
-    if folders and all(name.isdigit() for name in folders):
+    if folders and all(map(is_number, folders)):
         return "one variant of ImageNetV2"
     for split in ("train", "val"):
         if split in folders and any(is_synset(one.name) for one in subfolders(path / split)):

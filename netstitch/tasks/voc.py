@@ -10,7 +10,7 @@ Everingham et al. (2010), The Pascal Visual Object Classes (VOC) Challenge.
 from pathlib import Path
 
 from netstitch.errors import DataError
-from netstitch.tasks.layouts import described
+from netstitch.tasks.layouts import described, read_listed
 from netstitch.tasks.listing import Listing
 
 CLASSES = (
@@ -63,7 +63,7 @@ def voc(folder: Path | str, year: int, split: str) -> Listing:
     if not (lists / f"{split}.txt").is_file():
         there = ", ".join(sorted(path.stem for path in lists.glob("*.txt"))) or "none"
         raise DataError(f"{root} has no split {split!r} for segmentation; it has {there}")
-    names = (lists / f"{split}.txt").read_text().split()
+    names = read_listed(lists / f"{split}.txt").split()
     if not names:
         raise DataError(f"{lists / f'{split}.txt'} names no images; expected one on each line")
     images = [root / "JPEGImages" / f"{one}.jpg" for one in names]

@@ -151,3 +151,55 @@ def test_a_cache_that_cannot_be_written_and_files_that_are_gone(tmp_path: Path) 
     Path(listing.files[0]).unlink()
     with pytest.raises(DataError, match="cannot be read: no such file"):
         decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", ["inputs.npy", "masks.npy", "seen.npy"])
+@pytest.mark.parametrize("kept", [None, 0.0, 0.5, 0.99])
+def test_a_cache_that_was_damaged_is_made_anew(
+    tmp_path: Path, name: str, kept: float | None
+) -> None:
+    """Lost, empty, or cut: what is gone is decoded again, never taken for black images."""
+    listing = voc(pascal(tmp_path / "data"), 2012, "train")
+    first = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    expected = first.inputs.clone(), first.labels.clone()
+    (path,) = (tmp_path / "cache").glob(f"*/{name}")
+    if kept is None:
+        path.unlink()
+    else:
+        os.truncate(path, int(path.stat().st_size * kept))
+    again = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    assert torch.equal(again.inputs, expected[0])
+    assert torch.equal(again.labels, expected[1])
+
+
+def test_a_header_that_is_none(tmp_path: Path) -> None:
+    listing = imagenet(original(tmp_path / "data"), "train")
+    expected = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache").inputs.clone()
+    (path,) = (tmp_path / "cache").glob("*/inputs.npy")
+    raw = bytearray(path.read_bytes())
+    raw[20:40] = b"\xff" * 20
+    path.write_bytes(raw)
+    again = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    assert torch.equal(again.inputs, expected)
+
+
+def test_what_is_written_into_samples_stays_with_them(tmp_path: Path) -> None:
+    listing = imagenet(original(tmp_path / "data"), "train")
+    first = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    expected = first.inputs.clone()
+    first.inputs.sub_(5.0)
+    again = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    assert torch.equal(again.inputs, expected)
+
+
+def test_equal_names_in_two_folders_are_two_listings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for place, seed in (("one", 0), ("two", 50)):
+        file = picture(tmp_path / place / "cat" / "1.bmp", seed)  # of one size, whatever it shows
+        os.utime(file, ns=(10**18, 10**18))
+        monkeypatch.chdir(tmp_path / place)
+        listing = Listing(("cat/1.bmp",), (0,), classes=("cat",))
+        found.append(decode_images(listing, SMALL, name="x", cache=tmp_path / "cache").inputs)
+    assert not torch.equal(*found)

@@ -95,3 +95,68 @@ def test_classes_that_are_not_known_are_named(tmp_path: Path) -> None:
     box(root / "ILSVRC/Annotations/CLS-LOC/val/ILSVRC2012_val_00000001.xml", "fish")
     with pytest.raises(DataError, match="names no class"):
         imagenet(root, "val")
+
+
+def test_validation_images_of_some_classes_have_the_numbers_of_training(tmp_path: Path) -> None:
+    root = original(tmp_path)
+    shutil.rmtree(root / "val" / SYNSETS[0])
+    found = imagenet(root, "val")
+    assert found.classes == SYNSETS
+    assert set(found.labels) == {1, 2}
+
+
+def test_a_class_that_training_has_not(tmp_path: Path) -> None:
+    root = original(tmp_path)
+    (root / "val" / SYNSETS[2]).rename(root / "val" / "n09999999")
+    with pytest.raises(DataError, match="val holds the class n09999999, which the training images"):
+        imagenet(root, "val")
+
+
+def test_copies_of_attributes_are_no_images(tmp_path: Path) -> None:
+    root = original(tmp_path)
+    expected = imagenet(root, "val")
+    (root / "val" / SYNSETS[0] / "._x.JPEG").write_bytes(b"attributes")
+    assert imagenet(root, "val") == expected
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "none"])
+def test_a_damaged_development_kit(tmp_path: Path, damage: str) -> None:
+    from scipy.io import loadmat, savemat
+
+    root = original(tmp_path, flat=True)
+    path = root / "ILSVRC2012_devkit_t12" / "data" / "meta.mat"
+    savemat(path, {"synsets": loadmat(path)["synsets"]}, do_compression=True)
+    raw = bytearray(path.read_bytes())
+    raw[200:210] = b"\xff" * 10
+    path.write_bytes({"cut": raw[: len(raw) // 2], "changed": raw, "none": b"text"}[damage])
+    with pytest.raises(DataError, match=r"is damaged; expected meta\.mat and ground truth"):
+        imagenet(root, "val")
+
+
+def test_lists_that_are_cut_or_no_text(tmp_path: Path) -> None:
+    root = cls_loc(tmp_path / "a")
+    solutions = root / "LOC_val_solution.csv"
+    text = solutions.read_text()
+    solutions.write_text(text[: text.rindex(",")])
+    with pytest.raises(DataError, match=r"LOC_val_solution\.csv is damaged"):
+        imagenet(root, "val")
+    solutions.write_bytes(text.encode() + b"\xff\xfe")
+    with pytest.raises(
+        DataError, match=r"LOC_val_solution\.csv cannot be read"
+    ):
+        imagenet(root, "val")
+    solutions.write_text(text)
+    (root / "LOC_synset_mapping.txt").write_bytes(b"n01440764 caf\xe9\n")
+    with pytest.raises(DataError, match=r"LOC_synset_mapping\.txt cannot be read"):
+        imagenet(root, "val")
+    other = cls_loc(tmp_path / "b", solutions=False)
+    note = next((other / "ILSVRC" / "Annotations" / "CLS-LOC" / "val").glob("*.xml"))
+    note.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match=rf"{note.name} cannot be read"):
+        imagenet(other, "val")
+
+
+def test_boxes_that_are_not_there_for_any_validation_image(tmp_path: Path) -> None:
+    root = cls_loc(tmp_path)
+    with pytest.raises(DataError, match="no image has boxes in"):
+        imagenet(root, "val", boxes=True)

@@ -35,3 +35,11 @@ def test_folders_that_are_laid_out_otherwise(tmp_path: Path) -> None:
         imagenet_v2(root)
     with pytest.raises(DataError, match="does not exist"):
         imagenet_v2(tmp_path / "nowhere")
+
+
+def test_digits_of_other_scripts_are_no_class(tmp_path: Path) -> None:
+    root = variants(tmp_path)
+    place = root / "imagenetv2-top-images-format-val" / "²"
+    place.mkdir()
+    with pytest.raises(DataError, match="² is no class; expected folders named 0 to 999"):
+        imagenet_v2(root)

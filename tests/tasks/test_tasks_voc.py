@@ -31,3 +31,11 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (root / "VOCdevkit/VOC2012/SegmentationClass" / f"{VOC_NAMES[0]}v.png").unlink()
     with pytest.raises(DataError, match=r"0032v.png is missing, which .*val.txt names"):
         voc(root, 2012, "val")
+
+
+def test_a_list_that_is_no_text(tmp_path: Path) -> None:
+    root = pascal(tmp_path)
+    path = root / "VOCdevkit" / "VOC2012" / "ImageSets" / "Segmentation" / "val.txt"
+    path.write_bytes(b"\xff\xfe\n")
+    with pytest.raises(DataError, match=r"val\.txt cannot be read"):
+        voc(root, 2012, "val")
