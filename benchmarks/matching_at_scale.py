@@ -51,7 +51,7 @@ PAIRS: dict[str, tuple[str, str, int]] = {
     "mobilenets": ("timm:mobilenetv3_large_100", "timm:efficientnet_b0", 128),
     "densenets": ("timm:densenet121", "timm:densenet201", 128),
     "regnet": ("timm:regnety_032", "timm:convnext_tiny", 128),
-    "mixed": ("timm:swin_tiny_patch4_window7_224", "timm:coatnet_0_rw_224", 224),
+    "mixed": ("timm:coatnet_0_rw_224", "timm:edgenext_small", 224),
     "poolformer": ("timm:poolformer_s24", "timm:convnextv2_nano", 128),
     "resnest": ("timm:resnest50d", "timm:dla60", 128),
     "googlenet": ("torchvision:googlenet", "torchvision:vgg16_bn", 128),

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from netstitch.analysis import FrontPoint, Interval, paired_difference
+from netstitch.cli.recalibrating import searched_with, statistics_of
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
 from netstitch.evaluation import Form
 from netstitch.evaluation.device import usable_device
 from netstitch.exporting import Exported, export
 from netstitch.finetuning import FineTuned, Trained, finetune, give
+from netstitch.fitting.recalibration import recalibrated
 from netstitch.folders import check_new
 from netstitch.outcomes import Outcomes, measure
 from netstitch.reporter import Reporter
@@ -76,15 +78,23 @@ def tune_point(
     if task.test is not None:
         parts["test"] = task.test
 
+    # What a search measured with new statistics is trained, measured and exported with them.
+    statistics = statistics_of(run, task) if searched_with(run) else None
+
     def measured() -> dict[str, Outcomes]:
         return {
-            part: measure(supernet, task, samples, [genotype], form, place)[0]
+            part: measure(
+                supernet, task, samples, [genotype], form, place, recalibration=statistics
+            )[0]
             for part, samples in parts.items()
         }
 
     reporter.stage("measure")
     before = measured()
     reporter.stage("train")
+    if statistics is not None:
+        graph, weights = supernet.subnetwork_graph(genotype)
+        give(supernet, recalibrated(graph, weights, statistics))
     tuned = finetune(
         supernet,
         task,
@@ -109,7 +119,13 @@ def tune_point(
         **{f"{part}_before": before[part].share for part in parts},
     }
     exported = export(
-        supernet, genotype, folder, card=card, formats=formats, progress=reporter.progress
+        supernet,
+        genotype,
+        folder,
+        card=card,
+        formats=formats,
+        recalibrate=statistics,
+        progress=reporter.progress,
     )
     return Tuning(point, tuned, rows, exported)
 

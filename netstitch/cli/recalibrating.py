@@ -62,14 +62,20 @@ def recorded(run: Path) -> Recalibration:
     """
     asked = read_document(run).get("asked")
     task = recorded_task(run, asked if isinstance(asked, dict) else {})
+    return Recalibration(task, statistics_of(run, task))
+
+
+def statistics_of(run: Path, task: Task) -> Sequence[Tensor]:
+    """Batches of a run's task that statistics are taken from; see `recorded`."""
     if task.training is None:
         raise DataError("the run's task has no training samples; export without --recalibrate")
     inputs, count = task.training.inputs, searched_with(run)
     if count:
-        inputs = task.training.shuffled(_seed(asked)).first(count).inputs
+        seed = _seed(read_document(run).get("asked"))
+        inputs = task.training.shuffled(seed).first(count).inputs
     else:
         inputs = inputs[:: -(-len(inputs) // SAMPLES)]
-    return Recalibration(task, torch.split(inputs, BATCH))
+    return torch.split(inputs, BATCH)
 
 
 def export_recalibrated(

@@ -70,7 +70,8 @@ def _ensemble(
 ) -> Tensor:
     """(b, classes) the ensemble's logits."""
     with torch.inference_mode():
-        outputs = [select(network(inputs), output) for network in networks]
+        # Copies, since a network may change what it is given.
+        outputs = [select(network(inputs.clone()), output) for network in networks]
     shapes = [tuple(one.shape) for one in outputs]
     if len(set(shapes)) != 1 or len(shapes[0]) != 2 or shapes[0][1] < 2:
         raise DataError(

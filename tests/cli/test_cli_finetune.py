@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from cli_examples import Caller
+from run_examples import Quiet, write_experiment
 
 import netstitch as ns
-from netstitch.run import Finished
+from netstitch.experiments import load_models, load_task, read_experiment
+from netstitch.experiments.planning import to_plan
+from netstitch.run import Finished, carry_out
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -61,3 +64,53 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert "learning rate of -1" in error("--learning-rate", -1)
     assert "cannot run on device 'cuda:7'" in error("--device", "cuda:7")
     assert "is not there" in netstitch("finetune", tmp_path / "no", "--point", "1").error or True
+
+
+NORMED = """
+
+class Normed(Chain):
+    def __init__(self, width, seed):
+        torch.manual_seed(seed)
+        super().__init__(6, width, 5)
+        self.body.insert(1, nn.BatchNorm1d(width))
+        self.body.insert(4, nn.BatchNorm1d(5))
+
+
+def normed_a():
+    return Normed(8, 1)
+
+
+def normed_b():
+    return Normed(7, 2)
+"""
+
+
+def test_a_run_that_recalibrates_is_measured_and_written_so(
+    tmp_path: Path, netstitch: Caller
+) -> None:
+    path = write_experiment(
+        tmp_path,
+        ('"models.py:wide"\nweights = "wide.safetensors"', '"models.py:normed_a"'),
+        ('"models.py:deep"\nweights = "deep.safetensors"', '"models.py:normed_b"'),
+        ("[evaluation]", "[evaluation]\nrecalibrate = 40"),
+        ("[refine]", "[refine]\nenabled = false"),
+    )
+    models = tmp_path / "models.py"
+    models.write_text(models.read_text() + NORMED)
+    asked = read_experiment(path)
+    task = load_task(asked)
+    run = carry_out(to_plan(asked), load_models(asked), task, tmp_path / "run", Quiet())
+    stitched = max(run.front, key=lambda point: point.stitches)
+    assert stitched.stitches
+    called = netstitch(
+        "finetune", run.folder, "--point", stitched.label, "--epochs", 3, "--learning-rate", 0.01,
+        "-o", tmp_path / "tuned", "--formats", "json",
+    )  # fmt: skip
+    assert called.code == 0, called.err
+    card = json.loads((tmp_path / "tuned" / "export.json").read_text())["card"]
+    assert card["validation_before"] == stitched.validation
+    network = ns.load(tmp_path / "tuned")
+    assert isinstance(network, torch.nn.Module)
+    with torch.inference_mode():
+        outputs = network(task.validation.inputs)
+    assert task.accuracy(outputs, task.validation.labels) == card["validation"]

@@ -141,9 +141,7 @@ def test_lists_that_are_cut_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"LOC_val_solution\.csv is damaged"):
         imagenet(root, "val")
     solutions.write_bytes(text.encode() + b"\xff\xfe")
-    with pytest.raises(
-        DataError, match=r"LOC_val_solution\.csv cannot be read"
-    ):
+    with pytest.raises(DataError, match=r"LOC_val_solution\.csv cannot be read"):
         imagenet(root, "val")
     solutions.write_text(text)
     (root / "LOC_synset_mapping.txt").write_bytes(b"n01440764 caf\xe9\n")
