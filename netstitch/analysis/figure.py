@@ -26,6 +26,7 @@ from netstitch.analysis.printing import (
     Columns,
     print_style,
     save_figure,
+    svg_of,
 )
 from netstitch.errors import DataError
 
@@ -59,15 +60,24 @@ def front_figure(
     Raises DataError for a front with neither points nor references, StorageError when the file
     cannot be written.
     """
+    parts = _parts(front)
+    with print_style(columns is not None):
+        save_figure(_drawn(front, parts, title, floor, columns), Path(path))
+
+
+def front_svg(front: Front, *, floor: float | Literal["tenth", "tight"] = "tight") -> str:
+    """The same as an SVG element, to stand in a page or a notebook."""
+    with print_style(paper=False):
+        return svg_of(_drawn(front, _parts(front), None, floor, None))
+
+
+def _parts(front: Front) -> list[Part]:
+    """What there is to draw; DataError for nothing."""
     shown = (*front.points, *front.references)
     if not shown:
         raise DataError("the front holds no networks to draw; search first")
-    parts: list[Part] = ["validation"]
-    if any(point.test is not None for point in shown):
-        parts.append("test")
-    with print_style(columns is not None):
-        figure = _drawn(front, parts, title, floor, columns)
-        save_figure(figure, Path(path))
+    tested = any(point.test is not None for point in shown)
+    return ["validation", "test"] if tested else ["validation"]
 
 
 def _drawn(

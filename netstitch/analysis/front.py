@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
 from netstitch.analysis.dominance import nondominated
+from netstitch.analysis.showing import front_html
 from netstitch.errors import SearchError, StorageError
 from netstitch.folders import write_bytes
 
@@ -88,6 +89,9 @@ class Front:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def _repr_html_(self) -> str:
+        return front_html(self)
 
     @property
     def ensemble(self) -> FrontPoint | None:

@@ -57,9 +57,19 @@ def save_figure(figure: Figure, path: Path) -> None:
             f"{path} is no figure that can be written; expected a name that ends in "
             f"{', '.join(f'.{each}' for each in FORMATS)}"
         )
-    # Without the time of writing, so that equal figures are equal files.
+    write_bytes(path, _rendered(figure, form))
+
+
+def svg_of(figure: Figure) -> str:
+    """A figure as an SVG element, to stand in a page."""
+    text = _rendered(figure, "svg").decode()
+    return text[text.index("<svg") :]
+
+
+def _rendered(figure: Figure, form: str) -> bytes:
+    """A figure's file, without the time of writing, so that equal figures are equal files."""
     metadata = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": None}[form]
     image = io.BytesIO()
     with mpl.rc_context({key: _SETTINGS[key] for key in ("pdf.fonttype", "svg.hashsalt")}):
         figure.savefig(image, format=form, dpi=DOTS_PER_INCH, metadata=metadata)
-    write_bytes(path, image.getvalue())
+    return image.getvalue()

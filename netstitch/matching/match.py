@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,18 @@ class Matching:
     @property
     def exact(self) -> bool:
         return self.weight >= self.upper_bound
+
+    def _repr_html_(self) -> str:
+        """In a notebook: how many there are, how good that is, and which points they join."""
+        bound = "the maximum" if self.exact else f"at most {self.upper_bound:g} is possible"
+        rows = "".join(
+            f"<tr><td>{index}</td>{_cells(match)}</tr>" for index, match in enumerate(self.matches)
+        )
+        return (
+            f"<p>{len(self)} matches of weight {self.weight:g} ({bound}), by {escape(self.method)}"
+            f'</p><div style="max-height: 24em; overflow: auto"><table>{rows}</table></div>'
+        )
+
+
+def _cells(match: Match) -> str:
+    return "".join(f"<td>{escape(point or '')}</td>" for point in match.points)
