@@ -30,10 +30,12 @@ from netstitch.folders import cannot_write, read_json, write_json, write_text
 from netstitch.optimization.asked import as_plain
 from netstitch.reporter import Reporter
 from netstitch.run import branch_run, finish_preparing, prepare_run, resume
-from netstitch.run_folder import FRONT_FILE, RUN_FILE, read_document
+from netstitch.run_folder import FRONT_FILE, RUN_FILE, differing, read_document
 from netstitch.run_plan import Plan
 from netstitch.tasks import Task
 
+EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
+"""What the runs of a protocol differ in."""
 PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-1", "protocol.json"
 SWEEP = "sweep"
 
@@ -131,16 +133,17 @@ def carry_out_protocol(
 
 def _claim(folder: Path, protocol: Protocol, plan: Plan) -> None:
     """Note what the folder is for, or see that it is for this."""
-    asked = as_plain({**plan.asked, "search": None, "seed": None})
+    asked = as_plain(plan.asked)
     document = {"format": FORMAT, "protocol": as_plain(asdict(protocol)), "asked": asked}
     path = folder / DOCUMENT
     if path.exists():
         before = read_json(path, FORMAT)
-        for key in ("protocol", "asked"):
-            if before.get(key) != document[key]:
+        for part, left_out in (("protocol", ()), ("asked", EACH_RUN)):
+            key = differing(before.get(part) or {}, document[part], left_out)
+            if key is not None:
                 raise StorageError(
-                    f"{folder} is of a protocol that asked for something else; give another "
-                    "folder, or what it began with"
+                    f"{folder} is of a protocol that asked for something else: {key} is not as it "
+                    "was; give another folder, or what it began with"
                 )
         return
     try:

@@ -18,7 +18,7 @@ RUN/
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,19 @@ TENSORBOARD = "tensorboard"
 
 PATIENCE = 1.0
 """Seconds to wait for a run's lock, which `status` takes for a moment to see whether it is held."""
+
+FREE = (
+    "folder",
+    "data",
+    *(
+        f"evaluation.{key}"
+        for key in (
+            "executor", "workers", "threads", "device", "cache", "timeout", "address", "temporary",
+            "gpus_per_worker",
+        )
+    ),
+)  # fmt: skip
+"""Of what a run was asked, what may be otherwise when it goes on: it changes no number."""
 
 DIGEST_BYTES = 16
 CHUNK = 1 << 24
@@ -198,15 +211,33 @@ def check_unchanged(folder: Path, recorded: Mapping[str, Any], now: Mapping[str,
 def check_asked_again(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise StorageError, naming the first difference, where a run is asked something else now.
 
-    The folder that paths start from may be another one: samples are compared by what is in them.
+    Data may have moved, since samples are compared by what is in them, and evaluations may be
+    spread another way.
+    """
+    key = differing(before, now)
+    if key is not None:
+        is_now, was = flat(now).get(key), flat(before).get(key)
+        raise StorageError(
+            f"the run in {folder} was asked something else: {key} is {is_now!r:.80} and was "
+            f"{was!r:.80}; give the plan that it began with"
+        )
+
+
+def differing(
+    before: Mapping[str, Any], now: Mapping[str, Any], left_out: Collection[str] = ()
+) -> str | None:
+    """The first key, dotted, in which two askings would give other numbers.
+
+    left_out: keys that do not count, beside those in FREE; a table's name stands for all in it.
     """
     one, other = flat(before), flat(now)
-    for key in sorted((one.keys() | other.keys()) - {"folder"}):
-        if one.get(key) != other.get(key):
-            raise StorageError(
-                f"the run in {folder} was asked something else: {key} is {other.get(key)!r:.80} "
-                f"and was {one.get(key)!r:.80}; give the plan that it began with"
-            )
+    ignored = {*FREE, *left_out}
+    for key in sorted(one.keys() | other.keys()):
+        parts = key.split(".")
+        named = {".".join(parts[: length + 1]) for length in range(len(parts))}
+        if not named & ignored and one.get(key) != other.get(key):
+            return key
+    return None
 
 
 def flat(asked: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from netstitch.errors import DataError, FittingError
 from netstitch.finetuning import finetune, give
+from netstitch.fitting.refinement.losses import against_labels
 from netstitch.networks.module import build_module
 from netstitch.supernet import Supernet
 from netstitch.tasks import Classification
@@ -110,3 +111,12 @@ def test_what_cannot_be_trained(supernet: Supernet, task: Classification) -> Non
         finetune(supernet, task, genotype, trained="all", batch_size=0)
     with pytest.raises(FittingError, match="diverged"):
         finetune(supernet, task, genotype, trained="all", learning_rate=1e30, epochs=3)
+
+
+def test_a_batch_of_pixels_that_do_not_count_teaches_nothing() -> None:
+    logits = torch.randn(2, 3, 4, 4, requires_grad=True)
+    loss = against_labels({None: logits}, torch.full((2, 4, 4), 255, dtype=torch.uint8))
+    torch.autograd.backward(loss)
+    assert float(loss) == 0.0
+    assert logits.grad is not None
+    assert not logits.grad.any()

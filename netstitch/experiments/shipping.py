@@ -24,7 +24,8 @@ def find_experiment(name: Path | str) -> Path:
     Raises ExperimentError, with the nearest name, where it is neither.
     """
     path, known = Path(name), shipped()
-    if path.exists() or path.suffix or len(path.parts) != 1:
+    # A folder of that name may be the data set's.
+    if path.is_file() or path.suffix or len(path.parts) != 1:
         return path
     if str(name) not in known:
         raise ExperimentError(

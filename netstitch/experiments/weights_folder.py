@@ -4,6 +4,7 @@ from pathlib import Path
 
 from netstitch.errors import WeightsError
 from netstitch.experiments.experiment import NetworkTable
+from netstitch.networks.sources import origin_of
 
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
 
@@ -29,23 +30,5 @@ def weights_in(folder: Path, network: NetworkTable) -> Path:
         raise WeightsError(f"{folder} holds {names} for network {name!r}; {expected}, one of them")
     raise WeightsError(
         f"{folder} holds no weights of network {name!r} ({network.model}); {expected}"
-        f"{_origin(network.model)}"
+        f"{origin_of(network.model)}"
     )
-
-
-def _origin(model: str) -> str:
-    """Where a library has a model's weights."""
-    library, _, name = model.partition(":")
-    if library == "timm":
-        import timm
-
-        known = timm.get_pretrained_cfg(name, allow_unregistered=True)
-        page = getattr(known, "hf_hub_id", None)
-        return f", from https://huggingface.co/{page}" if page else ""
-    if library == "torchvision":
-        from torchvision import models
-
-        if name in models.list_models():
-            default = next(iter(models.get_model_weights(name)), None)
-            return f", from {default.url}" if default is not None else ""
-    return ""

@@ -10,6 +10,7 @@ from torch import nn
 from netstitch.errors import CaptureError, WeightsError
 from netstitch.networks.functions import FORMS, call_function, nearest, one_line
 from netstitch.networks.weights import load_weights, read_state
+from netstitch.quiet import quiet
 
 PRETRAINED = "pretrained"
 
@@ -104,11 +105,13 @@ def _with_default_weights(models: Any, name: str) -> Any:
 def _fetched(library: str, name: str, build: Any) -> Any:
     """A model with weights that the library downloads, or has downloaded before."""
     try:
-        return build()
+        with quiet():  # what a library says of each try, the error says once
+            return build()
     except Exception as error:  # whichever, of the network, the disk, or the file
         raise WeightsError(
             f"the weights of '{library}:{name}' cannot be had ({one_line(error)}); connect to the "
-            "network once, or give a file of them"
+            f"network once, or give a file of them{origin_of(f'{library}:{name}')}, in the "
+            "experiment, or in a folder that --weights names"
         ) from error
 
 
@@ -133,3 +136,21 @@ def _unknown(library: str, name: str, known: list[str]) -> CaptureError:
         f"{library} has no model {name!r}: {nearest(name, known)}expected one of its "
         f"{len(known)} names, such as 'resnet50'"
     )
+
+
+def origin_of(model: str) -> str:
+    """Where a library has a model's weights, as a part of a sentence; nothing where it has none."""
+    library, _, name = model.partition(":")
+    if library == "timm":
+        import timm
+
+        known = timm.get_pretrained_cfg(name, allow_unregistered=True)
+        page = getattr(known, "hf_hub_id", None)
+        return f", from https://huggingface.co/{page}" if page else ""
+    if library == "torchvision":
+        from torchvision import models
+
+        if name in models.list_models():
+            default = next(iter(models.get_model_weights(name)), None)
+            return f", from {default.url}" if default is not None else ""
+    return ""

@@ -31,8 +31,8 @@ from netstitch.tasks.preprocessing import Preprocessing
 from netstitch.tasks.samples import Samples
 from netstitch.threads import available_cores
 
-FORMAT = "netstitch-decoded-2"
-INPUTS, MASKS = "inputs.npy", "masks.npy"
+FORMAT = "netstitch-decoded-3"
+INPUTS, MASKS, SEEN = "inputs.npy", "masks.npy", "seen.npy"
 TOGETHER = 256
 """Images after which what was decoded is written down."""
 VOID = 255
@@ -75,7 +75,7 @@ def decode_images(
     if not listing.files:
         raise DataError(f"{name}: there are no images; expected at least one")
     cache = cache or cache_folder()
-    with _held(cache, listing, transform) as folder:
+    with _held(cache, listing, transform, name, told) as folder:
         kept = _Kept(folder, listing, transform)
 
         def read(index: int) -> None:
@@ -90,14 +90,20 @@ def decode_images(
         told(f"{name}: {len(damaged)} of {len(listing)} images are left out: {shown}")
     good = [index for index in range(len(listing)) if index not in damaged]
     rest = listing.taken(good)
-    with _held(cache, rest, transform) as folder:
+    with _held(cache, rest, transform, name, told) as folder:
         whole = _Kept(folder, rest, transform)
         _fill(whole, lambda row: whole.put(row, *kept.row(good[row])), 1, None)
     return whole.samples(name)
 
 
 @contextmanager
-def _held(cache: Path, listing: Listing, transform: Preprocessing) -> Iterator[Path]:
+def _held(
+    cache: Path,
+    listing: Listing,
+    transform: Preprocessing,
+    name: str,
+    told: Callable[[str], None] | None,
+) -> Iterator[Path]:
     """The folder of a listing, while no other process writes to it."""
     about = {
         "format": FORMAT,
@@ -114,7 +120,15 @@ def _held(cache: Path, listing: Listing, transform: Preprocessing) -> Iterator[P
     folder = cache / digest.hexdigest()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder / "lock"):
+        lock = filelock.FileLock(folder / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            if told is not None:
+                told(f"{name}: another process decodes these images; waiting for it")
+            lock.acquire()
+        with lock:
+            lock.release()  # of the two that are held now, one stays
             if not (folder / "about.json").exists():
                 write_json(folder / "about.json", about)
             yield folder
@@ -127,16 +141,19 @@ class _Kept:
 
     def __init__(self, folder: Path, listing: Listing, transform: Preprocessing) -> None:
         count, self._folder = len(listing), folder
-        self._listing = listing
-        self._inputs, whole = _mapped(folder / INPUTS, (count, *transform.shape), np.float32)
-        self._masks = None
+        shapes: dict[str, tuple[tuple[int, ...], Any]] = {
+            INPUTS: ((count, *transform.shape), np.float32)
+        }
         if listing.masks:
-            shape = (count, transform.size, transform.size)
-            self._masks, also = _mapped(folder / MASKS, shape, np.uint8)
-            whole = whole and also
-        self._seen, _ = _mapped(folder / "seen.npy", (count, 4), np.int64)
-        if not whole:  # an array was lost or cut: what was noted of it is not true any more
-            self._seen[:] = 0
+            shapes[MASKS] = ((count, transform.size, transform.size), np.uint8)
+        # What is noted goes before an array that was lost or cut is made anew: stopped in between,
+        # nothing says that there are images in it.
+        if not all(_is_whole(folder / name, *kind) for name, kind in shapes.items()):
+            (folder / SEEN).unlink(missing_ok=True)
+        self._listing = listing
+        self._inputs = _mapped(folder / INPUTS, *shapes[INPUTS])
+        self._masks = _mapped(folder / MASKS, *shapes[MASKS]) if listing.masks else None
+        self._seen = _mapped(folder / SEEN, (count, 4), np.int64)
         self._states = _states(listing)
 
     def missing(self) -> list[int]:
@@ -172,14 +189,19 @@ def _private(path: Path) -> Tensor:
     return torch.from_numpy(np.lib.format.open_memmap(path, mode="c"))
 
 
-def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> tuple[np.memmap[Any, Any], bool]:
-    """The array in a file, mapped, and whether it was there; else it is made of zeros."""
+def _is_whole(path: Path, shape: tuple[int, ...], dtype: Any) -> bool:
+    """Whether a file holds an array of this shape, to its end; the file is not changed."""
+    # Mapping with "r" refuses a file that was cut; with "r+" it would be made longer.
     with suppress(FileNotFoundError, ValueError, TypeError, SyntaxError, EOFError):
-        size = path.stat().st_size
-        found = np.lib.format.open_memmap(path, mode="r+")
-        # A file that was cut is made longer by being mapped.
-        if found.shape == shape and found.dtype == dtype and path.stat().st_size == size:
-            return found, True
+        found = np.lib.format.open_memmap(path, mode="r")
+        return bool(found.shape == shape and found.dtype == dtype)
+    return False
+
+
+def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap[Any, Any]:
+    """The array in a file, mapped; made of zeros where there is none of this shape."""
+    if _is_whole(path, shape, dtype):
+        return np.lib.format.open_memmap(path, mode="r+")
     made = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):  # else a full disk would end the process, not the run
         with path.open("r+b") as file:
@@ -188,7 +210,7 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> tuple[np.memmap[A
             except OSError as error:
                 path.unlink()
                 raise OSError(error.errno, error.strerror, str(path)) from error
-    return made, False
+    return made
 
 
 def _states(listing: Listing) -> Array:
@@ -201,7 +223,8 @@ def _states(listing: Listing) -> Array:
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()
                 raise DataError(f"{file} cannot be read: {reason}; put it back") from error
-            states[index, column : column + 2] = found.st_size, found.st_mtime_ns
+            # One more than the size: rows of zeros are of what is not there.
+            states[index, column : column + 2] = found.st_size + 1, found.st_mtime_ns
     return states
 
 

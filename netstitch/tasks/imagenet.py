@@ -61,6 +61,8 @@ def _cls_loc(folder: Path, root: Path, images: Path, split: Split, boxes: bool) 
     notes = root / "Annotations" / "CLS-LOC" / split
     if split == "train":
         return _by_class(place, notes if boxes else None)
+    if any(is_synset(one.name) for one in subfolders(place)):  # sorted since
+        return _by_class(place, notes if boxes else None, _known_synsets(folder, images))
     stems = {file.stem: file for file in _images(place)}
     synset_of = _of_solutions(folder, root) or _of_annotations(notes, stems)
     if not synset_of:
@@ -74,8 +76,19 @@ def _cls_loc(folder: Path, root: Path, images: Path, split: Split, boxes: bool) 
 
 def _original(folder: Path, split: Split, boxes: bool) -> Listing:
     place = _split(folder, split)
+    if boxes and split == "val":
+        raise DataError(
+            f"{folder}: boxes are read for the split 'train' of ImageNet's original layout; leave "
+            "boxes out for 'val'"
+        )
     notes = _boxes_of(folder, split) if boxes else None
     if any(is_synset(one.name) for one in subfolders(place)):
+        loose = _images(place, empty=True)
+        if loose:
+            raise DataError(
+                f"{place} holds class folders, and {len(loose)} images beside them, such as "
+                f"{loose[0].name}; expected all in one way, finish sorting them"
+            )
         others = folder / "train"
         known = [one.name for one in subfolders(others)] if others.is_dir() else []
         return _by_class(place, notes, known if split == "val" else [])
@@ -116,6 +129,10 @@ def _by_class(place: Path, notes: Path | None, known: Sequence[str] = ()) -> Lis
     for synset in synsets:
         label = classes.index(synset)
         found = _images(place / synset, empty=True)
+        if not found:
+            raise DataError(
+                f"{place / synset} holds no images; expected *.JPEG, unpack it again or remove it"
+            )
         if notes is not None:
             noted = {note.stem for note in (notes / synset).glob("*.xml")}
             found = [file for file in found if file.stem in noted]

@@ -89,12 +89,15 @@ class Preprocessing:
 
 
 def to_colour(image: Image.Image) -> Image.Image:
-    """The image as RGB, from grey, CMYK, palettes, 16-bit grey, with or without transparency."""
+    """The image as RGB, from grey, CMYK, palettes and 16-bit grey; transparency is dropped.
+
+    Raises DataError for images of floating-point numbers, of which nobody says what is white.
+    """
+    if image.mode == "F":
+        raise DataError("holds floating-point numbers; expected bytes, convert it")
     image = to_eight_bits(image)
     if "transparency" in image.info:
-        # Straight to RGB would take the colour that happens to stand under transparent pixels
-        # and warn about it.
-        image = image.convert("RGBA")
+        image = image.convert("RGBA")  # straight to RGB Pillow warns
     return image.convert("RGB")
 
 

@@ -52,7 +52,9 @@ def voc(folder: Path | str, year: int, split: str) -> Listing:
     if year not in YEARS:
         raise DataError(f"PASCAL VOC {year} has no label maps here; give the year 2007 or 2012")
     name = f"VOC{year}"
-    places = (folder / "VOCdevkit" / name, folder / name, folder)
+    places = [folder / "VOCdevkit" / name, folder / name]
+    if folder.name == name or not folder.name.startswith("VOC20"):
+        places.append(folder)
     root = next((place for place in places if (place / "ImageSets").is_dir()), None)
     if root is None:
         raise DataError(

@@ -100,3 +100,16 @@ def test_bad_input_is_one_line(experiment: Path, netstitch: Caller) -> None:
     assert netstitch("protocol", experiment, "--no-sweep", "--seeds", 1, "-o", "out").code == 0
     again = netstitch("protocol", experiment, "--no-sweep", "--seeds", 2, "-o", "out")
     assert "is of a protocol that asked for something else" in again.error
+
+
+def test_what_may_change_between_calls_and_what_may_not(
+    experiment: Path, netstitch: Caller
+) -> None:
+    """How evaluations are spread may; budgets of runs that are compared may not."""
+    file = asked(experiment, '\n[protocol]\nalgorithms = ["random"]\nseeds = 1\n')
+    assert netstitch("protocol", file, "--no-sweep", "-o", "out").code == 0
+    again = netstitch("protocol", file, "--no-sweep", "-o", "out", "--executor", "processes")
+    assert again.code == 0, again.err
+    called = netstitch("protocol", file, "--no-sweep", "-o", "out", "--evaluations", 40)
+    assert called.code == 2
+    assert "asked for something else: search.evaluations is not as it was" in called.error

@@ -203,3 +203,37 @@ def test_equal_names_in_two_folders_are_two_listings(
         listing = Listing(("cat/1.bmp",), (0,), classes=("cat",))
         found.append(decode_images(listing, SMALL, name="x", cache=tmp_path / "cache").inputs)
     assert not torch.equal(*found)
+
+
+def test_a_repair_that_was_stopped_leaves_no_black_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = imagenet(original(tmp_path / "data"), "train")
+    expected = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache").inputs.clone()
+    (path,) = (tmp_path / "cache").glob("*/inputs.npy")
+    path.unlink()
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    again = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    assert torch.equal(again.inputs, expected)
+
+
+def test_floating_point_images_are_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "1.tif"
+    Image.fromarray(np.full((20, 20), 0.8, np.float32)).save(file)
+    with pytest.raises(DataError, match="holds floating-point numbers"):
+        decode_images(Listing((str(file),), (0,)), SMALL, name="x", cache=tmp_path / "cache")
+
+
+def test_an_empty_file_of_the_first_day_is_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "1.jpg"
+    file.touch()
+    os.utime(file, ns=(0, 0))
+    with pytest.raises(DataError, match="1 of 1 images cannot be used"):
+        decode_images(Listing((str(file),), (0,)), SMALL, name="x", cache=tmp_path / "cache")

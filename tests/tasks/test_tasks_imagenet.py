@@ -158,3 +158,36 @@ def test_boxes_that_are_not_there_for_any_validation_image(tmp_path: Path) -> No
     root = cls_loc(tmp_path)
     with pytest.raises(DataError, match="no image has boxes in"):
         imagenet(root, "val", boxes=True)
+
+
+def test_a_half_sorted_folder(tmp_path: Path) -> None:
+    root = original(tmp_path)
+    picture(root / "val" / "ILSVRC2012_val_00000009.JPEG", 9)
+    with pytest.raises(DataError, match="holds class folders, and 1 images beside them"):
+        imagenet(root, "val")
+
+
+def test_boxes_of_validation_images_are_not_read(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="leave boxes out for 'val'"):
+        imagenet(original(tmp_path), "val", boxes=True)
+
+
+def test_a_class_folder_without_images(tmp_path: Path) -> None:
+    root = original(tmp_path)
+    place = root / "train" / SYNSETS[1]
+    shutil.rmtree(place)
+    place.mkdir()
+    with pytest.raises(DataError, match=f"{SYNSETS[1]} holds no images; expected"):
+        imagenet(root, "train")
+
+
+def test_the_cls_loc_layout_with_sorted_validation_images(tmp_path: Path) -> None:
+    root = cls_loc(tmp_path)
+    place = root / "ILSVRC" / "Data" / "CLS-LOC" / "val"
+    before = imagenet(root, "val")
+    for file, label in zip(before.files, before.labels, strict=True):
+        (place / SYNSETS[label]).mkdir(exist_ok=True)
+        Path(file).rename(place / SYNSETS[label] / Path(file).name)
+    after = imagenet(root, "val")
+    assert sorted(seen(after)) == sorted(seen(before))
+    assert after.classes == before.classes

@@ -39,3 +39,10 @@ def test_a_list_that_is_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\n")
     with pytest.raises(DataError, match=r"val\.txt cannot be read"):
         voc(root, 2012, "val")
+
+
+def test_the_folder_of_another_year(tmp_path: Path) -> None:
+    root = pascal(tmp_path) / "VOCdevkit" / "VOC2012"
+    assert len(voc(root, 2012, "val"))
+    with pytest.raises(DataError, match=r"expected VOCdevkit/VOC2007 in it"):
+        voc(root, 2007, "train")

@@ -105,7 +105,8 @@ class Spread:
 def against_labels(outputs: Mapping[str | None, Tensor], labels: Tensor) -> Tensor:
     """Cross-entropy of each output, (n, classes, ...), against (n, ...) labels, summed.
 
-    Of bytes, as label maps are, 255 is no class: such pixels do not count.
+    Of bytes, as label maps are, 255 is no class: such pixels do not count, and where no pixel does,
+    the loss is 0.
 
     Raises FittingError for labels of another shape or type, or out of range.
     """
@@ -113,6 +114,8 @@ def against_labels(outputs: Mapping[str | None, Tensor], labels: Tensor) -> Tens
         maps = labels.dtype == torch.uint8
         ignored = VOID if maps else -100
         numbers = labels.long() if maps else labels
+        if maps and bool((numbers == ignored).all()):  # the mean of nothing is none
+            return sum((logits.sum() * 0.0 for logits in outputs.values()), torch.zeros(()))
         losses = [
             functional.cross_entropy(logits, numbers, ignore_index=ignored)
             for logits in outputs.values()
