@@ -194,14 +194,14 @@ def test_a_supernet_that_averages_otherwise_than_the_task_is_refused(
 def test_an_error_on_test_samples_keeps_the_front(
     supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = Evaluator.correct_together
+    measured = Evaluator.measured_together
 
-    def failing(self: Evaluator, genotypes: Any) -> Any:
+    def failing(self: Evaluator, genotypes: Any, *measures: Any) -> Any:
         if task.test is not None and self._labels is task.test.labels:
             raise RuntimeError("out of memory")
-        return measured(self, genotypes)
+        return measured(self, genotypes, *measures)
 
-    monkeypatch.setattr(Evaluator, "correct_together", failing)
+    monkeypatch.setattr(Evaluator, "measured_together", failing)
     front = search(supernet, task)
     assert len(front)
     assert all(point.test is None for point in front)
@@ -250,14 +250,14 @@ def test_an_interruption_ends_with_the_front_so_far(
 def test_a_second_interruption_leaves_out_the_test_samples(
     supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    correct_together = Evaluator.correct_together
+    measured_together = Evaluator.measured_together
 
-    def interrupted(self: Evaluator, genotypes: Any) -> Any:
+    def interrupted(self: Evaluator, genotypes: Any, *measures: Any) -> Any:
         if task.test is not None and self._labels is task.test.labels:
             raise KeyboardInterrupt
-        return correct_together(self, genotypes)
+        return measured_together(self, genotypes, *measures)
 
-    monkeypatch.setattr(Evaluator, "correct_together", interrupted)
+    monkeypatch.setattr(Evaluator, "measured_together", interrupted)
     front = search(supernet, task)
     assert len(front) > 0
     assert {point.test for point in front} == {None}
