@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from generated_run import generate
+from plotly.offline import get_plotlyjs
 
 from netstitch.report import read_run, write_page
 from netstitch.supernet import Supernet
@@ -84,12 +85,18 @@ def test_it_opens_fast_asks_for_nothing_and_logs_no_error(
 ) -> None:
     path = made[0] / "report.html"
     assert path.stat().st_size < 15e6
-    times = [opened.seconds]
-    for _ in range(2):  # the first one starts parts of the browser too
+    # Against plotly's script and a small chart alone, since machines differ and are busy.
+    bare = path.with_name("bare.html")
+    bare.write_text(
+        f"<div id='front-validation'></div><script>{get_plotlyjs()}</script>"
+        "<script>Plotly.newPlot('front-validation', [{x: [1, 2], y: [1, 2]}])</script>"
+    )
+    times: dict[Path, list[float]] = {path: [opened.seconds], bare: []}
+    for each in (bare, path, bare, path, bare):
         page = browser.new_page()
-        times.append(Opened(page, path).seconds)
+        times[each].append(Opened(page, each).seconds)
         page.close()
-    assert min(times) < 3
+    assert min(times[path]) < 2.5 * min(times[bare])
     for place in opened.page.locator(".chart").all():
         place.scroll_into_view_if_needed()
     opened.page.wait_for_selector("#time-0 .main-svg")
