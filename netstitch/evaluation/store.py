@@ -269,14 +269,7 @@ class Store:
         return (*row, checksum(row))
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
-        """Whole rows without their checksums; raises StorageError where one does not fit."""
-        try:
-            for *row, written in self._connection.execute(query):
-                if checksum(tuple(row)) != written:
-                    raise damaged(self.path, f"row {row[:2]} is not as it was written")
-                yield tuple(row)
-        except sqlite3.Error as error:  # of its pages, or text that is none
-            raise damaged(self.path, error) from error
+        return checked_rows(self._connection, self.path, query)
 
     def _read_ordinals(self) -> dict[bytes, int]:
         rows = self._connection.execute("SELECT signature, ordinal FROM evaluations")
@@ -339,6 +332,19 @@ def check_file(connection: sqlite3.Connection, path: Path) -> None:
         )
     if problems != ["ok"]:
         raise damaged(path, problems[0])
+
+
+def checked_rows(
+    connection: sqlite3.Connection, path: Path, query: str
+) -> Iterator[tuple[Any, ...]]:
+    """Whole rows without their checksums; raises StorageError where one does not fit."""
+    try:
+        for *row, written in connection.execute(query):
+            if checksum(tuple(row)) != written:
+                raise damaged(path, f"row {row[:2]} is not as it was written")
+            yield tuple(row)
+    except sqlite3.Error as error:  # of its pages, or text that is none
+        raise damaged(path, error) from error
 
 
 def checksum(row: tuple[object, ...]) -> int:

@@ -1,7 +1,6 @@
 """The evaluations of a run, read while it goes on or afterwards, as arrays."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.errors import StorageError
-from netstitch.evaluation.store import check_file, checksum, damaged
+from netstitch.evaluation.store import check_file, checked_rows, damaged
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +60,12 @@ def read_stored(path: Path) -> Stored:
         with closing(_opened(path)) as connection:
             check_file(connection, path)
             connection.execute("BEGIN")  # both tables as of one moment
-            rows = list(_rows(connection, path, "evaluations ORDER BY ordinal"))
-            given = list(_rows(connection, path, "deliveries ORDER BY search, number"))
+            rows = list(
+                checked_rows(connection, path, "SELECT * FROM evaluations ORDER BY ordinal")
+            )
+            given = list(
+                checked_rows(connection, path, "SELECT * FROM deliveries ORDER BY search, number")
+            )
     except sqlite3.Error as error:
         raise damaged(path, error) from error
     return _arrays(path, rows, given)
@@ -75,13 +78,6 @@ def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(place, uri=True, isolation_level=None)
     connection.text_factory = lambda raw: raw.decode(errors="replace")
     return connection
-
-
-def _rows(connection: sqlite3.Connection, path: Path, what: str) -> Iterator[tuple[Any, ...]]:
-    for *row, written in connection.execute(f"SELECT * FROM {what}"):
-        if checksum(tuple(row)) != written:
-            raise damaged(path, f"row {row[:2]} is not as it was written")
-        yield tuple(row)
 
 
 def _arrays(path: Path, rows: list[tuple[Any, ...]], given: list[tuple[Any, ...]]) -> Stored:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from netstitch.analysis.attainment import Network, attainment
-from netstitch.analysis.course import hypervolume_course
 from netstitch.analysis.figure import Part
 from netstitch.report.chart import Chart, Series
 from netstitch.report.comparing import Comparison, Group, networks_of
 from netstitch.report.reading import Recorded
+from netstitch.report.search_charts import course_of
 
 MOMENTS = 200
 """At so many numbers of evaluations runs are put beside one another."""
@@ -45,7 +45,7 @@ def attainment_chart(comparison: Comparison, part: Part) -> Chart:
     """What half of each group's runs attain; crosses are the networks that went in."""
     series = []
     for index, group in enumerate(comparison.groups):
-        corners = attainment([networks_of(run, part) for run in group.runs], 0.5)
+        corners = median_attained(group, part)
         x, y = zip(*corners, strict=True) if corners else ((), ())
         series.append(Series(_counted(group), x, y, "steps", index))
     first = comparison.groups[0].runs[0].front
@@ -85,13 +85,7 @@ def _course(run: Recorded, comparison: Comparison) -> tuple[int, np.ndarray, np.
     if stored is None or not stored.searches:
         return 0, np.array([]), np.array([])
     given = stored.searches[max(stored.searches)]
-    whole = np.where(stored.bounded, np.nan, stored.accuracy)
-    places, values = hypervolume_course(
-        whole[given.evaluation],
-        stored.multiply_adds[given.evaluation],
-        ensemble=comparison.ensemble,
-        accuracy_floor=comparison.floor,
-    )
+    places, values = course_of(stored, given, comparison.ensemble, comparison.floor)
     return len(given.evaluation), places, values
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netstitch.analysis.course import hypervolume_course
-from netstitch.evaluation.stored import Stored
+from netstitch.evaluation.stored import Given, Stored
 from netstitch.report.chart import Chart, Series
 from netstitch.report.reading import Row
 
@@ -16,21 +17,15 @@ def hypervolume_charts(
     """Normalised hypervolume on validation samples, over evaluations and over minutes.
 
     Of each search (population size) a line, over each of the accuracies in `floors`; see
-    `analysis.hypervolume`. Networks that ended early add nothing, as they cannot.
+    `analysis.hypervolume`.
     """
     over_count: list[Series] = []
     over_time: list[Series] = []
-    whole = np.where(stored.bounded, np.nan, stored.accuracy)
     for search, given in stored.searches.items():
         for floor in floors:
-            places, values = hypervolume_course(
-                whole[given.evaluation],
-                stored.multiply_adds[given.evaluation],
-                ensemble=ensemble,
-                accuracy_floor=floor,
-            )
             if not len(given.evaluation):
                 continue
+            places, values = course_of(stored, given, ensemble, floor)
             name = f"over accuracy {floor:g}"
             if len(stored.searches) > 1:
                 name = f"population {search}, {name}"
@@ -43,6 +38,19 @@ def hypervolume_charts(
     return (
         Chart("distinct networks evaluated", "hypervolume", tuple(over_count)),
         Chart("minutes of the search", "hypervolume", tuple(over_time)),
+    )
+
+
+def course_of(
+    stored: Stored, given: Given, ensemble: int, floor: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The `hypervolume_course` of a search; networks that ended early cannot add to it."""
+    whole = np.where(stored.bounded, np.nan, stored.accuracy)
+    return hypervolume_course(
+        whole[given.evaluation],
+        stored.multiply_adds[given.evaluation],
+        ensemble=ensemble,
+        accuracy_floor=floor,
     )
 
 
