@@ -91,7 +91,7 @@ class Size:
 
 
 SIZES = {
-    "demo": Size(2_048, 24, GENOTYPES, 4, BUDGETS, plain=100, images=24),
+    "demo": Size(2_048, 24, 1_000, 4, BUDGETS, plain=100, images=24),
     "imagenet": Size(1_000, 4, 64, 4, (0, 2), plain=50, images=32, together=(1, 16)),
 }
 

@@ -6,7 +6,9 @@ task's loss. Norms keep their statistics and dropout stays off, as in the networ
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import cos, isfinite, nan, pi
+from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 
 import torch
@@ -21,10 +23,15 @@ from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import AnyGenotype, Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.tasks.outputs import select
+from netstitch.tuning_checkpoint import fingerprint, read_checkpoint, write_checkpoint
 
 Trained = Literal["stitches", "all"]
 Progress = Callable[[int, int, str], None]
 LEARNING_RATE, BATCH = 1e-4, 32
+HIGHEST_RATE = 1e36
+"""Float32 has little more."""
+SAVED_EVERY = 60.0
+"""Seconds of training that a kill may cost."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +58,24 @@ def finetune(
     batch_size: int = BATCH,
     seed: int = 1,
     device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> FineTuned:
     """Train a genotype's network on the task's training samples; the supernet stays as it is.
 
     trained: its active stitches, or "all" its parameters. epochs: passes over the samples, in a
     random order by `seed`. learning_rate: of Adam's first step; it falls to 0 along a cosine.
-    batch_size: samples a step. progress: called after each step with steps done, steps in all, and
-    a line of text.
+    batch_size: samples a step. checkpoint: a file that says each minute, and after Ctrl-C, how far
+    training is; where it is there, training goes on from it, to the same result. It is left for the
+    caller to remove. progress: called after each step with steps done, steps in all, and a line of
+    text.
 
     The loss is the cross-entropy against the labels, the sum over the branches of an ensemble.
-    Ctrl-C ends training with what it came to so far.
+    Ctrl-C ends training with what it came to so far; with a checkpoint it stays KeyboardInterrupt.
 
     Raises DataError without training samples, FittingError for a network without stitches of which
-    only these are to be trained, for settings that cannot be used, and where training diverges.
+    only these are to be trained, for settings that cannot be used, and where training diverges;
+    StorageError where the checkpoint cannot be written, is damaged, or of another training.
     """
     samples = task.training
     if samples is None:
@@ -79,29 +90,40 @@ def finetune(
         modules = [build_module(graph, tensors) for graph in _branches(supernet, chosen)]
         # A branch without a stitch of its own has nothing to train.
         branches = [module for module in modules if any(True for _ in module.parameters())]
-        parameters = [tensors[key] for key in keys]
-        optimizer = torch.optim.Adam(parameters, lr=learning_rate)
-        steps = epochs * -(-len(samples) // batch_size)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-        losses: list[float] = []
-        interrupted = False
+        trained_tensors = {key: tensors[key] for key in keys}
+        optimizer = torch.optim.Adam(trained_tensors.values(), lr=learning_rate)
+        orders = _orders(len(samples), batch_size, epochs, seed)
+        losses, mark = list[float](), ""
+        if checkpoint is not None:
+            settings = [trained, epochs, learning_rate, batch_size, seed, chosen.tolist()]
+            mark = fingerprint({"settings": settings}, trained_tensors, samples)
+            if checkpoint.exists():
+                losses = read_checkpoint(checkpoint, mark, trained_tensors, optimizer)
+        interrupted, whole, saved = False, True, monotonic()
         try:
-            for indices in _orders(len(samples), batch_size, epochs, seed):
+            for indices in orders[len(losses) :]:
+                optimizer.param_groups[0]["lr"] = _rate(learning_rate, len(losses), len(orders))
                 optimizer.zero_grad()
                 loss = _descend(branches, task, samples, indices, device)
-                losses.append(loss)
-                if not isfinite(loss):
-                    raise FittingError(
-                        f"training diverged in step {len(losses)} of {steps} at a learning rate "
-                        f"of {learning_rate:g}: lower it"
-                    )
+                _check_finite(loss, len(losses) + 1, len(orders), learning_rate)
+                whole = False
                 optimizer.step()
-                schedule.step()
+                losses.append(loss)
+                whole = True
+                if checkpoint is not None and monotonic() - saved >= SAVED_EVERY:
+                    write_checkpoint(checkpoint, mark, trained_tensors, optimizer, losses)
+                    saved = monotonic()
                 if progress is not None:
-                    progress(len(losses), steps, f"loss {loss:.4g}")
+                    progress(len(losses), len(orders), f"loss {loss:.4g}")
         except KeyboardInterrupt:
+            if checkpoint is not None:
+                if whole:  # half a step is not kept: the one before it is there
+                    write_checkpoint(checkpoint, mark, trained_tensors, optimizer, losses)
+                raise
             interrupted = True
-    weights = {key: tensors[key].detach().cpu() for key in keys}
+    weights = {key: tensor.detach().cpu() for key, tensor in trained_tensors.items()}
+    if not all(torch.isfinite(tensor).all() for tensor in weights.values()):  # of the last step
+        _check_finite(nan, len(losses), len(orders), learning_rate)
     return FineTuned(weights, tuple(losses), interrupted)
 
 
@@ -114,11 +136,24 @@ def give(supernet: Supernet, weights: Mapping[str, Tensor]) -> None:
 
 
 def _check(epochs: int, learning_rate: float, batch_size: int) -> None:
-    if min(epochs, batch_size) < 1 or not (learning_rate > 0 and isfinite(learning_rate)):
+    if min(epochs, batch_size) < 1 or not 0 < learning_rate <= HIGHEST_RATE:
         raise FittingError(
             f"{epochs} epochs of batches of {batch_size} at a learning rate of {learning_rate}: "
-            "give 1 or more of each, and a rate over 0"
+            f"give 1 or more of each, and a rate over 0 and under {HIGHEST_RATE:g}"
         )
+
+
+def _check_finite(loss: float, step: int, steps: int, learning_rate: float) -> None:
+    if not isfinite(loss):
+        raise FittingError(
+            f"training diverged in step {step} of {steps} at a learning rate of "
+            f"{learning_rate:g}: lower it"
+        )
+
+
+def _rate(first: float, step: int, steps: int) -> float:
+    """The learning rate of a step, from 0 on: half a cosine from the first one to 0."""
+    return first * (1 + cos(pi * step / steps)) / 2
 
 
 def _trained_keys(supernet: Supernet, genotype: Genotype, trained: str) -> list[str]:

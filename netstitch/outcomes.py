@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,18 +16,20 @@ from netstitch.fitting import Batch
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
+from netstitch.tasks.likelihood import nats_of
 
 
 @dataclass(frozen=True)
 class Outcomes:
     """Of some samples: whether a network is right on each, or the share of each that is, (n,).
 
-    further: other measures of all of them, by name, such as "mean IoU". calibration: of the
-    predicted classes, where the task can tell their confidence.
+    further: other measures of all of them, by name, such as "mean IoU". cross_entropy: in nats, the
+    mean over samples, and calibration: of the predicted classes, where the task can tell these.
     """
 
     correct: NDArray[Any]
     further: Mapping[str, float]
+    cross_entropy: float | None = None
     calibration: Calibration | None = None
 
     @property
@@ -53,18 +56,26 @@ def measure(
     Raises DataError where outputs are not finite.
     """
     evaluator = Evaluator(supernet, task, samples, form, device=device, recalibration=recalibration)
-    tally: Measure | None = getattr(task, "tally", None)
-    reliability: Measure | None = getattr(task, "reliability", None)
-    if tally is None and reliability is None:
-        return [Outcomes(correct, {}) for correct in evaluator.correct_together(genotypes)]
-    # A measure of a batch as a whole is one row.
-    sums = [_summed(each) for each in (tally, reliability) if each is not None]
+    measures: dict[str, Measure] = {"correct": task.correct}
+    for name in ("tally", "reliability"):
+        if hasattr(task, name):
+            measures[name] = _summed(getattr(task, name))
+    if hasattr(task, "cross_entropy"):
+        measures["cross_entropy"] = partial(nats_of, task)
     found = []
-    for correct, *rest in evaluator.measured_together(genotypes, task.correct, *sums):
-        totals = [part.sum(0) for part in rest]
-        further = {} if tally is None else task.further(totals[0])  # type: ignore[attr-defined]
-        calibration = None if reliability is None else _calibration(totals[-1])
-        found.append(Outcomes(correct.cpu().numpy(), further, calibration))
+    for values in evaluator.measured_together(genotypes, *measures.values()):
+        by_name = dict(zip(measures, values, strict=True))
+        correct = by_name.pop("correct").cpu().numpy()
+        totals = {name: value.sum(0) for name, value in by_name.items()}
+        nats = totals.get("cross_entropy")
+        found.append(
+            Outcomes(
+                correct,
+                task.further(totals["tally"]) if "tally" in totals else {},  # type: ignore[attr-defined]
+                None if nats is None else float(nats) / len(correct),
+                _calibration(totals["reliability"]) if "reliability" in totals else None,
+            )
+        )
     return found
 
 

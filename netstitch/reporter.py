@@ -1,5 +1,6 @@
 """Who is told how far a run is."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from netstitch.optimization import Budget, Progress
@@ -23,3 +24,8 @@ class Reporter(Protocol):
     def searching(self, progress: Progress, budget: Budget) -> None:
         """How far the search is."""
         ...
+
+
+def by_part(reporter: Reporter) -> Callable[[str, int, int], None]:
+    """What tells a reporter how far the reading of a part of the samples is."""
+    return lambda part, done, total: reporter.progress(done, total, part)

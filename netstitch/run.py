@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import nn
 
-from netstitch.analysis import Front, FrontPoint, front_figure
+from netstitch.analysis import PARTS, Front, FrontPoint, front_figure
 from netstitch.errors import DataError, StorageError
 from netstitch.evaluation import Form, Store
 from netstitch.evaluation.workplace import prepare
@@ -256,6 +256,11 @@ def resume(
                 f"{plan.spread.early!r}, and samples would come in another order; go on with the "
                 "former, or run anew"
             )
+        elif plan.objective != document.get("objective"):
+            raise StorageError(
+                f"{folder} began with the objective {document.get('objective')!r}, which is now "
+                f"{plan.objective!r}; go on with the former, or run anew"
+            )
         return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
 
 
@@ -307,6 +312,7 @@ def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> N
         "form": asdict(form),
         "stitches": stitches_digest(folder),
         "early": plan.spread.early,
+        "objective": plan.objective,
     }
     update_document(folder, begun)
 
@@ -380,6 +386,7 @@ def _search(
     return run_search(
         supernet,
         task,
+        objective=plan.objective,
         algorithm=plan.algorithm,
         budget=plan.budget,
         population=plan.population,
@@ -388,6 +395,7 @@ def _search(
         seed=plan.seed,
         threshold=plan.threshold,
         initial_stitches=plan.initial_stitches,
+        floor=plan.floor,
         form=form,
         spread=plan.spread,
         recalibration=None if statistics is None else statistics.batches(STATISTICS_BATCH),
@@ -416,7 +424,7 @@ def export_point(
 ) -> Exported:
     """Export a network of a front with its accuracies; settings are those of `export`."""
     reporter.stage("export")
-    card = {"label": point.label, "validation": point.validation, "test": point.test}
+    card = {"label": point.label} | {part: point.accuracy(part) for part in PARTS}
     return export(
         supernet, point.genotype, folder, card=card, progress=reporter.progress, **settings
     )

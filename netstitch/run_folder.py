@@ -166,7 +166,12 @@ def network_digests(folder: Path, names: Sequence[str]) -> dict[str, str]:
 
 def sample_digests(task: Task) -> dict[str, str]:
     """Of a task's samples, by part; the training samples in the order in which they were read."""
-    parts = {"training": task.training, "validation": task.validation, "test": task.test}
+    parts = {
+        "training": task.training,
+        "validation": task.validation,
+        "confirmation": getattr(task, "confirmation", None),
+        "test": task.test,
+    }
     return {name: _samples_digest(part) for name, part in parts.items() if part is not None}
 
 

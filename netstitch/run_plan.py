@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from netstitch.analysis import ObjectiveName
 from netstitch.errors import SearchError
 from netstitch.evaluation import Spread
 from netstitch.matching.objectives import COUNT, DISTINCT, check_choices
@@ -24,6 +25,7 @@ class Plan:
     points, matching_objective: which points are matched, and what is maximised; see `match`.
     fit, refine: settings of `Supernet.fit` and `Supernet.refine`; without the latter, stitches stay
         as they were fitted. fit_batch: samples of a batch in which fit and refine read them.
+    objective: what is held against multiply-adds; see `search`.
     population: slots of the search; "sweep" for a search of each of the paper's sizes.
     settings: of the algorithm, by name. patience: proposals in a row without a new subnetwork that
         end the search; None for the default of `run_search`.
@@ -32,6 +34,7 @@ class Plan:
     spread: the processes, threads, devices and memory of evaluations.
     recalibrate: training samples, the first in that order, that the batch norms behind each
         subnetwork's stitches take their statistics from; 0 to keep those of the basis networks.
+    floor: the accuracy from which the hypervolumes of a sweep count.
 
     Raises SearchError when the search is not possible, and MatchingError when the matching is not
     known, so that it is known before the work.
@@ -43,6 +46,7 @@ class Plan:
     refine: Mapping[str, Any] | None = field(default_factory=dict)
     points: str = POINTS
     matching_objective: str = OBJECTIVE
+    objective: ObjectiveName = "accuracy"
     algorithm: str = "ga"
     budget: Budget = field(default_factory=lambda: Budget(20_000))
     population: int | Literal["sweep"] = 64
@@ -53,6 +57,7 @@ class Plan:
     initial_stitches: float = INITIAL_STITCHES
     spread: Spread = field(default_factory=Spread)
     recalibrate: int = 0
+    floor: float = 0.0
     asked: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

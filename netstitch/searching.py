@@ -3,13 +3,13 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from netstitch.analysis import Front
+from netstitch.analysis import Front, ObjectiveName
 from netstitch.errors import DataError, SearchError
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_form
 from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first, surely
@@ -43,7 +43,7 @@ from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.supernet_search import INITIAL_STITCHES, SupernetSearch
 from netstitch.sweeping import Swept, sizes_within, sweep
-from netstitch.tasks import Samples, Task
+from netstitch.tasks import Likelihood, Samples, Task
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def search(
     supernet: Supernet,
     task: Task,
     *,
+    objective: ObjectiveName = "accuracy",
     algorithm: str | Build = "ga",
     budget: int | None = 20_000,
     seconds: float | None = None,
@@ -83,6 +84,9 @@ def search(
 ) -> Front:
     """The front of accuracy on the task's validation samples against multiply-adds.
 
+    objective: what is held against multiply-adds; "cross-entropy" for networks that say how sure
+        they are as well as they can. A threshold, and the scores that a search shows, are then
+        exp(-cross-entropy), the geometric mean of the probabilities of what is right.
     algorithm: a name, or what makes one of your own, as `netstitch.optimization.run_search` takes.
     budget: evaluations, those counted that needed no computation since an equal subnetwork was
         known. seconds: wall-clock time; the search ends at whichever limit comes first.
@@ -115,6 +119,7 @@ def search(
     return run(
         supernet,
         task,
+        objective=objective,
         algorithm=algorithm,
         budget=Budget(budget, seconds),
         population=population,
@@ -135,6 +140,7 @@ def run(
     task: Task,
     *,
     budget: Budget,
+    objective: ObjectiveName = "accuracy",
     algorithm: str | Build = "ga",
     population: int | Literal["sweep"] = 64,
     seed: int = 1,
@@ -142,6 +148,7 @@ def run(
     initial_stitches: float = INITIAL_STITCHES,
     settings: Mapping[str, Any] | None = None,
     patience: int | None = None,
+    floor: float = 0.0,
     form: Form | None = None,
     spread: Spread | None = None,
     recalibration: Iterable[Batch] | None = None,
@@ -153,6 +160,7 @@ def run(
 ) -> Searched:
     """As `search`, with every setting, and with how the search went.
 
+    floor: the accuracy from which the hypervolumes of a sweep count.
     form: numerical form of evaluations; by default measured on this machine, with as many batches
         side by side as `spread` says.
     spread: by default this process, with a batch on each core.
@@ -176,6 +184,7 @@ def run(
         check_population(size, budget)
     check_algorithm(algorithm)
     check_settings(algorithm, settings or {})
+    scored = scored_by(objective, task)
     spread = spread or Spread()
     spread.check()
     if form is None:
@@ -186,7 +195,11 @@ def run(
     # measured with the networks' own operations, as those that are exported.
     alone = replace(form.exact, workers=spread.alone)
     stopping = spread.stopping
-    if statistics is not None or not accuracy_of(task) or learns_of_all(algorithm, settings or {}):
+    if (
+        statistics is not None
+        or not accuracy_of(scored)
+        or learns_of_all(algorithm, settings or {})
+    ):
         stopping = None
     search = SupernetSearch(
         supernet,
@@ -198,16 +211,17 @@ def run(
         settings or {},
         patience,
         bounded=stopping is not None,
+        floor=floor,
     )
 
     hardest: Tensor | None = None
     if stopping is not None and not stopping.error:
-        hardest = _hardest_first(supernet, task, alone, spread.here)
+        hardest = _hardest_first(supernet, scored, alone, spread.here)
 
     def make(device: torch.device, cache: int) -> Evaluator:
         return Evaluator(
             supernet,
-            task,
+            scored,
             _in_order(task.validation, stopping, hardest),
             numerical,
             budget=cache,
@@ -238,9 +252,25 @@ def run(
     if on_measure is not None:
         on_measure(f"measure {len(genotypes)} networks of the front")
     front = measure_front(
-        supernet, task, genotypes, alone, spread.here, on_measure, recalibration=statistics
+        supernet,
+        task,
+        genotypes,
+        alone,
+        spread.here,
+        on_measure,
+        recalibration=statistics,
+        objective=objective,
     )
     return Searched(front, result, form, swept, largest_difference(front, result.archive))
+
+
+def scored_by(objective: ObjectiveName, task: Task) -> Task:
+    """The task as the search scores it; SearchError for an objective that is not known."""
+    if objective not in get_args(ObjectiveName):
+        raise SearchError(
+            f"objective {objective!r} is not known; give 'accuracy' or 'cross-entropy'"
+        )
+    return task if objective == "accuracy" else Likelihood(task)
 
 
 def measured_form(supernet: Supernet, task: Task, spread: Spread) -> Form:
@@ -354,7 +384,7 @@ def _search(
         tell(engine.progress())
         return result
 
-    return sweep(search_with, sizes, ensemble)
+    return sweep(search_with, sizes, ensemble, search.floor)
 
 
 def _check_no_reference(references: Mapping[str, Genotype], evaluation: Evaluation) -> None:

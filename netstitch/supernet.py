@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
+from netstitch.composition import subnetwork_html
 from netstitch.errors import StitchingError
 from netstitch.fitting import Batch, FitReport, RefineReport, fit, recalibrated, refine
 from netstitch.matching.match import Matching
@@ -208,7 +209,8 @@ class Supernet(nn.Module):
         """The network a genotype selects, as an ordinary PyTorch module.
 
         It holds nothing of netstitch, copies, trains and saves a state dict. Norms keep the
-        statistics of the basis networks and dropout stays off, in training mode too.
+        statistics of the basis networks and dropout stays off, in training mode too. In a notebook
+        it is drawn as parts of the basis networks and stitches.
 
         share: hold the supernet's own frozen tensors; by default copies, which take gradients.
         recalibrate: inputs that the batch norms behind stitches take their statistics from; see
@@ -219,7 +221,11 @@ class Supernet(nn.Module):
             weights = recalibrated(graph, weights, recalibrate)
         if not share:
             weights = {key: _own(tensor) for key, tensor in weights.items()}
-        return build_module(graph, weights)
+        module = build_module(graph, weights)
+        structure, chosen = self.structure, check_genotype(self.cardinalities, genotype)
+        # Each GraphModule has a class of its own, so that the module itself holds nothing of this.
+        type(module)._repr_html_ = lambda _: subnetwork_html(structure, chosen)  # type: ignore[attr-defined]
+        return module
 
     def parameters_of(self, genotype: AnyGenotype) -> int:
         """Number of parameters of the subnetwork."""

@@ -45,6 +45,7 @@ class SupernetSearch:
     settings: Mapping[str, Any]
     patience: int | None
     bounded: bool = False
+    floor: float = 0.0
 
     @property
     def problem(self) -> Problem:

@@ -20,7 +20,7 @@ class Swept:
     """One size, and what a run with it came to.
 
     hypervolume: of the accuracies and multiply-adds that the search saw, normalised by the
-        ensemble's cost, over accuracy 0.
+        ensemble's cost, over the sweep's floor.
     """
 
     population: int
@@ -44,12 +44,15 @@ def sizes_within(budget: Budget) -> tuple[int, ...]:
 
 
 def sweep(
-    search: Callable[[int], SearchResult], sizes: Sequence[int], ensemble: int
+    search: Callable[[int], SearchResult],
+    sizes: Sequence[int],
+    ensemble: int,
+    floor: float = 0.0,
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
     """Run each size, and keep the result with the most hypervolume, the first of equal ones.
 
     search: a run with a population size; its objectives are accuracy and multiply-adds.
-    ensemble: multiply-adds of the ensemble.
+    ensemble: multiply-adds of the ensemble. floor: the accuracy that hypervolumes count from.
 
     An interruption ends the sweep too: of what there is, the best is kept, as interrupted.
     """
@@ -69,6 +72,7 @@ def sweep(
             [accuracy for accuracy, _ in values],
             [int(multiply_adds) for _, multiply_adds in values],
             ensemble=ensemble,
+            accuracy_floor=floor,
         )
         results.append(result)
         swept.append(Swept(size, volume, result.evaluated, result.skipped))

@@ -1,14 +1,17 @@
 """Fine-tuning: gradients of both branches, and nothing else changes."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from small_supernets import random_task, small_supernet
 from torch.nn import functional
 
-from netstitch.errors import DataError, FittingError
-from netstitch.finetuning import finetune, give
+from netstitch import finetuning
+from netstitch.errors import DataError, FittingError, StorageError
+from netstitch.finetuning import FineTuned, Trained, finetune, give
 from netstitch.fitting.refinement.losses import against_labels
 from netstitch.networks.module import build_module
 from netstitch.supernet import Supernet
@@ -101,6 +104,69 @@ def test_an_interruption_keeps_what_there_is(supernet: Supernet, task: Classific
     assert len(tuned.losses) == 2
 
 
+@pytest.mark.parametrize("trained", ["stitches", "all"])
+def test_training_that_was_stopped_goes_on_to_the_same_bits(
+    supernet: Supernet, task: Classification, tmp_path: Path, trained: Trained
+) -> None:
+    genotype = stitched(supernet, "ensemble")
+    settings: dict[str, Any] = {"trained": trained, "batch_size": 8, "epochs": 4}
+    expected = finetune(supernet, task, genotype, **settings)
+    path, stops = tmp_path / "p.training", iter([3, 4, 9])
+
+    def tune() -> FineTuned:
+        at = next(stops, None)
+
+        def stop(done: int, _total: int, _text: str) -> None:
+            if done == at:
+                raise KeyboardInterrupt
+
+        return finetune(supernet, task, genotype, checkpoint=path, progress=stop, **settings)
+
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            tune()
+    found = tune()
+    assert found.losses == expected.losses
+    assert all(torch.equal(found.weights[key], expected.weights[key]) for key in expected.weights)
+
+
+def test_a_kill_costs_what_came_after_the_last_minute(
+    supernet: Supernet, task: Classification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed writes nothing more: what stands there is of a whole step."""
+    monkeypatch.setattr(finetuning, "SAVED_EVERY", 0.0)
+    genotype, path = stitched(supernet, "ensemble"), tmp_path / "p.training"
+    copies: list[bytes] = []
+
+    def look(_done: int, _total: int, _text: str) -> None:
+        copies.append(path.read_bytes())
+
+    expected = finetune(
+        supernet, task, genotype, batch_size=8, epochs=2, checkpoint=path, progress=look
+    )
+    path.write_bytes(copies[2])
+    found = finetune(supernet, task, genotype, batch_size=8, epochs=2, checkpoint=path)
+    assert found.losses == expected.losses
+    assert all(torch.equal(found.weights[key], expected.weights[key]) for key in expected.weights)
+
+
+def test_the_checkpoint_of_another_training(
+    supernet: Supernet, task: Classification, tmp_path: Path
+) -> None:
+    genotype, path = stitched(supernet, "ensemble"), tmp_path / "p.training"
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune(supernet, task, genotype, checkpoint=path, progress=stop)
+    with pytest.raises(StorageError, match="of another fine-tuning"):
+        finetune(supernet, task, genotype, checkpoint=path, seed=2)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(StorageError, match="no readable checkpoint"):
+        finetune(supernet, task, genotype, checkpoint=path)
+
+
 def test_what_cannot_be_trained(supernet: Supernet, task: Classification) -> None:
     genotype = supernet.genotype()
     with pytest.raises(FittingError, match="no stitches to train"):
@@ -111,6 +177,21 @@ def test_what_cannot_be_trained(supernet: Supernet, task: Classification) -> Non
         finetune(supernet, task, genotype, trained="all", batch_size=0)
     with pytest.raises(FittingError, match="diverged"):
         finetune(supernet, task, genotype, trained="all", learning_rate=1e30, epochs=3)
+    with pytest.raises(FittingError, match="a rate over 0 and under"):
+        finetune(supernet, task, genotype, trained="all", learning_rate=1e38)
+
+
+def test_what_diverges_in_the_last_step_is_seen_in_the_weights(
+    supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(self: torch.optim.Adam, closure: object = None) -> None:
+        with torch.no_grad():
+            self.param_groups[0]["params"][0].fill_(torch.nan)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    genotype = stitched(supernet, "ensemble")
+    with pytest.raises(FittingError, match="diverged in step 1 of 1"):
+        finetune(supernet, task, genotype, batch_size=len(task.validation))
 
 
 def test_a_batch_of_pixels_that_do_not_count_teaches_nothing() -> None:

@@ -210,6 +210,7 @@ def older_store(folder: Path) -> None:
         (changed_weights, "network 'deep' changed since the run began; put back"),
         (changed_stitches, "the stitches changed since its search began"),
         (in_document(early="never"), "began with early = 'never', which is now 'certain'"),
+        (in_document(objective="cross-entropy"), "began with the objective 'cross-entropy', which"),
         (changed_samples, "the validation samples changed since the run began"),
         (another_plan, "was asked something else: search.evaluations is 61 and was 60"),
         (in_document(versions={"torch": "1.0", "netstitch": "0.1.0"}), "begun with torch 1.0, and"),

@@ -1,6 +1,7 @@
 """`ns.search` on a tiny supernet and task."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from netstitch.evaluation import Evaluator, Form, Spread
 from netstitch.evaluation.cache import ActivationCache
 from netstitch.optimization import ALGORITHMS, Budget, Progress
 from netstitch.supernet import Supernet
-from netstitch.tasks import Classification, from_arrays
+from netstitch.tasks import Classification, Samples, from_arrays
 
 FORM = Form(channels_last=False, batch=16, workers=2)
 
@@ -350,3 +351,78 @@ def test_activations_are_gone_before_the_front_is_measured(
     search(supernet, task)
     assert held[0] > 0
     assert held[1:] == [0]
+
+
+def nats(supernet: Supernet, samples: Samples, genotype: Any) -> float:
+    """The slow, obvious cross-entropy of a network."""
+    with torch.inference_mode():
+        logits = supernet.subnetwork(genotype)(samples.inputs)
+    return float(torch.nn.functional.cross_entropy(logits.double(), samples.labels))
+
+
+def test_a_front_of_cross_entropy(supernet: Supernet, task: Classification) -> None:
+    front = search(supernet, task, objective="cross-entropy")
+    assert front.objective == "cross-entropy"
+    for point in (*front.references, *front):
+        found = nats(supernet, task.validation, point.genotype)
+        assert point.cross_entropy["validation"] == pytest.approx(found, rel=1e-6)
+        right = supernet.subnetwork(point.genotype)(task.validation.inputs).argmax(1)
+        assert point.validation == int((right == task.validation.labels).sum()) / 41
+    costs = [point.multiply_adds for point in front]
+    scores = [-point.cross_entropy["validation"] for point in front]
+    assert len(front) > 1
+    assert costs == sorted(set(costs))
+    assert scores == sorted(set(scores))
+    head = front.table()[0]
+    assert "validation cross-entropy" in head
+    assert "validation cross-entropy" not in search(supernet, task).table()[0]
+
+
+def test_evaluations_by_cross_entropy_may_end_early(
+    supernet: Supernet, task: Classification
+) -> None:
+    settings: dict[str, Any] = {
+        "objective": "cross-entropy",
+        "budget": Budget(80),
+        "population": 8,
+        "form": replace(FORM, batch=8),
+    }
+    early, whole = (
+        searching.run(supernet, task, spread=Spread(early=early), **settings)
+        for early in ("certain", "never")
+    )
+    assert early.result.bounded > 0
+    assert whole.result.bounded == 0
+    assert early.front == whole.front
+
+
+def test_an_objective_that_is_not_known(supernet: Supernet, task: Classification) -> None:
+    with pytest.raises(SearchError, match="objective 'loss' is not known; give 'accuracy' or"):
+        search(supernet, task, objective="loss")
+
+
+def test_the_front_is_confirmed_on_samples_that_the_search_did_not_see(
+    supernet: Supernet, task: Classification, tmp_path: Path
+) -> None:
+    others = from_arrays(*arrays(57, 9), name="confirmation")
+    front = search(supernet, replace(task, confirmation=others))
+    plain = search(supernet, task)
+    assert front.parts == ("validation", "confirmation", "test")
+    assert plain.parts == ("validation", "test")
+    ensemble = front.ensemble
+    assert ensemble is not None
+    for point, same in zip(front, plain, strict=True):
+        assert point.genotype == same.genotype
+        right = supernet.subnetwork(point.genotype)(others.inputs).argmax(1) == others.labels
+        assert point.confirmation == int(right.sum()) / 57
+        gap, difference = point.confirmation_gap, point.confirmation_difference
+        assert gap is not None
+        assert gap.difference == pytest.approx(point.validation - point.confirmation)
+        assert ensemble.confirmation is not None
+        if point.genotype != ensemble.genotype and difference is not None:
+            assert difference.difference == pytest.approx(
+                point.confirmation - ensemble.confirmation
+            )
+    assert {p.label for p in front.leading("confirmation")} <= {p.label for p in front}
+    front.to_json(tmp_path / "front.json")
+    assert ns.Front.from_json(tmp_path / "front.json") == front

@@ -40,6 +40,15 @@ def test_the_size_of_the_largest_hypervolume_is_kept() -> None:
     )
 
 
+def test_hypervolumes_count_from_the_floor() -> None:
+    """Cheap networks under the floor count for nothing, as in the protocol that asks for it."""
+    results = {4: result((0.5, 5.0)), 8: result((0.7, 60.0))}
+    assert sweep(results.__getitem__, [4, 8], ensemble=100)[0] is results[4]
+    best, swept = sweep(results.__getitem__, [4, 8], ensemble=100, floor=0.6)
+    assert best is results[8]
+    assert [one.hypervolume for one in swept] == [0.0, pytest.approx(0.1 * 0.4)]
+
+
 def test_an_interruption_ends_the_sweep_with_the_best_so_far() -> None:
     results = {4: result((0.5, 50.0)), 8: result((0.4, 50.0), stopped="interrupted")}
     best, swept = sweep(results.__getitem__, [4, 8, 16], ensemble=100)

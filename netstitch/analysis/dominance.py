@@ -1,34 +1,44 @@
 """Which networks are not dominated: no other is at least as good in both, and better in one."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, get_args
 
 import moocore
 import numpy as np
 
+Part = Literal["validation", "confirmation", "test"]
+"""Samples that the search chose by; others like them that it did not see; and test samples."""
+PARTS: tuple[Part, ...] = get_args(Part)
+ObjectiveName = Literal["accuracy", "cross-entropy"]
+"""What is held against multiply-adds."""
+
 
 class Measured(Protocol):
-    """What has a cost and, on each part of the data, an accuracy or none."""
+    """What has a cost and, on each part of the data, values of objectives or none."""
 
     @property
     def multiply_adds(self) -> int: ...
 
-    def accuracy(self, on: Literal["validation", "test"]) -> float | None: ...
+    def score(self, on: Part, objective: ObjectiveName) -> float | None:
+        """Higher is better."""
+        ...
 
 
 M = TypeVar("M", bound=Measured)
 
 
-def nondominated(points: Sequence[M], on: Literal["validation", "test"]) -> tuple[M, ...]:
+def nondominated(
+    points: Sequence[M], on: Part, objective: ObjectiveName = "accuracy"
+) -> tuple[M, ...]:
     """The non-dominated points by rising multiply-adds; of equal ones the first.
 
-    Points without an accuracy on that part are left out.
+    Points that were not measured on that part are left out.
     """
-    measured = [(point, point.accuracy(on)) for point in points]
-    known = [(point, accuracy) for point, accuracy in measured if accuracy is not None]
+    measured = [(point, point.score(on, objective)) for point in points]
+    known = [(point, score) for point, score in measured if score is not None]
     if not known:
         return ()
-    objectives = np.array([(accuracy, point.multiply_adds) for point, accuracy in known], float)
+    objectives = np.array([(score, point.multiply_adds) for point, score in known], float)
     kept = moocore.is_nondominated(objectives, maximise=[True, False])
     front = [point for (point, _), keep in zip(known, kept, strict=True) if keep]
     return tuple(sorted(front, key=lambda point: point.multiply_adds))

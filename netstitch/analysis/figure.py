@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from netstitch.analysis.dominance import nondominated
+from netstitch.analysis.dominance import Part, nondominated
 from netstitch.analysis.front import Front, FrontPoint
 from netstitch.analysis.labels import place_labels
 from netstitch.analysis.printing import (
@@ -29,8 +29,6 @@ from netstitch.analysis.printing import (
     svg_of,
 )
 from netstitch.errors import DataError
-
-Part = Literal["validation", "test"]
 
 SHADE, SHADE_EDGE = "#FCE9D0", "#E69F00"
 
@@ -76,8 +74,7 @@ def _parts(front: Front) -> list[Part]:
     shown = (*front.points, *front.references)
     if not shown:
         raise DataError("the front holds no networks to draw; search first")
-    tested = any(point.test is not None for point in shown)
-    return ["validation", "test"] if tested else ["validation"]
+    return list(front.parts)
 
 
 def _drawn(
@@ -114,7 +111,7 @@ def _drawn(
     panels[0][0].set_ylabel(front.measure)
     if title is not None:
         figure.suptitle(title, fontsize=12 if columns is None else 9)
-    handles = _legend(front, "test" in parts)
+    handles = _legend(front, len(parts) > 1)
     figure.legend(
         handles=handles,
         loc="outside lower center",
@@ -206,7 +203,7 @@ def _shade(axes: Axes, references: Sequence[FrontPoint], part: Part, scale: floa
 
 
 def _draw_front(axes: Axes, front: Front, part: Part, scale: float, lowest: float) -> None:
-    kept = nondominated(front.points, part)
+    kept = front.leading(part)
     boundary = _boundary(axes, front, part, scale)
     axes.plot(
         [x for x, _ in boundary], [y for _, y in boundary], color=LINE, linewidth=1.1, zorder=2

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
-from netstitch.analysis.dominance import nondominated
+from netstitch.analysis.dominance import PARTS, ObjectiveName, Part, nondominated
 from netstitch.analysis.showing import front_html
 from netstitch.errors import SearchError, StorageError
 from netstitch.folders import write_bytes
@@ -20,7 +20,7 @@ from netstitch.folders import write_bytes
 ENSEMBLE = "ensemble"
 """The output choice of a reference network that makes it the one others are compared with."""
 
-ACCURACY = "accuracy"
+ACCURACY: ObjectiveName = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class FrontPoint:
     """A network and what was measured of it.
 
     label: unique in its front ("P3", or a reference network's name). multiply_adds: of one sample.
-    stitches: how many are active. validation, test: accuracies in [0, 1]. output: the output choice
-    ("resnet", "ensemble"). validation_difference, test_difference: accuracy minus the ensemble's.
-    gap: validation minus test accuracy, of samples that are not the same.
-    further: other measures by name, such as "validation mean IoU". calibration: by part of the
-    data, "validation" or "test".
+    stitches: how many are active. validation, confirmation, test: accuracies in [0, 1]. output: the
+    output choice ("resnet", "ensemble"). validation_difference and so on: accuracy minus the
+    ensemble's. confirmation_gap, gap: validation minus confirmation and minus test accuracy, of
+    samples that are not the same. further: other measures by name, such as "validation mean IoU".
+    cross_entropy (in nats, a mean over samples), calibration: by part of the data.
 
     Raises ValueError for numbers that cannot be: negative counts, accuracies outside [0, 1].
     """
@@ -48,18 +48,35 @@ class FrontPoint:
     validation_difference: Interval | None = None
     test_difference: Interval | None = None
     gap: Interval | None = None
+    confirmation: float | None = None
+    confirmation_difference: Interval | None = None
+    confirmation_gap: Interval | None = None
     further: dict[str, float] = field(default_factory=dict)
+    cross_entropy: dict[str, float] = field(default_factory=dict)
     calibration: dict[str, Calibration] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if min(self.multiply_adds, self.stitches, self.parameters or 0) < 0:
             raise ValueError(f"{self.label}: multiply-adds, stitches or parameters are negative")
-        for accuracy in (self.validation, self.test):
+        for accuracy in map(self.accuracy, PARTS):
             if accuracy is not None and not 0 <= accuracy <= 1:
                 raise ValueError(f"{self.label}: accuracy {accuracy} is not between 0 and 1")
 
-    def accuracy(self, on: Literal["validation", "test"]) -> float | None:
-        return self.validation if on == "validation" else self.test
+    def accuracy(self, on: Part) -> float | None:
+        found: float | None = getattr(self, on)
+        return found
+
+    def difference(self, on: Part) -> Interval | None:
+        """Accuracy on a part minus that of the ensemble."""
+        found: Interval | None = getattr(self, f"{on}_difference")
+        return found
+
+    def score(self, on: Part, objective: ObjectiveName = ACCURACY) -> float | None:
+        """The accuracy, or minus the cross-entropy: higher is better."""
+        if objective == ACCURACY:
+            return self.accuracy(on)
+        nats = self.cross_entropy.get(on)
+        return None if nats is None else -nats
 
 
 @dataclass(frozen=True)
@@ -68,12 +85,15 @@ class Front:
 
     references: each basis network and the ensemble, in the order given.
     measure: what `validation` and `test` of the points are, of 0 to 1, as figures say it.
+    objective: what the points are the best in for their multiply-adds.
+
     Raises ValueError when two points or references share a label.
     """
 
     points: tuple[FrontPoint, ...]
     references: tuple[FrontPoint, ...] = ()
     measure: str = ACCURACY
+    objective: ObjectiveName = ACCURACY
 
     def __post_init__(self) -> None:
         labels = [point.label for point in (*self.points, *self.references)]
@@ -98,6 +118,20 @@ class Front:
         """The reference network that is the ensemble; of several, the most expensive."""
         ensembles = [point for point in self.references if point.output == ENSEMBLE]
         return max(ensembles, key=lambda point: point.multiply_adds, default=None)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Those of the data that networks were measured on; validation always."""
+        shown = (*self.points, *self.references)
+        return tuple(
+            part
+            for part in PARTS
+            if part == "validation" or any(one.accuracy(part) is not None for one in shown)
+        )
+
+    def leading(self, on: Part) -> tuple[FrontPoint, ...]:
+        """The points that none dominates on a part of the data: the front determined anew."""
+        return nondominated(self.points, on, self.objective)
 
     def pick(
         self,
@@ -142,8 +176,13 @@ class Front:
         """
         ensemble = self.ensemble
         whole = ensemble.multiply_adds if ensemble else None
+        parts = [part for part in PARTS if part in self.parts or part == "test"]
+        heads = {"validation": "val."}
         head = ["network", "output", "stitches", "MACs (M)", "of ens."]
-        head += ["validation", "val. minus ensemble", "test", "test minus ensemble"]
+        for part in parts:
+            head += [part, f"{heads.get(part, part)} minus ensemble"]
+        nats = parts if self.objective != ACCURACY else []
+        head += [f"{part} cross-entropy" for part in nats]
         further = dict.fromkeys(name for one in (*self.references, *self) for name in one.further)
         head += further
         rows = [
@@ -153,10 +192,15 @@ class Front:
                 str(point.stitches),
                 f"{point.multiply_adds / 1e6:.2f}",
                 f"{point.multiply_adds / whole:.0%}" if whole else "",
-                _percent(point.validation),
-                _difference(point.validation_difference),
-                _percent(point.test),
-                _difference(point.test_difference),
+                *(
+                    text
+                    for part in parts
+                    for text in (
+                        _percent(point.accuracy(part)),
+                        _difference(point.difference(part)),
+                    )
+                ),
+                *(_nats(point.cross_entropy.get(part)) for part in nats),
                 *(_percent(point.further.get(name)) for name in further),
             ]
             for point in (*self.references, *self.points)
@@ -178,7 +222,12 @@ class Front:
 
     def to_json(self, path: Path | str) -> None:
         """Write the front as JSON that `from_json` reads. Raises StorageError as `to_csv` does."""
-        document = _Document(points=self.points, references=self.references, measure=self.measure)
+        document = _Document(
+            points=self.points,
+            references=self.references,
+            measure=self.measure,
+            objective=self.objective,
+        )
         write_bytes(Path(path), (document.model_dump_json(indent=1) + "\n").encode())
 
     @classmethod
@@ -186,7 +235,7 @@ class Front:
         """Read what `to_json` wrote. Raises StorageError when the file is missing or damaged."""
         try:
             document = _Document.model_validate_json(Path(path).read_bytes(), strict=True)
-            return cls(document.points, document.references, document.measure)
+            return cls(document.points, document.references, document.measure, document.objective)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -214,11 +263,12 @@ def make_front(
     candidates: Iterable[FrontPoint],
     references: Sequence[FrontPoint] = (),
     measure: str = ACCURACY,
+    objective: ObjectiveName = ACCURACY,
 ) -> Front:
     """The front of the candidates on validation, labelled P1, P2, ... by rising multiply-adds."""
-    kept = nondominated(tuple(candidates), "validation")
+    kept = nondominated(tuple(candidates), "validation", objective)
     points = (replace(point, label=f"P{rank}") for rank, point in enumerate(kept, start=1))
-    return Front(tuple(points), tuple(references), measure)
+    return Front(tuple(points), tuple(references), measure, objective)
 
 
 class _Document(BaseModel):
@@ -231,15 +281,22 @@ class _Document(BaseModel):
     points: tuple[FrontPoint, ...]
     references: tuple[FrontPoint, ...]
     measure: str = ACCURACY
+    objective: ObjectiveName = ACCURACY
 
 
-_INTERVALS = ("validation_difference", "test_difference", "gap")
-_BY_NAME = ("further", "calibration")
+_INTERVALS = (
+    "validation_difference",
+    "test_difference",
+    "gap",
+    "confirmation_difference",
+    "confirmation_gap",
+)
+_BY_NAME = ("further", "cross_entropy", "calibration")
 _CSV_COLUMNS = [
     "kind",
     *(one.name for one in fields(FrontPoint) if one.name not in (*_INTERVALS, *_BY_NAME)),
     *(f"{name}{part}" for name in _INTERVALS for part in ("", "_low", "_high")),
-    *(f"{part}_calibration_error" for part in ("validation", "test")),
+    *(f"{part}_{name}" for name in ("cross_entropy", "calibration_error") for part in PARTS),
 ]
 
 
@@ -251,6 +308,8 @@ def _csv_row(kind: str, point: FrontPoint) -> dict[str, object]:
             row[each.name] = " ".join(map(str, value))
         elif each.name == "further":
             row |= value
+        elif each.name == "cross_entropy":
+            row |= {f"{part}_cross_entropy": nats for part, nats in value.items()}
         elif each.name == "calibration":
             row |= {f"{part}_calibration_error": found.error for part, found in value.items()}
         elif isinstance(value, Interval):
@@ -282,6 +341,10 @@ def _brief(point: FrontPoint) -> str:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.2f}"
+
+
+def _nats(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _difference(interval: Interval | None) -> str:

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from netstitch.analysis.dominance import nondominated
-from netstitch.analysis.figure import Part
+from netstitch.analysis.dominance import PARTS, Part, nondominated
 from netstitch.analysis.front import Front, FrontPoint
 from netstitch.analysis.printing import DOTS_PER_INCH, REFERENCE, STYLES, save_figure
 from netstitch.errors import DataError
@@ -37,9 +36,7 @@ def fronts_figure(
     if not everything:
         raise DataError("the fronts hold no networks to draw; search first")
     references = next(iter(fronts.values()))[0].references
-    parts: list[Part] = ["validation"]
-    if any(point.test is not None for point in everything):
-        parts.append("test")
+    parts = [p for p in PARTS if any(point.accuracy(p) is not None for point in everything)]
     figure = Figure(figsize=(1.2 + 4.3 * len(parts), 4.3), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(1, len(parts), sharex=True, sharey=True, squeeze=False)

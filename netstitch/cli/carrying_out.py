@@ -120,14 +120,16 @@ def run(
     from netstitch.cli.reporting import report_on
     from netstitch.cli.show import show_run, show_trial
     from netstitch.experiments import (
-        check_there,
         find_experiment,
+        find_images,
+        find_weights,
         generated_task,
         load_models,
         load_task,
     )
     from netstitch.experiments.planning import to_plan
     from netstitch.folders import check_new
+    from netstitch.reporter import by_part
     from netstitch.run import carry_out
     from netstitch.trial import try_out
 
@@ -164,16 +166,12 @@ def run(
         return
     folder = free_folder(Path(f"{file.stem}-run")) if output is None else output
     check_new(folder)
-    check_there(asked)
     with Console() as console, _watched(folder, tensorboard) as watch:
         console.stage("read")
+        find_weights(asked)  # what is missing is said before the work
+        images = find_images(asked)
         models = load_models(asked)
-        task = load_task(
-            asked,
-            lambda part, done, total: console.progress(done, total, part),
-            models,
-            console.told,
-        )
+        task = load_task(asked, by_part(console), models, console.told, images)
         finished = carry_out(plan, models, task, folder, console, watch)
     show_run(finished)
     report_on(finished.folder)
@@ -218,9 +216,7 @@ def resume(
     plan = spread_otherwise(recorded_plan(run, asked), executor, workers, address, device)
     with Console() as console, _watched(run, tensorboard) as watch:
         console.stage("read")
-        task = recorded_task(
-            run, asked, lambda part, done, total: console.progress(done, total, part)
-        )
+        task = recorded_task(run, asked, console)
         finished = go_on(plan, task, run, console, watch)
     show_run(finished)
     report_on(finished.folder)

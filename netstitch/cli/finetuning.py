@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from netstitch.analysis import FrontPoint, Interval, paired_difference
+from netstitch.analysis import PARTS, FrontPoint, Interval, paired_difference
 from netstitch.cli.recalibrating import searched_with, statistics_of
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
 from netstitch.evaluation import Form
 from netstitch.evaluation.device import usable_device
 from netstitch.exporting import Exported, export
-from netstitch.finetuning import FineTuned, Trained, finetune, give
+from netstitch.finetuning import BATCH, FineTuned, Trained, finetune, give
 from netstitch.fitting.recalibration import recalibrated
 from netstitch.folders import check_new
 from netstitch.outcomes import Outcomes, measure
@@ -22,6 +22,10 @@ from netstitch.reporter import Reporter
 from netstitch.run import load_front
 from netstitch.run_folder import RUN_FILE, SUPERNET, read_document
 from netstitch.storage import load_supernet
+from netstitch.tasks import Samples
+
+CHECKPOINT = ".training"
+"""What the name of the new folder ends in for the file that says how far training is."""
 
 
 @dataclass(frozen=True)
@@ -57,26 +61,32 @@ def tune_point(
     trained: Trained,
     device: str,
     formats: tuple[str, ...],
+    batch_size: int | None = None,
     **settings: Any,
 ) -> Tuning:
     """Fine-tune a network of a run's front, measure it before and after, and export it.
 
-    settings: of `finetune`. The run itself is not changed.
+    batch_size: samples a step; None for as many as the run's stitches were fitted on. settings: of
+    `finetune`. The run itself is not changed.
+
+    After Ctrl-C or a kill the same call goes on where training was, from a file beside the folder.
     """
     point = load_front(run).pick(point=label)
     folder = run / f"finetuned-{point.label}" if folder is None else folder
     check_new(folder)
+    checkpoint = folder.with_name(folder.name + CHECKPOINT)
     place = usable_device(device)
     document = read_document(run)
     form = _form(run, document)
     asked = document.get("asked")
+    asked = asked if isinstance(asked, dict) else {}
+    settings["batch_size"] = batch_of(asked) if batch_size is None else batch_size
     reporter.stage("read")
     supernet = load_supernet(run / SUPERNET)
-    task = recorded_task(run, asked if isinstance(asked, dict) else {}, _parts(reporter))
+    task = recorded_task(run, asked, reporter)
     genotype = np.array(point.genotype, dtype=supernet.genotype().dtype)
-    parts = {"validation": task.validation}
-    if task.test is not None:
-        parts["test"] = task.test
+    samples: dict[str, Samples | None] = {part: getattr(task, part, None) for part in PARTS}
+    parts = {part: own for part, own in samples.items() if own is not None}
 
     # What a search measured with new statistics is trained, measured and exported with them.
     statistics = statistics_of(run, task) if searched_with(run) else None
@@ -95,17 +105,21 @@ def tune_point(
     if statistics is not None:
         graph, weights = supernet.subnetwork_graph(genotype)
         give(supernet, recalibrated(graph, weights, statistics))
-    tuned = finetune(
-        supernet,
-        task,
-        genotype,
-        trained=trained,
-        device=place,
-        progress=reporter.progress,
-        **settings,
-    )
-    if tuned.interrupted:
-        reporter.told(f"interrupted after {len(tuned.losses)} steps, which are kept")
+    try:
+        tuned = finetune(
+            supernet,
+            task,
+            genotype,
+            trained=trained,
+            device=place,
+            checkpoint=checkpoint,
+            progress=reporter.progress,
+            **settings,
+        )
+    except KeyboardInterrupt:
+        if checkpoint.exists():
+            reporter.told(f"how far training got is kept in {checkpoint}: the same command goes on")
+        raise
     give(supernet, tuned.weights)
     reporter.stage("measure")
     after = measured()
@@ -127,6 +141,7 @@ def tune_point(
         recalibrate=statistics,
         progress=reporter.progress,
     )
+    checkpoint.unlink(missing_ok=True)
     return Tuning(point, tuned, rows, exported)
 
 
@@ -137,6 +152,13 @@ def _rows(part: str, title: str, before: Outcomes, after: Outcomes) -> list[Row]
     return found + [Row(part, name, before.further[name], after.further[name]) for name in names]
 
 
+def batch_of(asked: Mapping[str, Any]) -> int:
+    """Images a step that an experiment's stitches are trained on, as the paper fine-tunes too."""
+    fit = asked.get("fit")
+    size = fit.get("batch_size") if isinstance(fit, dict) else None
+    return size if isinstance(size, int) else BATCH
+
+
 def _form(run: Path, document: Mapping[str, Any]) -> Form:
     try:
         return Form(**document["form"]).exact
@@ -144,7 +166,3 @@ def _form(run: Path, document: Mapping[str, Any]) -> Form:
         raise StorageError(
             f"{run / RUN_FILE} says no form of evaluations; expected a run with a front"
         ) from error
-
-
-def _parts(reporter: Reporter) -> Any:
-    return lambda part, done, total: reporter.progress(done, total, part)

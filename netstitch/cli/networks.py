@@ -40,19 +40,24 @@ def match_command(
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_matching
     from netstitch.experiments import (
-        check_there,
         find_experiment,
+        find_images,
+        find_weights,
         load_models,
         load_task,
     )
     from netstitch.preparing import capture_all, match_all
+    from netstitch.reporter import by_part
 
     asked = asked_for(find_experiment(experiment), data=data, weights=weights)
-    check_there(asked)
+    # What is not looked at is not decoded: that can take an hour.
+    parts = ["validation"] + ["training"] * (asked.matching.objective == "stitchability")
     with Console() as console:
         console.stage("read")
+        find_weights(asked)
+        images = find_images(asked, parts)
         models = load_models(asked)
-        task = load_task(asked, models=models)
+        task = load_task(asked, by_part(console), models, console.told, images)
         networks = capture_all(models, task, console)
         matching = match_all(
             networks,
@@ -120,7 +125,13 @@ def export(
         if recalibrate or searched_with(run):
             console.stage("read")
             exported = export_recalibrated(
-                recorded(run), supernet, chosen, folder, console, formats=formats, fold=fold
+                recorded(run, console),
+                supernet,
+                chosen,
+                folder,
+                console,
+                formats=formats,
+                fold=fold,
             )
         else:
             exported = export_point(supernet, chosen, folder, console, formats=formats, fold=fold)
@@ -134,7 +145,7 @@ def finetune_command(
     train: Literal["stitches", "all"] = "stitches",
     epochs: Whole = 1,
     learning_rate: float = 1e-4,
-    batch_size: Whole = 32,
+    batch_size: Whole | None = None,
     seed: Whole = 1,
     device: str = "cpu",
     output: Folder = None,
@@ -142,7 +153,8 @@ def finetune_command(
 ) -> None:
     """Train one network of a run's front on the task's training samples and labels, and export it.
 
-    Both branches of an ensemble are trained, each for itself. The run is not changed.
+    Both branches of an ensemble are trained, each for itself. The run is not changed. After Ctrl-C
+    or a kill, the same command goes on where training was.
 
     Parameters
     ----------
@@ -157,7 +169,7 @@ def finetune_command(
     learning_rate: float
         Of Adam's first step; it falls to 0 along a cosine.
     batch_size: int
-        Samples a step.
+        Samples a step; by default what the run's table fit says, which is 32 where it says nothing.
     seed: int
         Of the order of the samples.
     device: str

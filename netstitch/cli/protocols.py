@@ -4,10 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.errors import SearchError
-from netstitch.experiments import Experiment, check_there, load_models, load_task
+from netstitch.experiments import (
+    Experiment,
+    find_images,
+    find_weights,
+    load_models,
+    load_task,
+)
 from netstitch.experiments.planning import override, to_plan
 from netstitch.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
-from netstitch.reporter import Reporter
+from netstitch.reporter import Reporter, by_part
 from netstitch.run_plan import Plan
 
 
@@ -43,12 +49,11 @@ def run_protocol(
 
     for algorithm, size in populations.items():  # what cannot be run is known before the work
         plan_for(algorithm, size or SWEEP, asked.seed)
-    check_there(asked)
     reporter.stage("read")
+    find_weights(asked)  # what is missing is said before the work
+    images = find_images(asked)
     models = load_models(asked)
-    task = load_task(
-        asked, lambda part, done, total: reporter.progress(done, total, part), models, reporter.told
-    )
+    task = load_task(asked, by_part(reporter), models, reporter.told, images)
     return carry_out_protocol(
         Protocol(populations, tuple(range(asked.seed, asked.seed + count)), table.accuracy),
         plan_for,

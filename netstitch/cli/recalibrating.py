@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.analysis import FrontPoint
+from netstitch.analysis import PARTS, FrontPoint, Part
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, Form
@@ -53,7 +53,7 @@ class Recalibration:
         return evaluator.evaluate(genotype).accuracy
 
 
-def recorded(run: Path) -> Recalibration:
+def recorded(run: Path, reporter: Reporter) -> Recalibration:
     """What a run folder says it was fitted on; samples are read again from where they were.
 
     Those that its search recalibrated on, or SAMPLES of all, spread evenly, where it did not.
@@ -61,7 +61,7 @@ def recorded(run: Path) -> Recalibration:
     Raises StorageError where run.json names none, DataError where they are not there any more.
     """
     asked = read_document(run).get("asked")
-    task = recorded_task(run, asked if isinstance(asked, dict) else {})
+    task = recorded_task(run, asked if isinstance(asked, dict) else {}, reporter)
     return Recalibration(task, statistics_of(run, task))
 
 
@@ -93,11 +93,8 @@ def export_recalibrated(
     task = recalibration.task
     genotype = supernet.genotype()
     genotype[:] = point.genotype
-    card: dict[str, Any] = {
-        "label": point.label,
-        "validation": point.validation,
-        "test": point.test,
-    }
+    card: dict[str, Any] = {"label": point.label}
+    card |= {part: point.accuracy(part) for part in PARTS}
     for part, samples in _parts(task):
         card[f"{part}_recalibrated"] = recalibration.accuracy(supernet, genotype, samples)
     reporter.told(
@@ -117,7 +114,8 @@ def export_recalibrated(
     )
 
 
-def _parts(task: Task) -> Iterable[tuple[str, Samples]]:
-    yield "validation", task.validation
-    if task.test is not None:
-        yield "test", task.test
+def _parts(task: Task) -> Iterable[tuple[Part, Samples]]:
+    for part in PARTS:
+        samples = getattr(task, part, None)
+        if samples is not None:
+            yield part, samples

@@ -11,8 +11,8 @@ from netstitch.errors import StorageError
 from netstitch.evaluation.spread import Kind
 from netstitch.experiments import Experiment, load_task
 from netstitch.experiments.planning import to_plan
-from netstitch.experiments.sources import Progress
 from netstitch.folders import one_line
+from netstitch.reporter import Reporter, by_part
 from netstitch.run_folder import RUN_FILE
 from netstitch.run_plan import Plan
 from netstitch.tasks import Task
@@ -46,12 +46,14 @@ def spread_otherwise(
     return replace(plan, spread=replace(plan.spread, **changes))
 
 
-def recorded_task(run: Path, asked: Mapping[str, Any], progress: Progress | None = None) -> Task:
+def recorded_task(run: Path, asked: Mapping[str, Any], reporter: Reporter) -> Task:
     """The samples that a run was given, read again from where they were.
 
     Raises StorageError where run.json names none, DataError where they are not there any more.
     """
-    return load_demo_task() if is_demo(asked) else load_task(_experiment(run, asked), progress)
+    if is_demo(asked):
+        return load_demo_task()
+    return load_task(_experiment(run, asked), by_part(reporter), told=reporter.told)
 
 
 def is_demo(asked: Mapping[str, Any]) -> bool:

@@ -16,17 +16,17 @@ from netstitch.reporter import Reporter
 from netstitch.run import Finished, carry_out, export_point
 from netstitch.run_plan import OBJECTIVE, POINTS, Plan
 
-EVALUATIONS = 360
+EVALUATIONS = 1_000
 """Known ones counted; they mostly end the search before its time does."""
 
-POPULATION = 32
+POPULATION = 64
 IN_FLIGHT = 16
 """Evaluations under way; what is found depends on it, and not on how many processes there are."""
 
 AFFORDABLE = 0.75
 """Of the ensemble's multiply-adds, what the exported network may cost."""
 
-THRESHOLD = 0.9
+THRESHOLD = 0.8
 """Accuracy that the search is steered over: cheap networks that do not work are of no interest."""
 
 REFINE = RefineTable(steps=120, seconds=40.0, holdout=0.0625)

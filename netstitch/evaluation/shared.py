@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from netstitch.evaluation.objectives import Objectives, Values
 from netstitch.optimization.executor import Bounded, Floors
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.process_worker import worker_number
-from netstitch.tasks import Task
+from netstitch.tasks import Likelihood, Task
 
 TENSORS, USAGE = "tensors", "usage"
 _COLUMNS = 3  # hits, misses, bytes
@@ -103,7 +103,10 @@ def alone_with(evaluator: Evaluator, budget: int) -> Evaluator:
 def _without_samples(task: Task) -> Task:
     """A task that measures the same and brings no samples, which an evaluator has its own way."""
     whole: Any = task
+    if isinstance(task, Likelihood):
+        return replace(task, task=_without_samples(task.task))
     if is_dataclass(type(whole)):
-        whole = replace(whole, training=None, validation=task.validation.first(1), test=None)
+        others = {one.name for one in fields(whole)} & {"training", "confirmation", "test"}
+        whole = replace(whole, validation=task.validation.first(1), **dict.fromkeys(others))
     alone: Task = whole
     return alone

@@ -1,21 +1,28 @@
 """Experiments: a TOML file that names networks, a task and a search, read and checked.
 
 `read_experiment` gives an `Experiment` with all defaults filled in, or one line that says which
-key of the file is wrong. `load_models` and `load_task` then bring in what it names.
+key of the file is wrong. `find_weights` and `find_images` then say whether what it names is there,
+and `load_models` and `load_task` bring it in.
 """
 
-from netstitch.experiments.datasets import check_there
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.generated import generated_task
-from netstitch.experiments.loading import example_batch, load_models, load_task
+from netstitch.experiments.loading import (
+    example_batch,
+    find_images,
+    find_weights,
+    load_models,
+    load_task,
+)
 from netstitch.experiments.reading import read_experiment
 from netstitch.experiments.shipping import find_experiment, shipped
 
 __all__ = [
     "Experiment",
-    "check_there",
     "example_batch",
     "find_experiment",
+    "find_images",
+    "find_weights",
     "generated_task",
     "load_models",
     "load_task",

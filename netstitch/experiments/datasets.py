@@ -27,6 +27,10 @@ class DataSet:
     masks: bool = False
 
 
+def _imagenet(folder: Path, table: SamplesTable) -> Listing:
+    return imagenet(folder, "train" if table.split == "train" else "val", boxes=table.boxes)
+
+
 def _voc(folder: Path, table: SamplesTable) -> Listing:
     if table.year is None:
         raise DataError("it lacks the key 'year'; expected 2007 or 2012")
@@ -37,7 +41,7 @@ DATA_SETS = {
     "imagenet": DataSet(
         "ImageNet (ILSVRC 2012)",
         "https://image-net.org/download",
-        lambda folder, table: imagenet(folder, table.split, boxes=table.boxes),  # type: ignore[arg-type]
+        _imagenet,
         splits=("train", "val"),
         keys=("split", "boxes"),
     ),

@@ -35,7 +35,7 @@ def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) 
         if experiment.task.kind == "segmentation":
             maps = torch.zeros(count, *shape[-2:], dtype=torch.uint8)
             samples[part] = Samples(noise, maps, part)
-    return task_of(experiment.task, {**samples, "test": None}, models)
+    return task_of(experiment.task, {**samples, "test": None, "confirmation": None}, models)
 
 
 def _shape(experiment: Experiment) -> tuple[int, ...]:
@@ -45,6 +45,6 @@ def _shape(experiment: Experiment) -> tuple[int, ...]:
     if readable and not is_data_set(table.source):
         with suppress(DataError):  # they are not there, or not yet
             few = table.model_copy(update={"limit": COUNT})
-            return read_source(experiment, "validation", few).shape
+            return read_source(experiment, "validation", few, None).shape
     channels = 1 if images.arrays == "nhw" else len(images.mean)
     return channels, images.size, images.size

@@ -2,21 +2,27 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from netstitch.errors import DataError, NetstitchError
+from netstitch.errors import DataError, NetstitchError, WeightsError
+from netstitch.experiments.datasets import check_there
 from netstitch.experiments.experiment import Experiment, NetworkTable
-from netstitch.experiments.sources import Progress, Told, read_source
+from netstitch.experiments.sources import Progress, Told, list_images, read_source
 from netstitch.experiments.task_table import SamplesTable, TaskTable
 from netstitch.experiments.weights_folder import weights_in
 from netstitch.networks import adapted
-from netstitch.networks.sources import PRETRAINED, load_model
-from netstitch.tasks import Classification, Samples, Segmentation, Task, agreement
+from netstitch.networks.sources import PRETRAINED, load_model, origin_of
+from netstitch.tasks import Classification, Listing, Samples, Segmentation, Task, agreement
+from netstitch.tasks.selection import apart
 
 EXAMPLE_SIZE = 2
+PARTS = ("validation", "confirmation", "training", "test")
+"""In the order in which they are read."""
 
 
 def load_models(experiment: Experiment, *, weights: bool = True) -> list[tuple[str, nn.Module]]:
@@ -24,18 +30,55 @@ def load_models(experiment: Experiment, *, weights: bool = True) -> list[tuple[s
 
     weights: whether those that the file names are read; else models stay as they are built.
 
-    Raises CaptureError or WeightsError, naming the network, as `load_model` does.
+    Raises CaptureError or WeightsError, naming the network, as `load_model` does; WeightsError
+    before any is built where files are missing.
     """
-    networks = experiment.networks
-    if weights and experiment.weights is not None:
-        folder = experiment.located(experiment.weights)
-        networks = [
-            network.model_copy(update={"weights": str(weights_in(folder, network))})
-            for network in networks
-        ]
+    networks = find_weights(experiment) if weights else experiment.networks
     if not weights:
         networks = [network.model_copy(update={"weights": None}) for network in networks]
     return [(network.name, _load_model(experiment, network)) for network in networks]
+
+
+def find_weights(experiment: Experiment) -> list[NetworkTable]:
+    """The networks with the files of their weights, which are there; nothing is read.
+
+    Raises WeightsError, naming the network, where one is not.
+    """
+    networks = experiment.networks
+    if experiment.weights is not None:
+        folder = experiment.located(experiment.weights)
+        return [
+            network.model_copy(update={"weights": str(weights_in(folder, network))})
+            for network in networks
+        ]
+    for network in networks:
+        if network.weights not in (None, PRETRAINED):
+            file = experiment.located(str(network.weights))
+            if not file.is_file():
+                raise WeightsError(
+                    f"network {network.name!r}: {file} is not there; expected its weights"
+                    f"{origin_of(network.model)}"
+                )
+    return networks
+
+
+def find_images(experiment: Experiment, parts: Sequence[str] = PARTS) -> dict[str, Listing | None]:
+    """The images of parts whose sources are data sets or folders; None for others.
+
+    Nothing is opened, so that what is missing is known before the work.
+
+    Raises DataError, naming the part and its source, where one is missing or laid out otherwise.
+    """
+    check_there(experiment)
+    found: dict[str, Listing | None] = {}
+    count = experiment.task.confirmation
+    for part, table in _sources(experiment, parts).items():
+        with _located(part, table):
+            listing = list_images(experiment, table)
+            if part == "validation" and count is not None and "confirmation" in parts:
+                listing, found["confirmation"] = _listed_apart(listing, count, table)
+            found[part] = listing
+    return found
 
 
 def load_task(
@@ -43,23 +86,32 @@ def load_task(
     progress: Progress | None = None,
     models: Sequence[tuple[str, nn.Module]] | None = None,
     told: Told | None = None,
+    images: Mapping[str, Listing | None] | None = None,
 ) -> Task:
     """The task with its samples, read and preprocessed once.
 
     models: what `load_models` gave, which label the samples of a task of kind "agreement"; where
         they are not given, they are loaded for that.
+    told: called with lines about what was left out, and what it takes on the disk.
+    images: what `find_images` gave; parts that it was not asked for are left out.
 
     Raises DataError, naming the part (training, validation or test) and its source, when a source
     is missing, empty, damaged, or of another kind, and when its samples do not fit the task.
     """
     table = experiment.task
-    sources = {"validation": table.validation, "training": table.training, "test": table.test}
-    samples: dict[str, Samples | None] = dict.fromkeys(sources)
-    for part, source in sources.items():
-        if source is None:
-            continue
+    images = find_images(experiment) if images is None else images
+    samples: dict[str, Samples | None] = dict.fromkeys(PARTS)
+    sources = _sources(experiment, tuple(images))
+    if "confirmation" in images:
+        sources["confirmation"] = table.validation
+    for part in (part for part in PARTS if part in images):
+        source = sources[part]
         with _located(part, source):
-            read = read_source(experiment, part, source, progress, told)
+            if part == "confirmation" and images[part] is None:  # read with validation's
+                assert table.confirmation is not None
+                samples["validation"], read = _apart(samples["validation"], table.confirmation)
+            else:
+                read = read_source(experiment, part, source, images[part], progress, told)
             if table.classes is not None:
                 # A task of this part and the first alone: what does not fit is then this part's.
                 first = samples["validation"] or read
@@ -70,6 +122,33 @@ def load_task(
     if table.kind == "agreement" and models is None:
         models = load_models(experiment)
     return task_of(table, samples, models or ())
+
+
+def _sources(experiment: Experiment, parts: Sequence[str]) -> dict[str, SamplesTable]:
+    """Where parts are read from; validation samples with those that are to confirm."""
+    task = experiment.task
+    found = {"validation": task.validation, "training": task.training, "test": task.test}
+    limit, count = task.validation.limit, task.confirmation
+    if limit is not None and count is not None and "confirmation" in parts:
+        found["validation"] = task.validation.model_copy(update={"limit": limit + count})
+    return {part: table for part in PARTS if part in parts and (table := found.get(part))}
+
+
+def _listed_apart(
+    listing: Listing | None, count: int, table: SamplesTable
+) -> tuple[Listing | None, Listing | None]:
+    if listing is None:
+        return None, None
+    kept, rest = apart(listing.labels, count, table.selection)
+    return listing.taken(kept), listing.taken(rest)
+
+
+def _apart(samples: Samples | None, count: int) -> tuple[Samples, Samples]:
+    assert samples is not None
+    labels = samples.labels if samples.labels.ndim == 1 else torch.zeros(len(samples))
+    kept, rest = apart(labels.tolist(), count, "evenly")
+    parted = samples.taken(torch.tensor(kept)), samples.taken(torch.tensor(rest))
+    return parted[0], replace(parted[1], name="confirmation")
 
 
 def task_of(
@@ -83,6 +162,7 @@ def task_of(
     settings: dict[str, Any] = {
         "validation": validation,
         "training": samples["training"],
+        "confirmation": samples.get("confirmation"),
         "test": samples["test"],
         "output": table.output,
         "ensemble": table.ensemble,

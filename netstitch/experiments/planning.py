@@ -24,6 +24,7 @@ def to_plan(experiment: Experiment) -> Plan:
         fit=experiment.fit_settings,
         fit_batch=experiment.fit.batch,
         refine=experiment.refine_settings,
+        objective=search.objective,
         algorithm=search.algorithm,
         budget=search.budget,
         population=search.population,
@@ -34,6 +35,7 @@ def to_plan(experiment: Experiment) -> Plan:
         initial_stitches=search.initial_stitches,
         spread=experiment.evaluation.spread,
         recalibrate=experiment.evaluation.recalibrate,
+        floor=experiment.protocol.accuracy,
         asked=experiment.model_dump(mode="json", exclude_none=True),
     )
 

@@ -23,7 +23,11 @@ class ProtocolTable(Table):
     )
     seeds: Count = Field(default=5, description="runs of each algorithm; by default 5")
     accuracy: float = Field(
-        default=0.0, ge=0, lt=1, description="that fronts are drawn from; by default 0"
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="that fronts are drawn and hypervolumes counted from, those of a sweep of "
+        "population sizes too; by default 0",
     )
 
     @field_validator("algorithms", "populations")

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from netstitch.analysis import ObjectiveName
 from netstitch.errors import SearchError
 from netstitch.experiments.table import Count, Table
 from netstitch.networks.functions import nearest
@@ -20,6 +21,11 @@ EVALUATIONS = 20_000
 class SearchTable(Table):
     """How the supernet is searched (section 5 of the paper)."""
 
+    objective: ObjectiveName = Field(
+        default="accuracy",
+        description="what is held against multiply-adds, 'accuracy' (the default) or "
+        "'cross-entropy'; then a threshold is of exp(-cross-entropy)",
+    )
     algorithm: str = Field(
         default="ga", description=f"one of {', '.join(ALGORITHMS)}; by default 'ga'"
     )

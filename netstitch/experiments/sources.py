@@ -40,14 +40,40 @@ Told = Callable[[str], None]
 """Called with a line about what was left out."""
 
 
+def list_images(experiment: Experiment, table: SamplesTable) -> Listing | None:
+    """The images of a part that names a data set or a folder; None for other sources.
+
+    Raises DataError where these are missing or laid out otherwise.
+    """
+    if is_data_set(table.source):
+        return list_data_set(experiment, table).kept(table.limit, table.selection)
+    if table.split or table.year or table.boxes:
+        raise DataError("split, year and boxes are of data sets, such as 'imagenet:FOLDER'")
+    path = experiment.located(table.source)
+    if experiment.task.kind == "segmentation" or path.suffix in FILES or is_function(table.source):
+        return None
+    if path.is_file() or not path.exists():
+        raise DataError(
+            f"{path} {'is of another kind' if path.exists() else 'is not there'}; expected a .npz "
+            "or .safetensors file, a folder of images, or 'file.py:function'"
+        )
+    if experiment.task.kind == "agreement":
+        return all_images(path, limit=table.limit)
+    listing = image_folder(path, classes=experiment.task.classes)
+    return listing.kept(table.limit, table.selection)
+
+
 def read_source(
     experiment: Experiment,
     part: str,
     table: SamplesTable,
+    listing: Listing | None,
     progress: Progress | None = None,
     told: Told | None = None,
 ) -> Samples:
     """The samples of a part; of a task of kind "agreement", whose labels do not count, the inputs.
+
+    listing: what `list_images` gave for it.
 
     Raises DataError when the source is missing, empty, damaged or of another kind.
     """
@@ -56,14 +82,12 @@ def read_source(
         if progress is not None:
             progress(part, done, total)
 
+    if listing is not None:
+        if told is not None and listing.note:
+            told(f"{part}: {listing.note}")
+        return _decoded(experiment, part, listing, report, told)
     images = experiment.task.images
     labelled = experiment.task.kind != "agreement"
-    if is_data_set(table.source):
-        listing = list_data_set(experiment, table)
-        listing = listing.kept(table.limit, table.selection)
-        return _decoded(experiment, part, listing, report, told)
-    if table.split or table.year or table.boxes:
-        raise DataError("split, year and boxes are of data sets, such as 'imagenet:FOLDER'")
     if experiment.task.kind == "segmentation":
         return _maps(experiment, part, table, report)
     path = experiment.located(table.source)
@@ -71,21 +95,9 @@ def read_source(
         if labelled:
             return from_file(path, name=part, images=images.arrays, limit=table.limit)
         return _bare(read_inputs(path), part, images.arrays, table.limit)
-    if is_function(table.source):
-        returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
-        take = _labelled if labelled else _unlabelled
-        return take(returned, images.arrays, part, table, report)
-    if path.is_file() or not path.exists():
-        raise DataError(
-            f"{path} {'is of another kind' if path.exists() else 'is not there'}; expected a .npz "
-            "or .safetensors file, a folder of images, or 'file.py:function'"
-        )
-    if labelled:
-        listing = image_folder(path, classes=experiment.task.classes)
-        listing = listing.kept(table.limit, table.selection)
-    else:
-        listing = all_images(path, limit=table.limit)
-    return _decoded(experiment, part, listing, report, told)
+    returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
+    take = _labelled if labelled else _unlabelled
+    return take(returned, images.arrays, part, table, report)
 
 
 def _decoded(

@@ -134,6 +134,11 @@ class TaskTable(Table):
     validation: SamplesTable = Field(
         description="a table with the samples that the search evaluates on"
     )
+    confirmation: Count | None = Field(
+        default=None,
+        description="so many further samples of validation's source, or of its own where it has no "
+        "limit, which the search does not see: the front is measured on them too; by default none",
+    )
     test: SamplesTable | None = Field(
         default=None, description="a table with samples that the search never sees; by default none"
     )

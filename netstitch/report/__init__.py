@@ -4,19 +4,12 @@ from netstitch.report.comparing import Comparison, Group, read_runs
 from netstitch.report.comparison import write_comparison
 from netstitch.report.figures import write_figures
 from netstitch.report.page import page, write_page
-from netstitch.report.parts import Composition, Joint, Part, composition
 from netstitch.report.reading import Recorded, read_run
-from netstitch.report.words import in_words
 
 __all__ = [
     "Comparison",
-    "Composition",
     "Group",
-    "Joint",
-    "Part",
     "Recorded",
-    "composition",
-    "in_words",
     "page",
     "read_run",
     "read_runs",

@@ -1,9 +1,9 @@
 """Whether networks are right as often as they say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from netstitch.analysis import FrontPoint
-from netstitch.analysis.figure import Part
+from netstitch.analysis.dominance import Part
 from netstitch.report.chart import Chart, Series
 
 LISTED = 40
@@ -42,17 +42,40 @@ def calibration_chart(
     references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Part
 ) -> Chart:
     """The expected calibration error against multiply-adds."""
+
+    def error(point: FrontPoint) -> float | None:
+        found = point.calibration.get(part)
+        return None if found is None else found.error
+
+    return _against_cost("expected calibration error", references, points, error)
+
+
+def cross_entropy_chart(
+    references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Part
+) -> Chart:
+    """The cross-entropy against multiply-adds."""
+    return _against_cost(
+        "cross-entropy (nats)", references, points, lambda point: point.cross_entropy.get(part)
+    )
+
+
+def _against_cost(
+    title: str,
+    references: Sequence[FrontPoint],
+    points: Sequence[FrontPoint],
+    value_of: Callable[[FrontPoint], float | None],
+) -> Chart:
     series = []
     for name, own in (("front", points), ("reference", references)):
-        known = [point for point in own if part in point.calibration]
+        known = [(point, value) for point in own if (value := value_of(point)) is not None]
         series.append(
             Series(
                 name,
-                [point.multiply_adds for point in known],
-                [point.calibration[part].error for point in known],
+                [point.multiply_adds for point, _ in known],
+                [value for _, value in known],
                 "marks",
                 reference=name == "reference",
-                told=[point.label for point in known],
+                told=[point.label for point, _ in known],
             )
         )
-    return Chart("multiply-adds of one sample", "expected calibration error", tuple(series))
+    return Chart("multiply-adds of one sample", title, tuple(series))

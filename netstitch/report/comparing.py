@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.analysis import FrontPoint, hypervolume
-from netstitch.analysis.figure import Part, accuracy_floor
+from netstitch.analysis.dominance import PARTS, Part
+from netstitch.analysis.figure import accuracy_floor
 from netstitch.errors import DataError
 from netstitch.report.reading import Recorded, read_run
 from netstitch.run_folder import flat
@@ -38,8 +39,8 @@ class Comparison:
     @property
     def parts(self) -> tuple[Part, ...]:
         """What all runs were measured on."""
-        tested = all(run.has_test for group in self.groups for run in group.runs)
-        return ("validation", "test") if tested else ("validation",)
+        runs = [run for group in self.groups for run in group.runs]
+        return tuple(part for part in PARTS if all(part in run.front.parts for run in runs))
 
     def volume(self, run: Recorded, part: Part) -> float:
         """The hypervolume of a run's front."""
@@ -83,6 +84,11 @@ def read_runs(folders: Sequence[Path], floor: float | str = "tenth") -> Comparis
     made = {tuple(sorted(run.document["versions"].items())) for run in runs}
     if len(made) > 1:
         notes.append("The runs were made with different versions of netstitch or torch.")
+    if len({run.scored for run in runs}) > 1:
+        notes.append(
+            "The runs searched for different objectives: what they found is compared by accuracy, "
+            "and how they came to it is not."
+        )
     ensemble = runs[0].front.ensemble
     cost = sum(graph.multiply_adds for graph in runs[0].structure.graphs)
     return Comparison(

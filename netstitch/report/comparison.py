@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from netstitch.analysis.figure import Part
+from netstitch.analysis.dominance import Part
 from netstitch.analysis.pairwise import pairwise
 from netstitch.analysis.printing import FORMATS
 from netstitch.analysis.tables import latex, markdown
@@ -69,7 +69,7 @@ def comparison_sections(comparison: Comparison) -> list[Section]:
         f"On {part} samples": attainment_chart(comparison, part) for part in comparison.parts
     }
     part = comparison.parts[-1]
-    return [
+    sections = [
         Section(
             "groups",
             "Groups",
@@ -102,6 +102,9 @@ def comparison_sections(comparison: Comparison) -> list[Section]:
             charts,
         ),
     ]
+    if len({run.scored for group in comparison.groups for run in group.runs}) > 1:
+        sections = [section for section in sections if section.name != "convergence"]
+    return sections
 
 
 def group_table(comparison: Comparison) -> Rows:

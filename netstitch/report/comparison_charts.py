@@ -3,7 +3,7 @@
 import numpy as np
 
 from netstitch.analysis.attainment import Network, attainment
-from netstitch.analysis.figure import Part
+from netstitch.analysis.dominance import Part
 from netstitch.report.chart import Chart, Series
 from netstitch.report.comparing import Comparison, Group, networks_of
 from netstitch.report.reading import Recorded

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from netstitch.analysis import Front, FrontPoint, nondominated
-from netstitch.analysis.figure import Part
+from netstitch.analysis.dominance import Part
 from netstitch.evaluation.stored import Stored
 from netstitch.report.style import OUTPUTS, REFERENCE, SHADE, layout, plain
 
@@ -38,11 +38,11 @@ def front_chart(
             )
         )
     _shade(figure, front.references, part)
-    kept = nondominated(front.points, part)
+    kept, line = front.leading(part), nondominated(front.points, part)
     figure.add_trace(
         go.Scatter(
-            x=[point.multiply_adds for point in kept],
-            y=[point.accuracy(part) for point in kept],
+            x=[point.multiply_adds for point in line],
+            y=[point.accuracy(part) for point in line],
             mode="lines",
             line={"shape": "hv", "width": 1.2, "color": "#7a7a7a"},
             name="front",

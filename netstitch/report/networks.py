@@ -6,26 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from netstitch.analysis import FrontPoint, Interval
-from netstitch.report.drawing import amount, drawing, error_in_words
-from netstitch.report.parts import Composition, composition
+from netstitch.analysis import Front, FrontPoint, Interval
+from netstitch.analysis.dominance import PARTS, Part
+from netstitch.composition.drawing import amount, drawing, error_in_words
+from netstitch.composition.parts import Composition, composition
+from netstitch.composition.words import in_words, span_of
 from netstitch.report.reading import Recorded
-from netstitch.report.words import in_words, span_of
 
-COLUMNS = (
-    "network",
-    "made of",
-    "output",
-    "stitches",
-    "multiply-adds",
-    "of ensemble",
-    "validation",
-    "minus ensemble",
-    "test",
-    "minus ensemble",
-    "validation minus test",
-    "calibration error",
-)
+
+def columns_of(front: Front) -> list[str]:
+    """Headings of the table."""
+    heads = ["network", "made of", "output", "stitches", "multiply-adds", "of ensemble"]
+    for part in _tabled(front):
+        heads += [part, "minus ensemble"]
+    heads += [f"validation minus {part}" for part in _tabled(front) if part != "validation"]
+    return [*heads, "cross-entropy", "calibration error"]
+
+
+def _tabled(front: Front) -> list[Part]:
+    """Parts of the data that have columns; test samples always, since they should be there."""
+    return [part for part in PARTS if part in front.parts or part == "test"]
 
 
 def words_of(run: Recorded) -> dict[str, str]:
@@ -69,8 +69,8 @@ def row_of(run: Recorded, point: FrontPoint, words: Mapping[str, str]) -> dict[s
     """A row of the table; cells have the number that they are sorted by."""
     ensemble = run.front.ensemble
     share = point.multiply_adds / ensemble.multiply_adds if ensemble is not None else None
-    gap = point.gap
-    calibration = point.calibration.get("test", point.calibration.get("validation"))
+    last = run.front.parts[-1]
+    calibration, nats = point.calibration.get(last), point.cross_entropy.get(last)
     error = None if calibration is None else calibration.error
     cells = [
         _text(words[point.label]),
@@ -78,13 +78,16 @@ def row_of(run: Recorded, point: FrontPoint, words: Mapping[str, str]) -> dict[s
         _number(point.stitches, str(point.stitches)),
         _number(point.multiply_adds, amount(point.multiply_adds)),
         _number(share, "" if share is None else f"{share:.0%}"),
-        _number(point.validation, f"{100 * point.validation:.2f} %"),
-        _interval(point.validation_difference),
-        _number(point.test, "" if point.test is None else f"{100 * point.test:.2f} %"),
-        _interval(point.test_difference),
-        _interval(gap),
-        _number(error, "" if error is None else f"{error:.4f}"),
     ]
+    for part in _tabled(run.front):
+        accuracy = point.accuracy(part)
+        cells.append(_number(accuracy, "" if accuracy is None else f"{100 * accuracy:.2f} %"))
+        cells.append(_interval(point.difference(part)))
+    if "confirmation" in run.front.parts:
+        cells.append(_interval(point.confirmation_gap))
+    cells.append(_interval(point.gap))
+    cells.append(_number(nats, "" if nats is None else f"{nats:.4f}"))
+    cells.append(_number(error, "" if error is None else f"{error:.4f}"))
     return {
         "label": point.label,
         "share": 100 * (share or 0.0),
@@ -103,9 +106,13 @@ def _summary(run: Recorded, point: FrontPoint) -> str:
     cost = f"{amount(point.multiply_adds)} multiply-adds"
     if ensemble is not None:
         cost += f" ({point.multiply_adds / ensemble.multiply_adds:.0%} of the ensemble's)"
-    test = "" if point.test is None else f", {100 * point.test:.2f} % on test samples"
+    further = "".join(
+        f", {100 * accuracy:.2f} % on {part} samples"
+        for part in ("confirmation", "test")
+        if (accuracy := getattr(point, part)) is not None
+    )
     stitches = f"{point.stitches} active {'stitch' if point.stitches == 1 else 'stitches'}"
-    return f"{cost}, {stitches}; {100 * point.validation:.2f} % on validation samples{test}."
+    return f"{cost}, {stitches}; {100 * point.validation:.2f} % on validation samples{further}."
 
 
 def _command(run: Recorded, point: FrontPoint) -> str:

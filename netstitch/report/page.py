@@ -10,12 +10,12 @@ import jinja2
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from netstitch.analysis.figure import Part, accuracy_floor
+from netstitch.analysis.figure import accuracy_floor
+from netstitch.composition.drawing import STYLE
 from netstitch.folders import write_text
-from netstitch.report.drawing import STYLE
 from netstitch.report.front_chart import cloud_of, front_chart
 from netstitch.report.interactive import interactive
-from netstitch.report.networks import COLUMNS, described, row_of, words_of
+from netstitch.report.networks import columns_of, described, row_of, words_of
 from netstitch.report.reading import Recorded
 from netstitch.report.sections import Floor, Section, sections_of
 from netstitch.report.summary import answer, notes, table_text, versions
@@ -97,14 +97,16 @@ def _front(run: Recorded, floor: Floor, charts: dict[str, Any]) -> dict[str, Any
     shown = (*front.references, *front.points)
     if not shown:
         return {"fronts": [], "networks": [], "rows": [], "first": ""}
-    parts: list[Part] = ["validation", "test"] if run.has_test else ["validation"]
+    parts = front.parts
     words = words_of(run)
     ceiling = max(point.multiply_adds for point in shown)
     cloud = cloud_of(run.evaluations, ceiling)
     known = [a for p in shown for part in parts if (a := p.accuracy(part)) is not None]
+    # What the search saw are accuracies, or else no places on these charts.
+    scored_on = "validation" if run.scored in (front.objective, front.measure) else None
     found = []
     for part in parts:
-        figure = front_chart(front, part, words, cloud if part == "validation" else None)
+        figure = front_chart(front, part, words, cloud if part == scored_on else None)
         title = f"On {part} samples"
         _add(charts, f"front-{part}", figure, top=max(known), right=1.12 * ceiling)
         label = f"{title}: {front.measure} against multiply-adds; the table below has the numbers"
@@ -120,7 +122,9 @@ def _front(run: Recorded, floor: Floor, charts: dict[str, Any]) -> dict[str, Any
         for name, what in floors.values()
     ]
     choices.append({"name": "0", "value": 0.0, "chosen": False})
-    first = front.points[len(front.points) // 2] if front.points else front.references[-1]
+    # What there is to see first is a stitched network from the middle of the front.
+    several = [point for point in front.points if point.stitches] or front.points or shown
+    first = several[len(several) // 2]
     return {
         "fronts": found,
         "floors": choices,
@@ -131,7 +135,7 @@ def _front(run: Recorded, floor: Floor, charts: dict[str, Any]) -> dict[str, Any
             "of these and is as accurate."
         ),
         "networks": described(run, words),
-        "columns": COLUMNS,
+        "columns": columns_of(front),
         "rows": [row_of(run, point, words) for point in shown],
         "table_text": table_text(run),
         "placeholder": run.structure.names[0],

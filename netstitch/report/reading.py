@@ -28,6 +28,8 @@ from netstitch.storage import load_structure
 
 State = Literal["done", "running", "stopped"]
 Row = dict[str, str]
+LIKELIHOOD = "exp(-cross-entropy)"
+"""What the scores of a search for the least cross-entropy are."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,15 @@ class Recorded:
         return str(self.document.get("name") or self.folder.name)
 
     @property
+    def scored(self) -> str:
+        """What the scores of the search's evaluations are."""
+        return ACCURACY if self.document.get("objective", ACCURACY) == ACCURACY else LIKELIHOOD
+
+    @property
     def outcome(self) -> dict[str, Any]:
         """How the search ended; empty before it did."""
         found: dict[str, Any] = self.document.get("outcome", {})
         return found
-
-    @property
-    def has_test(self) -> bool:
-        """Whether networks were measured on test samples."""
-        return any(p.test is not None for p in (*self.front.points, *self.front.references))
 
 
 def read_run(folder: Path) -> Recorded:
@@ -85,7 +87,10 @@ def read_run(folder: Path) -> Recorded:
     stopped = document.get("outcome", {}).get("stopped")
     done = stopped not in (None, "interrupted")
     measured = (folder / FRONT_FILE).exists() and (done or not running)
-    front = Front.from_json(folder / FRONT_FILE) if measured else so_far(structure, stored)
+    objective = document.get("objective", ACCURACY)
+    front = (
+        Front.from_json(folder / FRONT_FILE) if measured else so_far(structure, stored, objective)
+    )
     _check_front(folder, front, structure)
     return Recorded(
         folder,
@@ -100,14 +105,14 @@ def read_run(folder: Path) -> Recorded:
     )
 
 
-def so_far(structure: Structure, stored: Stored | None) -> Front:
-    """The front of what was evaluated whole, as the search saw it."""
+def so_far(structure: Structure, stored: Stored | None, objective: str = ACCURACY) -> Front:
+    """The front of what was evaluated whole, as the search saw it, by its scores."""
     if stored is None or not len(stored):
         return Front(())
     whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.accuracy))
     candidates = [_point(structure, stored, int(place)) for place in _leading(stored, whole)]
     found = _references(structure, stored, whole)
-    return make_front(candidates, found, ACCURACY)
+    return make_front(candidates, found, ACCURACY if objective == ACCURACY else LIKELIHOOD)
 
 
 def _leading(stored: Stored, whole: np.ndarray) -> np.ndarray:

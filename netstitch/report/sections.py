@@ -3,8 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from netstitch.analysis.figure import Part, accuracy_floor
-from netstitch.report.calibration_charts import calibration_chart, reliability_chart
+from netstitch.analysis.figure import accuracy_floor
+from netstitch.report.calibration_charts import (
+    calibration_chart,
+    cross_entropy_chart,
+    reliability_chart,
+)
 from netstitch.report.chart import Bars, Chart
 from netstitch.report.reading import Recorded
 from netstitch.report.search_charts import (
@@ -41,7 +45,7 @@ def _hypervolume(run: Recorded, floor: Floor) -> Section | None:
     if run.evaluations is None or not len(run.evaluations):
         return None
     floors = [0.0]
-    if run.front.references:
+    if run.front.references and run.scored in (run.front.objective, run.front.measure):
         floors.append(accuracy_floor(run.front, ["validation"], floor))
     distinct = list(dict.fromkeys(floors))
     count, time = hypervolume_charts(run.evaluations, _ensemble_cost(run), distinct)
@@ -49,14 +53,14 @@ def _hypervolume(run: Recorded, floor: Floor) -> Section | None:
         "hypervolume",
         "How the search went",
         "The hypervolume on validation samples: the area that the networks found so far dominate, "
-        "in units of the ensemble's multiply-adds, over an accuracy. It counts networks up to the "
-        "ensemble's cost.",
+        f"in units of the ensemble's multiply-adds, over a least {run.scored}. It counts networks "
+        "up to the ensemble's cost.",
         {"Over evaluations": count, "Over time": time},
     )
 
 
 def _calibration(run: Recorded) -> Section | None:
-    part: Part = "test" if run.has_test else "validation"
+    part = run.front.parts[-1]
     if not any(part in point.calibration for point in run.front.references):
         return None
     points = run.front.references, run.front.points
@@ -66,10 +70,12 @@ def _calibration(run: Recorded) -> Section | None:
         f"Whether networks are right as often as they say, on {part} samples: the confidence in "
         "the predicted class against the share of predictions that are right. The expected "
         "calibration error is the mean distance of the two over 15 bins of equal width, by their "
-        "predictions. Click a name under the diagram to show that network.",
+        "predictions. The cross-entropy, in nats, is what being sure of what is wrong costs. Click "
+        "a name under the diagram to show that network.",
         {
             "Reliability diagrams": reliability_chart(*points, part),
             "Expected calibration error": calibration_chart(*points, part),
+            "Cross-entropy": cross_entropy_chart(*points, part),
         },
     )
 

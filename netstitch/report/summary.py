@@ -2,11 +2,9 @@
 
 import shlex
 
-from netstitch.analysis import FrontPoint, hypervolume, nondominated
-from netstitch.analysis.figure import Part
+from netstitch.analysis import FrontPoint, hypervolume
+from netstitch.analysis.dominance import PARTS, Part
 from netstitch.report.reading import Recorded
-
-PARTS: tuple[Part, ...] = ("validation", "test")
 
 
 def answer(run: Recorded) -> str:
@@ -14,12 +12,14 @@ def answer(run: Recorded) -> str:
     front = run.front
     if not front.points:
         return "No network was evaluated yet."
-    part: Part = "test" if run.has_test else "validation"
-    stitched = [point for point in nondominated(front.points, part) if point.stitches]
+    part = front.parts[-1]
+    stitched = [point for point in front.leading(part) if point.stitches]
     text = (
         f"{len(front.points)} networks are on the front, "
         f"{sum(point.stitches > 0 for point in front.points)} of them stitched."
     )
+    if front.objective == "cross-entropy":
+        text += " They have the least cross-entropy on validation samples for their multiply-adds."
     better = _dominating(front.points, front.references, part)
     for reference, point in better:
         saved = 1 - point.multiply_adds / reference.multiply_adds
@@ -53,13 +53,14 @@ def notes(run: Recorded) -> list[str]:
             "The front was not measured yet: it is that of the networks evaluated so far, with the "
             "accuracies that the search saw."
         )
-    if run.front.points and not run.has_test:
+    parts = run.front.parts
+    if run.front.points and len(parts) == 1:
         found.append(
             "Networks were not measured on test samples: accuracies are of the samples that the "
             "search chose by, and so are too good."
         )
-    elif run.has_test:
-        found += _gap_note(run)
+    for part in parts[1:]:
+        found += _gap_note(run, part)
     failed = 0 if run.evaluations is None else len(run.evaluations.failures)
     if failed and run.evaluations is not None:
         reason = next(iter(run.evaluations.failures.values()))
@@ -77,8 +78,8 @@ def table_text(run: Recorded) -> str:
                 volumes.append(f"{name} on {part} {value:.4f}")
     text = (
         "Differences are in points, with the 95 % interval of a bootstrap over samples; those to "
-        "the ensemble are paired. The calibration error is that on "
-        f"{'test' if run.has_test else 'validation'} samples."
+        "the ensemble are paired. The cross-entropy, in nats, and the calibration error are those "
+        f"on {run.front.parts[-1]} samples."
     )
     return f"{text} Hypervolume over accuracy 0: {', '.join(volumes)}." if volumes else text
 
@@ -114,20 +115,21 @@ def _dominating(
     return found
 
 
-def _gap_note(run: Recorded) -> list[str]:
+def _gap_note(run: Recorded, part: Part) -> list[str]:
     """Whether the front gains more than the references where the search looked.
 
-    Validation and test samples may be of different origin, so that a gap by itself says nothing.
+    Samples of two parts may be of different origin, so that a gap by itself says nothing.
     """
-    own = [p.gap for p in run.front.points if p.gap is not None]
-    others = [p.gap.difference for p in run.front.references if p.gap is not None]
+    field = "gap" if part == "test" else "confirmation_gap"
+    own = [gap for p in run.front.points if (gap := getattr(p, field)) is not None]
+    others = [g.difference for p in run.front.references if (g := getattr(p, field)) is not None]
     if not own or not others:
         return []
     sure = sum(gap.low > max(others) for gap in own)
     mean = sum(gap.difference for gap in own) / len(own)
     return [
         "On validation samples, which the search chose by, the front's networks are "
-        f"{100 * mean:+.2f} points more accurate than on test samples in the mean, the networks "
+        f"{100 * mean:+.2f} points more accurate than on {part} samples in the mean, the networks "
         f"that went in {100 * sum(others) / len(others):+.2f}. For {sure} of {len(own)} the gap is "
         "larger than for any of the latter, beyond chance (95 %)."
     ]

@@ -14,6 +14,7 @@ from netstitch.tasks.files import from_file, read_inputs
 from netstitch.tasks.folder import from_image_folder, image_folder
 from netstitch.tasks.imagenet import imagenet
 from netstitch.tasks.imagenet_v2 import imagenet_v2
+from netstitch.tasks.likelihood import Likelihood
 from netstitch.tasks.listing import Listing
 from netstitch.tasks.outputs import Outputs, check_finite, first_nonfinite, select
 from netstitch.tasks.preprocessing import Preprocessing
@@ -29,6 +30,7 @@ __all__ = [
     "Classification",
     "EnsembleKind",
     "ImageLayout",
+    "Likelihood",
     "Listing",
     "Outputs",
     "Preprocessing",

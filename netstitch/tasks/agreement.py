@@ -24,6 +24,7 @@ def agreement(
     *,
     validation: Samples,
     training: Samples | None = None,
+    confirmation: Samples | None = None,
     test: Samples | None = None,
     output: str | None = None,
     ensemble: EnsembleKind = "logits",
@@ -35,13 +36,18 @@ def agreement(
     ensemble has 1. It says how much of the ensemble's behaviour a cheaper network keeps, and needs
     no labels.
 
-    networks: modules in evaluation mode, or captured ones. validation, training, test: their
+    networks: modules in evaluation mode, or captured ones. validation and so on: their
         labels do not count; see `unlabelled`. output, ensemble: as of `Classification`. batch:
         samples run at once.
 
     Raises DataError when networks' outputs are not (n, classes) alike, or not finite.
     """
-    parts = {"validation": validation, "training": training, "test": test}
+    parts = {
+        "validation": validation,
+        "training": training,
+        "confirmation": confirmation,
+        "test": test,
+    }
     labelled: dict[str, Samples | None] = {}
     classes = 0
     for name, samples in parts.items():
@@ -57,6 +63,7 @@ def agreement(
     return Classification(
         validation=labelled["validation"] or validation,
         training=labelled["training"],
+        confirmation=labelled["confirmation"],
         test=labelled["test"],
         classes=classes,
         output=output,

@@ -30,6 +30,7 @@ class Classification:
     validation: Samples
     classes: int
     training: Samples | None = None
+    confirmation: Samples | None = None
     test: Samples | None = None
     output: str | None = None
     ensemble: EnsembleKind = "logits"
@@ -42,7 +43,7 @@ class Classification:
             raise DataError(
                 f"ensemble {self.ensemble!r} is not known; give 'logits' or 'probabilities'"
             )
-        for samples in (self.training, self.validation, self.test):
+        for samples in (self.training, self.validation, self.confirmation, self.test):
             if samples is None:
                 continue
             if samples.labels.ndim != 1:
@@ -73,6 +74,14 @@ class Classification:
         Raises DataError as `correct` does.
         """
         return float(functional.cross_entropy(self._logits(outputs, labels).double(), labels))
+
+    def cross_entropy(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """(n,) float64 nats: minus the logarithm of what each label's probability is.
+
+        Raises DataError as `correct` does.
+        """
+        logits = self._logits(outputs, labels).double()
+        return functional.cross_entropy(logits, labels, reduction="none")
 
     def accuracy(self, outputs: Outputs, labels: Tensor) -> float:
         """The share of samples whose highest logit is their label's, in [0, 1].

@@ -1,45 +1,58 @@
 """Images decoded once, and kept on disk as the arrays that networks read.
 
 Each listing has a folder in the cache, named by a digest of its files' names, the preprocessing and
-the version of the decoder. In it are the inputs (`inputs.npy`), the label maps where there are any
-(`masks.npy`), and of which state of each file they are (`seen.npy`), so that work that was stopped
-goes on where it was, and files that changed are decoded again. The arrays are mapped into memory:
-what is not being read takes none.
+the version of the decoder; `netstitch.tasks.kept` says what is in it. Work that was stopped goes on
+where it was, files that changed are decoded again, and the arrays are mapped into memory: what is
+not being read takes none.
 """
 
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import filelock
-import numpy as np
 import PIL
 import torch
 from torch import Tensor
 
-from netstitch.errors import DataError
+from netstitch.errors import DataError, StorageError
 from netstitch.folders import cannot_write, write_json
 from netstitch.tasks.image import open_image
+from netstitch.tasks.kept import (
+    GONE,
+    Array,
+    Kept,
+    Kinds,
+    begin,
+    bytes_of,
+    kinds_of,
+    latest,
+    remove_older,
+    sound,
+    states_of,
+)
 from netstitch.tasks.listing import Listing
 from netstitch.tasks.preprocessing import Preprocessing
 from netstitch.tasks.samples import Samples
 from netstitch.threads import available_cores
 
-FORMAT = "netstitch-decoded-3"
-INPUTS, MASKS, SEEN = "inputs.npy", "masks.npy", "seen.npy"
+FORMAT = "netstitch-decoded-4"
 TOGETHER = 256
 """Images after which what was decoded is written down."""
+TOLD_FROM = 100_000_000
+"""Bytes on disk that are told before they are taken."""
 VOID = 255
 """In a label map: of no class."""
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Report = Callable[[int, int], None]
+Told = Callable[[str], None]
+Values = tuple[Tensor, Tensor | None]
 
 
 def cache_folder() -> Path:
@@ -60,64 +73,82 @@ def decode_images(
     workers: int = 0,
     corrupt: int = 0,
     progress: Report | None = None,
-    told: Callable[[str], None] | None = None,
+    told: Told | None = None,
 ) -> Samples:
     """Samples of a listing, in its order; decoded where the cache does not have them yet.
 
     cache: folder of all of them; by default `cache_folder()`. workers: threads that decode, by
-    default one a core (decoding holds no lock of Python's). corrupt: damaged images that are left
-    out, of which `told` is told; more are an error. progress: called with (images decoded, all).
+    default one a core (decoding holds no lock of Python's). corrupt: images that are left out, of
+    which `told` is told, since they are damaged or not there; more are an error. progress: called
+    with (images decoded, all). told: also told how much of the disk will be taken.
 
-    Raises DataError, with the number of damaged images and the name of one, where there are more
-    than allowed, for a file that is missing, and for label maps with class numbers that the listing
-    does not have; StorageError where the cache cannot be written.
+    Raises DataError, with the number of such images and the name of one, where there are more than
+    allowed, which label maps with class numbers that the listing does not have make too;
+    StorageError where the cache cannot be written, or the disk has too little room.
     """
     if not listing.files:
         raise DataError(f"{name}: there are no images; expected at least one")
-    cache = cache or cache_folder()
-    with _held(cache, listing, transform, name, told) as folder:
-        kept = _Kept(folder, listing, transform)
+    folder = (cache or cache_folder()) / _digest(listing, transform)
+    kinds, states = kinds_of(listing, transform.shape), states_of(listing)
+    gone = _gone(listing, states)
+    if len(gone) > corrupt:
+        _check_damaged(listing, gone, corrupt, name)
 
-        def read(index: int) -> None:
-            kept.put(index, *_read(listing, index, transform))
+    def read(index: int) -> Values:
+        return _read(listing, index, transform)
 
-        damaged = _fill(kept, read, workers or available_cores(), progress)
-    if not damaged:
-        return kept.samples(name)
-    _check_damaged(listing, damaged, corrupt, name)
-    if told is not None:
-        shown = "; ".join(f"{listing.files[i]} {damaged[i]}" for i in sorted(damaged)[:3])
-        told(f"{name}: {len(damaged)} of {len(listing)} images are left out: {shown}")
-    good = [index for index in range(len(listing)) if index not in damaged]
-    rest = listing.taken(good)
-    with _held(cache, rest, transform, name, told) as folder:
-        whole = _Kept(folder, rest, transform)
-        _fill(whole, lambda row: whole.put(row, *kept.row(good[row])), 1, None)
-    return whole.samples(name)
+    kept = latest(folder, kinds)
+    # What is whole is read without a lock, from disks that cannot be written too.
+    if kept is None or kept.unread() or not (kept.states == states).all():
+        with _held(folder, listing, transform, name, told):
+            kept = _filled(folder, kinds, states, read, name, workers, progress, told)
+    damaged = _damages(kept, read)
+    if any(reason is None for reason in damaged.values()):  # what was damaged can be read now
+        with _held(folder, listing, transform, name, told):
+            kept = _fill_anew(folder, kinds, states, read, workers, progress)
+        damaged = _damages(kept, read)
+    if damaged:
+        reasons = {index: reason or "could not be read" for index, reason in damaged.items()}
+        _check_damaged(listing, reasons, corrupt, name)
+        if told is not None:
+            shown = "; ".join(f"{listing.files[i]} {reasons[i]}" for i in sorted(reasons)[:3])
+            told(f"{name}: {len(reasons)} of {len(listing)} images are left out: {shown}")
+    return _samples(kept, listing, name)
 
 
-@contextmanager
-def _held(
-    cache: Path,
-    listing: Listing,
-    transform: Preprocessing,
-    name: str,
-    told: Callable[[str], None] | None,
-) -> Iterator[Path]:
-    """The folder of a listing, while no other process writes to it."""
-    about = {
+def _samples(kept: Kept, listing: Listing, name: str) -> Samples:
+    inputs, masks = kept.tensors()
+    if masks is None:
+        labels = [listing.labels[index] for index in kept.good()]
+        masks = torch.tensor(labels, dtype=torch.int64)
+    return Samples(inputs, masks, name, listing.mixed, checked=len(listing.classes))
+
+
+def _digest(listing: Listing, transform: Preprocessing) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    # Whole paths: names in two folders may be equal, of files that are as large and as old.
+    files = map(os.path.abspath, (*listing.files, *listing.masks))
+    for text in (json.dumps(_about(listing, transform), sort_keys=True), *files):
+        digest.update(text.encode(errors="surrogateescape") + b"\0")
+    return digest.hexdigest()
+
+
+def _about(listing: Listing, transform: Preprocessing) -> dict[str, object]:
+    return {
         "format": FORMAT,
         "pillow": PIL.__version__,
         "preprocessing": asdict(transform),
         "images": len(listing),
+        "classes": len(listing.classes),
         "first": os.path.abspath(listing.files[0]),
     }
-    digest = hashlib.blake2b(digest_size=16)
-    # Whole paths: names in two folders may be equal, of files that are as large and as old.
-    files = map(os.path.abspath, (*listing.files, *listing.masks))
-    for text in (json.dumps(about, sort_keys=True), *files):
-        digest.update(text.encode(errors="surrogateescape") + b"\0")
-    folder = cache / digest.hexdigest()
+
+
+@contextmanager
+def _held(
+    folder: Path, listing: Listing, transform: Preprocessing, name: str, told: Told | None
+) -> Iterator[None]:
+    """While no other process writes to the folder of a listing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / "lock")
@@ -130,134 +161,109 @@ def _held(
         with lock:
             lock.release()  # of the two that are held now, one stays
             if not (folder / "about.json").exists():
-                write_json(folder / "about.json", about)
-            yield folder
+                write_json(folder / "about.json", _about(listing, transform))
+            yield
     except OSError as error:
         raise cannot_write(folder, error) from error
 
 
-class _Kept:
-    """The arrays of a listing on disk."""
-
-    def __init__(self, folder: Path, listing: Listing, transform: Preprocessing) -> None:
-        count, self._folder = len(listing), folder
-        shapes: dict[str, tuple[tuple[int, ...], Any]] = {
-            INPUTS: ((count, *transform.shape), np.float32)
-        }
-        if listing.masks:
-            shapes[MASKS] = ((count, transform.size, transform.size), np.uint8)
-        # What is noted goes before an array that was lost or cut is made anew: stopped in between,
-        # nothing says that there are images in it.
-        if not all(_is_whole(folder / name, *kind) for name, kind in shapes.items()):
-            (folder / SEEN).unlink(missing_ok=True)
-        self._listing = listing
-        self._inputs = _mapped(folder / INPUTS, *shapes[INPUTS])
-        self._masks = _mapped(folder / MASKS, *shapes[MASKS]) if listing.masks else None
-        self._seen = _mapped(folder / SEEN, (count, 4), np.int64)
-        self._states = _states(listing)
-
-    def missing(self) -> list[int]:
-        """Indices of images that are not there as their files are now."""
-        return np.flatnonzero((self._seen != self._states).any(1)).tolist()
-
-    def put(self, index: int, inputs: Tensor, mask: Tensor | None) -> None:
-        self._inputs[index] = inputs.numpy()
-        if self._masks is not None and mask is not None:
-            self._masks[index] = mask.numpy()
-
-    def row(self, index: int) -> tuple[Tensor, Tensor | None]:
-        mask = None if self._masks is None else torch.from_numpy(self._masks[index])
-        return torch.from_numpy(self._inputs[index]), mask
-
-    def note(self, indices: list[int]) -> None:
-        """Write down that these are there; the arrays first, should the power fail."""
-        for array in (self._inputs, self._masks):
-            if isinstance(array, np.memmap):
-                array.flush()
-        self._seen[indices] = self._states[indices]
-        self._seen.flush()
-
-    def samples(self, name: str) -> Samples:
-        """What is written into these tensors does not reach the disk."""
-        inputs, mixed = _private(self._folder / INPUTS), self._listing.mixed
-        if self._masks is not None:
-            return Samples(inputs, _private(self._folder / MASKS), name, mixed)
-        return Samples(inputs, torch.tensor(self._listing.labels, dtype=torch.int64), name, mixed)
+def _filled(
+    folder: Path,
+    kinds: Kinds,
+    states: Array,
+    read: Callable[[int], Values],
+    name: str,
+    workers: int,
+    progress: Report | None,
+    told: Told | None,
+) -> Kept:
+    """The newest generation with all images, gone on with, or a new one where files changed."""
+    kept = latest(folder, kinds, "r+")
+    if kept is None or not (kept.states == states).all():
+        needed, free = bytes_of(kinds), shutil.disk_usage(folder).free
+        if needed > free:
+            raise StorageError(
+                f"{name}: {len(states):,} decoded images take {needed / 1e9:.1f} GB and {folder} "
+                f"has {free / 1e9:.1f} GB free; make room, or name another folder with cache in "
+                "the table task.images or with $NETSTITCH_CACHE"
+            )
+        if told is not None and needed >= TOLD_FROM:
+            told(
+                f"{name}: {len(states):,} images are decoded, once, to {needed / 1e9:.1f} GB in "
+                f"{folder}"
+            )
+        return _fill_anew(folder, kinds, states, read, workers, progress)
+    return _fill(kept, folder, kinds, read, workers, progress)
 
 
-def _private(path: Path) -> Tensor:
-    return torch.from_numpy(np.lib.format.open_memmap(path, mode="c"))
-
-
-def _is_whole(path: Path, shape: tuple[int, ...], dtype: Any) -> bool:
-    """Whether a file holds an array of this shape, to its end; the file is not changed."""
-    # Mapping with "r" refuses a file that was cut; with "r+" it would be made longer.
-    with suppress(FileNotFoundError, ValueError, TypeError, SyntaxError, EOFError):
-        found = np.lib.format.open_memmap(path, mode="r")
-        return bool(found.shape == shape and found.dtype == dtype)
-    return False
-
-
-def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap[Any, Any]:
-    """The array in a file, mapped; made of zeros where there is none of this shape."""
-    if _is_whole(path, shape, dtype):
-        return np.lib.format.open_memmap(path, mode="r+")
-    made = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    if hasattr(os, "posix_fallocate"):  # else a full disk would end the process, not the run
-        with path.open("r+b") as file:
-            try:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-            except OSError as error:
-                path.unlink()
-                raise OSError(error.errno, error.strerror, str(path)) from error
-    return made
-
-
-def _states(listing: Listing) -> Array:
-    """(n, 4): size and time of change of each image, and of its label map."""
-    states = np.zeros((len(listing), 4), np.int64)
-    for column, files in ((0, listing.files), (2, listing.masks)):
-        for index, file in enumerate(files):
-            try:
-                found = os.stat(file)
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise DataError(f"{file} cannot be read: {reason}; put it back") from error
-            # One more than the size: rows of zeros are of what is not there.
-            states[index, column : column + 2] = found.st_size + 1, found.st_mtime_ns
-    return states
+def _fill_anew(
+    folder: Path,
+    kinds: Kinds,
+    states: Array,
+    read: Callable[[int], Values],
+    workers: int,
+    progress: Report | None,
+) -> Kept:
+    return _fill(begin(folder, kinds, states), folder, kinds, read, workers, progress)
 
 
 def _fill(
-    kept: _Kept, read: Callable[[int], None], workers: int, progress: Report | None
-) -> dict[int, str]:
-    """Read what is missing; what is wrong with images that cannot be read, by index."""
-    left = kept.missing()
-    total = len(kept._listing)
-    damaged: dict[int, str] = {}
+    kept: Kept,
+    folder: Path,
+    kinds: Kinds,
+    read: Callable[[int], Values],
+    workers: int,
+    progress: Report | None,
+) -> Kept:
+    """Read what is left, or take it over from older generations, and remove these."""
+    older = [one for one in sound(folder, kinds) if one.folder != kept.folder]
+    left, total = kept.unread(), len(kept.rows)
 
-    def attempt(index: int) -> bool:
+    def attempt(index: int) -> tuple[int, Values | None]:
+        for one in older:
+            if one.rows[index] > 0 and (one.states[index] == kept.states[index]).all():
+                return index, one.values(index)
         try:
-            read(index)
-        except DataError as error:
-            damaged[index] = str(error)
-        return index not in damaged
+            return index, read(index)
+        except DataError:
+            return index, None
 
     done = total - len(left)
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers or available_cores()) as pool:
         for start in range(0, len(left), TOGETHER):
-            part = left[start : start + TOGETHER]
             found = []
-            for index, good in zip(part, pool.map(attempt, part), strict=True):
-                found += [index] if good else []
+            for one in pool.map(attempt, left[start : start + TOGETHER]):
+                found.append(one)
                 done += 1
                 if progress is not None:
                     progress(done, total)
-            kept.note(found)
-    return damaged
+            kept.add(found)
+    remove_older(folder, kept)
+    return kept
 
 
-def _read(listing: Listing, index: int, transform: Preprocessing) -> tuple[Tensor, Tensor | None]:
+def _damages(kept: Kept, read: Callable[[int], Values]) -> dict[int, str | None]:
+    """What is wrong with damaged images, by index; None where one can be read now."""
+    found: dict[int, str | None] = {}
+    for index in kept.damaged():
+        try:
+            read(index)
+            found[index] = None
+        except DataError as error:
+            found[index] = str(error)
+    return found
+
+
+def _gone(listing: Listing, states: Array) -> dict[int, str]:
+    """Images that are not there, or whose label maps are not, by index."""
+    found = {}
+    for index in (states == GONE).any(1).nonzero()[0].tolist():
+        mask = "" if states[index, 0] == GONE else f"has a label map {listing.masks[index]} that "
+        found[index] = f"{mask}is not there; put it back"
+    return found
+
+
+def _read(listing: Listing, index: int, transform: Preprocessing) -> Values:
     """An image and its label map; DataError where one is damaged, or they do not go together."""
     image = open_image(listing.files[index])
     if not listing.masks:

@@ -15,6 +15,7 @@ from netstitch.tasks.layouts import described, is_number, subfolders
 from netstitch.tasks.listing import Listing
 
 CLASSES = 1_000
+VARIANTS = ("matched-frequency", "threshold0.7", "top-images")
 EXPECTED = (
     "expected imagenetv2-matched-frequency-format-val and its like, or one of them, with class "
     "folders 0 to 999"
@@ -47,6 +48,19 @@ def imagenet_v2(folder: Path | str) -> Listing:
         tuple(file for _, _, file in found_images),
         tuple(label for label, _, _ in found_images),
         classes=tuple(map(str, range(max(CLASSES, found_images[-1][0] + 1)))),
+        note=_note(variants),
+    )
+
+
+def _note(variants: list[Path]) -> str:
+    """That variants are missing, and which: the paper tests on all of them (section 6)."""
+    names = [variant.name for variant in variants]
+    missing = [one for one in VARIANTS if not any(one in name for name in names)]
+    if not missing:
+        return ""
+    return (
+        f"{len(variants)} of the {len(VARIANTS)} variants of ImageNetV2, without "
+        f"{' and '.join(missing)}"
     )
 
 

@@ -12,7 +12,7 @@ class Listing:
 
     labels: a class number each; where there are maps, these say it for each pixel and labels are 0.
     masks: files of label maps, one each, or none at all. classes: names, in the order of numbers.
-    mixed: whether they are in a random order.
+    mixed: whether they are in a random order. note: what who reads a result should know of them.
     """
 
     files: tuple[str, ...]
@@ -20,6 +20,7 @@ class Listing:
     masks: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     mixed: bool = False
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.files)

@@ -25,6 +25,8 @@ class Preprocessing:
     that the crop keeps. mean, std: per channel, of values in [0, 1]; one value each makes grey
     inputs, three make RGB. interpolation: of the resizing.
 
+    The orientation that a camera noted is not applied, as torchvision and timm do not.
+
     Raises DataError for settings that make no sense.
     """
 

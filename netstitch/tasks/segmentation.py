@@ -38,6 +38,7 @@ class Segmentation:
     validation: Samples
     classes: int
     training: Samples | None = None
+    confirmation: Samples | None = None
     test: Samples | None = None
     output: str | None = None
     ensemble: EnsembleKind = "logits"
@@ -46,7 +47,7 @@ class Segmentation:
     def __post_init__(self) -> None:
         if not 2 <= self.classes <= VOID:
             raise DataError(f"{self.classes} classes cannot be told apart; give 2 to {VOID}")
-        for samples in (self.training, self.validation, self.test):
+        for samples in (self.training, self.validation, self.confirmation, self.test):
             if samples is not None:
                 self._check(samples)
 
@@ -67,6 +68,8 @@ class Segmentation:
                 f"{samples.name}: label maps have {tuple(samples.labels.shape[1:])} pixels and "
                 f"images {tuple(samples.inputs.shape[-2:])}; expected as many"
             )
+        if samples.checked is not None and samples.checked <= self.classes:
+            return
         for index, labels in enumerate(samples.labels):  # one by one: they may be mapped files
             strange = labels[(labels >= self.classes) & (labels != VOID)]
             if len(strange):
@@ -89,6 +92,17 @@ class Segmentation:
         if not (labels != VOID).any():
             return 0.0
         return float(functional.cross_entropy(logits, labels.long(), ignore_index=VOID))
+
+    def cross_entropy(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """(n,) float64 nats: the mean over the pixels of each image that count; 0 without any.
+
+        Raises DataError as `correct` does.
+        """
+        logits, counts = self._logits(outputs, labels), labels != VOID
+        nats = functional.cross_entropy(
+            logits, labels.long(), ignore_index=VOID, reduction="none"
+        ).double()
+        return nats.sum((1, 2)) / counts.sum((1, 2)).clamp(min=1)
 
     def accuracy(self, outputs: Outputs, labels: Tensor) -> float:
         """The mean over images of the share of pixels that are right, in [0, 1].

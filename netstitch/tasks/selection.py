@@ -35,6 +35,29 @@ def chosen(
     return evenly(labels, limit)
 
 
+def apart(labels: Sequence[int], count: int, selection: Selection) -> tuple[list[int], list[int]]:
+    """Indices of all samples but `count`, and of these, which were chosen last.
+
+    labels, selection: of samples that were chosen so; without classes, `count` are taken evenly
+    over their order.
+
+    Raises DataError where none would be left.
+    """
+    total = len(labels)
+    if not 0 < count < total:
+        raise DataError(
+            f"{count} of {total} samples cannot be kept apart; expected 1 to {total - 1}"
+        )
+    kept = list(range(total - count))
+    if selection == "evenly" and len(set(labels)) > 1:
+        kept = evenly(labels, total - count)
+    elif selection == "evenly":
+        taken = {index * total // count for index in range(count)}
+        kept = [index for index in range(total) if index not in taken]
+    left = set(kept)
+    return kept, [index for index in range(total) if index not in left]
+
+
 def evenly(labels: Sequence[int], limit: int) -> list[int]:
     """Ascending indices of `limit` samples, taken from the classes in turn.
 

@@ -1,6 +1,7 @@
 """Official layouts through the whole main job, and data sets that are not there."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +83,18 @@ def test_imagenet_v2_has_the_classes_of_imagenet(
     tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NETSTITCH_CACHE", str(tmp_path / "cache"))
-    variants(tmp_path / "v2", classes=5)
+    variants(tmp_path / "v2", classes=7)
+    shutil.rmtree(tmp_path / "v2" / "imagenetv2-threshold0.7-format-val")
     task = (
         f"[task]\nclasses = 1000\n{IMAGES}"
-        '[task.training]\nsource = "imagenetv2:v2"\nlimit = 16\n'
+        '[task.training]\nsource = "imagenetv2:v2"\n'
         '[task.validation]\nsource = "imagenetv2:v2"\nlimit = 3\n'
     )
     file = experiment(tmp_path, ("small", "large"), task)
     called = netstitch("run", file, "-o", tmp_path / "run")
     assert called.code == 0, called.err
     assert (tmp_path / "run" / "front.json").exists()
+    assert "2 of the 3 variants of ImageNetV2, without threshold0.7" in called.out
 
 
 def test_segmentation_through_the_whole_main_job(
@@ -158,6 +161,56 @@ def test_classes_that_differ_from_the_task(tmp_path: Path, netstitch: Caller) ->
     )
     assert called.code == 2
     assert f"it has {len(SYNSETS)} classes and the task 1000" in called.error
+
+
+def test_data_and_weights_that_are_missing_are_known_before_the_work(
+    tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No network is built, and no image decoded, for what cannot be carried out."""
+    monkeypatch.setenv("NETSTITCH_CACHE", str(tmp_path / "cache"))
+    original(tmp_path / "one")
+    part = 'source = "imagenet:one"\nsplit = "train"\n'
+    task = f"[task]\nclasses = 3\n{IMAGES}[task.training]\n{part}[task.validation]\n{part}"
+    test = '[task.test]\nsource = "imagenetv2:one"\n'
+
+    def error(task: str, command: str, *options: object) -> str:
+        file = experiment(tmp_path, ("few", "many"), task)
+        models = tmp_path / "models.py"
+        models.write_text("raise RuntimeError('the models were built')\n")
+        called = netstitch(command, file, *options)
+        assert called.code == 2
+        assert not (tmp_path / "cache").exists()
+        return called.error
+
+    for command, further in (("run", ()), ("protocol", ("--no-sweep",))):
+        options = ("-o", tmp_path / "run", *further)
+        assert "test samples (imagenetv2:one)" in error(task + test, command, *options)
+        (tmp_path / "weights").mkdir(exist_ok=True)
+        weights = ("--weights", tmp_path / "weights")
+        assert "holds no weights of network 'few'" in error(task, command, *options, *weights)
+    named = experiment(tmp_path, ("few", "many"), task)
+    named.write_text(named.read_text().replace(':few"', ':few"\nweights = "lost.pt"'))
+    called = netstitch("run", named, "-o", tmp_path / "run")
+    assert f"network 'few': {tmp_path / 'lost.pt'} is not there" in called.error
+
+
+def test_matching_decodes_what_it_looks_at(
+    tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETSTITCH_CACHE", str(tmp_path / "cache"))
+    original(tmp_path / "one", each=3)
+    part = 'source = "imagenet:one"\nsplit = "{}"\n{}'
+    task = (
+        f"[task]\nclasses = 3\n{IMAGES}[task.training]\n{part.format('train', '')}"
+        f"[task.validation]\n{part.format('val', '')}"
+        f"[task.test]\n{part.format('train', 'limit = 3')}\n"
+    )
+    file = experiment(tmp_path, ("few", "many"), task)
+    text = file.read_text()
+    for objective, decoded in (("balanced", 1), ("stitchability", 2)):
+        file.write_text(f'{text}[matching]\nobjective = "{objective}"\n')
+        assert netstitch("match", file).code == 0
+        assert len(list((tmp_path / "cache").iterdir())) == decoded
 
 
 @pytest.mark.parametrize("name", ["imagenet-a", "imagenet-b", "voc"])

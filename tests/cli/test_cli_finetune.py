@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from cli_examples import Caller
+from cli_examples import Called, Caller
 from run_examples import Quiet, write_experiment
 
 import netstitch as ns
+from netstitch.cli.finetuning import batch_of
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import to_plan
 from netstitch.run import Finished, carry_out
@@ -64,6 +65,50 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert "learning rate of -1" in error("--learning-rate", -1)
     assert "cannot run on device 'cuda:7'" in error("--device", "cuda:7")
     assert "run.json" in netstitch("finetune", tmp_path / "no", "--point", "1").error
+
+
+def test_ctrl_c_keeps_how_far_it_is_and_the_same_command_goes_on(
+    finished: Finished, tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = next(one.label for one in finished.front if one.stitches)
+
+    def tune(folder: Path) -> Called:
+        return netstitch(
+            "finetune", finished.folder, "--point", label, "--epochs", 4, "-o", folder,
+            "--formats", "json",
+        )  # fmt: skip
+
+    def stop(_self: object, done: int, _total: int | None, text: str) -> None:
+        if done == 5 and text.startswith("loss"):
+            raise KeyboardInterrupt
+
+    expected = tune(tmp_path / "whole")
+    assert expected.code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr("netstitch.cli.console.Console.progress", stop)
+        stopped = tune(tmp_path / "tuned")
+    assert stopped.code == 130
+    assert "the same command goes on" in stopped.out
+    assert not (tmp_path / "tuned").exists()
+    assert tune(tmp_path / "tuned").code == 0
+    assert not (tmp_path / "tuned.training").exists()
+    weights = [tmp_path / one / "weights.safetensors" for one in ("whole", "tuned")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_the_batch_is_that_of_the_run(
+    finished: Finished, tmp_path: Path, netstitch: Caller
+) -> None:
+    label = next(one.label for one in finished.front if one.stitches)
+    card = {}
+    for name, options in (("own", ()), ("other", ("--batch-size", 5))):
+        folder = tmp_path / name
+        netstitch("finetune", finished.folder, "--point", label, "-o", folder, "--formats", "json",
+                  *options)  # fmt: skip
+        card[name] = json.loads((folder / "export.json").read_text())["card"]["finetuned"]
+    assert card["own"]["batch_size"] == 32  # stitches that are solved for have none
+    assert card["other"]["batch_size"] == 5
+    assert batch_of({"fit": {"method": "adam", "batch_size": 4}}) == 4
 
 
 NORMED = """

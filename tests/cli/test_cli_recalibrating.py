@@ -38,7 +38,7 @@ def test_samples_are_those_of_the_search(tmp_path: Path, monkeypatch: pytest.Mon
         ("[evaluation]", "[evaluation]\nrecalibrate = 20"),
     )
     assert searched_with(run) == 20
-    found = recorded(run)
+    found = recorded(run, Quiet())
     measured = torch.cat(list(seen[0]))
     assert len(measured) == 20
     assert torch.equal(torch.cat(list(found.batches)), measured)
@@ -49,6 +49,6 @@ def test_samples_are_those_of_the_search(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_search_without_recalibration_leaves_all_samples_to_it(tmp_path: Path) -> None:
     run = carried_out(tmp_path, ("evaluations = 60", "evaluations = 8"))
     assert searched_with(run) == 0
-    found = recorded(run)
+    found = recorded(run, Quiet())
     assert found.task.training is not None
     assert torch.equal(torch.cat(list(found.batches)), found.task.training.inputs)

@@ -1,11 +1,14 @@
 """`netstitch report`: a page of a run, whatever state it is in, and one line for what is none."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from cli_examples import Caller
+from run_examples import write_experiment
 
+from netstitch.analysis import Front
 from netstitch.run import Finished
 
 
@@ -65,3 +68,44 @@ def test_a_place_that_cannot_be_written(
     called = netstitch("report", finished.folder, "-o", tmp_path / "missing" / "page.html")
     assert called.code == 2
     assert "missing" in called.error
+
+
+def test_a_search_for_cross_entropy_that_was_confirmed(
+    netstitch: Caller, finished: Finished, tmp_path: Path
+) -> None:
+    """From the experiment file to the page, and beside a search for accuracy."""
+    path = write_experiment(
+        tmp_path,
+        ("classes = 3", "classes = 3\nconfirmation = 11"),
+        ("[search]", '[search]\nobjective = "cross-entropy"'),
+    )
+    run = tmp_path / "run"
+    called = netstitch("run", path, "-o", run)
+    assert called.code == 0, called.err
+    front = Front.from_json(run / "front.json")
+    assert (front.objective, front.parts) == (
+        "cross-entropy",
+        ("validation", "confirmation", "test"),
+    )
+    text = (run / "report.html").read_text()
+    assert "the least cross-entropy on validation samples for their multiply-adds" in text
+    assert "exp(-cross-entropy)" in text
+    for part in front.parts:
+        assert f'data-chart="front-{part}"' in text
+    assert ">validation minus confirmation<" in text
+    header = (run / "front.csv").read_text().splitlines()[0].split(",")
+    assert {"confirmation", "confirmation_gap", "validation_cross_entropy"} <= set(header)
+    exported = netstitch("export", run, "--point", "1", "--formats", "json")
+    assert exported.code == 0, exported.err
+    card = json.loads((run / "export-P1" / "export.json").read_text())["card"]
+    assert card["confirmation"] == front.points[0].confirmation
+    refused = netstitch("compare", run, finished.folder, "-o", tmp_path / "compared")
+    assert "the confirmation samples differ" in refused.error
+    again = write_experiment(tmp_path, ("classes = 3", "classes = 3\nconfirmation = 11"))
+    assert netstitch("run", again, "-o", tmp_path / "other").code == 0
+    called = netstitch("compare", run, tmp_path / "other", "-o", tmp_path / "compared")
+    assert called.code == 0, called.err
+    compared = (tmp_path / "compared" / "compare.html").read_text()
+    assert "The runs searched for different objectives" in compared
+    assert "Over evaluations" not in compared
+    assert "objective cross-entropy" in compared

@@ -115,7 +115,7 @@ def test_a_run_is_planned_again_from_what_was_asked(finished: Finished) -> None:
     asked = read_document(finished.folder)["asked"]
     plan = recorded_plan(finished.folder, asked)
     assert plan == to_plan(read_experiment(finished.folder.parent / "tiny.toml"))
-    task = recorded_task(finished.folder, asked)
+    task = recorded_task(finished.folder, asked, Quiet())
     assert len(task.validation) == 41
 
 

@@ -7,7 +7,14 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from netstitch.errors import CaptureError, DataError, NetstitchError, WeightsError
-from netstitch.experiments import example_batch, load_models, load_task, read_experiment
+from netstitch.experiments import (
+    example_batch,
+    find_images,
+    load_models,
+    load_task,
+    read_experiment,
+)
+from netstitch.tasks import image_folder
 
 MODELS = """
 from torch import nn
@@ -116,6 +123,54 @@ def test_the_current_folder_does_not_matter(folder, tmp_path_factory, monkeypatc
 def test_a_limit_keeps_classes_even(folder):
     experiment = changed(folder, 'source = "train.npz"', 'source = "train.npz"\nlimit = 6')
     assert load_task(experiment).training.labels.bincount().tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("limit", [None, 6])
+def test_samples_to_confirm_on_are_others_than_those_to_search_on(folder, limit):
+    """Validation stays what it is without them, where a limit says how many."""
+    more = "" if limit is None else f"\nlimit = {limit}"
+    plain = changed(folder, 'source = "train.npz"', f'source = "train.npz"{more}')
+    table = plain.task.model_copy(update={"validation": plain.task.training, "confirmation": 5})
+    task = load_task(plain.model_copy(update={"task": table}))
+    assert task.confirmation.name == "confirmation"
+    assert len(task.confirmation) == 5
+    assert len(task.validation) == (15 if limit is None else 6)
+    if limit is not None:
+        assert torch.equal(task.validation.inputs, load_task(plain).training.inputs)
+    rows = {tuple(row.flatten().tolist()) for row in task.validation.inputs}
+    assert not rows & {tuple(row.flatten().tolist()) for row in task.confirmation.inputs}
+
+
+@pytest.mark.parametrize("selection", ["evenly", "first", "random"])
+def test_images_to_confirm_on_are_others(folder, selection, tmp_path):
+    for name in ("a", "b", "c"):
+        (folder / "images" / name).mkdir(parents=True)
+        for index in range(4):
+            path = folder / "images" / name / f"{index}.png"
+            Image.new("RGB", (5, 4), (60 * index, 80 * "abc".index(name), 0)).save(path)
+    text = (folder / "e.toml").read_text()
+    images = f'images = {{size = 2, cache = "{tmp_path / "cache"}"}}'
+    text = text.replace("classes = 3", f"classes = 3\n{images}\nconfirmation = 3")
+    part = f'source = "images"\nselection = "{selection}"\nlimit = 6'
+    (folder / "e.toml").write_text(text.replace('source = "val.npz"', part))
+    experiment = read_experiment(folder / "e.toml")
+    listed = find_images(experiment)
+    assert set(listed) == {"validation", "confirmation", "training"}
+    validation, confirmation = listed["validation"], listed["confirmation"]
+    assert (len(validation), len(confirmation)) == (6, 3)
+    assert not set(validation.files) & set(confirmation.files)
+    whole = image_folder(folder / "images")
+    assert validation.files == whole.kept(6, selection).files
+    if selection == "evenly":
+        assert sorted(confirmation.labels) == [0, 1, 2]
+    task = load_task(experiment)
+    assert (len(task.validation), len(task.confirmation)) == (6, 3)
+
+
+def test_more_to_confirm_on_than_there_are(folder):
+    experiment = changed(folder, "classes = 3", "classes = 3\nconfirmation = 10")
+    message = refused(DataError, load_task, experiment)
+    assert "10 of 10 samples cannot be kept apart; expected 1 to 9" in message
 
 
 def test_bytes_whose_layout_is_named(folder):

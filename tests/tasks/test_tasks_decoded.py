@@ -1,18 +1,25 @@
 """Images are decoded once, and damaged ones are named and counted."""
 
+import contextlib
 import os
+import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import filelock
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from official_trees import VOC_NAMES, label_map, original, pascal, picture
 from PIL import Image
 
 from netstitch.errors import DataError, StorageError
 from netstitch.tasks import Listing, Preprocessing, decode_images, from_image_folder, imagenet, voc
 from netstitch.tasks import decoded as module
+from netstitch.tasks.image import open_image
 
 SMALL = Preprocessing(size=16)
 
@@ -149,11 +156,14 @@ def test_a_cache_that_cannot_be_written_and_files_that_are_gone(tmp_path: Path) 
     with pytest.raises(StorageError, match="cannot be written"):
         decode_images(listing, SMALL, name="x", cache=tmp_path / "file")
     Path(listing.files[0]).unlink()
-    with pytest.raises(DataError, match="cannot be read: no such file"):
+    with pytest.raises(DataError, match=r"1 of 6 images cannot be used: .* is not there"):
         decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()  # known before anything is decoded
+    samples = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", corrupt=1)
+    assert len(samples) == 5
 
 
-@pytest.mark.parametrize("name", ["inputs.npy", "masks.npy", "seen.npy"])
+@pytest.mark.parametrize("name", ["inputs.npy", "masks.npy", "rows.npy", "states.npy"])
 @pytest.mark.parametrize("kept", [None, 0.0, 0.5, 0.99])
 def test_a_cache_that_was_damaged_is_made_anew(
     tmp_path: Path, name: str, kept: float | None
@@ -162,7 +172,7 @@ def test_a_cache_that_was_damaged_is_made_anew(
     listing = voc(pascal(tmp_path / "data"), 2012, "train")
     first = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
     expected = first.inputs.clone(), first.labels.clone()
-    (path,) = (tmp_path / "cache").glob(f"*/{name}")
+    (path,) = (tmp_path / "cache").glob(f"*/*/{name}")
     if kept is None:
         path.unlink()
     else:
@@ -175,7 +185,7 @@ def test_a_cache_that_was_damaged_is_made_anew(
 def test_a_header_that_is_none(tmp_path: Path) -> None:
     listing = imagenet(original(tmp_path / "data"), "train")
     expected = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache").inputs.clone()
-    (path,) = (tmp_path / "cache").glob("*/inputs.npy")
+    (path,) = (tmp_path / "cache").glob("*/*/inputs.npy")
     raw = bytearray(path.read_bytes())
     raw[20:40] = b"\xff" * 20
     path.write_bytes(raw)
@@ -210,7 +220,7 @@ def test_a_repair_that_was_stopped_leaves_no_black_images(
 ) -> None:
     listing = imagenet(original(tmp_path / "data"), "train")
     expected = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache").inputs.clone()
-    (path,) = (tmp_path / "cache").glob("*/inputs.npy")
+    (path,) = (tmp_path / "cache").glob("*/*/inputs.npy")
     path.unlink()
 
     def interrupt(*_: Any) -> None:
@@ -237,3 +247,119 @@ def test_an_empty_file_of_the_first_day_is_damaged(tmp_path: Path) -> None:
     os.utime(file, ns=(0, 0))
     with pytest.raises(DataError, match="1 of 1 images cannot be used"):
         decode_images(Listing((str(file),), (0,)), SMALL, name="x", cache=tmp_path / "cache")
+
+
+def test_samples_in_use_stay_as_they_are_where_a_file_changes(tmp_path: Path) -> None:
+    """As of a run that goes on while another one starts on the same images."""
+    listing = imagenet(original(tmp_path / "data"), "train")
+    used = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    before = used.inputs.clone()
+    picture(Path(listing.files[2]), seed=999)
+    os.utime(listing.files[2], ns=(1, 1))
+    anew = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    assert torch.equal(used.inputs, before)
+    assert not torch.equal(anew.inputs[2], before[2])
+    assert len(list((tmp_path / "cache").glob("*/*/inputs.npy"))) == 1  # nothing stays behind
+
+
+def test_what_is_whole_is_read_where_nothing_can_be_written(tmp_path: Path) -> None:
+    listing = imagenet(original(tmp_path / "data"), "train")
+    expected = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache").inputs
+    (folder,) = (tmp_path / "cache").iterdir()
+    lock = filelock.FileLock(folder / "lock")
+    with lock:  # a lock that is held elsewhere is not waited for either
+        again = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert torch.equal(again.inputs, expected)
+    assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_an_image_that_could_not_be_read_once_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails for a moment leaves no hole, and nobody has to touch the file."""
+    listing = imagenet(original(tmp_path / "data"), "train")
+    expected = decode_images(listing, SMALL, name="x", cache=tmp_path / "whole").inputs
+
+    def failing(file: Any) -> Image.Image:
+        if str(file) == listing.files[3]:
+            raise DataError("is no readable image (input/output error)")
+        return open_image(file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "open_image", failing)
+        with pytest.raises(DataError, match="1 of 6"):
+            decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+        part = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", corrupt=1)
+        before = part.inputs.clone()
+    whole = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", corrupt=1)
+    assert torch.equal(whole.inputs, expected)
+    assert torch.equal(part.inputs, before)
+
+
+def test_room_on_the_disk_is_told_and_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = imagenet(original(tmp_path / "data"), "train")
+    told: list[str] = []
+    monkeypatch.setattr(module, "TOLD_FROM", 1)
+    decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", told=told.append)
+    assert told[0].startswith("x: 6 images are decoded, once, to 0.0 GB in ")
+    decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", told=told.append)
+    assert len(told) == 1
+    full = shutil.disk_usage(tmp_path)._replace(free=1_000)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: full)
+    with pytest.raises(StorageError, match=r"take 0.0 GB and .* has 0.0 GB free; make room"):
+        decode_images(listing, SMALL, name="x", cache=tmp_path / "full")
+
+
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_the_cache_is_as_decoding_in_memory_whatever_happens_to_files(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Files change, break, vanish and come back, and work is interrupted, in any order."""
+    place = tmp_path_factory.mktemp("kept")
+    files = [picture(place / f"{index}.png", index, size=(20, 20)) for index in range(5)]
+    listing = Listing(tuple(map(str, files)), tuple(range(5)))
+    clock = 10**18
+    for _ in range(data.draw(st.integers(1, 4))):
+        for file in data.draw(st.lists(st.sampled_from(files), max_size=3)):
+            clock += 10**9
+            match data.draw(st.sampled_from(["change", "break", "remove"])):
+                case "change":
+                    picture(file, clock, size=(20, 20))
+                case "break":
+                    file.write_bytes(b"no image")
+                case _:
+                    file.unlink(missing_ok=True)
+            if file.exists():
+                os.utime(file, ns=(clock, clock))
+        stop = data.draw(st.none() | st.integers(1, 5))
+        if stop is not None:
+            _decode_until(listing, place / "cache", stop)
+        expected = [_in_memory(file) for file in files]
+        good = [index for index, value in enumerate(expected) if value is not None]
+        if good:
+            found = decode_images(listing, SMALL, name="x", cache=place / "cache", corrupt=5)
+            assert found.labels.tolist() == good
+            assert torch.equal(found.inputs, torch.stack([expected[i] for i in good]))
+
+
+def _in_memory(file: Path) -> Any:
+    try:
+        return SMALL(open_image(file))
+    except DataError:
+        return None
+
+
+def _decode_until(listing: Listing, cache: Path, stop: int) -> None:
+    def interrupt(done: int, _: int) -> None:
+        if done >= stop:
+            raise KeyboardInterrupt
+
+    with (
+        mock.patch.object(module, "TOGETHER", 2),
+        contextlib.suppress(KeyboardInterrupt, DataError),
+    ):
+        decode_images(listing, SMALL, name="x", cache=cache, corrupt=5, progress=interrupt)

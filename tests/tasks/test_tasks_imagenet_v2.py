@@ -17,6 +17,10 @@ def test_an_image_that_is_in_several_variants_counts_once(tmp_path: Path) -> Non
     alone = imagenet_v2(tmp_path / "imagenetv2-top-images-format-val")
     assert len(alone) == 6
     assert len(alone.classes) == 1000
+    assert found.note == ""
+    assert alone.note == (
+        "1 of the 3 variants of ImageNetV2, without matched-frequency and threshold0.7"
+    )
 
 
 def test_class_10_is_not_between_1_and_2(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from official_trees import VOC_NAMES, original, pascal
 
 from netstitch.errors import DataError
-from netstitch.tasks import voc
+from netstitch.tasks import Preprocessing, decode_images, voc
 
 
 def test_splits_are_read_from_their_lists(tmp_path: Path) -> None:
@@ -28,9 +28,16 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         voc(root, 2011, "val")
     with pytest.raises(DataError, match="looks like ImageNet in its original layout; expected"):
         voc(original(tmp_path / "one"), 2012, "val")
+
+
+def test_a_file_that_is_missing_counts_as_a_damaged_one(tmp_path: Path) -> None:
+    root = pascal(tmp_path / "voc")
     (root / "VOCdevkit/VOC2012/SegmentationClass" / f"{VOC_NAMES[0]}v.png").unlink()
-    with pytest.raises(DataError, match=r"0032v.png is missing, which .*val.txt names"):
-        voc(root, 2012, "val")
+    listing, small = voc(root, 2012, "val"), Preprocessing(size=16)
+    with pytest.raises(DataError, match=r"1 of 4 .* a label map .*0032v.png that is not there"):
+        decode_images(listing, small, name="validation", cache=tmp_path / "cache")
+    kept = decode_images(listing, small, name="x", cache=tmp_path / "cache", corrupt=1)
+    assert len(kept) == 3
 
 
 def test_a_list_that_is_no_text(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ says how deep it lies, and its length what its network spends between its ends.
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from netstitch.report.parts import Composition, Joint, Part
-from netstitch.report.words import module_of, span_of
+from netstitch.composition.parts import Composition, Joint, Part
+from netstitch.composition.words import module_of, span_of
 
 LEFT, LENGTH, RIGHT = 130, 620, 130
 BAR, ROW, LANE, TOP = 22, 46, 66, 34

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_supernets import small_supernet, three_networks
 
+from netstitch.composition.drawing import drawing
+from netstitch.composition.parts import composition
+from netstitch.composition.words import in_words, span_of
 from netstitch.networks.graph import INPUT, WEIGHT
-from netstitch.report.drawing import drawing
-from netstitch.report.parts import composition
-from netstitch.report.words import in_words, span_of
 from netstitch.supernet import Supernet
 
 TWO, THREE = small_supernet(), three_networks()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from netstitch.report.parts import Composition, Part
+from netstitch.composition.parts import Composition, Part
 
 MOST = 4
 """Parts that are told one by one; of more, the rest is counted."""
