@@ -18,6 +18,7 @@ from netstitch.composition import subnetwork_html
 from netstitch.errors import StitchingError
 from netstitch.fitting import Batch, FitReport, RefineReport, fit, recalibrated, refine
 from netstitch.matching.match import Matching
+from netstitch.matching.showing import placed
 from netstitch.networks.graph import WEIGHT, Graph, Node
 from netstitch.networks.keys import is_part
 from netstitch.networks.module import build_module
@@ -68,6 +69,8 @@ class Supernet(nn.Module):
         self.averaging = averaging or Averaging()
         _check_joinable(self.names, self.graphs, self.averaging)
         self.board = make_switchboard(self.graphs, matching, outputs)
+        if not matching.depths:  # one made by hand, or read from a file
+            self.matching = placed(matching, self.names, self.graphs)
         self.structure = Structure(self.names, self.graphs, self.board)
         self.layers = nn.ModuleList(stitch.layer() for stitch in self.board.stitches)
         self.requires_grad_(False)
@@ -223,8 +226,10 @@ class Supernet(nn.Module):
             weights = {key: _own(tensor) for key, tensor in weights.items()}
         module = build_module(graph, weights)
         structure, chosen = self.structure, check_genotype(self.cardinalities, genotype)
+        rows = () if self.fit_report is None else self.fit_report.rows
+        errors = {index: row.relative_error for index, row in enumerate(rows)}
         # Each GraphModule has a class of its own, so that the module itself holds nothing of this.
-        type(module)._repr_html_ = lambda _: subnetwork_html(structure, chosen)  # type: ignore[attr-defined]
+        type(module)._repr_html_ = lambda _: subnetwork_html(structure, chosen, errors)  # type: ignore[attr-defined]
         return module
 
     def parameters_of(self, genotype: AnyGenotype) -> int:

@@ -1,5 +1,6 @@
 """A subnetwork in a notebook: a line of words, and the drawing."""
 
+from collections.abc import Mapping
 from html import escape
 
 from netstitch.composition.drawing import STYLE, amount, drawing
@@ -9,10 +10,12 @@ from netstitch.stitching.structure import Structure
 from netstitch.stitching.wiring import Genotype
 
 
-def subnetwork_html(structure: Structure, genotype: Genotype) -> str:
+def subnetwork_html(
+    structure: Structure, genotype: Genotype, errors: Mapping[int, float | None]
+) -> str:
     """What a genotype's network is made of, as HTML that needs no file.
 
-    Its multiply-adds are those of all networks' parts and of the stitches.
+    errors: of stitches, by index; None or missing where they are not known.
     """
     made = composition(structure, genotype)
     words = in_words(made, structure.names)
@@ -21,4 +24,9 @@ def subnetwork_html(structure: Structure, genotype: Genotype) -> str:
         f"{words}: {amount(made.multiply_adds)} multiply-adds, {count} "
         f"{'stitch' if count == 1 else 'stitches'}"
     )
-    return f"<style>{STYLE}</style><p>{escape(told)}</p>{drawing(made, structure.names, {}, words)}"
+    # Text in the notebook's own colour, which may be a light one.
+    colours = "--text: currentColor; --faint: currentColor; --line: currentColor"
+    return (
+        f'<style>{STYLE}</style><div style="{colours}"><p>{escape(told)}</p>'
+        f"{drawing(made, structure.names, errors, words)}</div>"
+    )

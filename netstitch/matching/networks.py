@@ -22,6 +22,7 @@ from netstitch.matching.objectives import (
     measured,
 )
 from netstitch.matching.sampling import Batch
+from netstitch.matching.showing import placed
 from netstitch.matching.solver import maximum_acyclic_matching
 from netstitch.matching.translation import Progress
 from netstitch.networks.graph import WEIGHT, Dimension, Graph, Node
@@ -121,7 +122,8 @@ def match(
     )
     chosen = [pairs[pair] for pair in found.pairs]
     matches = tuple(Match((node_a.name, node_b.name)) for node_a, node_b in chosen)
-    return Matching(matches, found.weight, found.upper_bound, found.method)
+    matching = Matching(matches, found.weight, found.upper_bound, found.method)
+    return placed(matching, (a.name, b.name), (a.graph, b.graph))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from xml.etree import ElementTree
 
 from netstitch.analysis import Front, FrontPoint
-from netstitch.matching import Match, Matching
 
 
 def test_a_front_is_its_figure_and_its_table() -> None:
@@ -20,9 +19,3 @@ def test_a_front_is_its_figure_and_its_table() -> None:
 
 def test_a_front_of_nothing() -> None:
     assert Front(())._repr_html_() == "<p>The front is empty.</p>"
-
-
-def test_a_matching_names_its_points() -> None:
-    html = Matching((Match(("a", None)), Match(("<x>", "c"))), 2.0, 3.0, "by hand")._repr_html_()
-    assert "2 matches of weight 2 (at most 3 is possible), by by hand" in html
-    assert "<td>&lt;x&gt;</td><td>c</td>" in html

@@ -1,7 +1,12 @@
 """What a report says of a subnetwork is what the supernet runs."""
 
+import copy
+import io
+from html import escape
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from small_supernets import small_supernet, three_networks
@@ -105,3 +110,22 @@ def test_a_drawing_has_an_arrow_for_each_joint_and_is_well_formed(seed: int) -> 
     arrows = [each.get("data-stitch") for each in root.iter() if each.get("data-stitch")]
     assert arrows == [str(joint.stitch) for joint in found.joints]
     assert not [each for each in root.iter() if "script" in each.tag]
+
+
+def test_a_subnetwork_draws_itself_and_holds_nothing_of_it() -> None:
+    genotype = random_genotype(TWO, 3)
+    module = TWO.subnetwork(genotype)
+    html = module._repr_html_()
+    words = in_words(composition(TWO.structure, genotype), TWO.names)
+    assert html.count("<svg") == 1
+    assert escape(words) in html
+    assert f"{len(TWO.active_stitches(genotype))} stitch" in html
+    other = TWO.subnetwork(TWO.genotype())
+    assert other._repr_html_() != html  # each its own
+    assert not any("html" in name for name in vars(module))
+    buffer = io.BytesIO()
+    torch.save(module.state_dict(), buffer)
+    copied = copy.deepcopy(module)
+    inputs = torch.rand(2, 2, 6, 6)
+    assert torch.equal(copied(inputs), module(inputs))
+    assert not hasattr(copied, "_repr_html_")  # a copy is a plain module
