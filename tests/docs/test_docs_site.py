@@ -71,9 +71,10 @@ def test_the_site_works_as_files_without_a_network(site: Path) -> None:
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto((site / "index.html").as_uri())
-        page.click("label[for=__search]")
-        page.fill("input[name=query]", "attainment")
-        page.wait_for_selector(".md-search-result__item >> text=Report", timeout=15_000)
+        page.click("input[name=query]")
+        page.keyboard.type("attainment", delay=20)
+        found = "document.querySelector('.md-search__output').innerText"
+        page.wait_for_function(f"{found}.includes('Report and comparison')", timeout=30_000)
         folder = os.environ.get("NETSTITCH_SCREENSHOTS")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
