@@ -97,8 +97,8 @@ def comparison_sections(comparison: Comparison) -> list[Section]:
         Section(
             "attainment",
             "Attainment",
-            "The empirical attainment surface of half of each group's runs: at a cost, the "
-            "accuracy that half of them reach at that cost or less.",
+            "Empirical attainment surfaces: at a cost, the accuracy that half of a group's runs "
+            "reach at that cost or less; dotted, what any of them reaches, and what all do.",
             charts,
         ),
     ]

@@ -42,12 +42,20 @@ def convergence_chart(comparison: Comparison) -> Chart:
 
 
 def attainment_chart(comparison: Comparison, part: Part) -> Chart:
-    """What half of each group's runs attain; crosses are the networks that went in."""
+    """What half of each group's runs attain, dotted what one and what all do.
+
+    Crosses are the networks that went in.
+    """
     series = []
     for index, group in enumerate(comparison.groups):
-        corners = median_attained(group, part)
-        x, y = zip(*corners, strict=True) if corners else ((), ())
-        series.append(Series(_counted(group), x, y, "steps", index))
+        surfaces = {"": 0.5}
+        if len(group.runs) > 2:
+            surfaces |= {", any run": 1 / len(group.runs), ", every run": 1.0}
+        for told, share in surfaces.items():
+            corners = attained(group, part, share)
+            x, y = zip(*corners, strict=True) if corners else ((), ())
+            name = f"{group.name}{told}" if told else _counted(group)
+            series.append(Series(name, x, y, "steps", index, dotted=bool(told)))
     first = comparison.groups[0].runs[0].front
     known = [(p, a) for p in first.references if (a := p.accuracy(part)) is not None]
     series.append(
@@ -70,9 +78,9 @@ def attainment_chart(comparison: Comparison, part: Part) -> Chart:
     )
 
 
-def median_attained(group: Group, part: Part) -> tuple[Network, ...]:
-    """The corners of what half of a group's runs attain."""
-    return attainment([networks_of(run, part) for run in group.runs], 0.5)
+def attained(group: Group, part: Part, share: float) -> tuple[Network, ...]:
+    """The corners of what a share of a group's runs attain."""
+    return attainment([networks_of(run, part) for run in group.runs], share)
 
 
 def _counted(group: Group) -> str:

@@ -46,9 +46,9 @@ def _trace(series: Series) -> go.Scatter:
         visible=True if series.shown else "legendonly",
         line={
             "color": colour,
-            "width": 1.8,
+            "width": 1.0 if series.dotted else 1.8,
             "shape": "hv" if series.kind == "steps" else "linear",
-            "dash": "dot" if series.faint else "solid",
+            "dash": "dot" if series.faint or series.dotted else "solid",
         },
         marker={"color": colour, "symbol": symbol, "size": 7 if series.kind == "marks" else 5},
     )

@@ -10,6 +10,8 @@ from generated_run import generate
 from netstitch.analysis import Front, hypervolume
 from netstitch.errors import DataError
 from netstitch.report import Comparison, read_runs, write_comparison
+from netstitch.report.comparing import networks_of
+from netstitch.report.comparison_charts import attainment_chart
 from netstitch.run_folder import FRONT_FILE
 
 SEEDS = (1, 2, 3)
@@ -102,3 +104,22 @@ def test_a_run_that_was_stopped_counts_and_is_told(folders: list[Path], tmp_path
     found = read_runs([folders[0], tmp_path / "stopped"])
     assert "is not done: it counts as far as it is" in found.notes[0]
     assert found.parts == ("validation",)
+
+
+def test_surfaces_of_any_and_every_run_bound_that_of_half(tmp_path: Path) -> None:
+    folders = [tmp_path / str(seed) for seed in range(3)]
+    for seed, folder in enumerate(folders):
+        generate(folder, 400, seed=seed)
+    comparison = read_runs(folders)
+    chart = attainment_chart(comparison, "test")
+    half, best, worst = (
+        next(one for one in chart.series if one.name == name)
+        for name in ("all runs (3 runs)", "all runs, any run", "all runs, every run")
+    )
+    assert (half.dotted, best.dotted, worst.dotted) == (False, True, True)
+    fronts = [networks_of(run, "test") for run in comparison.groups[0].runs]
+    for cost in sorted({cost for front in fronts for cost, _ in front}):
+        reached = sorted(max([a for c, a in front if c <= cost], default=-1) for front in fronts)
+        for surface, expected in ((worst, reached[0]), (half, reached[1]), (best, reached[2])):
+            found = [y for x, y in zip(surface.x, surface.y, strict=True) if x <= cost]
+            assert max(found, default=-1) == pytest.approx(expected)
