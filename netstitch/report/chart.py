@@ -13,9 +13,10 @@ class Series:
 
     name: in the legend. x, y: of equal lengths. kind: "steps" stays until the next x, "line" has
     marks too, "marks" nothing between them. style: index of a colour and shape. faint: a dotted
-    line that others are compared with. dotted: a dotted one of its own style. low, high: of each x the ends of a band around the line,
-    where it has one. reference: of the networks that went in. told: of each mark
-    what is said of it. shown: whether from the start, or once it is chosen in the legend.
+    line that others are compared with. dotted: a dotted one of its own style. low, high: of each x
+    the ends of a band around the line, where it has one. reference: of the networks that went in.
+    told: of each mark what is said of it. shown: whether from the start, or once it is chosen in
+    the legend.
     """
 
     name: str
