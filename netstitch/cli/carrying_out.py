@@ -272,7 +272,7 @@ def protocol(
         As of netstitch run.
     """
     from netstitch.cli.console import Console
-    from netstitch.cli.protocols import run_protocol
+    from netstitch.cli.protocols import compare_runs, run_protocol
     from netstitch.cli.show import show_protocol
     from netstitch.experiments import find_experiment
 
@@ -289,6 +289,7 @@ def protocol(
     folder = Path(f"{file.stem}-protocol") if output is None else output
     with Console() as console:
         concluded = run_protocol(asked, folder, console, sweep=sweep, seeds=seeds)
+        compare_runs(concluded, asked.protocol.accuracy, console)
     show_protocol(concluded)
 
 

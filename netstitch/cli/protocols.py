@@ -1,5 +1,6 @@
 """An experiment's protocol, from its file."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,12 @@ from netstitch.experiments import (
 )
 from netstitch.experiments.planning import override, to_plan
 from netstitch.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
+from netstitch.report import read_runs, write_comparison
 from netstitch.reporter import Reporter, by_part
 from netstitch.run_plan import Plan
+
+COMPARED = "compared"
+"""Of a protocol's folder, where its runs are compared."""
 
 
 def run_protocol(
@@ -63,3 +68,15 @@ def run_protocol(
         reporter,
         name=asked.name,
     )
+
+
+def compare_runs(concluded: Concluded, floor: float, reporter: Reporter) -> None:
+    """Write the page, the tables and the figures of `netstitch compare` into the folder."""
+    if len(concluded.runs) < 2:
+        return
+    reporter.stage("compare")
+    runs = [concluded.folder / f"{run.algorithm}-{run.seed}" for run in concluded.runs]
+    folder = concluded.folder / COMPARED
+    if folder.exists():  # of a protocol that is carried out again, or had fewer runs
+        shutil.rmtree(folder)
+    write_comparison(read_runs(runs, floor), folder)

@@ -194,7 +194,10 @@ def show_protocol(concluded: Concluded) -> None:
     for name, what in (
         ("runs.csv", "every run, with its hypervolume on test samples"),
         ("fronts.png", "the fronts of all runs"),
+        ("compared/compare.html", "convergence, attainment and tests, with figures beside it"),
     ):
+        if not (concluded.folder / name).exists():
+            continue
         _path(terminal, str(concluded.folder / name), what)
 
 

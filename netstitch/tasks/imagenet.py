@@ -64,14 +64,16 @@ def _cls_loc(folder: Path, root: Path, images: Path, split: Split, boxes: bool) 
     if any(is_synset(one.name) for one in subfolders(place)):  # sorted since
         return _by_class(place, notes if boxes else None, _known_synsets(folder, images))
     stems = {file.stem: file for file in _images(place)}
-    synset_of = _of_solutions(folder, root) or _of_annotations(notes, stems)
+    solved = _of_solutions(folder, root)
+    synset_of = solved or _of_annotations(notes, stems)
     if not synset_of:
         raise DataError(
             f"the classes of the images in {place} are not there; expected LOC_val_solution.csv in "
             f"{folder}, or {notes}/*.xml"
         )
     known = _known_synsets(folder, images)
-    return _flat(stems, synset_of, known or sorted(set(synset_of.values())), notes, boxes)
+    source = "LOC_val_solution.csv" if solved else str(notes)
+    return _flat(stems, synset_of, known or sorted(set(synset_of.values())), notes, boxes, source)
 
 
 def _original(folder: Path, split: Split, boxes: bool) -> Listing:
@@ -96,7 +98,7 @@ def _original(folder: Path, split: Split, boxes: bool) -> Listing:
         raise DataError(f"{described(place)}; {EXPECTED}")
     stems = {file.stem: file for file in _images(place)}
     synset_of, synsets = _of_devkit(folder, sorted(stems))
-    return _flat(stems, synset_of, synsets, notes, boxes)
+    return _flat(stems, synset_of, synsets, notes, boxes, str(folder / DEVKIT))
 
 
 def _split(root: Path, split: str) -> Path:
@@ -150,8 +152,9 @@ def _flat(
     synsets: Iterable[str],
     notes: Path | None,
     boxes: bool,
+    source: str,
 ) -> Listing:
-    """Images in one folder, with their classes by name."""
+    """Images in one folder, with their classes by name; source: where these are from."""
     number = {synset: label for label, synset in enumerate(sorted(synsets))}
     stems = sorted(files)
     if boxes and notes is not None:
@@ -163,7 +166,9 @@ def _flat(
         synset = synset_of.get(stem)
         if synset not in number:
             what = "no class" if synset is None else f"the class {synset}, which is not known"
-            raise DataError(f"{files[stem]} has {what}; expected one of {len(number)}")
+            raise DataError(
+                f"{files[stem]} has {what} in {source}; expected one of {len(number)}, get it anew"
+            )
         labels.append(number[synset])
     return Listing(
         tuple(str(files[stem]) for stem in stems), tuple(labels), classes=tuple(sorted(number))

@@ -14,7 +14,7 @@ def subfolders(path: Path) -> list[Path]:
     return sorted(
         entry
         for entry in path.iterdir()
-        if entry.is_dir() and not entry.name.startswith((".", "__MACOSX"))
+        if entry.is_dir() and not entry.name.startswith((".", "__MACOSX", "lost+found"))
     )
 
 
@@ -51,11 +51,18 @@ def described(path: Path) -> str:
     archives = sorted(file.name for file in path.iterdir() if file.suffix in ARCHIVES)
     if archives and not folders:
         return f"{path} holds archives that are not unpacked, such as {archives[0]}"
+    if len(folders) == 1 and _resembled(path / folders[0], _names(path / folders[0])):
+        within = path / folders[0]
+        return f"{path} holds {folders[0]}, which looks like {_resembled(within, _names(within))}"
     if folders:
         more = f" and {len(folders) - 3} more" if len(folders) > 3 else ""
         return f"{path} holds the folders {', '.join(folders[:3])}{more}"
     images = sum(is_image(file) for file in path.iterdir())
     return f"{path} holds {images} images directly" if images else f"{path} is empty"
+
+
+def _names(path: Path) -> list[str]:
+    return [folder.name for folder in subfolders(path)]
 
 
 def _resembled(path: Path, folders: list[str]) -> str | None:

@@ -40,6 +40,9 @@ def test_algorithms_run_on_one_supernet_and_are_compared(
     fronts = [json.loads((folder / f"ga-{seed}" / "front.json").read_text()) for seed in (1, 2)]
     assert fronts[0]["references"] == fronts[1]["references"]
     assert Image.open(folder / "fronts.png").size[0] > 1000
+    assert "compared/compare.html" in called.out
+    assert ">ga<" in (folder / "compared" / "compare.html").read_text()
+    assert {path.suffix for path in (folder / "compared").iterdir()} >= {".tex", ".md", ".pdf"}
 
 
 def test_a_sweep_finds_the_population_of_each_algorithm(
@@ -77,6 +80,7 @@ def test_a_stopped_protocol_goes_on(
     assert count == 5
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
     assert len(list(csv.DictReader(Path("out/runs.csv").read_text().splitlines()))) == 4
+    assert Path("out/compared/compare.html").exists()
     assert netstitch("protocol", experiment, "--no-sweep", "-o", "out").code == 0
     assert count == 5  # nothing is left to run
 

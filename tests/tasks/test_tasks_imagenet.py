@@ -80,11 +80,18 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         imagenet(root, "train")
 
 
+def test_a_folder_around_the_data_set_is_seen_through(tmp_path: Path) -> None:
+    original(tmp_path / "outer" / "inner")
+    (tmp_path / "outer" / "lost+found").mkdir()
+    with pytest.raises(DataError, match="outer holds inner, which looks like ImageNet in its or"):
+        imagenet(tmp_path / "outer", "val")
+
+
 def test_classes_that_are_not_known_are_named(tmp_path: Path) -> None:
     root = cls_loc(tmp_path)
     solution = root / "LOC_val_solution.csv"
     solution.write_text(solution.read_text().replace(SYNSETS[1], "n09999999"))
-    with pytest.raises(DataError, match="has the class n09999999, which is not known"):
+    with pytest.raises(DataError, match=r"n09999999, which is not known in LOC_val_solution\.csv"):
         imagenet(root, "val")
     solution.write_text("ImageId,Other\na,b\n")
     with pytest.raises(DataError, match="expected the columns ImageId and PredictionString"):
