@@ -97,7 +97,7 @@ def decode_images(
     def read(index: int) -> Values:
         return _read(listing, index, transform)
 
-    kept = latest(folder, kinds)
+    kept = latest(folder, kinds, "c")
     # What is whole is read without a lock, from disks that cannot be written too.
     if kept is None or kept.unread() or not (kept.states == states).all():
         with _held(folder, listing, transform, name, told):
@@ -216,7 +216,7 @@ def _fill(
     progress: Report | None,
 ) -> Kept:
     """Read what is left, or take it over from older generations, and remove these."""
-    older = [one for one in sound(folder, kinds) if one.folder != kept.folder]
+    older = [one for one in sound(folder, kinds, "c") if one.folder != kept.folder]
     left, total = kept.unread(), len(kept.rows)
 
     def attempt(index: int) -> tuple[int, Values | None]:
@@ -239,7 +239,8 @@ def _fill(
                     progress(done, total)
             kept.add(found)
     remove_older(folder, kept)
-    return kept
+    # Opened while it is held: who reads without a lock has it, whatever becomes of the folder.
+    return Kept(kept.folder, kinds, "c")
 
 
 def _damages(kept: Kept, read: Callable[[int], Values]) -> dict[int, str | None]:

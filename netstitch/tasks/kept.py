@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ GONE = -1
 """In a state: the file is not there."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Mode = Literal["r+", "c"]
 Shape = tuple[int, ...]
 Kinds = dict[str, tuple[Shape, Any]]
 """Shape and type of the arrays of images, by file."""
@@ -60,9 +61,12 @@ def states_of(listing: Listing) -> Array:
 
 
 class Kept:
-    """One generation."""
+    """One generation.
 
-    def __init__(self, folder: Path, kinds: Kinds, mode: str) -> None:
+    mode: "r+" to add images, or "c": what is written into its arrays then does not reach the disk.
+    """
+
+    def __init__(self, folder: Path, kinds: Kinds, mode: Mode) -> None:
         self.folder = folder
         self.states: Array = np.load(folder / STATES)
         self.rows = np.lib.format.open_memmap(folder / ROWS, mode=mode)
@@ -103,31 +107,32 @@ class Kept:
         self.rows.flush()
 
     def tensors(self) -> tuple[Tensor, Tensor | None]:
-        """Inputs and label maps of the images that are there, mapped.
-
-        What is written into these does not reach the disk.
-        """
+        """Inputs and label maps of the images that are there, which are mapped files."""
         count = len(self.good())
-        found = [
-            torch.from_numpy(np.lib.format.open_memmap(self.folder / name, mode="c"))[:count]
-            for name in self._arrays
-        ]
+        found = [torch.from_numpy(array)[:count] for array in self._arrays.values()]
         return found[0], found[1] if len(found) > 1 else None
 
 
-def latest(folder: Path, kinds: Kinds, mode: str = "r") -> Kept | None:
+def latest(folder: Path, kinds: Kinds, mode: Mode) -> Kept | None:
     """The newest generation in a listing's folder, where there is one that is sound."""
     return next(sound(folder, kinds, mode), None)
 
 
-def sound(folder: Path, kinds: Kinds, mode: str = "r") -> Iterator[Kept]:
-    """Generations whose files are as they should be, the newest first."""
+def sound(folder: Path, kinds: Kinds, mode: Mode) -> Iterator[Kept]:
+    """Generations whose files are as they should be, the newest first.
+
+    Another process may remove one meanwhile, which then is none.
+    """
     count = kinds[INPUTS][0][0]
     expected = {**kinds, STATES: ((count, 4), np.int64), ROWS: ((count,), np.int64)}
     for number in sorted(_numbers(folder), reverse=True):
         place = folder / str(number)
         if all(_is_whole(place / name, *kind) for name, kind in expected.items()):
-            yield Kept(place, kinds, mode)
+            try:
+                found = Kept(place, kinds, mode)
+            except FileNotFoundError:
+                continue
+            yield found
 
 
 def begin(folder: Path, kinds: Kinds, states: Array) -> Kept:
