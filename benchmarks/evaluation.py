@@ -18,13 +18,13 @@ would save of plain. The demo has 2,048 samples, the ImageNet supernet 1,000 (as
 
 demo, imagenet: times of one sample, as ratios to plain, of the first proposals only: 1,000 of the
 demo's, or as many as --proposals says, and 64 at ImageNet's size. There are fewer samples than a
-budget is for, and budgets are less in proportion, so the same values are kept. Plain is timed on 100 of the demo's proposals, and on 50 of either stream and 32
-images at ImageNet's size; the rest, and signatures, follow from their multiply-adds. Its modules
-are made before the clock starts. Times are the processor's, so that others on the machine matter
-less. "work" is what the same proposals take in operations, elementwise ones included: what the time
-would be if only they took any. Rows "early" are given the floors of the stream, and end batch by
-batch where they cannot get over them; the supernet of ImageNet's size has none, since its images
-are noise.
+budget is for, and budgets are less in proportion, so the same values are kept. Plain is timed on
+100 of the demo's proposals, and on 50 of either stream and 32 images at ImageNet's size; the rest,
+and signatures, follow from their multiply-adds. Its modules are made before the clock starts. Times
+are the processor's, so that others on the machine matter less. "work" is what the same proposals
+take in operations, elementwise ones included: what the time would be if only they took any. Rows
+"early" are given the floors of the stream, and end batch by batch where they cannot get over them;
+the supernet of ImageNet's size has none, since its images are noise.
 
 scaling: seconds of the first proposals in processes, as a user's run has them, nothing kept and
 nothing ended early: 1 process, 2, and 2 that compute some of 16 in flight together.

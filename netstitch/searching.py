@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from netstitch.analysis import Front, ObjectiveName
+from netstitch.analysis.front import ACCURACY
 from netstitch.errors import DataError, SearchError
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_form
 from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first, surely
@@ -160,7 +161,8 @@ def run(
 ) -> Searched:
     """As `search`, with every setting, and with how the search went.
 
-    floor: the accuracy from which the hypervolumes of a sweep count.
+    floor: the accuracy from which the hypervolumes of a sweep count; of a search for another
+        objective these count from 0.
     form: numerical form of evaluations; by default measured on this machine, with as many batches
         side by side as `spread` says.
     spread: by default this process, with a batch on each core.
@@ -211,7 +213,7 @@ def run(
         settings or {},
         patience,
         bounded=stopping is not None,
-        floor=floor,
+        floor=floor if objective == ACCURACY else 0.0,  # it is no likelihood
     )
 
     hardest: Tensor | None = None
