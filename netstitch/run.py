@@ -17,6 +17,7 @@ from typing import Any
 from torch import nn
 
 from netstitch.analysis import PARTS, Front, FrontPoint, front_figure
+from netstitch.analysis.front import ACCURACY
 from netstitch.errors import DataError, StorageError
 from netstitch.evaluation import Form, Store
 from netstitch.evaluation.workplace import prepare
@@ -256,10 +257,10 @@ def resume(
                 f"{plan.spread.early!r}, and samples would come in another order; go on with the "
                 "former, or run anew"
             )
-        elif plan.objective != document.get("objective"):
+        elif plan.objective != (before := document.get("objective", ACCURACY)):
             raise StorageError(
-                f"{folder} began with the objective {document.get('objective')!r}, which is now "
-                f"{plan.objective!r}; go on with the former, or run anew"
+                f"{folder} began with the objective {before!r}, which is now {plan.objective!r}; "
+                "go on with the former, or run anew"
             )
         return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
 

@@ -69,6 +69,19 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 @pytest.mark.slow
+def test_a_search_for_cross_entropy_is_the_same_in_processes(tmp_path: Path) -> None:
+    asked = (
+        ("classes = 3", "classes = 3\nconfirmation = 9"),
+        ("[search]", '[search]\nobjective = "cross-entropy"'),
+        ("in_flight = 1", "in_flight = 4"),
+    )
+    one = run(tmp_path / "one", *asked)
+    two = run(tmp_path / "two", *asked, ('executor = "serial"', 'executor = "processes"'))
+    assert one.front.objective == "cross-entropy"
+    assert facts(one) == facts(two)
+
+
+@pytest.mark.slow
 def test_a_run_in_processes_of_which_some_are_killed_is_that_of_one_process(
     tmp_path: Path, serial: Finished
 ) -> None:
