@@ -27,6 +27,7 @@ from netstitch.analysis.printing import (
     print_style,
     save_figure,
     svg_of,
+    unit_of,
 )
 from netstitch.errors import DataError
 
@@ -95,7 +96,7 @@ def _drawn(
     grid = figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False)
     panels: list[tuple[Axes, Part]] = list(zip(grid.flat, parts, strict=True))
     lowest = accuracy_floor(front, parts, floor)
-    unit, scale = ("G", 1e9) if max(p.multiply_adds for p in shown) >= 1e10 else ("M", 1e6)
+    unit, scale = unit_of(max(p.multiply_adds for p in shown))
     _limit(panels[0][0], front, parts, lowest, scale)
     for axes, part in panels:
         _shade(axes, front.references, part, scale)
@@ -103,11 +104,11 @@ def _drawn(
         _draw_references(axes, front.references, part, scale)
         axes.set_title(part.capitalize(), fontsize=11 if columns is None else None)
         if not stacked or part == parts[-1]:
-            axes.set_xlabel(f"multiply-adds per sample ({unit})")
+            axes.set_xlabel(f"multiply-adds per sample{unit}")
         if stacked:
             axes.set_ylabel(front.measure)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(7))
+        axes.xaxis.set_major_locator(MaxNLocator(7 if len(parts) < 3 or stacked else 4))
     panels[0][0].set_ylabel(front.measure)
     if title is not None:
         figure.suptitle(title, fontsize=12 if columns is None else 9)
@@ -297,7 +298,7 @@ def _legend(front: Front, tested: bool) -> list[Line2D | Patch]:
                 color=LINE,
                 alpha=0.5,
                 markeredgecolor="none",
-                label="fell off the front on test",
+                label="fell off the front there",
             )
         )
     if front.references:

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from netstitch.analysis.dominance import PARTS, Part, nondominated
 from netstitch.analysis.front import Front, FrontPoint
-from netstitch.analysis.printing import DOTS_PER_INCH, REFERENCE, STYLES, save_figure
+from netstitch.analysis.printing import DOTS_PER_INCH, REFERENCE, STYLES, save_figure, unit_of
 from netstitch.errors import DataError
 
 
@@ -43,7 +43,7 @@ def fronts_figure(
     known = [a for one in references for part in parts if (a := one.accuracy(part)) is not None]
     lowest = floor if isinstance(floor, int | float) else min(known, default=0.0) - 0.02
     shown = [*everything, *references]
-    unit, scale = ("G", 1e9) if max(p.multiply_adds for p in shown) >= 1e10 else ("M", 1e6)
+    unit, scale = unit_of(max(p.multiply_adds for p in shown))
     for axes, part in zip(grid[0], parts, strict=True):
         for (colour, marker), each in zip(_styles(len(fronts)), fronts.values(), strict=True):
             _draw(axes, [p for front in each for p in front], part, scale, lowest, colour, marker)
@@ -57,7 +57,7 @@ def fronts_figure(
             zorder=4,
         )
         axes.set_title(part.capitalize(), fontsize=11)
-        axes.set_xlabel(f"multiply-adds per sample ({unit})")
+        axes.set_xlabel(f"multiply-adds per sample{unit}")
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_ylim(bottom=lowest)

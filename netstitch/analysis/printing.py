@@ -73,3 +73,11 @@ def _rendered(figure: Figure, form: str) -> bytes:
     with mpl.rc_context({key: _SETTINGS[key] for key in ("pdf.fonttype", "svg.hashsalt")}):
         figure.savefig(image, format=form, dpi=DOTS_PER_INCH, metadata=metadata)
     return image.getvalue()
+
+
+def unit_of(multiply_adds: int) -> tuple[str, float]:
+    """What an axis up to so many multiply-adds says behind them, and what it divides them by."""
+    for unit, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if multiply_adds >= scale:
+            return f" ({unit})", scale
+    return "", 1.0

@@ -11,6 +11,7 @@ from PIL import Image
 from netstitch.analysis import Front, FrontPoint, front_figure, make_front
 from netstitch.analysis.figure import SHADE
 from netstitch.analysis.labels import place_labels
+from netstitch.analysis.printing import unit_of
 from netstitch.errors import DataError, StorageError
 
 
@@ -132,3 +133,11 @@ def test_labels_keep_clear_of_one_another_and_of_marks():
         assert not any(box.contains(*axes.transData.transform(mark)) for mark in marks)
         assert axes.bbox.x0 <= box.x0
         assert box.x1 <= axes.bbox.x1
+
+
+@pytest.mark.parametrize(
+    "most, unit, scale",
+    [(272, "", 1), (3_000, " (k)", 1e3), (2_612_496, " (M)", 1e6), (4_100_000_000, " (G)", 1e9)],
+)
+def test_costs_have_a_unit_that_ticks_are_short_in(most: int, unit: str, scale: float) -> None:
+    assert unit_of(most) == (unit, scale)
