@@ -43,6 +43,7 @@ from netstitch.run_folder import (
     check_asked_again,
     check_place,
     check_unchanged,
+    keep_warnings,
     locked,
     network_digests,
     read_document,
@@ -132,6 +133,7 @@ def finish_preparing(plan: Plan, task: Task, folder: Path, reporter: Reporter) -
     """
     check_resumable(folder)
     with locked(folder):
+        reporter.opened(folder)
         if not _is_refined(folder, read_document(folder)):
             _refine(plan, load_supernet(folder / SUPERNET), _training(plan, task), folder, reporter)
 
@@ -162,8 +164,10 @@ def _prepare_folder(
     supernet = _prepared(plan, models, task, training, reporter, seconds)
     supernet.save(folder / SUPERNET)
     # From here on there is something to go on with, whatever ends this.
-    write_json(folder / RUN_FILE, _document(plan, supernet, task, folder, seconds))
+    document = _document(plan, supernet, task, folder, seconds)
+    write_json(folder / RUN_FILE, document | {"warnings": list(reporter.warnings)})
     write_text(folder / STITCHES, stitch_table(supernet))
+    reporter.opened(folder)
     _refine(plan, supernet, training, folder, reporter)
     return supernet
 
@@ -242,6 +246,8 @@ def resume(
                 "samples": sample_digests(task),
             },
         )
+        reporter.opened(folder)
+        keep_warnings(folder, reporter.warnings)
         if "form" not in document:
             if not _is_refined(folder, document):
                 _refine(plan, supernet, training, folder, reporter)
@@ -339,6 +345,7 @@ def _search_and_measure(
             f"accuracies of the front differ by up to {searched.difference:.4f} from those that "
             "the search saw, which had rounding of another form"
         )
+    keep_warnings(folder, reporter.warnings)
     front.to_json(folder / FRONT_FILE)
     front.to_csv(folder / "front.csv")
     write_text(folder / HISTORY_FILE, history_table(result.history))

@@ -3,6 +3,7 @@
 RUN/
   run.json              what was asked (all defaults filled in), versions, times, outcome
   run.lock              held by the process that runs it
+  run.log               every line that the run told, with its time
   supernet/             networks, matching, stitches, fit report: `ns.load(RUN)` reads it
   stitches.csv          where each stitch lies, and the error of its fit
   refining.safetensors  how far refining is, while it goes on
@@ -143,6 +144,9 @@ def read_document(folder: Path) -> dict[str, Any]:
             raise StorageError(
                 f"{folder / RUN_FILE} is damaged: it does not say {name!r}; put back a copy"
             )
+    warnings = document.get("warnings", [])
+    if not isinstance(warnings, list) or not all(isinstance(line, str) for line in warnings):
+        raise StorageError(f"{folder / RUN_FILE} is damaged: its warnings are no text")
     if not isinstance(document.get("outcome", {}), dict):
         raise StorageError(f"{folder / RUN_FILE} is damaged: its outcome is none; put back a copy")
     return document
@@ -151,6 +155,13 @@ def read_document(folder: Path) -> dict[str, Any]:
 def update_document(folder: Path, changes: Mapping[str, Any]) -> None:
     """Replace parts of run.json."""
     write_json(folder / RUN_FILE, read_document(folder) | dict(changes))
+
+
+def keep_warnings(folder: Path, warnings: Sequence[str]) -> None:
+    """Add to run.json what a run was warned of, each line once."""
+    before = read_document(folder).get("warnings", [])
+    if set(warnings) - set(before):
+        update_document(folder, {"warnings": list(dict.fromkeys([*before, *warnings]))})
 
 
 def versions() -> dict[str, str]:

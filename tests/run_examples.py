@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from netstitch.optimization import Budget, Progress
+from netstitch.run_log import WARNING
 
 FEATURES, CLASSES = 6, 3
 
@@ -153,6 +154,13 @@ class Quiet:
         self.stages: list[str] = []
         self.lines: list[str] = []
         self.evaluated = 0
+
+    @property
+    def warnings(self) -> list[str]:
+        return [line for line in dict.fromkeys(self.lines) if line.startswith(WARNING)]
+
+    def opened(self, folder: Path) -> None:
+        self.folder = folder
 
     def stage(self, text: str) -> None:
         self.stages.append(text)

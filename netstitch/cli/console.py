@@ -1,7 +1,8 @@
 """How far a run is, on the terminal: a line a step, and a bar under it while it works."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console as Terminal
@@ -11,19 +12,21 @@ from rich.text import Text
 
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
+from netstitch.run_log import WARNING, RunLog
 from netstitch.standing import spent, time_left
 
 BAR = 8
 WIDTH = 68
 """Characters for the state of a search, so that it fits behind a bar."""
 PAUSE = 30.0
-"""Seconds between the lines of a search where there is no terminal to draw a bar on."""
+"""Seconds between the lines that say how far a step is, in logs and where there is no terminal."""
 
 
 class Console:
     """Reports a run's steps on stderr where that is a terminal, so that stdout holds results only.
 
-    Elsewhere the steps are lines on stdout, so that stderr holds errors only.
+    Elsewhere the steps are lines on stdout, so that stderr holds errors only. Every line also goes
+    into the log of the run's folder, as soon as that is there.
     """
 
     def __init__(
@@ -35,6 +38,9 @@ class Console:
         self.terminal = terminal
         self._clock = clock
         self._said = clock()
+        self._pace = Pace(clock)
+        self._log = RunLog()
+        self._warnings: dict[str, None] = {}
         self._bars = Progress(
             TextColumn(" "),
             BarColumn(bar_width=BAR),
@@ -58,31 +64,88 @@ class Console:
         if self.terminal.is_terminal:
             self._bars.stop()
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """The lines told so far that begin with `WARNING`, each once."""
+        return tuple(self._warnings)
+
+    def opened(self, folder: Path) -> None:
+        """Keep a log in a run's folder from now on, with what was told before."""
+        self._log.open(folder)
+
     def stage(self, text: str) -> None:
-        """A new step begins."""
+        """Show that a new step begins."""
         self._bars.reset(self._bar, total=None, visible=False, note="")
-        self.terminal.print(Text(text, style="bold"), soft_wrap=True)
+        self._show(text, "bold")
         self._said = self._clock()
+        self._pace = Pace(self._clock)
 
     def told(self, text: str) -> None:
-        """What the step found."""
-        self.terminal.print(Text(f"  {text}"), soft_wrap=True)
+        """Show what the step found; a warning is shown once."""
+        if text.startswith(WARNING):
+            if text in self._warnings:
+                return
+            self._warnings[text] = None
+        self._show(f"  {text}", "yellow" if text.startswith(WARNING) else "")
 
     def progress(self, done: int, total: int | None, text: str) -> None:
-        """How far the step is."""
-        self._bars.update(self._bar, completed=done, total=total, note=text, visible=True)
+        """Show how far the step is: a bar, and, in logs, a line now and then."""
+        left = self._pace.left(done, total)
+        note = text if left is None else f"{text}, {duration(left)} left"
+        self._bars.update(self._bar, completed=done, total=total, note=note, visible=True)
+        of = f"{done:,}" if total is None else f"{done / max(total, 1):.0%}"
+        self._log_progress(f"{of}: {note}")
 
     def searching(self, progress: SearchProgress, budget: Budget) -> None:
-        """How far the search is: rate, time left, and the best so far.
-
-        Where there is no terminal this is a line now and then.
-        """
+        """Show how far the search is: rate, time left, and the best so far."""
         share = spent(progress, budget)
         note = describe(progress, share)
         self._bars.update(self._bar, completed=share, total=1.0, note=note, visible=True)
-        if not self.terminal.is_terminal and self._clock() - self._said >= PAUSE:
-            self._said = self._clock()
-            self.told(f"{share:.0%}: {note}")
+        self._log_progress(f"{share:.0%}: {note}")
+
+    def _log_progress(self, text: str) -> None:
+        if self._clock() - self._said < PAUSE:
+            return
+        self._said = self._clock()
+        if self.terminal.is_terminal:  # which has the bar
+            self._log.write(f"  {text}")
+        else:
+            self._show(f"  {text}", "")
+
+    def _show(self, text: str, style: str) -> None:
+        text = printable(text)
+        self.terminal.print(Text(text, style=style), soft_wrap=True)
+        self._log.write(text)
+
+
+class Pace:
+    """How fast a step goes, from where it was first seen."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._began: tuple[float, int] | None = None
+        self._done = 0
+
+    def left(self, done: int, total: int | None) -> float | None:
+        """Return the seconds left, None while they cannot be told.
+
+        Where the count falls back, another pass begins, and its pace is measured anew.
+        """
+        now = self._clock()
+        if self._began is None or done < self._done:
+            self._began = now, done
+        self._done = done
+        began, first = self._began
+        if total is None or done <= first or done > total:
+            return None
+        return (now - began) * (total - done) / (done - first)
+
+
+def printable(text: str) -> str:
+    """Return the text without what a terminal would take for a command, which is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def describe(progress: SearchProgress, share: float) -> str:

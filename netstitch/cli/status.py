@@ -31,6 +31,7 @@ def status_lines(run: Path, now: float) -> Iterator[str]:
         return
     document = read_document(run)
     yield f"{document['name']}: {_stage(run, document, running)}"
+    yield from (f"  {line}" for line in document.get("warnings", []))
     if (run / PROGRESS_FILE).exists():
         yield from _standing_lines(read_standing(run / PROGRESS_FILE), now if running else None)
     elif "outcome" in document:

@@ -35,7 +35,7 @@ def answer(run: Recorded) -> str:
 
 def notes(run: Recorded) -> list[str]:
     """What a reader must know of a run that is not whole, and of how sure it is."""
-    found = []
+    found = [line[:1].upper() + line[1:] for line in run.document.get("warnings", [])]
     if run.state == "running":
         found.append(
             "This run is still going on: what is here is what it had when this page was written. "

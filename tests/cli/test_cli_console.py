@@ -1,12 +1,15 @@
 """What is shown while a run goes on, on a terminal and elsewhere."""
 
 import io
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 from rich.console import Console as Terminal
 
-from netstitch.cli.console import BAR, Console, describe, duration
+from netstitch.cli.console import BAR, Console, Pace, describe, duration
 from netstitch.optimization import Budget, Progress
+from netstitch.run_log import LOG_FILE
 from netstitch.standing import spent
 
 
@@ -132,3 +135,76 @@ def test_brackets_and_long_lines_are_left_as_they_are() -> None:
         shown.stage(line)
         shown.told(line)
     assert text.getvalue().splitlines() == [line, f"  {line}"]
+
+
+def test_elsewhere_a_long_step_is_a_line_now_and_then_with_the_time_left() -> None:
+    clock = Clock()
+    shown, text = console(terminal=False, clock=clock)
+    with shown:
+        shown.stage("fit")
+        for second in range(101):
+            clock.now = float(second)
+            shown.progress(second, 200, "reading")
+    assert text.getvalue().splitlines() == [
+        "fit",
+        "  15%: reading, 3 min left",
+        "  30%: reading, 2 min left",
+        "  45%: reading, 2 min left",
+    ]
+
+
+def test_the_time_left_counts_from_where_a_step_was_first_seen() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    assert pace.left(50, 100) is None  # gone on with: how long the first half took is not known
+    clock.now = 10.0
+    assert pace.left(60, 100) == 40.0
+    assert pace.left(60, None) is None
+    clock.now = 20.0
+    assert pace.left(0, 10) is None  # another pass
+    clock.now = 25.0
+    assert pace.left(5, 10) == 5.0
+
+
+def test_a_warning_is_shown_and_kept_once() -> None:
+    shown, text = console(terminal=False)
+    with shown:
+        shown.told("warning: both are the same")
+        shown.told("warning: both are the same")
+        shown.told("twelve")
+    assert text.getvalue().splitlines() == ["  warning: both are the same", "  twelve"]
+    assert shown.warnings == ("warning: both are the same",)
+
+
+def test_what_a_terminal_would_obey_is_shown_as_text() -> None:
+    shown, text = console(terminal=True)
+    with shown:
+        shown.told("a\x1b]0;owned\x07name \udcff é")
+    assert "a\\x1b]0;owned\\x07name \\udcff é" in text.getvalue()
+
+
+def test_the_log_has_what_was_told_before_its_folder_was_there(tmp_path: Path) -> None:
+    clock = Clock()
+    shown, _ = console(terminal=True, clock=clock)
+    with shown:
+        shown.stage("read")
+        shown.opened(tmp_path)
+        shown.stage("search")
+        for second in (0.0, 31.0):
+            clock.now = second
+            shown.searching(progress(), Budget(200))
+    lines = (tmp_path / LOG_FILE).read_text().splitlines()
+    assert [line[20:] for line in lines] == [
+        "read",
+        "search",
+        "  25%: 40 evaluated, 4.0/s, best 93.41 %, 30 s left, 2% idle",
+    ]
+    assert datetime.fromisoformat(lines[0][:19])
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    shown, text = console(terminal=False)
+    with shown:
+        shown.opened(tmp_path / "gone")
+        shown.told("on and on")
+    assert text.getvalue() == "  on and on\n"
