@@ -343,7 +343,8 @@ def checked_rows(
             if checksum(tuple(row)) != written:
                 raise damaged(path, f"row {row[:2]} is not as it was written")
             yield tuple(row)
-    except sqlite3.Error as error:  # of its pages, or text that is none
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # Of its pages, of text that is none, or of a name in its schema that is none.
         raise damaged(path, error) from error
 
 
