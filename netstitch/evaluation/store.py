@@ -321,7 +321,7 @@ def check_file(connection: sqlite3.Connection, path: Path) -> None:
     try:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        problems = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
+        problems = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         # The latter where SQLite quotes a name that is damaged, in a message that is no text.
         raise damaged(path, error) from error
