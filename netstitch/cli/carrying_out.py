@@ -170,7 +170,7 @@ def run(
         console.stage("read")
         find_weights(asked)  # what is missing is said before the work
         images = find_images(asked)
-        models = load_models(asked)
+        models = load_models(asked, told=console.told)
         task = load_task(asked, by_part(console), models, console.told, images)
         finished = carry_out(plan, models, task, folder, console, watch)
     show_run(finished)

@@ -63,7 +63,7 @@ def match_command(
         console.stage("read")
         find_weights(asked)
         images = find_images(asked, parts)
-        models = load_models(asked)
+        models = load_models(asked, told=console.told)
         task = load_task(asked, by_part(console), models, console.told, images)
         networks = capture_all(models, task, console)
         for network in networks:

@@ -57,7 +57,7 @@ def run_protocol(
     reporter.stage("read")
     find_weights(asked)  # what is missing is said before the work
     images = find_images(asked)
-    models = load_models(asked)
+    models = load_models(asked, told=reporter.told)
     task = load_task(asked, by_part(reporter), models, reporter.told, images)
     return carry_out_protocol(
         Protocol(populations, tuple(range(asked.seed, asked.seed + count)), table.accuracy),

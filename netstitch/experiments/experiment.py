@@ -41,9 +41,14 @@ class NetworkTable(Table):
     weights: str | None = Field(
         default=None,
         min_length=1,
-        description="its weights: a .safetensors file, or a state dict in .pt, .pth or .bin, or "
-        "'pretrained', those of timm or torchvision, which it may download; by default those that "
-        "the model is built with",
+        description="its weights: a file of safetensors or torch.save, its state dict or a "
+        "checkpoint that holds it, or 'pretrained', those of timm or torchvision, which it may "
+        "download; by default those that the model is built with",
+    )
+    ema: bool = Field(
+        default=False,
+        description="whether the exponential moving average of weights is taken that the file "
+        "holds beside them; by default false",
     )
     name: str = Field(
         default="",

@@ -1,5 +1,6 @@
 """An experiment's models and samples, from where its file says they are."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from netstitch.experiments.sources import Progress, Told, list_images, read_sour
 from netstitch.experiments.task_table import SamplesTable, TaskTable
 from netstitch.experiments.weights_folder import weights_in
 from netstitch.networks import adapted
+from netstitch.networks.file_kinds import kind_of, shown
 from netstitch.networks.sources import PRETRAINED, load_model, origin_of
 from netstitch.tasks import Classification, Listing, Samples, Segmentation, Task, agreement
 from netstitch.tasks.selection import apart
@@ -25,40 +27,47 @@ PARTS = ("validation", "confirmation", "training", "test")
 """In the order in which they are read."""
 
 
-def load_models(experiment: Experiment, *, weights: bool = True) -> list[tuple[str, nn.Module]]:
+def load_models(
+    experiment: Experiment, *, weights: bool = True, told: Told | None = None
+) -> list[tuple[str, nn.Module]]:
     """The networks' names and models in the file's order, in evaluation mode, with their weights.
 
     weights: whether those that the file names are read; else models stay as they are built.
+    told: called with lines about how weights were found in files that hold more.
 
     Raises CaptureError or WeightsError, naming the network, as `load_model` does; WeightsError
     before any is built where files are missing.
     """
     networks = find_weights(experiment) if weights else experiment.networks
     if not weights:
-        networks = [network.model_copy(update={"weights": None}) for network in networks]
-    return [(network.name, _load_model(experiment, network)) for network in networks]
+        networks = [
+            network.model_copy(update={"weights": None, "ema": False}) for network in networks
+        ]
+    return [(network.name, _load_model(experiment, network, told)) for network in networks]
 
 
 def find_weights(experiment: Experiment) -> list[NetworkTable]:
-    """The networks with the files of their weights, which are there; nothing is read.
+    """The networks with the files of their weights, which are there and of kinds that are read.
 
-    Raises WeightsError, naming the network, where one is not.
+    Raises WeightsError, naming the network, where one is not; no tensors are read.
     """
     networks = experiment.networks
     if experiment.weights is not None:
         folder = experiment.located(experiment.weights)
-        return [
+        networks = [
             network.model_copy(update={"weights": str(weights_in(folder, network))})
             for network in networks
         ]
     for network in networks:
         if network.weights not in (None, PRETRAINED):
             file = experiment.located(str(network.weights))
-            if not file.is_file():
+            if not os.path.exists(file):
                 raise WeightsError(
-                    f"network {network.name!r}: {file} is not there; expected its weights"
+                    f"network {network.name!r}: {shown(file)} is not there; expected its weights"
                     f"{origin_of(network.model)}"
                 )
+            with _of_network(network):
+                kind_of(file)
     return networks
 
 
@@ -120,7 +129,7 @@ def load_task(
         if progress is not None:
             progress(part, len(read), len(read))
     if table.kind == "agreement" and models is None:
-        models = load_models(experiment)
+        models = load_models(experiment, told=told)
     return task_of(table, samples, models or ())
 
 
@@ -182,12 +191,20 @@ def example_batch(task: Task) -> Tensor:
     return task.validation.inputs[:EXAMPLE_SIZE]
 
 
-def _load_model(experiment: Experiment, network: NetworkTable) -> nn.Module:
+def _load_model(
+    experiment: Experiment, network: NetworkTable, told: Told | None = None
+) -> nn.Module:
     weights: Path | str | None = network.weights
     if weights is not None and weights != PRETRAINED:
         weights = Path(weights).expanduser()
-    try:
-        model = load_model(network.model, weights, folder=Path(experiment.folder))
+    with _of_network(network):
+        model = load_model(
+            network.model,
+            weights,
+            folder=Path(experiment.folder),
+            ema=network.ema,
+            told=None if told is None else lambda text: told(f"network {network.name!r}: {text}"),
+        )
         if network.images is None:
             return model
         own, task = network.images, experiment.task.images
@@ -199,6 +216,13 @@ def _load_model(experiment: Experiment, network: NetworkTable) -> nn.Module:
             task_mean=task.mean,
             task_std=task.std,
         )
+
+
+@contextmanager
+def _of_network(network: NetworkTable) -> Iterator[None]:
+    """Say which network an error is about."""
+    try:
+        yield
     except NetstitchError as error:
         raise type(error)(f"network {network.name!r}: {error}") from error
 

@@ -8,15 +8,21 @@ from typing import Any
 from torch import nn
 
 from netstitch.errors import CaptureError, WeightsError
+from netstitch.networks.checkpoints import read_checkpoint
 from netstitch.networks.functions import FORMS, call_function, nearest, one_line
-from netstitch.networks.weights import load_weights, read_state
+from netstitch.networks.weights import Told, load_weights
 from netstitch.quiet import quiet
 
 PRETRAINED = "pretrained"
 
 
 def load_model(
-    spec: str, weights: Path | str | None = None, *, folder: Path | None = None
+    spec: str,
+    weights: Path | str | None = None,
+    *,
+    folder: Path | None = None,
+    ema: bool = False,
+    told: Told | None = None,
 ) -> nn.Module:
     """Build a model in evaluation mode and, where they are given, load its weights.
 
@@ -26,6 +32,8 @@ def load_model(
         or torchvision has for the name, which it downloads where it has not done so before. None
         keeps what the function made, and of a library random ones, so that nothing is downloaded.
     folder: where relative paths start; by default the current folder.
+    ema: of a file, take the exponential moving average that it holds beside the weights.
+    told: called with a line about where in a file the weights were found, where that is not plain.
 
     Raises CaptureError when there is no such model or it cannot be built, WeightsError when the
     file does not fit it, or the library has no weights or cannot get them.
@@ -36,6 +44,11 @@ def load_model(
     file = None
     if weights is not None and not own:
         file = Path(weights) if folder is None else folder / weights
+    if ema and file is None:
+        raise WeightsError(
+            f"ema = true asks for a moving average of the weights of {spec!r}, for which no file "
+            "is given; give weights, the file that holds it, or leave ema out"
+        )
     if library == "timm":
         model = _from_timm(name, own)
     elif library == "torchvision":
@@ -52,7 +65,7 @@ def load_model(
             f"{spec!r} returned a {type(model).__name__}; expected a torch.nn.Module from {FORMS}"
         )
     if file is not None:
-        load_weights(model, file)
+        load_weights(model, file, ema=ema, told=told)
     return model.eval()
 
 
@@ -91,7 +104,8 @@ def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> Any:
         settings["weights_backbone"] = None
     # Segmentation models have a head for training only where they are built with weights or told.
     if "aux_loss" in parameters and file is not None and file.is_file():
-        settings["aux_loss"] = any(key.startswith("aux_") for key in read_state(file))
+        paths = (stored.path for stored in read_checkpoint(file).tensors)
+        settings["aux_loss"] = any("aux_classifier" in path.split(".") for path in paths)
     return _built("torchvision", name, lambda: models.get_model(name, **settings))
 
 
