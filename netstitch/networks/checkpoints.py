@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import WeightsError
-from netstitch.networks.file_kinds import ADVICE, AGAIN, kind_of, shown
+from netstitch.networks.file_kinds import ADVICE, AGAIN, kind_of, printable, shown, some
 from netstitch.networks.stand_ins import StandIn, with_stand_ins
 from netstitch.quiet import quiet
 
@@ -71,7 +71,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         else:
             others[".".join((*holder, name))] = _called(value)
     if not tensors:
-        found = ", ".join(list(others)[:5]) or "nothing"
+        found = some(list(others)) or "nothing"
         raise WeightsError(f"{shown(path)} holds no tensors by name ({found}); {ADVICE}")
     return Checkpoint(path, tensors, others)
 
@@ -124,26 +124,36 @@ def _read_restricted(path: Path) -> Any:
     try:
         _check_sums(path)
         # Quiet, since torch warns of what it refuses in the next moment. A file and not its path,
-        # by whose ending torch would judge it.
-        with quiet(), with_stand_ins(), path.open("rb") as file:
+        # by whose ending torch would judge it. Sparse tensors whose indices are out of range would
+        # be read from anywhere in memory.
+        with (
+            quiet(),
+            with_stand_ins(),
+            torch.sparse.check_sparse_tensor_invariants(),  # type: ignore[no-untyped-call]
+            path.open("rb") as file,
+        ):
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL ([\w.]+)", str(error))
-        protocol = "Unsupported operand" in str(error)
-        what = f" ({named.group(1)})" if named else ""
-        if protocol:
-            raise WeightsError(
-                f"{shown(path)} is damaged, or a pickle of another protocol than 2, which torch's "
-                f"restricted reader does not take; {ADVICE}"
-            ) from error
-        raise WeightsError(
-            f"{shown(path)} is a pickle of more than tensors{what}, which could run code and was "
-            f"not run; {ADVICE}"
-        ) from error
+        raise WeightsError(f"{shown(path)} is {_refused(str(error))}") from error
     except Exception as error:  # damage shows as EOFError, RuntimeError, KeyError and more
         raise WeightsError(
             f"{shown(path)} is cut off or damaged ({_reason(error)}); {AGAIN}, or {ADVICE}"
         ) from error
+
+
+def _refused(reason: str) -> str:
+    """What a file is that torch's restricted reader refused, and what to do."""
+    if "Unsupported operand" in reason:
+        return (
+            "damaged, or a pickle of another protocol than 2, which torch's restricted reader does "
+            f"not take; {ADVICE}"
+        )
+    named = re.search(r"GLOBAL ([\w.]+)|``([\w.]+)`` must be", reason)
+    name = (named.group(1) or named.group(2)) if named else ""
+    if name.endswith("."):  # the file ended within it
+        return f"cut off or damaged; {AGAIN}, or {ADVICE}"
+    what = f" ({name})" if name else ""
+    return f"a pickle of more than tensors{what}, which could run code and was not run; {ADVICE}"
 
 
 def _leaves(content: Any) -> Iterator[tuple[tuple[str, ...], str, Any]]:
@@ -173,4 +183,4 @@ def _called(value: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    return printable(" ".join(str(error).split())) or type(error).__name__

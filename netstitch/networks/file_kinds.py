@@ -75,7 +75,8 @@ def kind_of(path: Path) -> Kind:
 
 def shown(path: Path) -> str:
     """Return a path as text that can be printed, whatever bytes its name is made of."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _torch_zip(path: Path) -> Kind:
@@ -147,6 +148,8 @@ def _tar(path: Path) -> tuple[str, str]:
 
 def _text(head: bytes) -> str | None:
     """The start of a file of text; None for any other."""
+    if head.lstrip()[:1] == b"<":  # of a page, in whatever encoding
+        return head.decode("utf-8", "replace").strip()
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
     else:
@@ -170,8 +173,8 @@ def _written(path: Path, text: str) -> tuple[str, str]:
             "a git-annex pointer to a file elsewhere",
             f"fetch it: git -C {folder} annex get {name}",
         )
-    if re.match(r"<(!doctype html|html|head|body|!--)", text, re.IGNORECASE):
-        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+    if text[0] == "<" and re.search(r"<(!doctype )?(html|head|body|title|script|p)\b", text, re.I):
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
         called = f" ({_first_line(title.group(1))!r})" if title else ""
         return f"an HTML page{called}", f"the download gave a page instead of the file: {AGAIN}"
     if text.startswith("<"):

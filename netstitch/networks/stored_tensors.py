@@ -1,5 +1,6 @@
 """Tensors of a file in the place of a model's own: which are taken, and as what."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ COUNTER = "num_batches_tracked"
 
 
 def check_kinds(path: Path, own: dict[str, Tensor], stored: dict[str, Tensor]) -> None:
+    """Raise WeightsError where stored tensors are none that a model computes with, by name."""
     empty = [name for name, tensor in own.items() if tensor.is_meta]
     if empty:
         raise WeightsError(
@@ -31,6 +33,7 @@ def check_kinds(path: Path, own: dict[str, Tensor], stored: dict[str, Tensor]) -
 
 
 def check_shapes(path: Path, own: dict[str, Tensor], stored: dict[str, Tensor]) -> None:
+    """Raise WeightsError where shapes differ, saying whether that is for the number of classes."""
     other = {
         key: (tuple(tensor.shape), tuple(own[key].shape))
         for key, tensor in stored.items()
@@ -63,6 +66,10 @@ def check_values(
     stored: dict[str, Tensor],
     ready: dict[str, Tensor],
 ) -> None:
+    """Raise WeightsError for NaN, infinite parameters, and values that the model cannot hold.
+
+    ready: what `converted` made of the stored tensors.
+    """
     parameters = {name for name, _ in model.named_parameters()}
     # A buffer may hold infinity on purpose, as the masks of attention do.
     bad = [
@@ -112,6 +119,20 @@ def conversions(stored: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
     if sparse:
         words.append(f"{sparse} sparse tensors became dense")
     return words
+
+
+def missing_of(own: Mapping[str, Tensor], given: set[str]) -> list[str]:
+    """Return the tensors of a model that a file lacks which has only some of their names."""
+    places = {place_of(own[key]) for key in given}
+    return [
+        key
+        for key, tensor in own.items()
+        if key not in given
+        # One of two names of a shared tensor is enough, and files of older versions of PyTorch
+        # lack the counter, which evaluation does not use.
+        and place_of(tensor) not in places
+        and not key.endswith(COUNTER)
+    ]
 
 
 def place_of(tensor: Tensor) -> tuple[Any, ...]:

@@ -132,9 +132,9 @@ def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
         return False
 
 
-def averages_beside(checkpoint: Checkpoint, taken: Found) -> list[str]:
+def averages_beside(checkpoint: Checkpoint, taken: Found | None = None) -> list[str]:
     """Return what leads to tensors that are called a moving average and were not taken."""
-    own = {id(stored) for stored in taken.tensors.values()}
+    own = {id(stored) for stored in taken.tensors.values()} if taken else set()
     found: Counter[str] = Counter()
     for stored in checkpoint.tensors:
         parts = [*stored.holder, *stored.name.split(".")[:-1]]

@@ -184,6 +184,18 @@ def test_weights_that_are_a_pickle_are_not_run(netstitch: Caller, experiment: Pa
     assert not Path("planted").exists()
 
 
+def test_where_a_checkpoint_has_its_weights_is_told(netstitch: Caller, experiment: Path) -> None:
+    plain = netstitch("match", experiment)
+    state = {f"module.{key}": tensor for key, tensor in build("deep").state_dict().items()}
+    torch.save({"epoch": 3, "state_dict": state}, "last.pth.tar")
+    edit(experiment, "deep.safetensors", "last.pth.tar")
+    line = "  network 'deep': weights of last.pth.tar stand under 'state_dict', with the prefix"
+    called = netstitch("match", experiment)
+    assert called.code == 0
+    told = [each for each in called.out.splitlines() if each not in plain.out.splitlines()]
+    assert told == [f"{line} 'module.'"]
+
+
 def test_missing_and_surplus_tensors_are_named(netstitch: Caller, experiment: Path) -> None:
     state = build("deep").state_dict()
     bias = state.pop("head.bias")

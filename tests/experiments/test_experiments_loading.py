@@ -10,6 +10,7 @@ from netstitch.errors import CaptureError, DataError, NetstitchError, WeightsErr
 from netstitch.experiments import (
     example_batch,
     find_images,
+    find_weights,
     load_models,
     load_task,
     read_experiment,
@@ -267,6 +268,57 @@ def test_wrong_weights_are_named_with_their_network(folder):
     message = refused(WeightsError, load_models, changed(folder, "wide.safetensors", "narrow.pt"))
     assert message.startswith("network 'wide': ")
     assert "1.weight is (4, 12) and should be (8, 12)" in message
+
+
+@pytest.fixture
+def averaged(folder):
+    """narrow.pt is a trainer's checkpoint, with a moving average beside the weights."""
+    state = torch.load(folder / "narrow.pt", weights_only=True)
+    average = {key: tensor + 1 for key, tensor in state.items()}
+    wrapped = {f"module.{key}": tensor for key, tensor in state.items()}
+    torch.save({"state_dict": wrapped, "state_dict_ema": average}, folder / "narrow.pt")
+    return state, average
+
+
+def test_where_weights_are_found_is_told_with_their_network(folder, averaged):
+    told = []
+    models = dict(load_models(changed(folder), told=told.append))
+    assert torch.equal(models["narrow"][1].weight, averaged[0]["1.weight"])
+    assert told == [
+        "network 'narrow': weights of narrow.pt stand under 'state_dict', with the prefix "
+        "'module.'",
+        "network 'narrow': narrow.pt also holds a moving average (EMA) of its weights "
+        "(state_dict_ema), which is not taken; ema = true takes it",
+    ]
+
+
+def test_a_moving_average_is_taken_where_the_file_asks_for_it(folder, averaged):
+    asked = changed(folder, '"narrow.pt"', '"narrow.pt"\nema = true')
+    models = dict(load_models(asked))
+    assert torch.equal(models["narrow"][1].weight, averaged[1]["1.weight"])
+    # Without weights there is nothing to take it from.
+    assert len(load_models(asked, weights=False)) == 2
+
+
+def test_a_moving_average_that_is_not_there_is_named_with_its_network(folder):
+    message = refused(
+        WeightsError, load_models, changed(folder, '"narrow.pt"', '"narrow.pt"\nema = true')
+    )
+    assert message.startswith("network 'narrow': ")
+    assert "holds no moving average (EMA)" in message
+    message = refused(
+        WeightsError, load_models, changed(folder, 'weights = "narrow.pt"', "ema = true")
+    )
+    assert "for which no file is given" in message
+
+
+def test_a_file_of_another_kind_is_known_before_a_model_is_built(folder):
+    experiment = changed(folder)
+    (folder / "narrow.pt").write_text("<!DOCTYPE html><title>Sign in</title>")
+    (folder / "models.py").write_text("raise RuntimeError('the models were built')")
+    message = refused(WeightsError, find_weights, experiment)
+    assert message.startswith("network 'narrow': ")
+    assert "is an HTML page ('Sign in')" in message
 
 
 def test_nothing_is_left_among_the_places_of_modules(folder):

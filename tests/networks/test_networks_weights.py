@@ -1,76 +1,10 @@
-import os
-import pickle
-from collections import OrderedDict
-
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import nn
+from weights_examples import behind, holds, loaded, model, refused, saved
 
 from netstitch.errors import WeightsError
 from netstitch.networks.weights import load_weights
-
-ENDINGS = [".pt", ".pth", ".bin", ".safetensors"]
-
-
-class Bomb:
-    """What a pickle can do to whoever opens it: here, make a file."""
-
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.marker),)
-
-
-def model():
-    return nn.Sequential(OrderedDict(a=nn.Linear(2, 3), norm=nn.BatchNorm1d(3), b=nn.Linear(3, 2)))
-
-
-def refused(path, own=None):
-    own = own or model()
-    before = {key: tensor.clone() for key, tensor in own.state_dict().items()}
-    with pytest.raises(WeightsError) as caught:
-        load_weights(own, path)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert str(path) in message
-    assert all(torch.equal(before[key], value) for key, value in own.state_dict().items())
-    return message
-
-
-def saved(path, state):
-    save_file(state, path) if path.suffix == ".safetensors" else torch.save(state, path)
-    return path
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_a_state_dict_of_any_kind(tmp_path, ending):
-    trained, loaded = model(), model()
-    load_weights(loaded, saved(tmp_path / f"w{ending}", trained.state_dict()))
-    for key, tensor in trained.state_dict().items():
-        assert torch.equal(loaded.state_dict()[key], tensor)
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("by", ["pickle", "torch"])
-def test_a_malicious_pickle_is_not_run(tmp_path, ending, by):
-    path, marker = tmp_path / f"w{ending}", tmp_path / "marker"
-    content = {"a.weight": Bomb(marker)}
-    path.write_bytes(pickle.dumps(content)) if by == "pickle" else torch.save(content, path)
-    message = refused(path)
-    assert not marker.exists()
-    assert "safetensors" in message
-    if by == "torch" and ending != ".safetensors":
-        assert "mkdir" in message
-    # The trap is a real one: opened by pickle, such a file does act.
-    pickle.loads(pickle.dumps(content))  # noqa: S301
-    assert marker.exists()
-
-
-def test_a_whole_model_is_not_opened(tmp_path):
-    torch.save(model(), tmp_path / "model.pt")
-    assert "a pickle of more than tensors" in refused(tmp_path / "model.pt")
 
 
 def test_missing_and_surplus_tensors_are_told_together(tmp_path):
@@ -125,20 +59,78 @@ def test_the_counter_of_batch_norm_may_be_missing(tmp_path):
     load_weights(model(), saved(tmp_path / "w.pt", state))
 
 
-def test_a_checkpoint_of_more_than_weights(tmp_path):
-    path = saved(tmp_path / "w.pt", {"epoch": 3, "state": model().state_dict()})
-    assert "holds more than tensors by name: epoch, state" in refused(path)
-    assert "holds a list" in refused(saved(path, [torch.zeros(1)]))
+def test_a_model_of_ten_classes_is_told_of_a_classifier_for_a_thousand(tmp_path):
+    state = model().state_dict() | {"b.weight": torch.zeros(1000, 3), "b.bias": torch.zeros(1000)}
+    message = refused(saved(tmp_path / "w.pt", {"state_dict": behind("module.", state)}))
+    assert "b.weight is (1000, 3) and should be (2, 3)" in message
+    assert "the classifier of another number of classes" in message
+    assert "give weights that were trained for 2 classes, or build the model for 1000" in message
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_a_damaged_file(tmp_path, ending):
-    path = saved(tmp_path / f"w{ending}", model().state_dict())
-    path.write_bytes(path.read_bytes()[:100])
-    refused(path)
+def test_other_shapes_are_not_called_a_classifier(tmp_path):
+    state = model().state_dict() | {"a.weight": torch.zeros(3, 5), "b.weight": torch.zeros(7, 3)}
+    message = refused(saved(tmp_path / "w.pt", state))
+    assert "a.weight is (3, 5) and should be (3, 2)" in message
+    assert "the classifier of" not in message
 
 
-def test_a_file_that_is_not_there_or_of_another_kind(tmp_path):
-    assert "is not there" in refused(tmp_path / "w.pt")
-    (tmp_path / "w.h5").write_bytes(b"")
-    assert "of a kind that is not read" in refused(tmp_path / "w.h5")
+def test_what_is_missing_is_named_behind_its_prefix(tmp_path):
+    state = behind("module.", model().state_dict())
+    del state["module.b.bias"]
+    message = refused(saved(tmp_path / "w.pt", {"state_dict": state, "epoch": 3}))
+    assert "does not fit Sequential: 1 tensors are missing: b.bias (its names have the" in message
+    assert "prefix 'state_dict.module.'" in message
+
+
+def test_names_of_another_network_are_shown_with_their_prefix(tmp_path):
+    state = {"vit.blocks.0.weight": torch.ones(1), "vit.blocks.1.weight": torch.ones(1)}
+    message = refused(saved(tmp_path / "w.pt", state))
+    assert "8 tensors are missing: a.weight" in message
+    assert "its names have the prefix 'vit.blocks.'" in message
+
+
+def test_a_larger_network_of_the_same_kind_is_refused(tmp_path):
+    state = model().state_dict() | {"c.weight": torch.ones(2, 2)}
+    message = refused(saved(tmp_path / "w.pt", {"model": behind("module.", state)}))
+    assert "1 are surplus: c.weight" in message
+
+
+def test_a_part_of_split_weights_is_called_that(tmp_path):
+    state = {"a.weight": model().state_dict()["a.weight"]}
+    message = refused(saved(tmp_path / "model-00002-of-00003.safetensors", state))
+    assert "is part 2 of 3 and does not fit" in message
+
+
+def test_tensors_that_the_model_shares_and_the_file_does_not(tmp_path):
+    tied = nn.ModuleDict({"first": nn.Linear(2, 2), "second": nn.Linear(2, 2)})
+    apart = {key: torch.rand_like(tensor) for key, tensor in tied.state_dict().items()}
+    tied["second"].weight = tied["first"].weight
+    message = refused(saved(tmp_path / "w.pt", apart), tied)
+    assert "first.weight and second.weight are one tensor in ModuleDict and two in" in message
+
+
+def test_a_model_without_memory_is_refused(tmp_path):
+    path = saved(tmp_path / "w.pt", model().state_dict())
+    with pytest.raises(WeightsError, match="9 tensors on the device meta"):
+        load_weights(model().to("meta"), path)
+
+
+def test_the_model_keeps_no_more_memory_than_its_own(tmp_path):
+    wide = torch.rand(100_000)
+    state = model().state_dict() | {"a.weight": wide[:6].view(3, 2)}
+    own, _ = loaded(saved(tmp_path / "w.pt", state))
+    assert holds(own, state)
+    assert own.a.weight.untyped_storage().nbytes() == 6 * 4
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_tensors_of_any_strides_and_without_elements(tmp_path):
+    own = nn.ModuleDict({"a": nn.Linear(3, 3, bias=False), "none": nn.Linear(0, 2)})
+    for tensor in (torch.rand(3, 3).t(), torch.rand(3, 1).expand(3, 3)):
+        state = own.state_dict() | {"a.weight": tensor}
+        assert holds(loaded(saved(tmp_path / "w.pt", state), own)[0], state)
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal(tmp_path):
+    message = refused(saved(tmp_path / "w.pt", {"\x1b[31m\nred.weight": torch.ones(1)}))
+    assert message.isprintable()
