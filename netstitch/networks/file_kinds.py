@@ -141,7 +141,7 @@ def _tar(path: Path) -> tuple[str, str]:
             names = [member.name for member, _ in zip(archive, range(4), strict=False)]
     except Exception:  # damage shows in many ways
         return "a damaged tar archive", AGAIN
-    if {"storages", "tensors"} <= set(names) | {"tensors"} and "storages" in names:
+    if "storages" in names:
         return "in the format that torch.save had until 2017, which could run code", ADVICE
     return f"a tar archive of {some(names)}", UNPACK
 

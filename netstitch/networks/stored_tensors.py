@@ -14,7 +14,7 @@ PLAIN_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 COUNTER = "num_batches_tracked"
 
 
-def check_kinds(path: Path, own: dict[str, Tensor], stored: dict[str, Tensor]) -> None:
+def check_kinds(path: Path, own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> None:
     """Raise WeightsError where stored tensors are none that a model computes with, by name."""
     empty = [name for name, tensor in own.items() if tensor.is_meta]
     if empty:

@@ -25,7 +25,7 @@ from netstitch.networks.unwrapping import (
     left_beside,
     way_to,
 )
-from netstitch.networks.weights_choice import choose
+from netstitch.networks.weights_choice import choose, tensors_of
 
 Told = Callable[[str], None]
 
@@ -58,7 +58,7 @@ def load_weights(
     checkpoint = read_checkpoint(path)
     found = find_weights(checkpoint, own, lambda names: missing_of(own, set(names)))
     taken = choose(model, own, checkpoint, found, ema)
-    stored = {name: entry.tensor for name, entry in taken.tensors.items()}
+    stored = tensors_of(taken)
     check_kinds(path, own, stored)
     check_shapes(path, own, stored)
     ready = {name: converted(tensor, own[name]) for name, tensor in stored.items()}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from netstitch.errors import WeightsError
 from netstitch.networks.checkpoints import Checkpoint
 from netstitch.networks.file_kinds import printable, shown, some
-from netstitch.networks.stored_tensors import missing_of
+from netstitch.networks.stored_tensors import check_kinds, missing_of
 from netstitch.networks.unwrapping import Found, averages_beside, distinct, way_to
 
 
@@ -50,7 +50,14 @@ def choose(
             f"{_place_of(averages[0])}; to take it, set ema = true in its [[networks]] table, or "
             "ema=True in Python"
         )
+    if asked:  # what is quantised has further tensors, of which that is the reason
+        check_kinds(checkpoint.file, own, tensors_of(asked[0]))
     raise _does_not_fit(model, own, checkpoint, asked[0] if asked else None)
+
+
+def tensors_of(found: Found) -> dict[str, Tensor]:
+    """Return the tensors that were found, by the model's own names."""
+    return {name: stored.tensor for name, stored in found.tensors.items()}
 
 
 def _no_average(path: str, name: str, others: list[str]) -> WeightsError:

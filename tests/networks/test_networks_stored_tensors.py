@@ -64,6 +64,14 @@ def test_what_cannot_take_the_place_of_a_float(tmp_path, change, words):
     assert words in message
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_a_quantised_network_is_called_that_and_not_one_with_further_tensors(tmp_path):
+    state = model().state_dict()
+    state["a.weight"] = torch.quantize_per_tensor(state["a.weight"], 0.1, 0, torch.qint8)
+    state |= {"a.scale": torch.tensor(0.1), "a.zero_point": torch.tensor(0)}
+    assert "a.weight is quantised (qint8)" in refused(saved(tmp_path / "w.pt", state))
+
+
 @pytest.mark.parametrize("value", [torch.tensor(3.0), torch.tensor(3.7), torch.tensor(3).int()])
 def test_the_counter_of_batch_norm_may_be_averaged(tmp_path, value):
     state = model().state_dict() | {"norm.num_batches_tracked": value}
