@@ -46,6 +46,9 @@ PATIENCE = 1.0
 FREE = (
     "folder",
     "data",
+    "task.class_order",
+    "task.images.mean",
+    "task.images.std",
     *(
         f"evaluation.{key}"
         for key in (
@@ -54,7 +57,8 @@ FREE = (
         )
     ),
 )  # fmt: skip
-"""Of what a run was asked, what may be otherwise when it goes on: it changes no number."""
+"""Of what a run was asked, what may be otherwise when it goes on: it changes no number, or samples,
+which are compared by what is in them."""
 
 DIGEST_BYTES = 16
 CHUNK = 1 << 24

@@ -16,6 +16,7 @@ from netstitch.reporter import Reporter, by_part
 from netstitch.run_folder import RUN_FILE
 from netstitch.run_plan import Plan
 from netstitch.tasks import Task
+from netstitch.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 
 def recorded_plan(run: Path, asked: Mapping[str, Any]) -> Plan:
@@ -62,10 +63,23 @@ def is_demo(asked: Mapping[str, Any]) -> bool:
 
 def _experiment(run: Path, asked: Mapping[str, Any]) -> Experiment:
     try:
-        return Experiment.model_validate(asked)
+        return Experiment.model_validate(_as_given(asked))
     except ValueError as error:  # pydantic's own is one
         raise StorageError(
             f"{run / RUN_FILE} does not say which experiment the run is of, since it was begun "
             "from Python; go on there with its samples (netstitch.run.resume, or "
             "ns.export(..., recalibrate=batches))"
         ) from error
+
+
+def _as_given(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was asked, without the mean and std that earlier versions filled in."""
+    task = asked.get("task")
+    images = task.get("images") if isinstance(task, Mapping) else None
+    if not isinstance(task, Mapping) or not isinstance(images, Mapping) or "class_order" in task:
+        return asked
+    filled_in = {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)}
+    if any(images.get(key) != value for key, value in filled_in.items()):
+        return asked
+    given = {key: value for key, value in images.items() if key not in filled_in}
+    return {**asked, "task": {**task, "images": given}}

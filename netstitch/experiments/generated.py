@@ -9,9 +9,10 @@ from netstitch.errors import DataError
 from netstitch.experiments.datasets import is_data_set
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.loading import task_of
-from netstitch.experiments.sources import FILES, read_source
+from netstitch.experiments.sources import read_source
 from netstitch.networks.functions import is_function
 from netstitch.tasks import Samples, Task, unlabelled
+from netstitch.tasks.files import FILES
 
 COUNT, SEED = 4, 0
 DRAWN = 16
@@ -41,7 +42,7 @@ def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) 
 def _shape(experiment: Experiment) -> tuple[int, ...]:
     """Of one sample."""
     table, images = experiment.task.validation, experiment.task.images
-    readable = table.source.endswith(FILES) or is_function(table.source)
+    readable = table.source.lower().endswith(FILES) or is_function(table.source)
     if readable and not is_data_set(table.source):
         with suppress(DataError):  # they are not there, or not yet
             few = table.model_copy(update={"limit": COUNT})

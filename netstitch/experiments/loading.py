@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netstitch.errors import DataError, NetstitchError, WeightsError
+from netstitch.errors import DataError, NetstitchError, WeightsError, printable
+from netstitch.experiments.class_folders import check_class_folders, class_folders_of
 from netstitch.experiments.datasets import check_there
 from netstitch.experiments.experiment import Experiment, NetworkTable
 from netstitch.experiments.sources import Progress, Told, list_images, read_source
@@ -19,12 +20,22 @@ from netstitch.experiments.weights_folder import weights_in
 from netstitch.networks import adapted
 from netstitch.networks.file_kinds import kind_of, shown
 from netstitch.networks.sources import PRETRAINED, load_model, origin_of
-from netstitch.tasks import Classification, Listing, Samples, Segmentation, Task, agreement
+from netstitch.tasks import (
+    Classification,
+    Listing,
+    Samples,
+    Segmentation,
+    Task,
+    agreement,
+    overlaps,
+)
 from netstitch.tasks.selection import apart
 
 EXAMPLE_SIZE = 2
 PARTS = ("validation", "confirmation", "training", "test")
 """In the order in which they are read."""
+TOLD = ("training", "validation", "confirmation", "test")
+"""In the order in which they are held against one another."""
 
 
 def load_models(
@@ -72,21 +83,29 @@ def find_weights(experiment: Experiment) -> list[NetworkTable]:
 
 
 def find_images(experiment: Experiment, parts: Sequence[str] = PARTS) -> dict[str, Listing | None]:
-    """The images of parts whose sources are data sets or folders; None for others.
+    """Return the images of parts whose sources are data sets or folders; None for others.
 
-    Nothing is opened, so that what is missing is known before the work.
+    Nothing is decoded, so that what is missing is known before the work.
 
-    Raises DataError, naming the part and its source, where one is missing or laid out otherwise.
+    Raises DataError, naming the part and its source, where one is missing or laid out otherwise,
+    and where class folders are not those of the other parts, or not as many as classes.
     """
     check_there(experiment)
     found: dict[str, Listing | None] = {}
     count = experiment.task.confirmation
-    for part, table in _sources(experiment, parts).items():
+    sources = _sources(experiment, parts)
+    for part, table in sources.items():
         with _located(part, table):
             listing = list_images(experiment, table)
             if part == "validation" and count is not None and "confirmation" in parts:
                 listing, found["confirmation"] = _listed_apart(listing, count, table)
             found[part] = listing
+    if experiment.task.kind == "classification":
+        names = {part: class_folders_of(found[part], table) for part, table in sources.items()}
+        named = {part: its for part, its in names.items() if its}
+        for part in named:
+            with _located(part, sources[part]):
+                check_class_folders(experiment, part, named, sources[part].source)
     return found
 
 
@@ -101,7 +120,8 @@ def load_task(
 
     models: what `load_models` gave, which label the samples of a task of kind "agreement"; where
         they are not given, they are loaded for that.
-    told: called with lines about what was left out, and what it takes on the disk.
+    told: called with lines about what was left out, what it takes on the disk, and samples that are
+        in two parts or have two labels.
     images: what `find_images` gave; parts that it was not asked for are left out.
 
     Raises DataError, naming the part (training, validation or test) and its source, when a source
@@ -113,6 +133,13 @@ def load_task(
     sources = _sources(experiment, tuple(images))
     if "confirmation" in images:
         sources["confirmation"] = table.validation
+    once: set[str] = set()
+
+    def tell(text: str) -> None:
+        if told is not None and text not in once:  # a folder may be that of several parts
+            told(printable(text))
+            once.add(text)
+
     for part in (part for part in PARTS if part in images):
         source = sources[part]
         with _located(part, source):
@@ -120,7 +147,7 @@ def load_task(
                 assert table.confirmation is not None
                 samples["validation"], read = _apart(samples["validation"], table.confirmation)
             else:
-                read = read_source(experiment, part, source, images[part], progress, told)
+                read = read_source(experiment, part, source, images[part], progress, tell)
             if table.classes is not None:
                 # A task of this part and the first alone: what does not fit is then this part's.
                 first = samples["validation"] or read
@@ -128,6 +155,9 @@ def load_task(
         samples[part] = read
         if progress is not None:
             progress(part, len(read), len(read))
+    if told is not None:
+        for sentence in overlaps({part: its for part in TOLD if (its := samples[part])}):
+            tell(f"warning: {sentence}")
     if table.kind == "agreement" and models is None:
         models = load_models(experiment, told=told)
     return task_of(table, samples, models or ())

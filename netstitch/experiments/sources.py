@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -14,7 +15,6 @@ from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.task_table import SamplesTable
 from netstitch.networks.functions import call_function, is_function
 from netstitch.tasks import (
-    ImageLayout,
     Listing,
     Preprocessing,
     Samples,
@@ -23,25 +23,25 @@ from netstitch.tasks import (
     evenly,
     from_arrays,
     from_dataset,
-    from_file,
     from_maps,
     image_folder,
+    read_arrays,
     read_inputs,
     unlabelled,
 )
+from netstitch.tasks.files import FILES
 
 Progress = Callable[[str, int, int], None]
 """Called with the part ("training", "validation", "test"), samples read, and samples in all."""
 
-FILES = (".npz", ".safetensors")
-
-
 Told = Callable[[str], None]
-"""Called with a line about what was left out."""
+"""Called with a line about what was left out, or looks wrong."""
 
 
 def list_images(experiment: Experiment, table: SamplesTable) -> Listing | None:
-    """The images of a part that names a data set or a folder; None for other sources.
+    """Return the images of a part that names a data set or a folder; None for other sources.
+
+    How many classes a folder has is not looked at; see `check_class_folders`.
 
     Raises DataError where these are missing or laid out otherwise.
     """
@@ -50,7 +50,7 @@ def list_images(experiment: Experiment, table: SamplesTable) -> Listing | None:
     if table.split or table.year or table.boxes:
         raise DataError("split, year and boxes are of data sets, such as 'imagenet:FOLDER'")
     path = experiment.located(table.source)
-    if experiment.task.kind == "segmentation" or path.suffix in FILES or is_function(table.source):
+    if experiment.task.kind == "segmentation" or _is_file(path) or is_function(table.source):
         return None
     if path.is_file() or not path.exists():
         raise DataError(
@@ -59,7 +59,7 @@ def list_images(experiment: Experiment, table: SamplesTable) -> Listing | None:
         )
     if experiment.task.kind == "agreement":
         return all_images(path, limit=table.limit)
-    listing = image_folder(path, classes=experiment.task.classes)
+    listing = image_folder(path, class_order=experiment.task.class_order)
     return listing.kept(table.limit, table.selection)
 
 
@@ -85,19 +85,40 @@ def read_source(
     if listing is not None:
         if told is not None and listing.note:
             told(f"{part}: {listing.note}")
+        if told is not None and listing.left_out:
+            told(f"warning: {table.source}: {listing.left_out}")
         return _decoded(experiment, part, listing, report, told)
-    images = experiment.task.images
     labelled = experiment.task.kind != "agreement"
     if experiment.task.kind == "segmentation":
         return _maps(experiment, part, table, report)
     path = experiment.located(table.source)
-    if path.suffix in FILES:
-        if labelled:
-            return from_file(path, name=part, images=images.arrays, limit=table.limit)
-        return _bare(read_inputs(path), part, images.arrays, table.limit)
-    returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
+    returned: Any
+    if _is_file(path):
+        returned = read_arrays(path) if labelled else read_inputs(path)
+    else:
+        returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
     take = _labelled if labelled else _unlabelled
-    return take(returned, images.arrays, part, table, report)
+    return take(returned, experiment, part, table, report)
+
+
+def _is_file(path: Path) -> bool:
+    return path.suffix.lower() in FILES
+
+
+def _settings(experiment: Experiment, inputs: Any) -> dict[str, Any]:
+    """Keyword arguments of `from_arrays` for inputs, which say how they are laid out and scaled."""
+    images = experiment.task.images
+    dtype = inputs.dtype if isinstance(inputs, Tensor) else np.asarray(inputs).dtype
+    normalisation = images.normalisation
+    if any(network.images is not None for network in experiment.networks):
+        if dtype in (torch.uint8, np.uint8) and normalisation is None:
+            raise DataError(
+                "networks have images of their own, and [task.images] does not say what these "
+                "bytes are normalised with; give mean and std there (0 and 1 for not at all)"
+            )
+        if dtype not in (torch.uint8, np.uint8):
+            normalisation = None  # it says what the floats are normalised with already
+    return {"images": images.arrays, "normalisation": normalisation}
 
 
 def _decoded(
@@ -138,26 +159,27 @@ def _maps(
         )
     inputs, maps = returned
     limit = len(inputs) if table.limit is None else table.limit
-    samples = from_maps(inputs, maps, name=part, images=experiment.task.images.arrays)
+    samples = from_maps(inputs, maps, name=part, **_settings(experiment, inputs))
     report(len(samples), len(samples))
     return samples.first(limit)
 
 
 def _labelled(
     returned: Any,
-    images: ImageLayout | None,
+    experiment: Experiment,
     part: str,
     table: SamplesTable,
     report: Callable[[int, int], None],
 ) -> Samples:
     """What a function returned, with its labels."""
     if isinstance(returned, tuple) and len(returned) == 2:
-        samples = from_arrays(*returned, name=part, images=images)
+        samples = from_arrays(*returned, name=part, **_settings(experiment, returned[0]))
         if table.limit is None or table.limit >= len(samples):
             return samples
         kept = evenly(samples.labels.tolist(), table.limit)
         return Samples(samples.inputs[kept], samples.labels[kept], part)
     if _is_dataset(returned):
+        _check_taken_as_it_is(experiment)
         return from_dataset(returned, limit=table.limit, name=part, progress=report)
     raise DataError(
         f"the function returned a {type(returned).__name__}; expected a torch Dataset with a "
@@ -167,7 +189,7 @@ def _labelled(
 
 def _unlabelled(
     returned: Any,
-    images: ImageLayout | None,
+    experiment: Experiment,
     part: str,
     table: SamplesTable,
     report: Callable[[int, int], None],
@@ -176,8 +198,9 @@ def _unlabelled(
     if isinstance(returned, tuple) and len(returned) == 2:
         returned = returned[0]
     if isinstance(returned, Tensor | np.ndarray):
-        return _bare(returned, part, images, table.limit)
+        return _bare(returned, experiment, part, table.limit)
     if _is_dataset(returned):
+        _check_taken_as_it_is(experiment)
         return from_dataset(_Inputs(returned), limit=table.limit, name=part, progress=report)
     raise DataError(
         f"the function returned a {type(returned).__name__}; expected a tensor or an array of "
@@ -193,10 +216,20 @@ def _is_dataset(returned: Any) -> bool:
     )
 
 
-def _bare(inputs: Any, part: str, images: ImageLayout | None, limit: int | None) -> Samples:
+def _check_taken_as_it_is(experiment: Experiment) -> None:
+    """Raise DataError where a mean is given beside a Dataset, whose items are floating point."""
+    adapted = any(network.images is not None for network in experiment.networks)
+    if experiment.task.images.normalisation is not None and not adapted:
+        raise DataError(
+            "the items of a Dataset are floating point, which are taken as they are, and [task."
+            "images] has a mean or std; leave these out, and normalise in the Dataset's transform"
+        )
+
+
+def _bare(inputs: Any, experiment: Experiment, part: str, limit: int | None) -> Samples:
     """Inputs in an array, so many of them, spread evenly over their order."""
     zeros = np.zeros(len(inputs), dtype=np.int64)
-    samples = from_arrays(inputs, zeros, name=part, images=images)
+    samples = from_arrays(inputs, zeros, name=part, **_settings(experiment, inputs))
     if limit is None or limit >= len(samples):
         return samples
     kept = [index * len(samples) // limit for index in range(limit)]

@@ -1,11 +1,18 @@
 """The tables of an experiment file that say what is measured, on which samples."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from netstitch.experiments.table import Count, Table
 from netstitch.tasks import EnsembleKind, ImageLayout
+from netstitch.tasks.class_order import ORDERS
 from netstitch.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Interpolation
 from netstitch.tasks.selection import Selection
 
@@ -81,18 +88,32 @@ class ImagesTable(Table):
     )
     mean: PerChannel = Field(
         default=IMAGENET_MEAN,
-        description="per channel, of values in [0, 1], for image folders; one value makes grey "
-        "inputs; by default ImageNet's",
+        description="per channel, of values in [0, 1], for image folders, where one value makes "
+        "grey inputs, and for arrays of bytes; by default ImageNet's for folders, and bytes are "
+        "not normalised; refused beside floating-point arrays, unless [networks.images] has to "
+        "know what they are normalised with",
     )
     std: PerChannel = Field(
-        default=IMAGENET_STD,
-        description="per channel, as mean, for image folders; by default ImageNet's",
+        default=IMAGENET_STD, description="per channel, as mean, and by default as mean"
     )
     arrays: ImageLayout | None = Field(
         default=None,
         description="layout of images in arrays, 'nhw', 'nhwc' or 'nchw': bytes are divided by "
-        "255; by default arrays are floating point and taken as they are",
+        "255, and normalised where mean or std is given; by default arrays are floating point and "
+        "taken as they are",
     )
+
+    @property
+    def normalisation(self) -> tuple[PerChannel, PerChannel] | None:
+        """Mean and standard deviation, where the file gives one of them."""
+        return (self.mean, self.std) if self.model_fields_set & {"mean", "std"} else None
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Whether they were given matters: of arrays of bytes, and beside floats.
+        written: dict[str, Any] = write(self)
+        left_out = {"mean", "std"} if self.normalisation is None else set()
+        return {key: value for key, value in written.items() if key not in left_out}
 
     @model_validator(mode="after")
     def _alike(self) -> Self:
@@ -117,6 +138,13 @@ class TaskTable(Table):
         default=None,
         ge=2,
         description="the number of classes; of kind 'agreement' what the networks have",
+    )
+    class_order: Literal["either", "text", "number"] | tuple[str, ...] = Field(
+        default="either",
+        description="of folders of images: how class folders are numbered, by their names as "
+        "'text' (0, 1, 10, 2, as torchvision does), by the 'number' in them (0, 1, 2, 10, as timm "
+        "does), or in the order of a list of their names; 'either' (the default), where the former "
+        "two are the same",
     )
     output: str | None = Field(
         default=None,
@@ -143,6 +171,28 @@ class TaskTable(Table):
         default=None, description="a table with samples that the search never sees; by default none"
     )
     images: ImagesTable = Field(default=ImagesTable(), description="how images become inputs")
+
+    @field_validator("class_order", mode="before")
+    @classmethod
+    def _known_order(cls, order: Any) -> Any:
+        if isinstance(order, list | tuple):
+            order = tuple(order)
+            if all(isinstance(name, str) for name in order) and len(set(order)) == len(order):
+                return order
+        elif isinstance(order, str) and order in ORDERS:
+            return order
+        raise ValueError("expected 'text', 'number' or a list of the class folders' names")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.class_order != "either" and self.kind != "classification":
+            raise ValueError(f"class_order is given and kind is {self.kind!r}; leave it out")
+        if not isinstance(self.class_order, str) and len(self.class_order) != self.classes:
+            raise ValueError(
+                f"class_order has {len(self.class_order)} names and classes is {self.classes}; "
+                "expected as many"
+            )
+        return self
 
     @model_validator(mode="after")
     def _counted(self) -> Self:

@@ -7,16 +7,18 @@ into memory, where they come from a listing of images (`decode_images`).
 
 from netstitch.tasks.agreement import agreement
 from netstitch.tasks.arrays import ImageLayout, from_arrays, from_maps
+from netstitch.tasks.class_order import ClassOrder
 from netstitch.tasks.classification import Classification
 from netstitch.tasks.dataset import Progress, from_dataset
 from netstitch.tasks.decoded import cache_folder, decode_images
-from netstitch.tasks.files import from_file, read_inputs
+from netstitch.tasks.files import from_file, read_arrays, read_inputs
 from netstitch.tasks.folder import from_image_folder, image_folder
 from netstitch.tasks.imagenet import imagenet
 from netstitch.tasks.imagenet_v2 import imagenet_v2
 from netstitch.tasks.likelihood import Likelihood
 from netstitch.tasks.listing import Listing
 from netstitch.tasks.outputs import Outputs, check_finite, first_nonfinite, select
+from netstitch.tasks.overlap import overlaps
 from netstitch.tasks.preprocessing import Preprocessing
 from netstitch.tasks.samples import Batches, Samples
 from netstitch.tasks.segmentation import Segmentation
@@ -27,6 +29,7 @@ from netstitch.tasks.voc import voc
 
 __all__ = [
     "Batches",
+    "ClassOrder",
     "Classification",
     "EnsembleKind",
     "ImageLayout",
@@ -54,6 +57,8 @@ __all__ = [
     "image_folder",
     "imagenet",
     "imagenet_v2",
+    "overlaps",
+    "read_arrays",
     "read_inputs",
     "select",
     "unlabelled",

@@ -1,5 +1,6 @@
 """Samples from arrays."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -8,12 +9,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netstitch.errors import DataError
+from netstitch.folders import one_line
+from netstitch.tasks.given import described
 from netstitch.tasks.samples import Samples
 
 ImageLayout = Literal["nhw", "nhwc", "nchw"]
 """How images lie in an array: n samples, h rows, w columns, c channels."""
 
 Array = NDArray[Any] | Tensor
+Normalisation = tuple[Sequence[float], Sequence[float]]
+"""Mean and standard deviation of each channel, of values in [0, 1]."""
 
 
 def from_arrays(
@@ -22,18 +27,26 @@ def from_arrays(
     *,
     name: str = "validation",
     images: ImageLayout | None = None,
+    normalisation: Normalisation | None = None,
 ) -> Samples:
-    """Samples from arrays or tensors.
+    """Return samples from arrays or tensors.
 
     inputs: (n, ...) floating point, taken as they are; or images of any layout, where `images`
     names it: they become (n, c, h, w), bytes are divided by 255, floats keep their values.
-    labels: (n,) integers of any width.
+    labels: (n,) or (n, 1) integers of any width.
+    normalisation: mean and standard deviation of each channel, of values in [0, 1], which bytes are
+    normalised with; by default they are not.
 
-    Raises DataError for anything else, and as `Samples` does.
+    Raises DataError for anything else, for a normalisation of floats, and as `Samples` does.
     """
     values, classes = _tensor(inputs, name, "inputs"), _tensor(labels, name, "labels")
+    if normalisation is not None and values.is_floating_point():
+        raise DataError(
+            f"{name}: inputs are {_kind(values)}, which are taken as they are, and a mean and std "
+            "are given; leave these out, or give bytes (uint8), which they are applied to"
+        )
     if images is not None:
-        values = _arrange(values, name, images)
+        values = _arrange(values, name, images, normalisation)
     elif not values.is_floating_point():
         raise DataError(
             f"{name}: inputs are {_kind(values)}; expected floating point, or images of bytes with "
@@ -51,16 +64,23 @@ def from_arrays(
 
 
 def from_maps(
-    inputs: Array, maps: Array, *, name: str = "validation", images: ImageLayout | None = None
+    inputs: Array,
+    maps: Array,
+    *,
+    name: str = "validation",
+    images: ImageLayout | None = None,
+    normalisation: Normalisation | None = None,
 ) -> Samples:
-    """Samples with a class for each pixel.
+    """Return samples with a class for each pixel.
 
-    inputs: as of `from_arrays`. maps: (n, height, width) integers of any width from 0 to 255, of
-    which 255 is of no class.
+    inputs, normalisation: as of `from_arrays`. maps: (n, height, width) or (n, 1, height, width)
+    integers of any width from 0 to 255, of which 255 is of no class.
 
     Raises DataError as `from_arrays` does.
     """
     classes = _tensor(maps, name, "label maps")
+    if classes.ndim == 4 and classes.shape[1] == 1:
+        classes = classes[:, 0]
     if classes.ndim != 3 or classes.is_floating_point() or classes.dtype == torch.bool:
         raise DataError(
             f"{name}: label maps are {_kind(classes)} {tuple(classes.shape)}; expected integers "
@@ -72,12 +92,18 @@ def from_maps(
             "expected 0 to 255"
         )
     without = from_arrays(
-        inputs, torch.zeros(len(classes), dtype=torch.int64), name=name, images=images
+        inputs,
+        torch.zeros(len(classes), dtype=torch.int64),
+        name=name,
+        images=images,
+        normalisation=normalisation,
     )
     return Samples(without.inputs, classes.to(torch.uint8), name)
 
 
-def _arrange(values: Tensor, name: str, images: ImageLayout) -> Tensor:
+def _arrange(
+    values: Tensor, name: str, images: ImageLayout, normalisation: Normalisation | None
+) -> Tensor:
     if images not in ("nhw", "nhwc", "nchw"):
         raise DataError(f"image layout {images!r} is not known; give 'nhw', 'nhwc' or 'nchw'")
     if values.ndim != len(images):
@@ -92,14 +118,33 @@ def _arrange(values: Tensor, name: str, images: ImageLayout) -> Tensor:
             f"{name}: images are {_kind(values)}; expected bytes (uint8) or floating point"
         )
     if images == "nhw":
-        return values[:, None]
-    return values.permute(0, 3, 1, 2) if images == "nhwc" else values
+        values = values[:, None]
+    elif images == "nhwc":
+        values = values.permute(0, 3, 1, 2)
+    return values if normalisation is None else _normalised(values, name, normalisation)
+
+
+def _normalised(values: Tensor, name: str, normalisation: Normalisation) -> Tensor:
+    """(n, c, h, w), changed in place, by the very operations that image files go through."""
+    mean, std = (torch.tensor(list(each), dtype=torch.float32) for each in normalisation)
+    if not len(mean) == len(std) == values.shape[1]:
+        raise DataError(
+            f"{name}: images have {values.shape[1]} channels, mean has {len(mean)} values and std "
+            f"{len(std)}; expected one for each channel"
+        )
+    return values.sub_(mean[:, None, None]).div_(std[:, None, None])
 
 
 def _tensor(array: Array, name: str, part: str) -> Tensor:
     if isinstance(array, Tensor):
         return array
-    values = np.asarray(array)
+    try:
+        values = np.asarray(array)
+    except (TypeError, ValueError) as error:  # such as lists of different lengths
+        raise DataError(
+            f"{name}: {part} are {described(array)} that is no array ({one_line(error)}); expected "
+            "an array of numbers"
+        ) from error
     if values.dtype.kind not in "biuf":
         raise DataError(f"{name}: {part} are {values.dtype}; expected an array of numbers")
     if values.dtype.kind == "f" and values.dtype.itemsize > 8:

@@ -97,8 +97,8 @@ def _pair(item: Any, title: str) -> tuple[Tensor, int]:
             f"{title} holds a tensor of {str(value.dtype).removeprefix('torch.')}; expected "
             "floating point, scale bytes to [0, 1] in the transform"
         )
-    if isinstance(label, Tensor | np.ndarray) and label.ndim == 0:
-        label = label.item()
+    if isinstance(label, Tensor | np.ndarray) and label.shape in ((), (1,)):
+        label = label.item()  # MedMNIST's are arrays of one
     if isinstance(label, bool) or not isinstance(label, int | np.integer):
         raise DataError(f"{title} has the label {label!r:.60}; expected an integer class number")
     return value.detach(), int(label)

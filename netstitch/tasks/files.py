@@ -1,7 +1,7 @@
 """Samples from a file of arrays: .npz or .safetensors, neither of which can hold code."""
 
+import math
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +10,20 @@ import safetensors
 import safetensors.torch
 
 from netstitch.errors import DataError
-from netstitch.tasks.arrays import Array, ImageLayout, from_arrays
+from netstitch.tasks.arrays import Array, ImageLayout, Normalisation, from_arrays
+from netstitch.tasks.given import path_of
 from netstitch.tasks.samples import Samples
 from netstitch.tasks.selection import Selection, chosen
 
+FILES = (".npz", ".safetensors")
 ENTRIES = ("inputs", "labels")
+ARRAY = ".npy"
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+MOST_COMPRESSED = 1_100
+"""Times that deflate can make anything smaller, at most 1,032, and a little."""
 
 
 def from_file(
@@ -22,83 +31,112 @@ def from_file(
     *,
     name: str | None = None,
     images: ImageLayout | None = None,
+    normalisation: Normalisation | None = None,
     limit: int | None = None,
     selection: Selection = "evenly",
 ) -> Samples:
-    """Samples from the arrays `inputs` and `labels` of a .npz or .safetensors file.
+    """Return samples from the arrays `inputs` and `labels` of a .npz or .safetensors file.
 
-    name: by default the file's, without its ending. images: as in `from_arrays`. limit: keep that
-    many, evenly over the classes, or the first ones with selection "first".
+    name: by default the file's, without its ending. images, normalisation: as in `from_arrays`.
+    limit: keep that many, evenly over the classes, or the first ones with selection "first".
 
     Pickles are never read: an array of Python objects is refused, not opened. Raises DataError when
     the file is missing, damaged or of another kind, and as `from_arrays` does.
     """
-    path = Path(path)
-    name = path.stem if name is None else name
-    arrays = _read(path, ENTRIES)
-    samples = from_arrays(arrays["inputs"], arrays["labels"], name=name, images=images)
+    inputs, labels = read_arrays(path)
+    name = Path(path).stem if name is None else name
+    samples = from_arrays(inputs, labels, name=name, images=images, normalisation=normalisation)
     kept = chosen(samples.labels.tolist(), limit, selection)
     if len(kept) == len(samples):
         return samples
     return Samples(samples.inputs[kept], samples.labels[kept], name)
 
 
+def read_arrays(path: Path | str) -> tuple[Array, Array]:
+    """Return the arrays `inputs` and `labels`; raises DataError as `from_file` does."""
+    found = _read(path_of(path, "a .npz or .safetensors file"), ENTRIES)
+    return found["inputs"], found["labels"]
+
+
 def read_inputs(path: Path | str) -> Array:
-    """The array `inputs` alone, (n, ...); raises DataError as `from_file` does."""
-    return _read(Path(path), ENTRIES[:1])["inputs"]
+    """Return the array `inputs` alone, (n, ...); raises DataError as `from_file` does."""
+    return _read(path_of(path, "a .npz or .safetensors file"), ENTRIES[:1])["inputs"]
 
 
 def _read(path: Path, entries: Sequence[str]) -> dict[str, Array]:
     if not path.is_file():
         raise DataError(f"{path} is no file; expected a .npz or .safetensors file of arrays")
-    if path.suffix == ".npz":
-        return _read_npz(path, entries)
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path, entries)
-    raise DataError(
-        f"{path} is of a kind that is not read (it may hold a pickle); expected .npz or "
-        f".safetensors with the arrays {' and '.join(entries)}, save it as one of these"
-    )
+    kind = path.suffix.lower()
+    if kind not in FILES:
+        raise DataError(
+            f"{path} is of a kind that is not read (it may hold a pickle); expected .npz or "
+            f".safetensors with the arrays {' and '.join(entries)}, save it as one of these"
+        )
+    try:
+        return _read_npz(path, entries) if kind == ".npz" else _read_safetensors(path, entries)
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise DataError(
+            f"{path} does not fit into memory; give fewer samples, or images in a folder, which "
+            "are not held in it"
+        ) from error
+    except Exception as error:
+        # Damage shows in many ways: BadZipFile, zlib.error, TokenError, RuntimeError, KeyError.
+        pickled = (
+            "or holds a pickle, which is not read: " if kind == ".npz" else "or another kind: "
+        )
+        raise DataError(
+            f"{path} cannot be read as {kind} ({_line(error)}); it is damaged {pickled}save it "
+            "again"
+        ) from error
 
 
 def _read_npz(path: Path, entries: Sequence[str]) -> dict[str, Array]:
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
+    with path.open("rb") as file:
+        if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
             raise DataError(f"{path} is a single array; expected .npz with {' and '.join(entries)}")
-        with archive:
-            _check_entries(path, archive.files, entries)
-            return {entry: _read_entry(path, archive, entry) for entry in entries}
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise DataError(
-            f"{path} cannot be read as .npz ({_line(error)}); it is damaged or holds a pickle, "
-            "which is not read: save it again with numpy.savez"
-        ) from error
+    with zipfile.ZipFile(path) as archive:
+        held = {one.filename: one for one in archive.infolist()}
+        names = [name.removesuffix(ARRAY) for name in held if name.endswith(ARRAY)]
+        _check_entries(path, names, entries)
+        found: dict[str, Array] = {}
+        for entry in entries:
+            _check_member(f"{path}: {entry}", archive, held[entry + ARRAY])
+            with archive.open(held[entry + ARRAY]) as member:
+                found[entry] = np.lib.format.read_array(member, allow_pickle=False)
+        return found
 
 
-def _read_entry(path: Path, archive: np.lib.npyio.NpzFile, entry: str) -> Array:
-    try:
-        array: Array = archive[entry]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
+def _check_member(title: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    """Raise DataError unless an array's header fits what is there, before room for it is taken."""
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        read = HEADERS.get(version)
+        if read is None:
+            raise DataError(f"{title} is no plain array; expected an array of numbers")
+        shape, _, dtype = read(member)
+        begin = member.tell()
+    if dtype.hasobject:
         raise DataError(
-            f"{path}: {entry} is an array of Python objects, which is a pickle; pickles are not "
-            "read, expected an array of numbers"
-        ) from error
-    return array
+            f"{title} is an array of Python objects, which is a pickle; pickles are not read, "
+            "expected an array of numbers"
+        )
+    expected, there = math.prod(shape) * dtype.itemsize, info.file_size - begin
+    # The archive may lie about its sizes too, by no more than it can have compressed.
+    possible = info.file_size <= MOST_COMPRESSED * info.compress_size + MOST_COMPRESSED
+    if min(shape, default=0) < 0 or expected != there or not possible:
+        held = f"{there:,}" if possible else f"at most {MOST_COMPRESSED * info.compress_size:,}"
+        raise DataError(
+            f"{title} is damaged: {dtype} {shape} takes {expected:,} bytes, and {held} are there; "
+            "save it again with numpy.savez"
+        )
 
 
 def _read_safetensors(path: Path, entries: Sequence[str]) -> dict[str, Array]:
-    try:
-        with safetensors.safe_open(path, framework="pt") as archive:
-            _check_entries(path, list(archive.keys()), entries)
-            return {entry: archive.get_tensor(entry) for entry in entries}
-    except (safetensors.SafetensorError, OSError) as error:
-        raise DataError(
-            f"{path} cannot be read as .safetensors ({_line(error)}); it is damaged or of another "
-            "kind, save it again"
-        ) from error
+    with safetensors.safe_open(path, framework="pt") as archive:
+        _check_entries(path, list(archive.keys()), entries)
+        return {entry: archive.get_tensor(entry) for entry in entries}
 
 
 def _check_entries(path: Path, found: list[str], entries: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Samples from a folder of images with one folder per class, as torchvision's ImageFolder reads."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,23 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from netstitch.errors import DataError
+from netstitch.errors import DataError, printable
+from netstitch.tasks.class_order import ClassOrder, in_order
 from netstitch.tasks.dataset import Progress, decode
-from netstitch.tasks.image import EXTENSIONS, is_image, open_image
-from netstitch.tasks.layouts import subfolders
+from netstitch.tasks.given import path_of
+from netstitch.tasks.image import ENDINGS, is_image, open_image
+from netstitch.tasks.layouts import contents, subfolders
 from netstitch.tasks.listing import Listing
 from netstitch.tasks.preprocessing import Preprocessing, to_colour
 from netstitch.tasks.samples import Samples
 from netstitch.tasks.selection import Selection
+from netstitch.tasks.walking import (
+    Kinds,
+    check_one_label,
+    describe_left_out,
+    images_below,
+    kind_of,
+)
 
 SPLITS = ("val", "valid", "validation", "test", "train", "training")
 Transform = Callable[[Image.Image], Tensor]
@@ -26,54 +36,77 @@ def from_image_folder(
     transform: Transform | None = None,
     *,
     classes: int | Sequence[str] | None = None,
+    class_order: ClassOrder = "either",
     limit: int | None = None,
     selection: Selection = "evenly",
     workers: int = 0,
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Samples:
-    """Samples from images in path/CLASS/**; labels number the class folders in sorted order.
+    """Return samples from images in path/CLASS/**; labels number the class folders.
 
     transform: from a PIL image (RGB, whatever the file's mode) to a float tensor; by default
     `Preprocessing()`, and a `Preprocessing` of other sizes or means may be given.
     classes: how many class folders there must be, or their names in the order of the labels.
+    class_order: "text" as torchvision sorts them (0, 1, 10, 2), "number" as timm does (0, 1, 2,
+    10), or their names in the order of the labels; needed only where the former two differ.
     limit: keep that many, evenly over the classes (see `evenly`), so that a small part still holds
     every class; selection "first" keeps the first in order of class and file name instead.
     workers: processes that decode. name: by default the folder's.
 
-    Raises DataError when the folder is not laid out so, holds other classes than stated, or an
-    image is damaged (the message names the file); and as `Samples` does.
+    Raises DataError when the folder is not laid out so, holds other classes than stated, the order
+    of its classes is not clear, a file is in two classes, or an image is damaged (the message names
+    the file); and as `Samples` does.
     """
-    path = Path(path)
+    path = path_of(path, "a folder of images")
     name = path.name if name is None else name
-    found = image_folder(path, classes=classes).kept(limit, selection)
+    found = image_folder(path, classes=classes, class_order=class_order).kept(limit, selection)
     files = list(zip(found.files, found.labels, strict=True))
     dataset = Images(files, Preprocessing() if transform is None else transform)
     return decode(dataset, list(found.files), workers, name, progress)
 
 
-def image_folder(path: Path | str, *, classes: int | Sequence[str] | None = None) -> Listing:
-    """The images in path/CLASS/**, by class and then by name, none of them opened.
+def image_folder(
+    path: Path | str,
+    *,
+    classes: int | Sequence[str] | None = None,
+    class_order: ClassOrder = "either",
+) -> Listing:
+    """Return the images in path/CLASS/**, by class and then by name, none of them opened.
 
-    classes: as of `from_image_folder`, and so are the errors.
+    Links are followed. Hidden files and folders, and those that systems leave behind, are passed
+    over. Files of kinds that are not read, moving pictures among them, are left out, which the
+    listing says.
+
+    classes, class_order: as of `from_image_folder`, and so are the errors.
     """
-    path = Path(path)
+    path = path_of(path, "a folder of images")
     names = _class_names(path)
-    if isinstance(classes, int) and classes != len(names):
-        raise DataError(
-            f"{path} holds {len(names)} class folders; expected {classes}, check the folder and "
-            "the number of classes"
-        )
     if classes is not None and not isinstance(classes, int):
-        names = _in_order(path, names, list(classes))
-    files = _files(path, names)
-    return Listing(
-        tuple(file for file, _ in files), tuple(label for _, label in files), classes=tuple(names)
-    )
+        if isinstance(classes, str) or class_order != "either":
+            raise DataError(
+                f"{path}: classes are {classes!r:.60} and class_order is {class_order!r:.60}; "
+                "expected the number of classes and an order, or a list of their names alone"
+            )
+        class_order = list(classes)
+    ordered = in_order(path, names, class_order)
+    if isinstance(classes, int):
+        check_count(path, ordered, classes)
+    return _listed(path, ordered)
+
+
+def check_count(path: object, names: Sequence[str], classes: int) -> None:
+    """Raise DataError where there are not as many class folders as classes."""
+    if classes != len(names):
+        shown = printable(", ".join(names[:5])) + (", ..." if len(names) > 5 else "")
+        raise DataError(
+            f"{path} holds {len(names)} class folders; expected {classes} and found {shown}: check "
+            "the folder and the number of classes"
+        )
 
 
 def _class_names(path: Path) -> list[str]:
-    """The class folders' names, sorted; or a DataError that says what the folder looks like."""
+    """The class folders' names; or a DataError that says what the folder looks like."""
     layout = f"expected one folder of images per class, such as {path / 'cat' / '1.jpg'}"
     if not path.exists():
         raise DataError(f"folder {path} does not exist; {layout}")
@@ -81,7 +114,7 @@ def _class_names(path: Path) -> list[str]:
         raise DataError(f"{path} is a file; {layout}")
     folders = subfolders(path)
     if not folders:
-        images = sum(is_image(file) for file in path.iterdir())
+        images = sum(map(is_image, contents(path)))
         holds = f"holds {images} images directly" if images else "holds no folders"
         raise DataError(f"{path} {holds}; {layout}")
     _check_not_parent(path, folders)
@@ -90,7 +123,7 @@ def _class_names(path: Path) -> list[str]:
 
 def _check_not_parent(path: Path, folders: list[Path]) -> None:
     """Raise DataError where the folders are splits, or a lone wrapper, of class folders."""
-    if any(is_image(file) for folder in folders for file in folder.iterdir()):
+    if any(is_image(file) for folder in folders for file in contents(folder)):
         return
     inner = [folder for folder in folders if subfolders(folder)]
     splits = [folder for split in SPLITS for folder in inner if folder.name.lower() == split]
@@ -107,39 +140,40 @@ def _check_not_parent(path: Path, folders: list[Path]) -> None:
         )
 
 
-def _in_order(path: Path, found: list[str], stated: list[str]) -> list[str]:
-    missing = [name for name in stated if name not in found]
-    surplus = [name for name in found if name not in stated]
-    if missing or surplus or len(set(stated)) != len(stated):
-        raise DataError(
-            f"{path} holds other classes than stated: {_some(missing)} missing, {_some(surplus)} "
-            "surplus; expected each stated class once, check the folder and the names"
-        )
-    return stated
-
-
-def _files(path: Path, names: list[str]) -> list[tuple[str, int]]:
-    """(file, label) of every image, by label and then by file name."""
-    # Here, not above: torchvision takes longer to import than all of this room.
-    from torchvision.datasets.folder import make_dataset
-
-    # Its own complaint about empty classes does not say which folder it looked in; ours does.
-    files: list[tuple[str, int]] = make_dataset(
-        str(path), {name: i for i, name in enumerate(names)}, EXTENSIONS, allow_empty=True
-    )
-    held = {label for _, label in files}
-    empty = [name for label, name in enumerate(names) if label not in held]
+def _listed(path: Path, names: list[str]) -> Listing:
+    """The images of each class, by label and then by file name."""
+    files: list[str] = []
+    labels: list[int] = []
+    left_out: Kinds = Counter()
+    empty = []
+    for label, name in enumerate(names):
+        found, others = images_below(path / name, path)
+        if not found:
+            empty.append(f"{path / name} holds no images{_instead(others)}")
+        files += found
+        labels += [label] * len(found)
+        left_out += others
     if empty:
         raise DataError(
-            f"class folder {path / empty[0]} holds no images ({len(empty)} of {len(names)} such); "
-            f"expected files ending in {', '.join(EXTENSIONS)}, fill or remove it"
+            f"class folder {empty[0]} ({len(empty)} of {len(names)} such); expected files ending "
+            f"in {ENDINGS}, fill or remove it"
         )
-    return sorted(files, key=lambda item: (item[1], item[0]))
+    check_one_label(files, labels, names)
+    beside = Counter(f"{kind_of(one.name)} beside the class folders" for one in _loose(path))
+    return Listing(
+        tuple(files),
+        tuple(labels),
+        classes=tuple(names),
+        left_out=describe_left_out(left_out + beside),
+    )
 
 
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:3]) or "none"
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+def _loose(path: Path) -> list[Path]:
+    return [file for file in contents(path) if is_image(file)]
+
+
+def _instead(others: Kinds) -> str:
+    return f" that are read ({others.total()} files of other kinds)" if others else ""
 
 
 class Images(Dataset[Any]):

@@ -1,31 +1,96 @@
-"""Opening image files."""
+"""Image files: which ones there are, and opening them."""
 
+from functools import cache
 from pathlib import Path
 
 from PIL import Image
 
 from netstitch.errors import DataError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-"""What counts as an image, in either case: torchvision's list."""
+COMMON = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif", ".jfif")
+FORMATS = (
+    "AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA",
+    "TIFF", "WEBP",
+)  # fmt: skip
+"""Pillow's formats that are read. Others hold no single picture, or run a program to draw one."""
+OTHERS = (".apng", ".avifs", ".pfm")
+"""Endings of moving pictures, and of floating-point numbers, among these formats."""
+MAY_HOLD_SEVERAL = (".avif", ".gif", ".tif", ".tiff", ".webp")
+
+
+ENDINGS = f"{', '.join(COMMON[:6])} and the like"
+"""What images end in, as a part of a message."""
+LEFT_BEHIND = ("thumbs.db", "desktop.ini", "__macosx", "lost+found", "@eadir", "$recycle.bin")
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """Return the formats that this build of Pillow reads, of those that are wanted."""
+    Image.init()
+    return tuple(kind for kind in FORMATS if kind in Image.OPEN)
+
+
+@cache
+def extensions() -> tuple[str, ...]:
+    """Return the endings of images in these formats, the most common ones first."""
+    read = [
+        ending
+        for kind in formats()
+        for ending, of in sorted(Image.registered_extensions().items())
+        if of == kind and ending not in OTHERS
+    ]
+    return tuple(sorted(read, key=lambda one: COMMON.index(one) if one in COMMON else len(COMMON)))
+
+
+def is_left_behind(name: str) -> bool:
+    """Return whether a file or folder is hidden, or what systems and file managers leave."""
+    return name.startswith(".") or name.lower() in LEFT_BEHIND
+
+
+def is_named_as_image(name: str) -> bool:
+    """Return whether a file's name is that of an image, and not of a hidden one."""
+    return name.lower().endswith(extensions()) and not is_left_behind(name)
 
 
 def is_image(file: Path) -> bool:
-    # File managers leave copies of attributes behind, named ._ and as the image.
-    hidden = file.name.startswith(".")
-    return file.suffix.lower() in EXTENSIONS and not hidden and file.is_file()
+    """Return whether a file is named as an image, and is there."""
+    return is_named_as_image(file.name) and file.is_file()
+
+
+def holds_several(file: Path | str) -> bool:
+    """Return whether an image file holds several pictures, such as an animation or pages.
+
+    Only kinds that may are looked into, and no further than their heads. A file that is damaged
+    holds one, so that who opens it says what is wrong with it.
+    """
+    name = str(file).lower()
+    if not name.endswith(MAY_HOLD_SEVERAL):
+        return False
+    try:
+        if name.endswith((".gif", ".tif", ".tiff")):
+            with Image.open(file, formats=formats()) as opened:
+                return bool(getattr(opened, "is_animated", False))
+        # Pillow would read these whole, and there may be a million.
+        with open(file, "rb") as content:
+            head = content.read(21)
+    except Exception:  # damage shows in many ways
+        return False
+    if head[12:16] == b"VP8X":
+        return bool(head[20:] and head[20] & 2)
+    return head[4:12] == b"ftypavis"
 
 
 def open_image(file: Path | str) -> Image.Image:
-    """The image in a file, whole.
+    """Return the image in a file, whole.
 
     Raises DataError, whose message is to stand behind the file's name, where it is damaged.
     """
     try:
-        with Image.open(file) as opened:
+        with Image.open(file, formats=formats()) as opened:
             opened.load()
             return opened.copy()
     except Exception as error:
         # Damage shows as OSError, SyntaxError, ValueError and more, by the kind of file.
-        reason = " ".join(str(error).split()).replace(f" '{file}'", "")
+        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = " ".join(said.split()).replace(f" {str(file)!r}", "")
         raise DataError(f"is no readable image ({reason}); replace or remove it") from error

@@ -4,18 +4,28 @@ from pathlib import Path
 
 from netstitch.errors import DataError
 from netstitch.folders import one_line
-from netstitch.tasks.image import is_image
+from netstitch.tasks.image import is_image, is_left_behind
 
 ARCHIVES = (".tar", ".gz", ".tgz", ".zip")
 
 
 def subfolders(path: Path) -> list[Path]:
-    """Folders inside, sorted, but those that file managers and notebooks leave behind."""
-    return sorted(
-        entry
-        for entry in path.iterdir()
-        if entry.is_dir() and not entry.name.startswith((".", "__MACOSX", "lost+found"))
-    )
+    """Return the folders inside, sorted, but hidden ones and what file managers leave behind.
+
+    Raises DataError where the folder cannot be read.
+    """
+    return [entry for entry in contents(path) if not is_left_behind(entry.name) and entry.is_dir()]
+
+
+def contents(path: Path) -> list[Path]:
+    """Return what is in a folder, sorted; raises DataError where it cannot be read."""
+    try:
+        return sorted(path.iterdir())
+    except OSError as error:
+        raise DataError(
+            f"folder {path} cannot be read: {(error.strerror or str(error)).lower()}; give one "
+            "that can"
+        ) from error
 
 
 def is_synset(name: str) -> bool:
@@ -48,7 +58,7 @@ def described(path: Path) -> str:
     resembled = _resembled(path, folders)
     if resembled:
         return f"{path} looks like {resembled}"
-    archives = sorted(file.name for file in path.iterdir() if file.suffix in ARCHIVES)
+    archives = [file.name for file in contents(path) if file.suffix in ARCHIVES]
     if archives and not folders:
         return f"{path} holds archives that are not unpacked, such as {archives[0]}"
     if len(folders) == 1 and _resembled(path / folders[0], _names(path / folders[0])):
@@ -57,7 +67,7 @@ def described(path: Path) -> str:
     if folders:
         more = f" and {len(folders) - 3} more" if len(folders) > 3 else ""
         return f"{path} holds the folders {', '.join(folders[:3])}{more}"
-    images = sum(is_image(file) for file in path.iterdir())
+    images = sum(map(is_image, contents(path)))
     return f"{path} holds {images} images directly" if images else f"{path} is empty"
 
 
@@ -81,5 +91,5 @@ def _resembled(path: Path, folders: list[str]) -> str | None:
     for split in ("train", "val"):
         if split in folders and any(is_synset(one.name) for one in subfolders(path / split)):
             return "ImageNet in its original layout"
-    holding = [name for name in folders if any(map(is_image, (path / name).iterdir()))]
+    holding = [name for name in folders if any(map(is_image, contents(path / name)))]
     return "one folder of images per class" if holding and holding == folders else None

@@ -13,6 +13,7 @@ class Listing:
     labels: a class number each; where there are maps, these say it for each pixel and labels are 0.
     masks: files of label maps, one each, or none at all. classes: names, in the order of numbers.
     mixed: whether they are in a random order. note: what who reads a result should know of them.
+    left_out: a sentence on files that lie there and are not read, where there are any.
     """
 
     files: tuple[str, ...]
@@ -21,6 +22,7 @@ class Listing:
     classes: tuple[str, ...] = ()
     mixed: bool = False
     note: str = ""
+    left_out: str = ""
 
     def __len__(self) -> int:
         return len(self.files)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError
+from netstitch.tasks.given import described
 
 # Rows looked at in one go: a mask of all inputs at once would cost a quarter of their memory.
 CHECKED_TOGETHER = 256
@@ -38,11 +39,11 @@ class Batches:
 class Samples:
     """Preprocessed inputs with their labels, checked once when they are made.
 
-    inputs: (n, ...) float32, finite. labels: (n,) int64, not negative, or (n, height, width) uint8,
-    a class for each pixel; a task checks their upper end. name: what messages and tables call them
-    ("validation"). mixed: whether they are in a random order as they are. checked: given where who
-    decoded them saw to it that all are finite, with labels under so many classes; they are not read
-    again for that, which takes minutes where they are files.
+    inputs: (n, ...) float32, finite. labels: (n,) int64, not negative (one column, (n, 1), becomes
+    that), or (n, height, width) uint8, a class for each pixel; a task checks their upper end. name:
+    what messages and tables call them ("validation"). mixed: whether they are in a random order as
+    they are. checked: given where who decoded them saw to it that all are finite, with labels under
+    so many classes; they are not read again for that, which takes minutes where they are files.
 
     Raises DataError for no samples, different lengths, other types, NaN or infinity.
     """
@@ -54,6 +55,9 @@ class Samples:
     checked: int | None = None
 
     def __post_init__(self) -> None:
+        _check_tensors(self)
+        if self.labels.ndim == 2 and self.labels.shape[1] == 1:
+            object.__setattr__(self, "labels", self.labels[:, 0])
         _check_kinds(self)
         _check_sizes(self)
         if self.checked is None:
@@ -90,6 +94,15 @@ class Samples:
     def taken(self, order: Tensor) -> "Samples":
         """A copy of those at (k,) indices, in their order."""
         return replace(self, inputs=self.inputs[order], labels=self.labels[order], mixed=False)
+
+
+def _check_tensors(samples: Samples) -> None:
+    for part, value in (("inputs", samples.inputs), ("labels", samples.labels)):
+        if not isinstance(value, Tensor):
+            raise DataError(
+                f"{samples.name}: {part} are {described(value)}; expected a tensor, convert them "
+                "first (netstitch.tasks.from_arrays does)"
+            )
 
 
 def _check_kinds(samples: Samples) -> None:

@@ -8,10 +8,12 @@ from torch import Tensor
 from netstitch.errors import DataError
 from netstitch.tasks.dataset import Progress, decode
 from netstitch.tasks.folder import Images, Transform
-from netstitch.tasks.image import EXTENSIONS, is_image
+from netstitch.tasks.given import path_of
+from netstitch.tasks.image import ENDINGS
 from netstitch.tasks.listing import Listing
 from netstitch.tasks.preprocessing import Preprocessing
 from netstitch.tasks.samples import Samples
+from netstitch.tasks.walking import describe_left_out, images_below
 
 
 def unlabelled(inputs: Tensor, name: str = "validation") -> Samples:
@@ -35,7 +37,7 @@ def from_images(
 
     Raises DataError where there are none, or one is damaged (the message names the file).
     """
-    path = Path(path)
+    path = path_of(path, "a folder of images")
     name = path.name if name is None else name
     files = list(all_images(path, limit=limit).files)
     dataset = Images([(file, 0) for file in files], transform or Preprocessing())
@@ -43,25 +45,23 @@ def from_images(
 
 
 def all_images(path: Path | str, *, limit: int | None = None) -> Listing:
-    """All images of a folder and the folders in it, by their paths' order, none of them opened.
+    """Return all images of a folder and the folders in it, by their paths' order, none opened.
 
-    limit: as of `from_images`, and so are the errors.
+    Links are followed. Hidden files and folders are passed over, but the folder itself may lie in
+    one. limit: as of `from_images`, and so are the errors.
     """
-    path = Path(path)
+    path = path_of(path, "a folder of images")
     if limit is not None and limit < 1:
         raise DataError(f"a limit of {limit} samples is not usable; give 1 or more, or no limit")
     if not path.is_dir():
         raise DataError(f"{path} is no folder; expected one with images in it")
-    files = sorted(
-        str(file)
-        for file in path.rglob("*")
-        if is_image(file) and not any(part.startswith(".") for part in file.parts)
-    )
+    files, left_out = images_below(path)
+    said = describe_left_out(left_out)
     if not files:
         raise DataError(
-            f"{path} holds no images; expected files ending in {', '.join(EXTENSIONS)}, in it or "
-            "in its folders"
+            f"{path} holds no images{f' ({said})' if said else ''}; expected files ending in "
+            f"{ENDINGS}, in it or in its folders"
         )
     if limit is not None and limit < len(files):
         files = [files[index * len(files) // limit] for index in range(limit)]
-    return Listing(tuple(files), (0,) * len(files))
+    return Listing(tuple(files), (0,) * len(files), left_out=said)

@@ -1,0 +1,46 @@
+"""Class folders of the parts of an experiment: the same in all, so that labels mean the same."""
+
+from collections.abc import Mapping
+
+from netstitch.errors import DataError
+from netstitch.experiments.datasets import is_data_set
+from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.task_table import SamplesTable
+from netstitch.tasks import Listing
+from netstitch.tasks.class_order import differences
+from netstitch.tasks.folder import check_count
+
+NAMED_ALIKE = "imagenet:"
+"""Sources of the data set whose classes are named as its folders are."""
+
+
+def class_folders_of(listing: Listing | None, table: SamplesTable) -> tuple[str, ...]:
+    """Return the names of a part's class folders, by label; none where its classes are no folders.
+
+    listing: what was found of the part, None where it is none of images.
+    """
+    named = not is_data_set(table.source) or table.source.startswith(NAMED_ALIKE)
+    return listing.classes if listing is not None and named else ()
+
+
+def check_class_folders(
+    experiment: Experiment, part: str, names: Mapping[str, tuple[str, ...]], source: str
+) -> None:
+    """Raise DataError unless a part has the class folders of the others, as many as classes.
+
+    names: the class folders of all parts. source: of the part.
+
+    The part is held against the first one that has as many class folders as the task has classes.
+    """
+    found, classes = names[part], experiment.task.classes
+    if not found:
+        return
+    like = next((one for one, its in names.items() if len(its) == classes), next(iter(names)))
+    if set(found) != set(names[like]):
+        raise DataError(
+            f"its class folders are not those of {like}: {differences(found, names[like])}; "
+            "expected the same, or classes would be numbered apart: put the missing folders there, "
+            "with their images, and remove the others"
+        )
+    if classes is not None:
+        check_count(experiment.located(source), found, classes)
