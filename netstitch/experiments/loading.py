@@ -14,7 +14,8 @@ from netstitch.errors import DataError, NetstitchError, WeightsError, printable
 from netstitch.experiments.class_folders import check_class_folders, class_folders_of
 from netstitch.experiments.datasets import check_there
 from netstitch.experiments.experiment import Experiment, NetworkTable
-from netstitch.experiments.sources import Progress, Told, list_images, read_source
+from netstitch.experiments.scaling import Told
+from netstitch.experiments.sources import Progress, list_images, read_source
 from netstitch.experiments.task_table import SamplesTable, TaskTable
 from netstitch.experiments.weights_folder import weights_in
 from netstitch.networks import adapted

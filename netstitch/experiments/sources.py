@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from netstitch.errors import DataError
 from netstitch.experiments.datasets import is_data_set, list_data_set
 from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.scaling import Told, array_settings, check_floats
 from netstitch.experiments.task_table import SamplesTable
 from netstitch.networks.functions import call_function, is_function
 from netstitch.tasks import (
@@ -33,9 +33,6 @@ from netstitch.tasks.files import FILES
 
 Progress = Callable[[str, int, int], None]
 """Called with the part ("training", "validation", "test"), samples read, and samples in all."""
-
-Told = Callable[[str], None]
-"""Called with a line about what was left out, or looks wrong."""
 
 
 def list_images(experiment: Experiment, table: SamplesTable) -> Listing | None:
@@ -90,7 +87,7 @@ def read_source(
         return _decoded(experiment, part, listing, report, told)
     labelled = experiment.task.kind != "agreement"
     if experiment.task.kind == "segmentation":
-        return _maps(experiment, part, table, report)
+        return _maps(experiment, part, table, report, told)
     path = experiment.located(table.source)
     returned: Any
     if _is_file(path):
@@ -98,27 +95,11 @@ def read_source(
     else:
         returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
     take = _labelled if labelled else _unlabelled
-    return take(returned, experiment, part, table, report)
+    return take(returned, experiment, part, table, report, told)
 
 
 def _is_file(path: Path) -> bool:
     return path.suffix.lower() in FILES
-
-
-def _settings(experiment: Experiment, inputs: Any) -> dict[str, Any]:
-    """Keyword arguments of `from_arrays` for inputs, which say how they are laid out and scaled."""
-    images = experiment.task.images
-    dtype = inputs.dtype if isinstance(inputs, Tensor) else np.asarray(inputs).dtype
-    normalisation = images.normalisation
-    if any(network.images is not None for network in experiment.networks):
-        if dtype in (torch.uint8, np.uint8) and normalisation is None:
-            raise DataError(
-                "networks have images of their own, and [task.images] does not say what these "
-                "bytes are normalised with; give mean and std there (0 and 1 for not at all)"
-            )
-        if dtype not in (torch.uint8, np.uint8):
-            normalisation = None  # it says what the floats are normalised with already
-    return {"images": images.arrays, "normalisation": normalisation}
 
 
 def _decoded(
@@ -143,7 +124,11 @@ def _decoded(
 
 
 def _maps(
-    experiment: Experiment, part: str, table: SamplesTable, report: Callable[[int, int], None]
+    experiment: Experiment,
+    part: str,
+    table: SamplesTable,
+    report: Callable[[int, int], None],
+    told: Told | None,
 ) -> Samples:
     """Images with a label map each, from a function that gives (inputs, maps)."""
     if not is_function(table.source):
@@ -158,10 +143,9 @@ def _maps(
             "(n, channels, height, width) and (n, height, width)"
         )
     inputs, maps = returned
-    limit = len(inputs) if table.limit is None else table.limit
-    samples = from_maps(inputs, maps, name=part, **_settings(experiment, inputs))
+    samples = from_maps(inputs, maps, name=part, **array_settings(experiment, part, inputs, told))
     report(len(samples), len(samples))
-    return samples.first(limit)
+    return samples if table.limit is None else samples.first(table.limit)
 
 
 def _labelled(
@@ -170,16 +154,18 @@ def _labelled(
     part: str,
     table: SamplesTable,
     report: Callable[[int, int], None],
+    told: Told | None,
 ) -> Samples:
     """What a function returned, with its labels."""
     if isinstance(returned, tuple) and len(returned) == 2:
-        samples = from_arrays(*returned, name=part, **_settings(experiment, returned[0]))
+        settings = array_settings(experiment, part, returned[0], told)
+        samples = from_arrays(*returned, name=part, **settings)
         if table.limit is None or table.limit >= len(samples):
             return samples
         kept = evenly(samples.labels.tolist(), table.limit)
         return Samples(samples.inputs[kept], samples.labels[kept], part)
     if _is_dataset(returned):
-        _check_taken_as_it_is(experiment)
+        check_floats(experiment, part, told)
         return from_dataset(returned, limit=table.limit, name=part, progress=report)
     raise DataError(
         f"the function returned a {type(returned).__name__}; expected a torch Dataset with a "
@@ -193,14 +179,15 @@ def _unlabelled(
     part: str,
     table: SamplesTable,
     report: Callable[[int, int], None],
+    told: Told | None,
 ) -> Samples:
     """What a function returned, without labels that may come with it."""
     if isinstance(returned, tuple) and len(returned) == 2:
         returned = returned[0]
     if isinstance(returned, Tensor | np.ndarray):
-        return _bare(returned, experiment, part, table.limit)
+        return _bare(returned, experiment, part, table.limit, told)
     if _is_dataset(returned):
-        _check_taken_as_it_is(experiment)
+        check_floats(experiment, part, told)
         return from_dataset(_Inputs(returned), limit=table.limit, name=part, progress=report)
     raise DataError(
         f"the function returned a {type(returned).__name__}; expected a tensor or an array of "
@@ -216,20 +203,16 @@ def _is_dataset(returned: Any) -> bool:
     )
 
 
-def _check_taken_as_it_is(experiment: Experiment) -> None:
-    """Raise DataError where a mean is given beside a Dataset, whose items are floating point."""
-    adapted = any(network.images is not None for network in experiment.networks)
-    if experiment.task.images.normalisation is not None and not adapted:
-        raise DataError(
-            "the items of a Dataset are floating point, which are taken as they are, and [task."
-            "images] has a mean or std; leave these out, and normalise in the Dataset's transform"
-        )
-
-
-def _bare(inputs: Any, experiment: Experiment, part: str, limit: int | None) -> Samples:
+def _bare(
+    inputs: Any, experiment: Experiment, part: str, limit: int | None, told: Told | None
+) -> Samples:
     """Inputs in an array, so many of them, spread evenly over their order."""
+    if inputs.ndim == 0:
+        raise DataError(f"inputs are the single number {inputs}; expected an array, (n, ...)")
     zeros = np.zeros(len(inputs), dtype=np.int64)
-    samples = from_arrays(inputs, zeros, name=part, **_settings(experiment, inputs))
+    samples = from_arrays(
+        inputs, zeros, name=part, **array_settings(experiment, part, inputs, told)
+    )
     if limit is None or limit >= len(samples):
         return samples
     kept = [index * len(samples) // limit for index in range(limit)]

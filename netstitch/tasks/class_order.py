@@ -24,7 +24,7 @@ def in_order(folder: object, names: Sequence[str], order: ClassOrder) -> list[st
     """
     as_text = sorted(names)
     as_numbers = sorted(as_text, key=natural_key)
-    if not isinstance(order, str):
+    if isinstance(order, Sequence) and not isinstance(order, str):
         return _as_stated(folder, names, order)
     if order not in ORDERS:
         raise DataError(

@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Literal
 
 from netstitch.errors import DataError
-from netstitch.tasks.layouts import described, is_synset, read_listed, subfolders
+from netstitch.tasks.given import path_of
+from netstitch.tasks.image import is_named_as_image
+from netstitch.tasks.layouts import contents, described, is_synset, read_listed, subfolders
 from netstitch.tasks.listing import Listing
+from netstitch.tasks.walking import check_one_label, describe_left_out, kinds_in
 
 Split = Literal["train", "val"]
 
@@ -37,14 +40,14 @@ EXPECTED = (
 
 
 def imagenet(folder: Path | str, split: Split, *, boxes: bool = False) -> Listing:
-    """The images of a split, by class and then by name; of "val" by name.
+    """Return the images of a split, by class and then by name; of "val" by name.
 
     boxes: only those that have a file of bounding boxes, as the paper trains on (section 6).
 
     Raises DataError where the folder is laid out otherwise, and says what it looks like; where the
     split, the boxes or the classes of validation images are missing, or a class is not known.
     """
-    folder = Path(folder)
+    folder = path_of(folder, "a folder of ImageNet")
     if split not in ("train", "val"):
         raise DataError(f"ImageNet has no split {split!r}; give 'train' or 'val'")
     for root in (folder, folder / "ILSVRC"):
@@ -143,7 +146,13 @@ def _by_class(place: Path, notes: Path | None, known: Sequence[str] = ()) -> Lis
     if not files:
         missing = f" that have boxes in {notes}" if notes is not None else ""
         raise DataError(f"{place} holds no images{missing}; expected n01440764/*.JPEG")
-    return Listing(tuple(files), tuple(labels), classes=tuple(classes))
+    check_one_label(files, labels, classes)
+    return Listing(
+        tuple(files),
+        tuple(labels),
+        classes=tuple(classes),
+        left_out=describe_left_out(kinds_in(place / synset for synset in synsets)),
+    )
 
 
 def _flat(
@@ -170,18 +179,17 @@ def _flat(
                 f"{files[stem]} has {what} in {source}; expected one of {len(number)}, get it anew"
             )
         labels.append(number[synset])
+    places = sorted({file.parent for file in files.values()})
     return Listing(
-        tuple(str(files[stem]) for stem in stems), tuple(labels), classes=tuple(sorted(number))
+        tuple(str(files[stem]) for stem in stems),
+        tuple(labels),
+        classes=tuple(sorted(number)),
+        left_out=describe_left_out(kinds_in(places)),
     )
 
 
 def _images(place: Path, *, empty: bool = False) -> list[Path]:
-    found = sorted(
-        file
-        for file in place.iterdir()
-        # File managers leave copies of attributes behind, named ._ and as the image.
-        if file.suffix.upper() in (".JPEG", ".JPG") and not file.name.startswith(".")
-    )
+    found = [file for file in contents(place) if is_named_as_image(file.name)]
     if not found and not empty:
         raise DataError(f"{described(place)}; expected images ending in .JPEG")
     return found

@@ -10,9 +10,11 @@ Recht et al. (2019), Do ImageNet Classifiers Generalize to ImageNet?
 from pathlib import Path
 
 from netstitch.errors import DataError
+from netstitch.tasks.given import path_of
 from netstitch.tasks.image import is_image
-from netstitch.tasks.layouts import described, is_number, subfolders
+from netstitch.tasks.layouts import contents, described, is_number, subfolders
 from netstitch.tasks.listing import Listing
+from netstitch.tasks.walking import describe_left_out, kinds_in
 
 CLASSES = 1_000
 VARIANTS = ("matched-frequency", "threshold0.7", "top-images")
@@ -23,7 +25,7 @@ EXPECTED = (
 
 
 def imagenet_v2(folder: Path | str) -> Listing:
-    """The images of all variants there are, each once, by class and then by name.
+    """Return the images of all variants there are, each once, by class and then by name.
 
     folder: of the variants, or of one.
 
@@ -31,16 +33,16 @@ def imagenet_v2(folder: Path | str) -> Listing:
 
     Raises DataError where it is laid out otherwise, or a class has no number.
     """
-    folder = Path(folder)
+    folder = path_of(folder, "a folder of ImageNetV2")
     variants = [folder] if folder.is_dir() and _is_variant(folder) else _variants(folder)
     if not variants:
         raise DataError(f"{described(folder)}; {EXPECTED}")
     place_of: dict[str, tuple[int, str]] = {}
-    for variant in variants:
-        for place in subfolders(variant):
-            label = _number(place)
-            for file in sorted(filter(is_image, place.iterdir())):
-                place_of.setdefault(file.name, (label, str(file)))
+    places = [place for variant in variants for place in subfolders(variant)]
+    for place in places:
+        label = _number(place)
+        for file in filter(is_image, contents(place)):
+            place_of.setdefault(file.name, (label, str(file)))
     if not place_of:
         raise DataError(f"{described(folder)}, and no image is in it; {EXPECTED}")
     found_images = sorted((label, name, file) for name, (label, file) in place_of.items())
@@ -49,6 +51,7 @@ def imagenet_v2(folder: Path | str) -> Listing:
         tuple(label for label, _, _ in found_images),
         classes=tuple(map(str, range(max(CLASSES, found_images[-1][0] + 1)))),
         note=_note(variants),
+        left_out=describe_left_out(kinds_in(places)),
     )
 
 

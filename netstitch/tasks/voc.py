@@ -10,6 +10,7 @@ Everingham et al. (2010), The Pascal Visual Object Classes (VOC) Challenge.
 from pathlib import Path
 
 from netstitch.errors import DataError
+from netstitch.tasks.given import path_of
 from netstitch.tasks.layouts import described, read_listed
 from netstitch.tasks.listing import Listing
 
@@ -40,7 +41,7 @@ YEARS = (2007, 2012)
 
 
 def voc(folder: Path | str, year: int, split: str) -> Listing:
-    """The images of a split that have label maps, in the order of its list.
+    """Return the images of a split that have label maps, in the order of its list.
 
     folder: that holds VOCdevkit, VOCdevkit itself, or that of the year. year: 2007 or 2012. split:
     such as "train", "val" and "trainval"; 2007 also has "test".
@@ -50,7 +51,7 @@ def voc(folder: Path | str, year: int, split: str) -> Listing:
     Raises DataError where the folder is laid out otherwise, and says what it looks like, or the
     split is missing.
     """
-    folder = Path(folder)
+    folder = path_of(folder, "a folder of PASCAL VOC")
     if year not in YEARS:
         raise DataError(f"PASCAL VOC {year} has no label maps here; give the year 2007 or 2012")
     name = f"VOC{year}"

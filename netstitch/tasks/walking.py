@@ -11,6 +11,9 @@ from netstitch.errors import DataError, printable
 from netstitch.folders import one_line
 from netstitch.tasks.image import holds_several, is_left_behind, is_named_as_image
 
+SHOWN = 8
+"""Kinds that are told by name."""
+
 Kinds = Counter[str]
 """How many files of each kind are left out."""
 
@@ -69,8 +72,8 @@ def describe_left_out(left_out: Kinds) -> str:
     """Return one sentence on files that are not read, or nothing where there are none."""
     if not left_out:
         return ""
-    most = left_out.most_common(5)
-    more = f" and {len(left_out) - 5} more kinds" if len(left_out) > 5 else ""
+    most = left_out.most_common(SHOWN)
+    more = f" and {len(left_out) - SHOWN} more kinds" if len(left_out) > SHOWN else ""
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in most)
     files, are = ("file", "is") if left_out.total() == 1 else ("files", "are")
     return (
