@@ -1,14 +1,16 @@
 """Agreement with the ensemble: a task for those who have samples and no labels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
 
-from netstitch.errors import DataError
+from netstitch.errors import DataError, NetstitchError
+from netstitch.folders import one_line
 from netstitch.tasks.classification import Classification
+from netstitch.tasks.given import described
 from netstitch.tasks.outputs import Outputs, nonfinite, select
-from netstitch.tasks.samples import Samples
+from netstitch.tasks.samples import Samples, check_samples
 from netstitch.tasks.task import EnsembleKind
 from netstitch.tasks.unlabelled import unlabelled
 
@@ -48,6 +50,12 @@ def agreement(
         "confirmation": confirmation,
         "test": test,
     }
+    check_samples(**parts)
+    members = list(networks) if isinstance(networks, Iterable) else []
+    if not members or not all(map(callable, members)):
+        raise DataError(
+            f"networks are {described(networks)}; expected a list of them, the ensemble's members"
+        )
     labelled: dict[str, Samples | None] = {}
     classes = 0
     for name, samples in parts.items():
@@ -56,7 +64,7 @@ def agreement(
             continue
         chosen = []
         for inputs in samples.batches(batch):
-            logits = _ensemble(networks, inputs, output, ensemble, samples.name)
+            logits = _ensemble(members, inputs, output, ensemble, samples.name)
             classes = logits.shape[1]
             chosen.append(logits.argmax(1))
         labelled[name] = Samples(samples.inputs, torch.cat(chosen), samples.name)
@@ -72,13 +80,25 @@ def agreement(
     )
 
 
+def _run(network: Run, inputs: Tensor, part: str) -> Outputs:
+    try:
+        return network(inputs)
+    except NetstitchError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{part}: a network fails on inputs {tuple(inputs.shape)} ({one_line(error)}); "
+            "expected samples that all networks take"
+        ) from error
+
+
 def _ensemble(
     networks: Sequence[Run], inputs: Tensor, output: str | None, ensemble: EnsembleKind, part: str
 ) -> Tensor:
     """(b, classes) the ensemble's logits."""
     with torch.inference_mode():
         # Copies, since a network may change what it is given.
-        outputs = [select(network(inputs.clone()), output) for network in networks]
+        outputs = [select(_run(network, inputs.clone(), part), output) for network in networks]
     shapes = [tuple(one.shape) for one in outputs]
     if len(set(shapes)) != 1 or len(shapes[0]) != 2 or shapes[0][1] < 2:
         raise DataError(

@@ -16,6 +16,8 @@ from netstitch.tasks.samples import Samples
 ImageLayout = Literal["nhw", "nhwc", "nchw"]
 """How images lie in an array: n samples, h rows, w columns, c channels."""
 
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
 Array = NDArray[Any] | Tensor
 Normalisation = tuple[Sequence[float], Sequence[float]]
 """Mean and standard deviation of each channel, of values in [0, 1]."""
@@ -52,10 +54,12 @@ def from_arrays(
             f"{name}: inputs are {_kind(values)}; expected floating point, or images of bytes with "
             "their layout named, such as images='nhwc'"
         )
-    if classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool:
+    if not _is_integral(classes):
         raise DataError(
             f"{name}: labels are {_kind(classes)}; expected integers, the numbers of the classes"
         )
+    if values.dtype not in FLOATS:
+        raise DataError(f"{name}: inputs are {_kind(values)}; expected float32 or another float")
     return Samples(
         values.detach().to("cpu", torch.float32).contiguous(),
         classes.detach().to("cpu", torch.int64).contiguous(),
@@ -81,7 +85,7 @@ def from_maps(
     classes = _tensor(maps, name, "label maps")
     if classes.ndim == 4 and classes.shape[1] == 1:
         classes = classes[:, 0]
-    if classes.ndim != 3 or classes.is_floating_point() or classes.dtype == torch.bool:
+    if classes.ndim != 3 or not _is_integral(classes):
         raise DataError(
             f"{name}: label maps are {_kind(classes)} {tuple(classes.shape)}; expected integers "
             "(n, height, width)"
@@ -126,17 +130,28 @@ def _arrange(
 
 def _normalised(values: Tensor, name: str, normalisation: Normalisation) -> Tensor:
     """(n, c, h, w), changed in place, by the very operations that image files go through."""
-    mean, std = (torch.tensor(list(each), dtype=torch.float32) for each in normalisation)
-    if not len(mean) == len(std) == values.shape[1]:
+    try:
+        mean, std = (torch.tensor(list(each), dtype=torch.float32) for each in normalisation)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{name}: the normalisation is {normalisation!r:.60}; expected the pair (mean, std), "
+            "one number for each channel"
+        ) from error
+    if not len(mean) == len(std) == values.shape[1] or not (std > 0).all():
         raise DataError(
             f"{name}: images have {values.shape[1]} channels, mean has {len(mean)} values and std "
-            f"{len(std)}; expected one for each channel"
+            f"{len(std)}; expected one for each channel, std above 0"
         )
     return values.sub_(mean[:, None, None]).div_(std[:, None, None])
 
 
 def _tensor(array: Array, name: str, part: str) -> Tensor:
     if isinstance(array, Tensor):
+        if array.is_meta or array.is_nested or array.is_quantized or array.layout != torch.strided:
+            raise DataError(
+                f"{name}: {part} are a tensor that is sparse, nested, quantised or without values; "
+                "expected a dense one"
+            )
         return array
     try:
         values = np.asarray(array)
@@ -152,6 +167,10 @@ def _tensor(array: Array, name: str, part: str) -> Tensor:
     # A copy where torch could not share the memory: other byte orders, negative strides, read-only.
     native = values.astype(values.dtype.newbyteorder("="), copy=False)
     return torch.from_numpy(np.require(native, requirements=["C", "W"]))
+
+
+def _is_integral(tensor: Tensor) -> bool:
+    return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
 
 
 def _kind(tensor: Tensor) -> str:

@@ -11,7 +11,7 @@ from netstitch.errors import DataError
 from netstitch.tasks.averaging import average
 from netstitch.tasks.outputs import Outputs, check_finite, select
 from netstitch.tasks.reliability import reliability
-from netstitch.tasks.samples import Samples, check_labels
+from netstitch.tasks.samples import Samples, check_classes, check_labels, check_samples
 from netstitch.tasks.task import EnsembleKind
 
 
@@ -37,8 +37,9 @@ class Classification:
     measure: str = "accuracy"
 
     def __post_init__(self) -> None:
-        if self.classes < 2:
-            raise DataError(f"{self.classes} classes cannot be told apart; give 2 or more")
+        check_classes(self.classes)
+        check_samples(validation=self.validation or (), training=self.training)
+        check_samples(confirmation=self.confirmation, test=self.test)
         if self.ensemble not in ("logits", "probabilities"):
             raise DataError(
                 f"ensemble {self.ensemble!r} is not known; give 'logits' or 'probabilities'"

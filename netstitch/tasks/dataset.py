@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from netstitch.errors import DataError
+from netstitch.tasks.given import check_limit, check_workers, described
 from netstitch.tasks.samples import Samples
 
 Progress = Callable[[int, int], None]
@@ -34,12 +35,16 @@ def from_dataset(
     Raises DataError, naming the item, when one cannot be read, is no such pair, or has another
     shape than the first; and as `Samples` does.
     """
-    if limit is not None and limit < 1:
-        raise DataError(f"a limit of {limit} samples is not usable; give 1 or more, or no limit")
+    check_limit(limit)
     if not isinstance(dataset, Sized):
         raise DataError(
-            f"{name}: a {type(dataset).__name__} has no length; expected a map-style dataset with "
+            f"{name}: {described(dataset)} has no length; expected a map-style dataset with "
             "__len__ and __getitem__"
+        )
+    if not hasattr(dataset, "__getitem__"):
+        raise DataError(
+            f"{name}: {described(dataset)} has no items; expected a map-style dataset with "
+            "__len__ and __getitem__, such as the loader's own"
         )
     total = len(dataset) if limit is None else min(limit, len(dataset))
     return decode(
@@ -57,6 +62,7 @@ def decode(
     """Samples from a dataset whose length is that of `titles`, which name its items in messages."""
     if not titles:
         raise DataError(f"{name}: the data set is empty; expected at least one sample")
+    check_workers(workers)
     loader = DataLoader(
         _Guarded(dataset),
         batch_size=ITEMS_TOGETHER,

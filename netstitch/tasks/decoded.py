@@ -23,6 +23,7 @@ from torch import Tensor
 
 from netstitch.errors import DataError, StorageError
 from netstitch.folders import cannot_write, write_json
+from netstitch.tasks.given import check_workers, described, path_of
 from netstitch.tasks.image import open_image
 from netstitch.tasks.kept import (
     GONE,
@@ -86,9 +87,16 @@ def decode_images(
     allowed, which label maps with class numbers that the listing does not have make too;
     StorageError where the cache cannot be written, or the disk has too little room.
     """
+    if not isinstance(listing, Listing) or not isinstance(transform, Preprocessing):
+        raise DataError(
+            f"{name}: {described(listing)} and {described(transform)} cannot be decoded; expected "
+            "a listing, such as netstitch.tasks.image_folder gives, and a Preprocessing"
+        )
+    check_workers(workers)
     if not listing.files:
         raise DataError(f"{name}: there are no images; expected at least one")
-    folder = (cache or cache_folder()) / _digest(listing, transform)
+    place = cache_folder() if cache is None else path_of(cache, "a folder")
+    folder = place / _digest(listing, transform)
     kinds, states = kinds_of(listing, transform.shape), states_of(listing)
     gone = _gone(listing, states)
     if len(gone) > corrupt:

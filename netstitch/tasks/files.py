@@ -22,6 +22,8 @@ HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+ENCRYPTED = 1
+"""The bit of a member's flags that says so."""
 MOST_COMPRESSED = 1_100
 """Times that deflate can make anything smaller, at most 1,032, and a little."""
 
@@ -110,6 +112,8 @@ def _read_npz(path: Path, entries: Sequence[str]) -> dict[str, Array]:
 
 def _check_member(title: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
     """Raise DataError unless an array's header fits what is there, before room for it is taken."""
+    if info.flag_bits & ENCRYPTED:
+        raise DataError(f"{title} is encrypted; save it without a password, with numpy.savez")
     with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
         read = HEADERS.get(version)

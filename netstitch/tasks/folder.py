@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from netstitch.errors import DataError, printable
 from netstitch.tasks.class_order import ClassOrder, in_order
 from netstitch.tasks.dataset import Progress, decode
-from netstitch.tasks.given import path_of
+from netstitch.tasks.given import is_count, path_of
 from netstitch.tasks.image import ENDINGS, is_image, open_image
 from netstitch.tasks.layouts import contents, subfolders
 from netstitch.tasks.listing import Listing
@@ -82,13 +82,13 @@ def image_folder(
     """
     path = path_of(path, "a folder of images")
     names = _class_names(path)
-    if classes is not None and not isinstance(classes, int):
-        if isinstance(classes, str) or class_order != "either":
-            raise DataError(
-                f"{path}: classes are {classes!r:.60} and class_order is {class_order!r:.60}; "
-                "expected the number of classes and an order, or a list of their names alone"
-            )
+    if isinstance(classes, Sequence) and not isinstance(classes, str) and class_order == "either":
         class_order = list(classes)
+    elif classes is not None and not is_count(classes):
+        raise DataError(
+            f"{path}: classes is {classes!r:.60} and class_order {class_order!r:.60}; expected the "
+            "number of classes and an order, or a list of their names alone"
+        )
     ordered = in_order(path, names, class_order)
     if isinstance(classes, int):
         check_count(path, ordered, classes)

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from netstitch.errors import DataError
 
 
@@ -12,6 +14,23 @@ def path_of(path: Any, what: str) -> Path:
     if not isinstance(path, str | os.PathLike) or "\0" in str(path):
         raise DataError(f"{path!r:.60} is no path; expected that of {what}")
     return Path(path)
+
+
+def check_limit(limit: Any) -> None:
+    """Raise DataError unless a limit of samples is a number of them, or None."""
+    if limit is not None and not is_count(limit):
+        raise DataError(f"a limit of {limit!r} samples is not usable; give 1 or more, or no limit")
+
+
+def check_workers(workers: Any) -> None:
+    """Raise DataError unless a number of workers is 0 or more."""
+    if workers != 0 and not is_count(workers):
+        raise DataError(f"workers is {workers!r:.60}; expected how many decode, 0 or more")
+
+
+def is_count(value: Any) -> bool:
+    """Return whether a value is a whole number of 1 or more."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
 
 
 def described(value: Any) -> str:

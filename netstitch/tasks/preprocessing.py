@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from numbers import Real
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from netstitch.errors import DataError
+from netstitch.tasks.given import is_count
 
 Interpolation = Literal["bicubic", "bilinear"]
 
@@ -37,12 +39,24 @@ class Preprocessing:
     interpolation: Interpolation = "bicubic"
 
     def __post_init__(self) -> None:
+        numbers = (self.crop, *_numbers(self.mean), *_numbers(self.std))
+        if not is_count(self.size) or not all(isinstance(one, Real) for one in numbers):
+            raise DataError(
+                f"preprocessing: size {self.size!r:.40}, crop {self.crop!r:.40}, mean "
+                f"{self.mean!r:.40} and std {self.std!r:.40} do not fit; expected pixels of an "
+                "edge, a number, and a list of numbers for mean and for std"
+            )
+        if self.interpolation not in get_args(Interpolation):
+            raise DataError(
+                f"preprocessing: interpolation {self.interpolation!r:.40} is not known; give "
+                "'bicubic' or 'bilinear'"
+            )
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
             raise DataError(
                 f"preprocessing: mean has {len(self.mean)} values and std {len(self.std)}; "
                 "expected 1 (grey) or 3 (RGB) of each"
             )
-        if self.size < 1 or not 0 < self.crop <= 1 or min(self.std) <= 0:
+        if not 0 < self.crop <= 1 or min(self.std) <= 0:
             raise DataError(
                 f"preprocessing: size {self.size}, crop {self.crop} and std {tuple(self.std)} do "
                 "not fit; expected a size of 1 or more, a crop in (0, 1] and positive std"
@@ -88,6 +102,11 @@ class Preprocessing:
         edge = max(self.size, round(self.size / self.crop))
         resized = images.resize(image, [edge], interpolation=interpolation)
         return images.center_crop(resized, [self.size, self.size])
+
+
+def _numbers(values: object) -> Sequence[object]:
+    """What should be a list of numbers; something that is none where it is no list."""
+    return values if isinstance(values, Sequence) and not isinstance(values, str) else (None,)
 
 
 def to_colour(image: Image.Image) -> Image.Image:

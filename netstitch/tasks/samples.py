@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError
-from netstitch.tasks.given import described
+from netstitch.tasks.given import described, is_count
 
 # Rows looked at in one go: a mask of all inputs at once would cost a quarter of their memory.
 CHECKED_TOGETHER = 256
@@ -24,8 +24,8 @@ class Batches:
     size: int
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise DataError(f"a batch size of {self.size} is not usable; give 1 or more")
+        if not is_count(self.size):
+            raise DataError(f"a batch size of {self.size!r} is not usable; give 1 or more")
 
     def __iter__(self) -> Iterator[Tensor]:
         for start in range(0, len(self.inputs), self.size):
@@ -96,12 +96,29 @@ class Samples:
         return replace(self, inputs=self.inputs[order], labels=self.labels[order], mixed=False)
 
 
+def check_samples(**parts: object) -> None:
+    """Raise DataError unless each part that is given is `Samples`."""
+    for name, part in parts.items():
+        if part is not None and not isinstance(part, Samples):
+            raise DataError(
+                f"{name} is {described(part)}; expected samples, such as netstitch.tasks."
+                "from_arrays(inputs, labels) gives"
+            )
+
+
+def check_classes(classes: int, most: int | None = None) -> None:
+    """Raise DataError unless a number of classes is 2 or more, and at most `most`."""
+    if not is_count(classes) or not 2 <= classes <= (most or classes):
+        expected = "2 or more" if most is None else f"2 to {most}"
+        raise DataError(f"{classes!r:.60} classes cannot be told apart; give {expected}")
+
+
 def _check_tensors(samples: Samples) -> None:
     for part, value in (("inputs", samples.inputs), ("labels", samples.labels)):
-        if not isinstance(value, Tensor):
+        if not isinstance(value, Tensor) or value.is_meta or value.layout != torch.strided:
             raise DataError(
-                f"{samples.name}: {part} are {described(value)}; expected a tensor, convert them "
-                "first (netstitch.tasks.from_arrays does)"
+                f"{samples.name}: {part} are {described(value)}; expected a dense tensor, convert "
+                "them first (netstitch.tasks.from_arrays does)"
             )
 
 

@@ -11,7 +11,7 @@ from netstitch.errors import DataError
 from netstitch.tasks.averaging import average
 from netstitch.tasks.outputs import Outputs, check_finite, select
 from netstitch.tasks.reliability import reliability
-from netstitch.tasks.samples import Samples
+from netstitch.tasks.samples import Samples, check_classes, check_samples
 from netstitch.tasks.task import EnsembleKind
 
 VOID = 255
@@ -45,8 +45,9 @@ class Segmentation:
     measure: str = "pixel accuracy"
 
     def __post_init__(self) -> None:
-        if not 2 <= self.classes <= VOID:
-            raise DataError(f"{self.classes} classes cannot be told apart; give 2 to {VOID}")
+        check_classes(self.classes, VOID)
+        check_samples(validation=self.validation or (), training=self.training)
+        check_samples(confirmation=self.confirmation, test=self.test)
         for samples in (self.training, self.validation, self.confirmation, self.test):
             if samples is not None:
                 self._check(samples)

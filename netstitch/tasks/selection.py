@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from netstitch.errors import DataError
+from netstitch.tasks.given import check_limit
 
 Selection = Literal["evenly", "first", "random"]
 """Keep samples evenly over the classes, the first ones, or random ones in random order."""
@@ -21,8 +22,7 @@ def chosen(
 
     Raises DataError for a limit under 1 or an unknown selection.
     """
-    if limit is not None and limit < 1:
-        raise DataError(f"a limit of {limit} samples is not usable; give 1 or more, or no limit")
+    check_limit(limit)
     if selection not in ("evenly", "first", "random"):
         raise DataError(f"selection {selection!r} is not known; give 'evenly', 'first' or 'random'")
     if selection == "random":
@@ -63,7 +63,10 @@ def evenly(labels: Sequence[int], limit: int) -> list[int]:
 
     Classes are visited in the order of their number and give their earliest sample not yet taken,
     so that their counts differ by at most one until a class runs out. No randomness.
+
+    Raises DataError for a limit under 1.
     """
+    check_limit(limit)
     array = np.asarray(labels, dtype=np.int64)
     grouped = np.argsort(array, kind="stable")
     _, starts, counts = np.unique(array[grouped], return_index=True, return_counts=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 from netstitch.errors import DataError
 from netstitch.tasks.dataset import Progress, decode
 from netstitch.tasks.folder import Images, Transform
-from netstitch.tasks.given import path_of
+from netstitch.tasks.given import check_limit, described, path_of
 from netstitch.tasks.image import ENDINGS
 from netstitch.tasks.listing import Listing
 from netstitch.tasks.preprocessing import Preprocessing
@@ -17,7 +17,9 @@ from netstitch.tasks.walking import describe_left_out, images_below
 
 
 def unlabelled(inputs: Tensor, name: str = "validation") -> Samples:
-    """Samples of which only the inputs (n, ...) are known; raises DataError as `Samples` does."""
+    """Return samples of which only the inputs (n, ...) are known; raises as `Samples` does."""
+    if not isinstance(inputs, Tensor) or inputs.ndim == 0:
+        raise DataError(f"{name}: inputs are {described(inputs)}; expected a tensor, (n, ...)")
     return Samples(inputs, torch.zeros(len(inputs), dtype=torch.int64), name)
 
 
@@ -51,8 +53,7 @@ def all_images(path: Path | str, *, limit: int | None = None) -> Listing:
     one. limit: as of `from_images`, and so are the errors.
     """
     path = path_of(path, "a folder of images")
-    if limit is not None and limit < 1:
-        raise DataError(f"a limit of {limit} samples is not usable; give 1 or more, or no limit")
+    check_limit(limit)
     if not path.is_dir():
         raise DataError(f"{path} is no folder; expected one with images in it")
     files, left_out = images_below(path)
