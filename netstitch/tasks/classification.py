@@ -38,8 +38,12 @@ class Classification:
 
     def __post_init__(self) -> None:
         check_classes(self.classes)
-        check_samples(validation=self.validation or (), training=self.training)
-        check_samples(confirmation=self.confirmation, test=self.test)
+        check_samples(
+            self.validation,
+            training=self.training,
+            confirmation=self.confirmation,
+            test=self.test,
+        )
         if self.ensemble not in ("logits", "probabilities"):
             raise DataError(
                 f"ensemble {self.ensemble!r} is not known; give 'logits' or 'probabilities'"

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from netstitch.errors import DataError, StorageError
 from netstitch.folders import cannot_write, write_json
+from netstitch.quiet import quiet
 from netstitch.tasks.given import check_workers, described, path_of
 from netstitch.tasks.image import open_image
 from netstitch.tasks.kept import (
@@ -237,7 +238,8 @@ def _fill(
             return index, None
 
     done = total - len(left)
-    with ThreadPoolExecutor(workers or available_cores()) as pool:
+    # Pillow warns of what it reads nevertheless; what it does not read is said in one line.
+    with quiet(), ThreadPoolExecutor(workers or available_cores()) as pool:
         for start in range(0, len(left), TOGETHER):
             found = []
             for one in pool.map(attempt, left[start : start + TOGETHER]):
@@ -256,7 +258,8 @@ def _damages(kept: Kept, read: Callable[[int], Values]) -> dict[int, str | None]
     found: dict[int, str | None] = {}
     for index in kept.damaged():
         try:
-            read(index)
+            with quiet():
+                read(index)
             found[index] = None
         except DataError as error:
             found[index] = str(error)

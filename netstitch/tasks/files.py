@@ -24,8 +24,9 @@ HEADERS = {
 }
 ENCRYPTED = 1
 """The bit of a member's flags that says so."""
-MOST_COMPRESSED = 1_100
-"""Times that deflate can make anything smaller, at most 1,032, and a little."""
+MOST_COMPRESSED = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1_100}
+"""How many times smaller each way of packing makes anything at most; deflate 1,032 times."""
+OTHERWISE = 100_000
 
 
 def from_file(
@@ -128,9 +129,10 @@ def _check_member(title: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -
         )
     expected, there = math.prod(shape) * dtype.itemsize, info.file_size - begin
     # The archive may lie about its sizes too, by no more than it can have compressed.
-    possible = info.file_size <= MOST_COMPRESSED * info.compress_size + MOST_COMPRESSED
+    most = MOST_COMPRESSED.get(info.compress_type, OTHERWISE) * info.compress_size
+    possible = info.file_size <= most
     if min(shape, default=0) < 0 or expected != there or not possible:
-        held = f"{there:,}" if possible else f"at most {MOST_COMPRESSED * info.compress_size:,}"
+        held = f"{there:,}" if possible else f"at most {most:,}"
         raise DataError(
             f"{title} is damaged: {dtype} {shape} takes {expected:,} bytes, and {held} are there; "
             "save it again with numpy.savez"

@@ -96,10 +96,10 @@ class Samples:
         return replace(self, inputs=self.inputs[order], labels=self.labels[order], mixed=False)
 
 
-def check_samples(**parts: object) -> None:
-    """Raise DataError unless each part that is given is `Samples`."""
-    for name, part in parts.items():
-        if part is not None and not isinstance(part, Samples):
+def check_samples(validation: object, **others: object) -> None:
+    """Raise DataError unless validation is `Samples`, and so is each other part, or None."""
+    for name, part in {"validation": validation, **others}.items():
+        if not isinstance(part, Samples) and (part is not None or name == "validation"):
             raise DataError(
                 f"{name} is {described(part)}; expected samples, such as netstitch.tasks."
                 "from_arrays(inputs, labels) gives"

@@ -46,8 +46,12 @@ class Segmentation:
 
     def __post_init__(self) -> None:
         check_classes(self.classes, VOID)
-        check_samples(validation=self.validation or (), training=self.training)
-        check_samples(confirmation=self.confirmation, test=self.test)
+        check_samples(
+            self.validation,
+            training=self.training,
+            confirmation=self.confirmation,
+            test=self.test,
+        )
         for samples in (self.training, self.validation, self.confirmation, self.test):
             if samples is not None:
                 self._check(samples)

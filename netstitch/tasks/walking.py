@@ -9,6 +9,7 @@ import numpy as np
 
 from netstitch.errors import DataError, printable
 from netstitch.folders import one_line
+from netstitch.quiet import quiet
 from netstitch.tasks.image import holds_several, is_left_behind, is_named_as_image
 
 SHOWN = 8
@@ -44,7 +45,7 @@ def images_below(folder: Path, root: Path | None = None) -> tuple[list[str], Kin
                 pending.append((entry.path, _entered(entry.path, inside)))
             elif not is_named_as_image(entry.name) or not _may_be_opened(entry):
                 left_out[kind_of(entry.name)] += 1
-            elif holds_several(entry.path):
+            elif _holds_several(entry.path):
                 left_out[f"{kind_of(entry.name)} of several pictures"] += 1
             else:
                 images.append(entry.path)
@@ -140,6 +141,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
+
+
+def _holds_several(file: str) -> bool:
+    with quiet():  # Pillow warns of damage, which is said where the file is opened
+        return holds_several(file)
 
 
 def _may_be_opened(entry: os.DirEntry[str]) -> bool:

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from netstitch.errors import DataError
-from netstitch.tasks import from_arrays
+from netstitch.tasks import Preprocessing, Samples, from_arrays, from_maps
 
 LABELS = np.array([2, 0])
 
@@ -70,3 +71,48 @@ def test_arrays_that_torch_cannot_share():
 def test_other_arrays_are_refused(inputs, labels, images, message):
     with pytest.raises(DataError, match=message):
         from_arrays(inputs, labels, images=images)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8])
+def test_labels_in_one_column_are_taken(kind):
+    """MedMNIST and scikit-learn have them so."""
+    column = np.array([[2], [0], [1]], kind)
+    inputs = np.zeros((3, 4))
+    assert from_arrays(inputs, column).labels.tolist() == [2, 0, 1]
+    direct = Samples(torch.zeros(3, 4), torch.tensor([[2], [0], [1]]))
+    assert direct.labels.tolist() == [2, 0, 1]
+    maps = from_maps(np.zeros((3, 1, 4, 4)), np.ones((3, 1, 4, 4), kind))
+    assert maps.labels.shape == (3, 4, 4)
+
+
+@pytest.mark.parametrize("labels", [np.zeros((2, 3), int), np.zeros((1, 2), int), np.eye(2)])
+def test_other_columns_of_labels_are_refused(labels):
+    with pytest.raises(DataError, match="labels"):
+        from_arrays(np.zeros((2, 3)), labels)
+
+
+MEAN, STD = (0.1, 0.2, 0.3), (0.5, 0.25, 0.125)
+
+
+@pytest.mark.parametrize("images", ["nhwc", "nchw"])
+def test_bytes_are_normalised_as_images_in_files_are(images):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
+    files = Preprocessing(size=4, mean=MEAN, std=STD, crop=1.0)
+    expected = torch.stack([files(Image.fromarray(one)) for one in pixels])
+    given = pixels if images == "nhwc" else pixels.transpose(0, 3, 1, 2)
+    before = given.copy()
+    found = from_arrays(given, LABELS, images=images, normalisation=(MEAN, STD))
+    assert torch.allclose(found.inputs, expected, atol=1e-6)
+    assert (given == before).all()
+
+
+def test_floats_are_not_normalised():
+    with pytest.raises(DataError, match=r"inputs are float64, which are taken as they are, and a"):
+        from_arrays(np.zeros((2, 3, 4, 4)), LABELS, images="nchw", normalisation=(MEAN, STD))
+
+
+@pytest.mark.parametrize("normalisation", [([0.5], [0.5]), (MEAN, [1.0]), (MEAN, [0.0] * 3)])
+def test_a_normalisation_that_does_not_fit_the_channels(normalisation):
+    pixels = np.zeros((2, 3, 4, 4), np.uint8)
+    with pytest.raises(DataError, match=r"images have 3 channels, mean has \d values and std"):
+        from_arrays(pixels, LABELS, images="nchw", normalisation=normalisation)

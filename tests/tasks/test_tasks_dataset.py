@@ -50,8 +50,9 @@ def test_a_limit_takes_the_first_and_decodes_no_more():
 
 def test_labels_of_other_integer_types():
     value = torch.zeros(1)
-    items = [(value, np.int16(1)), (value, torch.tensor(2)), (value, np.array(3)), (value, 0)]
-    assert from_dataset(Items(items)).labels.tolist() == [1, 2, 3, 0]
+    labels = [np.int16(1), torch.tensor(2), np.array(3), 0, np.array([1]), torch.tensor([2])]
+    items = [(value, label) for label in labels]
+    assert from_dataset(Items(items)).labels.tolist() == [1, 2, 3, 0, 1, 2]
 
 
 def test_progress_ends_at_the_total():
