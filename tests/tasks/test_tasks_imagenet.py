@@ -198,3 +198,18 @@ def test_the_cls_loc_layout_with_sorted_validation_images(tmp_path: Path) -> Non
     after = imagenet(root, "val")
     assert sorted(seen(after)) == sorted(seen(before))
     assert after.classes == before.classes
+
+
+def test_files_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    root = original(tmp_path)
+    assert imagenet(root, "train").left_out == ""
+    (root / "train" / SYNSETS[0] / "notes.txt").write_text("no image")
+    (root / "train" / SYNSETS[1] / ".DS_Store").write_text("hidden")
+    assert imagenet(root, "train").left_out.startswith("1 file of kinds that are not read is left")
+
+
+def test_a_file_in_two_classes_is_refused(tmp_path: Path) -> None:
+    train = original(tmp_path) / "train"
+    (train / SYNSETS[1] / "again.JPEG").symlink_to(train / SYNSETS[0] / f"{SYNSETS[0]}_0.JPEG")
+    with pytest.raises(DataError, match=f"the classes {SYNSETS[0]} and {SYNSETS[1]}"):
+        imagenet(tmp_path, "train")
