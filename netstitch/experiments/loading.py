@@ -28,8 +28,8 @@ from netstitch.tasks import (
     Segmentation,
     Task,
     agreement,
-    overlaps,
 )
+from netstitch.tasks.overlap import overlaps
 from netstitch.tasks.selection import apart
 
 EXAMPLE_SIZE = 2

@@ -25,11 +25,10 @@ from netstitch.tasks import (
     from_dataset,
     from_maps,
     image_folder,
-    read_arrays,
     read_inputs,
     unlabelled,
 )
-from netstitch.tasks.files import FILES
+from netstitch.tasks.files import FILES, read_arrays
 
 Progress = Callable[[str, int, int], None]
 """Called with the part ("training", "validation", "test"), samples read, and samples in all."""

@@ -11,14 +11,13 @@ from netstitch.tasks.class_order import ClassOrder
 from netstitch.tasks.classification import Classification
 from netstitch.tasks.dataset import Progress, from_dataset
 from netstitch.tasks.decoded import cache_folder, decode_images
-from netstitch.tasks.files import from_file, read_arrays, read_inputs
+from netstitch.tasks.files import from_file, read_inputs
 from netstitch.tasks.folder import from_image_folder, image_folder
 from netstitch.tasks.imagenet import imagenet
 from netstitch.tasks.imagenet_v2 import imagenet_v2
 from netstitch.tasks.likelihood import Likelihood
 from netstitch.tasks.listing import Listing
 from netstitch.tasks.outputs import Outputs, check_finite, first_nonfinite, select
-from netstitch.tasks.overlap import overlaps
 from netstitch.tasks.preprocessing import Preprocessing
 from netstitch.tasks.samples import Batches, Samples
 from netstitch.tasks.segmentation import Segmentation
@@ -57,8 +56,6 @@ __all__ = [
     "image_folder",
     "imagenet",
     "imagenet_v2",
-    "overlaps",
-    "read_arrays",
     "read_inputs",
     "select",
     "unlabelled",

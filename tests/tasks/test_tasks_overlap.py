@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from netstitch.tasks import Samples, overlaps
+from netstitch.tasks import Samples
+from netstitch.tasks.overlap import overlaps
 
 WIDE = (3, 40, 40)  # more than is looked at first
 
