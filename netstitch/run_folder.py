@@ -46,9 +46,6 @@ PATIENCE = 1.0
 FREE = (
     "folder",
     "data",
-    "task.class_order",
-    "task.images.mean",
-    "task.images.std",
     *(
         f"evaluation.{key}"
         for key in (
@@ -57,8 +54,9 @@ FREE = (
         )
     ),
 )  # fmt: skip
-"""Of what a run was asked, what may be otherwise when it goes on: it changes no number, or samples,
-which are compared by what is in them."""
+"""Of what a run was asked, what may be otherwise when it goes on: it changes no number."""
+OF_SAMPLES = ("task.class_order", "task.images.mean", "task.images.std")
+"""What changes samples alone, which are compared by what is in them."""
 
 DIGEST_BYTES = 16
 CHUNK = 1 << 24
@@ -234,7 +232,7 @@ def check_asked_again(folder: Path, before: Mapping[str, Any], now: Mapping[str,
     Data may have moved, since samples are compared by what is in them, and evaluations may be
     spread another way.
     """
-    key = differing(before, now)
+    key = differing(before, now, OF_SAMPLES)
     if key is not None:
         is_now, was = flat(now).get(key), flat(before).get(key)
         raise StorageError(

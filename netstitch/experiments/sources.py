@@ -1,5 +1,6 @@
 """Samples of an experiment, with labels or without, from where its file says they are."""
 
+import os
 from collections.abc import Callable, Sized
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,11 @@ def list_images(experiment: Experiment, table: SamplesTable) -> Listing | None:
     path = experiment.located(table.source)
     if experiment.task.kind == "segmentation" or _is_file(path) or is_function(table.source):
         return None
-    if path.is_file() or not path.exists():
+    if not os.path.isdir(path):
+        fault = "is of another kind" if os.path.exists(path) else "is not there"
         raise DataError(
-            f"{path} {'is of another kind' if path.exists() else 'is not there'}; expected a .npz "
-            "or .safetensors file, a folder of images, or 'file.py:function'"
+            f"{path} {fault}; expected a .npz or .safetensors file, a folder of images, or "
+            "'file.py:function'"
         )
     if experiment.task.kind == "agreement":
         return all_images(path, limit=table.limit)

@@ -1,6 +1,7 @@
 """Samples from a file of arrays: .npz or .safetensors, neither of which can hold code."""
 
 import math
+import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,7 +68,7 @@ def read_inputs(path: Path | str) -> Array:
 
 
 def _read(path: Path, entries: Sequence[str]) -> dict[str, Array]:
-    if not path.is_file():
+    if not os.path.isfile(path):  # which, unlike the path's own, says no where it may not look
         raise DataError(f"{path} is no file; expected a .npz or .safetensors file of arrays")
     kind = path.suffix.lower()
     if kind not in FILES:

@@ -1,5 +1,6 @@
 """Samples from a folder of images with one folder per class, as torchvision's ImageFolder reads."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,7 +109,7 @@ def check_count(path: object, names: Sequence[str], classes: int) -> None:
 def _class_names(path: Path) -> list[str]:
     """The class folders' names; or a DataError that says what the folder looks like."""
     layout = f"expected one folder of images per class, such as {path / 'cat' / '1.jpg'}"
-    if not path.exists():
+    if not os.path.exists(path):  # which, unlike the path's own, says no where it may not look
         raise DataError(f"folder {path} does not exist; {layout}")
     if not path.is_dir():
         raise DataError(f"{path} is a file; {layout}")

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from netstitch.errors import DataError
 
@@ -15,6 +15,8 @@ FORMATS = (
 """Pillow's formats that are read. Others hold no single picture, or run a program to draw one."""
 OTHERS = (".apng", ".avifs", ".pfm")
 """Endings of moving pictures, and of floating-point numbers, among these formats."""
+KIND_OF_PICTURE, REDUCED = 254, 1
+"""The tag of a picture in a file of TIFF, and its bit for a smaller version of another one."""
 MAY_HOLD_SEVERAL = (".avif", ".gif", ".tif", ".tiff", ".webp")
 
 
@@ -69,7 +71,7 @@ def holds_several(file: Path | str) -> bool:
     try:
         if name.endswith((".gif", ".tif", ".tiff")):
             with Image.open(file, formats=formats()) as opened:
-                return bool(getattr(opened, "is_animated", False))
+                return bool(getattr(opened, "is_animated", False)) and not _has_previews(opened)
         # Pillow would read these whole, and there may be a million.
         with open(file, "rb") as content:
             head = content.read(21)
@@ -78,6 +80,17 @@ def holds_several(file: Path | str) -> bool:
     if head[12:16] == b"VP8X":
         return bool(head[20:] and head[20] & 2)
     return head[4:12] == b"ftypavis"
+
+
+def _has_previews(opened: Image.Image) -> bool:
+    """Whether all further pictures in a file of TIFF are smaller ones of the first."""
+    if not isinstance(opened, TiffImagePlugin.TiffImageFile):
+        return False
+    for number in range(1, opened.n_frames):
+        opened.seek(number)
+        if not opened.tag_v2.get(KIND_OF_PICTURE, 0) & REDUCED:
+            return False
+    return True
 
 
 def open_image(file: Path | str) -> Image.Image:

@@ -1,5 +1,6 @@
 """Samples without labels: for fitting, and for tasks that label samples themselves."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -54,7 +55,7 @@ def all_images(path: Path | str, *, limit: int | None = None) -> Listing:
     """
     path = path_of(path, "a folder of images")
     check_limit(limit)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # which, unlike the path's own, says no where it may not look
         raise DataError(f"{path} is no folder; expected one with images in it")
     files, left_out = images_below(path)
     said = describe_left_out(left_out)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from image_trees import noise, paint
+from PIL import Image
 
 from netstitch.errors import DataError
 from netstitch.tasks.image import extensions, holds_several, is_left_behind, open_image
@@ -29,6 +30,16 @@ def test_moving_pictures_and_pages_are_several(tmp_path: Path, kind: str) -> Non
         pytest.skip(f"this build of Pillow reads no .{kind}")
     path = paint(tmp_path / f"1.{kind}", save_all=True, append_images=[noise(1)])
     assert holds_several(path)
+
+
+def test_a_photograph_with_a_preview_is_one(tmp_path: Path) -> None:
+    preview = noise(1)
+    preview.encoderinfo = {"tiffinfo": {254: 1}}
+    path = paint(tmp_path / "1.tif", save_all=True, append_images=[preview])
+    with Image.open(path) as opened:
+        opened.seek(1)
+        assert opened.tag_v2[254] == 1
+    assert not holds_several(path)
 
 
 def test_what_systems_leave_behind() -> None:
