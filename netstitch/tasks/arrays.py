@@ -56,7 +56,8 @@ def from_arrays(
         )
     if not _is_integral(classes):
         raise DataError(
-            f"{name}: labels are {_kind(classes)}; expected integers, the numbers of the classes"
+            f"{name}: labels are {_kind(classes)}; expected integers, the numbers of the classes: "
+            "convert whole ones, labels.astype(int)"
         )
     if values.dtype not in FLOATS:
         raise DataError(f"{name}: inputs are {_kind(values)}; expected float32 or another float")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from netstitch.errors import DataError, printable
@@ -19,7 +20,7 @@ def in_order(folder: object, names: Sequence[str], order: ClassOrder) -> list[st
     folder: of the classes, for messages. names: all of them. order: see `ClassOrder`; of names that
     are given, each must be that of a folder, and each folder's must be there.
 
-    Raises DataError where "either" is ambiguous, names are missing or surplus, or the order is not
+    Raises DataError where the order that is asked for is ambiguous, names are missing or surplus, or the order is not
     known.
     """
     as_text = sorted(names)
@@ -31,6 +32,8 @@ def in_order(folder: object, names: Sequence[str], order: ClassOrder) -> list[st
             f"class order {order!r} is not known; give 'text', 'number' or a list of the class "
             "folders' names"
         )
+    if order != "text":
+        _check_distinct(folder, as_numbers)
     if order == "either" and as_text != as_numbers:
         at = next(i for i, name in enumerate(as_text) if name != as_numbers[i])
         raise DataError(
@@ -40,6 +43,16 @@ def in_order(folder: object, names: Sequence[str], order: ClassOrder) -> list[st
             "'text', 'number' or a list of all names"
         )
     return as_numbers if order == "number" else as_text
+
+
+def _check_distinct(folder: object, names: Sequence[str]) -> None:
+    for one, other in pairwise(names):
+        if natural_key(one) == natural_key(other):
+            raise DataError(
+                f"{folder}: the class folders {one!r} and {other!r} are the same as numbers and "
+                "without regard to capitals, and timm orders them by chance; say how the networks "
+                "have them, class_order = 'text' or a list of all names"
+            )
 
 
 def natural_key(name: str) -> list[str | int]:

@@ -174,7 +174,7 @@ def _loose(path: Path) -> list[Path]:
 
 
 def _instead(others: Kinds) -> str:
-    return f" that are read ({others.total()} files of other kinds)" if others else ""
+    return f" that are read ({describe_left_out(others)})" if others else ""
 
 
 class Images(Dataset[Any]):

@@ -76,10 +76,10 @@ def describe_left_out(left_out: Kinds) -> str:
     most = left_out.most_common(SHOWN)
     more = f" and {len(left_out) - SHOWN} more kinds" if len(left_out) > SHOWN else ""
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in most)
-    files, are = ("file", "is") if left_out.total() == 1 else ("files", "are")
+    files = "file is" if left_out.total() == 1 else "files are"
     return (
-        f"{left_out.total():,} {files} of kinds that are not read {are} left out: {kinds}{more}; "
-        "convert them if they are samples"
+        f"{left_out.total():,} {files} not read and left out: {kinds}{more}; convert or move what "
+        "are samples"
     )
 
 

@@ -213,6 +213,24 @@ def test_matching_decodes_what_it_looks_at(
         assert len(list((tmp_path / "cache").iterdir())) == decoded
 
 
+def test_what_looks_wrong_is_told_on_the_console(
+    tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETSTITCH_CACHE", str(tmp_path / "cache"))
+    original(tmp_path / "one", each=4)
+    (tmp_path / "one" / "train" / SYNSETS[0] / "1.heic").write_bytes(b"no image")
+    part = 'source = "one/train"\n'
+    task = f"[task]\nclasses = 3\n{IMAGES}[task.training]\n{part}[task.validation]\n{part}"
+    file = experiment(tmp_path, ("few", "many"), task)
+    file.write_text(f'{file.read_text()}[matching]\nobjective = "stitchability"\n')
+    called = netstitch("match", file)
+    assert called.code == 0, called.err
+    told = [line.strip() for line in called.out.splitlines() if "warning: " in line]
+    assert told[0].startswith("warning: one/train: 1 file is not read and left out: 1 .heic;")
+    assert "12 of 12 validation samples are also training samples" in told[1]
+    assert len(told) == 2
+
+
 @pytest.mark.parametrize("name", ["imagenet-a", "imagenet-b", "voc"])
 def test_shipped_experiments_say_what_they_need(
     name: str, tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch

@@ -129,7 +129,7 @@ def test_what_is_left_out_and_what_is_in_two_parts_is_told_once(tmp_path: Path) 
     told: list[str] = []
     load(tmp_path, told=told)
     warnings = [line for line in told if line.startswith("warning: ")]
-    left_out = [line for line in warnings if "1 file of kinds that are not read" in line]
+    left_out = [line for line in warnings if "1 file is not read and left out: 1 .heic" in line]
     assert [line.split(": ")[1] for line in left_out] == ["validation", "training"]
     (common,) = [line for line in warnings if "the same samples are in two parts" in line]
     assert "6 of 6 validation samples are also training samples: figures" in common

@@ -205,7 +205,7 @@ def test_files_that_are_not_read_are_counted(tmp_path: Path) -> None:
     assert imagenet(root, "train").left_out == ""
     (root / "train" / SYNSETS[0] / "notes.txt").write_text("no image")
     (root / "train" / SYNSETS[1] / ".DS_Store").write_text("hidden")
-    assert imagenet(root, "train").left_out.startswith("1 file of kinds that are not read is left")
+    assert imagenet(root, "train").left_out.startswith("1 file is not read and left out: 1 .txt")
 
 
 def test_a_file_in_two_classes_is_refused(tmp_path: Path) -> None:
