@@ -20,8 +20,8 @@ def in_order(folder: object, names: Sequence[str], order: ClassOrder) -> list[st
     folder: of the classes, for messages. names: all of them. order: see `ClassOrder`; of names that
     are given, each must be that of a folder, and each folder's must be there.
 
-    Raises DataError where the order that is asked for is ambiguous, names are missing or surplus, or the order is not
-    known.
+    Raises DataError where the order that is asked for is ambiguous or not known, and where names
+    are missing or surplus.
     """
     as_text = sorted(names)
     as_numbers = sorted(as_text, key=natural_key)
