@@ -23,6 +23,7 @@ from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import AnyGenotype, Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.tasks.outputs import select
+from netstitch.threads import threads
 from netstitch.tuning_checkpoint import fingerprint, read_checkpoint, write_checkpoint
 
 Trained = Literal["stitches", "all"]
@@ -66,9 +67,9 @@ def finetune(
     trained: its active stitches, or "all" its parameters. epochs: passes over the samples, in a
     random order by `seed`. learning_rate: of Adam's first step; it falls to 0 along a cosine.
     batch_size: samples a step. checkpoint: a file that says each minute, and after Ctrl-C, how far
-    training is; where it is there, training goes on from it, to the same result. It is left for the
-    caller to remove. progress: called after each step with steps done, steps in all, and a line of
-    text.
+    training is; where it is there, training goes on from it, to the same result, with as many
+    threads as it began with. It is left for the caller to remove. progress: called after each step
+    with steps done, steps in all, and a line of text.
 
     The loss is the cross-entropy against the labels, the sum over the branches of an ensemble.
     Ctrl-C ends training with what it came to so far; with a checkpoint it stays KeyboardInterrupt.
@@ -93,34 +94,35 @@ def finetune(
         trained_tensors = {key: tensors[key] for key in keys}
         optimizer = torch.optim.Adam(trained_tensors.values(), lr=learning_rate)
         orders = _orders(len(samples), batch_size, epochs, seed)
-        losses, mark = list[float](), ""
+        losses, mark, count = list[float](), "", torch.get_num_threads()
         if checkpoint is not None:
             settings = [trained, epochs, learning_rate, batch_size, seed, chosen.tolist()]
             mark = fingerprint({"settings": settings}, trained_tensors, samples)
             if checkpoint.exists():
-                losses = read_checkpoint(checkpoint, mark, trained_tensors, optimizer)
+                losses, count = read_checkpoint(checkpoint, mark, trained_tensors, optimizer)
         interrupted, whole, saved = False, True, monotonic()
-        try:
-            for indices in orders[len(losses) :]:
-                optimizer.param_groups[0]["lr"] = _rate(learning_rate, len(losses), len(orders))
-                optimizer.zero_grad()
-                loss = _descend(branches, task, samples, indices, device)
-                _check_finite(loss, len(losses) + 1, len(orders), learning_rate)
-                whole = False
-                optimizer.step()
-                losses.append(loss)
-                whole = True
-                if checkpoint is not None and monotonic() - saved >= SAVED_EVERY:
-                    write_checkpoint(checkpoint, mark, trained_tensors, optimizer, losses)
-                    saved = monotonic()
-                if progress is not None:
-                    progress(len(losses), len(orders), f"loss {loss:.4g}")
-        except KeyboardInterrupt:
-            if checkpoint is not None:
-                if whole:  # half a step is not kept: the one before it is there
-                    write_checkpoint(checkpoint, mark, trained_tensors, optimizer, losses)
-                raise
-            interrupted = True
+        with threads(count):
+            try:
+                for indices in orders[len(losses) :]:
+                    optimizer.param_groups[0]["lr"] = _rate(learning_rate, len(losses), len(orders))
+                    optimizer.zero_grad()
+                    loss = _descend(branches, task, samples, indices, device)
+                    _check_finite(loss, len(losses) + 1, len(orders), learning_rate)
+                    whole = False
+                    optimizer.step()
+                    losses.append(loss)
+                    whole = True
+                    if checkpoint is not None and monotonic() - saved >= SAVED_EVERY:
+                        write_checkpoint(checkpoint, mark, trained_tensors, optimizer, losses)
+                        saved = monotonic()
+                    if progress is not None:
+                        progress(len(losses), len(orders), f"loss {loss:.4g}")
+            except KeyboardInterrupt:
+                if checkpoint is not None:
+                    if whole:  # half a step is not kept: the one before it is there
+                        write_checkpoint(checkpoint, mark, trained_tensors, optimizer, losses)
+                    raise
+                interrupted = True
     weights = {key: tensor.detach().cpu() for key, tensor in trained_tensors.items()}
     if not all(torch.isfinite(tensor).all() for tensor in weights.values()):  # of the last step
         _check_finite(nan, len(losses), len(orders), learning_rate)

@@ -6,6 +6,7 @@ This is where networks, matching, stitching and fitting meet; what comes after o
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
+from netstitch.alignment import aligned
 from netstitch.composition import subnetwork_html
-from netstitch.errors import StitchingError
+from netstitch.errors import FittingError, StitchingError
 from netstitch.fitting import Batch, FitReport, RefineReport, fit, recalibrated, refine
 from netstitch.matching.match import Matching
 from netstitch.matching.showing import placed
@@ -147,15 +149,28 @@ class Supernet(nn.Module):
     # -- tensors
 
     def fit(
-        self, batches: Iterable[Batch], *, method: str = "least-squares", **settings: Any
+        self,
+        batches: Iterable[Batch],
+        *,
+        method: str = "least-squares",
+        threads: int | None = None,
+        **settings: Any,
     ) -> FitReport:
         """Fit all stitches; see `netstitch.fitting` for methods and settings.
 
         batches: inputs (n, ...), or (inputs, labels) pairs whose labels are not used.
+        threads: used inside each operation; by default one or torch's own number, whichever is
+            faster here. The last bits of stitches depend on it, and the report says what it was.
         """
+        if threads is not None and threads < 1:
+            raise FittingError(f"threads is {threads}: expected 1 or more")
+        candidates = None if threads is None else (threads,)
         places = [place for stitch in self.stitches for place in (stitch.source, stitch.target)]
-        with fastest_threads(lambda: self.features(self._blank(), places)):
+        with fastest_threads(
+            lambda: self.features(self._blank(), places), candidates=candidates
+        ) as used:
             report = fit(self, self._layers(), batches, method=method, **settings)
+        report = replace(report, settings={**report.settings, "threads": used})
         # Only now: a fit that fails leaves the layers, and so what is reported of them.
         self.fit_report, self.refine_report = report, None
         return report
@@ -240,7 +255,7 @@ class Supernet(nn.Module):
     def forward(self, x: Tensor, genotype: AnyGenotype | None = None) -> Any:
         """The output of a genotype's subnetwork for a batch; by default of the last choice."""
         chosen = self.genotype(len(self.outputs) - 1) if genotype is None else genotype
-        return self.subnetwork(chosen, share=True)(x)
+        return self.subnetwork(chosen, share=True)(aligned(x))
 
     def tensors(self) -> dict[str, Tensor]:
         """All parameters, buffers and constants under the keys that subnetworks give them."""

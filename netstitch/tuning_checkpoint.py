@@ -10,7 +10,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
 from safetensors.torch import save
 from torch import Tensor
@@ -18,6 +17,7 @@ from torch import Tensor
 from netstitch.errors import StorageError
 from netstitch.folders import one_line, write_bytes
 from netstitch.tasks import Samples
+from netstitch.tensor_files import placed, read_tensors
 
 FORMAT = "netstitch-tuning-1"
 LOOKED_AT = 64
@@ -54,21 +54,23 @@ def write_checkpoint(
         for name, value in optimizer.state.get(tensor, {}).items():
             tensors[f"{name}/{key}"] = torch.as_tensor(value)
     content = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
-    document = {"format": FORMAT, "mark": mark, "losses": losses}
-    write_bytes(path, save(content, metadata={"state": json.dumps(document)}))
+    threads = torch.get_num_threads()
+    document = {"format": FORMAT, "mark": mark, "losses": losses, "threads": threads}
+    write_bytes(path, placed(save(content, metadata={"state": json.dumps(document)})))
 
 
 def read_checkpoint(
     path: Path, mark: str, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
-) -> list[float]:
-    """Bring weights and their optimizer to where a checkpoint left them; the losses so far.
+) -> tuple[list[float], int]:
+    """Bring weights and their optimizer to where a checkpoint left them.
+
+    Returns the losses so far, and the threads inside operations, on which last bits depend.
 
     Raises StorageError where the file is damaged, or of another network, samples or settings.
     """
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            document = json.loads((file.metadata() or {})["state"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        tensors, about = read_tensors(path)
+        document = json.loads(about["state"])
         if document["format"] != FORMAT or document["mark"] != mark:
             raise StorageError(
                 f"{path} is of another fine-tuning (another network, samples or settings): remove "
@@ -86,7 +88,10 @@ def read_checkpoint(
                     kind: value if kind == "step" else value.to(weight.device)
                     for kind, value in states[key].items()
                 }
-        return [float(loss) for loss in document["losses"]]
+        threads = int(document.get("threads", torch.get_num_threads()))
+        if threads < 1:
+            raise ValueError(f"{threads} threads")
+        return [float(loss) for loss in document["losses"]], threads
     except StorageError:
         raise
     except Exception as error:  # the reader raises kinds of its own, of Rust, Python and torch

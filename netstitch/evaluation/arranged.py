@@ -21,10 +21,9 @@ class ArrangedBatches:
 
     def __init__(self, samples: Samples, form: Form, device: torch.device | str) -> None:
         self._form, self._device = form, torch.device(device)
-        self._batches = list(samples.batches(form.batch))
+        parts = samples.batches(form.batch)
         self._held = samples.inputs.nbytes <= HELD
-        if self._held:
-            self._batches = [self._arranged(batch) for batch in self._batches]
+        self._batches = [self._arranged(part) for part in parts] if self._held else parts
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -45,5 +44,5 @@ class ArrangedBatches:
             return False
         self._device = torch.device(device)
         if self._held:
-            self._batches = [batch.to(self._device) for batch in self._batches]
+            self._batches = [self._arranged(batch) for batch in self._batches]
         return True

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from netstitch.alignment import assert_aligned
 from netstitch.evaluation.overwriting import Overwrite, overwrites, takes_the_place
 from netstitch.networks.graph import INPUT, WEIGHT, Graph
 from netstitch.networks.module import to_torch
@@ -82,8 +83,8 @@ class Prepared:
 def prepare(graph: Graph, weights: Mapping[str, Tensor], *, overwriting: bool = False) -> Prepared:
     """A unit's graph as calls.
 
-    weights: by key, laid out as they are to be used. overwriting: whether operations may write
-        into the memory of values that nothing reads any more.
+    weights: by key, in aligned memory, laid out as they are to be used. overwriting: whether
+        operations may write into the memory of values that nothing reads any more.
     """
     slots = [node.name for node in graph.nodes if node.operation == INPUT]
     steps = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
@@ -91,7 +92,9 @@ def prepare(graph: Graph, weights: Mapping[str, Tensor], *, overwriting: bool = 
     registers |= {node.name: len(slots) + index for index, node in enumerate(steps)}
     result = registers[graph.outputs[0][1]]
     values: dict[str, Any] = {name: Register(index) for name, index in registers.items()}
-    values |= {n.name: weights[n.path] for n in graph.nodes if n.operation == WEIGHT}
+    own = {n.name: weights[n.path] for n in graph.nodes if n.operation == WEIGHT}
+    assert_aligned(own.values(), "a unit's weights")
+    values |= own
     last = {registers[name]: node for node in steps for name in node.inputs if name in registers}
     ways = overwrites(graph, registers) if overwriting else {}
     calls = []

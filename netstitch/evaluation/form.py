@@ -17,6 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from netstitch.alignment import aligned
 from netstitch.threads import available_cores, threads
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -58,14 +59,14 @@ class Form:
         return replace(self, fused=False, precision=FULL)
 
     def arrange(self, tensor: Tensor) -> Tensor:
-        """The tensor in this form's precision and memory layout."""
+        """The tensor in this form's precision and memory layout, in aligned memory."""
         if self.precision != FULL and tensor.dtype == torch.float32:
             tensor = tensor.to(DTYPES[self.precision])
         if self.channels_last and tensor.ndim == 4:
             # `contiguous` would leave tensors of one channel as they are, since both layouts fit
             # them, and convolutions would follow their strides back to channels first.
-            return tensor.to(memory_format=torch.channels_last)
-        return tensor.contiguous()
+            return aligned(tensor.to(memory_format=torch.channels_last))
+        return aligned(tensor.contiguous())
 
     def rounds(self, samples: int) -> int:
         """How often the workers run a batch each until all samples are done."""

@@ -3,6 +3,8 @@
 What reads such a file holds no copy: pages come when they are first touched, and are the same
 memory for all who map them. It serves a program and the processes that it starts, and nobody else:
 nothing of it outlives them, and nothing that came from elsewhere is opened.
+
+Tensors lie in it so that they are aligned where they are mapped, whether they were before or not.
 """
 
 import io
@@ -17,8 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-ALIGNMENT = 64
-"""Bytes; as PyTorch aligns what it allocates."""
+from netstitch.alignment import aligned, padding
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,13 @@ def pack(value: Any) -> Packed:
 
 
 def unpack(packed: Packed) -> Any:
-    """The object, its tensors in the array's memory, which nothing may write into."""
+    """The object, its tensors in the array's memory, which nothing may write into.
+
+    An array that does not begin on a boundary of memory, as none of Ray's shared ones, is copied.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        everything = torch.from_numpy(packed.content)
+        everything = aligned(torch.from_numpy(packed.content))
     return _Reader(io.BytesIO(packed.rest), everything).load()
 
 
@@ -113,7 +117,9 @@ class _Writer(pickle.Pickler):
         address = storage.data_ptr()
         if address not in self._starts:
             self._alive.append(tensor)
-            self._file.write(b"\0" * (-self._file.tell() % ALIGNMENT))
+            # Parts of a storage that were aligned stay so, and one that was not becomes so.
+            inside = tensor.data_ptr() - address
+            self._file.write(b"\0" * padding(self._file.tell() + inside))
             self._starts[address] = self._file.tell()
             self._file.write(torch.empty(0, dtype=torch.uint8).set_(storage).numpy().data)
         return Stored(
@@ -133,8 +139,8 @@ class _Reader(pickle.Unpickler):
         self._everything = everything
 
     def persistent_load(self, stored: Stored) -> Tensor:
-        content = self._everything[stored.start : stored.start + stored.bytes].view(stored.dtype)
-        tensor = content.as_strided(
-            stored.shape, stored.strides, int(content.storage_offset()) + stored.offset
-        )
+        memory = self._everything.untyped_storage()[stored.start : stored.start + stored.bytes]
+        tensor = torch.empty(0, dtype=stored.dtype)
+        tensor.set_(memory, stored.offset, stored.shape, stored.strides)
+        tensor = aligned(tensor)
         return nn.Parameter(tensor, requires_grad=False) if stored.parameter else tensor

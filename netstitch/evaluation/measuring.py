@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from netstitch.alignment import aligned_weights
 from netstitch.evaluation.evaluator import TOGETHER, arranged_weights
 from netstitch.evaluation.form import BATCHES, FULL, SMALL, Form, Precision, fastest_form
 from netstitch.evaluation.running import execute
@@ -40,7 +41,8 @@ def measure_form(
     if batches is None:
         graph = supernet.pruned_graph(genotype)
         side_by_side = workers or available_cores()
-        batches = roomy(peak_bytes(make_plan([graph], supernet.tensors())) * side_by_side)
+        plan = make_plan([graph], aligned_weights(supernet.tensors()))
+        batches = roomy(peak_bytes(plan) * side_by_side)
 
     def prepare(form: Form) -> Callable[[Tensor], object]:
         weights = arranged_weights(supernet, form, device)

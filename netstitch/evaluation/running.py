@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from netstitch.alignment import assert_aligned
 from netstitch.evaluation import tracing
 from netstitch.evaluation.calls import Prepared
 from netstitch.networks.plan import Key
@@ -65,9 +66,11 @@ def execute(
 ) -> dict[Key, Any]:
     """Values of the plan's outputs, and of the keys to keep, for one batch.
 
-    known: values of the plan's `needed` keys for this batch. Everything else is freed after its
-    last use, and in the fused form overwritten: but never the batch, what is known, or is kept.
+    batch: in aligned memory. known: values of the plan's `needed` keys for this batch. Everything
+    else is freed after its last use, and in the fused form overwritten: but never the batch, what
+    is known, or is kept.
     """
+    assert_aligned([batch], "a plan's batch")
     results = {key for subnetwork in plan.outputs for _, key in subnetwork} | set(kept)
     before = len(plan.keys) - len(plan.units)
     values: list[Any] = [known[key] if key in plan.needed else batch for key in plan.keys[:before]]

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from netstitch.alignment import aligned
 from netstitch.errors import FittingError
 from netstitch.fitting.stream import Batch, Progress, inputs
 from netstitch.networks.folding import BATCH_NORM
@@ -161,7 +162,7 @@ def _checked(
             )
         if not values.isfinite().all():
             raise FittingError(f"batch {number} holds NaN or infinity: clean the inputs")
-        yield number, values.to(dtype)
+        yield number, aligned(values.to(dtype))
         if progress is not None:
             progress(number, total, "batch norms")
 

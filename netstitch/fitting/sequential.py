@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from netstitch.alignment import aligned
 from netstitch.errors import FittingError
 from netstitch.fitting.held_out import held_out_errors
 from netstitch.fitting.layers import bias_of, write_layers
@@ -340,4 +341,4 @@ def _weights(joined: Joined, layers: Sequence[nn.Linear | nn.Conv2d]) -> dict[st
 
 
 def _arranged(tensor: Tensor) -> Tensor:
-    return tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+    return aligned(tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor)

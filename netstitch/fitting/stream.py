@@ -6,6 +6,7 @@ from math import floor
 import torch
 from torch import Tensor
 
+from netstitch.alignment import aligned
 from netstitch.errors import FittingError
 from netstitch.stitching.stitch import Place, Stitch
 
@@ -21,7 +22,9 @@ Progress = Callable[[int, int | None, str], None]
 
 
 def inputs(batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor]]:
-    """The numbers of the batches, from 1, and their inputs; empty batches are passed over.
+    """The numbers of the batches, from 1, and their inputs in aligned memory.
+
+    Empty batches are passed over.
 
     Raises FittingError where a batch does not hold floating-point inputs.
     """
@@ -45,7 +48,7 @@ def inputs_and_rest(batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor, tup
                 "convert them, with .float() for example"
             )
         if len(values):
-            yield number, values, rest
+            yield number, aligned(values), rest
 
 
 def split(start: int, count: int, holdout: float) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx
 
+from netstitch.alignment import aligned
 from netstitch.errors import MatchingError
 from netstitch.networks.graph import Dimension, Node
 from netstitch.networks.module import build_module
@@ -121,7 +122,7 @@ def sampled_features(
         for start in range(0, len(images), RUN_TOGETHER):
             part = slice(start, start + RUN_TOGETHER)
             kept = [positions[part].to(device) for positions in chosen]
-            values = module(images[part].to(device), *kept)
+            values = module(aligned(images[part].to(device)), *kept)
             for (number, node), rows, value in zip(points, found, values, strict=True):
                 wanted = value[: max(layers[number].sampling.images - start, 0)]
                 if not wanted.isfinite().all():

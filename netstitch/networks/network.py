@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from netstitch.alignment import aligned, aligned_weights
 from netstitch.networks.graph import WEIGHT, Graph
 from netstitch.networks.module import build_module, place
 
@@ -14,13 +15,15 @@ class Network(nn.Module):
 
     name: what reports call it.
     graph: nodes in topological order (`netstitch.networks.Graph`).
-    weights: tensors by key; frozen float32 parameters, buffers and constants.
+    weights: tensors by key; frozen float32 parameters, buffers and constants. Those that are not
+        in aligned memory are copied.
     """
 
     def __init__(self, name: str, graph: Graph, weights: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.name = name
         self.graph = graph
+        weights = aligned_weights(weights)
         self.module = build_module(graph, weights)
         own = self.weights  # without those of steps that no output depends on; a stitch may
         for node in graph.nodes:
@@ -29,7 +32,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         """The model's output for a batch: a tensor, or a dictionary of tensors."""
-        return self.module(x)
+        return self.module(aligned(x))
 
     @property
     def weights(self) -> dict[str, Tensor]:

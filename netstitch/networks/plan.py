@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
+from netstitch.alignment import assert_aligned
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref
 from netstitch.networks.module import to_torch
 from netstitch.networks.operations import resolve
@@ -102,7 +103,8 @@ def make_plan(
 ) -> Plan:
     """One plan for several subnetworks; keys in `known` are not computed again.
 
-    weights: by path. contents: of each graph what `content_keys` gives, where it is at hand.
+    weights: by path, in aligned memory. contents: of each graph what `content_keys` gives, where it
+    is at hand.
     """
     steps: dict[Key, Step] = {}
     outputs = []
@@ -110,7 +112,9 @@ def make_plan(
     for graph, keys in zip(graphs, contents or map(content_keys, graphs), strict=True):
         outputs.append(tuple((key, keys[name]) for key, name in graph.outputs))
         values: dict[str, Any] = {name: Slot(key) for name, key in keys.items()}
-        values |= {n.name: weights[n.path] for n in graph.nodes if n.operation == WEIGHT}
+        own = {n.name: weights[n.path] for n in graph.nodes if n.operation == WEIGHT}
+        assert_aligned(own.values(), "a plan's weights")
+        values |= own
         missing = _missing(graph, keys, known)
         for node in graph.nodes:
             if node.name in missing and keys[node.name] not in steps:
@@ -181,9 +185,10 @@ def execute(
 ) -> dict[Key, Any]:
     """Values of the plan's outputs, and of the keys to keep, for one batch.
 
-    known: values of the plan's `needed` keys for this batch. Everything else is freed after its
-    last use.
+    batch: in aligned memory. known: values of the plan's `needed` keys for this batch. Everything
+    else is freed after its last use.
     """
+    assert_aligned([batch], "a plan's batch")
     results = {key for subnetwork in plan.outputs for _, key in subnetwork} | set(kept)
     uses = _uses(plan)
     values: dict[Key, Any] = dict(known)

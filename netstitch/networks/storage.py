@@ -8,9 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import safetensors
 import torch
-from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
@@ -21,6 +19,7 @@ from netstitch.networks.keys import Keys, is_identifier, is_key
 from netstitch.networks.network import Network
 from netstitch.networks.operations import KINDS
 from netstitch.networks.points import stitchable
+from netstitch.tensor_files import placed, read_tensors
 
 FORMAT = "netstitch-network-1"
 GRAPH_FILE, WEIGHTS_FILE = "graph.json", "weights.safetensors"
@@ -86,18 +85,18 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
         if memory in seen:
             tensors[key] = tensor.clone()
         seen.add(memory)
-    write_bytes(path, to_bytes(tensors, metadata={_PARAMETERS: json.dumps(parameters)}))
+    content = to_bytes(tensors, metadata={_PARAMETERS: json.dumps(parameters)})
+    write_bytes(path, placed(content))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by key; frozen parameters where they were parameters.
+    """Tensors by key, in aligned memory; frozen parameters where they were parameters.
 
     Raises StorageError when the file is missing or is no safetensors file.
     """
     try:
-        tensors = load_file(path)
-        with safetensors.safe_open(path, framework="pt") as file:
-            parameters = json.loads((file.metadata() or {}).get(_PARAMETERS, "[]"))
+        tensors, about = read_tensors(path)
+        parameters = json.loads(about.get(_PARAMETERS, "[]"))
     except FileNotFoundError:
         raise StorageError(f"{path} is missing; the folder is not complete") from None
     except Exception as error:  # the reader raises kinds of its own, of Rust, Python and torch

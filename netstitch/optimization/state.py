@@ -18,6 +18,7 @@ from safetensors.numpy import save
 
 from netstitch.errors import StorageError
 from netstitch.folders import cannot_write, one_line, write_bytes
+from netstitch.tensor_files import placed
 
 State = dict[str, Any]
 """Plain data, as the module says; names do not begin with "$"."""
@@ -33,7 +34,7 @@ def save_state(path: Path, state: State) -> None:
     try:
         text = json.dumps(plain)
         header = {"format": FORMAT, "state": text, "digest": _digest(text, arrays)}
-        write_bytes(path, save(arrays, header))
+        write_bytes(path, placed(save(arrays, header)))
     except OSError as error:
         raise cannot_write(path, error) from error
 

@@ -6,6 +6,7 @@ from itertools import chain
 import torch
 from torch import Tensor, fx
 
+from netstitch.alignment import aligned
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
 from netstitch.stitching.stitch import Place
@@ -31,7 +32,7 @@ class FeatureReader:
         """
         if tuple(places) != self._places or not self._modules:
             self._prepare(places)
-        inputs = inputs.to(self._device(inputs))
+        inputs = aligned(inputs.to(self._device(inputs)))
         values: list[Tensor] = [inputs] * len(places)
         with torch.inference_mode():
             for positions, module in self._modules:

@@ -10,6 +10,7 @@ changed, a new generation takes over the rows of those that did not; the older o
 it is whole.
 """
 
+import io
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -21,12 +22,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from netstitch.alignment import padding
 from netstitch.tasks.listing import Listing
 
 INPUTS, MASKS, STATES, ROWS = "inputs.npy", "masks.npy", "states.npy", "rows.npy"
 DAMAGED = -1
 GONE = -1
 """In a state: the file is not there."""
+_TEXT = 10
+"""Bytes before the text of a header, of which the last two are its length."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Mode = Literal["r+", "c"]
@@ -176,10 +180,23 @@ def _is_whole(path: Path, shape: Shape, dtype: Any) -> bool:
 
 
 def _make(path: Path, shape: Shape, dtype: Any) -> None:
-    np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    header = _header(shape, dtype)
+    with path.open("wb") as file:
+        file.write(header)
+        file.truncate(len(header) + int(np.prod(shape)) * np.dtype(dtype).itemsize)
     if hasattr(os, "posix_fallocate"):  # else a full disk would end the process, not the run
         with path.open("r+b") as file:
             try:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _header(shape: Shape, dtype: Any) -> bytes:
+    """What stands before the numbers of an array of zeros, which begin on a boundary of memory."""
+    made = io.BytesIO()
+    about = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(made, about)
+    content = made.getvalue()
+    text = content[_TEXT:-1] + b" " * padding(len(content)) + b"\n"
+    return content[: _TEXT - 2] + len(text).to_bytes(2, "little") + text

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from netstitch.alignment import aligned
 from netstitch.errors import DataError
 from netstitch.tasks.given import described, is_count
 
@@ -17,7 +18,8 @@ CHECKED_TOGETHER = 256
 class Batches:
     """Inputs in consecutive parts of `size`, the last one smaller; may be passed over repeatedly.
 
-    inputs: (n, ...). Iterating yields views of at most `size` samples, without copying.
+    inputs: (n, ...). Parts are views, without copying, but for those that begin off a boundary of
+    memory (see `netstitch.alignment`): they are copied as they are asked for.
     """
 
     inputs: Tensor
@@ -28,8 +30,12 @@ class Batches:
             raise DataError(f"a batch size of {self.size!r} is not usable; give 1 or more")
 
     def __iter__(self) -> Iterator[Tensor]:
-        for start in range(0, len(self.inputs), self.size):
-            yield self.inputs[start : start + self.size]
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Tensor:
+        if not 0 <= index < len(self):
+            raise IndexError(f"there is no batch {index} of {len(self)}")
+        return aligned(self.inputs[index * self.size : (index + 1) * self.size])
 
     def __len__(self) -> int:
         return -(-len(self.inputs) // self.size)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from netstitch.alignment import aligned
 from netstitch.errors import FittingError
 from netstitch.fitting.refinement.examples import Examples
 from netstitch.fitting.refinement.joined import Joined
@@ -181,8 +182,8 @@ class Branches:
         """Inputs in the layout and on the device of the weights."""
         device = next(iter(self.weights.values())).device
         if inputs.ndim == 4:
-            return inputs.to(device).to(memory_format=torch.channels_last)
-        return inputs.to(device)
+            return aligned(inputs.to(device).to(memory_format=torch.channels_last))
+        return aligned(inputs.to(device))
 
     def loss_of(
         self, branch: Branch, examples: Examples, originals: Mapping[Key, Tensor]

@@ -10,7 +10,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
 from safetensors.torch import save
 from torch import Tensor
@@ -19,6 +18,7 @@ from netstitch.errors import StorageError
 from netstitch.fitting.refinement.report import CurvePoint
 from netstitch.fitting.refinement.training import Divergence, Training
 from netstitch.folders import cannot_write, one_line, write_bytes
+from netstitch.tensor_files import placed, read_tensors
 
 FORMAT = "netstitch-refining-2"
 
@@ -85,7 +85,7 @@ def write_checkpoint(
         "curve": [[point.step, point.seconds, point.loss] for point in curve],
     }
     content = {key: tensor.contiguous().clone() for key, tensor in tensors.items()}
-    write_bytes(path, save(content, metadata={"state": json.dumps(document)}))
+    write_bytes(path, placed(save(content, metadata={"state": json.dumps(document)})))
 
 
 def read_checkpoint(path: Path, training: Training, *, mark: str) -> tuple[list[CurvePoint], float]:
@@ -94,9 +94,8 @@ def read_checkpoint(path: Path, training: Training, *, mark: str) -> tuple[list[
     Raises StorageError where the file is damaged, or of another supernet, images or settings.
     """
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            document = json.loads((file.metadata() or {})["state"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        tensors, about = read_tensors(path)
+        document = json.loads(about["state"])
         if document["format"] != FORMAT or document["mark"] != mark:
             raise StorageError(
                 f"{path} is the checkpoint of another refining (other stitches, images or "

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from netstitch.alignment import aligned
 from netstitch.fitting.layers import bias_of
 from netstitch.fitting.refinement.gradients import Weights
 from netstitch.fitting.refinement.joined import Joined
@@ -29,4 +30,4 @@ def _leaf(tensor: Tensor) -> Tensor:
 
 def _laid_out(tensor: Tensor) -> Tensor:
     # Convolutions of small networks are several times faster so, on CPUs too.
-    return tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+    return aligned(tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor)
