@@ -156,7 +156,8 @@ class Evaluator:
     def _measured_whole(self, genotype: Genotype, outputs: Any) -> Measured | DataError:
         """Of a task whose accuracy is not a sum over samples."""
         try:
-            accuracy = self.task.accuracy(outputs, self._labels)
+            with threads(1):  # as in workers: sums of a task's own may depend on it
+                accuracy = self.task.accuracy(outputs, self._labels)
         except DataError as error:
             return error
         return Measured(accuracy, self.supernet.macs(genotype))
@@ -248,8 +249,8 @@ class Evaluator:
             plan = of_graphs.make_plan([graph], recalibrated(graph, own, batches))
         with batch_workers(self.form.workers) as pool:
             results = self._run(pool, plan, range(len(self._batches)), {})
-        for batch, result in enumerate(results):
-            look.look(batch, _outputs(plan.outputs[0], result))
+            for batch, result in enumerate(results):
+                look.look(batch, _outputs(plan.outputs[0], result))
 
     def _count(self, genotypes: Sequence[Genotype], plan: Plan, share: float) -> None:
         """Count the work of a share of the samples, and what it would be without the cache."""

@@ -13,9 +13,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from misplacement import OFFSETS, write_misplaced
 from official_trees import VOC_NAMES, label_map, original, pascal, picture
 from PIL import Image
 
+from netstitch.alignment import ALIGNMENT, is_aligned
 from netstitch.errors import DataError, StorageError
 from netstitch.tasks import Listing, Preprocessing, decode_images, from_image_folder, imagenet, voc
 from netstitch.tasks import decoded as module
@@ -45,6 +47,20 @@ def test_what_is_kept_is_what_decoding_in_memory_gives(tmp_path: Path) -> None:
     expected = from_image_folder(root, SMALL)
     assert torch.equal(found.inputs, expected.inputs)
     assert torch.equal(found.labels, expected.labels)
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_batches_are_aligned_wherever_the_kept_arrays_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: int
+) -> None:
+    write_misplaced(monkeypatch, offset)
+    listing = imagenet(original(tmp_path / "data"), "train")
+    for _ in ("made", "found there"):
+        found = decode_images(listing, SMALL, name="x", cache=tmp_path / "cache")
+        assert found.inputs.data_ptr() % ALIGNMENT == offset
+        assert all(map(is_aligned, found.batches(1)))
+    expected = from_image_folder(tmp_path / "data" / "train", SMALL)
+    assert torch.equal(found.inputs, expected.inputs)
 
 
 def test_images_are_opened_once_and_again_where_they_change(

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from netstitch.alignment import ALIGNMENT, is_aligned
 from netstitch.errors import DataError
 from netstitch.tasks import Samples
 
@@ -22,9 +23,18 @@ def test_batches_can_be_passed_over_again():
     assert len(list(batches)) == len(list(batches)) == 3
 
 
-def test_batches_are_views():
-    samples = numbers(10)
-    assert next(iter(samples.batches(4))).data_ptr() == samples.inputs.data_ptr()
+def test_batches_are_views_where_they_begin_on_a_boundary_of_memory_and_else_copies():
+    samples = numbers(20)
+    for size in (4, 8):  # of 32 and 64 bytes
+        for index, part in enumerate(samples.batches(size)):
+            assert is_aligned(part)
+            start = samples.inputs.data_ptr() + index * size * 8
+            assert (part.data_ptr() == start) == (start % ALIGNMENT == 0)
+            assert torch.equal(part, samples.inputs[index * size : (index + 1) * size])
+    assert torch.equal(samples.batches(8)[2], samples.inputs[16:])
+    for index in (3, -1):
+        with pytest.raises(IndexError, match=f"no batch {index} of 3"):
+            samples.batches(8)[index]
 
 
 def test_first_samples():
