@@ -8,10 +8,9 @@ from torch import Tensor
 
 from netstitch.alignment import aligned
 from netstitch.errors import FittingError
+from netstitch.networks.inputs import Batch as Batch
+from netstitch.networks.inputs import read_batches
 from netstitch.stitching.stitch import Place, Stitch
-
-Batch = Tensor | Sequence[Tensor]
-"""Inputs (batch, ...), or a pair whose first element they are, as data loaders give."""
 
 Features = Callable[[Tensor, Sequence[Place]], list[Tensor]]
 """Runs the basis networks on inputs (batch, ...) in inference mode and returns the original values
@@ -33,20 +32,7 @@ def inputs(batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor]]:
 
 def inputs_and_rest(batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor, tuple[Tensor, ...]]]:
     """As `inputs`, with what else the batches hold, such as labels."""
-    for number, batch in enumerate(batches, start=1):
-        together = isinstance(batch, (tuple, list)) and bool(batch)
-        values, rest = (batch[0], tuple(batch[1:])) if together else (batch, ())
-        if not isinstance(values, Tensor):
-            raise FittingError(
-                f"batch {number} is a {type(values).__name__}: expected a tensor of inputs, "
-                "or a tuple that starts with one"
-            )
-        if not values.is_floating_point() or values.dim() == 0:
-            raise FittingError(
-                f"batch {number} has dtype {str(values.dtype).removeprefix('torch.')} and "
-                f"shape {tuple(values.shape)}: expected floating-point inputs (batch, ...); "
-                "convert them, with .float() for example"
-            )
+    for number, values, rest in read_batches(batches, FittingError):
         if len(values):
             yield number, aligned(values), rest
 

@@ -5,7 +5,6 @@ the first part of the network itself. So it is captured and exported with it, an
 needs one network carries only that one's.
 """
 
-import copy
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from netstitch.errors import CaptureError
 from netstitch.networks.graph import INPUT, WEIGHT, Node
+from netstitch.networks.reparametrized import copied
 
 SCALE, SHIFT = "adapter_scale", "adapter_shift"
 BUFFERS = (SCALE, SHIFT)
@@ -53,7 +53,7 @@ def adapted(
         (theirs - own) / deviation
         for theirs, own, deviation in zip(task_mean, mean, std, strict=True)
     ]
-    made = copy.deepcopy(model)
+    made = copied(model)
     for name, values in ((SCALE, scale), (SHIFT, shift)):
         made.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1))
     made.register_forward_pre_hook(_Adapt(size))

@@ -1,6 +1,5 @@
 """Any PyTorch module becomes a Network: exported, made functional, checked against the model."""
 
-import copy
 from contextlib import redirect_stderr
 from io import StringIO
 
@@ -8,46 +7,53 @@ import torch
 from torch import Tensor, nn
 
 from netstitch.errors import CaptureError
-from netstitch.networks.failure import batch_line, explain, fixes_batch
+from netstitch.networks.example import check_example
+from netstitch.networks.failure import batch_line, explain, fixes_batch, squeeze_line
+from netstitch.networks.inputs import with_free_length
+from netstitch.networks.models import batch_second, check_model
 from netstitch.networks.network import Network
+from netstitch.networks.reparametrized import copied, with_plain_weights
 from netstitch.networks.translation import translate
-from netstitch.networks.verification import verify
-from netstitch.networks.wrapping import Whole, check_names, unwrapped
+from netstitch.networks.verification import computes_other_lengths, verify
+from netstitch.networks.wrapping import Whole, check_names
 from netstitch.quiet import quiet
 
 
-def capture(model: nn.Module, example: Tensor, *, name: str | None = None) -> Network:
+def capture(model: nn.Module, example: Tensor | None = None, *, name: str | None = None) -> Network:
     """Capture a model as a Network that computes the same.
 
     model: any module that takes one float tensor and returns a tensor or a dictionary of tensors.
-        It is neither changed nor kept; evaluation behaviour and float32 are captured.
-    example: an input batch (n, ...); only its sizes behind dimension 0 are fixed by it.
+        It is neither changed nor kept; evaluation behaviour and float32 are captured. What it makes
+        of its weights alone, as parametrizations do, is computed once and is a weight of the
+        network.
+    example: an input batch (n, ...), always needed; only its sizes behind dimension 0 are fixed
+        by it.
     name: what reports call the network; by default the model's class.
 
     Raises CaptureError where the model cannot be exported with a free batch size (naming the
     operation and the source line), uses an operation that is not listed, or where the capture's
     outputs differ from the model's at a batch size that was not used in capture.
     """
-    model = unwrapped(model) if isinstance(model, nn.Module) else model
-    title = " ".join(str(name or type(model).__name__).split())  # errors are one line
-    if not isinstance(model, nn.Module):
-        raise CaptureError(
-            f"capture takes a torch.nn.Module, got {type(model).__name__}: build the model first"
-        )
-    _check_example(title, example)
-    # A copy, since tracing one instance twice fails for some models; sizes 0 and 1 are special.
+    title, model = check_model(model, name)
+    example = check_example(title, model, example)
     check_names(title, model)
     frozen = _freeze(title, model)
-    example = example.detach().to(torch.float32).clone()
-    if len(example) == 1:
-        example = torch.cat([example, example])
     try:
         # The exporter prints the graph that it fails at, beside the error that it raises.
         with quiet(), redirect_stderr(StringIO()), torch.no_grad():
-            program = _export(title, frozen, example)
+            program = _export(title, with_plain_weights(frozen), example)
             graph, weights = translate(title, program)
             network = Network(title, graph, weights)
-            verify(title, frozen, network, example)
+            verify(
+                title,
+                frozen,
+                network,
+                example,
+                squeezed=squeeze_line(program),
+                transposed=batch_second(frozen),
+            )
+            if computes_other_lengths(frozen, network, example):
+                network = Network(title, with_free_length(graph), weights)
     except CaptureError:
         raise
     except Exception as error:  # torch.export raises many kinds, user code any
@@ -55,34 +61,15 @@ def capture(model: nn.Module, example: Tensor, *, name: str | None = None) -> Ne
     return network
 
 
-def _check_example(title: str, example: Tensor) -> None:
-    if not isinstance(example, Tensor):
-        raise CaptureError(
-            f"{title}: the example is a {type(example).__name__}; "
-            "expected one tensor whose dimension 0 is the batch"
-        )
-    if not example.is_floating_point():
-        raise CaptureError(
-            f"{title}: the example is {example.dtype}; expected floating-point inputs"
-        )
-    if example.ndim < 2 or len(example) == 0:
-        raise CaptureError(
-            f"{title}: the example has shape {tuple(example.shape)}; "
-            "expected at least one sample and one further dimension"
-        )
-    if not torch.isfinite(example).all():
-        raise CaptureError(f"{title}: the example holds NaN or infinity; give a finite one")
-
-
 def _freeze(title: str, model: nn.Module) -> nn.Module:
+    """A copy, since tracing one instance twice fails for some models."""
     try:
-        return copy.deepcopy(model).eval().float().requires_grad_(False)
+        return copied(model).eval().float().requires_grad_(False)
     except Exception as error:  # modules copy themselves in their own ways
         reason = str(error).strip().partition("\n")[0].partition(". ")[0]
         raise CaptureError(
             f"{title} cannot be copied and frozen ({reason}); expected a module of plain parameters"
-            " and buffers: run it once if it is lazy, detach tensors it keeps, remove the hooks of "
-            "old weight norms"
+            " and buffers: detach tensors that it keeps, and remove what cannot be copied"
         ) from error
 
 
@@ -97,5 +84,6 @@ def _export(title: str, model: nn.Module, example: Tensor) -> torch.export.Expor
     try:
         return run()
     except Exception as error:
-        line = batch_line(run) if fixes_batch(error) else None
-        raise CaptureError(explain(title, error, line)) from error
+        fixed = fixes_batch(error)
+        line, hint = (batch_line(run), batch_second(model)) if fixed else (None, None)
+        raise CaptureError(explain(title, error, line, hint)) from error

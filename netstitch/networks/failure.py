@@ -7,9 +7,12 @@ import sysconfig
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import sympy  # type: ignore[import-untyped]
 import torch
+from torch import Tensor, fx
+from torch.export import ExportedProgram
 
 _TORCH = (str(Path(torch.__file__).parent), str(Path(sympy.__file__).parent))
 _OURS = str(Path(__file__).parent.parent)
@@ -18,10 +21,12 @@ _GUARDS = "torch.fx.experimental.symbolic_shapes"
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
-def explain(title: str, error: BaseException, line: str | None = None) -> str:
+def explain(
+    title: str, error: BaseException, line: str | None = None, hint: str | None = None
+) -> str:
     """One line: model, operation where it is named, the user's source line, and the reason.
 
-    line: where it went wrong, when that is known better than from the error.
+    line: where it went wrong, when that is known better than from the error. hint: what to do.
     """
     where = line or source_line(error)
     operation = re.search(r"\b(?:aten|torch\.ops\.\w+)\.\w+(?:\.\w+)?", str(error))
@@ -30,10 +35,11 @@ def explain(title: str, error: BaseException, line: str | None = None) -> str:
         parts.append(f"operation {operation.group(0)}")
     if where:
         parts.append(f"at {where}")
-    return (
-        f"{', '.join(parts)}: {_reason(error)}; netstitch needs a model that torch.export takes "
-        "with a free batch size and one input tensor"
+    needed = (
+        "netstitch needs a model that torch.export takes with a free batch size and one input "
+        "tensor"
     )
+    return f"{', '.join(parts)}: {_reason(error)}; {hint or needed}"
 
 
 def fixes_batch(error: BaseException) -> bool:
@@ -62,6 +68,26 @@ def batch_line(run: Callable[[], object]) -> str | None:
         log.setLevel(level)
         logging.disable(disabled)
     return None
+
+
+def squeeze_line(program: ExportedProgram) -> str | None:
+    """The user's line of a squeeze that would drop the batch of a single sample."""
+    for node in program.graph.nodes:
+        value = node.args[0].meta.get("val") if node.args and _is_squeeze(node) else None
+        if not isinstance(value, Tensor) or not value.dim():
+            continue
+        first: Any = value.shape[0]
+        if isinstance(first, int):  # no size of the batch, or one that is never 1
+            continue
+        axes = node.args[1] if len(node.args) > 1 else 0
+        axes = axes if isinstance(axes, list | tuple) else (axes,)
+        if any(axis % value.dim() == 0 for axis in axes):
+            return last_users_line(node.meta.get("stack_trace") or "")
+    return None
+
+
+def _is_squeeze(node: fx.Node) -> bool:
+    return node.op == "call_function" and str(node.target).startswith("aten.squeeze.")
 
 
 class _Listener(logging.Handler):

@@ -2,7 +2,8 @@
 
 What changes on the way, so that a graph runs on any device and in any memory layout, and reads as
 the model's author would draw it: operations have one form (`rewriting.py`); sizes come from the
-input's batch; device arguments go; assertions go; what depends on constants alone is computed once.
+input's batch; device arguments go; assertions go; what depends on weights alone is computed once
+(`constants.py`).
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from netstitch.errors import CaptureError
+from netstitch.networks.constants import Constants
 from netstitch.networks.cost import elementwise, multiply_adds
 from netstitch.networks.failure import last_users_line
 from netstitch.networks.graph import (
@@ -32,12 +34,12 @@ from netstitch.networks.graph import (
     references,
     rename,
 )
-from netstitch.networks.keys import Keys
-from netstitch.networks.module import ancestors, to_torch
+from netstitch.networks.module import ancestors
 from netstitch.networks.naming import readable_names
 from netstitch.networks.operations import KINDS, name_of
 from netstitch.networks.outputs import find_outputs
 from netstitch.networks.points import find_points
+from netstitch.networks.reparametrized import plain_path
 from netstitch.networks.rewriting import BATCH_NORM, Call, is_random, rewrite
 from netstitch.networks.wrapping import inner_path
 
@@ -60,11 +62,10 @@ class _Translation:
         self.title = title
         self.program = program
         self.nodes: list[Node] = []
-        self.weights: dict[str, Tensor] = {}
-        self.keys = Keys()
         self.replaced: dict[str, str] = {}  # names of exported nodes that others stand for
         self.sizes: dict[str, tuple[int, ...]] = {}  # at batch 1
-        self.constants: dict[str, Any] = {}  # by node name: known without the input
+        self.constants = Constants()
+        self.made: set[str] = set()  # names of nodes
         self.placed: dict[object, str] = {}
         self.counted: dict[tuple[int, int], str] = {}  # size nodes, by factor and summand
         self.symbol: Any = None
@@ -84,6 +85,9 @@ class _Translation:
         outputs = find_outputs(self.title, self.program, self.nodes, self.replaced)
         kept = ancestors(Graph(tuple(self.nodes), outputs), [name for _, name in outputs])
         nodes = [node for node in self.nodes if node.name in kept or node.operation == INPUT]
+        read = [node.name for node in nodes if node.operation == WEIGHT]
+        keys = {name: self.constants.make_key(name) for name in read}
+        nodes = [replace(node, path=keys.get(node.name, node.path)) for node in nodes]
         points = find_points(nodes)
         names = readable_names(nodes)
         graph = Graph(
@@ -99,8 +103,7 @@ class _Translation:
             ),
             tuple((key, names[name]) for key, name in outputs),
         )
-        used = {node.path for node in nodes if node.operation == WEIGHT}
-        return graph, {key: tensor for key, tensor in self.weights.items() if key in used}
+        return graph, {key: self.constants.weight(name) for name, key in keys.items()}
 
     # -- inputs and weights
 
@@ -124,19 +127,21 @@ class _Translation:
             return
         self.placed[same] = node.name
         lifted = spec.kind is InputKind.CONSTANT_TENSOR
-        path = f"constants.{node.name}" if lifted else inner_path(spec.target)
-        self._weight(node.name, path, tensor, constant=spec.kind is not InputKind.PARAMETER)
+        path = f"constants.{node.name}" if lifted else plain_path(inner_path(spec.target))
+        trained = spec.kind is InputKind.PARAMETER
+        self.constants.add(node.name, path, tensor, trained=trained)
+        self._weight(node.name, tensor)
 
-    def _weight(self, name: str, path: str, tensor: Tensor, *, constant: bool) -> None:
-        key = self.keys.make(path)
-        kept = tensor.detach().clone(memory_format=torch.contiguous_format)
-        self.weights[key] = kept if constant else torch.nn.Parameter(kept, requires_grad=False)
-        if constant:
-            self.constants[name] = kept
+    def _weight(self, name: str, tensor: Tensor) -> None:
+        """Add a constant's node; one that nothing reads in the end is left out again."""
         shape = tuple(tensor.shape)
         self.sizes[name] = shape
         dtype = str(tensor.dtype).removeprefix("torch.")
-        self.nodes.append(Node(name, WEIGHT, shape=shape, dtype=dtype, path=key))
+        self._append(Node(name, WEIGHT, shape=shape, dtype=dtype))
+
+    def _append(self, node: Node) -> None:
+        self.nodes.append(node)
+        self.made.add(node.name)
 
     # -- operations
 
@@ -160,8 +165,7 @@ class _Translation:
             for key, item in node.kwargs.items()
             if key not in ("device", "layout", "pin_memory")
         }
-        if self._is_constant(node, args, kwargs):
-            self._fold(node, args, kwargs)
+        if self._is_constant(node, name, args, kwargs) and self._fold(node, name, args, kwargs):
             return
         if name == "aten.sym_size.int":  # every size follows the input's batch: read it there
             self._size(node)
@@ -178,32 +182,31 @@ class _Translation:
         self._add(node, call)
 
     def _refused(self, node: fx.Node, reason: str) -> CaptureError:
-        return CaptureError(
-            f"{self.title}: {reason}{_used_at(node)}; replace it in the model, or ask for it to "
-            "be listed"
-        )
+        return CaptureError(f"{self.title}: {reason}{_used_at(node)}; {_way_out(node)}")
 
     def _is_constant(
-        self, node: fx.Node, args: tuple[Argument, ...], kwargs: dict[str, Argument]
+        self, node: fx.Node, name: str, args: tuple[Argument, ...], kwargs: dict[str, Argument]
     ) -> bool:
-        """Whether it follows from constants alone, so that it need not be listed either."""
-        if isinstance(node.target, OpOverload) and (
-            torch.Tag.nondeterministic_seeded in node.target.tags or node.target._schema.is_mutable
-        ):
-            return False
-        used = Node("", "", args, kwargs).inputs
-        return all(item in self.constants for item in used)
+        """Whether it follows from weights alone, so that it need not be listed either."""
+        changes = isinstance(node.target, OpOverload) and node.target._schema.is_mutable
+        return not changes and not is_random(node, name) and self.constants.follows(args, kwargs)
 
-    def _fold(self, node: fx.Node, args: tuple[Argument, ...], kwargs: dict[str, Argument]) -> None:
+    def _fold(
+        self, node: fx.Node, name: str, args: tuple[Argument, ...], kwargs: dict[str, Argument]
+    ) -> bool:
+        """Compute a constant; whether the network then need not."""
+        first = self.constants.computed_before(name, args, kwargs, node.name)
+        if first != node.name:
+            self.replaced[node.name] = first
+            return True
         function: Any = node.target
-        value = function(
-            *(to_torch(item, self.constants) for item in args),
-            **{key: to_torch(item, self.constants) for key, item in kwargs.items()},
-        )
+        value = self.constants.compute(node.name, function, args, kwargs)
+        can_stay = name in KINDS and self.made.issuperset(references((args, *kwargs.values())))
+        if can_stay and self.constants.stays(value):
+            return False
         if isinstance(value, Tensor):
-            self._weight(node.name, f"constants.{node.name}", value, constant=True)
-        else:
-            self.constants[node.name] = value  # a tuple, whose parts are folded, or a number
+            self._weight(node.name, value)
+        return True  # a number is an argument; the parts of a tuple are folded themselves
 
     def _add(self, node: fx.Node, call: Call) -> None:
         made = Node(node.name, call.operation, call.args, call.kwargs, path=_module_path(node))
@@ -225,7 +228,7 @@ class _Translation:
                 multiply_adds=multiply_adds(call.operation, kind, output, read, equation),
                 elementwise=elementwise(kind, output, read) if made.shape else 0,
             )
-        self.nodes.append(made)
+        self._append(made)
 
     # -- sizes
 
@@ -234,7 +237,7 @@ class _Translation:
         if isinstance(size, Ref):
             self.replaced[node.name] = size.name
         else:
-            self.constants[node.name] = size
+            self.constants.remember(node.name, size)
 
     def _count(self, node: fx.Node, size: Any) -> int | Ref:
         """A size as an argument: a number, or a node that reads the input's batch."""
@@ -255,7 +258,7 @@ class _Translation:
         if key not in self.counted:
             name = f"size {key}"  # no exported node has a space in its name
             self.counted[key] = name
-            self.nodes.append(Node(name, operation, args))
+            self._append(Node(name, operation, args))
         return Ref(self.counted[key])
 
     def _expression(self, node: fx.Node, size: Any) -> Any:
@@ -282,8 +285,8 @@ class _Translation:
     def _argument(self, value: Any) -> Argument:
         if isinstance(value, fx.Node):
             name = self._name(value)
-            known = self.constants.get(name)
-            return known if isinstance(known, bool | int | float) else Ref(name)
+            known = self.constants.number(name)
+            return Ref(name) if known is None else known
         if isinstance(value, list | tuple):
             return tuple(self._argument(item) for item in value)
         if value is None or isinstance(value, bool | int | float | str):
@@ -300,6 +303,19 @@ class _Translation:
             f"{self.title}: an argument of type {type(value).__name__} cannot be captured; "
             "expected tensors, numbers, lists, dtypes"
         )
+
+
+def _way_out(node: fx.Node) -> str:
+    name = name_of(node.target)
+    if "quantize" in name or name.startswith("quantized"):
+        return "it is quantised: give the model in float32, and quantise what is exported instead"
+    if name.startswith(("aten.lstm_cell", "aten.gru_cell", "aten.rnn_")):
+        return (
+            "recurrent cells cannot be captured; use the layer in place of a loop (nn.LSTM with "
+            "batch_first=True), of which no tensor can be stitched, or give a network of "
+            "convolutions or linear layers"
+        )
+    return "replace it in the model, or ask for it to be listed"
 
 
 def _used_at(node: fx.Node) -> str:

@@ -11,15 +11,26 @@ TOLERANCE = 1e-4
 """Largest difference of outputs, relative to the largest output, that counts as equal."""
 
 
-def verify(title: str, model: nn.Module, network: nn.Module, example: Tensor) -> None:
+def verify(
+    title: str,
+    model: nn.Module,
+    network: nn.Module,
+    example: Tensor,
+    *,
+    squeezed: str | None = None,
+    transposed: str | None = None,
+) -> None:
     """Compare outputs for one sample more than the example has, and for that sample alone.
 
-    Raises CaptureError, naming the output, where they differ, are not finite, or where a sample's
-    output depends on the other samples of its batch.
+    squeezed: the user's line in which a single sample's batch dimension would be dropped.
+    transposed: of a layer that takes the batch for something else, what it is and what to do.
+
+    Raises CaptureError, naming the output, where they differ in shape or value, are not finite, or
+    where a sample's output depends on the other samples of its batch.
     """
     probe = _probe(example)
     expected, found = _by_key(model(probe)), _by_key(network(probe))
-    alone = _by_key(network(probe[-1:]))
+    alone = _alone(title, network, probe[-1:], squeezed)
     for key, value in found.items():
         where = title if key is None else f"{title}, output {key!r}"
         wanted = expected[key]
@@ -28,6 +39,12 @@ def verify(title: str, model: nn.Module, network: nn.Module, example: Tensor) ->
                 f"{where}: the model's own output holds NaN or infinity; check its weights, and "
                 "that the example looks like its data"
             )
+        if wanted.shape != value.shape:
+            raise CaptureError(
+                f"{where}: the capture differs from the model in shape at batch size {len(probe)}, "
+                f"{tuple(value.shape)} in place of {tuple(wanted.shape)}; the model may depend on "
+                "the batch size"
+            )
         difference, scale = _difference(wanted, value)
         if not difference <= TOLERANCE * scale:
             raise CaptureError(
@@ -35,13 +52,63 @@ def verify(title: str, model: nn.Module, network: nn.Module, example: Tensor) ->
                 f"{len(probe)} (largest output {scale:.2g}); the model may depend on the batch "
                 "size or on chance in evaluation mode"
             )
+        if wanted[-1:].shape != alone[key].shape:
+            raise CaptureError(
+                f"{where}: the output has shape {tuple(alone[key].shape)} at batch size 1, "
+                f"expected {tuple(wanted[-1:].shape)}: it {_loses(squeezed)}"
+            )
         difference, scale = _difference(wanted[-1:], alone[key])
         if not difference <= TOLERANCE * scale:
+            hint = f"; {transposed}" if transposed else ""
+            hint = f"; a single sample {_loses(squeezed)}" if squeezed else hint
             raise CaptureError(
                 f"{where}: a sample's output changes by {difference:.2g} with the other samples of "
                 f"its batch (largest output {scale:.2g}); expected a model that treats samples "
-                "apart in evaluation mode"
+                f"apart in evaluation mode{hint}"
             )
+
+
+def computes_other_lengths(model: nn.Module, network: nn.Module, example: Tensor) -> bool:
+    """Return whether a network computes what its model does for sequences of another length.
+
+    example: (n, t, c). Of other inputs, no other size is one of a sequence.
+    """
+    if example.dim() != 3 or example.shape[1] < 2:
+        return False
+    for other in (torch.cat([example, example.flip(1)], 1), example[:, :-1]):
+        try:
+            expected, found = _by_key(model(other)), _by_key(network(other))
+        except Exception:  # user code and torch raise any kind
+            return False
+        for key, wanted in expected.items():
+            if wanted.shape != found[key].shape:
+                return False
+            difference, scale = _difference(wanted, found[key])
+            if not difference <= TOLERANCE * scale:
+                return False
+    return True
+
+
+def _alone(
+    title: str, network: nn.Module, sample: Tensor, squeezed: str | None
+) -> dict[str | None, Tensor]:
+    try:
+        return _by_key(network(sample))
+    except Exception as error:  # torch raises many kinds
+        if squeezed is None:
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        raise CaptureError(
+            f"{title} fails at batch size 1 ({reason}): a single sample {_loses(squeezed)}"
+        ) from error
+
+
+def _loses(squeezed: str | None) -> str:
+    at = f" at {squeezed}" if squeezed else ""
+    return (
+        f"loses the batch dimension{at}; name the dimensions to drop, as squeeze((2, 3)) does, or "
+        "use flatten(1)"
+    )
 
 
 def _probe(example: Tensor) -> Tensor:
@@ -52,9 +119,7 @@ def _probe(example: Tensor) -> Tensor:
 
 
 def _difference(expected: Tensor, found: Tensor) -> tuple[float, float]:
-    """The largest difference, infinite where shapes differ, and the largest expected value."""
-    if expected.shape != found.shape:
-        return float("inf"), 1.0
+    """The largest difference of tensors of one shape, and the largest expected value."""
     if not expected.numel():
         return 0.0, 1.0
     wide = expected.to(torch.float64)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netstitch.errors import CaptureError
+from netstitch.networks import capture
 from netstitch.networks.verification import verify
 
 
@@ -41,6 +42,60 @@ def test_nan_where_the_model_has_none() -> None:
 
 def test_a_shape_that_would_broadcast() -> None:
     assert "differs" in difference(lambda x: x[:, :1] * 0, lambda x: x * 0)
+
+
+def test_shapes_that_differ_are_told_as_shapes() -> None:
+    text = difference(lambda x: x, lambda x: x.sum(1))
+    assert "in shape at batch size 3, (3,) in place of (3, 4)" in text
+    assert "inf" not in text
+
+
+@pytest.mark.parametrize(
+    ("forward", "alone", "whole"),
+    [
+        (lambda m, x: x[:, :, None].squeeze(), "(4,)", "(1, 4)"),
+        (lambda m, x: {"a": x * 2, "b": x.squeeze()}, "(4,)", "(1, 4)"),
+        (lambda m, x: x.squeeze(0), "(4,)", "(1, 4)"),
+        (lambda m, x: m.head(x[:, :, None, None].squeeze().relu()), "(3,)", "(1, 3)"),
+    ],
+)
+def test_a_squeeze_that_loses_the_batch_says_so_and_what_to_write(
+    forward: Callable[[Any, Tensor], Any], alone: str, whole: str
+) -> None:
+    with pytest.raises(CaptureError) as caught:
+        captured(forward, rows(), head=nn.Linear(4, 3))
+    text = message(caught.value)
+    assert f"shape {alone} at batch size 1, expected {whole}" in text
+    assert "loses the batch dimension at " in text
+    assert "squeeze((2, 3))" in text
+    assert "inf" not in text
+
+
+def test_the_line_of_a_squeeze_that_loses_the_batch_is_shown() -> None:
+    class Squeezes(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x[:, :, None].squeeze()  # here
+
+    with pytest.raises(CaptureError, match=rf"{__file__}:\d+: `.*# here`"):
+        capture(Squeezes(), rows())
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda m, x: x.squeeze().transpose(0, 1).relu().t(),  # fails without a batch
+        lambda m, x: x * x[:, :1].squeeze().softmax(-1)[..., None],
+    ],
+)
+def test_a_squeeze_in_the_middle_is_named_too(forward: Callable[[Any, Tensor], Any]) -> None:
+    with pytest.raises(CaptureError, match="squeeze") as caught:
+        captured(forward, rows())
+    message(caught.value)
+
+
+def test_a_squeeze_of_other_dimensions_loses_nothing() -> None:
+    network = captured(lambda m, x: x[:, :, None].squeeze(-1), rows())
+    assert torch.equal(network(rows(1)), rows(1))
 
 
 def test_integer_and_boolean_outputs_are_compared_too() -> None:

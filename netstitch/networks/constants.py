@@ -1,0 +1,106 @@
+"""What a captured network computes without its input, done once: weights, and what follows of them.
+
+A model may compute its weights anew for each batch: standardised convolutions, low-rank updates,
+norms of old hooks, tables of positions. None of that depends on the input, so the result is the
+weight, and no operation of it stays in the graph, needs to be listed, or is charged for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netstitch.networks.graph import Argument, references
+from netstitch.networks.keys import Keys
+from netstitch.networks.module import to_torch
+
+
+class Constants:
+    """Values known without the input, by the name of their node."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+        self._paths: dict[str, str] = {}
+        self._trained: dict[str, str] = {}  # names of what parameters go into, with the first one
+        self._memory: set[int] = set()  # where parameters lie
+        self._computed: dict[str, str] = {}  # names by the call that they are results of
+        self._keys = Keys()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def number(self, name: str) -> bool | int | float | None:
+        """The value of a node that is a number; None for any other one."""
+        value = self._values.get(name)
+        return value if isinstance(value, bool | int | float) else None
+
+    def remember(self, name: str, value: Any) -> None:
+        """Keep a value that is no weight of its own."""
+        self._values[name] = value
+
+    def add(self, name: str, path: str, tensor: Tensor, *, trained: bool) -> None:
+        """Keep a parameter (`trained`), a buffer or a constant, which may become a weight."""
+        self._values[name] = tensor
+        self._paths[name] = path
+        if trained:
+            self._trained[name] = name
+            self._memory.add(tensor.untyped_storage().data_ptr())
+
+    def follows(self, args: Sequence[Argument], kwargs: Mapping[str, Argument]) -> bool:
+        """Whether a call reads constants alone."""
+        return all(name in self._values for name in _read(args, kwargs))
+
+    def computed_before(
+        self, operation: str, args: Sequence[Argument], kwargs: Mapping[str, Argument], name: str
+    ) -> str:
+        """The name of an equal call's result, as where one layer is used twice; or `name`."""
+        return self._computed.setdefault(repr((operation, args, sorted(kwargs.items()))), name)
+
+    def compute(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        args: Sequence[Argument],
+        kwargs: Mapping[str, Argument],
+    ) -> Any:
+        """The value of a call that reads constants alone; it is kept, and may become a weight."""
+        value = function(
+            *(to_torch(item, self._values) for item in args),
+            **{key: to_torch(item, self._values) for key, item in kwargs.items()},
+        )
+        self._values[name] = value
+        first = next((self._trained[x] for x in _read(args, kwargs) if x in self._trained), None)
+        if first is not None:
+            self._trained[name] = first
+        # What is made of a parameter has its name, by which a user knows it.
+        self._paths[name] = f"constants.{name}" if first is None else self._paths[first]
+        return value
+
+    def stays(self, value: Any) -> bool:
+        """Whether a value is better computed by the network, if its operation is listed.
+
+        That is so for views of parameters: each stays one weight, under its own name, however many
+        read it; and for complex numbers, which weights are not.
+        """
+        tensors = value if isinstance(value, list | tuple) else (value,)
+        return any(
+            tensor.is_complex() or tensor.untyped_storage().data_ptr() in self._memory
+            for tensor in tensors
+            if isinstance(tensor, Tensor)
+        )
+
+    def make_key(self, name: str) -> str:
+        """The key of a constant that the graph reads."""
+        return self._keys.make(self._paths[name])
+
+    def weight(self, name: str) -> Tensor:
+        """A copy of a constant that the graph reads; a parameter where one goes into it."""
+        kept: Tensor = self._values[name].detach().clone(memory_format=torch.contiguous_format)
+        if name in self._trained and kept.is_floating_point():
+            return torch.nn.Parameter(kept, requires_grad=False)
+        return kept
+
+
+def _read(args: Sequence[Argument], kwargs: Mapping[str, Argument]) -> list[str]:
+    return list(references((tuple(args), tuple(kwargs.values()))))

@@ -1,0 +1,156 @@
+"""Which inputs a network takes: those of the sizes that it was captured with.
+
+A convolutional network computes something for images of any size; but what it was trained for, what
+it costs, and which points can be stitched follow from the size at capture. So there is one rule for
+everything that runs networks on a user's inputs: all sizes but the batch are those of capture. The
+length of sequences (n, t, c) may be another one, where that was found to compute the same as the
+model does.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netstitch.errors import NetstitchError
+from netstitch.networks.graph import INPUT, Dimension, Graph
+
+Batch = Tensor | Sequence[Tensor]
+"""Inputs (batch, ...), or a pair whose first element they are, as data loaders give."""
+
+FREE_LENGTH = "free_length"
+"""Keyword of an input node whose dimension 1 may have any size."""
+
+
+def with_free_length(graph: Graph) -> Graph:
+    """Return the graph as one of a network that takes sequences of any length."""
+    nodes = (
+        replace(node, kwargs={FREE_LENGTH: True}) if node.operation == INPUT else node
+        for node in graph.nodes
+    )
+    return Graph(tuple(nodes), graph.outputs)
+
+
+def check_inputs(
+    graphs: Sequence[Graph], shape: Sequence[Dimension], what: str, error: type[NetstitchError]
+) -> None:
+    """Raise `error` unless inputs of a shape, the batch first, are as the networks take them.
+
+    graphs: of the networks, all of one input shape. what: what messages call the inputs.
+    """
+    expected = graphs[0].input.shape or ()
+    free = all(graph.input.kwargs.get(FREE_LENGTH) is True for graph in graphs)
+    if _sizes(shape, free) == _sizes(expected, free):
+        return
+    if tuple(shape) == tuple(expected[1:]):
+        hint = "that is one sample: give batches of them, sample.unsqueeze(0) makes one"
+    else:
+        hint = "give inputs of that size, or capture the networks anew with an example of this one"
+    raise error(
+        f"{what} has shape {_shown(shape)}, and the networks were captured for {_shown(expected)}; "
+        f"{hint}"
+    )
+
+
+def _sizes(shape: Sequence[Dimension], free: bool) -> tuple[Dimension, ...]:
+    """The sizes that must agree."""
+    start = 2 if free and len(shape) == 3 else 1
+    return (len(shape), *shape[start:])
+
+
+def _shown(shape: Sequence[Dimension]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def read_batches(
+    batches: Iterable[Batch], error: type[NetstitchError]
+) -> Iterator[tuple[int, Tensor, tuple[Any, ...]]]:
+    """Give the numbers of batches, from 1, their inputs, and what else they hold.
+
+    Raises `error` for what holds no batches of floating-point inputs, with what to give instead.
+    """
+    if isinstance(batches, Tensor):
+        raise error(
+            f"the batches are one tensor of shape {tuple(batches.shape)}; expected several: give "
+            "tensor.split(64), or [tensor] for a single batch"
+        )
+    try:
+        several = iter(batches)
+    except TypeError:
+        raise error(
+            f"the batches are a {type(batches).__name__}; expected a list of tensors, a data "
+            "loader, or another iterable that gives inputs (batch, ...)"
+        ) from None
+    for number, batch in enumerate(several, start=1):
+        together = isinstance(batch, tuple | list) and bool(batch)
+        values, rest = (batch[0], tuple(batch[1:])) if together else (batch, ())
+        if not isinstance(values, Tensor):
+            raise error(
+                f"batch {number} is a {type(values).__name__}: expected a tensor of inputs, or a "
+                f"tuple that starts with one{_instead(values)}"
+            )
+        if not values.is_floating_point() or values.dim() == 0:
+            labels = isinstance(batches, tuple | list) and not together and number > 1
+            raise error(
+                f"batch {number} has dtype {_name(values.dtype)} and "
+                f"shape {tuple(values.shape)}: expected floating-point inputs (batch, ...); "
+                + (
+                    "if these are labels, give [(inputs, labels)]"
+                    if labels
+                    else "convert them, with .float() for example"
+                )
+            )
+        yield number, values, rest
+
+
+def fitting_batches(
+    graphs: Sequence[Graph],
+    batches: Iterable[Batch],
+    error: type[NetstitchError],
+    dtype: torch.dtype | None = None,
+) -> Iterable[Batch]:
+    """Return the same batches, each held against what the networks take as it is read.
+
+    What can be read but once stays so; what has a length has it still.
+
+    dtype: the type that inputs must have; by default any floating-point one.
+
+    Raises `error`, while reading, as `read_batches` and `check_inputs` do.
+    """
+    given = _Fitting(tuple(graphs), batches, error, dtype)
+    return iter(given) if isinstance(batches, Iterator) else given
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    graphs: tuple[Graph, ...]
+    batches: Iterable[Batch]
+    error: type[NetstitchError]
+    dtype: torch.dtype | None
+
+    def __iter__(self) -> Iterator[Batch]:
+        for number, values, rest in read_batches(self.batches, self.error):
+            if values.dtype != (self.dtype or values.dtype):
+                raise self.error(
+                    f"batch {number} is {_name(values.dtype)}, and the networks compute in "
+                    f"{_name(self.dtype)}; convert the inputs, .float() makes float32 of them"
+                )
+            check_inputs(self.graphs, values.shape, f"batch {number}", self.error)
+            yield (values, *rest)
+
+    def __len__(self) -> int:
+        return len(self.batches)  # type: ignore[arg-type]  # TypeError where there is none
+
+
+def _name(dtype: torch.dtype | None) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _instead(batch: Any) -> str:
+    if type(batch).__module__.partition(".")[0] == "numpy":
+        return "; give torch.from_numpy(array) of each"
+    if isinstance(batch, dict):
+        return f"; give the inputs of each, batch[{next(iter(batch), 'inputs')!r}] for example"
+    return ""

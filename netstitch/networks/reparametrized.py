@@ -1,0 +1,100 @@
+"""Models whose weights are computed of others: parametrizations, and the hooks of older ones.
+
+They are computed once, on a copy, before the model is exported. `constants.py` folds what export
+sees of such arithmetic, but it cannot see all: hooks (old weight and spectral norms, pruning) set
+an attribute of the module, which export refuses, and a parametrization may branch on its weight.
+What a forward itself makes of weights is left to folding.
+"""
+
+import copy
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weight_norm
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
+
+_HOOKS = (WeightNorm, SpectralNorm, prune.BasePruningMethod)
+
+
+def with_plain_weights(model: nn.Module) -> nn.Module:
+    """Return the model if its weights are plain, or a copy in which they are.
+
+    model: in evaluation mode. The copy computes the same, unless weights are drawn by chance.
+    """
+    if not any(_is_reparametrized(module) for module in model.modules()):
+        return model
+    made = copy.deepcopy(model)
+    with torch.no_grad():
+        for module in made.modules():
+            _remove_hooks(module)
+        for module in made.modules():
+            _compute_parametrizations(module)
+    return made.requires_grad_(False)
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """Return a deep copy of a model, in which tensors that carry gradients are detached.
+
+    Such are the weights that old norms and pruning leave behind, and features that a model keeps;
+    torch does not copy them.
+    """
+    kept = [t for module in model.modules() for t in _tensors(vars(module)) if not t.is_leaf]
+    return copy.deepcopy(model, {id(tensor): tensor.detach().clone() for tensor in kept})
+
+
+def plain_path(path: str) -> str:
+    """Return the path of a weight as its author knows it: "head.weight"."""
+    return re.sub(r"\bparametrizations\.(\w+)\.computed$", r"\1", path)
+
+
+def _is_reparametrized(module: nn.Module) -> bool:
+    return parametrize.is_parametrized(module) or any(
+        isinstance(hook, _HOOKS) for hook in module._forward_pre_hooks.values()
+    )
+
+
+def _remove_hooks(module: nn.Module) -> None:
+    for hook in list(module._forward_pre_hooks.values()):
+        if isinstance(hook, WeightNorm):
+            remove_weight_norm(module, hook.name)
+        elif isinstance(hook, SpectralNorm):
+            remove_spectral_norm(module, hook.name)
+        elif isinstance(hook, prune.BasePruningMethod):
+            prune.remove(module, hook._tensor_name)  # type: ignore[no-untyped-call]
+
+
+def _compute_parametrizations(module: nn.Module) -> None:
+    if not parametrize.is_parametrized(module):
+        return
+    parametrizations = module.parametrizations
+    assert isinstance(parametrizations, nn.ModuleDict)
+    # torch's own way to remove them takes the weight's property from the class, which a copy shares
+    # with the user's model, and writes into memory that other layers may share.
+    for name in list(parametrizations):
+        parametrizations[name] = _Computed(getattr(module, name))
+
+
+class _Computed(nn.Module):
+    """Stands for the parametrizations of one weight, and gives what they gave."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.computed = nn.Parameter(weight.detach().clone(), requires_grad=False)
+
+    def forward(self) -> Tensor:
+        return self.computed
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
