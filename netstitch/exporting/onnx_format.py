@@ -1,6 +1,7 @@
 """ONNX: for every runtime that is not PyTorch. onnx and onnxruntime are imported when needed."""
 
 import importlib.util
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ OPSET = 18
 
 SINGLE_FILE_LIMIT = 2_000_000_000
 """Bytes of weights; protobuf, which ONNX files are, ends at 2 GiB. Larger weights stand beside."""
+
+WITHOUT = 'formats=["json", "pt2"], or on the command line --formats json,pt2'
+"""How an export leaves ONNX out."""
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -61,22 +65,46 @@ def write(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
     program = subnetwork.program
     names = output_names(program, subnetwork.graph.output_keys)
     with quiet(), torch.no_grad():
-        made = torch.onnx.export(
-            program,
-            (subnetwork.example,),
-            dynamo=True,
-            input_names=[input_name(subnetwork)],
-            output_names=names,
-            dynamic_shapes=({0: "batch"},),
-            opset_version=OPSET,
-            verbose=False,
-        )
+        try:
+            made = torch.onnx.export(
+                program,
+                (subnetwork.example,),
+                dynamo=True,
+                input_names=[input_name(subnetwork)],
+                output_names=names,
+                dynamic_shapes=({0: "batch"},),
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except Exception as error:  # the exporter raises many kinds
+            operation = lacking_operation(error)
+            if operation is None:
+                raise
+            raise ExportError(
+                f"{FILE} cannot be made: ONNX has no operation for {operation}, which the network "
+                f"uses; nothing was written: leave this format out ({WITHOUT}), or replace the "
+                "operation in the model"
+            ) from error
         assert made is not None
         _rename_inner(made, [input_name(subnetwork), *names])
         if _bytes(subnetwork) < SINGLE_FILE_LIMIT:
             write_bytes(folder / FILE, made.model_proto.SerializeToString())
         else:
             made.save(folder / FILE, external_data=True)
+
+
+def lacking_operation(error: BaseException) -> str | None:
+    """The operation that the exporter has no translation of; None where that is not the reason.
+
+    Its first line says only in which step it failed; what for stands in the errors behind it.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        found = re.search(r"No ONNX function found for <OpOverload\(op='([\w.]+)'", str(cause))
+        if found:
+            return found.group(1)
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _rename_inner(made: torch.onnx.ONNXProgram, names: list[str]) -> None:

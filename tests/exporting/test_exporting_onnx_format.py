@@ -2,10 +2,13 @@ import subprocess
 import sys
 
 import onnx
+import pytest
 import torch
-from exporting_examples import TwoHeads, small
+from exporting_examples import TwoHeads, join, small
 
+from netstitch.errors import ExportError
 from netstitch.exporting import export, onnx_format
+from netstitch.networks import capture
 
 
 def test_the_batch_is_free_and_named(tmp_path):
@@ -51,6 +54,34 @@ def test_outputs_stand_in_the_order_of_the_trace():
     names = onnx_format.output_names(program, ["b", "a"])
     leaves = torch.utils._pytree.tree_leaves(outputs)
     assert [leaves[names.index(key)][0, 0].item() for key in ("b", "a")] == [1, 2]
+
+
+class Pooled(torch.nn.Module):
+    """Pools 6 positions into 5, which no operation of ONNX does."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, features, 1)
+        self.norm = torch.nn.BatchNorm2d(features)
+        self.head = torch.nn.Linear(features * 25, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = torch.nn.functional.adaptive_max_pool2d(self.norm(self.conv(x)), 5)
+        return self.head(maps.flatten(1))
+
+
+def test_an_operation_that_onnx_lacks_is_named_with_the_way_out(tmp_path):
+    a, b = (capture(Pooled(n), torch.zeros(2, 3, 6, 6), name=f"net{n}") for n in (4, 5))
+    supernet = join(a, b, [("norm_batch_norm", "norm_batch_norm")])
+    with pytest.raises(ExportError) as caught:
+        export(supernet, supernet.genotype(), tmp_path / "e")
+    text = str(caught.value)
+    assert "ONNX has no operation for aten.adaptive_max_pool2d" in text
+    assert "\x1b" not in text
+    assert "\n" not in text
+    assert 'formats=["json", "pt2"]' in text
+    assert not (tmp_path / "e").exists()
+    export(supernet, supernet.genotype(), tmp_path / "e", formats=["json", "pt2"])
 
 
 def test_onnx_is_not_imported_before_it_is_needed():
