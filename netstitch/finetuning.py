@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from netstitch.errors import DataError, FittingError
 from netstitch.fitting.refinement.losses import against_labels
 from netstitch.networks.graph import WEIGHT, Graph
+from netstitch.networks.inputs import check_inputs
 from netstitch.networks.module import build_module
 from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import AnyGenotype, Supernet
-from netstitch.tasks import Samples, Task
+from netstitch.tasks import Samples, Task, check_task
 from netstitch.tasks.outputs import select
 from netstitch.threads import threads
 from netstitch.tuning_checkpoint import fingerprint, read_checkpoint, write_checkpoint
@@ -78,9 +79,11 @@ def finetune(
     only these are to be trained, for settings that cannot be used, and where training diverges;
     StorageError where the checkpoint cannot be written, is damaged, or of another training.
     """
+    check_task(task)
     samples = task.training
     if samples is None:
         raise DataError("the task has no training samples; give some to train on")
+    check_inputs(supernet.graphs, ("batch", *samples.shape), f"{samples.name}: a batch", DataError)
     _check(epochs, learning_rate, batch_size)
     chosen = check_genotype(supernet.cardinalities, genotype)
     tensors = {key: tensor.detach().to(device) for key, tensor in supernet.tensors().items()}

@@ -39,6 +39,7 @@ from netstitch.optimization.recalling import (
 )
 from netstitch.optimization.search import check_population
 from netstitch.recording import Record
+from netstitch.search_arguments import check_arguments, check_searched, read_recalibration
 from netstitch.standing import EVERY, Pace, Standing, standing
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
@@ -117,6 +118,7 @@ def search(
     Raises SearchError for settings that cannot be used, before anything is evaluated, and when all
     evaluations fail.
     """
+    check_arguments(device=device)
     return run(
         supernet,
         task,
@@ -172,14 +174,21 @@ def run(
     on_measure: called with a line of text before each search of a sweep, and before the front is
         measured on test samples.
     """
+    check_searched(supernet, task)
+    check_arguments(
+        algorithm=algorithm,
+        threshold=threshold,
+        initial_stitches=initial_stitches,
+        settings=settings,
+        patience=patience,
+        form=form,
+        spread=spread,
+    )
+    statistics = read_recalibration(supernet, recalibration)
     if supernet.averaging.rule != task.ensemble:
         raise SearchError(
             f"the supernet's ensemble averages {supernet.averaging.rule}, the task's "
             f"{task.ensemble}; build the supernet with averaging=Averaging({task.ensemble!r})"
-        )
-    if not initial_stitches > 0:
-        raise SearchError(
-            f"initial_stitches is {initial_stitches}; expected a number over 0, such as 6.18"
         )
     sizes = sizes_within(budget) if population == "sweep" else (population,)
     for size in sizes:
@@ -192,7 +201,6 @@ def run(
     if form is None:
         form = measured_form(supernet, task, spread)
     numerical: Form = form
-    statistics = None if recalibration is None else list(recalibration)
     # What this process measures itself has all cores, and does not depend on how many. It is
     # measured with the networks' own operations, as those that are exported.
     alone = replace(form.exact, workers=spread.alone)

@@ -12,7 +12,7 @@ from torch import Tensor, fx
 
 from netstitch.errors import NetstitchError, StorageError
 from netstitch.fitting import FitReport, RefineReport
-from netstitch.folders import one_line, read_json, write_json
+from netstitch.folders import as_path, one_line, read_json, write_json
 from netstitch.matching.match import Match, Matching
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import build_module
@@ -58,7 +58,7 @@ def load(folder: Path | str) -> Network | Supernet | fx.GraphModule:
 
     Raises StorageError, naming the file, when something is missing or damaged.
     """
-    folder = Path(folder)
+    folder = as_path(folder)
     if (folder / SUPERNET_FILE).exists():
         return load_supernet(folder)
     if (folder / SUBNETWORK_FILE).exists():

@@ -18,10 +18,20 @@ from torch import Tensor, fx, nn
 from netstitch.alignment import aligned
 from netstitch.composition import subnetwork_html
 from netstitch.errors import FittingError, StitchingError
-from netstitch.fitting import Batch, FitReport, RefineReport, fit, recalibrated, refine
+from netstitch.fitting import (
+    Batch,
+    FitReport,
+    RefineReport,
+    check_settings,
+    fit,
+    recalibrated,
+    refine,
+)
+from netstitch.folders import as_path
 from netstitch.matching.match import Matching
 from netstitch.matching.showing import placed
 from netstitch.networks.graph import WEIGHT, Graph, Node
+from netstitch.networks.inputs import check_inputs, fitting_batches
 from netstitch.networks.keys import is_part
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
@@ -46,7 +56,8 @@ class Supernet(nn.Module):
     """Networks joined by the stitches of a matching, and the decisions between them.
 
     networks: trained networks of one task: equal input shape and equal outputs.
-    matching: which points may replace one another, from `ns.match` of the same networks.
+    matching: which points may replace one another, from `ns.match` of the same networks; always
+        needed.
     averaging: how the ensemble is formed; by default the mean of the networks' outputs.
     outputs: sets of networks that the output switch offers; by default each one, and all.
     fit_report: how well each stitch translates, once `fit` has run; otherwise None.
@@ -58,12 +69,13 @@ class Supernet(nn.Module):
     def __init__(
         self,
         networks: Sequence[Network],
-        matching: Matching,
+        matching: Matching | None = None,
         *,
         averaging: Averaging | None = None,
         outputs: Sequence[Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
+        matching = _check_given(networks, matching, averaging)
         self.networks = nn.ModuleList(networks)
         self.graphs: tuple[Graph, ...] = tuple(network.graph for network in networks)
         self.names = distinct_names([network.name for network in networks])
@@ -169,7 +181,7 @@ class Supernet(nn.Module):
         with fastest_threads(
             lambda: self.features(self._blank(), places), candidates=candidates
         ) as used:
-            report = fit(self, self._layers(), batches, method=method, **settings)
+            report = fit(self, self._layers(), self._own(batches), method=method, **settings)
         report = replace(report, settings={**report.settings, "threads": used})
         # Only now: a fit that fails leaves the layers, and so what is reported of them.
         self.fit_report, self.refine_report = report, None
@@ -181,8 +193,26 @@ class Supernet(nn.Module):
         batches: inputs (n, ...), or (inputs, labels) pairs whose labels are used by some losses.
         settings: keyword arguments of `netstitch.fitting.refine`.
         """
-        self.refine_report = refine(self, self._layers(), batches, **settings)
+        check_settings("refine", refine, settings)
+        self.refine_report = refine(self, self._layers(), self._own(batches), **settings)
         return self.refine_report
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """What it computes in: float32, unless it was converted."""
+        return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
+
+    def _own(self, batches: Iterable[Batch]) -> Iterable[Batch]:
+        """The batches, checked as they are read."""
+        return fitting_batches(self.graphs, batches, FittingError, self._dtype)
+
+    def _check_inputs(self, inputs: Tensor) -> None:
+        if not isinstance(inputs, Tensor) or inputs.dtype != self._dtype:
+            kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
+            raise StitchingError(
+                f"the inputs are {kind}; expected a tensor (batch, ...) of {self._dtype}"
+            )
+        check_inputs(self.graphs, inputs.shape, "the batch", StitchingError)
 
     def _layers(self) -> list[nn.Linear | nn.Conv2d]:
         return [layer for layer in self.layers if isinstance(layer, nn.Linear | nn.Conv2d)]
@@ -197,6 +227,7 @@ class Supernet(nn.Module):
 
     def features(self, inputs: Tensor, places: Sequence[Place]) -> list[Tensor]:
         """The original values of points for a batch, as the basis networks compute them."""
+        self._check_inputs(inputs)
         return self._features(inputs, places)
 
     def pruned_graph(self, genotype: AnyGenotype) -> Graph:
@@ -236,7 +267,9 @@ class Supernet(nn.Module):
         """
         graph, weights = self.subnetwork_graph(genotype)
         if recalibrate is not None:
-            weights = recalibrated(graph, weights, recalibrate)
+            weights = recalibrated(
+                graph, weights, fitting_batches(self.graphs, recalibrate, FittingError)
+            )
         if not share:
             weights = {key: _own(tensor) for key, tensor in weights.items()}
         module = build_module(graph, weights)
@@ -255,6 +288,7 @@ class Supernet(nn.Module):
     def forward(self, x: Tensor, genotype: AnyGenotype | None = None) -> Any:
         """The output of a genotype's subnetwork for a batch; by default of the last choice."""
         chosen = self.genotype(len(self.outputs) - 1) if genotype is None else genotype
+        self._check_inputs(x)
         return self.subnetwork(chosen, share=True)(aligned(x))
 
     def tensors(self) -> dict[str, Tensor]:
@@ -295,7 +329,7 @@ class Supernet(nn.Module):
     def save(self, folder: Path | str) -> None:
         """Write networks, matching, stitches and fit report into a new folder."""
         write_supernet(
-            Path(folder),
+            as_path(folder),
             names=self.names,
             networks=[network for network in self.networks if isinstance(network, Network)],
             matching=self.matching,
@@ -324,6 +358,29 @@ def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
             distinct = f"{stem}_{number}"
         found.append(distinct)
     return tuple(found)
+
+
+def _check_given(networks: Any, matching: Any, averaging: Any) -> Matching:
+    """The matching; raises StitchingError unless the arguments are what they are called."""
+    if not isinstance(networks, list | tuple) or not all(isinstance(n, Network) for n in networks):
+        each = networks if isinstance(networks, list | tuple) else [networks]
+        other = next((one for one in each if not isinstance(one, Network)), networks)
+        raise StitchingError(
+            f"the networks hold a {type(other).__name__}; expected a list of captured networks, "
+            "[ns.capture(model_a, example), ns.capture(model_b, example)]"
+            if other is not networks
+            else f"the networks are a {type(other).__name__}; expected a list of two or more"
+        )
+    if not isinstance(matching, Matching):
+        raise StitchingError(
+            f"the matching is a {type(matching).__name__}; expected ns.match(a, b) of the networks"
+        )
+    if not isinstance(averaging, Averaging | None):
+        raise StitchingError(
+            f"averaging is {averaging!r:.80}; expected netstitch.stitching.Averaging('logits') or "
+            "('probabilities')"
+        )
+    return matching
 
 
 def _check_joinable(names: Sequence[str], graphs: Sequence[Graph], averaging: Averaging) -> None:

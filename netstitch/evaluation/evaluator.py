@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netstitch.errors import DataError, SearchError
+from netstitch.errors import DataError, FittingError, SearchError
 from netstitch.evaluation.arranged import ArrangedBatches
 from netstitch.evaluation.cache import ActivationCache
 from netstitch.evaluation.exclusive import Made
@@ -24,6 +24,7 @@ from netstitch.fitting import Batch, recalibrated
 from netstitch.fitting.stream import inputs
 from netstitch.networks import plan as of_graphs
 from netstitch.networks.graph import WEIGHT
+from netstitch.networks.inputs import check_inputs, fitting_batches
 from netstitch.networks.plan import Key
 from netstitch.optimization.executor import Floors
 from netstitch.stitching.wiring import Genotype
@@ -86,6 +87,9 @@ class Evaluator:
                 f"batch norms take their statistics in {FULL}, and evaluations are to run in "
                 f"{form.precision}: leave out the precision, or recalibrating"
             )
+        check_inputs(
+            supernet.graphs, ("batch", *samples.shape), f"{samples.name}: a batch", DataError
+        )
         self.supernet = supernet
         self.task = task
         self.form = form
@@ -96,7 +100,10 @@ class Evaluator:
         self._recalibration = (
             None
             if recalibration is None
-            else [form.arrange(part.to(device)) for _, part in inputs(recalibration)]
+            else [
+                form.arrange(part.to(device))
+                for _, part in inputs(fitting_batches(supernet.graphs, recalibration, FittingError))
+            ]
         )
         self._weights = arranged_weights(supernet, form, device)
         self._batches = ArrangedBatches(samples, form, device)

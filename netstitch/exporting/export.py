@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from netstitch.exporting.formats import Format, choose_formats
 from netstitch.exporting.onnx_format import OPSET, input_name
 from netstitch.exporting.subnetwork import Subnetwork, take_subnetwork
 from netstitch.fitting import Batch, stitched_norms
-from netstitch.folders import check_new, new_folder, write_json
+from netstitch.folders import as_path, check_new, new_folder, write_json
 from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import AnyGenotype, Supernet
@@ -101,7 +102,12 @@ def export(
     StitchingError for a genotype that does not fit, and StorageError when the folder exists and is
     not empty, or cannot be written; FittingError for inputs that norms cannot be measured on.
     """
-    folder = Path(folder)
+    if not isinstance(supernet, Supernet):
+        raise ExportError(
+            f"export takes a supernet, got a {type(supernet).__name__}: give ns.Supernet([a, b], "
+            "ns.match(a, b)) first, then a genotype and a folder"
+        )
+    folder = as_path(folder)
     chosen = choose_formats(formats)
     genotype = check_genotype(supernet.cardinalities, genotype)
     check_new(folder)
@@ -112,7 +118,7 @@ def export(
     compared = probes(subnetwork, example)
     if fold:
         subnetwork, changes[FOLDED] = fold_subnetwork(subnetwork)
-    facts = _card(supernet, genotype, subnetwork, {**(card or {}), **changes})
+    facts = _card(supernet, genotype, subnetwork, card or {}, changes)
     steps = len(chosen)
     with new_folder(folder) as partial:
         files = []
@@ -161,14 +167,22 @@ def _write_and_check(
 
 
 def _first_line(error: Exception) -> str:
-    lines = (line.strip() for line in str(error).splitlines())
+    """The first line of a message, without the colours that exporters give terminals."""
+    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", str(error))
+    lines = (line.strip() for line in plain.splitlines())
     return next((line for line in lines if line), "no reason given")[:200].rstrip(".;:")
 
 
 def _card(
-    supernet: Supernet, genotype: Genotype, subnetwork: Subnetwork, card: Mapping[str, Any]
+    supernet: Supernet,
+    genotype: Genotype,
+    subnetwork: Subnetwork,
+    card: Mapping[str, Any],
+    changes: Mapping[str, int],
 ) -> dict[str, Any]:
-    facts = dict(card) | {
+    if not isinstance(card, Mapping):
+        raise ExportError(f"the card is a {type(card).__name__}; give a dictionary, or none")
+    facts = {**card, **changes} | {
         "genotype": genotype.tolist(),
         "output": supernet.outputs[int(genotype[-1])],
         "networks": list(supernet.names),

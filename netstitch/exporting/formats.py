@@ -53,10 +53,10 @@ def choose_formats(names: Sequence[str]) -> dict[str, Format]:
     not installed.
     """
     known = ", ".join(FORMATS)
-    if isinstance(names, str) or not names:
-        raise ExportError(f"formats is {names!r}; expected a list of at least one of {known}")
+    if not isinstance(names, list | tuple) or not names:
+        raise ExportError(f"formats is {names!r:.80}; expected a list of at least one of {known}")
     for name in names:
-        if name not in FORMATS:
+        if not isinstance(name, str) or name not in FORMATS:
             raise ExportError(f"format {name!r} is not known; choose from {known}")
         FORMATS[name].installed()
     return {name: FORMATS[name] for name in names}

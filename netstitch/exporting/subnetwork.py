@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from netstitch.errors import ExportError
+from netstitch.errors import ExportError, FittingError
 from netstitch.fitting import Batch, recalibrated
 from netstitch.networks.graph import Graph
+from netstitch.networks.inputs import fitting_batches
 from netstitch.networks.module import build_module
 from netstitch.quiet import quiet
 from netstitch.stitching.wiring import Genotype
@@ -62,7 +63,8 @@ def take_subnetwork(
     """
     graph, tensors = supernet.subnetwork_graph(genotype)
     if recalibrate is not None:
-        tensors = recalibrated(graph, tensors, recalibrate)
+        batches = fitting_batches(supernet.graphs, recalibrate, FittingError)
+        tensors = recalibrated(graph, tensors, batches)
     weights = {key: _own(tensor) for key, tensor in tensors.items()}
     module = build_module(graph, weights)
     return Subnetwork(graph, weights, module, random_inputs(graph, TRACE_BATCH, example))
@@ -80,6 +82,11 @@ def random_inputs(graph: Graph, batch: int, example: Tensor | None = None) -> Te
     dtype = getattr(torch, graph.input.dtype or "float32")
     noise = torch.randn((batch, *shape), generator=torch.Generator().manual_seed(batch))
     if example is not None:
+        if not isinstance(example, Tensor):
+            raise ExportError(
+                f"the example is a {type(example).__name__}; expected a tensor, a batch of inputs "
+                f"(n, {', '.join(map(str, shape))})"
+            )
         if tuple(example.shape[1:]) != shape or example.numel() < 2:
             raise ExportError(
                 f"the example has shape {tuple(example.shape)}; expected a batch of inputs "

@@ -1,8 +1,6 @@
 """One entry for all ways of fitting."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
-from inspect import signature
 from typing import Any
 
 from torch import nn
@@ -13,6 +11,7 @@ from netstitch.fitting.least_squares import fit_least_squares
 from netstitch.fitting.refinement.joined import Joined
 from netstitch.fitting.report import FitReport
 from netstitch.fitting.sequential import fit_sequential
+from netstitch.fitting.settings import check_settings, suggest
 from netstitch.fitting.stream import Batch, Progress
 
 SEQUENTIAL = "sequential"
@@ -39,26 +38,12 @@ def fit(
     keyword arguments of the method. Raises FittingError for a method or setting that does not
     exist.
     """
-    if method not in METHODS:
-        raise FittingError(f"unknown fitting method {method!r}: {_suggest(method, METHODS)}")
-    known = [
-        name
-        for name, parameter in signature(METHODS[method]).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    for name in settings:
-        if name not in known:
-            raise FittingError(f"{method} has no setting {name!r}: {_suggest(name, known)}")
+    if not isinstance(method, str) or method not in METHODS:
+        raise FittingError(f"unknown fitting method {method!r}: {suggest(method, METHODS)}")
+    check_settings(method, METHODS[method], settings)
     if method == SEQUENTIAL:
         return fit_sequential(joined, layers, batches, progress=progress, **settings)
     fit_alone = METHODS[method]
     return fit_alone(
         joined.stitches, layers, joined.features, batches, progress=progress, **settings
     )
-
-
-def _suggest(word: str, known: Iterable[str]) -> str:
-    nearest = get_close_matches(word.lower().replace("_", "-"), list(known), n=1, cutoff=0.4)
-    nearest = nearest or get_close_matches(word.lower(), list(known), n=1, cutoff=0.4)
-    start = f"did you mean {nearest[0]!r}? " if nearest else ""
-    return f"{start}expected one of {', '.join(known)}"

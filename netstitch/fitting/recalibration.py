@@ -24,6 +24,7 @@ from netstitch.errors import FittingError
 from netstitch.fitting.stream import Batch, Progress, inputs
 from netstitch.networks.folding import BATCH_NORM
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref
+from netstitch.networks.inputs import check_inputs
 from netstitch.networks.module import Weights, ancestors, to_torch
 from netstitch.networks.operations import resolve
 
@@ -148,21 +149,15 @@ def recalibrated(
 def _checked(
     graph: Graph, batches: Iterable[Batch], progress: Progress | None
 ) -> Iterator[tuple[int, Tensor]]:
-    shape = (graph.input.shape or ())[1:]
-    dtype = getattr(torch, graph.input.dtype or "float32")
     try:
         total = len(batches) if isinstance(batches, Sized) else None
     except TypeError:  # a loader of a data set without length
         total = None
     for number, values in inputs(batches):
-        if tuple(values.shape[1:]) != shape:
-            raise FittingError(
-                f"batch {number} has shape {tuple(values.shape)}: expected inputs (batch, "
-                f"{', '.join(map(str, shape))})"
-            )
+        check_inputs([graph], values.shape, f"batch {number}", FittingError)
         if not values.isfinite().all():
             raise FittingError(f"batch {number} holds NaN or infinity: clean the inputs")
-        yield number, aligned(values.to(dtype))
+        yield number, aligned(values.to(getattr(torch, graph.input.dtype or "float32")))
         if progress is not None:
             progress(number, total, "batch norms")
 

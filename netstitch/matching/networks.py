@@ -6,10 +6,12 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from netstitch.errors import MatchingError
 from netstitch.matching.chains import affine_chains
 from netstitch.matching.compatibility import candidates, layout
+from netstitch.matching.explaining import why_none
 from netstitch.matching.match import Match, Matching
 from netstitch.matching.objectives import (
     ALL,
@@ -21,11 +23,11 @@ from netstitch.matching.objectives import (
     check_choices,
     measured,
 )
-from netstitch.matching.sampling import Batch
 from netstitch.matching.showing import placed
 from netstitch.matching.solver import maximum_acyclic_matching
 from netstitch.matching.translation import Progress
 from netstitch.networks.graph import WEIGHT, Dimension, Graph, Node
+from netstitch.networks.inputs import Batch
 from netstitch.networks.network import Network
 
 Weighing = Callable[[Node, Node], float] | npt.ArrayLike
@@ -81,6 +83,8 @@ def match(
     fit.
     """
     check_choices(points, objective)
+    for network in networks:
+        _check_named(network)
     if weights is not None and objective != COUNT:
         raise MatchingError(
             f"match was given weights and the objective {objective!r}: give one of both, weights "
@@ -93,15 +97,15 @@ def match(
         )
     if len(networks) != 2:
         need = "give two" if len(networks) < 2 else "more than two are not supported yet; give two"
-        raise MatchingError(f"{len(networks)} networks were given to match: {need}")
+        given = "1 network was" if len(networks) == 1 else f"{len(networks)} networks were"
+        raise MatchingError(f"{given} given to match: {need}")
     a, b = networks
     _check_ends(a, b)
     steps_a, steps_b = _merged(a.graph, points), _merged(b.graph, points)
     pairs = _pairs(steps_a, steps_b)
     if not pairs:
         raise MatchingError(
-            f"no point of {a.name} is compatible with one of {b.name}: both need 2-D tensors, or "
-            "4-D tensors of equal height and width; choose networks with layers that agree in size"
+            f"no point of {a.name} is compatible with one of {b.name}: {why_none(a, b)}"
         )
     worth = _weigher(a, b, weights)
     if objective == BALANCED:
@@ -194,7 +198,13 @@ def _weigher(a: Named, b: Named, weights: Weighing | None) -> Callable[[Node, No
         ask = weights
 
         def asked(node_a: Node, node_b: Node) -> float:
-            weight = float(ask(node_a, node_b))
+            try:
+                weight = float(ask(node_a, node_b))
+            except (TypeError, ValueError) as error:
+                raise MatchingError(
+                    f"the weight of matching {node_a.name} with {node_b.name} is no number "
+                    f"({' '.join(str(error).split())[:160]}); weights must be numbers of 0 or more"
+                ) from error
             _check_weight(weight, node_a, node_b)
             return weight
 
@@ -225,6 +235,21 @@ def _check_weight(weight: float, node_a: Node, node_b: Node) -> None:
             f"the weight of matching {node_a.name} with {node_b.name} is {weight}; "
             "weights must be finite and not negative"
         )
+
+
+def _check_named(network: object) -> None:
+    if isinstance(getattr(network, "graph", None), Graph) and hasattr(network, "name"):
+        return
+    kind = type(network).__name__
+    if isinstance(network, list | tuple):
+        what = f"a {kind}: give the networks one by one, ns.match(*networks)"
+    elif isinstance(network, nn.Module) and hasattr(network, "networks"):
+        what = f"a {kind}: give the networks that it joins, ns.match(*supernet.networks)"
+    elif isinstance(network, nn.Module):
+        what = f"the model {kind}: capture it first, ns.capture(model, example)"
+    else:
+        what = f"a {kind}: give what ns.capture(model, example) returns"
+    raise MatchingError(f"match takes captured networks, got {what}")
 
 
 def _check_ends(a: Named, b: Named) -> None:

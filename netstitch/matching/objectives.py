@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from netstitch.errors import MatchingError
-from netstitch.matching.sampling import Batch
 from netstitch.matching.shares import optional_shares, shares_before
 from netstitch.matching.translation import Progress, stitchability
 from netstitch.networks.functions import nearest
 from netstitch.networks.graph import Graph, Node
+from netstitch.networks.inputs import Batch
 from netstitch.networks.network import Network
 
 COUNT, BALANCED, STITCHABILITY, SAVINGS = "count", "balanced", "stitchability", "savings"

@@ -9,11 +9,9 @@ from torch import Tensor, fx
 from netstitch.alignment import aligned
 from netstitch.errors import MatchingError
 from netstitch.networks.graph import Dimension, Node
+from netstitch.networks.inputs import Batch, read_batches
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
-
-Batch = Tensor | Sequence[Tensor]
-"""Inputs (batch, ...), or a pair whose first element they are, as data loaders give."""
 
 FLOAT = 4
 """Bytes of a feature."""
@@ -43,15 +41,8 @@ def first_inputs(batches: Iterable[Batch], count: int, shape: Sequence[Dimension
     """
     found: list[Tensor] = []
     missing = count
-    for number, batch in enumerate(batches, start=1):
-        values = batch[0] if isinstance(batch, tuple | list) and batch else batch
-        if not isinstance(values, Tensor) or not values.is_floating_point():
-            kind = str(values.dtype) if isinstance(values, Tensor) else type(values).__name__
-            raise MatchingError(
-                f"batch {number} for stitchability is of {kind}: expected a tensor of "
-                "floating-point inputs (batch, ...), or a tuple that starts with one"
-            )
-        if tuple(values.shape[1:]) != tuple(shape[1:]) or values.dim() == 0:
+    for number, values, _ in read_batches(batches, MatchingError):
+        if tuple(values.shape[1:]) != tuple(shape[1:]):
             raise MatchingError(
                 f"batch {number} for stitchability has shape {tuple(values.shape)}: the networks "
                 f"were captured for ({', '.join(map(str, shape))}); give inputs of that size"

@@ -16,7 +16,8 @@ from torch import Tensor
 from netstitch.errors import MatchingError
 from netstitch.matching.grouping import by_layout, described, read_together
 from netstitch.matching.regression import Table, Targets, held_out_r2
-from netstitch.matching.sampling import Batch, device_of, first_inputs, sampled_features
+from netstitch.matching.sampling import device_of, first_inputs, sampled_features
+from netstitch.networks.inputs import Batch
 from netstitch.networks.network import Network
 from netstitch.threads import fastest_threads
 

@@ -29,7 +29,11 @@ class Budget:
             raise SearchError(
                 f"the budget is {self.evaluations} evaluations: give a whole number of at least 1"
             )
-        if self.seconds is not None and not (self.seconds > 0 and math.isfinite(self.seconds)):
+        if self.seconds is not None and not (
+            isinstance(self.seconds, int | float)
+            and self.seconds > 0
+            and math.isfinite(self.seconds)
+        ):
             raise SearchError(f"the budget is {self.seconds} seconds: give a positive number")
 
     def used(self, evaluations: int, skipped: int) -> int:

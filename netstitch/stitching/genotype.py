@@ -17,6 +17,10 @@ def make_genotype(
     stitches: Mapping[int, int] | Iterable[int],
 ) -> Genotype:
     """All-original but for the switches named; raises StitchingError for what does not exist."""
+    if not isinstance(output, str | int | np.integer):
+        raise StitchingError(
+            f"output is {output!r:.80}; expected one of {', '.join(outputs)}, or its number"
+        )
     if isinstance(output, str):
         if output not in outputs:
             near = get_close_matches(output, outputs, n=1)
@@ -27,7 +31,7 @@ def make_genotype(
         output = list(outputs).index(output)
     genotype = np.zeros(len(cardinalities), dtype=np.int64)
     genotype[-1] = output
-    choices = stitches if isinstance(stitches, Mapping) else dict.fromkeys(stitches, 1)
+    choices = _choices(stitches)
     for switch, choice in choices.items():
         if not 0 <= switch < len(cardinalities) - 1:
             raise StitchingError(
@@ -37,13 +41,26 @@ def make_genotype(
     return check_genotype(cardinalities, genotype)
 
 
+def _choices(stitches: Mapping[int, int] | Iterable[int]) -> Mapping[int, int]:
+    """Choices by switch; raises StitchingError for what are no whole numbers."""
+    if isinstance(stitches, Iterable):
+        choices = stitches if isinstance(stitches, Mapping) else dict.fromkeys(stitches, 1)
+        numbers = (*choices, *choices.values())
+        if all(isinstance(number, int | np.integer) for number in numbers):
+            return choices
+    raise StitchingError(
+        f"stitches are {stitches!r:.80}; expected the numbers of switches, such as [0, 3], or "
+        "their choices by number"
+    )
+
+
 def check_genotype(
     cardinalities: Sequence[int], genotype: Sequence[int] | NDArray[np.integer]
 ) -> Genotype:
     """The genotype as an array (l,); raises StitchingError when it does not fit the switches."""
     try:
         values = np.asarray(genotype)
-    except ValueError:  # rows of unequal length
+    except (ValueError, TypeError, RuntimeError):  # rows of unequal length, tensors elsewhere
         raise StitchingError(
             f"a genotype is nested; expected {len(cardinalities)} integers, one per switch"
         ) from None

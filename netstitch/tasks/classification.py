@@ -51,6 +51,11 @@ class Classification:
         for samples in (self.training, self.validation, self.confirmation, self.test):
             if samples is None:
                 continue
+            if not isinstance(samples, Samples):
+                raise DataError(
+                    f"samples of a task are a {type(samples).__name__}; give "
+                    "ns.Samples(inputs, labels), or netstitch.tasks.from_dataset(...)"
+                )
             if samples.labels.ndim != 1:
                 raise DataError(
                     f"{samples.name}: labels are maps {tuple(samples.labels.shape)}; expected one "

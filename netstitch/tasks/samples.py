@@ -129,6 +129,12 @@ def _check_tensors(samples: Samples) -> None:
 
 
 def _check_kinds(samples: Samples) -> None:
+    for what, values in (("inputs", samples.inputs), ("labels", samples.labels)):
+        if not isinstance(values, Tensor):
+            raise DataError(
+                f"{samples.name}: {what} are a {type(values).__name__}; expected a tensor, "
+                "convert them first (netstitch.tasks.from_arrays does)"
+            )
     if samples.inputs.dtype != torch.float32:
         raise DataError(
             f"{samples.name}: inputs are {_kind(samples.inputs)}; expected float32, "

@@ -1,10 +1,11 @@
 """What a search and a report need to know of a task."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
+from netstitch.errors import DataError
 from netstitch.tasks.outputs import Outputs
 from netstitch.tasks.samples import Samples
 
@@ -48,3 +49,25 @@ class Task(Protocol):
     def correct(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """(n,) bool, or shares in [0, 1], per sample: for paired comparisons of networks."""
         ...
+
+
+_EXAMPLE = "ns.Classification(validation=ns.Samples(inputs, labels), classes=10)"
+
+
+def check_task(task: Any) -> None:
+    """Raise DataError for what is no task, with what to give instead."""
+    if isinstance(task, type):
+        raise DataError(f"the task is the class {task.__name__}; give an instance, {_EXAMPLE}")
+    needed = (
+        "training", "validation", "test", "output", "ensemble",
+        "combine", "loss", "accuracy", "correct",
+    )  # fmt: skip
+    missing = [name for name in needed if not hasattr(task, name)]
+    if missing:
+        known = "" if len(missing) == len(needed) else f" without {', '.join(missing)}"
+        raise DataError(f"the task is a {type(task).__name__}{known}; give one, {_EXAMPLE}")
+    if not isinstance(task.validation, Samples):
+        raise DataError(
+            f"the task's validation samples are a {type(task.validation).__name__}; give "
+            "ns.Samples(inputs, labels)"
+        )

@@ -46,11 +46,11 @@ def test_no_more_batches_are_read_than_needed():
     [
         ([], "hold no samples"),
         ([torch.zeros(0, 3, 4, 4)], "hold no samples"),
-        ([images(2), "x"], "batch 2 for stitchability is of str: expected a tensor"),
-        ([torch.zeros(2, 3, 4, 4, dtype=torch.int64)], "is of torch.int64"),
+        ([images(2), "x"], "batch 2 is a str: expected a tensor"),
+        ([torch.zeros(2, 3, 4, 4, dtype=torch.int64)], "batch 1 has dtype int64"),
         ([torch.zeros(2, 3, 5, 5)], r"shape \(2, 3, 5, 5\): .* captured for \(batch, 3, 4, 4\)"),
         ([torch.full((2, 3, 4, 4), float("nan"))], "batch 1 for stitchability holds NaN"),
-        ([torch.tensor(1.0)], r"has shape \(\)"),
+        ([torch.tensor(1.0)], r"and shape \(\)"),
     ],
 )
 def test_batches_of_no_use_are_named(batches, message):

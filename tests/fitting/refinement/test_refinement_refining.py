@@ -254,9 +254,9 @@ def test_a_supernet_without_stitches() -> None:
         ([images(64), torch.full((8, 2, 6, 6), float("nan"))], {}, "batch 2 holds NaN or infinity"),
         (batches(8), {}, "8 samples are held in memory"),
         ([(images(64), torch.full((64,), 9))], {"loss": "labels"}, "labels int64 .* do not fit"),
-        ([torch.rand(64, 3, 6, 6)], {}, r"inputs \(batch, 3, 6, 6\) of float32 do not fit the net"),
-        ([torch.rand(64, 5)], {"loss": "features"}, r"give ones .*, \(batch, 2, 6, 6\) of float32"),
-        ([images(64).double()], {}, "of float64 do not fit the networks"),
+        ([torch.rand(64, 3, 6, 6)], {}, r"shape \(64, 3, 6, 6\), .* for \(batch, 2, 6, 6\)"),
+        ([torch.rand(64, 5)], {"loss": "features"}, r"batch 1 has shape \(64, 5\)"),
+        ([images(64).double()], {}, "batch 1 is float64, .* compute in float32"),
     ],
 )
 def test_images_that_cannot_be_used(given: Any, options: dict[str, Any], message: str) -> None:

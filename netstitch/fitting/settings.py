@@ -1,0 +1,49 @@
+"""Settings that a way of fitting is given by name, held against what its function declares."""
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from inspect import Parameter, signature
+from numbers import Integral, Real
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args
+
+from netstitch.errors import FittingError
+
+_KINDS: Mapping[Any, tuple[type, str]] = {
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "text"),
+    Path: (Path, "a path"),
+    NoneType: (NoneType, "None"),
+}
+
+
+def check_settings(name: str, function: Callable[..., Any], settings: Mapping[str, Any]) -> None:
+    """Raise FittingError for a keyword that a function does not take, or a value of another kind.
+
+    name: what messages call the function. Kinds other than numbers, text and paths are left to it.
+    """
+    known = {
+        key: parameter.annotation
+        for key, parameter in signature(function).parameters.items()
+        if parameter.kind is Parameter.KEYWORD_ONLY
+    }
+    for key in settings:
+        if key not in known:
+            raise FittingError(f"{name} has no setting {key!r}: {suggest(key, known)}")
+    for key, value in settings.items():
+        kinds = get_args(known[key]) or (known[key],)
+        plain = all(kind in _KINDS for kind in kinds)
+        if plain and not any(isinstance(value, _KINDS[kind][0]) for kind in kinds):
+            expected = " or ".join(dict.fromkeys(_KINDS[kind][1] for kind in kinds))
+            raise FittingError(f"{key} is {value!r:.80}: expected {expected}")
+
+
+def suggest(word: object, known: Iterable[str]) -> str:
+    """The nearest of what is known, if any is near, and all that is known."""
+    text, known = str(word).lower(), list(known)
+    nearest = get_close_matches(text.replace("_", "-"), known, n=1, cutoff=0.4)
+    nearest = nearest or get_close_matches(text, known, n=1, cutoff=0.4)
+    start = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return f"{start}expected one of {', '.join(known)}"
