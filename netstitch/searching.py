@@ -175,15 +175,8 @@ def run(
         measured on test samples.
     """
     check_searched(supernet, task)
-    check_arguments(
-        algorithm=algorithm,
-        threshold=threshold,
-        initial_stitches=initial_stitches,
-        settings=settings,
-        patience=patience,
-        form=form,
-        spread=spread,
-    )
+    check_arguments(algorithm=algorithm, settings=settings, patience=patience, form=form)
+    check_arguments(threshold=threshold, initial_stitches=initial_stitches, spread=spread)
     statistics = read_recalibration(supernet, recalibration)
     if supernet.averaging.rule != task.ensemble:
         raise SearchError(

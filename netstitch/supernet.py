@@ -35,6 +35,7 @@ from netstitch.networks.inputs import check_inputs, fitting_batches
 from netstitch.networks.keys import is_part
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
+from netstitch.stitching.arguments import check_arguments
 from netstitch.stitching.assembly import Averaging, Made, assemble, stitch_key
 from netstitch.stitching.features import FeatureReader
 from netstitch.stitching.genotype import check_genotype, make_genotype
@@ -75,7 +76,7 @@ class Supernet(nn.Module):
         outputs: Sequence[Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
-        matching = _check_given(networks, matching, averaging)
+        matching = check_arguments(networks, matching, averaging)
         self.networks = nn.ModuleList(networks)
         self.graphs: tuple[Graph, ...] = tuple(network.graph for network in networks)
         self.names = distinct_names([network.name for network in networks])
@@ -358,29 +359,6 @@ def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
             distinct = f"{stem}_{number}"
         found.append(distinct)
     return tuple(found)
-
-
-def _check_given(networks: Any, matching: Any, averaging: Any) -> Matching:
-    """The matching; raises StitchingError unless the arguments are what they are called."""
-    if not isinstance(networks, list | tuple) or not all(isinstance(n, Network) for n in networks):
-        each = networks if isinstance(networks, list | tuple) else [networks]
-        other = next((one for one in each if not isinstance(one, Network)), networks)
-        raise StitchingError(
-            f"the networks hold a {type(other).__name__}; expected a list of captured networks, "
-            "[ns.capture(model_a, example), ns.capture(model_b, example)]"
-            if other is not networks
-            else f"the networks are a {type(other).__name__}; expected a list of two or more"
-        )
-    if not isinstance(matching, Matching):
-        raise StitchingError(
-            f"the matching is a {type(matching).__name__}; expected ns.match(a, b) of the networks"
-        )
-    if not isinstance(averaging, Averaging | None):
-        raise StitchingError(
-            f"averaging is {averaging!r:.80}; expected netstitch.stitching.Averaging('logits') or "
-            "('probabilities')"
-        )
-    return matching
 
 
 def _check_joinable(names: Sequence[str], graphs: Sequence[Graph], averaging: Averaging) -> None:

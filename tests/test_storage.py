@@ -146,6 +146,13 @@ class Trap:
         return Path.touch, (self.path,)
 
 
+@pytest.mark.parametrize("folder", [None, 3, ["run"]])
+def test_what_is_no_path(folder: Any, s: Supernet) -> None:
+    for use in (storage.load, s.save):
+        with pytest.raises(StorageError, match=r"give a path, as text or a pathlib\.Path"):
+            use(folder)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_pickle_in_place_of_any_file_is_not_opened(
     folder: Path, tmp_path: Path, name: str

@@ -11,7 +11,8 @@ import torch
 from supernet_examples import images, matching, models, networks, supernet
 from torch import Tensor, fx, nn
 
-from netstitch.errors import FittingError, StitchingError
+from netstitch.errors import FittingError, NetstitchError, StitchingError
+from netstitch.exporting import export
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.matching.match import Matching
 from netstitch.networks import capture
@@ -335,6 +336,83 @@ def test_a_matching_of_other_networks() -> None:
         Supernet([b, small(lambda x: x.mean((2, 3))[:, :1].repeat(1, 5), images())], matching())
     with pytest.raises(StitchingError, match="names 2 networks"):
         Supernet([a, b, a], matching())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (lambda: ([*models()], matching()), "the networks hold a Small; expected a list of captur"),
+        (lambda: ([*models()],), "the networks hold a Small"),
+        (lambda: (networks()[0], matching()), "the networks hold|the networks are a Network"),
+        (lambda: (networks(),), r"the matching is a NoneType; expected ns\.match\(a, b\)"),
+        (lambda: (networks(), list(matching())), "the matching is a list"),
+        (lambda: (matching(), networks()), "the networks are a Matching"),
+    ],
+)
+def test_arguments_of_another_kind(arguments: Any, message: str) -> None:
+    with pytest.raises(StitchingError, match=message) as caught:
+        Supernet(*arguments())
+    assert "\n" not in str(caught.value)
+
+
+def test_an_averaging_that_is_none() -> None:
+    word: Any = "probabilities"
+    with pytest.raises(StitchingError, match="averaging is 'probabilities'; expected netstitch"):
+        Supernet(networks(), matching(), averaging=word)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda s, x: s.fit([x]),
+        lambda s, x: s.fit([x], method="adam", samples=8),
+        lambda s, x: s.fit([x], method="sequential"),
+        lambda s, x: s.refine([x], steps=2),
+        lambda s, x: s.subnetwork(s.genotype("ensemble", [0, 1]), recalibrate=[x]),
+        lambda s, x: export(s, s.genotype("ensemble", [0, 1]), "never", recalibrate=[x]),
+        lambda s, x: s(x),
+        lambda s, x: s.features(x, []),
+    ],
+)
+def test_inputs_of_another_size_are_refused_whatever_they_are_for(s: Supernet, use: Any) -> None:
+    x = torch.randn(64, 3, 12, 12)
+    with pytest.raises(NetstitchError) as caught:
+        use(s, x)
+    text = str(caught.value)
+    assert "(64, 3, 12, 12), and the networks were captured for (batch, 3, 8, 8)" in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("method", ["least-squares", "adam", "sequential"])
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        (images(64), "one tensor of shape"),
+        ([images(64).double()], "float64, and the networks compute in float32"),
+        ([images(64).half()], "float16"),
+        ([images()[0]], "that is one sample"),
+        (None, "the batches are a NoneType"),
+        ([], "no samples"),
+    ],
+)
+def test_a_fit_of_what_is_no_batches(s: Supernet, method: str, batches: Any, message: str) -> None:
+    with pytest.raises(FittingError, match=message) as caught:
+        s.fit(batches, method=method)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_supernet_takes_tensors_of_its_own_type(s: Supernet) -> None:
+    with pytest.raises(StitchingError, match=r"the inputs are torch\.float64"):
+        s(images().double())
+    with pytest.raises(StitchingError, match=r"the inputs are ndarray"):
+        s(images().numpy())
+
+
+def test_a_setting_that_refining_does_not_have(s: Supernet) -> None:
+    with pytest.raises(FittingError, match="refine has no setting 'step': did you mean 'steps'"):
+        s.refine([images(64)], step=3)
+    with pytest.raises(FittingError, match="steps is 'many': expected a whole number or None"):
+        s.refine([images(64)], steps="many")
 
 
 def test_one_network_may_be_given_twice() -> None:

@@ -27,7 +27,7 @@ OPSET = 18
 SINGLE_FILE_LIMIT = 2_000_000_000
 """Bytes of weights; protobuf, which ONNX files are, ends at 2 GiB. Larger weights stand beside."""
 
-WITHOUT = 'formats=["json", "pt2"], or on the command line --formats json,pt2'
+WITHOUT = 'formats=["json", "pt2"]; on the command line --formats json --formats pt2'
 """How an export leaves ONNX out."""
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")

@@ -71,19 +71,8 @@ def read_batches(
 
     Raises `error` for what holds no batches of floating-point inputs, with what to give instead.
     """
-    if isinstance(batches, Tensor):
-        raise error(
-            f"the batches are one tensor of shape {tuple(batches.shape)}; expected several: give "
-            "tensor.split(64), or [tensor] for a single batch"
-        )
-    try:
-        several = iter(batches)
-    except TypeError:
-        raise error(
-            f"the batches are a {type(batches).__name__}; expected a list of tensors, a data "
-            "loader, or another iterable that gives inputs (batch, ...)"
-        ) from None
-    for number, batch in enumerate(several, start=1):
+    _check_several(batches, error)
+    for number, batch in enumerate(batches, start=1):
         together = isinstance(batch, tuple | list) and bool(batch)
         values, rest = (batch[0], tuple(batch[1:])) if together else (batch, ())
         if not isinstance(values, Tensor):
@@ -117,8 +106,10 @@ def fitting_batches(
 
     dtype: the type that inputs must have; by default any floating-point one.
 
-    Raises `error`, while reading, as `read_batches` and `check_inputs` do.
+    Raises `error` for what cannot be read, and while reading, as `read_batches` and `check_inputs`
+    do.
     """
+    _check_several(batches, error)
     given = _Fitting(tuple(graphs), batches, error, dtype)
     return iter(given) if isinstance(batches, Iterator) else given
 
@@ -142,6 +133,20 @@ class _Fitting:
 
     def __len__(self) -> int:
         return len(self.batches)  # type: ignore[arg-type]  # TypeError where there is none
+
+
+def _check_several(batches: Any, error: type[NetstitchError]) -> None:
+    if isinstance(batches, Tensor):
+        raise error(
+            f"the batches are one tensor of shape {tuple(batches.shape)}; expected several: give "
+            "tensor.split(64), or [tensor] for a single batch"
+        )
+    # What has numbered items is iterable too, such as a data set.
+    if not (hasattr(batches, "__iter__") or hasattr(batches, "__getitem__")):
+        raise error(
+            f"the batches are a {type(batches).__name__}; expected a list of tensors, a data "
+            "loader, or another iterable that gives inputs (batch, ...)"
+        )
 
 
 def _name(dtype: torch.dtype | None) -> str:

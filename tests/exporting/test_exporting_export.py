@@ -7,6 +7,7 @@ import onnxruntime
 import pytest
 import torch
 from exporting_examples import TwoHeads, demo, small
+from torch import nn
 
 from netstitch.errors import ExportError, FittingError, StitchingError, StorageError
 from netstitch.exporting import export, json_format
@@ -256,6 +257,34 @@ def test_card_that_is_not_json(supernet, folder, card):
     with pytest.raises(ExportError, match="the card cannot be written as JSON"):
         export(supernet, supernet.genotype("net7"), folder, card=card)
     assert_nothing_written(folder)
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"formats": 3}, ExportError, "formats is 3; expected a list"),
+        ({"formats": [["json"]]}, ExportError, "is not known; choose from"),
+        ({"example": [1.0]}, ExportError, "the example is a list; expected a tensor"),
+        ({"card": ["best"]}, ExportError, "the card is a list; give a dictionary"),
+        ({"folder": None}, StorageError, "the folder is None .*; give a path"),
+        ({"supernet": nn.Linear(5, 3)}, ExportError, "export takes a supernet, got a Linear"),
+        ({"recalibrate": 3}, FittingError, "the batches are a int"),
+    ],
+)
+def test_arguments_of_another_kind(supernet, folder, arguments, error, message):
+    given = {"supernet": supernet, "genotype": supernet.genotype("net7"), "folder": folder}
+    with pytest.raises(error, match=message):
+        export(**{**given, **arguments})
+    assert_nothing_written(folder)
+
+
+def test_colours_that_an_exporter_gives_a_terminal_are_left_out(supernet, folder, monkeypatch):
+    def fails(*args, **settings):
+        raise RuntimeError("\x1b[96mstep 3/3\x1b[0m failed")
+
+    monkeypatch.setattr(torch.onnx, "export", fails)
+    with pytest.raises(ExportError, match=r"\(RuntimeError: step 3/3 failed\)"):
+        export(supernet, supernet.genotype("net7"), folder)
 
 
 def test_genotype_of_another_supernet(supernet, folder):

@@ -6,6 +6,7 @@ import torch
 from chain_examples import line, random_networks
 from hypothesis import assume, given, settings
 from matching_examples import all_acyclic_matchings
+from torch import nn
 
 from netstitch.errors import MatchingError
 from netstitch.matching import Match, affine_chains, compatible, match
@@ -129,6 +130,25 @@ def test_bad_weights_are_named(weights, message):
 def test_other_than_two_networks_are_refused(count, message):
     with pytest.raises(MatchingError, match=f"{count} networks? w.* given to match: .*{message}"):
         match(*(small(str(number), "a") for number in range(count)))
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (nn.Linear(2, 3), r"the model Linear: capture it first, ns\.capture\(model, example\)"),
+        ([small("first", "a")], r"a list: give the networks one by one, ns\.match\(\*networks\)"),
+        ("resnet", "a str: give what ns"),
+        (None, "a NoneType: give what ns"),
+    ],
+)
+def test_what_is_no_captured_network(given, message):
+    with pytest.raises(MatchingError, match=f"match takes captured networks, got {message}"):
+        match(given, small("second", "b"))
+
+
+def test_a_function_that_gives_no_weights_is_named():
+    with pytest.raises(MatchingError, match="weight of matching a_stem with b_stem is no number"):
+        match(small("first", "a"), small("second", "b"), weights=lambda u, v: "much")
 
 
 def test_different_inputs_name_both_shapes():

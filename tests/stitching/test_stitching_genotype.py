@@ -33,6 +33,10 @@ def test_all_original_but_for_what_is_named() -> None:
         (0, [3], "switch 3 does not exist"),
         (0, [-1], "switch -1 does not exist"),
         (0, {0: 2}, "switch 0 cannot take choice 2"),
+        (None, (), "output is None; expected one of resnet, vit, ensemble"),
+        (0, 3, "stitches are 3; expected the numbers of switches"),
+        (0, "01", "stitches are '01'"),
+        (0, [0.5], r"stitches are \[0.5\]"),
     ],
 )
 def test_what_does_not_exist(output: Any, stitches: Any, reason: str) -> None:
