@@ -143,9 +143,10 @@ def _check_several(batches: Any, error: type[NetstitchError]) -> None:
         )
     # What has numbered items is iterable too, such as a data set.
     if not (hasattr(batches, "__iter__") or hasattr(batches, "__getitem__")):
+        way = "; give samples.batches(64)" if hasattr(batches, "batches") else ""
         raise error(
             f"the batches are a {type(batches).__name__}; expected a list of tensors, a data "
-            "loader, or another iterable that gives inputs (batch, ...)"
+            f"loader, or another iterable that gives inputs (batch, ...){way}"
         )
 
 

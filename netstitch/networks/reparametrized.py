@@ -27,7 +27,7 @@ def with_plain_weights(model: nn.Module) -> nn.Module:
     """
     if not any(_is_reparametrized(module) for module in model.modules()):
         return model
-    made = copy.deepcopy(model)
+    made = copied(model)
     with torch.no_grad():
         for module in made.modules():
             _remove_hooks(module)

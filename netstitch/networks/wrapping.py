@@ -33,7 +33,7 @@ def inner_path(path: str) -> str:
 def unwrapped(model: nn.Module) -> nn.Module:
     """The model inside of `torch.compile` and data parallelism, which compute the same."""
     while True:
-        if isinstance(model, nn.DataParallel):
+        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
             model = model.module
         elif isinstance(getattr(model, "_orig_mod", None), nn.Module):
             model = model._orig_mod  # type: ignore[assignment]

@@ -104,6 +104,22 @@ def test_a_weight_that_another_layer_shares_is_left_alone(model: TinyCNN) -> Non
     torch.testing.assert_close(capture(model, images())(images(3)), expected)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("norm", [parametrizations.weight_norm, old_weight_norm])
+def test_recurrent_layers_with_norms(norm: Callable[..., nn.Module]) -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = norm(nn.GRU(3, 4, batch_first=True), "weight_hh_l0")
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(x)[1][-1]
+
+    model, x = Last(), torch.randn(3, 5, 3)
+    expected = copy.copy(model).eval()(x)
+    torch.testing.assert_close(capture(model, x)(x), expected)
+
+
 def test_weights_drawn_by_chance_are_refused(model: TinyCNN) -> None:
     registered(Noisy())(model)
     with pytest.raises(CaptureError, match="on chance in evaluation mode") as caught:
