@@ -19,6 +19,7 @@ from netstitch.fitting.refinement.losses import against_labels
 from netstitch.networks.graph import WEIGHT, Graph
 from netstitch.networks.inputs import check_inputs
 from netstitch.networks.module import build_module
+from netstitch.networks.probabilities import WAY_OUT
 from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import AnyGenotype, Supernet
@@ -86,6 +87,12 @@ def finetune(
     check_inputs(supernet.graphs, ("batch", *samples.shape), f"{samples.name}: a batch", DataError)
     _check(epochs, learning_rate, batch_size)
     chosen = check_genotype(supernet.cardinalities, genotype)
+    supernet.check_fitted(chosen)
+    if supernet.puts_out_probabilities(task.output):
+        raise FittingError(
+            "the networks end in probabilities, and the loss of training is of logits: for each, "
+            f"{WAY_OUT}"
+        )
     tensors = {key: tensor.detach().to(device) for key, tensor in supernet.tensors().items()}
     keys = _trained_keys(supernet, chosen, trained)
     with torch.inference_mode(False), torch.enable_grad():

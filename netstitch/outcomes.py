@@ -51,16 +51,18 @@ def measure(
 ) -> list[Outcomes]:
     """Outcomes of each genotype's network; what they have in common is computed once.
 
-    form, device, recalibration: as of `Evaluator`.
+    form, device, recalibration: as of `Evaluator`. Cross-entropy and calibration are of logits, and
+    are left out where the networks put out probabilities.
 
     Raises DataError where outputs are not finite.
     """
     evaluator = Evaluator(supernet, task, samples, form, device=device, recalibration=recalibration)
     measures: dict[str, Measure] = {"correct": task.correct}
+    logits = not supernet.puts_out_probabilities(task.output)
     for name in ("tally", "reliability"):
-        if hasattr(task, name):
+        if hasattr(task, name) and (logits or name == "tally"):
             measures[name] = _summed(getattr(task, name))
-    if hasattr(task, "cross_entropy"):
+    if hasattr(task, "cross_entropy") and logits:
         measures["cross_entropy"] = partial(nats_of, task)
     found = []
     for values in evaluator.measured_together(genotypes, *measures.values()):

@@ -11,6 +11,7 @@ from netstitch.matching.objectives import ALL, COUNT, MEASURED
 from netstitch.networks import Graph, Network, capture
 from netstitch.networks.graph import INPUT, WEIGHT
 from netstitch.networks.module import ancestors
+from netstitch.networks.probabilities import WAY_OUT, check_alike
 from netstitch.reporter import Reporter
 from netstitch.tasks import Samples, Task
 
@@ -24,7 +25,8 @@ def capture_all(
 
     What only serves outputs that the task does not measure is left out of the networks.
 
-    Raises DataError, naming the network, when the task cannot measure its outputs.
+    Raises DataError, naming the network, when the task cannot measure its outputs, and
+    StitchingError where some put out probabilities and others logits.
     """
     reporter.stage("capture")
     example = task.validation.first(EXAMPLE_SIZE)
@@ -38,6 +40,12 @@ def capture_all(
             raise DataError(f"network {name!r}: {error}") from error
         networks.append(_measured_part(network, task.output))
         reporter.told(_describe(networks[-1]))
+    if check_alike([(network.name, network) for network in networks]):
+        reporter.told(
+            "warning: all networks put out probabilities, which are averaged as they are; "
+            "cross-entropies and calibration are left out, since they are of logits: for each, "
+            f"{WAY_OUT}"
+        )
     return networks
 
 

@@ -29,6 +29,7 @@ from netstitch.optimization.asked import as_plain
 from netstitch.optimization.history import history_table
 from netstitch.preparing import capture_all, match_all
 from netstitch.recording import Record, remove_states
+from netstitch.references import doubts
 from netstitch.refining import refine_and_save
 from netstitch.reporter import Reporter
 from netstitch.run_folder import (
@@ -54,6 +55,7 @@ from netstitch.run_folder import (
     versions,
 )
 from netstitch.run_plan import Plan
+from netstitch.scoring import scored_by
 from netstitch.searching import Searched, measured_form
 from netstitch.searching import run as run_search
 from netstitch.standing import Standing, write_standing
@@ -194,9 +196,12 @@ def _prepared(
             training=training,
         )
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
+    scored_by(plan.objective, supernet, task)  # what cannot be scored is known before the work
     if plan.refine is not None:
         known = {name: plan.refine[name] for name in ("loss", "teacher") if name in plan.refine}
         check_refining(supernet, **known)
+    for line in doubts(supernet, task):
+        reporter.told(f"warning: {line}")
     with _timed(seconds, "fit"):
         _fit(supernet, training, plan, reporter)
     return supernet.to("cpu")

@@ -1,9 +1,10 @@
 """`ns.search`: a supernet, a task and a search become a front."""
 
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -39,13 +40,15 @@ from netstitch.optimization.recalling import (
 )
 from netstitch.optimization.search import check_population
 from netstitch.recording import Record
+from netstitch.references import doubts
+from netstitch.scoring import scored_by
 from netstitch.search_arguments import check_arguments, check_searched, read_recalibration
 from netstitch.standing import EVERY, Pace, Standing, standing
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.supernet_search import INITIAL_STITCHES, SupernetSearch
 from netstitch.sweeping import Swept, sizes_within, sweep
-from netstitch.tasks import Likelihood, Samples, Task
+from netstitch.tasks import Samples, Task
 
 
 @dataclass(frozen=True)
@@ -113,10 +116,11 @@ def search(
 
     Where the task has test samples, the front's networks are measured on them too, with the
     difference to the ensemble and its paired bootstrap interval. Ctrl-C ends the search with the
-    front found so far; a second one leaves out the test samples.
+    front found so far; a second one leaves out the test samples. References that look broken are
+    warned of (`warnings`) before it begins.
 
     Raises SearchError for settings that cannot be used, before anything is evaluated, and when all
-    evaluations fail.
+    evaluations fail; StitchingError where stitches were never fitted.
     """
     check_arguments(device=device)
     return run(
@@ -134,6 +138,7 @@ def search(
         form=form,
         spread=spread or Spread(devices=(device,)),
         recalibration=recalibration,
+        on_doubt=lambda line: warnings.warn(line, stacklevel=4),
         on_progress=on_progress,
     ).front
 
@@ -156,6 +161,7 @@ def run(
     spread: Spread | None = None,
     recalibration: Iterable[Batch] | None = None,
     record: Record | None = None,
+    on_doubt: Callable[[str], None] | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     on_standing: Callable[[Standing], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -169,6 +175,7 @@ def run(
         side by side as `spread` says.
     spread: by default this process, with a batch on each core.
     record: where results are written as they come, and the search goes on from.
+    on_doubt: called with each line of `doubts` about the references, before anything else runs.
     on_evaluation: called with each distinct evaluation of a search, after it is recorded.
     on_standing: called with how a search stands, every second, and when it ends.
     on_measure: called with a line of text before each search of a sweep, and before the front is
@@ -183,14 +190,18 @@ def run(
             f"the supernet's ensemble averages {supernet.averaging.rule}, the task's "
             f"{task.ensemble}; build the supernet with averaging=Averaging({task.ensemble!r})"
         )
+    supernet.check_fitted()
+    scored = scored_by(objective, supernet, task)
     sizes = sizes_within(budget) if population == "sweep" else (population,)
     for size in sizes:
         check_population(size, budget)
     check_algorithm(algorithm)
     check_settings(algorithm, settings or {})
-    scored = scored_by(objective, task)
     spread = spread or Spread()
     spread.check()
+    if on_doubt is not None:
+        for line in doubts(supernet, task):
+            on_doubt(line)
     if form is None:
         form = measured_form(supernet, task, spread)
     numerical: Form = form
@@ -265,15 +276,6 @@ def run(
         objective=objective,
     )
     return Searched(front, result, form, swept, largest_difference(front, result.archive))
-
-
-def scored_by(objective: ObjectiveName, task: Task) -> Task:
-    """The task as the search scores it; SearchError for an objective that is not known."""
-    if objective not in get_args(ObjectiveName):
-        raise SearchError(
-            f"objective {objective!r} is not known; give 'accuracy' or 'cross-entropy'"
-        )
-    return task if objective == "accuracy" else Likelihood(task)
 
 
 def measured_form(supernet: Supernet, task: Task, spread: Spread) -> Form:

@@ -75,7 +75,7 @@ def load(folder: Path | str) -> Network | Supernet | fx.GraphModule:
 
 
 def load_supernet(folder: Path) -> Supernet:
-    """The supernet that `Supernet.save` wrote, stitches fitted as they were."""
+    """The supernet that `Supernet.save` wrote, stitches fitted as they were, or not."""
     path = folder / SUPERNET_FILE
     document = read_json(path, SUPERNET)
     try:
@@ -85,6 +85,8 @@ def load_supernet(folder: Path) -> Supernet:
     except (*_DAMAGE, NetstitchError) as error:
         raise _damaged(path, error) from error
     _load_stitches(supernet, folder / STITCHES_FILE)
+    if document.get("fitted", (folder / FIT_FILE).exists()) is True:
+        supernet.set_stitches(supernet.stitch_weights())
     if (folder / FIT_FILE).exists():
         supernet.fit_report = _read_report(folder / FIT_FILE, FIT, FitReport.from_json)
     if (folder / REFINE_FILE).exists():

@@ -39,6 +39,7 @@ from netstitch.stitching.arguments import check_arguments
 from netstitch.stitching.assembly import Averaging, Made, assemble, stitch_key
 from netstitch.stitching.features import FeatureReader
 from netstitch.stitching.genotype import check_genotype, make_genotype
+from netstitch.stitching.puts_out import check_outputs
 from netstitch.stitching.saving import write_supernet
 from netstitch.stitching.stitch import Place, Stitch
 from netstitch.stitching.structure import Structure
@@ -63,8 +64,10 @@ class Supernet(nn.Module):
     outputs: sets of networks that the output switch offers; by default each one, and all.
     fit_report: how well each stitch translates, once `fit` has run; otherwise None.
     refine_report: what `refine` was worth, once it has run; otherwise None.
+    probabilities: keys of the outputs (None of a single tensor) that are such in all networks.
 
-    Raises StitchingError when the matching does not belong to the networks or has a cycle.
+    Raises StitchingError when the matching does not belong to the networks or has a cycle, and
+    where some networks put out probabilities and others logits.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Supernet(nn.Module):
         self.matching = matching
         self.averaging = averaging or Averaging()
         _check_joinable(self.names, self.graphs, self.averaging)
+        self.probabilities = check_outputs(self.names, networks, self.averaging)
         self.board = make_switchboard(self.graphs, matching, outputs)
         if not matching.depths:  # one made by hand, or read from a file
             self.matching = placed(matching, self.names, self.graphs)
@@ -91,6 +95,7 @@ class Supernet(nn.Module):
         self.requires_grad_(False)
         self.fit_report: FitReport | None = None
         self.refine_report: RefineReport | None = None
+        self._given = False  # whether `set_stitches` was called
         self._features = FeatureReader(networks)
         self._made: Made = {}
         self.train(False)
@@ -188,13 +193,48 @@ class Supernet(nn.Module):
         self.fit_report, self.refine_report = report, None
         return report
 
+    @property
+    def fitted(self) -> bool:
+        """Whether stitches have weights that mean something: fitted, set, or there are none."""
+        return self._given or self.fit_report is not None or not self.stitches
+
+    def set_stitches(self, weights: Mapping[str, Tensor]) -> None:
+        """Give all stitches weights by hand, by the keys of `stitch_weights`, instead of `fit`.
+
+        Raises StitchingError for other keys or shapes.
+        """
+        own = self.stitch_weights()
+        if {k: t.shape for k, t in weights.items()} != {k: t.shape for k, t in own.items()}:
+            raise StitchingError(
+                "the weights are not of these stitches; give those of the keys and shapes of "
+                "stitch_weights()"
+            )
+        with torch.no_grad():
+            for key, tensor in own.items():
+                tensor.copy_(weights[key])
+        self._given, self.fit_report, self.refine_report = True, None, None
+
+    def check_fitted(self, genotype: AnyGenotype | None = None) -> None:
+        """Raise StitchingError where stitches, those of a genotype or any, were never fitted."""
+        if not self.fitted and (genotype is None or self.active_stitches(genotype)):
+            raise StitchingError(
+                "the stitches were never fitted, and hold random numbers: call fit(batches) of the "
+                "supernet first, or set_stitches(weights) to use weights of your own"
+            )
+
+    def puts_out_probabilities(self, key: str | None) -> bool:
+        """Whether the networks do in the output of a key, or in their only one."""
+        only = self.graphs[0].output_keys
+        return (only[0] if len(only) == 1 else key) in self.probabilities
+
     def refine(self, batches: Iterable[Batch], **settings: Any) -> RefineReport:
         """Train the fitted stitches in sampled subnetworks; see `netstitch.fitting.refine`.
 
         batches: inputs (n, ...), or (inputs, labels) pairs whose labels are used by some losses.
-        settings: keyword arguments of `netstitch.fitting.refine`.
+        settings: keyword arguments of `netstitch.fitting.refine`. Raises as `check_fitted` does.
         """
         check_settings("refine", refine, settings)
+        self.check_fitted()
         self.refine_report = refine(self, self._layers(), self._own(batches), **settings)
         return self.refine_report
 
@@ -265,7 +305,11 @@ class Supernet(nn.Module):
         share: hold the supernet's own frozen tensors; by default copies, which take gradients.
         recalibrate: inputs that the batch norms behind stitches take their statistics from; see
             `netstitch.fitting.recalibrated`. The supernet keeps its own.
+
+        Stitches that were never fitted are handed out as they are, but with `recalibrate`.
         """
+        if recalibrate is not None:
+            self.check_fitted(genotype)
         graph, weights = self.subnetwork_graph(genotype)
         if recalibrate is not None:
             weights = recalibrated(
@@ -287,9 +331,10 @@ class Supernet(nn.Module):
         return sum(t.numel() for t in weights.values() if isinstance(t, nn.Parameter))
 
     def forward(self, x: Tensor, genotype: AnyGenotype | None = None) -> Any:
-        """The output of a genotype's subnetwork for a batch; by default of the last choice."""
+        """The output of a genotype's fitted network for a batch; by default of the last choice."""
         chosen = self.genotype(len(self.outputs) - 1) if genotype is None else genotype
         self._check_inputs(x)
+        self.check_fitted(chosen)
         return self.subnetwork(chosen, share=True)(aligned(x))
 
     def tensors(self) -> dict[str, Tensor]:
@@ -337,6 +382,7 @@ class Supernet(nn.Module):
             board=self.board,
             averaging=self.averaging,
             stitches=self.stitch_weights(),
+            fitted=self.fitted,
             fit=None if self.fit_report is None else self.fit_report.to_json(),
             refined=None if self.refine_report is None else self.refine_report.to_json(),
         )

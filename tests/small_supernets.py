@@ -48,13 +48,19 @@ def models(seed: int = 0, *, channels: int = 2, keys: bool = False) -> list[nn.M
     return made
 
 
+def as_they_are(supernet: Supernet) -> Supernet:
+    """The supernet with its random stitches, to be used as if they had been fitted."""
+    supernet.set_stitches(supernet.stitch_weights())
+    return supernet
+
+
 def small_supernet(seed: int = 0, *, channels: int = 2, keys: bool = False) -> Supernet:
     """Two networks, every possible match, random stitches."""
     example = torch.randn(2, channels, SIZE, SIZE)
     names = ("wide", "deep")
     made = models(seed, channels=channels, keys=keys)
     a, b = (capture(model, example, name=name) for model, name in zip(made, names, strict=True))
-    return Supernet([a, b], match(a, b))
+    return as_they_are(Supernet([a, b], match(a, b)))
 
 
 def three_networks() -> Supernet:
@@ -67,7 +73,8 @@ def three_networks() -> Supernet:
     by_rank = [row for row in rows if "relu" in row[0]]
     matches = (Match(by_rank[0]), Match((by_rank[-1][0], None, by_rank[-1][2])))
     subsets = [(0, 1), (0,), (1,), (2,), (0, 2), (1, 2), (0, 1, 2)]
-    return Supernet(captured, Matching(matches, 2, 2, "by hand"), outputs=subsets)
+    matching = Matching(matches, 2, 2, "by hand")
+    return as_they_are(Supernet(captured, matching, outputs=subsets))
 
 
 def random_samples(

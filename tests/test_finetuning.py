@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 import torch
-from small_supernets import random_task, small_supernet
+from small_supernets import as_they_are, random_task, small_supernet
+from torch import nn
 from torch.nn import functional
 
 from netstitch import finetuning
-from netstitch.errors import DataError, FittingError, StorageError
+from netstitch.errors import DataError, FittingError, StitchingError, StorageError
 from netstitch.finetuning import FineTuned, Trained, finetune, give
 from netstitch.fitting.refinement.losses import against_labels
+from netstitch.matching import match
+from netstitch.networks import capture
 from netstitch.networks.module import build_module
 from netstitch.supernet import Supernet
 from netstitch.tasks import Classification
@@ -38,6 +41,26 @@ def stitched(supernet: Supernet, output: str) -> list[int]:
         if supernet.active_stitches(genotype):
             return genotype.tolist()
     raise AssertionError
+
+
+def test_stitches_that_were_never_fitted_are_not_trained(
+    supernet: Supernet, task: Classification
+) -> None:
+    unfitted = Supernet(list(supernet.networks), supernet.matching)  # type: ignore[arg-type]
+    with pytest.raises(StitchingError, match="the stitches were never fitted"):
+        finetune(unfitted, task, stitched(unfitted, "ensemble"))
+
+
+def test_networks_that_end_in_probabilities_are_not_trained(task: Classification) -> None:
+    class Soft(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Flatten(), nn.Linear(72, 5), nn.Linear(5, 3), nn.Softmax(1))
+
+    example = task.validation.inputs[:2]
+    made = [capture(Soft(), example, name=name) for name in "ab"]
+    supernet = as_they_are(Supernet(made, match(*made)))
+    with pytest.raises(FittingError, match='outputs = "probabilities"'):
+        finetune(supernet, task, supernet.genotype("ensemble"), trained="all")
 
 
 @pytest.mark.parametrize("output", ["ensemble", 0])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from run_examples import arrays, build
-from small_supernets import random_samples, random_task, small_supernet
+from small_supernets import as_they_are, random_samples, random_task, small_supernet
 
 import netstitch as ns
 from netstitch import searching
@@ -173,7 +173,7 @@ def test_without_test_samples_nothing_is_measured_on_them(
 
 def test_networks_that_give_nan_are_one_line(task: Classification) -> None:
     networks = [ns.capture(build(n), task.validation.inputs[:2], name=n) for n in ("wide", "deep")]
-    broken = Supernet(networks, ns.match(*networks))
+    broken = as_they_are(Supernet(networks, ns.match(*networks)))
     with torch.no_grad():
         for tensor in broken.tensors().values():
             tensor.fill_(float("nan"))
@@ -279,7 +279,7 @@ def test_outputs_without_an_ensemble_have_no_differences(
     supernet: Supernet, task: Classification
 ) -> None:
     networks: Any = list(supernet.networks)
-    single = Supernet(networks, supernet.matching, outputs=[(0,), (1,)])
+    single = as_they_are(Supernet(networks, supernet.matching, outputs=[(0,), (1,)]))
     front = search(single, task)
     assert [point.label for point in front.references] == ["wide", "deep"]
     assert {p.validation_difference for p in (*front.references, *front)} == {None}
@@ -290,7 +290,7 @@ def test_of_several_output_choices_the_ensemble_is_compared_with_wherever_it_sta
     supernet: Supernet, task: Classification
 ) -> None:
     networks: Any = list(supernet.networks)
-    turned = Supernet(networks, supernet.matching, outputs=[(0, 1), (0,), (1,)])
+    turned = as_they_are(Supernet(networks, supernet.matching, outputs=[(0, 1), (0,), (1,)]))
     front = search(turned, task)
     assert [p.validation_difference is None for p in front.references] == [True, False, False]
 

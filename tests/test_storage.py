@@ -78,6 +78,26 @@ def test_settings_of_the_ensemble_and_of_outputs_come_back(tmp_path: Path) -> No
     assert torch.equal(loaded(images()), made(images()))
 
 
+def test_whether_stitches_were_fitted_comes_back(s: Supernet, folder: Path, tmp_path: Path) -> None:
+    def fitted(saved: Path) -> bool:
+        loaded = storage.load(saved)
+        assert isinstance(loaded, Supernet)
+        return loaded.fitted
+
+    made = supernet()
+    made.save(tmp_path / "never")
+    made.set_stitches(s.stitch_weights())
+    made.save(tmp_path / "by hand")
+    assert not fitted(tmp_path / "never")
+    assert fitted(tmp_path / "by hand")
+    assert fitted(folder)
+    # Older folders do not say it: their stitches were fitted where there is a report of it.
+    for saved in (folder, tmp_path / "never"):
+        rewrite(saved / "supernet.json", lambda document: document.pop("fitted"))
+    assert fitted(folder)
+    assert not fitted(tmp_path / "never")
+
+
 def test_a_network_is_loaded_by_the_same_function(folder: Path, s: Supernet) -> None:
     loaded = storage.load(folder / "networks" / "0")
     assert isinstance(loaded, Network)

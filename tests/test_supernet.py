@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_supernets import as_they_are
 from supernet_examples import images, matching, models, networks, supernet
 from torch import Tensor, fx, nn
 
@@ -276,7 +277,7 @@ def test_features_follow_a_supernet_that_is_converted() -> None:
 
 
 def test_a_copy_is_independent() -> None:
-    s = supernet()
+    s = as_they_are(supernet())
     x, genotype = images(), s.genotype("ensemble", STITCHED)
     expected = s(x, genotype)
     twin = copy.deepcopy(s)
@@ -289,6 +290,53 @@ def test_a_copy_is_independent() -> None:
 
 def test_it_says_what_it_is(s: Supernet) -> None:
     assert repr(s) == "Supernet(a + b: 3 matches, 7 switches)"
+
+
+# -- stitches that were never fitted
+
+
+def test_unfitted_stitches_are_used_by_no_evaluation() -> None:
+    s, stitched = supernet(), [1, 0, 0, 0, 0, 0, 2]
+    assert not s.fitted
+    for name, genotype in s.references().items():
+        s.check_fitted(genotype)
+        assert s(images(), genotype).shape == (2, 5), name
+    for use in (
+        lambda: s(images(), stitched),
+        lambda: s.subnetwork(stitched, recalibrate=[images(8)]),
+        lambda: s.refine([images(8)]),
+        s.check_fitted,
+    ):
+        with pytest.raises(StitchingError, match=r"never fitted.*call fit\(batches\) of the"):
+            use()
+    assert s.subnetwork(stitched)(images()).shape == (2, 5)  # to be trained, say
+    # A stitch that the output does not depend on is not used.
+    s(images(), [0, 1, 0, 0, 0, 0, 0])
+
+
+def test_stitches_are_fitted_by_fitting_or_by_hand() -> None:
+    s, stitched = supernet(), [1, 0, 0, 0, 0, 0, 2]
+    s.fit([images(8), images(9)])
+    other = supernet()
+    other.set_stitches(s.stitch_weights())
+    assert s.fitted
+    assert other.fitted
+    assert other.fit_report is None
+    assert torch.equal(other(images(), stitched), s(images(), stitched))
+    assert copy.deepcopy(other).fitted
+
+
+def test_stitches_of_others_are_not_set() -> None:
+    s = supernet()
+    for weights in ({}, {key: torch.zeros(1) for key in s.stitch_weights()}):
+        with pytest.raises(StitchingError, match="not of these stitches"):
+            s.set_stitches(weights)
+    assert not s.fitted
+
+
+def test_a_supernet_without_stitches_needs_no_fitting() -> None:
+    a, b = networks()
+    assert Supernet([a, b], Matching((), 0, 0, "none")).fitted
 
 
 # -- what cannot be joined
@@ -318,6 +366,26 @@ def test_networks_that_do_not_belong_together() -> None:
     )
     assert "outputs [None] and made_2 ['a']" in joined(first, small(lambda x: {"a": x}))
     assert "of shape (batch, 4)" in joined(first, small(lambda x: x[:, :3]))
+
+
+def test_networks_of_logits_are_not_joined_with_those_of_probabilities() -> None:
+    raw, soft = small(lambda x: x * 2), small(lambda x: x.softmax(1))
+    text = joined(raw, soft)
+    assert "made_2 ends in probabilities (softmax) and made in logits" in text
+    assert 'outputs = "probabilities"' in text
+    keyed = small(lambda x: {"a": x, "b": x.softmax(1)}), small(lambda x: {"a": x, "b": 2 * x})
+    assert "in output 'b'" in joined(*keyed)
+
+
+def test_networks_of_probabilities_are_joined_with_each_other() -> None:
+    soft, rows = small(lambda x: x.softmax(1)), Matching((), 0, 0, "none")
+    s = Supernet([soft, soft], rows)
+    assert s.probabilities == {None}
+    assert s.puts_out_probabilities(None)
+    assert s.puts_out_probabilities("any key of a task")
+    assert "end in probabilities already" in joined(
+        soft, soft, averaging=Averaging("probabilities")
+    )
 
 
 @pytest.mark.parametrize(

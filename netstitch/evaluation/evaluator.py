@@ -59,6 +59,7 @@ class Evaluator:
         results are equal bit for bit.
     device: where subnetworks run; outputs are measured on the CPU, and the supernet stays where it
         is. An evaluator is for the supernet as it was when it was made: not for other stitches.
+        Where these were never fitted, genotypes that use one raise StitchingError.
     recalibration: batches of inputs, or of tuples that start with them, that the batch norms of
         each genotype take their statistics from (see `netstitch.fitting.recalibrated`), so that
         what is measured is the subnetwork as it is exported with the same inputs. A tensor then
@@ -93,6 +94,7 @@ class Evaluator:
         self.supernet = supernet
         self.task = task
         self.form = form
+        self._fitted = supernet.fitted
         self._labels = samples.labels
         self._stopping = stopping or Stopping()
         self.cache = ActivationCache(budget if recalibration is None else 0, len(samples))
@@ -200,6 +202,9 @@ class Evaluator:
 
     def _show(self, genotypes: Sequence[Genotype], looks: Sequence[Look]) -> None:
         """Compute outputs, some genotypes at once, and let each look at its own."""
+        if not self._fitted:
+            for genotype in genotypes:
+                self.supernet.check_fitted(genotype)
         if self._recalibration is not None:
             for genotype, look in zip(genotypes, looks, strict=True):
                 self._show_recalibrated(genotype, self._recalibration, look)

@@ -55,6 +55,11 @@ class NetworkTable(Table):
         description="what reports call it; by default the function's or the model's name, "
         "numbered where two are equal",
     )
+    outputs: Literal["logits", "probabilities"] = Field(
+        default="logits",
+        description="what it puts out: 'logits' (the default), or 'probabilities', as behind a "
+        "softmax or a sigmoid, whose logarithm becomes part of the network",
+    )
     images: AdapterTable | None = Field(
         default=None,
         description="a table with what its images are like, where that is not as [task.images]; "

@@ -20,6 +20,7 @@ from netstitch.experiments.task_table import SamplesTable, TaskTable
 from netstitch.experiments.weights_folder import weights_in
 from netstitch.networks import adapted
 from netstitch.networks.file_kinds import kind_of, shown
+from netstitch.networks.logarithm import with_logarithm
 from netstitch.networks.sources import PRETRAINED, load_model, origin_of
 from netstitch.tasks import (
     Classification,
@@ -236,6 +237,8 @@ def _load_model(
             ema=network.ema,
             told=None if told is None else lambda text: told(f"network {network.name!r}: {text}"),
         )
+        if network.outputs == "probabilities":
+            model = with_logarithm(model, experiment.task.output)
         if network.images is None:
             return model
         own, task = network.images, experiment.task.images

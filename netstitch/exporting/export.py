@@ -99,7 +99,8 @@ def export(
     progress: called before each step and at the end.
 
     Raises ExportError when an exporter fails or a file does not compute what the subnetwork does,
-    StitchingError for a genotype that does not fit, and StorageError when the folder exists and is
+    StitchingError for a genotype that does not fit, or uses stitches that were never fitted, and
+    StorageError when the folder exists and is
     not empty, or cannot be written; FittingError for inputs that norms cannot be measured on.
     """
     if not isinstance(supernet, Supernet):
@@ -110,6 +111,7 @@ def export(
     folder = as_path(folder)
     chosen = choose_formats(formats)
     genotype = check_genotype(supernet.cardinalities, genotype)
+    supernet.check_fitted(genotype)
     check_new(folder)
     subnetwork = take_subnetwork(supernet, genotype, example, recalibrate)
     changes: dict[str, int] = {}

@@ -15,6 +15,7 @@ from torch.nn import functional
 from netstitch.errors import CaptureError
 from netstitch.networks.graph import INPUT, WEIGHT, Node
 from netstitch.networks.reparametrized import copied
+from netstitch.networks.wrapping import unwrapped
 
 SCALE, SHIFT = "adapter_scale", "adapter_shift"
 BUFFERS = (SCALE, SHIFT)
@@ -53,7 +54,8 @@ def adapted(
         (theirs - own) / deviation
         for theirs, own, deviation in zip(task_mean, mean, std, strict=True)
     ]
-    made = copied(model)
+    # Within a wrapper: what hangs on the wrapper itself is lost where capture takes it off.
+    made = copied(unwrapped(model))
     for name, values in ((SCALE, scale), (SHIFT, shift)):
         made.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1))
     made.register_forward_pre_hook(_Adapt(size))

@@ -2,6 +2,7 @@
 
 from contextlib import redirect_stderr
 from io import StringIO
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from netstitch.errors import CaptureError
 from netstitch.networks.example import check_example
 from netstitch.networks.failure import batch_line, explain, fixes_batch, squeeze_line
 from netstitch.networks.inputs import with_free_length
+from netstitch.networks.logarithm import check_logarithm, take_logarithm, takes_logarithm
 from netstitch.networks.models import batch_second, check_model
 from netstitch.networks.network import Network
 from netstitch.networks.reparametrized import copied, with_plain_weights
@@ -18,8 +20,16 @@ from netstitch.networks.verification import computes_other_lengths, verify
 from netstitch.networks.wrapping import Whole, check_names
 from netstitch.quiet import quiet
 
+Puts = Literal["logits", "probabilities"]
+"""What a model puts out."""
 
-def capture(model: nn.Module, example: Tensor | None = None, *, name: str | None = None) -> Network:
+def capture(
+    model: nn.Module,
+    example: Tensor | None = None,
+    *,
+    name: str | None = None,
+    outputs: Puts = "logits",
+) -> Network:
     """Capture a model as a Network that computes the same.
 
     model: any module that takes one float tensor and returns a tensor or a dictionary of tensors.
@@ -29,15 +39,25 @@ def capture(model: nn.Module, example: Tensor | None = None, *, name: str | None
     example: an input batch (n, ...), always needed; only its sizes behind dimension 0 are fixed
         by it.
     name: what reports call the network; by default the model's class.
+    outputs: what the model puts out; of "probabilities", such as those of a softmax, the network
+        puts out the logarithm, which are logits. Probabilities under 1e-30 count as 1e-30, so that
+        it is finite.
 
     Raises CaptureError where the model cannot be exported with a free batch size (naming the
-    operation and the source line), uses an operation that is not listed, or where the capture's
-    outputs differ from the model's at a batch size that was not used in capture.
+    operation and the source line), uses an operation that is not listed, where the capture's
+    outputs differ from the model's at a batch size that was not used in capture, and for outputs
+    that are to be probabilities and are none.
     """
     title, model = check_model(model, name)
     example = check_example(title, model, example)
     check_names(title, model)
     frozen = _freeze(title, model)
+    if outputs == "probabilities":
+        take_logarithm(frozen)
+    elif outputs != "logits":
+        raise CaptureError(
+            f"{title}: outputs {outputs!r} are not known; give 'logits' or 'probabilities'"
+        )
     try:
         # The exporter prints the graph that it fails at, beside the error that it raises.
         with quiet(), redirect_stderr(StringIO()), torch.no_grad():
@@ -54,6 +74,8 @@ def capture(model: nn.Module, example: Tensor | None = None, *, name: str | None
             )
             if computes_other_lengths(frozen, network, example):
                 network = Network(title, with_free_length(graph), weights)
+            if takes_logarithm(frozen):
+                check_logarithm(network)
     except CaptureError:
         raise
     except Exception as error:  # torch.export raises many kinds, user code any

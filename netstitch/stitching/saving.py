@@ -34,12 +34,14 @@ def write_supernet(
     board: Switchboard,
     averaging: Averaging,
     stitches: Mapping[str, Tensor],
+    fitted: bool,
     fit: Mapping[str, Any] | None,
     refined: Mapping[str, Any] | None = None,
 ) -> None:
     """Write all that a supernet is made of into a new folder.
 
-    stitches: weights and biases by key. fit, refined: the reports as plain data, where they are.
+    stitches: weights and biases by key. fitted: whether they mean something. fit, refined: the
+    reports as plain data, where they are.
 
     Raises StorageError when the folder exists and is not empty, or cannot be written.
     """
@@ -64,5 +66,6 @@ def write_supernet(
                 "method": matching.method,
                 "outputs": [list(subset) for subset in board.outputs],
                 "ensemble": {"rule": averaging.rule, "weights": averaging.weights},
+                "fitted": fitted,
             },
         )

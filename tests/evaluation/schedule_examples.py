@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from hypothesis import strategies as st
+from small_supernets import as_they_are
 from torch import Tensor
 
 from netstitch.matching.match import Match, Matching
@@ -179,7 +180,7 @@ def random_supernet(
         rows.append(("pool",) * count)
     torch.manual_seed(seed % 2**31)
     matching = Matching(tuple(map(Match, rows)), len(rows), len(rows), "by hand")
-    return Supernet(networks, matching, averaging=averaging)
+    return as_they_are(Supernet(networks, matching, averaging=averaging))
 
 
 def images(count: int = 3) -> Tensor:

@@ -1,6 +1,7 @@
 """Small supernets to export subnetworks of."""
 
 import torch
+from small_supernets import as_they_are
 from torch import Tensor, nn
 
 from netstitch.demo.networks import example, mobilenet, resnet
@@ -33,7 +34,7 @@ class OneHead(nn.Module):
 
 def join(a: Network, b: Network, pairs: list[tuple[str, str]]) -> Supernet:
     matches = tuple(Match(pair) for pair in pairs)
-    return Supernet([a, b], Matching(matches, len(matches), len(matches), "by hand"))
+    return as_they_are(Supernet([a, b], Matching(matches, len(matches), len(matches), "by hand")))
 
 
 def small(model: type[nn.Module] = OneHead, features: tuple[int, int] = (7, 8)) -> Supernet:

@@ -40,6 +40,14 @@ def run_onnx(path: Path, inputs: torch.Tensor) -> list[torch.Tensor]:
     return [torch.from_numpy(value) for value in session.run(None, {given.name: inputs.numpy()})]
 
 
+def test_stitches_that_were_never_fitted_are_not_exported(supernet, folder):
+    unfitted = Supernet(list(supernet.networks), supernet.matching)
+    with pytest.raises(StitchingError, match="the stitches were never fitted"):
+        export(unfitted, unfitted.genotype("ensemble", [0]), folder)
+    assert not folder.exists()
+    export(unfitted, unfitted.genotype("ensemble"), folder, formats=["json"])
+
+
 @pytest.mark.parametrize(
     "output, stitches", [("b", [1, 3]), ("ensemble", [0, 5])], ids=["stitched", "ensemble"]
 )

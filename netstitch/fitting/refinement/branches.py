@@ -82,7 +82,7 @@ class Branches:
         self.joined, self.weights, self.loss = joined, weights, loss
         graphs = [joined.pruned_graph(g) for g in joined.references().values()]
         for graph in graphs:
-            check_outputs(loss, graph)
+            check_outputs(loss, graph, joined.probabilities)
         if teacher != OWN and teacher not in joined.outputs:
             raise FittingError(
                 f"there is no teacher {teacher!r}: expected {OWN!r} (the networks that a "

@@ -6,7 +6,7 @@ temperature 1). "features" compares what the networks' last layers read. "labels
 cross-entropy against labels. The first two need no labels.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,12 +17,10 @@ from torch.nn import functional
 from netstitch.errors import FittingError
 from netstitch.folders import one_line
 from netstitch.networks.graph import Graph
+from netstitch.networks.probabilities import WAY_OUT
 
 OUTPUTS, FEATURES, LABELS = "outputs", "features", "labels"
 LOSSES = (OUTPUTS, FEATURES, LABELS)
-
-PROBABILITIES = ("aten.softmax.int", "aten._softmax.default", "aten.sigmoid.default")
-"""Operations whose results are no logits."""
 
 VOID = 255
 
@@ -42,17 +40,23 @@ def check_loss(loss: str | LabelLoss) -> None:
     )
 
 
-def check_outputs(loss: str | LabelLoss, graph: Graph) -> None:
-    """FittingError where a network's outputs are not what a loss compares."""
+def check_outputs(
+    loss: str | LabelLoss, graph: Graph, probabilities: Collection[str | None] = ()
+) -> None:
+    """FittingError where a network's outputs are not what a loss compares.
+
+    probabilities: keys of the outputs that hold such.
+    """
     if callable(loss) or loss == FEATURES:
         return
     for key, name in graph.outputs:
         shape = graph.by_name[name].shape or ()
-        if graph.by_name[name].operation in PROBABILITIES:
+        if key in probabilities:
             what = "the output" if key is None else f"output {key!r}"
             raise FittingError(
-                f"{what} holds probabilities already, and loss {loss!r} compares logits: leave the "
-                "network's last softmax or sigmoid out, or use loss='features', or a function"
+                f"{what} holds probabilities already, and loss {loss!r} compares logits: for each "
+                f"network, {WAY_OUT}; or leave its last softmax or sigmoid out, or use "
+                "loss='features', or a function"
             )
         if len(shape) < 2 or shape[1] == 1:
             what = "the output" if key is None else f"output {key!r}"

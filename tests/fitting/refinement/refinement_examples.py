@@ -104,7 +104,7 @@ def _fitted(every: int, keys: bool) -> Supernet:
 def fitted(*, every: int = 3, keys: bool = False) -> Supernet:
     """As `unfitted`, after the first stage; fitted once, so that each is a copy of its own."""
     supernet = unfitted(every=every, keys=keys)
-    supernet.layers.load_state_dict(_fitted(every, keys).layers.state_dict())
+    supernet.set_stitches(_fitted(every, keys).stitch_weights())
     return supernet
 
 

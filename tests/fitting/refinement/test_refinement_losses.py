@@ -21,6 +21,7 @@ from netstitch.fitting.refinement.losses import (
     last_layers,
 )
 from netstitch.networks import capture
+from netstitch.networks.probabilities import probabilities_of
 
 
 @given(st.integers(0, 1000), st.sampled_from([(5, 3), (4, 2, 3, 3)]))
@@ -97,5 +98,5 @@ def test_probabilities_are_no_logits(ending: nn.Module) -> None:
     network = capture(nn.Sequential(nn.Flatten(), nn.Linear(8, 3), ending), torch.randn(2, 2, 4))
     for loss in ("outputs", "labels"):
         with pytest.raises(FittingError, match="the output holds probabilities already"):
-            check_outputs(loss, network.graph)
-    check_outputs("features", network.graph)
+            check_outputs(loss, network.graph, probabilities_of(network))
+    check_outputs("features", network.graph, probabilities_of(network))

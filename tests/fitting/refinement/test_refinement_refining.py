@@ -19,7 +19,7 @@ from refinement_examples import (
 )
 from torch import Tensor
 
-from netstitch.errors import FittingError, NetstitchError
+from netstitch.errors import FittingError, NetstitchError, StitchingError
 from netstitch.fitting import RefineReport
 from netstitch.fitting.refinement import refining
 from netstitch.fitting.refinement.branches import Branches
@@ -105,6 +105,11 @@ def test_a_seed_repeats_bit_for_bit_with_one_worker_or_two(monkeypatch: pytest.M
         found.append(weights(supernet))
     assert equal(found[0], found[1])
     assert not equal(found[0], found[2])
+
+
+def test_stitches_that_were_never_fitted_are_not_refined() -> None:
+    with pytest.raises(StitchingError, match="the stitches were never fitted"):
+        unfitted().refine(batches(), steps=1)
 
 
 def test_steps_that_only_harm_are_taken_back() -> None:
@@ -230,7 +235,7 @@ def test_few_stitches_make_no_panel() -> None:
     ],
 )
 def test_settings_that_cannot_be_used(options: dict[str, Any], message: str) -> None:
-    supernet = unfitted()
+    supernet = fitted()
     first = weights(supernet)
     with pytest.raises(FittingError, match=message) as found:
         supernet.refine(batches(), **options)
@@ -240,7 +245,7 @@ def test_settings_that_cannot_be_used(options: dict[str, Any], message: str) -> 
 
 
 def test_a_supernet_without_stitches() -> None:
-    supernet = unfitted()
+    supernet = fitted()
     empty = Supernet(list(supernet.networks), type(supernet.matching)((), 0, 0, "by hand"))  # type: ignore[arg-type]
     with pytest.raises(NetstitchError, match="there are no stitches to fit"):
         empty.refine(batches(), steps=2)
@@ -261,7 +266,7 @@ def test_a_supernet_without_stitches() -> None:
 )
 def test_images_that_cannot_be_used(given: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(FittingError, match=message) as found:
-        unfitted().refine(given, steps=2, **options)
+        fitted().refine(given, steps=2, **options)
     assert "\n" not in str(found.value)
 
 

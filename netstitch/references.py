@@ -1,0 +1,107 @@
+"""Whether the networks that everything is held against look as if they worked.
+
+Networks that are fed images of another normalisation, or whose classes have another order than the
+labels', give results that look like any others. So the basis networks and their ensemble are looked
+at before anything is fitted or searched, on some of the validation samples.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netstitch.analysis.front import ENSEMBLE
+from netstitch.analysis.paired_test import p_better
+from netstitch.errors import NetstitchError
+from netstitch.supernet import Supernet
+from netstitch.tasks import Classification, Samples, Segmentation, Task, select
+from netstitch.tasks.agreement import AGREEMENT
+from netstitch.tasks.segmentation import VOID
+
+SAMPLES, BATCH = 512, 32
+"""Validation samples that are looked at, at most, and how many at once."""
+ABOVE_CHANCE, WORSE = 0.05, 0.01
+"""Levels of the tests: what is not above chance is told of, and what is worse."""
+
+REASONS = (
+    "the images may be normalised otherwise than these networks know them, the classes may be in "
+    "another order than the labels', or an output may be no logits, such as behind a softmax"
+)
+
+
+def doubts(supernet: Supernet, task: Task) -> Iterator[str]:
+    """Tell, a line each, what looks broken about the references of a supernet.
+
+    That every basis network does no better than to give the commonest class always; and that the
+    ensemble is worse than each of its networks, on the same samples, beyond chance. Nothing is said
+    where they cannot be measured: a search says why.
+    """
+    with suppress(NetstitchError):
+        order = torch.randperm(len(task.validation), generator=torch.Generator().manual_seed(0))
+        samples = task.validation.taken(order[:SAMPLES].sort().values)
+        looked = _look(supernet, task, samples)
+        if isinstance(task, Classification | Segmentation):
+            yield from _at_chance(looked, _commonest(samples, task))
+        agreeing = getattr(task, "measure", "") == AGREEMENT  # of which the ensemble has 1
+        if ENSEMBLE in supernet.outputs and not agreeing:
+            yield from _worse(looked)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """Which samples each basis network and the ensemble get right, or which share of each, (n,)."""
+
+    alone: Mapping[str, NDArray[np.float64]]
+    ensemble: NDArray[np.float64]
+
+
+def _look(supernet: Supernet, task: Task, samples: Samples) -> _Looked:
+    place = next(iter(supernet.tensors().values()), torch.zeros(0)).device
+    parts: list[list[NDArray[np.float64]]] = []
+    labels = torch.split(samples.labels, BATCH)
+    with torch.inference_mode():
+        for inputs, truth in zip(samples.batches(BATCH), labels, strict=True):
+            outputs = [
+                select(network(inputs.to(place)), task.output).cpu()
+                for network in supernet.networks
+            ]
+            outputs.append(task.combine(outputs, supernet.averaging.weights))
+            keyed = [one if task.output is None else {task.output: one} for one in outputs]
+            parts.append([task.correct(one, truth).double().numpy() for one in keyed])
+    *alone, ensemble = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _Looked(dict(zip(supernet.names, alone, strict=True)), ensemble)
+
+
+def _at_chance(looked: _Looked, guessed: NDArray[np.float64]) -> Iterator[str]:
+    """guessed: (n,) of a network that gives the commonest class always, whatever it is shown."""
+    if all(p_better(right, guessed) > ABOVE_CHANCE for right in looked.alone.values()):
+        found = ", ".join(f"{name} {100 * r.mean():.1f} %" for name, r in looked.alone.items())
+        yield (
+            f"every network is at chance on {len(guessed):,} validation samples ({found}; "
+            f"{100 * guessed.mean():.1f} % have the commonest class): {REASONS}"
+        )
+
+
+def _worse(looked: _Looked) -> Iterator[str]:
+    if all(p_better(right, looked.ensemble) < WORSE for right in looked.alone.values()):
+        found = ", ".join(f"{name} {100 * r.mean():.1f} %" for name, r in looked.alone.items())
+        yield (
+            f"the ensemble is worse than each of its networks on {len(looked.ensemble):,} "
+            f"validation samples ({100 * looked.ensemble.mean():.1f} %; {found}): {REASONS}"
+        )
+
+
+def _commonest(samples: Samples, task: Classification | Segmentation) -> NDArray[np.float64]:
+    """Of each sample, how right the class is that is right most often, (n,)."""
+    labels = samples.labels
+    if not isinstance(task, Segmentation):
+        found = labels == labels.mode().values
+        return found.double().numpy()
+    counted = (labels != VOID).flatten(1).sum(1).clamp(min=1)
+    shares = torch.stack(
+        [(labels == c).flatten(1).sum(1) / counted for c in range(task.classes)]
+    ).double()
+    return shares[shares.mean(1).argmax()].numpy()
