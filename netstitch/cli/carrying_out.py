@@ -126,6 +126,7 @@ def run(
         generated_task,
         load_models,
         load_task,
+        other_images,
     )
     from netstitch.experiments.planning import to_plan
     from netstitch.folders import check_new
@@ -154,9 +155,12 @@ def run(
         with Console() as console:
             console.stage("build")
             models = load_models(asked, weights=False)
+            task = generated_task(asked, models)
+            for line in other_images(asked, models, task):
+                console.told(line)
             trial = try_out(
                 models,
-                generated_task(asked, models),
+                task,
                 console,
                 points=plan.points,
                 objective=plan.matching_objective,
@@ -172,6 +176,8 @@ def run(
         images = find_images(asked)
         models = load_models(asked, told=console.told)
         task = load_task(asked, by_part(console), models, console.told, images)
+        for line in other_images(asked, models, task):
+            console.told(line)
         finished = carry_out(plan, models, task, folder, console, watch)
     show_run(finished)
     report_on(finished.folder)

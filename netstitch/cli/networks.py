@@ -51,6 +51,7 @@ def match_command(
         find_weights,
         load_models,
         load_task,
+        other_images,
     )
     from netstitch.preparing import capture_all, match_all
     from netstitch.reporter import by_part
@@ -65,6 +66,8 @@ def match_command(
         images = find_images(asked, parts)
         models = load_models(asked, told=console.told)
         task = load_task(asked, by_part(console), models, console.told, images)
+        for line in other_images(asked, models, task):
+            console.told(line)
         networks = capture_all(models, task, console)
         for network in networks:
             network.to(place)

@@ -11,6 +11,7 @@ from netstitch.experiments import (
     find_weights,
     load_models,
     load_task,
+    other_images,
 )
 from netstitch.experiments.planning import override, to_plan
 from netstitch.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
@@ -59,6 +60,8 @@ def run_protocol(
     images = find_images(asked)
     models = load_models(asked, told=reporter.told)
     task = load_task(asked, by_part(reporter), models, reporter.told, images)
+    for line in other_images(asked, models, task):
+        reporter.told(line)
     return carry_out_protocol(
         Protocol(populations, tuple(range(asked.seed, asked.seed + count)), table.accuracy),
         plan_for,

@@ -2,7 +2,7 @@
 
 `read_experiment` gives an `Experiment` with all defaults filled in, or one line that says which
 key of the file is wrong. `find_weights` and `find_images` then say whether what it names is there,
-and `load_models` and `load_task` bring it in.
+`load_models` and `load_task` bring it in, and `other_images` whether these fit together.
 """
 
 from netstitch.experiments.experiment import Experiment
@@ -14,6 +14,7 @@ from netstitch.experiments.loading import (
     load_models,
     load_task,
 )
+from netstitch.experiments.normalisation import other_images
 from netstitch.experiments.reading import read_experiment
 from netstitch.experiments.shipping import find_experiment, shipped
 
@@ -26,6 +27,7 @@ __all__ = [
     "generated_task",
     "load_models",
     "load_task",
+    "other_images",
     "read_experiment",
     "shipped",
 ]

@@ -1,0 +1,141 @@
+"""Networks that were trained on images of another normalisation or size than the task's.
+
+timm and torchvision say what images their weights were trained on. Fed with others, a network works
+worse, down to chance, and nothing else shows it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from netstitch.experiments.datasets import is_data_set
+from netstitch.experiments.experiment import Experiment, NetworkTable
+from netstitch.experiments.sources import FILES
+from netstitch.networks.functions import is_function
+from netstitch.networks.sources import PRETRAINED
+from netstitch.networks.wrapping import unwrapped
+from netstitch.tasks import Samples, Task
+
+TOLERANCE = 5e-3
+"""By which means and deviations may differ, and pixels from whole numbers of 255ths, times 255."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The images that a network was trained on.
+
+    mean, std: per channel, of values in [0, 1]. sizes: edges in pixels; none where it is not known.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    sizes: tuple[int, ...] = ()
+
+
+def other_images(
+    experiment: Experiment, models: Sequence[tuple[str, nn.Module]], task: Task
+) -> Iterator[str]:
+    """Tell, a line each, which networks were trained on other images than the task's.
+
+    Told of networks with weights, and without a table [networks.images]; and of tasks whose images
+    are decoded, or arrays of bytes.
+
+    models: as `load_models` gives them.
+    """
+    given = _of_task(experiment, task.validation)
+    if given is None:
+        return
+    for network, (_, model) in zip(experiment.networks, models, strict=True):
+        if network.images is not None or not _has_weights(experiment, network):
+            continue
+        known = known_images(network, model)
+        if known is not None and len(known.mean) == len(given.mean):
+            yield from _difference(network.name, known, given)
+
+
+def known_images(network: NetworkTable, model: nn.Module) -> Known | None:
+    """The images that a model of timm or torchvision says it was trained on; None for others."""
+    settings = getattr(unwrapped(model), "pretrained_cfg", None)
+    if settings is not None:
+        return _of_timm(settings)
+    library, _, name = network.model.removeprefix("python:").partition(":")
+    if library != "torchvision":
+        return None
+    from torchvision import models
+
+    default = next(iter(models.get_model_weights(name)), None)
+    if default is None:
+        return None
+    preset = models.get_model_weights(name)["DEFAULT"].transforms()
+    # Weights of a file may be others than the default ones, which differ in size alone.
+    crop = getattr(preset, "crop_size", None) if network.weights == PRETRAINED else None
+    mean, std = getattr(preset, "mean", None), getattr(preset, "std", None)
+    return None if not mean or not std else Known(tuple(mean), tuple(std), tuple(crop or ()))
+
+
+def _of_timm(settings: Any) -> Known | None:
+    """settings: timm's `pretrained_cfg`, a dictionary or its own class."""
+    values = settings if isinstance(settings, dict) else vars(settings)
+    mean, std = values.get("mean"), values.get("std")
+    if not mean or not std:
+        return None
+    found = [values.get(key) for key in ("input_size", "test_input_size")]
+    sizes = [size[-1] for size in found if size and size[-1] == size[-2]]
+    return Known(tuple(mean), tuple(std), tuple(sizes))
+
+
+def _has_weights(experiment: Experiment, network: NetworkTable) -> bool:
+    """Whether they are named, or the model comes from a function, which may load them itself."""
+    named = network.weights is not None or experiment.weights is not None
+    return named or network.model.partition(":")[0] not in ("timm", "torchvision")
+
+
+def _of_task(experiment: Experiment, samples: Samples) -> Known | None:
+    """The images of the task; None where it is not known what was done to them."""
+    if len(samples.shape) != 3:
+        return None
+    table, source = experiment.task.images, experiment.task.validation.source
+    sizes = samples.shape[1:] if samples.shape[1] == samples.shape[2] else ()
+    own = Known(table.mean, table.std, sizes)
+    if is_data_set(source) or not (Path(source).suffix in FILES or is_function(source)):
+        return own
+    channels = samples.shape[0]
+    plain = Known((0.0,) * channels, (1.0,) * channels, sizes)
+    tried = (own, plain) if len(own.mean) == channels else (plain,)
+    return next((each for each in tried if _are_bytes(samples.inputs[:2], each)), None)
+
+
+def _are_bytes(inputs: Tensor, given: Known) -> bool:
+    """Whether inputs (n, c, h, w) are bytes that were normalised so."""
+    mean, std = (np.array(each)[:, None, None] for each in (given.mean, given.std))
+    pixels = (inputs.double().numpy() * std + mean) * 255
+    whole = pixels.round()
+    near = bool((np.abs(pixels - whole) <= TOLERANCE).all())
+    return near and whole.min() >= 0 and whole.max() <= 255 and len(np.unique(whole)) > 2
+
+
+def _difference(name: str, known: Known, given: Known) -> Iterator[str]:
+    pairs = [*zip(known.mean, given.mean, strict=True), *zip(known.std, given.std, strict=True)]
+    other_values = any(abs(own - task) > TOLERANCE for own, task in pairs)
+    other_size = bool(known.sizes and given.sizes and given.sizes[0] not in known.sizes)
+    if not (other_values or other_size):
+        return
+    size = f", size = {known.sizes[0]}" if other_size else ""
+    what = [
+        f"mean {_listed(each.mean)} and std {_listed(each.std)}"
+        + (f" of {each.sizes[0]} pixels" if other_size else "")
+        for each in (known, given)
+    ]
+    yield (
+        f"warning: network {name!r} was trained on images of {what[0]}, and the task's have "
+        f"{what[1]}, on which it may do badly: write in its [[networks]] table images = "
+        f"{{mean = {_listed(known.mean)}, std = {_listed(known.std)}{size}}} ([networks.images])"
+    )
+
+
+def _listed(values: Sequence[float]) -> str:
+    return f"[{', '.join(f'{float(value):g}' for value in values)}]"
