@@ -7,6 +7,7 @@ from torch import Tensor
 
 from netstitch.errors import DataError, NetstitchError
 from netstitch.folders import one_line
+from netstitch.networks.probabilities import WAY_OUT, are_probabilities
 from netstitch.tasks.classification import Classification
 from netstitch.tasks.given import described
 from netstitch.tasks.outputs import Outputs, nonfinite, select
@@ -42,7 +43,8 @@ def agreement(
         labels do not count; see `unlabelled`. output, ensemble: as of `Classification`. batch:
         samples run at once.
 
-    Raises DataError when networks' outputs are not (n, classes) alike, or not finite.
+    Raises DataError when networks' outputs are not (n, classes) alike, or not finite, and where
+    some are probabilities and others logits.
     """
     parts = {
         "validation": validation,
@@ -104,6 +106,13 @@ def _ensemble(
         raise DataError(
             f"{part}: the networks' outputs have the shapes {', '.join(map(str, shapes))}; "
             "expected (samples, classes) of the same classes, give networks of one task"
+        )
+    soft = [are_probabilities(one) for one in outputs]
+    if any(soft) and not all(soft):
+        number = soft.index(True) + 1
+        raise DataError(
+            f"{part}: network {number} of {len(soft)} ends in probabilities and others in logits, "
+            f"which cannot be averaged: {WAY_OUT}"
         )
     classes = shapes[0][1]
     # Only `combine` is wanted of it, which asks for nothing of the samples.

@@ -50,22 +50,6 @@ def stream(supernet: Supernet, seed: int, count: int) -> list[np.ndarray]:
     st.integers(0, 2**32 - 1), st.sampled_from(BUDGETS), st.booleans(), st.sampled_from([1, 7, 32])
 )
 @settings(deadline=None, max_examples=12)
-def test_stitches_that_were_never_fitted_are_not_evaluated() -> None:
-    joined, task = small_supernet(), random_task()
-    unfitted = Supernet(list(joined.networks), joined.matching)  # type: ignore[arg-type]
-    form = Form(channels_last=False, batch=8, workers=1)
-    evaluator = Evaluator(unfitted, task, task.validation, form)
-    evaluator.evaluate(unfitted.genotype("ensemble"))
-    stitched = next(
-        genotype
-        for switch in range(len(unfitted.switches))
-        if unfitted.active_stitches(genotype := unfitted.genotype("ensemble", [switch]))
-    )
-    for use in (evaluator.evaluate, evaluator.outputs):
-        with pytest.raises(StitchingError, match="the stitches were never fitted"):
-            use(stitched)
-
-
 def test_results_are_those_of_subnetworks_run_by_themselves(
     supernet: Supernet, seed: int, budget: int, channels_last: bool, batch: int
 ) -> None:
@@ -307,3 +291,19 @@ def test_recalibrated_genotypes_are_those_exported_with_the_same_inputs(
             assert torch.equal(outputs, plain.outputs(genotype))
     assert changed
     assert evaluator.cache.bytes == 0
+
+
+def test_stitches_that_were_never_fitted_are_not_evaluated() -> None:
+    joined, task = small_supernet(), random_task()
+    unfitted = Supernet(list(joined.networks), joined.matching)  # type: ignore[arg-type]
+    form = Form(channels_last=False, batch=8, workers=1)
+    evaluator = Evaluator(unfitted, task, task.validation, form)
+    evaluator.evaluate(unfitted.genotype("ensemble"))
+    stitched = next(
+        genotype
+        for switch in range(len(unfitted.switches))
+        if unfitted.active_stitches(genotype := unfitted.genotype("ensemble", [switch]))
+    )
+    for use in (evaluator.evaluate, evaluator.outputs):
+        with pytest.raises(StitchingError, match="the stitches were never fitted"):
+            use(stitched)
