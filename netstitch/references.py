@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from netstitch.analysis.front import ENSEMBLE
 from netstitch.analysis.paired_test import p_better
@@ -20,9 +21,11 @@ from netstitch.supernet import Supernet
 from netstitch.tasks import Classification, Samples, Segmentation, Task, select
 from netstitch.tasks.agreement import AGREEMENT
 from netstitch.tasks.segmentation import VOID
+from netstitch.threads import available_cores, batch_workers
 
-SAMPLES, BATCH = 512, 32
-"""Validation samples that are looked at, at most, and how many at once."""
+SAMPLES, BATCH, WORKERS = 512, 8, 8
+"""Validation samples that are looked at, at most, how many at once, and in how many threads: of
+networks for large maps no more fit into memory."""
 ABOVE_CHANCE, WORSE = 0.05, 0.01
 """Levels of the tests: what is not above chance is told of, and what is worse."""
 
@@ -60,17 +63,22 @@ class _Looked:
 
 def _look(supernet: Supernet, task: Task, samples: Samples) -> _Looked:
     place = next(iter(supernet.tensors().values()), torch.zeros(0)).device
-    parts: list[list[NDArray[np.float64]]] = []
-    labels = torch.split(samples.labels, BATCH)
-    with torch.inference_mode():
-        for inputs, truth in zip(samples.batches(BATCH), labels, strict=True):
+
+    def look(inputs: Tensor, labels: Tensor) -> list[NDArray[np.float64]]:
+        """Of a batch, (b,) for each network and the ensemble."""
+        with torch.inference_mode():  # it holds for one thread only
             outputs = [
                 select(network(inputs.to(place)), task.output).cpu()
                 for network in supernet.networks
             ]
             outputs.append(task.combine(outputs, supernet.averaging.weights))
             keyed = [one if task.output is None else {task.output: one} for one in outputs]
-            parts.append([task.correct(one, truth).double().numpy() for one in keyed])
+            return [task.correct(one, labels).double().numpy() for one in keyed]
+
+    workers = min(available_cores(), WORKERS) if place.type == "cpu" else 1
+    with batch_workers(workers) as pool:
+        labels = torch.split(samples.labels, BATCH)
+        parts = list(pool.map(look, samples.batches(BATCH), labels))
     *alone, ensemble = (np.concatenate(column) for column in zip(*parts, strict=True))
     return _Looked(dict(zip(supernet.names, alone, strict=True)), ensemble)
 

@@ -22,6 +22,8 @@ from netstitch.tasks import Samples, Task
 
 TOLERANCE = 5e-3
 """By which means and deviations may differ, and pixels from whole numbers of 255ths, times 255."""
+NEARBY = 1.5
+"""Factor of sizes that networks are commonly run at other than those of their training."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,9 @@ def _are_bytes(inputs: Tensor, given: Known) -> bool:
 def _difference(name: str, known: Known, given: Known) -> Iterator[str]:
     pairs = [*zip(known.mean, given.mean, strict=True), *zip(known.std, given.std, strict=True)]
     other_values = any(abs(own - task) > TOLERANCE for own, task in pairs)
-    other_size = bool(known.sizes and given.sizes and given.sizes[0] not in known.sizes)
+    other_size = bool(known.sizes and given.sizes) and not any(
+        1 / NEARBY <= given.sizes[0] / size <= NEARBY for size in known.sizes
+    )
     if not (other_values or other_size):
         return
     size = f", size = {known.sizes[0]}" if other_size else ""

@@ -87,10 +87,12 @@ def test_the_same_normalisation_is_not_told_of(folder: Path) -> None:
     assert told(folder, ("size = 8", f"size = 8\nmean = {HALF}\nstd = {HALF}")) == []
 
 
-def test_another_size_is_told_of(folder: Path) -> None:
+def test_a_size_far_from_the_networks_is_told_of(folder: Path) -> None:
     changes = ("size = 8", f"size = 8\nmean = {HALF}\nstd = {HALF}")
-    code = (folder / "models.py").read_text().replace("(3, 8, 8)", "(3, 32, 32)")
-    (folder / "models.py").write_text(code)
+    code = (folder / "models.py").read_text()
+    (folder / "models.py").write_text(code.replace("(3, 8, 8)", "(3, 10, 10)"))
+    assert told(folder, changes) == []
+    (folder / "models.py").write_text(code.replace("(3, 8, 8)", "(3, 32, 32)"))
     [line] = told(folder, changes)
     assert "of 32 pixels, and the task's have" in line
     assert "of 8 pixels" in line
