@@ -4,7 +4,7 @@ This is where networks, matching, stitching and fitting meet; what comes after o
 """
 
 import math
-import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,13 +32,13 @@ from netstitch.matching.match import Matching
 from netstitch.matching.showing import placed
 from netstitch.networks.graph import WEIGHT, Graph, Node
 from netstitch.networks.inputs import check_inputs, fitting_batches
-from netstitch.networks.keys import is_part
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
 from netstitch.stitching.arguments import check_arguments
 from netstitch.stitching.assembly import Averaging, Made, assemble, stitch_key
 from netstitch.stitching.features import FeatureReader
 from netstitch.stitching.genotype import check_genotype, make_genotype
+from netstitch.stitching.names import distinct_names
 from netstitch.stitching.puts_out import check_outputs
 from netstitch.stitching.saving import write_supernet
 from netstitch.stitching.stitch import Place, Stitch
@@ -49,6 +49,11 @@ from netstitch.threads import fastest_threads
 
 MEASURED_WORK = 20_000_000_000
 """Multiply-adds of what threads are measured on, about."""
+
+UNFITTED = (
+    "the stitches were never fitted, and hold random numbers: call fit(batches) of the supernet "
+    "first, or set_stitches(weights) to use weights of your own"
+)
 
 AnyGenotype = Sequence[int] | NDArray[np.integer]
 """One integer per switch, as a list, a tuple or an array (l,)."""
@@ -217,10 +222,7 @@ class Supernet(nn.Module):
     def check_fitted(self, genotype: AnyGenotype | None = None) -> None:
         """Raise StitchingError where stitches, those of a genotype or any, were never fitted."""
         if not self.fitted and (genotype is None or self.active_stitches(genotype)):
-            raise StitchingError(
-                "the stitches were never fitted, and hold random numbers: call fit(batches) of the "
-                "supernet first, or set_stitches(weights) to use weights of your own"
-            )
+            raise StitchingError(UNFITTED)
 
     def puts_out_probabilities(self, key: str | None) -> bool:
         """Whether the networks do in the output of a key, or in their only one."""
@@ -306,10 +308,12 @@ class Supernet(nn.Module):
         recalibrate: inputs that the batch norms behind stitches take their statistics from; see
             `netstitch.fitting.recalibrated`. The supernet keeps its own.
 
-        Stitches that were never fitted are handed out as they are, but with `recalibrate`.
+        Stitches that were never fitted are handed out, with a warning; not with `recalibrate`.
         """
         if recalibrate is not None:
             self.check_fitted(genotype)
+        elif not self.fitted and self.active_stitches(genotype):
+            warnings.warn(UNFITTED, stacklevel=2)
         graph, weights = self.subnetwork_graph(genotype)
         if recalibrate is not None:
             weights = recalibrated(
@@ -386,25 +390,6 @@ class Supernet(nn.Module):
             fit=None if self.fit_report is None else self.fit_report.to_json(),
             refined=None if self.refine_report is None else self.refine_report.to_json(),
         )
-
-
-def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names as identifiers in lower case, numbered where two are equal.
-
-    None is one that modules need for themselves, or that the supernet gives to other things.
-    """
-    found: list[str] = []
-    for name in names:
-        stem = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "network"
-        stem = f"n{stem}" if stem[0].isdigit() else stem
-        reserved = ("stitches", "ensemble", "input")
-        stem = f"{stem}_network" if stem in reserved or not is_part(stem) else stem
-        number, distinct = 1, stem
-        while distinct in found:
-            number += 1
-            distinct = f"{stem}_{number}"
-        found.append(distinct)
-    return tuple(found)
 
 
 def _check_joinable(names: Sequence[str], graphs: Sequence[Graph], averaging: Averaging) -> None:

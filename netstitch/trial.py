@@ -62,6 +62,7 @@ def try_out(
     )
     reporter.stage("supernet")
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
+    supernet.set_stitches(supernet.stitch_weights())  # random ones do for a trial
     genotype = _random_genotype(supernet, seed)
     inputs, labels = task.validation.inputs, task.validation.labels
     with torch.inference_mode():

@@ -18,7 +18,8 @@ from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.matching.match import Matching
 from netstitch.networks import capture
 from netstitch.stitching import Averaging, Place
-from netstitch.supernet import Supernet, distinct_names
+from netstitch.stitching.names import distinct_names
+from netstitch.supernet import Supernet
 
 
 @pytest.fixture(scope="module")
@@ -309,7 +310,8 @@ def test_unfitted_stitches_are_used_by_no_evaluation() -> None:
     ):
         with pytest.raises(StitchingError, match=r"never fitted.*call fit\(batches\) of the"):
             use()
-    assert s.subnetwork(stitched)(images()).shape == (2, 5)  # to be trained, say
+    with pytest.warns(UserWarning, match="never fitted"):
+        assert s.subnetwork(stitched)(images()).shape == (2, 5)  # to be trained, say
     # A stitch that the output does not depend on is not used.
     s(images(), [0, 1, 0, 0, 0, 0, 0])
 
