@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.errors import StorageError
+from netstitch.leftovers import MADE, begin_file, begin_folder, remove_leftovers
+from netstitch.printable import printable
 
 LOCK = "run.lock"
 """What a run holds in its folder; alone there, it is left of one that was killed early."""
@@ -26,8 +27,14 @@ def as_path(value: Any) -> Path:
 
 
 def check_new(folder: Path) -> None:
-    """Raise StorageError when the folder exists and is not empty, or cannot be looked into."""
+    """Raise StorageError when the folder exists and is not empty, or cannot be looked into.
+
+    What writers that were killed have left in it does not count, and is removed.
+    """
+    check_name(folder)
     try:
+        if folder.is_dir():
+            remove_leftovers(folder)
         if folder.exists() and not folder.is_dir():
             raise StorageError(f"{folder} is a file; give the name of a new folder")
         if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
@@ -38,32 +45,49 @@ def check_new(folder: Path) -> None:
         raise cannot_write(folder, error) from error
 
 
+def check_name(path: Path | str) -> None:
+    """Raise StorageError where a path, or the current folder, has a name that is no text.
+
+    Documents name files, and other machines read them, so that names have to be UTF-8.
+    """
+    full = os.path.abspath(path)
+    if "\0" in full:
+        raise StorageError(f"{printable(full)}: a name cannot have the byte 0; give another name")
+    try:
+        full.encode()
+    except UnicodeEncodeError:
+        raise StorageError(
+            f"{printable(full)} has a name that is not UTF-8; rename it, or give another place"
+        ) from None
+
+
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into that becomes `folder` at the end, and vanishes on any error."""
+    """A folder to write into that becomes `folder` at the end, and vanishes on any error.
+
+    Of one whose writer is killed, the next writer in the folder above removes what there is.
+    """
     check_new(folder)
     folder = Path(os.path.abspath(folder))  # "." has no name to put another beside
-    partial = _beside(folder)
+    remove_leftovers(folder.parent)
     try:
-        partial.mkdir(parents=True)
-        yield partial
-        for path in [*partial.rglob("*"), partial]:
-            flush(path)
-        if folder.is_dir():
-            folder.rmdir()
-        os.replace(partial, folder)
-        flush(folder.parent)
+        partial, held = begin_folder(folder)
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
         raise cannot_write(folder, error) from error
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-
-
-def _beside(path: Path) -> Path:
-    """A name beside a path that nothing else has: nobody's file is overwritten."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    with held:
+        try:
+            made = partial / MADE
+            yield made
+            for path in [*made.rglob("*"), made]:
+                flush(path)
+            if folder.is_dir():
+                folder.rmdir()
+            os.replace(made, folder)
+            flush(folder.parent)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def copy_linked(source: Path, folder: Path) -> None:
@@ -94,17 +118,27 @@ def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
 
     lasting: whether it is on the disk when this returns, and so is there after a power failure.
     """
-    partial = _beside(path)
+    check_name(path)
+    remove_leftovers(path.parent)
     try:
-        partial.write_bytes(content)
-        if lasting:
-            flush(partial)
-        os.replace(partial, path)
-        if lasting:
-            flush(path.parent)
+        partial, file = begin_file(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
+    with file:
+        try:
+            file.write(content)
+            file.flush()
+            if lasting:
+                os.fsync(file.fileno())
+            if os.name == "nt":
+                file.close()  # it replaces no open files
+            os.replace(partial, path)
+            if lasting:
+                flush(path.parent)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:
@@ -135,7 +169,10 @@ def write_json(path: Path, document: Any) -> None:
 
 def read_json(path: Path, form: str) -> dict[str, Any]:
     """A JSON object whose "format" is `form`; raises StorageError otherwise."""
+    check_name(path)
     try:
+        if path.exists() and not path.is_file():  # a pipe may never end
+            raise ValueError("it is no file")
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
         raise StorageError(f"{path} is missing; expected a folder that netstitch wrote") from None

@@ -29,6 +29,7 @@ from netstitch.optimization.asked import as_plain
 from netstitch.optimization.history import history_table
 from netstitch.preparing import capture_all, match_all
 from netstitch.recording import Record, remove_states
+from netstitch.records.trust import SIGNATURE, signed
 from netstitch.references import doubts
 from netstitch.refining import refine_and_save
 from netstitch.reporter import Reporter
@@ -150,7 +151,10 @@ def branch_run(prepared: Path, plan: Plan, folder: Path) -> None:
     with taken(folder):
         copy_linked(prepared / SUPERNET, folder / SUPERNET)
         write_text(folder / STITCHES, (prepared / STITCHES).read_text())
-        write_json(folder / RUN_FILE, document | {"name": plan.name, "asked": as_plain(plan.asked)})
+        document.pop(SIGNATURE, None)
+        asked = as_plain(plan.asked)
+        changes = {"name": plan.name, "asked": asked, **signed(asked)}
+        write_json(folder / RUN_FILE, document | changes)
 
 
 def _prepare_folder(
@@ -167,6 +171,7 @@ def _prepare_folder(
     supernet.save(folder / SUPERNET)
     # From here on there is something to go on with, whatever ends this.
     document = _document(plan, supernet, task, folder, seconds)
+    document |= signed(document["asked"], reporter.told)
     write_json(folder / RUN_FILE, document | {"warnings": list(reporter.warnings)})
     write_text(folder / STITCHES, stitch_table(supernet))
     reporter.opened(folder)
@@ -226,13 +231,20 @@ def check_resumable(folder: Path) -> Mapping[str, Any]:
 
 
 def resume(
-    plan: Plan, task: Task, folder: Path, reporter: Reporter, watch: Watch | None = None
+    plan: Plan,
+    task: Task,
+    folder: Path,
+    reporter: Reporter,
+    watch: Watch | None = None,
+    *,
+    sign: bool = False,
 ) -> Finished:
     """Go on with a run that was stopped, however that was, from where it is.
 
     plan, task: as the run began with, though evaluations may be spread another way. watch: as of
-    `carry_out`. What was evaluated is not evaluated
-    again, budgets count on from where they were, and a serial search ends as it would have.
+    `carry_out`. sign: whether the Python that the run names is this user's from now on. What was
+    evaluated is not evaluated again, budgets count on from where they were, and a serial search
+    ends as it would have.
 
     Raises StorageError where another process runs it, it is done, or its inputs changed.
     """
@@ -273,6 +285,8 @@ def resume(
                 f"{folder} began with the objective {before!r}, which is now {plan.objective!r}; "
                 "go on with the former, or run anew"
             )
+        if sign:
+            update_document(folder, signed(document["asked"], reporter.told))
         return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
 
 

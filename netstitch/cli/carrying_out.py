@@ -191,6 +191,7 @@ def resume(
     workers: Whole | None = None,
     address: str | None = None,
     tensorboard: bool = False,
+    trust: bool = False,
 ) -> None:
     """Go on with a run that was stopped, by Ctrl-C, a kill or a power failure, from where it is.
 
@@ -210,6 +211,9 @@ def resume(
         Of a Ray cluster, HOST:PORT, or auto for the one that this machine is part of.
     tensorboard: bool
         Also write scalars for TensorBoard, into the folder tensorboard of the run.
+    trust: bool
+        Run the Python that the run's samples come from, where that is not your own, or changed;
+        from then on it counts as yours.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.recorded import recorded_plan, recorded_task, spread_otherwise
@@ -222,8 +226,8 @@ def resume(
     plan = spread_otherwise(recorded_plan(run, asked), executor, workers, address, device)
     with Console() as console, _watched(run, tensorboard) as watch:
         console.stage("read")
-        task = recorded_task(run, asked, console)
-        finished = go_on(plan, task, run, console, watch)
+        task = recorded_task(run, asked, console, trust=trust)
+        finished = go_on(plan, task, run, console, watch, sign=trust)
     show_run(finished)
     report_on(finished.folder)
 

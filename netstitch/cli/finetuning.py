@@ -62,12 +62,13 @@ def tune_point(
     device: str,
     formats: tuple[str, ...],
     batch_size: int | None = None,
+    trust: bool = False,
     **settings: Any,
 ) -> Tuning:
     """Fine-tune a network of a run's front, measure it before and after, and export it.
 
-    batch_size: samples a step; None for as many as the run's stitches were fitted on. settings: of
-    `finetune`. The run itself is not changed.
+    batch_size: samples a step; None for as many as the run's stitches were fitted on. trust: as of
+    `recorded_task`. settings: of `finetune`. The run itself is not changed.
 
     After Ctrl-C or a kill the same call goes on where training was, from a file beside the folder.
     """
@@ -83,7 +84,7 @@ def tune_point(
     settings["batch_size"] = batch_of(asked) if batch_size is None else batch_size
     reporter.stage("read")
     supernet = load_supernet(run / SUPERNET)
-    task = recorded_task(run, asked, reporter)
+    task = recorded_task(run, asked, reporter, trust=trust)
     genotype = np.array(point.genotype, dtype=supernet.genotype().dtype)
     samples: dict[str, Samples | None] = {part: getattr(task, part, None) for part in PARTS}
     parts = {part: own for part, own in samples.items() if own is not None}

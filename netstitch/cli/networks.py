@@ -91,6 +91,7 @@ def export(
     formats: Formats = ALL_FORMATS,
     recalibrate: bool = False,
     fold: bool = False,
+    trust: bool = False,
 ) -> None:
     """Write one network of a run's front as JSON and safetensors, .pt2 and ONNX.
 
@@ -116,6 +117,8 @@ def export(
         done for a run whose search did.
     fold: bool
         Let convolutions and linear layers carry the batch norms behind them.
+    trust: bool
+        Run the Python that the run's samples come from, where that is not your own, or changed.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.recalibrating import export_recalibrated, recorded, searched_with
@@ -137,7 +140,7 @@ def export(
         if recalibrate or searched_with(run):
             console.stage("read")
             exported = export_recalibrated(
-                recorded(run, console),
+                recorded(run, console, trust=trust),
                 supernet,
                 chosen,
                 folder,
@@ -162,6 +165,7 @@ def finetune_command(
     device: str = "cpu",
     output: Folder = None,
     formats: Formats = ALL_FORMATS,
+    trust: bool = False,
 ) -> None:
     """Train one network of a run's front on the task's training samples and labels, and export it.
 
@@ -190,6 +194,8 @@ def finetune_command(
         New folder for the network; by default RUN/finetuned-POINT.
     formats: tuple
         What to write: json, pt2, onnx; by default all.
+    trust: bool
+        Run the Python that the run's samples come from, where that is not your own, or changed.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.finetuning import tune_point
@@ -204,6 +210,7 @@ def finetune_command(
             trained=train,
             device=device,
             formats=formats,
+            trust=trust,
             epochs=epochs,
             learning_rate=learning_rate,
             batch_size=batch_size,

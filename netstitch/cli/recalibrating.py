@@ -53,15 +53,17 @@ class Recalibration:
         return evaluator.evaluate(genotype).accuracy
 
 
-def recorded(run: Path, reporter: Reporter) -> Recalibration:
+def recorded(run: Path, reporter: Reporter, *, trust: bool = False) -> Recalibration:
     """What a run folder says it was fitted on; samples are read again from where they were.
 
     Those that its search recalibrated on, or SAMPLES of all, spread evenly, where it did not.
+    trust: as of `recorded_task`.
 
-    Raises StorageError where run.json names none, DataError where they are not there any more.
+    Raises StorageError where run.json names none, or Python that is not to be run, DataError where
+    they are not there any more.
     """
     asked = read_document(run).get("asked")
-    task = recorded_task(run, asked if isinstance(asked, dict) else {}, reporter)
+    task = recorded_task(run, asked if isinstance(asked, dict) else {}, reporter, trust=trust)
     return Recalibration(task, statistics_of(run, task))
 
 

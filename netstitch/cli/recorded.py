@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from netstitch.cli.again import again_with
 from netstitch.demo.data import load_task as load_demo_task
 from netstitch.demo.job import demo_plan
 from netstitch.errors import StorageError
@@ -12,8 +13,10 @@ from netstitch.evaluation.spread import Kind
 from netstitch.experiments import Experiment, load_task
 from netstitch.experiments.planning import to_plan
 from netstitch.folders import one_line
+from netstitch.networks.importing import permitting
+from netstitch.records.trust import permission_for
 from netstitch.reporter import Reporter, by_part
-from netstitch.run_folder import RUN_FILE
+from netstitch.run_folder import RUN_FILE, read_document
 from netstitch.run_plan import Plan
 from netstitch.tasks import Task
 from netstitch.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_STD
@@ -47,14 +50,22 @@ def spread_otherwise(
     return replace(plan, spread=replace(plan.spread, **changes))
 
 
-def recorded_task(run: Path, asked: Mapping[str, Any], reporter: Reporter) -> Task:
+def recorded_task(
+    run: Path, asked: Mapping[str, Any], reporter: Reporter, *, trust: bool = False
+) -> Task:
     """The samples that a run was given, read again from where they were.
 
-    Raises StorageError where run.json names none, DataError where they are not there any more.
+    trust: whether Python that run.json names is run even where this user has not signed it.
+
+    Raises StorageError where run.json names none, or Python that is not to be run, DataError where
+    they are not there any more.
     """
     if is_demo(asked):
         return load_demo_task()
-    return load_task(_experiment(run, asked), by_part(reporter), told=reporter.told)
+    experiment, document = _experiment(run, asked), read_document(run)
+    again = again_with("--trust")
+    with permitting(permission_for(run, document, experiment, trust=trust, again=again)):
+        return load_task(experiment, by_part(reporter), told=reporter.told)
 
 
 def is_demo(asked: Mapping[str, Any]) -> bool:

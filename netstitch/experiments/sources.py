@@ -35,6 +35,15 @@ Progress = Callable[[str, int, int], None]
 """Called with the part ("training", "validation", "test"), samples read, and samples in all."""
 
 
+def names_function(experiment: Experiment, source: str) -> bool:
+    """Whether `read_source` would call a function for samples of a source."""
+    if is_data_set(source):
+        return False
+    if experiment.task.kind == "segmentation":
+        return is_function(source)
+    return is_function(source) and experiment.located(source).suffix not in FILES
+
+
 def list_images(experiment: Experiment, table: SamplesTable) -> Listing | None:
     """Return the images of a part that names a data set or a folder; None for other sources.
 

@@ -4,10 +4,8 @@ Naming a function runs its code, as importing it would; nothing is run that was 
 """
 
 import importlib
-import importlib.util
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 from netstitch.errors import NetstitchError
 from netstitch.networks.failure import source_line
+from netstitch.networks.importing import check_permitted, importing_from
 
 FORMS = "'path/to/file.py:function' or 'package.module:function'"
 
@@ -32,13 +31,47 @@ def call_function(
         message then names the innermost line of the user's code).
     """
     place, function = split_spec(spec, error)
-    folder = Path.cwd() if folder is None else folder
-    is_file = place.endswith(".py")
-    path = folder / Path(place).expanduser() if is_file else folder
-    with _importing_from(path.parent if is_file else folder):
-        module = _load_file(path, spec, error) if is_file else _load_module(place, spec, error)
+    found = locate(spec, Path.cwd() if folder is None else folder)
+    check_permitted(found.name)
+    with importing_from(found.root) as load:
+        if place.endswith(".py"):
+            module = _load_file(found.files[0], spec, error, load)
+        else:
+            module = _load_module(place, spec, error)
         named = _attribute(module, function, spec, error)
         return _guarded(spec, error, named)
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a function is.
+
+    name: the same for no other function, such as "/folder/file.py:function". root: the folder that
+    modules are looked for in first. files: that its module may be in, as absolute paths; of a
+    module that is installed, none of them is there.
+    """
+
+    name: str
+    root: Path
+    files: tuple[Path, ...]
+
+
+def locate(spec: str, folder: Path) -> Located:
+    """Return where a function is that a text names, of the form that `is_function` tells.
+
+    Args:
+        spec: As of `call_function`.
+        folder: Where relative paths start, and where modules are looked for first.
+    """
+    place, _, function = spec.rpartition(":")
+    if place.endswith(".py"):
+        file = (folder / Path(place).expanduser()).resolve()
+        root = (folder / Path(place).expanduser()).parent.resolve()
+        return Located(f"{file}:{function}", root, (file,))
+    root = folder.resolve()
+    inner = root.joinpath(*place.split("."))
+    files = (inner / "__init__.py", inner.with_name(f"{inner.name}.py"))
+    return Located(f"{place}:{function} ({root})", root, files)
 
 
 def is_function(spec: str) -> bool:
@@ -69,37 +102,14 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-@contextmanager
-def _importing_from(folder: Path) -> Iterator[None]:
-    """Look for modules in a folder first, as Python does for a script's own."""
-    entry = str(folder.resolve())
-    sys.path.insert(0, entry)
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        if entry in sys.path:
-            sys.path.remove(entry)
-
-
-def _load_file(path: Path, spec: str, error: type[NetstitchError]) -> ModuleType:
+def _load_file(
+    path: Path, spec: str, error: type[NetstitchError], load: Callable[[str, Path], ModuleType]
+) -> ModuleType:
     if not path.is_file():
         raise error(f"{spec!r}: there is no file {path}; check the path, it starts from the folder")
-    path = path.resolve()
     # Two files of one name must not take each other's place among the loaded modules.
     name = f"_{path.stem}_{sha256(str(path).encode()).hexdigest()[:12]}"
-    found = importlib.util.spec_from_file_location(name, path)
-    assert found is not None
-    loader = found.loader
-    assert loader is not None
-    module = importlib.util.module_from_spec(found)
-    # Dataclasses and others look their module up while it is still being run.
-    sys.modules[name] = module
-    try:
-        _guarded(spec, error, lambda: loader.exec_module(module))
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
+    module: ModuleType = _guarded(spec, error, lambda: load(name, path))
     return module
 
 

@@ -14,6 +14,7 @@ from netstitch.networks.weights import Told, load_weights
 from netstitch.quiet import quiet
 
 PRETRAINED = "pretrained"
+LIBRARIES = ("timm", "torchvision")
 
 
 def load_model(
@@ -67,6 +68,12 @@ def load_model(
     if file is not None:
         load_weights(model, file, ema=ema, told=told)
     return model.eval()
+
+
+def function_of(spec: str) -> str | None:
+    """Return the function that `load_model` would call for a model; None for a library's."""
+    spec = spec.removeprefix("python:")
+    return None if spec.partition(":")[0] in LIBRARIES else spec
 
 
 def _from_timm(name: str, pretrained: bool) -> Any:

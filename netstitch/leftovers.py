@@ -1,0 +1,105 @@
+"""What is being written beside its place, and what is left of it where its writer was killed.
+
+A writer holds a lock on what it writes, which the system lets go however the process ends. So the
+next writer in that folder knows what is nobody's any more, on shared file systems too, and removes
+it. Where a file system has no locks, nothing is removed.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import sys
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import IO
+
+if sys.platform != "win32":
+    import fcntl
+
+HELD = "held"
+"""Of a folder that is being written: the file that its writer holds."""
+MADE = "made"
+"""Of a folder that is being written: what is to take its place."""
+OLD = 3600.0
+"""Seconds after which a folder without a lock is nobody's: its writer was killed before it had one,
+or was of a version without locks."""
+
+_NAME = re.compile(r"\..+\.[0-9]+-[0-9a-f]{8}\.partial", re.DOTALL)
+
+
+def begin_file(path: Path) -> tuple[Path, IO[bytes]]:
+    """Create a file beside a path, of a name that nothing else has, and hold it.
+
+    Returns:
+        Its path, and the file, open for writing; it is held until that is closed.
+    """
+    while True:
+        partial = _beside(path)
+        file = partial.open("xb")
+        if _hold(file, partial):
+            return partial, file
+        file.close()  # a writer that looked for leftovers just then took it for one
+
+
+def begin_folder(path: Path) -> tuple[Path, IO[bytes]]:
+    """Create a folder beside a path, of a name that nothing else has, and hold it.
+
+    Returns:
+        The folder, in which MADE is a folder too, and the file that holds it, until it is closed.
+    """
+    while True:
+        partial = _beside(path)
+        partial.mkdir(parents=True)
+        try:
+            file = (partial / HELD).open("xb")
+            if _hold(file, partial / HELD):
+                (partial / MADE).mkdir()
+                return partial, file
+            file.close()
+        except FileNotFoundError:  # as above
+            continue
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writers that are gone have left in a folder; what cannot be removed stays."""
+    if sys.platform == "win32":
+        return  # it has other locks, under which files cannot be replaced
+    with suppress(OSError):
+        found = [one for one in os.scandir(folder) if _NAME.fullmatch(one.name)]
+        for one in found:
+            with suppress(OSError):
+                _remove_left(Path(one.path), is_folder=one.is_dir(follow_symlinks=False))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+
+
+def _hold(file: IO[bytes], path: Path) -> bool:
+    """Lock a file; False where another process removed it before that."""
+    if sys.platform != "win32":
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+    return path.exists()
+
+
+def _remove_left(path: Path, *, is_folder: bool) -> None:
+    if sys.platform == "win32":
+        return
+    try:
+        number = os.open(path / HELD if is_folder else path, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        if is_folder and time.time() - path.stat().st_mtime > OLD:
+            shutil.rmtree(path, ignore_errors=True)
+        return
+    with closing(os.fdopen(number, "rb")) as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # OSError: held, or nobody can tell
+        if is_folder:
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,199 @@
+"""Importing a user's Python from their folders: from source alone, and with a record of what ran.
+
+Bytecode beside a source is neither read nor written: whoever can write into a folder could put
+there what the source does not say. Of each module it is known which content was run, and where only
+certain contents may be run, anything else is refused before it is.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.abc import PathEntryFinder
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    SourceFileLoader,
+)
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from netstitch.errors import NetstitchError
+
+
+@dataclass(frozen=True)
+class Permission:
+    """What may be run of a user's Python.
+
+    functions: names as `functions.locate` gives them. files: digests of contents by absolute path.
+    refused: the error that is raised for anything else, a function's name or a file.
+    """
+
+    functions: frozenset[str]
+    files: Mapping[str, str]
+    refused: Callable[[str], NetstitchError]
+
+
+_permission: ContextVar[Permission | None] = ContextVar("_permission", default=None)
+
+
+@contextmanager
+def permitting(permission: Permission | None) -> Iterator[None]:
+    """Run only what is permitted of a user's Python meanwhile; None for anything."""
+    token = _permission.set(permission)
+    try:
+        yield
+    finally:
+        _permission.reset(token)
+
+
+def check_permitted(function: str) -> None:
+    """Raise the permission's error where a function may not be called."""
+    permission = _permission.get()
+    if permission is not None and function not in permission.functions:
+        raise permission.refused(function)
+
+
+def digest(content: bytes) -> str:
+    """Return the digest of a file's content as signatures hold it."""
+    return sha256(content).hexdigest()
+
+
+def files_run(root: Path) -> dict[str, str]:
+    """Return which files were run for functions whose modules are looked for in a folder.
+
+    Args:
+        root: The folder, as it was given to `importing_from`.
+
+    Returns:
+        The digests of their contents, as they were run, by absolute path.
+    """
+    found = {}
+    for module in list(sys.modules.values()):
+        loader = getattr(getattr(module, "__spec__", None), "loader", None)
+        ours = isinstance(loader, _SourceLoader | _ExtensionLoader)
+        if ours and loader.digest is not None and loader.source.root == str(root.resolve()):
+            found[os.path.abspath(loader.path)] = loader.digest
+    return found
+
+
+@contextmanager
+def importing_from(folder: Path) -> Iterator[Callable[[str, Path], ModuleType]]:
+    """Look for modules in a folder first, as Python does for a script's own.
+
+    Yields:
+        What loads a file as a module of a given name.
+    """
+    source = _Source(str(folder.resolve()), tuple(map(os.path.abspath, sys.path)))
+    # What a package imports later, when a sample is read, comes by the same way.
+    sys.path_hooks[:] = [one for one in sys.path_hooks if getattr(one, "root", "") != source.root]
+    sys.path_hooks.insert(0, source)
+    for path in [path for path in sys.path_importer_cache if source.holds(path)]:
+        del sys.path_importer_cache[path]
+    sys.path.insert(0, source.root)
+    importlib.invalidate_caches()
+    try:
+        yield source.load
+    finally:
+        source.open = False
+        if source.root in sys.path:
+            sys.path.remove(source.root)
+
+
+class _Source:
+    """Where a function's modules come from: its folder, and what its code adds to `sys.path`.
+
+    It is a path hook: called with a path, it gives the finder for modules in there.
+    """
+
+    def __init__(self, root: str, known: tuple[str, ...]) -> None:
+        self.root = root
+        self.open = True
+        self._known = [path for path in known if path != root]
+        self._roots = [root]
+        self._permission = _permission.get()
+
+    def __call__(self, path: str) -> PathEntryFinder:
+        path = os.path.abspath(path)
+        if self.open and path not in self._known and path in map(os.path.abspath, sys.path):
+            self._roots.append(path)  # the code that is being run put it there
+        if not self.holds(path):
+            raise ImportError(path)  # the next hook's
+        if os.path.isfile(path) and self._permission is not None:  # modules in a zip file
+            raise self._permission.refused(path)
+        hook = FileFinder.path_hook(
+            (self._loading(_ExtensionLoader), EXTENSION_SUFFIXES),
+            (self._loading(_SourceLoader), SOURCE_SUFFIXES),
+        )
+        return hook(path)
+
+    def holds(self, path: str) -> bool:
+        """Whether modules in a folder are this one's, rather than those of the environment."""
+        path = os.path.abspath(path)
+        own = _longest(path, self._roots)
+        return own > 0 and own > _longest(path, self._known)
+
+    def load(self, name: str, path: Path) -> ModuleType:
+        """Run a file as a module of a name, which is among the loaded ones from then on."""
+        loader = self._loading(_SourceLoader)(name, str(path))
+        spec = ModuleSpec(name, loader, origin=str(path))
+        spec.has_location = True
+        module = importlib.util.module_from_spec(spec)
+        # Dataclasses and others look their module up while it is still being run.
+        sys.modules[name] = module
+        try:
+            loader.exec_module(module)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
+        return module
+
+    def check(self, path: str, content: bytes) -> str:
+        """The digest of what is about to be run; raises the permission's error where it may not."""
+        path, found = os.path.abspath(path), digest(content)
+        if self._permission is not None and self._permission.files.get(path) != found:
+            raise self._permission.refused(path)
+        return found
+
+    def _loading(self, kind: Any) -> Any:
+        return lambda name, path: kind(name, path, self)
+
+
+class _SourceLoader(SourceFileLoader):
+    def __init__(self, name: str, path: str, source: _Source) -> None:
+        super().__init__(name, path)
+        self.source = source
+        self.digest: str | None = None
+
+    def get_code(self, fullname: str) -> CodeType:
+        content = self.get_data(self.path)
+        self.digest = self.source.check(self.path, content)
+        return compile(content, self.path, "exec", dont_inherit=True)
+
+
+class _ExtensionLoader(ExtensionFileLoader):
+    def __init__(self, name: str, path: str, source: _Source) -> None:
+        super().__init__(name, path)
+        self.source = source
+        self.digest: str | None = None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        self.digest = self.source.check(self.path, Path(self.path).read_bytes())
+        return super().create_module(spec)
+
+
+def _longest(path: str, folders: list[str]) -> int:
+    """The length of the longest of the folders that a path lies in; 0 where it lies in none."""
+    found = [
+        len(one) for one in folders if path == one or path.startswith(one.rstrip(os.sep) + os.sep)
+    ]
+    return max(found, default=0)

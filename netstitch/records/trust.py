@@ -1,0 +1,206 @@
+"""Whose Python a run names: its own user's runs without a word, anybody else's is refused.
+
+run.json names the Python files that give a run's samples and models. To go on, it is run again; so
+whoever opens a folder that came from elsewhere would run what its sender likes. Therefore a run is
+signed with a key that only its user has: which functions it names, and the content of each file
+that was run for them. Only what was signed is run again, down to the modules that a file imports
+from beside it.
+"""
+
+import hmac
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import filelock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from netstitch.errors import NetstitchError, StorageError
+from netstitch.experiments import Experiment
+from netstitch.experiments.sources import names_function
+from netstitch.networks.functions import Located, is_function, locate
+from netstitch.networks.importing import Permission, digest, files_run
+from netstitch.networks.sources import function_of
+from netstitch.records.key import make_key, read_key
+
+SIGNATURE = "signature"
+"""The key of run.json."""
+
+Told = Callable[[str], None]
+
+
+class Signature(BaseModel):
+    """What run.json says of the Python of its run.
+
+    functions: that it names, as `locate` names them. files: digests of what was run for them, by
+    absolute path. code: of these two, by the user's key.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    functions: tuple[str, ...]
+    files: dict[str, str]
+    code: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """The Python functions that an experiment names."""
+
+    samples: tuple[Located, ...]
+    models: tuple[Located, ...]
+
+    @property
+    def every(self) -> tuple[Located, ...]:
+        return self.samples + self.models
+
+
+def named_by(experiment: Experiment) -> Named:
+    """Return which Python functions an experiment names for its samples and its models."""
+    folder, task = Path(experiment.folder), experiment.task
+    tables = (task.training, task.validation, task.test)
+    sources = [table.source for table in tables if table is not None]
+    models = [function_of(network.model) for network in experiment.networks]
+    return Named(
+        tuple(_located((one for one in sources if names_function(experiment, one)), folder)),
+        tuple(_located((one for one in models if one is not None), folder)),
+    )
+
+
+def signed(asked: Mapping[str, Any], told: Told | None = None) -> dict[str, Any]:
+    """Return what run.json is to hold so that its Python counts as this user's.
+
+    Args:
+        asked: What the run was asked, as run.json holds it.
+        told: Told where the run goes unsigned, since the user's key cannot be kept.
+
+    Returns:
+        The key and its value; nothing where the run names no Python, or goes unsigned.
+    """
+    experiment = _experiment(asked)
+    named = () if experiment is None else named_by(experiment).every
+    if not named:
+        return {}
+    functions = sorted({one.name for one in named})
+    files: dict[str, str] = {}
+    for one in named:
+        for file in one.files:  # of models that this process had no need to build
+            content = _content(file)
+            if content is not None:
+                files[str(file)] = digest(content)
+    for root in {one.root for one in named}:
+        files |= files_run(root)
+    try:
+        code = _code(make_key(), functions, files)
+    except (OSError, filelock.Timeout) as error:
+        if told is not None:
+            told(
+                f"warning: the run is not signed, since the key in the state folder cannot be kept "
+                f"({error}): commands that run its Python will ask for --trust; make the folder "
+                "writable, or name another with XDG_STATE_HOME"
+            )
+        return {}
+    return {SIGNATURE: {"functions": functions, "files": files, "code": code}}
+
+
+def permission_for(
+    run: Path,
+    document: Mapping[str, Any],
+    experiment: Experiment,
+    *,
+    trust: bool,
+    again: str,
+) -> Permission | None:
+    """Return what may be run of the Python that a run's samples need; None for all of it.
+
+    Args:
+        run: The folder of the run.
+        document: Its run.json.
+        experiment: What that says was asked.
+        trust: Whether the user said that it may be run, whosever it is.
+        again: The command with which the user says so.
+
+    Raises:
+        StorageError: Python would be run that this user has not signed, or that changed since.
+    """
+    if trust:
+        return None
+    named = named_by(experiment)
+    needed = named.samples + (named.models if experiment.task.kind == "agreement" else ())
+    if not needed:
+        return Permission(frozenset(), {}, partial(_strange, run, again))
+    signature = _valid(document.get(SIGNATURE), {one.name for one in named.every})
+    if signature is None:
+        raise StorageError(
+            f"{run} was not made by you here, or was changed: this would run its Python, "
+            f"{_listed(_shown(one) for one in needed)}; read that, and if you trust it: {again}"
+        )
+    changed = [path for path, known in signature.files.items() if _changed(Path(path), known)]
+    if changed:
+        raise StorageError(
+            f"{run} would run Python that changed since the run was made: {_listed(changed)}; put "
+            f"back what there was, or run it as it is now: {again}"
+        )
+    functions = frozenset(signature.functions)
+    return Permission(functions, signature.files, partial(_strange, run, again))
+
+
+def _valid(value: object, functions: set[str]) -> Signature | None:
+    """The signature, where it is this user's, of these functions."""
+    key = read_key()
+    try:
+        found = Signature.model_validate_json(json.dumps(value))
+    except (ValidationError, ValueError, RecursionError):
+        return None
+    if key is None or set(found.functions) != functions:
+        return None
+    right = _code(key, found.functions, found.files)
+    return found if hmac.compare_digest(right.encode(), found.code.encode()) else None
+
+
+def _code(key: bytes, functions: Iterable[str], files: Mapping[str, str]) -> str:
+    content = json.dumps(["netstitch run", list(functions), sorted(files.items())])
+    return hmac.new(key, content.encode(), "sha256").hexdigest()
+
+
+def _strange(run: Path, again: str, what: str) -> NetstitchError:
+    return StorageError(
+        f"{run} would run {what}, which it did not run when it was made; remove it, or read it and "
+        f"if you trust it: {again}"
+    )
+
+
+def _experiment(asked: Mapping[str, Any]) -> Experiment | None:
+    """None for what was asked from Python, or of the demo, which name no functions."""
+    try:
+        return Experiment.model_validate(asked)
+    except ValueError:  # pydantic's own is one
+        return None
+
+
+def _located(specs: Iterable[str], folder: Path) -> Iterable[Located]:
+    return (locate(spec, folder) for spec in specs if is_function(spec))
+
+
+def _shown(one: Located) -> str:
+    """The file that would be run, or where none is there, the function."""
+    return next((str(file) for file in one.files if file.is_file()), one.name)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+def _changed(path: Path, known: str) -> bool:
+    content = _content(path)
+    return content is None or digest(content) != known
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError:
+        return None
