@@ -121,17 +121,16 @@ def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
     check_name(path)
     remove_leftovers(path.parent)
     try:
-        partial, file = begin_file(path)
+        partial, held = begin_file(path)
     except OSError as error:
         raise cannot_write(path, error) from error
-    with file:
+    with held:
         try:
-            file.write(content)
-            file.flush()
+            partial.write_bytes(content)
             if lasting:
-                os.fsync(file.fileno())
+                flush(partial)
             if os.name == "nt":
-                file.close()  # it replaces no open files
+                held.close()  # it replaces no open files
             os.replace(partial, path)
             if lasting:
                 flush(path.parent)

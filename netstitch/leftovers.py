@@ -33,7 +33,7 @@ def begin_file(path: Path) -> tuple[Path, IO[bytes]]:
     """Create a file beside a path, of a name that nothing else has, and hold it.
 
     Returns:
-        Its path, and the file, open for writing; it is held until that is closed.
+        Its path, and the open file; it is held until that is closed.
     """
     while True:
         partial = _beside(path)

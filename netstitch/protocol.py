@@ -28,9 +28,10 @@ from netstitch.analysis.fronts_figure import fronts_figure
 from netstitch.errors import StorageError
 from netstitch.folders import cannot_write, read_json, write_json, write_text
 from netstitch.optimization.asked import as_plain
+from netstitch.records.front import load_front
 from netstitch.reporter import Reporter
 from netstitch.run import branch_run, finish_preparing, prepare_run, resume
-from netstitch.run_folder import FRONT_FILE, RUN_FILE, differing, read_document
+from netstitch.run_folder import RUN_FILE, differing, read_document
 from netstitch.run_plan import Plan
 from netstitch.tasks import Task
 
@@ -122,7 +123,7 @@ def carry_out_protocol(
             reporter.stage(f"{algorithm}, population {population:,}, seed {seed}")
             place = folder / f"{algorithm}-{seed}"
             _run(plan_for(algorithm, population, seed), task, prepared, place, reporter)
-            front = Front.from_json(place / FRONT_FILE)
+            front = load_front(place)
             fronts.setdefault(algorithm, []).append(front)
             runs.append(_of_run(algorithm, population, seed, place, front, protocol.accuracy))
     write_text(folder / "runs.csv", _table(runs))

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from netstitch.commands import command
 from netstitch.fitting import RefineReport
 from netstitch.fitting.stream import Progress
 from netstitch.folders import write_json
@@ -41,7 +42,7 @@ def refine_and_save(
         )
     except KeyboardInterrupt:
         told("the fitted stitches and how far refining got are kept; to go on:")
-        told(f"netstitch resume {run}")
+        told(command("resume", run))
         raise
     _save_refined(supernet, report, folder)
     for line in _what_came_of(report):

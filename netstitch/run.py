@@ -29,6 +29,7 @@ from netstitch.optimization.asked import as_plain
 from netstitch.optimization.history import history_table
 from netstitch.preparing import capture_all, match_all
 from netstitch.recording import Record, remove_states
+from netstitch.records.front import load_front as load_front
 from netstitch.records.trust import SIGNATURE, signed
 from netstitch.references import doubts
 from netstitch.refining import refine_and_save
@@ -455,12 +456,6 @@ def export_point(
     return export(
         supernet, point.genotype, folder, card=card, progress=reporter.progress, **settings
     )
-
-
-def load_front(run: Path) -> Front:
-    """The front of a run folder; raises StorageError when it is not one, or has no front yet."""
-    read_document(run)
-    return Front.from_json(run / FRONT_FILE)
 
 
 def _document(

@@ -234,18 +234,12 @@ class Front:
     def from_json(cls, path: Path | str) -> "Front":
         """Read what `to_json` wrote. Raises StorageError when the file is missing or damaged."""
         try:
-            document = _Document.model_validate_json(Path(path).read_bytes(), strict=True)
-            return cls(document.points, document.references, document.measure, document.objective)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the file"
-            reason = f"{place}: {first['msg']}"
+            return front_from_json(Path(path).read_bytes())
         except (OSError, ValueError) as error:
-            reason = str(error)
-        raise StorageError(
-            f"{path} holds no front ({' '.join(reason.split())[:200]}); expected a file written by "
-            "Front.to_json, write it again"
-        )
+            raise StorageError(
+                f"{path} holds no front ({' '.join(str(error).split())[:200]}); expected a file "
+                "written by Front.to_json, write it again"
+            ) from error
 
     def _named(self, name: str) -> FrontPoint:
         for candidate in (*self.points, *self.references):
@@ -269,6 +263,17 @@ def make_front(
     kept = nondominated(tuple(candidates), "validation", objective)
     points = (replace(point, label=f"P{rank}") for rank, point in enumerate(kept, start=1))
     return Front(tuple(points), tuple(references), measure, objective)
+
+
+def front_from_json(content: bytes) -> Front:
+    """Return the front that a file's content tells; raises ValueError, saying why, for none."""
+    try:
+        document = _Document.model_validate_json(content, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ValueError(f"{place}: {first['msg']}") from error
+    return Front(document.points, document.references, document.measure, document.objective)
 
 
 class _Document(BaseModel):

@@ -5,6 +5,6 @@ import sys
 from netstitch.commands import command
 
 
-def again_with(option: str) -> str:
-    """Return the whole command as it was given, with one option more."""
-    return command(*sys.argv[1:], option)
+def again(*options: str) -> str:
+    """Return the whole command as it was given, with options more."""
+    return command(*sys.argv[1:], *options)

@@ -1,6 +1,7 @@
 """The command line; exit code 0 is done, 2 bad input, 130 interrupted."""
 
 import errno
+import os
 import sys
 from io import TextIOWrapper
 
@@ -11,6 +12,7 @@ from netstitch.cli.comparing import compare
 from netstitch.cli.networks import export, finetune_command, match_command, status
 from netstitch.cli.reporting import report
 from netstitch.errors import NetstitchError
+from netstitch.printable import one_line, printable
 from netstitch.version import VERSION
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -36,25 +38,40 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # one of ASCII shall show ? for a line of a table
             stream.reconfigure(errors="replace")
     try:
+        _check_text(sys.argv[1:])
         app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        _fail(f"{_one_line(str(error)).rstrip('.')}; see netstitch --help")
+        _fail(f"{' '.join(str(error).split()).rstrip('.')}; see netstitch --help")
     except NetstitchError as error:
-        _fail(_one_line(str(error)))
+        _fail(str(error))
     except KeyboardInterrupt:
         print("netstitch: interrupted before it was done", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except OSError as error:
+        reason, place = (error.strerror or str(error)).lower(), error.filename or "the output"
+        if error.errno == errno.ENAMETOOLONG:
+            _fail(f"{place!s:.200}: {reason}; give a shorter one")
         if error.errno not in _OF_THE_MACHINE:
             raise
-        reason = (error.strerror or str(error)).lower()
-        _fail(f"{error.filename or 'the output'}: {reason}; free space or give another place")
+        _fail(f"{place}: {reason}; free space or give another place")
 
 
 def _fail(message: str) -> None:
-    print(f"netstitch: {message}", file=sys.stderr)
+    print(f"netstitch: {one_line(message)}", file=sys.stderr)
     sys.exit(BAD_INPUT)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _check_text(words: list[str]) -> None:
+    """End the process where a word of the command, or the current folder, is no text."""
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        _fail("the current folder is not there any more; change to another")
+    for word in (*words, here):
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            _fail(
+                f"{printable(word)} is not UTF-8; rename it, since names stand in documents that "
+                "other machines read"
+            )

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netstitch.cli.again import again
 from netstitch.cli.options import Device, Executor, Folder, Population, Whole, asked_for
 from netstitch.cli.places import free_folder
 from netstitch.demo import SECONDS
@@ -298,7 +299,11 @@ def protocol(
     )
     folder = Path(f"{file.stem}-protocol") if output is None else output
     with Console() as console:
-        concluded = run_protocol(asked, folder, console, sweep=sweep, seeds=seeds)
+        try:
+            concluded = run_protocol(asked, folder, console, sweep=sweep, seeds=seeds)
+        except KeyboardInterrupt:
+            console.told(f"to go on: {again()}")
+            raise
         compare_runs(concluded, asked.protocol.accuracy, console)
     show_protocol(concluded)
 

@@ -21,11 +21,10 @@ def compare(*runs: Path, floor: str = "tenth", output: Folder = None) -> None:
     output: Path
         New folder; by default netstitch-compare, or the next free number behind it.
     """
-    from rich.console import Console as Terminal
-
     from netstitch.cli.places import free_folder
     from netstitch.cli.reporting import parse_floor
     from netstitch.cli.show import show_comparison
+    from netstitch.cli.terminal import Terminal
     from netstitch.folders import check_new
     from netstitch.report import read_runs, write_comparison
 
@@ -34,4 +33,4 @@ def compare(*runs: Path, floor: str = "tenth", output: Folder = None) -> None:
     comparison = read_runs(runs, parse_floor(floor))
     write_comparison(comparison, folder)
     show_comparison(comparison)
-    Terminal().print(f"\n{folder / 'compare.html'}", highlight=False, soft_wrap=True, markup=False)
+    Terminal().print(f"\n{folder / 'compare.html'}", highlight=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 from rich.text import Text
 
+from netstitch.cli.terminal import Terminal as Plain
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
 from netstitch.run_log import WARNING, RunLog
@@ -33,8 +34,8 @@ class Console:
         self, terminal: Terminal | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         if terminal is None:
-            terminal = Terminal(stderr=True)
-            terminal = terminal if terminal.is_terminal else Terminal()
+            terminal = Plain(stderr=True)
+            terminal = terminal if terminal.is_terminal else Plain()
         self.terminal = terminal
         self._clock = clock
         self._said = clock()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netstitch.analysis import PARTS, FrontPoint, Interval, paired_difference
+from netstitch.cli.again import again
 from netstitch.cli.recalibrating import searched_with, statistics_of
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
@@ -18,8 +19,8 @@ from netstitch.finetuning import BATCH, FineTuned, Trained, finetune, give
 from netstitch.fitting.recalibration import recalibrated
 from netstitch.folders import check_new
 from netstitch.outcomes import Outcomes, measure
+from netstitch.records.front import load_front
 from netstitch.reporter import Reporter
-from netstitch.run import load_front
 from netstitch.run_folder import RUN_FILE, SUPERNET, read_document
 from netstitch.storage import load_supernet
 from netstitch.tasks import Samples
@@ -119,7 +120,7 @@ def tune_point(
         )
     except KeyboardInterrupt:
         if checkpoint.exists():
-            reporter.told(f"how far training got is kept in {checkpoint}: the same command goes on")
+            reporter.told(f"how far training got is kept in {checkpoint}; to go on: {again()}")
         raise
     give(supernet, tuned.weights)
     reporter.stage("measure")

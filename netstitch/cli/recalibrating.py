@@ -70,7 +70,10 @@ def recorded(run: Path, reporter: Reporter, *, trust: bool = False) -> Recalibra
 def statistics_of(run: Path, task: Task) -> Sequence[Tensor]:
     """Batches of a run's task that statistics are taken from; see `recorded`."""
     if task.training is None:
-        raise DataError("the run's task has no training samples; export without --recalibrate")
+        raise DataError(
+            "the run's task has no training samples, on which statistics are measured; leave out "
+            "--recalibrate"
+        )
     inputs, count = task.training.inputs, searched_with(run)
     if count:
         seed = _seed(read_document(run).get("asked"))

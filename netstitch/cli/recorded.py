@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from netstitch.cli.again import again_with
+from netstitch.cli.again import again
 from netstitch.demo.data import load_task as load_demo_task
 from netstitch.demo.job import demo_plan
 from netstitch.errors import StorageError
@@ -63,8 +63,8 @@ def recorded_task(
     if is_demo(asked):
         return load_demo_task()
     experiment, document = _experiment(run, asked), read_document(run)
-    again = again_with("--trust")
-    with permitting(permission_for(run, document, experiment, trust=trust, again=again)):
+    permission = permission_for(run, document, experiment, trust=trust, again=again("--trust"))
+    with permitting(permission):
         return load_task(experiment, by_part(reporter), told=reporter.told)
 
 

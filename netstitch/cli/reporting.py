@@ -34,8 +34,7 @@ def report(
     columns: int
         Of a paper's two that such a figure is as wide as.
     """
-    from rich.console import Console as Terminal
-
+    from netstitch.cli.terminal import Terminal
     from netstitch.folders import check_new
     from netstitch.report import read_run, write_figures, write_page
 
@@ -46,7 +45,7 @@ def report(
     write_page(recorded, path, floor=least)
     if figures is not None:
         write_figures(recorded, figures, floor=least, columns=columns)
-    Terminal().print(str(path), highlight=False, soft_wrap=True, markup=False)
+    Terminal().print(str(path), highlight=False, soft_wrap=True)
 
 
 REPORT = "report.html"
@@ -54,8 +53,7 @@ REPORT = "report.html"
 
 def report_on(run: Path) -> None:
     """Write a run's report beside the rest that it made, and say where it is."""
-    from rich.console import Console as Terminal
-
+    from netstitch.cli.terminal import Terminal
     from netstitch.report import read_run, write_page
 
     write_page(read_run(run), run / REPORT)
@@ -63,7 +61,6 @@ def report_on(run: Path) -> None:
         f"\nOpen {run / REPORT} in a browser: the front, each network, and how the search went.",
         highlight=False,
         soft_wrap=True,
-        markup=False,
     )
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console as Terminal
 from rich.table import Table
 from rich.text import Text
 
 from netstitch.analysis import FrontPoint, front_table
 from netstitch.cli.finetuning import Tuning
+from netstitch.cli.terminal import Terminal
+from netstitch.commands import command
 from netstitch.exporting import RECALIBRATED, Exported
 from netstitch.matching import Matching
 from netstitch.networks import Network
@@ -61,15 +62,15 @@ def show_run(finished: Finished) -> None:
         ("search.csv", "how many stitches were in use over time"),
     ):
         _path(terminal, str(finished.folder / name), what)
-    _path(terminal, f"netstitch export {finished.folder} --point K", "writes network PK")
+    _path(terminal, command("export", finished.folder, "--point", "K"), "writes network PK")
     if result.stopped == "interrupted":
-        _path(terminal, f"netstitch resume {finished.folder}", "goes on with the search")
+        _path(terminal, command("resume", finished.folder), "goes on with the search")
 
 
 def show_comparison(comparison: Comparison) -> None:
     """Groups, and every two of them."""
     terminal = Terminal()
-    terminal.print(answer(comparison), highlight=False, markup=False)
+    terminal.print(answer(comparison), highlight=False)
     tables = (group_table(comparison), pair_table(comparison, comparison.parts[-1]))
     for head, *body in (table for table in tables if table):
         table = Table(box=box.SIMPLE_HEAD)
@@ -80,7 +81,7 @@ def show_comparison(comparison: Comparison) -> None:
         terminal.print()
         _print_whole(terminal, table)
     for note in comparison.notes:
-        terminal.print(note, highlight=False, markup=False)
+        terminal.print(note, highlight=False)
 
 
 def _sweep_table(swept: Sequence[Swept]) -> Table:

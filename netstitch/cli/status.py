@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console as Terminal
-
 from netstitch.cli.console import duration
-from netstitch.refining import REFINING
+from netstitch.cli.terminal import Terminal
+from netstitch.records.state import check_begun, how_on, is_done, state_of
 from netstitch.run_folder import PROGRESS_FILE, RUN_FILE, is_running, read_document
 from netstitch.standing import Standing, read_standing
 
@@ -20,7 +19,7 @@ def show_status(run: Path, clock: Callable[[], float] = time.time) -> None:
     """Print it; raises StorageError where the folder is not one of a run."""
     terminal = Terminal()
     for line in status_lines(run, clock()):
-        terminal.print(line, highlight=False, soft_wrap=True, markup=False)
+        terminal.print(line, highlight=False, soft_wrap=True)
 
 
 def status_lines(run: Path, now: float) -> Iterator[str]:
@@ -29,6 +28,7 @@ def status_lines(run: Path, now: float) -> Iterator[str]:
     if running and not (run / RUN_FILE).exists():
         yield f"{run}: capturing, matching and fitting; there is more to tell when that is done"
         return
+    check_begun(run)
     document = read_document(run)
     yield f"{document['name']}: {_stage(run, document, running)}"
     yield from (f"  {line}" for line in document.get("warnings", []))
@@ -43,16 +43,8 @@ def status_lines(run: Path, now: float) -> Iterator[str]:
 
 
 def _stage(run: Path, document: dict[str, Any], running: bool) -> str:
-    outcome = document.get("outcome")
-    if outcome is not None and outcome["stopped"] != "interrupted":
-        return f"done, its search ended by {outcome['stopped']}"
-    if "form" in document:
-        stage = "searching" if running else "stopped while it searched"
-    elif (run / REFINING).exists() or running:
-        stage = "refining" if running else "stopped while it refined"
-    else:
-        stage = "stopped before it searched"
-    return stage if running else f"{stage}; netstitch resume {run} goes on"
+    stage = state_of(run, document, running=running)
+    return stage if running or is_done(document) else f"{stage}; {how_on(run, running=False)}"
 
 
 def _standing_lines(standing: Standing, now: float | None) -> Iterator[str]:

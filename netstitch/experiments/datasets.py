@@ -1,5 +1,6 @@
 """Data sets that an experiment names: how they are listed, and where they are to be had."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +71,8 @@ def is_data_set(source: str) -> bool:
 
 def folder_of(experiment: Experiment, source: str) -> Path:
     """The folder of a data set: from that of all data sets, where the experiment has one."""
-    folder = Path(source.partition(":")[2]).expanduser()
-    return Path(experiment.folder) / Path(experiment.data).expanduser() / folder
+    folder = os.path.expanduser(source.partition(":")[2])
+    return Path(experiment.folder) / os.path.expanduser(experiment.data) / folder
 
 
 def list_data_set(experiment: Experiment, table: SamplesTable) -> Listing:

@@ -4,6 +4,7 @@ The paper's section 6 is such an experiment: networks of one task, the images it
 fitted on, and a search with a budget.
 """
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -158,7 +159,7 @@ class Experiment(Table):
 
     def located(self, path: str) -> Path:
         """A path of the file, relative ones from the experiment's folder."""
-        return Path(self.folder) / Path(path).expanduser()
+        return Path(self.folder) / os.path.expanduser(path)
 
     def to_json(self) -> str:
         """The resolved experiment as JSON; keys without a value are left out."""

@@ -228,7 +228,7 @@ def _load_model(
 ) -> nn.Module:
     weights: Path | str | None = network.weights
     if weights is not None and weights != PRETRAINED:
-        weights = Path(weights).expanduser()
+        weights = Path(os.path.expanduser(weights))
     with _of_network(network):
         model = load_model(
             network.model,

@@ -1,5 +1,6 @@
 """From an experiment file to an Experiment, or to one line that says what is wrong with it."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -12,9 +13,13 @@ from netstitch.errors import ExperimentError
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.fit_table import ADAM, LEAST_SQUARES, AdamTable
 from netstitch.experiments.shipping import is_shipped
+from netstitch.experiments.toml_text import check_values, read_toml_text
+from netstitch.folders import check_name, one_line
 from netstitch.networks.functions import nearest
 
 Location = tuple[int | str, ...]
+LONGEST = 60
+"""Characters of a value that a message shows."""
 
 
 def read_experiment(path: Path | str) -> Experiment:
@@ -28,14 +33,18 @@ def read_experiment(path: Path | str) -> Experiment:
     problems the message tells one, and their number.
     """
     path = Path(path)
+    check_name(path)
     table = _read_toml(path)
     try:
+        check_values(path, table)
         experiment = Experiment.model_validate(table)
     except ValidationError as error:
         raise ExperimentError(f"{path}: {_message(error)}") from None
+    except RecursionError:
+        raise _too_deep(path) from None
     # Of one that came with the package, paths start where the user is.
     start = Path.cwd() if is_shipped(path) else path.parent
-    folder = (start / Path(experiment.folder).expanduser()).resolve()
+    folder = (start / os.path.expanduser(experiment.folder)).resolve()
     return experiment.model_copy(
         update={"folder": str(folder), "name": experiment.name or path.stem}
     )
@@ -43,18 +52,24 @@ def read_experiment(path: Path | str) -> Experiment:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ExperimentError(f"experiment file {path} is not there; check the path") from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ExperimentError(
-            f"{path} cannot be read ({reason}); expected an experiment file in TOML"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ExperimentError(f"{path} is no text in UTF-8; expected TOML") from error
+        return tomllib.loads(read_toml_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise ExperimentError(f"{path} is no valid TOML: {error}; correct that line") from error
+        raise ExperimentError(
+            f"{path} is no valid TOML: {one_line(error)}; correct that line"
+        ) from error
+    except RecursionError:
+        raise _too_deep(path) from None
+    except ValueError as error:  # of a number or a date
+        raise ExperimentError(
+            f"{path} holds a value that cannot be read ({one_line(error)}); correct it"
+        ) from error
+
+
+def _too_deep(path: Path) -> ExperimentError:
+    return ExperimentError(
+        f"{path} has lists or tables within one another too deep to be read; expected an "
+        "experiment, whose tables are four deep at most"
+    )
 
 
 def _message(error: ValidationError) -> str:
@@ -73,7 +88,8 @@ def _describe(problem: ErrorDetails) -> str:
     where, key = _table_name(location[:-1]), str(location[-1])
     if problem["type"] == "extra_forbidden":
         known = list(_table(problem["loc"][:-1]).model_fields)
-        return f"unknown key {key!r} in {where}; {nearest(key, known)}known: {', '.join(known)}"
+        near = nearest(key[:LONGEST], known)
+        return f"unknown key {_shown(key)} in {where}; {near}known: {', '.join(known)}"
     if problem["type"] == "missing":
         meaning = _table(problem["loc"][:-1]).model_fields[key].description
         return f"{where} lacks the key {key!r}; expected {meaning}"
@@ -85,7 +101,7 @@ def _describe(problem: ErrorDetails) -> str:
         return f"{key!r} in {where} is {_shown(found)}; {expected}"
     if isinstance(problem["input"], dict) and problem["type"] == "value_error":
         return f"{_table_name(location)}: {_text(problem)}"
-    name = f"{key!r} in {where}"
+    name = f"{_shown(key)} in {where}"
     if isinstance(location[-1], int):
         name = f"value {location[-1] + 1} of {str(location[-2])!r} in {_table_name(location[:-2])}"
     return f"{name} is {_shown(problem['input'])}; {_text(problem)}"
@@ -137,4 +153,4 @@ def _shown(value: Any) -> str:
     if isinstance(value, list) and any(isinstance(row, dict) for row in value):
         return f"a list of {len(value)} table{'s' if len(value) != 1 else ''}"
     text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

@@ -4,6 +4,7 @@ Naming a function runs its code, as importing it would; nothing is run that was 
 """
 
 import importlib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -65,8 +66,8 @@ def locate(spec: str, folder: Path) -> Located:
     """
     place, _, function = spec.rpartition(":")
     if place.endswith(".py"):
-        file = (folder / Path(place).expanduser()).resolve()
-        root = (folder / Path(place).expanduser()).parent.resolve()
+        file = (folder / os.path.expanduser(place)).resolve()
+        root = (folder / os.path.expanduser(place)).parent.resolve()
         return Located(f"{file}:{function}", root, (file,))
     root = folder.resolve()
     inner = root.joinpath(*place.split("."))

@@ -7,11 +7,14 @@ a moment. Where the system has no such server, each worker is started anew.
 """
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
+
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 
 def start_server(preload: Sequence[str]) -> None:
@@ -25,7 +28,7 @@ def start_server(preload: Sequence[str]) -> None:
     from multiprocessing import forkserver
 
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
-    with interruptions_blocked():  # it passes this on to all workers
+    with interruptions_blocked(), _current_folder_left_out():  # it passes these on to all workers
         forkserver.ensure_running()
 
 
@@ -35,6 +38,23 @@ def start_context(preload: Sequence[str]) -> BaseContext:
         return multiprocessing.get_context("spawn")
     start_server(preload)
     return multiprocessing.get_context("forkserver")
+
+
+@contextmanager
+def _current_folder_left_out() -> Iterator[None]:
+    """Processes that start meanwhile do not look for modules in the current folder.
+
+    They would before they look anywhere else, and it may be one that came from elsewhere.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
 @contextmanager

@@ -155,7 +155,7 @@ def _check_answers(address: str) -> None:
             socket.create_connection((host.strip("[]"), int(port)), TCP_SECONDS).close()
         except (OSError, OverflowError) as error:
             raise SearchError(_no_answer(address, describe(error))) from error
-    probe = [sys.executable, "-c", _PROBE, address]
+    probe = [sys.executable, "-P", "-c", _PROBE, address]  # -P: no modules of the current folder
     try:
         done = subprocess.run(
             probe,

@@ -9,6 +9,7 @@ from netstitch.analysis import FrontPoint, hypervolume
 from netstitch.analysis.dominance import PARTS, Part
 from netstitch.analysis.figure import accuracy_floor
 from netstitch.errors import DataError
+from netstitch.records.state import how_on, state_of
 from netstitch.report.reading import Recorded, read_run
 from netstitch.run_folder import flat
 
@@ -77,7 +78,7 @@ def read_runs(folders: Sequence[Path], floor: float | str = "tenth") -> Comparis
         _check_same_task(runs[0], run)
     notes = [
         f"{run.folder} is {'still running' if run.state == 'running' else 'not done'}: it counts "
-        "as far as it is."
+        f"as far as it is; {how_on(run.folder, running=run.state == 'running')}"
         for run in runs
         if run.state != "done"
     ]
@@ -102,9 +103,11 @@ def read_runs(folders: Sequence[Path], floor: float | str = "tenth") -> Comparis
 def _check_same_task(first: Recorded, run: Recorded) -> None:
     """Networks and samples are the same, by their digests; only then numbers can be compared."""
     if not run.front.points:
+        running = run.state == "running"
         raise DataError(
-            f"{run.folder} has evaluated nothing yet, so there is nothing to compare; wait for it, "
-            "or leave it out"
+            f"{run.folder} has evaluated nothing yet, since it is "
+            f"{state_of(run.folder, run.document, running=running)}, so there is nothing to "
+            f"compare; leave it out, or {how_on(run.folder, running=running)}"
         )
     for kind in ("samples", "networks"):
         ours, theirs = first.document[kind], run.document[kind]

@@ -1,6 +1,5 @@
 """The networks of a report: each in words, as a drawing, and as a row of the table."""
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from netstitch.analysis import Front, FrontPoint, Interval
 from netstitch.analysis.dominance import PARTS, Part
+from netstitch.commands import command
 from netstitch.composition.drawing import amount, drawing, error_in_words
 from netstitch.composition.parts import Composition, composition
 from netstitch.composition.words import in_words, span_of
@@ -118,7 +118,7 @@ def _summary(run: Recorded, point: FrontPoint) -> str:
 def _command(run: Recorded, point: FrontPoint) -> str:
     if not run.measured:
         return ""
-    return f"netstitch export {shlex.quote(str(run.folder))} --point {shlex.quote(point.label)}"
+    return command("export", run.folder, "--point", point.label)
 
 
 def _parts(

@@ -13,11 +13,12 @@ from netstitch.analysis.front import ACCURACY
 from netstitch.errors import StorageError
 from netstitch.evaluation.stored import Stored, read_stored
 from netstitch.folders import one_line
+from netstitch.records.front import read_front
+from netstitch.records.state import check_begun, is_done
 from netstitch.run_folder import (
     EVALUATIONS,
     FRONT_FILE,
     HISTORY_FILE,
-    RUN_FILE,
     STITCHES,
     SUPERNET,
     is_running,
@@ -73,24 +74,17 @@ def read_run(folder: Path) -> Recorded:
 
     Raises StorageError, naming the file, where it is no run's, or damaged, or nothing is there yet.
     """
+    check_begun(folder)
     running = is_running(folder)
-    if running and not (folder / RUN_FILE).exists():
-        raise StorageError(
-            f"{folder} is of a run that captures, matches and fits: there is nothing to report "
-            "yet; wait until it searches, netstitch status tells"
-        )
     document = read_document(folder)
     structure = load_structure(folder / SUPERNET)
     stored = read_stored(folder / EVALUATIONS) if (folder / EVALUATIONS).exists() else None
     if stored is not None:
         _check_fits(folder, stored, structure)
-    stopped = document.get("outcome", {}).get("stopped")
-    done = stopped not in (None, "interrupted")
+    done = is_done(document)
     measured = (folder / FRONT_FILE).exists() and (done or not running)
     objective = document.get("objective", ACCURACY)
-    front = (
-        Front.from_json(folder / FRONT_FILE) if measured else so_far(structure, stored, objective)
-    )
+    front = read_front(folder) if measured else so_far(structure, stored, objective)
     _check_front(folder, front, structure)
     return Recorded(
         folder,

@@ -1,9 +1,8 @@
 """A run in sentences: what was found, and what is missing."""
 
-import shlex
-
 from netstitch.analysis import FrontPoint, hypervolume
 from netstitch.analysis.dominance import PARTS, Part
+from netstitch.commands import command
 from netstitch.report.reading import Recorded
 
 
@@ -39,12 +38,12 @@ def notes(run: Recorded) -> list[str]:
     if run.state == "running":
         found.append(
             "This run is still going on: what is here is what it had when this page was written. "
-            f"netstitch status {shlex.quote(str(run.folder))} tells how far it is."
+            f"How far it is: {command('status', run.folder)}"
         )
     elif run.state == "stopped":
         found.append(
             "This run was stopped before it was done. "
-            f"netstitch resume {shlex.quote(str(run.folder))} goes on where it was."
+            f"To go on with it: {command('resume', run.folder)}"
         )
     if run.evaluations is None or not len(run.evaluations):
         found.append("Nothing was evaluated yet: there is no front, only stitches and times.")

@@ -61,9 +61,9 @@ def cache_folder() -> Path:
     """Where decoded images are kept by default: $NETSTITCH_CACHE, or the user's cache folder."""
     own = os.environ.get("NETSTITCH_CACHE")
     if own:
-        return Path(own).expanduser()
+        return Path(os.path.expanduser(own))
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "netstitch"
+    return Path(os.path.expanduser(base)) / "netstitch"
 
 
 def decode_images(

@@ -1,0 +1,39 @@
+"""The front of a run, from its folder."""
+
+from pathlib import Path
+
+from netstitch.analysis import Front
+from netstitch.analysis.front import front_from_json
+from netstitch.errors import StorageError
+from netstitch.records.state import check_begun, how_on, is_done, state_of
+from netstitch.run_folder import FRONT_FILE, is_running, read_document
+
+
+def load_front(run: Path) -> Front:
+    """Return the front that a run was measured to have.
+
+    Raises:
+        StorageError: The folder is not one of a run, or the run is not so far, with how it goes on.
+    """
+    check_begun(run)
+    document = read_document(run)
+    running = is_running(run)
+    if not is_done(document) and (running or not (run / FRONT_FILE).exists()):
+        raise StorageError(
+            f"the run in {run} has no front yet, since it is "
+            f"{'still ' if running else ''}{state_of(run, document, running=running)}; "
+            f"{how_on(run, running=running)}"
+        )
+    return read_front(run)
+
+
+def read_front(run: Path) -> Front:
+    """Return what the front's file of a run says; raises StorageError where it is damaged."""
+    path = run / FRONT_FILE
+    try:
+        return front_from_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise StorageError(
+            f"{path} holds no front ({reason}); put back a copy of the run folder"
+        ) from error

@@ -1,0 +1,57 @@
+"""Whether a run is done, and else how far it is and how it goes on, in words."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from netstitch.commands import command
+from netstitch.errors import StorageError
+from netstitch.folders import LOCK
+from netstitch.refining import REFINING
+from netstitch.run_folder import RUN_FILE, SUPERNET, is_running
+
+
+def state_of(run: Path, document: Mapping[str, Any], *, running: bool) -> str:
+    """Return how far a run is, such as "searching" or "stopped while it searched".
+
+    Args:
+        run: Its folder.
+        document: Its run.json.
+        running: Whether a process holds the folder.
+    """
+    outcome = document.get("outcome")
+    if outcome is not None and outcome["stopped"] != "interrupted":
+        return f"done, its search ended by {outcome['stopped']}"
+    if "form" in document:
+        return "searching" if running else "stopped while it searched"
+    if (run / REFINING).exists() or running:
+        return "refining" if running else "stopped while it refined"
+    return "stopped before it searched"
+
+
+def is_done(document: Mapping[str, Any]) -> bool:
+    """Return whether run.json says that nothing is left to do."""
+    return document.get("outcome", {}).get("stopped") not in (None, "interrupted")
+
+
+def how_on(run: Path, *, running: bool) -> str:
+    """Return what to do about a run that is not done."""
+    if running:
+        return f"wait until it is done; how far it is: {command('status', run)}"
+    return f"to go on with it: {command('resume', run)}"
+
+
+def check_begun(run: Path) -> None:
+    """Raise StorageError where a folder is of a run that has nothing to show or go on with yet."""
+    if (run / RUN_FILE).exists():
+        return
+    if is_running(run):
+        raise StorageError(
+            f"{run} is of a run that captures, matches and fits: there is nothing to show yet; "
+            f"{how_on(run, running=True)}"
+        )
+    if (run / LOCK).exists() or (run / SUPERNET).is_dir():
+        raise StorageError(
+            f"{run} is of a run that was stopped before its stitches were fitted, so that there is "
+            "nothing to go on with; remove the folder, and run anew"
+        )
