@@ -120,7 +120,8 @@ def tune_point(
         )
     except KeyboardInterrupt:
         if checkpoint.exists():
-            reporter.told(f"how far training got is kept in {checkpoint}; to go on: {again()}")
+            reporter.told(f"how far training got is kept in {checkpoint}: the same command goes on")
+            reporter.told(again())
         raise
     give(supernet, tuned.weights)
     reporter.stage("measure")

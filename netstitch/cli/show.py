@@ -81,7 +81,7 @@ def show_comparison(comparison: Comparison) -> None:
         terminal.print()
         _print_whole(terminal, table)
     for note in comparison.notes:
-        terminal.print(note, highlight=False)
+        terminal.print(note, highlight=False, soft_wrap=True)
 
 
 def _sweep_table(swept: Sequence[Swept]) -> Table:

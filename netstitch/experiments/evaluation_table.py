@@ -117,6 +117,8 @@ class EvaluationTable(Table):
     @field_validator("device")
     @classmethod
     def _named(cls, device: str | list[str]) -> str | list[str]:
+        if not device:
+            raise ValueError("expected a device of PyTorch or more, such as 'cpu' or 'cuda:0'")
         try:
             for name in [device] if isinstance(device, str) else device:
                 torch.device(name)

@@ -13,7 +13,7 @@ from netstitch.errors import ExperimentError
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.fit_table import ADAM, LEAST_SQUARES, AdamTable
 from netstitch.experiments.shipping import is_shipped
-from netstitch.experiments.toml_text import check_values, read_toml_text
+from netstitch.experiments.toml_text import check_values, read_toml_text, too_deep
 from netstitch.folders import check_name, one_line
 from netstitch.networks.functions import nearest
 
@@ -41,7 +41,7 @@ def read_experiment(path: Path | str) -> Experiment:
     except ValidationError as error:
         raise ExperimentError(f"{path}: {_message(error)}") from None
     except RecursionError:
-        raise _too_deep(path) from None
+        raise too_deep(path) from None
     # Of one that came with the package, paths start where the user is.
     start = Path.cwd() if is_shipped(path) else path.parent
     folder = (start / os.path.expanduser(experiment.folder)).resolve()
@@ -58,18 +58,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
             f"{path} is no valid TOML: {one_line(error)}; correct that line"
         ) from error
     except RecursionError:
-        raise _too_deep(path) from None
+        raise too_deep(path) from None
     except ValueError as error:  # of a number or a date
         raise ExperimentError(
             f"{path} holds a value that cannot be read ({one_line(error)}); correct it"
         ) from error
-
-
-def _too_deep(path: Path) -> ExperimentError:
-    return ExperimentError(
-        f"{path} has lists or tables within one another too deep to be read; expected an "
-        "experiment, whose tables are four deep at most"
-    )
 
 
 def _message(error: ValidationError) -> str:

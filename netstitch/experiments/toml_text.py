@@ -1,6 +1,7 @@
 """An experiment file as text, and its values before they are given a meaning."""
 
 import codecs
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ from netstitch.errors import ExperimentError
 
 LARGEST = 1 << 24
 """Bytes that are read; an experiment file has thousands."""
+DEEPEST = 200
+"""Dots in a key that are read."""
+_KEYS = re.compile(r"[^\w.\"' \t-]+")
+"""What stands between dotted keys."""
 LONGEST_NAME, LONGEST_PATH = 255, 4096
 """Bytes, on the file systems that there are."""
 _WIDE = {
@@ -29,8 +34,10 @@ def read_toml_text(path: Path) -> str:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # a pipe or a device may never end
-            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no file but a pipe or a device"
-            raise ExperimentError(f"{path} is {kind}; expected an experiment file in TOML")
+            kind = "is a directory" if stat.S_ISDIR(found.st_mode) else "is a pipe or a device"
+            raise ExperimentError(
+                f"{path} cannot be read ({kind}); expected an experiment file in TOML"
+            )
         if found.st_size > LARGEST:
             raise ExperimentError(
                 f"{path} has {found.st_size / 1e6:,.0f} MB; expected an experiment file in TOML"
@@ -52,7 +59,17 @@ def read_toml_text(path: Path) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ExperimentError(f"{path} is no text in UTF-8; expected TOML") from error
+    if any(part.count(".") > DEEPEST for part in _KEYS.split(text)):
+        raise too_deep(path)  # the parser takes memory for the square of it
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def too_deep(path: Path) -> ExperimentError:
+    """Return the error for a file of which values stand within too many others."""
+    return ExperimentError(
+        f"{path} has lists or tables within one another too deep to be read; expected an "
+        "experiment, whose tables are four deep at most"
+    )
 
 
 def check_values(path: Path, document: dict[str, Any]) -> None:

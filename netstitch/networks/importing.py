@@ -80,8 +80,9 @@ def files_run(root: Path) -> dict[str, str]:
     found = {}
     for module in list(sys.modules.values()):
         loader = getattr(getattr(module, "__spec__", None), "loader", None)
-        ours = isinstance(loader, _SourceLoader | _ExtensionLoader)
-        if ours and loader.digest is not None and loader.source.root == str(root.resolve()):
+        if not isinstance(loader, _SourceLoader | _ExtensionLoader) or loader.digest is None:
+            continue
+        if loader.source.root == str(root.resolve()):
             found[os.path.abspath(loader.path)] = loader.digest
     return found
 
@@ -93,10 +94,14 @@ def importing_from(folder: Path) -> Iterator[Callable[[str, Path], ModuleType]]:
     Yields:
         What loads a file as a module of a given name.
     """
-    source = _Source(str(folder.resolve()), tuple(map(os.path.abspath, sys.path)))
-    # What a package imports later, when a sample is read, comes by the same way.
-    sys.path_hooks[:] = [one for one in sys.path_hooks if getattr(one, "root", "") != source.root]
-    sys.path_hooks.insert(0, source)
+    root = str(folder.resolve())
+    earlier = [one for one in sys.path_hooks if isinstance(one, _Source)]
+    added = {path for one in earlier for path in one.roots}  # by code that was run, to sys.path
+    known = [path for path in map(os.path.abspath, sys.path) if path not in {root, *added}]
+    same = [one for one in earlier if one.root == root]
+    source = _Source([root, *(path for one in same for path in one.roots[1:])], known)
+    # It stays: what a package imports later, when a sample is read, comes by the same way.
+    sys.path_hooks[:] = [source, *(one for one in sys.path_hooks if one not in same)]
     for path in [path for path in sys.path_importer_cache if source.holds(path)]:
         del sys.path_importer_cache[path]
     sys.path.insert(0, source.root)
@@ -115,17 +120,18 @@ class _Source:
     It is a path hook: called with a path, it gives the finder for modules in there.
     """
 
-    def __init__(self, root: str, known: tuple[str, ...]) -> None:
-        self.root = root
+    def __init__(self, roots: list[str], known: list[str]) -> None:
+        self.root = roots[0]
+        self.roots = roots
         self.open = True
-        self._known = [path for path in known if path != root]
-        self._roots = [root]
+        self._known = known
         self._permission = _permission.get()
 
     def __call__(self, path: str) -> PathEntryFinder:
         path = os.path.abspath(path)
-        if self.open and path not in self._known and path in map(os.path.abspath, sys.path):
-            self._roots.append(path)  # the code that is being run put it there
+        ours = path not in (*self._known, *self.roots)
+        if self.open and ours and path in map(os.path.abspath, sys.path):
+            self.roots.append(path)  # the code that is being run put it there
         if not self.holds(path):
             raise ImportError(path)  # the next hook's
         if os.path.isfile(path) and self._permission is not None:  # modules in a zip file
@@ -139,7 +145,7 @@ class _Source:
     def holds(self, path: str) -> bool:
         """Whether modules in a folder are this one's, rather than those of the environment."""
         path = os.path.abspath(path)
-        own = _longest(path, self._roots)
+        own = _longest(path, self.roots)
         return own > 0 and own > _longest(path, self._known)
 
     def load(self, name: str, path: Path) -> ModuleType:

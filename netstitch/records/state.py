@@ -8,7 +8,7 @@ from netstitch.commands import command
 from netstitch.errors import StorageError
 from netstitch.folders import LOCK
 from netstitch.refining import REFINING
-from netstitch.run_folder import RUN_FILE, SUPERNET, is_running
+from netstitch.run_folder import RUN_FILE, is_running
 
 
 def state_of(run: Path, document: Mapping[str, Any], *, running: bool) -> str:
@@ -35,10 +35,10 @@ def is_done(document: Mapping[str, Any]) -> bool:
 
 
 def how_on(run: Path, *, running: bool) -> str:
-    """Return what to do about a run that is not done."""
+    """Return what to do about a run that is not done, as the rest of a sentence."""
     if running:
-        return f"wait until it is done; how far it is: {command('status', run)}"
-    return f"to go on with it: {command('resume', run)}"
+        return f"wait until it is done, {command('status', run)} tells how far it is"
+    return f"{command('resume', run)} goes on"
 
 
 def check_begun(run: Path) -> None:
@@ -50,7 +50,7 @@ def check_begun(run: Path) -> None:
             f"{run} is of a run that captures, matches and fits: there is nothing to show yet; "
             f"{how_on(run, running=True)}"
         )
-    if (run / LOCK).exists() or (run / SUPERNET).is_dir():
+    if (run / LOCK).exists():
         raise StorageError(
             f"{run} is of a run that was stopped before its stitches were fitted, so that there is "
             "nothing to go on with; remove the folder, and run anew"

@@ -38,12 +38,12 @@ def notes(run: Recorded) -> list[str]:
     if run.state == "running":
         found.append(
             "This run is still going on: what is here is what it had when this page was written. "
-            f"How far it is: {command('status', run.folder)}"
+            f"{command('status', run.folder)} tells how far it is."
         )
     elif run.state == "stopped":
         found.append(
             "This run was stopped before it was done. "
-            f"To go on with it: {command('resume', run.folder)}"
+            f"{command('resume', run.folder)} goes on where it was."
         )
     if run.evaluations is None or not len(run.evaluations):
         found.append("Nothing was evaluated yet: there is no front, only stitches and times.")
