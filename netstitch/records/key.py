@@ -56,24 +56,28 @@ def make_key() -> bytes:
         return key
     folder = state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with filelock.FileLock(folder / f"{NAME}.lock", timeout=PATIENCE, mode=0o600):
-        key = read_key()  # another process may have made it meanwhile
-        if key is not None:
-            return key
-        key = secrets.token_bytes(BYTES)
-        number, partial = tempfile.mkstemp(dir=folder)  # which only this user may read
-        try:
-            with os.fdopen(number, "wb") as file:
-                file.write(key)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, folder / NAME)
-        except BaseException:
-            os.unlink(partial)
-            raise
-    if read_key() != key:
+    lock = folder / f"{NAME}.lock"
+    with filelock.FileLock(lock, timeout=PATIENCE, mode=0o600):
+        if read_key() is None:  # else another process made it meanwhile
+            _write(folder / NAME, secrets.token_bytes(BYTES))
+        lock.unlink(missing_ok=True)  # while it is ours: who comes next finds the key
+    key = read_key()
+    if key is None:
         raise OSError(f"{folder / NAME} cannot be kept from others")
     return key
+
+
+def _write(path: Path, key: bytes) -> None:
+    number, partial = tempfile.mkstemp(dir=path.parent)  # which only this user may read
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        os.unlink(partial)
+        raise
 
 
 def _is_private(found: os.stat_result) -> bool:

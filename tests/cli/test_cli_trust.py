@@ -362,3 +362,22 @@ def test_data_files_and_libraries_never_ask(
     options = ("--point", "1", "--recalibrate", "--formats", "json", "-o", tmp_path / "out")
     called = netstitch("export", tmp_path / "run", *options)
     assert (called.code, called.err) == (0, "")
+
+
+def test_texts_of_a_run_are_no_code_in_its_report(
+    own: Path, tmp_path: Path, netstitch: Caller
+) -> None:
+    run = shutil.copytree(own / "run", tmp_path / "run")
+    evil = "</script><script>alert(1)</script>"
+    document = json.loads((run / "run.json").read_text())
+    document |= {"name": evil, "written": evil, "versions": {"torch": evil}}
+    (run / "run.json").write_text(json.dumps(document))
+    front = json.loads((run / "front.json").read_text())
+    for point in front["points"]:
+        point |= {"label": f"{point['label']} {evil}", "output": evil}
+    (run / "front.json").write_text(json.dumps(front))
+    assert netstitch("report", run).code == 0
+    assert netstitch("compare", run, own / "run", "-o", tmp_path / "compared").code == 0
+    pages = [run / "report.html", tmp_path / "compared" / "compare.html"]
+    assert "alert(1)" in pages[0].read_text()
+    assert not any("<script>alert" in page.read_text() for page in pages)

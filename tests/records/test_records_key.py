@@ -23,6 +23,7 @@ def test_it_is_made_once_for_nobody_else_to_read(folder: Path) -> None:
     assert make_key() == read_key() == key
     assert stat.S_IMODE((folder / "key").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [path.name for path in folder.iterdir()] == ["key"]
 
 
 def test_those_who_make_it_at_once_have_one(folder: Path) -> None:
