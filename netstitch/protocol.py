@@ -28,7 +28,7 @@ from netstitch.analysis.fronts_figure import fronts_figure
 from netstitch.errors import StorageError
 from netstitch.folders import cannot_write, read_json, write_json, write_text
 from netstitch.optimization.asked import as_plain
-from netstitch.records.front import load_front
+from netstitch.records.recorded_front import load_front
 from netstitch.reporter import Reporter
 from netstitch.run import branch_run, finish_preparing, prepare_run, resume
 from netstitch.run_folder import RUN_FILE, differing, read_document

@@ -29,7 +29,7 @@ from netstitch.optimization.asked import as_plain
 from netstitch.optimization.history import history_table
 from netstitch.preparing import capture_all, match_all
 from netstitch.recording import Record, remove_states
-from netstitch.records.front import load_front as load_front
+from netstitch.records.recorded_front import load_front as load_front
 from netstitch.records.trust import SIGNATURE, signed
 from netstitch.references import doubts
 from netstitch.refining import refine_and_save

@@ -19,7 +19,7 @@ from netstitch.finetuning import BATCH, FineTuned, Trained, finetune, give
 from netstitch.fitting.recalibration import recalibrated
 from netstitch.folders import check_new
 from netstitch.outcomes import Outcomes, measure
-from netstitch.records.front import load_front
+from netstitch.records.recorded_front import load_front
 from netstitch.reporter import Reporter
 from netstitch.run_folder import RUN_FILE, SUPERNET, read_document
 from netstitch.storage import load_supernet

@@ -123,7 +123,7 @@ def export(
     from netstitch.cli.console import Console
     from netstitch.cli.recalibrating import export_recalibrated, recorded, searched_with
     from netstitch.cli.show import show_export
-    from netstitch.records.front import load_front
+    from netstitch.records.recorded_front import load_front
     from netstitch.run import export_point
     from netstitch.run_folder import SUPERNET
     from netstitch.storage import load_supernet

@@ -7,7 +7,7 @@ from typing import Any
 
 from netstitch.cli.console import duration
 from netstitch.cli.terminal import Terminal
-from netstitch.records.state import check_begun, how_on, is_done, state_of
+from netstitch.records.run_state import check_begun, how_on, is_done, state_of
 from netstitch.run_folder import PROGRESS_FILE, RUN_FILE, is_running, read_document
 from netstitch.standing import Standing, read_standing
 

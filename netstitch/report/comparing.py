@@ -9,7 +9,7 @@ from netstitch.analysis import FrontPoint, hypervolume
 from netstitch.analysis.dominance import PARTS, Part
 from netstitch.analysis.figure import accuracy_floor
 from netstitch.errors import DataError
-from netstitch.records.state import how_on, state_of
+from netstitch.records.run_state import how_on, state_of
 from netstitch.report.reading import Recorded, read_run
 from netstitch.run_folder import flat
 

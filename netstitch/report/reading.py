@@ -13,8 +13,8 @@ from netstitch.analysis.front import ACCURACY
 from netstitch.errors import StorageError
 from netstitch.evaluation.stored import Stored, read_stored
 from netstitch.folders import one_line
-from netstitch.records.front import read_front
-from netstitch.records.state import check_begun, is_done
+from netstitch.records.recorded_front import read_front
+from netstitch.records.run_state import check_begun, is_done
 from netstitch.run_folder import (
     EVALUATIONS,
     FRONT_FILE,

@@ -5,7 +5,7 @@ from pathlib import Path
 from netstitch.analysis import Front
 from netstitch.analysis.front import front_from_json
 from netstitch.errors import StorageError
-from netstitch.records.state import check_begun, how_on, is_done, state_of
+from netstitch.records.run_state import check_begun, how_on, is_done, state_of
 from netstitch.run_folder import FRONT_FILE, is_running, read_document
 
 
