@@ -26,6 +26,9 @@ OLD = 3600.0
 """Seconds after which a folder without a lock is nobody's: its writer was killed before it had one,
 or was of a version without locks."""
 
+LONGEST = 200
+"""Bytes of a name that the one beside it has too: 255 are all that file systems take."""
+
 _NAME = re.compile(r"\..+\.[0-9]+-[0-9a-f]{8}\.partial", re.DOTALL)
 
 
@@ -77,7 +80,8 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    name = path.name.encode()[:LONGEST].decode(errors="ignore")
+    return path.with_name(f".{name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
 
 
 def _hold(file: IO[bytes], path: Path) -> bool:

@@ -91,6 +91,15 @@ def test_what_is_nobodys_for_sure(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [new]
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127])
+def test_a_name_may_be_as_long_as_a_name_can_be(tmp_path: Path, name: str) -> None:
+    write_text(tmp_path / name, "x")
+    (tmp_path / name).unlink()
+    with new_folder(tmp_path / name):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_other_names_and_links_stay(tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / ".a.1-00000000.partial").symlink_to(tmp_path / "precious")
