@@ -72,7 +72,9 @@ def test_a_stopped_protocol_goes_on(
         return original(*args, **settings)
 
     monkeypatch.setattr(module, "resume", interrupted)
-    assert netstitch("protocol", experiment, "--no-sweep", "-o", "out").code == 130
+    stopped = netstitch("protocol", experiment, "--no-sweep", "-o", "out")
+    assert stopped.code == 130
+    assert f"to go on: netstitch protocol {experiment} --no-sweep -o out" in stopped.out
     before = {path: path.stat().st_mtime_ns for path in Path("out").rglob("front.json")}
     assert len(before) == 2
     called = netstitch("protocol", experiment, "--no-sweep", "-o", "out")
