@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from netstitch.experiments.datasets import is_data_set
 from netstitch.experiments.experiment import Experiment, NetworkTable
-from netstitch.experiments.sources import FILES
 from netstitch.networks.functions import is_function
 from netstitch.networks.sources import PRETRAINED
 from netstitch.networks.wrapping import unwrapped
 from netstitch.tasks import Samples, Task
+from netstitch.tasks.files import FILES
 
 TOLERANCE = 5e-3
 """By which means and deviations may differ, and pixels from whole numbers of 255ths, times 255."""
@@ -103,7 +103,7 @@ def _of_task(experiment: Experiment, samples: Samples) -> Known | None:
     table, source = experiment.task.images, experiment.task.validation.source
     sizes = samples.shape[1:] if samples.shape[1] == samples.shape[2] else ()
     own = Known(table.mean, table.std, sizes)
-    if is_data_set(source) or not (Path(source).suffix in FILES or is_function(source)):
+    if is_data_set(source) or not (Path(source).suffix.lower() in FILES or is_function(source)):
         return own
     channels = samples.shape[0]
     plain = Known((0.0,) * channels, (1.0,) * channels, sizes)

@@ -23,6 +23,7 @@ from netstitch.quiet import quiet
 Puts = Literal["logits", "probabilities"]
 """What a model puts out."""
 
+
 def capture(
     model: nn.Module,
     example: Tensor | None = None,

@@ -4,7 +4,6 @@ The logarithm of probabilities is logits: their softmax is the probabilities aga
 last part of the network itself, so that it is captured, counted and exported with it.
 """
 
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
