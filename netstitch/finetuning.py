@@ -23,8 +23,9 @@ from netstitch.networks.probabilities import WAY_OUT
 from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import AnyGenotype, Supernet
-from netstitch.tasks import Samples, Task, check_task
+from netstitch.tasks import Samples, Task
 from netstitch.tasks.outputs import select
+from netstitch.tasks.task import check_task
 from netstitch.threads import threads
 from netstitch.tuning_checkpoint import fingerprint, read_checkpoint, write_checkpoint
 

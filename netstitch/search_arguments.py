@@ -11,7 +11,8 @@ from netstitch.evaluation import Form, Spread
 from netstitch.networks.graph import Dimension
 from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
 from netstitch.supernet import Supernet
-from netstitch.tasks import Samples, Task, check_task
+from netstitch.tasks import Samples, Task
+from netstitch.tasks.task import check_task
 
 _NUMBER = (Real, "a number")
 _KINDS: Mapping[str, tuple[Any, str]] = {

@@ -22,11 +22,11 @@ from netstitch.fitting import (
     Batch,
     FitReport,
     RefineReport,
-    check_settings,
     fit,
     recalibrated,
     refine,
 )
+from netstitch.fitting.settings import check_settings
 from netstitch.folders import as_path
 from netstitch.matching.match import Matching
 from netstitch.matching.showing import placed

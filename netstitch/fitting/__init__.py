@@ -13,7 +13,6 @@ from netstitch.fitting.recalibration import batch_norms, recalibrated, stitched_
 from netstitch.fitting.refinement import RefineReport, StitchRefined, check_refining, refine
 from netstitch.fitting.report import FitReport, StitchFit
 from netstitch.fitting.sequential import fit_sequential
-from netstitch.fitting.settings import check_settings
 from netstitch.fitting.stream import Batch, Features, Progress
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "StitchRefined",
     "batch_norms",
     "check_refining",
-    "check_settings",
     "fit",
     "fit_adam",
     "fit_least_squares",

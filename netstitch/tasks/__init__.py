@@ -22,7 +22,7 @@ from netstitch.tasks.preprocessing import Preprocessing
 from netstitch.tasks.samples import Batches, Samples
 from netstitch.tasks.segmentation import Segmentation
 from netstitch.tasks.selection import evenly
-from netstitch.tasks.task import EnsembleKind, Task, check_task
+from netstitch.tasks.task import EnsembleKind, Task
 from netstitch.tasks.unlabelled import all_images, from_images, unlabelled
 from netstitch.tasks.voc import voc
 
@@ -44,7 +44,6 @@ __all__ = [
     "all_images",
     "cache_folder",
     "check_finite",
-    "check_task",
     "decode_images",
     "evenly",
     "first_nonfinite",

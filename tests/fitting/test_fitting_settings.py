@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from netstitch.errors import FittingError
-from netstitch.fitting import check_settings
+from netstitch.fitting.settings import check_settings
 
 
 def way(
