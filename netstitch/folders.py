@@ -1,12 +1,13 @@
 """Files and folders that are written whole or not at all."""
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from netstitch.errors import StorageError
 from netstitch.leftovers import MADE, begin_file, begin_folder, remove_leftovers
@@ -172,7 +173,8 @@ def read_json(path: Path, form: str) -> dict[str, Any]:
     try:
         if path.exists() and not path.is_file():  # a pipe may never end
             raise ValueError("it is no file")
-        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except FileNotFoundError:
         raise StorageError(f"{path} is missing; expected a folder that netstitch wrote") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -188,5 +190,10 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _refuse(constant: str) -> None:
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON number")

@@ -25,13 +25,15 @@ from torch import nn
 from netstitch.analysis import Front, hypervolume
 from netstitch.analysis.comparison import Compared, compare
 from netstitch.analysis.fronts_figure import fronts_figure
+from netstitch.documents import WORST, Document, read_as
 from netstitch.errors import StorageError
-from netstitch.folders import cannot_write, read_json, write_json, write_text
+from netstitch.folders import cannot_write, write_json, write_text
 from netstitch.optimization.asked import as_plain
+from netstitch.records import Outcome, read_document
 from netstitch.records.recorded_front import load_front
 from netstitch.reporter import Reporter
 from netstitch.run import branch_run, finish_preparing, prepare_run, resume
-from netstitch.run_folder import RUN_FILE, differing, read_document
+from netstitch.run_folder import RUN_FILE, differing
 from netstitch.run_plan import Plan
 from netstitch.tasks import Task
 
@@ -74,6 +76,13 @@ class Run:
     evaluations: int
     skipped: int
     seconds: float
+
+
+class ProtocolDocument(Document):
+    """protocol.json: a protocol, and what each of its runs is asked."""
+
+    protocol: dict[str, Any]
+    asked: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -138,9 +147,12 @@ def _claim(folder: Path, protocol: Protocol, plan: Plan) -> None:
     document = {"format": FORMAT, "protocol": as_plain(asdict(protocol)), "asked": asked}
     path = folder / DOCUMENT
     if path.exists():
-        before = read_json(path, FORMAT)
-        for part, left_out in (("protocol", ()), ("asked", EACH_RUN)):
-            key = differing(before.get(part) or {}, document[part], left_out)
+        before = read_as(path, FORMAT, ProtocolDocument)
+        for was, now, left_out in (
+            (before.protocol, document["protocol"], ()),
+            (before.asked, asked, EACH_RUN),
+        ):
+            key = differing(was, now, left_out)
             if key is not None:
                 raise StorageError(
                     f"{folder} is of a protocol that asked for something else: {key} is not as it "
@@ -175,8 +187,7 @@ def _run(plan: Plan, task: Task, prepared: Path, folder: Path, reporter: Reporte
     """Carry a run out to its end, from where it is."""
     if not (folder / RUN_FILE).exists():
         branch_run(prepared, plan, folder)
-    stopped = read_document(folder).get("outcome", {}).get("stopped")
-    if stopped in (None, "interrupted"):
+    if not read_document(folder).done:
         finished = resume(plan, task, folder, reporter)
         if finished.result.stopped == "interrupted":
             raise KeyboardInterrupt
@@ -184,15 +195,22 @@ def _run(plan: Plan, task: Task, prepared: Path, folder: Path, reporter: Reporte
 
 def _best_size(folder: Path) -> int:
     """The population size whose run has the most hypervolume, the first of equal ones."""
-    swept: list[dict[str, Any]] = read_document(folder)["outcome"]["sweep"]
-    best = max(swept, key=lambda one: one["hypervolume"])
-    return int(best["population"])
+    swept = _outcome(folder).sweep
+    if not swept:
+        raise StorageError(f"{folder / RUN_FILE} is damaged: it tells of no sweep; {WORST}")
+    return max(swept, key=lambda one: one.hypervolume).population
+
+
+def _outcome(folder: Path) -> Outcome:
+    outcome = read_document(folder).outcome
+    assert outcome is not None
+    return outcome
 
 
 def _of_run(
     algorithm: str, population: int, seed: int, folder: Path, front: Front, accuracy: float
 ) -> Run:
-    outcome = read_document(folder)["outcome"]
+    outcome = _outcome(folder)
     ensemble = front.ensemble
     assert ensemble is not None
 
@@ -213,9 +231,9 @@ def _of_run(
         volume([point.validation for point in front]) or 0.0,
         volume([point.test for point in front]),
         len(front),
-        outcome["evaluations"],
-        outcome["skipped"],
-        round(outcome["search_seconds"], 1),
+        outcome.evaluations,
+        outcome.skipped,
+        round(outcome.search_seconds, 1),
     )
 
 

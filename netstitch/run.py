@@ -17,20 +17,33 @@ from typing import Any
 from torch import nn
 
 from netstitch.analysis import PARTS, Front, FrontPoint, front_figure
-from netstitch.analysis.front import ACCURACY
 from netstitch.errors import DataError, StorageError
 from netstitch.evaluation import Form, Store
 from netstitch.evaluation.workplace import prepare
 from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
-from netstitch.folders import copy_linked, write_json, write_text
+from netstitch.folders import copy_linked, read_json, write_json, write_text
 from netstitch.optimization import SearchResult
 from netstitch.optimization.asked import as_plain
 from netstitch.optimization.history import history_table
 from netstitch.preparing import capture_all, match_all
 from netstitch.recording import Record, remove_states
+from netstitch.records import (
+    RunDocument,
+    check_folder,
+    check_samples,
+    check_unchanged,
+    keep_warnings,
+    network_digests,
+    read_document,
+    sample_digests,
+    stitches_digest,
+    update_document,
+    versions,
+)
 from netstitch.records.recorded_front import load_front as load_front
 from netstitch.records.trust import SIGNATURE, signed
+from netstitch.records.unchanged import RESULT_FILES, SUPERNET_FILES, forget_files, note_files
 from netstitch.references import doubts
 from netstitch.refining import refine_and_save
 from netstitch.reporter import Reporter
@@ -45,16 +58,8 @@ from netstitch.run_folder import (
     SUPERNET,
     check_asked_again,
     check_place,
-    check_unchanged,
-    keep_warnings,
     locked,
-    network_digests,
-    read_document,
-    sample_digests,
-    stitches_digest,
     taken,
-    update_document,
-    versions,
 )
 from netstitch.run_plan import Plan
 from netstitch.scoring import scored_by
@@ -148,7 +153,7 @@ def branch_run(prepared: Path, plan: Plan, folder: Path) -> None:
     The files of the supernet are the same on disk, where that is possible.
     """
     check_place(folder)
-    document = read_document(prepared)
+    document = read_json(prepared / RUN_FILE, FORMAT)
     with taken(folder):
         copy_linked(prepared / SUPERNET, folder / SUPERNET)
         write_text(folder / STITCHES, (prepared / STITCHES).read_text())
@@ -175,6 +180,7 @@ def _prepare_folder(
     document |= signed(document["asked"], reporter.told)
     write_json(folder / RUN_FILE, document | {"warnings": list(reporter.warnings)})
     write_text(folder / STITCHES, stitch_table(supernet))
+    note_files(folder)
     reporter.opened(folder)
     _refine(plan, supernet, training, folder, reporter)
     return supernet
@@ -220,15 +226,13 @@ def check_resumable(folder: Path) -> Mapping[str, Any]:
     run is done.
     """
     document = read_document(folder)
-    stopped = document.get("outcome", {}).get("stopped")
-    if stopped not in (None, "interrupted"):
+    if document.done:
         raise StorageError(
-            f"the run in {folder} is done, its search ended by {stopped}: there is nothing to go "
-            "on with; for another search give another folder"
+            f"the run in {folder} is done, its search ended by {document.stopped}: there is "
+            "nothing to go on with; for another search give another folder"
         )
-    asked: Mapping[str, Any] = document["asked"]
     check_unchanged(folder, document, {"versions": versions()})
-    return asked
+    return document.asked
 
 
 def resume(
@@ -253,41 +257,29 @@ def resume(
     training = _training(plan, task)
     prepare(plan.spread)
     with locked(folder):
-        document = read_document(folder)
-        check_asked_again(folder, document["asked"], as_plain(plan.asked))
+        document = check_folder(folder, SUPERNET_FILES)
+        check_asked_again(folder, document.asked, as_plain(plan.asked))
         supernet = load_supernet(folder / SUPERNET)
-        check_unchanged(
-            folder,
-            document,
-            {
-                "networks": network_digests(folder, supernet.names),
-                "samples": sample_digests(task),
-            },
-        )
+        check_samples(folder, document, task)
         reporter.opened(folder)
         keep_warnings(folder, reporter.warnings)
-        if "form" not in document:
+        if document.form is None:
             if not _is_refined(folder, document):
                 _refine(plan, supernet, training, folder, reporter)
             _begin_search(plan, supernet, task, folder)
-        elif stitches_digest(folder) != document.get("stitches"):
+        elif plan.spread.early != document.early:
             raise StorageError(
-                f"{folder} cannot go on: the stitches changed since its search began; put back "
-                "what there was, or run anew"
-            )
-        elif plan.spread.early != document.get("early"):
-            raise StorageError(
-                f"{folder} began with early = {document.get('early')!r}, which is now "
+                f"{folder} began with early = {document.early!r}, which is now "
                 f"{plan.spread.early!r}, and samples would come in another order; go on with the "
                 "former, or run anew"
             )
-        elif plan.objective != (before := document.get("objective", ACCURACY)):
+        elif plan.objective != document.objective:
             raise StorageError(
-                f"{folder} began with the objective {before!r}, which is now {plan.objective!r}; "
-                "go on with the former, or run anew"
+                f"{folder} began with the objective {document.objective!r}, which is now "
+                f"{plan.objective!r}; go on with the former, or run anew"
             )
         if sign:
-            update_document(folder, signed(document["asked"], reporter.told))
+            update_document(folder, signed(document.asked, reporter.told))
         return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
 
 
@@ -301,9 +293,9 @@ def _training(plan: Plan, task: Task) -> Samples:
     return task.training.shuffled(plan.seed)
 
 
-def _is_refined(folder: Path, document: Mapping[str, Any]) -> bool:
+def _is_refined(folder: Path, document: RunDocument) -> bool:
     """Whether refining is done, even where no stitch was the better for it."""
-    changed = stitches_digest(folder) != document.get("fitted")
+    changed = stitches_digest(folder) != document.fitted
     return changed or (folder / SUPERNET / REFINE_FILE).exists()
 
 
@@ -326,6 +318,7 @@ def _refine(
             progress=reporter.progress,
         )
         supernet.to("cpu")
+        note_files(folder)
 
 
 def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> None:
@@ -366,6 +359,7 @@ def _search_and_measure(
             "the search saw, which had rounding of another form"
         )
     keep_warnings(folder, reporter.warnings)
+    forget_files(folder)
     front.to_json(folder / FRONT_FILE)
     front.to_csv(folder / "front.csv")
     write_text(folder / HISTORY_FILE, history_table(result.history))
@@ -384,6 +378,7 @@ def _search_and_measure(
         "spread": asdict(plan.spread) | {"workers": plan.spread.processes},
     }
     update_document(folder, {"outcome": outcome})
+    note_files(folder, RESULT_FILES)
     if result.stopped != "interrupted":
         remove_states(folder)
         (folder / PROGRESS_FILE).unlink(missing_ok=True)
@@ -406,10 +401,8 @@ def _search(
             watch(standing)
 
     reporter.stage("search")
-    try:
-        form = Form(**read_document(folder)["form"])
-    except TypeError as error:
-        raise StorageError(f"{folder / RUN_FILE} is damaged: its form is none") from error
+    form = read_document(folder).form
+    assert form is not None
     statistics = training.first(plan.recalibrate) if plan.recalibrate else None
     return run_search(
         supernet,
@@ -483,7 +476,7 @@ def _adding(folder: Path, name: str) -> Iterator[None]:
     seconds: dict[str, float] = {}
     with _timed(seconds, name):
         yield
-    before: dict[str, float] = read_document(folder)["seconds"]
+    before = read_document(folder).seconds
     spent = round(before.get(name, 0.0) + seconds[name], 2)
     update_document(folder, {"seconds": before | {name: spent}})
 

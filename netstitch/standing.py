@@ -7,13 +7,15 @@ reads it.
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import RootModel
+
 from netstitch.analysis import hypervolume
-from netstitch.errors import StorageError
+from netstitch.documents import STRICT, Count, Seconds, Share, read_as
 from netstitch.evaluation import Usage
-from netstitch.folders import read_json, write_text
+from netstitch.folders import write_text
 from netstitch.optimization import Budget, Progress, Solution
 
 FORMAT = "netstitch-progress-1"
@@ -46,24 +48,30 @@ class Standing:
     The others as in `Progress`; workers evaluate at the same time, in_flight waits included.
     """
 
-    search: int
-    share: float
-    used: int
-    evaluated: int
-    failed: int
-    skipped: int
-    in_flight: int
-    workers: int
-    elapsed: float
-    left: float | None
+    search: Count
+    share: Share
+    used: Count
+    evaluated: Count
+    failed: Count
+    skipped: Count
+    in_flight: Count
+    workers: Count
+    elapsed: Seconds
+    left: Seconds | None
     rate: float
     idle: float
-    archived: int
+    archived: Count
     hypervolume: float
     accuracy: float | None
     cache: Usage
-    written: float
-    bounded: int = 0
+    written: Seconds
+    bounded: Count = 0
+
+
+class ProgressDocument(RootModel[Standing]):
+    """progress.json."""
+
+    model_config = STRICT
 
 
 def standing(
@@ -128,9 +136,4 @@ def write_standing(path: Path, standing: Standing) -> None:
 
 def read_standing(path: Path) -> Standing:
     """What a run wrote last; raises StorageError where there is nothing, or it is damaged."""
-    document = read_json(path, FORMAT)
-    try:
-        given = {field.name: document[field.name] for field in fields(Standing)}
-        return Standing(**given | {"cache": Usage(**document["cache"])})
-    except (KeyError, TypeError) as error:
-        raise StorageError(f"{path} is damaged ({error}); it is written anew") from error
+    return read_as(path, FORMAT, ProgressDocument).root

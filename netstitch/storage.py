@@ -3,18 +3,22 @@
 They are JSON and safetensors; a supernet's folder is described in `stitching/saving.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, fx
 
+from netstitch.documents import Count, Document, damaged, read_as
 from netstitch.errors import NetstitchError, StorageError
-from netstitch.fitting import FitReport, RefineReport
-from netstitch.folders import as_path, one_line, read_json, write_json
+from netstitch.fitting.refinement.report import RefineDocument, StitchRefined
+from netstitch.fitting.report import FitDocument, StitchFit
+from netstitch.folders import as_path, one_line, write_json
 from netstitch.matching.match import Match, Matching
 from netstitch.networks.graph import Graph
+from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
 from netstitch.networks.storage import (
@@ -22,8 +26,6 @@ from netstitch.networks.storage import (
     WEIGHTS_FILE,
     built,
     check_weights,
-    graph_from_json,
-    graph_to_json,
     load_graph,
     load_network,
     read_weights,
@@ -46,9 +48,41 @@ from netstitch.supernet import Supernet
 SUBNETWORK = "netstitch-subnetwork-1"
 SUBNETWORK_FILE = "subnetwork.json"
 
-Report = TypeVar("Report")
-
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+
+
+class Ensemble(Document):
+    """How an ensemble is formed; see `Averaging`."""
+
+    rule: Literal["logits", "probabilities"]
+    weights: tuple[Annotated[float, Field(gt=0)], ...] | None
+
+
+class SupernetDocument(Document):
+    """supernet.json.
+
+    fitted: whether its stitches were; folders of earlier versions say it by a report of the fit.
+    """
+
+    names: tuple[str, ...]
+    matches: tuple[tuple[str | None, ...], ...]
+    weight: float
+    upper_bound: float
+    method: str
+    outputs: tuple[tuple[Count, ...], ...]
+    ensemble: Ensemble
+    fitted: bool | None = None
+
+    @property
+    def matching(self) -> Matching:
+        matches = tuple(Match(points) for points in self.matches)
+        return Matching(matches, self.weight, self.upper_bound, self.method)
+
+
+class SubnetworkDocument(GraphDocument):
+    """subnetwork.json."""
+
+    card: dict[str, Any]
 
 
 def load(folder: Path | str) -> Network | Supernet | fx.GraphModule:
@@ -77,21 +111,23 @@ def load(folder: Path | str) -> Network | Supernet | fx.GraphModule:
 def load_supernet(folder: Path) -> Supernet:
     """The supernet that `Supernet.save` wrote, stitches fitted as they were, or not."""
     path = folder / SUPERNET_FILE
-    document = read_json(path, SUPERNET)
+    document = read_as(path, SUPERNET, SupernetDocument)
     try:
         supernet = _read_supernet(document, folder)
     except StorageError:
         raise
     except (*_DAMAGE, NetstitchError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, one_line(error)) from error
     _load_stitches(supernet, folder / STITCHES_FILE)
-    if document.get("fitted", (folder / FIT_FILE).exists()) is True:
+    fitted = (folder / FIT_FILE).exists() if document.fitted is None else document.fitted
+    if fitted:
         supernet.set_stitches(supernet.stitch_weights())
-    if (folder / FIT_FILE).exists():
-        supernet.fit_report = _read_report(folder / FIT_FILE, FIT, FitReport.from_json)
-    if (folder / REFINE_FILE).exists():
-        path = folder / REFINE_FILE
-        supernet.refine_report = _read_report(path, REFINE, RefineReport.from_json)
+    if (path := folder / FIT_FILE).exists():
+        supernet.fit_report = read_as(path, FIT, FitDocument).root
+        _check_rows(path, supernet, supernet.fit_report.rows)
+    if (path := folder / REFINE_FILE).exists():
+        supernet.refine_report = read_as(path, REFINE, RefineDocument).root
+        _check_rows(path, supernet, supernet.refine_report.rows)
     return supernet
 
 
@@ -101,67 +137,34 @@ def load_structure(folder: Path) -> Structure:
     Raises StorageError, naming the file, when something is missing or damaged.
     """
     path = folder / SUPERNET_FILE
-    document = read_json(path, SUPERNET)
+    document = read_as(path, SUPERNET, SupernetDocument)
+    places = [folder / "networks" / str(i) / GRAPH_FILE for i in range(len(document.names))]
+    graphs = tuple(load_graph(place) for place in places)
     try:
-        names, matching = _names(document), _read_matching(document)
-        places = [folder / "networks" / str(i) / GRAPH_FILE for i in range(len(names))]
-        graphs = tuple(load_graph(place) for place in places)
-        board = make_switchboard(graphs, matching, document["outputs"])
-        return Structure(names, graphs, board)
-    except StorageError:
-        raise
+        board = make_switchboard(graphs, document.matching, document.outputs)
     except (*_DAMAGE, NetstitchError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, one_line(error)) from error
+    return Structure(document.names, graphs, board)
 
 
-def _damaged(path: Path, error: Exception) -> StorageError:
-    return StorageError(f"{path} is damaged ({type(error).__name__}: {one_line(error)})")
-
-
-def _names(document: dict[str, Any]) -> tuple[str, ...]:
-    names = document["names"]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"names {names!r:.80}")
-    return tuple(names)
-
-
-def _read_matching(document: dict[str, Any]) -> Matching:
-    matches = document["matches"]
-    if not isinstance(matches, list):
-        raise TypeError("matches are no list")
-    return Matching(
-        tuple(Match(_points(points)) for points in matches),
-        float(document["weight"]),
-        float(document["upper_bound"]),
-        str(document["method"]),
-    )
-
-
-def _read_supernet(document: dict[str, Any], folder: Path) -> Supernet:
-    names, matching = _names(document), _read_matching(document)
-    networks = [load_network(folder / "networks" / str(i)) for i in range(len(names))]
-    rule, shares = document["ensemble"]["rule"], document["ensemble"]["weights"]
-    if rule not in ("logits", "probabilities"):
-        raise ValueError(f"ensemble rule {rule!r:.80}")
-    averaging = Averaging(rule, None if shares is None else tuple(map(float, shares)))
-    supernet = Supernet(networks, matching, averaging=averaging, outputs=document["outputs"])
-    if supernet.names != names:
-        raise ValueError(f"names {names!r:.80}, but the networks are {', '.join(supernet.names)}")
+def _read_supernet(document: SupernetDocument, folder: Path) -> Supernet:
+    networks = [load_network(folder / "networks" / str(i)) for i in range(len(document.names))]
+    averaging = Averaging(document.ensemble.rule, document.ensemble.weights)
+    supernet = Supernet(networks, document.matching, averaging=averaging, outputs=document.outputs)
+    if supernet.names != document.names:
+        raise ValueError(
+            f"names {document.names!r:.80}, but the networks are {', '.join(supernet.names)}"
+        )
     return supernet
 
 
-def _points(points: Any) -> tuple[str | None, ...]:
-    if not isinstance(points, list) or not all(isinstance(p, str | None) for p in points):
-        raise TypeError(f"match {points!r:.80}")
-    return tuple(points)
-
-
-def _read_report(path: Path, form: str, read: Callable[[dict[str, Any]], Report]) -> Report:
-    document = read_json(path, form)
-    try:
-        return read(document)
-    except (*_DAMAGE, NetstitchError) as error:
-        raise StorageError(f"{path} is damaged ({one_line(error)})") from error
+def _check_rows(
+    path: Path, supernet: Supernet, rows: Sequence[StitchFit] | Sequence[StitchRefined]
+) -> None:
+    """Raise StorageError where a report is not of the supernet's stitches."""
+    own = [(stitch.match, stitch.source, stitch.target) for stitch in supernet.stitches]
+    if [(row.match, row.source, row.target) for row in rows] != own:
+        raise damaged(path, "its rows are not the supernet's stitches")
 
 
 def _load_stitches(supernet: Supernet, path: Path) -> None:
@@ -193,7 +196,7 @@ def write_subnetwork(
 def load_subnetwork(folder: Path) -> fx.GraphModule:
     """The module of an exported subnetwork, from its JSON graph and safetensors."""
     path = folder / SUBNETWORK_FILE
-    graph = graph_from_json(read_json(path, SUBNETWORK), path)
+    graph = to_graph(read_as(path, SUBNETWORK, SubnetworkDocument), path)
     weights = read_weights(folder / WEIGHTS_FILE)
     check_weights(graph, weights, folder / WEIGHTS_FILE)
     for tensor in weights.values():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from netstitch.analysis import hypervolume
+from netstitch.documents import Count
 from netstitch.errors import SearchError
 from netstitch.optimization import Budget, SearchResult
 
@@ -23,10 +24,10 @@ class Swept:
         ensemble's cost, over the sweep's floor.
     """
 
-    population: int
+    population: Count
     hypervolume: float
-    evaluated: int
-    skipped: int
+    evaluated: Count
+    skipped: Count
 
 
 def sizes_within(budget: Budget) -> tuple[int, ...]:

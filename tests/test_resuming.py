@@ -172,6 +172,15 @@ def in_document(**changes: Any) -> Callable[[Path], None]:
     return change
 
 
+DONE = {
+    "stopped": "budget",
+    "evaluations": 60,
+    "skipped": 0,
+    "failed": 0,
+    "search_seconds": 1.0,
+}
+
+
 def without_store(folder: Path) -> None:
     (folder / "run" / "evaluations.sqlite").unlink()
 
@@ -216,10 +225,11 @@ def older_store(folder: Path) -> None:
         (in_document(versions={"torch": "1.0", "netstitch": "0.1.0"}), "begun with torch 1.0, and"),
         (in_document(format="netstitch-run-7"), "has format 'netstitch-run-7'; this version reads"),
         (in_document(form={"batch": 3}), "run.json is damaged"),
-        (in_document(outcome={"stopped": "budget"}), "is done, its search ended by budget"),
+        (in_document(outcome=DONE), "is done, its search ended by budget"),
         (in_document(outcome=None), "run.json is damaged: its outcome is none"),
-        (in_document(seconds=None), "run.json is damaged: it does not say 'seconds'"),
-        (in_document(asked=3), "run.json is damaged: it does not say 'asked'"),
+        (in_document(outcome={"stopped": "budget"}), "does not say 'outcome.evaluations'"),
+        (in_document(seconds=None), "run.json is damaged: its seconds is none"),
+        (in_document(asked=3), "run.json is damaged: asked is 3, and it should be an object"),
         (empty_store, "evaluations.sqlite is"),
         (without_store, "evaluations.sqlite is missing; it holds what was evaluated"),
         (damaged_store, "evaluations.sqlite is damaged"),

@@ -7,6 +7,8 @@ confidence of 1 is in the last one.
 
 from dataclasses import dataclass
 
+from netstitch.documents import Count
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -18,9 +20,9 @@ class Calibration:
     Raises ValueError for sums that are not of as many bins, or negative.
     """
 
-    counts: tuple[int, ...]
+    counts: tuple[Count, ...]
     confidences: tuple[float, ...]
-    right: tuple[int, ...]
+    right: tuple[Count, ...]
 
     def __post_init__(self) -> None:
         if not len(self.counts) == len(self.confidences) == len(self.right) > 0:

@@ -14,6 +14,7 @@ from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
 from netstitch.analysis.dominance import PARTS, ObjectiveName, Part, nondominated
 from netstitch.analysis.showing import front_html
+from netstitch.documents import STRICT, Choice, Count, problem
 from netstitch.errors import SearchError, StorageError
 from netstitch.folders import write_bytes
 
@@ -38,13 +39,13 @@ class FrontPoint:
     """
 
     label: str
-    genotype: tuple[int, ...]
-    multiply_adds: int
-    stitches: int
+    genotype: tuple[Choice, ...]
+    multiply_adds: Count
+    stitches: Count
     validation: float
     test: float | None = None
     output: str = ""
-    parameters: int | None = None
+    parameters: Count | None = None
     validation_difference: Interval | None = None
     test_difference: Interval | None = None
     gap: Interval | None = None
@@ -268,18 +269,16 @@ def make_front(
 def front_from_json(content: bytes) -> Front:
     """Return the front that a file's content tells; raises ValueError, saying why, for none."""
     try:
-        document = _Document.model_validate_json(content, strict=True)
+        document = _Document.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ValueError(f"{place}: {first['msg']}") from error
+        raise ValueError(problem(error)) from error
     return Front(document.points, document.references, document.measure, document.objective)
 
 
 class _Document(BaseModel):
-    """The JSON file."""
+    """front.json."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(**STRICT, extra="forbid")
 
     format: Literal["netstitch front"] = "netstitch front"
     version: Literal[1] = 1

@@ -1,6 +1,5 @@
 """Training a network of a run's front, and what that was worth."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ from netstitch.finetuning import BATCH, FineTuned, Trained, finetune, give
 from netstitch.fitting.recalibration import recalibrated
 from netstitch.folders import check_new
 from netstitch.outcomes import Outcomes, measure
+from netstitch.records import RunDocument, check_front, check_samples, read_document
 from netstitch.records.recorded_front import load_front
 from netstitch.reporter import Reporter
-from netstitch.run_folder import RUN_FILE, SUPERNET, read_document
+from netstitch.run_folder import FRONT_FILE, RUN_FILE, SUPERNET
 from netstitch.storage import load_supernet
 from netstitch.tasks import Samples
 
@@ -73,19 +73,20 @@ def tune_point(
 
     After Ctrl-C or a kill the same call goes on where training was, from a file beside the folder.
     """
-    point = load_front(run).pick(point=label)
+    front = load_front(run)
+    point = front.pick(point=label)
     folder = run / f"finetuned-{point.label}" if folder is None else folder
     check_new(folder)
     checkpoint = folder.with_name(folder.name + CHECKPOINT)
     place = usable_device(device)
     document = read_document(run)
     form = _form(run, document)
-    asked = document.get("asked")
-    asked = asked if isinstance(asked, dict) else {}
-    settings["batch_size"] = batch_of(asked) if batch_size is None else batch_size
+    settings["batch_size"] = batch_of(document) if batch_size is None else batch_size
     reporter.stage("read")
     supernet = load_supernet(run / SUPERNET)
-    task = recorded_task(run, asked, reporter, trust=trust)
+    check_front(run / FRONT_FILE, front, supernet.structure)
+    task = recorded_task(run, document.asked, reporter, trust=trust)
+    check_samples(run, document, task)
     genotype = np.array(point.genotype, dtype=supernet.genotype().dtype)
     samples: dict[str, Samples | None] = {part: getattr(task, part, None) for part in PARTS}
     parts = {part: own for part, own in samples.items() if own is not None}
@@ -155,17 +156,14 @@ def _rows(part: str, title: str, before: Outcomes, after: Outcomes) -> list[Row]
     return found + [Row(part, name, before.further[name], after.further[name]) for name in names]
 
 
-def batch_of(asked: Mapping[str, Any]) -> int:
+def batch_of(document: RunDocument) -> int:
     """Images a step that an experiment's stitches are trained on, as the paper fine-tunes too."""
-    fit = asked.get("fit")
-    size = fit.get("batch_size") if isinstance(fit, dict) else None
-    return size if isinstance(size, int) else BATCH
+    return BATCH if document.fit_batch is None else document.fit_batch
 
 
-def _form(run: Path, document: Mapping[str, Any]) -> Form:
-    try:
-        return Form(**document["form"]).exact
-    except (KeyError, TypeError) as error:
+def _form(run: Path, document: RunDocument) -> Form:
+    if document.form is None:
         raise StorageError(
             f"{run / RUN_FILE} says no form of evaluations; expected a run with a front"
-        ) from error
+        )
+    return document.form.exact

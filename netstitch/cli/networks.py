@@ -123,9 +123,10 @@ def export(
     from netstitch.cli.console import Console
     from netstitch.cli.recalibrating import export_recalibrated, recorded, searched_with
     from netstitch.cli.show import show_export
+    from netstitch.records import check_front
     from netstitch.records.recorded_front import load_front
     from netstitch.run import export_point
-    from netstitch.run_folder import SUPERNET
+    from netstitch.run_folder import FRONT_FILE, SUPERNET
     from netstitch.storage import load_supernet
 
     front = load_front(run)
@@ -137,6 +138,7 @@ def export(
     folder = run / f"export-{chosen.label}" if output is None else output
     with Console() as console:
         supernet = load_supernet(run / SUPERNET)
+        check_front(run / FRONT_FILE, front, supernet.structure)
         # What a search measured with new statistics is exported with them.
         if recalibrate or searched_with(run):
             console.stage("read")

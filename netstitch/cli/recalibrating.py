@@ -13,9 +13,9 @@ from netstitch.cli.recorded import recorded_task
 from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, Form
 from netstitch.exporting import Exported, export
+from netstitch.records import check_samples, read_document
 from netstitch.reporter import Reporter
 from netstitch.run import STATISTICS_BATCH
-from netstitch.run_folder import read_document
 from netstitch.run_plan import Plan
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
@@ -27,16 +27,7 @@ SAMPLES, BATCH = 4096, STATISTICS_BATCH
 
 def searched_with(run: Path) -> int:
     """Samples that a run's search recalibrated each subnetwork on; 0 where it did not."""
-    asked = read_document(run).get("asked")
-    evaluation = asked.get("evaluation") if isinstance(asked, dict) else None
-    count = evaluation.get("recalibrate", 0) if isinstance(evaluation, dict) else 0
-    return count if isinstance(count, int) else 0
-
-
-def _seed(asked: object) -> int:
-    """What the run's training samples were shuffled with."""
-    seed = asked.get("seed") if isinstance(asked, dict) else None
-    return seed if isinstance(seed, int) else Plan.seed
+    return read_document(run).recalibrate
 
 
 @dataclass(frozen=True)
@@ -59,11 +50,12 @@ def recorded(run: Path, reporter: Reporter, *, trust: bool = False) -> Recalibra
     Those that its search recalibrated on, or SAMPLES of all, spread evenly, where it did not.
     trust: as of `recorded_task`.
 
-    Raises StorageError where run.json names none, or Python that is not to be run, DataError where
-    they are not there any more.
+    Raises StorageError where run.json names none, or Python that is not to be run, or where they
+    changed since; DataError where they are not there any more.
     """
-    asked = read_document(run).get("asked")
-    task = recorded_task(run, asked if isinstance(asked, dict) else {}, reporter, trust=trust)
+    document = read_document(run)
+    task = recorded_task(run, document.asked, reporter, trust=trust)
+    check_samples(run, document, task)
     return Recalibration(task, statistics_of(run, task))
 
 
@@ -76,8 +68,8 @@ def statistics_of(run: Path, task: Task) -> Sequence[Tensor]:
         )
     inputs, count = task.training.inputs, searched_with(run)
     if count:
-        seed = _seed(read_document(run).get("asked"))
-        inputs = task.training.shuffled(seed).first(count).inputs
+        seed = read_document(run).seed
+        inputs = task.training.shuffled(Plan.seed if seed is None else seed).first(count).inputs
     else:
         inputs = inputs[:: -(-len(inputs) // SAMPLES)]
     return torch.split(inputs, BATCH)

@@ -14,9 +14,10 @@ from netstitch.experiments import Experiment, load_task
 from netstitch.experiments.planning import to_plan
 from netstitch.folders import one_line
 from netstitch.networks.importing import permitting
+from netstitch.records import read_document
 from netstitch.records.trust import permission_for
 from netstitch.reporter import Reporter, by_part
-from netstitch.run_folder import RUN_FILE, read_document
+from netstitch.run_folder import RUN_FILE
 from netstitch.run_plan import Plan
 from netstitch.tasks import Task
 from netstitch.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_STD

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from netstitch.cli.console import duration
 from netstitch.cli.terminal import Terminal
-from netstitch.records.run_state import check_begun, how_on, is_done, state_of
-from netstitch.run_folder import PROGRESS_FILE, RUN_FILE, is_running, read_document
+from netstitch.records import RunDocument, check_folder
+from netstitch.records.run_state import check_begun, how_on, state_of
+from netstitch.run_folder import PROGRESS_FILE, RUN_FILE, is_running
 from netstitch.standing import Standing, read_standing
 
 QUIET = 60.0
@@ -29,22 +29,21 @@ def status_lines(run: Path, now: float) -> Iterator[str]:
         yield f"{run}: capturing, matching and fitting; there is more to tell when that is done"
         return
     check_begun(run)
-    document = read_document(run)
-    yield f"{document['name']}: {_stage(run, document, running)}"
-    yield from (f"  {line}" for line in document.get("warnings", []))
+    document = check_folder(run)
+    yield f"{document.name or run.name}: {_stage(run, document, running)}"
+    yield from (f"  {line}" for line in document.warnings)
     if (run / PROGRESS_FILE).exists():
         yield from _standing_lines(read_standing(run / PROGRESS_FILE), now if running else None)
-    elif "outcome" in document:
-        outcome = document["outcome"]
+    elif (outcome := document.outcome) is not None:
         yield (
-            f"  {outcome['evaluations']:,} evaluated, {outcome['skipped']:,} known, "
-            f"{outcome['failed']:,} failed, in {duration(outcome['search_seconds'])}"
+            f"  {outcome.evaluations:,} evaluated, {outcome.skipped:,} known, "
+            f"{outcome.failed:,} failed, in {duration(outcome.search_seconds)}"
         )
 
 
-def _stage(run: Path, document: dict[str, Any], running: bool) -> str:
+def _stage(run: Path, document: RunDocument, running: bool) -> str:
     stage = state_of(run, document, running=running)
-    return stage if running or is_done(document) else f"{stage}; {how_on(run, running=False)}"
+    return stage if running or document.done else f"{stage}; {how_on(run, running=False)}"
 
 
 def _standing_lines(standing: Standing, now: float | None) -> Iterator[str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from netstitch.documents import Count
 from netstitch.evaluation.exclusive import Made, exclusive_work
 from netstitch.evaluation.uses import Uses
 from netstitch.networks.plan import Key
@@ -31,10 +32,10 @@ class Usage:
     were done. bytes: kept now. budget: the most that may be.
     """
 
-    hits: int = 0
-    misses: int = 0
-    bytes: int = 0
-    budget: int = 0
+    hits: Count = 0
+    misses: Count = 0
+    bytes: Count = 0
+    budget: Count = 0
 
     @property
     def rate(self) -> float:

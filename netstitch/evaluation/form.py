@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from netstitch.alignment import aligned
@@ -48,8 +49,8 @@ class Form:
     """
 
     channels_last: bool
-    batch: int
-    workers: int
+    batch: Annotated[int, Field(ge=1, le=2**31)]
+    workers: Annotated[int, Field(ge=1, le=2**31)]
     fused: bool = False
     precision: Precision = FULL
 

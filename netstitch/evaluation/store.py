@@ -16,13 +16,16 @@ from dataclasses import dataclass
 from itertools import count, groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote
 from zlib import crc32
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
+from netstitch.documents import problem
 from netstitch.errors import StorageError
+from netstitch.evaluation.rows import DELIVERY, EVALUATION, Row
 from netstitch.optimization import Evaluation
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.recalling import Arrival, Known, known_by
@@ -208,7 +211,7 @@ class Store:
                 worker,
                 failure,
                 bounded,
-            ) in self._rows("SELECT * FROM evaluations ORDER BY ordinal")
+            ) in self._rows("SELECT * FROM evaluations ORDER BY ordinal", EVALUATION)
         }
 
     def deliveries(self, search: int, after: int = 0) -> list[list[Delivery]]:
@@ -216,12 +219,16 @@ class Store:
         signatures = {ordinal: signature for signature, ordinal in self._ordinals.items()}
         rows = self._rows(
             f"SELECT * FROM deliveries WHERE search = {search:d} AND number > {after:d} "
-            "ORDER BY number"
+            "ORDER BY number",
+            DELIVERY,
         )
-        given = [
-            Delivery(signatures[ordinal], together, elapsed)
-            for _, _, ordinal, together, _, elapsed in rows
-        ]
+        try:
+            given = [
+                Delivery(signatures[ordinal], together, elapsed)
+                for _, _, ordinal, together, _, elapsed in rows
+            ]
+        except KeyError as error:
+            raise damaged(self.path, f"there is no evaluation {error}") from None
         return [list(group) for _, group in groupby(given, key=lambda one: one.round)]
 
     def delivered(self, search: int) -> int:
@@ -268,8 +275,8 @@ class Store:
         )
         return (*row, checksum(row))
 
-    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
-        return checked_rows(self._connection, self.path, query)
+    def _rows(self, query: str, kind: TypeAdapter[Row]) -> Iterator[Row]:
+        return checked_rows(self._connection, self.path, query, kind)
 
     def _read_ordinals(self) -> dict[bytes, int]:
         rows = self._connection.execute("SELECT signature, ordinal FROM evaluations")
@@ -335,14 +342,19 @@ def check_file(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def checked_rows(
-    connection: sqlite3.Connection, path: Path, query: str
-) -> Iterator[tuple[Any, ...]]:
-    """Whole rows without their checksums; raises StorageError where one does not fit."""
+    connection: sqlite3.Connection, path: Path, query: str, kind: TypeAdapter[Row]
+) -> Iterator[Row]:
+    """Whole rows without their checksums; raises StorageError where one does not fit.
+
+    kind: EVALUATION or DELIVERY.
+    """
     try:
         for *row, written in connection.execute(query):
             if checksum(tuple(row)) != written:
                 raise damaged(path, f"row {row[:2]} is not as it was written")
-            yield tuple(row)
+            yield kind.validate_python(tuple(row))
+    except ValidationError as error:
+        raise damaged(path, problem(error)) from error
     except (sqlite3.Error, UnicodeDecodeError) as error:
         # Of its pages, of text that is none, or of a name in its schema that is none.
         raise damaged(path, error) from error

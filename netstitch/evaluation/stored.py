@@ -4,13 +4,13 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.errors import StorageError
+from netstitch.evaluation.rows import DELIVERY, EVALUATION, Row
 from netstitch.evaluation.store import check_file, checked_rows, damaged
 
 
@@ -60,12 +60,10 @@ def read_stored(path: Path) -> Stored:
         with closing(_opened(path)) as connection:
             check_file(connection, path)
             connection.execute("BEGIN")  # both tables as of one moment
-            rows = list(
-                checked_rows(connection, path, "SELECT * FROM evaluations ORDER BY ordinal")
-            )
-            given = list(
-                checked_rows(connection, path, "SELECT * FROM deliveries ORDER BY search, number")
-            )
+            query = "SELECT * FROM evaluations ORDER BY ordinal"
+            rows = list(checked_rows(connection, path, query, EVALUATION))
+            query = "SELECT * FROM deliveries ORDER BY search, number"
+            given = list(checked_rows(connection, path, query, DELIVERY))
     except sqlite3.Error as error:
         raise damaged(path, error) from error
     return _arrays(path, rows, given)
@@ -80,11 +78,14 @@ def _opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _arrays(path: Path, rows: list[tuple[Any, ...]], given: list[tuple[Any, ...]]) -> Stored:
+def _arrays(path: Path, rows: list[Row], given: list[Row]) -> Stored:
     lengths = {len(row[1]) for row in rows}
-    if len(lengths) > 1:
-        raise damaged(path, f"genotypes have {min(lengths)} and {max(lengths)} bytes")
+    if len(lengths) > 1 or any(length % 2 or not length for length in lengths):
+        raise damaged(path, f"genotypes have {min(lengths)} to {max(lengths)} bytes")
     place = {row[0]: index for index, row in enumerate(rows)}
+    missing = next((row[2] for row in given if row[2] not in place), None)
+    if missing is not None:
+        raise damaged(path, f"there is no evaluation {missing}")
     genotypes = np.frombuffer(b"".join(row[1] for row in rows), np.uint16)
     searches: dict[int, Given] = {}
     for search in dict.fromkeys(row[0] for row in given):

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from netstitch.errors import StorageError
+from pydantic import RootModel
+
+from netstitch.documents import STRICT, Count, Seconds, validated
 from netstitch.stitching.stitch import Place
 
 Setting = bool | int | float | str | None
@@ -22,7 +24,7 @@ class StitchFit:
     ridge: that it was solved with, where it was; see `least_squares`.
     """
 
-    match: int
+    match: Count
     source: Place
     target: Place
     relative_error: float | None
@@ -41,9 +43,9 @@ class FitReport:
 
     method: str
     settings: Mapping[str, Setting]
-    samples: int
-    held_out: int
-    seconds: float
+    samples: Count
+    held_out: Count
+    seconds: Seconds
     rows: tuple[StitchFit, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -55,25 +57,8 @@ class FitReport:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "FitReport":
-        """The report that `to_json` wrote; StorageError where the data is something else."""
-        try:
-            rows = tuple(_row(row) for row in data["rows"])
-            return FitReport(
-                method=str(data["method"]),
-                settings=dict(data["settings"]),
-                samples=int(data["samples"]),
-                held_out=int(data["held_out"]),
-                seconds=float(data["seconds"]),
-                rows=rows,
-            )
-        except KeyError as error:
-            raise StorageError(
-                f"the fit report has no entry {error}; fit the supernet again, or restore the file"
-            ) from None
-        except (TypeError, ValueError) as error:
-            raise StorageError(
-                f"the fit report is damaged ({error}); fit the supernet again, or restore the file"
-            ) from None
+        """Return the report that `to_json` wrote; StorageError where the data is something else."""
+        return validated(data, FitDocument, "the fit report").root
 
     def table(self) -> list[tuple[str, ...]]:
         """Rows of text for a terminal, the first one the header."""
@@ -93,16 +78,7 @@ class FitReport:
         ]
 
 
-def _row(data: Mapping[str, Any]) -> StitchFit:
-    error, ridge = data["relative_error"], data.get("ridge")
-    return StitchFit(
-        match=int(data["match"]),
-        source=_place(data["source"]),
-        target=_place(data["target"]),
-        relative_error=None if error is None else float(error),
-        ridge=None if ridge is None else float(ridge),
-    )
+class FitDocument(RootModel[FitReport]):
+    """fit.json."""
 
-
-def _place(data: Mapping[str, Any]) -> Place:
-    return Place(network=int(data["network"]), point=str(data["point"]))
+    model_config = STRICT

@@ -4,29 +4,33 @@ Whatever a file holds, opening it can only fail or give a graph of listed operat
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from netstitch.documents import read_as
 from netstitch.errors import StorageError
-from netstitch.folders import new_folder, one_line, read_json, write_bytes, write_json
-from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
-from netstitch.networks.keys import Keys, is_identifier, is_key
+from netstitch.folders import new_folder, one_line, write_bytes, write_json
+from netstitch.networks.graph import WEIGHT, Graph
+from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
 from netstitch.networks.network import Network
-from netstitch.networks.operations import KINDS
-from netstitch.networks.points import stitchable
 from netstitch.tensor_files import placed, read_tensors
 
 FORMAT = "netstitch-network-1"
 GRAPH_FILE, WEIGHTS_FILE = "graph.json", "weights.safetensors"
-_ENUMERATIONS = {"dtype": torch.dtype, "memory_format": torch.memory_format, "layout": torch.layout}
 _PARAMETERS = "parameters"
 
 Built = TypeVar("Built")
+
+
+class NetworkDocument(GraphDocument):
+    """graph.json."""
+
+    name: str
 
 
 def save_network(network: Network, folder: Path | str) -> None:
@@ -52,19 +56,16 @@ def load_network(folder: Path | str) -> Network:
     """
     folder = Path(folder)
     path = folder / GRAPH_FILE
-    document = read_json(path, FORMAT)
-    name = document.get("name")
-    if not isinstance(name, str):
-        raise StorageError(f"{path} is damaged (the network's name is {name!r:.80})")
-    graph = graph_from_json(document, path)
+    document = read_as(path, FORMAT, NetworkDocument)
+    graph = to_graph(document, path)
     weights = read_weights(folder / WEIGHTS_FILE)
     check_weights(graph, weights, folder / WEIGHTS_FILE)
-    return built(path, lambda: Network(name, graph, weights))
+    return built(path, lambda: Network(document.name, graph, weights))
 
 
 def load_graph(path: Path) -> Graph:
     """The graph of a network that `save_network` wrote, from its graph.json alone."""
-    return graph_from_json(read_json(path, FORMAT), path)
+    return to_graph(read_as(path, FORMAT, NetworkDocument), path)
 
 
 def built(path: Path, build: Callable[[], Built]) -> Built:
@@ -131,161 +132,3 @@ def check_weights(graph: Graph, weights: Mapping[str, Tensor], path: Path) -> No
             )
     if surplus:
         raise StorageError(f"{path} holds the tensor {min(surplus)!r} that its graph does not name")
-
-
-def graph_to_json(graph: Graph) -> dict[str, Any]:
-    """A graph as JSON data: a row per node, references as {"ref": name}."""
-    return {
-        "outputs": [list(pair) for pair in graph.outputs],
-        "nodes": [
-            {
-                "name": node.name,
-                "operation": node.operation,
-                "args": [_argument_to_json(item) for item in node.args],
-                "kwargs": {key: _argument_to_json(item) for key, item in node.kwargs.items()},
-                "shape": None if node.shape is None else list(node.shape),
-                "dtype": node.dtype,
-                "path": node.path,
-                "multiply_adds": node.multiply_adds,
-                "elementwise": node.elementwise,
-                "point": node.point,
-            }
-            for node in graph.nodes
-        ],
-    }
-
-
-def graph_from_json(document: Mapping[str, Any], path: Path) -> Graph:
-    """The graph that JSON data describes, checked.
-
-    Names and keys end up in code that torch.fx makes, so they are held to what can be nothing but
-    a name.
-
-    Raises StorageError for an operation that is not listed, a reference to a node that does not
-    come before, or anything of a wrong type.
-    """
-    try:
-        nodes = _nodes(document["nodes"], path)
-        outputs = _outputs(document["outputs"], {node.name for node in nodes})
-    except StorageError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        raise StorageError(f"{path} is damaged ({reason})") from error
-    return Graph(nodes, outputs)
-
-
-def _nodes(rows: Any, path: Path) -> tuple[Node, ...]:
-    nodes: dict[str, Node] = {}
-    keys = Keys()
-    for row in rows:
-        node = _node_from_json(row)
-        if node.operation not in (INPUT, WEIGHT) and node.operation not in KINDS:
-            raise StorageError(
-                f"{path}: operation {node.operation!r:.80} is not one that netstitch runs; "
-                "the file is damaged or was not written by netstitch"
-            )
-        unknown = [name for name in node.inputs if name not in nodes]
-        if unknown or node.name in nodes:
-            raise StorageError(
-                f"{path}: node {node.name!r} stands twice or reads {unknown} before it is made"
-            )
-        if node.operation == WEIGHT:
-            if not is_key(node.path) or keys.clashes(node.path):
-                raise ValueError(f"the weight {node.path!r:.80} of {node.name!r}")
-            keys.add(node.path)
-        nodes[node.name] = node
-    if sum(node.operation == INPUT for node in nodes.values()) != 1:
-        raise ValueError("expected one input")
-    return tuple(nodes.values())
-
-
-def _outputs(pairs: Any, known: Collection[str]) -> tuple[tuple[str | None, str], ...]:
-    outputs = tuple((key, name) for key, name in pairs)
-    keys = [key for key, _ in outputs]
-    named = all(isinstance(key, str) for key in keys) and len(set(keys)) == len(keys) > 0
-    if not named and keys != [None]:
-        raise ValueError(f"the outputs' keys {keys!r:.80}")
-    if any(name not in known for _, name in outputs):
-        raise ValueError("an output that is no node")
-    return outputs
-
-
-def _node_from_json(row: Mapping[str, Any]) -> Node:
-    name = row["name"]
-    if not isinstance(name, str) or not is_identifier(name):
-        raise ValueError(f"node {name!r:.80}")
-    operation, path, dtype = row["operation"], row["path"], row["dtype"]
-    if not isinstance(operation, str) or not isinstance(path, str):
-        raise ValueError(f"operation or path of {name!r}")
-    if dtype is not None and not isinstance(vars(torch).get(dtype), torch.dtype):
-        raise ValueError(f"dtype of {name!r}")
-    kwargs = row["kwargs"]
-    if not all(is_identifier(key) for key in kwargs):
-        raise ValueError(f"a keyword of {name!r}")
-    shape, point = _shape(row["shape"], name), row["point"]
-    if not isinstance(point, bool) or (point and not stitchable(shape, dtype)):
-        raise ValueError(f"{name!r} is no point")
-    return Node(
-        name=name,
-        operation=operation,
-        args=tuple(_argument_from_json(item) for item in _a_list(row["args"])),
-        kwargs={key: _argument_from_json(item) for key, item in kwargs.items()},
-        shape=shape,
-        dtype=dtype,
-        path=path,
-        multiply_adds=_count(row["multiply_adds"], name),
-        elementwise=_count(row["elementwise"], name),
-        point=point,
-    )
-
-
-def _shape(sizes: Any, name: str) -> tuple[int | str, ...] | None:
-    if sizes is None:
-        return None
-    if not all(isinstance(size, int | str) and size is not True for size in _a_list(sizes)):
-        raise ValueError(f"shape of {name!r}")
-    return tuple(sizes)
-
-
-def _count(value: Any, name: str) -> int:
-    if type(value) is not int or not 0 <= value < 2**63:
-        raise ValueError(f"cost of {name!r}")
-    return value
-
-
-def _a_list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r:.80} is no list")
-    return value
-
-
-def _argument_to_json(argument: Argument) -> Any:
-    if isinstance(argument, Ref):
-        return {"ref": argument.name}
-    if isinstance(argument, Enumerated):
-        return {argument.kind: argument.value}
-    if isinstance(argument, tuple):
-        return [_argument_to_json(item) for item in argument]
-    if isinstance(argument, float):
-        return {"float": repr(argument)}  # JSON has no infinity, and 1.0 must not become 1
-    return argument
-
-
-def _argument_from_json(value: Any) -> Argument:
-    if isinstance(value, list):
-        return tuple(_argument_from_json(item) for item in value)
-    if isinstance(value, dict):
-        ((kind, content),) = value.items()
-        if not isinstance(content, str):
-            raise ValueError(f"argument {value!r:.80}")
-        if kind == "ref":
-            return Ref(content)
-        if kind == "float":
-            return float(content)
-        if kind in _ENUMERATIONS and isinstance(vars(torch).get(content), _ENUMERATIONS[kind]):
-            return Enumerated(kind, content)
-        raise ValueError(f"argument {value!r:.80}")
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    raise ValueError(f"argument {value!r:.80}")

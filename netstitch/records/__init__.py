@@ -1,1 +1,35 @@
 """The documents of a run folder: reading them, what changed since, and whose they are."""
+
+from netstitch.records.digests import (
+    files_digest,
+    network_digests,
+    sample_digests,
+    stitches_digest,
+)
+from netstitch.records.front import check_front
+from netstitch.records.run_document import (
+    Outcome,
+    RunDocument,
+    keep_warnings,
+    read_document,
+    update_document,
+    versions,
+)
+from netstitch.records.unchanged import check_folder, check_samples, check_unchanged
+
+__all__ = [
+    "Outcome",
+    "RunDocument",
+    "check_folder",
+    "check_front",
+    "check_samples",
+    "check_unchanged",
+    "files_digest",
+    "keep_warnings",
+    "network_digests",
+    "read_document",
+    "sample_digests",
+    "stitches_digest",
+    "update_document",
+    "versions",
+]

@@ -1,17 +1,16 @@
 """Whether a run is done, and else how far it is and how it goes on, in words."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from netstitch.commands import command
 from netstitch.errors import StorageError
 from netstitch.folders import LOCK
+from netstitch.records.run_document import RunDocument
 from netstitch.refining import REFINING
 from netstitch.run_folder import RUN_FILE, is_running
 
 
-def state_of(run: Path, document: Mapping[str, Any], *, running: bool) -> str:
+def state_of(run: Path, document: RunDocument, *, running: bool) -> str:
     """Return how far a run is, such as "searching" or "stopped while it searched".
 
     Args:
@@ -19,19 +18,13 @@ def state_of(run: Path, document: Mapping[str, Any], *, running: bool) -> str:
         document: Its run.json.
         running: Whether a process holds the folder.
     """
-    outcome = document.get("outcome")
-    if outcome is not None and outcome["stopped"] != "interrupted":
-        return f"done, its search ended by {outcome['stopped']}"
-    if "form" in document:
+    if document.done:
+        return f"done, its search ended by {document.stopped}"
+    if document.form is not None:
         return "searching" if running else "stopped while it searched"
     if (run / REFINING).exists() or running:
         return "refining" if running else "stopped while it refined"
     return "stopped before it searched"
-
-
-def is_done(document: Mapping[str, Any]) -> bool:
-    """Return whether run.json says that nothing is left to do."""
-    return document.get("outcome", {}).get("stopped") not in (None, "interrupted")
 
 
 def how_on(run: Path, *, running: bool) -> str:

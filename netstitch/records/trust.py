@@ -25,6 +25,7 @@ from netstitch.networks.functions import Located, is_function, locate
 from netstitch.networks.importing import Permission, digest, files_run
 from netstitch.networks.sources import function_of
 from netstitch.records.key import make_key, read_key
+from netstitch.records.run_document import RunDocument
 
 SIGNATURE = "signature"
 """The key of run.json."""
@@ -108,7 +109,7 @@ def signed(asked: Mapping[str, Any], told: Told | None = None) -> dict[str, Any]
 
 def permission_for(
     run: Path,
-    document: Mapping[str, Any],
+    document: RunDocument,
     experiment: Experiment,
     *,
     trust: bool,
@@ -132,7 +133,7 @@ def permission_for(
     needed = named.samples + (named.models if experiment.task.kind == "agreement" else ())
     if not needed:
         return Permission(frozenset(), {}, partial(_strange, run, again))
-    signature = _valid(document.get(SIGNATURE), {one.name for one in named.every})
+    signature = _valid(document.signature, {one.name for one in named.every})
     if signature is None:
         raise StorageError(
             f"{run} was not made by you here, or was changed: this would run its Python, "

@@ -82,7 +82,7 @@ def read_runs(folders: Sequence[Path], floor: float | str = "tenth") -> Comparis
         for run in runs
         if run.state != "done"
     ]
-    made = {tuple(sorted(run.document["versions"].items())) for run in runs}
+    made = {tuple(sorted(run.document.versions.items())) for run in runs}
     if len(made) > 1:
         notes.append("The runs were made with different versions of netstitch or torch.")
     if len({run.scored for run in runs}) > 1:
@@ -109,8 +109,11 @@ def _check_same_task(first: Recorded, run: Recorded) -> None:
             f"{state_of(run.folder, run.document, running=running)}, so there is nothing to "
             f"compare; leave it out, or {how_on(run.folder, running=running)}"
         )
-    for kind in ("samples", "networks"):
-        ours, theirs = first.document[kind], run.document[kind]
+    one, other = first.document, run.document
+    for kind, ours, theirs in (
+        ("samples", one.samples, other.samples),
+        ("networks", one.networks, other.networks),
+    ):
         for name in sorted({*ours, *theirs} - {"training"}):
             if ours.get(name) != theirs.get(name):
                 what = f"{name} samples" if kind == "samples" else f"network {name!r}"
@@ -133,7 +136,7 @@ def _grouped(runs: Sequence[Recorded]) -> tuple[Group, ...]:
 
 
 def _asked(run: Recorded) -> Mapping[str, Any]:
-    found: dict[str, Any] = flat(run.document["asked"])
+    found: dict[str, Any] = flat(run.document.asked)
     return {
         key: value
         for key, value in found.items()

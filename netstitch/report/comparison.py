@@ -16,6 +16,7 @@ from netstitch.report.comparing import Comparison, Group
 from netstitch.report.comparison_charts import attainment_chart, convergence_chart
 from netstitch.report.page import render_sections
 from netstitch.report.printed import print_chart
+from netstitch.report.reading import Recorded
 from netstitch.report.sections import Section
 
 Rows = list[list[str]]
@@ -119,7 +120,7 @@ def group_table(comparison: Comparison) -> Rows:
         ]
         cells.append(_spread([len(run.front) for run in group.runs], 0))
         cells.append(_spread([_evaluated(group, index) for index in range(len(group.runs))], 0))
-        seconds = [float(run.outcome.get("search_seconds", 0.0)) for run in group.runs]
+        seconds = [_seconds(run) or 0.0 for run in group.runs]
         rows.append([*cells, _spread(seconds, 0)])
     return rows
 
@@ -130,8 +131,7 @@ def pair_table(comparison: Comparison, part: Part) -> Rows:
         return []
     values = {
         group.name: {
-            _seed(run.document, place): comparison.volume(run, part)
-            for place, run in enumerate(group.runs)
+            _seed(run, place): comparison.volume(run, part) for place, run in enumerate(group.runs)
         }
         for group in comparison.groups
     }
@@ -166,11 +166,11 @@ def runs_table(comparison: Comparison) -> str:
                 [
                     group.name,
                     run.folder,
-                    _seed(run.document, place),
+                    _seed(run, place),
                     *(comparison.volume(run, part) for part in parts),
                     len(run.front),
                     _evaluated(group, place),
-                    run.outcome.get("search_seconds", ""),
+                    _seconds(run),
                 ]
             )
     return text.getvalue()
@@ -210,11 +210,16 @@ def _least_p(comparison: Comparison) -> str:
     )
 
 
-def _seed(document: dict[str, object], place: int) -> int:
+def _seed(run: Recorded, place: int) -> int:
     """The seed that a run was asked; one of its own where none is told."""
-    asked = document.get("asked")
-    seed = asked.get("seed") if isinstance(asked, dict) else None
+    seed = run.document.asked.get("seed")
     return seed if isinstance(seed, int) else -1 - place
+
+
+def _seconds(run: Recorded) -> float | None:
+    """Those of the search; None before it ended."""
+    outcome = run.document.outcome
+    return None if outcome is None else outcome.search_seconds
 
 
 def _evaluated(group: Group, place: int) -> int:

@@ -61,8 +61,7 @@ def errors_of(run: Recorded) -> dict[int, float | None]:
     rows = run.stitches
     if len(rows) != len(run.structure.board.stitches):
         return {}
-    texts = [row["relative_error"] for row in rows]
-    return {index: float(text) if text else None for index, text in enumerate(texts)}
+    return {index: row.relative_error for index, row in enumerate(rows)}
 
 
 def row_of(run: Recorded, point: FrontPoint, words: Mapping[str, str]) -> dict[str, Any]:

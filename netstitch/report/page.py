@@ -50,7 +50,7 @@ def page(run: Recorded, *, floor: Floor = "tenth") -> str:
         notes=notes(run),
         footer=str(run.folder),
         versions=versions(run),
-        asked=json.dumps(run.document.get("asked", {}), indent=2, ensure_ascii=False),
+        asked=json.dumps(run.document.asked, indent=2, ensure_ascii=False),
         sections=_sections(sections_of(run, floor), charts),
     )
 

@@ -1,20 +1,20 @@
 """What a run's folder tells, whether the run is done, goes on, or was stopped."""
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from netstitch.analysis import Front, FrontPoint, make_front
 from netstitch.analysis.front import ACCURACY
+from netstitch.documents import WORST
 from netstitch.errors import StorageError
 from netstitch.evaluation.stored import Stored, read_stored
-from netstitch.folders import one_line
+from netstitch.records import RunDocument, check_folder, check_front
 from netstitch.records.recorded_front import read_front
-from netstitch.records.run_state import check_begun, is_done
+from netstitch.records.run_state import check_begun
+from netstitch.records.tables import HistoryRow, StitchRow, read_table
 from netstitch.run_folder import (
     EVALUATIONS,
     FRONT_FILE,
@@ -22,13 +22,11 @@ from netstitch.run_folder import (
     STITCHES,
     SUPERNET,
     is_running,
-    read_document,
 )
 from netstitch.stitching.structure import Structure
 from netstitch.storage import load_structure
 
 State = Literal["done", "running", "stopped"]
-Row = dict[str, str]
 LIKELIHOOD = "exp(-cross-entropy)"
 """What the scores of a search for the least cross-entropy are."""
 
@@ -45,28 +43,22 @@ class Recorded:
 
     folder: Path
     state: State
-    document: dict[str, Any]
+    document: RunDocument
     structure: Structure
     front: Front
     measured: bool
     evaluations: Stored | None
-    history: tuple[Row, ...]
-    stitches: tuple[Row, ...]
+    history: tuple[HistoryRow, ...]
+    stitches: tuple[StitchRow, ...]
 
     @property
     def name(self) -> str:
-        return str(self.document.get("name") or self.folder.name)
+        return self.document.name or self.folder.name
 
     @property
     def scored(self) -> str:
         """What the scores of the search's evaluations are."""
-        return ACCURACY if self.document.get("objective", ACCURACY) == ACCURACY else LIKELIHOOD
-
-    @property
-    def outcome(self) -> dict[str, Any]:
-        """How the search ended; empty before it did."""
-        found: dict[str, Any] = self.document.get("outcome", {})
-        return found
+        return ACCURACY if self.document.objective == ACCURACY else LIKELIHOOD
 
 
 def read_run(folder: Path) -> Recorded:
@@ -76,26 +68,27 @@ def read_run(folder: Path) -> Recorded:
     """
     check_begun(folder)
     running = is_running(folder)
-    document = read_document(folder)
+    document = check_folder(folder)
     structure = load_structure(folder / SUPERNET)
     stored = read_stored(folder / EVALUATIONS) if (folder / EVALUATIONS).exists() else None
     if stored is not None:
         _check_fits(folder, stored, structure)
-    done = is_done(document)
-    measured = (folder / FRONT_FILE).exists() and (done or not running)
-    objective = document.get("objective", ACCURACY)
-    front = read_front(folder) if measured else so_far(structure, stored, objective)
-    _check_front(folder, front, structure)
+    measured = (folder / FRONT_FILE).exists() and (document.done or not running)
+    if measured:
+        front = read_front(folder)
+        check_front(folder / FRONT_FILE, front, structure)
+    else:
+        front = so_far(structure, stored, document.objective)
     return Recorded(
         folder,
-        "running" if running else "done" if done else "stopped",
+        "running" if running else "done" if document.done else "stopped",
         document,
         structure,
         front,
         measured,
         stored,
-        _rows(folder / HISTORY_FILE, ("used", "skipped", "nonzero", "active")),
-        _rows(folder / STITCHES, ("source_depth", "target_depth", "relative_error")),
+        read_table(folder / HISTORY_FILE, HistoryRow),
+        read_table(folder / STITCHES, StitchRow),
     )
 
 
@@ -148,40 +141,15 @@ def _references(structure: Structure, stored: Stored, whole: np.ndarray) -> list
 
 
 def _check_fits(folder: Path, stored: Stored, structure: Structure) -> None:
-    length = len(structure.board.cardinalities)
-    if len(stored) and stored.genotypes.shape[1] != length:
+    if not len(stored):
+        return
+    limits, path = structure.board.cardinalities, folder / EVALUATIONS
+    if stored.genotypes.shape[1] != len(limits):
         raise StorageError(
-            f"{folder / EVALUATIONS} is of another supernet: its genotypes have "
-            f"{stored.genotypes.shape[1]} variables, the supernet's {length}; put back a copy of "
-            "the run folder"
+            f"{path} is of another supernet: its genotypes have {stored.genotypes.shape[1]} "
+            f"variables, the supernet's {len(limits)}; {WORST}"
         )
-
-
-def _check_front(folder: Path, front: Front, structure: Structure) -> None:
-    limits = structure.board.cardinalities
-    for point in (*front.points, *front.references):
-        fits = len(point.genotype) == len(limits) and all(
-            0 <= value < limit for value, limit in zip(point.genotype, limits, strict=True)
-        )
-        if not fits:
-            raise StorageError(
-                f"{folder / FRONT_FILE} is of another supernet: {point.label} does not fit its "
-                f"{len(limits)} switches; put back a copy of the run folder"
-            )
-
-
-def _rows(path: Path, needed: tuple[str, ...]) -> tuple[Row, ...]:
-    """A CSV file's rows; none where it is not there."""
-    if not path.exists():
-        return ()
-    try:
-        rows = tuple(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        for row in rows:
-            for name in needed:
-                if row[name] != "":
-                    float(row[name])
-    except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
+    if (stored.genotypes >= np.array(limits)).any():
         raise StorageError(
-            f"{path} is damaged ({one_line(error)}); put back a copy of the run folder"
-        ) from error
-    return rows
+            f"{path} is of another supernet: a genotype does not fit its switches; {WORST}"
+        )

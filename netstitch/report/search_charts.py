@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from netstitch.analysis.course import hypervolume_course
 from netstitch.evaluation.stored import Given, Stored
+from netstitch.records.tables import HistoryRow, StitchRow
 from netstitch.report.chart import Chart, Series
-from netstitch.report.reading import Row
 
 
 def hypervolume_charts(
@@ -57,22 +57,23 @@ def course_of(
 USED = "evaluations, known ones counted"
 
 
-def stitches_chart(history: Sequence[Row]) -> Chart:
+def stitches_chart(history: Sequence[HistoryRow]) -> Chart:
     """Stitches that may be used against those that are, of what was evaluated (Figure 6)."""
-    used = _column(history, "used")
+    used = [float(row.used) for row in history]
     return Chart(
         USED,
         "stitches, mean",
         (
-            Series("may be used", used, _column(history, "nonzero"), style=0),
-            Series("are used", used, _column(history, "active"), style=1),
+            Series("may be used", used, [row.nonzero for row in history], style=0),
+            Series("are used", used, [row.active for row in history], style=1),
         ),
     )
 
 
-def known_chart(history: Sequence[Row]) -> Chart:
+def known_chart(history: Sequence[HistoryRow]) -> Chart:
     """The share of proposals that were known, and needed no evaluation: so far, and lately."""
-    used, known = np.array(_column(history, "used")), np.array(_column(history, "skipped"))
+    used = np.array([float(row.used) for row in history])
+    known = np.array([float(row.skipped) for row in history])
     lately = np.diff(known, prepend=0.0) / np.maximum(np.diff(used, prepend=0.0), 1.0)
     return Chart(
         USED,
@@ -85,25 +86,21 @@ def known_chart(history: Sequence[Row]) -> Chart:
     )
 
 
-def errors_chart(stitches: Sequence[Row]) -> Chart:
+def errors_chart(stitches: Sequence[StitchRow]) -> Chart:
     """The error of each stitch by how deep its target lies, a colour for each direction."""
-    known = [row for row in stitches if row["relative_error"] != ""]
-    ways = dict.fromkeys((row["source"], row["target"]) for row in known)
+    known = [(row, row.relative_error) for row in stitches if row.relative_error is not None]
+    ways = dict.fromkeys((row.source, row.target) for row, _ in known)
     series = []
     for index, way in enumerate(ways):
-        own = [row for row in known if (row["source"], row["target"]) == way]
+        own = [(row, error) for row, error in known if (row.source, row.target) == way]
         series.append(
             Series(
                 f"{way[0]} to {way[1]}",
-                _column(own, "target_depth"),
-                _column(own, "relative_error"),
+                [row.target_depth for row, _ in own],
+                [error for _, error in own],
                 "marks",
                 index,
-                told=[f"{row['source_point']} to {row['target_point']}" for row in own],
+                told=[f"{row.source_point} to {row.target_point}" for row, _ in own],
             )
         )
     return Chart("depth of the target (share of multiply-adds)", "relative error", tuple(series))
-
-
-def _column(rows: Sequence[Row], name: str) -> list[float]:
-    return [float(row[name]) for row in rows]

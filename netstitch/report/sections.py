@@ -103,11 +103,7 @@ def _stitches(run: Recorded) -> list[Section | None]:
 
 
 def _time(run: Recorded) -> Section | None:
-    seconds = {
-        str(name): float(value)
-        for name, value in run.document["seconds"].items()
-        if isinstance(value, int | float)
-    }
+    seconds = run.document.seconds
     if not seconds:
         return None
     return Section("time", "Time", "Seconds of each step.", {"By step": Bars("seconds", seconds)})

@@ -34,7 +34,7 @@ def answer(run: Recorded) -> str:
 
 def notes(run: Recorded) -> list[str]:
     """What a reader must know of a run that is not whole, and of how sure it is."""
-    found = [line[:1].upper() + line[1:] for line in run.document.get("warnings", [])]
+    found = [line[:1].upper() + line[1:] for line in run.document.warnings]
     if run.state == "running":
         found.append(
             "This run is still going on: what is here is what it had when this page was written. "
@@ -86,9 +86,9 @@ def table_text(run: Recorded) -> str:
 def versions(run: Recorded) -> str:
     """What the run was made with."""
     document = run.document
-    made = ", ".join(f"{name} {value}" for name, value in document["versions"].items())
+    made = ", ".join(f"{name} {value}" for name, value in document.versions.items())
     count = "" if run.evaluations is None else f" {len(run.evaluations):,} networks were evaluated."
-    return f"Run on {document.get('written', 'a day that is not known')} with {made}.{count}"
+    return f"Run on {document.written or 'a day that is not known'} with {made}.{count}"
 
 
 def _dominating(

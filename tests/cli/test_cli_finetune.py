@@ -13,6 +13,7 @@ import netstitch as ns
 from netstitch.cli.finetuning import batch_of
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import to_plan
+from netstitch.records import read_document
 from netstitch.run import Finished, carry_out
 
 
@@ -108,7 +109,9 @@ def test_the_batch_is_that_of_the_run(
         card[name] = json.loads((folder / "export.json").read_text())["card"]["finetuned"]
     assert card["own"]["batch_size"] == 32  # stitches that are solved for have none
     assert card["other"]["batch_size"] == 5
-    assert batch_of({"fit": {"method": "adam", "batch_size": 4}}) == 4
+    document = read_document(finished.folder)
+    asked = {"fit": {"method": "adam", "batch_size": 4}}
+    assert batch_of(document.model_copy(update={"asked": asked})) == 4
 
 
 NORMED = """

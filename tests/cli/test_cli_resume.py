@@ -15,8 +15,8 @@ from netstitch.demo.job import demo_plan
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import to_plan
+from netstitch.records import read_document
 from netstitch.run import Finished, carry_out, load_front, resume
-from netstitch.run_folder import read_document
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_the_status_of_a_run_that_is_done(netstitch: Caller, finished: Finished)
 
 
 def test_a_run_is_planned_again_from_what_was_asked(finished: Finished) -> None:
-    asked = read_document(finished.folder)["asked"]
+    asked = read_document(finished.folder).asked
     plan = recorded_plan(finished.folder, asked)
     assert plan == to_plan(read_experiment(finished.folder.parent / "tiny.toml"))
     task = recorded_task(finished.folder, asked, Quiet())

@@ -19,9 +19,9 @@ from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import to_plan
+from netstitch.records import read_document
 from netstitch.records.trust import SIGNATURE
 from netstitch.run import carry_out
-from netstitch.run_folder import read_document
 
 DATA = """
 import trust_helper
@@ -119,7 +119,8 @@ def edited(run: Path, copy: Path, **changes: Any) -> Path:
 def test_ones_own_runs_go_on_without_a_word(
     own: Path, tmp_path: Path, export: Any, netstitch: Caller
 ) -> None:
-    assert set(read_document(own / "run")[SIGNATURE]["files"]) == {
+    signature = read_document(own / "run").signature
+    assert signature is not None and set(signature["files"]) == {
         str(own / name) for name in ("data.py", "models.py", "trust_helper.py")
     }
     shutil.copytree(own / "run", tmp_path / "moved")
@@ -225,7 +226,7 @@ def test_bytecode_beside_a_source_is_not_run(own: Path, tmp_path: Path, export: 
 def test_a_signature_is_of_the_functions_that_are_asked_for(
     own: Path, tmp_path: Path, export: Any
 ) -> None:
-    task = read_document(own / "run")["asked"]["task"]
+    task = read_document(own / "run").asked["task"]
     task["training"]["source"] = "data.py:other"
     called = export(edited(own / "run", tmp_path / "run", task=task))
     assert "was not made by you here, or was changed" in called.error
@@ -273,9 +274,9 @@ def test_without_a_state_folder_runs_go_unsigned(
     warnings = [line for line in reporter.lines if line.startswith("warning: ")]
     assert len(warnings) == 1
     assert "the run is not signed" in warnings[0]
-    assert SIGNATURE not in read_document(tmp_path / "run")
+    assert read_document(tmp_path / "run").signature is None
     with pytest.raises(StorageError, match="was not made by you here"):
-        recorded_task(tmp_path / "run", read_document(tmp_path / "run")["asked"], Quiet())
+        recorded_task(tmp_path / "run", read_document(tmp_path / "run").asked, Quiet())
 
 
 def plant(folder: Path, pwned: Path) -> None:
@@ -307,7 +308,7 @@ def test_nothing_in_any_folder_that_is_opened_is_run(
     own: Path, stranger: None, tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pwned, run = tmp_path / "PWNED", tmp_path / "theirs"
-    task = read_document(own / "run")["asked"]["task"]
+    task = read_document(own / "run").asked["task"]
     for table in ("training", "validation", "test"):
         task[table] = {"source": "evil.py:go"}
     networks = [{"name": name, "model": "evil:go", "weights": "weights.pth"} for name in ("a", "b")]

@@ -1,5 +1,6 @@
 """Public architectures, with random weights and small inputs, are captured and have sane points."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from networks_examples import operations
 from torch import Tensor, nn
 
 from netstitch.networks import Network, capture
+from netstitch.networks.graph_document import graph_from_json, graph_to_json
 from netstitch.networks.operations import KINDS
 from netstitch.networks.sources import load_model
 
@@ -29,6 +31,7 @@ def check(model: nn.Module, size: int) -> Network:
                 scale = expected[key].abs().max()
                 assert (found[key] - expected[key]).abs().max() <= 1e-4 * scale
     assert set(operations(network)) <= {*KINDS, "input", "weight"}
+    assert graph_from_json(graph_to_json(network.graph), Path("graph.json")) == network.graph
     for point in network.graph.points:
         assert point.shape is not None
         assert len(point.shape) in (2, 4)

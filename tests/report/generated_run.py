@@ -13,6 +13,7 @@ from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation import Store
 from netstitch.evaluation.store import checksum
 from netstitch.folders import write_json, write_text
+from netstitch.records import network_digests
 from netstitch.run_folder import EVALUATIONS, FORMAT, FRONT_FILE, HISTORY_FILE, STITCHES, SUPERNET
 from netstitch.supernet import Supernet
 
@@ -32,7 +33,8 @@ def generate(
     supernet = small_supernet()
     supernet.save(folder / SUPERNET)
     rng = np.random.default_rng(seed)
-    write_json(folder / "run.json", document(name, evaluations, done))
+    about = document(name, evaluations, done)
+    write_json(folder / "run.json", about | {"networks": network_digests(folder, supernet.names)})
     genotypes = rng.integers(0, supernet.cardinalities, (evaluations, len(supernet.cardinalities)))
     whole = supernet.macs(supernet.genotype("ensemble"))
     costs = np.array([supernet.macs(genotype) for genotype in genotypes])
@@ -56,7 +58,14 @@ def generate(
 
 
 def document(name: str, evaluations: int, done: bool) -> dict[str, object]:
-    outcome = {"outcome": {"stopped": "budget", "evaluations": evaluations}} if done else {}
+    ended = {
+        "stopped": "budget",
+        "evaluations": evaluations,
+        "skipped": 2 * evaluations,
+        "failed": 0,
+        "search_seconds": 300.0,
+    }
+    outcome = {"outcome": ended} if done else {}
     return {
         "format": FORMAT,
         "name": name,

@@ -9,6 +9,7 @@ from generated_run import generate
 
 from netstitch.analysis import Front, hypervolume
 from netstitch.errors import DataError
+from netstitch.records import network_digests
 from netstitch.report import Comparison, read_runs, write_comparison
 from netstitch.report.comparing import networks_of
 from netstitch.report.comparison_charts import attainment_chart
@@ -74,14 +75,16 @@ def test_everything_is_written(comparison: Comparison, folders: list[Path], tmp_
 
 def test_samples_that_differ_are_named(folders: list[Path], tmp_path: Path) -> None:
     other = make(tmp_path / "other", "ga", 7)
-    alter(other, samples={"validation": "else"})
+    alter(other, samples={"validation": "e" * 32})
     with pytest.raises(DataError, match=r"of another task than .*: the validation samples differ"):
         read_runs([folders[0], other])
 
 
 def test_networks_that_differ_are_named(folders: list[Path], tmp_path: Path) -> None:
     other = make(tmp_path / "other", "ga", 7)
-    alter(other, networks={"wide": "else"})
+    path = other / "supernet" / "networks" / "0" / "graph.json"
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    alter(other, networks=network_digests(other, ("wide", "deep")))
     with pytest.raises(DataError, match="the network 'wide' differ"):
         read_runs([folders[0], other])
 

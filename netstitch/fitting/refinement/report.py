@@ -3,11 +3,22 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from netstitch.errors import StorageError
+from pydantic import AllowInfNan, BeforeValidator, RootModel
+
+from netstitch.documents import STRICT, Count, Seconds, validated
 from netstitch.fitting.report import Setting
 from netstitch.stitching.stitch import Place
+
+_NOT_FINITE = ("inf", "-inf", "nan")
+
+Loss = Annotated[
+    float,
+    AllowInfNan(True),
+    BeforeValidator(lambda value: float(value) if value in _NOT_FINITE else value),
+]
+"""A loss that need not be finite, which JSON has only text for."""
 
 HEADER = ("match", "source", "target", "loss before", "after", "")
 
@@ -22,22 +33,22 @@ class StitchRefined:
         values were not finite; otherwise None.
     """
 
-    match: int
+    match: Count
     source: Place
     target: Place
-    before: float | None
-    after: float | None
+    before: Loss | None
+    after: Loss | None
     kept: bool
-    diverged: int | None
+    diverged: Count | None
 
 
 @dataclass(frozen=True)
 class CurvePoint:
     """Held-out loss of the same few subnetworks after so many steps and seconds."""
 
-    step: int
-    seconds: float
-    loss: float
+    step: Count
+    seconds: Seconds
+    loss: Loss
 
 
 @dataclass(frozen=True)
@@ -52,15 +63,15 @@ class RefineReport:
     """
 
     settings: Mapping[str, Setting]
-    steps: int
-    samples: int
-    distinct: int
-    left_out: int
-    chosen_on: int
-    reported_on: int
-    seconds: float
-    several_before: float | None
-    several_after: float | None
+    steps: Count
+    samples: Count
+    distinct: Count
+    left_out: Count
+    chosen_on: Count
+    reported_on: Count
+    seconds: Seconds
+    several_before: Loss | None
+    several_after: Loss | None
     curve: tuple[CurvePoint, ...]
     rows: tuple[StitchRefined, ...]
 
@@ -74,30 +85,8 @@ class RefineReport:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "RefineReport":
-        """The report that `to_json` wrote; StorageError where the data is something else."""
-        try:
-            return RefineReport(
-                settings=dict(data["settings"]),
-                steps=int(data["steps"]),
-                samples=int(data["samples"]),
-                distinct=int(data["distinct"]),
-                left_out=int(data["left_out"]),
-                chosen_on=int(data["chosen_on"]),
-                reported_on=int(data["reported_on"]),
-                seconds=float(data["seconds"]),
-                several_before=_number(data["several_before"]),
-                several_after=_number(data["several_after"]),
-                curve=tuple(
-                    CurvePoint(int(p["step"]), float(p["seconds"]), float(p["loss"]))
-                    for p in data["curve"]
-                ),
-                rows=tuple(_row(row) for row in data["rows"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise StorageError(
-                f"the refine report is damaged ({type(error).__name__}: {error}); refine the "
-                "supernet again, or restore the file"
-            ) from None
+        """Return the report that `to_json` wrote; StorageError where the data is something else."""
+        return validated(data, RefineDocument, "the refine report").root
 
     def table(self) -> list[tuple[str, ...]]:
         """Rows of text for a terminal, the first one the header."""
@@ -116,22 +105,6 @@ def _text(row: StitchRefined) -> tuple[str, ...]:
     )
 
 
-def _row(data: Mapping[str, Any]) -> StitchRefined:
-    return StitchRefined(
-        match=int(data["match"]),
-        source=_place(data["source"]),
-        target=_place(data["target"]),
-        before=_number(data["before"]),
-        after=_number(data["after"]),
-        kept=bool(data["kept"]),
-        diverged=None if data["diverged"] is None else int(data["diverged"]),
-    )
-
-
-def _place(data: Mapping[str, Any]) -> Place:
-    return Place(network=int(data["network"]), point=str(data["point"]))
-
-
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
@@ -140,5 +113,7 @@ def _finite(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+class RefineDocument(RootModel[RefineReport]):
+    """refine.json."""
+
+    model_config = STRICT

@@ -1,0 +1,185 @@
+"""A graph as a document of JSON: a row per node, references as {"ref": name}.
+
+Whatever a file holds, reading it can only fail or give a graph of listed operations that take their
+arguments. Names and keys end up in code that torch.fx makes, so they are held to what can be
+nothing but a name.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+
+from netstitch.documents import WORST, Document, damaged, validated
+from netstitch.errors import StorageError
+from netstitch.folders import one_line
+from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
+from netstitch.networks.keys import Keys, is_identifier, is_key
+from netstitch.networks.operations import KINDS
+from netstitch.networks.points import stitchable
+from netstitch.networks.propagation import check_arguments
+
+_ENUMERATIONS = {"dtype": torch.dtype, "memory_format": torch.memory_format, "layout": torch.layout}
+
+
+Cost = Annotated[int, Field(ge=0, le=2**48)]
+"""Of one node; those of all nodes of a network add up to a number of 64 bits."""
+
+
+class NodeRow(Document):
+    """A node; see `Node`. args, kwargs: as `_argument_from_json` takes them."""
+
+    name: str
+    operation: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    shape: tuple[Annotated[int, Field(ge=0)] | str, ...] | None
+    dtype: str | None
+    path: str
+    multiply_adds: Cost
+    elementwise: Cost
+    point: bool
+
+
+class GraphDocument(Document):
+    """A graph; see `Graph`."""
+
+    outputs: tuple[tuple[str | None, str], ...]
+    nodes: tuple[NodeRow, ...]
+
+
+def graph_to_json(graph: Graph) -> dict[str, Any]:
+    """A graph as JSON data: a row per node, references as {"ref": name}."""
+    return {
+        "outputs": [list(pair) for pair in graph.outputs],
+        "nodes": [
+            {
+                "name": node.name,
+                "operation": node.operation,
+                "args": [_argument_to_json(item) for item in node.args],
+                "kwargs": {key: _argument_to_json(item) for key, item in node.kwargs.items()},
+                "shape": None if node.shape is None else list(node.shape),
+                "dtype": node.dtype,
+                "path": node.path,
+                "multiply_adds": node.multiply_adds,
+                "elementwise": node.elementwise,
+                "point": node.point,
+            }
+            for node in graph.nodes
+        ],
+    }
+
+
+def graph_from_json(document: Mapping[str, Any], path: Path) -> Graph:
+    """Return the graph that JSON data describes; see `to_graph`."""
+    return to_graph(validated(document, GraphDocument, path), path)
+
+
+def to_graph(document: GraphDocument, path: Path) -> Graph:
+    """Return the graph of a document that was read from `path`, checked.
+
+    Raises StorageError for an operation that is not listed, or does not take its arguments, and for
+    a reference to a node that does not come before.
+    """
+    try:
+        nodes = _nodes(document.nodes, path)
+        outputs = _outputs(document.outputs, {node.name for node in nodes})
+        graph = Graph(nodes, outputs)
+        check_arguments(graph)
+    except (TypeError, ValueError) as error:
+        raise damaged(path, one_line(error)) from error
+    return graph
+
+
+def _nodes(rows: Sequence[NodeRow], path: Path) -> tuple[Node, ...]:
+    nodes: dict[str, Node] = {}
+    keys = Keys()
+    for row in rows:
+        node = _node(row)
+        if node.operation not in (INPUT, WEIGHT) and node.operation not in KINDS:
+            raise StorageError(
+                f"{path}: operation {node.operation!r:.80} is not one that netstitch runs; "
+                "the file is damaged or was not written by netstitch"
+            )
+        unknown = [name for name in node.inputs if name not in nodes]
+        if unknown or node.name in nodes:
+            raise StorageError(
+                f"{path}: node {node.name!r} stands twice or reads {unknown} before it is made; "
+                f"{WORST}"
+            )
+        if node.operation == WEIGHT:
+            if not is_key(node.path) or keys.clashes(node.path):
+                raise ValueError(f"the weight {node.path!r:.80} of {node.name!r} is no key")
+            keys.add(node.path)
+        nodes[node.name] = node
+    if sum(node.operation == INPUT for node in nodes.values()) != 1:
+        raise ValueError("it has not one input")
+    return tuple(nodes.values())
+
+
+def _outputs(
+    outputs: tuple[tuple[str | None, str], ...], known: Collection[str]
+) -> tuple[tuple[str | None, str], ...]:
+    keys = [key for key, _ in outputs]
+    named = None not in keys and len(set(keys)) == len(keys) > 0
+    if not named and keys != [None]:
+        raise ValueError(f"the keys {keys!r:.80} of the outputs are none")
+    if any(name not in known for _, name in outputs):
+        raise ValueError("an output is no node")
+    return outputs
+
+
+def _node(row: NodeRow) -> Node:
+    if not is_identifier(row.name):
+        raise ValueError(f"node {row.name!r:.80} has no name")
+    if row.dtype is not None and not isinstance(vars(torch).get(row.dtype), torch.dtype):
+        raise ValueError(f"node {row.name!r} has dtype {row.dtype!r:.80}")
+    if not all(is_identifier(key) for key in row.kwargs):
+        raise ValueError(f"a keyword of node {row.name!r} is none")
+    if row.point and not stitchable(row.shape, row.dtype):
+        raise ValueError(f"node {row.name!r} is no point")
+    return Node(
+        name=row.name,
+        operation=row.operation,
+        args=tuple(_argument_from_json(item) for item in row.args),
+        kwargs={key: _argument_from_json(item) for key, item in row.kwargs.items()},
+        shape=row.shape,
+        dtype=row.dtype,
+        path=row.path,
+        multiply_adds=row.multiply_adds,
+        elementwise=row.elementwise,
+        point=row.point,
+    )
+
+
+def _argument_to_json(argument: Argument) -> Any:
+    if isinstance(argument, Ref):
+        return {"ref": argument.name}
+    if isinstance(argument, Enumerated):
+        return {argument.kind: argument.value}
+    if isinstance(argument, tuple):
+        return [_argument_to_json(item) for item in argument]
+    if isinstance(argument, float):
+        return {"float": repr(argument)}  # JSON has no infinity, and 1.0 must not become 1
+    return argument
+
+
+def _argument_from_json(value: Any) -> Argument:
+    if isinstance(value, list):
+        return tuple(_argument_from_json(item) for item in value)
+    if isinstance(value, dict):
+        kind, content = next(iter(value.items()), (None, None))
+        if len(value) != 1 or not isinstance(content, str):
+            raise ValueError(f"argument {value!r:.80} is none")
+        if kind == "ref":
+            return Ref(content)
+        if kind == "float":
+            return float(content)
+        if kind in _ENUMERATIONS and isinstance(vars(torch).get(content), _ENUMERATIONS[kind]):
+            return Enumerated(kind, content)
+        raise ValueError(f"argument {value!r:.80} is none")
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    raise ValueError(f"argument {value!r:.80} is none")

@@ -1,0 +1,122 @@
+"""Whether the operations of a graph take their arguments, found without computing anything.
+
+A graph from a file may have been edited. Its shapes are propagated on tensors that have no memory,
+so that neither a wrong argument nor one that asks for terabytes gets as far as a computation.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+    UnsupportedOperatorException,
+)
+
+from netstitch.folders import one_line
+from netstitch.networks.graph import BATCH, INPUT, WEIGHT, Graph, Node
+from netstitch.networks.module import to_torch
+from netstitch.networks.operations import resolve
+
+SAMPLES = 11
+"""The batch that shapes are propagated for; a prime, that no fixed size is by chance."""
+
+MOST = 2**31
+"""Numbers that a tensor may hold for one sample."""
+
+_UNKNOWN = (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    UnsupportedOperatorException,
+    NotImplementedError,
+)
+"""What is raised where a shape depends on values, or an operation cannot tell it."""
+
+
+def check_arguments(graph: Graph) -> None:
+    """Raise ValueError, naming the node, where an operation does not take its arguments.
+
+    Nor where it gives another shape or type than its node says, or a tensor that no memory holds.
+    """
+    values: dict[str, Any] = {}
+    with FakeTensorMode(allow_fallback_kernels=False), torch.no_grad():
+        for node in graph.nodes:
+            if node.operation in (INPUT, WEIGHT):
+                values[node.name] = _tensor(node)
+            elif all(name in values for name in node.inputs):
+                try:
+                    values[node.name] = _result(node, values)
+                except _UNKNOWN:
+                    continue  # and so is what reads it
+
+
+def _tensor(node: Node) -> torch.Tensor:
+    sizes = [SAMPLES if size == BATCH else size for size in node.shape or ()]
+    if node.shape is None or node.dtype is None or not all(isinstance(s, int) for s in sizes):
+        raise ValueError(f"node {node.name!r} says no shape or type")
+    try:
+        found = torch.empty(sizes, dtype=vars(torch)[node.dtype])  # type: ignore[arg-type]
+    except (RuntimeError, TypeError, OverflowError) as error:
+        raise ValueError(f"node {node.name!r} has a shape that is none") from error
+    _check(node, found)
+    return found
+
+
+def _result(node: Node, values: Mapping[str, Any]) -> Any:
+    args = [to_torch(argument, values) for argument in node.args]
+    kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
+    if node.operation.startswith("int.") and not all(_is_whole(one) for one in args):
+        raise ValueError(f"node {node.name!r} ({node.operation}) takes whole numbers alone")
+    try:
+        found = resolve(node.operation)(*args, **kwargs)
+    except _UNKNOWN:
+        raise
+    except Exception as error:  # whatever torch says of arguments that nobody captured
+        raise ValueError(
+            f"node {node.name!r} ({node.operation}) does not take its arguments "
+            f"({one_line(error):.120})"
+        ) from error
+    _check(node, found)
+    return found
+
+
+def _check(node: Node, found: Any) -> None:
+    """Raise ValueError where a value is not what its node says."""
+    if isinstance(found, tuple | list):
+        for one in found:
+            _check_size(node, one)
+    elif not isinstance(found, torch.Tensor | bool | float) and not _is_whole(found):
+        raise ValueError(f"node {node.name!r} ({node.operation}) gives no tensor")
+    _check_size(node, found)
+    if node.shape is not None and not _agrees(node, found):
+        given = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+        raise ValueError(
+            f"node {node.name!r} ({node.operation}) gives {given} for {SAMPLES} samples, and says "
+            f"{node.dtype} {node.shape}"
+        )
+
+
+def _check_size(node: Node, found: Any) -> None:
+    if isinstance(found, torch.Tensor) and found.numel() > MOST * SAMPLES:
+        raise ValueError(f"node {node.name!r} ({node.operation}) is too large to be held")
+
+
+def _agrees(node: Node, found: Any) -> bool:
+    shape = node.shape or ()
+    return (
+        isinstance(found, torch.Tensor)
+        and str(found.dtype) == f"torch.{node.dtype}"
+        and len(found.shape) == len(shape)
+        # A size that is another expression of the batch is whatever comes of it.
+        and all(
+            own == (SAMPLES if says == BATCH else says)
+            for own, says in zip(found.shape, shape, strict=True)
+            if says == BATCH or isinstance(says, int)
+        )
+    )
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and abs(value) < 2**63

@@ -1,0 +1,70 @@
+"""Digests of what a run depends on: its networks, stitches and samples."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+
+from netstitch.errors import StorageError
+from netstitch.run_folder import SUPERNET
+from netstitch.stitching.saving import STITCHES_FILE
+from netstitch.tasks import Samples, Task
+
+DIGEST_BYTES = 16
+CHUNK = 1 << 24
+
+
+def network_digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return those of the networks of the supernet in a run's folder, by name."""
+    place = folder / SUPERNET / "networks"
+    return {name: files_digest(place / str(index)) for index, name in enumerate(names)}
+
+
+def sample_digests(task: Task) -> dict[str, str]:
+    """Return those of a task's samples and labels, by part; training's in the order as read."""
+    parts = {
+        "training": task.training,
+        "validation": task.validation,
+        "confirmation": getattr(task, "confirmation", None),
+        "test": task.test,
+    }
+    return {name: _samples_digest(part) for name, part in parts.items() if part is not None}
+
+
+def stitches_digest(folder: Path) -> str:
+    """Return that of the stitches of the supernet in a run's folder."""
+    return files_digest(folder / SUPERNET / STITCHES_FILE)
+
+
+def digests_of(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Return those of the files in a folder that are there, by path."""
+    return {name: files_digest(folder / name) for name in names if (folder / name).is_file()}
+
+
+def files_digest(place: Path) -> str:
+    """Return that of a file, or of the names and contents of all files in a folder.
+
+    Raises StorageError where one cannot be read.
+    """
+    found = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    try:
+        files = sorted(path for path in place.rglob("*") if path.is_file())
+        for file in files if place.is_dir() else [place]:
+            found.update(f"{file.relative_to(place).as_posix()}\0".encode())
+            with file.open("rb") as opened:
+                while chunk := opened.read(CHUNK):
+                    found.update(chunk)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(f"{place} cannot be read: {reason}; put it back") from error
+    return found.hexdigest()
+
+
+def _samples_digest(samples: Samples) -> str:
+    found = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for tensor in (samples.inputs, samples.labels):
+        found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        for part in torch.split(tensor, 1024):
+            found.update(part.contiguous().numpy().data)
+    return found.hexdigest()
