@@ -8,12 +8,14 @@ import json
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import AllowInfNan, Field, ValidationError
 from safetensors.torch import save
 from torch import Tensor
 
+from netstitch.documents import Document, problem
 from netstitch.errors import StorageError
 from netstitch.folders import one_line, write_bytes
 from netstitch.tasks import Samples
@@ -22,6 +24,15 @@ from netstitch.tensor_files import placed, read_tensors
 FORMAT = "netstitch-tuning-1"
 LOOKED_AT = 64
 """Inputs that tell sets of samples apart, with all of their labels; sets may be many gigabytes."""
+
+
+class TuningDocument(Document):
+    """The header."""
+
+    format: str
+    mark: str
+    losses: tuple[Annotated[float, AllowInfNan(True)], ...]
+    threads: Annotated[int, Field(ge=1, le=4096)] | None = None
 
 
 def fingerprint(
@@ -70,8 +81,8 @@ def read_checkpoint(
     """
     try:
         tensors, about = read_tensors(path)
-        document = json.loads(about["state"])
-        if document["format"] != FORMAT or document["mark"] != mark:
+        document = TuningDocument.model_validate_json(about["state"])
+        if document.format != FORMAT or document.mark != mark:
             raise StorageError(
                 f"{path} is of another fine-tuning (another network, samples or settings): remove "
                 "it to start anew, or go on with what it began with"
@@ -88,13 +99,15 @@ def read_checkpoint(
                     kind: value if kind == "step" else value.to(weight.device)
                     for kind, value in states[key].items()
                 }
-        threads = int(document.get("threads", torch.get_num_threads()))
-        if threads < 1:
-            raise ValueError(f"{threads} threads")
-        return [float(loss) for loss in document["losses"]], threads
+        threads = torch.get_num_threads() if document.threads is None else document.threads
+        return list(document.losses), threads
     except StorageError:
         raise
+    except ValidationError as error:
+        raise _unreadable(path, problem(error)) from error
     except Exception as error:  # the reader raises kinds of its own, of Rust, Python and torch
-        raise StorageError(
-            f"{path} is no readable checkpoint ({one_line(error)}): remove it to start anew"
-        ) from error
+        raise _unreadable(path, one_line(error)) from error
+
+
+def _unreadable(path: Path, reason: str) -> StorageError:
+    return StorageError(f"{path} is no readable checkpoint ({reason}): remove it to start anew")

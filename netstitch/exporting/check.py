@@ -11,6 +11,7 @@ from torch import Tensor
 
 from netstitch.errors import ExportError
 from netstitch.exporting.subnetwork import TRACE_BATCH, Outputs, Subnetwork, random_inputs
+from netstitch.folders import one_line
 from netstitch.threads import threads
 
 TOLERANCE = 1e-4
@@ -41,10 +42,18 @@ def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]
     """What to compare with: a batch of each of BATCH_SIZES, equal at every call.
 
     example: inputs whose mean and spread the batches take (see `random_inputs`).
+
+    Raises ExportError where the subnetwork itself cannot be run.
     """
     batches = [random_inputs(subnetwork.graph, size, example) for size in BATCH_SIZES]
     with threads(1):
-        return [Probe(inputs, subnetwork(inputs)) for inputs in batches]
+        try:
+            return [Probe(inputs, subnetwork(inputs)) for inputs in batches]
+        except Exception as error:  # whatever torch says of a graph that was edited
+            raise ExportError(
+                f"the subnetwork cannot be run ({one_line(error)}), so nothing was written; where "
+                "its networks were edited, put back a copy of the folder, or capture them again"
+            ) from error
 
 
 def check(file: str, run: Callable[[Tensor], Outputs], probes: Sequence[Probe]) -> Difference:

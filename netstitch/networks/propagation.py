@@ -23,7 +23,7 @@ from netstitch.networks.operations import resolve
 SAMPLES = 11
 """The batch that shapes are propagated for; a prime, that no fixed size is by chance."""
 
-MOST = 2**31
+MOST = 2**30
 """Numbers that a tensor may hold for one sample."""
 
 _UNKNOWN = (
@@ -67,6 +67,10 @@ def _tensor(node: Node) -> torch.Tensor:
 def _result(node: Node, values: Mapping[str, Any]) -> Any:
     args = [to_torch(argument, values) for argument in node.args]
     kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
+    if node.operation == "getitem" and not (
+        len(args) == 2 and isinstance(args[0], tuple | list) and _is_whole(args[1])
+    ):
+        raise ValueError(f"node {node.name!r} ({node.operation}) takes a list and a place in it")
     if node.operation.startswith("int.") and not all(_is_whole(one) for one in args):
         raise ValueError(f"node {node.name!r} ({node.operation}) takes whole numbers alone")
     try:

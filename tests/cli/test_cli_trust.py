@@ -120,7 +120,8 @@ def test_ones_own_runs_go_on_without_a_word(
     own: Path, tmp_path: Path, export: Any, netstitch: Caller
 ) -> None:
     signature = read_document(own / "run").signature
-    assert signature is not None and set(signature["files"]) == {
+    assert signature is not None
+    assert set(signature["files"]) == {
         str(own / name) for name in ("data.py", "models.py", "trust_helper.py")
     }
     shutil.copytree(own / "run", tmp_path / "moved")

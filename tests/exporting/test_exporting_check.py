@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from exporting_examples import small
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from netstitch.errors import ExportError
 from netstitch.exporting.check import BATCH_SIZES, check, difference, probes
 from netstitch.exporting.subnetwork import TRACE_BATCH, take_subnetwork
+from netstitch.networks.module import build_module
 
 NUMBERS = st.lists(st.floats(0.5, 2), min_size=1, max_size=6)
 
@@ -88,3 +91,14 @@ def test_threads_are_as_before_after_a_check():
         check("f", run, probes(subnetwork))
     assert seen == [1]
     assert torch.get_num_threads() == before
+
+
+def test_a_subnetwork_that_cannot_be_run_is_named():
+    supernet = small()
+    subnetwork = take_subnetwork(supernet, supernet.genotype())
+    *before, last = subnetwork.graph.nodes
+    changed = replace(last, args=(*last.args, *("x",) * 20))
+    graph = replace(subnetwork.graph, nodes=(*before, changed))
+    edited = replace(subnetwork, graph=graph, module=build_module(graph, subnetwork.weights))
+    with pytest.raises(ExportError, match="the subnetwork cannot be run"):
+        probes(edited)

@@ -11,16 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save
 from torch import Tensor
 
+from netstitch.documents import Count, Document, Seconds, problem
 from netstitch.errors import StorageError
-from netstitch.fitting.refinement.report import CurvePoint
+from netstitch.fitting.refinement.report import CurvePoint, Loss
 from netstitch.fitting.refinement.training import Divergence, Training
 from netstitch.folders import cannot_write, one_line, write_bytes
 from netstitch.tensor_files import placed, read_tensors
 
 FORMAT = "netstitch-refining-2"
+
+
+class CheckpointDocument(Document):
+    """The header; see `write_checkpoint`."""
+
+    format: str
+    mark: str
+    elapsed: Seconds
+    step: Count
+    generator: dict[str, Any]
+    gains: tuple[tuple[Loss, ...], ...]
+    closed: tuple[Count, ...]
+    strikes: tuple[tuple[Count, Count], ...]
+    diverged: tuple[tuple[Count, Count], ...]
+    curve: tuple[tuple[Count, Seconds, Loss], ...]
 
 
 def fingerprint(training: Training, settings: Mapping[str, Any]) -> str:
@@ -95,32 +112,35 @@ def read_checkpoint(path: Path, training: Training, *, mark: str) -> tuple[list[
     """
     try:
         tensors, about = read_tensors(path)
-        document = json.loads(about["state"])
-        if document["format"] != FORMAT or document["mark"] != mark:
+        document = CheckpointDocument.model_validate_json(about["state"])
+        if document.format != FORMAT or document.mark != mark:
             raise StorageError(
                 f"{path} is the checkpoint of another refining (other stitches, images or "
                 "settings): give another file, or remove it to start anew"
             )
         _restore(training, document, tensors)
-        curve = [CurvePoint(int(s), float(t), float(v)) for s, t, v in document["curve"]]
-        return curve, float(document["elapsed"])
+        return [CurvePoint(*point) for point in document.curve], document.elapsed
     except StorageError:
         raise
+    except ValidationError as error:
+        raise _unreadable(path, problem(error)) from error
     except Exception as error:  # the reader raises kinds of its own, of Rust, Python and torch
-        raise StorageError(
-            f"{path} is no readable checkpoint ({one_line(error)}): remove it to start anew"
-        ) from error
+        raise _unreadable(path, one_line(error)) from error
 
 
-def _restore(training: Training, document: Any, tensors: Mapping[str, Tensor]) -> None:
-    training.generator.bit_generator.state = document["generator"]
-    training.step = int(document["step"])
-    training.gains.losses = [[float(loss) for loss in each] for each in document["gains"]]
-    training.gains.closed |= {int(stitch) for stitch in document["closed"]}
-    training.strikes = {int(stitch): int(count) for stitch, count in document["strikes"]}
-    training.diverged = [
-        Divergence(int(step), int(stitch)) for step, stitch in document["diverged"]
-    ]
+def _unreadable(path: Path, reason: str) -> StorageError:
+    return StorageError(f"{path} is no readable checkpoint ({reason}): remove it to start anew")
+
+
+def _restore(
+    training: Training, document: CheckpointDocument, tensors: Mapping[str, Tensor]
+) -> None:
+    training.generator.bit_generator.state = document.generator
+    training.step = document.step
+    training.gains.losses = [list(each) for each in document.gains]
+    training.gains.closed |= set(document.closed)
+    training.strikes = dict(document.strikes)
+    training.diverged = [Divergence(*each) for each in document.diverged]
     for index, pair in enumerate(training.inner):
         for name, tensor in zip(("inner", "offset"), pair, strict=True):
             stem = f"{index}.{name}"
