@@ -48,10 +48,14 @@ def read_as(path: Path, form: str, model: type[Model]) -> Model:
 
 
 def validated(document: Mapping[str, Any], model: type[Model], path: Path | str) -> Model:
-    """Return plain data as a model; raises StorageError, naming the file, where it does not fit."""
+    """Return plain data as a model; raises StorageError, naming the file, where it does not fit.
+
+    Of text, what is no Unicode (part of a file's name that is not UTF-8) becomes question marks.
+    """
     try:
         # As JSON, since of Python's types a list is no tuple.
-        return model.model_validate_json(json.dumps(document))
+        text = json.dumps(document, ensure_ascii=False).encode(errors="replace")
+        return model.model_validate_json(text)
     except (TypeError, RecursionError) as error:
         raise damaged(path, one_line(error)) from error
     except ValidationError as error:

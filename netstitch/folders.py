@@ -153,7 +153,8 @@ def flush(path: Path) -> None:
 
 
 def write_text(path: Path, content: str, *, lasting: bool = True) -> None:
-    write_bytes(path, content.encode(), lasting=lasting)
+    # Names of files that are not UTF-8 are told with question marks.
+    write_bytes(path, content.encode(errors="replace"), lasting=lasting)
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from netstitch.analysis.dominance import ObjectiveName
 from netstitch.analysis.front import ACCURACY
-from netstitch.documents import MOST, Count, Digest, Document, Seconds, read_as, validated
+from netstitch.documents import MOST, Count, Digest, Document, Seconds, validated
 from netstitch.evaluation import Form
 from netstitch.evaluation.spread import Early
 from netstitch.folders import read_json, write_json
@@ -117,7 +117,11 @@ def _whole(name: str, value: Any, least: int = 0) -> int | None:
 
 def read_document(folder: Path) -> RunDocument:
     """Read run.json of a run; raises StorageError where there is none, or it is not whole."""
-    return read_as(folder / RUN_FILE, FORMAT, RunDocument)
+    path = folder / RUN_FILE
+    document = read_json(path, FORMAT)
+    found = validated(document, RunDocument, path)
+    # Names of files to the byte, of which a model would keep what is Unicode.
+    return found.model_copy(update={"asked": document["asked"]})
 
 
 def update_document(folder: Path, changes: Mapping[str, Any]) -> None:

@@ -147,4 +147,5 @@ def _asked(run: Recorded) -> Mapping[str, Any]:
 def _told(key: str, value: Any) -> str:
     """ "search.algorithm": "ga" is told as "ga", "search.population": 64 as "population 64"."""
     name = key.rpartition(".")[2].replace("_", " ")
-    return str(value) if name in ("algorithm", "procedure") else f"{name} {value}"
+    text = str(value) if name in ("algorithm", "procedure") else f"{name} {value}"
+    return text.encode(errors="replace").decode()  # of file names that are not UTF-8

@@ -45,6 +45,18 @@ def test_algorithms_run_on_one_supernet_and_are_compared(
     assert {path.suffix for path in (folder / "compared").iterdir()} >= {".tex", ".md", ".pdf"}
 
 
+@pytest.mark.parametrize("change", [{"protocol": []}, {"asked": "x"}, {"format": 1}])
+def test_a_damaged_protocol_is_named(
+    experiment: Path, netstitch: Caller, change: dict[str, Any]
+) -> None:
+    document = {"format": module.FORMAT, "protocol": {}, "asked": {}} | change
+    Path("out").mkdir()
+    Path("out/protocol.json").write_text(json.dumps(document))
+    called = netstitch("protocol", asked(experiment), "--no-sweep", "-o", "out")
+    assert called.code == 2
+    assert "out/protocol.json " in called.error
+
+
 def test_a_sweep_finds_the_population_of_each_algorithm(
     experiment: Path, netstitch: Caller
 ) -> None:

@@ -26,12 +26,12 @@ from netstitch.evaluation.store import checksum
 from netstitch.standing import Standing, write_standing
 
 DOCUMENTS = {
-    "run.json": (150, 8),
-    "front.json": (150, 12),
+    "run.json": (150, 20),
+    "front.json": (150, 25),
     "progress.json": (8, 1),
     "supernet/supernet.json": (20, 1),
-    "supernet/fit.json": (60, 2),
-    "supernet/refine.json": (60, 2),
+    "supernet/fit.json": (60, 6),
+    "supernet/refine.json": (60, 6),
     "supernet/networks/0/graph.json": (8, 1),
     "export/subnetwork.json": (8, 1),
 }

@@ -177,6 +177,19 @@ def test_a_digest_names_no_file_elsewhere(folder: Path) -> None:
     assert called("status", folder / "run")[0] == 0
 
 
+def test_names_that_are_not_utf_8(folder: Path) -> None:
+    """They are kept to the byte, and told with question marks."""
+    run, out = folder / "run", folder / "out"
+    asked = read_document(run).asked | {"folder": "/tmp/\udcff", "name": "caf\udce9"}
+    update_document(run, {"asked": asked, "name": "caf\udce9"})
+    assert read_document(run).asked == asked
+    other = shutil.copytree(run, folder / "other")
+    update_document(other, {"asked": asked | {"further": "\udcff"}})
+    assert called("status", run) == (0, "")
+    assert called("report", run, "-o", folder / "report.html")[0] == 0
+    assert called("compare", run, other, "-o", out)[0] == 0
+
+
 def test_a_front_of_another_supernet(folder: Path) -> None:
     path = folder / "run" / "front.json"
     document = json.loads(path.read_text())
