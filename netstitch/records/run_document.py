@@ -74,6 +74,8 @@ class RunDocument(Document):
         for name in self.model_fields_set - {"signature"}:
             if getattr(self, name) is None:  # what a run has not come to is left out
                 raise ValueError(f"its {name} is none")
+        if self.form is not None and self.stitches is None:
+            raise ValueError("it does not say 'stitches', though its search began")
         self.seed, self.recalibrate, self.fit_batch  # noqa: B018
         return self
 
