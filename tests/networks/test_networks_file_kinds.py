@@ -31,7 +31,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 
         (b"/annex/objects/SHA256E-s1--ab.pth\n", "is a git-annex pointer"),
         (b"404: Not Found", "is text ('404: Not Found')"),
         (b'{"error": "Unauthorized"}', "is JSON"),
-        (gzip.compress(b"weights"), "is compressed by gzip"),
+        (gzip.compress(b"weights", mtime=0), "is compressed by gzip"),
         (bz2.compress(b"weights"), "is compressed by bzip2"),
         (lzma.compress(b"weights"), "is compressed by xz"),
         (b"\x89HDF\r\n\x1a\n" + bytes(90), "is an HDF5 file, such as Keras writes"),
