@@ -62,6 +62,17 @@ def test_a_damaged_run(netstitch: Caller, finished: Finished, tmp_path: Path) ->
     assert not (run / "report.html").exists()
 
 
+def test_a_run_whose_evaluations_are_gone(
+    netstitch: Caller, finished: Finished, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished.folder, run)
+    (run / "evaluations.sqlite").unlink()
+    called = netstitch("report", run)
+    assert called.code == 2
+    assert "evaluations.sqlite is missing" in called.error
+
+
 def test_a_place_that_cannot_be_written(
     netstitch: Caller, finished: Finished, tmp_path: Path
 ) -> None:
