@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from misplacement import OFFSETS, misplace_file, misplaced, write_misplaced
 from run_examples import Interrupting, InterruptingRefining, Quiet, write_experiment
 from safetensors.torch import save_file
+from small_supernets import as_they_are
 from torch import Tensor, nn
 
 import netstitch as ns
@@ -80,7 +81,7 @@ def inputs_of(kind: type[nn.Module], count: int, seed: int = 0) -> Tensor:
 def joined(kind: type[Any]) -> Supernet:
     torch.manual_seed(3)
     made = [ns.capture(kind(width), inputs_of(kind, 2), name=f"n{width}") for width in (13, 21)]
-    return ns.Supernet(made, ns.match(*made))
+    return as_they_are(ns.Supernet(made, ns.match(*made)))
 
 
 def task_of(samples: Samples) -> Likelihood:

@@ -228,7 +228,10 @@ def older_store(folder: Path) -> None:
         (in_document(outcome=DONE), "is done, its search ended by budget"),
         (in_document(outcome=None), "run.json is damaged: its outcome is none"),
         (in_document(outcome={"stopped": "budget"}), "does not say 'outcome.evaluations'"),
-        (in_document(seconds=None), "run.json is damaged: its seconds is none"),
+        (
+            in_document(seconds=None),
+            "run.json is damaged: seconds is None, and it should be",
+        ),
         (in_document(asked=3), "run.json is damaged: asked is 3, and it should be an object"),
         (empty_store, "evaluations.sqlite is"),
         (without_store, "evaluations.sqlite is missing; it holds what was evaluated"),

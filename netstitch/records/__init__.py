@@ -1,7 +1,6 @@
 """The documents of a run folder: reading them, what changed since, and whose they are."""
 
 from netstitch.records.digests import (
-    files_digest,
     network_digests,
     sample_digests,
     stitches_digest,
@@ -24,7 +23,6 @@ __all__ = [
     "check_front",
     "check_samples",
     "check_unchanged",
-    "files_digest",
     "keep_warnings",
     "network_digests",
     "read_document",

@@ -7,18 +7,20 @@ from pathlib import Path
 import torch
 
 from netstitch.errors import StorageError
+from netstitch.networks.storage import GRAPH_FILE, WEIGHTS_FILE
 from netstitch.run_folder import SUPERNET
 from netstitch.stitching.saving import STITCHES_FILE
 from netstitch.tasks import Samples, Task
 
 DIGEST_BYTES = 16
 CHUNK = 1 << 24
+NETWORK_FILES = (GRAPH_FILE, WEIGHTS_FILE)
 
 
 def network_digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Return those of the networks of the supernet in a run's folder, by name."""
     place = folder / SUPERNET / "networks"
-    return {name: files_digest(place / str(index)) for index, name in enumerate(names)}
+    return {name: _digest(place / str(index), NETWORK_FILES) for index, name in enumerate(names)}
 
 
 def sample_digests(task: Task) -> dict[str, str]:
@@ -34,30 +36,29 @@ def sample_digests(task: Task) -> dict[str, str]:
 
 def stitches_digest(folder: Path) -> str:
     """Return that of the stitches of the supernet in a run's folder."""
-    return files_digest(folder / SUPERNET / STITCHES_FILE)
+    return _digest(folder / SUPERNET, [STITCHES_FILE])
 
 
 def digests_of(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """Return those of the files in a folder that are there, by path."""
-    return {name: files_digest(folder / name) for name in names if (folder / name).is_file()}
+    return {name: _digest(folder, [name]) for name in names if (folder / name).is_file()}
 
 
-def files_digest(place: Path) -> str:
-    """Return that of a file, or of the names and contents of all files in a folder.
+def _digest(folder: Path, names: Sequence[str]) -> str:
+    """Return that of the names and contents of some files; what lies beside them is not read.
 
     Raises StorageError where one cannot be read.
     """
     found = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    try:
-        files = sorted(path for path in place.rglob("*") if path.is_file())
-        for file in files if place.is_dir() else [place]:
-            found.update(f"{file.relative_to(place).as_posix()}\0".encode())
-            with file.open("rb") as opened:
+    for name in names:
+        found.update(f"{name}\0".encode())
+        try:
+            with (folder / name).open("rb") as opened:
                 while chunk := opened.read(CHUNK):
                     found.update(chunk)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StorageError(f"{place} cannot be read: {reason}; put it back") from error
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise StorageError(f"{folder / name} cannot be read: {reason}; put it back") from error
     return found.hexdigest()
 
 

@@ -46,7 +46,8 @@ class RunDocument(Document):
     networks, samples: digests by name. fitted: the digest of stitches before they are refined.
     files: digests of what is final in the folder, by path.
     seconds: that steps took, by name. form, stitches, early, objective: what evaluations depend on,
-    fixed when the search begins. warnings: what was told. signature: over the Python that it ran.
+    fixed when the search begins. warnings: what was told. signature: over the Python that it ran;
+    `trust` reads it.
     """
 
     name: str = ""
@@ -67,7 +68,7 @@ class RunDocument(Document):
     objective: ObjectiveName = ACCURACY
     outcome: Outcome | None = None
     warnings: list[str] = Field(default_factory=list)
-    signature: dict[str, Any] | None = None
+    signature: Any = None
 
     @model_validator(mode="after")
     def _check(self) -> "RunDocument":

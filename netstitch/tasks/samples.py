@@ -114,9 +114,11 @@ def check_samples(validation: object, **others: object) -> None:
 
 def check_classes(classes: int, most: int | None = None) -> None:
     """Raise DataError unless a number of classes is 2 or more, and at most `most`."""
-    if not is_count(classes) or not 2 <= classes <= (most or classes):
+    if not is_count(classes):
+        raise DataError(f"classes is {classes!r:.60}; give their number, such as 10")
+    if not 2 <= classes <= (most or classes):
         expected = "2 or more" if most is None else f"2 to {most}"
-        raise DataError(f"{classes!r:.60} classes cannot be told apart; give {expected}")
+        raise DataError(f"{classes} classes cannot be told apart; give {expected}")
 
 
 def _check_tensors(samples: Samples) -> None:

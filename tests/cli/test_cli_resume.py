@@ -83,8 +83,9 @@ def test_tensorboard_gets_scalars(netstitch: Caller, stopped: Path) -> None:
 def test_the_status_of_a_run_that_was_stopped(netstitch: Caller, stopped: Path) -> None:
     called = netstitch("status", stopped)
     assert (called.code, called.err) == (0, "")
-    first, search, speed, found, cache = called.out.splitlines()
+    first, warning, search, speed, found, cache = called.out.splitlines()
     assert first == "tiny: stopped while it searched; netstitch resume run goes on"
+    assert warning.startswith("  warning: every network is at chance on 41 validation samples")
     assert search.startswith("  population 8: 15% of the budget, 9 evaluated, 0 known")
     assert "under way on 1 worker, idle" in speed
     assert " left" not in speed
@@ -98,7 +99,7 @@ def test_the_status_of_a_run_that_goes_on(netstitch: Caller, stopped: Path) -> N
         lines = list(status_lines(stopped, time.time()))
         late = list(status_lines(stopped, time.time() + 300))
     assert lines[0] == "tiny: searching"
-    assert " left; " in lines[2]
+    assert " left; " in lines[3]
     assert late[-1].startswith("  as of ")
     (stopped / "run.lock").unlink(missing_ok=True)
     assert sorted(stopped.iterdir()) == before
@@ -106,7 +107,7 @@ def test_the_status_of_a_run_that_goes_on(netstitch: Caller, stopped: Path) -> N
 
 def test_the_status_of_a_run_that_is_done(netstitch: Caller, finished: Finished) -> None:
     called = netstitch("status", finished.folder)
-    first, second = called.out.splitlines()
+    first, _, second = called.out.splitlines()
     assert first == "tiny: done, its search ended by budget"
     assert f"{finished.result.evaluated:,} evaluated, " in second
 

@@ -11,6 +11,8 @@ from safetensors.numpy import save_file
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import DataError
 from netstitch.experiments import Experiment, load_task, read_experiment
+from netstitch.folders import write_json
+from netstitch.run_folder import FORMAT, RUN_FILE
 from netstitch.tasks import Task
 
 BYTES = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), dtype=np.uint8)
@@ -131,6 +133,8 @@ def test_runs_from_before_go_on_with_floats(folder: Path) -> None:
 
         def progress(self, done: int, total: int | None, text: str) -> None: ...
 
+    document = {"asked": asked, "versions": {}, "networks": {}, "samples": {}, "seconds": {}}
+    write_json(folder / RUN_FILE, {"format": FORMAT} | document)
     with pytest.raises(DataError, match="inputs are floating point"):
         recorded_task(folder, asked, Silent())
     del asked["task"]["class_order"]

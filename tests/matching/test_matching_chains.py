@@ -163,6 +163,7 @@ def set_stitches(supernet, a_to_b, b_to_a):
         weight, bias = a_to_b if stitch.source.network == 0 else b_to_a
         layer.weight.copy_(weight.reshape(layer.weight.shape))
         layer.bias.copy_(bias)
+    supernet.set_stitches(supernet.stitch_weights())
 
 
 @torch.no_grad()
