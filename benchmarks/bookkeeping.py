@@ -70,7 +70,9 @@ def joined(models: Sequence[nn.Module], names: Sequence[str], size: int) -> ns.S
         ns.capture(model.eval(), example, name=name)
         for model, name in zip(models, names, strict=True)
     ]
-    return ns.Supernet(networks, ns.match(*networks))
+    supernet = ns.Supernet(networks, ns.match(*networks))
+    supernet.set_stitches(supernet.stitch_weights())  # random ones cost what fitted ones do
+    return supernet
 
 
 def random_genotypes(supernet: ns.Supernet, count: int, seed: int = 0) -> list[Genotype]:
