@@ -9,14 +9,13 @@ import torch
 from netstitch.commands import command
 from netstitch.fitting import RefineReport
 from netstitch.fitting.stream import Progress
-from netstitch.folders import write_json
-from netstitch.networks.storage import write_weights
+from netstitch.folders import write_bytes, write_json
+from netstitch.networks.storage import weights_content
+from netstitch.records import note_refined
+from netstitch.run_folder import REFINING
 from netstitch.stitching.saving import REFINE, REFINE_FILE, STITCHES_FILE
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples
-
-REFINING = "refining.safetensors"
-"""The checkpoint in a run folder, while there is one."""
 
 
 def refine_and_save(
@@ -44,14 +43,16 @@ def refine_and_save(
         told("the fitted stitches and how far refining got are kept; to go on:")
         told(command("resume", run))
         raise
-    _save_refined(supernet, report, folder)
+    _save_refined(supernet, report, run, folder)
     for line in _what_came_of(report):
         told(line)
 
 
-def _save_refined(supernet: Supernet, report: RefineReport, folder: Path) -> None:
+def _save_refined(supernet: Supernet, report: RefineReport, run: Path, folder: Path) -> None:
     """Write what refining changes, each file in one step: a reader finds a supernet any time."""
-    write_weights(folder / STITCHES_FILE, supernet.stitch_weights())
+    content = weights_content(supernet.stitch_weights())
+    note_refined(run, content)  # first, so that stitches that are not noted are changed ones
+    write_bytes(folder / STITCHES_FILE, content)
     write_json(folder / REFINE_FILE, {"format": REFINE} | report.to_json())
 
 

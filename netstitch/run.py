@@ -29,10 +29,10 @@ from netstitch.optimization.history import history_table
 from netstitch.preparing import capture_all, match_all
 from netstitch.recording import Record, remove_states
 from netstitch.records import (
-    RunDocument,
     check_folder,
     check_samples,
     check_unchanged,
+    is_refined,
     keep_warnings,
     network_digests,
     read_document,
@@ -41,9 +41,16 @@ from netstitch.records import (
     update_document,
     versions,
 )
+from netstitch.records.digests import digests_of
 from netstitch.records.recorded_front import load_front as load_front
 from netstitch.records.trust import SIGNATURE, signed
-from netstitch.records.unchanged import RESULT_FILES, SUPERNET_FILES, forget_files, note_files
+from netstitch.records.unchanged import (
+    FILES,
+    RESULT_FILES,
+    SUPERNET_FILES,
+    forget_files,
+    note_files,
+)
 from netstitch.references import doubts
 from netstitch.refining import refine_and_save
 from netstitch.reporter import Reporter
@@ -68,7 +75,6 @@ from netstitch.searching import run as run_search
 from netstitch.standing import Standing, write_standing
 from netstitch.stitch_table import stitch_table
 from netstitch.stitching import Averaging
-from netstitch.stitching.saving import REFINE_FILE
 from netstitch.storage import load_supernet
 from netstitch.supernet import Supernet
 from netstitch.sweeping import Swept
@@ -143,7 +149,7 @@ def finish_preparing(plan: Plan, task: Task, folder: Path, reporter: Reporter) -
     check_resumable(folder)
     with locked(folder):
         reporter.opened(folder)
-        if not _is_refined(folder, read_document(folder)):
+        if not is_refined(folder, check_folder(folder, SUPERNET_FILES)):
             _refine(plan, load_supernet(folder / SUPERNET), _training(plan, task), folder, reporter)
 
 
@@ -175,12 +181,11 @@ def _prepare_folder(
     seconds: dict[str, float] = {}
     supernet = _prepared(plan, models, task, training, reporter, seconds)
     supernet.save(folder / SUPERNET)
-    # From here on there is something to go on with, whatever ends this.
+    write_text(folder / STITCHES, stitch_table(supernet))
     document = _document(plan, supernet, task, folder, seconds)
     document |= signed(document["asked"], reporter.told)
+    # From here on there is something to go on with, whatever ends this.
     write_json(folder / RUN_FILE, document | {"warnings": list(reporter.warnings)})
-    write_text(folder / STITCHES, stitch_table(supernet))
-    note_files(folder)
     reporter.opened(folder)
     _refine(plan, supernet, training, folder, reporter)
     return supernet
@@ -264,7 +269,7 @@ def resume(
         reporter.opened(folder)
         keep_warnings(folder, reporter.warnings)
         if document.form is None:
-            if not _is_refined(folder, document):
+            if not is_refined(folder, document):
                 _refine(plan, supernet, training, folder, reporter)
             _begin_search(plan, supernet, task, folder)
         elif plan.spread.early != document.early:
@@ -291,12 +296,6 @@ def _training(plan: Plan, task: Task) -> Samples:
             "those that the search sees"
         )
     return task.training.shuffled(plan.seed)
-
-
-def _is_refined(folder: Path, document: RunDocument) -> bool:
-    """Whether refining is done, even where no stitch was the better for it."""
-    changed = stitches_digest(folder) != document.fitted
-    return changed or (folder / SUPERNET / REFINE_FILE).exists()
 
 
 def _refine(
@@ -334,7 +333,7 @@ def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> N
         "early": plan.spread.early,
         "objective": plan.objective,
     }
-    update_document(folder, begun)
+    note_files(folder, (*SUPERNET_FILES, STITCHES), begun)
 
 
 def _search_and_measure(
@@ -377,8 +376,8 @@ def _search_and_measure(
         "form": asdict(searched.form),
         "spread": asdict(plan.spread) | {"workers": plan.spread.processes},
     }
-    update_document(folder, {"outcome": outcome})
-    note_files(folder, RESULT_FILES)
+    # Together: a front beside which the run is done is held against its digest.
+    note_files(folder, RESULT_FILES, {"outcome": outcome})
     if result.stopped != "interrupted":
         remove_states(folder)
         (folder / PROGRESS_FILE).unlink(missing_ok=True)
@@ -466,6 +465,7 @@ def _document(
         "networks": network_digests(folder, supernet.names),
         "fitted": stitches_digest(folder),
         "samples": sample_digests(task),
+        "files": digests_of(folder, FILES),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }
 

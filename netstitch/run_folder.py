@@ -31,7 +31,7 @@ from netstitch.folders import LOCK, cannot_write, check_new
 FORMAT = "netstitch-run-2"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
 HISTORY_FILE, EVALUATIONS, STITCHES = "search.csv", "evaluations.sqlite", "stitches.csv"
-PROGRESS_FILE = "progress.json"
+PROGRESS_FILE, REFINING = "progress.json", "refining.safetensors"
 
 TENSORBOARD = "tensorboard"
 
@@ -124,6 +124,7 @@ def taken(folder: Path) -> Iterator[None]:
             except BaseException:
                 if not (folder / RUN_FILE).exists():
                     shutil.rmtree(folder / SUPERNET, ignore_errors=True)
+                    (folder / STITCHES).unlink(missing_ok=True)
                 raise
     finally:
         if not existed and folder.is_dir() and not any(folder.iterdir()):

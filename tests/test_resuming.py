@@ -16,12 +16,13 @@ from zlib import crc32
 import filelock
 import numpy as np
 import pytest
-from run_examples import Interrupting, Quiet, write_experiment
+from run_examples import Interrupting, InterruptingRefining, Quiet, write_experiment
 
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import to_plan
-from netstitch.run import Finished, carry_out, resume
+from netstitch.records import check_folder
+from netstitch.run import Finished, carry_out, prepare_run, resume
 
 Change = tuple[str, str]
 
@@ -228,10 +229,7 @@ def older_store(folder: Path) -> None:
         (in_document(outcome=DONE), "is done, its search ended by budget"),
         (in_document(outcome=None), "run.json is damaged: its outcome is none"),
         (in_document(outcome={"stopped": "budget"}), "does not say 'outcome.evaluations'"),
-        (
-            in_document(seconds=None),
-            "run.json is damaged: seconds is None, and it should be",
-        ),
+        (in_document(seconds=None), "run.json is damaged: seconds is None"),
         (in_document(asked=3), "run.json is damaged: asked is 3, and it should be an object"),
         (empty_store, "evaluations.sqlite is"),
         (without_store, "evaluations.sqlite is missing; it holds what was evaluated"),
@@ -251,6 +249,51 @@ def test_what_does_not_fit_any_more_is_named_and_nothing_is_damaged(
     assert "\n" not in str(raised.value)
     after = {file: file.read_bytes() for file in (tmp_path / "run").glob("*") if file.is_file()}
     assert after == before
+
+
+def test_stitches_that_changed_while_a_run_is_stopped_in_refining_are_not_refined_ones(
+    tmp_path: Path,
+) -> None:
+    asked = read_experiment(write_experiment(tmp_path))
+    models, task = load_models(asked), load_task(asked)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(to_plan(asked), models, task, tmp_path / "run", InterruptingRefining())
+    changed_stitches(tmp_path)
+    with pytest.raises(StorageError, match="the stitches changed since they were fitted; put back"):
+        gone_on(tmp_path)
+    with pytest.raises(StorageError, match="the stitches changed since they were fitted; put back"):
+        check_folder(tmp_path / "run")
+
+
+@pytest.mark.parametrize("place", ["refining.write_bytes", "refining.write_json", "run.Store"])
+def test_a_kill_while_refined_stitches_take_the_place_of_fitted_ones(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before their file is written, before what came of it, and before the search begins."""
+    whole = begun(tmp_path / "whole")
+
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit(137)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"netstitch.{place}", killed)
+        with pytest.raises(SystemExit):
+            begun(tmp_path)
+    check_folder(tmp_path / "run")
+    assert facts(gone_on(tmp_path)) == facts(whole)
+    assert check_folder(tmp_path / "run").done
+
+
+def test_refined_stitches_of_a_run_of_before_they_were_noted(tmp_path: Path) -> None:
+    whole = begun(tmp_path / "whole")
+    asked = read_experiment(write_experiment(tmp_path))
+    run, quiet = tmp_path / "run", Quiet()
+    prepare_run(to_plan(asked), load_models(asked), load_task(asked), run, quiet)
+    document = json.loads((run / "run.json").read_text())
+    del document["refined"], document["files"]
+    (run / "run.json").write_text(json.dumps(document))
+    assert facts(gone_on(tmp_path, quiet)) == facts(whole)
+    assert quiet.stages.count("refine") == 1
 
 
 def test_an_interruption_while_it_repeats_itself_changes_nothing(tmp_path: Path) -> None:

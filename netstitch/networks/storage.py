@@ -78,6 +78,11 @@ def built(path: Path, build: Callable[[], Built]) -> Built:
 
 def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     """Write tensors as safetensors; which of them are parameters is kept in the header."""
+    write_bytes(path, weights_content(weights))
+
+
+def weights_content(weights: Mapping[str, Tensor]) -> bytes:
+    """Return what `write_weights` writes."""
     parameters = [key for key, value in weights.items() if isinstance(value, torch.nn.Parameter)]
     tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
     seen: set[int] = set()
@@ -86,8 +91,7 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
         if memory in seen:
             tensors[key] = tensor.clone()
         seen.add(memory)
-    content = to_bytes(tensors, metadata={_PARAMETERS: json.dumps(parameters)})
-    write_bytes(path, placed(content))
+    return placed(to_bytes(tensors, metadata={_PARAMETERS: json.dumps(parameters)}))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -14,7 +14,13 @@ from netstitch.records.run_document import (
     update_document,
     versions,
 )
-from netstitch.records.unchanged import check_folder, check_samples, check_unchanged
+from netstitch.records.unchanged import (
+    check_folder,
+    check_samples,
+    check_unchanged,
+    is_refined,
+    note_refined,
+)
 
 __all__ = [
     "Outcome",
@@ -23,8 +29,10 @@ __all__ = [
     "check_front",
     "check_samples",
     "check_unchanged",
+    "is_refined",
     "keep_warnings",
     "network_digests",
+    "note_refined",
     "read_document",
     "sample_digests",
     "stitches_digest",

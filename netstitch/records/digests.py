@@ -39,6 +39,13 @@ def stitches_digest(folder: Path) -> str:
     return _digest(folder / SUPERNET, [STITCHES_FILE])
 
 
+def content_digest(name: str, content: bytes) -> str:
+    """Return that of a file of this name and content."""
+    found = hashlib.blake2b(f"{name}\0".encode(), digest_size=DIGEST_BYTES)
+    found.update(content)
+    return found.hexdigest()
+
+
 def digests_of(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """Return those of the files in a folder that are there, by path."""
     return {name: _digest(folder, [name]) for name in names if (folder / name).is_file()}
@@ -53,6 +60,8 @@ def _digest(folder: Path, names: Sequence[str]) -> str:
     for name in names:
         found.update(f"{name}\0".encode())
         try:
+            if (folder / name).exists() and not (folder / name).is_file():
+                raise OSError("it is no file")  # such as a pipe, which may never end
             with (folder / name).open("rb") as opened:
                 while chunk := opened.read(CHUNK):
                     found.update(chunk)

@@ -43,11 +43,10 @@ class RunDocument(Document):
     """The document.
 
     asked: an experiment, or what a plan from Python says of itself. matches: how many there are.
-    networks, samples: digests by name. fitted: the digest of stitches before they are refined.
-    files: digests of what is final in the folder, by path.
-    seconds: that steps took, by name. form, stitches, early, objective: what evaluations depend on,
-    fixed when the search begins. warnings: what was told. signature: over the Python that it ran;
-    `trust` reads it.
+    networks, samples: digests by name. fitted, refined: digests of the stitches before and after
+    they are refined. files: digests of what is final in the folder, by path. seconds: that steps
+    took, by name. form, stitches, early, objective: what evaluations depend on, fixed when the
+    search begins. warnings: what was told. signature: over the Python that it ran.
     """
 
     name: str = ""
@@ -59,6 +58,7 @@ class RunDocument(Document):
     cores: Count = 0
     networks: dict[str, Digest]
     fitted: Digest | None = None
+    refined: Digest | None = None
     samples: dict[str, Digest]
     files: dict[str, Digest] = Field(default_factory=dict)
     seconds: dict[str, Seconds]

@@ -6,8 +6,7 @@ from netstitch.commands import command
 from netstitch.errors import StorageError
 from netstitch.folders import LOCK
 from netstitch.records.run_document import RunDocument
-from netstitch.refining import REFINING
-from netstitch.run_folder import RUN_FILE, is_running
+from netstitch.run_folder import REFINING, RUN_FILE, is_running
 
 
 def state_of(run: Path, document: RunDocument, *, running: bool) -> str:

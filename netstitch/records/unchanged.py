@@ -6,9 +6,11 @@ cut since. They are compared by digests, which takes as long as reading them.
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from netstitch.errors import StorageError
 from netstitch.records.digests import (
+    content_digest,
     digests_of,
     network_digests,
     sample_digests,
@@ -48,13 +50,41 @@ def check_folder(folder: Path, files: Collection[str] = FILES) -> RunDocument:
 
 def _check_folder(folder: Path, document: RunDocument, files: Collection[str]) -> None:
     check_unchanged(folder, document, {"networks": network_digests(folder, document.networks)})
-    if document.stitches is not None and stitches_digest(folder) != document.stitches:
+    _check_stitches(folder, document)
+    noted = [name for name in files if name in document.files]
+    found = digests_of(folder, noted)
+    for name in noted:
+        if found.get(name) != document.files[name]:
+            how = "changed since the run wrote it" if name in found else "is not there any more"
+            raise changed(folder, f"{name} {how}", folder / name)
+
+
+def _check_stitches(folder: Path, document: RunDocument) -> None:
+    known, since = {document.stitches}, "its search began"
+    if document.stitches is None:
+        known, since = {document.fitted, document.refined}, "they were fitted"
+        if document.fitted is None or _is_refined_unnoted(folder, document):
+            return
+    if stitches_digest(folder) not in known:
         path = folder / SUPERNET / STITCHES_FILE
-        raise changed(folder, "the stitches changed since its search began", path)
-    found = digests_of(folder, [name for name in files if name in document.files])
-    for name, digest in found.items():
-        if digest != document.files[name]:
-            raise changed(folder, f"{name} changed since the run wrote it", folder / name)
+        raise changed(folder, f"the stitches changed since {since}", path)
+
+
+def is_refined(folder: Path, document: RunDocument) -> bool:
+    """Return whether a run's stitches are refined, even where none was the better for it."""
+    if document.refined is None:
+        return _is_refined_unnoted(folder, document)
+    return stitches_digest(folder) == document.refined
+
+
+def _is_refined_unnoted(folder: Path, document: RunDocument) -> bool:
+    """Whether it was a version that did not note refined stitches which refined these."""
+    return document.refined is None and (folder / SUPERNET / REFINE_FILE).exists()
+
+
+def note_refined(folder: Path, content: bytes) -> None:
+    """Keep the digest of refined stitches, from before their file is written."""
+    update_document(folder, {"refined": content_digest(STITCHES_FILE, content)})
 
 
 def check_samples(folder: Path, document: RunDocument, task: Task) -> None:
@@ -81,10 +111,12 @@ def check_unchanged(
                 raise _difference(folder, kind, name, before, values)
 
 
-def note_files(folder: Path, names: tuple[str, ...] = FILES) -> None:
-    """Keep the digests of files that are final now."""
-    files = read_document(folder).files
-    update_document(folder, {"files": files | digests_of(folder, names)})
+def note_files(
+    folder: Path, names: Collection[str] = FILES, changes: Mapping[str, Any] | None = None
+) -> None:
+    """Keep the digests of files that are final now, and other changes of run.json, in one step."""
+    files = read_document(folder).files | digests_of(folder, tuple(names))
+    update_document(folder, {**(changes or {}), "files": files})
 
 
 def forget_files(folder: Path, names: tuple[str, ...] = RESULT_FILES) -> None:

@@ -87,7 +87,10 @@ def test_what_is_no_limit(tmp_path: Path, limit: Any) -> None:
             lambda: tasks.Classification(validation=SAMPLES, training=INPUTS, classes=3),
             "training is a Tensor; expected samples, such as netstitch.tasks.from_arrays",
         ),
-        (lambda: tasks.Classification(validation=SAMPLES, classes="3"), "classes is '3'; give their number"),
+        (
+            lambda: tasks.Classification(validation=SAMPLES, classes="3"),
+            "classes is '3'; give their number",
+        ),
         (lambda: tasks.Segmentation(validation=PAIR, classes=3), "validation is a tuple"),
         (lambda: tasks.Segmentation(validation=SAMPLES, classes=999), "give 2 to 255"),
         (lambda: tasks.agreement(nn.Linear(3, 3), validation=SAMPLES), "expected a list of them"),
