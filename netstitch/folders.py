@@ -172,9 +172,7 @@ def read_json(path: Path, form: str) -> dict[str, Any]:
     """A JSON object whose "format" is `form`; raises StorageError otherwise."""
     check_name(path)
     try:
-        if path.exists() and not path.is_file():  # a pipe may never end
-            raise ValueError("it is no file")
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode()
         document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except FileNotFoundError:
         raise StorageError(f"{path} is missing; expected a folder that netstitch wrote") from None
@@ -184,6 +182,13 @@ def read_json(path: Path, form: str) -> dict[str, Any]:
         found = document.get("format") if isinstance(document, dict) else None
         raise StorageError(f"{path} has format {found!r:.80}; this version reads {form!r}")
     return document
+
+
+def read_file(path: Path) -> bytes:
+    """Return a file's content; raises OSError where it cannot be read, or is something else."""
+    if path.exists() and not path.is_file():  # a pipe may never end
+        raise OSError("it is no file")
+    return path.read_bytes()
 
 
 def one_line(error: BaseException) -> str:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from netstitch.analysis import Front
 from netstitch.analysis.front import front_from_json
+from netstitch.documents import WORST
 from netstitch.errors import StorageError
+from netstitch.folders import one_line, read_file
 from netstitch.records.run_document import read_document
 from netstitch.records.run_state import check_begun, how_on, state_of
 from netstitch.records.unchanged import SUPERNET_FILES, check_folder
@@ -36,9 +38,8 @@ def read_front(run: Path) -> Front:
     """Return what the front's file of a run says; raises StorageError where it is damaged."""
     path = run / FRONT_FILE
     try:
-        return front_from_json(path.read_bytes())
+        return front_from_json(read_file(path))
+    except FileNotFoundError:
+        raise StorageError(f"{path} is missing; {WORST}") from None
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise StorageError(
-            f"{path} holds no front ({reason}); put back a copy of the run folder"
-        ) from error
+        raise StorageError(f"{path} holds no front ({one_line(error)}); {WORST}") from error

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from netstitch.documents import STRICT, Count, Share, damaged, problem
-from netstitch.folders import one_line
+from netstitch.folders import one_line, read_file
 
 Mean = Annotated[float, Field(ge=0)]
 
@@ -50,7 +50,7 @@ def read_table(path: Path, row: type[Row]) -> tuple[Row, ...]:
         return ()
     found: list[Row] = []
     try:
-        reader = csv.DictReader(io.StringIO(path.read_text("utf-8")))
+        reader = csv.DictReader(io.StringIO(read_file(path).decode()))
         missing = row.model_fields.keys() - set(reader.fieldnames or ())
         if missing:
             raise damaged(path, f"it has no column {min(missing)!r}")

@@ -70,7 +70,7 @@ def read_run(folder: Path) -> Recorded:
     running = is_running(folder)
     document = check_folder(folder)
     structure = load_structure(folder / SUPERNET)
-    begun = document.form is not None or (folder / EVALUATIONS).exists()
+    begun = document.form is not None
     stored = read_stored(folder / EVALUATIONS) if begun else None
     if stored is not None:
         _check_fits(folder, stored, structure)

@@ -3,13 +3,14 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from edited_documents import called
-from run_examples import Interrupting, write_experiment
+from run_examples import Interrupting, Quiet, write_experiment
 
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
@@ -134,6 +135,67 @@ def test_a_run_of_before_digests_were_kept_of_documents(folder: Path) -> None:
     path.write_text(json.dumps(document))
     other_front(folder)
     assert called("status", folder / "run")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "gone, message",
+    [
+        ("front.json", "front.json is not there any more; put back "),
+        ("search.csv", "search.csv is not there any more; put back "),
+        ("stitches.csv", "stitches.csv is not there any more; put back "),
+        ("supernet/refine.json", "supernet/refine.json is not there any more; put back "),
+        ("evaluations.sqlite", "evaluations.sqlite is missing"),
+    ],
+)
+def test_a_report_leaves_nothing_out_that_is_gone(folder: Path, gone: str, message: str) -> None:
+    (folder / "run" / gone).unlink()
+    assert message in command("report", folder)
+
+
+def test_what_was_written_beside_a_network_is_no_change_where_it_is_hidden(folder: Path) -> None:
+    """Systems put such files into folders that are looked at, or copied from others."""
+    network = folder / "run" / "supernet" / "networks" / "0"
+    (network / "._graph.json").write_bytes(b"\0")
+    (network / ".seen").mkdir()
+    (network / ".seen" / "window").write_text("")
+    assert called("status", folder / "run") == (0, "")
+    (network / os.fsdecode(b"\xff.txt")).write_text("")
+    assert "network 'wide' changed since the run began" in command("status", folder)
+
+
+@pytest.mark.parametrize(
+    "name, file, message",
+    [
+        ("status", "supernet/stitches.safetensors", "cannot be read: it is no file"),
+        ("export", "front.json", "holds no front (it is no file)"),
+        ("report", "search.csv", "search.csv is not there any more"),
+    ],
+)
+def test_a_pipe_in_the_place_of_a_file_holds_nothing_up(
+    folder: Path, name: str, file: str, message: str
+) -> None:
+    (folder / "run" / file).unlink()
+    os.mkfifo(folder / "run" / file)
+    assert message in command(name, folder)
+
+
+def test_a_run_is_done_together_with_the_digest_of_its_front(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it is killed, a front beside which it is done is held against what it wrote."""
+    seen = []
+    keep = update_document
+
+    def watched(place: Path, changes: Mapping[str, Any]) -> None:
+        keep(place, changes)
+        document = read_document(place)
+        seen.append((document.done, FRONT_FILE in document.files))
+
+    monkeypatch.setattr("netstitch.records.unchanged.update_document", watched)
+    asked = read_experiment(write_experiment(tmp_path))
+    carry_out(to_plan(asked), load_models(asked), load_task(asked), tmp_path / "run", Quiet())
+    assert seen[-1] == (True, True)
+    assert set(seen) == {(False, False), (True, True)}
 
 
 def test_a_run_that_is_written_meanwhile_is_no_changed_one(
