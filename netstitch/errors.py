@@ -4,17 +4,14 @@ Every message is one line, written for the person who gave the input: it names t
 expected, and what to do. The command line prints it and exits with code 2.
 """
 
-
-def printable(text: str) -> str:
-    """Return text with escapes for bytes that are no UTF-8, as names of files may have them."""
-    return text.encode(errors="backslashreplace").decode()
+from netstitch.printable import printable
 
 
 class NetstitchError(Exception):
     """Something the user gave cannot be used; the message says what, why, and what to do."""
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return printable(super().__str__(), keep="\n")
 
 
 class CaptureError(NetstitchError):

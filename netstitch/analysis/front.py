@@ -16,7 +16,7 @@ from netstitch.analysis.dominance import PARTS, ObjectiveName, Part, nondominate
 from netstitch.analysis.showing import front_html
 from netstitch.documents import STRICT, Choice, Count, problem
 from netstitch.errors import SearchError, StorageError
-from netstitch.folders import write_bytes
+from netstitch.folders import one_line, write_bytes
 
 ENSEMBLE = "ensemble"
 """The output choice of a reference network that makes it the one others are compared with."""
@@ -238,8 +238,8 @@ class Front:
             return front_from_json(Path(path).read_bytes())
         except (OSError, ValueError) as error:
             raise StorageError(
-                f"{path} holds no front ({' '.join(str(error).split())[:200]}); expected a file "
-                "written by Front.to_json, write it again"
+                f"{path} holds no front ({one_line(error)}); expected a file written by "
+                "Front.to_json, write it again"
             ) from error
 
     def _named(self, name: str) -> FrontPoint:

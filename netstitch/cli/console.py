@@ -13,6 +13,7 @@ from rich.text import Text
 from netstitch.cli.terminal import Terminal as Plain
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
+from netstitch.printable import printable
 from netstitch.run_log import WARNING, RunLog
 from netstitch.standing import spent, time_left
 
@@ -140,13 +141,6 @@ class Pace:
         if total is None or done <= first or done > total:
             return None
         return (now - began) * (total - done) / (done - first)
-
-
-def printable(text: str) -> str:
-    """Return the text without what a terminal would take for a command, which is escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def describe(progress: SearchProgress, share: float) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netstitch.errors import DataError, NetstitchError, WeightsError, printable
+from netstitch.errors import DataError, NetstitchError, WeightsError
 from netstitch.experiments.class_folders import check_class_folders, class_folders_of
 from netstitch.experiments.datasets import check_there
 from netstitch.experiments.experiment import Experiment, NetworkTable
@@ -22,6 +22,7 @@ from netstitch.networks import adapted
 from netstitch.networks.file_kinds import kind_of, shown
 from netstitch.networks.logarithm import with_logarithm
 from netstitch.networks.sources import PRETRAINED, load_model, origin_of
+from netstitch.printable import printable
 from netstitch.tasks import (
     Classification,
     Listing,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-from netstitch.errors import DataError, printable
+from netstitch.errors import DataError
+from netstitch.printable import printable
 
 ClassOrder = Literal["either", "text", "number"] | Sequence[str]
 """Class folders by their names as text (as torchvision sorts them), by the numbers in their names

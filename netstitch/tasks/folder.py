@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from netstitch.errors import DataError, printable
+from netstitch.errors import DataError
+from netstitch.printable import printable
 from netstitch.tasks.class_order import ClassOrder, in_order
 from netstitch.tasks.dataset import Progress, decode
 from netstitch.tasks.given import is_count, path_of

@@ -151,7 +151,7 @@ def test_names_that_are_no_utf8(tree: Path, read: Read) -> None:
     (tree / "ant" / os.fsdecode(b"1.h\xff")).write_bytes(b"")
     found = read(tree)
     assert any(file.endswith(strange) for file in found.files)
-    assert "1 .h\\udcff" in found.left_out
+    assert "1 .h\\xff" in found.left_out
     (tree / "ant" / strange).write_bytes(b"torn")
     with pytest.raises(DataError, match="is no readable image") as raised:
         (from_image_folder if read is image_folder else from_images)(tree)
