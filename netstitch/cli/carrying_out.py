@@ -213,11 +213,16 @@ def resume(
     tensorboard: bool
         Also write scalars for TensorBoard, into the folder tensorboard of the run.
     trust: bool
-        Run the Python that the run's samples come from, where that is not your own, or changed;
-        from then on it counts as yours.
+        Run the Python that the run's samples come from, and connect to the Ray cluster that it
+        names, where these are not your own, or changed; from then on they count as yours.
     """
     from netstitch.cli.console import Console
-    from netstitch.cli.recorded import recorded_plan, recorded_task, spread_otherwise
+    from netstitch.cli.recorded import (
+        check_recorded_cluster,
+        recorded_plan,
+        recorded_task,
+        spread_otherwise,
+    )
     from netstitch.cli.reporting import report_on
     from netstitch.cli.show import show_run
     from netstitch.run import check_resumable
@@ -225,6 +230,8 @@ def resume(
 
     asked = check_resumable(run)
     plan = spread_otherwise(recorded_plan(run, asked), executor, workers, address, device)
+    if address is None and not trust:
+        check_recorded_cluster(run, asked, plan)
     with Console() as console, _watched(run, tensorboard) as watch:
         console.stage("read")
         task = recorded_task(run, asked, console, trust=trust)

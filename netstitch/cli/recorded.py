@@ -15,7 +15,7 @@ from netstitch.experiments.planning import to_plan
 from netstitch.folders import one_line
 from netstitch.networks.importing import permitting
 from netstitch.records import read_document
-from netstitch.records.trust import permission_for
+from netstitch.records.trust import check_cluster, permission_for
 from netstitch.reporter import Reporter, by_part
 from netstitch.run_folder import RUN_FILE
 from netstitch.run_plan import Plan
@@ -67,6 +67,17 @@ def recorded_task(
     permission = permission_for(run, document, experiment, trust=trust, again=again("--trust"))
     with permitting(permission):
         return load_task(experiment, by_part(reporter), told=reporter.told)
+
+
+def check_recorded_cluster(run: Path, asked: Mapping[str, Any], plan: Plan) -> None:
+    """Raise StorageError where a plan has evaluations done by a cluster that is not the user's own.
+
+    It is where run.json names it, which this user has not signed; see `records/trust.py`.
+    """
+    address = plan.spread.address
+    if plan.spread.kind == "ray" and address not in (None, "auto") and not is_demo(asked):
+        document, experiment = read_document(run), _experiment(run, asked)
+        check_cluster(run, document, experiment, address, again=again("--address", address))
 
 
 def is_demo(asked: Mapping[str, Any]) -> bool:

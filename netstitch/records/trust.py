@@ -4,7 +4,8 @@ run.json names the Python files that give a run's samples and models. To go on, 
 whoever opens a folder that came from elsewhere would run what its sender likes. Therefore a run is
 signed with a key that only its user has: which functions it names, and the content of each file
 that was run for them. Only what was signed is run again, down to the modules that a file imports
-from beside it.
+from beside it. The address of a Ray cluster is signed too, since whoever runs a cluster can run
+code in what connects to it.
 """
 
 import hmac
@@ -37,13 +38,14 @@ class Signature(BaseModel):
     """What run.json says of the Python of its run.
 
     functions: that it names, as `locate` names them. files: digests of what was run for them, by
-    absolute path. code: of these two, by the user's key.
+    absolute path. address: of the Ray cluster that it names. code: of these, by the user's key.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     functions: tuple[str, ...]
     files: dict[str, str]
+    address: str | None = None
     code: str
 
 
@@ -79,11 +81,14 @@ def signed(asked: Mapping[str, Any], told: Told | None = None) -> dict[str, Any]
         told: Told where the run goes unsigned, since the user's key cannot be kept.
 
     Returns:
-        The key and its value; nothing where the run names no Python, or goes unsigned.
+        The key and its value; nothing where the run names no Python and no cluster, or goes
+        unsigned.
     """
     experiment = _experiment(asked)
-    named = () if experiment is None else named_by(experiment).every
-    if not named:
+    if experiment is None:
+        return {}
+    named, address = named_by(experiment).every, experiment.evaluation.address
+    if not named and address is None:
         return {}
     functions = sorted({one.name for one in named})
     files: dict[str, str] = {}
@@ -95,7 +100,7 @@ def signed(asked: Mapping[str, Any], told: Told | None = None) -> dict[str, Any]
     for root in {one.root for one in named}:
         files |= files_run(root)
     try:
-        code = _code(make_key(), functions, files)
+        code = _code(make_key(), functions, files, address)
     except (OSError, filelock.Timeout) as error:
         if told is not None:
             told(
@@ -104,7 +109,8 @@ def signed(asked: Mapping[str, Any], told: Told | None = None) -> dict[str, Any]
                 "writable, or name another with XDG_STATE_HOME"
             )
         return {}
-    return {SIGNATURE: {"functions": functions, "files": files, "code": code}}
+    found = {"functions": functions, "files": files, "address": address, "code": code}
+    return {SIGNATURE: found}
 
 
 def permission_for(
@@ -133,7 +139,7 @@ def permission_for(
     needed = named.samples + (named.models if experiment.task.kind == "agreement" else ())
     if not needed:
         return Permission(frozenset(), {}, partial(_strange, run, again))
-    signature = _valid(document.signature, {one.name for one in named.every})
+    signature = _valid(document.signature, experiment)
     if signature is None:
         raise StorageError(
             f"{run} was not made by you here, or was changed: this would run its Python, "
@@ -149,8 +155,28 @@ def permission_for(
     return Permission(functions, signature.files, partial(_strange, run, again))
 
 
-def _valid(value: object, functions: set[str]) -> Signature | None:
-    """The signature, where it is this user's, of these functions."""
+def check_cluster(
+    run: Path, document: RunDocument, experiment: Experiment, address: str, *, again: str
+) -> None:
+    """Raise StorageError where this user has not named the Ray cluster that a run would connect to.
+
+    Args:
+        run: The folder of the run.
+        document: Its run.json.
+        experiment: What that says was asked.
+        address: Of the cluster.
+        again: The command with which the user says that it may be connected to.
+    """
+    if _valid(document.signature, experiment) is None:
+        raise StorageError(
+            f"{run} was not made by you here, or was changed: this would connect to the Ray "
+            f"cluster at {address}, which can run code here; if you trust it: {again}"
+        )
+
+
+def _valid(value: object, experiment: Experiment) -> Signature | None:
+    """The signature, where it is this user's, of what an experiment names."""
+    functions = {one.name for one in named_by(experiment).every}
     key = read_key()
     try:
         found = Signature.model_validate_json(json.dumps(value))
@@ -158,12 +184,16 @@ def _valid(value: object, functions: set[str]) -> Signature | None:
         return None
     if key is None or set(found.functions) != functions:
         return None
-    right = _code(key, found.functions, found.files)
+    if found.address != experiment.evaluation.address:
+        return None
+    right = _code(key, found.functions, found.files, found.address)
     return found if hmac.compare_digest(right.encode(), found.code.encode()) else None
 
 
-def _code(key: bytes, functions: Iterable[str], files: Mapping[str, str]) -> str:
-    content = json.dumps(["netstitch run", list(functions), sorted(files.items())])
+def _code(
+    key: bytes, functions: Iterable[str], files: Mapping[str, str], address: str | None
+) -> str:
+    content = json.dumps(["netstitch run", list(functions), sorted(files.items()), address])
     return hmac.new(key, content.encode(), "sha256").hexdigest()
 
 

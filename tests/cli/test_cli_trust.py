@@ -19,8 +19,9 @@ from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import to_plan
-from netstitch.records import read_document
-from netstitch.records.trust import SIGNATURE
+from netstitch.records import network_digests, read_document, update_document
+from netstitch.records.trust import SIGNATURE, signed
+from netstitch.records.unchanged import note_files
 from netstitch.run import carry_out
 
 DATA = """
@@ -236,7 +237,7 @@ def test_a_signature_is_of_the_functions_that_are_asked_for(
 @pytest.mark.parametrize(
     "signature",
     [
-        None, "x", [], {}, {"functions": [], "files": {}, "code": ""},
+        None, {}, {"functions": [], "files": {}, "code": ""},
         {"functions": 1, "files": {"\udcff": "\udcff"}, "code": "\udcff"},
     ],
 )  # fmt: skip
@@ -330,11 +331,15 @@ def test_nothing_in_any_folder_that_is_opened_is_run(
     plant(cache, pwned)
     monkeypatch.setenv("NETSTITCH_CACHE", str(cache))
     pwned.unlink(missing_ok=True)  # of pickling itself
+    for planted in (run, stopped, agreement):  # whose sender says that all is as it was
+        names = read_document(planted).networks
+        update_document(planted, {"networks": network_digests(planted, names)})
+    shutil.copytree(run, tmp_path / "same")
     monkeypatch.chdir(run)
     codes = {
         "status": netstitch("status", run).code,
         "report": netstitch("report", run, "-o", tmp_path / "r.html").code,
-        "compare": netstitch("compare", run, own / "run", "-o", tmp_path / "c").code,
+        "compare": netstitch("compare", run, tmp_path / "same", "-o", tmp_path / "c").code,
         "export": netstitch("export", run, "--point", "1", "-o", tmp_path / "e").code,
         "recalibrated": netstitch(
             "export", agreement, "--point", "1", "--recalibrate", "-o", tmp_path / "g"
@@ -364,6 +369,28 @@ def test_data_files_and_libraries_never_ask(
     assert (called.code, called.err) == (0, "")
 
 
+def test_a_cluster_that_a_stranger_names_is_not_connected_to(
+    tmp_path: Path, netstitch: Caller
+) -> None:
+    """Whoever runs a Ray cluster can run code in what connects to it."""
+    asked = read_experiment(write_experiment(tmp_path))
+    models, task = load_models(asked), load_task(asked)
+    carry_out(to_plan(asked), models, task, tmp_path / "run", Interrupting(9))
+    evaluation = read_document(tmp_path / "run").asked["evaluation"]
+    changes = evaluation | {"executor": "ray", "address": "127.0.0.1:1"}
+    run = edited(tmp_path / "run", tmp_path / "theirs", evaluation=changes)
+    before = (run / "run.json").read_bytes()
+    for options in ((), ("--executor", "ray")):
+        called = netstitch("resume", run, *options)
+        assert called.code == 2
+        assert "this would connect to the Ray cluster at 127.0.0.1:1" in called.error
+        assert called.error.endswith("--address 127.0.0.1:1")
+    assert (run / "run.json").read_bytes() == before
+    update_document(run, signed(read_document(run).asked))  # as where this user asked for it
+    assert "not made by you" not in netstitch("resume", run).error
+    assert netstitch("resume", run, "--executor", "serial").code == 0
+
+
 def test_texts_of_a_run_are_no_code_in_its_report(
     own: Path, tmp_path: Path, netstitch: Caller
 ) -> None:
@@ -371,12 +398,12 @@ def test_texts_of_a_run_are_no_code_in_its_report(
     evil = "</script><script>alert(1)</script>"
     document = json.loads((run / "run.json").read_text())
     document |= {"name": evil, "written": evil, "versions": {"torch": evil}, "warnings": [evil]}
-    del document["files"]["front.json"]  # as whoever sends such a run would
     (run / "run.json").write_text(json.dumps(document))
     front = json.loads((run / "front.json").read_text())
     for point in front["points"]:
-        point |= {"label": f"{point['label']} {evil}"}
+        point["label"] += f" {evil}"
     (run / "front.json").write_text(json.dumps(front))
+    note_files(run)
     assert netstitch("report", run).code == 0
     assert netstitch("compare", run, own / "run", "-o", tmp_path / "compared").code == 0
     pages = [run / "report.html", tmp_path / "compared" / "compare.html"]
