@@ -4,7 +4,6 @@ from pathlib import Path
 
 from netstitch.analysis import Front
 from netstitch.analysis.front import front_from_json
-from netstitch.documents import WORST
 from netstitch.errors import StorageError
 from netstitch.folders import one_line, read_file
 from netstitch.records.run_document import read_document
@@ -39,7 +38,8 @@ def read_front(run: Path) -> Front:
     path = run / FRONT_FILE
     try:
         return front_from_json(read_file(path))
-    except FileNotFoundError:
-        raise StorageError(f"{path} is missing; {WORST}") from None
     except (OSError, ValueError) as error:
-        raise StorageError(f"{path} holds no front ({one_line(error)}); {WORST}") from error
+        reason = "it is missing" if isinstance(error, FileNotFoundError) else one_line(error)
+        raise StorageError(
+            f"{path} holds no front ({reason}); put back a copy of the run folder"
+        ) from error

@@ -70,8 +70,8 @@ def read_run(folder: Path) -> Recorded:
     running = is_running(folder)
     document = check_folder(folder)
     structure = load_structure(folder / SUPERNET)
-    begun = document.form is not None
-    stored = read_stored(folder / EVALUATIONS) if begun else None
+    evaluated = document.form is not None or (folder / EVALUATIONS).exists()
+    stored = read_stored(folder / EVALUATIONS) if evaluated else None
     if stored is not None:
         _check_fits(folder, stored, structure)
     measured = (folder / FRONT_FILE).exists() and (document.done or not running)

@@ -10,6 +10,7 @@ import pytest
 from cli_examples import Caller
 
 from netstitch.folders import LOCK
+from netstitch.records.unchanged import forget_files
 from netstitch.run import Finished
 
 COMMANDS = {"export": ("--point", "1"), "finetune": ("--point", "1")}
@@ -20,6 +21,7 @@ def killed(finished: Finished, tmp_path: Path) -> Path:
     """A run as a kill leaves it while it searches, in a folder whose name a shell splits."""
     folder = tmp_path / "my run"
     shutil.copytree(finished.folder, folder)
+    forget_files(folder)
     (folder / "front.json").unlink()
     change(folder, "outcome")
     return folder
