@@ -51,12 +51,14 @@ def other_images(
     given = _of_task(experiment, task.validation)
     if given is None:
         return
+    shared = experiment.weights is not None  # a folder of files for all networks
     for network, (_, model) in zip(experiment.networks, models, strict=True):
         if network.images is not None or not _has_weights(experiment, network):
             continue
         known = known_images(network, model)
         if known is not None and len(known.mean) == len(given.mean):
-            yield from _difference(network.name, known, given)
+            own = network.weights == PRETRAINED or (network.weights is None and not shared)
+            yield from _difference(network.name, known, given, published=own)
 
 
 def known_images(network: NetworkTable, model: nn.Module) -> Known | None:
@@ -73,8 +75,7 @@ def known_images(network: NetworkTable, model: nn.Module) -> Known | None:
     if default is None:
         return None
     preset = models.get_model_weights(name)["DEFAULT"].transforms()
-    # Weights of a file may be others than the default ones, which differ in size alone.
-    crop = getattr(preset, "crop_size", None) if network.weights == PRETRAINED else None
+    crop = getattr(preset, "crop_size", None)
     mean, std = getattr(preset, "mean", None), getattr(preset, "std", None)
     return None if not mean or not std else Known(tuple(mean), tuple(std), tuple(crop or ()))
 
@@ -120,11 +121,18 @@ def _are_bytes(inputs: Tensor, given: Known) -> bool:
     return near and whole.min() >= 0 and whole.max() <= 255 and len(np.unique(whole)) > 2
 
 
-def _difference(name: str, known: Known, given: Known) -> Iterator[str]:
+def _difference(name: str, known: Known, given: Known, *, published: bool) -> Iterator[str]:
+    """published: whether the weights are those that the model's settings speak of, as far as known.
+
+    Weights of a file may have been trained on images of another size, and rightly so: only a
+    normalisation is told of, since most keep the model's.
+    """
     pairs = [*zip(known.mean, given.mean, strict=True), *zip(known.std, given.std, strict=True)]
     other_values = any(abs(own - task) > TOLERANCE for own, task in pairs)
-    other_size = bool(known.sizes and given.sizes) and not any(
-        1 / NEARBY <= given.sizes[0] / size <= NEARBY for size in known.sizes
+    other_size = (
+        published
+        and bool(known.sizes and given.sizes)
+        and not any(1 / NEARBY <= given.sizes[0] / size <= NEARBY for size in known.sizes)
     )
     if not (other_values or other_size):
         return
@@ -134,10 +142,13 @@ def _difference(name: str, known: Known, given: Known) -> Iterator[str]:
         + (f" of {each.sizes[0]} pixels" if other_size else "")
         for each in (known, given)
     ]
+    settings = "" if published else ", by the settings of its model"
+    other = "" if published else "; or with the mean and std that its weights were trained with"
     yield (
-        f"warning: network {name!r} was trained on images of {what[0]}, and the task's have "
-        f"{what[1]}, on which it may do badly: write in its [[networks]] table images = "
+        f"warning: network {name!r} was trained on images of {what[0]}{settings}, and the task's "
+        f"have {what[1]}, on which it may do badly: write in its [[networks]] table images = "
         f"{{mean = {_listed(known.mean)}, std = {_listed(known.std)}{size}}} ([networks.images])"
+        f"{other}"
     )
 
 

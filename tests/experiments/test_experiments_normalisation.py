@@ -116,7 +116,19 @@ def test_what_timm_says_of_its_weights_counts_where_there_are_weights(folder: Pa
     save_file(state, folder / "w.safetensors")
     [line] = told(folder, (model[0], f'{model[1]}"\nweights = "w.safetensors'))
     assert "network 'test_convnext' was trained on images of mean [0.5, 0.5, 0.5]" in line
-    assert f"std = {HALF}, size = 160}}" in line
+    assert "by the settings of its model" in line
+    assert "or with the mean and std that its weights were trained with" in line
+
+
+def test_weights_of_a_file_may_be_of_another_size_than_the_models_settings(folder: Path) -> None:
+    # As those that were trained on small images: no reason to be warned of.
+    pytest.importorskip("timm")
+    state = load_model("timm:test_convnext").state_dict()
+    save_file(state, folder / "w.safetensors")
+    model = ("models.py:own", 'timm:test_convnext"\nweights = "w.safetensors')
+    assert told(folder, model, ("size = 8", f"size = 8\nmean = {HALF}\nstd = {HALF}")) == []
+    [line] = told(folder, model)
+    assert "size =" not in line
 
 
 def test_torchvisions_weights_say_what_they_were_trained_on(folder: Path) -> None:
