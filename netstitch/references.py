@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import norm
 from torch import Tensor
 
 from netstitch.analysis.front import ENSEMBLE
@@ -40,16 +41,18 @@ def doubts(supernet: Supernet, task: Task) -> Iterator[str]:
 
     That every basis network does no better than to give the commonest class always; and that the
     ensemble is worse than each of its networks, on the same samples, beyond chance. Nothing is said
-    where they cannot be measured: a search says why.
+    where they cannot be measured, which a search says why, nor of agreement: its labels are what
+    the ensemble itself gives.
     """
+    if getattr(task, "measure", "") == AGREEMENT:
+        return
     with suppress(NetstitchError):
         order = torch.randperm(len(task.validation), generator=torch.Generator().manual_seed(0))
         samples = task.validation.taken(order[:SAMPLES].sort().values)
         looked = _look(supernet, task, samples)
         if isinstance(task, Classification | Segmentation):
-            yield from _at_chance(looked, _commonest(samples, task))
-        agreeing = getattr(task, "measure", "") == AGREEMENT  # of which the ensemble has 1
-        if ENSEMBLE in supernet.outputs and not agreeing:
+            yield from _at_chance(looked, samples.labels, _commonest(samples, task))
+        if ENSEMBLE in supernet.outputs:
             yield from _worse(looked)
 
 
@@ -83,14 +86,37 @@ def _look(supernet: Supernet, task: Task, samples: Samples) -> _Looked:
     return _Looked(dict(zip(supernet.names, alone, strict=True)), ensemble)
 
 
-def _at_chance(looked: _Looked, guessed: NDArray[np.float64]) -> Iterator[str]:
+def _at_chance(looked: _Looked, labels: Tensor, guessed: NDArray[np.float64]) -> Iterator[str]:
     """guessed: (n,) of a network that gives the commonest class always, whatever it is shown."""
-    if all(p_better(right, guessed) > ABOVE_CHANCE for right in looked.alone.values()):
+    # Half of what chance leaves is enough where samples are too few for a test.
+    halfway = (1 + guessed.mean()) / 2
+    if not any(
+        right.mean() >= halfway
+        or p_better(right, guessed) <= ABOVE_CHANCE
+        or _tells_apart(right, labels)
+        for right in looked.alone.values()
+    ):
         found = ", ".join(f"{name} {100 * r.mean():.1f} %" for name, r in looked.alone.items())
         yield (
             f"every network is at chance on {len(guessed):,} validation samples ({found}; "
             f"{100 * guessed.mean():.1f} % have the commonest class): {REASONS}"
         )
+
+
+def _tells_apart(right: NDArray[np.float64], labels: Tensor) -> bool:
+    """Whether a network tells classes apart, though it may be right no more often than by guessing.
+
+    So it is where nearly all samples have one class. What is given whatever is shown adds up to 1
+    over the shares of each class that are right.
+    """
+    if labels.ndim != 1:
+        return False
+    classes = labels.numpy()
+    counts, hits = np.bincount(classes), np.bincount(classes, weights=right)
+    counts, hits = counts[counts > 0], hits[counts > 0]
+    likely = (hits + 0.5) / (counts + 1)
+    deviation = np.sqrt((likely * (1 - likely) / counts).sum())
+    return bool((hits / counts).sum() - 1 > norm.isf(ABOVE_CHANCE) * deviation)
 
 
 def _worse(looked: _Looked) -> Iterator[str]:

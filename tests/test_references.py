@@ -14,7 +14,8 @@ from netstitch.matching.match import Matching
 from netstitch.references import doubts
 from netstitch.stitching import Averaging
 from netstitch.supernet import Supernet
-from netstitch.tasks import Classification, Samples, Segmentation
+from netstitch.tasks import Classification, Samples, Segmentation, agreement
+from netstitch.tasks.agreement import AGREEMENT
 
 CLASSES, COUNT = 3, 90
 
@@ -81,6 +82,37 @@ def test_one_class_for_all_is_chance_however_common_it_is() -> None:
     assert "a 90.0 %, b 90.0 %; 90.0 % have the commonest class" in line
 
 
+def test_networks_that_agree_on_samples_of_one_class_are_not_at_chance() -> None:
+    inputs = 2.0 * nn.functional.one_hot(torch.ones(COUNT, dtype=torch.int64), CLASSES)
+    samples = Samples(inputs, torch.ones(COUNT, dtype=torch.int64), "validation")
+    task = agreement([Gives(), Gives(factor=2.0)], validation=samples)
+    assert told(task, Gives(), Gives(factor=2.0)) == []
+    assert told(Classification(validation=samples, classes=CLASSES), Gives(), Gives()) == []
+
+
+def test_few_samples_of_networks_that_work_are_not_told_of() -> None:
+    task = classification()
+    few = replace(task, validation=task.validation.first(4))
+    assert told(few, Gives(), Gives(factor=2.0)) == []
+    [line] = told(few, Gives(1), Gives(1))
+    assert "at chance" in line
+
+
+def test_networks_that_find_a_rare_class_are_not_told_of() -> None:
+    # Right less often than who gives the commonest class always; but four of nine are found.
+    labels = (torch.arange(COUNT) % 10 == 0).long()
+    given = labels.clone()
+    given[::20], given[1::20] = 0, 1
+    inputs = 2.0 * nn.functional.one_hot(given, CLASSES)
+    task = Classification(validation=Samples(inputs, labels, "validation"), classes=CLASSES)
+    assert (given == labels).sum() < (labels == 0).sum()
+    assert told(task, Gives(), Gives(factor=2.0)) == []
+    order = torch.randperm(COUNT, generator=torch.Generator().manual_seed(0))
+    turned = Samples(inputs[order], labels)
+    [line] = told(replace(task, validation=turned), Gives(), Gives(factor=2.0))
+    assert "at chance" in line
+
+
 def test_one_network_that_works_is_enough() -> None:
     assert told(classification(), Gives(), Gives(1, 0.1)) == []
 
@@ -110,7 +142,7 @@ def test_an_ensemble_that_is_worse_than_each_of_its_networks_is_told_of() -> Non
     assert line.startswith("the ensemble is worse than each of its networks on 90 validation")
     assert "softmax" in line
     # By agreement the ensemble is what is right.
-    assert told(replace(task, measure="agreement with the ensemble"), Sure(0), Sure(1)) == []
+    assert told(replace(task, measure=AGREEMENT), Sure(0), Sure(1)) == []
     assert told(task, Sure(0), Sure(1), outputs=[(0,), (1,)]) == []
 
 
