@@ -25,6 +25,7 @@ def overlaps(parts: Mapping[str, Samples]) -> list[str]:
     parts: by name, in the order in which they are told. Takes 8 bytes a sample, and reads a few
     kilobytes of each; whole inputs only of those that may be in two places.
 
+    Blank images do not count: they are equal by nature, such as tiles beside of what was scanned.
     There is one sentence at most on parts that have samples in common, with their number, and one
     on samples that have several labels, where labels are class numbers.
     """
@@ -78,8 +79,14 @@ def _suspects(parts: Mapping[str, Samples]) -> dict[str, tuple[Any, Digests]]:
     found = {}
     for name, samples in parts.items():
         indices = np.flatnonzero(np.isin(glanced[name], several))
+        indices = indices[[not _is_blank(samples.inputs[index]) for index in indices]]
         found[name] = indices, _digests(_whole(samples.inputs, indices.tolist()))
     return found
+
+
+def _is_blank(values: Tensor) -> bool:
+    """Whether an image (c, h, w) has one colour all over."""
+    return values.ndim == 3 and bool((values == values[:, :1, :1]).all())
 
 
 def _digests(rows: Iterator[Any]) -> Digests:

@@ -64,3 +64,13 @@ def test_equal_inputs_with_other_labels_are_counted() -> None:
     assert overlaps({"validation": samples(inputs, labels)}) == []
     maps = torch.zeros(6, 40, 40, dtype=torch.uint8)
     assert overlaps({"validation": Samples(inputs, maps)}) == []
+
+
+def test_blank_images_are_not_told_of() -> None:
+    blank = torch.tensor([0.1, 0.2, 0.3])[:, None, None].expand(3, 40, 40)
+    inputs = torch.cat([noise(4, 0), blank[None], blank[None]])
+    labels = torch.tensor([0, 1, 0, 1, 0, 1])
+    parts = {"training": samples(inputs, labels), "test": samples(inputs[4:], labels[4:])}
+    assert overlaps(parts) == []
+    (said,) = overlaps({**parts, "test": samples(inputs[3:], labels[3:])})
+    assert "1 of 3 test samples are also training samples" in said
