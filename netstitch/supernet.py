@@ -3,7 +3,6 @@
 This is where networks, matching, stitching and fitting meet; what comes after only reads it.
 """
 
-import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -26,15 +25,15 @@ from netstitch.fitting import (
     recalibrated,
     refine,
 )
-from netstitch.fitting.settings import check_settings
+from netstitch.fitting.settings import check_settings, check_threads
 from netstitch.folders import as_path
 from netstitch.matching.match import Matching
 from netstitch.matching.showing import placed
-from netstitch.networks.graph import WEIGHT, Graph, Node
+from netstitch.networks.graph import WEIGHT, Graph
 from netstitch.networks.inputs import check_inputs, fitting_batches
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
-from netstitch.stitching.arguments import check_arguments
+from netstitch.stitching.arguments import check_arguments, check_joinable, check_weights
 from netstitch.stitching.assembly import Averaging, Made, assemble, stitch_key
 from netstitch.stitching.features import FeatureReader
 from netstitch.stitching.genotype import check_genotype, make_genotype
@@ -90,7 +89,7 @@ class Supernet(nn.Module):
         self.names = distinct_names([network.name for network in networks])
         self.matching = matching
         self.averaging = averaging or Averaging()
-        _check_joinable(self.names, self.graphs, self.averaging)
+        check_joinable(self.names, self.graphs, self.averaging)
         self.probabilities = check_outputs(self.names, networks, self.averaging)
         self.board = make_switchboard(self.graphs, matching, outputs)
         if not matching.depths:  # one made by hand, or read from a file
@@ -185,8 +184,7 @@ class Supernet(nn.Module):
         threads: used inside each operation; by default one or torch's own number, whichever is
             faster here. The last bits of stitches depend on it, and the report says what it was.
         """
-        if threads is not None and threads < 1:
-            raise FittingError(f"threads is {threads}: expected 1 or more")
+        check_threads(threads)
         candidates = None if threads is None else (threads,)
         places = [place for stitch in self.stitches for place in (stitch.source, stitch.target)]
         with fastest_threads(
@@ -206,14 +204,10 @@ class Supernet(nn.Module):
     def set_stitches(self, weights: Mapping[str, Tensor]) -> None:
         """Give all stitches weights by hand, by the keys of `stitch_weights`, instead of `fit`.
 
-        Raises StitchingError for other keys or shapes.
+        Raises StitchingError for other keys or shapes, and for what is no finite float.
         """
         own = self.stitch_weights()
-        if {k: t.shape for k, t in weights.items()} != {k: t.shape for k, t in own.items()}:
-            raise StitchingError(
-                "the weights are not of these stitches; give those of the keys and shapes of "
-                "stitch_weights()"
-            )
+        check_weights(own, weights)
         with torch.no_grad():
             for key, tensor in own.items():
                 tensor.copy_(weights[key])
@@ -390,43 +384,6 @@ class Supernet(nn.Module):
             fit=None if self.fit_report is None else self.fit_report.to_json(),
             refined=None if self.refine_report is None else self.refine_report.to_json(),
         )
-
-
-def _check_joinable(names: Sequence[str], graphs: Sequence[Graph], averaging: Averaging) -> None:
-    """Raise StitchingError unless the networks do one task and the ensemble's weights fit."""
-    if len(graphs) < 2:
-        raise StitchingError(f"{len(graphs)} network was given; a supernet joins two or more")
-    first = graphs[0]
-    for name, graph in zip(names, graphs, strict=True):
-        if graph.input.shape != first.input.shape:
-            raise StitchingError(
-                f"{names[0]} reads inputs of shape {_shown(first.input)} and {name} of "
-                f"{_shown(graph.input)}; capture all networks with the same example"
-            )
-        if set(graph.output_keys) != set(first.output_keys):
-            raise StitchingError(
-                f"{names[0]} gives outputs {list(first.output_keys)} and {name} "
-                f"{list(graph.output_keys)}; expected equal keys"
-            )
-        for key, node in graph.outputs:
-            own, other = graph.by_name[node], first.by_name[dict(first.outputs)[key]]
-            if own.shape != other.shape:
-                raise StitchingError(
-                    f"{names[0]} gives an output of shape {_shown(other)} and {name} of "
-                    f"{_shown(own)}; expected networks of one task"
-                )
-    shares = averaging.weights
-    if shares is not None and (
-        len(shares) != len(graphs) or not all(0 < share < math.inf for share in shares)
-    ):
-        raise StitchingError(
-            f"ensemble weights {shares} do not fit {len(graphs)} networks; give one positive "
-            "number each, and leave a network that shall not count out of `outputs`"
-        )
-
-
-def _shown(node: Node) -> str:
-    return f"({', '.join(map(str, node.shape or ()))})"
 
 
 def _own(tensor: Tensor) -> Tensor:

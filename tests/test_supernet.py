@@ -336,6 +336,30 @@ def test_stitches_of_others_are_not_set() -> None:
     assert not s.fitted
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda t: t.to(torch.int64), "torch.int64, torch.strided; expected dense floats"),
+        (lambda t: t.to(torch.complex64), "torch.complex64, torch.strided; expected dense floats"),
+        (lambda t: t.to("meta"), "on the device meta; expected dense floats"),
+        (lambda t: t.to_sparse(), "torch.sparse_coo; expected dense floats"),
+        (lambda t: t * float("nan"), "hold NaN or infinity"),
+        (lambda t: t.numpy(), "are a ndarray; give tensors of the keys and shapes"),
+    ],
+)
+def test_stitches_are_set_to_finite_floats_alone(make: Any, message: str) -> None:
+    s = supernet()
+    before = {key: tensor.clone() for key, tensor in s.stitch_weights().items()}
+    *others, last = before  # what is refused leaves those before it as they were
+    given = {key: before[key] + 1 for key in others} | {last: make(before[last])}
+    with pytest.raises(StitchingError, match=f"the weights of {last}.*{message}"):
+        s.set_stitches(given)
+    assert all(torch.equal(before[key], t) for key, t in s.stitch_weights().items())
+    assert not s.fitted
+    with pytest.raises(StitchingError, match="the weights are a list"):
+        s.set_stitches([1, 2])  # type: ignore[arg-type]
+
+
 def test_a_supernet_without_stitches_needs_no_fitting() -> None:
     a, b = networks()
     assert Supernet([a, b], Matching((), 0, 0, "none")).fitted

@@ -40,6 +40,12 @@ def check_settings(name: str, function: Callable[..., Any], settings: Mapping[st
             raise FittingError(f"{key} is {value!r:.80}: expected {expected}")
 
 
+def check_threads(threads: Any) -> None:
+    """Raise FittingError unless a number of threads is a whole one of 1 or more, or None."""
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise FittingError(f"threads is {threads!r:.80}: expected a whole number of 1 or more")
+
+
 def suggest(word: object, known: Iterable[str]) -> str:
     """The nearest of what is known, if any is near, and all that is known."""
     text, known = str(word).lower(), list(known)

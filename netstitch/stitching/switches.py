@@ -5,7 +5,7 @@ the point itself (choice 0), or a stitch from another network's point (choices 1
 order of the networks). The last switch picks the output.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -128,7 +128,13 @@ def _stitch(
 def _subsets(count: int, outputs: Sequence[Sequence[int]] | None) -> tuple[tuple[int, ...], ...]:
     if outputs is None:
         return (*((index,) for index in range(count)), tuple(range(count)))
-    subsets = tuple(tuple(subset) for subset in outputs)
+    chosen = list(outputs) if isinstance(outputs, Iterable) else [outputs]
+    if not all(isinstance(subset, Iterable) and not isinstance(subset, str) for subset in chosen):
+        raise StitchingError(
+            f"outputs is {outputs!r:.80}; expected a list of sets of networks, such as "
+            f"{[(index,) for index in range(count)]}"
+        )
+    subsets = tuple(tuple(subset) for subset in chosen)
     for subset in subsets:
         if not subset or len(set(subset)) != len(subset) or not set(subset) <= set(range(count)):
             raise StitchingError(

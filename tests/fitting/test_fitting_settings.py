@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from netstitch.errors import FittingError
-from netstitch.fitting.settings import check_settings
+from netstitch.fitting.settings import check_settings, check_threads
 
 
 def way(
@@ -47,3 +47,11 @@ def test_settings_that_fit(settings: dict[str, Any]) -> None:
 def test_settings_that_do_not(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(FittingError, match=message):
         check_settings("way", way, settings)
+
+
+@pytest.mark.parametrize("threads", [0, "2", 2.0, True])
+def test_threads_are_a_whole_number(threads: Any) -> None:
+    with pytest.raises(FittingError, match=r"threads is .*: expected a whole number of 1 or more"):
+        check_threads(threads)
+    check_threads(1)
+    check_threads(None)

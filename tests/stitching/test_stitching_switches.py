@@ -105,7 +105,8 @@ def test_outputs_may_be_any_sets_of_networks() -> None:
 
 
 @pytest.mark.parametrize(
-    "outputs", [[], [[]], [[0, 0]], [[3]], [[-1]], [["a"]], [[0], [0]], [[0, 1], [1, 0]]]
+    "outputs",
+    [[], [[]], [[0, 0]], [[3]], [[-1]], [["a"]], [[0], [0]], [[0, 1], [1, 0]], [0, 1], "all", 2],
 )
 def test_outputs_that_are_no_sets_of_networks(outputs: Any) -> None:
     assert "output" in refused(THREE, matching_of(), outputs=outputs)
