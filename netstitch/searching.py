@@ -1,12 +1,11 @@
 """`ns.search`: a supernet, a task and a search become a front."""
 
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +14,6 @@ from netstitch.analysis.front import ACCURACY
 from netstitch.errors import DataError, SearchError
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_form
 from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first, surely
-from netstitch.evaluation.workplace import Evaluating
 from netstitch.fitting import Batch
 from netstitch.measured_front import largest_difference, measure_front
 from netstitch.optimization import (
@@ -30,24 +28,16 @@ from netstitch.optimization.algorithms import (
     check_settings,
     learns_of_all,
 )
-from netstitch.optimization.ordering import OrderedExecutor
-from netstitch.optimization.recalling import (
-    Arrival,
-    Known,
-    RecallingExecutor,
-    known_by,
-    known_by_arrival,
-)
 from netstitch.optimization.search import check_population
 from netstitch.recording import Record
 from netstitch.references import doubts
 from netstitch.scoring import scored_by
 from netstitch.search_arguments import check_arguments, check_searched, read_recalibration
-from netstitch.standing import EVERY, Pace, Standing, standing
-from netstitch.stitching.wiring import Genotype
+from netstitch.search_sizes import search_sizes
+from netstitch.standing import Standing
 from netstitch.supernet import Supernet
 from netstitch.supernet_search import INITIAL_STITCHES, SupernetSearch
-from netstitch.sweeping import Swept, sizes_within, sweep
+from netstitch.sweeping import Swept, sizes_within
 from netstitch.tasks import Samples, Task
 
 
@@ -245,7 +235,7 @@ def run(
         )
 
     with evaluating(make, spread) as evaluations:
-        result, swept = _search(
+        result, swept = search_sizes(
             search,
             sizes,
             evaluations,
@@ -310,92 +300,3 @@ def _in_order(samples: Samples, stopping: Stopping | None, hardest: Tensor | Non
     if stopping is not None and stopping.error:
         return samples.shuffled(0)
     return samples if hardest is None else samples.taken(hardest)
-
-
-def _search(
-    search: SupernetSearch,
-    sizes: Sequence[int],
-    evaluations: Evaluating,
-    ordered: bool,
-    *,
-    record: Record | None,
-    on_evaluation: Callable[[Evaluation], None] | None,
-    on_standing: Callable[[Standing], None] | None,
-    on_progress: Callable[[Progress], None] | None,
-    on_measure: Callable[[str], None] | None,
-) -> tuple[SearchResult, tuple[Swept, ...]]:
-    """The best of a search of each size."""
-    references = search.supernet.references()
-    known: dict[Hashable, Known] = {} if record is None else record.known
-    executor = evaluations.executor
-    ordered = ordered and executor.capacity > 1
-    problem, ensemble = search.problem, search.ensemble
-    pace = Pace(EVERY)
-
-    def keep(evaluation: Evaluation) -> None:
-        if record is not None:
-            record.keep(evaluation)
-        else:
-            known[evaluation.signature] = known_by(evaluation)
-        if on_evaluation is not None:
-            on_evaluation(evaluation)
-        if evaluation.failure is not None:
-            _check_no_reference(references, evaluation)
-
-    def remember(arrivals: Sequence[Arrival]) -> None:
-        """What ended early and was done whole after all."""
-        for one in arrivals:
-            if one.signature in known:
-                known[one.signature] = known_by_arrival(one, problem.objectives)
-
-    def search_with(size: int) -> SearchResult:
-        if on_measure is not None and len(sizes) > 1:
-            on_measure(f"search with a population of {size:,}")
-        # What another size evaluated is known, and what this one did before it was stopped.
-        arrive = remember if record is None else record.arrive
-        recalling = RecallingExecutor(executor, problem.identify, known, arrive)
-
-        def look(progress: Progress) -> None:
-            if record is not None:
-                record.look()
-            if pace.due():
-                tell(progress)
-            if on_progress is not None:
-                on_progress(progress)
-
-        def tell(progress: Progress) -> None:
-            if on_standing is not None and not (record is not None and record.behind):
-                on_standing(
-                    standing(
-                        size,
-                        progress,
-                        search.budget,
-                        engine.front,
-                        workers=executor.workers,
-                        ensemble=ensemble,
-                        cache=evaluations.usage(),
-                    )
-                )
-
-        source = OrderedExecutor(recalling) if ordered else recalling
-        engine = search.engine(size, source, on_evaluation=keep, on_progress=look)
-        if record is not None:
-            record.begin(size, engine, recalling)
-        result = engine.run()
-        if record is not None:
-            if result.stopped == "interrupted" and record.behind:
-                raise KeyboardInterrupt  # what there was before is more than this result
-            record.save()
-        tell(engine.progress())
-        return result
-
-    return sweep(search_with, sizes, ensemble, search.floor)
-
-
-def _check_no_reference(references: Mapping[str, Genotype], evaluation: Evaluation) -> None:
-    """Stop where a basis network or the ensemble fails: nothing could be compared with it."""
-    for name, genotype in references.items():
-        if np.array_equal(genotype, evaluation.genotype):
-            raise SearchError(
-                f"{name} cannot be evaluated on the validation samples: {evaluation.failure}"
-            )
