@@ -12,6 +12,7 @@ from netstitch.networks.graph import Dimension
 from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
+from netstitch.tasks.given import described
 from netstitch.tasks.task import check_task
 
 _NUMBER = (Real, "a number")
@@ -45,7 +46,7 @@ def check_searched(supernet: Any, task: Any) -> None:
     """Raise SearchError or DataError for what is no supernet, no task, or no task of its size."""
     if not isinstance(supernet, Supernet):
         raise SearchError(
-            f"the supernet is a {type(supernet).__name__}; give ns.Supernet([a, b], ns.match(a, b))"
+            f"the supernet is {described(supernet)}; give ns.Supernet([a, b], ns.match(a, b))"
             " first, then a task"
         )
     check_task(task)

@@ -51,23 +51,12 @@ class Classification:
         for samples in (self.training, self.validation, self.confirmation, self.test):
             if samples is None:
                 continue
-            if not isinstance(samples, Samples):
-                raise DataError(
-                    f"samples of a task are a {type(samples).__name__}; give "
-                    "ns.Samples(inputs, labels), or netstitch.tasks.from_dataset(...)"
-                )
             if samples.labels.ndim != 1:
                 raise DataError(
                     f"{samples.name}: labels are maps {tuple(samples.labels.shape)}; expected one "
                     "class number per sample, (n,), or the kind 'segmentation'"
                 )
             check_labels(samples, self.classes)
-            if samples.shape != self.validation.shape:
-                raise DataError(
-                    f"{samples.name}: inputs have shape {samples.shape} but those of "
-                    f"{self.validation.name} {self.validation.shape}; expected equal shapes, "
-                    "preprocess both alike"
-                )
 
     def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
         """The ensemble's logits, (n, classes), from those of its networks; equal weights if None.

@@ -102,13 +102,18 @@ class Samples:
         return replace(self, inputs=self.inputs[order], labels=self.labels[order], mixed=False)
 
 
-def check_samples(validation: object, **others: object) -> None:
-    """Raise DataError unless validation is `Samples`, and so is each other part, or None."""
+def check_samples(validation: Samples, **others: Samples | None) -> None:
+    """Raise DataError unless all are `Samples` of one shape; others than validation may be None."""
     for name, part in {"validation": validation, **others}.items():
         if not isinstance(part, Samples) and (part is not None or name == "validation"):
             raise DataError(
                 f"{name} is {described(part)}; expected samples, such as netstitch.tasks."
                 "from_arrays(inputs, labels) gives"
+            )
+        if part is not None and part.shape != validation.shape:
+            raise DataError(
+                f"{part.name}: inputs have shape {part.shape} but those of {validation.name} "
+                f"{validation.shape}; expected equal shapes, preprocess both alike"
             )
 
 
@@ -131,12 +136,13 @@ def _check_tensors(samples: Samples) -> None:
 
 
 def _check_kinds(samples: Samples) -> None:
-    for what, values in (("inputs", samples.inputs), ("labels", samples.labels)):
-        if not isinstance(values, Tensor):
-            raise DataError(
-                f"{samples.name}: {what} are a {type(values).__name__}; expected a tensor, "
-                "convert them first (netstitch.tasks.from_arrays does)"
-            )
+    if samples.labels.ndim not in (1, 3):
+        maps = samples.labels.ndim == 4 and samples.labels.shape[1] == 1
+        way = "give labels.squeeze(1)" if maps else "for one-hot rows give labels.argmax(1)"
+        raise DataError(
+            f"{samples.name}: labels have shape {tuple(samples.labels.shape)}; expected one class "
+            f"number per sample, (n,), or per pixel, (n, height, width); {way}"
+        )
     if samples.inputs.dtype != torch.float32:
         raise DataError(
             f"{samples.name}: inputs are {_kind(samples.inputs)}; expected float32, "
@@ -151,12 +157,6 @@ def _check_kinds(samples: Samples) -> None:
 
 
 def _check_sizes(samples: Samples) -> None:
-    if samples.labels.ndim not in (1, 3):
-        raise DataError(
-            f"{samples.name}: labels have shape {tuple(samples.labels.shape)}; expected one class "
-            "number per sample, (n,), or per pixel, (n, height, width); for one-hot rows give "
-            "labels.argmax(1)"
-        )
     if samples.inputs.ndim < 2:
         raise DataError(
             f"{samples.name}: inputs have shape {tuple(samples.inputs.shape)}; expected the "

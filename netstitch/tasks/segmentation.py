@@ -62,12 +62,6 @@ class Segmentation:
                 f"{samples.name}: labels have shape {tuple(samples.labels.shape)}; expected a "
                 "class for each pixel, (n, height, width)"
             )
-        if samples.shape != self.validation.shape:
-            raise DataError(
-                f"{samples.name}: inputs have shape {samples.shape} but those of "
-                f"{self.validation.name} {self.validation.shape}; expected equal shapes, "
-                "preprocess both alike"
-            )
         if samples.labels.shape[1:] != samples.inputs.shape[-2:]:
             raise DataError(
                 f"{samples.name}: label maps have {tuple(samples.labels.shape[1:])} pixels and "

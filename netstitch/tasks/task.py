@@ -6,8 +6,9 @@ from typing import Any, Literal, Protocol
 from torch import Tensor
 
 from netstitch.errors import DataError
+from netstitch.tasks.given import described
 from netstitch.tasks.outputs import Outputs
-from netstitch.tasks.samples import Samples
+from netstitch.tasks.samples import Samples, check_samples
 
 EnsembleKind = Literal["logits", "probabilities"]
 """What the ensemble averages: the networks' outputs, or the softmax of them."""
@@ -65,9 +66,5 @@ def check_task(task: Any) -> None:
     missing = [name for name in needed if not hasattr(task, name)]
     if missing:
         known = "" if len(missing) == len(needed) else f" without {', '.join(missing)}"
-        raise DataError(f"the task is a {type(task).__name__}{known}; give one, {_EXAMPLE}")
-    if not isinstance(task.validation, Samples):
-        raise DataError(
-            f"the task's validation samples are a {type(task.validation).__name__}; give "
-            "ns.Samples(inputs, labels)"
-        )
+        raise DataError(f"the task is {described(task)}{known}; give one, {_EXAMPLE}")
+    check_samples(task.validation)

@@ -76,6 +76,7 @@ def test_a_batch_size_of_zero_is_refused():
         (torch.zeros(3, 2), torch.zeros(3, 4, dtype=torch.int64), "one-hot"),
         (torch.zeros(3, 2).double(), torch.zeros(3, dtype=torch.int64), "inputs are float64"),
         (torch.zeros(3, 2), torch.zeros(3), "labels are float32; expected int64"),
+        (torch.zeros(3, 2, 4, 4), torch.zeros(3, 1, 4, 4).byte(), r"give labels\.squeeze\(1\)"),
         (torch.zeros(3, 2), torch.tensor([0, -1, -2]), r"label -1 of sample 1 .*\(2 such\)"),
     ],
 )
