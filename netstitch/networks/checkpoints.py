@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import WeightsError
-from netstitch.networks.file_kinds import ADVICE, AGAIN, kind_of, printable, shown, some
+from netstitch.networks.file_kinds import ADVICE, AGAIN, brief, kind_of, shown, some
 from netstitch.networks.stand_ins import StandIn, with_stand_ins
 from netstitch.quiet import quiet
 
@@ -183,4 +183,4 @@ def _called(value: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return printable(" ".join(str(error).split())) or type(error).__name__
+    return brief(" ".join(str(error).split())) or type(error).__name__

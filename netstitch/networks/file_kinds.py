@@ -235,10 +235,10 @@ def bare_name(name: str) -> str:
 def some(names: list[str]) -> str:
     """Return the first of names that a file gives, as one line, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(printable(name) for name in names[:SHOWN]) + more
+    return ", ".join(brief(name) for name in names[:SHOWN]) + more
 
 
-def printable(text: str) -> str:
+def brief(text: str) -> str:
     """Return what a file gives as text without what a terminal would act on, and not too long."""
     shown = "".join(c if c.isprintable() else "?" for c in text)
     return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}..."

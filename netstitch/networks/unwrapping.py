@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from netstitch.networks.checkpoints import Checkpoint, Stored
-from netstitch.networks.file_kinds import printable
+from netstitch.networks.file_kinds import brief
 
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """Parts of names that wrapping leaves, also in the middle, where a part of a network is wrapped."""
@@ -172,9 +172,9 @@ def way_to(taken: Found) -> str:
             break
     words = []
     if holder:
-        words.append(f"under {printable(holder)!r}")
+        words.append(f"under {brief(holder)!r}")
     if prefix:
-        words.append(f"with the prefix {printable(prefix)!r}")
+        words.append(f"with the prefix {brief(prefix)!r}")
     dropped = sorted(
         part
         for part in WRAPPERS

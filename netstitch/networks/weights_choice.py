@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from netstitch.errors import WeightsError
 from netstitch.networks.checkpoints import Checkpoint
-from netstitch.networks.file_kinds import printable, shown, some
+from netstitch.networks.file_kinds import brief, shown, some
 from netstitch.networks.stored_tensors import check_kinds, missing_of
 from netstitch.networks.unwrapping import Found, averages_beside, distinct, way_to
 
@@ -105,7 +105,7 @@ def _does_not_fit(
         found.append(f"{len(missing)} tensors are missing: {some(missing)}")
     if nearest.surplus:
         found.append(f"{len(nearest.surplus)} are surplus: {some(nearest.surplus)}")
-    behind = f" (its names have the prefix {printable(prefix)!r})" if prefix else ""
+    behind = f" (its names have the prefix {brief(prefix)!r})" if prefix else ""
     part = re.search(r"-0*(\d+)-of-0*(\d+)\.", checkpoint.file.name)
     shard = f" is part {part.group(1)} of {part.group(2)} and" if part else ""
     return WeightsError(

@@ -151,7 +151,8 @@ def _check_entries(path: Path, found: list[str], entries: Sequence[str]) -> None
     if missing:
         raise DataError(
             f"{path} lacks {' and '.join(missing)}; expected the arrays {' and '.join(entries)}, "
-            f"it holds {', '.join(sorted(found)) or 'nothing'}"
+            f"it holds {', '.join(sorted(found)) or 'nothing'}: save those that are meant by these "
+            "names, in a file for each part"
         )
 
 
