@@ -52,7 +52,7 @@ def agreement(
         "confirmation": confirmation,
         "test": test,
     }
-    check_samples(**parts)
+    check_samples(validation, training=training, confirmation=confirmation, test=test)
     members = list(networks) if isinstance(networks, Iterable) else []
     if not members or not all(map(callable, members)):
         raise DataError(
