@@ -108,7 +108,8 @@ def _ensemble(
             "expected (samples, classes) of the same classes, give networks of one task"
         )
     soft = [are_probabilities(one) for one in outputs]
-    if any(soft) and not all(soft):
+    # Those of a sigmoid are probabilities too, and do not sum to 1.
+    if any(soft) and not all(are_probabilities(one, whole=False) for one in outputs):
         number = soft.index(True) + 1
         raise DataError(
             f"{part}: network {number} of {len(soft)} ends in probabilities and others in logits, "

@@ -89,3 +89,11 @@ def test_networks_that_have_no_ensemble(
     with pytest.raises(DataError, match=message) as caught:
         agreement(made, validation=unlabelled(inputs(8)))
     assert "\n" not in str(caught.value)
+
+
+def test_softmax_and_sigmoid_are_both_probabilities_and_logits_are_not() -> None:
+    one, other = networks()
+    soft, rounded = nn.Sequential(one, nn.Softmax(1)), nn.Sequential(other, nn.Sigmoid())
+    assert agreement([soft, rounded], validation=unlabelled(inputs(23))).classes == 5
+    with pytest.raises(DataError, match="network 2 of 2 ends in probabilities and others in logit"):
+        agreement([other, soft], validation=unlabelled(inputs(23)))
