@@ -101,5 +101,5 @@ def test_a_task_of_other_things_than_samples() -> None:
     with pytest.raises(DataError, match=r"inputs are a list .*; expected a dense tensor"):
         ns.Samples(listed, listed)
     number: Any = "3"
-    with pytest.raises(DataError, match="'3' classes cannot be told apart; give 2 or more"):
+    with pytest.raises(DataError, match="classes is '3'; give their number"):
         ns.Classification(validation=random_samples(4), classes=number)

@@ -152,15 +152,16 @@ def test_a_report_leaves_nothing_out_that_is_gone(folder: Path, gone: str, messa
     assert message in command("report", folder)
 
 
-def test_what_was_written_beside_a_network_is_no_change_where_it_is_hidden(folder: Path) -> None:
+def test_what_lies_beside_a_network_and_is_not_read_is_no_change(folder: Path) -> None:
     """Systems put such files into folders that are looked at, or copied from others."""
     network = folder / "run" / "supernet" / "networks" / "0"
     (network / "._graph.json").write_bytes(b"\0")
     (network / ".seen").mkdir()
     (network / ".seen" / "window").write_text("")
-    assert called("status", folder / "run") == (0, "")
     (network / os.fsdecode(b"\xff.txt")).write_text("")
-    assert "network 'wide' changed since the run began" in command("status", folder)
+    assert called("status", folder / "run") == (0, "")
+    (network / "weights.safetensors").rename(network / "weights.bin")
+    assert "weights.safetensors cannot be read: no such file" in command("status", folder)
 
 
 @pytest.mark.parametrize(
