@@ -591,7 +591,7 @@ def test_a_real_interruption_ends_with_the_front_and_exit_code_0(tmp_path: Path)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err.decode()
     left = set(content(folder)) - {"progress.json", "search-8.state"}
-    assert left == {*CONTENT, "report.html"}  # the command line ends with the report
+    assert left == {*CONTENT, "report.html", "run.log"}  # both of the command line
     assert b"interrupted" in out
     assert len(load_front(folder)) > 0
 
