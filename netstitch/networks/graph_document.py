@@ -5,14 +5,14 @@ arguments. Names and keys end up in code that torch.fx makes, so they are held t
 nothing but a name.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 
-from netstitch.documents import WORST, Document, damaged, validated
+from netstitch.documents import WORST, Document, damaged
 from netstitch.errors import StorageError
 from netstitch.folders import one_line
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
@@ -70,11 +70,6 @@ def graph_to_json(graph: Graph) -> dict[str, Any]:
             for node in graph.nodes
         ],
     }
-
-
-def graph_from_json(document: Mapping[str, Any], path: Path) -> Graph:
-    """Return the graph that JSON data describes; see `to_graph`."""
-    return to_graph(validated(document, GraphDocument, path), path)
 
 
 def to_graph(document: GraphDocument, path: Path) -> Graph:

@@ -11,6 +11,7 @@ import safetensors
 import safetensors.torch
 
 from netstitch.errors import DataError
+from netstitch.folders import one_line
 from netstitch.tasks.arrays import Array, ImageLayout, Normalisation, from_arrays
 from netstitch.tasks.given import path_of
 from netstitch.tasks.samples import Samples
@@ -91,8 +92,8 @@ def _read(path: Path, entries: Sequence[str]) -> dict[str, Array]:
             "or holds a pickle, which is not read: " if kind == ".npz" else "or another kind: "
         )
         raise DataError(
-            f"{path} cannot be read as {kind} ({_line(error)}); it is damaged {pickled}save it "
-            "again"
+            f"{path} cannot be read as {kind} ({one_line(error)[:160]}); it is damaged {pickled}"
+            "save it again"
         ) from error
 
 
@@ -154,7 +155,3 @@ def _check_entries(path: Path, found: list[str], entries: Sequence[str]) -> None
             f"it holds {', '.join(sorted(found)) or 'nothing'}: save those that are meant by these "
             "names, in a file for each part"
         )
-
-
-def _line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:160]

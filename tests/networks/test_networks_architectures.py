@@ -9,8 +9,9 @@ import torchvision
 from networks_examples import operations
 from torch import Tensor, nn
 
+from netstitch.documents import validated
 from netstitch.networks import Network, capture
-from netstitch.networks.graph_document import graph_from_json, graph_to_json
+from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
 from netstitch.networks.operations import KINDS
 from netstitch.networks.sources import load_model
 
@@ -31,7 +32,9 @@ def check(model: nn.Module, size: int) -> Network:
                 scale = expected[key].abs().max()
                 assert (found[key] - expected[key]).abs().max() <= 1e-4 * scale
     assert set(operations(network)) <= {*KINDS, "input", "weight"}
-    assert graph_from_json(graph_to_json(network.graph), Path("graph.json")) == network.graph
+    path = Path("graph.json")
+    document = validated(graph_to_json(network.graph), GraphDocument, path)
+    assert to_graph(document, path) == network.graph
     for point in network.graph.points:
         assert point.shape is not None
         assert len(point.shape) in (2, 4)

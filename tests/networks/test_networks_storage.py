@@ -16,9 +16,10 @@ from networks_examples import Model, TinyCNN, TwoHeads, captured, images, messag
 from safetensors.torch import save_file
 from torch import nn
 
+from netstitch.documents import validated
 from netstitch.errors import StorageError
 from netstitch.networks import Network, capture
-from netstitch.networks.graph_document import graph_from_json, graph_to_json
+from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
 from netstitch.networks.module import build_module
 from netstitch.networks.storage import (
     GRAPH_FILE,
@@ -94,8 +95,9 @@ def test_models_with_two_heads(tmp_path: Path) -> None:
 
 
 def test_a_graph_is_the_same_through_text(network: Network) -> None:
-    text = json.dumps(graph_to_json(network.graph), allow_nan=False)
-    assert graph_from_json(json.loads(text), Path("x")) == network.graph
+    text, path = json.dumps(graph_to_json(network.graph), allow_nan=False), Path("x")
+    document = validated(json.loads(text), GraphDocument, path)
+    assert to_graph(document, path) == network.graph
 
 
 def test_tensors_that_share_memory_are_written_each(tmp_path: Path) -> None:
