@@ -66,8 +66,6 @@ WAYS = {
     "refined": Way("all", "count", "least-squares", True),
     "refined, distinct": Way("distinct", "count", "least-squares", True),
     "refined, distinct, balanced": Way("distinct", "balanced", "least-squares", True),
-    "refined, distinct, stitchability": Way("distinct", "stitchability", "least-squares", True),
-    "refined, distinct, savings": Way("distinct", "savings", "least-squares", True),
 }
 
 
@@ -249,10 +247,7 @@ def main() -> None:
             folders[name] = place
             if not place.exists():
                 networks = networks or load_networks(options.pair, task)
-                batches = task.training.batches(64)
-                matching = ns.match(
-                    *networks, points=way.points, objective=way.objective, batches=batches
-                )
+                matching = ns.match(*networks, points=way.points, objective=way.objective)
                 ns.Supernet(networks, matching).save(place)
         todo = [
             (name, seed)

@@ -4,13 +4,12 @@
 
 For each pair, every choice of points and objective: the pairs of the matching and its decision
 variables, its weight and how far it may be from the maximum, seconds, and how it was found. Weights
-of the networks are random; stitchability is of these, measured on IMAGES smooth random images.
+of the networks are random.
 
-Each pair is matched in a process of its own, on one core, that reads nothing but graphs and tables
-of stitchability, after a small matching that compiles the solver. `peak` is that process's memory
-at its end, of which `before` it had before the first matching; both are of all memory, torch's
-libraries included. Capturing, and measuring stitchability, is done before in another process, and
-timed apart; DIR keeps it.
+Each pair is matched in a process of its own, on one core, that reads nothing but graphs, after a
+small matching that compiles the solver. `peak` is that process's memory at its end, of which
+`before` it had before the first matching; both are of all memory, torch's libraries included.
+Capturing is done before in another process, and timed apart; DIR keeps it.
 """
 
 import argparse
@@ -29,12 +28,10 @@ import numpy as np
 import torch
 
 from netstitch.errors import MatchingError
-from netstitch.matching import OBJECTIVES, POINTS, Matching, match, stitchability
+from netstitch.matching import OBJECTIVES, POINTS, match
 from netstitch.matching.compatibility import candidates, layout
 from netstitch.matching.downsets import downsets
-from netstitch.matching.objectives import MEASURED, SAVINGS
 from netstitch.matching.order import partial_order, topological_order
-from netstitch.matching.shares import optional_shares
 from netstitch.networks import Graph, capture
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.sources import load_model
@@ -65,8 +62,7 @@ PAIRS: dict[str, tuple[str, str, int]] = {
     "nasnets": ("timm:nasnetalarge", "timm:pnasnet5large", 160),
 }
 """Two models and the size of their input: the paper's three, and further ones at sizes that make
-stitchability quick; the matching of a pair is as large at any."""
-IMAGES, POSITIONS, COARSE = 8, 256, 8
+capturing quick; the matching of a pair is as large at any."""
 COUNTED = 5_000_000
 """Downsets that are counted at most, where a graph has more than can be solved."""
 
@@ -80,24 +76,17 @@ class Known:
 
 
 def prepare(pair: str, folder: Path) -> None:
-    """Capture both, measure stitchability of compatible points, write both down."""
+    """Capture both, and write their graphs and the seconds down."""
     first, second, size = PAIRS[pair]
-    generator = torch.Generator().manual_seed(0)
-    images = torch.nn.functional.interpolate(
-        torch.randn(IMAGES, 3, COARSE, COARSE, generator=generator), size, mode="bicubic"
-    )
+    images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     captured, seconds = [], []
     for source in (first, second):
         torch.manual_seed(0)
         model = load_model(source)
         started = time.perf_counter()
-        captured.append(capture(model, images[:2], name=source.partition(":")[2]))
+        captured.append(capture(model, images, name=source.partition(":")[2]))
         seconds.append(time.perf_counter() - started)
-    started = time.perf_counter()
-    table = stitchability(captured[0], captured[1], [images], positions=POSITIONS)
-    seconds.append(time.perf_counter() - started)
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "stitchability.npy", table)
     for index, network in enumerate(captured):
         document = {"name": network.name} | graph_to_json(network.graph)
         (folder / f"{index}.json").write_text(json.dumps(document))
@@ -111,21 +100,6 @@ def read(folder: Path) -> list[Known]:
         document = json.loads(path.read_text())
         found.append(Known(document["name"], graph_from_json(document, path)))
     return found
-
-
-def table_of(networks: Sequence[Known], folder: Path, objective: str) -> np.ndarray:
-    """What `match` maximises for an objective that needs features: here they are known."""
-    table = np.asarray(np.load(folder / "stitchability.npy"))
-    if objective == SAVINGS:
-        saved = [list(optional_shares(network.graph).values()) for network in networks]
-        table = table * np.add.outer(*saved) / 2
-    return table
-
-
-def matched(networks: Sequence[Known], points: str, objective: str, folder: Path) -> Matching:
-    if objective in MEASURED:
-        return match(*networks, points=points, weights=table_of(networks, folder, objective))
-    return match(*networks, points=points, objective=objective)
 
 
 def width(network: Known, other: Known) -> str:
@@ -148,7 +122,7 @@ def measure(pair: str, folder: Path) -> None:
     for points, objective in product(POINTS, OBJECTIVES):
         started = time.perf_counter()
         try:
-            found = matched(networks, points, objective, folder)
+            found = match(*networks, points=points, objective=objective)
         except MatchingError as error:
             print(f"| {pair} | {points} | {objective} | none: {error} |", flush=True)
             continue
@@ -166,8 +140,7 @@ def measure(pair: str, folder: Path) -> None:
     print(
         f"  {networks[0].name} + {networks[1].name}: {counts[0]} and {counts[1]} points, downsets "
         f"{width(*networks)} and {width(networks[1], networks[0])}; capture {seconds[0]:.1f} and "
-        f"{seconds[1]:.1f} s, stitchability {seconds[2]:.0f} s; memory {before:.2f} GB before, "
-        f"peak {peak:.2f} GB",
+        f"{seconds[1]:.1f} s; memory {before:.2f} GB before, peak {peak:.2f} GB",
         flush=True,
     )
 

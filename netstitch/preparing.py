@@ -7,15 +7,15 @@ from torch import nn
 
 from netstitch.errors import DataError
 from netstitch.matching import Matching, match
-from netstitch.matching.objectives import ALL, COUNT, MEASURED
+from netstitch.matching.objectives import ALL, COUNT
 from netstitch.networks import Graph, Network, capture
 from netstitch.networks.graph import INPUT, WEIGHT
 from netstitch.networks.module import ancestors
 from netstitch.networks.probabilities import WAY_OUT, check_alike
 from netstitch.reporter import Reporter
-from netstitch.tasks import Samples, Task
+from netstitch.tasks import Task
 
-EXAMPLE_SIZE, MATCHING_BATCH = 2, 64
+EXAMPLE_SIZE = 2
 
 
 def capture_all(
@@ -67,22 +67,10 @@ def match_all(
     *,
     points: str = ALL,
     objective: str = COUNT,
-    training: Samples | None = None,
 ) -> Matching:
-    """The matching of the networks.
-
-    points, objective: as `match` takes them. training: samples that stitchability is measured on,
-        the first of them; not looked at for other objectives.
-    """
+    """Match the networks and tell how many matches there are; points, objective: see `match`."""
     reporter.stage("match")
-    features = training if objective in MEASURED else None
-    matching = match(
-        *networks,
-        points=points,
-        objective=objective,
-        batches=None if features is None else features.batches(MATCHING_BATCH),
-        progress=reporter.progress,
-    )
+    matching = match(*networks, points=points, objective=objective)
     counted = objective == COUNT
     weight = "" if counted else f" of weight {matching.weight:.2f}"
     most = f"{matching.upper_bound:.0f} are" if counted else f"{matching.upper_bound:.2f} is"

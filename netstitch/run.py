@@ -206,11 +206,7 @@ def _prepared(
         network.to(plan.spread.here)
     with _timed(seconds, "match"):
         matching = match_all(
-            networks,
-            reporter,
-            points=plan.points,
-            objective=plan.matching_objective,
-            training=training,
+            networks, reporter, points=plan.points, objective=plan.matching_objective
         )
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
     scored_by(plan.objective, supernet, task)  # what cannot be scored is known before the work

@@ -57,9 +57,7 @@ def try_out(
     Raises the errors of the steps.
     """
     networks = capture_all(models, task, reporter)
-    matching = match_all(
-        networks, reporter, points=points, objective=objective, training=task.training
-    )
+    matching = match_all(networks, reporter, points=points, objective=objective)
     reporter.stage("supernet")
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
     supernet.set_stitches(supernet.stitch_weights())  # random ones do for a trial

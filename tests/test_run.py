@@ -536,16 +536,11 @@ def test_a_matching_that_is_not_known_is_told_before_the_work(settings: Any) -> 
 
 
 def test_the_experiment_says_where_stitches_stand(tmp_path: Path) -> None:
-    asked = '[matching]\npoints = "distinct"\nobjective = "stitchability"\n[search]'
+    asked = '[matching]\npoints = "distinct"\nobjective = "balanced"\n[search]'
     reporter = Quiet()
     done = carry(tmp_path, ("[search]", asked), reporter=reporter)
-    samples = load_task(read_experiment(tmp_path / "tiny.toml")).training
-    assert samples is not None
-    training = samples.shuffled(1)
     networks = [n for n in done.supernet.networks if isinstance(n, ns.Network)]
-    expected = ns.match(
-        *networks, points="distinct", objective="stitchability", batches=training.batches(64)
-    )
+    expected = ns.match(*networks, points="distinct", objective="balanced")
     assert done.supernet.matching == expected
     line = f"{len(expected)} matches of weight {expected.weight:.2f} (the maximum)"
     assert line in reporter.lines

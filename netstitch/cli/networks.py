@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from netstitch.cli.amount import parse_amount
-from netstitch.cli.options import ALL_FORMATS, Device, Folder, Formats, Whole, asked_for
+from netstitch.cli.options import ALL_FORMATS, Folder, Formats, Whole, asked_for
 
 
 def status(run: Path) -> None:
@@ -28,7 +28,6 @@ def match_command(
     *,
     data: Path | None = None,
     weights: Path | None = None,
-    device: Device = None,
 ) -> None:
     """Show which points of an experiment's networks would be joined; nothing is fitted.
 
@@ -40,8 +39,6 @@ def match_command(
         Folder that holds the data sets.
     weights: Path
         Folder with a file for each network.
-    device: str
-        Instead of the file's, what computes features for objectives that are measured on them.
     """
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_matching
@@ -56,27 +53,19 @@ def match_command(
     from netstitch.preparing import capture_all, match_all
     from netstitch.reporter import by_part
 
-    asked = asked_for(find_experiment(experiment), data=data, weights=weights, device=device)
-    place = asked.evaluation.spread.here
-    # What is not looked at is not decoded: that can take an hour.
-    parts = ["validation"] + ["training"] * (asked.matching.objective == "stitchability")
+    asked = asked_for(find_experiment(experiment), data=data, weights=weights)
     with Console() as console:
         console.stage("read")
         find_weights(asked)
-        images = find_images(asked, parts)
+        # What is not looked at is not decoded: that can take an hour.
+        images = find_images(asked, ["validation"])
         models = load_models(asked, told=console.told)
         task = load_task(asked, by_part(console), models, console.told, images)
         for line in other_images(asked, models, task):
             console.told(line)
         networks = capture_all(models, task, console)
-        for network in networks:
-            network.to(place)
         matching = match_all(
-            networks,
-            console,
-            points=asked.matching.points,
-            objective=asked.matching.objective,
-            training=None if task.training is None else task.training.shuffled(asked.seed),
+            networks, console, points=asked.matching.points, objective=asked.matching.objective
         )
     show_matching(networks, matching)
 

@@ -19,6 +19,7 @@ from netstitch.experiments.search_table import EVALUATIONS, SearchTable
 from netstitch.experiments.table import Count, Table
 from netstitch.experiments.task_table import PerChannel, TaskTable
 from netstitch.experiments.writing import to_toml
+from netstitch.matching.objectives import INSTEAD, REMOVED
 
 
 class AdapterTable(Table):
@@ -76,12 +77,18 @@ class MatchingTable(Table):
         description="'distinct' (the default), which takes points that differ by an affine map "
         "for one, such as a convolution and its batch norm, or 'all'",
     )
-    objective: Literal["count", "balanced", "stitchability", "savings"] = Field(
+    objective: Literal["count", "balanced"] = Field(
         default="count",
-        description="what the matching maximises: 'count' (the default), the matches; 'balanced', "
-        "matches at like shares of both networks' multiply-adds; 'stitchability', how well "
-        "stitches fit training samples; 'savings', that times the multiply-adds they save",
+        description="what the matching maximises: 'count' (the default), the matches, or "
+        "'balanced', matches at like shares of both networks' multiply-adds",
     )
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _there_still(cls, objective: object) -> object:
+        if objective in REMOVED:
+            raise ValueError(INSTEAD)
+        return objective
 
 
 class Experiment(Table):

@@ -15,8 +15,6 @@ from netstitch.tasks import Samples, Task, unlabelled
 from netstitch.tasks.files import FILES
 
 COUNT, SEED = 4, 0
-DRAWN = 16
-"""Images that stitchability is measured on, where a matching asks for it."""
 
 
 def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) -> Task:
@@ -29,14 +27,12 @@ def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) 
     """
     shape = _shape(experiment)
     generator = torch.Generator().manual_seed(SEED)
-    samples = {}
-    for part, count in (("validation", COUNT), ("training", DRAWN)):
-        noise = torch.randn(count, *shape, generator=generator)
-        samples[part] = unlabelled(noise, part)
-        if experiment.task.kind == "segmentation":
-            maps = torch.zeros(count, *shape[-2:], dtype=torch.uint8)
-            samples[part] = Samples(noise, maps, part)
-    return task_of(experiment.task, {**samples, "test": None, "confirmation": None}, models)
+    noise = torch.randn(COUNT, *shape, generator=generator)
+    samples = unlabelled(noise, "validation")
+    if experiment.task.kind == "segmentation":
+        maps = torch.zeros(COUNT, *shape[-2:], dtype=torch.uint8)
+        samples = Samples(noise, maps, "validation")
+    return task_of(experiment.task, {"validation": samples}, models)
 
 
 def _shape(experiment: Experiment) -> tuple[int, ...]:

@@ -198,14 +198,17 @@ def task_of(
     samples: Mapping[str, Samples | None],
     models: Sequence[tuple[str, nn.Module]],
 ) -> Task:
-    """The task that a table says, on samples by part; models label those of "agreement"."""
+    """The task that a table says, on samples by part; models label those of "agreement".
+
+    samples: parts that are not in it the task does not have; validation must be.
+    """
     validation = samples["validation"]
     assert validation is not None
     settings: dict[str, Any] = {
         "validation": validation,
-        "training": samples["training"],
+        "training": samples.get("training"),
         "confirmation": samples.get("confirmation"),
-        "test": samples["test"],
+        "test": samples.get("test"),
         "output": table.output,
         "ensemble": table.ensemble,
     }

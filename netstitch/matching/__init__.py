@@ -2,8 +2,7 @@
 
 `match` takes networks and gives a Matching; `maximum_acyclic_matching` is the bare solver under
 it, for any two acyclic graphs and any non-negative weights; `is_acyclic` verifies a result.
-`affine_chains` are the points that differ by an affine map, and `stitchability` is how well
-every two points can be translated into one another.
+`affine_chains` are the points that differ by an affine map.
 """
 
 from netstitch.matching.chains import affine_chains
@@ -13,7 +12,6 @@ from netstitch.matching.networks import match
 from netstitch.matching.objectives import OBJECTIVES, POINTS
 from netstitch.matching.order import is_acyclic
 from netstitch.matching.solver import AcyclicMatching, maximum_acyclic_matching
-from netstitch.matching.translation import Translations, stitchability, translations
 
 __all__ = [
     "OBJECTIVES",
@@ -21,12 +19,9 @@ __all__ = [
     "AcyclicMatching",
     "Match",
     "Matching",
-    "Translations",
     "affine_chains",
     "compatible",
     "is_acyclic",
     "match",
     "maximum_acyclic_matching",
-    "stitchability",
-    "translations",
 ]

@@ -13,6 +13,8 @@ _INSTEAD = (
 
 
 class Named(Protocol):
+    """Anything with a name and a graph, such as a Network."""
+
     name: str
     graph: Graph
 

@@ -1,8 +1,7 @@
 """Matching the points of trained networks: from networks to the solver's graphs, and back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,42 +10,28 @@ from torch import nn
 from netstitch.errors import MatchingError
 from netstitch.matching.chains import affine_chains
 from netstitch.matching.compatibility import candidates, layout
-from netstitch.matching.explaining import why_none
+from netstitch.matching.explaining import Named, why_none
 from netstitch.matching.match import Match, Matching
 from netstitch.matching.objectives import (
     ALL,
     BALANCED,
     COUNT,
     DISTINCT,
-    MEASURED,
     balanced,
     check_choices,
-    measured,
 )
 from netstitch.matching.showing import placed
 from netstitch.matching.solver import maximum_acyclic_matching
-from netstitch.matching.translation import Progress
 from netstitch.networks.graph import WEIGHT, Dimension, Graph, Node
-from netstitch.networks.inputs import Batch
-from netstitch.networks.network import Network
 
 Weighing = Callable[[Node, Node], float] | npt.ArrayLike
-
-
-class Named(Protocol):
-    """What is matched: anything with a name and a graph, such as a Network."""
-
-    name: str
-    graph: Graph
 
 
 def match(
     *networks: Named,
     points: str = ALL,
     objective: str = COUNT,
-    batches: Iterable[Batch] | None = None,
     weights: Weighing | None = None,
-    progress: Progress | None = None,
 ) -> Matching:
     """The heaviest acyclic matching of two networks' points (the paper's section 3).
 
@@ -63,24 +48,17 @@ def match(
     objective: what is maximised, over all matches:
         "count": their number, as in the paper.
         "balanced": 1 - |s - t| for points at shares s and t of their networks' multiply-adds.
-        "stitchability": held-out R^2 of the least-squares stitches of both directions, averaged,
-            each no less than 0 (`stitchability`).
-        "savings": the same, times the share of multiply-adds that nothing needs any more once the
-            point is given, averaged over both networks.
-    batches: inputs (n, ...), or tuples that start with them, for "stitchability" and "savings".
-    weights: what a match is worth instead of an objective. Either a function of two compatible
-        points, the first network's first, or an array (points of the first graph, points of the
-        second) in the order of `graph.points`, of which the entries of points that may be matched
-        are read. 0 keeps two points apart.
-    progress: called while features are read and stitches solved.
+    weights: what a match is worth instead of an objective, finite and not negative. Either a
+        function of two compatible points, the first network's first, or an array (points of the
+        first graph, points of the second) in the order of `graph.points`, of which the entries of
+        points that may be matched are read. 0 keeps two points apart.
 
     Points that are an output of their network are not matched. Ties, and networks too wide for the
     exact solver, are as in `maximum_acyclic_matching`.
 
     Raises MatchingError for other than two networks, for choices that do not exist or do not go
     together, for input shapes, output keys or output shapes that differ, for weights of a wrong
-    shape, negative or not finite, for batches that are missing or of no use, and when no points
-    fit.
+    shape, negative or not finite, and when no points fit.
     """
     check_choices(points, objective)
     for network in networks:
@@ -89,11 +67,6 @@ def match(
         raise MatchingError(
             f"match was given weights and the objective {objective!r}: give one of both, weights "
             "are an objective of their own"
-        )
-    if objective in MEASURED and batches is None:
-        raise MatchingError(
-            f"the objective {objective!r} needs features: give batches of inputs to match, labels "
-            "are not used"
         )
     if len(networks) != 2:
         need = "give two" if len(networks) < 2 else "more than two are not supported yet; give two"
@@ -107,15 +80,15 @@ def match(
         raise MatchingError(
             f"no point of {a.name} is compatible with one of {b.name}: {why_none(a, b)}"
         )
-    worth = _weigher(a, b, weights)
-    if objective == BALANCED:
-        worth = balanced(a.graph, b.graph)
-    elif objective in MEASURED and batches is not None:
-        names = [(u.name, v.name) for u, v in pairs.values()]
-        worth = measured(_network(a), _network(b), objective, names, batches, progress)
+    worth = balanced(a.graph, b.graph) if objective == BALANCED else _weigher(a, b, weights)
     table = np.zeros((len(steps_a.members), len(steps_b.members)))
     for place, (node_a, node_b) in pairs.items():
-        table[place] = worth(node_a, node_b)
+        weight = table[place] = worth(node_a, node_b)
+        if not (np.isfinite(weight) and weight >= 0):
+            raise MatchingError(
+                f"the weight of matching {node_a.name} with {node_b.name} is {weight}; "
+                "weights must be finite and not negative"
+            )
     if not table.any():
         raise MatchingError(
             f"every match of {a.name} with {b.name} has weight 0: give a positive weight to some "
@@ -183,14 +156,6 @@ def _pairs(a: _Steps, b: _Steps) -> dict[tuple[int, int], tuple[Node, Node]]:
     return pairs
 
 
-def _network(network: Named) -> Network:
-    if not isinstance(network, Network):
-        raise MatchingError(
-            f"{network.name} has no weights: objectives that need features take captured networks"
-        )
-    return network
-
-
 def _weigher(a: Named, b: Named, weights: Weighing | None) -> Callable[[Node, Node], float]:
     if weights is None:
         return lambda node_a, node_b: 1.0
@@ -199,42 +164,28 @@ def _weigher(a: Named, b: Named, weights: Weighing | None) -> Callable[[Node, No
 
         def asked(node_a: Node, node_b: Node) -> float:
             try:
-                weight = float(ask(node_a, node_b))
+                return float(ask(node_a, node_b))
             except (TypeError, ValueError) as error:
                 raise MatchingError(
                     f"the weight of matching {node_a.name} with {node_b.name} is no number "
                     f"({' '.join(str(error).split())[:160]}); weights must be numbers of 0 or more"
                 ) from error
-            _check_weight(weight, node_a, node_b)
-            return weight
 
         return asked
     points_a = {node.name: index for index, node in enumerate(a.graph.points)}
     points_b = {node.name: index for index, node in enumerate(b.graph.points)}
     try:
         table = np.asarray(weights, np.float64)
-    except (TypeError, ValueError):
-        raise MatchingError("weights must be a function of two points or an array") from None
+    except (TypeError, ValueError, RuntimeError):  # the last of tensors that require gradients
+        raise MatchingError(
+            "weights must be a function of two points or an array of numbers"
+        ) from None
     if table.shape != (len(points_a), len(points_b)):
         raise MatchingError(
             f"weights have shape {table.shape}; the points of {a.name} and {b.name} need "
             f"({len(points_a)}, {len(points_b)})"
         )
-
-    def listed(node_a: Node, node_b: Node) -> float:
-        weight = float(table[points_a[node_a.name], points_b[node_b.name]])
-        _check_weight(weight, node_a, node_b)
-        return weight
-
-    return listed
-
-
-def _check_weight(weight: float, node_a: Node, node_b: Node) -> None:
-    if not (np.isfinite(weight) and weight >= 0):
-        raise MatchingError(
-            f"the weight of matching {node_a.name} with {node_b.name} is {weight}; "
-            "weights must be finite and not negative"
-        )
+    return lambda u, v: float(table[points_a[u.name], points_b[v.name]])
 
 
 def _check_named(network: object) -> None:

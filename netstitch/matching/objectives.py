@@ -2,36 +2,37 @@
 
 The paper maximises the number of matches (its section 3) and blames where they lie for its
 staircase fronts (its section 8): runs of layers without a match are in a network or out of it as a
-whole. The other objectives say which matches are worth more.
+whole. Balance says which matches are worth more.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-
-import numpy as np
+from collections.abc import Callable
 
 from netstitch.errors import MatchingError
-from netstitch.matching.shares import optional_shares, shares_before
-from netstitch.matching.translation import Progress, stitchability
 from netstitch.networks.functions import nearest
 from netstitch.networks.graph import Graph, Node
-from netstitch.networks.inputs import Batch
-from netstitch.networks.network import Network
+from netstitch.networks.module import ancestors
 
-COUNT, BALANCED, STITCHABILITY, SAVINGS = "count", "balanced", "stitchability", "savings"
-OBJECTIVES = (COUNT, BALANCED, STITCHABILITY, SAVINGS)
-MEASURED = (STITCHABILITY, SAVINGS)
-"""Objectives that need batches of inputs."""
+COUNT, BALANCED = "count", "balanced"
+OBJECTIVES = (COUNT, BALANCED)
 
 ALL, DISTINCT = "all", "distinct"
 POINTS = (ALL, DISTINCT)
 
-LEAST = 1e-6
+REMOVED = ("stitchability", "savings")
+"""Objectives of earlier versions; docs/fitting.md tells what was measured of them."""
 
-Weight = Callable[[Node, Node], float]
+INSTEAD = (
+    "it was removed: give 'count' or 'balanced', or weights of your own in Python, "
+    "ns.match(a, b, weights=...)"
+)
+
+LEAST = 1e-6
 
 
 def check_choices(points: str, objective: str) -> None:
     """Raise MatchingError, with the nearest known word, for a choice that does not exist."""
+    if objective in REMOVED:
+        raise MatchingError(f"objective {objective!r} is not known; {INSTEAD}")
     for what, word, known in (("points", points, POINTS), ("objective", objective, OBJECTIVES)):
         if word not in known:
             raise MatchingError(
@@ -40,8 +41,8 @@ def check_choices(points: str, objective: str) -> None:
             )
 
 
-def balanced(a: Graph, b: Graph) -> Weight:
-    """1 - |s - t| for points at shares s and t of their networks' multiply-adds.
+def balanced(a: Graph, b: Graph) -> Callable[[Node, Node], float]:
+    """Return the weight 1 - |s - t| of points at shares s and t of their networks' multiply-adds.
 
     A network that starts as A and goes on as B at this match takes s of A's multiply-adds and 1 - t
     of B's, and the one that crosses the other way t and 1 - s: with s = t both cost between A and
@@ -53,22 +54,15 @@ def balanced(a: Graph, b: Graph) -> Weight:
     return lambda u, v: max(1 - abs(shares[0][u.name] - shares[1][v.name]), LEAST)
 
 
-def measured(
-    a: Network,
-    b: Network,
-    objective: str,
-    pairs: Sequence[tuple[str, str]],
-    batches: Iterable[Batch],
-    progress: Progress | None,
-) -> Weight:
-    """Stitchability, or for SAVINGS times the multiply-adds that a match makes optional.
+def shares_before(graph: Graph) -> dict[str, float]:
+    """Return for each point the share of the network's multiply-adds that computing it takes.
 
-    These are the mean of both networks' shares of what nothing needs once the point is given. A
-    pair that no stitch translates better than a constant does weighs 0 and is never matched.
+    Between 0 and 1, all it depends on counted; 0 everywhere in a network without multiply-adds.
     """
-    table = stitchability(a, b, batches, pairs=pairs, progress=progress)
-    at_a, at_b = ({n.name: i for i, n in enumerate(x.graph.points)} for x in (a, b))
-    if objective == SAVINGS:
-        saved = [optional_shares(x.graph) for x in (a, b)]
-        table = table * np.add.outer([*saved[0].values()], [*saved[1].values()]) / 2
-    return lambda u, v: float(table[at_a[u.name], at_b[v.name]])
+    total = graph.multiply_adds or 1
+    shares = {}
+    for node in graph.points:
+        needed = ancestors(graph, [node.name])
+        part = sum(each.multiply_adds for each in graph.nodes if each.name in needed)
+        shares[node.name] = part / total
+    return shares

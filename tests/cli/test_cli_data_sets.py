@@ -206,11 +206,8 @@ def test_matching_decodes_what_it_looks_at(
         f"[task.test]\n{part.format('train', 'limit = 3')}\n"
     )
     file = experiment(tmp_path, ("few", "many"), task)
-    text = file.read_text()
-    for objective, decoded in (("balanced", 1), ("stitchability", 2)):
-        file.write_text(f'{text}[matching]\nobjective = "{objective}"\n')
-        assert netstitch("match", file).code == 0
-        assert len(list((tmp_path / "cache").iterdir())) == decoded
+    assert netstitch("match", file).code == 0
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_what_looks_wrong_is_told_on_the_console(
@@ -222,10 +219,12 @@ def test_what_looks_wrong_is_told_on_the_console(
     part = 'source = "one/train"\n'
     task = f"[task]\nclasses = 3\n{IMAGES}[task.training]\n{part}[task.validation]\n{part}"
     file = experiment(tmp_path, ("few", "many"), task)
-    file.write_text(f'{file.read_text()}[matching]\nobjective = "stitchability"\n')
-    called = netstitch("match", file)
+    file.write_text(f"{file.read_text()}[fit]\nholdout = 0.25\n")  # of 12 samples
+    called = netstitch("run", file, "-o", tmp_path / "run")
     assert called.code == 0, called.err
-    told = [line.strip() for line in called.out.splitlines() if "warning: " in line]
+    read, capture, _ = called.out.partition("\ncapture")
+    assert capture
+    told = [line.strip() for line in read.splitlines() if "warning: " in line]
     assert told[0].startswith("warning: one/train: 1 file is not read and left out: 1 .heic;")
     assert "12 of 12 validation samples are also training samples" in told[1]
     assert len(told) == 2

@@ -105,6 +105,11 @@ def test_the_resolved_file_means_the_same_elsewhere(file, tmp_path):
         ("= 10", '= 10\nimages = "nhwc"', "'images' in [task] is 'nhwc'; expected a table"),
         ("= 10", '= 10\nimages.mean = [1, "a", 2]', "value 2 of 'mean' in [task.images] is 'a'"),
         ("= 10", "= 10\nimages.std = [0.5, 0.5]", "[task.images]: mean has 3 values and std 2"),
+        (
+            "[fit]",
+            '[matching]\nobjective = "savings"\n[fit]',
+            "'objective' in [matching] is 'savings'; it was removed: give 'count' or 'balanced'",
+        ),
         ('"least-squares"', '"least-square"', "'method' in [fit] is 'least-square'; did you mean"),
         ('"least-squares"', "3", "'method' in [fit] is 3; expected one of 'least-squares', 'adam'"),
         (

@@ -1,6 +1,5 @@
-"""For tests of matching: small random networks with affine chains, and R^2 the slow way."""
+"""For tests of matching: small random networks with affine chains."""
 
-import numpy as np
 import torch
 from hypothesis import strategies as st
 
@@ -125,16 +124,3 @@ def random_networks(draw, most=8, name="network"):
         alike = [other for other in names if builder.shape(other) == shape]
         names.append(builder.apply(kind, source, draw(st.sampled_from(alike))))
     return builder.network(names[-1:], name)
-
-
-def slow_r2(source, target, held, ridge):
-    """numpy's least squares in float64, the ridge as further rows."""
-    x, y, held = source.double().numpy(), target.double().numpy(), held.numpy()
-    mean_x, mean_y = x[~held].mean(0), y[~held].mean(0)
-    rows = x[~held] - mean_x
-    strength = np.sqrt(ridge * (rows**2).sum() / x.shape[1])
-    rows = np.concatenate([rows, strength * np.eye(x.shape[1])])
-    wanted = np.concatenate([y[~held] - mean_y, np.zeros((x.shape[1], y.shape[1]))])
-    weight = np.linalg.lstsq(rows, wanted, rcond=None)[0]
-    left = y[held] - mean_y - (x[held] - mean_x) @ weight
-    return 1 - (left**2).sum() / ((y[held] - y[held].mean(0)) ** 2).sum()
