@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from netstitch.documents import validated
 from netstitch.errors import MatchingError
 from netstitch.matching import OBJECTIVES, POINTS, match
 from netstitch.matching.compatibility import candidates, layout
@@ -34,8 +35,9 @@ from netstitch.matching.downsets import downsets
 from netstitch.matching.order import partial_order, topological_order
 from netstitch.networks import Graph, capture
 from netstitch.networks.graph import WEIGHT
+from netstitch.networks.graph_document import graph_to_json, to_graph
 from netstitch.networks.sources import load_model
-from netstitch.networks.storage import graph_from_json, graph_to_json
+from netstitch.networks.storage import NetworkDocument
 
 PAIRS: dict[str, tuple[str, str, int]] = {
     "imagenet-a": ("timm:resnet152", "timm:efficientnet_b4", 224),
@@ -97,8 +99,8 @@ def read(folder: Path) -> list[Known]:
     found = []
     for index in (0, 1):
         path = folder / f"{index}.json"
-        document = json.loads(path.read_text())
-        found.append(Known(document["name"], graph_from_json(document, path)))
+        document = validated(json.loads(path.read_text()), NetworkDocument, path)
+        found.append(Known(document.name, to_graph(document, path)))
     return found
 
 
