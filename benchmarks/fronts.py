@@ -37,7 +37,7 @@ from scipy.stats import wilcoxon
 
 import netstitch as ns
 from netstitch.analysis import Front, FrontPoint, hypervolume
-from netstitch.analysis.correction import holm
+from netstitch.analysis.significance import holm
 from netstitch.demo.job import REFINE
 from netstitch.evaluation import Form
 from netstitch.networks import Network

@@ -12,7 +12,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netstitch.errors import StorageError
-from netstitch.folders import one_line, read_json
+from netstitch.folders import read_json
+from netstitch.text import one_line
 
 STRICT = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 

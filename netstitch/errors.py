@@ -4,7 +4,7 @@ Every message is one line, written for the person who gave the input: it names t
 expected, and what to do. The command line prints it and exits with code 2.
 """
 
-from netstitch.printable import printable
+from netstitch.text import printable
 
 
 class NetstitchError(Exception):

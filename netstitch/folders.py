@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from netstitch.errors import StorageError
 from netstitch.leftovers import MADE, begin_file, begin_folder, remove_leftovers
-from netstitch.printable import printable
+from netstitch.text import one_line, printable
 
 LOCK = "run.lock"
 """What a run holds in its folder; alone there, it is left of one that was killed early."""
@@ -189,11 +189,6 @@ def read_file(path: Path) -> bytes:
     if path.exists() and not path.is_file():  # a pipe may never end
         raise OSError("it is no file")
     return path.read_bytes()
-
-
-def one_line(error: BaseException) -> str:
-    """What an error says, short enough to stand within a message."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _finite(text: str) -> float:

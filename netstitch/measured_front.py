@@ -13,12 +13,12 @@ from netstitch.analysis.front import ACCURACY, ENSEMBLE
 from netstitch.errors import NetstitchError
 from netstitch.evaluation import Form
 from netstitch.fitting import Batch
-from netstitch.folders import one_line
 from netstitch.optimization import Solution
 from netstitch.outcomes import Outcomes, measure
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples, Task
+from netstitch.text import one_line
 
 
 def measure_front(

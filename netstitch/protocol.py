@@ -23,8 +23,8 @@ from typing import Any
 from torch import nn
 
 from netstitch.analysis import Front, hypervolume
-from netstitch.analysis.comparison import Compared, compare
 from netstitch.analysis.fronts_figure import fronts_figure
+from netstitch.analysis.significance import Compared, compare
 from netstitch.documents import WORST, Document, read_as
 from netstitch.errors import StorageError
 from netstitch.folders import cannot_write, write_json, write_text

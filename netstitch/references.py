@@ -16,7 +16,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from netstitch.analysis.front import ENSEMBLE
-from netstitch.analysis.paired_test import p_better
+from netstitch.analysis.significance import p_better
 from netstitch.errors import NetstitchError
 from netstitch.supernet import Supernet
 from netstitch.tasks import Classification, Samples, Segmentation, Task, select

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from netstitch.commands import command
 from netstitch.fitting import RefineReport
 from netstitch.fitting.stream import Progress
 from netstitch.folders import write_bytes, write_json
@@ -16,6 +15,7 @@ from netstitch.run_folder import REFINING
 from netstitch.stitching.saving import REFINE, REFINE_FILE, STITCHES_FILE
 from netstitch.supernet import Supernet
 from netstitch.tasks import Samples
+from netstitch.text import command
 
 
 def refine_and_save(

@@ -15,7 +15,7 @@ from netstitch.documents import Count, Document, damaged, read_as
 from netstitch.errors import NetstitchError, StorageError
 from netstitch.fitting.refinement.report import RefineDocument, StitchRefined
 from netstitch.fitting.report import FitDocument, StitchFit
-from netstitch.folders import as_path, one_line, write_json
+from netstitch.folders import as_path, write_json
 from netstitch.matching.match import Match, Matching
 from netstitch.networks.graph import Graph
 from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
@@ -44,6 +44,7 @@ from netstitch.stitching.saving import (
 from netstitch.stitching.structure import Structure
 from netstitch.stitching.switches import make_switchboard
 from netstitch.supernet import Supernet
+from netstitch.text import one_line
 
 SUBNETWORK = "netstitch-subnetwork-1"
 SUBNETWORK_FILE = "subnetwork.json"

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from netstitch.documents import Document, problem
 from netstitch.errors import StorageError
-from netstitch.folders import one_line, write_bytes
+from netstitch.folders import write_bytes
 from netstitch.tasks import Samples
 from netstitch.tensor_files import placed, read_tensors
+from netstitch.text import one_line
 
 FORMAT = "netstitch-tuning-1"
 LOOKED_AT = 64

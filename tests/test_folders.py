@@ -9,15 +9,7 @@ from typing import Any
 import pytest
 
 from netstitch.errors import StorageError
-from netstitch.folders import (
-    check_new,
-    new_folder,
-    one_line,
-    read_json,
-    write_bytes,
-    write_json,
-    write_text,
-)
+from netstitch.folders import check_new, new_folder, read_json, write_bytes, write_json, write_text
 
 
 def test_a_folder_appears_when_all_is_written(tmp_path: Path) -> None:
@@ -134,9 +126,3 @@ def test_other_formats_are_named(tmp_path: Path) -> None:
     (tmp_path / "f").write_text(json.dumps({"format": "y"}))
     with pytest.raises(StorageError, match="has format 'y'; this version reads 'x'"):
         read_json(tmp_path / "f", "x")
-
-
-def test_what_an_error_says_fits_a_line() -> None:
-    assert one_line(ValueError("a\n  b")) == "a b"
-    assert one_line(KeyError()) == "KeyError"
-    assert len(one_line(ValueError("x" * 1000))) == 200

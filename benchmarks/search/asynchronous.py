@@ -29,7 +29,7 @@ import moocore
 import numpy as np
 from scipy.stats import wilcoxon
 
-from netstitch.analysis.correction import holm
+from netstitch.analysis.significance import holm
 from netstitch.optimization import (
     Budget,
     Evaluation,

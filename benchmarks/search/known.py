@@ -38,7 +38,7 @@ from problems.structures import best_of_traps, parts_of_front
 from problems.traps import traps
 from scipy.stats import wilcoxon
 
-from netstitch.analysis.correction import holm
+from netstitch.analysis.significance import holm
 from netstitch.optimization import (
     ALGORITHMS,
     Budget,

@@ -8,7 +8,7 @@ from netstitch.analysis.dominance import PARTS, ObjectiveName, Part, nondominate
 from netstitch.analysis.figure import front_figure
 from netstitch.analysis.front import Front, FrontPoint, make_front
 from netstitch.analysis.hypervolume import hypervolume
-from netstitch.analysis.table import front_table
+from netstitch.analysis.tables import front_table
 
 __all__ = [
     "PARTS",

@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
 from netstitch.analysis.dominance import PARTS, ObjectiveName, Part, nondominated
-from netstitch.analysis.showing import front_html
+from netstitch.analysis.tables import front_html
 from netstitch.documents import STRICT, Choice, Count, problem
 from netstitch.errors import SearchError, StorageError
-from netstitch.folders import one_line, write_bytes
+from netstitch.folders import write_bytes
+from netstitch.text import one_line
 
 ENSEMBLE = "ensemble"
 """The output choice of a reference network that makes it the one others are compared with."""

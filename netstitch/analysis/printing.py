@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from netstitch.errors import DataError
 from netstitch.folders import write_bytes
+from netstitch.text import unit_and_scale
 
 DOTS_PER_INCH = 200
 FORMATS = ("png", "pdf", "svg")
@@ -76,8 +77,6 @@ def _rendered(figure: Figure, form: str) -> bytes:
 
 
 def unit_of(multiply_adds: int) -> tuple[str, float]:
-    """What an axis up to so many multiply-adds says behind them, and what it divides them by."""
-    for unit, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if multiply_adds >= scale:
-            return f" ({unit})", scale
-    return "", 1.0
+    """Return what an axis up to so many multiply-adds says behind them, and their divisor."""
+    unit, scale = unit_and_scale(multiply_adds)
+    return f" ({unit})" if unit else "", scale

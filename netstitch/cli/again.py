@@ -2,7 +2,7 @@
 
 import sys
 
-from netstitch.commands import command
+from netstitch.text import command
 
 
 def again(*options: str) -> str:

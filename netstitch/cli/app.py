@@ -12,7 +12,7 @@ from netstitch.cli.comparing import compare
 from netstitch.cli.networks import export, finetune_command, match_command, status
 from netstitch.cli.reporting import report
 from netstitch.errors import NetstitchError
-from netstitch.printable import one_line, printable
+from netstitch.text import printable, printable_line
 from netstitch.version import VERSION
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"netstitch: {one_line(message)}", file=sys.stderr)
+    print(f"netstitch: {printable_line(message)}", file=sys.stderr)
     sys.exit(BAD_INPUT)
 
 

@@ -13,9 +13,9 @@ from rich.text import Text
 from netstitch.cli.terminal import Terminal as Plain
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
-from netstitch.printable import printable
 from netstitch.run_log import WARNING, RunLog
 from netstitch.standing import spent, time_left
+from netstitch.text import duration, printable
 
 BAR = 8
 WIDTH = 68
@@ -157,12 +157,3 @@ def describe(progress: SearchProgress, share: float) -> str:
     while len(text := ", ".join(parts)) > WIDTH:
         parts.pop()
     return text
-
-
-def duration(seconds: float) -> str:
-    """About how long, in the unit that a person would use."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if seconds < 100 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

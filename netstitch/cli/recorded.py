@@ -12,7 +12,6 @@ from netstitch.errors import StorageError
 from netstitch.evaluation.spread import Kind
 from netstitch.experiments import Experiment, load_task
 from netstitch.experiments.planning import to_plan
-from netstitch.folders import one_line
 from netstitch.networks.importing import permitting
 from netstitch.records import read_document
 from netstitch.records.trust import check_cluster, permission_for
@@ -21,6 +20,7 @@ from netstitch.run_folder import RUN_FILE
 from netstitch.run_plan import Plan
 from netstitch.tasks import Task
 from netstitch.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from netstitch.text import one_line
 
 
 def recorded_plan(run: Path, asked: Mapping[str, Any]) -> Plan:

@@ -9,7 +9,6 @@ from rich.text import Text
 from netstitch.analysis import FrontPoint, front_table
 from netstitch.cli.finetuning import Tuning
 from netstitch.cli.terminal import Terminal
-from netstitch.commands import command
 from netstitch.exporting import RECALIBRATED, Exported
 from netstitch.matching import Matching
 from netstitch.networks import Network
@@ -19,6 +18,7 @@ from netstitch.report.comparing import Comparison
 from netstitch.report.comparison import answer, group_table, pair_table
 from netstitch.run import Finished
 from netstitch.sweeping import Swept
+from netstitch.text import command
 from netstitch.trial import Trial
 
 WIDEST = 400

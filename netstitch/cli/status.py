@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from netstitch.cli.console import duration
 from netstitch.cli.terminal import Terminal
 from netstitch.records import RunDocument, check_folder
 from netstitch.records.run_state import check_begun, how_on, state_of
 from netstitch.run_folder import PROGRESS_FILE, RUN_FILE, is_running
 from netstitch.standing import Standing, read_standing
+from netstitch.text import counted, duration
 
 QUIET = 60.0
 """Seconds without news after which it is said how old they are."""
@@ -56,7 +56,7 @@ def _standing_lines(standing: Standing, now: float | None) -> Iterator[str]:
     left = "" if now is None or standing.left is None else f", {duration(standing.left)} left"
     yield (
         f"  {standing.rate:.1f}/s for {duration(standing.elapsed)}{left}; {standing.in_flight} "
-        f"under way on {standing.workers} {'worker' if standing.workers == 1 else 'workers'}, "
+        f"under way on {counted(standing.workers, 'worker')}, "
         f"idle {standing.idle:.0%}"
     )
     best = "" if standing.accuracy is None else f"best {100 * standing.accuracy:.2f} %, "

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from netstitch.printable import printable
+from netstitch.text import printable
 
 
 class Terminal(Console):

@@ -9,6 +9,7 @@ from html import escape
 
 from netstitch.composition.parts import Composition, Joint, Part
 from netstitch.composition.words import module_of, span_of
+from netstitch.text import amount
 
 LEFT, LENGTH, RIGHT = 130, 620, 130
 BAR, ROW, LANE, TOP = 22, 46, 66, 34
@@ -76,14 +77,6 @@ def drawing(
 def error_in_words(error: float | None) -> str:
     """A stitch's relative error."""
     return "error not known" if error is None else f"error {error:.2f}"
-
-
-def amount(multiply_adds: float) -> str:
-    """Multiply-adds with three digits and a unit."""
-    for unit, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if multiply_adds >= scale:
-            return f"{multiply_adds / scale:.3g} {unit}"
-    return f"{multiply_adds:.0f}"
 
 
 def _id(title: str) -> str:

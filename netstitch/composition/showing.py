@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from html import escape
 
-from netstitch.composition.drawing import STYLE, amount, drawing
+from netstitch.composition.drawing import STYLE, drawing
 from netstitch.composition.parts import composition
 from netstitch.composition.words import in_words
 from netstitch.stitching.structure import Structure
 from netstitch.stitching.wiring import Genotype
+from netstitch.text import amount, counted
 
 
 def subnetwork_html(
@@ -21,8 +22,8 @@ def subnetwork_html(
     words = in_words(made, structure.names)
     count = len(structure.active_stitches(genotype))
     told = (
-        f"{words}: {amount(made.multiply_adds)} multiply-adds, {count} "
-        f"{'stitch' if count == 1 else 'stitches'}"
+        f"{words}: {amount(made.multiply_adds)} multiply-adds, "
+        f"{counted(count, 'stitch', 'stitches')}"
     )
     # Text in the notebook's own colour, which may be a light one.
     colours = "--text: currentColor; --faint: currentColor; --line: currentColor"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from netstitch.composition.parts import Composition, Part
+from netstitch.text import counted
 
 MOST = 4
 """Parts that are told one by one; of more, the rest is counted."""
@@ -59,7 +60,7 @@ def _stitched(found: Composition, index: int, names: Sequence[str]) -> str:
     if not joints:
         return ""
     sources = dict.fromkeys(names[found.parts[joint.source].network] for joint in joints)
-    points = "1 point" if len(joints) == 1 else f"{len(joints)} points"
+    points = counted(len(joints), "point")
     return f" with {points} made from {_joined(list(sources))}"
 
 

@@ -9,10 +9,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from netstitch.demo.fashion_mnist import read_idx, to_images
-from netstitch.demo.networks import CLASSES, example, mobilenet, resnet
-from netstitch.matching import match
-from netstitch.networks import capture
-from netstitch.supernet import Supernet
+from netstitch.demo.networks import CLASSES, mobilenet, resnet
 from netstitch.tasks import Classification, Samples, from_arrays
 
 MODELS: dict[str, Callable[[], nn.Module]] = {"resnet": resnet, "mobilenet": mobilenet}
@@ -37,12 +34,6 @@ def load_models() -> dict[str, nn.Module]:
             models[name] = build()
             models[name].load_state_dict(load_file(folder / f"{name}.safetensors"))
     return models
-
-
-def load_supernet() -> Supernet:
-    """The two networks captured, matched and joined; the stitches are not fitted yet."""
-    networks = [capture(model, example(), name=name) for name, model in load_models().items()]
-    return Supernet(networks, match(*networks))
 
 
 def _samples(folder: Path, part: str) -> Samples:

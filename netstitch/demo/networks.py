@@ -154,10 +154,6 @@ def mobilenet() -> nn.Module:
     return SmallMobileNet()
 
 
-def count_parameters(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())
-
-
 def example() -> Tensor:
     """Two blank images in the shape both networks read."""
     return torch.zeros(2, 1, 28, 28)

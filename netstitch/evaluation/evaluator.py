@@ -310,16 +310,6 @@ class Evaluator:
         if self._recalibration is not None:
             self._recalibration = [batch.to(device) for batch in self._recalibration]
 
-    def correct_together(
-        self, genotypes: Sequence[Genotype]
-    ) -> list[np.ndarray[Any, np.dtype[Any]]]:
-        """Which samples each genotype gets right, or which share of each, (n,).
-
-        Raises DataError where outputs are not finite.
-        """
-        found = self.measured_together(genotypes, self.task.correct)
-        return [correct.numpy() for (correct,) in found]
-
 
 def arranged_weights(
     supernet: Supernet, form: Form, device: torch.device | str

@@ -8,7 +8,6 @@ key of the file is wrong. `find_weights` and `find_images` then say whether what
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.generated import generated_task
 from netstitch.experiments.loading import (
-    example_batch,
     find_images,
     find_weights,
     load_models,
@@ -20,7 +19,6 @@ from netstitch.experiments.shipping import find_experiment, shipped
 
 __all__ = [
     "Experiment",
-    "example_batch",
     "find_experiment",
     "find_images",
     "find_weights",

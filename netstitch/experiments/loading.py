@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from netstitch.errors import DataError, NetstitchError, WeightsError
 from netstitch.experiments.class_folders import check_class_folders, class_folders_of
@@ -22,7 +22,6 @@ from netstitch.networks import adapted
 from netstitch.networks.file_kinds import kind_of, shown
 from netstitch.networks.logarithm import with_logarithm
 from netstitch.networks.sources import PRETRAINED, load_model, origin_of
-from netstitch.printable import printable
 from netstitch.tasks import (
     Classification,
     Listing,
@@ -33,8 +32,8 @@ from netstitch.tasks import (
 )
 from netstitch.tasks.overlap import overlaps
 from netstitch.tasks.selection import apart
+from netstitch.text import printable
 
-EXAMPLE_SIZE = 2
 PARTS = ("validation", "confirmation", "training", "test")
 """In the order in which they are read."""
 TOLD = ("training", "validation", "confirmation", "test")
@@ -220,11 +219,6 @@ def task_of(
 
 def _task_of(table: TaskTable) -> type[Classification] | type[Segmentation]:
     return Segmentation if table.kind == "segmentation" else Classification
-
-
-def example_batch(task: Task) -> Tensor:
-    """The inputs (at most 2, ...) that models are captured with: the first of validation."""
-    return task.validation.inputs[:EXAMPLE_SIZE]
 
 
 def _load_model(

@@ -3,8 +3,8 @@
 from pydantic import Field, field_validator
 
 from netstitch.experiments.table import Count, Table
-from netstitch.networks.functions import nearest
 from netstitch.optimization import ALGORITHMS
+from netstitch.text import did_you_mean
 
 PAPER = ("ga", "gomea", "lk-gomea")
 
@@ -36,7 +36,9 @@ class ProtocolTable(Table):
         for name in names:
             if name not in ALGORITHMS:
                 known = ", ".join(map(repr, ALGORITHMS))
-                raise ValueError(f"{name!r}: {nearest(name, ALGORITHMS)}expected some of {known}")
+                raise ValueError(
+                    f"{name!r}: {did_you_mean(name, ALGORITHMS)}expected some of {known}"
+                )
         return names
 
     @property

@@ -14,8 +14,8 @@ from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.fit_table import ADAM, LEAST_SQUARES, AdamTable
 from netstitch.experiments.shipping import is_shipped
 from netstitch.experiments.toml_text import check_values, read_toml_text, too_deep
-from netstitch.folders import check_name, one_line
-from netstitch.networks.functions import nearest
+from netstitch.folders import check_name
+from netstitch.text import did_you_mean, one_line
 
 Location = tuple[int | str, ...]
 LONGEST = 60
@@ -81,7 +81,7 @@ def _describe(problem: ErrorDetails) -> str:
     where, key = _table_name(location[:-1]), str(location[-1])
     if problem["type"] == "extra_forbidden":
         known = list(_table(problem["loc"][:-1]).model_fields)
-        near = nearest(key[:LONGEST], known)
+        near = did_you_mean(key[:LONGEST], known)
         return f"unknown key {_shown(key)} in {where}; {near}known: {', '.join(known)}"
     if problem["type"] == "missing":
         meaning = _table(problem["loc"][:-1]).model_fields[key].description
@@ -90,7 +90,7 @@ def _describe(problem: ErrorDetails) -> str:
         # Told of the table, but the fault is in its method.
         where, key, found = f"[{key}]", "method", problem["input"].get("method")
         known = [LEAST_SQUARES, ADAM]
-        expected = f"{nearest(str(found), known)}expected one of {', '.join(map(repr, known))}"
+        expected = f"{did_you_mean(str(found), known)}expected one of {', '.join(map(repr, known))}"
         return f"{key!r} in {where} is {_shown(found)}; {expected}"
     if isinstance(problem["input"], dict) and problem["type"] == "value_error":
         return f"{_table_name(location)}: {_text(problem)}"
@@ -109,7 +109,7 @@ def _text(problem: ErrorDetails) -> str:
         message = "expected a table" if problem["type"] == "model_type" else "expected a list"
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         known = re.findall(r"'([^']+)'", problem["ctx"]["expected"])
-        message = nearest(problem["input"], known) + message
+        message = did_you_mean(problem["input"], known) + message
     return " ".join(message.split())
 
 

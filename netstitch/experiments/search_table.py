@@ -8,12 +8,12 @@ from pydantic import Field, field_validator, model_validator
 from netstitch.analysis import ObjectiveName
 from netstitch.errors import SearchError
 from netstitch.experiments.table import Count, Table
-from netstitch.networks.functions import nearest
-from netstitch.optimization import ALGORITHMS, Budget, Threshold
+from netstitch.optimization import ALGORITHMS, Budget
 from netstitch.optimization.algorithms import check_settings
 from netstitch.optimization.search import SMALLEST_POPULATION
 from netstitch.supernet_search import INITIAL_STITCHES
 from netstitch.sweeping import SIZES, sizes_within
+from netstitch.text import did_you_mean
 
 EVALUATIONS = 20_000
 
@@ -77,7 +77,7 @@ class SearchTable(Table):
     def _known(cls, name: str) -> str:
         if name not in ALGORITHMS:
             known = ", ".join(map(repr, ALGORITHMS))
-            raise ValueError(f"{nearest(name, ALGORITHMS)}expected one of {known}")
+            raise ValueError(f"{did_you_mean(name, ALGORITHMS)}expected one of {known}")
         return name
 
     @field_validator("population", mode="before")
@@ -113,10 +113,6 @@ class SearchTable(Table):
     def budget(self) -> Budget:
         """The budget for `netstitch.optimization.run_search`."""
         return Budget(self.evaluations, self.seconds, self.count_skipped)
-
-    def steered_over(self, objective: str = "accuracy") -> Threshold | None:
-        """The threshold on an objective, or None where the file sets none."""
-        return None if self.threshold is None else Threshold(objective, self.threshold)
 
 
 def _as_value_error(check: Callable[..., Any], *given: Any) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from netstitch.errors import ExperimentError
-from netstitch.networks.functions import nearest
+from netstitch.text import did_you_mean
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -30,6 +30,6 @@ def find_experiment(name: Path | str) -> Path:
     if str(name) not in known:
         raise ExperimentError(
             f"{str(name)!r} is neither a file nor a shipped experiment; "
-            f"{nearest(str(name), known)}expected a .toml file, or one of {', '.join(known)}"
+            f"{did_you_mean(str(name), known)}expected a .toml file, or one of {', '.join(known)}"
         )
     return known[str(name)]

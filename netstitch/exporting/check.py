@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netstitch.errors import ExportError
 from netstitch.exporting.subnetwork import TRACE_BATCH, Outputs, Subnetwork, random_inputs
-from netstitch.folders import one_line
+from netstitch.text import one_line
 from netstitch.threads import threads
 
 TOLERANCE = 1e-4

@@ -11,8 +11,9 @@ from netstitch.fitting.least_squares import fit_least_squares
 from netstitch.fitting.refinement.joined import Joined
 from netstitch.fitting.report import FitReport
 from netstitch.fitting.sequential import fit_sequential
-from netstitch.fitting.settings import check_settings, suggest
+from netstitch.fitting.settings import check_settings
 from netstitch.fitting.stream import Batch, Progress
+from netstitch.text import expected_one_of
 
 SEQUENTIAL = "sequential"
 
@@ -39,7 +40,7 @@ def fit(
     exist.
     """
     if not isinstance(method, str) or method not in METHODS:
-        raise FittingError(f"unknown fitting method {method!r}: {suggest(method, METHODS)}")
+        raise FittingError(f"unknown fitting method {method!r}: {expected_one_of(method, METHODS)}")
     check_settings(method, METHODS[method], settings)
     if method == SEQUENTIAL:
         return fit_sequential(joined, layers, batches, progress=progress, **settings)

@@ -1,7 +1,6 @@
 """Settings that a way of fitting is given by name, held against what its function declares."""
 
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
 from numbers import Integral, Real
 from pathlib import Path
@@ -9,6 +8,7 @@ from types import NoneType
 from typing import Any, get_args
 
 from netstitch.errors import FittingError
+from netstitch.text import expected_one_of
 
 _KINDS: Mapping[Any, tuple[type, str]] = {
     int: (Integral, "a whole number"),
@@ -31,7 +31,7 @@ def check_settings(name: str, function: Callable[..., Any], settings: Mapping[st
     }
     for key in settings:
         if key not in known:
-            raise FittingError(f"{name} has no setting {key!r}: {suggest(key, known)}")
+            raise FittingError(f"{name} has no setting {key!r}: {expected_one_of(key, known)}")
     for key, value in settings.items():
         kinds = get_args(known[key]) or (known[key],)
         plain = all(kind in _KINDS for kind in kinds)
@@ -44,12 +44,3 @@ def check_threads(threads: Any) -> None:
     """Raise FittingError unless a number of threads is a whole one of 1 or more, or None."""
     if threads is not None and (type(threads) is not int or threads < 1):
         raise FittingError(f"threads is {threads!r:.80}: expected a whole number of 1 or more")
-
-
-def suggest(word: object, known: Iterable[str]) -> str:
-    """The nearest of what is known, if any is near, and all that is known."""
-    text, known = str(word).lower(), list(known)
-    nearest = get_close_matches(text.replace("_", "-"), known, n=1, cutoff=0.4)
-    nearest = nearest or get_close_matches(text, known, n=1, cutoff=0.4)
-    start = f"did you mean {nearest[0]!r}? " if nearest else ""
-    return f"{start}expected one of {', '.join(known)}"

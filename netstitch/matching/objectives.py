@@ -8,9 +8,9 @@ whole. Balance says which matches are worth more.
 from collections.abc import Callable
 
 from netstitch.errors import MatchingError
-from netstitch.networks.functions import nearest
 from netstitch.networks.graph import Graph, Node
 from netstitch.networks.module import ancestors
+from netstitch.text import did_you_mean
 
 COUNT, BALANCED = "count", "balanced"
 OBJECTIVES = (COUNT, BALANCED)
@@ -36,7 +36,7 @@ def check_choices(points: str, objective: str) -> None:
     for what, word, known in (("points", points, POINTS), ("objective", objective, OBJECTIVES)):
         if word not in known:
             raise MatchingError(
-                f"{what} {word!r} is not known: {nearest(str(word), known)}expected one of "
+                f"{what} {word!r} is not known: {did_you_mean(str(word), known)}expected one of "
                 f"{', '.join(map(repr, known))}"
             )
 

@@ -5,9 +5,8 @@ Naming a function runs its code, as importing it would; nothing is run that was 
 
 import importlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from typing import Any
 from netstitch.errors import NetstitchError
 from netstitch.networks.failure import source_line
 from netstitch.networks.importing import check_permitted, importing_from
+from netstitch.text import did_you_mean, one_line
 
 FORMS = "'path/to/file.py:function' or 'package.module:function'"
 
@@ -91,18 +91,6 @@ def split_spec(spec: str, error: type[NetstitchError]) -> tuple[str, str]:
     return place, function
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """ "did you mean 'x'? " for the closest known word, or nothing."""
-    found = get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"did you mean {found[0]!r}? " if found else ""
-
-
-def one_line(error: BaseException) -> str:
-    """Kind and message of an exception, on one line and not too long."""
-    text = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def _load_file(
     path: Path, spec: str, error: type[NetstitchError], load: Callable[[str, Path], ModuleType]
 ) -> ModuleType:
@@ -144,7 +132,7 @@ def _attribute(
         known = f"it has {', '.join(sorted(names)[:5])}" if names else "it has no functions"
         raise error(
             f"{spec!r}: there is no function {function!r} in {module.__file__ or module.__name__}; "
-            f"{nearest(function, names)}{known}"
+            f"{did_you_mean(function, names)}{known}"
         ) from None
     # A module instance is callable too, but only with inputs.
     if not callable(value) or (not isinstance(value, type) and hasattr(value, "state_dict")):
@@ -168,6 +156,6 @@ def _guarded(spec: str, error: type[NetstitchError], run: Callable[[], Any]) -> 
     except (Exception, SystemExit) as failure:
         where = source_line(failure)
         raise error(
-            f"{spec!r} raised {one_line(failure)}{f' at {where}' if where else ''}; expected a "
-            "function that runs without arguments"
+            f"{spec!r} raised {one_line(failure, kind=True)}{f' at {where}' if where else ''}; "
+            "expected a function that runs without arguments"
         ) from failure

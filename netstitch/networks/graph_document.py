@@ -14,12 +14,12 @@ from pydantic import Field
 
 from netstitch.documents import WORST, Document, damaged
 from netstitch.errors import StorageError
-from netstitch.folders import one_line
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
 from netstitch.networks.keys import Keys, is_identifier, is_key
 from netstitch.networks.operations import KINDS
 from netstitch.networks.points import stitchable
 from netstitch.networks.propagation import check_arguments
+from netstitch.text import one_line
 
 _ENUMERATIONS = {"dtype": torch.dtype, "memory_format": torch.memory_format, "layout": torch.layout}
 

@@ -15,10 +15,10 @@ from torch._subclasses.fake_tensor import (
     UnsupportedOperatorException,
 )
 
-from netstitch.folders import one_line
 from netstitch.networks.graph import BATCH, INPUT, WEIGHT, Graph, Node
 from netstitch.networks.module import to_torch
 from netstitch.networks.operations import resolve
+from netstitch.text import one_line
 
 SAMPLES = 11
 """The batch that shapes are propagated for; a prime, that no fixed size is by chance."""

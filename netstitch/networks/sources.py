@@ -9,9 +9,10 @@ from torch import nn
 
 from netstitch.errors import CaptureError, WeightsError
 from netstitch.networks.checkpoints import read_checkpoint
-from netstitch.networks.functions import FORMS, call_function, nearest, one_line
+from netstitch.networks.functions import FORMS, call_function
 from netstitch.networks.weights import Told, load_weights
 from netstitch.quiet import quiet
+from netstitch.text import did_you_mean, one_line
 
 PRETRAINED = "pretrained"
 LIBRARIES = ("timm", "torchvision")
@@ -130,9 +131,10 @@ def _fetched(library: str, name: str, build: Any) -> Any:
             return build()
     except Exception as error:  # whichever, of the network, the disk, or the file
         raise WeightsError(
-            f"the weights of '{library}:{name}' cannot be had ({one_line(error)}); connect to the "
-            f"network once, or give a file of them{origin_of(f'{library}:{name}')}, in the "
-            "experiment, or in a folder that --weights names"
+            f"the weights of '{library}:{name}' cannot be had ({one_line(error, kind=True)}); "
+            "connect to the network once, or give a file of them"
+            f"{origin_of(f'{library}:{name}')}, in the experiment, or in a folder that --weights "
+            "names"
         ) from error
 
 
@@ -147,14 +149,14 @@ def _built(library: str, name: str, build: Any) -> Any:
         return build()
     except Exception as error:
         raise CaptureError(
-            f"'{library}:{name}' cannot be built ({one_line(error)}); expected a model that needs "
-            "no settings, write a function that builds it"
+            f"'{library}:{name}' cannot be built ({one_line(error, kind=True)}); expected a model "
+            "that needs no settings, write a function that builds it"
         ) from error
 
 
 def _unknown(library: str, name: str, known: list[str]) -> CaptureError:
     return CaptureError(
-        f"{library} has no model {name!r}: {nearest(name, known)}expected one of its "
+        f"{library} has no model {name!r}: {did_you_mean(name, known)}expected one of its "
         f"{len(known)} names, such as 'resnet50'"
     )
 

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from netstitch.documents import read_as
 from netstitch.errors import StorageError
-from netstitch.folders import new_folder, one_line, write_bytes, write_json
+from netstitch.folders import write_bytes, write_json
 from netstitch.networks.graph import WEIGHT, Graph
 from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
 from netstitch.networks.network import Network
 from netstitch.tensor_files import placed, read_tensors
+from netstitch.text import one_line
 
 FORMAT = "netstitch-network-1"
 GRAPH_FILE, WEIGHTS_FILE = "graph.json", "weights.safetensors"
@@ -33,15 +34,6 @@ class NetworkDocument(GraphDocument):
     name: str
 
 
-def save_network(network: Network, folder: Path | str) -> None:
-    """Write a network into a new folder, whole or not at all.
-
-    Raises StorageError when the folder exists and is not empty, or cannot be written.
-    """
-    with new_folder(Path(folder)) as partial:
-        write_network(network, partial)
-
-
 def write_network(network: Network, folder: Path) -> None:
     """Write graph.json and weights.safetensors into an existing folder."""
     document = {"format": FORMAT, "name": network.name} | graph_to_json(network.graph)
@@ -50,7 +42,7 @@ def write_network(network: Network, folder: Path) -> None:
 
 
 def load_network(folder: Path | str) -> Network:
-    """The network that `save_network` wrote.
+    """The network that `write_network` wrote.
 
     Raises StorageError, naming the file, when one is missing, damaged or holds what is not listed.
     """
@@ -64,7 +56,7 @@ def load_network(folder: Path | str) -> Network:
 
 
 def load_graph(path: Path) -> Graph:
-    """The graph of a network that `save_network` wrote, from its graph.json alone."""
+    """The graph of a network that `write_network` wrote, from its graph.json alone."""
     return to_graph(read_as(path, FORMAT, NetworkDocument), path)
 
 

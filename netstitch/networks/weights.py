@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from netstitch.errors import WeightsError
 from netstitch.networks.checkpoints import Checkpoint, read_checkpoint
 from netstitch.networks.file_kinds import shown, some
-from netstitch.networks.functions import one_line
 from netstitch.networks.stored_tensors import (
     check_kinds,
     check_shapes,
@@ -26,6 +25,7 @@ from netstitch.networks.unwrapping import (
     way_to,
 )
 from netstitch.networks.weights_choice import choose, tensors_of
+from netstitch.text import one_line
 
 Told = Callable[[str], None]
 
@@ -67,8 +67,8 @@ def load_weights(
         model.load_state_dict(ready, strict=False)
     except Exception as error:  # of a model's own way of loading
         raise WeightsError(
-            f"{shown(path)}: {type(model).__name__} does not take its tensors ({one_line(error)}); "
-            "expected a model that loads its own state_dict"
+            f"{shown(path)}: {type(model).__name__} does not take its tensors "
+            f"({one_line(error, kind=True)}); expected a model that loads its own state_dict"
         ) from error
     if told is not None:
         for line in _lines(checkpoint, found, taken, conversions(stored, own)):

@@ -84,25 +84,16 @@ LINKAGES: Mapping[str, Callable[[Cardinalities], Linkage]] = MappingProxyType(
 )
 
 
-def linkage_subsets(
-    genotypes: Genotypes,
-    cardinalities: Cardinalities,
-    generator: np.random.Generator,
+def tree_subsets(
+    information: Floats, cardinalities: Cardinalities, generator: np.random.Generator
 ) -> list[Subset]:
-    """The nodes of the linkage tree but its root, in random order.
+    """Return the nodes of the linkage tree but its root, in random order.
 
+    information: (l, l) normalised mutual information.
     cardinalities: (l,); variables with one value are left out, since nothing can be copied there.
     generator: breaks ties between equally dependent variables too. Of a single variable the root
     is all there is, and it is kept.
     """
-    information = normalised_mutual_information(genotypes, cardinalities)
-    return tree_subsets(information, cardinalities, generator)
-
-
-def tree_subsets(
-    information: Floats, cardinalities: Cardinalities, generator: np.random.Generator
-) -> list[Subset]:
-    """As `linkage_subsets`, of (l, l) normalised mutual information that is known already."""
     variables = generator.permutation(np.flatnonzero(cardinalities > 1))
     if len(variables) < 2:
         return [variables] if len(variables) else []

@@ -62,12 +62,6 @@ class SimulatedExecutor:
         """Seconds on the simulated clock that the workers have spent on evaluations so far."""
         return self._busy - sum(end - self._time for end, *_ in self._running)  # not done yet
 
-    @property
-    def idle_share(self) -> float:
-        """Of the workers' time so far, the part in which they had nothing to do; 0 before any."""
-        whole = self.workers * self._time
-        return 1.0 - self.busy() / whole if whole > 0 else 0.0
-
     def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
         self._waiting.append((ticket, genotype))
         self._start()

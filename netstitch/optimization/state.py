@@ -17,8 +17,9 @@ import safetensors
 from safetensors.numpy import save
 
 from netstitch.errors import StorageError
-from netstitch.folders import cannot_write, one_line, write_bytes
+from netstitch.folders import cannot_write, write_bytes
 from netstitch.tensor_files import placed
+from netstitch.text import one_line
 
 State = dict[str, Any]
 """Plain data, as the module says; names do not begin with "$"."""

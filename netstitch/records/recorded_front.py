@@ -5,11 +5,12 @@ from pathlib import Path
 from netstitch.analysis import Front
 from netstitch.analysis.front import front_from_json
 from netstitch.errors import StorageError
-from netstitch.folders import one_line, read_file
+from netstitch.folders import read_file
 from netstitch.records.run_document import read_document
 from netstitch.records.run_state import check_begun, how_on, state_of
 from netstitch.records.unchanged import SUPERNET_FILES, check_folder
 from netstitch.run_folder import FRONT_FILE, is_running
+from netstitch.text import one_line
 
 
 def load_front(run: Path) -> Front:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from netstitch.commands import command
 from netstitch.errors import StorageError
 from netstitch.folders import LOCK
 from netstitch.records.run_document import RunDocument
 from netstitch.run_folder import REFINING, RUN_FILE, is_running
+from netstitch.text import command
 
 
 def state_of(run: Path, document: RunDocument, *, running: bool) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from netstitch.documents import STRICT, Count, Share, damaged, problem
-from netstitch.folders import one_line, read_file
+from netstitch.folders import read_file
+from netstitch.text import one_line
 
 Mean = Annotated[float, Field(ge=0)]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 
 from netstitch.analysis.dominance import Part
-from netstitch.analysis.pairwise import pairwise
 from netstitch.analysis.printing import FORMATS
+from netstitch.analysis.significance import pairwise
 from netstitch.analysis.tables import latex, markdown
 from netstitch.folders import new_folder, write_text
 from netstitch.report.chart import Bars, Chart

@@ -8,6 +8,7 @@ from netstitch.report.chart import Chart, Series
 from netstitch.report.comparing import Comparison, Group, networks_of
 from netstitch.report.reading import Recorded
 from netstitch.report.search_charts import course_of
+from netstitch.text import counted
 
 MOMENTS = 200
 """At so many numbers of evaluations runs are put beside one another."""
@@ -84,7 +85,7 @@ def attained(group: Group, part: Part, share: float) -> tuple[Network, ...]:
 
 
 def _counted(group: Group) -> str:
-    return f"{group.name} ({len(group.runs)} {'run' if len(group.runs) == 1 else 'runs'})"
+    return f"{group.name} ({counted(len(group.runs), 'run')})"
 
 
 def _course(run: Recorded, comparison: Comparison) -> tuple[int, np.ndarray, np.ndarray]:

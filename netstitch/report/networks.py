@@ -7,11 +7,11 @@ import numpy as np
 
 from netstitch.analysis import Front, FrontPoint, Interval
 from netstitch.analysis.dominance import PARTS, Part
-from netstitch.commands import command
-from netstitch.composition.drawing import amount, drawing, error_in_words
+from netstitch.composition.drawing import drawing, error_in_words
 from netstitch.composition.parts import Composition, composition
 from netstitch.composition.words import in_words, span_of
 from netstitch.report.reading import Recorded
+from netstitch.text import amount, command, counted
 
 
 def columns_of(front: Front) -> list[str]:
@@ -110,7 +110,7 @@ def _summary(run: Recorded, point: FrontPoint) -> str:
         for part in ("confirmation", "test")
         if (accuracy := getattr(point, part)) is not None
     )
-    stitches = f"{point.stitches} active {'stitch' if point.stitches == 1 else 'stitches'}"
+    stitches = counted(point.stitches, "active stitch", "active stitches")
     return f"{cost}, {stitches}; {100 * point.validation:.2f} % on validation samples{further}."
 
 

@@ -2,8 +2,8 @@
 
 from netstitch.analysis import FrontPoint, hypervolume
 from netstitch.analysis.dominance import PARTS, Part
-from netstitch.commands import command
 from netstitch.report.reading import Recorded
+from netstitch.text import command
 
 
 def answer(run: Recorded) -> str:

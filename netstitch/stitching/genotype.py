@@ -1,13 +1,13 @@
 """Genotypes: made by name, and checked."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.errors import StitchingError
 from netstitch.stitching.wiring import Genotype
+from netstitch.text import expected_one_of
 
 
 def make_genotype(
@@ -23,10 +23,8 @@ def make_genotype(
         )
     if isinstance(output, str):
         if output not in outputs:
-            near = get_close_matches(output, outputs, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise StitchingError(
-                f"no output is called {output!r}; expected one of {', '.join(outputs)}{hint}"
+                f"no output is called {output!r}: {expected_one_of(output, outputs)}"
             )
         output = list(outputs).index(output)
     genotype = np.zeros(len(cardinalities), dtype=np.int64)

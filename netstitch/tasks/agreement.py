@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError, NetstitchError
-from netstitch.folders import one_line
 from netstitch.networks.probabilities import WAY_OUT, are_probabilities
 from netstitch.tasks.classification import Classification
 from netstitch.tasks.given import described
@@ -14,6 +13,7 @@ from netstitch.tasks.outputs import Outputs, nonfinite, select
 from netstitch.tasks.samples import Samples, check_samples
 from netstitch.tasks.task import EnsembleKind
 from netstitch.tasks.unlabelled import unlabelled
+from netstitch.text import one_line
 
 AGREEMENT = "agreement with the ensemble"
 BATCH = 32

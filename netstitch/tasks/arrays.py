@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netstitch.errors import DataError
-from netstitch.folders import one_line
 from netstitch.tasks.given import described
 from netstitch.tasks.samples import Samples
+from netstitch.text import one_line
 
 ImageLayout = Literal["nhw", "nhwc", "nchw"]
 """How images lie in an array: n samples, h rows, w columns, c channels."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Literal
 
 from netstitch.errors import DataError
-from netstitch.printable import printable
+from netstitch.text import printable
 
 ClassOrder = Literal["either", "text", "number"] | Sequence[str]
 """Class folders by their names as text (as torchvision sorts them), by the numbers in their names

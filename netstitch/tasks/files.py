@@ -11,11 +11,11 @@ import safetensors
 import safetensors.torch
 
 from netstitch.errors import DataError
-from netstitch.folders import one_line
 from netstitch.tasks.arrays import Array, ImageLayout, Normalisation, from_arrays
 from netstitch.tasks.given import path_of
 from netstitch.tasks.samples import Samples
 from netstitch.tasks.selection import Selection, chosen
+from netstitch.text import one_line
 
 FILES = (".npz", ".safetensors")
 ENTRIES = ("inputs", "labels")

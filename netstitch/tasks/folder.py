@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from netstitch.errors import DataError
-from netstitch.printable import printable
 from netstitch.tasks.class_order import ClassOrder, in_order
 from netstitch.tasks.dataset import Progress, decode
 from netstitch.tasks.given import is_count, path_of
@@ -28,6 +27,7 @@ from netstitch.tasks.walking import (
     images_below,
     kind_of,
 )
+from netstitch.text import printable
 
 SPLITS = ("val", "valid", "validation", "test", "train", "training")
 Transform = Callable[[Image.Image], Tensor]

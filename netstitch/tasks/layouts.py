@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from netstitch.errors import DataError
-from netstitch.folders import one_line
 from netstitch.tasks.image import is_image, is_left_behind
+from netstitch.text import one_line
 
 ARCHIVES = (".tar", ".gz", ".tgz", ".zip")
 

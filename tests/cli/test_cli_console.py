@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console as Terminal
 
-from netstitch.cli.console import BAR, Console, Pace, describe, duration
+from netstitch.cli.console import BAR, Console, Pace, describe
 from netstitch.optimization import Budget, Progress
 from netstitch.run_log import LOG_FILE
 from netstitch.standing import spent
+from netstitch.text import duration
 
 
 def progress(**changes: object) -> Progress:

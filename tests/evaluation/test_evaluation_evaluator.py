@@ -166,12 +166,12 @@ def test_together_equals_one_by_one(
     evaluator = Evaluator(supernet, task, task.validation, form)
     asked = stream(supernet, seed=3, count=9)
     outputs = evaluator.outputs_together(asked)
-    correct = evaluator.correct_together(asked)
+    correct = evaluator.measured_together(asked, task.correct)
     assert len(outputs) == len(asked)
-    for genotype, output, right in zip(asked, outputs, correct, strict=True):
+    for genotype, output, (right,) in zip(asked, outputs, correct, strict=True):
         alone = evaluator.outputs(genotype)
         assert torch.equal(output, alone)
-        assert (right == (alone.argmax(1) == task.validation.labels).numpy()).all()
+        assert torch.equal(right, alone.argmax(1) == task.validation.labels)
 
 
 def test_genotypes_too_large_together_run_in_parts(
@@ -229,7 +229,7 @@ def test_outputs_that_are_not_finite_are_an_error_that_says_where() -> None:
     with pytest.raises(DataError, match="the first is sample 0"):
         evaluator.evaluate(last)
     with pytest.raises(DataError, match="the first is sample 0"):
-        evaluator.correct_together([last])
+        evaluator.measured_together([last], task.correct)
     assert 0 <= evaluator.evaluate(supernet.genotype("deep")).accuracy <= 1
 
 

@@ -11,11 +11,10 @@ from netstitch.experiments import Experiment
 from netstitch.experiments.experiment import MatchingTable
 from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable, SequentialTable
 from netstitch.experiments.refine_table import RefineTable
-from netstitch.experiments.search_table import SearchTable
 from netstitch.experiments.task_table import ImagesTable
 from netstitch.fitting import fit_adam, fit_least_squares, fit_sequential, refine
 from netstitch.matching import OBJECTIVES, POINTS
-from netstitch.optimization import Budget, Threshold
+from netstitch.optimization import Budget
 from netstitch.run_plan import OBJECTIVE as DEFAULT_OBJECTIVE
 from netstitch.run_plan import POINTS as DEFAULT_POINTS
 from netstitch.tasks import Preprocessing
@@ -89,11 +88,6 @@ def test_settings_of_a_method_are_arguments_of_it():
 )
 def test_budgets(table, budget):
     assert experiment(search=table).search.budget == budget
-
-
-def test_a_threshold_is_on_accuracy():
-    assert SearchTable(evaluations=100, threshold=0.5).steered_over() == Threshold("accuracy", 0.5)
-    assert SearchTable(evaluations=100).steered_over() is None
 
 
 def test_the_resolved_form_reads_back_as_the_same():

@@ -1,5 +1,7 @@
 """What a model computes without its input is a weight of the network."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from networks_examples import captured, images, operations, rows
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netstitch.networks import Network
-from netstitch.networks.storage import load_network, save_network
+from netstitch.networks.storage import load_network, write_network
 
 
 def outlying(network: Network) -> set[str]:
@@ -98,10 +100,10 @@ def test_a_layer_that_is_used_twice_has_one_weight() -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, -3.0])
-def test_folded_weights_are_saved_and_loaded(tmp_path: object, scale: float) -> None:
+def test_folded_weights_are_saved_and_loaded(tmp_path: Path, scale: float) -> None:
     layer = nn.Linear(4, 3)
     network = captured(lambda m, x: F.linear(x, m.layer.weight * scale), rows(), layer=layer)
-    save_network(network, f"{tmp_path}/n")
-    again = load_network(f"{tmp_path}/n")
+    write_network(network, tmp_path)
+    again = load_network(tmp_path)
     assert torch.equal(again(rows(3)), network(rows(3)))
     assert [key for key, _ in again.named_parameters()] == ["module.layer.weight"]

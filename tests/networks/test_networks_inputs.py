@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from netstitch.errors import FittingError
 from netstitch.networks import Network, capture
 from netstitch.networks.inputs import check_inputs, fitting_batches, read_batches
-from netstitch.networks.storage import load_network, save_network
+from netstitch.networks.storage import load_network, write_network
 
 
 class OfSequences(nn.Module):
@@ -62,8 +62,8 @@ def test_a_sample_is_told_from_a_batch(network: Network) -> None:
 
 def test_sequences_of_another_length_are_taken_where_they_compute_the_same(tmp_path: Any) -> None:
     network = capture(OfSequences(), sequences(5))
-    save_network(network, tmp_path / "n")
-    for each in (network, load_network(tmp_path / "n")):
+    write_network(network, tmp_path)
+    for each in (network, load_network(tmp_path)):
         check(each, (2, 9, 4))
     with pytest.raises(FittingError, match=r"\(batch, 5, 4\)"):
         check(network, (2, 5, 3))

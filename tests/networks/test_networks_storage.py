@@ -26,7 +26,7 @@ from netstitch.networks.storage import (
     WEIGHTS_FILE,
     load_network,
     read_weights,
-    save_network,
+    write_network,
     write_weights,
 )
 
@@ -39,8 +39,8 @@ def network() -> Network:
 
 @pytest.fixture
 def folder(network: Network, tmp_path: Path) -> Path:
-    save_network(network, tmp_path / "network")
-    return tmp_path / "network"
+    write_network(network, tmp_path)
+    return tmp_path
 
 
 def refused(folder: Path) -> str:
@@ -80,8 +80,8 @@ def test_dictionary_outputs_odd_numbers_and_types_come_back(tmp_path: Path) -> N
         return {key: y, "double": y.to(torch.float32) / 0.1, "whole": (x > 0) & m.mask}
 
     network = captured(forward, rows(), mask=torch.tensor([True, False, True, False]))
-    save_network(network, tmp_path / "n")
-    loaded = load_network(tmp_path / "n")
+    write_network(network, tmp_path)
+    loaded = load_network(tmp_path)
     assert loaded.graph == network.graph
     for found, expected in zip(loaded(rows(3)).values(), network(rows(3)).values(), strict=True):
         assert found.dtype == expected.dtype
@@ -90,8 +90,8 @@ def test_dictionary_outputs_odd_numbers_and_types_come_back(tmp_path: Path) -> N
 
 def test_models_with_two_heads(tmp_path: Path) -> None:
     network = capture(TwoHeads(), rows())
-    save_network(network, tmp_path / "n")
-    assert load_network(tmp_path / "n").graph == network.graph
+    write_network(network, tmp_path)
+    assert load_network(tmp_path).graph == network.graph
 
 
 def test_a_graph_is_the_same_through_text(network: Network) -> None:
@@ -107,11 +107,6 @@ def test_tensors_that_share_memory_are_written_each(tmp_path: Path) -> None:
     loaded = read_weights(tmp_path / "w")
     assert all(torch.equal(loaded[key], tensors[key]) for key in tensors)
     assert [isinstance(loaded[key], nn.Parameter) for key in "abc"] == [False, False, True]
-
-
-def test_an_existing_folder_is_not_written_into(network: Network, folder: Path) -> None:
-    with pytest.raises(StorageError, match="not empty"):
-        save_network(network, folder)
 
 
 # -- what is planted does not run

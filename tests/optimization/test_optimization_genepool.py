@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netstitch.optimization.genepool import Neighbourhoods, WholePopulation
-from netstitch.optimization.linkage import MutualInformation, linkage_subsets
+from netstitch.optimization.linkage import (
+    MutualInformation,
+    normalised_mutual_information,
+    tree_subsets,
+)
 from netstitch.optimization.neighbourhood import nearest, neighbourhood_size
 
 TWO = np.full(5, 2)
@@ -68,7 +72,8 @@ def test_what_is_known_of_a_population_is_what_would_be_learned(
             genotypes = genotypes.copy()
             genotypes[generator.integers(8)] = generator.integers(2, size=5)
         found = pool.learn(genotypes, genotypes[0], np.random.default_rng(change))
-        expected = linkage_subsets(genotypes, TWO, np.random.default_rng(change))
+        information = normalised_mutual_information(genotypes, TWO)
+        expected = tree_subsets(information, TWO, np.random.default_rng(change))
         assert [one.tolist() for one in found] == [one.tolist() for one in expected]
 
 

@@ -11,10 +11,21 @@ from hypothesis import strategies as st
 
 from netstitch.optimization.linkage import (
     LINKAGES,
-    linkage_subsets,
+    Cardinalities,
+    Genotypes,
+    Subset,
     merges,
     normalised_mutual_information,
+    tree_subsets,
 )
+
+
+def subsets_of(
+    genotypes: Genotypes, cardinalities: Cardinalities, generator: np.random.Generator
+) -> list[Subset]:
+    """Return the subsets of the linkage tree of genotypes."""
+    information = normalised_mutual_information(genotypes, cardinalities)
+    return tree_subsets(information, cardinalities, generator)
 
 
 def entropy(values: list[object]) -> float:
@@ -65,7 +76,7 @@ def test_merges_join_the_two_nodes_of_the_largest_mean_similarity(length: int, s
 def test_subsets_are_a_tree_without_its_root(cardinalities: list[int], seed: int) -> None:
     generator = np.random.default_rng(seed)
     genotypes = generator.integers(cardinalities, size=(10, len(cardinalities)))
-    subsets = linkage_subsets(genotypes, np.array(cardinalities), generator)
+    subsets = subsets_of(genotypes, np.array(cardinalities), generator)
     free = {i for i, cardinality in enumerate(cardinalities) if cardinality > 1}
     found = [frozenset(subset.tolist()) for subset in subsets]
     assert len(set(found)) == len(found) == (len(free) if len(free) < 2 else 2 * len(free) - 2)
@@ -80,7 +91,7 @@ def test_variables_that_go_together_are_a_subset() -> None:
     generator = np.random.default_rng(1)
     pairs = generator.integers(2, size=(200, 3))
     genotypes = np.repeat(pairs, 2, axis=1)  # 0 and 1 are equal, 2 and 3, 4 and 5
-    subsets = linkage_subsets(genotypes, np.full(6, 2), generator)
+    subsets = subsets_of(genotypes, np.full(6, 2), generator)
     assert {(0, 1), (2, 3), (4, 5)} <= {tuple(subset.tolist()) for subset in subsets}
 
 
@@ -89,7 +100,7 @@ def test_the_order_of_subsets_is_random() -> None:
     orders = {
         tuple(
             tuple(subset.tolist())
-            for subset in linkage_subsets(genotypes, np.full(6, 2), np.random.default_rng(seed))
+            for subset in subsets_of(genotypes, np.full(6, 2), np.random.default_rng(seed))
         )
         for seed in range(5)
     }

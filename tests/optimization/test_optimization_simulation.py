@@ -65,15 +65,15 @@ def test_everything_ends_when_it_would_second_by_second(durations: list[int], wo
             assert each.objectives == (durations[each.ticket],)
     expected, idle = second_by_second(durations, workers)
     assert ends == expected
-    assert executor.idle_share == pytest.approx(idle / (workers * max(ends.values())))
+    assert executor.busy() == pytest.approx(workers * max(ends.values()) - idle)
 
 
 def test_what_is_not_done_counts_only_as_far_as_it_is() -> None:
     executor = made([1, 4], workers=2)
     executor.wait()
-    assert (executor.now(), executor.idle_share) == (1.0, 0.0)
+    assert (executor.now(), executor.busy()) == (1.0, 2.0)
     executor.cancel()
-    assert executor.idle_share == 0.0
+    assert executor.busy() == 2.0
     assert executor.wait() == []
 
 

@@ -29,10 +29,10 @@ from netstitch.fitting.refinement.losses import (
     divergence,
     last_layers,
 )
-from netstitch.folders import one_line
 from netstitch.networks.graph import Graph
 from netstitch.networks.plan import INPUT_KEY, Key, Plan, content_keys, execute, make_plan
 from netstitch.stitching.wiring import Genotype
+from netstitch.text import one_line
 
 OWN = "own"
 """The teacher that is the all-original network of a subnetwork's output choice."""

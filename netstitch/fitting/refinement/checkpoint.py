@@ -19,8 +19,9 @@ from netstitch.documents import Count, Document, Seconds, problem
 from netstitch.errors import StorageError
 from netstitch.fitting.refinement.report import CurvePoint, Loss
 from netstitch.fitting.refinement.training import Divergence, Training
-from netstitch.folders import cannot_write, one_line, write_bytes
+from netstitch.folders import cannot_write, write_bytes
 from netstitch.tensor_files import placed, read_tensors
+from netstitch.text import one_line
 
 FORMAT = "netstitch-refining-2"
 

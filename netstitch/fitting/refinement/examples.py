@@ -9,7 +9,7 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.fitting.stream import Batch, check_finite, inputs_and_rest, split
-from netstitch.folders import one_line
+from netstitch.text import one_line
 
 
 @dataclass(frozen=True)

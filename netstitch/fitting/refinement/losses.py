@@ -7,7 +7,6 @@ cross-entropy against labels. The first two need no labels.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -15,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from netstitch.errors import FittingError
-from netstitch.folders import one_line
 from netstitch.networks.graph import Graph
 from netstitch.networks.probabilities import WAY_OUT
+from netstitch.text import expected_one_of, one_line
 
 OUTPUTS, FEATURES, LABELS = "outputs", "features", "labels"
 LOSSES = (OUTPUTS, FEATURES, LABELS)
@@ -32,11 +31,9 @@ def check_loss(loss: str | LabelLoss) -> None:
     """FittingError for a loss that is not known."""
     if callable(loss) or loss in LOSSES:
         return
-    near = get_close_matches(str(loss), LOSSES, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
     raise FittingError(
-        f"unknown loss {loss!r}: {hint}expected one of {', '.join(LOSSES)}, or a function of "
-        "outputs and labels"
+        f"unknown loss {loss!r}: {expected_one_of(loss, LOSSES)}, or a function of outputs and "
+        "labels"
     )
 
 

@@ -1,6 +1,5 @@
 """The search algorithms by name, one file each."""
 
-import difflib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from netstitch.optimization.algorithms.settings import Kind, settings_of
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.initialisation import Initialisation
 from netstitch.optimization.problem import Objective, Problem
+from netstitch.text import did_you_mean
 
 Build = Callable[..., Algorithm]
 """Makes an algorithm from a Setup and, by keyword, its settings: one of a user's own."""
@@ -124,9 +124,8 @@ def _smallest_setup() -> Setup:
 def _known(word: str, known: Collection[str]) -> str:
     if not known:
         return "it takes none"
-    nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
-    hint = f", did you mean {nearest[0]!r}?" if nearest else ""
-    return f"known are {', '.join(known)}{hint}"
+    hint = did_you_mean(word, known).strip()
+    return f"known are {', '.join(known)}{f', {hint}' if hint else ''}"
 
 
 __all__ = [

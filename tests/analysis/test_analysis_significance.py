@@ -1,4 +1,4 @@
-"""Pairs against scipy, and against cases that are counted by hand."""
+"""Tests of significance against scipy, and against cases that are counted by hand."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from netstitch.analysis.pairwise import pairwise
+from netstitch.analysis.significance import holm, p_better, pairwise
 from netstitch.errors import DataError
 
 values = st.lists(st.integers(0, 50).map(lambda n: n / 50), min_size=2, max_size=8)
@@ -63,3 +63,28 @@ def test_three_ways_are_three_pairs_corrected_for_their_number() -> None:
 def test_a_way_without_numbers(runs: dict[int, float]) -> None:
     with pytest.raises(DataError, match="b has no runs"):
         pairwise({"a": {1: 0.5}, "b": runs})
+
+
+def test_of_right_and_wrong_it_is_the_exact_binomial_of_the_samples_that_differ() -> None:
+    a = np.array([1] * 9 + [0] * 2 + [1] * 5, dtype=bool)
+    b = np.array([0] * 9 + [1] * 2 + [1] * 5, dtype=bool)
+    assert p_better(a, b) == pytest.approx(stats.binom.sf(8, 11, 0.5))
+    assert p_better(b, a) == pytest.approx(stats.binom.sf(1, 11, 0.5))
+
+
+def test_networks_that_never_differ_are_equal() -> None:
+    assert p_better([True, False], [True, False]) == 1.0
+
+
+def test_shares_are_ranked() -> None:
+    random = np.random.default_rng(0)
+    low = random.uniform(0, 0.8, 40)
+    assert p_better(low + 0.1, low) < 1e-6
+    assert p_better(low, low + 0.1) > 0.99
+    assert p_better(random.uniform(size=40), random.uniform(size=40)) > 1e-3
+
+
+def test_the_smallest_is_multiplied_by_most_and_the_order_stays() -> None:
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    assert holm([]) == []
