@@ -18,7 +18,6 @@ from netstitch.experiments.refine_table import RefineTable
 from netstitch.experiments.search_table import EVALUATIONS, SearchTable
 from netstitch.experiments.table import Count, Table
 from netstitch.experiments.task_table import PerChannel, TaskTable
-from netstitch.experiments.writing import to_toml
 from netstitch.matching.objectives import INSTEAD, REMOVED
 
 
@@ -167,14 +166,6 @@ class Experiment(Table):
     def located(self, path: str) -> Path:
         """A path of the file, relative ones from the experiment's folder."""
         return Path(self.folder) / os.path.expanduser(path)
-
-    def to_json(self) -> str:
-        """The resolved experiment as JSON; keys without a value are left out."""
-        return self.model_dump_json(indent=2, exclude_none=True)
-
-    def to_toml(self) -> str:
-        """The resolved experiment as a file that `read_experiment` reads back as an equal one."""
-        return to_toml(self.model_dump(mode="json", exclude_none=True))
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -114,18 +114,18 @@ def test_whether_a_mean_was_given_is_written_down(folder: Path) -> None:
     for keys, given in (("size = 4", False), (GIVEN, True), ("mean = [0.5, 0.5, 0.5]", True)):
         read(folder, "bytes.npz", f'arrays = "nhwc"\n{keys}')
         asked = read_experiment(folder / "e.toml")
-        for written in (asked.to_json(), asked.model_dump_json(exclude_none=True)):
-            again = Experiment.model_validate(json.loads(written))
-            assert again == asked
-            assert again.task.images.normalisation == asked.task.images.normalisation
-            assert ("std" in json.loads(written)["task"]["images"]) is given
+        written = asked.model_dump_json(exclude_none=True)
+        again = Experiment.model_validate(json.loads(written))
+        assert again == asked
+        assert again.task.images.normalisation == asked.task.images.normalisation
+        assert ("std" in json.loads(written)["task"]["images"]) is given
     assert asked.task.images.mean == (0.5, 0.5, 0.5)
 
 
 def test_runs_from_before_go_on_with_floats(folder: Path) -> None:
     """They have ImageNet's mean and std written down, which nobody gave."""
     read(folder, "floats.npz", "size = 4")
-    asked = json.loads(read_experiment(folder / "e.toml").to_json())
+    asked = json.loads(read_experiment(folder / "e.toml").model_dump_json(exclude_none=True))
     asked["task"]["images"] |= {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
     class Silent:
