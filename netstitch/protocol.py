@@ -28,9 +28,9 @@ from netstitch.analysis.significance import Compared, compare
 from netstitch.documents import WORST, Document, read_as
 from netstitch.errors import StorageError
 from netstitch.folders import cannot_write, write_json, write_text
-from netstitch.optimization.asked import as_plain
+from netstitch.optimization.state import as_plain
 from netstitch.records import Outcome, read_document
-from netstitch.records.recorded_front import load_front
+from netstitch.records.front import load_front
 from netstitch.reporter import Reporter
 from netstitch.run import branch_run, finish_preparing, prepare_run, resume
 from netstitch.run_folder import RUN_FILE, differing

@@ -24,8 +24,8 @@ from netstitch.exporting import Exported, export
 from netstitch.fitting import check_refining
 from netstitch.folders import copy_linked, read_json, write_json, write_text
 from netstitch.optimization import SearchResult
-from netstitch.optimization.asked import as_plain
 from netstitch.optimization.history import history_table
+from netstitch.optimization.state import as_plain
 from netstitch.preparing import capture_all, match_all
 from netstitch.recording import Record, remove_states
 from netstitch.records import (
@@ -42,7 +42,7 @@ from netstitch.records import (
     versions,
 )
 from netstitch.records.digests import digests_of
-from netstitch.records.recorded_front import load_front as load_front
+from netstitch.records.front import load_front as load_front
 from netstitch.records.trust import SIGNATURE, signed
 from netstitch.records.unchanged import (
     FILES,
@@ -69,8 +69,7 @@ from netstitch.run_folder import (
     taken,
 )
 from netstitch.run_plan import Plan
-from netstitch.scoring import scored_by
-from netstitch.searching import Searched, measured_form
+from netstitch.searching import Searched, measured_form, scored_by
 from netstitch.searching import run as run_search
 from netstitch.standing import Standing, write_standing
 from netstitch.stitch_table import stitch_table

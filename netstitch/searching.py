@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_fo
 from netstitch.evaluation.stopping import Stopping, accuracy_of, hardest_first, surely
 from netstitch.fitting import Batch
 from netstitch.measured_front import largest_difference, measure_front
+from netstitch.networks.probabilities import WAY_OUT
 from netstitch.optimization import (
     Budget,
     Evaluation,
@@ -31,14 +32,13 @@ from netstitch.optimization.algorithms import (
 from netstitch.optimization.search import check_population
 from netstitch.recording import Record
 from netstitch.references import doubts
-from netstitch.scoring import scored_by
 from netstitch.search_arguments import check_arguments, check_searched, read_recalibration
 from netstitch.search_sizes import search_sizes
 from netstitch.standing import Standing
 from netstitch.supernet import Supernet
 from netstitch.supernet_search import INITIAL_STITCHES, SupernetSearch
 from netstitch.sweeping import Swept, sizes_within
-from netstitch.tasks import Samples, Task
+from netstitch.tasks import Likelihood, Samples, Task
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,26 @@ class Searched:
     form: Form
     sweep: tuple[Swept, ...]
     difference: float
+
+
+def scored_by(objective: ObjectiveName, supernet: Supernet, task: Task) -> Task:
+    """Return the task as a search scores it: by accuracy, or by cross-entropy as a likelihood.
+
+    Raises SearchError for an objective that is not known, and for cross-entropy where the networks
+    put out probabilities.
+    """
+    if objective not in get_args(ObjectiveName):
+        raise SearchError(
+            f"objective {objective!r} is not known; give 'accuracy' or 'cross-entropy'"
+        )
+    if objective == ACCURACY:
+        return task
+    if supernet.puts_out_probabilities(task.output):
+        raise SearchError(
+            f"the objective {objective!r} is of logits, and the networks end in probabilities: for "
+            f"each, {WAY_OUT}"
+        )
+    return Likelihood(task)
 
 
 def search(

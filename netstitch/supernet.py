@@ -34,14 +34,12 @@ from netstitch.networks.inputs import check_inputs, fitting_batches
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
 from netstitch.stitching.arguments import check_arguments, check_joinable, check_weights
-from netstitch.stitching.assembly import Averaging, Made, assemble, stitch_key
+from netstitch.stitching.assembly import Averaging, Made, assemble, check_outputs, stitch_key
 from netstitch.stitching.features import FeatureReader
 from netstitch.stitching.genotype import check_genotype, make_genotype
-from netstitch.stitching.names import distinct_names
-from netstitch.stitching.puts_out import check_outputs
 from netstitch.stitching.saving import write_supernet
 from netstitch.stitching.stitch import Place, Stitch
-from netstitch.stitching.structure import Structure
+from netstitch.stitching.structure import Structure, distinct_names
 from netstitch.stitching.switches import Switch, make_switchboard
 from netstitch.stitching.wiring import Genotype, Signature, Wiring
 from netstitch.threads import fastest_threads

@@ -9,15 +9,19 @@ import pytest
 import torch
 from run_examples import arrays, build
 from small_supernets import as_they_are, random_samples, random_task, small_supernet
+from torch import nn
 
 import netstitch as ns
 from netstitch import searching
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, Form, Spread
 from netstitch.evaluation.cache import ActivationCache
+from netstitch.matching import Matching
 from netstitch.optimization import ALGORITHMS, Budget, Progress
+from netstitch.outcomes import measure
+from netstitch.searching import scored_by
 from netstitch.supernet import Supernet
-from netstitch.tasks import Classification, Samples, from_arrays
+from netstitch.tasks import Classification, Likelihood, Samples, from_arrays
 
 FORM = Form(channels_last=False, batch=16, workers=2)
 
@@ -426,3 +430,32 @@ def test_the_front_is_confirmed_on_samples_that_the_search_did_not_see(
     assert {p.label for p in front.leading("confirmation")} <= {p.label for p in front}
     front.to_json(tmp_path / "front.json")
     assert ns.Front.from_json(tmp_path / "front.json") == front
+
+
+def joined(*ending: nn.Module) -> Supernet:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(72, 3), *ending)
+    network = ns.capture(model, random_samples(2).inputs)
+    return Supernet([network, network], Matching((), 0, 0, "none"))
+
+
+def test_cross_entropy_is_of_logits() -> None:
+    task = random_task()
+    assert scored_by("accuracy", joined(nn.Softmax(1)), task) is task
+    assert isinstance(scored_by("cross-entropy", joined(), task), Likelihood)
+    with pytest.raises(SearchError, match=r'is of logits.*outputs = "probabilities"'):
+        scored_by("cross-entropy", joined(nn.Softmax(1)), task)
+
+
+def test_other_objectives_are_not_known() -> None:
+    name: Any = "f1"
+    with pytest.raises(SearchError, match="objective 'f1' is not known"):
+        scored_by(name, joined(), random_task())
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_cross_entropy_and_calibration_are_left_out_of_probabilities(soft: bool) -> None:
+    supernet, task = joined(*[nn.Softmax(1)] * soft), random_task()
+    form = Form(channels_last=False, batch=8, workers=1)
+    [found] = measure(supernet, task, task.validation, [supernet.genotype()], form)
+    assert (found.cross_entropy is None) is soft
+    assert (found.calibration is None) is soft

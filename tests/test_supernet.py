@@ -18,7 +18,7 @@ from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.matching.match import Matching
 from netstitch.networks import capture
 from netstitch.stitching import Averaging, Place
-from netstitch.stitching.names import distinct_names
+from netstitch.stitching.structure import distinct_names
 from netstitch.supernet import Supernet
 
 

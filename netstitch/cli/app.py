@@ -8,9 +8,8 @@ from io import TextIOWrapper
 from cyclopts import App, CycloptsError
 
 from netstitch.cli.carrying_out import demo, protocol, resume, run
-from netstitch.cli.comparing import compare
 from netstitch.cli.networks import export, finetune_command, match_command, status
-from netstitch.cli.reporting import report
+from netstitch.cli.reporting import compare, report
 from netstitch.errors import NetstitchError
 from netstitch.text import printable, printable_line
 from netstitch.version import VERSION

@@ -7,9 +7,16 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netstitch.cli.again import again
-from netstitch.cli.options import Device, Executor, Folder, Population, Whole, asked_for
-from netstitch.cli.places import free_folder
+from netstitch.cli.options import (
+    Device,
+    Executor,
+    Folder,
+    Population,
+    Whole,
+    again,
+    asked_for,
+    free_folder,
+)
 from netstitch.demo import SECONDS
 
 if TYPE_CHECKING:
@@ -122,11 +129,9 @@ def run(
     from netstitch.cli.show import show_run, show_trial
     from netstitch.experiments import (
         find_experiment,
-        find_images,
-        find_weights,
         generated_task,
+        load_experiment,
         load_models,
-        load_task,
         other_images,
     )
     from netstitch.experiments.planning import to_plan
@@ -173,12 +178,7 @@ def run(
     check_new(folder)
     with Console() as console, _watched(folder, tensorboard) as watch:
         console.stage("read")
-        find_weights(asked)  # what is missing is said before the work
-        images = find_images(asked)
-        models = load_models(asked, told=console.told)
-        task = load_task(asked, by_part(console), models, console.told, images)
-        for line in other_images(asked, models, task):
-            console.told(line)
+        models, task = load_experiment(asked, by_part(console), console.told)
         finished = carry_out(plan, models, task, folder, console, watch)
     show_run(finished)
     report_on(finished.folder)

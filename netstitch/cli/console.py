@@ -1,16 +1,18 @@
-"""How far a run is, on the terminal: a line a step, and a bar under it while it works."""
+"""The terminal, and how far a run is on it: a line a step, and a bar under it while it works."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from rich.console import Console as Terminal
+import rich.console
+from rich.console import ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.segment import Segment
 from rich.table import Column
 from rich.text import Text
 
-from netstitch.cli.terminal import Terminal as Plain
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
 from netstitch.run_log import WARNING, RunLog
@@ -24,6 +26,23 @@ PAUSE = 30.0
 """Seconds between the lines that say how far a step is, in logs and where there is no terminal."""
 
 
+class Terminal(rich.console.Console):
+    """Prints text as it is: names from elsewhere neither style it nor steer the terminal."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, **settings)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render as rich does, with escapes in the place of control codes in texts."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(printable(segment.text, keep="\n"), segment.style)
+
+
 class Console:
     """Reports a run's steps on stderr where that is a terminal, so that stdout holds results only.
 
@@ -32,11 +51,13 @@ class Console:
     """
 
     def __init__(
-        self, terminal: Terminal | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        terminal: rich.console.Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if terminal is None:
-            terminal = Plain(stderr=True)
-            terminal = terminal if terminal.is_terminal else Plain()
+            terminal = Terminal(stderr=True)
+            terminal = terminal if terminal.is_terminal else Terminal()
         self.terminal = terminal
         self._clock = clock
         self._said = clock()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from netstitch.analysis import PARTS, FrontPoint, Interval, paired_difference
-from netstitch.cli.again import again
+from netstitch.cli.options import again
 from netstitch.cli.recalibrating import searched_with, statistics_of
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
@@ -19,7 +19,7 @@ from netstitch.fitting.recalibration import recalibrated
 from netstitch.folders import check_new
 from netstitch.outcomes import Outcomes, measure
 from netstitch.records import RunDocument, check_front, check_samples, read_document
-from netstitch.records.recorded_front import load_front
+from netstitch.records.front import load_front
 from netstitch.reporter import Reporter
 from netstitch.run_folder import FRONT_FILE, RUN_FILE, SUPERNET
 from netstitch.storage import load_supernet

@@ -6,8 +6,14 @@ Heavy imports stand inside the commands, so that --help answers at once.
 from pathlib import Path
 from typing import Literal
 
-from netstitch.cli.amount import parse_amount
-from netstitch.cli.options import ALL_FORMATS, Folder, Formats, Whole, asked_for
+from netstitch.cli.options import (
+    ALL_FORMATS,
+    Folder,
+    Formats,
+    Whole,
+    asked_for,
+    parse_amount,
+)
 
 
 def status(run: Path) -> None:
@@ -42,27 +48,15 @@ def match_command(
     """
     from netstitch.cli.console import Console
     from netstitch.cli.show import show_matching
-    from netstitch.experiments import (
-        find_experiment,
-        find_images,
-        find_weights,
-        load_models,
-        load_task,
-        other_images,
-    )
+    from netstitch.experiments import find_experiment, load_experiment
     from netstitch.preparing import capture_all, match_all
     from netstitch.reporter import by_part
 
     asked = asked_for(find_experiment(experiment), data=data, weights=weights)
     with Console() as console:
         console.stage("read")
-        find_weights(asked)
         # What is not looked at is not decoded: that can take an hour.
-        images = find_images(asked, ["validation"])
-        models = load_models(asked, told=console.told)
-        task = load_task(asked, by_part(console), models, console.told, images)
-        for line in other_images(asked, models, task):
-            console.told(line)
+        models, task = load_experiment(asked, by_part(console), console.told, ["validation"])
         networks = capture_all(models, task, console)
         matching = match_all(
             networks, console, points=asked.matching.points, objective=asked.matching.objective
@@ -113,7 +107,7 @@ def export(
     from netstitch.cli.recalibrating import export_recalibrated, recorded, searched_with
     from netstitch.cli.show import show_export
     from netstitch.records import check_front
-    from netstitch.records.recorded_front import load_front
+    from netstitch.records.front import load_front
     from netstitch.run import export_point
     from netstitch.run_folder import FRONT_FILE, SUPERNET
     from netstitch.storage import load_supernet

@@ -5,14 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.errors import SearchError
-from netstitch.experiments import (
-    Experiment,
-    find_images,
-    find_weights,
-    load_models,
-    load_task,
-    other_images,
-)
+from netstitch.experiments import Experiment, load_experiment
 from netstitch.experiments.planning import override, to_plan
 from netstitch.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
 from netstitch.report import read_runs, write_comparison
@@ -56,12 +49,7 @@ def run_protocol(
     for algorithm, size in populations.items():  # what cannot be run is known before the work
         plan_for(algorithm, size or SWEEP, asked.seed)
     reporter.stage("read")
-    find_weights(asked)  # what is missing is said before the work
-    images = find_images(asked)
-    models = load_models(asked, told=reporter.told)
-    task = load_task(asked, by_part(reporter), models, reporter.told, images)
-    for line in other_images(asked, models, task):
-        reporter.told(line)
+    models, task = load_experiment(asked, by_part(reporter), reporter.told)
     return carry_out_protocol(
         Protocol(populations, tuple(range(asked.seed, asked.seed + count)), table.accuracy),
         plan_for,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from netstitch.cli.again import again
+from netstitch.cli.options import again
 from netstitch.demo.data import load_task as load_demo_task
 from netstitch.demo.job import demo_plan
 from netstitch.errors import StorageError

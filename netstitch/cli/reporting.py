@@ -1,9 +1,9 @@
-"""`netstitch report`."""
+"""`netstitch report` and `netstitch compare`."""
 
 from pathlib import Path
 from typing import Literal
 
-from netstitch.cli.options import Folder
+from netstitch.cli.options import Folder, free_folder
 
 
 def report(
@@ -34,7 +34,7 @@ def report(
     columns: int
         Of a paper's two that such a figure is as wide as.
     """
-    from netstitch.cli.terminal import Terminal
+    from netstitch.cli.console import Terminal
     from netstitch.folders import check_new
     from netstitch.report import read_run, write_figures, write_page
 
@@ -48,12 +48,41 @@ def report(
     Terminal().print(str(path), highlight=False, soft_wrap=True)
 
 
+def compare(*runs: Path, floor: str = "tenth", output: Folder = None) -> None:
+    """Compare several runs of one task: hypervolume, convergence, attainment, and how sure it is.
+
+    Runs that were asked the same but for their seeds are a group. Writes a page of HTML, tables for
+    Markdown and LaTeX, a row of CSV for each run, and every chart as PNG, PDF and SVG.
+
+    Parameters
+    ----------
+    runs: Path
+        The folders of two or more runs.
+    floor: str
+        The accuracy over which hypervolumes count: tenth, the worst reference's rounded down to a
+        tenth; tight, just under the references; or a number such as 0.7.
+    output: Path
+        New folder; by default netstitch-compare, or the next free number behind it.
+    """
+    from netstitch.cli.console import Terminal
+    from netstitch.cli.show import show_comparison
+    from netstitch.folders import check_new
+    from netstitch.report import read_runs, write_comparison
+
+    folder = free_folder(Path("netstitch-compare")) if output is None else output
+    check_new(folder)
+    comparison = read_runs(runs, parse_floor(floor))
+    write_comparison(comparison, folder)
+    show_comparison(comparison)
+    Terminal().print(f"\n{folder / 'compare.html'}", highlight=False, soft_wrap=True)
+
+
 REPORT = "report.html"
 
 
 def report_on(run: Path) -> None:
     """Write a run's report beside the rest that it made, and say where it is."""
-    from netstitch.cli.terminal import Terminal
+    from netstitch.cli.console import Terminal
     from netstitch.report import read_run, write_page
 
     write_page(read_run(run), run / REPORT)

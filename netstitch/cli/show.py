@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from netstitch.analysis import FrontPoint, front_table
+from netstitch.cli.console import Terminal
 from netstitch.cli.finetuning import Tuning
-from netstitch.cli.terminal import Terminal
 from netstitch.exporting import RECALIBRATED, Exported
 from netstitch.matching import Matching
 from netstitch.networks import Network

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from netstitch.cli.terminal import Terminal
+from netstitch.cli.console import Terminal
 from netstitch.records import RunDocument, check_folder
 from netstitch.records.run_state import check_begun, how_on, state_of
 from netstitch.run_folder import PROGRESS_FILE, RUN_FILE, is_running

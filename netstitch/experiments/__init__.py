@@ -1,8 +1,9 @@
 """Experiments: a TOML file that names networks, a task and a search, read and checked.
 
 `read_experiment` gives an `Experiment` with all defaults filled in, or one line that says which
-key of the file is wrong. `find_weights` and `find_images` then say whether what it names is there,
-`load_models` and `load_task` bring it in, and `other_images` whether these fit together.
+key of the file is wrong. `load_experiment` brings in what it names: `find_weights` and
+`find_images` say whether that is there, `load_models` and `load_task` read it, and `other_images`
+says whether these fit together.
 """
 
 from netstitch.experiments.experiment import Experiment
@@ -10,12 +11,12 @@ from netstitch.experiments.generated import generated_task
 from netstitch.experiments.loading import (
     find_images,
     find_weights,
+    load_experiment,
     load_models,
     load_task,
 )
 from netstitch.experiments.normalisation import other_images
-from netstitch.experiments.reading import read_experiment
-from netstitch.experiments.shipping import find_experiment, shipped
+from netstitch.experiments.reading import find_experiment, read_experiment, shipped
 
 __all__ = [
     "Experiment",
@@ -23,6 +24,7 @@ __all__ = [
     "find_images",
     "find_weights",
     "generated_task",
+    "load_experiment",
     "load_models",
     "load_task",
     "other_images",

@@ -14,6 +14,7 @@ from netstitch.errors import DataError, NetstitchError, WeightsError
 from netstitch.experiments.class_folders import check_class_folders, class_folders_of
 from netstitch.experiments.datasets import check_there
 from netstitch.experiments.experiment import Experiment, NetworkTable
+from netstitch.experiments.normalisation import other_images
 from netstitch.experiments.scaling import Told
 from netstitch.experiments.sources import Progress, list_images, read_source
 from netstitch.experiments.task_table import SamplesTable, TaskTable
@@ -57,6 +58,31 @@ def load_models(
             network.model_copy(update={"weights": None, "ema": False}) for network in networks
         ]
     return [(network.name, _load_model(experiment, network, told)) for network in networks]
+
+
+def load_experiment(
+    experiment: Experiment,
+    progress: Progress,
+    told: Told,
+    parts: Sequence[str] = PARTS,
+) -> tuple[list[tuple[str, nn.Module]], Task]:
+    """Return the networks by name and the task, once all that the file names was found.
+
+    What is missing is said before the work; whether the networks fit the images is told.
+
+    Args:
+        experiment: What names them.
+        progress: Called with a part of the samples, and how far its reading is.
+        told: Called with lines about what was found, warnings among them.
+        parts: The parts of the samples that are read, since decoding can take an hour.
+    """
+    find_weights(experiment)
+    images = find_images(experiment, parts)
+    models = load_models(experiment, told=told)
+    task = load_task(experiment, progress, models, told, images)
+    for line in other_images(experiment, models, task):
+        told(line)
+    return models, task
 
 
 def find_weights(experiment: Experiment) -> list[NetworkTable]:

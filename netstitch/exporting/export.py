@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from netstitch.errors import ExportError, NetstitchError
 from netstitch.exporting.check import BATCH_SIZES, TOLERANCE, Difference, Probe, check, probes
-from netstitch.exporting.folding import fold_subnetwork
 from netstitch.exporting.formats import Format, choose_formats
 from netstitch.exporting.onnx_format import OPSET, input_name
 from netstitch.exporting.subnetwork import Subnetwork, take_subnetwork
 from netstitch.fitting import Batch, stitched_norms
 from netstitch.folders import as_path, check_new, new_folder, write_json
+from netstitch.networks.folding import BATCH_NORM, fold
+from netstitch.networks.module import build_module
 from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import AnyGenotype, Supernet
@@ -246,3 +247,11 @@ def _installed_version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def fold_subnetwork(subnetwork: Subnetwork) -> tuple[Subnetwork, int]:
+    """The subnetwork with what can be folded, and how many batch norms were."""
+    graph, weights = fold(subnetwork.graph, subnetwork.weights)
+    norms = [sum(n.operation == BATCH_NORM for n in g.nodes) for g in (subnetwork.graph, graph)]
+    module = build_module(graph, weights)
+    return Subnetwork(graph, weights, module, subnetwork.example), norms[0] - norms[1]

@@ -1,4 +1,4 @@
-"""Keys of weights: dotted names that can stand in a module and in the code made for it.
+"""Keys of weights and names of nodes, which can stand in a module and in the code made for it.
 
 A key such as "layer3.4.conv2.weight" becomes nested modules, and an attribute in the code that
 `torch.fx` generates. So its parts are letters, digits and underscores, none is a keyword, and none
@@ -7,9 +7,12 @@ renamed, and a file that says otherwise is refused.
 """
 
 import re
+from collections.abc import Sequence
 from keyword import iskeyword
 
 from torch import fx, nn
+
+from netstitch.networks.graph import WEIGHT, Node
 
 # Taken from instances, since modules make some of their attributes when they are built.
 _TAKEN = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph())))
@@ -70,3 +73,25 @@ def _modules(key: str) -> list[str]:
 def _make_part(part: str) -> str:
     part = re.sub(r"\W+", "_", part, flags=re.ASCII) or "_"
     return part if is_part(part) else f"{part}_"
+
+
+def readable_names(nodes: Sequence[Node]) -> dict[str, str]:
+    """New names by old: the module path a user knows, then the operation, then a number."""
+    taken: set[str] = set()
+    names = {}
+    for node in nodes:
+        parts = [node.path] if node.operation == WEIGHT else [node.path, _short(node.operation)]
+        stem = re.sub(r"\W+", "_", "_".join(part for part in parts if part), flags=re.ASCII)
+        stem = stem if is_identifier(stem) else f"n{stem}"
+        name, number = stem, 1
+        while name in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        taken.add(name)
+        names[node.name] = name
+    return names
+
+
+def _short(operation: str) -> str:
+    """ "aten.batch_norm.default" is "batch_norm", "int.mul" is "mul"."""
+    return operation.split(".")[1] if "." in operation else operation

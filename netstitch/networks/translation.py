@@ -34,8 +34,8 @@ from netstitch.networks.graph import (
     references,
     rename,
 )
+from netstitch.networks.keys import readable_names
 from netstitch.networks.module import ancestors
-from netstitch.networks.naming import readable_names
 from netstitch.networks.operations import KINDS, name_of
 from netstitch.networks.outputs import find_outputs
 from netstitch.networks.points import find_points

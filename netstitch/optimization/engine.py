@@ -16,7 +16,6 @@ import numpy as np
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.archive import Archive
-from netstitch.optimization.asked import check_asked
 from netstitch.optimization.bounding import Bounding, Stakes
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.executor import (
@@ -32,7 +31,7 @@ from netstitch.optimization.ledger import Ledger
 from netstitch.optimization.problem import Genotype, Problem
 from netstitch.optimization.result import Progress, SearchResult, Stopped
 from netstitch.optimization.solution import Evaluation, Solution
-from netstitch.optimization.state import State
+from netstitch.optimization.state import State, check_asked
 from netstitch.optimization.steering import Steering
 from netstitch.optimization.timing import Timing
 

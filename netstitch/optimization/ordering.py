@@ -8,8 +8,7 @@ way than there are workers: they go on with what is asked while the oldest resul
 
 from collections import deque
 
-from netstitch.optimization.delegating import DelegatingExecutor
-from netstitch.optimization.executor import WHOLE, Completed, Executor
+from netstitch.optimization.executor import WHOLE, Completed, DelegatingExecutor, Executor
 from netstitch.optimization.problem import Genotype
 
 

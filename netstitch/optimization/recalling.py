@@ -4,8 +4,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from netstitch.optimization.delegating import DelegatingExecutor
-from netstitch.optimization.executor import WHOLE, Completed, Executor, checked
+from netstitch.optimization.executor import WHOLE, Completed, DelegatingExecutor, Executor, checked
 from netstitch.optimization.problem import Genotype, Objective
 from netstitch.optimization.solution import Evaluation
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms import Build, Setup, check_settings, entry, name_of
 from netstitch.optimization.archive import Archive
-from netstitch.optimization.asked import as_plain
 from netstitch.optimization.bounding import Bounding
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.engine import Engine
@@ -20,6 +19,7 @@ from netstitch.optimization.initialisation import Initialisation
 from netstitch.optimization.problem import Problem
 from netstitch.optimization.result import Progress, SearchResult
 from netstitch.optimization.solution import Evaluation
+from netstitch.optimization.state import as_plain
 from netstitch.optimization.steering import Threshold, steering
 
 SMALLEST_POPULATION = 4

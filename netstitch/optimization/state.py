@@ -16,7 +16,7 @@ import numpy.typing as npt
 import safetensors
 from safetensors.numpy import save
 
-from netstitch.errors import StorageError
+from netstitch.errors import SearchError, StorageError
 from netstitch.folders import cannot_write, write_bytes
 from netstitch.tensor_files import placed
 from netstitch.text import one_line
@@ -113,3 +113,33 @@ def unpacked(state: State) -> list[npt.NDArray[np.int64]]:
         state["values"][end - length : end].copy()
         for end, length in zip(ends, state["lengths"], strict=True)
     ]
+
+
+_SHOWN = 60
+"""Characters of a value that a message quotes."""
+
+
+def as_plain(value: Any) -> Any:
+    """The same with numbers of Python instead of numpy's, and lists for tuples and arrays."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: as_plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(one) for one in value]
+    return value
+
+
+def check_asked(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
+    """Raise SearchError, naming the first difference, when two searches are not the same."""
+    for name in dict.fromkeys([*ours, *theirs]):
+        if ours.get(name) != theirs.get(name):
+            raise SearchError(
+                f"the state is of another search, with {name} {_short(theirs.get(name))}, not "
+                f"{_short(ours.get(name))}: ask the same, or begin anew"
+            )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -12,7 +12,7 @@ from netstitch.documents import WORST
 from netstitch.errors import StorageError
 from netstitch.evaluation.stored import Stored, read_stored
 from netstitch.records import RunDocument, check_folder, check_front
-from netstitch.records.recorded_front import read_front
+from netstitch.records.front import read_front
 from netstitch.records.run_state import check_begun
 from netstitch.records.tables import HistoryRow, StitchRow, read_table
 from netstitch.run_folder import (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from netstitch.analysis.course import hypervolume_course
+from netstitch.analysis.hypervolume import hypervolume_course
 from netstitch.evaluation.stored import Given, Stored
 from netstitch.records.tables import HistoryRow, StitchRow
 from netstitch.report.chart import Chart, Series

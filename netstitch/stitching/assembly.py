@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from netstitch.errors import StitchingError
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref, rename
+from netstitch.networks.network import Network
+from netstitch.networks.probabilities import WAY_OUT, check_alike
 from netstitch.stitching.stitch import Stitch
 from netstitch.stitching.switches import Switchboard
 from netstitch.stitching.wiring import Genotype
@@ -250,3 +253,20 @@ def add_average(
     for term in others:
         total = operate(f"{stem}_sum", "add.Tensor", (total, term))
     return total.name
+
+
+def check_outputs(
+    names: Sequence[str], networks: Sequence[Network], averaging: Averaging
+) -> frozenset[str | None]:
+    """Return the keys of the outputs in which all networks put out probabilities.
+
+    Raises StitchingError where only some do, and where an ensemble is to make probabilities of
+    what are probabilities already.
+    """
+    found = check_alike(list(zip(names, networks, strict=True)))
+    if found and averaging.rule == "probabilities":
+        raise StitchingError(
+            "the ensemble is to average probabilities, which it makes of logits, and the networks "
+            f"end in probabilities already: for each, {WAY_OUT}"
+        )
+    return found

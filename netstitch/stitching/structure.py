@@ -1,5 +1,6 @@
 """What a supernet joins and decides, without its weights: enough to draw and to describe it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from netstitch.networks.graph import Graph
+from netstitch.networks.keys import is_part
 from netstitch.stitching.switches import Switchboard
 from netstitch.stitching.wiring import Genotype, Wiring
 
@@ -41,3 +43,22 @@ def output_name(names: Sequence[str], subset: Sequence[int]) -> str:
     """What a choice of outputs is called."""
     everything = 1 < len(subset) == len(names)
     return "ensemble" if everything else "+".join(names[index] for index in subset)
+
+
+def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names as identifiers in lower case, numbered where two are equal.
+
+    None is one that modules need for themselves, or that the supernet gives to other things.
+    """
+    found: list[str] = []
+    for name in names:
+        stem = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "network"
+        stem = f"n{stem}" if stem[0].isdigit() else stem
+        reserved = ("stitches", "ensemble", "input")
+        stem = f"{stem}_network" if stem in reserved or not is_part(stem) else stem
+        number, distinct = 1, stem
+        while distinct in found:
+            number += 1
+            distinct = f"{stem}_{number}"
+        found.append(distinct)
+    return tuple(found)

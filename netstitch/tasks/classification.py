@@ -8,9 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from netstitch.errors import DataError
-from netstitch.tasks.averaging import average
+from netstitch.tasks.logits import average, reliability
 from netstitch.tasks.outputs import Outputs, check_finite, select
-from netstitch.tasks.reliability import reliability
 from netstitch.tasks.samples import Samples, check_classes, check_labels, check_samples
 from netstitch.tasks.task import EnsembleKind
 

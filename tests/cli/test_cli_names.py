@@ -11,7 +11,7 @@ from cli_examples import Caller
 from rich.table import Table
 from rich.text import Text
 
-from netstitch.cli.terminal import Terminal
+from netstitch.cli.console import Terminal
 from netstitch.errors import StorageError
 from netstitch.folders import new_folder, read_json, write_text
 from netstitch.run import Finished

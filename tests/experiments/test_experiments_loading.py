@@ -10,6 +10,7 @@ from netstitch.errors import CaptureError, DataError, NetstitchError, WeightsErr
 from netstitch.experiments import (
     find_images,
     find_weights,
+    load_experiment,
     load_models,
     load_task,
     read_experiment,
@@ -110,6 +111,16 @@ def test_models_and_samples_of_an_experiment(folder):
     for _, model in models:
         assert model(example).shape == (2, 3)
     assert torch.equal(models[1][1][1].weight, torch.ones(4, 12))
+
+
+def test_only_the_parts_that_are_asked_for_are_read(folder):
+    read = set()
+    models, task = load_experiment(
+        changed(folder), lambda part, done, total: read.add(part), lambda line: None, ["validation"]
+    )
+    assert [name for name, _ in models] == ["wide", "narrow"]
+    assert (len(task.validation), task.training) == (10, None)
+    assert read == {"validation"}
 
 
 def test_the_current_folder_does_not_matter(folder, tmp_path_factory, monkeypatch):

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from netstitch.errors import ExperimentError
 from netstitch.experiments import read_experiment
+from netstitch.experiments.reading import SHIPPED, find_experiment, shipped
 
 TEXT = """
 seed = 3
@@ -52,15 +55,6 @@ def test_a_file_gets_its_name_and_folder(file):
     assert experiment.seed == 3
     assert experiment.located("val.npz") == file.parent.resolve() / "val.npz"
     assert [network.name for network in experiment.networks] == ["one", "two"]
-
-
-def test_the_resolved_file_means_the_same_elsewhere(file, tmp_path):
-    file.write_text(TEXT)
-    experiment = read_experiment(str(file))
-    elsewhere = tmp_path / "run" / "experiment.toml"
-    elsewhere.parent.mkdir()
-    elsewhere.write_text(experiment.to_toml())
-    assert read_experiment(elsewhere) == experiment
 
 
 @pytest.mark.parametrize(
@@ -170,3 +164,23 @@ def test_files_that_cannot_be_read(file, tmp_path):
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(ExperimentError, match="UTF-8"):
         read_experiment(file)
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_a_folder_of_that_name_does_not_hide_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    assert find_experiment(name) == SHIPPED / f"{name}.toml"
+
+
+def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "voc").touch()
+    assert find_experiment("voc") == Path("voc")
+
+
+def test_the_nearest_name_is_told() -> None:
+    with pytest.raises(ExperimentError, match="did you mean 'imagenet-a'"):
+        find_experiment("imagnet-a")

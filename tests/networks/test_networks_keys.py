@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netstitch.networks.graph import WEIGHT, Node
-from netstitch.networks.keys import Keys, is_identifier, is_key
-from netstitch.networks.naming import readable_names
+from netstitch.networks.keys import Keys, is_identifier, is_key, readable_names
 
 
 @pytest.mark.parametrize("key", ["weight", "layer3.4.conv2.weight", "0.bias", "a_b.C", "_x"])

@@ -5,13 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netstitch.optimization.genepool import Neighbourhoods, WholePopulation
+from netstitch.optimization.genepool import (
+    Neighbourhoods,
+    WholePopulation,
+    nearest,
+    neighbourhood_size,
+)
 from netstitch.optimization.linkage import (
     MutualInformation,
     normalised_mutual_information,
     tree_subsets,
 )
-from netstitch.optimization.neighbourhood import nearest, neighbourhood_size
 
 TWO = np.full(5, 2)
 

@@ -287,3 +287,11 @@ def _read(graph: Graph, contents: Contents, layers: Sequence[str]) -> tuple[Key,
         return None
     names = [name for layer in layers for name in graph.by_name[layer].inputs if name in contents]
     return tuple(contents[name] for name in names if contents[name] != INPUT_KEY) or None
+
+
+def check_refining(joined: Joined, *, loss: str | LabelLoss = OUTPUTS, teacher: str = OWN) -> None:
+    """Raise FittingError where `refine` would, for a loss or teacher, whatever the images are.
+
+    loss, teacher: as in `refine`. To be called before the stitches are fitted, which takes long.
+    """
+    Branches(joined, joined.tensors(), loss=loss, teacher=teacher)

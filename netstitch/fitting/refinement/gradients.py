@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from netstitch.alignment import aligned
+from netstitch.fitting.layers import bias_of
 from netstitch.fitting.refinement.branches import Branch, Branches
 from netstitch.fitting.refinement.examples import Examples
+from netstitch.fitting.refinement.joined import Joined
 
 Weights = Sequence[tuple[Tensor, Tensor]]
 """Weight (outputs, inputs, ...) and bias (outputs,) of every stitch; leaves that take gradients."""
@@ -87,3 +90,25 @@ def add(total: Gradients, stitch: int, found: tuple[Tensor, Tensor]) -> None:
         total[stitch] = (total[stitch][0] + found[0], total[stitch][1] + found[1])
     else:
         total[stitch] = found
+
+
+def leaves_of(layers: Sequence[nn.Linear | nn.Conv2d]) -> Weights:
+    """Weight and bias of each layer as new leaves of the autograd graph."""
+    return [(_leaf(layer.weight), _leaf(bias_of(layer))) for layer in layers]
+
+
+def arranged(joined: Joined, leaves: Weights) -> dict[str, Tensor]:
+    """All tensors by path, laid out like the activations, with the leaves for the stitches."""
+    found = {path: _laid_out(tensor.detach()) for path, tensor in joined.tensors().items()}
+    for path, (weight, bias) in zip(joined.stitch_paths(), leaves, strict=True):
+        found[f"{path}.weight"], found[f"{path}.bias"] = weight, bias
+    return found
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    return _laid_out(tensor.detach().clone()).requires_grad_(True)
+
+
+def _laid_out(tensor: Tensor) -> Tensor:
+    # Convolutions of small networks are several times faster so, on CPUs too.
+    return aligned(tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor)

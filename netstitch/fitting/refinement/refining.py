@@ -23,8 +23,8 @@ from netstitch.fitting.refinement.checkpoint import fingerprint
 from netstitch.fitting.refinement.coordinates import IMAGES, make_coordinates
 from netstitch.fitting.refinement.draws import with_active
 from netstitch.fitting.refinement.examples import Examples, read_parts
+from netstitch.fitting.refinement.gradients import arranged, leaves_of
 from netstitch.fitting.refinement.joined import Joined
-from netstitch.fitting.refinement.leaves import arranged, leaves_of
 from netstitch.fitting.refinement.log import Log
 from netstitch.fitting.refinement.losses import OUTPUTS, LabelLoss
 from netstitch.fitting.refinement.report import RefineReport, StitchRefined

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from netstitch.optimization.algorithms.settings import named
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.initialisation import (
     Initialisation,
@@ -19,7 +20,6 @@ from netstitch.optimization.scalarisation import SCALARISATIONS
 from netstitch.optimization.solution import Solution
 from netstitch.optimization.state import State
 from netstitch.optimization.steering import Steering
-from netstitch.optimization.strategies import named
 
 
 class Algorithm(Protocol):

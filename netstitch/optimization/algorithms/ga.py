@@ -1,16 +1,18 @@
 """The paper's asynchronous genetic algorithm (section 5.1)."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.algorithms.settings import named
 from netstitch.optimization.inactive import Inactive, check_inactive, offered, settled
 from netstitch.optimization.operators import CROSSOVERS, TWO_POINT, checked_rate, mutation
+from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype
-from netstitch.optimization.replacement import a_worse_parent
 from netstitch.optimization.scalarisation import TSCHEBYSHEFF
 from netstitch.optimization.solution import Solution
 from netstitch.optimization.state import State
-from netstitch.optimization.strategies import named
 
 
 class GeneticAlgorithm:
@@ -120,3 +122,19 @@ class GeneticAlgorithm:
         member = self.population.members[slot]
         assert member is not None
         return member.genotype
+
+
+def a_worse_parent(
+    population: Population,
+    offspring: Solution,
+    parents: Iterable[int],
+    ties: bool,
+    generator: np.random.Generator,
+) -> int | None:
+    """A random one of the parents' slots whose member the offspring betters; None for none.
+
+    Members count as they are now: a slot may have another than when the offspring was made.
+    ties: whether one that is as good may be replaced too.
+    """
+    worse = [one for one in dict.fromkeys(parents) if population.betters(offspring, one, ties)]
+    return worse[int(generator.integers(len(worse)))] if worse else None

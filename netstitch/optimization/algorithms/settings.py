@@ -3,9 +3,11 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
+
+from netstitch.errors import SearchError
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,14 @@ def _kinds(annotation: Any) -> tuple[Kind, ...]:
         return (NAME,)
     parts = get_args(annotation) or (annotation,)
     return tuple(_KINDS.get(part, ANYTHING) for part in parts)
+
+
+Strategy = TypeVar("Strategy")
+
+
+def named(kind: str, name: str, known: Mapping[str, Strategy]) -> Strategy:
+    """The strategy of a name; raises SearchError, naming all that there are, for another."""
+    if name not in known:
+        names = ", ".join(map(repr, known))
+        raise SearchError(f"unknown {kind} {name!r}: expected one of {names}")
+    return known[name]

@@ -13,7 +13,7 @@ from netstitch.fitting.refinement import refining
 from netstitch.fitting.refinement.branches import Branches
 from netstitch.fitting.refinement.coordinates import make_coordinates
 from netstitch.fitting.refinement.examples import read_parts
-from netstitch.fitting.refinement.leaves import arranged, leaves_of
+from netstitch.fitting.refinement.gradients import arranged, leaves_of
 from netstitch.fitting.refinement.training import Training
 from netstitch.matching import Match, Matching, match
 from netstitch.networks import capture

@@ -9,12 +9,12 @@ from refinement_examples import fitted, images, maps, three, unfitted
 from torch import Tensor
 
 from netstitch.errors import FittingError
+from netstitch.fitting import check_refining
 from netstitch.fitting.refinement import branches as room
 from netstitch.fitting.refinement.branches import Branch, Branches
 from netstitch.fitting.refinement.draws import Draws, Gains, scattered
 from netstitch.fitting.refinement.examples import Examples
-from netstitch.fitting.refinement.gradients import gradients_of
-from netstitch.fitting.refinement.leaves import arranged, leaves_of
+from netstitch.fitting.refinement.gradients import arranged, gradients_of, leaves_of
 from netstitch.networks.plan import Plan, content_keys, execute
 from netstitch.supernet import Supernet
 
@@ -176,3 +176,28 @@ def test_losses_of_labels_that_cannot_train(loss: Any, labels: Tensor, message: 
     with pytest.raises(FittingError, match=message) as found:
         branches.check(Examples(images(8), labels))
     assert "\n" not in str(found.value)
+
+
+def test_what_can_be_refined_passes() -> None:
+    supernet = unfitted()
+    check_refining(supernet)
+    check_refining(supernet, loss="labels", teacher="ensemble")
+    check_refining(supernet, loss="features", teacher="own")
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"loss": "output"}, "did you mean 'outputs'"),
+        ({"teacher": "resnet18"}, "there is no teacher 'resnet18'"),
+        ({"loss": "features", "teacher": "ensemble"}, "no measure for other networks"),
+    ],
+)
+def test_a_loss_or_teacher_that_cannot_be(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(FittingError, match=message):
+        check_refining(unfitted(), **settings)
+
+
+def test_a_loss_that_does_not_fit_the_outputs() -> None:
+    with pytest.raises(FittingError, match="compares two or more classes"):
+        check_refining(maps(classes=1))

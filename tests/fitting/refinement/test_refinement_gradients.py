@@ -14,8 +14,7 @@ from torch import Tensor
 from netstitch.fitting.refinement.branches import Branches
 from netstitch.fitting.refinement.draws import Draws, Gains
 from netstitch.fitting.refinement.examples import Examples
-from netstitch.fitting.refinement.gradients import Gradients, gradients_of
-from netstitch.fitting.refinement.leaves import arranged, leaves_of
+from netstitch.fitting.refinement.gradients import Gradients, arranged, gradients_of, leaves_of
 from netstitch.supernet import Supernet
 
 MAKERS: dict[str, Callable[[], Supernet]] = {

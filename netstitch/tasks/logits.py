@@ -1,4 +1,7 @@
-"""The output of an ensemble, from those of its networks."""
+"""What tasks compute of logits: those of an ensemble, and how far confidence can be relied on.
+
+See `analysis/calibration.py` for what reliability is read for.
+"""
 
 from collections.abc import Sequence
 
@@ -32,3 +35,24 @@ def average(
     if kind == "logits":
         return (share * stacked).sum(0)
     return torch.logsumexp(share.log() + stacked.log_softmax(2), dim=0)
+
+
+BINS = 15
+GRAIN = 2.0**24
+"""Confidences are multiples of 1 / GRAIN, so that their sums are exact in any order."""
+
+
+def reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> Tensor:
+    """(n, classes) logits and (n,) labels to (bins, 3) float64: sums over the samples of each bin.
+
+    The sums are of 1, of the confidence in the predicted class (its softmax), and of whether it is
+    right. Bins are of equal width from 0 to 1, each with its upper end.
+    """
+    sure, found = logits.float().softmax(1).max(1)
+    sure = sure.double()
+    place = (sure * bins).ceil().long().clamp(1, bins) - 1
+    rows = torch.stack([torch.ones_like(sure), (sure * GRAIN).round(), (found == labels).double()])
+    sums = torch.zeros(3, bins, dtype=torch.float64, device=logits.device)
+    sums.index_add_(1, place, rows)
+    sums[1] /= GRAIN
+    return sums.T.contiguous()

@@ -1,8 +1,10 @@
-"""Amounts as people write them."""
+"""Options: amounts as people write them, and names of new folders."""
+
+from pathlib import Path
 
 import pytest
 
-from netstitch.cli.amount import parse_amount
+from netstitch.cli.options import free_folder, parse_amount
 from netstitch.errors import SearchError
 
 
@@ -27,3 +29,11 @@ def test_amounts(text: str, value: float) -> None:
 def test_what_is_no_amount(text: str) -> None:
     with pytest.raises(SearchError, match="expected such as 5M"):
         parse_amount(text)
+
+
+def test_the_first_name_that_is_free(tmp_path: Path) -> None:
+    wanted = tmp_path / "run"
+    assert free_folder(wanted) == wanted
+    wanted.mkdir()
+    (tmp_path / "run-2").write_text("a file")
+    assert free_folder(wanted) == tmp_path / "run-3"
