@@ -120,7 +120,7 @@ def export(
         changes[RECALIBRATED] = len(stitched_norms(subnetwork.graph))
     compared = probes(subnetwork, example)
     if fold:
-        subnetwork, changes[FOLDED] = fold_subnetwork(subnetwork)
+        subnetwork, changes[FOLDED] = _folded(subnetwork)
     facts = _card(supernet, genotype, subnetwork, card or {}, changes)
     steps = len(chosen)
     with new_folder(folder) as partial:
@@ -249,8 +249,8 @@ def _installed_version(package: str) -> str | None:
         return None
 
 
-def fold_subnetwork(subnetwork: Subnetwork) -> tuple[Subnetwork, int]:
-    """The subnetwork with what can be folded, and how many batch norms were."""
+def _folded(subnetwork: Subnetwork) -> tuple[Subnetwork, int]:
+    """Return the subnetwork with batch norms folded where other layers carry them, and how many."""
     graph, weights = fold(subnetwork.graph, subnetwork.weights)
     norms = [sum(n.operation == BATCH_NORM for n in g.nodes) for g in (subnetwork.graph, graph)]
     module = build_module(graph, weights)
