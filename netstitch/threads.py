@@ -1,11 +1,13 @@
-"""How many threads torch uses inside an operation.
+"""The threads that torch uses inside an operation, and silence for libraries that talk.
 
-More are not always faster: small networks, and cores that are busy with something else, can make
+More threads are not always faster: small networks, and cores that are busy with something else, can make
 two threads many times slower than one. So it is measured where it matters.
 """
 
+import logging
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,3 +67,19 @@ def fastest_threads(
                     best, least = count, seconds
     with threads(best):
         yield best
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence logging and warnings inside: exporters write for authors of models, not for users.
+
+    What fails is raised, and said in one line elsewhere.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from netstitch.exporting.subnetwork import Outputs, Subnetwork, by_key
 from netstitch.folders import write_bytes
-from netstitch.quiet import quiet
+from netstitch.threads import quiet
 
 FILE = "model.pt2"
 FILES = (FILE,)

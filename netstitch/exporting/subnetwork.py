@@ -13,9 +13,9 @@ from netstitch.fitting import Batch, recalibrated
 from netstitch.networks.graph import Graph
 from netstitch.networks.inputs import fitting_batches
 from netstitch.networks.module import build_module
-from netstitch.quiet import quiet
 from netstitch.stitching.wiring import Genotype
 from netstitch.supernet import Supernet
+from netstitch.threads import quiet
 
 TRACE_BATCH = 2
 """Batch size of the trace; exporters treat 0 and 1 as constants."""

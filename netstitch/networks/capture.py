@@ -18,7 +18,7 @@ from netstitch.networks.reparametrized import copied, with_plain_weights
 from netstitch.networks.translation import translate
 from netstitch.networks.verification import computes_other_lengths, verify
 from netstitch.networks.wrapping import Whole, check_names
-from netstitch.quiet import quiet
+from netstitch.threads import quiet
 
 Puts = Literal["logits", "probabilities"]
 """What a model puts out."""

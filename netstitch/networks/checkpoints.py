@@ -16,7 +16,7 @@ from torch import Tensor
 from netstitch.errors import WeightsError
 from netstitch.networks.file_kinds import ADVICE, AGAIN, brief, kind_of, shown, some
 from netstitch.networks.stand_ins import StandIn, with_stand_ins
-from netstitch.quiet import quiet
+from netstitch.threads import quiet
 
 CHUNK = 1 << 20
 

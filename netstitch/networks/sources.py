@@ -11,8 +11,8 @@ from netstitch.errors import CaptureError, WeightsError
 from netstitch.networks.checkpoints import read_checkpoint
 from netstitch.networks.functions import FORMS, call_function
 from netstitch.networks.weights import Told, load_weights
-from netstitch.quiet import quiet
 from netstitch.text import did_you_mean, one_line
+from netstitch.threads import quiet
 
 PRETRAINED = "pretrained"
 LIBRARIES = ("timm", "torchvision")

@@ -23,7 +23,6 @@ from torch import Tensor
 
 from netstitch.errors import DataError, StorageError
 from netstitch.folders import cannot_write, write_json
-from netstitch.quiet import quiet
 from netstitch.tasks.given import check_workers, described, path_of
 from netstitch.tasks.image import open_image
 from netstitch.tasks.kept import (
@@ -42,7 +41,7 @@ from netstitch.tasks.kept import (
 from netstitch.tasks.listing import Listing
 from netstitch.tasks.preprocessing import Preprocessing
 from netstitch.tasks.samples import Samples
-from netstitch.threads import available_cores
+from netstitch.threads import available_cores, quiet
 
 FORMAT = "netstitch-decoded-4"
 TOGETHER = 256

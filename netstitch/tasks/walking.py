@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from netstitch.errors import DataError
-from netstitch.quiet import quiet
 from netstitch.tasks.image import holds_several, is_left_behind, is_named_as_image
 from netstitch.text import one_line, printable
+from netstitch.threads import quiet
 
 SHOWN = 8
 """Kinds that are told by name."""

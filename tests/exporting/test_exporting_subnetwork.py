@@ -7,8 +7,8 @@ from exporting_examples import small
 
 from netstitch.errors import ExportError
 from netstitch.exporting.subnetwork import random_inputs, take_subnetwork
-from netstitch.quiet import quiet
 from netstitch.supernet import Supernet
+from netstitch.threads import quiet
 
 
 @pytest.fixture(scope="module")
