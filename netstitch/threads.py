@@ -1,7 +1,7 @@
 """The threads that torch uses inside an operation, and silence for libraries that talk.
 
-More threads are not always faster: small networks, and cores that are busy with something else, can make
-two threads many times slower than one. So it is measured where it matters.
+More threads are not always faster: small networks, and cores that are busy with something else, can
+make two threads many times slower than one. So it is measured where it matters.
 """
 
 import logging
