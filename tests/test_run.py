@@ -85,7 +85,7 @@ def test_run_json_says_what_was_asked_and_what_came_of_it(finished: Finished) ->
     assert list(document["networks"]) == ["wide", "deep"]
     assert document["matches"] == len(finished.supernet.matching)
     assert document["asked"]["search"]["evaluations"] == 60
-    assert document["asked"]["fit"]["ridge"] == "held-out"  # defaults are filled in
+    assert document["asked"]["fit"]["ridge"] == 1e-4  # defaults are filled in
     assert document["versions"]["torch"] == torch.__version__
     assert set(document["seconds"]) == {
         "capture",
@@ -551,7 +551,7 @@ def test_options_replace_what_the_file_says(tmp_path: Path) -> None:
     plan = to_plan(override(asked, seed=7, search={"evaluations": 500, "algorithm": None}))
     assert (plan.seed, plan.budget.evaluations, plan.algorithm) == (7, 500, "ga")
     assert plan.population == 8
-    assert plan.fit == {"method": "least-squares", "ridge": "held-out", "holdout": 0.125,
+    assert plan.fit == {"method": "least-squares", "ridge": 1e-4, "holdout": 0.125,
                         "memory_budget": 2_000_000_000, "positions": 1024}  # fmt: skip
 
 

@@ -460,7 +460,6 @@ def test_an_averaging_that_is_none() -> None:
     [
         lambda s, x: s.fit([x]),
         lambda s, x: s.fit([x], method="adam", samples=8),
-        lambda s, x: s.fit([x], method="sequential"),
         lambda s, x: s.refine([x], steps=2),
         lambda s, x: s.subnetwork(s.genotype("ensemble", [0, 1]), recalibrate=[x]),
         lambda s, x: export(s, s.genotype("ensemble", [0, 1]), "never", recalibrate=[x]),
@@ -477,7 +476,7 @@ def test_inputs_of_another_size_are_refused_whatever_they_are_for(s: Supernet, u
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("method", ["least-squares", "adam", "sequential"])
+@pytest.mark.parametrize("method", ["least-squares", "adam"])
 @pytest.mark.parametrize(
     ("batches", "message"),
     [

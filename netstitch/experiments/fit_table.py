@@ -1,19 +1,18 @@
 """The table of an experiment file that says how stitches are fitted."""
 
-from math import inf
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 
 from netstitch.experiments.table import Count, Table
-from netstitch.fitting.least_squares import HELD_OUT
 from netstitch.fitting.moments import POSITIONS
+from netstitch.fitting.settings import REMOVED
+from netstitch.fitting.solve import RIDGE
 
 # Literals by type too, since they are the values of fields of one possible value.
 LEAST_SQUARES: Literal["least-squares"] = "least-squares"
-SEQUENTIAL: Literal["sequential"] = "sequential"
 ADAM: Literal["adam"] = "adam"
-_METHODS = "'least-squares' (the default), 'sequential' or 'adam'"
+_METHODS = "'least-squares' (the default) or 'adam'"
 
 
 class LeastSquaresTable(Table):
@@ -21,10 +20,12 @@ class LeastSquaresTable(Table):
 
     method: Literal["least-squares"] = Field(default=LEAST_SQUARES, description=_METHODS)
     batch: Count = Field(default=64, description="images a batch; by default 64")
-    ridge: float | str = Field(
-        default=HELD_OUT,
-        description="how strongly weights are drawn to 0, relative to the features: a number, or "
-        "'held-out' (the default) to choose it for each stitch on samples apart",
+    ridge: float = Field(
+        default=RIDGE,
+        ge=0,
+        allow_inf_nan=False,
+        description="how strongly weights are drawn to 0, relative to the mean variance of what "
+        "the stitch reads; by default 1e-4",
     )
     holdout: float = Field(
         default=0.125,
@@ -44,21 +45,10 @@ class LeastSquaresTable(Table):
 
     @field_validator("ridge", mode="before")
     @classmethod
-    def _known(cls, ridge: Any) -> Any:
-        number = isinstance(ridge, int | float) and not isinstance(ridge, bool)
-        if ridge == HELD_OUT or (number and 0 <= ridge < inf):
-            return float(ridge) if number else ridge
-        raise ValueError(f"expected {HELD_OUT!r}, or a number of 0 or more")
-
-
-class SequentialTable(LeastSquaresTable):
-    """Stitches fitted in closed form, again on inputs that come through other stitches."""
-
-    method: Literal["sequential"] = Field(default=SEQUENTIAL, description=_METHODS)  # type: ignore[assignment]
-    passes: Count = Field(default=2, description="of refitting; by default 2")
-    subnetworks: Count = Field(
-        default=8, description="random ones that each batch flows through; by default 8"
-    )
+    def _not_removed(cls, ridge: Any) -> Any:
+        if ("ridge", str(ridge)) in REMOVED:
+            raise ValueError(REMOVED["ridge", ridge])
+        return ridge
 
 
 class AdamTable(Table):
@@ -99,9 +89,7 @@ def _method(table: Any) -> Any:
 
 
 FitTable = Annotated[
-    Annotated[LeastSquaresTable, Tag(LEAST_SQUARES)]
-    | Annotated[SequentialTable, Tag(SEQUENTIAL)]
-    | Annotated[AdamTable, Tag(ADAM)],
+    Annotated[LeastSquaresTable, Tag(LEAST_SQUARES)] | Annotated[AdamTable, Tag(ADAM)],
     Discriminator(_method),
 ]
 """The table of the method that it names; each method has settings of its own."""

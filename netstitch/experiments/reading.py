@@ -13,6 +13,7 @@ from netstitch.errors import ExperimentError
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.fit_table import ADAM, LEAST_SQUARES, AdamTable
 from netstitch.experiments.toml_text import check_values, read_toml_text, too_deep
+from netstitch.fitting.settings import REMOVED
 from netstitch.folders import check_name
 from netstitch.text import did_you_mean, one_line
 
@@ -89,7 +90,9 @@ def _describe(problem: ErrorDetails) -> str:
         # Told of the table, but the fault is in its method.
         where, key, found = f"[{key}]", "method", problem["input"].get("method")
         known = [LEAST_SQUARES, ADAM]
-        expected = f"{did_you_mean(str(found), known)}expected one of {', '.join(map(repr, known))}"
+        hint = did_you_mean(str(found), known)
+        expected = f"{hint}expected one of {', '.join(map(repr, known))}"
+        expected = REMOVED.get((key, str(found)), expected)
         return f"{key!r} in {where} is {_shown(found)}; {expected}"
     if isinstance(problem["input"], dict) and problem["type"] == "value_error":
         return f"{_table_name(location)}: {_text(problem)}"

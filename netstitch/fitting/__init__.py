@@ -12,7 +12,6 @@ from netstitch.fitting.moments import Moments
 from netstitch.fitting.recalibration import batch_norms, recalibrated, stitched_norms
 from netstitch.fitting.refinement import RefineReport, StitchRefined, check_refining, refine
 from netstitch.fitting.report import FitReport, StitchFit
-from netstitch.fitting.sequential import fit_sequential
 from netstitch.fitting.stream import Batch, Features, Progress
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "fit",
     "fit_adam",
     "fit_least_squares",
-    "fit_sequential",
     "recalibrated",
     "refine",
     "stitched_norms",

@@ -2,8 +2,7 @@
 
 The paper trains its stitches by gradient descent on a mean squared error (section 3, "Training
 stitching layers"). The map is linear, so the minimum that training approaches has a closed form:
-one pass gathers the moments of the matched features, and one solve per stitch gives the map. What
-is left to choose is the ridge: by default each stitch's own, on held-out samples (see `ridge.py`).
+one pass gathers the moments of the matched features, and one solve per stitch gives the map.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
@@ -15,10 +14,9 @@ from torch import Tensor, nn
 
 from netstitch.errors import FittingError
 from netstitch.fitting.layers import write_layers
-from netstitch.fitting.moments import POSITIONS, Moments, moments_bytes, needs_precise, rows
+from netstitch.fitting.moments import POSITIONS, SINGLE_PRODUCTS, Moments, moments_bytes, rows
 from netstitch.fitting.report import FitReport, StitchFit
-from netstitch.fitting.ridge import choose_ridges, split_choosing
-from netstitch.fitting.solve import factorise, relative_error, solve_from
+from netstitch.fitting.solve import RIDGE, relative_error, solve
 from netstitch.fitting.stream import (
     Batch,
     Features,
@@ -37,16 +35,13 @@ from netstitch.fitting.stream import (
 )
 from netstitch.stitching.stitch import Place, Stitch
 
-HELD_OUT = "held-out"
-"""The ridge that is chosen for each stitch."""
-
 
 @dataclass(frozen=True)
 class Group:
     """The stitches of one match: they share their moments, in whichever direction they go.
 
     match: its index. members: indices of its stitches. pairs: of indices into `points`, one per
-    stitch. bytes: what its moments take, those of all parts of the samples together.
+    stitch. bytes: what its moments take, those of the held-out samples included.
     """
 
     match: int
@@ -58,29 +53,13 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """A group's moments: of the samples fitted on, of those that errors are reported on, and of
-    those that ridges are chosen with, where they are."""
-
-    train: Moments
-    held: Moments
-    choosing: Moments | None
-
-    @property
-    def all(self) -> tuple[Moments, ...]:
-        first = (self.train, self.held)
-        return first if self.choosing is None else (*first, self.choosing)
-
-
-@dataclass(frozen=True)
 class Fitted:
-    """A stitch's layer to be: weight (outputs, inputs) and bias (outputs,) in float32, its error
-    on held-out samples, and its ridge."""
+    """A stitch's layer to be: weight (outputs, inputs) and bias (outputs,) in float32, and its
+    error on held-out samples."""
 
     weight: Tensor
     bias: Tensor
     error: float | None
-    ridge: float
 
 
 def fit_least_squares(
@@ -89,7 +68,7 @@ def fit_least_squares(
     features: Features,
     batches: Iterable[Batch],
     *,
-    ridge: float | str = HELD_OUT,
+    ridge: float = RIDGE,
     memory_budget: int = 2_000_000_000,
     holdout: float = 0.125,
     positions: int = POSITIONS,
@@ -101,11 +80,8 @@ def fit_least_squares(
     features: gives the original values of points on a batch of inputs.
     batches: inputs (batch, ...), or tuples that start with them.
     ridge: how strongly weights are drawn to 0, relative to the mean variance of the source's
-        features; 0 for plain least squares. "held-out" chooses each stitch's own out of
-        `ridge.RIDGES`: as many of the samples to fit on as `holdout` says are set aside, the ridge
-        of least error on them is taken, and the stitch is then fitted on all. A number below what
-        float32 products resolve (1e-6, which is also the weakest that is chosen) makes them
-        float64, at up to twice the time; solves are always in float64.
+        features; 0 for plain least squares. A number below what float32 products resolve (1e-6)
+        makes them float64, at up to twice the time; solves are always in float64.
     memory_budget: bytes for the moments, those of the held-out samples included, and as many again
         for features: a batch whose features take more is read in parts. Copies of one match's
         features, and the working memory of one solve, come on top. Matches whose moments do not
@@ -121,9 +97,8 @@ def fit_least_squares(
     begin = perf_counter()
     check_stitches(stitches, layers)
     check_holdout(holdout)
-    check_positions(positions)
-    chosen = check_ridge(ridge)
-    groups_of_all = match_groups(stitches, parts=3 if chosen is None else 2)
+    _check_settings(ridge, positions)
+    groups_of_all = match_groups(stitches)
     passes = plan_passes(groups_of_all, memory_budget)
     if len(passes) > 1 and isinstance(batches, Iterator):
         needed = sum(group.bytes for group in groups_of_all)
@@ -137,7 +112,7 @@ def fit_least_squares(
     for number, groups in enumerate(passes, start=1):
         report = _reporter(progress, batches, number, len(passes))
         moments, count = _gather(
-            groups, stitches, features, batches, holdout, chosen, memory_budget, positions, report
+            groups, stitches, features, batches, holdout, ridge, memory_budget, positions, report
         )
         if counts and count != counts[0]:
             raise FittingError(
@@ -146,9 +121,9 @@ def fit_least_squares(
             )
         check_samples(*count, holdout)
         counts.append(count)
-        for group, parts in zip(groups, moments, strict=True):
-            fitted.update(_solve_group(group, parts, chosen))
-        del moments, parts  # before the next pass makes its own
+        for group, (train, held) in zip(groups, moments, strict=True):
+            fitted.update(_solve_group(group, train, held, ridge))
+        del moments, train, held  # before the next pass makes its own
     ordered = [fitted[i] for i in range(len(stitches))]
     write_layers(layers, [(each.weight, each.bias) for each in ordered])
     return FitReport(
@@ -163,31 +138,21 @@ def fit_least_squares(
         held_out=counts[0][1],
         seconds=perf_counter() - begin,
         rows=tuple(
-            StitchFit(stitch.match, stitch.source, stitch.target, each.error, each.ridge)
+            StitchFit(stitch.match, stitch.source, stitch.target, each.error)
             for stitch, each in zip(stitches, ordered, strict=True)
         ),
     )
 
 
-def check_positions(positions: int) -> None:
-    """Raise FittingError for less than one."""
+def _check_settings(ridge: float, positions: int) -> None:
+    if not 0 <= ridge < inf:
+        raise FittingError(f"ridge is {ridge}: expected a finite number, 0 or more")
     if positions < 1:
         raise FittingError(f"positions is {positions}: expected 1 or more of each image")
 
 
-def check_ridge(ridge: float | str) -> float | None:
-    """The number, or None for "held-out"; FittingError for anything else."""
-    if ridge == HELD_OUT:
-        return None
-    if isinstance(ridge, str) or not 0 <= ridge < inf:
-        raise FittingError(
-            f"ridge is {ridge}: expected {HELD_OUT!r}, or a finite number, 0 or more"
-        )
-    return float(ridge)
-
-
-def match_groups(stitches: Sequence[Stitch], parts: int = 2) -> list[Group]:
-    """The stitches by match, in order of first appearance; `parts` of the samples are kept apart.
+def match_groups(stitches: Sequence[Stitch]) -> list[Group]:
+    """Return the stitches by match, in order of first appearance.
 
     A point belongs to one match at most, so all stitches that start from it are in one group.
     """
@@ -201,7 +166,7 @@ def match_groups(stitches: Sequence[Stitch], parts: int = 2) -> list[Group]:
         points = tuple(places(own))
         widths = tuple(width[place] for place in points)
         pairs = tuple((points.index(s.source), points.index(s.target)) for s in own)
-        needed = parts * moments_bytes(widths, pairs)
+        needed = 2 * moments_bytes(widths, pairs)
         groups.append(Group(match, tuple(indices), points, widths, pairs, needed))
     return groups
 
@@ -233,24 +198,27 @@ def _gather(
     features: Features,
     batches: Iterable[Batch],
     holdout: float,
-    ridge: float | None,
+    ridge: float,
     memory_budget: int,
     positions: int,
     report: Callable[[int], None],
-) -> tuple[list[Parts], tuple[int, int]]:
-    """Moments of the parts per group, and how many samples are for fitting and held out."""
+) -> tuple[list[tuple[Moments, Moments]], tuple[int, int]]:
+    """Gather each group's moments, and count the samples: those to fit on, and those held out."""
     own = [stitches[i] for group in groups for i in group.members]
-    moments = [_empty(group, ridge) for group in groups]
+    precise = ridge < SINGLE_PRODUCTS  # too weak to hide the rounding of products in float32
+    moments = [
+        (
+            Moments(group.widths, group.pairs, precise=precise),
+            Moments(group.widths, group.pairs, precise=precise),
+        )
+        for group in groups
+    ]
     fitted = held_out = 0
     for number, batch in inputs(batches):
         for values in cut(batch, image_bytes(own), memory_budget):
             train, held = split(fitted + held_out, len(values), holdout)
-            shares = [train, held]
-            if ridge is None:
-                fitting, choosing = split_choosing(fitted, train, holdout)
-                shares = [fitting, held, choosing]
             pairs = zip(groups, moments, strict=True)
-            _add(pairs, own, features, values, shares, positions, number)
+            _add(pairs, own, features, values, (train, held), positions, number)
             fitted += len(train)
             held_out += len(held)
         report(number)
@@ -258,24 +226,24 @@ def _gather(
 
 
 def _add(
-    moments: Iterable[tuple[Group, Parts]],
+    moments: Iterable[tuple[Group, tuple[Moments, Moments]]],
     stitches: Sequence[Stitch],
     features: Features,
     values: Tensor,
-    shares: Sequence[Tensor],
+    parts: tuple[Tensor, Tensor],
     positions: int,
     number: int,
 ) -> None:
-    """Take in some inputs of batch `number`; shares: which of them each of the parts gets.
+    """Take in some inputs of batch `number`; parts: which are fitted on, and which held out.
 
     A function of its own, so that features are let go before the next ones are read.
     """
     wanted = places(stitches)
     found = dict(zip(wanted, features(values, wanted), strict=True))
     check_shapes(found, stitches, len(values))
-    placed = [share.to(found[wanted[0]].device) for share in shares]
-    for group, parts in moments:
-        for each, samples in zip(parts.all, placed, strict=True):
+    placed = [part.to(found[wanted[0]].device) for part in parts]
+    for group, both in moments:
+        for each, samples in zip(both, placed, strict=True):
             each.add([rows(found[place], samples, positions, number) for place in group.points])
             if not each.finite:
                 check_finite(found, values, f"batch {number}")
@@ -285,35 +253,18 @@ def _add(
                 )
 
 
-def _empty(group: Group, ridge: float | None) -> Parts:
-    precise = ridge is not None and needs_precise(ridge)
-    train, held = (Moments(group.widths, group.pairs, precise=precise) for _ in range(2))
-    return Parts(train, held, Moments(group.widths, group.pairs) if ridge is None else None)
-
-
-def _solve_group(group: Group, parts: Parts, ridge: float | None) -> Iterator[tuple[int, Fitted]]:
-    """Every stitch of the group, by its index; those of one source share what can be shared.
-
-    Without a ridge, each gets its own. The moments chosen with are then merged into the others.
-    """
+def _solve_group(
+    group: Group, train: Moments, held: Moments, ridge: float
+) -> Iterator[tuple[int, Fitted]]:
+    """Solve for every stitch of the group, by its index, and measure it on held-out samples."""
     members = dict(zip(group.pairs, group.members, strict=True))
-    ridges = dict.fromkeys(members, ridge or 0.0)
-    sources = dict.fromkeys(source for source, _ in members)
-    if parts.choosing is not None:
-        for source in sources:
-            targets = [target for start, target in members if start == source]
-            chosen = choose_ridges(parts.train, parts.choosing, source, targets)
-            ridges |= zip([(source, target) for target in targets], chosen, strict=True)
-        parts.train.merge(parts.choosing)
-    for start, own in dict.fromkeys((source, ridges[source, end]) for source, end in members):
-        factors = factorise(parts.train, start, own)
-        for (source, target), member in members.items():
-            if (source, ridges[source, target]) == (start, own):
-                best = solve_from(factors, parts.train, target)
-                # The error is that of the layer, which rounds to float32.
-                weight, bias = best.weight.float(), best.bias.float()
-                error = relative_error(parts.held, source, target, weight, bias)
-                yield member, Fitted(weight, bias, error, own)
+    for source in dict.fromkeys(source for source, _ in members):
+        targets = [target for start, target in members if start == source]
+        for target, best in zip(targets, solve(train, source, targets, ridge), strict=True):
+            # The error is that of the layer, which rounds to float32.
+            weight, bias = best.weight.float(), best.bias.float()
+            error = relative_error(held, source, target, weight, bias)
+            yield members[source, target], Fitted(weight, bias, error)
 
 
 def _reporter(

@@ -10,16 +10,12 @@ from netstitch.fitting.adam import fit_adam
 from netstitch.fitting.least_squares import fit_least_squares
 from netstitch.fitting.refinement.joined import Joined
 from netstitch.fitting.report import FitReport
-from netstitch.fitting.sequential import fit_sequential
-from netstitch.fitting.settings import check_settings
+from netstitch.fitting.settings import REMOVED, check_settings
 from netstitch.fitting.stream import Batch, Progress
 from netstitch.text import expected_one_of
 
-SEQUENTIAL = "sequential"
-
 METHODS: Mapping[str, Callable[..., FitReport]] = {
     "least-squares": fit_least_squares,
-    SEQUENTIAL: fit_sequential,
     "adam": fit_adam,
 }
 
@@ -33,18 +29,14 @@ def fit(
     progress: Progress | None = None,
     **settings: Any,
 ) -> FitReport:
-    """Fit all stitches of a supernet by the named method: "least-squares", "sequential" or "adam".
+    """Fit all stitches of a supernet by the named method: "least-squares" or "adam".
 
-    Arguments are those of `fit_least_squares`, `fit_sequential` and `fit_adam`; settings are the
-    keyword arguments of the method. Raises FittingError for a method or setting that does not
-    exist.
+    Arguments are those of `fit_least_squares` and `fit_adam`; settings are the keyword arguments
+    of the method. Raises FittingError for a method or setting that does not exist.
     """
     if not isinstance(method, str) or method not in METHODS:
-        raise FittingError(f"unknown fitting method {method!r}: {expected_one_of(method, METHODS)}")
+        expected = REMOVED.get(("method", str(method))) or expected_one_of(method, METHODS)
+        raise FittingError(f"unknown fitting method {method!r}: {expected}")
     check_settings(method, METHODS[method], settings)
-    if method == SEQUENTIAL:
-        return fit_sequential(joined, layers, batches, progress=progress, **settings)
-    fit_alone = METHODS[method]
-    return fit_alone(
-        joined.stitches, layers, joined.features, batches, progress=progress, **settings
-    )
+    chosen = METHODS[method]
+    return chosen(joined.stitches, layers, joined.features, batches, progress=progress, **settings)

@@ -13,11 +13,10 @@ Measured with a target in the weakest of directions whose variances go down to 1
 with a ridge of 1e-6 or more the held-out errors of the two are equal to 0.002, with 1e-8 they are
 0.07 and 0.01, without a ridge 0.10 and 0.01. On the demo's features they are equal to 3e-7.
 
-So the ridge alone says which products a fit asks for (`needs_precise`), and no features need be
-seen first: with a ridge r, relative to the mean variance of n features, the condition number of
-what is solved is at most 1 + n / r, whatever the features are. A ridge set by hand may be under
-1e-6, and makes the products float64; one chosen on held-out samples never is, since `ridge.RIDGES`
-ends there. The solves themselves are always in float64.
+So the ridge alone says which products a fit asks for, and no features need be seen first: with a
+ridge r, relative to the mean variance of n features, the condition number of what is solved is at
+most 1 + n / r, whatever the features are. A ridge under 1e-6 makes the products float64. The solves
+themselves are always in float64.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,11 +32,6 @@ the latter, what is left is the rounding of the float32 features themselves."""
 POSITIONS = 1024
 """Of a map, in each image: all of 32 x 32, and of the 112 x 112 of ImageNet's networks a twelfth,
 which takes a twelfth of the time."""
-
-
-def needs_precise(ridge: float) -> bool:
-    """Whether a ridge is too weak to hide the rounding of products in float32."""
-    return ridge < SINGLE_PRODUCTS
 
 
 def rows(features: Tensor, samples: Tensor, positions: int | None = None, seed: int = 0) -> Tensor:
@@ -83,9 +77,9 @@ def _at(features: Tensor, samples: Tensor, places: Tensor) -> Tensor:
 class Moments:
     """Count, means and centred products of feature sets, gathered batch by batch.
 
-    widths: features of each set. pairs: the pairs of different sets whose products are kept.
-    own: the sets whose products with themselves are kept, by default all. All is held in float64
-    on the CPU. precise: multiply in float64 too.
+    widths: features of each set. pairs: the pairs of different sets whose products are kept,
+    beside those of each set with itself. All is held in float64 on the CPU. precise: multiply in
+    float64 too.
 
     count: observations so far. means: one (width,) tensor per set. resolution: the share of the
     largest variance below which a direction's variance may be nothing but rounding.
@@ -96,7 +90,6 @@ class Moments:
         widths: Sequence[int],
         pairs: Iterable[tuple[int, int]],
         *,
-        own: Iterable[int] | None = None,
         precise: bool = False,
     ) -> None:
         self.count = 0
@@ -105,7 +98,7 @@ class Moments:
         self.means = [torch.zeros(width, dtype=torch.float64) for width in widths]
         self._products = {
             (i, j): torch.zeros(widths[i], widths[j], dtype=torch.float64)
-            for i, j in kept_products(len(widths), pairs, own)
+            for i, j in kept_products(len(widths), pairs)
         }
 
     def product(self, i: int, j: int) -> Tensor:
@@ -115,14 +108,9 @@ class Moments:
     @property
     def finite(self) -> bool:
         """Whether all means and products are; a feature's own product bounds its others."""
-        own = {i for i, j in self._products if i == j}
         # Sums in float64 are finite just where all that is summed is.
-        sums = [
-            product.trace() if i == j else product.sum()
-            for (i, j), product in self._products.items()
-            if i == j or not {i, j} <= own
-        ]
-        return all(isfinite(float(each)) for each in (*sums, *(m.sum() for m in self.means)))
+        traces = (self._products[i, i].trace() for i in range(len(self.means)))
+        return all(isfinite(float(each)) for each in (*traces, *(m.sum() for m in self.means)))
 
     def add(self, sets: Sequence[Tensor]) -> None:
         """Take in a batch: per set (observations, width) in float32, which are overwritten."""
@@ -150,31 +138,14 @@ class Moments:
             mean += shift * (count / total)
         self.count = total
 
-    def merge(self, other: "Moments") -> None:
-        """Take in the observations of other moments of the same sets."""
-        if other.count == 0:
-            return
-        total = self.count + other.count
-        shifts = [new - mean for new, mean in zip(other.means, self.means, strict=True)]
-        for (i, j), product in self._products.items():
-            product += other._products[i, j]
-            product.addr_(shifts[i], shifts[j], alpha=self.count * other.count / total)
-        for mean, shift in zip(self.means, shifts, strict=True):
-            mean += shift * (other.count / total)
-        self.count = total
 
-
-def kept_products(
-    sets: int, pairs: Iterable[tuple[int, int]], own: Iterable[int] | None = None
-) -> list[tuple[int, int]]:
-    """Which products of `sets` feature sets are kept: (i, i) of `own`, and each pair as i < j."""
-    squares = {(i, i) for i in (range(sets) if own is None else own)}
+def kept_products(sets: int, pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return which products of `sets` feature sets are kept: all (i, i), and each pair as i < j."""
+    squares = {(i, i) for i in range(sets)}
     return sorted(squares | {(min(pair), max(pair)) for pair in pairs})
 
 
-def moments_bytes(
-    widths: Sequence[int], pairs: Iterable[tuple[int, int]], own: Iterable[int] | None = None
-) -> int:
-    """Memory that `Moments` of these sets hold."""
-    numbers = sum(widths[i] * widths[j] for i, j in kept_products(len(widths), pairs, own))
+def moments_bytes(widths: Sequence[int], pairs: Iterable[tuple[int, int]]) -> int:
+    """Return the memory that `Moments` of these sets hold."""
+    numbers = sum(widths[i] * widths[j] for i, j in kept_products(len(widths), pairs))
     return 8 * (numbers + sum(widths))

@@ -21,14 +21,12 @@ class StitchFit:
     relative_error: |target - stitch(source)|^2 / |target - mean of target|^2, summed over the
         features, positions and images of the held-out samples; 0 is perfect, 1 no better than a
         constant. None where the target does not vary on the held-out samples.
-    ridge: that it was solved with, where it was; see `least_squares`.
     """
 
     match: Count
     source: Place
     target: Place
     relative_error: float | None
-    ridge: float | None = None
 
 
 @dataclass(frozen=True)

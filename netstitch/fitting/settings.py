@@ -18,6 +18,13 @@ _KINDS: Mapping[Any, tuple[type, str]] = {
     NoneType: (NoneType, "None"),
 }
 
+REMOVED: Mapping[tuple[str, str], str] = {
+    ("method", "sequential"): "it was removed: give 'least-squares', and refine the stitches for "
+    "inputs that come through others",
+    ("ridge", "held-out"): "it was removed: give a number of 0 or more, or leave it out",
+}
+"""What replaces a value that a setting of this name could have in earlier versions."""
+
 
 def check_settings(name: str, function: Callable[..., Any], settings: Mapping[str, Any]) -> None:
     """Raise FittingError for a keyword that a function does not take, or a value of another kind.
@@ -33,6 +40,8 @@ def check_settings(name: str, function: Callable[..., Any], settings: Mapping[st
         if key not in known:
             raise FittingError(f"{name} has no setting {key!r}: {expected_one_of(key, known)}")
     for key, value in settings.items():
+        if (key, str(value)) in REMOVED:
+            raise FittingError(f"{key} is {value!r}: {REMOVED[key, str(value)]}")
         kinds = get_args(known[key]) or (known[key],)
         plain = all(kind in _KINDS for kind in kinds)
         if plain and not any(isinstance(value, _KINDS[kind][0]) for kind in kinds):

@@ -1,6 +1,6 @@
 """The linear map that best translates one feature set into another, from their moments."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,9 @@ from netstitch.fitting.moments import Moments
 RESOLUTION = float(torch.finfo(torch.float32).eps)
 """Features come in float32: spread below this share of a feature's mean is rounding, not signal."""
 
+RIDGE = 1e-4
+"""Default of the ridge; docs/fitting.md says what it was measured beside."""
+
 
 @dataclass(frozen=True)
 class LinearMap:
@@ -20,51 +23,26 @@ class LinearMap:
     bias: Tensor
 
 
-@dataclass(frozen=True)
-class Factors:
-    """The product of one feature set with itself, factorised: it serves all maps from that set.
-
-    source: the set. signal: (n,) which of its features vary. invert: (n, m) -> (n, m), multiplies
-    by the inverse of product / count + ridge v I.
-    """
-
-    source: int
-    signal: Tensor
-    invert: Callable[[Tensor], Tensor]
-
-
-def solve(moments: Moments, source: int, target: int, ridge: float) -> LinearMap:
-    """The map W x + b of least mean squared error plus a ridge on W.
+def solve(moments: Moments, source: int, targets: Sequence[int], ridge: float) -> list[LinearMap]:
+    """Return, for each target, the map W x + b of least mean squared error plus a ridge on W.
 
     Minimises mean |y - W x - b|^2 + ridge v |W|^2 over the observations of `moments`, where v is
     the mean variance of the source's features, so that the ridge means the same at every scale of
     the features. The bias carries no ridge. Features that do not vary get weight 0, and where
     directions do not vary and there is no ridge, the shortest of the equally good maps is taken.
 
-    moments: must keep the product of sets `source` and `target`.
+    moments: must keep the products of set `source` with itself, which is factorised once, and with
+    sets `targets`.
     """
-    return solve_from(factorise(moments, source, ridge), moments, target)
-
-
-def factorise(moments: Moments, source: int, ridge: float) -> Factors:
-    """What all maps from one feature set share, for `solve_from`."""
-    inner, signal = covariance(moments, source)
-    return Factors(source, signal, _inverse(inner, ridge, moments.resolution))
-
-
-def solve_from(factors: Factors, moments: Moments, target: int) -> LinearMap:
-    """As `solve`, with the factors of the same moments, made once for all targets."""
-    source = factors.source
-    cross = moments.product(source, target) / moments.count * factors.signal[:, None]
-    weight = factors.invert(cross).T
-    return LinearMap(weight, moments.means[target] - weight @ moments.means[source])
-
-
-def covariance(moments: Moments, source: int) -> tuple[Tensor, Tensor]:
-    """(n, n) of a feature set, 0 for features that do not vary; and (n,) which of them do."""
     inner = moments.product(source, source) / moments.count
     signal = inner.diagonal() > (RESOLUTION * moments.means[source]) ** 2
-    return inner * signal * signal[:, None], signal
+    invert = _inverse(inner * signal * signal[:, None], ridge, moments.resolution)
+    maps = []
+    for target in targets:
+        cross = moments.product(source, target) / moments.count * signal[:, None]
+        weight = invert(cross).T
+        maps.append(LinearMap(weight, moments.means[target] - weight @ moments.means[source]))
+    return maps
 
 
 def _inverse(inner: Tensor, ridge: float, resolution: float) -> Callable[[Tensor], Tensor]:

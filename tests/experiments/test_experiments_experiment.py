@@ -8,10 +8,10 @@ from pydantic import BaseModel, ValidationError
 
 from netstitch.experiments import Experiment
 from netstitch.experiments.experiment import MatchingTable
-from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable, SequentialTable
+from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable
 from netstitch.experiments.refine_table import RefineTable
 from netstitch.experiments.task_table import ImagesTable
-from netstitch.fitting import fit_adam, fit_least_squares, fit_sequential, refine
+from netstitch.fitting import fit_adam, fit_least_squares, refine
 from netstitch.matching import OBJECTIVES, POINTS
 from netstitch.optimization import Budget
 from netstitch.run_plan import OBJECTIVE as DEFAULT_OBJECTIVE
@@ -56,7 +56,6 @@ def test_networks_get_distinct_names():
     [
         (LeastSquaresTable(), fit_least_squares, {"method", "batch"}),
         (AdamTable(), fit_adam, {"method", "batch"}),
-        (SequentialTable(), fit_sequential, {"method", "batch"}),
         (RefineTable(), refine, {"enabled"}),
         (ImagesTable(), Preprocessing, {"arrays", "corrupt", "cache", "workers"}),
     ],
@@ -70,7 +69,7 @@ def test_defaults_are_those_of_what_is_called(table, function, own):
 def test_settings_of_a_method_are_arguments_of_it():
     assert experiment().fit_settings == {
         "method": "least-squares",
-        "ridge": "held-out",
+        "ridge": 1e-4,
         "holdout": 0.125,
         "memory_budget": 2_000_000_000,
         "positions": 1024,

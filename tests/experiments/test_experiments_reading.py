@@ -109,12 +109,27 @@ def test_a_file_gets_its_name_and_folder(file):
         (
             'method = "least-squares"',
             "ridge = -1",
-            "'ridge' in [fit] is -1; expected 'held-out', or a",
+            "'ridge' in [fit] is -1; expected greater than or equal to 0",
         ),
         (
             'method = "least-squares"',
             'ridge = "best"',
-            "'ridge' in [fit] is 'best'; expected 'held-out'",
+            "'ridge' in [fit] is 'best'; expected a valid number",
+        ),
+        (
+            'method = "least-squares"',
+            "ridge = inf",
+            "'ridge' in [fit] is inf; expected a finite number",
+        ),
+        (
+            'method = "least-squares"',
+            'ridge = "held-out"',
+            "'ridge' in [fit] is 'held-out'; it was removed: give a number of 0 or more, or leave",
+        ),
+        (
+            '"least-squares"',
+            '"sequential"',
+            "'method' in [fit] is 'sequential'; it was removed: give 'least-squares', and refine",
         ),
         ('"least-squares"', '"adam"\nridge = 1', "unknown key 'ridge' in [fit]; known: method, ba"),
         (

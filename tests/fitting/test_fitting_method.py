@@ -33,7 +33,9 @@ def test_every_method_fits_reports_and_tells_its_progress(method: str) -> None:
     [
         ({"method": "least_squares"}, "'least_squares': did you mean 'least-squares'"),
         ({"method": "Adamw"}, "did you mean 'adam'"),
-        ({"method": "qqq"}, "expected one of least-squares, sequential, adam"),
+        ({"method": "qqq"}, "expected one of least-squares, adam"),
+        ({"method": "sequential"}, "'sequential': it was removed: give 'least-squares'"),
+        ({"ridge": "held-out"}, "ridge is 'held-out': it was removed: give a number"),
         ({"rigde": 1}, "no setting 'rigde': did you mean 'ridge'"),
         ({"method": "adam", "learning-rate": 1}, "did you mean 'learning_rate'"),
         ({"method": "adam", "ridge": 1}, "adam has no setting 'ridge'"),

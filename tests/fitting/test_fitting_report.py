@@ -13,7 +13,7 @@ REPORT = FitReport(
     held_out=512,
     seconds=1.5,
     rows=(
-        StitchFit(0, Place(0, "conv1"), Place(1, "stem"), 0.25, ridge=1e-3),
+        StitchFit(0, Place(0, "conv1"), Place(1, "stem"), 0.25),
         StitchFit(0, Place(1, "stem"), Place(0, "conv1"), None),
     ),
 )
@@ -43,10 +43,3 @@ def test_a_missing_entry_is_named(entry: str) -> None:
 def test_other_data_is_refused(rows: object) -> None:
     with pytest.raises(StorageError):
         FitReport.from_json(REPORT.to_json() | {"rows": rows})
-
-
-def test_rows_without_a_ridge_are_read() -> None:
-    data = REPORT.to_json()
-    for row in data["rows"]:
-        del row["ridge"]
-    assert [row.ridge for row in FitReport.from_json(data).rows] == [None, None]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from netstitch.fitting.moments import Moments
-from netstitch.fitting.solve import relative_error, solve
+from netstitch.fitting.solve import LinearMap, relative_error, solve
 
 
 def moments_of(x: Tensor, y: Tensor) -> Moments:
@@ -14,6 +14,10 @@ def moments_of(x: Tensor, y: Tensor) -> Moments:
     for start in range(0, len(x), 37):
         moments.add([x[start : start + 37].clone(), y[start : start + 37].clone()])
     return moments
+
+
+def solved(x: Tensor, y: Tensor, ridge: float) -> LinearMap:
+    return solve(moments_of(x, y), 0, [1], ridge)[0]
 
 
 def plain_ridge(x: Tensor, y: Tensor, ridge: float) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +51,7 @@ def related(
 )
 def test_equals_numpy(seed: int, n: int, m: int, ridge: float, offset: float) -> None:
     x, y = related(seed, n, m, offset=offset)
-    found = solve(moments_of(x, y), 0, 1, ridge)
+    found = solved(x, y, ridge)
     weight, bias = plain_ridge(x, y, ridge)
     np.testing.assert_allclose(found.weight.numpy(), weight, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(found.bias.numpy(), bias, rtol=1e-3, atol=1e-4 * (1 + offset))
@@ -56,21 +60,23 @@ def test_equals_numpy(seed: int, n: int, m: int, ridge: float, offset: float) ->
 def test_one_set_of_moments_serves_both_directions() -> None:
     x, y = related(0, 3, 5)
     moments = moments_of(x, y)
-    np.testing.assert_allclose(solve(moments, 1, 0, 0.01).weight, plain_ridge(y, x, 0.01)[0], 1e-3)
+    np.testing.assert_allclose(
+        solve(moments, 1, [0], 0.01)[0].weight, plain_ridge(y, x, 0.01)[0], 1e-3
+    )
 
 
 def test_the_ridge_means_the_same_at_every_scale_of_the_features() -> None:
     x, y = related(1, 4, 2)
-    small = solve(moments_of(x, y), 0, 1, 0.5).weight
-    large = solve(moments_of(1000 * x, y), 0, 1, 0.5).weight
+    small = solved(x, y, 0.5).weight
+    large = solved(1000 * x, y, 0.5).weight
     torch.testing.assert_close(1000 * large, small, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("ridge", [0.0, 1e-4])
 def test_duplicate_features_share_their_weight(ridge: float) -> None:
     x, y = related(2, 3, 2)
-    twice = solve(moments_of(torch.cat([x, x], 1), y), 0, 1, ridge).weight
-    once = solve(moments_of(x, y), 0, 1, 0.0).weight
+    twice = solved(torch.cat([x, x], 1), y, ridge).weight
+    once = solved(x, y, 0.0).weight
     torch.testing.assert_close(twice[:, :3], once / 2, rtol=1e-2, atol=1e-3)
     torch.testing.assert_close(twice[:, 3:], once / 2, rtol=1e-2, atol=1e-3)
 
@@ -80,10 +86,10 @@ def test_duplicate_features_share_their_weight(ridge: float) -> None:
 def test_features_that_do_not_vary_get_no_weight(ridge: float, constant: float) -> None:
     x, y = related(3, 3, 2)
     still = torch.full((len(x), 2), constant)
-    found = solve(moments_of(torch.cat([still, x], 1), y), 0, 1, ridge)
+    found = solved(torch.cat([still, x], 1), y, ridge)
     assert found.weight[:, :2].eq(0).all()
     torch.testing.assert_close(
-        found.weight[:, 2:], solve(moments_of(x, y), 0, 1, ridge).weight, rtol=1e-3, atol=1e-4
+        found.weight[:, 2:], solved(x, y, ridge).weight, rtol=1e-3, atol=1e-4
     )
 
 
@@ -91,7 +97,7 @@ def test_features_that_do_not_vary_get_no_weight(ridge: float, constant: float) 
 def test_a_constant_source_leaves_the_target_mean(ridge: float) -> None:
     _, y = related(4, 1, 3)
     moments = moments_of(torch.full((len(y), 2), 0.7), y)
-    found = solve(moments, 0, 1, ridge)
+    (found,) = solve(moments, 0, [1], ridge)
     assert found.weight.eq(0).all()
     torch.testing.assert_close(found.bias, y.double().mean(0), rtol=1e-6, atol=1e-7)
     error = relative_error(moments, 0, 1, found.weight, found.bias)
@@ -101,7 +107,7 @@ def test_a_constant_source_leaves_the_target_mean(ridge: float) -> None:
 @pytest.mark.parametrize("ridge", [0.0, 1e-12, 1e-4])
 def test_fewer_samples_than_features_still_gives_a_small_map(ridge: float) -> None:
     x, y = related(5, 40, 2, count=20)
-    found = solve(moments_of(x, y), 0, 1, ridge)
+    found = solved(x, y, ridge)
     shortest = plain_ridge(x, y, 0.0)[0]
     assert found.weight.norm() < 1.01 * np.linalg.norm(shortest)
     left = y.double() - x.double() @ found.weight.T - found.bias
@@ -111,14 +117,14 @@ def test_fewer_samples_than_features_still_gives_a_small_map(ridge: float) -> No
 def test_large_offsets_and_small_variances_are_fitted() -> None:
     x, y = related(6, 4, 3, count=2000)
     x = x * 0.1 + 1e4
-    found = solve(moments_of(x, y), 0, 1, 0.0)
+    found = solved(x, y, 0.0)
     np.testing.assert_allclose(found.weight, plain_ridge(x, y, 0.0)[0], rtol=1e-3, atol=1e-3)
 
 
 def test_a_loud_feature_does_not_drown_the_others_under_a_ridge() -> None:
     x, y = related(7, 6, 2, count=1000)
     loud = torch.cat([1000 * torch.randn(1000, 1), x], 1)
-    found = solve(moments_of(loud, y), 0, 1, 1e-9)
+    found = solved(loud, y, 1e-9)
     weight, _ = plain_ridge(loud, y, 1e-9)
     np.testing.assert_allclose(found.weight, weight, rtol=1e-2, atol=1e-2)
 
