@@ -62,8 +62,8 @@ AS_IN_DEMO = REFINE.settings | {"seconds": None}
 
 METHODS = {
     LEAST: Method(),
-    "sequential, 1 pass": Method("sequential", settings={"passes": 1}),
-    "sequential, 2 passes": Method("sequential", settings={"passes": 2}),
+    "ridge 1e-3": Method(settings={"ridge": 1e-3}),
+    "ridge 1e-5": Method(settings={"ridge": 1e-5}),
     "Adam, 1 pass": Method("adam", passes=1),
     "Adam, the paper's": Method("adam"),
     "Adam, 12 passes": Method("adam", passes=12),
@@ -73,7 +73,6 @@ METHODS = {
     "refined, draws alike": Method(refined={}, uniform=True),
     "refined, ensemble teaches": Method(refined={"teacher": "ensemble"}),
     "refined, features": Method(refined={"loss": "features"}),
-    "refined after sequential": Method("sequential", refined={}),
     "refined after Adam": Method("adam", refined={}),
 }
 """The paper's Adam as `fronts.py` and `netstitch demo --paper` run it, on 16,384 images."""

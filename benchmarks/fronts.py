@@ -62,7 +62,6 @@ class Way:
 WAYS = {
     PAPER: Way("all", "count", "adam", False),
     LEAST: Way("all", "count", "least-squares", False),
-    "sequential": Way("all", "count", "sequential", False),
     "refined": Way("all", "count", "least-squares", True),
     "refined, distinct": Way("distinct", "count", "least-squares", True),
     "refined, distinct, balanced": Way("distinct", "balanced", "least-squares", True),
