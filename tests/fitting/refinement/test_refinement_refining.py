@@ -43,7 +43,7 @@ def test_losses_fall_on_fresh_images_one_by_one_and_four_together() -> None:
     panel = [with_active(supernet, generator, 4, everything) for _ in range(12)]
     before = [behaviour(supernet, g, fresh) for g in singles]
     several = [behaviour(supernet, g, fresh) for g in panel]
-    report = supernet.refine(batches(384), steps=30)
+    report = supernet.refine(batches(384), steps=60)
     after = [behaviour(supernet, g, fresh) for g in singles]
     for row, old, new in zip(report.rows, before, after, strict=True):
         assert (old == new) == (not row.kept)
