@@ -5,8 +5,8 @@
 Bookkeeping: microseconds per genotype, one thread, of random genotypes of untrained pairs (each
 stitch switch is on with the probability that searches start with, every second genotype is an
 ensemble), each one's best of five passes. Ours: signature, active switches and multiply-adds from
-the wiring, and the plan from the schedule: content keys, what is known, what to compute and to
-free. The former way, in the same run, is a graph per genotype, its content keys and plan.
+the wiring, and the plan from the schedule: content keys, what to compute and to free. The former
+way, in the same run, is a graph per genotype, its content keys and plan.
 
 Fused: milliseconds of the same subnetwork as a plain module and in our two forms, one thread, the
 three in turn, best of six; the largest difference of logits, and predictions that differ. In the
@@ -46,9 +46,6 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = {
 }
 FORMER = 20
 """Genotypes that the former way is timed on, since it is slow."""
-
-KNOWN = 40
-"""Genotypes whose values are known to the plans that are timed, every third value."""
 
 
 def main() -> None:
@@ -106,9 +103,6 @@ def pieces(supernet: ns.Supernet, genotypes: Sequence[Genotype]) -> dict[str, fl
     """Seconds per genotype of each piece, and of ours and of the former way together."""
     weights, wiring = supernet.tensors(), supernet.wiring
     schedule, other = (Schedule(supernet, weights, form) for form in (False, True))
-    known = dict.fromkeys(
-        [key for genotype in genotypes[:KNOWN] for key in schedule.plan([genotype]).made][::3]
-    )
 
     def wired(genotype: Genotype) -> None:
         wiring.digest(genotype)
@@ -117,7 +111,7 @@ def pieces(supernet: ns.Supernet, genotypes: Sequence[Genotype]) -> dict[str, fl
 
     def ours(genotype: Genotype) -> None:
         wired(genotype)
-        schedule.plan([genotype], known.keys())
+        schedule.plan([genotype])
 
     def graph_alone(genotype: Genotype) -> None:
         supernet.subnetwork_graph(genotype)
@@ -132,10 +126,7 @@ def pieces(supernet: ns.Supernet, genotypes: Sequence[Genotype]) -> dict[str, fl
     return {
         "signature, active switches, multiply-adds": timed(wired, genotypes),
         "content keys": timed(schedule.keys, genotypes),
-        "plan, nothing known": timed(lambda g: schedule.plan([g]), genotypes),
-        "plan, thousands of values known": timed(
-            lambda g: schedule.plan([g], known.keys()), genotypes
-        ),
+        "plan": timed(lambda g: schedule.plan([g]), genotypes),
         "plan in the fused form": timed(lambda g: other.plan([g]), genotypes),
         "peak of memory": timed(lambda g: peak_bytes(next(plans)), genotypes),
         "**all of ours**": timed(ours, genotypes),
@@ -191,7 +182,7 @@ def compare(name: str, supernet: ns.Supernet, inputs: Tensor, form: Form) -> Non
         plans = [schedule.plan([genotype]) for schedule in schedules]
 
         def run(plan: object, batch: Tensor) -> Tensor:
-            return next(iter(execute(plan, batch, {}).values()))  # type: ignore[arg-type]
+            return next(iter(execute(plan, batch).values()))  # type: ignore[arg-type]
 
         ways: list[Callable[[Tensor], Tensor]] = [
             module,

@@ -9,32 +9,29 @@ included (see `streams.py`), on one core:
 - signatures: one such run for each signature.
 - union: the common values of every 16 or 64 that are pending are computed once; "chosen": the 16 of
   64 that share the most, as evaluations choose them.
-- cache: ours at a budget of activations kept between evaluations, and the same with the union.
-- unavoidable: each distinct content once, that of an unlimited cache.
+- unavoidable: each distinct content once, where all of the stream were computed together.
 
-work: multiply-adds of all of the stream for one sample, by the cache itself with tensors without
-memory; plain divided by the method's. "of unavoidable" is the share of what an unlimited cache
-would save of plain. The demo has 2,048 samples, the ImageNet supernet 1,000 (as in the paper).
+work: multiply-adds of all of the stream for one sample; plain divided by the method's. "of
+unavoidable" is the share of the most that can be saved of plain.
 
 demo, imagenet: times of one sample, as ratios to plain, of the first proposals only: 1,000 of the
-demo's, or as many as --proposals says, and 64 at ImageNet's size. There are fewer samples than a
-budget is for, and budgets are less in proportion, so the same values are kept. Plain is timed on
-100 of the demo's proposals, and on 50 of either stream and 32 images at ImageNet's size; the rest,
-and signatures, follow from their multiply-adds. Its modules are made before the clock starts. Times
-are the processor's, so that others on the machine matter less. "work" is what the same proposals
-take in operations, elementwise ones included: what the time would be if only they took any. Rows
-"early" are given the floors of the stream, and end batch by batch where they cannot get over them;
-the supernet of ImageNet's size has none, since its images are noise.
+demo's, or as many as --proposals says, and 64 at ImageNet's size. Plain is timed on 100 of the
+demo's proposals, and on 50 of either stream and 32 images at ImageNet's size; the rest, and
+signatures, follow from their multiply-adds. Its modules are made before the clock starts. Times are
+the processor's, so that others on the machine matter less. "work" is what the same proposals take
+in operations, elementwise ones included: what the time would be if only they took any. Rows "early"
+are given the floors of the stream, and end batch by batch where they cannot get over them; the
+supernet of ImageNet's size has none, since its images are noise.
 
-scaling: seconds of the first proposals in processes, as a user's run has them, nothing kept and
-nothing ended early: 1 process, 2, and 2 that compute some of 16 in flight together.
+scaling: seconds of the first proposals in processes, as a user's run has them, nothing ended early:
+1 process, 2, and 2 that compute some of 16 in flight together.
 
 Streams are recorded once and kept in DIR.
 """
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -55,44 +52,37 @@ from streams import (
 
 import netstitch as ns
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating
-from netstitch.evaluation.cache import ActivationCache
-from netstitch.evaluation.exclusive import Made
 from netstitch.evaluation.kinship import Kinship
 from netstitch.evaluation.stopping import hardest_first, surely
-from netstitch.networks.graph import WEIGHT
-from netstitch.networks.plan import INPUT_KEY, Key, content_keys, sample_bytes
+from netstitch.networks.plan import Key, content_keys
 from netstitch.optimization.executor import Asked
 from netstitch.optimization.waiting import Choose, Waiting
 from netstitch.tasks import Classification, Samples
 
 GENOTYPES, CAPACITY = 2_000, 64
 ALGORITHMS = ("ga", "gomea")
-BUDGETS = (0, 0.5, 2, 8)
-GIGABYTE = 10**9
 
 
 @dataclass(frozen=True)
 class Size:
     """How a supernet is timed.
 
-    samples, used: those that budgets are for, and those that evaluations run on. proposals: of the
-    stream. plain, images: proposals that plain is timed on, and samples of each. together: how many
-    of CAPACITY that are pending are computed together.
+    used: samples that evaluations run on. proposals: of the stream. plain, images: proposals that
+    plain is timed on, and samples of each. together: how many of CAPACITY that are pending are
+    computed together.
     """
 
-    samples: int
     used: int
     proposals: int
     batch: int
-    budgets: tuple[float, ...]
     plain: int
     images: int
     together: tuple[int, ...] = (1,)
 
 
 SIZES = {
-    "demo": Size(2_048, 24, 1_000, 4, BUDGETS, plain=100, images=24),
-    "imagenet": Size(1_000, 4, 64, 4, (0, 2), plain=50, images=32, together=(1, 16)),
+    "demo": Size(24, 1_000, 4, plain=100, images=24),
+    "imagenet": Size(4, 64, 4, plain=50, images=32, together=(1, 16)),
 }
 
 
@@ -103,79 +93,22 @@ PARTS = {"demo": {"work", "demo", "scaling"}, "imagenet": {"work", "imagenet"}}
 # -- multiply-adds
 
 
-@dataclass(frozen=True)
-class Traced:
-    """What a signature computes: its values in order, and its outputs."""
-
-    made: tuple[Made, ...]
-    results: tuple[Key, ...]
-
-
 class Tracer:
-    """Subnetworks as values by content key, and the multiply-adds of each value."""
+    """Subnetworks as content keys of their values, and the multiply-adds of each value."""
 
     def __init__(self, supernet: ns.Supernet) -> None:
         self.supernet = supernet
-        self.multiply_adds: dict[Key, int] = {INPUT_KEY: 0}
-        self._shared = turning_points(supernet)
+        self.multiply_adds: dict[Key, int] = {}
 
-    def trace(self, genotype: np.ndarray) -> Traced:
+    def trace(self, genotype: np.ndarray) -> frozenset[Key]:
         graph = self.supernet.pruned_graph(genotype)
         keys = content_keys(graph)
-        made: dict[Key, Made] = {}
-        for node in graph.nodes:
-            if node.operation != WEIGHT and keys[node.name] not in made:
-                kept = node.name in self._shared and node.shape is not None
-                reads = tuple(dict.fromkeys(keys[name] for name in node.inputs if name in keys))
-                made[keys[node.name]] = Made(
-                    keys[node.name],
-                    reads,
-                    node.multiply_adds + node.elementwise,
-                    sample_bytes(node) if kept else 0,
-                )
-                self.multiply_adds[keys[node.name]] = node.multiply_adds
-        return Traced(tuple(made.values()), tuple(keys[name] for _, name in graph.outputs))
+        found = {keys[node.name]: node.multiply_adds for node in graph.nodes if node.name in keys}
+        self.multiply_adds |= found
+        return frozenset(found)
 
-    def work(self, keys: Iterator[Key]) -> int:
+    def work(self, keys: Iterable[Key]) -> int:
         return sum(self.multiply_adds[key] for key in keys)
-
-
-def turning_points(supernet: ns.Supernet) -> frozenset[str]:
-    """Nodes of subnetworks at which other subnetworks may turn off."""
-    places = {switch.place for switch in supernet.switches}
-    places |= {stitch.source for stitch in supernet.stitches}
-    names = {f"{supernet.names[place.network]}_{place.point}" for place in places}
-    ends = zip(supernet.names, supernet.graphs, strict=True)
-    return frozenset(
-        names | {f"{name}_{node}" for name, graph in ends for _, node in graph.outputs}
-    )
-
-
-def together(traced: Sequence[Traced]) -> Traced:
-    """Several signatures as one, each common value once."""
-    made = {value.key: value for one in traced for value in one.made}
-    return Traced(tuple(made.values()), tuple(key for one in traced for key in one.results))
-
-
-def with_cache(tracer: Tracer, asked: Sequence[Traced], cache: ActivationCache) -> int:
-    """Multiply-adds of evaluations one after the other, with values that take no memory."""
-    total = 0
-    for one in asked:
-        wanted, made, needed = set(one.results), [], []
-        for value in reversed(one.made):
-            if value.key in wanted and value.key in cache:
-                needed.append(value.key)
-            elif value.key in wanted:
-                made.append(value)
-                wanted.update(value.reads)
-        made.reverse()
-        total += tracer.work(value.key for value in made)
-        kept = cache.plan_keeping(made, one.results, needed)
-        for value in made:
-            if value.key in kept:
-                size = value.bytes * cache.samples
-                cache.put(value.key, [torch.empty(size, dtype=torch.uint8, device="meta")])
-    return total
 
 
 def in_groups(genotypes: Genotypes, count: int, choose: Choose) -> list[list[int]]:
@@ -190,36 +123,28 @@ def in_groups(genotypes: Genotypes, count: int, choose: Choose) -> list[list[int
     return [[one.ticket for one in group] for group in groups]
 
 
-def count_work(supernet: ns.Supernet, stream: Genotypes, samples: int) -> Mapping[str, int]:
+def count_work(supernet: ns.Supernet, stream: Genotypes) -> Mapping[str, int]:
     """Multiply-adds of each way to evaluate a stream, for one sample."""
     tracer = Tracer(supernet)
-    digests = [supernet.wiring.digest(genotype) for genotype in stream]
-    by_digest = dict(zip(digests, stream, strict=True))
-    traced = {digest: tracer.trace(genotype) for digest, genotype in by_digest.items()}
-    asked = list(traced.values())
+    by_digest = {supernet.wiring.digest(genotype): genotype for genotype in stream}
+    distinct = list(by_digest.values())
+    traced = [tracer.trace(genotype) for genotype in distinct]
 
-    def united(count: int) -> list[Traced]:
-        return [together(asked[at : at + count]) for at in range(0, len(asked), count)]
+    def united(groups: Iterable[Sequence[int]]) -> int:
+        return sum(tracer.work(frozenset().union(*map(traced.__getitem__, g))) for g in groups)
 
-    def chosen(count: int) -> list[Traced]:
-        groups = in_groups(list(by_digest.values()), count, Kinship(supernet))
-        return [together([asked[index] for index in group]) for group in groups]
+    def as_asked(count: int) -> list[Sequence[int]]:
+        numbers = range(len(distinct))
+        return [numbers[at : at + count] for at in range(0, len(distinct), count)]
 
-    def cached(budget: float, evaluations: Sequence[Traced]) -> int:
-        return with_cache(tracer, evaluations, ActivationCache(int(budget * GIGABYTE), samples))
-
-    found = {
+    return {
         "plain": sum(supernet.macs(genotype) for genotype in stream),
-        "signatures": sum(supernet.macs(genotype) for genotype in by_digest.values()),
-        "union of 16": cached(0, united(16)),
-        "union of 16, chosen": cached(0, chosen(16)),
-        "union of 64": cached(0, united(64)),
+        "signatures": sum(supernet.macs(genotype) for genotype in distinct),
+        "union of 16": united(as_asked(16)),
+        "union of 16, chosen": united(in_groups(distinct, 16, Kinship(supernet))),
+        "union of 64": united(as_asked(64)),
+        "unavoidable": tracer.work(tracer.multiply_adds),
     }
-    for budget in BUDGETS[1:]:  # without one it is one run for each signature
-        found[f"cache of {budget:g} GB"] = cached(budget, asked)
-    found["cache of 2 GB, union of 16, chosen"] = cached(2, chosen(16))
-    found["unavoidable"] = tracer.work(iter(tracer.multiply_adds))
-    return found
 
 
 def print_work(name: str, found: Mapping[str, Mapping[str, int]]) -> None:
@@ -240,21 +165,6 @@ class Timed(Evaluator):
     """An evaluator that knows where its time goes."""
 
     forward = 0.0
-    caching = 0.0
-
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.cache.plan_keeping = self._timed(self.cache.plan_keeping)  # type: ignore[method-assign]
-        self.cache.put = self._timed(self.cache.put)  # type: ignore[method-assign]
-
-    def _timed(self, work: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any) -> Any:
-            started = time.process_time()
-            result = work(*args)
-            self.caching += time.process_time() - started
-            return result
-
-        return run
 
     def _run(self, *args: Any) -> Any:
         started = time.process_time()
@@ -296,8 +206,8 @@ def print_times(
     def operations(genotype: np.ndarray) -> int:
         return supernet.macs(genotype) + supernet.elementwise(genotype)
 
-    print("\n| | time | work | evaluations | forward | cache | other | MB kept |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print("\n| | time | work | evaluations | forward | other |")
+    print("|---|---:|---:|---:|---:|---:|")
     for stream, (genotypes, floors) in streams.items():
         first = genotypes[: size.proposals]
         distinct = {supernet.wiring.digest(genotype): genotype for genotype in first}
@@ -315,10 +225,8 @@ def print_times(
             evaluator = Evaluator(supernet, task, samples, form)
             sure = evaluator.measured_together(references, surely(task))
             samples = samples.taken(hardest_first([each for (each,) in sure]))
-        ways = product(size.together, size.budgets, (False, True) if early else (False,))
-        for count, budget, ends in ways:
-            scaled = int(budget * GIGABYTE * size.used / size.samples)
-            evaluator = Timed(supernet, task, samples, form, budget=scaled)
+        for count, ends in product(size.together, (False, True) if early else (False,)):
+            evaluator = Timed(supernet, task, samples, form)
             found: dict[bytes, Any] = {}
             floor_of = dict(zip(map(supernet.wiring.digest, first), floors, strict=False))
             digests, some = list(distinct), list(distinct.values())
@@ -335,25 +243,17 @@ def print_times(
                 one = found[supernet.wiring.digest(genotype)]
                 assert one.accuracy >= accuracy if one.bounded else one.accuracy == accuracy
             done = f"{len(found)}, {sum(one.bounded for one in found.values())} early"
-            parts = (evaluator.forward / size.used, evaluator.caching / size.used)
-            shares = [f"{part / took:.0%}" for part in (*parts, took - sum(parts))]
-            rows.append(
-                (
-                    f"ours, {budget:g} GB{f', {count} together' * (count > 1)}{', early' * ends}",
-                    took,
-                    f"{f'{evaluator.cache.misses / whole:.2f}' if budget else ''} | {done} | "
-                    f"{' | '.join(shares)} | "
-                    f"{evaluator.cache.bytes / 1e6:.0f} of {scaled / 1e6:.0f}",
-                )
-            )
+            share = evaluator.forward / size.used / took
+            name = f"ours{f', {count} together' * (count > 1)}{', early' * ends}"
+            rows.append((name, took, f" | {done} | {share:.0%} | {1 - share:.0%}"))
         seconds += time_plain(supernet, task, sample[half:], form, size.used)[0]
         # An evaluation's time follows its multiply-adds, by which the sample stands for the rest.
         pace = sum(seconds) / sum(supernet.macs(genotype) for genotype in sample)
         plain = pace * sum(supernet.macs(genotype) for genotype in first)
         once = pace * sum(supernet.macs(genotype) for genotype in distinct.values())
-        print(f"| {stream}: plain | 1.00 | 1.00 | {len(first)} | 100% | | | |")
+        print(f"| {stream}: plain | 1.00 | 1.00 | {len(first)} | 100% | |")
         shown = f"{once / plain:.2f} | {least / whole:.2f} | {len(distinct)}"
-        print(f"| {stream}: signatures | {shown} | 100% | | | |")
+        print(f"| {stream}: signatures | {shown} | 100% | |")
         for name, took, rest in rows:
             print(f"| {stream}: {name} | {took / plain:.2f} | {rest} |", flush=True)
 
@@ -366,15 +266,14 @@ def print_scaling(
     some = list(distinct.values())[-count:]
     form = Form(channels_last=True, batch=128, workers=1)
 
-    def make(device: torch.device, budget: int) -> Evaluator:
-        return Evaluator(supernet, task, task.validation, form, budget=budget, device=device)
+    def make(device: torch.device) -> Evaluator:
+        return Evaluator(supernet, task, task.validation, form, device=device)
 
     print("\n| | seconds | times faster |\n|---|---:|---:|")
     first = None
     for workers, in_flight in ((1, 1), (2, 2), (1, 16), (2, 16)):
-        spread = Spread("processes", workers=workers, in_flight=in_flight, cache=0)
-        with evaluating(make, spread) as evaluations:
-            executor = evaluations.executor
+        spread = Spread("processes", workers=workers, in_flight=in_flight)
+        with evaluating(make, spread) as executor:
             for ticket, genotype in enumerate(some[:in_flight]):  # workers start
                 executor.submit(ticket, genotype)
             while executor.wait():
@@ -419,15 +318,12 @@ def main() -> None:
         streams = load_streams(options.out / "evaluation-streams.npz", asked, supernet, GENOTYPES)
         if "work" in options.part:
             found = {
-                str(stream): count_work(supernet, genotypes, size.samples)
+                str(stream): count_work(supernet, genotypes)
                 for stream, (genotypes, _) in streams.items()
             }
-            print_work(f"{supernet}, {size.samples:,} samples", found)
+            print_work(str(supernet), found)
         if name in options.part:
-            print(
-                f"\n{name}: times of the first {size.proposals} proposals, {size.used} samples, "
-                f"budgets as for {size.samples:,}"
-            )
+            print(f"\n{name}: times of the first {size.proposals} proposals, {size.used} samples")
             print_times(supernet, task_of(name, size), size, streams, early=name == "demo")
         if "scaling" in PARTS[name] & set(options.part):
             print_scaling(supernet, load_task(), streams[asked[0]][0], 32)

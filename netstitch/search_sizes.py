@@ -9,8 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 import numpy as np
 
 from netstitch.errors import SearchError
-from netstitch.evaluation.workplace import Evaluating
-from netstitch.optimization import Evaluation, Progress, SearchResult
+from netstitch.optimization import Evaluation, Executor, Progress, SearchResult
 from netstitch.optimization.ordering import OrderedExecutor
 from netstitch.optimization.recalling import (
     Arrival,
@@ -29,7 +28,7 @@ from netstitch.sweeping import Swept, sweep
 def search_sizes(
     search: SupernetSearch,
     sizes: Sequence[int],
-    evaluations: Evaluating,
+    executor: Executor,
     ordered: bool,
     *,
     record: Record | None,
@@ -48,7 +47,6 @@ def search_sizes(
     """
     references = search.supernet.references()
     known: dict[Hashable, Known] = {} if record is None else record.known
-    executor = evaluations.executor
     ordered = ordered and executor.capacity > 1
     problem, ensemble = search.problem, search.ensemble
     pace = Pace(EVERY)
@@ -94,7 +92,6 @@ def search_sizes(
                         engine.front,
                         workers=executor.workers,
                         ensemble=ensemble,
-                        cache=evaluations.usage(),
                     )
                 )
 

@@ -242,23 +242,22 @@ def run(
     if stopping is not None and not stopping.error:
         hardest = _hardest_first(supernet, scored, alone, spread.here)
 
-    def make(device: torch.device, cache: int) -> Evaluator:
+    def make(device: torch.device) -> Evaluator:
         return Evaluator(
             supernet,
             scored,
             _in_order(task.validation, stopping, hardest),
             numerical,
-            budget=cache,
             device=device,
             recalibration=statistics,
             stopping=stopping,
         )
 
-    with evaluating(make, spread) as evaluations:
+    with evaluating(make, spread) as executor:
         result, swept = search_sizes(
             search,
             sizes,
-            evaluations,
+            executor,
             spread.ordered,
             record=record,
             on_evaluation=on_evaluation,

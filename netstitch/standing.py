@@ -14,7 +14,6 @@ from pydantic import RootModel
 
 from netstitch.analysis import hypervolume
 from netstitch.documents import STRICT, Count, Seconds, Share, read_as
-from netstitch.evaluation import Usage
 from netstitch.folders import write_text
 from netstitch.optimization import Budget, Progress, Solution
 
@@ -63,7 +62,6 @@ class Standing:
     archived: Count
     hypervolume: float
     accuracy: float | None
-    cache: Usage
     written: Seconds
     bounded: Count = 0
 
@@ -82,7 +80,6 @@ def standing(
     *,
     workers: int,
     ensemble: int,
-    cache: Usage,
     clock: Callable[[], float] = time.time,
 ) -> Standing:
     """The numbers of a moment; ensemble: its multiply-adds."""
@@ -108,7 +105,6 @@ def standing(
             ensemble=ensemble,
         ),
         accuracy=None if progress.best is None else progress.best[0],
-        cache=cache,
         written=clock(),
         bounded=progress.bounded,
     )

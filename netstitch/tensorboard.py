@@ -19,8 +19,6 @@ def scalars(standing: Standing) -> dict[str, float]:
         "workers/rate": standing.rate,
         "workers/idle": standing.idle,
         "workers/in_flight": standing.in_flight,
-        "cache/hit_rate": standing.cache.rate,
-        "cache/bytes": standing.cache.bytes,
     }
     if standing.accuracy is not None:
         found["search/best_accuracy"] = standing.accuracy

@@ -27,7 +27,6 @@ from netstitch import finetuning
 from netstitch.alignment import is_aligned
 from netstitch.errors import FittingError
 from netstitch.evaluation import Evaluator, Form
-from netstitch.evaluation.sent import SentEvaluation
 from netstitch.evaluation.shared import SharedEvaluation
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.experiments.planning import to_plan
@@ -210,8 +209,8 @@ def test_workers_give_what_this_process_does(
     expected = [evaluator.evaluate(one).accuracy for one in some(supernet)]
     write_misplaced(monkeypatch, offset)
     cpu = torch.device("cpu")
-    shared = SharedEvaluation(evaluator, tmp_path, workers=1, budget=0, devices=[cpu])
-    for sent in (shared, SentEvaluation(evaluator, device=cpu, budget=0)):
+    for folder in (tmp_path, None):
+        sent = SharedEvaluation(evaluator, [cpu], folder)
         there = pickle.loads(pickle.dumps(sent))  # noqa: S301 - just made
         assert [accuracy for accuracy, _ in map(there, some(supernet))] == expected
         assert [accuracy for accuracy, _ in there.together(some(supernet))] == expected

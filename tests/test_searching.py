@@ -15,7 +15,6 @@ import netstitch as ns
 from netstitch import searching
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, Form, Spread
-from netstitch.evaluation.cache import ActivationCache
 from netstitch.matching import Matching
 from netstitch.optimization import ALGORITHMS, Budget, Progress
 from netstitch.outcomes import measure
@@ -110,21 +109,6 @@ def test_a_seed_repeats_bit_for_bit_and_another_does_not(
 
     assert run(3) == run(3)
     assert run(3)[1] != run(4)[1]
-
-
-def test_the_cache_changes_nothing(supernet: Supernet, task: Classification) -> None:
-    fronts = [
-        searching.run(
-            supernet,
-            task,
-            budget=Budget(80),
-            population=8,
-            form=FORM,
-            spread=Spread(cache=budget),
-        ).front
-        for budget in (0, 5_000, 10**9)
-    ]
-    assert fronts[0] == fronts[1] == fronts[2]
 
 
 def test_the_budget_is_kept(supernet: Supernet, task: Classification) -> None:
@@ -331,30 +315,6 @@ def test_the_front_is_measured_with_the_networks_own_operations(
         if (objectives := taken.get(point.genotype)) is not None
     ]
     assert searched.difference == max(expected)
-
-
-def test_activations_are_gone_before_the_front_is_measured(
-    supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caches: list[ActivationCache] = []
-    held: list[int] = []
-    measure, clear = searching.measure_front, ActivationCache.clear
-
-    def cleared(cache: ActivationCache) -> None:
-        held.append(cache.bytes)
-        caches.append(cache)
-        clear(cache)
-
-    def measured(*given: Any, **settings: Any) -> ns.Front:
-        held.append(caches[0].bytes)
-        return measure(*given, **settings)
-
-    monkeypatch.setattr("netstitch.evaluation.cache.KEEPING", 0)
-    monkeypatch.setattr(ActivationCache, "clear", cleared)
-    monkeypatch.setattr(searching, "measure_front", measured)
-    search(supernet, task)
-    assert held[0] > 0
-    assert held[1:] == [0]
 
 
 def nats(supernet: Supernet, samples: Samples, genotype: Any) -> float:

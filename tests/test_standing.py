@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from netstitch.errors import SearchError, StorageError
-from netstitch.evaluation import Usage
 from netstitch.optimization import Budget, Progress, Solution
 from netstitch.standing import (
     Pace,
@@ -47,7 +46,6 @@ def stands(**changes: Any) -> Standing:
         FRONT,
         workers=2,
         ensemble=100,
-        cache=Usage(hits=3, misses=1, bytes=500, budget=1000),
         clock=lambda: 1e9,
     )
     return replace(found, **changes)
@@ -57,7 +55,7 @@ def test_a_quarter_of_the_budget_leaves_three_times_as_long() -> None:
     found = stands()
     assert (found.share, found.left) == (0.25, 60.0)
     assert found.hypervolume == pytest.approx(0.25 * 0.5 + 0.5 * 0.75)
-    assert (found.accuracy, found.cache.rate, found.written) == (0.75, 0.75, 1e9)
+    assert (found.accuracy, found.written) == (0.75, 1e9)
 
 
 @pytest.mark.parametrize("budget, share", [(Budget(200, 25), 0.8), (Budget(None, 10), 1.0)])
@@ -95,7 +93,7 @@ def test_tensorboard_has_a_series_for_each_search(tmp_path: Path) -> None:
     events.Reload()
     found = [(one.step, one.value) for one in events.Scalars("search/hypervolume")]
     assert found == [(50, pytest.approx(0.5)), (100, pytest.approx(0.6))]
-    assert [one.value for one in events.Scalars("cache/hit_rate")] == [0.75, 0.75]
+    assert [one.value for one in events.Scalars("search/best_accuracy")] == [0.75, 0.75]
     assert (tmp_path / "population-128").is_dir()
 
 

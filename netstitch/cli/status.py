@@ -61,11 +61,5 @@ def _standing_lines(standing: Standing, now: float | None) -> Iterator[str]:
     )
     best = "" if standing.accuracy is None else f"best {100 * standing.accuracy:.2f} %, "
     yield f"  {best}{standing.archived:,} in the archive, hypervolume {standing.hypervolume:.4f}"
-    cache = standing.cache
-    if cache.budget:
-        yield (
-            f"  cache: {cache.rate:.0%} of the work spared, {cache.bytes / 1e9:.2f} of "
-            f"{cache.budget / 1e9:.2f} GB"
-        )
     if now is not None and now - standing.written > QUIET:
         yield f"  as of {duration(now - standing.written)} ago"

@@ -1,6 +1,5 @@
 """How good subnetworks are, computed without doing the same work twice, and never lost."""
 
-from netstitch.evaluation.cache import Usage
 from netstitch.evaluation.device import usable_device
 from netstitch.evaluation.evaluator import Evaluator, Measured
 from netstitch.evaluation.form import Form
@@ -15,7 +14,6 @@ __all__ = [
     "Measured",
     "Spread",
     "Store",
-    "Usage",
     "evaluating",
     "measure_form",
     "usable_device",

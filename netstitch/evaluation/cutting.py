@@ -28,10 +28,6 @@ class Cut:
             self.members[first] = (*self.members.get(first, ()), item)
         self.input = self.same[0, graphs[0].input.name]
         ends = [(i, name) for i, graph in enumerate(graphs) for _, name in graph.outputs]
-        # A value that is no single tensor is nothing that could be kept.
-        self.shared = {
-            self.same[place] for place in [*places, *ends] if self.node(place).shape is not None
-        }
         marked = {self.same[place] for place in [*places, *ends]} | {self.input}
         self.owner = self._owners(marked)
         self.roots = [item for item in self.members if self.owner.get(item) == item]

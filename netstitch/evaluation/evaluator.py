@@ -1,6 +1,6 @@
 """How good a genotype is: accuracy on samples, and multiply-adds."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +12,6 @@ from torch import Tensor
 
 from netstitch.errors import DataError, FittingError, SearchError
 from netstitch.evaluation.arranged import ArrangedBatches
-from netstitch.evaluation.cache import ActivationCache
-from netstitch.evaluation.exclusive import Made
 from netstitch.evaluation.form import FULL, Form
 from netstitch.evaluation.looking import Collected, Look, Measure, Measuring
 from netstitch.evaluation.running import Plan, execute, peak_bytes
@@ -55,17 +53,15 @@ class Evaluator:
 
     form: memory layout, batch size, fusing and precision; one form for all, so that results do not
         depend on what was evaluated before.
-    budget: bytes of activations kept between evaluations; with 0 each is computed whole. The
-        results are equal bit for bit.
     device: where subnetworks run; outputs are measured on the CPU, and the supernet stays where it
         is. An evaluator is for the supernet as it was when it was made: not for other stitches.
         Where these were never fitted, genotypes that use one raise StitchingError.
     recalibration: batches of inputs, or of tuples that start with them, that the batch norms of
         each genotype take their statistics from (see `netstitch.fitting.recalibrated`), so that
         what is measured is the subnetwork as it is exported with the same inputs. A tensor then
-        depends on the whole genotype, so nothing is shared or fused: `budget` is not used,
-        genotypes evaluated together are computed one after the other, and each costs a pass over
-        these batches more. By default norms keep the statistics of the basis networks.
+        depends on the whole genotype, so nothing is shared or fused: genotypes evaluated together
+        are computed one after the other, and each costs a pass over these batches more. By default
+        norms keep the statistics of the basis networks.
     stopping: when evaluations end early that are asked with a floor; by default where it is certain
         that they do not get over it. Without effect with `recalibration`, and for a task without
         `accuracy_of`.
@@ -78,7 +74,6 @@ class Evaluator:
         samples: Samples,
         form: Form,
         *,
-        budget: int = 0,
         device: torch.device | str = "cpu",
         recalibration: Iterable[Batch] | None = None,
         stopping: Stopping | None = None,
@@ -97,7 +92,6 @@ class Evaluator:
         self._fitted = supernet.fitted
         self._labels = samples.labels
         self._stopping = stopping or Stopping()
-        self.cache = ActivationCache(budget if recalibration is None else 0, len(samples))
         # Kept as they are read, since every genotype reads them again.
         self._recalibration = (
             None
@@ -209,7 +203,7 @@ class Evaluator:
             for genotype, look in zip(genotypes, looks, strict=True):
                 self._show_recalibrated(genotype, self._recalibration, look)
             return
-        plan = self._schedule.plan(genotypes, self.cache.keys())
+        plan = self._schedule.plan(genotypes)
         at_once = self.form.batch * self.form.workers
         if len(genotypes) > 1 and peak_bytes(plan) * at_once > TOGETHER:
             half = len(genotypes) // 2
@@ -219,13 +213,7 @@ class Evaluator:
         self._compute(genotypes, looks, plan)
 
     def _compute(self, genotypes: Sequence[Genotype], looks: Sequence[Look], plan: Plan) -> None:
-        """Outputs of each genotype, for as many batches as it takes.
-
-        Values to be kept are so where all batches are done with them.
-        """
-        kept = self._kept(plan) if self.cache.budget else frozenset()
-        known = {key: self.cache[key] for key in plan.needed}
-        values: dict[Key, list[Tensor]] = {key: [] for key in kept}
+        """Outputs of each genotype, for as many batches as it takes."""
         going, last = list(range(len(genotypes))), len(self._batches)
         # Rounds without an end in sight are longer, so that workers seldom wait for each other.
         room = int(TOGETHER / max(1, peak_bytes(plan) * self.form.batch * self.form.workers))
@@ -234,10 +222,7 @@ class Evaluator:
         with batch_workers(self.form.workers) as pool:
             for start in range(0, last, at_once):
                 batches = range(start, min(start + at_once, last))
-                self._count([genotypes[one] for one in going], plan, len(batches) / last)
-                results = self._run(pool, plan, batches, known, values.keys())
-                for key, tensors in values.items():
-                    tensors += [result[key] for result in results]
+                results = self._run(pool, plan, batches)
                 for one, pairs in zip(going, plan.outputs, strict=True):
                     for batch, result in zip(batches, results, strict=True):
                         looks[one].look(batch, _outputs(pairs, result))
@@ -246,11 +231,7 @@ class Evaluator:
                     break
                 if len(left) < len(going):
                     going = left
-                    plan = self._schedule.plan([genotypes[one] for one in going], known.keys())
-                    values = {key: values[key] for key in plan.made if key in values}
-        for key in sorted(values):
-            if len(values[key]) == last:
-                self.cache.put(key, values[key])
+                    plan = self._schedule.plan([genotypes[one] for one in going])
 
     def _show_recalibrated(self, genotype: Genotype, batches: Sequence[Tensor], look: Look) -> None:
         """Outputs with the statistics that batches give this very subnetwork."""
@@ -260,51 +241,27 @@ class Evaluator:
         with threads(1):  # so that statistics do not depend on the cores there are
             plan = of_graphs.make_plan([graph], recalibrated(graph, own, batches))
         with batch_workers(self.form.workers) as pool:
-            results = self._run(pool, plan, range(len(self._batches)), {})
+            results = self._run(pool, plan, range(len(self._batches)))
             for batch, result in enumerate(results):
                 look.look(batch, _outputs(plan.outputs[0], result))
 
-    def _count(self, genotypes: Sequence[Genotype], plan: Plan, share: float) -> None:
-        """Count the work of a share of the samples, and what it would be without the cache."""
-        if not self.cache.budget:
-            return
-        wiring = self.supernet.wiring
-        asked = sum(wiring.multiply_adds(one) + wiring.elementwise(one) for one in genotypes)
-        self.cache.count(round(share * asked), round(share * int(plan.works.sum())))
-
-    def _kept(self, plan: Plan) -> frozenset[Key]:
-        """Keys of values that the cache will take: of those at which other subnetworks turn off."""
-        reads = plan.reads_of_each
-        sizes = np.where(plan.shared, plan.sizes, 0).tolist()
-        works = plan.works.tolist()
-        made = [Made(*step) for step in zip(plan.made, reads, works, sizes, strict=True)]
-        results = {key for pairs in plan.outputs for _, key in pairs}
-        return self.cache.plan_keeping(made, results, plan.needed)
-
     def _run(
-        self,
-        pool: Executor,
-        plan: Plan | of_graphs.Plan,
-        batches: Sequence[int],
-        known: Mapping[Key, Sequence[Tensor]],
-        kept: Collection[Key] = (),
+        self, pool: Executor, plan: Plan | of_graphs.Plan, batches: Sequence[int]
     ) -> list[dict[Key, Any]]:
         """Results by batch, in order; batches run side by side."""
 
         def run(index: int) -> dict[Key, Any]:
-            values = {key: tensors[index] for key, tensors in known.items()}
             with torch.inference_mode():  # it holds for one thread only
                 if isinstance(plan, Plan):
-                    return execute(plan, self._batches[index], values, kept)
-                return of_graphs.execute(plan, self._batches[index], values, kept)
+                    return execute(plan, self._batches[index])
+                return of_graphs.execute(plan, self._batches[index], {})
 
         return list(pool.map(run, batches))
 
     def move(self, device: torch.device | str) -> None:
-        """Run on another device from now on; what is kept is forgotten."""
+        """Run on another device from now on."""
         if not self._batches.move(device):
             return
-        self.cache.clear()
         self._weights = {path: tensor.to(device) for path, tensor in self._weights.items()}
         self.__dict__.pop("_schedule", None)  # bound to the tensors before
         if self._recalibration is not None:

@@ -50,7 +50,7 @@ def measure_form(
 
         def run(batch: Tensor) -> list[Tensor]:
             # Copying results back also waits for a device that works by itself.
-            return [value.cpu() for value in execute(plan, batch.to(device), {}).values()]
+            return [value.cpu() for value in execute(plan, batch.to(device)).values()]
 
         return run
 

@@ -1,8 +1,6 @@
 """Plans of units, and running them: each value is computed once and freed after its last use."""
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,16 +20,13 @@ Bools = NDArray[np.bool_]
 class Plan:
     """Units in an order in which they can be computed.
 
-    keys: of the values, those known before first, then one for each step.
+    keys: of the values, the batch first, then one for each step.
     units: for each step, what makes its value of those it reads.
     reads, read_starts: indices of values, for all steps in turn, and where each step's begin.
     last: for each read, whether no later step reads the value, and it is no output.
     owned: for each read, whether the step may overwrite it.
     sizes: bytes of each step's value for one sample. peaks: the most that the step holds at once.
-    works: operations of each step for one sample.
-    shared: whether other subnetworks may turn off at each step's value.
     outputs: for each subnetwork, (output key, content key) pairs.
-    needed: keys that are read from outside the plan, because they are known.
     """
 
     keys: list[Key]
@@ -42,39 +37,23 @@ class Plan:
     owned: Bools
     sizes: Ints
     peaks: Ints
-    works: Ints
-    shared: Bools
     outputs: tuple[tuple[tuple[str | None, Key], ...], ...]
-    needed: frozenset[Key]
 
     @property
     def made(self) -> list[Key]:
         """The keys of the steps."""
-        return self.keys[len(self.keys) - len(self.units) :]
-
-    @property
-    def reads_of_each(self) -> list[tuple[Key, ...]]:
-        """The keys of the values that each step reads."""
-        reads, starts = self.reads.tolist(), self.read_starts.tolist()
-        return [
-            tuple(self.keys[index] for index in reads[start:end]) for start, end in pairwise(starts)
-        ]
+        return self.keys[1:]
 
 
-def execute(
-    plan: Plan, batch: Tensor, known: Mapping[Key, Any], kept: Collection[Key] = ()
-) -> dict[Key, Any]:
-    """Values of the plan's outputs, and of the keys to keep, for one batch.
+def execute(plan: Plan, batch: Tensor) -> dict[Key, Any]:
+    """Values of the plan's outputs for one batch.
 
-    batch: in aligned memory. known: values of the plan's `needed` keys for this batch. Everything
-    else is freed after its last use, and in the fused form overwritten: but never the batch, what
-    is known, or is kept.
+    batch: in aligned memory. Everything else is freed after its last use, and in the fused form
+    overwritten: but never the batch.
     """
     assert_aligned([batch], "a plan's batch")
-    results = {key for subnetwork in plan.outputs for _, key in subnetwork} | set(kept)
-    before = len(plan.keys) - len(plan.units)
-    values: list[Any] = [known[key] if key in plan.needed else batch for key in plan.keys[:before]]
-    values += [None] * len(plan.units)
+    results = {key for subnetwork in plan.outputs for _, key in subnetwork}
+    values: list[Any] = [batch, *[None] * len(plan.units)]
     stays = [key in results for key in plan.keys]
     reads, starts = plan.reads.tolist(), plan.read_starts.tolist()
     last, owned = plan.last.tolist(), plan.owned.tolist()
@@ -87,13 +66,12 @@ def execute(
             if last[at] and not stays[index]:
                 values[index] = None
                 mine |= owned[at] << len(inputs) - 1
-        values[before + step] = unit.run(inputs, mine)
+        values[1 + step] = unit.run(inputs, mine)
     return {key: value for key, value in zip(plan.keys, values, strict=True) if key in results}
 
 
 def peak_bytes(plan: Plan) -> int:
     """The most bytes of values that `execute` holds at once, for one sample, input left out."""
-    before = len(plan.keys) - len(plan.units)
-    sizes = np.concatenate([np.zeros(before, dtype=np.int64), plan.sizes])
-    made = np.arange(before, len(plan.keys))
+    sizes = np.concatenate([[0], plan.sizes])
+    made = np.arange(1, len(plan.keys))
     return int(tracing.peak(made, plan.reads, plan.read_starts, plan.last, sizes, plan.peaks))

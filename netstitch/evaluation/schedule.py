@@ -6,7 +6,7 @@ are computed once. Everything that is the same for all genotypes is worked out w
 made; what is left are a few compiled passes over the units that a genotype needs.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,6 +55,7 @@ class Schedule:
         tables = make_tables(self.units, self._norms, fused)
         self._shrunk = shrunk(self.units, precision)
         self._tables = replace(tables, sizes=tables.sizes // self._shrunk)
+        [self._input_key] = _as_bytes(tables.contents[[THE_INPUT]])
         self._prepared: dict[_UnitForm, Prepared] = {}
         self._plain = [] if fused else [prepare(unit.graph, weights) for unit in self.units.units]
         peaks = np.array([unit.peak for unit in self._plain], dtype=np.int64)
@@ -68,34 +69,31 @@ class Schedule:
         trace = self._trace(genotype)
         return dict(zip(trace.order.tolist(), _as_bytes(trace.keys), strict=True))
 
-    def plan(self, genotypes: Sequence[Genotype], known: Collection[Key] = ()) -> Plan:
-        """One plan for several subnetworks; keys in `known` are not computed again."""
+    def plan(self, genotypes: Sequence[Genotype]) -> Plan:
+        """One plan for several subnetworks."""
         traces = [self._trace(genotype) for genotype in genotypes]
         joined = traces[0] if len(traces) == 1 else _join(traces)
         tables = self._tables
         first = tracing.first_of_each(joined.keys)
         keys = _as_bytes(joined.keys)
-        is_known = joined.order == THE_INPUT
-        if known:
-            is_known |= np.fromiter(map(known.__contains__, keys), np.bool_, len(keys))
-        steps, used, reads, read_starts, last, owned = tracing.arrange(
+        is_input = joined.order == THE_INPUT
+        steps, reads, read_starts, last, owned = tracing.arrange(
             joined.order,
             joined.sources,
             joined.results,
             first,
-            is_known,
+            is_input,
             tables.slot_starts,
             tables.slot_views,
             tables.makes_new,
         )
-        values = np.concatenate([used, steps])
-        index = np.empty(len(keys), dtype=np.int64)
-        index[values] = np.arange(len(values))
+        index = np.zeros(len(keys), dtype=np.int64)  # the input's, and no step's
+        index[steps] = np.arange(1, 1 + len(steps))
         numbers = joined.order[steps]
         units, peaks = self._units(numbers, joined.left_out[steps], joined.carried[steps])
         ends = iter(joined.results.tolist())
         return Plan(
-            keys=[keys[value] for value in values.tolist()],
+            keys=[self._input_key, *(keys[step] for step in steps.tolist())],
             units=units,
             reads=index[reads],
             read_starts=read_starts,
@@ -103,14 +101,9 @@ class Schedule:
             owned=owned,
             sizes=tables.sizes[numbers],
             peaks=peaks,
-            works=tables.works[numbers],
-            shared=tables.shared[numbers],
             outputs=tuple(
                 tuple((name, keys[next(ends)]) for name in self._results[int(genotype[-1])][0])
                 for genotype in genotypes
-            ),
-            needed=frozenset(
-                keys[value] for value in used.tolist() if joined.order[value] != THE_INPUT
             ),
         )
 

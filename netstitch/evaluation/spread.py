@@ -8,7 +8,6 @@ import torch
 from netstitch.errors import SearchError
 from netstitch.evaluation.device import check_precision, usable_device
 from netstitch.evaluation.form import FULL, Precision
-from netstitch.evaluation.memory import cache_budget
 from netstitch.evaluation.stopping import Stopping
 from netstitch.optimization.ray_connection import import_ray
 from netstitch.threads import available_cores
@@ -34,8 +33,6 @@ class Spread:
     ordered: whether the search is given results in the order in which it asked for them, so that
         it depends on its seed and `in_flight` alone, and not on what evaluates; otherwise as they
         come.
-    cache: bytes of activations kept between evaluations, all processes together; None for a
-        quarter of the memory that is free when the search begins.
     early: whether evaluations end early, where the search learns nothing of those that are worse:
         "certain" where the accuracy can no longer get over what matters, which changes nothing of
         what is found, "likely" where with probability `error` at most it would.
@@ -57,7 +54,6 @@ class Spread:
     devices: tuple[str, ...] = ("cpu",)
     in_flight: int = 1
     ordered: bool = True
-    cache: int | None = None
     early: Early = "certain"
     error: float = ERROR
     fused: bool = True
@@ -114,7 +110,6 @@ class Spread:
                 "at most as many workers, or 0 for as many as fit"
             )
         self._check_in_flight()
-        cache_budget(self.cache, self.places)
 
     def _check_in_flight(self) -> None:
         if self.kind != "serial" and self.in_flight < self.workers:
@@ -131,7 +126,6 @@ class Spread:
             raise SearchError(
                 "Ray gives each worker its device: give one, 'cpu' or 'cuda', and gpus_per_worker"
             )
-        cache_budget(self.cache, (self.here,))
 
     @property
     def stopping(self) -> Stopping | None:

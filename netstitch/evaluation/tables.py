@@ -27,11 +27,9 @@ class Tables:
     contents: NDArray[np.uint64]
     norm_contents: NDArray[np.uint64]
     only_norm: Bools
-    works: Ints
     slot_views: Bools
     makes_new: Bools
     sizes: Ints
-    shared: Bools
 
 
 def make_tables(units: Units, norms: Sequence[Norm], fused: bool) -> Tables:
@@ -61,11 +59,9 @@ def make_tables(units: Units, norms: Sequence[Norm], fused: bool) -> Tables:
         contents=_words([content(unit) for unit in every]),
         norm_contents=_words([norm.digest for norm in norms]),
         only_norm=np.array(only, dtype=np.bool_),
-        works=_ints([_work(unit) for unit in every]),
         slot_views=np.array([view for unit in every for view in _views(unit, fused)], np.bool_),
         makes_new=np.array([makes_new_memory(unit.root) for unit in every], dtype=np.bool_),
         sizes=_ints([unit.size for unit in every]),
-        shared=np.array([unit.shared for unit in every], dtype=np.bool_),
     )
 
 
@@ -76,11 +72,6 @@ def _ints(values: Sequence[int]) -> Ints:
 def _words(digests: Sequence[bytes]) -> NDArray[np.uint64]:
     """(n, 2) of digests of 16 bytes."""
     return np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2)
-
-
-def _work(unit: Unit) -> int:
-    """Operations of a unit for one sample."""
-    return sum(node.multiply_adds + node.elementwise for node in unit.graph.nodes)
 
 
 def _views(unit: Unit, fused: bool) -> list[bool]:

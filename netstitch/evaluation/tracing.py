@@ -197,20 +197,20 @@ def arrange(
     sources: Any,
     results: Any,
     first: Any,
-    known: Any,
+    given: Any,
     starts: Any,
     slot_views: Any,
     makes_new: Any,
 ) -> Any:
     """What has to be computed: positions, and all that running them takes.
 
-    sources, results: positions, as they are before equal ones are joined. known: whether the value
-    of each position is there already.
+    sources, results: positions, as they are before equal ones are joined. given: whether each
+    position is the input.
 
-    Returns (steps, used, reads, read_starts, last, owned): positions to compute in order; known
-    positions that are read or are results; for the slots of the steps in turn the position read,
-    where each step's begin, whether nothing reads that later, and whether it may be overwritten:
-    it was made by a step in memory of its own, and no view of it is left.
+    Returns (steps, reads, read_starts, last, owned): positions to compute in order; for the slots
+    of the steps in turn the position read, where each step's begin, whether nothing reads that
+    later, and whether it may be overwritten: it was made by a step in memory of its own, and no
+    view of it is left.
     """
     count = len(order)
     offsets = np.empty(count + 1, np.int64)
@@ -226,26 +226,20 @@ def arrange(
     steps = 0
     length = 0
     for place in range(count - 1, -1, -1):
-        if wanted[place] and not known[place]:
+        if wanted[place] and not given[place]:
             steps += 1
             length += offsets[place + 1] - offsets[place]
             for at in range(offsets[place], offsets[place + 1]):
                 wanted[first[sources[at]]] = True
     made = np.empty(steps, np.int64)
-    used = np.empty(count, np.int64)
     reads = np.empty(length, np.int64)
     read_starts = np.zeros(steps + 1, np.int64)
     last_read = np.full(count, NOTHING, np.int64)
     seen = np.zeros(count, np.bool_)  # by more than views: whether a view was made of it
     step = 0
-    uses = 0
     at = 0
     for place in range(count):
-        if not wanted[place]:
-            continue
-        if known[place]:
-            used[uses] = place
-            uses += 1
+        if not wanted[place] or given[place]:
             continue
         made[step] = place
         for index in range(offsets[place], offsets[place + 1]):
@@ -268,9 +262,9 @@ def arrange(
             once = True
             for other in range(read_starts[step], at):
                 once = once and reads[other] != source
-            free = not known[source] and not seen[source]
+            free = not given[source] and not seen[source]
             owned[at] = once and free and makes_new[order[source]]
-    return made, used[:uses].copy(), reads, read_starts, last, owned
+    return made, reads, read_starts, last, owned
 
 
 @njit(cache=True, nogil=True)

@@ -36,13 +36,11 @@ class Unit:
         read equal values in equal order.
     members: the networks' nodes that it holds, weights left out, the root last. Nodes that compute
         the same from the same values are one node, and stand here side by side.
-    shared: whether other subnetworks may turn off at its value.
     """
 
     graph: Graph
     reads: tuple[Read, ...]
     members: tuple[Item, ...] = ()
-    shared: bool = False
 
     @cached_property
     def root(self) -> Node:
@@ -233,7 +231,7 @@ def _unit(cut: Cut, root: Item, index: Mapping[Item, int]) -> Unit:
                 elementwise=node.elementwise,
             )
         )
-    return Unit(drawing.graph(names[root]), tuple(reads), tuple(members), root in cut.shared)
+    return Unit(drawing.graph(names[root]), tuple(reads), tuple(members))
 
 
 def _input_graph(graph: Graph) -> Graph:

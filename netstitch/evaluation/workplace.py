@@ -2,20 +2,16 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
 
-from netstitch.evaluation.cache import Usage
 from netstitch.evaluation.evaluator import Evaluator
 from netstitch.evaluation.kinship import Kinship
-from netstitch.evaluation.memory import cache_budget
 from netstitch.evaluation.objectives import Objectives
-from netstitch.evaluation.sent import SentEvaluation
 from netstitch.evaluation.shared import SharedEvaluation
 from netstitch.evaluation.spread import Spread
 from netstitch.folders import cannot_write
@@ -35,60 +31,38 @@ def prepare(spread: Spread) -> None:
         start_server(PRELOAD)
 
 
-@dataclass(frozen=True)
-class Evaluating:
-    """An executor, and how activations are kept by those who evaluate."""
-
-    executor: Executor
-    usage: Callable[[], Usage]
+Make = Callable[[torch.device], Evaluator]
+"""An evaluator on a device."""
 
 
-Make = Callable[[torch.device, int], Evaluator]
-"""An evaluator on a device, with a budget of bytes for activations."""
-
-
-def evaluating(make: Make, spread: Spread) -> AbstractContextManager[Evaluating]:
-    """Evaluations as spread says; the end of it ends all processes, and frees what was kept.
+def evaluating(make: Make, spread: Spread) -> AbstractContextManager[Executor]:
+    """Return what evaluates as spread says; the end of it ends all processes.
 
     Raises SearchError as `Spread.check`, and, where it begins, StorageError where there is no room
     for what the processes share.
     """
     spread.check()
-    places = (spread.here,) if spread.kind == "ray" else spread.places
-    budget = cache_budget(spread.cache, places)
     begin = {"serial": _in_this_process, "processes": _in_processes, "ray": _on_ray}[spread.kind]
-    return begin(make, spread, budget)
+    return begin(make, spread)
 
 
 @contextmanager
-def _in_this_process(make: Make, spread: Spread, budget: int) -> Iterator[Evaluating]:
-    evaluator = make(spread.here, budget)
-    try:
-        yield Evaluating(
-            SerialExecutor(
-                Objectives(evaluator),
-                spread.in_flight,
-                group=spread.together,
-                choose=_choose(evaluator, spread),
-            ),
-            evaluator.cache.usage,
-        )
-    finally:
-        evaluator.cache.clear()  # what refers to one another in a search may live on
+def _in_this_process(make: Make, spread: Spread) -> Iterator[Executor]:
+    evaluator = make(spread.here)
+    yield SerialExecutor(
+        Objectives(evaluator),
+        spread.in_flight,
+        group=spread.together,
+        choose=_choose(evaluator, spread),
+    )
 
 
 @contextmanager
-def _in_processes(make: Make, spread: Spread, budget: int) -> Iterator[Evaluating]:
+def _in_processes(make: Make, spread: Spread) -> Iterator[Executor]:
     with _shared_folder() as folder:
-        evaluator = make(torch.device("cpu"), budget)
+        evaluator = make(torch.device("cpu"))
         try:
-            evaluation = SharedEvaluation(
-                evaluator,
-                folder,
-                workers=spread.processes,
-                budget=budget // spread.processes,
-                devices=spread.places,
-            )
+            evaluation = SharedEvaluation(evaluator, spread.places, folder)
         except OSError as error:
             raise cannot_write(folder, error) from error
         executor = ProcessExecutor(
@@ -100,20 +74,15 @@ def _in_processes(make: Make, spread: Spread, budget: int) -> Iterator[Evaluatin
             timeout=spread.timeout,
             preload=PRELOAD,
         )
-        try:
-            yield Evaluating(executor, evaluation.usage)
-        finally:
-            executor.close()
+        with closing(executor):
+            yield executor
 
 
 @contextmanager
-def _on_ray(make: Make, spread: Spread, budget: int) -> Iterator[Evaluating]:
-    """On the workers of a Ray cluster, which tell how they keep activations with each result."""
-    each = budget // spread.processes
-    evaluator = make(spread.here, budget)
-    evaluation = SentEvaluation(evaluator, device=spread.places[0], budget=each)
+def _on_ray(make: Make, spread: Spread) -> Iterator[Executor]:
+    evaluator = make(spread.here)
     executor = RayExecutor(
-        evaluation,
+        SharedEvaluation(evaluator, spread.places),
         spread.processes,
         capacity=spread.in_flight,
         group=spread.together,
@@ -123,21 +92,8 @@ def _on_ray(make: Make, spread: Spread, budget: int) -> Iterator[Evaluating]:
         gpus_per_worker=spread.gpus_per_worker,
         timeout=spread.timeout,
     )
-    try:
-        yield Evaluating(executor, lambda: usage_of(*executor.told(), each * spread.processes))
-    finally:
-        executor.close()
-
-
-def usage_of(living: Sequence[Usage], gone: Sequence[Usage], budget: int) -> Usage:
-    """The use of all workers' activations; those of the ones that are gone are so too."""
-    everyone = [*living, *gone]
-    return Usage(
-        hits=sum(one.hits for one in everyone),
-        misses=sum(one.misses for one in everyone),
-        bytes=sum(one.bytes for one in living),
-        budget=budget,
-    )
+    with closing(executor):
+        yield executor
 
 
 def _choose(evaluator: Evaluator, spread: Spread) -> Choose | None:

@@ -10,8 +10,6 @@ from netstitch.evaluation.form import FULL, Precision
 from netstitch.evaluation.spread import ERROR, TIMEOUT
 from netstitch.experiments.table import Count, Table
 
-GIGABYTE = 1_000_000_000
-
 
 class EvaluationTable(Table):
     """What evaluates subnetworks, and on how much of the machine."""
@@ -68,8 +66,8 @@ class EvaluationTable(Table):
     cache: float | None = Field(
         default=None,
         ge=0,
-        description="gigabytes of activations kept between evaluations, of all workers together; "
-        "by default a quarter of the memory that is free; 0 for none",
+        description="0, or left out: activations are not kept between evaluations, since those "
+        "under way are computed together",
     )
     early: Literal["certain", "likely", "never"] = Field(
         default="certain",
@@ -126,6 +124,16 @@ class EvaluationTable(Table):
             raise ValueError("expected a device of PyTorch, such as 'cpu' or 'cuda:0'") from None
         return device
 
+    @field_validator("cache")
+    @classmethod
+    def _kept_no_more(cls, cache: float | None) -> float | None:
+        if cache:
+            raise ValueError(
+                "activations are no longer kept between evaluations; those under way, in_flight, "
+                "are computed together instead: leave cache out, or give 0"
+            )
+        return cache
+
     @property
     def spread(self) -> Spread:
         """The same for evaluations."""
@@ -136,7 +144,6 @@ class EvaluationTable(Table):
             devices=(self.device,) if isinstance(self.device, str) else tuple(self.device),
             in_flight=self.in_flight,
             ordered=self.order == "asked",
-            cache=None if self.cache is None else int(self.cache * GIGABYTE),
             early=self.early,
             error=self.error,
             fused=self.fused,

@@ -98,8 +98,6 @@ class RayExecutor:
         self._suspects: deque[Call] = deque()  # those in which a worker died
         self._running: dict[Place, list[Call]] = {}
         self._busy = 0.0  # seconds of evaluations that are over
-        self._told: dict[Place, Any] = {}
-        self._gone: list[Any] = []
         self._connect()
 
     def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
@@ -132,21 +130,12 @@ class RayExecutor:
         now = time.monotonic()
         return self._busy + sum(now - place.since for place in self._running)
 
-    def told(self) -> tuple[list[Any], list[Any]]:
-        """What evaluations with a method `told` said last, of each worker that evaluated.
-
-        Of those that live, and of those that died while they evaluated.
-        """
-        return list(self._told.values()), list(self._gone)
-
     def cancel(self) -> None:
         """Forget what is running and waiting, and kill the workers, whatever they do."""
         self._busy = self.busy()
         self._waiting.clear()
         self._suspects.clear()
         self._running.clear()
-        self._gone += self._told.values()
-        self._told.clear()
         crew, self._crew = self._crew, None
         if crew is not None:
             crew.end()
@@ -207,10 +196,8 @@ class RayExecutor:
         )
 
     def _found(self, place: Place, calls: list[Call], outcome: Outcome) -> list[Completed]:
-        attempts, seconds, told = outcome
+        attempts, seconds = outcome
         self._busy += seconds
-        if told is not None:
-            self._told[place] = told
         return completed([call.asked for call in calls], attempts, seconds, place.name)
 
     def _lost(self, place: Place, calls: list[Call], reason: str) -> list[Completed]:
@@ -218,8 +205,6 @@ class RayExecutor:
         now = time.monotonic()
         seconds = now - place.since
         self._busy += seconds
-        if place in self._told:
-            self._gone.append(self._told.pop(place))
         done: list[Completed] = []
         for call in calls:
             if call.safe:

@@ -24,14 +24,10 @@ Evaluate = Callable[[Genotype], tuple[float, ...]]
 
 
 class Outcome(NamedTuple):
-    """An attempt for each genotype, and the seconds that they took together.
-
-    told: what the evaluation has to say of itself, where it has a method `told`.
-    """
+    """An attempt for each genotype, and the seconds that they took together."""
 
     attempts: list[Attempt]
     seconds: float
-    told: Any = None
 
 
 class Worker:
@@ -64,9 +60,7 @@ class Worker:
         items = [Asked(*one) for one in zip(count(), genotypes, floors, strict=False)]
         start = time.perf_counter()
         attempts = attempt_in_worker(self._evaluate, items)
-        seconds = time.perf_counter() - start
-        tell: Callable[[], Any] | None = getattr(self._evaluate, "told", None)
-        return Outcome(attempts, seconds, None if tell is None else tell())
+        return Outcome(attempts, time.perf_counter() - start)
 
 
 def packed(genotypes: Sequence[Genotype]) -> npt.NDArray[np.integer]:

@@ -21,8 +21,6 @@ from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.networks.module import build_module
 from netstitch.supernet import Supernet
 
-BUDGETS = (0, 300, 20_000, 10**9)
-
 
 @pytest.fixture(scope="module")
 def supernet() -> Supernet:
@@ -46,35 +44,17 @@ def stream(supernet: Supernet, seed: int, count: int) -> list[np.ndarray]:
     return found
 
 
-@given(
-    st.integers(0, 2**32 - 1), st.sampled_from(BUDGETS), st.booleans(), st.sampled_from([1, 7, 32])
-)
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([1, 7, 32]))
 @settings(deadline=None, max_examples=12)
 def test_results_are_those_of_subnetworks_run_by_themselves(
-    supernet: Supernet, seed: int, budget: int, channels_last: bool, batch: int
+    supernet: Supernet, seed: int, channels_last: bool, batch: int
 ) -> None:
     task = random_task()
     form = Form(channels_last, batch, workers=2)
-    evaluator = Evaluator(supernet, task, task.validation, form, budget=budget)
+    evaluator = Evaluator(supernet, task, task.validation, form)
     for genotype in stream(supernet, seed, count=20):
         expected = plainly(supernet, genotype, task.validation.inputs, form)
         assert torch.equal(evaluator.outputs(genotype), expected)
-        assert evaluator.cache.bytes <= budget
-    assert bool(len(evaluator.cache)) == (budget > 0)
-
-
-@given(st.integers(0, 2**32 - 1), st.sampled_from(BUDGETS))
-@settings(deadline=None, max_examples=6)
-def test_a_long_stream_gives_what_it_gives_without_a_cache(
-    of_one_channel: Supernet, seed: int, budget: int
-) -> None:
-    task = random_task(channels=1)
-    form = Form(channels_last=True, batch=8, workers=2)
-    cached = Evaluator(of_one_channel, task, task.validation, form, budget=budget)
-    whole = Evaluator(of_one_channel, task, task.validation, form)
-    for genotype in stream(of_one_channel, seed, count=60):
-        assert cached.evaluate(genotype) == whole.evaluate(genotype)
-        assert cached.cache.bytes <= budget
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
@@ -87,62 +67,6 @@ def test_one_channel_takes_the_form_of_its_weights(
     genotype = of_one_channel.genotype("ensemble")
     expected = plainly(of_one_channel, genotype, task.validation.inputs, form)
     assert torch.equal(evaluator.outputs(genotype), expected)
-
-
-def test_a_large_cache_computes_equal_prefixes_once(
-    supernet: Supernet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    computed: list[bytes] = []
-    execute = module.execute
-
-    def counted(plan: Any, *rest: Any) -> Any:
-        computed.extend(plan.made)
-        return execute(plan, *rest)
-
-    monkeypatch.setattr(module, "execute", counted)
-    monkeypatch.setattr("netstitch.evaluation.cache.KEEPING", 0)
-    task = random_task()
-    evaluator = Evaluator(supernet, task, task.validation, Form(True, 64, 1), budget=10**9)
-    for output in ("wide", "deep", "wide", "deep"):  # what is made again is kept
-        evaluator.evaluate(supernet.genotype(output))
-    before = len(computed)
-    evaluator.evaluate(supernet.genotype("ensemble"))
-    assert len(computed) - before == 1  # the average
-    evaluator.evaluate(supernet.genotype("wide"))
-    assert len(computed) - before == 1
-
-
-@pytest.mark.parametrize("budget", [300, 5_000, 10**9])
-def test_no_more_than_the_budget_is_held_while_an_evaluation_runs(
-    supernet: Supernet, budget: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    task = random_task()
-    evaluator = Evaluator(supernet, task, task.validation, Form(True, 8, 2), budget=budget)
-    execute, most = module.execute, 0
-
-    def counted(plan: Any, batch: Any, known: Any, kept: Any) -> Any:
-        nonlocal most
-        sizes = dict(zip(plan.made, plan.sizes.tolist(), strict=True))
-        planned = sum(sizes[key] for key in kept) * len(task.validation)
-        most = max(most, evaluator.cache.bytes + planned)
-        return execute(plan, batch, known, kept)
-
-    monkeypatch.setattr(module, "execute", counted)
-    for genotype in stream(supernet, seed=4, count=60):
-        evaluator.evaluate(genotype)
-    assert 0 < most <= budget
-
-
-def test_the_cache_counts_the_work_that_it_saves(supernet: Supernet) -> None:
-    task = random_task()
-    evaluator = Evaluator(supernet, task, task.validation, Form(True, 8, 2), budget=10**9)
-    genotype = supernet.genotype("wide")
-    work = supernet.macs(genotype) + supernet.elementwise(genotype)
-    for _ in range(2):
-        evaluator.evaluate(genotype)
-    assert (evaluator.cache.hits, evaluator.cache.misses) == (0, 2 * work)
-    evaluator.evaluate(genotype)
-    assert evaluator.cache.hits > 0.9 * work
 
 
 def test_measured_are_accuracy_and_multiply_adds(supernet: Supernet) -> None:
@@ -197,7 +121,7 @@ def test_three_networks_and_subsets_of_them() -> None:
     supernet = three_networks()
     task = random_task()
     form = Form(channels_last=True, batch=8, workers=2)
-    evaluator = Evaluator(supernet, task, task.validation, form, budget=10**6)
+    evaluator = Evaluator(supernet, task, task.validation, form)
     assert {3, 7} < set(supernet.cardinalities)
     for genotype in stream(supernet, seed=0, count=40):
         expected = plainly(supernet, genotype, task.validation.inputs, form)
@@ -208,7 +132,7 @@ def test_outputs_in_a_dictionary() -> None:
     supernet = small_supernet(seed=2, keys=True)
     task = random_task(output="out")
     form = Form(channels_last=True, batch=8, workers=2)
-    evaluator = Evaluator(supernet, task, task.validation, form, budget=10**6)
+    evaluator = Evaluator(supernet, task, task.validation, form)
     for genotype in stream(supernet, seed=0, count=20):
         expected = plainly(supernet, genotype, task.validation.inputs, form)
         found = evaluator.outputs(genotype)
@@ -272,9 +196,7 @@ def test_recalibrated_genotypes_are_those_exported_with_the_same_inputs(
     assert task.training is not None
     form = Form(channels_last, 7, workers=2)
     batches = task.training.batches(20)
-    evaluator = Evaluator(
-        supernet, task, task.validation, form, budget=10**9, recalibration=iter(batches)
-    )
+    evaluator = Evaluator(supernet, task, task.validation, form, recalibration=iter(batches))
     genotypes = stream(supernet, seed=3, count=12)
     together = evaluator.outputs_together(genotypes)
     plain = Evaluator(supernet, task, task.validation, form)
@@ -290,7 +212,6 @@ def test_recalibrated_genotypes_are_those_exported_with_the_same_inputs(
         if not stitched_norms(graph):
             assert torch.equal(outputs, plain.outputs(genotype))
     assert changed
-    assert evaluator.cache.bytes == 0
 
 
 def test_stitches_that_were_never_fitted_are_not_evaluated() -> None:

@@ -21,8 +21,6 @@ from netstitch.evaluation import spread as module
         (Spread("processes", workers=2), "2 workers cannot all work at 1 evaluations"),
         (Spread(threads=-1), "0 or more workers and threads"),
         (Spread(devices=("cuda:99",)), "'cuda:99'"),
-        (Spread(cache=10**18), "more than the memory that there is"),
-        (Spread(cache=-1), "give 0 or more"),
         (Spread(timeout=0.0), "more than 0"),
         (Spread(precision="half"), "'half' is not known: give 'float32', 'bfloat16', 'float16'"),  # type: ignore[arg-type]
         (Spread(address="auto"), "give the executor 'ray'"),

@@ -13,8 +13,6 @@ from small_supernets import random_task, small_supernet
 from netstitch.errors import DataError, StorageError
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating
 from netstitch.evaluation import workplace as module
-from netstitch.evaluation.cache import Usage
-from netstitch.evaluation.sent import SentEvaluation
 from netstitch.evaluation.shared import SharedEvaluation
 from netstitch.optimization import Executor
 from netstitch.supernet import Supernet
@@ -45,8 +43,8 @@ def genotypes(supernet: Supernet, count: int) -> list[np.ndarray]:
 
 
 def made(supernet: Supernet, task: Classification) -> Any:
-    def make(device: torch.device, budget: int) -> Evaluator:
-        return Evaluator(supernet, task, task.validation, FORM, budget=budget, device=device)
+    def make(device: torch.device) -> Evaluator:
+        return Evaluator(supernet, task, task.validation, FORM, device=device)
 
     return make
 
@@ -67,39 +65,28 @@ def plainly(supernet: Supernet, task: Classification, asked: list[np.ndarray]) -
 
 
 @pytest.mark.parametrize("in_flight", [2, 12])
-@pytest.mark.parametrize("cache", [0, 20_000, 10**9])
 @pytest.mark.parametrize("kind", ["serial", pytest.param("processes", marks=pytest.mark.slow)])
 def test_every_spread_gives_the_same(
-    supernet: Supernet, task: Classification, kind: Any, cache: int, in_flight: int, temporary: Path
+    supernet: Supernet, task: Classification, kind: Any, in_flight: int, temporary: Path
 ) -> None:
     asked = genotypes(supernet, 20)
     workers = 2 if kind == "processes" else 0
-    spread = Spread(kind, workers=workers, in_flight=in_flight, cache=cache)
-    with evaluating(made(supernet, task), spread) as evaluations:
-        assert evaluations.executor.capacity == in_flight
-        assert results(evaluations.executor, asked) == plainly(supernet, task, asked)
-        usage = evaluations.usage()
-    assert (usage.budget, usage.bytes <= cache, usage.misses > 0) == (cache, True, cache > 0)
+    spread = Spread(kind, workers=workers, in_flight=in_flight)
+    with evaluating(made(supernet, task), spread) as executor:
+        assert executor.capacity == in_flight
+        assert results(executor, asked) == plainly(supernet, task, asked)
     assert list(temporary.glob(f"{module._PREFIX}*")) == []
 
 
 def test_what_workers_load_brings_its_tensors_by_the_file(
     supernet: Supernet, task: Classification, tmp_path: Path
 ) -> None:
-    evaluator = Evaluator(supernet, task, task.validation, FORM, budget=1000)
+    evaluator = Evaluator(supernet, task, task.validation, FORM)
     [first, *_] = asked = genotypes(supernet, 3)
-    shared = SharedEvaluation(
-        evaluator, tmp_path, workers=2, budget=500, devices=[torch.device("cpu")]
-    )
+    shared = SharedEvaluation(evaluator, [torch.device("cpu")], tmp_path)
     loaded: SharedEvaluation = pickle.loads(pickle.dumps(shared))  # noqa: S301 - just made
     assert [loaded(first)] == plainly(supernet, task, [first])
     assert loaded.together(asked) == plainly(supernet, task, asked)
-    assert shared.usage() == loaded.usage()
-    assert shared.usage().budget == 1000
-    before = shared.usage()
-    again: SharedEvaluation = pickle.loads(pickle.dumps(shared))  # noqa: S301 - as after a death
-    again(first)
-    assert shared.usage().misses > before.misses  # those of the worker before count on
 
 
 def test_of_a_group_only_what_is_not_finite_fails(supernet: Supernet, task: Classification) -> None:
@@ -155,30 +142,21 @@ def test_no_room_for_what_is_shared(
 def test_on_ray_it_is_the_same(supernet: Supernet, task: Classification) -> None:
     asked = genotypes(supernet, 20)
     with tempfile.TemporaryDirectory(prefix="ns", dir="/tmp") as folder:
-        spread = Spread("ray", workers=2, in_flight=12, cache=20_000, temporary=folder)
-        with evaluating(made(supernet, task), spread) as evaluations:
-            assert results(evaluations.executor, asked) == plainly(supernet, task, asked)
-            usage = evaluations.usage()
-            assert usage.misses > 0
-            assert 0 <= usage.bytes <= usage.budget == 20_000
-
-
-def test_what_workers_keep_is_added_up_and_gone_with_them() -> None:
-    living = [Usage(3, 5, 100, 200), Usage(1, 1, 50, 200)]
-    gone = [Usage(10, 20, 170, 200)]
-    assert module.usage_of(living, gone, 400) == Usage(14, 26, 150, 400)
+        spread = Spread("ray", workers=2, in_flight=12, temporary=folder)
+        with evaluating(made(supernet, task), spread) as executor:
+            assert results(executor, asked) == plainly(supernet, task, asked)
 
 
 def test_what_is_sent_has_its_tensors_in_one_array(
     supernet: Supernet, task: Classification
 ) -> None:
-    evaluator = Evaluator(supernet, task, task.validation, FORM, budget=1000)
+    evaluator = Evaluator(supernet, task, task.validation, FORM)
     asked = genotypes(supernet, 3)
-    sent = SentEvaluation(evaluator, device=torch.device("cpu"), budget=500)
+    sent = SharedEvaluation(evaluator, [torch.device("cpu")])
     buffers: list[pickle.PickleBuffer] = []
     text = pickle.dumps(sent, protocol=5, buffer_callback=buffers.append)
     assert len(buffers) == 1
-    loaded: SentEvaluation = pickle.loads(text, buffers=buffers)  # noqa: S301 - just made
+    loaded: SharedEvaluation = pickle.loads(text, buffers=buffers)  # noqa: S301 - just made
     assert loaded.together(asked) == plainly(supernet, task, asked)
     assert loaded(asked[0]) == plainly(supernet, task, asked)[0]
 
@@ -189,7 +167,7 @@ def test_those_that_share_work_are_computed_together_where_the_order_stays(
 ) -> None:
     families = [supernet.genotype(output) for output in ("wide", "deep")]
     spread = Spread(in_flight=6, ordered=ordered)
-    with evaluating(made(supernet, task), spread) as evaluations:
+    with evaluating(made(supernet, task), spread) as executor:
         for ticket in range(6):
-            evaluations.executor.submit(ticket, families[ticket % 2])
-        assert [one.ticket for one in evaluations.executor.wait()] == together
+            executor.submit(ticket, families[ticket % 2])
+        assert [one.ticket for one in executor.wait()] == together

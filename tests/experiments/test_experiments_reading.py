@@ -134,6 +134,11 @@ def test_a_file_gets_its_name_and_folder(file):
         ('"least-squares"', '"adam"\nridge = 1', "unknown key 'ridge' in [fit]; known: method, ba"),
         (
             "seed = 3",
+            "evaluation = {cache = 2.0}",
+            "'cache' in [evaluation] is 2.0; activations are no longer kept between evaluations",
+        ),
+        (
+            "seed = 3",
             'evaluation = {device = "gpu"}',
             "'device' in [evaluation] is 'gpu'; expected",
         ),

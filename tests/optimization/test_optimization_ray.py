@@ -78,22 +78,6 @@ class Weighty:
         ]
 
 
-class Counts:
-    """Counts its evaluations, and dies of some."""
-
-    def __init__(self) -> None:
-        self.evaluated = 0
-
-    def __call__(self, genotype: Genotype) -> tuple[float, ...]:
-        if genotype[0] == KILLED:
-            os._exit(1)
-        self.evaluated += 1
-        return (float(genotype[0]),)
-
-    def told(self) -> int:
-        return self.evaluated
-
-
 def dies_with_company(folder: Path, genotype: Genotype) -> tuple[float, ...]:
     """Fatal for the worker when it is the first time for the genotype."""
     mark = folder / str(genotype[0])
@@ -215,20 +199,6 @@ def test_those_that_died_together_are_tried_again_each_alone(tmp_path: Path) -> 
         executor.submit(1, np.array([1]))
         done = [each for _ in range(2) for each in executor.wait()]
         assert [each.objectives for each in done] == [(1.0,), (1.0,)]
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("cluster")
-def test_what_evaluations_tell_is_kept_after_their_worker_died() -> None:
-    with workers(Counts(), 1) as executor:
-        for ticket, first in enumerate([1, 2, KILLED, 3]):
-            executor.submit(ticket, np.array([first]))
-        while executor.wait():
-            pass
-        living, gone = executor.told()
-        assert (living, gone) in [([1], [2]), ([], [2, 1])]
-        executor.cancel()
-        assert sum(executor.told()[1]) == 3
 
 
 @pytest.mark.slow

@@ -21,7 +21,6 @@ from edited_documents import (
 
 import netstitch as ns
 from netstitch.errors import NetstitchError
-from netstitch.evaluation import Usage
 from netstitch.evaluation.store import checksum
 from netstitch.standing import Standing, write_standing
 
@@ -47,8 +46,7 @@ def run(experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_standing(
         made / "progress.json",
-        Standing(8, 0.5, 30, 20, 1, 10, 1, 1, 3.0, 3.0, 7.0, 0.1, 9, 0.4, 0.6, Usage(1, 2, 3, 4),
-                 1e9, 2),
+        Standing(8, 0.5, 30, 20, 1, 10, 1, 1, 3.0, 3.0, 7.0, 0.1, 9, 0.4, 0.6, 1e9, 2),
     )  # fmt: skip
     return made
 
