@@ -12,10 +12,10 @@ from torch import nn
 import netstitch as ns
 from netstitch.evaluation import Evaluator, Form
 from netstitch.fitting.held_out import held_out_errors
-from netstitch.fitting.refinement.draws import with_active
-from netstitch.fitting.refinement.joined import single
-from netstitch.fitting.refinement.losses import divergence
-from netstitch.stitching.wiring import Genotype
+from netstitch.fitting.refinement.behaviour_losses import divergence
+from netstitch.fitting.refinement.sampler import with_active
+from netstitch.fitting.refinement.union_graph import single
+from netstitch.stitching.reachability import Genotype
 from netstitch.tasks import Classification
 
 ACTIVE = (1, 2, 4, 8, 16)

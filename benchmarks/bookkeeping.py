@@ -26,13 +26,13 @@ import torchvision
 from torch import Tensor, nn
 
 import netstitch as ns
-from netstitch.demo.data import load_supernet, load_task
+from netstitch.demo.embedded import load_supernet, load_task
 from netstitch.evaluation import Form, measure_form
 from netstitch.evaluation.evaluator import arranged_weights
-from netstitch.evaluation.running import execute, peak_bytes
-from netstitch.evaluation.schedule import Schedule
-from netstitch.networks.plan import make_plan
-from netstitch.stitching.wiring import Genotype
+from netstitch.evaluation.runtime.execution_plan import execute, peak_bytes
+from netstitch.evaluation.runtime.schedule import Schedule
+from netstitch.networks.interpreter import make_plan
+from netstitch.stitching.reachability import Genotype
 
 PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = {
     "resnet152 + efficientnet_b4": (

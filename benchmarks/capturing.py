@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from netstitch.errors import CaptureError
 from netstitch.networks import capture
-from netstitch.networks.sources import load_model
+from netstitch.networks.sources.model_sources import load_model
 
 SIZES = (64, 96, 128, 160, 192, 224)
 CLIPS = ((8, 64, 64), (16, 224, 224))

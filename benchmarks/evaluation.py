@@ -52,11 +52,11 @@ from streams import (
 
 import netstitch as ns
 from netstitch.evaluation import Evaluator, Form, Spread, evaluating
-from netstitch.evaluation.kinship import Kinship
-from netstitch.evaluation.stopping import hardest_first, surely
-from netstitch.networks.plan import Key, content_keys
-from netstitch.optimization.executor import Asked
-from netstitch.optimization.waiting import Choose, Waiting
+from netstitch.evaluation.early_stopping import hardest_first, surely
+from netstitch.evaluation.runtime.shared_work import Kinship
+from netstitch.networks.interpreter import Key, content_keys
+from netstitch.optimization.executors.executor import Asked
+from netstitch.optimization.executors.queue import Choose, Waiting
 from netstitch.tasks import Classification, Samples
 
 GENOTYPES, CAPACITY = 2_000, 64

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from netstitch.composition import composition, in_words
-from netstitch.composition.drawing import STYLE, drawing
-from netstitch.matching.showing import matching_svg
-from netstitch.report import read_run, write_figures
-from netstitch.report.networks import errors_of
-from netstitch.report.reading import Recorded
-from netstitch.run_folder import SUPERNET
-from netstitch.storage import load_supernet
+from netstitch.matching.matching_drawing import matching_svg
+from netstitch.records import read_run
+from netstitch.records.run_folder import SUPERNET
+from netstitch.records.run_record import Recorded
+from netstitch.report import write_figures
+from netstitch.report.network_sections import errors_of
+from netstitch.stitching import composition, in_words
+from netstitch.stitching.subnetwork_drawing import STYLE, drawing
+from netstitch.supernet.storage import load_supernet
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 COPIED = {

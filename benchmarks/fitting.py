@@ -33,7 +33,7 @@ from pairs import in_order_of, load_networks, load_task
 from passes import compare
 
 import netstitch as ns
-from netstitch.demo.job import REFINE
+from netstitch.demo.demo_run import REFINE
 
 LEAST = "least squares"
 SHOWN = 7
@@ -89,7 +89,7 @@ def fitted(supernet: ns.Supernet, training: ns.Samples, method: Method, seed: in
     started = time.perf_counter()
     supernet.fit(batches, method=method.first, **settings)
     if method.refined is not None:
-        even = patch("netstitch.fitting.refinement.draws.EVEN", 1.0)
+        even = patch("netstitch.fitting.refinement.sampler.EVEN", 1.0)
         with even if method.uniform else nullcontext():
             supernet.refine(batches, **{**method.refined, "seed": seed})
     return time.perf_counter() - started

@@ -38,11 +38,11 @@ from scipy.stats import wilcoxon
 import netstitch as ns
 from netstitch.analysis import Front, FrontPoint, hypervolume
 from netstitch.analysis.significance import holm
-from netstitch.demo.job import REFINE
+from netstitch.demo.demo_run import REFINE
 from netstitch.evaluation import Form
 from netstitch.networks import Network
 from netstitch.optimization import Budget
-from netstitch.searching import run
+from netstitch.searching.supernet_search import run
 
 SEEDS, EVALUATIONS, POPULATION, THRESHOLD = 10, 250, 32, 0.9
 VALIDATION, TEST = 768, 5_000

@@ -12,10 +12,10 @@ from dataclasses import replace
 from statistics import median
 
 from netstitch.analysis import hypervolume
-from netstitch.demo.data import load_supernet, load_task
+from netstitch.demo.embedded import load_supernet, load_task
 from netstitch.evaluation import measure_form
 from netstitch.optimization import Budget
-from netstitch.searching import run
+from netstitch.searching.supernet_search import run
 
 VALUES = (1.5, 3.0, 6.18, 12.0)
 FLOOR = 0.8

@@ -23,10 +23,10 @@ if __name__ == "__main__":
 
 import numpy as np
 
-from netstitch.matching.downsets import Downsets, chain, downsets
-from netstitch.matching.order import partial_order, topological_order
-from netstitch.matching.programme import Weights, heaviest_way, pairs_of
-from netstitch.matching.solver import STATE_CAP, maximum_acyclic_matching
+from netstitch.matching.acyclic.downsets import Downsets, chain, downsets
+from netstitch.matching.acyclic.dynamic_program import Weights, heaviest_way, pairs_of
+from netstitch.matching.acyclic.partial_order import partial_order, topological_order
+from netstitch.matching.acyclic.solver import STATE_CAP, maximum_acyclic_matching
 
 CASES = Path(__file__).parent.parent / "tests" / "matching" / "cases"
 Problem = tuple[int, list[tuple[int, int]], int, list[tuple[int, int]], Weights]

@@ -27,17 +27,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from netstitch.documents import validated
 from netstitch.errors import MatchingError
+from netstitch.files.documents import validated
 from netstitch.matching import OBJECTIVES, POINTS, match
+from netstitch.matching.acyclic.downsets import downsets
+from netstitch.matching.acyclic.partial_order import partial_order, topological_order
 from netstitch.matching.compatibility import candidates, layout
-from netstitch.matching.downsets import downsets
-from netstitch.matching.order import partial_order, topological_order
 from netstitch.networks import Graph, capture
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.graph_document import graph_to_json, to_graph
-from netstitch.networks.sources import load_model
-from netstitch.networks.storage import NetworkDocument
+from netstitch.networks.network_files import NetworkDocument
+from netstitch.networks.sources.model_sources import load_model
 
 PAIRS: dict[str, tuple[str, str, int]] = {
     "imagenet-a": ("timm:resnet152", "timm:efficientnet_b4", 224),

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 import netstitch as ns
-from netstitch.demo.data import load_models
-from netstitch.demo.data import load_task as load_demo_task
+from netstitch.demo.embedded import load_models
+from netstitch.demo.embedded import load_task as load_demo_task
 from netstitch.networks import Network
 from netstitch.tasks import Classification, Samples
 from netstitch.threads import threads

@@ -10,7 +10,7 @@ images; times are ratios to least squares in the same run.
 
 from statistics import median
 
-from netstitch.demo.data import load_supernet, load_task
+from netstitch.demo.embedded import load_supernet, load_task
 from netstitch.fitting import FitReport
 
 CLOSE = 1.05

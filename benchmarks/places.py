@@ -21,11 +21,11 @@ from itertools import product
 import numpy as np
 import torch
 
-from netstitch.demo.data import load_supernet
+from netstitch.demo.embedded import load_supernet
 from netstitch.matching import OBJECTIVES, POINTS, Matching, affine_chains, match
 from netstitch.matching.objectives import shares_before
 from netstitch.networks import Network, capture
-from netstitch.supernet import Supernet
+from netstitch.supernet.supernet import Supernet
 
 LARGE = ("resnet152", "efficientnet_b4")
 LARGE_SIZE = 224

@@ -51,9 +51,9 @@ from netstitch.optimization import (
     SerialExecutor,
     run_search,
 )
-from netstitch.optimization.ray_connection import connect
-from netstitch.optimization.ray_crew import Crew
-from netstitch.optimization.ray_worker import packed
+from netstitch.optimization.executors.ray_connection import connect
+from netstitch.optimization.executors.ray_crew import Crew
+from netstitch.optimization.executors.ray_worker import packed
 
 LENGTHS = (413, 1_400)
 """Of genotypes: the paper's ImageNet (a), and a supernet a few times as large."""

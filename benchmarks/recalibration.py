@@ -12,11 +12,11 @@ import time
 
 from torch import Tensor
 
-from netstitch.demo.data import load_supernet, load_task
+from netstitch.demo.embedded import load_supernet, load_task
 from netstitch.evaluation import Evaluator, Form
 from netstitch.fitting import recalibrated, stitched_norms
-from netstitch.stitching.wiring import Genotype
-from netstitch.supernet import Supernet
+from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.supernet import Supernet
 
 ACTIVE = (0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 6, 6, 8, 8)
 

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from netstitch.demo.data import load_supernet
+from netstitch.demo.embedded import load_supernet
 from netstitch.evaluation import Store
 from netstitch.optimization import Budget, Completed, Engine
-from netstitch.optimization.recalling import RecallingExecutor
-from netstitch.recording import Record
-from netstitch.supernet import Supernet
-from netstitch.supernet_search import INITIAL_STITCHES, SupernetSearch
+from netstitch.optimization.executors.replay import RecallingExecutor
+from netstitch.searching.search_recorder import Record
+from netstitch.searching.supernet_problem import INITIAL_STITCHES, SupernetSearch
+from netstitch.supernet.supernet import Supernet
 
 POPULATION = 512
 Genotype = NDArray[np.int64]

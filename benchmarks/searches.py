@@ -38,11 +38,10 @@ from scipy.stats import wilcoxon
 import netstitch as ns
 from netstitch.analysis import hypervolume
 from netstitch.analysis.significance import holm
-from netstitch.demo.job import REFINE
+from netstitch.demo.demo_run import REFINE
 from netstitch.evaluation import Form
-from netstitch.optimization import Budget, Evaluation
-from netstitch.optimization.algorithms import ALGORITHMS
-from netstitch.searching import run
+from netstitch.optimization import ALGORITHMS, Budget, Evaluation
+from netstitch.searching.supernet_search import run
 
 SEEDS, EVALUATIONS, POPULATION, THRESHOLD = 10, 1_000, 64, 0.9
 SHARES = (0.25, 0.5, 1.0)

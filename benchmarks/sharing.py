@@ -16,9 +16,9 @@ from pairs import load_networks, load_task
 from torch import Tensor
 
 import netstitch as ns
-from netstitch.demo.job import REFINE
+from netstitch.demo.demo_run import REFINE
 from netstitch.evaluation import Evaluator, Form
-from netstitch.stitching.wiring import Genotype
+from netstitch.stitching.reachability import Genotype
 
 
 def main() -> None:

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 import netstitch as ns
-from netstitch.demo.data import load_supernet, load_task
+from netstitch.demo.embedded import load_supernet, load_task
 from netstitch.evaluation import Evaluator, Form
-from netstitch.networks.sources import load_model
+from netstitch.networks.sources.model_sources import load_model
 from netstitch.optimization import (
     Bounding,
     Budget,

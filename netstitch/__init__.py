@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from netstitch.exporting import export
     from netstitch.matching import Matching, match
     from netstitch.networks import Network, capture
-    from netstitch.searching import search
-    from netstitch.storage import load
-    from netstitch.supernet import Supernet
+    from netstitch.searching.supernet_search import search
+    from netstitch.supernet.storage import load
+    from netstitch.supernet.supernet import Supernet
     from netstitch.tasks import Classification, Samples, Task
 
 __version__ = VERSION
@@ -37,13 +37,13 @@ _HOMES = {
     "NetstitchError": "netstitch.errors",
     "Network": "netstitch.networks",
     "Samples": "netstitch.tasks",
-    "Supernet": "netstitch.supernet",
+    "Supernet": "netstitch.supernet.supernet",
     "Task": "netstitch.tasks",
     "capture": "netstitch.networks",
     "export": "netstitch.exporting",
-    "load": "netstitch.storage",
+    "load": "netstitch.supernet.storage",
     "match": "netstitch.matching",
-    "search": "netstitch.searching",
+    "search": "netstitch.searching.supernet_search",
 }
 
 __all__ = [

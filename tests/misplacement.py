@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from netstitch import alignment
-from netstitch.alignment import ALIGNMENT, SWITCH
+from netstitch.files import alignment
+from netstitch.files.alignment import ALIGNMENT, SWITCH
 
 OFFSETS = tuple(range(0, ALIGNMENT, 4))
 """All at which a number of four bytes can begin."""

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from netstitch.optimization import Budget, Progress
-from netstitch.run_log import WARNING
+from netstitch.runs.run_log import WARNING
 
 FEATURES, CLASSES = 6, 3
 

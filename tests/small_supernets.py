@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from netstitch.evaluation import Form
 from netstitch.matching import Match, Matching, match
 from netstitch.networks import capture
-from netstitch.supernet import Supernet
+from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, Samples
 from netstitch.threads import threads
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from netstitch.matching.match import Match, Matching
+from netstitch.matching.matches import Match, Matching
 from netstitch.networks import Network, capture
-from netstitch.supernet import Supernet
+from netstitch.supernet.supernet import Supernet
 
 
 class Small(nn.Module):

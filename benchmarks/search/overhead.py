@@ -33,7 +33,7 @@ from netstitch.optimization import (
     SerialExecutor,
     run_search,
 )
-from netstitch.optimization.linkage import normalised_mutual_information, tree_subsets
+from netstitch.optimization.linkage.linkage_model import normalised_mutual_information, tree_subsets
 
 PROBLEM = Problem((2,) * 412 + (3,), (Objective("accuracy", maximise=True), Objective("cost")))
 POPULATION, TREES, PYMOO = 512, 20, "pymoo"

@@ -7,7 +7,7 @@ confidence of 1 is in the last one.
 
 from dataclasses import dataclass
 
-from netstitch.documents import Count
+from netstitch.files.documents import Count
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
 from netstitch.analysis.dominance import PARTS, ObjectiveName, Part, nondominated
 from netstitch.analysis.tables import front_html
-from netstitch.documents import STRICT, Choice, Count, problem
 from netstitch.errors import SearchError, StorageError
-from netstitch.folders import write_bytes
+from netstitch.files.documents import STRICT, Choice, Count, problem
+from netstitch.files.folders import write_bytes
 from netstitch.text import one_line
 
 ENSEMBLE = "ensemble"

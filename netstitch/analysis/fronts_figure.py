@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from netstitch.analysis.dominance import PARTS, Part, nondominated
 from netstitch.analysis.front import Front, FrontPoint
-from netstitch.analysis.printing import DOTS_PER_INCH, REFERENCE, STYLES, save_figure, unit_of
+from netstitch.drawing.print_style import DOTS_PER_INCH, REFERENCE, STYLES, save_figure, unit_of
 from netstitch.errors import DataError
 
 

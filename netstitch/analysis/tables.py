@@ -52,7 +52,7 @@ def front_table(front: "Front", title: str | None = None) -> Table:
 def front_html(front: "Front") -> str:
     """Return the table of `Front.table` and the figure of `front_figure` as HTML without files."""
     # Imported here, since a front is data, and is read where nothing is drawn too.
-    from netstitch.analysis.figure import front_svg
+    from netstitch.analysis.front_figure import front_svg
 
     if not front.points and not front.references:
         return "<p>The front is empty.</p>"

@@ -7,9 +7,9 @@ from io import TextIOWrapper
 
 from cyclopts import App, CycloptsError
 
-from netstitch.cli.carrying_out import demo, protocol, resume, run
-from netstitch.cli.networks import export, finetune_command, match_command, status
-from netstitch.cli.reporting import compare, report
+from netstitch.cli.network_commands import export, finetune_command, match_command, status
+from netstitch.cli.report_command import compare, report
+from netstitch.cli.run_commands import demo, protocol, resume, run
 from netstitch.errors import NetstitchError
 from netstitch.text import printable, printable_line
 from netstitch.version import VERSION

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
-from netstitch.run_log import WARNING, RunLog
-from netstitch.standing import spent, time_left
+from netstitch.runs.run_log import WARNING, RunLog
+from netstitch.searching.search_progress import spent, time_left
 from netstitch.text import duration, printable
 
 BAR = 8

@@ -92,7 +92,7 @@ def asked_for(
 ) -> "Experiment":
     """The experiment of a file with what the options say instead; None keeps the file's."""
     from netstitch.experiments import read_experiment
-    from netstitch.experiments.planning import override
+    from netstitch.runs.planning import override
 
     return override(
         read_experiment(file),

@@ -14,11 +14,11 @@ from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, Form
 from netstitch.exporting import Exported, export
 from netstitch.records import check_samples, read_document
-from netstitch.reporter import Reporter
-from netstitch.run import STATISTICS_BATCH
-from netstitch.run_plan import Plan
-from netstitch.stitching.wiring import Genotype
-from netstitch.supernet import Supernet
+from netstitch.runs.reporter import Reporter
+from netstitch.runs.run import STATISTICS_BATCH
+from netstitch.runs.run_plan import Plan
+from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 
 SAMPLES, BATCH = 4096, STATISTICS_BATCH

@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.cli.options import again
-from netstitch.demo.data import load_task as load_demo_task
-from netstitch.demo.job import demo_plan
+from netstitch.demo.demo_run import demo_plan
+from netstitch.demo.embedded import load_task as load_demo_task
 from netstitch.errors import StorageError
-from netstitch.evaluation.spread import Kind
+from netstitch.evaluation.execution_config import Kind
 from netstitch.experiments import Experiment, load_task
-from netstitch.experiments.planning import to_plan
-from netstitch.networks.importing import permitting
+from netstitch.networks.sources.importing import permitting
 from netstitch.records import read_document
+from netstitch.records.run_folder import RUN_FILE
 from netstitch.records.trust import check_cluster, permission_for
-from netstitch.reporter import Reporter, by_part
-from netstitch.run_folder import RUN_FILE
-from netstitch.run_plan import Plan
+from netstitch.runs.planning import to_plan
+from netstitch.runs.reporter import Reporter, by_part
+from netstitch.runs.run_plan import Plan
 from netstitch.tasks import Task
-from netstitch.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from netstitch.tasks.datasets.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from netstitch.text import one_line
 
 
@@ -90,7 +90,7 @@ def _experiment(run: Path, asked: Mapping[str, Any]) -> Experiment:
     except ValueError as error:  # pydantic's own is one
         raise StorageError(
             f"{run / RUN_FILE} does not say which experiment the run is of, since it was begun "
-            "from Python; go on there with its samples (netstitch.run.resume, or "
+            "from Python; go on there with its samples (netstitch.runs.run.resume, or "
             "ns.export(..., recalibrate=batches))"
         ) from error
 

@@ -8,18 +8,18 @@ from rich.text import Text
 
 from netstitch.analysis import FrontPoint, front_table
 from netstitch.cli.console import Terminal
-from netstitch.cli.finetuning import Tuning
+from netstitch.cli.finetuned_point import Tuning
 from netstitch.exporting import RECALIBRATED, Exported
 from netstitch.matching import Matching
 from netstitch.networks import Network
 from netstitch.networks.graph import Graph
-from netstitch.protocol import Concluded
-from netstitch.report.comparing import Comparison
-from netstitch.report.comparison import answer, group_table, pair_table
-from netstitch.run import Finished
-from netstitch.sweeping import Swept
+from netstitch.report.compared_runs import Comparison
+from netstitch.report.comparison_page import answer, group_table, pair_table
+from netstitch.runs.dry_run import Trial
+from netstitch.runs.protocol import Concluded
+from netstitch.runs.run import Finished
+from netstitch.searching.sweep import Swept
 from netstitch.text import command
-from netstitch.trial import Trial
 
 WIDEST = 400
 """Columns of text that a table may take."""

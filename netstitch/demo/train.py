@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from netstitch.demo.demo_networks import mobilenet, resnet
 from netstitch.demo.fashion_mnist import (
     read_idx,
     split,
@@ -26,7 +27,6 @@ from netstitch.demo.fashion_mnist import (
     to_images,
     write_idx,
 )
-from netstitch.demo.networks import mobilenet, resnet
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 MODELS: dict[str, Callable[[], nn.Module]] = {"resnet": resnet, "mobilenet": mobilenet}

@@ -2,11 +2,11 @@
 
 from netstitch.evaluation.device import usable_device
 from netstitch.evaluation.evaluator import Evaluator, Measured
-from netstitch.evaluation.form import Form
-from netstitch.evaluation.measuring import measure_form
-from netstitch.evaluation.spread import Spread
+from netstitch.evaluation.execution_config import Spread
+from netstitch.evaluation.numerics import Form
+from netstitch.evaluation.numerics_choice import measure_form
 from netstitch.evaluation.store import Store
-from netstitch.evaluation.workplace import evaluating
+from netstitch.evaluation.workers import evaluating
 
 __all__ = [
     "Evaluator",

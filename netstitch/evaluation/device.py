@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from netstitch.errors import SearchError
-from netstitch.evaluation.form import DTYPES, Precision
+from netstitch.evaluation.numerics import DTYPES, Precision
 
 
 def usable_device(name: str) -> torch.device:

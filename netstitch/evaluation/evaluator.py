@@ -10,22 +10,22 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError, FittingError, SearchError
-from netstitch.evaluation.arranged import ArrangedBatches
-from netstitch.evaluation.form import FULL, Form
-from netstitch.evaluation.looking import Collected, Look, Measure, Measuring
-from netstitch.evaluation.running import Plan, execute, peak_bytes
-from netstitch.evaluation.schedule import Schedule
-from netstitch.evaluation.stopping import Stopping, accuracy_of
-from netstitch.evaluation.watch import Watch
+from netstitch.evaluation.early_stop_state import Watch
+from netstitch.evaluation.early_stopping import Stopping, accuracy_of
+from netstitch.evaluation.numerics import FULL, Form
+from netstitch.evaluation.output_reducers import Collected, Look, Measure, Measuring
+from netstitch.evaluation.runtime.execution_plan import Plan, execute, peak_bytes
+from netstitch.evaluation.runtime.sample_layout import ArrangedBatches
+from netstitch.evaluation.runtime.schedule import Schedule
 from netstitch.fitting import Batch, recalibrated
-from netstitch.fitting.stream import inputs
-from netstitch.networks import plan as of_graphs
+from netstitch.fitting.feature_stream import inputs
+from netstitch.networks import interpreter as of_graphs
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.inputs import check_inputs, fitting_batches
-from netstitch.networks.plan import Key
-from netstitch.optimization.executor import Floors
-from netstitch.stitching.wiring import Genotype
-from netstitch.supernet import Supernet
+from netstitch.networks.interpreter import Key
+from netstitch.optimization.executors.executor import Floors
+from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.threads import batch_workers, threads
 

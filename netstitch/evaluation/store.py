@@ -23,12 +23,12 @@ from zlib import crc32
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from netstitch.documents import problem
 from netstitch.errors import StorageError
-from netstitch.evaluation.rows import DELIVERY, EVALUATION, Row
+from netstitch.evaluation.store_rows import DELIVERY, EVALUATION, Row
+from netstitch.files.documents import problem
 from netstitch.optimization import Evaluation
+from netstitch.optimization.executors.replay import Arrival, Known, known_by
 from netstitch.optimization.problem import Genotype
-from netstitch.optimization.recalling import Arrival, Known, known_by
 
 APPLICATION, VERSION = 0x6E737469, 4
 """What the file says that it is ("nsti"), and the version of its tables."""

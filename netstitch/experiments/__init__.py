@@ -7,7 +7,8 @@ says whether these fit together.
 """
 
 from netstitch.experiments.experiment import Experiment
-from netstitch.experiments.generated import generated_task
+from netstitch.experiments.experiment_file import find_experiment, read_experiment, shipped
+from netstitch.experiments.generated_images import generated_task
 from netstitch.experiments.loading import (
     find_images,
     find_weights,
@@ -16,7 +17,6 @@ from netstitch.experiments.loading import (
     load_task,
 )
 from netstitch.experiments.normalisation import other_images
-from netstitch.experiments.reading import find_experiment, read_experiment, shipped
 
 __all__ = [
     "Experiment",

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from netstitch.errors import DataError
-from netstitch.experiments.datasets import is_data_set
 from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.named_data_sets import is_data_set
 from netstitch.experiments.task_table import SamplesTable
 from netstitch.tasks import Listing
-from netstitch.tasks.class_order import differences
-from netstitch.tasks.folder import check_count
+from netstitch.tasks.datasets.class_order import differences
+from netstitch.tasks.datasets.image_folder import check_count
 
 NAMED_ALIKE = "imagenet:"
 """Sources of the data set whose classes are named as its folders are."""

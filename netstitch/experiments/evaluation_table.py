@@ -6,8 +6,8 @@ import torch
 from pydantic import Field, field_validator
 
 from netstitch.evaluation import Spread
-from netstitch.evaluation.form import FULL, Precision
-from netstitch.evaluation.spread import ERROR, TIMEOUT
+from netstitch.evaluation.execution_config import ERROR, TIMEOUT
+from netstitch.evaluation.numerics import FULL, Precision
 from netstitch.experiments.table import Count, Table
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 
 from netstitch.experiments.table import Count, Table
+from netstitch.fitting.fit_settings import REMOVED
 from netstitch.fitting.moments import POSITIONS
-from netstitch.fitting.settings import REMOVED
 from netstitch.fitting.solve import RIDGE
 
 # Literals by type too, since they are the values of fields of one possible value.

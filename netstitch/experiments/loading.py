@@ -12,17 +12,17 @@ from torch import nn
 
 from netstitch.errors import DataError, NetstitchError, WeightsError
 from netstitch.experiments.class_folders import check_class_folders, class_folders_of
-from netstitch.experiments.datasets import check_there
 from netstitch.experiments.experiment import Experiment, NetworkTable
+from netstitch.experiments.named_data_sets import check_there
 from netstitch.experiments.normalisation import other_images
+from netstitch.experiments.sample_sources import Progress, list_images, read_source
 from netstitch.experiments.scaling import Told
-from netstitch.experiments.sources import Progress, list_images, read_source
 from netstitch.experiments.task_table import SamplesTable, TaskTable
 from netstitch.experiments.weights_folder import weights_in
 from netstitch.networks import adapted
-from netstitch.networks.file_kinds import kind_of, shown
+from netstitch.networks.checkpoints.file_kinds import kind_of, shown
 from netstitch.networks.logarithm import with_logarithm
-from netstitch.networks.sources import PRETRAINED, load_model, origin_of
+from netstitch.networks.sources.model_sources import PRETRAINED, load_model, origin_of
 from netstitch.tasks import (
     Classification,
     Listing,
@@ -31,8 +31,8 @@ from netstitch.tasks import (
     Task,
     agreement,
 )
-from netstitch.tasks.overlap import overlaps
-from netstitch.tasks.selection import apart
+from netstitch.tasks.datasets.overlap import overlaps
+from netstitch.tasks.datasets.sample_selection import apart
 from netstitch.text import printable
 
 PARTS = ("validation", "confirmation", "training", "test")

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from netstitch.experiments.datasets import is_data_set
 from netstitch.experiments.experiment import Experiment, NetworkTable
-from netstitch.networks.functions import is_function
-from netstitch.networks.sources import PRETRAINED
-from netstitch.networks.wrapping import unwrapped
+from netstitch.experiments.named_data_sets import is_data_set
+from netstitch.networks.capturing.wrapping import unwrapped
+from netstitch.networks.sources.functions import is_function
+from netstitch.networks.sources.model_sources import PRETRAINED
 from netstitch.tasks import Samples, Task
-from netstitch.tasks.files import FILES
+from netstitch.tasks.datasets.array_files import FILES
 
 TOLERANCE = 5e-3
 """By which means and deviations may differ, and pixels from whole numbers of 255ths, times 255."""

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError
-from netstitch.experiments.datasets import is_data_set
 from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.named_data_sets import is_data_set
 
 Told = Callable[[str], None]
 """Called with a line about what was left out, or looks wrong."""

@@ -12,9 +12,9 @@ from pydantic import (
 
 from netstitch.experiments.table import Count, Table
 from netstitch.tasks import EnsembleKind, ImageLayout
-from netstitch.tasks.class_order import ORDERS
-from netstitch.tasks.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Interpolation
-from netstitch.tasks.selection import Selection
+from netstitch.tasks.datasets.class_order import ORDERS
+from netstitch.tasks.datasets.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Interpolation
+from netstitch.tasks.datasets.sample_selection import Selection
 
 # A file has arrays where the settings have tuples; everything else is taken at its word.
 PerChannel = Annotated[tuple[float, ...], Field(strict=False, min_length=1, max_length=3)]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from netstitch.errors import WeightsError
 from netstitch.experiments.experiment import NetworkTable
-from netstitch.networks.file_kinds import bare_name, has_ending, shown
-from netstitch.networks.sources import origin_of
+from netstitch.networks.checkpoints.file_kinds import bare_name, has_ending, shown
+from netstitch.networks.sources.model_sources import origin_of
 
 
 def weights_in(folder: Path, network: NetworkTable) -> Path:

@@ -4,8 +4,8 @@ Three formats: JSON graph beside safetensors (read back by `netstitch.load`), `.
 and ONNX for everything else. Each file is run and compared before it is handed over.
 """
 
-from netstitch.exporting.check import Difference
 from netstitch.exporting.export import FOLDED, RECALIBRATED, Exported, ExportedFile, export
+from netstitch.exporting.export_check import Difference
 from netstitch.exporting.formats import FORMATS, Format
 from netstitch.exporting.subnetwork import Outputs, Subnetwork
 

@@ -13,17 +13,24 @@ from typing import Any
 from torch import Tensor, nn
 
 from netstitch.errors import ExportError, NetstitchError
-from netstitch.exporting.check import BATCH_SIZES, TOLERANCE, Difference, Probe, check, probes
+from netstitch.exporting.export_check import (
+    BATCH_SIZES,
+    TOLERANCE,
+    Difference,
+    Probe,
+    check,
+    probes,
+)
 from netstitch.exporting.formats import Format, choose_formats
 from netstitch.exporting.onnx_format import OPSET, input_name
 from netstitch.exporting.subnetwork import Subnetwork, take_subnetwork
+from netstitch.files.folders import as_path, check_new, new_folder, write_json
 from netstitch.fitting import Batch, stitched_norms
-from netstitch.folders import as_path, check_new, new_folder, write_json
 from netstitch.networks.folding import BATCH_NORM, fold
 from netstitch.networks.module import build_module
 from netstitch.stitching.genotype import check_genotype
-from netstitch.stitching.wiring import Genotype
-from netstitch.supernet import AnyGenotype, Supernet
+from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.supernet import AnyGenotype, Supernet
 from netstitch.version import VERSION
 
 EXPORT, EXPORT_FILE = "netstitch-export-1", "export.json"

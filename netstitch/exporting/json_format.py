@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from netstitch.exporting.subnetwork import Outputs, Subnetwork, by_key
-from netstitch.networks.storage import WEIGHTS_FILE
-from netstitch.storage import SUBNETWORK_FILE, load_subnetwork, write_subnetwork
+from netstitch.networks.network_files import WEIGHTS_FILE
+from netstitch.supernet.storage import SUBNETWORK_FILE, load_subnetwork, write_subnetwork
 
 FILES = (SUBNETWORK_FILE, WEIGHTS_FILE)
 USAGE = 'model = netstitch.load("FOLDER"); model(inputs)'

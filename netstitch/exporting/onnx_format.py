@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_unflatten
 
 from netstitch.errors import ExportError
 from netstitch.exporting.subnetwork import Outputs, Subnetwork
-from netstitch.folders import write_bytes
+from netstitch.files.folders import write_bytes
 from netstitch.threads import quiet
 
 FILE = "model.onnx"

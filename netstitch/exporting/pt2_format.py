@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from netstitch.exporting.subnetwork import Outputs, Subnetwork, by_key
-from netstitch.folders import write_bytes
+from netstitch.files.folders import write_bytes
 from netstitch.threads import quiet
 
 FILE = "model.pt2"

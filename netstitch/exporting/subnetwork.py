@@ -13,8 +13,8 @@ from netstitch.fitting import Batch, recalibrated
 from netstitch.networks.graph import Graph
 from netstitch.networks.inputs import fitting_batches
 from netstitch.networks.module import build_module
-from netstitch.stitching.wiring import Genotype
-from netstitch.supernet import Supernet
+from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.supernet import Supernet
 from netstitch.threads import quiet
 
 TRACE_BATCH = 2

@@ -6,13 +6,15 @@ and report each stitch's relative error on held-out samples. `fit` picks one by 
 """
 
 from netstitch.fitting.adam import fit_adam
+from netstitch.fitting.feature_stream import Batch, Features, Progress
+from netstitch.fitting.fit_report import FitReport, StitchFit
 from netstitch.fitting.least_squares import fit_least_squares
-from netstitch.fitting.method import METHODS, fit
+from netstitch.fitting.methods import METHODS, fit
 from netstitch.fitting.moments import Moments
 from netstitch.fitting.recalibration import batch_norms, recalibrated, stitched_norms
-from netstitch.fitting.refinement import RefineReport, StitchRefined, check_refining, refine
-from netstitch.fitting.report import FitReport, StitchFit
-from netstitch.fitting.stream import Batch, Features, Progress
+from netstitch.fitting.refinement.branch_subnetworks import check_refining
+from netstitch.fitting.refinement.refine import refine
+from netstitch.fitting.refinement.refine_report import RefineReport, StitchRefined
 
 __all__ = [
     "METHODS",

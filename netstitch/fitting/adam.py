@@ -15,11 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from netstitch.errors import FittingError
-from netstitch.fitting.held_out import held_out_errors
-from netstitch.fitting.layers import bias_of, write_layers
-from netstitch.fitting.report import FitReport, StitchFit
-from netstitch.fitting.samples import Samples
-from netstitch.fitting.stream import (
+from netstitch.fitting.feature_stream import (
     Batch,
     Features,
     Progress,
@@ -31,6 +27,10 @@ from netstitch.fitting.stream import (
     image_bytes,
     places,
 )
+from netstitch.fitting.fit_report import FitReport, StitchFit
+from netstitch.fitting.held_out import held_out_errors
+from netstitch.fitting.stitch_layers import bias_of, write_layers
+from netstitch.fitting.training_samples import Samples
 from netstitch.stitching.stitch import Stitch
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from netstitch.fitting.feature_stream import Features, check_finite, check_shapes, places
 from netstitch.fitting.moments import rows
 from netstitch.fitting.solve import varies
-from netstitch.fitting.stream import Features, check_finite, check_shapes, places
 from netstitch.stitching.stitch import Place, Stitch
 
 

@@ -13,11 +13,7 @@ from time import perf_counter
 from torch import Tensor, nn
 
 from netstitch.errors import FittingError
-from netstitch.fitting.layers import write_layers
-from netstitch.fitting.moments import POSITIONS, SINGLE_PRODUCTS, Moments, moments_bytes, rows
-from netstitch.fitting.report import FitReport, StitchFit
-from netstitch.fitting.solve import RIDGE, relative_error, solve
-from netstitch.fitting.stream import (
+from netstitch.fitting.feature_stream import (
     Batch,
     Features,
     Progress,
@@ -33,6 +29,10 @@ from netstitch.fitting.stream import (
     sizes,
     split,
 )
+from netstitch.fitting.fit_report import FitReport, StitchFit
+from netstitch.fitting.moments import POSITIONS, SINGLE_PRODUCTS, Moments, moments_bytes, rows
+from netstitch.fitting.solve import RIDGE, relative_error, solve
+from netstitch.fitting.stitch_layers import write_layers
 from netstitch.stitching.stitch import Place, Stitch
 
 

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.alignment import aligned
 from netstitch.errors import FittingError
-from netstitch.fitting.stream import Batch, Progress, inputs
+from netstitch.files.alignment import aligned
+from netstitch.fitting.feature_stream import Batch, Progress, inputs
 from netstitch.networks.folding import BATCH_NORM
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref
 from netstitch.networks.inputs import check_inputs

@@ -5,13 +5,13 @@ it, for any two acyclic graphs and any non-negative weights; `is_acyclic` verifi
 `affine_chains` are the points that differ by an affine map.
 """
 
-from netstitch.matching.chains import affine_chains
+from netstitch.matching.acyclic.partial_order import is_acyclic
+from netstitch.matching.acyclic.solver import AcyclicMatching, maximum_acyclic_matching
 from netstitch.matching.compatibility import compatible
-from netstitch.matching.match import Match, Matching
-from netstitch.matching.networks import match
+from netstitch.matching.equivalence import affine_chains
+from netstitch.matching.match_networks import match
+from netstitch.matching.matches import Match, Matching
 from netstitch.matching.objectives import OBJECTIVES, POINTS
-from netstitch.matching.order import is_acyclic
-from netstitch.matching.solver import AcyclicMatching, maximum_acyclic_matching
 
 __all__ = [
     "OBJECTIVES",

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from netstitch.errors import CaptureError
+from netstitch.networks.capturing.reparametrized import copied
+from netstitch.networks.capturing.wrapping import unwrapped
 from netstitch.networks.graph import INPUT, WEIGHT, Node
-from netstitch.networks.reparametrized import copied
-from netstitch.networks.wrapping import unwrapped
 
 SCALE, SHIFT = "adapter_scale", "adapter_shift"
 BUFFERS = (SCALE, SHIFT)

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from netstitch.documents import WORST, Document, damaged
 from netstitch.errors import StorageError
+from netstitch.files.documents import WORST, Document, damaged
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
 from netstitch.networks.keys import Keys, is_identifier, is_key
 from netstitch.networks.operations import KINDS

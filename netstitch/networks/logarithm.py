@@ -11,11 +11,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from netstitch.errors import CaptureError
+from netstitch.networks.capturing.reparametrized import copied
+from netstitch.networks.capturing.wrapping import unwrapped
 from netstitch.networks.graph import Graph, references
 from netstitch.networks.network import Network
 from netstitch.networks.probabilities import probabilities_of
-from netstitch.networks.reparametrized import copied
-from netstitch.networks.wrapping import unwrapped
 
 SMALLEST = 1e-30
 """Smaller probabilities, 0 among them, count as this one: its logarithm, and the gradient there,

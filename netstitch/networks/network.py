@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from netstitch.alignment import aligned, aligned_weights
+from netstitch.files.alignment import aligned, aligned_weights
 from netstitch.networks.graph import WEIGHT, Graph
 from netstitch.networks.module import build_module, place
 

@@ -5,28 +5,29 @@ Nothing here knows what is searched: a `Problem` says which variables and object
 and gives back the non-dominated solutions.
 """
 
-from netstitch.optimization.algorithms import ALGORITHMS, Algorithm, Setup
+from netstitch.optimization.algorithms import ALGORITHMS
+from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
+from netstitch.optimization.annealing import Threshold
 from netstitch.optimization.archive import Archive
-from netstitch.optimization.bounding import Bounding
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.engine import Engine
-from netstitch.optimization.executor import Completed, Executor
+from netstitch.optimization.executors.executor import Completed, Executor
+from netstitch.optimization.executors.processes import ProcessExecutor
+from netstitch.optimization.executors.ray_executor import RayExecutor
+from netstitch.optimization.executors.serial import SerialExecutor
+from netstitch.optimization.executors.simulation import SimulatedExecutor
 from netstitch.optimization.history import Moment
-from netstitch.optimization.initialisation import (
+from netstitch.optimization.operators.initialisation import (
     Initialisation,
     initial_population,
     nonzero_probability,
 )
 from netstitch.optimization.problem import Genotype, Objective, Problem
-from netstitch.optimization.processes import ProcessExecutor
-from netstitch.optimization.ray_executor import RayExecutor
-from netstitch.optimization.result import Progress, SearchResult, Stopped
-from netstitch.optimization.search import prepare_search, run_search
-from netstitch.optimization.serial import SerialExecutor
-from netstitch.optimization.simulation import SimulatedExecutor
+from netstitch.optimization.rejection import Bounding
+from netstitch.optimization.run_search import prepare_search, run_search
+from netstitch.optimization.search_result import Progress, SearchResult, Stopped
+from netstitch.optimization.search_state import State, load_state, save_state
 from netstitch.optimization.solution import Evaluation, Solution
-from netstitch.optimization.state import State, load_state, save_state
-from netstitch.optimization.steering import Threshold
 
 __all__ = [
     "ALGORITHMS",

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from netstitch.optimization.nondominated import NondominatedSet, nondominated_set
 from netstitch.optimization.problem import Objective, as_costs
+from netstitch.optimization.search_state import State
 from netstitch.optimization.solution import Solution, packed_solutions, unpacked_solutions
-from netstitch.optimization.state import State
 
 
 class Archive:

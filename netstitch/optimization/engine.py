@@ -15,10 +15,10 @@ import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm
+from netstitch.optimization.annealing import Steering
 from netstitch.optimization.archive import Archive
-from netstitch.optimization.bounding import Bounding, Stakes
 from netstitch.optimization.budget import Budget
-from netstitch.optimization.executor import (
+from netstitch.optimization.executors.executor import (
     WHOLE,
     Completed,
     Executor,
@@ -26,14 +26,14 @@ from netstitch.optimization.executor import (
     packed_results,
     unpacked_results,
 )
+from netstitch.optimization.executors.timing import Timing
 from netstitch.optimization.history import History
-from netstitch.optimization.ledger import Ledger
 from netstitch.optimization.problem import Genotype, Problem
-from netstitch.optimization.result import Progress, SearchResult, Stopped
+from netstitch.optimization.rejection import Bounding, Stakes
+from netstitch.optimization.result_ledger import Ledger
+from netstitch.optimization.search_result import Progress, SearchResult, Stopped
+from netstitch.optimization.search_state import State, check_asked
 from netstitch.optimization.solution import Evaluation, Solution
-from netstitch.optimization.state import State, check_asked
-from netstitch.optimization.steering import Steering
-from netstitch.optimization.timing import Timing
 
 
 class Engine:

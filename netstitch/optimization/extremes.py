@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.cluster.vq import kmeans2
 
-from netstitch.optimization.scalarisation import Floats, Scale, scattered_subset
+from netstitch.optimization.operators.scalarisation import Floats, Scale, scattered_subset
 
 ITERATIONS = 20
 """Of k-means at most; a few hundred points in two objectives need fewer."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netstitch.optimization.problem import Genotype, Problem
-from netstitch.optimization.state import State
+from netstitch.optimization.search_state import State
 
 MOMENTS = 100
 """How many a budget of evaluations is divided into."""

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from netstitch.optimization.problem import Problem, as_costs
-from netstitch.optimization.scalarisation import (
+from netstitch.optimization.annealing import Steering
+from netstitch.optimization.operators.scalarisation import (
     Floats,
     Scalarisation,
     Scale,
@@ -13,9 +13,9 @@ from netstitch.optimization.scalarisation import (
     reassigned,
     tschebysheff,
 )
+from netstitch.optimization.problem import Problem, as_costs
+from netstitch.optimization.search_state import State
 from netstitch.optimization.solution import Solution, packed_solutions, unpacked_solutions
-from netstitch.optimization.state import State
-from netstitch.optimization.steering import Steering
 
 
 class Population:

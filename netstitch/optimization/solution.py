@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netstitch.optimization.problem import Genotype
-from netstitch.optimization.state import State
+from netstitch.optimization.search_state import State
 
 
 @dataclass(frozen=True, eq=False)

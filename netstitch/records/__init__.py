@@ -1,11 +1,7 @@
 """The documents of a run folder: reading them, what changed since, and whose they are."""
 
-from netstitch.records.digests import (
-    network_digests,
-    sample_digests,
-    stitches_digest,
-)
-from netstitch.records.front import check_front
+from netstitch.records.digests import network_digests, sample_digests, stitches_digest
+from netstitch.records.front_check import check_front
 from netstitch.records.run_document import (
     Outcome,
     RunDocument,
@@ -14,6 +10,7 @@ from netstitch.records.run_document import (
     update_document,
     versions,
 )
+from netstitch.records.run_record import Recorded, read_run
 from netstitch.records.unchanged import (
     check_folder,
     check_samples,
@@ -24,6 +21,7 @@ from netstitch.records.unchanged import (
 
 __all__ = [
     "Outcome",
+    "Recorded",
     "RunDocument",
     "check_folder",
     "check_front",
@@ -34,6 +32,7 @@ __all__ = [
     "network_digests",
     "note_refined",
     "read_document",
+    "read_run",
     "sample_digests",
     "stitches_digest",
     "update_document",

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from netstitch.errors import StorageError
-from netstitch.networks.storage import GRAPH_FILE, WEIGHTS_FILE
-from netstitch.run_folder import SUPERNET
-from netstitch.stitching.saving import STITCHES_FILE
+from netstitch.networks.network_files import GRAPH_FILE, WEIGHTS_FILE
+from netstitch.records.run_folder import SUPERNET
+from netstitch.supernet.supernet_writing import STITCHES_FILE
 from netstitch.tasks import Samples, Task
 
 DIGEST_BYTES = 16

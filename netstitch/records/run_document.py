@@ -9,13 +9,13 @@ from pydantic import Field, model_validator
 
 from netstitch.analysis.dominance import ObjectiveName
 from netstitch.analysis.front import ACCURACY
-from netstitch.documents import MOST, Count, Digest, Document, Seconds, validated
 from netstitch.evaluation import Form
-from netstitch.evaluation.spread import Early
-from netstitch.folders import read_json, write_json
+from netstitch.evaluation.execution_config import Early
+from netstitch.files.documents import MOST, Count, Digest, Document, Seconds, validated
+from netstitch.files.folders import read_json, write_json
 from netstitch.optimization import Stopped
-from netstitch.run_folder import FORMAT, RUN_FILE
-from netstitch.sweeping import Swept
+from netstitch.records.run_folder import FORMAT, RUN_FILE
+from netstitch.searching.sweep import Swept
 from netstitch.version import VERSION
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from netstitch.errors import StorageError
-from netstitch.folders import LOCK
+from netstitch.files.folders import LOCK
 from netstitch.records.run_document import RunDocument
-from netstitch.run_folder import REFINING, RUN_FILE, is_running
+from netstitch.records.run_folder import REFINING, RUN_FILE, is_running
 from netstitch.text import command
 
 

@@ -21,12 +21,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netstitch.errors import NetstitchError, StorageError
 from netstitch.experiments import Experiment
-from netstitch.experiments.sources import names_function
-from netstitch.networks.functions import Located, is_function, locate
-from netstitch.networks.importing import Permission, digest, files_run
-from netstitch.networks.sources import function_of
-from netstitch.records.key import make_key, read_key
+from netstitch.experiments.sample_sources import names_function
+from netstitch.networks.sources.functions import Located, is_function, locate
+from netstitch.networks.sources.importing import Permission, digest, files_run
+from netstitch.networks.sources.model_sources import function_of
 from netstitch.records.run_document import RunDocument
+from netstitch.records.signing_key import make_key, read_key
 
 SIGNATURE = "signature"
 """The key of run.json."""

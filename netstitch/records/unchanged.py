@@ -17,8 +17,8 @@ from netstitch.records.digests import (
     stitches_digest,
 )
 from netstitch.records.run_document import RunDocument, read_document, update_document
-from netstitch.run_folder import FRONT_FILE, HISTORY_FILE, RUN_FILE, STITCHES, SUPERNET
-from netstitch.stitching.saving import FIT_FILE, REFINE_FILE, STITCHES_FILE, SUPERNET_FILE
+from netstitch.records.run_folder import FRONT_FILE, HISTORY_FILE, RUN_FILE, STITCHES, SUPERNET
+from netstitch.supernet.supernet_writing import FIT_FILE, REFINE_FILE, STITCHES_FILE, SUPERNET_FILE
 from netstitch.tasks import Task
 
 SUPERNET_FILES = tuple(f"{SUPERNET}/{name}" for name in (SUPERNET_FILE, FIT_FILE, REFINE_FILE))

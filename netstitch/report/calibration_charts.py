@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from netstitch.analysis import FrontPoint
 from netstitch.analysis.dominance import Part
-from netstitch.report.chart import Chart, Series
+from netstitch.drawing.chart import Chart, Series
 
 LISTED = 40
 """Networks of the front whose diagrams can be shown; the legend has no room for more."""

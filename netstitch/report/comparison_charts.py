@@ -4,9 +4,9 @@ import numpy as np
 
 from netstitch.analysis.attainment import Network, attainment
 from netstitch.analysis.dominance import Part
-from netstitch.report.chart import Chart, Series
-from netstitch.report.comparing import Comparison, Group, networks_of
-from netstitch.report.reading import Recorded
+from netstitch.drawing.chart import Chart, Series
+from netstitch.records.run_record import Recorded
+from netstitch.report.compared_runs import Comparison, Group, networks_of
 from netstitch.report.search_charts import course_of
 from netstitch.text import counted
 

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 
 from netstitch.analysis import Front, FrontPoint, nondominated
 from netstitch.analysis.dominance import Part
-from netstitch.evaluation.stored import Stored
-from netstitch.report.style import OUTPUTS, REFERENCE, SHADE, layout, plain
+from netstitch.drawing.theme import OUTPUTS, REFERENCE, SHADE, layout, plain
+from netstitch.evaluation.stored_evaluations import Stored
 
 CLOUD, FINEST = 1_000, 400
 """Of the evaluated networks so many marks are drawn at most, one of each cell of a grid that is as

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.analysis.hypervolume import hypervolume_course
-from netstitch.evaluation.stored import Given, Stored
-from netstitch.records.tables import HistoryRow, StitchRow
-from netstitch.report.chart import Chart, Series
+from netstitch.drawing.chart import Chart, Series
+from netstitch.evaluation.stored_evaluations import Given, Stored
+from netstitch.records.run_tables import HistoryRow, StitchRow
 
 
 def hypervolume_charts(

@@ -2,7 +2,7 @@
 
 from netstitch.analysis import FrontPoint, hypervolume
 from netstitch.analysis.dominance import PARTS, Part
-from netstitch.report.reading import Recorded
+from netstitch.records.run_record import Recorded
 from netstitch.text import command
 
 

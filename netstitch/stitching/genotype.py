@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.errors import StitchingError
-from netstitch.stitching.wiring import Genotype
+from netstitch.stitching.reachability import Genotype
 from netstitch.text import expected_one_of
 
 

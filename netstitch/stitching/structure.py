@@ -9,8 +9,8 @@ import numpy as np
 
 from netstitch.networks.graph import Graph
 from netstitch.networks.keys import is_part
+from netstitch.stitching.reachability import Genotype, Wiring
 from netstitch.stitching.switches import Switchboard
-from netstitch.stitching.wiring import Genotype, Wiring
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from netstitch.errors import StitchingError
-from netstitch.matching.match import Matching
+from netstitch.matching.matches import Matching
 from netstitch.networks.graph import Graph
-from netstitch.stitching.order import sort_matches
+from netstitch.stitching.match_order import sort_matches
 from netstitch.stitching.stitch import Place, Stitch
 
 

@@ -6,25 +6,25 @@ into memory, where they come from a listing of images (`decode_images`).
 """
 
 from netstitch.tasks.agreement import agreement
-from netstitch.tasks.arrays import ImageLayout, from_arrays, from_maps
-from netstitch.tasks.class_order import ClassOrder
 from netstitch.tasks.classification import Classification
-from netstitch.tasks.dataset import Progress, from_dataset
-from netstitch.tasks.decoded import cache_folder, decode_images
-from netstitch.tasks.files import from_file, read_inputs
-from netstitch.tasks.folder import from_image_folder, image_folder
-from netstitch.tasks.imagenet import imagenet
-from netstitch.tasks.imagenet_v2 import imagenet_v2
-from netstitch.tasks.likelihood import Likelihood
-from netstitch.tasks.listing import Listing
-from netstitch.tasks.outputs import Outputs, check_finite, first_nonfinite, select
-from netstitch.tasks.preprocessing import Preprocessing
+from netstitch.tasks.cross_entropy import Likelihood
+from netstitch.tasks.datasets.array_files import from_file, read_inputs
+from netstitch.tasks.datasets.arrays import ImageLayout, from_arrays, from_maps
+from netstitch.tasks.datasets.class_order import ClassOrder
+from netstitch.tasks.datasets.decoded_images import cache_folder, decode_images
+from netstitch.tasks.datasets.image_folder import from_image_folder, image_folder
+from netstitch.tasks.datasets.imagenet import imagenet
+from netstitch.tasks.datasets.imagenet_v2 import imagenet_v2
+from netstitch.tasks.datasets.listing import Listing
+from netstitch.tasks.datasets.preprocessing import Preprocessing
+from netstitch.tasks.datasets.sample_selection import evenly
+from netstitch.tasks.datasets.torch_dataset import Progress, from_dataset
+from netstitch.tasks.datasets.unlabelled import all_images, from_images, unlabelled
+from netstitch.tasks.datasets.voc import voc
 from netstitch.tasks.samples import Batches, Samples
 from netstitch.tasks.segmentation import Segmentation
-from netstitch.tasks.selection import evenly
 from netstitch.tasks.task import EnsembleKind, Task
-from netstitch.tasks.unlabelled import all_images, from_images, unlabelled
-from netstitch.tasks.voc import voc
+from netstitch.tasks.task_outputs import Outputs, check_finite, first_nonfinite, select
 
 __all__ = [
     "Batches",

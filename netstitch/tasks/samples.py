@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from netstitch.alignment import aligned
 from netstitch.errors import DataError
-from netstitch.tasks.given import described, is_count
+from netstitch.files.alignment import aligned
+from netstitch.tasks.datasets.given import described, is_count
 
 # Rows looked at in one go: a mask of all inputs at once would cost a quarter of their memory.
 CHECKED_TOGETHER = 256
@@ -19,7 +19,7 @@ class Batches:
     """Inputs in consecutive parts of `size`, the last one smaller; may be passed over repeatedly.
 
     inputs: (n, ...). Parts are views, without copying, but for those that begin off a boundary of
-    memory (see `netstitch.alignment`): they are copied as they are asked for.
+    memory (see `netstitch.files.alignment`): they are copied as they are asked for.
     """
 
     inputs: Tensor

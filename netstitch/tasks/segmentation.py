@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from netstitch.errors import DataError
 from netstitch.tasks.logits import average, reliability
-from netstitch.tasks.outputs import Outputs, check_finite, select
 from netstitch.tasks.samples import Samples, check_classes, check_samples
 from netstitch.tasks.task import EnsembleKind
+from netstitch.tasks.task_outputs import Outputs, check_finite, select
 
 VOID = 255
 """The class number of pixels that do not count."""

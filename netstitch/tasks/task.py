@@ -6,9 +6,9 @@ from typing import Any, Literal, Protocol
 from torch import Tensor
 
 from netstitch.errors import DataError
-from netstitch.tasks.given import described
-from netstitch.tasks.outputs import Outputs
+from netstitch.tasks.datasets.given import described
 from netstitch.tasks.samples import Samples, check_samples
+from netstitch.tasks.task_outputs import Outputs
 
 EnsembleKind = Literal["logits", "probabilities"]
 """What the ensemble averages: the networks' outputs, or the softmax of them."""

@@ -7,8 +7,8 @@ from cli_examples import Caller
 from run_examples import Quiet, write_experiment
 
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.experiments.planning import to_plan
-from netstitch.run import Finished, carry_out
+from netstitch.runs.planning import to_plan
+from netstitch.runs.run import Finished, carry_out
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cli_examples import Caller
 
-from netstitch.run import Finished
+from netstitch.runs.run import Finished
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from rich.console import Console as Terminal
 
 from netstitch.cli.console import BAR, Console, Pace, describe
 from netstitch.optimization import Budget, Progress
-from netstitch.run_log import LOG_FILE
-from netstitch.standing import spent
+from netstitch.runs.run_log import LOG_FILE
+from netstitch.searching.search_progress import spent
 from netstitch.text import duration
 
 

@@ -10,7 +10,7 @@ from cli_examples import Caller
 from torch import nn
 
 import netstitch as ns
-from netstitch.run import Finished
+from netstitch.runs.run import Finished
 
 
 def same(finished: Finished, label: str, folder: Path) -> bool:

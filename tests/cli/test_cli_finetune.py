@@ -10,11 +10,11 @@ from cli_examples import Called, Caller
 from run_examples import Quiet, write_experiment
 
 import netstitch as ns
-from netstitch.cli.finetuning import batch_of
+from netstitch.cli.finetuned_point import batch_of
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.experiments.planning import to_plan
 from netstitch.records import read_document
-from netstitch.run import Finished, carry_out
+from netstitch.runs.planning import to_plan
+from netstitch.runs.run import Finished, carry_out
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from netstitch.cli.console import Terminal
 from netstitch.errors import StorageError
-from netstitch.folders import new_folder, read_json, write_text
-from netstitch.run import Finished
+from netstitch.files.folders import new_folder, read_json, write_text
+from netstitch.runs.run import Finished
 
 NOT_UTF8 = os.fsdecode(b"n\xff")
 

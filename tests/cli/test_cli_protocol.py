@@ -9,8 +9,8 @@ import pytest
 from cli_examples import Caller
 from PIL import Image
 
-from netstitch import protocol as module
-from netstitch.run_folder import SUPERNET
+from netstitch.records.run_folder import SUPERNET
+from netstitch.runs import protocol as module
 
 TABLE = '\n[protocol]\nalgorithms = ["ga", "random"]\nseeds = 2\n'
 

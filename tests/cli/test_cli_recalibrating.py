@@ -7,10 +7,10 @@ import pytest
 import torch
 from run_examples import Quiet, write_experiment
 
-from netstitch import run as running
 from netstitch.cli.recalibrating import recorded, searched_with
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.experiments.planning import to_plan
+from netstitch.runs import run as running
+from netstitch.runs.planning import to_plan
 
 
 def carried_out(folder: Path, *changes: tuple[str, str]) -> Path:

@@ -9,7 +9,7 @@ from cli_examples import Caller
 from run_examples import write_experiment
 
 from netstitch.analysis import Front
-from netstitch.run import Finished
+from netstitch.runs.run import Finished
 
 
 def test_a_page_into_the_run_folder(netstitch: Caller, finished: Finished, tmp_path: Path) -> None:

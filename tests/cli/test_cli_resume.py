@@ -10,13 +10,13 @@ from cli_examples import Caller
 from run_examples import Interrupting, Quiet
 
 from netstitch.cli.recorded import recorded_plan, recorded_task
-from netstitch.cli.status import status_lines
-from netstitch.demo.job import demo_plan
+from netstitch.cli.status_lines import status_lines
+from netstitch.demo.demo_run import demo_plan
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.experiments.planning import to_plan
 from netstitch.records import read_document
-from netstitch.run import Finished, carry_out, load_front, resume
+from netstitch.runs.planning import to_plan
+from netstitch.runs.run import Finished, carry_out, load_front, resume
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from netstitch.analysis import Front
 from netstitch.cli.show import show_run
-from netstitch.run import Finished
+from netstitch.runs.run import Finished
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])

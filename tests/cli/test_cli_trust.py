@@ -18,11 +18,11 @@ import netstitch as ns
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.experiments.planning import to_plan
 from netstitch.records import network_digests, read_document, update_document
 from netstitch.records.trust import SIGNATURE, signed
 from netstitch.records.unchanged import note_files
-from netstitch.run import carry_out
+from netstitch.runs.planning import to_plan
+from netstitch.runs.run import carry_out
 
 DATA = """
 import trust_helper

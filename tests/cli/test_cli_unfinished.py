@@ -9,9 +9,9 @@ import filelock
 import pytest
 from cli_examples import Caller
 
-from netstitch.folders import LOCK
+from netstitch.files.folders import LOCK
 from netstitch.records.unchanged import forget_files
-from netstitch.run import Finished
+from netstitch.runs.run import Finished
 
 COMMANDS = {"export": ("--point", "1"), "finetune": ("--point", "1")}
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from netstitch.demo import train as module
+from netstitch.demo.demo_networks import example, mobilenet, resnet
 from netstitch.demo.fashion_mnist import read_idx
-from netstitch.demo.networks import example, mobilenet, resnet
 
 
 def test_augmented_images_are_shifted_and_mirrored_versions() -> None:

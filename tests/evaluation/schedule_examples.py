@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from small_supernets import as_they_are
 from torch import Tensor
 
-from netstitch.matching.match import Match, Matching
+from netstitch.matching.matches import Match, Matching
 from netstitch.networks.graph import BATCH, INPUT, WEIGHT, Graph, Node, Ref
 from netstitch.networks.network import Network
-from netstitch.stitching.assembly import Averaging
-from netstitch.supernet import Supernet
+from netstitch.stitching.subgraph import Averaging
+from netstitch.supernet.supernet import Supernet
 
 SIZE, CLASSES = 4, 5
 KINDS = ("conv", "conv", "norm", "norm", "act", "act", "sum", "gate", "view")

@@ -19,7 +19,7 @@ from netstitch.evaluation import Evaluator, Form
 from netstitch.evaluation import evaluator as module
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.networks.module import build_module
-from netstitch.supernet import Supernet
+from netstitch.supernet.supernet import Supernet
 
 
 @pytest.fixture(scope="module")

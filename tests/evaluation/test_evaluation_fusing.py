@@ -12,17 +12,17 @@ from schedule_examples import CLASSES, SIZE, images, random_genotype, random_sup
 from torch import Tensor, nn
 
 from netstitch.evaluation import Evaluator, Form, measure_form
-from netstitch.evaluation.calls import Prepared, prepare
 from netstitch.evaluation.evaluator import arranged_weights
-from netstitch.evaluation.overwriting import views
-from netstitch.evaluation.running import Plan, execute
-from netstitch.evaluation.schedule import Schedule
+from netstitch.evaluation.runtime.execution_plan import Plan, execute
+from netstitch.evaluation.runtime.in_place import views
+from netstitch.evaluation.runtime.instructions import Prepared, prepare
+from netstitch.evaluation.runtime.schedule import Schedule
 from netstitch.matching import Match, Matching, match
 from netstitch.networks import capture
 from netstitch.networks.folding import BATCH_NORM
 from netstitch.networks.graph import INPUT, Graph, Node, Ref
 from netstitch.networks.operations import name_of
-from netstitch.supernet import Supernet
+from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, Samples
 
 

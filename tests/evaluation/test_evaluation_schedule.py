@@ -8,18 +8,13 @@ from hypothesis import strategies as st
 from schedule_examples import images, random_genotype, random_supernet, seeds
 from small_supernets import random_samples, small_supernet, three_networks
 
-from netstitch.evaluation.running import Plan, execute, peak_bytes
-from netstitch.evaluation.schedule import Schedule
-from netstitch.evaluation.units import THE_INPUT
-from netstitch.networks.plan import (
-    Key,
-    content_keys,
-    make_plan,
-    sample_bytes,
-)
-from netstitch.networks.plan import execute as execute_graphs
-from netstitch.stitching.assembly import Averaging
-from netstitch.supernet import Supernet
+from netstitch.evaluation.runtime.execution_plan import Plan, execute, peak_bytes
+from netstitch.evaluation.runtime.fragments import THE_INPUT
+from netstitch.evaluation.runtime.schedule import Schedule
+from netstitch.networks.interpreter import Key, content_keys, make_plan, sample_bytes
+from netstitch.networks.interpreter import execute as execute_graphs
+from netstitch.stitching.subgraph import Averaging
+from netstitch.supernet.supernet import Supernet
 
 Genotype = np.ndarray
 

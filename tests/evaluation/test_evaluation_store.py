@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from netstitch.errors import StorageError
 from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
-from netstitch.optimization.recalling import Arrival, Known, known_by, known_by_arrival
-from netstitch.supernet_search import OBJECTIVES
+from netstitch.optimization.executors.replay import Arrival, Known, known_by, known_by_arrival
+from netstitch.searching.supernet_problem import OBJECTIVES
 
 
 def evaluation(ordinal: int, *, failed: bool = False) -> Evaluation:
@@ -99,8 +99,8 @@ from pathlib import Path
 import numpy as np
 from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
-from netstitch.optimization.recalling import Arrival, Known, known_by, known_by_arrival
-from netstitch.supernet_search import OBJECTIVES
+from netstitch.optimization.executors.replay import Arrival, Known, known_by, known_by_arrival
+from netstitch.searching.supernet_problem import OBJECTIVES
 
 store = Store(Path(sys.argv[1]))
 ordinal = 0

@@ -14,8 +14,8 @@ from netstitch.experiments.task_table import ImagesTable
 from netstitch.fitting import fit_adam, fit_least_squares, refine
 from netstitch.matching import OBJECTIVES, POINTS
 from netstitch.optimization import Budget
-from netstitch.run_plan import OBJECTIVE as DEFAULT_OBJECTIVE
-from netstitch.run_plan import POINTS as DEFAULT_POINTS
+from netstitch.runs.run_plan import OBJECTIVE as DEFAULT_OBJECTIVE
+from netstitch.runs.run_plan import POINTS as DEFAULT_POINTS
 from netstitch.tasks import Preprocessing
 
 SMALLEST = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.experiments.planning import to_plan
-from netstitch.run import carry_out, load_front
+from netstitch.runs.planning import to_plan
+from netstitch.runs.run import carry_out, load_front
 from netstitch.tasks.agreement import AGREEMENT
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "efficientnet_lite"

@@ -8,7 +8,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from netstitch.experiments import load_task, other_images, read_experiment
-from netstitch.networks.sources import load_model
+from netstitch.networks.sources.model_sources import load_model
 
 HALF = "[0.5, 0.5, 0.5]"
 MODELS = """

@@ -11,8 +11,8 @@ from safetensors.numpy import save_file
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import DataError
 from netstitch.experiments import Experiment, load_task, read_experiment
-from netstitch.folders import write_json
-from netstitch.run_folder import FORMAT, RUN_FILE
+from netstitch.files.folders import write_json
+from netstitch.records.run_folder import FORMAT, RUN_FILE
 from netstitch.tasks import Task
 
 BYTES = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), dtype=np.uint8)

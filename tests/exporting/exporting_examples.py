@@ -4,10 +4,10 @@ import torch
 from small_supernets import as_they_are
 from torch import Tensor, nn
 
-from netstitch.demo.networks import example, mobilenet, resnet
-from netstitch.matching.match import Match, Matching
+from netstitch.demo.demo_networks import example, mobilenet, resnet
+from netstitch.matching.matches import Match, Matching
 from netstitch.networks import Network, capture
-from netstitch.supernet import Supernet
+from netstitch.supernet.supernet import Supernet
 
 
 class TwoHeads(nn.Module):

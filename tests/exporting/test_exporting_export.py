@@ -15,8 +15,8 @@ from netstitch.exporting.subnetwork import take_subnetwork
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.fitting.recalibration import BATCH_NORM
 from netstitch.networks.module import build_module
-from netstitch.storage import load_subnetwork
-from netstitch.supernet import Supernet
+from netstitch.supernet.storage import load_subnetwork
+from netstitch.supernet.supernet import Supernet
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_export_json_says_what_was_exported(supernet, folder):
 
 
 def test_usage_lines_run(supernet, folder):
-    import netstitch.storage as netstitch
+    import netstitch.supernet.storage as netstitch
 
     genotype = supernet.genotype("net8")
     inputs = torch.rand(3, 5)

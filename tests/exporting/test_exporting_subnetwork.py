@@ -7,7 +7,7 @@ from exporting_examples import small
 
 from netstitch.errors import ExportError
 from netstitch.exporting.subnetwork import random_inputs, take_subnetwork
-from netstitch.supernet import Supernet
+from netstitch.supernet.supernet import Supernet
 from netstitch.threads import quiet
 
 

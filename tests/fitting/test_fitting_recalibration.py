@@ -14,7 +14,7 @@ from netstitch.matching import Match, Matching
 from netstitch.networks import Network, capture
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import build_module
-from netstitch.supernet import Supernet
+from netstitch.supernet.supernet import Supernet
 
 
 class Normed(nn.Module):

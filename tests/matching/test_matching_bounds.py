@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from matching_examples import any_floats, problems, slow_maximum
 
-from netstitch.matching.bounds import (
+from netstitch.matching.acyclic.bounds import (
     assignment,
     assignment_bound,
     chain_cover,
@@ -11,7 +11,7 @@ from netstitch.matching.bounds import (
     prices,
     relaxed_bound,
 )
-from netstitch.matching.order import partial_order, topological_order
+from netstitch.matching.acyclic.partial_order import partial_order, topological_order
 
 
 def orders(n_a, edges_a, n_b, edges_b):

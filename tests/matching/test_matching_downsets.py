@@ -3,8 +3,8 @@ from itertools import combinations
 from hypothesis import given, settings
 from matching_examples import graphs
 
-from netstitch.matching.downsets import chain, downsets
-from netstitch.matching.order import partial_order, topological_order
+from netstitch.matching.acyclic.downsets import chain, downsets
+from netstitch.matching.acyclic.partial_order import partial_order, topological_order
 
 ROOM = 10**6
 

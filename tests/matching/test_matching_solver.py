@@ -13,7 +13,7 @@ from matching_examples import (
 
 from netstitch.errors import MatchingError
 from netstitch.matching import is_acyclic, maximum_acyclic_matching
-from netstitch.matching.solver import BANDS, BOUNDS_MEET, PROGRAMME
+from netstitch.matching.acyclic.solver import BANDS, BOUNDS_MEET, PROGRAMME
 
 CHAIN = [(0, 1), (1, 2)]
 

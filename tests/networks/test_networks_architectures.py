@@ -9,11 +9,11 @@ import torchvision
 from networks_examples import operations
 from torch import Tensor, nn
 
-from netstitch.documents import validated
+from netstitch.files.documents import validated
 from netstitch.networks import Network, capture
 from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
 from netstitch.networks.operations import KINDS
-from netstitch.networks.sources import load_model
+from netstitch.networks.sources.model_sources import load_model
 
 timm = pytest.importorskip("timm")
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from netstitch.demo import networks as demo
+from netstitch.demo import demo_networks as demo
 from netstitch.networks import Network, capture
 from netstitch.networks.graph import BATCH
 from netstitch.networks.operations import KINDS

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netstitch.networks import Network
-from netstitch.networks.storage import load_network, write_network
+from netstitch.networks.network_files import load_network, write_network
 
 
 def outlying(network: Network) -> set[str]:

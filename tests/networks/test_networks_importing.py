@@ -8,8 +8,8 @@ from py_compile import PycInvalidationMode, compile
 import pytest
 
 from netstitch.errors import DataError
-from netstitch.networks.functions import call_function, locate
-from netstitch.networks.importing import Permission, digest, files_run, permitting
+from netstitch.networks.sources.functions import call_function, locate
+from netstitch.networks.sources.importing import Permission, digest, files_run, permitting
 
 MODULES = ("importing_pack", "importing_pack.late", "importing_aside", "importing_lib")
 MAIN = """

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from netstitch.errors import FittingError
 from netstitch.networks import Network, capture
 from netstitch.networks.inputs import check_inputs, fitting_batches, read_batches
-from netstitch.networks.storage import load_network, write_network
+from netstitch.networks.network_files import load_network, write_network
 
 
 class OfSequences(nn.Module):

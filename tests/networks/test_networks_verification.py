@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from netstitch.errors import CaptureError
 from netstitch.networks import capture
-from netstitch.networks.verification import verify
+from netstitch.networks.capturing.verification import verify
 
 
 def difference(model: Callable[[Tensor], Any], capture: Callable[[Tensor], Any]) -> str:

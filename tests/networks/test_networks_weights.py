@@ -4,7 +4,7 @@ from torch import nn
 from weights_examples import behind, holds, loaded, model, refused, saved
 
 from netstitch.errors import WeightsError
-from netstitch.networks.weights import load_weights
+from netstitch.networks.checkpoints.weights import load_weights
 
 
 def test_missing_and_surplus_tensors_are_told_together(tmp_path):

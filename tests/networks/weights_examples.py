@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from netstitch.errors import WeightsError
-from netstitch.networks.weights import load_weights
+from netstitch.networks.checkpoints.weights import load_weights
 
 
 def model():

@@ -15,7 +15,7 @@ from netstitch.optimization import (
     SerialExecutor,
     run_search,
 )
-from netstitch.optimization.executor import Asked
+from netstitch.optimization.executors.executor import Asked
 
 ACCURACY_MACS = (Objective("accuracy", maximise=True), Objective("macs"))
 

@@ -23,9 +23,9 @@ from netstitch.optimization import (
     Solution,
     State,
 )
+from netstitch.optimization.annealing import Steering
 from netstitch.optimization.engine import Engine
 from netstitch.optimization.history import History
-from netstitch.optimization.steering import Steering
 
 
 @dataclass

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from netstitch.errors import SearchError
-from netstitch.optimization.serial import SerialExecutor
+from netstitch.optimization.executors.serial import SerialExecutor
 
 
 def test_results_come_one_at_a_time_in_order_of_submission() -> None:

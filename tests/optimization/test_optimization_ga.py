@@ -8,7 +8,7 @@ from optimization_cases import ACCURACY_MACS
 
 from netstitch.optimization import Archive, Genotype, Initialisation, Problem, Setup, Solution
 from netstitch.optimization.algorithms.ga import GeneticAlgorithm
-from netstitch.optimization.scalarisation import Scale
+from netstitch.optimization.operators.scalarisation import Scale
 
 SLOTS, LENGTH = 6, 60
 FIRST = np.repeat(np.arange(SLOTS)[:, None], LENGTH, axis=1)

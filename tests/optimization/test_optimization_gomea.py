@@ -17,11 +17,11 @@ from netstitch.optimization import (
     SerialExecutor,
     run_search,
 )
-from netstitch.optimization.acceptance import ACCEPTANCES
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.algorithms.gomea import GenePoolMixing, gomea, lk_gomea
 from netstitch.optimization.archive import Archive
-from netstitch.optimization.scalarisation import Scale
+from netstitch.optimization.operators.acceptance import ACCEPTANCES
+from netstitch.optimization.operators.scalarisation import Scale
 from netstitch.optimization.solution import Solution
 
 BLOCKS, SIZE = 3, 5

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netstitch.errors import SearchError
-from netstitch.optimization.initialisation import (
+from netstitch.optimization.operators.initialisation import (
     Initialisation,
     initial_population,
     nonzero_probability,

@@ -27,9 +27,9 @@ from netstitch.optimization import (
     run_search,
 )
 from netstitch.optimization.algorithms.nsga2 import NSGA2, check_installed
+from netstitch.optimization.annealing import Steering
 from netstitch.optimization.problem import as_costs
-from netstitch.optimization.state import load_state, save_state
-from netstitch.optimization.steering import Steering
+from netstitch.optimization.search_state import load_state, save_state
 
 SLOTS, LENGTH = 6, 60
 FIRST = np.repeat(np.arange(SLOTS)[:, None], LENGTH, axis=1)

@@ -1,10 +1,10 @@
 import numpy as np
 from optimization_cases import ACCURACY_MACS
 
+from netstitch.optimization.annealing import Steering
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Problem
 from netstitch.optimization.solution import Solution
-from netstitch.optimization.steering import Steering
 
 PROBLEM = Problem((2, 2), ACCURACY_MACS)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 STARTING = """
 import os, sys
 sys.path[:] = [path for path in sys.path if path != os.path.abspath(sys.argv[1])]
-from netstitch.optimization.process_start import start_context
+from netstitch.optimization.executors.process_start import start_context
 
 if __name__ == "__main__":
     os.chdir(sys.argv[1])

@@ -22,7 +22,7 @@ from netstitch.optimization import (
     Genotype,
     SerialExecutor,
 )
-from netstitch.optimization.processes import ProcessExecutor
+from netstitch.optimization.executors.processes import ProcessExecutor
 
 RAISES, LEAVES, INTERRUPTED, KILLED, EXITS, HANGS, INTERRUPTS_THE_PARENT = range(101, 108)
 REFUSED, TOO_MUCH = 111, 112

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netstitch.optimization.scalarisation import (
+from netstitch.optimization.operators.scalarisation import (
     Scale,
     first_weights,
     reassigned,

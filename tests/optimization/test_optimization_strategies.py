@@ -15,16 +15,20 @@ from netstitch.optimization import (
     Solution,
     run_search,
 )
-from netstitch.optimization.acceptance import ACCEPTANCES, not_worse, not_worse_or_archived
 from netstitch.optimization.algorithms import Setup, entry
 from netstitch.optimization.algorithms.ga import a_worse_parent
 from netstitch.optimization.algorithms.gomea import GenePoolMixing
-from netstitch.optimization.genepool import WholePopulation
-from netstitch.optimization.linkage import LINKAGES, Genotypes, Subset
-from netstitch.optimization.operators import CROSSOVERS
+from netstitch.optimization.linkage.gene_pool import WholePopulation
+from netstitch.optimization.linkage.linkage_model import LINKAGES, Genotypes, Subset
+from netstitch.optimization.operators.acceptance import (
+    ACCEPTANCES,
+    not_worse,
+    not_worse_or_archived,
+)
+from netstitch.optimization.operators.scalarisation import SCALARISATIONS
+from netstitch.optimization.operators.variation import CROSSOVERS
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Problem
-from netstitch.optimization.scalarisation import SCALARISATIONS
 
 
 def solution(accuracy: float, cost: float) -> Solution:

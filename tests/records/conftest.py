@@ -6,8 +6,8 @@ import pytest
 from run_examples import Quiet, write_experiment
 
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.experiments.planning import to_plan
-from netstitch.run import carry_out
+from netstitch.runs.planning import to_plan
+from netstitch.runs.run import carry_out
 
 
 @pytest.fixture(scope="session")

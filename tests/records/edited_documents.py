@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from netstitch.cli import main
-from netstitch.folders import read_json, write_json
+from netstitch.files.folders import read_json, write_json
 from netstitch.records import network_digests, stitches_digest
 from netstitch.records.digests import digests_of
+from netstitch.records.run_folder import FORMAT, RUN_FILE
 from netstitch.records.unchanged import FILES
-from netstitch.run_folder import FORMAT, RUN_FILE
 
 DELETED = object()
 NESTED: Any = []

@@ -22,7 +22,7 @@ from edited_documents import (
 import netstitch as ns
 from netstitch.errors import NetstitchError
 from netstitch.evaluation.store import checksum
-from netstitch.standing import Standing, write_standing
+from netstitch.searching.search_progress import Standing, write_standing
 
 DOCUMENTS = {
     "run.json": (150, 20),

@@ -14,12 +14,12 @@ from run_examples import Interrupting, Quiet, write_experiment
 
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.experiments.planning import to_plan
 from netstitch.records import check_folder, read_document, update_document
+from netstitch.records.run_folder import FRONT_FILE
 from netstitch.records.unchanged import forget_files, note_files
-from netstitch.run import carry_out
-from netstitch.run_folder import FRONT_FILE
-from netstitch.storage import load_structure
+from netstitch.runs.planning import to_plan
+from netstitch.runs.run import carry_out
+from netstitch.supernet.storage import load_structure
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_a_kill_between_the_front_and_its_digest_is_no_change(
     def killed(*_: object, **__: object) -> None:
         raise SystemExit(137)
 
-    monkeypatch.setattr("netstitch.run.front_figure", killed)
+    monkeypatch.setattr("netstitch.runs.run.front_figure", killed)
     assert called("resume", tmp_path / "run")[0] == 137
     check_folder(tmp_path / "run")
 

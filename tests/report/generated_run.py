@@ -12,10 +12,17 @@ from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation import Store
 from netstitch.evaluation.store import checksum
-from netstitch.folders import write_json, write_text
+from netstitch.files.folders import write_json, write_text
 from netstitch.records import network_digests
-from netstitch.run_folder import EVALUATIONS, FORMAT, FRONT_FILE, HISTORY_FILE, STITCHES, SUPERNET
-from netstitch.supernet import Supernet
+from netstitch.records.run_folder import (
+    EVALUATIONS,
+    FORMAT,
+    FRONT_FILE,
+    HISTORY_FILE,
+    STITCHES,
+    SUPERNET,
+)
+from netstitch.supernet.supernet import Supernet
 
 POPULATION = 64
 

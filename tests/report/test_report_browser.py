@@ -12,8 +12,9 @@ import pytest
 from generated_run import generate
 from plotly.offline import get_plotlyjs
 
-from netstitch.report import read_run, write_page
-from netstitch.supernet import Supernet
+from netstitch.records import read_run
+from netstitch.report import write_page
+from netstitch.supernet.supernet import Supernet
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netstitch.matching.match import Match, Matching
+from netstitch.matching.matches import Match, Matching
 from netstitch.networks.graph import BATCH, INPUT, WEIGHT, Graph, Node, Ref
 from netstitch.networks.network import Network
 from netstitch.stitching import Averaging, Place, Switchboard

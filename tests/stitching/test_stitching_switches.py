@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from stitching_examples import matching_of, random_matching, random_network, seeds
 
 from netstitch.errors import StitchingError
-from netstitch.matching.match import Match, Matching
+from netstitch.matching.matches import Match, Matching
 from netstitch.networks.graph import Graph
 from netstitch.stitching import Place, Switchboard, make_switchboard
 

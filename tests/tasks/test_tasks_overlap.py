@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from netstitch.tasks import Samples
-from netstitch.tasks.overlap import overlaps
+from netstitch.tasks.datasets.overlap import overlaps
 
 WIDE = (3, 40, 40)  # more than is looked at first
 

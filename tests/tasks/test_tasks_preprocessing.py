@@ -6,7 +6,7 @@ from torchvision.transforms import v2
 
 from netstitch.errors import DataError
 from netstitch.tasks import Preprocessing
-from netstitch.tasks.preprocessing import to_colour
+from netstitch.tasks.datasets.preprocessing import to_colour
 
 
 def noise(width: int, height: int) -> Image.Image:

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from netstitch.alignment import ALIGNMENT, is_aligned
 from netstitch.errors import DataError
+from netstitch.files.alignment import ALIGNMENT, is_aligned
 from netstitch.tasks import Samples
 
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
+from netstitch.optimization.algorithms.algorithm_settings import Kind, settings_of
 from netstitch.optimization.algorithms.ga import GeneticAlgorithm
 from netstitch.optimization.algorithms.gomea import gomea, lk_gomea
 from netstitch.optimization.algorithms.local_search import LocalSearch
 from netstitch.optimization.algorithms.nsga2 import NSGA2
 from netstitch.optimization.algorithms.nsga2 import check_installed as check_pymoo
 from netstitch.optimization.algorithms.random_search import RandomSearch
-from netstitch.optimization.algorithms.settings import Kind, settings_of
 from netstitch.optimization.archive import Archive
-from netstitch.optimization.initialisation import Initialisation
+from netstitch.optimization.operators.initialisation import Initialisation
 from netstitch.optimization.problem import Objective, Problem
 from netstitch.text import did_you_mean
 

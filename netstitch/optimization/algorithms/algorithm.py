@@ -6,20 +6,20 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from netstitch.optimization.algorithms.settings import named
+from netstitch.optimization.algorithms.algorithm_settings import named
+from netstitch.optimization.annealing import Steering
 from netstitch.optimization.archive import Archive
-from netstitch.optimization.initialisation import (
+from netstitch.optimization.operators.initialisation import (
     Initialisation,
     initial_population,
     nonzero_probability,
     random_genotype,
 )
+from netstitch.optimization.operators.scalarisation import SCALARISATIONS
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Problem
-from netstitch.optimization.scalarisation import SCALARISATIONS
+from netstitch.optimization.search_state import State
 from netstitch.optimization.solution import Solution
-from netstitch.optimization.state import State
-from netstitch.optimization.steering import Steering
 
 
 class Algorithm(Protocol):

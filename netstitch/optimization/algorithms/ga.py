@@ -5,14 +5,19 @@ from collections.abc import Iterable
 import numpy as np
 
 from netstitch.optimization.algorithms.algorithm import Setup
-from netstitch.optimization.algorithms.settings import named
-from netstitch.optimization.inactive import Inactive, check_inactive, offered, settled
-from netstitch.optimization.operators import CROSSOVERS, TWO_POINT, checked_rate, mutation
+from netstitch.optimization.algorithms.algorithm_settings import named
+from netstitch.optimization.operators.inactive_variables import (
+    Inactive,
+    check_inactive,
+    offered,
+    settled,
+)
+from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
+from netstitch.optimization.operators.variation import CROSSOVERS, TWO_POINT, checked_rate, mutation
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype
-from netstitch.optimization.scalarisation import TSCHEBYSHEFF
+from netstitch.optimization.search_state import State
 from netstitch.optimization.solution import Solution
-from netstitch.optimization.state import State
 
 
 class GeneticAlgorithm:

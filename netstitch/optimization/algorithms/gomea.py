@@ -6,24 +6,34 @@ from typing import get_args
 import numpy as np
 
 from netstitch.errors import SearchError
-from netstitch.optimization.acceptance import ACCEPTANCES, NOT_WORSE_OR_ARCHIVED
 from netstitch.optimization.algorithms.algorithm import Setup
-from netstitch.optimization.algorithms.settings import named
+from netstitch.optimization.algorithms.algorithm_settings import named
 from netstitch.optimization.extremes import extreme_objective
-from netstitch.optimization.genepool import (
+from netstitch.optimization.linkage.gene_pool import (
     SMALLEST,
     Donors,
     GenePool,
     Neighbourhoods,
     WholePopulation,
 )
-from netstitch.optimization.inactive import Inactive, check_inactive, offered_by_all, settled
-from netstitch.optimization.linkage import LINKAGES, MUTUAL_INFORMATION, Genotypes, Linkage
-from netstitch.optimization.mixing import Mixing, packed_passes, unpacked_passes
+from netstitch.optimization.linkage.linkage_model import (
+    LINKAGES,
+    MUTUAL_INFORMATION,
+    Genotypes,
+    Linkage,
+)
+from netstitch.optimization.operators.acceptance import ACCEPTANCES, NOT_WORSE_OR_ARCHIVED
+from netstitch.optimization.operators.gene_pool_mixing import Mixing, packed_passes, unpacked_passes
+from netstitch.optimization.operators.inactive_variables import (
+    Inactive,
+    check_inactive,
+    offered_by_all,
+    settled,
+)
+from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
 from netstitch.optimization.problem import Genotype
-from netstitch.optimization.scalarisation import TSCHEBYSHEFF
+from netstitch.optimization.search_state import State
 from netstitch.optimization.solution import Solution
-from netstitch.optimization.state import State
 
 TURNS = 3
 """Passes that may begin before a loop must propose: this one's rest, a forced one, the next."""

@@ -5,10 +5,10 @@ Neural Architecture Search" (EMO 2021): climb on a weighting of the objectives, 
 """
 
 from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
 from netstitch.optimization.problem import Genotype
-from netstitch.optimization.scalarisation import TSCHEBYSHEFF
+from netstitch.optimization.search_state import State, packed, unpacked
 from netstitch.optimization.solution import Solution
-from netstitch.optimization.state import State, packed, unpacked
 
 
 class LocalSearch:

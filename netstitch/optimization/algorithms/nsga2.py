@@ -11,11 +11,11 @@ import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Setup
-from netstitch.optimization.operators import checked_rate, mutation
+from netstitch.optimization.operators.scalarisation import Floats
+from netstitch.optimization.operators.variation import checked_rate, mutation
 from netstitch.optimization.problem import Genotype, as_costs
-from netstitch.optimization.scalarisation import Floats
+from netstitch.optimization.search_state import State
 from netstitch.optimization.solution import Solution
-from netstitch.optimization.state import State
 
 ATTEMPTS = 10
 """How often offspring that are not new are made anew before they are taken as they are."""

@@ -2,8 +2,8 @@
 
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.problem import Genotype
+from netstitch.optimization.search_state import State
 from netstitch.optimization.solution import Solution
-from netstitch.optimization.state import State
 
 
 class RandomSearch:

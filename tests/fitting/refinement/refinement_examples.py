@@ -9,15 +9,15 @@ from small_supernets import SIZE, random_samples, small_supernet, three_networks
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netstitch.fitting.refinement import refining
-from netstitch.fitting.refinement.branches import Branches
-from netstitch.fitting.refinement.coordinates import make_coordinates
-from netstitch.fitting.refinement.examples import read_parts
-from netstitch.fitting.refinement.gradients import arranged, leaves_of
-from netstitch.fitting.refinement.training import Training
+from netstitch.fitting.refinement import refine as refining
+from netstitch.fitting.refinement.branch_subnetworks import Branches
+from netstitch.fitting.refinement.custom_gradient import arranged, leaves_of
+from netstitch.fitting.refinement.preconditioner import make_coordinates
+from netstitch.fitting.refinement.refine_images import read_parts
+from netstitch.fitting.refinement.refine_training import Training
 from netstitch.matching import Match, Matching, match
 from netstitch.networks import capture
-from netstitch.supernet import Supernet
+from netstitch.supernet.supernet import Supernet
 
 Pairs = list[tuple[Tensor, Tensor]]
 

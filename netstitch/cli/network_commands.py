@@ -1,0 +1,205 @@
+"""Commands on what there is: how far a run is, what would be joined, one network of a front.
+
+Heavy imports stand inside the commands, so that --help answers at once.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from netstitch.cli.options import (
+    ALL_FORMATS,
+    Folder,
+    Formats,
+    Whole,
+    asked_for,
+    parse_amount,
+)
+
+
+def status(run: Path) -> None:
+    """Show how far a run is: budget, speed, workers, what was found, and the time left.
+
+    Parameters
+    ----------
+    run: Path
+        The folder of the run, whether it is going on or not.
+    """
+    from netstitch.cli.status_lines import show_status
+
+    show_status(run)
+
+
+def match_command(
+    experiment: str,
+    *,
+    data: Path | None = None,
+    weights: Path | None = None,
+) -> None:
+    """Show which points of an experiment's networks would be joined; nothing is fitted.
+
+    Parameters
+    ----------
+    experiment: str
+        A TOML file that names two models and a task, or the name of a shipped experiment.
+    data: Path
+        Folder that holds the data sets.
+    weights: Path
+        Folder with a file for each network.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.show import show_matching
+    from netstitch.experiments import find_experiment, load_experiment
+    from netstitch.runs.preparing import capture_all, match_all
+    from netstitch.runs.reporter import by_part
+
+    asked = asked_for(find_experiment(experiment), data=data, weights=weights)
+    with Console() as console:
+        console.stage("read")
+        # What is not looked at is not decoded: that can take an hour.
+        models, task = load_experiment(asked, by_part(console), console.told, ["validation"])
+        networks = capture_all(models, task, console)
+        matching = match_all(
+            networks, console, points=asked.matching.points, objective=asked.matching.objective
+        )
+    show_matching(networks, matching)
+
+
+def export(
+    run: Path,
+    *,
+    max_macs: str | None = None,
+    min_accuracy: float | None = None,
+    point: str | None = None,
+    output: Folder = None,
+    formats: Formats = ALL_FORMATS,
+    recalibrate: bool = False,
+    fold: bool = False,
+    trust: bool = False,
+) -> None:
+    """Write one network of a run's front as JSON and safetensors, .pt2 and ONNX.
+
+    Each file is run at a batch size it has not seen and compared with the network before the
+    command says that it is done.
+
+    Parameters
+    ----------
+    run: Path
+        The folder of a finished run.
+    max_macs: str
+        The most accurate network of at most so many multiply-adds, such as 5M or 1.2G.
+    min_accuracy: float
+        The cheapest network of at least this validation accuracy, such as 0.93.
+    point: str
+        The network called P3 (or 3) in the run's table.
+    output: Path
+        New folder; by default RUN/export-POINT.
+    formats: tuple
+        What to write: json, pt2, onnx; by default all.
+    recalibrate: bool
+        Measure the statistics of batch norms behind stitches on the run's training samples; always
+        done for a run whose search did.
+    fold: bool
+        Let convolutions and linear layers carry the batch norms behind them.
+    trust: bool
+        Run the Python that the run's samples come from, where that is not your own, or changed.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.recalibrating import export_recalibrated, recorded, searched_with
+    from netstitch.cli.show import show_export
+    from netstitch.records import check_front
+    from netstitch.records.front_check import load_front
+    from netstitch.records.run_folder import FRONT_FILE, SUPERNET
+    from netstitch.runs.run import export_point
+    from netstitch.supernet.storage import load_supernet
+
+    front = load_front(run)
+    chosen = front.pick(
+        max_macs=None if max_macs is None else parse_amount(max_macs),
+        min_accuracy=min_accuracy,
+        point=point,
+    )
+    folder = run / f"export-{chosen.label}" if output is None else output
+    with Console() as console:
+        supernet = load_supernet(run / SUPERNET)
+        check_front(run / FRONT_FILE, front, supernet.structure)
+        # What a search measured with new statistics is exported with them.
+        if recalibrate or searched_with(run):
+            console.stage("read")
+            exported = export_recalibrated(
+                recorded(run, console, trust=trust),
+                supernet,
+                chosen,
+                folder,
+                console,
+                formats=formats,
+                fold=fold,
+            )
+        else:
+            exported = export_point(supernet, chosen, folder, console, formats=formats, fold=fold)
+    show_export(exported, chosen)
+
+
+def finetune_command(
+    run: Path,
+    *,
+    point: str,
+    train: Literal["stitches", "all"] = "stitches",
+    epochs: Whole = 1,
+    learning_rate: float = 1e-4,
+    batch_size: Whole | None = None,
+    seed: Whole = 1,
+    device: str = "cpu",
+    output: Folder = None,
+    formats: Formats = ALL_FORMATS,
+    trust: bool = False,
+) -> None:
+    """Train one network of a run's front on the task's training samples and labels, and export it.
+
+    Both branches of an ensemble are trained, each for itself. The run is not changed. After Ctrl-C
+    or a kill, the same command goes on where training was.
+
+    Parameters
+    ----------
+    run: Path
+        The folder of a finished run.
+    point: str
+        The network called P3 (or 3) in the run's table.
+    train: str
+        Its stitches, or all of its weights.
+    epochs: int
+        Passes over the training samples.
+    learning_rate: float
+        Of Adam's first step; it falls to 0 along a cosine.
+    batch_size: int
+        Samples a step; by default what the run's table fit says, which is 32 where it says nothing.
+    seed: int
+        Of the order of the samples.
+    device: str
+        What trains and measures: cpu, cuda, or cuda:0.
+    output: Path
+        New folder for the network; by default RUN/finetuned-POINT.
+    formats: tuple
+        What to write: json, pt2, onnx; by default all.
+    trust: bool
+        Run the Python that the run's samples come from, where that is not your own, or changed.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.finetuned_point import tune_point
+    from netstitch.cli.show import show_tuning
+
+    with Console() as console:
+        tuning = tune_point(
+            run,
+            point,
+            output,
+            console,
+            trained=train,
+            device=device,
+            formats=formats,
+            trust=trust,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            seed=seed,
+        )
+    show_tuning(tuning)

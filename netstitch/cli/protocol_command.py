@@ -1,0 +1,73 @@
+"""An experiment's protocol, from its file."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from netstitch.errors import SearchError
+from netstitch.experiments import Experiment, load_experiment
+from netstitch.report import read_runs, write_comparison
+from netstitch.runs.planning import override, to_plan
+from netstitch.runs.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
+from netstitch.runs.reporter import Reporter, by_part
+from netstitch.runs.run_plan import Plan
+
+COMPARED = "compared"
+"""Of a protocol's folder, where its runs are compared."""
+
+
+def run_protocol(
+    asked: Experiment, folder: Path, reporter: Reporter, *, sweep: bool, seeds: int | None
+) -> Concluded:
+    """Carry out what the table protocol of an experiment says.
+
+    sweep: whether population sizes are tried; else those of the table, or of the table search,
+    count. seeds: runs of each algorithm, instead of the table's; they are numbered from the
+    experiment's seed on.
+    """
+    table = asked.protocol
+    count = table.seeds if seeds is None else seeds
+    if count < 1:
+        raise SearchError(f"{count} runs of each algorithm: give 1 or more")
+    fixed = asked.search.population
+    populations: dict[str, int | None] = {}
+    for algorithm in table.chosen:
+        own = table.populations.get(algorithm, None if fixed == "sweep" else fixed)
+        populations[algorithm] = None if sweep else own
+        if not sweep and own is None:
+            raise SearchError(
+                f"no population size is known for {algorithm}: give one in the table "
+                "protocol.populations, or leave out --no-sweep"
+            )
+
+    def plan_for(algorithm: str, population: int | str, seed: int) -> Plan:
+        chosen: dict[str, Any] = {"algorithm": algorithm, "population": population, "settings": {}}
+        if algorithm == asked.search.algorithm:
+            chosen["settings"] = asked.search.settings
+        return to_plan(override(asked, seed=seed, search=chosen))
+
+    for algorithm, size in populations.items():  # what cannot be run is known before the work
+        plan_for(algorithm, size or SWEEP, asked.seed)
+    reporter.stage("read")
+    models, task = load_experiment(asked, by_part(reporter), reporter.told)
+    return carry_out_protocol(
+        Protocol(populations, tuple(range(asked.seed, asked.seed + count)), table.accuracy),
+        plan_for,
+        lambda: models,
+        task,
+        folder,
+        reporter,
+        name=asked.name,
+    )
+
+
+def compare_runs(concluded: Concluded, floor: float, reporter: Reporter) -> None:
+    """Write the page, the tables and the figures of `netstitch compare` into the folder."""
+    if len(concluded.runs) < 2:
+        return
+    reporter.stage("compare")
+    runs = [concluded.folder / f"{run.algorithm}-{run.seed}" for run in concluded.runs]
+    folder = concluded.folder / COMPARED
+    if folder.exists():  # of a protocol that is carried out again, or had fewer runs
+        shutil.rmtree(folder)
+    write_comparison(read_runs(runs, floor), folder)

@@ -1,0 +1,325 @@
+"""Commands that carry something out: the demo, an experiment, the rest of one, a protocol.
+
+Heavy imports stand inside the commands, so that --help answers at once.
+"""
+
+from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netstitch.cli.options import (
+    Device,
+    Executor,
+    Folder,
+    Population,
+    Whole,
+    again,
+    asked_for,
+    free_folder,
+)
+from netstitch.demo import SECONDS
+
+if TYPE_CHECKING:
+    from netstitch.runs.run import Watch
+
+
+def demo(
+    *,
+    output: Folder = None,
+    seed: Whole = 1,
+    seconds: float = SECONDS,
+    paper: bool = False,
+    device: str = "cpu",
+) -> None:
+    """Run the main job on two embedded networks and Fashion-MNIST images, in about two minutes.
+
+    Parameters
+    ----------
+    output: Path
+        New folder for the run; by default netstitch-demo, or the next free number behind it.
+    seed: int
+        Of everything random.
+    seconds: float
+        After which the search ends in any case; its budget of evaluations mostly ends it before.
+    paper: bool
+        Match and fit exactly as the paper does: all points, stitches trained by Adam, not refined.
+    device: str
+        What fits and evaluates: cpu, cuda, or cuda:0.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.report_command import report_on
+    from netstitch.cli.show import show_export, show_run
+    from netstitch.demo.demo_run import choose, export_chosen, run_demo
+    from netstitch.files.folders import check_new
+
+    folder = free_folder(Path("netstitch-demo")) if output is None else output
+    check_new(folder)
+    with Console() as console:
+        finished = run_demo(folder, console, seed=seed, seconds=seconds, paper=paper, device=device)
+        exported = export_chosen(finished, folder / "export", console)
+    show_run(finished)
+    show_export(exported, choose(finished.front))
+    report_on(finished.folder)
+
+
+def run(
+    experiment: str,
+    *,
+    data: Path | None = None,
+    weights: Path | None = None,
+    output: Folder = None,
+    algorithm: str | None = None,
+    evaluations: Whole | None = None,
+    seconds: float | None = None,
+    population: Population = None,
+    seed: Whole | None = None,
+    paper: bool | None = None,
+    device: Device = None,
+    executor: Executor = None,
+    workers: Whole | None = None,
+    address: str | None = None,
+    tensorboard: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Carry out an experiment: capture, match, fit, refine, search, and measure the front.
+
+    Parameters
+    ----------
+    experiment: str
+        A TOML file that names two models, a task and a search (see examples/own_models), or the
+        name of one of the paper's: imagenet-a, imagenet-b, voc.
+    data: Path
+        Folder that holds the data sets, such as imagenet and imagenetv2.
+    weights: Path
+        Folder with a file for each network, such as resnet152.safetensors, instead of the weights
+        that the file names.
+    output: Path
+        New folder for the run; by default named after the experiment.
+    algorithm: str
+        Instead of the file's: ga, gomea, lk-gomea, local-search, nsga2 or random.
+    evaluations: int
+        Instead of the file's budget.
+    seconds: float
+        Instead of the file's time limit.
+    population: int
+        Instead of the file's; sweep for a search of each size from 128 to 2048, of which the one
+        with the most hypervolume is kept.
+    seed: int
+        Instead of the file's.
+    paper: bool
+        Instead of the file's tables matching, fit and refine, exactly what the paper does; no
+        batch norm is recalibrated. --no-paper for what netstitch does by default.
+    device: str
+        Instead of the file's, what fits and evaluates: cpu, cuda, or cuda:0; several, such as
+        --device cuda:0 --device cuda:1, are taken in turn by workers.
+    executor: str
+        Instead of the file's: serial, evaluations in this process, processes, or ray.
+    workers: int
+        Instead of the file's, how many processes evaluate; 0 for as many as fit.
+    address: str
+        Of a Ray cluster, HOST:PORT, or auto for the one that this machine is part of.
+    tensorboard: bool
+        Also write scalars for TensorBoard, into the folder tensorboard of the run.
+    dry_run: bool
+        Only build and match the networks, without their weights and data, and run a subnetwork on
+        generated images; nothing is written.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.report_command import report_on
+    from netstitch.cli.show import show_run, show_trial
+    from netstitch.experiments import (
+        find_experiment,
+        generated_task,
+        load_experiment,
+        load_models,
+        other_images,
+    )
+    from netstitch.files.folders import check_new
+    from netstitch.runs.dry_run import try_out
+    from netstitch.runs.planning import to_plan
+    from netstitch.runs.reporter import by_part
+    from netstitch.runs.run import carry_out
+
+    file = find_experiment(experiment)
+    asked = asked_for(
+        file,
+        data=data,
+        weights=weights,
+        paper=paper,
+        device=device,
+        seed=seed,
+        search={
+            "algorithm": algorithm,
+            "evaluations": evaluations,
+            "seconds": seconds,
+            "population": population,
+        },
+        evaluation={"executor": executor, "workers": workers, "address": address},
+    )
+    plan = to_plan(asked)
+    if dry_run:
+        with Console() as console:
+            console.stage("build")
+            models = load_models(asked, weights=False)
+            task = generated_task(asked, models)
+            for line in other_images(asked, models, task):
+                console.told(line)
+            trial = try_out(
+                models,
+                task,
+                console,
+                points=plan.points,
+                objective=plan.matching_objective,
+                seed=plan.seed,
+            )
+        show_trial(trial)
+        return
+    folder = free_folder(Path(f"{file.stem}-run")) if output is None else output
+    check_new(folder)
+    with Console() as console, _watched(folder, tensorboard) as watch:
+        console.stage("read")
+        models, task = load_experiment(asked, by_part(console), console.told)
+        finished = carry_out(plan, models, task, folder, console, watch)
+    show_run(finished)
+    report_on(finished.folder)
+
+
+def resume(
+    run: Path,
+    *,
+    device: Device = None,
+    executor: Executor = None,
+    workers: Whole | None = None,
+    address: str | None = None,
+    tensorboard: bool = False,
+    trust: bool = False,
+) -> None:
+    """Go on with a run that was stopped, by Ctrl-C, a kill or a power failure, from where it is.
+
+    What was evaluated is not evaluated again, and budgets count on from where they were.
+
+    Parameters
+    ----------
+    run: Path
+        The folder of the run.
+    device: str
+        Instead of what the run began with, what evaluates: cpu, cuda, or cuda:0, or several.
+    executor: str
+        Instead of what the run began with: serial, evaluations in this process, processes, or ray.
+    workers: int
+        Instead of what the run began with, how many processes evaluate; 0 for as many as fit.
+    address: str
+        Of a Ray cluster, HOST:PORT, or auto for the one that this machine is part of.
+    tensorboard: bool
+        Also write scalars for TensorBoard, into the folder tensorboard of the run.
+    trust: bool
+        Run the Python that the run's samples come from, and connect to the Ray cluster that it
+        names, where these are not your own, or changed; from then on they count as yours.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.recorded import (
+        check_recorded_cluster,
+        recorded_plan,
+        recorded_task,
+        spread_otherwise,
+    )
+    from netstitch.cli.report_command import report_on
+    from netstitch.cli.show import show_run
+    from netstitch.runs.run import check_resumable
+    from netstitch.runs.run import resume as go_on
+
+    asked = check_resumable(run)
+    plan = spread_otherwise(recorded_plan(run, asked), executor, workers, address, device)
+    if address is None and not trust:
+        check_recorded_cluster(run, asked, plan)
+    with Console() as console, _watched(run, tensorboard) as watch:
+        console.stage("read")
+        task = recorded_task(run, asked, console, trust=trust)
+        finished = go_on(plan, task, run, console, watch, sign=trust)
+    show_run(finished)
+    report_on(finished.folder)
+
+
+def protocol(
+    experiment: str,
+    *,
+    data: Path | None = None,
+    weights: Path | None = None,
+    output: Folder = None,
+    sweep: bool = True,
+    seeds: Whole | None = None,
+    evaluations: Whole | None = None,
+    seconds: float | None = None,
+    paper: bool | None = None,
+    device: Device = None,
+    executor: Executor = None,
+    workers: Whole | None = None,
+    address: str | None = None,
+) -> None:
+    """Run an experiment's whole protocol: each algorithm, a sweep of population sizes, and seeds.
+
+    One that was stopped goes on where it was with the same command.
+
+    Parameters
+    ----------
+    experiment: str
+        A TOML file, or one of imagenet-a, imagenet-b, voc; its table protocol says what is run.
+    data: Path
+        Folder that holds the data sets.
+    weights: Path
+        Folder with a file for each network, instead of the weights that the file names.
+    output: Path
+        Folder for the protocol, new or one to go on with; by default named after the experiment.
+    sweep: bool
+        Whether population sizes from 128 to 2048 are tried; --no-sweep for those of the file.
+    seeds: int
+        Instead of the file's number of runs of each algorithm.
+    evaluations: int
+        Instead of the file's budget of each search.
+    seconds: float
+        Instead of the file's time limit of each search.
+    paper: bool
+        As of netstitch run.
+    device: str
+        As of netstitch run.
+    executor: str
+        As of netstitch run.
+    workers: int
+        As of netstitch run.
+    address: str
+        As of netstitch run.
+    """
+    from netstitch.cli.console import Console
+    from netstitch.cli.protocol_command import compare_runs, run_protocol
+    from netstitch.cli.show import show_protocol
+    from netstitch.experiments import find_experiment
+
+    file = find_experiment(experiment)
+    asked = asked_for(
+        file,
+        data=data,
+        weights=weights,
+        paper=paper,
+        device=device,
+        search={"evaluations": evaluations, "seconds": seconds},
+        evaluation={"executor": executor, "workers": workers, "address": address},
+    )
+    folder = Path(f"{file.stem}-protocol") if output is None else output
+    with Console() as console:
+        try:
+            concluded = run_protocol(asked, folder, console, sweep=sweep, seeds=seeds)
+        except KeyboardInterrupt:
+            console.told(f"to go on: {again()}")
+            raise
+        compare_runs(concluded, asked.protocol.accuracy, console)
+    show_protocol(concluded)
+
+
+def _watched(run: Path, tensorboard: bool) -> AbstractContextManager["Watch | None"]:
+    """What is told how the search stands, besides the run's own file."""
+    if not tensorboard:
+        return nullcontext()
+    from netstitch.records.run_folder import TENSORBOARD
+    from netstitch.runs.tensorboard import TensorBoard
+
+    return closing(TensorBoard(run / TENSORBOARD))

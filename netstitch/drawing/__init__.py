@@ -1,0 +1,1 @@
+"""Plain data in, a picture out: charts and their theme. Knows nothing of networks."""

@@ -1,0 +1,1 @@
+"""Scheduling, sharing and fusing the work of subnetworks."""

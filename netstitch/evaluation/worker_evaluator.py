@@ -1,0 +1,80 @@
+"""An evaluator for workers that share its tensors instead of copying them."""
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from netstitch.evaluation.evaluator import Evaluator
+from netstitch.evaluation.searched_objectives import Objectives, Values
+from netstitch.evaluation.shared_tensors import (
+    Mapped,
+    Packed,
+    pack,
+    read_mapped,
+    unpack,
+    write_mapped,
+)
+from netstitch.optimization.executors.executor import Bounded, Floors
+from netstitch.optimization.executors.process_worker import worker_number
+from netstitch.optimization.problem import Genotype
+from netstitch.tasks import Likelihood, Task
+
+TENSORS = "tensors"
+
+
+class SharedEvaluation:
+    """Accuracy and multiply-adds of genotypes, for workers in other processes.
+
+    Loading it, once in each worker, moves the tensors to the worker's device.
+
+    Args:
+        evaluator: On the CPU.
+        devices: Of the workers, which take them in turn. A worker of Ray sees only the GPU that it
+            may use.
+        folder: Where the tensors are written into a file that all workers of a `ProcessExecutor`
+            map; it must be there as long as they are. None for a `RayExecutor`: the tensors go
+            along as one array, which the workers of a machine share.
+    """
+
+    def __init__(
+        self, evaluator: Evaluator, devices: Sequence[torch.device], folder: Path | None = None
+    ) -> None:
+        alone = copy(evaluator)
+        alone.task = _without_samples(evaluator.task)
+        self._stored: Mapped | Packed = (
+            pack(alone) if folder is None else write_mapped(alone, folder / TENSORS)
+        )
+        self._devices = tuple(devices)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        torch.set_num_threads(1)  # batches run side by side, see `Form`
+        stored = self._stored
+        evaluator: Evaluator = unpack(stored) if isinstance(stored, Packed) else read_mapped(stored)
+        evaluator.move(self._devices[worker_number() % len(self._devices)])
+        self._objectives = Objectives(evaluator)
+
+    def __call__(self, genotype: Genotype) -> Values:
+        return self._objectives(genotype)
+
+    def together(
+        self, genotypes: Sequence[Genotype], floors: Floors | None = None
+    ) -> list[Values | Bounded | Exception]:
+        """Return the objectives of each genotype, or what is wrong with it, as `Objectives`."""
+        return self._objectives.together(genotypes, floors)
+
+
+def _without_samples(task: Task) -> Task:
+    """Return a task that measures the same without samples: an evaluator has them its own way."""
+    whole: Any = task
+    if isinstance(task, Likelihood):
+        return replace(task, task=_without_samples(task.task))
+    if is_dataclass(type(whole)):
+        others = {one.name for one in fields(whole)} & {"training", "confirmation", "test"}
+        whole = replace(whole, validation=task.validation.first(1), **dict.fromkeys(others))
+    alone: Task = whole
+    return alone

@@ -1,0 +1,243 @@
+"""Samples of an experiment, with labels or without, from where its file says they are."""
+
+import os
+from collections.abc import Callable, Sized
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from netstitch.errors import DataError
+from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.named_data_sets import is_data_set, list_data_set
+from netstitch.experiments.scaling import Told, array_settings, check_floats
+from netstitch.experiments.task_table import SamplesTable
+from netstitch.networks.sources.functions import call_function, is_function
+from netstitch.tasks import (
+    Listing,
+    Preprocessing,
+    Samples,
+    all_images,
+    decode_images,
+    evenly,
+    from_arrays,
+    from_dataset,
+    from_maps,
+    image_folder,
+    read_inputs,
+    unlabelled,
+)
+from netstitch.tasks.datasets.array_files import FILES, read_arrays
+
+Progress = Callable[[str, int, int], None]
+"""Called with the part ("training", "validation", "test"), samples read, and samples in all."""
+
+
+def names_function(experiment: Experiment, source: str) -> bool:
+    """Whether `read_source` would call a function for samples of a source."""
+    if is_data_set(source):
+        return False
+    if experiment.task.kind == "segmentation":
+        return is_function(source)
+    return is_function(source) and experiment.located(source).suffix not in FILES
+
+
+def list_images(experiment: Experiment, table: SamplesTable) -> Listing | None:
+    """Return the images of a part that names a data set or a folder; None for other sources.
+
+    How many classes a folder has is not looked at; see `check_class_folders`.
+
+    Raises DataError where these are missing or laid out otherwise.
+    """
+    if is_data_set(table.source):
+        return list_data_set(experiment, table).kept(table.limit, table.selection)
+    if table.split or table.year or table.boxes:
+        raise DataError("split, year and boxes are of data sets, such as 'imagenet:FOLDER'")
+    path = experiment.located(table.source)
+    if experiment.task.kind == "segmentation" or _is_file(path) or is_function(table.source):
+        return None
+    if not os.path.isdir(path):
+        fault = "is of another kind" if os.path.exists(path) else "is not there"
+        raise DataError(
+            f"{path} {fault}; expected a .npz or .safetensors file, a folder of images, or "
+            "'file.py:function'"
+        )
+    if experiment.task.kind == "agreement":
+        return all_images(path, limit=table.limit)
+    listing = image_folder(path, class_order=experiment.task.class_order)
+    return listing.kept(table.limit, table.selection)
+
+
+def read_source(
+    experiment: Experiment,
+    part: str,
+    table: SamplesTable,
+    listing: Listing | None,
+    progress: Progress | None = None,
+    told: Told | None = None,
+) -> Samples:
+    """The samples of a part; of a task of kind "agreement", whose labels do not count, the inputs.
+
+    listing: what `list_images` gave for it.
+
+    Raises DataError when the source is missing, empty, damaged or of another kind.
+    """
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(part, done, total)
+
+    if listing is not None:
+        if told is not None and listing.note:
+            told(f"{part}: {listing.note}")
+        if told is not None and listing.left_out:
+            told(f"warning: {table.source}: {listing.left_out}")
+        return _decoded(experiment, part, listing, report, told)
+    labelled = experiment.task.kind != "agreement"
+    if experiment.task.kind == "segmentation":
+        return _maps(experiment, part, table, report, told)
+    path = experiment.located(table.source)
+    returned: Any
+    if _is_file(path):
+        returned = read_arrays(path) if labelled else read_inputs(path)
+    else:
+        returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
+    take = _labelled if labelled else _unlabelled
+    return take(returned, experiment, part, table, report, told)
+
+
+def _is_file(path: Path) -> bool:
+    return path.suffix.lower() in FILES
+
+
+def _decoded(
+    experiment: Experiment,
+    part: str,
+    listing: Listing,
+    report: Callable[[int, int], None],
+    told: Told | None,
+) -> Samples:
+    """The images of a listing, as networks read them."""
+    images = experiment.task.images
+    return decode_images(
+        listing,
+        Preprocessing(images.size, images.mean, images.std, images.crop, images.interpolation),
+        name=part,
+        cache=None if images.cache is None else experiment.located(images.cache),
+        workers=images.workers,
+        corrupt=images.corrupt,
+        progress=report,
+        told=told,
+    )
+
+
+def _maps(
+    experiment: Experiment,
+    part: str,
+    table: SamplesTable,
+    report: Callable[[int, int], None],
+    told: Told | None,
+) -> Samples:
+    """Images with a label map each, from a function that gives (inputs, maps)."""
+    if not is_function(table.source):
+        raise DataError(
+            "segmentation reads a data set ('voc:FOLDER'), or what 'file.py:function' gives; "
+            "expected one of these"
+        )
+    returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
+    if not (isinstance(returned, tuple) and len(returned) == 2):
+        raise DataError(
+            f"the function returned a {type(returned).__name__}; expected the pair (inputs, maps), "
+            "(n, channels, height, width) and (n, height, width)"
+        )
+    inputs, maps = returned
+    samples = from_maps(inputs, maps, name=part, **array_settings(experiment, part, inputs, told))
+    report(len(samples), len(samples))
+    return samples if table.limit is None else samples.first(table.limit)
+
+
+def _labelled(
+    returned: Any,
+    experiment: Experiment,
+    part: str,
+    table: SamplesTable,
+    report: Callable[[int, int], None],
+    told: Told | None,
+) -> Samples:
+    """What a function returned, with its labels."""
+    if isinstance(returned, tuple) and len(returned) == 2:
+        settings = array_settings(experiment, part, returned[0], told)
+        samples = from_arrays(*returned, name=part, **settings)
+        if table.limit is None or table.limit >= len(samples):
+            return samples
+        kept = evenly(samples.labels.tolist(), table.limit)
+        return Samples(samples.inputs[kept], samples.labels[kept], part)
+    if _is_dataset(returned):
+        check_floats(experiment, part, told)
+        return from_dataset(returned, limit=table.limit, name=part, progress=report)
+    raise DataError(
+        f"the function returned a {type(returned).__name__}; expected a torch Dataset with a "
+        "length, or the pair (inputs, labels)"
+    )
+
+
+def _unlabelled(
+    returned: Any,
+    experiment: Experiment,
+    part: str,
+    table: SamplesTable,
+    report: Callable[[int, int], None],
+    told: Told | None,
+) -> Samples:
+    """What a function returned, without labels that may come with it."""
+    if isinstance(returned, tuple) and len(returned) == 2:
+        returned = returned[0]
+    if isinstance(returned, Tensor | np.ndarray):
+        return _bare(returned, experiment, part, table.limit, told)
+    if _is_dataset(returned):
+        check_floats(experiment, part, told)
+        return from_dataset(_Inputs(returned), limit=table.limit, name=part, progress=report)
+    raise DataError(
+        f"the function returned a {type(returned).__name__}; expected a tensor or an array of "
+        "inputs, or a torch Dataset with a length"
+    )
+
+
+def _is_dataset(returned: Any) -> bool:
+    return (
+        isinstance(returned, Sized)
+        and hasattr(returned, "__getitem__")
+        and not isinstance(returned, dict | str | tuple | Tensor)
+    )
+
+
+def _bare(
+    inputs: Any, experiment: Experiment, part: str, limit: int | None, told: Told | None
+) -> Samples:
+    """Inputs in an array, so many of them, spread evenly over their order."""
+    if inputs.ndim == 0:
+        raise DataError(f"inputs are the single number {inputs}; expected an array, (n, ...)")
+    zeros = np.zeros(len(inputs), dtype=np.int64)
+    samples = from_arrays(
+        inputs, zeros, name=part, **array_settings(experiment, part, inputs, told)
+    )
+    if limit is None or limit >= len(samples):
+        return samples
+    kept = [index * len(samples) // limit for index in range(limit)]
+    return unlabelled(samples.inputs[kept], part)
+
+
+class _Inputs(Dataset[Any]):
+    """The items of a dataset with a label that does not count."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        item = self.dataset[index]
+        return (item[0] if isinstance(item, tuple | list) else item), 0

@@ -1,0 +1,80 @@
+"""Memory that tensors are computed in begins on boundaries of 64 bytes.
+
+On processors with AVX-512 the last bits of matrix products and convolutions depend on where their
+operands begin. What PyTorch allocates begins on a boundary; what is mapped from a file, comes from
+numpy, or is a part of a batch may begin at any multiple of its numbers' size. So whatever takes
+part in a computation goes through `aligned` where it enters, and the interpreters of graphs hold it
+to that (`assert_aligned`). Then equal numbers give equal results, wherever they came from.
+
+For developers: with NETSTITCH_MISALIGN=1 in the environment, all that netstitch writes tensors
+into (safetensors, arrays of decoded images, files that processes map, what is sent to Ray) begins
+them 4 bytes off a boundary. Results must not change by that, and `.ci/run` runs tests with it.
+This module alone reads the variable, each time that something is written.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+ALIGNMENT = 64
+"""Bytes; as PyTorch aligns what it allocates, and as wide as the widest registers."""
+
+SWITCH = "NETSTITCH_MISALIGN"
+"""The environment variable, for tests, that makes writers begin tensors off a boundary."""
+
+OFF = 4
+"""Bytes, by which writers miss a boundary then."""
+
+
+def is_aligned(tensor: Tensor) -> bool:
+    """Return whether a tensor begins on a boundary, or has no memory of its own to begin in.
+
+    Such are those on other devices, sparse ones, and those that stand for others while a program
+    is traced.
+    """
+    if torch.compiler.is_compiling() or not isinstance(tensor, Tensor):
+        return True
+    if tensor.device.type != "cpu" or tensor.layout != torch.strided:
+        return True
+    try:
+        return tensor.data_ptr() % ALIGNMENT == 0
+    except RuntimeError:  # within transforms such as torch.func.vmap
+        return True
+
+
+def aligned(tensor: Tensor) -> Tensor:
+    """Return the tensor itself where it is aligned, else a copy that is, laid out alike.
+
+    Gradients pass through the copy.
+    """
+    return tensor if is_aligned(tensor) else tensor.clone()
+
+
+def aligned_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights by key, those that are not aligned as copies; parameters stay parameters."""
+    return {key: _aligned_weight(tensor) for key, tensor in weights.items()}
+
+
+def _aligned_weight(tensor: Tensor) -> Tensor:
+    if is_aligned(tensor) or not isinstance(tensor, nn.Parameter):
+        return aligned(tensor)
+    return nn.Parameter(aligned(tensor.detach()), requires_grad=tensor.requires_grad)
+
+
+def assert_aligned(tensors: Iterable[Tensor], what: str) -> None:
+    """Raise AssertionError, which says `what` they are, unless all tensors are aligned."""
+    for tensor in tensors:
+        if not is_aligned(tensor):
+            raise AssertionError(
+                f"{what}: a tensor of shape {tuple(tensor.shape)} begins "
+                f"{tensor.data_ptr() % ALIGNMENT} bytes behind a boundary of {ALIGNMENT}; expected "
+                "what netstitch.files.alignment.aligned gives"
+            )
+
+
+def padding(position: int) -> int:
+    """Return how many bytes a writer leaves free before a tensor that would begin at `position`."""
+    off = OFF if os.environ.get(SWITCH, "") not in ("", "0") else 0
+    return (off - position) % ALIGNMENT

@@ -1,0 +1,82 @@
+"""Documents of JSON, each read through one pydantic model.
+
+A model says what a document holds: types, bounds, nothing converted. Entries that it does not name
+are ignored, so that a document of a later version can be read; numbers are finite anywhere.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from netstitch.errors import StorageError
+from netstitch.files.folders import read_json
+from netstitch.text import one_line
+
+STRICT = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+
+MOST = 2**63 - 1
+"""What a count can be: no more than an array of numpy or a column of SQLite holds."""
+
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Choice = Annotated[int, Field(ge=0, lt=2**16)]
+"""The value of a switch, as the table of evaluations stores it."""
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0, le=1e12)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+WORST = "put back a copy of the folder"
+"""What is left to do where a document is damaged."""
+
+
+class Document(BaseModel):
+    """A document, or a part of one."""
+
+    model_config = STRICT
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_as(path: Path, form: str, model: type[Model]) -> Model:
+    """Read a JSON object whose "format" is `form` as a model.
+
+    Raises StorageError, naming the file and the entry, where it is missing or does not fit.
+    """
+    return validated(read_json(path, form), model, path)
+
+
+def validated(document: Mapping[str, Any], model: type[Model], path: Path | str) -> Model:
+    """Return plain data as a model; raises StorageError, naming the file, where it does not fit.
+
+    Of text, what is no Unicode (part of a file's name that is not UTF-8) becomes question marks.
+    """
+    try:
+        # As JSON, since of Python's types a list is no tuple.
+        text = json.dumps(document, ensure_ascii=False).encode(errors="replace")
+        return model.model_validate_json(text)
+    except (TypeError, RecursionError) as error:
+        raise damaged(path, one_line(error)) from error
+    except ValidationError as error:
+        raise damaged(path, problem(error)) from error
+
+
+def damaged(path: Path | str, reason: str) -> StorageError:
+    """Return what is said of a document that cannot be what was written."""
+    return StorageError(f"{path} is damaged: {reason}; {WORST}")
+
+
+def problem(error: ValidationError) -> str:
+    """Return the first thing that does not fit, in one line: where, what is expected, and found."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing":
+        return f"it does not say {place!r}"
+    expected = first["msg"].removeprefix("Value error, ").replace("Input", "it", 1)
+    if first["type"] in ("value_error", "json_invalid") or not place:
+        text = f"{place}: {expected}" if place else expected
+    else:
+        text = f"{place} is {first['input']!r:.80}, and {expected}"
+    return " ".join(text.split())[:300]

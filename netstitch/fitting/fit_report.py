@@ -1,0 +1,82 @@
+"""What a fit did, and how well each stitch translates."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import RootModel
+
+from netstitch.files.documents import STRICT, Count, Seconds, validated
+from netstitch.stitching.stitch import Place
+
+Setting = bool | int | float | str | None
+
+HEADER = ("match", "source", "target", "relative error")
+
+
+@dataclass(frozen=True)
+class StitchFit:
+    """How well one stitch translates.
+
+    relative_error: |target - stitch(source)|^2 / |target - mean of target|^2, summed over the
+        features, positions and images of the held-out samples; 0 is perfect, 1 no better than a
+        constant. None where the target does not vary on the held-out samples.
+    """
+
+    match: Count
+    source: Place
+    target: Place
+    relative_error: float | None
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a fit did.
+
+    method: "least-squares" or "adam". settings: what it was given.
+    samples: images fitted on, repeats counted. held_out: images that the errors are measured on,
+    none of them fitted on. seconds: wall-clock time of the whole fit.
+    rows: one per stitch, in the supernet's order.
+    """
+
+    method: str
+    settings: Mapping[str, Setting]
+    samples: Count
+    held_out: Count
+    seconds: Seconds
+    rows: tuple[StitchFit, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain dictionaries, lists, numbers and strings."""
+        return asdict(self) | {
+            "settings": dict(self.settings),
+            "rows": [asdict(row) for row in self.rows],
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "FitReport":
+        """Return the report that `to_json` wrote; StorageError where the data is something else."""
+        return validated(data, FitDocument, "the fit report").root
+
+    def table(self) -> list[tuple[str, ...]]:
+        """Rows of text for a terminal, the first one the header."""
+        return [
+            HEADER,
+            *(
+                (
+                    str(row.match),
+                    f"{row.source.network}: {row.source.point}",
+                    f"{row.target.network}: {row.target.point}",
+                    "target is constant"
+                    if row.relative_error is None
+                    else f"{row.relative_error:.4f}",
+                )
+                for row in self.rows
+            ),
+        ]
+
+
+class FitDocument(RootModel[FitReport]):
+    """fit.json."""
+
+    model_config = STRICT

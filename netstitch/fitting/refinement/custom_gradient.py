@@ -1,0 +1,114 @@
+"""Gradients of many subnetworks' losses with respect to the stitches they use."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from netstitch.files.alignment import aligned
+from netstitch.fitting.refinement.branch_subnetworks import Branch, Branches
+from netstitch.fitting.refinement.refine_images import Examples
+from netstitch.fitting.refinement.union_graph import Joined
+from netstitch.fitting.stitch_layers import bias_of
+
+Weights = Sequence[tuple[Tensor, Tensor]]
+"""Weight (outputs, inputs, ...) and bias (outputs,) of every stitch; leaves that take gradients."""
+
+Gradients = dict[int, tuple[Tensor, Tensor]]
+"""Gradients of weight (outputs, inputs) and bias (outputs,) by stitch."""
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What one batch through some subnetworks gave.
+
+    losses: per subnetwork, not finite where it or its gradient is not. gradients: summed over the
+    subnetworks whose loss is finite.
+    """
+
+    losses: tuple[float, ...]
+    gradients: Gradients
+
+
+def gradients_of(
+    branches: Branches,
+    chosen: Sequence[Branch],
+    weights: Weights,
+    examples: Examples,
+    *,
+    micro: int,
+) -> Passed:
+    """Losses of subnetworks on a batch, and their gradients.
+
+    micro: images run together; more are run one part after the other, which bounds the memory.
+    """
+    losses = [0.0] * len(chosen)
+    found: list[Gradients] = [{} for _ in chosen]
+    with torch.inference_mode(False), torch.enable_grad():
+        for part in map(branches.arranged, examples.batches(micro)):
+            share = len(part) / len(examples)
+            originals = branches.originals(part.inputs, chosen)
+            for index, branch in enumerate(chosen):
+                if not math.isfinite(losses[index]):
+                    continue
+                loss = branches.loss_of(branch, part, originals)
+                losses[index] += float(loss.detach()) * share
+                derivatives = _derivatives(loss * share, branch.stitches, weights)
+                if not all(bool(g.isfinite().all()) for pair in derivatives.values() for g in pair):
+                    losses[index] = math.nan
+                for stitch, pair in derivatives.items():
+                    add(found[index], stitch, pair)
+    total: Gradients = {}
+    for loss_value, gradients in zip(losses, found, strict=True):
+        if math.isfinite(loss_value):
+            for stitch, pair in gradients.items():
+                add(total, stitch, pair)
+    return Passed(tuple(losses), total)
+
+
+def _derivatives(loss: Tensor, stitches: Sequence[int], weights: Weights) -> Gradients:
+    """Of one loss; stitches that it does not depend on are left out.
+
+    A function of labels may look at some of the outputs only.
+    """
+    if not loss.requires_grad:
+        return {}
+    leaves = [tensor for stitch in stitches for tensor in weights[stitch]]
+    found = torch.autograd.grad(loss, leaves, allow_unused=True)
+    return {
+        stitch: (weight.flatten(1), bias)
+        for stitch, weight, bias in zip(stitches, found[::2], found[1::2], strict=True)
+        if weight is not None and bias is not None
+    }
+
+
+def add(total: Gradients, stitch: int, found: tuple[Tensor, Tensor]) -> None:
+    """Add one stitch's gradients to a sum."""
+    if stitch in total:
+        total[stitch] = (total[stitch][0] + found[0], total[stitch][1] + found[1])
+    else:
+        total[stitch] = found
+
+
+def leaves_of(layers: Sequence[nn.Linear | nn.Conv2d]) -> Weights:
+    """Weight and bias of each layer as new leaves of the autograd graph."""
+    return [(_leaf(layer.weight), _leaf(bias_of(layer))) for layer in layers]
+
+
+def arranged(joined: Joined, leaves: Weights) -> dict[str, Tensor]:
+    """All tensors by path, laid out like the activations, with the leaves for the stitches."""
+    found = {path: _laid_out(tensor.detach()) for path, tensor in joined.tensors().items()}
+    for path, (weight, bias) in zip(joined.stitch_paths(), leaves, strict=True):
+        found[f"{path}.weight"], found[f"{path}.bias"] = weight, bias
+    return found
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    return _laid_out(tensor.detach().clone()).requires_grad_(True)
+
+
+def _laid_out(tensor: Tensor) -> Tensor:
+    # Convolutions of small networks are several times faster so, on CPUs too.
+    return aligned(tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor)

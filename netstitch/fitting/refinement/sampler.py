@@ -1,0 +1,164 @@
+"""Which subnetworks stitches are trained in.
+
+At first mostly single stitches, later more and more subnetworks with several, so that stitches
+learn to read what other stitches made (the paper's section 8 names the errors that add up as what
+keeps its fronts short of stitches). Stitches whose loss falls are drawn more often than those that
+have stopped learning.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netstitch.fitting.refinement.union_graph import Joined, single
+from netstitch.stitching.reachability import Genotype
+
+SINGLE_FIRST, SINGLE_LAST = 0.65, 0.15
+"""Share of single stitches among the subnetworks of the first and of the last step."""
+
+FEWEST, MOST = 2.0, 12.0
+"""Chosen stitches expected in a subnetwork with several: the least, and the most at the end."""
+
+MEMORY = 6
+"""Losses of a stitch that its gain is measured on."""
+
+LEAST = 0.05
+"""Share of its loss that a stitch counts as gaining at least: a few batches hide small falls."""
+
+EVEN = 0.25
+"""Share of the draws that goes to all stitches alike."""
+
+TRIES = 100
+"""Draws after which a genotype of a kind is given up."""
+
+Shares = NDArray[np.float64]
+"""(stitches,) how likely each stitch is drawn."""
+
+
+class Gains:
+    """How much each stitch has lately learned by a draw: what its next draws are worth.
+
+    A stitch's gain is the fall of its loss, as the only stitch of a subnetwork, from the older to
+    the newer half of its last MEMORY draws, and LEAST of the newer half where that is more. Before
+    so many draws, all of its loss may be gained: what it was at the beginning and in the draws so
+    far. Shares follow the gains' square roots, since each draw leaves less to gain by the next.
+    """
+
+    def __init__(self, stitches: int) -> None:
+        self.begun = [math.nan] * stitches
+        self.losses: list[list[float]] = [[] for _ in range(stitches)]
+        self.closed: set[int] = set()
+
+    def begin(self, losses: Mapping[int, float]) -> None:
+        """The stitches' losses alone before training, on images apart."""
+        for stitch, loss in losses.items():
+            self.begun[stitch] = loss
+
+    def note(self, stitch: int, loss: float) -> None:
+        """A single stitch's loss on a batch, before it was trained on that batch."""
+        self.losses[stitch] = [*self.losses[stitch], loss][-MEMORY:]
+
+    def close(self, stitch: int) -> None:
+        """Never draw a stitch again."""
+        self.closed.add(stitch)
+
+    def shares(self) -> Shares:
+        """(stitches,) probabilities of being drawn; all zero where every stitch is closed."""
+        usable = np.array([index not in self.closed for index in range(len(self.losses))])
+        if not usable.any():
+            return np.zeros(len(usable))
+        gains = np.array([self._gain(index) for index in range(len(usable))])
+        known = gains[np.isfinite(gains) & usable]
+        gains[~np.isfinite(gains)] = known.max(initial=0.0) or 1.0  # unmeasured: as the best one
+        roots = np.sqrt(gains) * usable
+        even: Shares = usable / usable.sum()
+        total = float(roots.sum())
+        return EVEN * even + (1 - EVEN) * roots / total if total > 0 else even
+
+    def _gain(self, stitch: int) -> float:
+        """Summed over half of MEMORY draws; NaN where nothing was measured."""
+        half, losses = MEMORY // 2, self.losses[stitch]
+        if len(losses) < MEMORY:
+            known = [loss for loss in (self.begun[stitch], *losses) if math.isfinite(loss)]
+            return max(0.0, half * sum(known) / len(known)) if known else math.nan
+        older, newer = sum(losses[:half]), sum(losses[half:])
+        return max(LEAST * newer, older - newer, 0.0)
+
+
+class Draws:
+    """Draws genotypes with at least one active stitch.
+
+    gains: which stitches to prefer. Raises LookupError where no stitch can be drawn.
+    """
+
+    def __init__(self, joined: Joined, gains: Gains) -> None:
+        self.joined, self.gains = joined, gains
+        self.singles = [single(joined, index) for index in range(len(joined.stitches))]
+        for index, genotype in enumerate(self.singles):
+            if genotype is None:
+                gains.close(index)
+
+    def draw(self, generator: np.random.Generator, fraction: float) -> tuple[Genotype, int | None]:
+        """A genotype, and the stitch's index where it has a single one.
+
+        fraction: how much of the training is done, in [0, 1].
+        """
+        shares = self.gains.shares()
+        if not shares.any():
+            raise LookupError("no stitch is left to train")
+        alone = SINGLE_FIRST + (SINGLE_LAST - SINGLE_FIRST) * fraction
+        if generator.random() >= alone:
+            expected = FEWEST + (MOST - FEWEST) * fraction * generator.random()
+            for _ in range(TRIES):
+                genotype = scattered(self.joined, generator, expected, shares)
+                if self.joined.active_stitches(genotype):
+                    return genotype, None
+        stitch = int(generator.choice(len(shares), p=shares))
+        alone_genotype = self.singles[stitch]
+        assert alone_genotype is not None
+        return alone_genotype, stitch
+
+
+def scattered(
+    joined: Joined,
+    generator: np.random.Generator,
+    expected: float,
+    shares: Shares,
+) -> Genotype:
+    """A random genotype with `expected` stitches chosen on average, active ones or not.
+
+    shares: of the stitches, which sum to one.
+    """
+    genotype = np.zeros(len(joined.cardinalities), dtype=np.int64)
+    genotype[-1] = generator.integers(joined.cardinalities[-1])
+    chances = np.minimum(0.5, expected * shares)
+    chosen = np.flatnonzero(generator.random(len(chances)) < chances)
+    choice_of = {
+        stitch: (switch, choice)
+        for switch, behind in enumerate(joined.switches)
+        for choice, stitch in enumerate(behind.stitches)
+        if stitch is not None
+    }
+    for stitch in generator.permutation(chosen).tolist():
+        switch, choice = choice_of[stitch]
+        genotype[switch] = choice
+    return genotype
+
+
+def with_active(
+    joined: Joined, generator: np.random.Generator, active: int, among: Sequence[int]
+) -> Genotype | None:
+    """A random genotype with exactly so many active stitches, all `among` the given ones.
+
+    None where TRIES draws found none.
+    """
+    shares = np.zeros(len(joined.stitches))
+    shares[list(among)] = 1 / max(1, len(among))
+    for _ in range(TRIES):
+        expected = active * (1 + 3 * generator.random())
+        genotype = scattered(joined, generator, expected, shares)
+        if len(joined.active_stitches(genotype)) == active:
+            return genotype
+    return None

@@ -1,0 +1,1 @@
+"""The bare solver: maximum acyclic matchings of two graphs."""

@@ -1,0 +1,236 @@
+"""Matching the points of trained networks: from networks to the solver's graphs, and back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from netstitch.errors import MatchingError
+from netstitch.matching.acyclic.solver import maximum_acyclic_matching
+from netstitch.matching.compatibility import candidates, layout
+from netstitch.matching.equivalence import affine_chains
+from netstitch.matching.explaining import Named, why_none
+from netstitch.matching.matches import Match, Matching
+from netstitch.matching.matching_drawing import placed
+from netstitch.matching.objectives import (
+    ALL,
+    BALANCED,
+    COUNT,
+    DISTINCT,
+    balanced,
+    check_choices,
+)
+from netstitch.networks.graph import WEIGHT, Dimension, Graph, Node
+
+Weighing = Callable[[Node, Node], float] | npt.ArrayLike
+
+
+def match(
+    *networks: Named,
+    points: str = ALL,
+    objective: str = COUNT,
+    weights: Weighing | None = None,
+) -> Matching:
+    """The heaviest acyclic matching of two networks' points (the paper's section 3).
+
+    points: "all" as in the paper, or "distinct", which takes each chain of points that differ by
+        an affine map of each channel for one (`affine_chains`): a convolution and the batch norm
+        behind it, no-ops, pooled features before and after they are flattened. Every two points
+        that "all" could match are then in chains that can be matched, and what a stitch between
+        these points computes, one between their chains computes with other weights, so that no
+        network is lost up to an affine map; but a chain has one partner, where with "all" each of
+        its points may have one. Chains are matched at the last points of both that are compatible:
+        where the source is computed further it costs nothing more to read, the target's map is not
+        computed behind the stitch, and normalised features are easier to fit. That scales of batch
+        norms are not 0 is assumed.
+    objective: what is maximised, over all matches:
+        "count": their number, as in the paper.
+        "balanced": 1 - |s - t| for points at shares s and t of their networks' multiply-adds.
+    weights: what a match is worth instead of an objective, finite and not negative. Either a
+        function of two compatible points, the first network's first, or an array (points of the
+        first graph, points of the second) in the order of `graph.points`, of which the entries of
+        points that may be matched are read. 0 keeps two points apart.
+
+    Points that are an output of their network are not matched. Ties, and networks too wide for the
+    exact solver, are as in `maximum_acyclic_matching`.
+
+    Raises MatchingError for other than two networks, for choices that do not exist or do not go
+    together, for input shapes, output keys or output shapes that differ, for weights of a wrong
+    shape, negative or not finite, and when no points fit.
+    """
+    check_choices(points, objective)
+    for network in networks:
+        _check_named(network)
+    if weights is not None and objective != COUNT:
+        raise MatchingError(
+            f"match was given weights and the objective {objective!r}: give one of both, weights "
+            "are an objective of their own"
+        )
+    if len(networks) != 2:
+        need = "give two" if len(networks) < 2 else "more than two are not supported yet; give two"
+        given = "1 network was" if len(networks) == 1 else f"{len(networks)} networks were"
+        raise MatchingError(f"{given} given to match: {need}")
+    a, b = networks
+    _check_ends(a, b)
+    steps_a, steps_b = _merged(a.graph, points), _merged(b.graph, points)
+    pairs = _pairs(steps_a, steps_b)
+    if not pairs:
+        raise MatchingError(
+            f"no point of {a.name} is compatible with one of {b.name}: {why_none(a, b)}"
+        )
+    worth = balanced(a.graph, b.graph) if objective == BALANCED else _weigher(a, b, weights)
+    table = np.zeros((len(steps_a.members), len(steps_b.members)))
+    for place, (node_a, node_b) in pairs.items():
+        weight = table[place] = worth(node_a, node_b)
+        if not (np.isfinite(weight) and weight >= 0):
+            raise MatchingError(
+                f"the weight of matching {node_a.name} with {node_b.name} is {weight}; "
+                "weights must be finite and not negative"
+            )
+    if not table.any():
+        raise MatchingError(
+            f"every match of {a.name} with {b.name} has weight 0: give a positive weight to some "
+            "pair, or another objective"
+        )
+    found = maximum_acyclic_matching(
+        len(steps_a.members), steps_a.edges, len(steps_b.members), steps_b.edges, table
+    )
+    chosen = [pairs[pair] for pair in found.pairs]
+    matches = tuple(Match((node_a.name, node_b.name)) for node_a, node_b in chosen)
+    matching = Matching(matches, found.weight, found.upper_bound, found.method)
+    return placed(matching, (a.name, b.name), (a.graph, b.graph))
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """A network's nodes without weights, chains of points being one, for the solver.
+
+    members: of each step the points that may be matched, in the order of computation; none where
+        it is no such point. edges: (source, target) steps.
+    """
+
+    members: tuple[tuple[Node, ...], ...]
+    edges: list[tuple[int, int]]
+
+
+def _merged(graph: Graph, points: str) -> _Steps:
+    """The steps of a graph; merging a chain makes no cycle, since only the next point reads one."""
+    chain_of = {}
+    if points == DISTINCT:
+        chain_of = {node.name: chain[0].name for chain in affine_chains(graph) for node in chain}
+    matched = {node.name for node in candidates(graph)}
+    at: dict[str, int] = {}
+    members: list[list[Node]] = []
+    edges = []
+    for node in graph.nodes:
+        if node.operation == WEIGHT:
+            continue
+        first = chain_of.get(node.name, node.name)
+        if first == node.name:
+            members.append([])
+        at[node.name] = at.get(first, len(members) - 1)
+        if node.name in matched:
+            members[at[node.name]].append(node)
+        own = at[node.name]
+        edges += [(at[name], own) for name in node.inputs if name in at and at[name] != own]
+    return _Steps(tuple(map(tuple, members)), edges)
+
+
+def _pairs(a: _Steps, b: _Steps) -> dict[tuple[int, int], tuple[Node, Node]]:
+    """Compatible points by step of A and of B: the last of A's that any fits, the last such of B's.
+
+    Of a step that is one point this is the point.
+    """
+    by_layout: dict[tuple[Dimension, ...] | None, dict[int, Node]] = {}
+    for j, members in enumerate(b.members):
+        for node in members:
+            by_layout.setdefault(layout(node), {})[j] = node  # the last of a layout stays
+    pairs: dict[tuple[int, int], tuple[Node, Node]] = {}
+    for i, members in enumerate(a.members):
+        for node in members:
+            kind = layout(node)
+            for j, other in by_layout.get(kind, {}).items() if kind is not None else ():
+                pairs[i, j] = node, other
+    return pairs
+
+
+def _weigher(a: Named, b: Named, weights: Weighing | None) -> Callable[[Node, Node], float]:
+    if weights is None:
+        return lambda node_a, node_b: 1.0
+    if callable(weights):
+        ask = weights
+
+        def asked(node_a: Node, node_b: Node) -> float:
+            try:
+                return float(ask(node_a, node_b))
+            except (TypeError, ValueError) as error:
+                raise MatchingError(
+                    f"the weight of matching {node_a.name} with {node_b.name} is no number "
+                    f"({' '.join(str(error).split())[:160]}); weights must be numbers of 0 or more"
+                ) from error
+
+        return asked
+    points_a = {node.name: index for index, node in enumerate(a.graph.points)}
+    points_b = {node.name: index for index, node in enumerate(b.graph.points)}
+    try:
+        table = np.asarray(weights, np.float64)
+    except (TypeError, ValueError, RuntimeError):  # the last of tensors that require gradients
+        raise MatchingError(
+            "weights must be a function of two points or an array of numbers"
+        ) from None
+    if table.shape != (len(points_a), len(points_b)):
+        raise MatchingError(
+            f"weights have shape {table.shape}; the points of {a.name} and {b.name} need "
+            f"({len(points_a)}, {len(points_b)})"
+        )
+    return lambda u, v: float(table[points_a[u.name], points_b[v.name]])
+
+
+def _check_named(network: object) -> None:
+    if isinstance(getattr(network, "graph", None), Graph) and hasattr(network, "name"):
+        return
+    kind = type(network).__name__
+    if isinstance(network, list | tuple):
+        what = f"a {kind}: give the networks one by one, ns.match(*networks)"
+    elif isinstance(network, nn.Module) and hasattr(network, "networks"):
+        what = f"a {kind}: give the networks that it joins, ns.match(*supernet.networks)"
+    elif isinstance(network, nn.Module):
+        what = f"the model {kind}: capture it first, ns.capture(model, example)"
+    else:
+        what = f"a {kind}: give what ns.capture(model, example) returns"
+    raise MatchingError(f"match takes captured networks, got {what}")
+
+
+def _check_ends(a: Named, b: Named) -> None:
+    input_a, input_b = a.graph.input.shape, b.graph.input.shape
+    if input_a != input_b:
+        raise MatchingError(
+            f"{a.name} takes inputs of shape {_shown(input_a)} and {b.name} of {_shown(input_b)}; "
+            "capture both with the same example input"
+        )
+    outputs_a = {key: a.graph.by_name[name].shape for key, name in a.graph.outputs}
+    outputs_b = {key: b.graph.by_name[name].shape for key, name in b.graph.outputs}
+    if outputs_a.keys() != outputs_b.keys():
+        raise MatchingError(
+            f"{a.name} gives {_keys(outputs_a)} and {b.name} gives {_keys(outputs_b)}; "
+            "networks that are joined must give the same outputs"
+        )
+    for key, shape in outputs_a.items():
+        if shape != outputs_b[key]:
+            what = "an output" if key is None else f"an output {key!r}"
+            raise MatchingError(
+                f"{a.name} gives {what} of shape {_shown(shape)} and {b.name} of "
+                f"{_shown(outputs_b[key])}; networks that are joined must do the same task"
+            )
+
+
+def _shown(shape: tuple[Dimension, ...] | None) -> str:
+    return "unknown" if shape is None else f"({', '.join(map(str, shape))})"
+
+
+def _keys(outputs: dict[str | None, tuple[Dimension, ...] | None]) -> str:
+    if None in outputs:
+        return "one tensor"
+    return f"the outputs {', '.join(repr(key) for key in outputs)}"

@@ -1,0 +1,1 @@
+"""From a PyTorch module to a graph of listed operations, checked against the module."""

@@ -1,0 +1,112 @@
+"""Any PyTorch module becomes a Network: exported, made functional, checked against the model."""
+
+from contextlib import redirect_stderr
+from io import StringIO
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from netstitch.errors import CaptureError
+from netstitch.networks.capturing.capturable import batch_second, check_model
+from netstitch.networks.capturing.diagnostics import batch_line, explain, fixes_batch, squeeze_line
+from netstitch.networks.capturing.example_batch import check_example
+from netstitch.networks.capturing.lowering import translate
+from netstitch.networks.capturing.reparametrized import copied, with_plain_weights
+from netstitch.networks.capturing.verification import computes_other_lengths, verify
+from netstitch.networks.capturing.wrapping import Whole, check_names
+from netstitch.networks.inputs import with_free_length
+from netstitch.networks.logarithm import check_logarithm, take_logarithm, takes_logarithm
+from netstitch.networks.network import Network
+from netstitch.threads import quiet
+
+Puts = Literal["logits", "probabilities"]
+"""What a model puts out."""
+
+
+def capture(
+    model: nn.Module,
+    example: Tensor | None = None,
+    *,
+    name: str | None = None,
+    outputs: Puts = "logits",
+) -> Network:
+    """Capture a model as a Network that computes the same.
+
+    model: any module that takes one float tensor and returns a tensor or a dictionary of tensors.
+        It is neither changed nor kept; evaluation behaviour and float32 are captured. What it makes
+        of its weights alone, as parametrizations do, is computed once and is a weight of the
+        network.
+    example: an input batch (n, ...), always needed; only its sizes behind dimension 0 are fixed
+        by it.
+    name: what reports call the network; by default the model's class.
+    outputs: what the model puts out; of "probabilities", such as those of a softmax, the network
+        puts out the logarithm, which are logits. Probabilities under 1e-30 count as 1e-30, so that
+        it is finite.
+
+    Raises CaptureError where the model cannot be exported with a free batch size (naming the
+    operation and the source line), uses an operation that is not listed, where the capture's
+    outputs differ from the model's at a batch size that was not used in capture, and for outputs
+    that are to be probabilities and are none.
+    """
+    title, model = check_model(model, name)
+    example = check_example(title, model, example)
+    check_names(title, model)
+    frozen = _freeze(title, model)
+    if outputs == "probabilities":
+        take_logarithm(frozen)
+    elif outputs != "logits":
+        raise CaptureError(
+            f"{title}: outputs {outputs!r} are not known; give 'logits' or 'probabilities'"
+        )
+    try:
+        # The exporter prints the graph that it fails at, beside the error that it raises.
+        with quiet(), redirect_stderr(StringIO()), torch.no_grad():
+            program = _export(title, with_plain_weights(frozen), example)
+            graph, weights = translate(title, program)
+            network = Network(title, graph, weights)
+            verify(
+                title,
+                frozen,
+                network,
+                example,
+                squeezed=squeeze_line(program),
+                transposed=batch_second(frozen),
+            )
+            if computes_other_lengths(frozen, network, example):
+                network = Network(title, with_free_length(graph), weights)
+            if takes_logarithm(frozen):
+                check_logarithm(network)
+    except CaptureError:
+        raise
+    except Exception as error:  # torch.export raises many kinds, user code any
+        raise CaptureError(explain(title, error)) from error
+    return network
+
+
+def _freeze(title: str, model: nn.Module) -> nn.Module:
+    """A copy, since tracing one instance twice fails for some models."""
+    try:
+        return copied(model).eval().float().requires_grad_(False)
+    except Exception as error:  # modules copy themselves in their own ways
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0]
+        raise CaptureError(
+            f"{title} cannot be copied and frozen ({reason}); expected a module of plain parameters"
+            " and buffers: detach tensors that it keeps, and remove what cannot be copied"
+        ) from error
+
+
+def _export(title: str, model: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
+    whole, batch = Whole(model), torch.export.Dim("batch")
+
+    def run() -> torch.export.ExportedProgram:
+        program = torch.export.export(whole, (example,), dynamic_shapes=({0: batch},))
+        functional: torch.export.ExportedProgram = program.run_decompositions({})
+        return functional
+
+    try:
+        return run()
+    except Exception as error:
+        fixed = fixes_batch(error)
+        line, hint = (batch_line(run), batch_second(model)) if fixed else (None, None)
+        raise CaptureError(explain(title, error, line, hint)) from error

@@ -1,0 +1,75 @@
+"""What an exported program returns: one tensor, or tensors by key, each with the batch first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind
+from torch.utils._pytree import tree_unflatten
+
+from netstitch.errors import CaptureError
+from netstitch.networks.capturing.wrapping import inner_path
+from netstitch.networks.graph import BATCH, Node
+
+Output = tuple[str | None, str]
+"""A key, None where there is but one tensor, and the name of a node."""
+
+
+def find_outputs(
+    title: str, program: ExportedProgram, nodes: Sequence[Node], replaced: Mapping[str, str]
+) -> tuple[Output, ...]:
+    """The outputs of a program among the nodes made of it.
+
+    replaced: names of nodes by the names of exported nodes that they stand for.
+
+    A dictionary may hold None or numbers beside tensors; these are left out.
+
+    Raises CaptureError for a model that changes its state, and for outputs that are neither a
+    tensor nor a dictionary of tensors, with the batch in dimension 0.
+    """
+    specs = program.graph_signature.output_specs
+    changed = [spec for spec in specs if spec.kind is not OutputKind.USER_OUTPUT]
+    if changed:
+        of_input = changed[0].kind is OutputKind.USER_INPUT_MUTATION
+        what = "its input" if of_input else repr(inner_path(changed[0].target or ""))
+        raise CaptureError(
+            f"{title} changes {what} in evaluation mode; expected a model without side "
+            "effects: copy a tensor before changing it in place"
+        )
+    names = [getattr(spec.arg, "name", None) or None for spec in specs]
+    names = [None if name is None else replaced.get(name, name) for name in names]
+    spec = program.call_spec.out_spec
+    structure = tree_unflatten(names, spec) if spec is not None else names[0]
+    shapes = {node.name: node.shape for node in nodes}
+    if isinstance(structure, str):
+        _check_shape(f"{title}: the output", shapes.get(structure))
+        return ((None, structure),)
+    if isinstance(structure, dict) and any(structure.values()):
+        found = []
+        for key, name in structure.items():
+            if name is None:
+                continue
+            _check_entry(title, key, name)
+            _check_shape(f"{title}: output {key!r}", shapes.get(name))
+            found.append((key, name))
+        return tuple(found)
+    raise CaptureError(
+        f"{title} returns a {type(structure).__name__}; expected a tensor or a "
+        "dictionary of tensors: wrap the model in a module that picks its output"
+    )
+
+
+def _check_entry(title: str, key: Any, value: Any) -> None:
+    if not isinstance(key, str):
+        raise CaptureError(f"{title}: an output is called {key!r}; expected strings as keys")
+    if not isinstance(value, str):
+        raise CaptureError(
+            f"{title}: output {key!r} is a {type(value).__name__}; expected a tensor: wrap the "
+            "model in a module that picks its outputs"
+        )
+
+
+def _check_shape(where: str, shape: Sequence[int | str] | None) -> None:
+    if not shape or shape[0] != BATCH:
+        sizes = ", ".join(map(str, shape or ()))
+        raise CaptureError(f"{where} has shape ({sizes}); expected the batch in dimension 0")

@@ -1,0 +1,337 @@
+"""From an exported program to our graph: listed operations only, independent of device and layout.
+
+What changes on the way, so that a graph runs on any device and in any memory layout, and reads as
+the model's author would draw it: operations have one form (`rewriting.py`); sizes come from the
+input's batch; device arguments go; assertions go; what depends on weights alone is computed once
+(`constants.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import sympy  # type: ignore[import-untyped]
+import torch
+from torch import Tensor, fx
+from torch._ops import OpOverload
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+
+from netstitch.errors import CaptureError
+from netstitch.networks.capturing.canonical import BATCH_NORM, Call, is_random, rewrite
+from netstitch.networks.capturing.constants import Constants
+from netstitch.networks.capturing.diagnostics import last_users_line
+from netstitch.networks.capturing.exported_outputs import find_outputs
+from netstitch.networks.capturing.reparametrized import plain_path
+from netstitch.networks.capturing.wrapping import inner_path
+from netstitch.networks.counting import elementwise, multiply_adds
+from netstitch.networks.graph import (
+    BATCH,
+    INPUT,
+    WEIGHT,
+    Argument,
+    Dimension,
+    Enumerated,
+    Graph,
+    Node,
+    Ref,
+    references,
+    rename,
+)
+from netstitch.networks.keys import readable_names
+from netstitch.networks.module import ancestors
+from netstitch.networks.operations import KINDS, name_of
+from netstitch.networks.points import find_points
+
+_DROPPED = ("_assert", "sym_constrain_range", "_assert_tensor_metadata", "_guards_fn")
+
+
+def translate(title: str, program: ExportedProgram) -> tuple[Graph, dict[str, Tensor]]:
+    """The graph of an exported program, and its weights by key.
+
+    Raises CaptureError for an operation that is not listed, for more than one input, and for
+    outputs that are neither a tensor nor a dictionary of tensors.
+    """
+    return _Translation(title, program).result()
+
+
+class _Translation:
+    """One walk over the exported nodes; holds what has been translated so far."""
+
+    def __init__(self, title: str, program: ExportedProgram) -> None:
+        self.title = title
+        self.program = program
+        self.nodes: list[Node] = []
+        self.replaced: dict[str, str] = {}  # names of exported nodes that others stand for
+        self.sizes: dict[str, tuple[int, ...]] = {}  # at batch 1
+        self.constants = Constants()
+        self.made: set[str] = set()  # names of nodes
+        self.placed: dict[object, str] = {}
+        self.counted: dict[tuple[int, int], str] = {}  # size nodes, by factor and summand
+        self.symbol: Any = None
+        self.input = ""
+
+    def result(self) -> tuple[Graph, dict[str, Tensor]]:
+        specs = {
+            spec.arg.name: spec
+            for spec in self.program.graph_signature.input_specs
+            if hasattr(spec.arg, "name")
+        }
+        for node in self.program.graph.nodes:
+            if node.op == "placeholder":
+                self._placeholder(node, specs[node.name])
+            elif node.op == "call_function":
+                self._call(node)
+        outputs = find_outputs(self.title, self.program, self.nodes, self.replaced)
+        kept = ancestors(Graph(tuple(self.nodes), outputs), [name for _, name in outputs])
+        nodes = [node for node in self.nodes if node.name in kept or node.operation == INPUT]
+        read = [node.name for node in nodes if node.operation == WEIGHT]
+        keys = {name: self.constants.make_key(name) for name in read}
+        nodes = [replace(node, path=keys.get(node.name, node.path)) for node in nodes]
+        points = find_points(nodes)
+        names = readable_names(nodes)
+        graph = Graph(
+            tuple(
+                replace(
+                    node,
+                    name=names[node.name],
+                    args=tuple(rename(argument, names) for argument in node.args),
+                    kwargs={key: rename(item, names) for key, item in node.kwargs.items()},
+                    point=node.name in points,
+                )
+                for node in nodes
+            ),
+            tuple((key, names[name]) for key, name in outputs),
+        )
+        return graph, {key: self.constants.weight(name) for name, key in keys.items()}
+
+    # -- inputs and weights
+
+    def _placeholder(self, node: fx.Node, spec: Any) -> None:
+        if spec.kind is InputKind.USER_INPUT:
+            value = node.meta["val"]
+            if self.input or not isinstance(value, Tensor):
+                raise CaptureError(
+                    f"{self.title} takes more than one input; expected a model of one tensor: "
+                    "wrap it in a module that fixes the others"
+                )
+            self.input = node.name
+            self.symbol = value.shape[0].node.expr  # type: ignore[attr-defined]
+            self._add(node, Call(INPUT, (), {}, value))
+            return
+        tensor = _stored(self.program, spec.target)
+        # Two names for one tensor: keep the first. Strides matter: one may be a transposed view.
+        same = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
+        if tensor.numel() and same in self.placed:
+            self.replaced[node.name] = self.placed[same]
+            return
+        self.placed[same] = node.name
+        lifted = spec.kind is InputKind.CONSTANT_TENSOR
+        path = f"constants.{node.name}" if lifted else plain_path(inner_path(spec.target))
+        trained = spec.kind is InputKind.PARAMETER
+        self.constants.add(node.name, path, tensor, trained=trained)
+        self._weight(node.name, tensor)
+
+    def _weight(self, name: str, tensor: Tensor) -> None:
+        """Add a constant's node; one that nothing reads in the end is left out again."""
+        shape = tuple(tensor.shape)
+        self.sizes[name] = shape
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        self._append(Node(name, WEIGHT, shape=shape, dtype=dtype))
+
+    def _append(self, node: Node) -> None:
+        self.nodes.append(node)
+        self.made.add(node.name)
+
+    # -- operations
+
+    def _call(self, node: fx.Node) -> None:
+        name = name_of(node.target)
+        if any(part in name for part in _DROPPED):
+            return
+        if name not in KINDS and not isinstance(node.target, OpOverload):
+            raise self._refused(node, f"operation {name} is not supported")
+        source = node.args[0] if node.args else None
+        if (
+            name == "getitem"
+            and isinstance(source, fx.Node)
+            and name_of(source.target) == BATCH_NORM
+        ):
+            self.replaced[node.name] = self._name(source)
+            return
+        args = tuple(self._argument(item) for item in node.args)
+        kwargs = {
+            key: self._argument(item)
+            for key, item in node.kwargs.items()
+            if key not in ("device", "layout", "pin_memory")
+        }
+        if self._is_constant(node, name, args, kwargs) and self._fold(node, name, args, kwargs):
+            return
+        if name == "aten.sym_size.int":  # every size follows the input's batch: read it there
+            self._size(node)
+            return
+        if is_random(node, name):
+            raise CaptureError(
+                f"{self.title} draws random numbers in evaluation mode (operation {name}"
+                f"{_used_at(node)}); expected a model whose output follows from its input"
+            )
+        call = Call(name, args, kwargs, node.meta.get("val"))
+        call = rewrite(call, self.input, lambda size: self._count(node, size))
+        if call.operation not in KINDS:
+            raise self._refused(node, f"operation {name} is not supported")
+        self._add(node, call)
+
+    def _refused(self, node: fx.Node, reason: str) -> CaptureError:
+        return CaptureError(f"{self.title}: {reason}{_used_at(node)}; {_way_out(node)}")
+
+    def _is_constant(
+        self, node: fx.Node, name: str, args: tuple[Argument, ...], kwargs: dict[str, Argument]
+    ) -> bool:
+        """Whether it follows from weights alone, so that it need not be listed either."""
+        changes = isinstance(node.target, OpOverload) and node.target._schema.is_mutable
+        return not changes and not is_random(node, name) and self.constants.follows(args, kwargs)
+
+    def _fold(
+        self, node: fx.Node, name: str, args: tuple[Argument, ...], kwargs: dict[str, Argument]
+    ) -> bool:
+        """Compute a constant; whether the network then need not."""
+        first = self.constants.computed_before(name, args, kwargs, node.name)
+        if first != node.name:
+            self.replaced[node.name] = first
+            return True
+        function: Any = node.target
+        value = self.constants.compute(node.name, function, args, kwargs)
+        can_stay = name in KINDS and self.made.issuperset(references((args, *kwargs.values())))
+        if can_stay and self.constants.stays(value):
+            return False
+        if isinstance(value, Tensor):
+            self._weight(node.name, value)
+        return True  # a number is an argument; the parts of a tuple are folded themselves
+
+    def _add(self, node: fx.Node, call: Call) -> None:
+        made = Node(node.name, call.operation, call.args, call.kwargs, path=_module_path(node))
+        if isinstance(call.value, Tensor):
+            made = replace(
+                made,
+                shape=tuple(self._dimension(node, size) for size in call.value.shape),
+                dtype=str(call.value.dtype).removeprefix("torch."),
+            )
+            self.sizes[node.name] = tuple(self._at_batch_one(size) for size in call.value.shape)
+        kind = KINDS.get(call.operation)
+        if kind is not None:
+            output = self.sizes.get(node.name, ())
+            equation = str(call.args[0]) if call.operation == "aten.einsum.default" else ""
+            # With repeats, since a matrix may be multiplied by itself.
+            read = [self.sizes[name] for name in references(call.args) if name in self.sizes]
+            made = replace(
+                made,
+                multiply_adds=multiply_adds(call.operation, kind, output, read, equation),
+                elementwise=elementwise(kind, output, read) if made.shape else 0,
+            )
+        self._append(made)
+
+    # -- sizes
+
+    def _size(self, node: fx.Node) -> None:
+        size = self._count(node, node.meta["val"])
+        if isinstance(size, Ref):
+            self.replaced[node.name] = size.name
+        else:
+            self.constants.remember(node.name, size)
+
+    def _count(self, node: fx.Node, size: Any) -> int | Ref:
+        """A size as an argument: a number, or a node that reads the input's batch."""
+        if isinstance(size, int):
+            return size
+        polynomial = self._expression(node, size).as_poly(self.symbol)
+        if polynomial is None or polynomial.degree() > 1:
+            raise self._refused(node, f"a size of {size} is not supported")
+        factor, summand = (int(polynomial.coeff_monomial(self.symbol**i)) for i in (1, 0))
+        count = self._counted((1, 0), "aten.sym_size.int", (Ref(self.input), 0))
+        if factor != 1:
+            count = self._counted((factor, 0), "int.mul", (count, factor))
+        if summand:
+            count = self._counted((factor, summand), "int.add", (count, summand))
+        return count
+
+    def _counted(self, key: tuple[int, int], operation: str, args: tuple[Argument, ...]) -> Ref:
+        if key not in self.counted:
+            name = f"size {key}"  # no exported node has a space in its name
+            self.counted[key] = name
+            self._append(Node(name, operation, args))
+        return Ref(self.counted[key])
+
+    def _expression(self, node: fx.Node, size: Any) -> Any:
+        expression = size.node.expr
+        if expression.free_symbols - {self.symbol}:
+            raise CaptureError(
+                f"{self.title}: a size depends on the data (operation {name_of(node.target)}"
+                f"{_used_at(node)}); expected sizes that follow from the input's"
+            )
+        return expression
+
+    def _dimension(self, node: fx.Node, size: Any) -> Dimension:
+        if isinstance(size, int):
+            return size
+        expression = self._expression(node, size).subs(self.symbol, sympy.Symbol(BATCH))
+        return int(expression) if expression.is_Integer else str(expression)
+
+    def _at_batch_one(self, size: Any) -> int:
+        return size if isinstance(size, int) else int(size.node.expr.subs(self.symbol, 1))
+
+    def _name(self, node: fx.Node) -> str:
+        return self.replaced.get(node.name, node.name)
+
+    def _argument(self, value: Any) -> Argument:
+        if isinstance(value, fx.Node):
+            name = self._name(value)
+            known = self.constants.number(name)
+            return Ref(name) if known is None else known
+        if isinstance(value, list | tuple):
+            return tuple(self._argument(item) for item in value)
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, torch.dtype):
+            return Enumerated("dtype", str(value).removeprefix("torch."))
+        if isinstance(value, torch.memory_format):
+            return Enumerated("memory_format", str(value).removeprefix("torch."))
+        if isinstance(value, torch.layout):
+            return Enumerated("layout", str(value).removeprefix("torch."))
+        if isinstance(value, torch.device):
+            return None
+        raise CaptureError(
+            f"{self.title}: an argument of type {type(value).__name__} cannot be captured; "
+            "expected tensors, numbers, lists, dtypes"
+        )
+
+
+def _way_out(node: fx.Node) -> str:
+    name = name_of(node.target)
+    if "quantize" in name or name.startswith("quantized"):
+        return "it is quantised: give the model in float32, and quantise what is exported instead"
+    if name.startswith(("aten.lstm_cell", "aten.gru_cell", "aten.rnn_")):
+        return (
+            "recurrent cells cannot be captured; use the layer in place of a loop (nn.LSTM with "
+            "batch_first=True), of which no tensor can be stitched, or give a network of "
+            "convolutions or linear layers"
+        )
+    return "replace it in the model, or ask for it to be listed"
+
+
+def _used_at(node: fx.Node) -> str:
+    line = last_users_line(node.meta.get("stack_trace") or "")
+    return f", used at {line}" if line else ""
+
+
+def _stored(program: ExportedProgram, target: str) -> Tensor:
+    tensors: Mapping[str, Any] = (
+        program.state_dict if target in program.state_dict else program.constants
+    )
+    tensor: Tensor = tensors[target]
+    return tensor
+
+
+def _module_path(node: fx.Node) -> str:
+    stack = node.meta.get("nn_module_stack") or {}
+    path = str(list(stack.values())[-1][0]) if stack else ""
+    return "" if path.startswith("_empty_nn_module_stack") else inner_path(path)

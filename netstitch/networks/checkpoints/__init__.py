@@ -1,0 +1,1 @@
+"""Checkpoints: reading them without running anything, and finding a model's weights."""

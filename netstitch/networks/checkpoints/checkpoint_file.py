@@ -1,0 +1,186 @@
+"""The tensors of a checkpoint, by the names that lead to them, read without running anything."""
+
+import json
+import pickle
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from netstitch.errors import WeightsError
+from netstitch.networks.checkpoints.file_kinds import ADVICE, AGAIN, brief, kind_of, shown, some
+from netstitch.networks.checkpoints.stand_ins import StandIn, with_stand_ins
+from netstitch.threads import quiet
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor of a checkpoint.
+
+    holder: keys of the dictionaries that lead to its own one; name: its key there.
+    """
+
+    holder: tuple[str, ...]
+    name: str
+    tensor: Tensor
+
+    @property
+    def path(self) -> str:
+        """The holder's keys and the name, with dots between them."""
+        return ".".join((*self.holder, self.name))
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds: its tensors, and what other objects there are."""
+
+    file: Path
+    tensors: list[Stored]
+    others: dict[str, str]
+    """By dotted path, the class of what is no tensor."""
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Return the tensors of a safetensors file or of what `torch.save` wrote, on the CPU.
+
+    The file's content says which it is. A pickle is read by torch's restricted reader, which makes
+    tensors, numbers and containers; objects that trainers are known to keep beside the weights
+    are passed over (see `netstitch.networks.checkpoints.stand_ins`).
+
+    Raises WeightsError when the file is missing, damaged, of another kind, holds objects of any
+    other class (which are not made), or no tensors.
+    """
+    kind = kind_of(path)
+    content = _read_safetensors(path) if kind == "safetensors" else _read_restricted(path)
+    if not isinstance(content, Mapping) and not _holds_mapping(content):
+        raise WeightsError(
+            f"{shown(path)} holds {_called(content)}; expected tensors by name, {ADVICE}"
+        )
+    tensors, others = [], {}
+    for holder, name, value in _leaves(content):
+        if isinstance(value, Tensor):
+            tensors.append(Stored(holder, name, value))
+        else:
+            others[".".join((*holder, name))] = _called(value)
+    if not tensors:
+        found = some(list(others)) or "nothing"
+        raise WeightsError(f"{shown(path)} holds no tensors by name ({found}); {ADVICE}")
+    return Checkpoint(path, tensors, others)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:  # a name that the reader does not find
+            return safetensors.torch.load(path.read_bytes())
+        return safetensors.torch.load_file(path)
+    except Exception as error:  # of the file's dtypes too, which torch may lack
+        lacking = _lacking(path)
+        if lacking:
+            raise WeightsError(f"{shown(path)} is cut off: {lacking}; {AGAIN}") from error
+        raise WeightsError(
+            f"{shown(path)} is no readable safetensors file ({_reason(error)}); {AGAIN}, or "
+            f"{ADVICE}"
+        ) from error
+
+
+def _lacking(path: Path) -> str:
+    """How much of a safetensors file is there, where it is less than its header says."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if 8 + length <= size else {}
+        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
+        expected = 8 + length + max(ends, default=0)
+        return f"it has {size:,} of {expected:,} bytes" if size < expected else ""
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return ""
+
+
+def _check_sums(path: Path) -> None:
+    """Raise BadZipFile where bytes of a zip archive have changed, which torch does not look for."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            # 0 stands for none, as torch writes where it is told not to compute them.
+            if info.CRC and info.compress_type == zipfile.ZIP_STORED:
+                with archive.open(info) as member:
+                    while member.read(CHUNK):
+                        pass
+
+
+def _read_restricted(path: Path) -> Any:
+    try:
+        _check_sums(path)
+        # Quiet, since torch warns of what it refuses in the next moment. A file and not its path,
+        # by whose ending torch would judge it. Sparse tensors whose indices are out of range would
+        # be read from anywhere in memory.
+        with (
+            quiet(),
+            with_stand_ins(),
+            torch.sparse.check_sparse_tensor_invariants(),  # type: ignore[no-untyped-call]
+            path.open("rb") as file,
+        ):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(f"{shown(path)} is {_refused(str(error))}") from error
+    except Exception as error:  # damage shows as EOFError, RuntimeError, KeyError and more
+        raise WeightsError(
+            f"{shown(path)} is cut off or damaged ({_reason(error)}); {AGAIN}, or {ADVICE}"
+        ) from error
+
+
+def _refused(reason: str) -> str:
+    """What a file is that torch's restricted reader refused, and what to do."""
+    if "Unsupported operand" in reason:
+        return (
+            "damaged, or a pickle of another protocol than 2, which torch's restricted reader does "
+            f"not take; {ADVICE}"
+        )
+    named = re.search(r"GLOBAL ([\w.]+)|``([\w.]+)`` must be", reason)
+    name = (named.group(1) or named.group(2)) if named else ""
+    if name.endswith("."):  # the file ended within it
+        return f"cut off or damaged; {AGAIN}, or {ADVICE}"
+    what = f" ({name})" if name else ""
+    return f"a pickle of more than tensors{what}, which could run code and was not run; {ADVICE}"
+
+
+def _leaves(content: Any) -> Iterator[tuple[tuple[str, ...], str, Any]]:
+    """What is in no container of its own, with the keys that lead there; each container once."""
+    seen: set[int] = set()
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
+    for holder, container in waiting:
+        if id(container) in seen:
+            continue
+        seen.add(id(container))
+        pairs = container.items() if isinstance(container, Mapping) else enumerate(container)
+        for key, value in pairs:
+            if isinstance(value, Mapping | list) or type(value) is tuple:
+                waiting.append(((*holder, str(key)), value))
+            else:
+                yield holder, str(key), value
+
+
+def _holds_mapping(content: Any) -> bool:
+    """Whether it is a list of dictionaries, such as those of a network and of its optimizer."""
+    return isinstance(content, list | tuple) and any(isinstance(each, Mapping) for each in content)
+
+
+def _called(value: Any) -> str:
+    kind = value.stands_for if isinstance(value, StandIn) else type(value).__name__
+    return f"a{'n' * (kind[0] in 'aeiou')} {kind}"
+
+
+def _reason(error: Exception) -> str:
+    return brief(" ".join(str(error).split())) or type(error).__name__

@@ -1,0 +1,1 @@
+"""Where models come from: functions of the user, timm, torchvision."""

@@ -1,0 +1,180 @@
+"""Where models come from: a function of the user's, timm, or torchvision."""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from netstitch.errors import CaptureError, WeightsError
+from netstitch.networks.checkpoints.checkpoint_file import read_checkpoint
+from netstitch.networks.checkpoints.weights import Told, load_weights
+from netstitch.networks.sources.functions import FORMS, call_function
+from netstitch.text import did_you_mean, one_line
+from netstitch.threads import quiet
+
+PRETRAINED = "pretrained"
+LIBRARIES = ("timm", "torchvision")
+
+
+def load_model(
+    spec: str,
+    weights: Path | str | None = None,
+    *,
+    folder: Path | None = None,
+    ema: bool = False,
+    told: Told | None = None,
+) -> nn.Module:
+    """Build a model in evaluation mode and, where they are given, load its weights.
+
+    spec: "path/to/file.py:function" or "package.module:function" (also with "python:" before it),
+        called without arguments; or "timm:NAME" or "torchvision:NAME".
+    weights: a file, see `netstitch.networks.checkpoints.weights.load_weights`; or "pretrained",
+        those that timm or torchvision has for the name, which it downloads where it has not done
+        so before. None keeps what the function made, and of a library random ones, so that nothing
+        is downloaded.
+    folder: where relative paths start; by default the current folder.
+    ema: of a file, take the exponential moving average that it holds beside the weights.
+    told: called with a line about where in a file the weights were found, where that is not plain.
+
+    Raises CaptureError when there is no such model or it cannot be built, WeightsError when the
+    file does not fit it, or the library has no weights or cannot get them.
+    """
+    spec = spec.removeprefix("python:")
+    library, _, name = spec.partition(":")
+    own = weights == PRETRAINED
+    file = None
+    if weights is not None and not own:
+        file = Path(weights) if folder is None else folder / weights
+    if ema and file is None:
+        raise WeightsError(
+            f"ema = true asks for a moving average of the weights of {spec!r}, for which no file "
+            "is given; give weights, the file that holds it, or leave ema out"
+        )
+    if library == "timm":
+        model = _from_timm(name, own)
+    elif library == "torchvision":
+        model = _from_torchvision(name, own, file)
+    elif own:
+        raise WeightsError(
+            f"{spec!r} has no weights that are {PRETRAINED!r}, which timm's and torchvision's "
+            "models have; give a file, or none where the function loads them"
+        )
+    else:
+        model = call_function(spec, folder=folder, error=CaptureError)
+    if not isinstance(model, nn.Module):
+        raise CaptureError(
+            f"{spec!r} returned a {type(model).__name__}; expected a torch.nn.Module from {FORMS}"
+        )
+    if file is not None:
+        load_weights(model, file, ema=ema, told=told)
+    return model.eval()
+
+
+def function_of(spec: str) -> str | None:
+    """Return the function that `load_model` would call for a model; None for a library's."""
+    spec = spec.removeprefix("python:")
+    return None if spec.partition(":")[0] in LIBRARIES else spec
+
+
+def _from_timm(name: str, pretrained: bool) -> Any:
+    try:
+        timm = importlib.import_module("timm")
+    except ModuleNotFoundError:
+        raise CaptureError(
+            f"'timm:{name}' needs timm, which is not installed: pip install 'netstitch[timm]'"
+        ) from None
+    # Checked first, since other forms of a name make timm look on the network.
+    if not timm.is_model(name):
+        raise _unknown("timm", name, timm.list_models())
+    if pretrained:
+        if not timm.is_model_pretrained(name):
+            raise _no_weights("timm", name)
+        return _fetched("timm", name, lambda: timm.create_model(name, pretrained=True))
+    return _built("timm", name, lambda: timm.create_model(name, pretrained=False))
+
+
+def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> Any:
+    from torchvision import models
+
+    known = models.list_models()
+    if name not in known:
+        raise _unknown("torchvision", name, known)
+    if pretrained:
+        if not list(models.get_model_weights(name)):
+            raise _no_weights("torchvision", name)
+        # Those of the whole model hold its backbone's, which need no download of their own.
+        return _fetched("torchvision", name, lambda: _with_default_weights(models, name))
+    # A segmentation model downloads its backbone's weights unless told not to.
+    parameters = inspect.signature(models.get_model_builder(name)).parameters
+    settings: dict[str, Any] = {"weights": None}
+    if "weights_backbone" in parameters:
+        settings["weights_backbone"] = None
+    # Segmentation models have a head for training only where they are built with weights or told.
+    if "aux_loss" in parameters and file is not None and file.is_file():
+        paths = (stored.path for stored in read_checkpoint(file).tensors)
+        settings["aux_loss"] = any("aux_classifier" in path.split(".") for path in paths)
+    return _built("torchvision", name, lambda: models.get_model(name, **settings))
+
+
+def _with_default_weights(models: Any, name: str) -> Any:
+    settings: dict[str, Any] = {"weights": "DEFAULT"}
+    if "weights_backbone" in inspect.signature(models.get_model_builder(name)).parameters:
+        settings["weights_backbone"] = None
+    return models.get_model(name, **settings)
+
+
+def _fetched(library: str, name: str, build: Any) -> Any:
+    """A model with weights that the library downloads, or has downloaded before."""
+    try:
+        with quiet():  # what a library says of each try, the error says once
+            return build()
+    except Exception as error:  # whichever, of the network, the disk, or the file
+        raise WeightsError(
+            f"the weights of '{library}:{name}' cannot be had ({one_line(error, kind=True)}); "
+            "connect to the network once, or give a file of them"
+            f"{origin_of(f'{library}:{name}')}, in the experiment, or in a folder that --weights "
+            "names"
+        ) from error
+
+
+def _no_weights(library: str, name: str) -> WeightsError:
+    return WeightsError(
+        f"{library} has no weights for {name!r}; give a file, or another name of the architecture"
+    )
+
+
+def _built(library: str, name: str, build: Any) -> Any:
+    try:
+        return build()
+    except Exception as error:
+        raise CaptureError(
+            f"'{library}:{name}' cannot be built ({one_line(error, kind=True)}); expected a model "
+            "that needs no settings, write a function that builds it"
+        ) from error
+
+
+def _unknown(library: str, name: str, known: list[str]) -> CaptureError:
+    return CaptureError(
+        f"{library} has no model {name!r}: {did_you_mean(name, known)}expected one of its "
+        f"{len(known)} names, such as 'resnet50'"
+    )
+
+
+def origin_of(model: str) -> str:
+    """Where a library has a model's weights, as a part of a sentence; nothing where it has none."""
+    library, _, name = model.partition(":")
+    if library == "timm":
+        import timm
+
+        known = timm.get_pretrained_cfg(name, allow_unregistered=True)
+        page = getattr(known, "hf_hub_id", None)
+        return f", from https://huggingface.co/{page}" if page else ""
+    if library == "torchvision":
+        from torchvision import models
+
+        if name in models.list_models():
+            default = next(iter(models.get_model_weights(name)), None)
+            return f", from {default.url}" if default is not None else ""
+    return ""

@@ -1,0 +1,1 @@
+"""Where evaluations run: in this process, in many, on a Ray cluster."""

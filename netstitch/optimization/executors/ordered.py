@@ -1,0 +1,40 @@
+"""Results in the order in which they were asked for, whichever is done first.
+
+A search that takes results as they come depends on how long each takes, so on the machine and on
+chance. In the order of asking it depends on its seed alone, whatever evaluates and however many at
+a time, and nothing favours what is quick to evaluate. What that costs is little where more is under
+way than there are workers: they go on with what is asked while the oldest result is waited for.
+"""
+
+from collections import deque
+
+from netstitch.optimization.executors.executor import WHOLE, Completed, DelegatingExecutor, Executor
+from netstitch.optimization.problem import Genotype
+
+
+class OrderedExecutor(DelegatingExecutor):
+    """Hands back the results of another executor one at a time, the oldest first."""
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self._asked: deque[int] = deque()
+        self._done: dict[int, Completed] = {}
+
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
+        if ticket == WHOLE:  # the search waits for this one, and then for the others again
+            self._asked.appendleft(ticket)
+        else:
+            self._asked.append(ticket)
+        self._executor.submit(ticket, genotype, floor)
+
+    def wait(self) -> list[Completed]:
+        """The result of the oldest evaluation; an empty list when there is none."""
+        if not self._asked:
+            return []
+        while self._asked[0] not in self._done:
+            self._done |= {one.ticket: one for one in self._executor.wait()}
+        return [self._done.pop(self._asked.popleft())]
+
+    def _forget(self) -> None:
+        self._asked.clear()
+        self._done.clear()

@@ -1,0 +1,1 @@
+"""Which variables belong together, and where mixing takes values from."""

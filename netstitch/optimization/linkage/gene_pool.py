@@ -1,0 +1,130 @@
+"""Where mixing takes from: the subsets that are copied together, and the donors.
+
+GOMEA learns one linkage tree from the whole population; LK-GOMEA learns one for each solution from
+its neighbours, since in different parts of a search space different variables may depend on each
+other (section 5.2 of the paper; Guijt, Thierens, Alderliesten and Bosman, "Solving multi-structured
+problems by introducing linkage kernels into GOMEA", GECCO 2022).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from netstitch.optimization.linkage.linkage_model import Genotypes, Linkage, Subset
+from netstitch.optimization.problem import Genotype
+
+SMALLEST = 32
+"""Neighbours at least, where the population has so many: c of the paper."""
+
+Donors = Literal["neighbours", "population"]
+
+
+class GenePool(Protocol):
+    """What a pass of mixing begins with."""
+
+    def draw(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> tuple[list[Subset], Genotypes]:
+        """Subsets in random order, and donors, for a solution of a population's genotypes.
+
+        No subsets where no donor differs from the solution: nothing needs to be learned then.
+        """
+        ...
+
+    def learn(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> list[Subset]:
+        """The subsets alone, for a donor from elsewhere."""
+        ...
+
+    def converged(self, genotypes: Genotypes) -> bool:
+        """Whether there is no linkage left to learn from."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class WholePopulation:
+    """Linkage of all genotypes; all of them are donors."""
+
+    linkage: Linkage
+
+    def draw(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> tuple[list[Subset], Genotypes]:
+        if not _differ(genotypes, own):
+            return [], genotypes
+        return self.learn(genotypes, own, generator), genotypes
+
+    def learn(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> list[Subset]:
+        return self.linkage.subsets(genotypes, generator)
+
+    def converged(self, genotypes: Genotypes) -> bool:
+        """Never: the archive's members are donors too, of forced improvements."""
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhoods:
+    """Linkage of a solution's nearest genotypes, of as many as chance says each time.
+
+    smallest: neighbours at least, c. donors: the neighbours alone, as in the authors' code, or all
+    of the population.
+    """
+
+    linkage: Linkage
+    smallest: int = SMALLEST
+    donors: Donors = "neighbours"
+
+    def draw(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> tuple[list[Subset], Genotypes]:
+        neighbours = self._neighbours(genotypes, own, generator)
+        donors = genotypes if self.donors == "population" else neighbours
+        if not _differ(donors, own):
+            return [], donors
+        return self.linkage.subsets(neighbours, generator), donors
+
+    def learn(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> list[Subset]:
+        neighbours = self._neighbours(genotypes, own, generator)
+        return self.linkage.subsets(neighbours, generator)
+
+    def _neighbours(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> Genotypes:
+        k = neighbourhood_size(len(genotypes), generator, self.smallest)
+        return genotypes[nearest(genotypes, own, k, generator)]
+
+    def converged(self, genotypes: Genotypes) -> bool:
+        """Whether every neighbourhood of the smallest size is one genotype over and over."""
+        counts = Counter(genotype.tobytes() for genotype in genotypes)
+        return min(counts.values(), default=0) >= min(self.smallest, len(genotypes))
+
+
+def _differ(donors: Genotypes, own: Genotype) -> bool:
+    return bool((donors != own).any())
+
+
+def neighbourhood_size(n: int, generator: np.random.Generator, smallest: int = SMALLEST) -> int:
+    """k = ceil(n / m) for a number of modes m, uniform and real in [1, max(1, n / smallest)]."""
+    modes = generator.uniform(1.0, max(1.0, n / smallest))
+    return min(n, ceil(n / modes))
+
+
+def nearest(
+    genotypes: Genotypes, centre: npt.NDArray[np.int64], k: int, generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Indices of the k genotypes at the least Hamming distance; of equally near ones, random ones.
+
+    genotypes: (n, l). centre: (l,).
+    """
+    distances = (genotypes != centre).sum(axis=1)
+    shuffled = generator.permutation(len(genotypes))
+    return shuffled[np.argsort(distances[shuffled], kind="stable")[:k]]

@@ -1,0 +1,1 @@
+"""How genotypes are made, varied, compared and accepted."""

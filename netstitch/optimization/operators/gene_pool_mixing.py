@@ -1,0 +1,111 @@
+"""Gene-pool optimal mixing: a solution takes over what donors have, subset by subset.
+
+Section 5.2 of the paper. A pass is taken a step at a time, since each of its changes waits for an
+evaluation of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from netstitch.optimization.linkage.linkage_model import Genotypes, Subset
+from netstitch.optimization.operators.inactive_variables import nothing
+from netstitch.optimization.problem import Genotype
+from netstitch.optimization.search_state import State, packed, unpacked
+from netstitch.optimization.solution import Solution, packed_solutions, unpacked_solutions
+
+
+@dataclass
+class Mixing:
+    """A pass over subsets of variables for one solution.
+
+    solution: as changed so far. subsets: those still to come, the next one last.
+    donors: (n, l) genotypes as they were when the pass began, or what they offer of them: the
+        largest value of their type stands for none.
+    forced: the archive member that is the only donor of a forced improvement, which ends with its
+        first change; None in an ordinary pass.
+    changed: whether a change was kept. improved: whether one was better than what it changed, or
+        new in the archive.
+    """
+
+    solution: Solution
+    subsets: list[Subset]
+    donors: Genotypes
+    forced: Solution | None = None
+    changed: bool = False
+    improved: bool = False
+
+    def next(self, generator: np.random.Generator) -> Genotype | None:
+        """The solution with the values of a random donor that differs, for the next subset.
+
+        Subsets in which no donor differs are passed over; None when there are no more.
+        """
+        if self.forced is not None and self.changed:
+            return None
+        own = self.solution.genotype
+        while self.subsets:
+            subset = self.subsets.pop()
+            values = self.donors[:, subset]
+            differing = np.flatnonzero(
+                ((values != own[subset]) & (values != nothing(values))).any(axis=1)
+            )
+            if len(differing):
+                taken = values[differing[generator.integers(len(differing))]]
+                child = own.copy()
+                child[subset] = np.where(taken == nothing(taken), own[subset], taken)
+                return child
+        return None
+
+    def keep(self, solution: Solution, *, improved: bool) -> None:
+        """Go on from a changed solution."""
+        self.solution = solution
+        self.changed = True
+        self.improved = self.improved or improved
+
+
+def packed_passes(passes: Sequence[Mixing | None]) -> State:
+    """Passes under way as plain data; genotypes that many have as donors are held once."""
+    under_way = [mixing for mixing in passes if mixing is not None]
+    distinct: dict[bytes, int] = {}
+    rows: list[npt.NDArray[np.integer]] = []
+    donors = []
+    for mixing in under_way:
+        indices = []
+        for row in mixing.donors:
+            known = distinct.setdefault(row.tobytes(), len(rows))
+            if known == len(rows):
+                rows.append(row)
+            indices.append(known)
+        donors.append(indices)
+    return {
+        "under_way": [mixing is not None for mixing in passes],
+        "solutions": packed_solutions([mixing.solution for mixing in under_way]),
+        "forced": packed_solutions([mixing.forced for mixing in under_way]),
+        "subsets": [packed(mixing.subsets) for mixing in under_way],
+        "donors": packed(donors),
+        "genotypes": np.array(rows),
+        "changed": [mixing.changed for mixing in under_way],
+        "improved": [mixing.improved for mixing in under_way],
+    }
+
+
+def unpacked_passes(state: State) -> list[Mixing | None]:
+    """What `packed_passes` was given."""
+    passes = iter(
+        [
+            Mixing(solution, subsets, state["genotypes"][donors], forced, changed, improved)
+            for solution, subsets, donors, forced, changed, improved in zip(
+                unpacked_solutions(state["solutions"]),
+                map(unpacked, state["subsets"]),
+                unpacked(state["donors"]),
+                unpacked_solutions(state["forced"]),
+                state["changed"],
+                state["improved"],
+                strict=True,
+            )
+            if solution is not None
+        ]
+    )
+    return [next(passes) if under_way else None for under_way in state["under_way"]]

@@ -1,0 +1,63 @@
+"""What variation does with variables that a solution does not depend on.
+
+Nothing selects the values of inactive variables, so they drift; once a change makes them active
+they decide what becomes of it (the paper's section 8, which asks for a remedy). Two are offered.
+"""
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from netstitch.errors import SearchError
+from netstitch.optimization.linkage.linkage_model import Genotypes
+from netstitch.optimization.problem import Genotype, Problem
+
+Inactive = Literal["copied", "kept", "reset"]
+"""Of inactive values: "copied" from donors like others, as in the paper; "kept", only values that
+are active in the donor are taken over; or "reset" to 0 in every new genotype."""
+
+
+def check_inactive(inactive: str, problem: Problem) -> None:
+    """Raise SearchError when a way is not known, or the problem does not tell what is active."""
+    ways = get_args(Inactive)
+    if inactive not in ways:
+        known = ", ".join(map(repr, ways))
+        raise SearchError(f"unknown value {inactive!r} of inactive: expected one of {known}")
+    if inactive != "copied" and problem.active is None:
+        raise SearchError(
+            f"inactive is {inactive!r}, but the problem does not say which variables are active: "
+            "give it `active`, or leave inactive out"
+        )
+
+
+def offered(problem: Problem, inactive: Inactive, donor: Genotype, own: Genotype) -> Genotype:
+    """What a parent offers in crossover with another: where it offers nothing, that one's own."""
+    if inactive != "kept":
+        return donor
+    assert problem.active is not None
+    return np.where(problem.active(donor), donor, own)
+
+
+def offered_by_all(problem: Problem, inactive: Inactive, donors: Genotypes) -> Genotypes:
+    """(n, l) what donors offer in mixing, NOTHING where that is nothing.
+
+    donors: in a type whose largest value, which stands for NOTHING, no variable has.
+    """
+    if inactive != "kept":
+        return donors
+    assert problem.active is not None
+    active = np.array([problem.active(donor.astype(np.int64)) for donor in donors])
+    return np.where(active, donors, nothing(donors)).astype(donors.dtype)
+
+
+def nothing(donors: Genotypes) -> int:
+    """The value that stands for none, the largest of the type."""
+    return int(np.iinfo(donors.dtype).max)
+
+
+def settled(problem: Problem, inactive: Inactive, genotype: Genotype) -> Genotype:
+    """A new genotype as it is proposed; it may be changed in place."""
+    if inactive == "reset":
+        assert problem.active is not None
+        genotype[~problem.active(genotype)] = 0
+    return genotype

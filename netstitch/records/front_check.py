@@ -1,0 +1,81 @@
+"""The front of a run, from its folder, and whether it is of the supernet that it lies beside."""
+
+from pathlib import Path
+
+import numpy as np
+
+from netstitch.analysis import Front, FrontPoint
+from netstitch.analysis.front import front_from_json
+from netstitch.errors import StorageError
+from netstitch.files.documents import WORST
+from netstitch.files.folders import read_file
+from netstitch.records.run_document import read_document
+from netstitch.records.run_folder import FRONT_FILE, is_running
+from netstitch.records.run_state import check_begun, how_on, state_of
+from netstitch.records.unchanged import SUPERNET_FILES, check_folder
+from netstitch.stitching.structure import Structure
+from netstitch.text import one_line
+
+
+def load_front(run: Path) -> Front:
+    """Return the front that a run was measured to have.
+
+    Raises:
+        StorageError: The folder is not one of a run, the run is not so far, with how it goes on, or
+            what the front relies on changed since.
+    """
+    check_begun(run)
+    document = read_document(run)
+    running = is_running(run)
+    if not document.done and (running or not (run / FRONT_FILE).exists()):
+        raise StorageError(
+            f"the run in {run} has no front yet, since it is "
+            f"{'still ' if running else ''}{state_of(run, document, running=running)}; "
+            f"{how_on(run, running=running)}"
+        )
+    front = read_front(run)  # one that is damaged is said to be that, and not that it changed
+    check_folder(run, (*SUPERNET_FILES, FRONT_FILE))
+    return front
+
+
+def read_front(run: Path) -> Front:
+    """Return what the front's file of a run says; raises StorageError where it is damaged."""
+    path = run / FRONT_FILE
+    try:
+        return front_from_json(read_file(path))
+    except (OSError, ValueError) as error:
+        reason = "it is missing" if isinstance(error, FileNotFoundError) else one_line(error)
+        raise StorageError(
+            f"{path} holds no front ({reason}); put back a copy of the run folder"
+        ) from error
+
+
+def check_front(path: Path, front: Front, structure: Structure) -> None:
+    """Raise StorageError where a network of a front, read from `path`, is not of the supernet.
+
+    Its genotype fits, and what follows from that, its cost, stitches and output, is what the front
+    says.
+    """
+    for point in (*front.references, *front.points):
+        reason = _difference(point, structure)
+        if reason is not None:
+            raise StorageError(f"{path} is of another supernet: {point.label} {reason}; {WORST}")
+
+
+def _difference(point: FrontPoint, structure: Structure) -> str | None:
+    limits = structure.board.cardinalities
+    if len(point.genotype) != len(limits) or any(
+        value >= limit for value, limit in zip(point.genotype, limits, strict=True)
+    ):
+        return f"does not fit its {len(limits)} switches"
+    genotype = np.array(point.genotype, np.int64)
+    cost = structure.wiring.multiply_adds(genotype)
+    if point.multiply_adds != cost:
+        return f"has {point.multiply_adds:,} multiply-adds, and what it selects {cost:,}"
+    stitches = len(structure.active_stitches(genotype))
+    if point.stitches != stitches:
+        return f"has {point.stitches:,} stitches, and what it selects {stitches:,}"
+    output = structure.outputs[point.genotype[-1]]
+    if point.output not in ("", output):
+        return f"has the output {point.output!r:.80}, and what it selects {output!r:.80}"
+    return None

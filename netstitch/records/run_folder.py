@@ -1,0 +1,172 @@
+"""The folder of a run: what is in it, whose it is for now, and whether it still fits its inputs.
+
+RUN/
+  run.json              what was asked (all defaults filled in), versions, times, outcome
+  run.lock              held by the process that runs it
+  run.log               every line that the run told, with its time
+  supernet/             networks, matching, stitches, fit report: `ns.load(RUN)` reads it
+  stitches.csv          where each stitch lies, and the error of its fit
+  refining.safetensors  how far refining is, while it goes on
+  evaluations.sqlite    every evaluation, written as it completed
+  search-N.state        how far the search with a population of N is, while it goes on
+  progress.json         the same for people, see `netstitch status`
+  search.csv            how much was skipped, and how many stitches were in use, over time
+  front.json, .csv, .png
+  report.html           all of this for people, by the command line
+  tensorboard/          scalars, where they are asked for
+"""
+
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from netstitch.errors import StorageError
+from netstitch.files.folders import LOCK, cannot_write, check_new
+
+FORMAT = "netstitch-run-2"
+RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
+HISTORY_FILE, EVALUATIONS, STITCHES = "search.csv", "evaluations.sqlite", "stitches.csv"
+PROGRESS_FILE, REFINING = "progress.json", "refining.safetensors"
+
+TENSORBOARD = "tensorboard"
+
+PATIENCE = 1.0
+"""Seconds to wait for a run's lock, which `status` takes for a moment to see whether it is held."""
+
+FREE = (
+    "folder",
+    "data",
+    *(
+        f"evaluation.{key}"
+        for key in (
+            "executor", "workers", "threads", "device", "cache", "timeout", "address", "temporary",
+            "gpus_per_worker",
+        )
+    ),
+)  # fmt: skip
+"""Of what a run was asked, what may be otherwise when it goes on: it changes no number."""
+OF_SAMPLES = ("task.class_order", "task.images.mean", "task.images.std")
+"""What changes samples alone, which are compared by what is in them."""
+
+
+def check_place(folder: Path) -> None:
+    """Raise StorageError where a new run could not be made there, before hours are spent on it."""
+    check_new(folder)
+    place = Path(os.path.abspath(folder))
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise StorageError(f"{folder} cannot be made: {place} is a file; give another folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise StorageError(f"{folder} cannot be made: {place} is not writable; give another folder")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, alone; it is let go however the process ends.
+
+    Raises StorageError where another process holds it, or the folder is not writable.
+    """
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except filelock.Timeout:
+        raise StorageError(
+            f"{folder} is being run by another process; wait until it ends, or give another folder"
+        ) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)  # while it is ours
+        lock.release()
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process holds a run's folder."""
+    if not (folder / LOCK).exists():
+        return False
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    except OSError:  # of somebody else's: it cannot be told
+        return False
+    lock.release()
+    return False
+
+
+@contextmanager
+def taken(folder: Path) -> Iterator[None]:
+    """Make a run's folder, and hold it; another run that wants it ends before it does any work.
+
+    Until run.json is there, nothing in the folder can be gone on with: whatever ends this before
+    leaves the folder as it was.
+    """
+    check_new(folder)
+    existed = folder.is_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    try:
+        with locked(folder):
+            check_new(folder)  # another run may have been here meanwhile
+            try:
+                yield
+            except BaseException:
+                if not (folder / RUN_FILE).exists():
+                    shutil.rmtree(folder / SUPERNET, ignore_errors=True)
+                    (folder / STITCHES).unlink(missing_ok=True)
+                raise
+    finally:
+        if not existed and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def check_asked_again(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise StorageError, naming the first difference, where a run is asked something else now.
+
+    Data may have moved, since samples are compared by what is in them, and evaluations may be
+    spread another way.
+    """
+    key = differing(before, now, OF_SAMPLES)
+    if key is not None:
+        is_now, was = flat(now).get(key), flat(before).get(key)
+        raise StorageError(
+            f"the run in {folder} was asked something else: {key} is {is_now!r:.80} and was "
+            f"{was!r:.80}; give the plan that it began with"
+        )
+
+
+def differing(
+    before: Mapping[str, Any], now: Mapping[str, Any], left_out: Collection[str] = ()
+) -> str | None:
+    """The first key, dotted, in which two askings would give other numbers.
+
+    left_out: keys that do not count, beside those in FREE; a table's name stands for all in it.
+    """
+    one, other = flat(before), flat(now)
+    ignored = {*FREE, *left_out}
+    for key in sorted(one.keys() | other.keys()):
+        parts = key.split(".")
+        named = {".".join(parts[: length + 1]) for length in range(len(parts))}
+        if not named & ignored and one.get(key) != other.get(key):
+            return key
+    return None
+
+
+def flat(asked: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values of nested tables by dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in asked.items():
+        name = f"{prefix}{key}"
+        found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return found

@@ -1,0 +1,157 @@
+"""What a run's folder tells, whether the run is done, goes on, or was stopped."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from netstitch.analysis import Front, FrontPoint, make_front
+from netstitch.analysis.front import ACCURACY
+from netstitch.errors import StorageError
+from netstitch.evaluation.stored_evaluations import Stored, read_stored
+from netstitch.files.documents import WORST
+from netstitch.records.front_check import check_front, read_front
+from netstitch.records.run_document import RunDocument
+from netstitch.records.run_folder import (
+    EVALUATIONS,
+    FRONT_FILE,
+    HISTORY_FILE,
+    STITCHES,
+    SUPERNET,
+    is_running,
+)
+from netstitch.records.run_state import check_begun
+from netstitch.records.run_tables import HistoryRow, StitchRow, read_table
+from netstitch.records.unchanged import check_folder
+from netstitch.stitching.structure import Structure
+from netstitch.supernet.storage import load_structure
+
+State = Literal["done", "running", "stopped"]
+LIKELIHOOD = "exp(-cross-entropy)"
+"""What the scores of a search for the least cross-entropy are."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run as its folder tells it.
+
+    document: run.json. structure: of its supernet. front: as it was measured, or, where the search
+    did not come so far, of what was evaluated, in the form of the search; `measured` tells which.
+    evaluations: None before the search began. history, stitches: rows of search.csv and
+    stitches.csv.
+    """
+
+    folder: Path
+    state: State
+    document: RunDocument
+    structure: Structure
+    front: Front
+    measured: bool
+    evaluations: Stored | None
+    history: tuple[HistoryRow, ...]
+    stitches: tuple[StitchRow, ...]
+
+    @property
+    def name(self) -> str:
+        return self.document.name or self.folder.name
+
+    @property
+    def scored(self) -> str:
+        """What the scores of the search's evaluations are."""
+        return ACCURACY if self.document.objective == ACCURACY else LIKELIHOOD
+
+
+def read_run(folder: Path) -> Recorded:
+    """Everything that a report needs; the folder is not changed.
+
+    Raises StorageError, naming the file, where it is no run's, or damaged, or nothing is there yet.
+    """
+    check_begun(folder)
+    running = is_running(folder)
+    document = check_folder(folder)
+    structure = load_structure(folder / SUPERNET)
+    evaluated = document.form is not None or (folder / EVALUATIONS).exists()
+    stored = read_stored(folder / EVALUATIONS) if evaluated else None
+    if stored is not None:
+        _check_fits(folder, stored, structure)
+    measured = (folder / FRONT_FILE).exists() and (document.done or not running)
+    if measured:
+        front = read_front(folder)
+        check_front(folder / FRONT_FILE, front, structure)
+    else:
+        front = so_far(structure, stored, document.objective)
+    return Recorded(
+        folder,
+        "running" if running else "done" if document.done else "stopped",
+        document,
+        structure,
+        front,
+        measured,
+        stored,
+        read_table(folder / HISTORY_FILE, HistoryRow),
+        read_table(folder / STITCHES, StitchRow),
+    )
+
+
+def so_far(structure: Structure, stored: Stored | None, objective: str = ACCURACY) -> Front:
+    """The front of what was evaluated whole, as the search saw it, by its scores."""
+    if stored is None or not len(stored):
+        return Front(())
+    whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.accuracy))
+    candidates = [_point(structure, stored, int(place)) for place in _leading(stored, whole)]
+    found = _references(structure, stored, whole)
+    return make_front(candidates, found, ACCURACY if objective == ACCURACY else LIKELIHOOD)
+
+
+def _leading(stored: Stored, whole: np.ndarray) -> np.ndarray:
+    """Of many evaluations those that none before them in cost is as good as."""
+    order = whole[np.lexsort((-stored.accuracy[whole], stored.multiply_adds[whole]))]
+    best = np.maximum.accumulate(np.concatenate([[-1.0], stored.accuracy[order]]))[:-1]
+    return np.asarray(order[stored.accuracy[order] > best])
+
+
+def _point(structure: Structure, stored: Stored, place: int, label: str = "") -> FrontPoint:
+    genotype = stored.genotypes[place].astype(np.int64)
+    return FrontPoint(
+        label=label,
+        genotype=tuple(genotype.tolist()),
+        multiply_adds=int(stored.multiply_adds[place]),
+        stitches=len(structure.active_stitches(genotype)),
+        validation=float(stored.accuracy[place]),
+        output=structure.outputs[int(genotype[-1])],
+    )
+
+
+def _references(structure: Structure, stored: Stored, whole: np.ndarray) -> list[FrontPoint]:
+    """The basis networks and the ensemble, as far as they were evaluated."""
+    length = len(structure.board.cardinalities)
+    wanted: dict[bytes, str] = {}
+    costs = []
+    for index, output in enumerate(structure.outputs):
+        genotype = np.zeros(length, np.int64)
+        genotype[-1] = index
+        wanted[structure.wiring.digest(genotype)] = output
+        costs.append(structure.wiring.multiply_adds(genotype))
+    found: dict[str, FrontPoint] = {}
+    for place in whole[np.isin(stored.multiply_adds[whole], costs)].tolist():
+        signature = structure.wiring.digest(stored.genotypes[place].astype(np.int64))
+        if signature in wanted:
+            name = wanted[signature]
+            found[name] = _point(structure, stored, place, name)
+    return [found[name] for name in structure.outputs if name in found]
+
+
+def _check_fits(folder: Path, stored: Stored, structure: Structure) -> None:
+    if not len(stored):
+        return
+    limits, path = structure.board.cardinalities, folder / EVALUATIONS
+    if stored.genotypes.shape[1] != len(limits):
+        raise StorageError(
+            f"{path} is of another supernet: its genotypes have {stored.genotypes.shape[1]} "
+            f"variables, the supernet's {len(limits)}; {WORST}"
+        )
+    if (stored.genotypes >= np.array(limits)).any():
+        raise StorageError(
+            f"{path} is of another supernet: a genotype does not fit its switches; {WORST}"
+        )

@@ -1,0 +1,190 @@
+"""A run as one page of HTML that needs nothing else: no network, no file beside it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from netstitch.analysis.front_figure import accuracy_floor
+from netstitch.drawing.plotly_chart import interactive
+from netstitch.files.folders import write_text
+from netstitch.records.run_record import Recorded
+from netstitch.report.front_chart import cloud_of, front_chart
+from netstitch.report.network_sections import columns_of, described, row_of, words_of
+from netstitch.report.report_sections import Floor, Section, sections_of
+from netstitch.report.summary import answer, notes, table_text, versions
+from netstitch.stitching.subnetwork_drawing import STYLE
+from netstitch.version import VERSION
+
+
+def write_page(run: Recorded, path: Path, *, floor: Floor = "tenth") -> None:
+    """Write the report of a run.
+
+    floor: the accuracy from which the front is shown first, and over which hypervolumes count
+        beside those over 0: "tenth" is the worst reference network's rounded down to a multiple of
+        0.1 (the paper's section 7), "tight" lies just under the references, or a number.
+
+    Raises StorageError where the file cannot be written, DataError for a floor that is none.
+    """
+    write_text(path, page(run, floor=floor))
+
+
+def page(run: Recorded, *, floor: Floor = "tenth") -> str:
+    """The report of a run as HTML; see `write_page`."""
+    charts: dict[str, Any] = {}
+    context = _front(run, floor, charts)
+    article = _template("page.network.html")
+    networks = {each["label"]: article.render(network=each) for each in context.pop("networks")}
+    return _rendered(
+        "page.html",
+        charts,
+        networks,
+        **context,
+        name=run.name,
+        answer=answer(run),
+        notes=notes(run),
+        footer=str(run.folder),
+        versions=versions(run),
+        asked=json.dumps(run.document.asked, indent=2, ensure_ascii=False),
+        sections=_sections(sections_of(run, floor), charts),
+    )
+
+
+def render_sections(
+    *, name: str, answer: str, notes: Sequence[str], sections: Sequence[Section], footer: str
+) -> str:
+    """A page of sections alone.
+
+    name: its title. answer: what stands first. notes: what a reader must know. footer: from what it
+    was made.
+    """
+    charts: dict[str, Any] = {}
+    return _rendered(
+        "page.base.html",
+        charts,
+        {},
+        name=name,
+        answer=answer,
+        notes=notes,
+        footer=footer,
+        first="",
+        sections=_sections(sections, charts),
+    )
+
+
+def _rendered(
+    template: str, charts: Mapping[str, Any], networks: Mapping[str, str], **context: Any
+) -> str:
+    return _template(template).render(
+        context,
+        version=VERSION,
+        css=f"{_file('page.css')}\n{STYLE}",
+        script=_file("page.js"),
+        plotly=get_plotlyjs(),
+        charts=_json(charts),
+        details=_json(networks),
+    )
+
+
+def _front(run: Recorded, floor: Floor, charts: dict[str, Any]) -> dict[str, Any]:
+    """The charts of the front, the networks one by one, and the table of them."""
+    front = run.front
+    shown = (*front.references, *front.points)
+    if not shown:
+        return {"fronts": [], "networks": [], "rows": [], "first": ""}
+    parts = front.parts
+    words = words_of(run)
+    ceiling = max(point.multiply_adds for point in shown)
+    cloud = cloud_of(run.evaluations, ceiling)
+    known = [a for p in shown for part in parts if (a := p.accuracy(part)) is not None]
+    # What the search saw are accuracies, or else no places on these charts.
+    scored_on = "validation" if run.scored in (front.objective, front.measure) else None
+    found = []
+    for part in parts:
+        figure = front_chart(front, part, words, cloud if part == scored_on else None)
+        title = f"On {part} samples"
+        _add(charts, f"front-{part}", figure, top=max(known), right=1.12 * ceiling)
+        label = f"{title}: {front.measure} against multiply-adds; the table below has the numbers"
+        found.append({"id": f"front-{part}", "title": title, "label": label})
+    floors: dict[str, tuple[str, Floor]] = {
+        "paper": ("the worst reference, rounded down to a tenth", "tenth"),
+        "tight": ("just under the references", "tight"),
+    }
+    if floor not in ("tenth", "tight"):
+        floors = {"asked": (str(floor), floor), **floors}
+    choices = [
+        {"name": name, "value": accuracy_floor(front, parts, what), "chosen": what == floor}
+        for name, what in floors.values()
+    ]
+    choices.append({"name": "0", "value": 0.0, "chosen": False})
+    # What there is to see first is a stitched network from the middle of the front.
+    several = [point for point in front.points if point.stitches] or front.points or shown
+    first = several[len(several) // 2]
+    return {
+        "fronts": found,
+        "floors": choices,
+        "front_text": (
+            "Each mark is a network: the further up, the more often it is right, the further left, "
+            "the cheaper it is. The line bounds what the front dominates. Crosses are the networks "
+            "that went in, and their ensemble; in a shaded region a network costs no more than one "
+            "of these and is as accurate."
+        ),
+        "networks": described(run, words),
+        "columns": columns_of(front),
+        "rows": [row_of(run, point, words) for point in shown],
+        "table_text": table_text(run),
+        "placeholder": run.structure.names[0],
+        "first": first.label,
+    }
+
+
+def _sections(sections: Sequence[Section], charts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Sections as the template reads them, their charts added to the others."""
+    found = []
+    for told in sections:
+        listed = []
+        for index, (caption, chart) in enumerate(told.charts.items()):
+            name = f"{told.name}-{index}"
+            _add(charts, name, interactive(chart))
+            listed.append({"id": name, "title": caption, "label": f"{told.title}: {caption}"})
+        found.append(
+            {
+                "id": told.name,
+                "title": told.title,
+                "text": told.text,
+                "charts": listed,
+                "table": told.table,
+            }
+        )
+    return found
+
+
+def _add(charts: dict[str, Any], name: str, figure: go.Figure, **more: Any) -> None:
+    charts[name] = {**json.loads(figure.to_json()), **more}
+    charts[name]["layout"].pop("template", None)
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """JSON that can stand in a script element whatever its texts are."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_file),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
+def _file(name: str) -> str:
+    return files("netstitch.report").joinpath(name).read_text(encoding="utf-8")

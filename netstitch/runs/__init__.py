@@ -1,0 +1,1 @@
+"""Runs: prepare, search, resume and export, from an experiment to a folder."""

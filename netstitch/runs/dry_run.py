@@ -1,0 +1,100 @@
+"""A trial of an experiment: everything up to the supernet, and one subnetwork, in a minute."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from netstitch.runs.preparing import capture_all, match_all
+from netstitch.runs.reporter import Reporter
+from netstitch.stitching import Averaging
+from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Task
+
+ACTIVE = 2.0
+"""Stitches in use of the subnetwork that is tried, as expected."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs: multiply-adds of one sample, parameters, and points or stitches."""
+
+    name: str
+    multiply_adds: int
+    parameters: int
+    points: int | None = None
+    stitches: int | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a trial found.
+
+    costs: of the basis networks, their ensemble, and the subnetwork that was run.
+    """
+
+    supernet: Supernet
+    genotype: Genotype
+    costs: tuple[Cost, ...]
+
+
+def try_out(
+    models: Sequence[tuple[str, nn.Module]],
+    task: Task,
+    reporter: Reporter,
+    *,
+    points: str,
+    objective: str,
+    seed: int = 0,
+) -> Trial:
+    """Capture and match models, build the supernet, and run a random subnetwork, nothing fitted.
+
+    task: with a few samples of any content. points, objective: of the matching.
+
+    Raises the errors of the steps.
+    """
+    networks = capture_all(models, task, reporter)
+    matching = match_all(networks, reporter, points=points, objective=objective)
+    reporter.stage("supernet")
+    supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
+    supernet.set_stitches(supernet.stitch_weights())  # random ones do for a trial
+    genotype = _random_genotype(supernet, seed)
+    inputs, labels = task.validation.inputs, task.validation.labels
+    with torch.inference_mode():
+        task.correct(supernet.subnetwork(genotype)(inputs), labels)
+    reporter.told(
+        f"{len(supernet.switches)} switches and the output's, "
+        f"{sum(s.inputs * s.outputs for s in supernet.stitches):,} weights of stitches; a "
+        "subnetwork was run"
+    )
+    found = [
+        Cost(
+            name,
+            supernet.macs(reference),
+            supernet.parameters_of(reference),
+            points=_points(supernet, name),
+        )
+        for name, reference in supernet.references().items()
+    ]
+    stitches = len(supernet.active_stitches(genotype))
+    own = supernet.macs(genotype), supernet.parameters_of(genotype)
+    return Trial(supernet, genotype, (*found, Cost("subnetwork", *own, stitches=stitches)))
+
+
+def _random_genotype(supernet: Supernet, seed: int) -> Genotype:
+    """Of the ensemble, so that all networks run, with a stitch or two."""
+    random = np.random.default_rng(seed)
+    genotype = supernet.genotype(len(supernet.outputs) - 1)
+    for switch, count in enumerate(supernet.cardinalities[:-1]):
+        if random.random() < ACTIVE / len(supernet.cardinalities):
+            genotype[switch] = random.integers(1, count)
+    return genotype
+
+
+def _points(supernet: Supernet, name: str) -> int | None:
+    if name not in supernet.names:
+        return None
+    return len(supernet.graphs[supernet.names.index(name)].points)

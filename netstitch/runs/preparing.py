@@ -1,0 +1,86 @@
+"""The first steps of a run: models become networks, and these are matched."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from netstitch.errors import DataError
+from netstitch.matching import Matching, match
+from netstitch.matching.objectives import ALL, COUNT
+from netstitch.networks import Graph, Network, capture
+from netstitch.networks.graph import INPUT, WEIGHT
+from netstitch.networks.module import ancestors
+from netstitch.networks.probabilities import WAY_OUT, check_alike
+from netstitch.runs.reporter import Reporter
+from netstitch.tasks import Task
+
+EXAMPLE_SIZE = 2
+
+
+def capture_all(
+    models: Sequence[tuple[str, nn.Module]], task: Task, reporter: Reporter
+) -> list[Network]:
+    """Capture each model with the first samples of validation; see `capture`.
+
+    What only serves outputs that the task does not measure is left out of the networks.
+
+    Raises DataError, naming the network, when the task cannot measure its outputs, and
+    StitchingError where some put out probabilities and others logits.
+    """
+    reporter.stage("capture")
+    example = task.validation.first(EXAMPLE_SIZE)
+    networks = []
+    for name, model in models:
+        network = capture(model, example.inputs, name=name)
+        try:
+            with torch.inference_mode():
+                task.correct(network(example.inputs), example.labels)
+        except DataError as error:
+            raise DataError(f"network {name!r}: {error}") from error
+        networks.append(_measured_part(network, task.output))
+        reporter.told(_describe(networks[-1]))
+    if check_alike([(network.name, network) for network in networks]):
+        reporter.told(
+            "warning: all networks put out probabilities, which are averaged as they are; "
+            "cross-entropies and calibration are left out, since they are of logits: for each, "
+            f"{WAY_OUT}"
+        )
+    return networks
+
+
+def _measured_part(network: Network, key: str | None) -> Network:
+    """The network pruned to the output of a key, where it has others."""
+    graph = network.graph
+    if key is None or graph.output_keys in ((None,), (key,)):
+        return network
+    name = dict(graph.outputs)[key]
+    needed = ancestors(graph, [name])
+    nodes = tuple(n for n in graph.nodes if n.name in needed or n.operation == INPUT)
+    weights = {n.path: network.weights[n.path] for n in nodes if n.operation == WEIGHT}
+    return Network(network.name, Graph(nodes, ((key, name),)), weights)
+
+
+def match_all(
+    networks: Sequence[Network],
+    reporter: Reporter,
+    *,
+    points: str = ALL,
+    objective: str = COUNT,
+) -> Matching:
+    """Match the networks and tell how many matches there are; points, objective: see `match`."""
+    reporter.stage("match")
+    matching = match(*networks, points=points, objective=objective)
+    counted = objective == COUNT
+    weight = "" if counted else f" of weight {matching.weight:.2f}"
+    most = f"{matching.upper_bound:.0f} are" if counted else f"{matching.upper_bound:.2f} is"
+    bound = "the maximum" if matching.exact else f"at most {most} possible"
+    reporter.told(f"{len(matching)} matches{weight} ({bound})")
+    return matching
+
+
+def _describe(network: Network) -> str:
+    return (
+        f"{network.name}: {network.multiply_adds:,} multiply-adds, "
+        f"{len(network.graph.points)} points"
+    )

@@ -1,0 +1,244 @@
+"""The whole protocol of an experiment (section 7 of the paper).
+
+One supernet is prepared; each algorithm searches it with each population size of a sweep, and then,
+with the size that did best, once for each seed. Fronts are measured on test samples, compared by
+their hypervolume, and drawn.
+
+FOLDER/
+  protocol.json      what was asked
+  prepared/          the supernet, fitted; its files are shared by all runs
+  ALGORITHM-sweep/   a run of each population size
+  ALGORITHM-SEED/    a run
+  runs.csv           of each run its hypervolumes, evaluations and seconds
+  fronts.png         what each algorithm found
+
+A protocol that was stopped, however that was, goes on where it was when it is carried out again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from netstitch.analysis import Front, hypervolume
+from netstitch.analysis.fronts_figure import fronts_figure
+from netstitch.analysis.significance import Compared, compare
+from netstitch.errors import StorageError
+from netstitch.files.documents import WORST, Document, read_as
+from netstitch.files.folders import cannot_write, write_json, write_text
+from netstitch.optimization.search_state import as_plain
+from netstitch.records import Outcome, read_document
+from netstitch.records.front_check import load_front
+from netstitch.records.run_folder import RUN_FILE, differing
+from netstitch.runs.reporter import Reporter
+from netstitch.runs.run import branch_run, finish_preparing, prepare_run, resume
+from netstitch.runs.run_plan import Plan
+from netstitch.tasks import Task
+
+EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
+"""What the runs of a protocol differ in."""
+PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-1", "protocol.json"
+SWEEP = "sweep"
+
+PlanFor = Callable[[str, int | str, int], Plan]
+"""The plan of an algorithm with a population size, or "sweep", and a seed."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a protocol runs.
+
+    populations: of each algorithm; None where a sweep is to find it. seeds: of the runs; a sweep
+    has the first. accuracy: hypervolumes count from it, and fronts are drawn from it.
+    """
+
+    populations: Mapping[str, int | None]
+    seeds: tuple[int, ...]
+    accuracy: float = 0.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a protocol.
+
+    validation, test: hypervolume of its front on these samples, normalised by the ensemble's
+    multiply-adds, over the protocol's accuracy.
+    """
+
+    algorithm: str
+    population: int
+    seed: int
+    validation: float
+    test: float | None
+    networks: int
+    evaluations: int
+    skipped: int
+    seconds: float
+
+
+class ProtocolDocument(Document):
+    """protocol.json: a protocol, and what each of its runs is asked."""
+
+    protocol: dict[str, Any]
+    asked: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """All runs of a protocol, and how the algorithms compare by validation hypervolume."""
+
+    folder: Path
+    runs: tuple[Run, ...]
+    compared: tuple[Compared, ...]
+
+
+def carry_out_protocol(
+    protocol: Protocol,
+    plan_for: PlanFor,
+    models: Callable[[], Sequence[tuple[str, nn.Module]]],
+    task: Task,
+    folder: Path,
+    reporter: Reporter,
+    *,
+    name: str,
+) -> Concluded:
+    """Carry out a protocol in a folder, or what is left of it.
+
+    models: what gives the networks, where they are not captured yet.
+
+    Ctrl-C ends it with KeyboardInterrupt, and all that there is is kept.
+
+    Raises StorageError where the folder is of another protocol, and the errors of runs.
+    """
+    first, prepared = protocol.seeds[0], folder / PREPARED
+    algorithm, population = next(iter(protocol.populations.items()))
+    plan = plan_for(algorithm, population or SWEEP, first)
+    _claim(folder, protocol, plan)
+    _prepare(plan, models, task, prepared, reporter)
+    sizes: dict[str, int] = {}
+    for algorithm, population in protocol.populations.items():
+        if population is None:
+            reporter.stage(f"{algorithm}: population sizes")
+            place = folder / f"{algorithm}-{SWEEP}"
+            _run(plan_for(algorithm, SWEEP, first), task, prepared, place, reporter)
+            population = _best_size(place)
+            reporter.told(f"{algorithm} does best with a population of {population:,}")
+        sizes[algorithm] = population
+    runs, fronts = [], dict[str, list[Front]]()
+    for algorithm, population in sizes.items():
+        for seed in protocol.seeds:
+            reporter.stage(f"{algorithm}, population {population:,}, seed {seed}")
+            place = folder / f"{algorithm}-{seed}"
+            _run(plan_for(algorithm, population, seed), task, prepared, place, reporter)
+            front = load_front(place)
+            fronts.setdefault(algorithm, []).append(front)
+            runs.append(_of_run(algorithm, population, seed, place, front, protocol.accuracy))
+    write_text(folder / "runs.csv", _table(runs))
+    fronts_figure(fronts, folder / "fronts.png", title=name, floor=protocol.accuracy or "tight")
+    volumes = {name: [r.validation for r in runs if r.algorithm == name] for name in sizes}
+    return Concluded(folder, tuple(runs), tuple(compare(volumes)))
+
+
+def _claim(folder: Path, protocol: Protocol, plan: Plan) -> None:
+    """Note what the folder is for, or see that it is for this."""
+    asked = as_plain(plan.asked)
+    document = {"format": FORMAT, "protocol": as_plain(asdict(protocol)), "asked": asked}
+    path = folder / DOCUMENT
+    if path.exists():
+        before = read_as(path, FORMAT, ProtocolDocument)
+        for was, now, left_out in (
+            (before.protocol, document["protocol"], ()),
+            (before.asked, asked, EACH_RUN),
+        ):
+            key = differing(was, now, left_out)
+            if key is not None:
+                raise StorageError(
+                    f"{folder} is of a protocol that asked for something else: {key} is not as it "
+                    "was; give another folder, or what it began with"
+                )
+        return
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise StorageError(
+                f"{folder} exists and is not empty; give another folder, or empty it"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    write_json(path, document)
+
+
+def _prepare(
+    plan: Plan,
+    models: Callable[[], Sequence[tuple[str, nn.Module]]],
+    task: Task,
+    folder: Path,
+    reporter: Reporter,
+) -> None:
+    if (folder / RUN_FILE).exists():
+        finish_preparing(plan, task, folder, reporter)
+    else:
+        prepare_run(plan, models(), task, folder, reporter)
+
+
+def _run(plan: Plan, task: Task, prepared: Path, folder: Path, reporter: Reporter) -> None:
+    """Carry a run out to its end, from where it is."""
+    if not (folder / RUN_FILE).exists():
+        branch_run(prepared, plan, folder)
+    if not read_document(folder).done:
+        finished = resume(plan, task, folder, reporter)
+        if finished.result.stopped == "interrupted":
+            raise KeyboardInterrupt
+
+
+def _best_size(folder: Path) -> int:
+    """The population size whose run has the most hypervolume, the first of equal ones."""
+    swept = _outcome(folder).sweep
+    if not swept:
+        raise StorageError(f"{folder / RUN_FILE} is damaged: it tells of no sweep; {WORST}")
+    return max(swept, key=lambda one: one.hypervolume).population
+
+
+def _outcome(folder: Path) -> Outcome:
+    outcome = read_document(folder).outcome
+    assert outcome is not None
+    return outcome
+
+
+def _of_run(
+    algorithm: str, population: int, seed: int, folder: Path, front: Front, accuracy: float
+) -> Run:
+    outcome = _outcome(folder)
+    ensemble = front.ensemble
+    assert ensemble is not None
+
+    def volume(values: Sequence[float | None]) -> float | None:
+        if any(value is None for value in values):
+            return None
+        return hypervolume(
+            [value for value in values if value is not None],
+            [point.multiply_adds for point in front],
+            ensemble=ensemble.multiply_adds,
+            accuracy_floor=accuracy,
+        )
+
+    return Run(
+        algorithm,
+        population,
+        seed,
+        volume([point.validation for point in front]) or 0.0,
+        volume([point.test for point in front]),
+        len(front),
+        outcome.evaluations,
+        outcome.skipped,
+        round(outcome.search_seconds, 1),
+    )
+
+
+def _table(runs: Sequence[Run]) -> str:
+    rows = [asdict(run) for run in runs]
+    lines = [",".join(rows[0])]
+    lines += [",".join("" if v is None else str(v) for v in row.values()) for row in rows]
+    return "\n".join(lines) + "\n"

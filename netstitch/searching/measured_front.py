@@ -1,0 +1,146 @@
+"""The networks that a search found, measured on validation and test samples."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import exp
+from typing import Any
+
+import torch
+
+from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
+from netstitch.analysis.bootstrap import independent_difference
+from netstitch.analysis.dominance import ObjectiveName, Part
+from netstitch.analysis.front import ACCURACY, ENSEMBLE
+from netstitch.errors import NetstitchError
+from netstitch.evaluation import Form
+from netstitch.evaluation.metrics import Outcomes, measure
+from netstitch.fitting import Batch
+from netstitch.optimization import Solution
+from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Samples, Task
+from netstitch.text import one_line
+
+
+def measure_front(
+    supernet: Supernet,
+    task: Task,
+    genotypes: Sequence[Genotype],
+    form: Form,
+    device: torch.device | str = "cpu",
+    told: Callable[[str], None] | None = None,
+    *,
+    recalibration: Sequence[Batch] | None = None,
+    objective: ObjectiveName = ACCURACY,
+) -> Front:
+    """Measure networks and references on all samples but training's, and keep the front.
+
+    genotypes: what a search found; equal and dominated ones are dropped, by the objective on
+    validation samples. recalibration: as in `search`.
+
+    Ctrl-C or an error while confirmation or test samples are measured leaves these out, since the
+    front is worth more than its test: `told` is then called with the reason.
+    """
+    references = supernet.references()
+    everything = [*references.values(), *genotypes]
+
+    def measured(samples: Samples) -> list[Outcomes]:
+        return measure(
+            supernet, task, samples, everything, form, device, recalibration=recalibration
+        )
+
+    parts: dict[Part, list[Outcomes]] = {"validation": measured(task.validation)}
+    further: dict[Part, Samples | None] = {
+        "confirmation": getattr(task, "confirmation", None),
+        "test": task.test,
+    }
+    for part, samples in further.items():
+        try:
+            if samples is not None:
+                parts[part] = measured(samples)
+        except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
+            if told is not None:
+                told(f"not measured on {part} samples: {one_line(error)}")
+            break
+    # Of other choices of outputs the ensemble need not be one.
+    ensemble = list(references).index(ENSEMBLE) if ENSEMBLE in references else None
+    labels = [*references, *[""] * len(genotypes)]
+    points = [
+        FrontPoint(
+            label=labels[index],
+            genotype=tuple(int(value) for value in genotype),
+            multiply_adds=supernet.macs(genotype),
+            parameters=supernet.parameters_of(genotype),
+            stitches=len(supernet.active_stitches(genotype)),
+            output=supernet.outputs[int(genotype[-1])],
+            **_measures(parts, index, ensemble),
+        )
+        for index, genotype in enumerate(everything)
+    ]
+    title: str = getattr(task, "measure", ACCURACY)
+    count = len(references)
+    return make_front(points[count:], points[:count], title, objective)
+
+
+def _measures(
+    parts: Mapping[Part, Sequence[Outcomes]], index: int, ensemble: int | None
+) -> dict[str, Any]:
+    """What a network was measured to be, as fields of a point."""
+    own = {part: found[index] for part, found in parts.items()}
+    fields: dict[str, Any] = {part: outcomes.share for part, outcomes in own.items()}
+    for part, found in parts.items():
+        fields[f"{part}_difference"] = _difference(found, index, ensemble)
+    for part, name in (("confirmation", "confirmation_gap"), ("test", "gap")):
+        if part in parts:
+            fields[name] = _gap(own["validation"], parts[part][index])
+    fields["further"] = {
+        f"{part} {name}": value
+        for part, outcomes in own.items()
+        for name, value in outcomes.further.items()
+    }
+    fields["cross_entropy"] = {
+        part: outcomes.cross_entropy
+        for part, outcomes in own.items()
+        if outcomes.cross_entropy is not None
+    }
+    fields["calibration"] = {
+        part: outcomes.calibration
+        for part, outcomes in own.items()
+        if outcomes.calibration is not None
+    }
+    return fields
+
+
+def largest_difference(front: Front, found: Sequence[Solution]) -> float:
+    """The most by which the front's objective differs from what the search took it for.
+
+    found: of the search, the score first: accuracy, or exp(-cross-entropy).
+    """
+    taken = {
+        tuple(one.genotype.tolist()): one.objectives[0]
+        for one in found
+        if one.objectives is not None
+    }
+    return max(
+        (
+            abs(_score(point, front.objective) - taken[point.genotype])
+            for point in (*front.points, *front.references)
+            if point.genotype in taken
+        ),
+        default=0.0,
+    )
+
+
+def _score(point: FrontPoint, objective: ObjectiveName) -> float:
+    if objective == ACCURACY:
+        return point.validation
+    return exp(-point.cross_entropy["validation"])
+
+
+def _difference(measured: Sequence[Outcomes], index: int, ensemble: int | None) -> Interval | None:
+    if ensemble is None or index == ensemble:
+        return None
+    return paired_difference(measured[index].correct, measured[ensemble].correct, seed=0)
+
+
+def _gap(validation: Outcomes, test: Outcomes) -> Interval:
+    return independent_difference(validation.correct, test.correct, seed=0)

@@ -1,0 +1,135 @@
+"""How a search stands, for people and programs that watch a run from outside.
+
+A run writes it into its folder every second, as JSON that is replaced whole; `netstitch status`
+reads it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import RootModel
+
+from netstitch.analysis import hypervolume
+from netstitch.files.documents import STRICT, Count, Seconds, Share, read_as
+from netstitch.files.folders import write_text
+from netstitch.optimization import Budget, Progress, Solution
+
+FORMAT = "netstitch-progress-1"
+EVERY = 1.0
+"""Seconds between two that are written."""
+
+
+class Pace:
+    """Says when it is time again: the first time it is asked, and then every so many seconds."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._next = clock()
+
+    def due(self) -> bool:
+        now = self._clock()
+        if now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A search in numbers.
+
+    search: its population size. share: of the budget that is gone, 0 to 1. left: seconds at the
+    speed so far, None before there is any. hypervolume: of what was found, normalised by the
+    ensemble's multiply-adds, over accuracy 0. accuracy: the best. written: seconds since 1970.
+    The others as in `Progress`; workers evaluate at the same time, in_flight waits included.
+    """
+
+    search: Count
+    share: Share
+    used: Count
+    evaluated: Count
+    failed: Count
+    skipped: Count
+    in_flight: Count
+    workers: Count
+    elapsed: Seconds
+    left: Seconds | None
+    rate: float
+    idle: float
+    archived: Count
+    hypervolume: float
+    accuracy: float | None
+    written: Seconds
+    bounded: Count = 0
+
+
+class ProgressDocument(RootModel[Standing]):
+    """progress.json."""
+
+    model_config = STRICT
+
+
+def standing(
+    search: int,
+    progress: Progress,
+    budget: Budget,
+    front: Sequence[Solution],
+    *,
+    workers: int,
+    ensemble: int,
+    clock: Callable[[], float] = time.time,
+) -> Standing:
+    """The numbers of a moment; ensemble: its multiply-adds."""
+    share = spent(progress, budget)
+    values = [one.objectives for one in front if one.objectives is not None]
+    return Standing(
+        search=search,
+        share=share,
+        used=progress.used,
+        evaluated=progress.evaluated,
+        failed=progress.failed,
+        skipped=progress.skipped,
+        in_flight=progress.in_flight,
+        workers=workers,
+        elapsed=progress.elapsed,
+        left=time_left(progress, share),
+        rate=progress.rate,
+        idle=progress.idle,
+        archived=progress.archived,
+        hypervolume=hypervolume(
+            [accuracy for accuracy, _ in values],
+            [int(multiply_adds) for _, multiply_adds in values],
+            ensemble=ensemble,
+        ),
+        accuracy=None if progress.best is None else progress.best[0],
+        written=clock(),
+        bounded=progress.bounded,
+    )
+
+
+def spent(progress: Progress, budget: Budget) -> float:
+    """The share of the budget that is gone, 0 to 1; of two budgets the one that ends first."""
+    shares = [0.0]
+    if budget.evaluations:
+        shares.append(progress.used / budget.evaluations)
+    if budget.seconds:
+        shares.append(progress.elapsed / budget.seconds)
+    return min(1.0, max(shares))
+
+
+def time_left(progress: Progress, share: float) -> float | None:
+    """Seconds until the budget is spent, at the speed so far; None before there is any."""
+    return progress.elapsed / share - progress.elapsed if share > 0 else None
+
+
+def write_standing(path: Path, standing: Standing) -> None:
+    """Replace the file; raises StorageError where that cannot be."""
+    write_text(path, json.dumps({"format": FORMAT} | asdict(standing)) + "\n", lasting=False)
+
+
+def read_standing(path: Path) -> Standing:
+    """What a run wrote last; raises StorageError where there is nothing, or it is damaged."""
+    return read_as(path, FORMAT, ProgressDocument).root

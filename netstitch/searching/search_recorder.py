@@ -1,0 +1,123 @@
+"""What a search leaves in its run folder as it goes on, and goes on from after it was stopped.
+
+Every result is in the store before the search sees it, with the order in which results came. From
+time to time the whole state of the search is saved beside it. A search that goes on starts from the
+last state and repeats what came behind it, without evaluating anything again.
+"""
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+
+from netstitch.errors import StorageError
+from netstitch.evaluation import Store
+from netstitch.files.folders import cannot_write
+from netstitch.optimization import Engine, Evaluation, Objective, load_state, save_state
+from netstitch.optimization.executors.replay import (
+    Arrival,
+    Known,
+    RecallingExecutor,
+    known_by,
+    known_by_arrival,
+)
+from netstitch.searching.supernet_problem import OBJECTIVES
+
+PAUSE, SHARE = 5.0, 0.01
+"""Between two states pass so many seconds at least, and so many that they take this share."""
+
+
+class Record:
+    """The record of a run's searches, one for each population size.
+
+    known: results of everything that was evaluated, by signature.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        objectives: Sequence[Objective] = OBJECTIVES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._objectives = objectives
+        self.known: dict[Hashable, Known] = store.known()
+        self._folder, self._store, self._clock = folder, store, clock
+        self._search = 0
+        self._elapsed: dict[int, float] = {}  # of results that come again, by number
+
+    def begin(self, search: int, engine: Engine, executor: RecallingExecutor) -> None:
+        """Bring a search to where it was.
+
+        search: its population size. engine: not run yet. executor: of the engine, over `known`.
+
+        Raises StorageError where the record does not hold together.
+        """
+        self._search, self._engine = search, engine
+        self._saved, self._pause = self._clock(), PAUSE
+        file = state_file(self._folder, search)
+        with suppress(StorageError):  # a damaged one only saves time: the store tells all of it
+            if file.exists():
+                engine.restore(load_state(file))
+        delivered = self._store.delivered(search)
+        if engine.taken > delivered:
+            raise StorageError(
+                f"{file} knows {engine.taken:,} results of the search and {self._store.path} "
+                f"{delivered:,}: remove {file.name}, and the search repeats itself from the store"
+            )
+        again = [one for group in self._store.deliveries(search, engine.taken) for one in group]
+        self._elapsed = {
+            number: one.elapsed for number, one in enumerate(again, start=engine.taken + 1)
+        }
+        # Of these the state has some already, which it has only not worked in.
+        coming = again[engine.delivered - engine.taken :]
+        rounds = groupby(coming, key=lambda one: one.round)
+        executor.follow([[one.signature for one in together] for _, together in rounds])
+
+    @property
+    def behind(self) -> bool:
+        """Whether the search still repeats what it had been given before it was stopped."""
+        return self._engine.taken < self._store.delivered(self._search)
+
+    def arrive(self, arrivals: Sequence[Arrival]) -> None:
+        """Write results that the search is given later, so that nothing does them again."""
+        found = [(arrival, known_by_arrival(arrival, self._objectives)) for arrival in arrivals]
+        self._store.keep(found)
+        self.known |= {arrival.signature: known for arrival, known in found}
+
+    def keep(self, evaluation: Evaluation) -> None:
+        """Write a result before the search learns of it."""
+        self._store.add(self._search, evaluation)
+        known = self.known.get(evaluation.signature)
+        if known is None or known.bounded:  # a value is worth more than a bound
+            self.known[evaluation.signature] = known_by(evaluation)
+        if evaluation.ordinal in self._elapsed:
+            self._engine.catch_up(self._elapsed.pop(evaluation.ordinal))
+
+    def look(self) -> None:
+        """Save the state where it is time to; to be called between two results."""
+        now = self._clock()
+        if now - self._saved >= self._pause:
+            self.save()
+            self._saved = self._clock()
+            self._pause = max(PAUSE, (self._saved - now) / SHARE)
+
+    def save(self) -> None:
+        """Save the state of the search, where it is whole."""
+        if self._engine.whole:
+            save_state(state_file(self._folder, self._search), self._engine.state())
+
+
+def state_file(folder: Path, search: int) -> Path:
+    """Where the state of the search of a population size is."""
+    return folder / f"search-{search}.state"
+
+
+def remove_states(folder: Path) -> None:
+    """Remove the states of searches that are done."""
+    for file in folder.glob("search-*.state"):
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(file, error) from error

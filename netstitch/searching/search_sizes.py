@@ -1,0 +1,119 @@
+"""A search of each population size, of which the best counts.
+
+What one size evaluated is known to the next, and what a search that was stopped did to the one that
+goes on from its record.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+
+import numpy as np
+
+from netstitch.errors import SearchError
+from netstitch.optimization import Evaluation, Executor, Progress, SearchResult
+from netstitch.optimization.executors.ordered import OrderedExecutor
+from netstitch.optimization.executors.replay import (
+    Arrival,
+    Known,
+    RecallingExecutor,
+    known_by,
+    known_by_arrival,
+)
+from netstitch.searching.search_progress import EVERY, Pace, Standing, standing
+from netstitch.searching.search_recorder import Record
+from netstitch.searching.supernet_problem import SupernetSearch
+from netstitch.searching.sweep import Swept, sweep
+from netstitch.stitching.reachability import Genotype
+
+
+def search_sizes(
+    search: SupernetSearch,
+    sizes: Sequence[int],
+    executor: Executor,
+    ordered: bool,
+    *,
+    record: Record | None,
+    on_evaluation: Callable[[Evaluation], None] | None,
+    on_standing: Callable[[Standing], None] | None,
+    on_progress: Callable[[Progress], None] | None,
+    on_measure: Callable[[str], None] | None,
+) -> tuple[SearchResult, tuple[Swept, ...]]:
+    """Search with a population of each size, and return the best result, and all in short.
+
+    record: where results are written as they come, and the search goes on from. on_measure: called
+    with a line before each of several searches. The other callbacks are as of `searching.run`.
+
+    Raises SearchError where a reference network cannot be evaluated, and KeyboardInterrupt where
+    the search was stopped before it was as far as its record.
+    """
+    references = search.supernet.references()
+    known: dict[Hashable, Known] = {} if record is None else record.known
+    ordered = ordered and executor.capacity > 1
+    problem, ensemble = search.problem, search.ensemble
+    pace = Pace(EVERY)
+
+    def keep(evaluation: Evaluation) -> None:
+        if record is not None:
+            record.keep(evaluation)
+        else:
+            known[evaluation.signature] = known_by(evaluation)
+        if on_evaluation is not None:
+            on_evaluation(evaluation)
+        if evaluation.failure is not None:
+            _check_no_reference(references, evaluation)
+
+    def remember(arrivals: Sequence[Arrival]) -> None:
+        """What ended early and was done whole after all."""
+        for one in arrivals:
+            if one.signature in known:
+                known[one.signature] = known_by_arrival(one, problem.objectives)
+
+    def search_with(size: int) -> SearchResult:
+        if on_measure is not None and len(sizes) > 1:
+            on_measure(f"search with a population of {size:,}")
+        # What another size evaluated is known, and what this one did before it was stopped.
+        arrive = remember if record is None else record.arrive
+        recalling = RecallingExecutor(executor, problem.identify, known, arrive)
+
+        def look(progress: Progress) -> None:
+            if record is not None:
+                record.look()
+            if pace.due():
+                tell(progress)
+            if on_progress is not None:
+                on_progress(progress)
+
+        def tell(progress: Progress) -> None:
+            if on_standing is not None and not (record is not None and record.behind):
+                on_standing(
+                    standing(
+                        size,
+                        progress,
+                        search.budget,
+                        engine.front,
+                        workers=executor.workers,
+                        ensemble=ensemble,
+                    )
+                )
+
+        source = OrderedExecutor(recalling) if ordered else recalling
+        engine = search.engine(size, source, on_evaluation=keep, on_progress=look)
+        if record is not None:
+            record.begin(size, engine, recalling)
+        result = engine.run()
+        if record is not None:
+            if result.stopped == "interrupted" and record.behind:
+                raise KeyboardInterrupt  # what there was before is more than this result
+            record.save()
+        tell(engine.progress())
+        return result
+
+    return sweep(search_with, sizes, ensemble, search.floor)
+
+
+def _check_no_reference(references: Mapping[str, Genotype], evaluation: Evaluation) -> None:
+    """Stop where a basis network or the ensemble fails: nothing could be compared with it."""
+    for name, genotype in references.items():
+        if np.array_equal(genotype, evaluation.genotype):
+            raise SearchError(
+                f"{name} cannot be evaluated on the validation samples: {evaluation.failure}"
+            )

@@ -1,0 +1,97 @@
+"""The search of a supernet, as a search that knows nothing of networks sees it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netstitch.optimization import (
+    Bounding,
+    Budget,
+    Engine,
+    Evaluation,
+    Executor,
+    Initialisation,
+    Objective,
+    Problem,
+    Progress,
+    Threshold,
+    prepare_search,
+)
+from netstitch.optimization.algorithms import Build
+from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS, nonzero_probability
+from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.supernet import Supernet
+
+ACCURACY, MULTIPLY_ADDS = "accuracy", "multiply_adds"
+OBJECTIVES = (Objective(ACCURACY, maximise=True), Objective(MULTIPLY_ADDS))
+INITIAL_STITCHES = EXPECTED_NONZEROS
+"""Stitches expected in a first genotype (section 5 of the paper, p = 6.18 / l)."""
+
+
+@dataclass(frozen=True)
+class SupernetSearch:
+    """What is searched, and how; each population size is a search of its own.
+
+    The fields are the settings of `netstitch.searching.supernet_search.run`. bounded: whether
+    evaluations end where their outcome is certain.
+    """
+
+    supernet: Supernet
+    algorithm: str | Build
+    budget: Budget
+    seed: int
+    threshold: float | None
+    initial_stitches: float
+    settings: Mapping[str, Any]
+    patience: int | None
+    bounded: bool = False
+    floor: float = 0.0
+
+    @property
+    def problem(self) -> Problem:
+        """Accuracy and multiply-adds of genotypes."""
+        return Problem(
+            self.supernet.cardinalities,
+            OBJECTIVES,
+            signature=self.supernet.wiring.digest,
+            active=self.supernet.wiring.active,
+        )
+
+    @property
+    def ensemble(self) -> int:
+        """Multiply-adds of the ensemble, or of the dearest reference where there is none."""
+        supernet = self.supernet
+        return max(supernet.macs(genotype) for genotype in supernet.references().values())
+
+    def engine(
+        self,
+        population: int,
+        executor: Executor,
+        *,
+        on_evaluation: Callable[[Evaluation], None],
+        on_progress: Callable[[Progress], None],
+    ) -> Engine:
+        """A search of this size that is not run yet; the reference networks come first."""
+        length = len(self.supernet.cardinalities)
+        return prepare_search(
+            self.problem,
+            executor,
+            budget=self.budget,
+            algorithm=self.algorithm,
+            population=population,
+            seed=self.seed,
+            threshold=None if self.threshold is None else Threshold(ACCURACY, self.threshold),
+            initial=list(self.supernet.references().values()),
+            initialisation=Initialisation(
+                probability=nonzero_probability(length, self.initial_stitches), uniform=(-1,)
+            ),
+            settings=self.settings,
+            patience=self.patience,
+            on_evaluation=on_evaluation,
+            on_progress=on_progress,
+            bounding=Bounding(ACCURACY, self._best) if self.bounded else None,
+        )
+
+    def _best(self, genotype: Genotype) -> tuple[float, float]:
+        """Objectives of a genotype that gets all samples right."""
+        return 1.0, float(self.supernet.macs(genotype))

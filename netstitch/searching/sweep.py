@@ -1,0 +1,84 @@
+"""Which population size a search does best with: one run of each, on one store of evaluations.
+
+The paper's section 7 chooses every algorithm's population so, by the normalised hypervolume at the
+end of a run with the whole budget.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from netstitch.analysis import hypervolume
+from netstitch.errors import SearchError
+from netstitch.files.documents import Count
+from netstitch.optimization import Budget, SearchResult
+
+SIZES = (128, 256, 512, 1024, 2048)
+"""The paper's."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One size, and what a run with it came to.
+
+    hypervolume: of the accuracies and multiply-adds that the search saw, normalised by the
+        ensemble's cost, over the sweep's floor.
+    """
+
+    population: Count
+    hypervolume: float
+    evaluated: Count
+    skipped: Count
+
+
+def sizes_within(budget: Budget) -> tuple[int, ...]:
+    """Those of SIZES that a budget has an evaluation for each of.
+
+    Raises SearchError when there are none.
+    """
+    sizes = tuple(n for n in SIZES if budget.evaluations is None or n <= budget.evaluations)
+    if not sizes:
+        raise SearchError(
+            f"a sweep of population sizes begins with {SIZES[0]}, and the budget is "
+            f"{budget.evaluations} evaluations: give a larger budget, or a population size"
+        )
+    return sizes
+
+
+def sweep(
+    search: Callable[[int], SearchResult],
+    sizes: Sequence[int],
+    ensemble: int,
+    floor: float = 0.0,
+) -> tuple[SearchResult, tuple[Swept, ...]]:
+    """Run each size, and keep the result with the most hypervolume, the first of equal ones.
+
+    search: a run with a population size; its objectives are accuracy and multiply-adds.
+    ensemble: multiply-adds of the ensemble. floor: the accuracy that hypervolumes count from.
+
+    An interruption ends the sweep too: of what there is, the best is kept, as interrupted.
+    """
+    results: list[SearchResult] = []
+    swept: list[Swept] = []
+    interrupted = False
+    for size in sizes:
+        try:
+            result = search(size)
+        except KeyboardInterrupt:  # between two searches; within one it is a result
+            if not results:
+                raise
+            interrupted = True
+            break
+        values = [one.objectives for one in result.archive if one.objectives is not None]
+        volume = hypervolume(
+            [accuracy for accuracy, _ in values],
+            [int(multiply_adds) for _, multiply_adds in values],
+            ensemble=ensemble,
+            accuracy_floor=floor,
+        )
+        results.append(result)
+        swept.append(Swept(size, volume, result.evaluated, result.skipped))
+        interrupted = result.stopped == "interrupted"
+        if interrupted:
+            break
+    best = results[max(range(len(results)), key=lambda index: swept[index].hypervolume)]
+    return replace(best, stopped="interrupted") if interrupted else best, tuple(swept)

@@ -1,0 +1,84 @@
+"""A subnetwork in a sentence: "resnet up to layer2.1, then mobilenet from features.7"."""
+
+from collections.abc import Sequence
+
+from netstitch.stitching.sections import Composition, Part
+from netstitch.text import counted
+
+MOST = 4
+"""Parts that are told one by one; of more, the rest is counted."""
+
+
+def in_words(found: Composition, names: Sequence[str]) -> str:
+    """What a subnetwork is made of, part by part, and what its output is.
+
+    names: of the networks.
+    """
+    chain = _is_chain(found)
+    told = [
+        part_in_words(part, names) + ("" if chain else _stitched(found, index, names))
+        for index, part in enumerate(found.parts)
+    ]
+    if len(told) > MOST:
+        rest = len(told) - MOST + 1
+        told = [*told[: MOST - 1], f"{rest} further parts"]
+    joined = ", then ".join(told) if chain else _joined(told)
+    return f"{joined}; the outputs averaged" if _outputs(found) > 1 else joined
+
+
+def part_in_words(part: Part, names: Sequence[str]) -> str:
+    """A part by its network and the modules between which it lies."""
+    name = names[part.network]
+    first, last = module_of(part.first), module_of(part.last)
+    if part.whole_start and part.whole_end:
+        return name
+    if part.whole_start:
+        return f"{name} up to {last}"
+    if part.whole_end:
+        return f"{name} from {first}"
+    return f"{name}'s {first}" if first == last else f"{name} from {first} to {last}"
+
+
+def module_of(path: str) -> str:
+    """The block that a module stands in: the first two names of its path, or the one it has."""
+    return ".".join(path.split(".")[:2])
+
+
+def span_of(first: str, last: str) -> str:
+    """Two whole paths, what they have in common said once."""
+    if first == last:
+        return first
+    ours, theirs = first.split("."), last.split(".")
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    shared = next((index for index, (a, b) in pairs if a != b), min(len(ours), len(theirs)))
+    return f"{first} to {'.'.join(theirs[shared:]) or last}"
+
+
+def _stitched(found: Composition, index: int, names: Sequence[str]) -> str:
+    """What a part reads of others: " with 2 points made from resnet"."""
+    joints = [joint for joint in found.joints if joint.target == index]
+    if not joints:
+        return ""
+    sources = dict.fromkeys(names[found.parts[joint.source].network] for joint in joints)
+    points = counted(len(joints), "point")
+    return f" with {points} made from {_joined(list(sources))}"
+
+
+def _is_chain(found: Composition) -> bool:
+    """Whether each part reads the one before it, and nothing else."""
+    reads = {(joint.source, joint.target) for joint in found.joints}
+    inputs = [part.reads_input for part in found.parts]
+    return (
+        reads == {(index, index + 1) for index in range(len(found.parts) - 1)}
+        and inputs == [True] + [False] * (len(inputs) - 1)
+        and _outputs(found) == 1
+    )
+
+
+def _outputs(found: Composition) -> int:
+    return sum(part.gives_output for part in found.parts)
+
+
+def _joined(told: Sequence[str]) -> str:
+    """A list in words."""
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"

@@ -1,0 +1,104 @@
+"""What a supernet is made of, held against what it takes."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netstitch.errors import StitchingError
+from netstitch.matching.matches import Matching
+from netstitch.networks.graph import Graph, Node
+from netstitch.networks.network import Network
+from netstitch.stitching.subgraph import Averaging
+
+
+def check_arguments(networks: Any, matching: Any, averaging: Any) -> Matching:
+    """The matching; raises StitchingError unless the arguments are what they are called."""
+    if not isinstance(networks, list | tuple) or not all(isinstance(n, Network) for n in networks):
+        each = networks if isinstance(networks, list | tuple) else [networks]
+        other = next((one for one in each if not isinstance(one, Network)), networks)
+        raise StitchingError(
+            f"the networks hold a {type(other).__name__}; expected a list of captured networks, "
+            "[ns.capture(model_a, example), ns.capture(model_b, example)]"
+            if other is not networks
+            else f"the networks are a {type(other).__name__}; expected a list of two or more"
+        )
+    if not isinstance(matching, Matching):
+        raise StitchingError(
+            f"the matching is a {type(matching).__name__}; expected ns.match(a, b) of the networks"
+        )
+    if not isinstance(averaging, Averaging | None):
+        raise StitchingError(
+            f"averaging is {averaging!r:.80}; expected netstitch.stitching.Averaging('logits') or "
+            "('probabilities')"
+        )
+    return matching
+
+
+def check_joinable(names: Sequence[str], graphs: Sequence[Graph], averaging: Averaging) -> None:
+    """Raise StitchingError unless the networks do one task and the ensemble's weights fit."""
+    if len(graphs) < 2:
+        raise StitchingError(f"{len(graphs)} network was given; a supernet joins two or more")
+    first = graphs[0]
+    for name, graph in zip(names, graphs, strict=True):
+        if graph.input.shape != first.input.shape:
+            raise StitchingError(
+                f"{names[0]} reads inputs of shape {_shown(first.input)} and {name} of "
+                f"{_shown(graph.input)}; capture all networks with the same example"
+            )
+        if set(graph.output_keys) != set(first.output_keys):
+            raise StitchingError(
+                f"{names[0]} gives outputs {list(first.output_keys)} and {name} "
+                f"{list(graph.output_keys)}; expected equal keys"
+            )
+        for key, node in graph.outputs:
+            own, other = graph.by_name[node], first.by_name[dict(first.outputs)[key]]
+            if own.shape != other.shape:
+                raise StitchingError(
+                    f"{names[0]} gives an output of shape {_shown(other)} and {name} of "
+                    f"{_shown(own)}; expected networks of one task"
+                )
+    shares = averaging.weights
+    if shares is not None and (
+        len(shares) != len(graphs) or not all(0 < share < math.inf for share in shares)
+    ):
+        raise StitchingError(
+            f"ensemble weights {shares} do not fit {len(graphs)} networks; give one positive "
+            "number each, and leave a network that shall not count out of `outputs`"
+        )
+
+
+def check_weights(own: Mapping[str, Tensor], weights: Any) -> None:
+    """Raise StitchingError unless weights can take the place of those of a supernet's stitches.
+
+    own: those, by key.
+    """
+    advice = "give tensors of the keys and shapes of stitch_weights()"
+    if not isinstance(weights, Mapping):
+        raise StitchingError(f"the weights are a {type(weights).__name__}; {advice}")
+    other = sorted(set(own) ^ set(weights), key=str)
+    if other:
+        what = "missing" if other[0] in own else "of no stitch"
+        raise StitchingError(
+            f"the weights are not of these stitches: {other[0]} is {what}; {advice}"
+        )
+    for key, tensor in own.items():
+        given = weights[key]
+        if not isinstance(given, Tensor):
+            raise StitchingError(f"the weights of {key} are a {type(given).__name__}; {advice}")
+        if given.shape != tensor.shape:
+            raise StitchingError(
+                f"the weights are not of these stitches: {key} has shape {tuple(given.shape)} and "
+                f"should have {tuple(tensor.shape)}; {advice}"
+            )
+        if not given.is_floating_point() or given.is_meta or given.layout != torch.strided:
+            kind = "on the device meta" if given.is_meta else f"{given.dtype}, {given.layout}"
+            raise StitchingError(f"the weights of {key} are {kind}; expected dense floats")
+        if not torch.isfinite(given).all():
+            raise StitchingError(f"the weights of {key} hold NaN or infinity; expected finite ones")
+
+
+def _shown(node: Node) -> str:
+    return f"({', '.join(map(str, node.shape or ()))})"

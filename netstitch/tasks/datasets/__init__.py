@@ -1,0 +1,1 @@
+"""Samples from arrays, files, folders of images and known data sets."""

@@ -1,0 +1,157 @@
+"""Samples from a file of arrays: .npz or .safetensors, neither of which can hold code."""
+
+import math
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.torch
+
+from netstitch.errors import DataError
+from netstitch.tasks.datasets.arrays import Array, ImageLayout, Normalisation, from_arrays
+from netstitch.tasks.datasets.given import path_of
+from netstitch.tasks.datasets.sample_selection import Selection, chosen
+from netstitch.tasks.samples import Samples
+from netstitch.text import one_line
+
+FILES = (".npz", ".safetensors")
+ENTRIES = ("inputs", "labels")
+ARRAY = ".npy"
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+ENCRYPTED = 1
+"""The bit of a member's flags that says so."""
+MOST_COMPRESSED = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1_100}
+"""How many times smaller each way of packing makes anything at most; deflate 1,032 times."""
+OTHERWISE = 100_000
+
+
+def from_file(
+    path: Path | str,
+    *,
+    name: str | None = None,
+    images: ImageLayout | None = None,
+    normalisation: Normalisation | None = None,
+    limit: int | None = None,
+    selection: Selection = "evenly",
+) -> Samples:
+    """Return samples from the arrays `inputs` and `labels` of a .npz or .safetensors file.
+
+    name: by default the file's, without its ending. images, normalisation: as in `from_arrays`.
+    limit: keep that many, evenly over the classes, or the first ones with selection "first".
+
+    Pickles are never read: an array of Python objects is refused, not opened. Raises DataError when
+    the file is missing, damaged or of another kind, and as `from_arrays` does.
+    """
+    inputs, labels = read_arrays(path)
+    name = Path(path).stem if name is None else name
+    samples = from_arrays(inputs, labels, name=name, images=images, normalisation=normalisation)
+    kept = chosen(samples.labels.tolist(), limit, selection)
+    if len(kept) == len(samples):
+        return samples
+    return Samples(samples.inputs[kept], samples.labels[kept], name)
+
+
+def read_arrays(path: Path | str) -> tuple[Array, Array]:
+    """Return the arrays `inputs` and `labels`; raises DataError as `from_file` does."""
+    found = _read(path_of(path, "a .npz or .safetensors file"), ENTRIES)
+    return found["inputs"], found["labels"]
+
+
+def read_inputs(path: Path | str) -> Array:
+    """Return the array `inputs` alone, (n, ...); raises DataError as `from_file` does."""
+    return _read(path_of(path, "a .npz or .safetensors file"), ENTRIES[:1])["inputs"]
+
+
+def _read(path: Path, entries: Sequence[str]) -> dict[str, Array]:
+    if not os.path.isfile(path):  # which, unlike the path's own, says no where it may not look
+        raise DataError(f"{path} is no file; expected a .npz or .safetensors file of arrays")
+    kind = path.suffix.lower()
+    if kind not in FILES:
+        raise DataError(
+            f"{path} is of a kind that is not read (it may hold a pickle); expected .npz or "
+            f".safetensors with the arrays {' and '.join(entries)}, save it as one of these"
+        )
+    try:
+        return _read_npz(path, entries) if kind == ".npz" else _read_safetensors(path, entries)
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise DataError(
+            f"{path} does not fit into memory; give fewer samples, or images in a folder, which "
+            "are not held in it"
+        ) from error
+    except Exception as error:
+        # Damage shows in many ways: BadZipFile, zlib.error, TokenError, RuntimeError, KeyError.
+        pickled = (
+            "or holds a pickle, which is not read: " if kind == ".npz" else "or another kind: "
+        )
+        raise DataError(
+            f"{path} cannot be read as {kind} ({one_line(error)[:160]}); it is damaged {pickled}"
+            "save it again"
+        ) from error
+
+
+def _read_npz(path: Path, entries: Sequence[str]) -> dict[str, Array]:
+    with path.open("rb") as file:
+        if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
+            raise DataError(f"{path} is a single array; expected .npz with {' and '.join(entries)}")
+    with zipfile.ZipFile(path) as archive:
+        held = {one.filename: one for one in archive.infolist()}
+        names = [name.removesuffix(ARRAY) for name in held if name.endswith(ARRAY)]
+        _check_entries(path, names, entries)
+        found: dict[str, Array] = {}
+        for entry in entries:
+            _check_member(f"{path}: {entry}", archive, held[entry + ARRAY])
+            with archive.open(held[entry + ARRAY]) as member:
+                found[entry] = np.lib.format.read_array(member, allow_pickle=False)
+        return found
+
+
+def _check_member(title: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    """Raise DataError unless an array's header fits what is there, before room for it is taken."""
+    if info.flag_bits & ENCRYPTED:
+        raise DataError(f"{title} is encrypted; save it without a password, with numpy.savez")
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        read = HEADERS.get(version)
+        if read is None:
+            raise DataError(f"{title} is no plain array; expected an array of numbers")
+        shape, _, dtype = read(member)
+        begin = member.tell()
+    if dtype.hasobject:
+        raise DataError(
+            f"{title} is an array of Python objects, which is a pickle; pickles are not read, "
+            "expected an array of numbers"
+        )
+    expected, there = math.prod(shape) * dtype.itemsize, info.file_size - begin
+    # The archive may lie about its sizes too, by no more than it can have compressed.
+    most = MOST_COMPRESSED.get(info.compress_type, OTHERWISE) * info.compress_size
+    possible = info.file_size <= most
+    if min(shape, default=0) < 0 or expected != there or not possible:
+        held = f"{there:,}" if possible else f"at most {most:,}"
+        raise DataError(
+            f"{title} is damaged: {dtype} {shape} takes {expected:,} bytes, and {held} are there; "
+            "save it again with numpy.savez"
+        )
+
+
+def _read_safetensors(path: Path, entries: Sequence[str]) -> dict[str, Array]:
+    with safetensors.safe_open(path, framework="pt") as archive:
+        _check_entries(path, list(archive.keys()), entries)
+        return {entry: archive.get_tensor(entry) for entry in entries}
+
+
+def _check_entries(path: Path, found: list[str], entries: Sequence[str]) -> None:
+    missing = [entry for entry in entries if entry not in found]
+    if missing:
+        raise DataError(
+            f"{path} lacks {' and '.join(missing)}; expected the arrays {' and '.join(entries)}, "
+            f"it holds {', '.join(sorted(found)) or 'nothing'}: save those that are meant by these "
+            "names, in a file for each part"
+        )

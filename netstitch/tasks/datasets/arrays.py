@@ -1,0 +1,178 @@
+"""Samples from arrays."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from netstitch.errors import DataError
+from netstitch.tasks.datasets.given import described
+from netstitch.tasks.samples import Samples
+from netstitch.text import one_line
+
+ImageLayout = Literal["nhw", "nhwc", "nchw"]
+"""How images lie in an array: n samples, h rows, w columns, c channels."""
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+Array = NDArray[Any] | Tensor
+Normalisation = tuple[Sequence[float], Sequence[float]]
+"""Mean and standard deviation of each channel, of values in [0, 1]."""
+
+
+def from_arrays(
+    inputs: Array,
+    labels: Array,
+    *,
+    name: str = "validation",
+    images: ImageLayout | None = None,
+    normalisation: Normalisation | None = None,
+) -> Samples:
+    """Return samples from arrays or tensors.
+
+    inputs: (n, ...) floating point, taken as they are; or images of any layout, where `images`
+    names it: they become (n, c, h, w), bytes are divided by 255, floats keep their values.
+    labels: (n,) or (n, 1) integers of any width.
+    normalisation: mean and standard deviation of each channel, of values in [0, 1], which bytes are
+    normalised with; by default they are not.
+
+    Raises DataError for anything else, for a normalisation of floats, and as `Samples` does.
+    """
+    values, classes = _tensor(inputs, name, "inputs"), _tensor(labels, name, "labels")
+    if normalisation is not None and values.is_floating_point():
+        raise DataError(
+            f"{name}: inputs are {_kind(values)}, which are taken as they are, and a mean and std "
+            "are given; leave these out, or give bytes (uint8), which they are applied to"
+        )
+    if images is not None:
+        values = _arrange(values, name, images, normalisation)
+    elif not values.is_floating_point():
+        raise DataError(
+            f"{name}: inputs are {_kind(values)}; expected floating point, or images of bytes with "
+            "their layout named, such as images='nhwc'"
+        )
+    if not _is_integral(classes):
+        raise DataError(
+            f"{name}: labels are {_kind(classes)}; expected integers, the numbers of the classes: "
+            "convert whole ones, labels.astype(int)"
+        )
+    if values.dtype not in FLOATS:
+        raise DataError(f"{name}: inputs are {_kind(values)}; expected float32 or another float")
+    return Samples(
+        values.detach().to("cpu", torch.float32).contiguous(),
+        classes.detach().to("cpu", torch.int64).contiguous(),
+        name,
+    )
+
+
+def from_maps(
+    inputs: Array,
+    maps: Array,
+    *,
+    name: str = "validation",
+    images: ImageLayout | None = None,
+    normalisation: Normalisation | None = None,
+) -> Samples:
+    """Return samples with a class for each pixel.
+
+    inputs, normalisation: as of `from_arrays`. maps: (n, height, width) or (n, 1, height, width)
+    integers of any width from 0 to 255, of which 255 is of no class.
+
+    Raises DataError as `from_arrays` does.
+    """
+    classes = _tensor(maps, name, "label maps")
+    if classes.ndim == 4 and classes.shape[1] == 1:
+        classes = classes[:, 0]
+    if classes.ndim != 3 or not _is_integral(classes):
+        raise DataError(
+            f"{name}: label maps are {_kind(classes)} {tuple(classes.shape)}; expected integers "
+            "(n, height, width)"
+        )
+    if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) <= 255:
+        raise DataError(
+            f"{name}: label maps hold classes from {int(classes.min())} to {int(classes.max())}; "
+            "expected 0 to 255"
+        )
+    without = from_arrays(
+        inputs,
+        torch.zeros(len(classes), dtype=torch.int64),
+        name=name,
+        images=images,
+        normalisation=normalisation,
+    )
+    return Samples(without.inputs, classes.to(torch.uint8), name)
+
+
+def _arrange(
+    values: Tensor, name: str, images: ImageLayout, normalisation: Normalisation | None
+) -> Tensor:
+    if images not in ("nhw", "nhwc", "nchw"):
+        raise DataError(f"image layout {images!r} is not known; give 'nhw', 'nhwc' or 'nchw'")
+    if values.ndim != len(images):
+        raise DataError(
+            f"{name}: inputs have shape {tuple(values.shape)}, but images={images!r} means "
+            f"{len(images)} dimensions; name the layout that they have"
+        )
+    if values.dtype == torch.uint8:
+        values = values.to(torch.float32) / 255
+    elif not values.is_floating_point():
+        raise DataError(
+            f"{name}: images are {_kind(values)}; expected bytes (uint8) or floating point"
+        )
+    if images == "nhw":
+        values = values[:, None]
+    elif images == "nhwc":
+        values = values.permute(0, 3, 1, 2)
+    return values if normalisation is None else _normalised(values, name, normalisation)
+
+
+def _normalised(values: Tensor, name: str, normalisation: Normalisation) -> Tensor:
+    """(n, c, h, w), changed in place, by the very operations that image files go through."""
+    try:
+        mean, std = (torch.tensor(list(each), dtype=torch.float32) for each in normalisation)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{name}: the normalisation is {normalisation!r:.60}; expected the pair (mean, std), "
+            "one number for each channel"
+        ) from error
+    if not len(mean) == len(std) == values.shape[1] or not (std > 0).all():
+        raise DataError(
+            f"{name}: images have {values.shape[1]} channels, mean has {len(mean)} values and std "
+            f"{len(std)}; expected one for each channel, std above 0"
+        )
+    return values.sub_(mean[:, None, None]).div_(std[:, None, None])
+
+
+def _tensor(array: Array, name: str, part: str) -> Tensor:
+    if isinstance(array, Tensor):
+        if array.is_meta or array.is_nested or array.is_quantized or array.layout != torch.strided:
+            raise DataError(
+                f"{name}: {part} are a tensor that is sparse, nested, quantised or without values; "
+                "expected a dense one"
+            )
+        return array
+    try:
+        values = np.asarray(array)
+    except (TypeError, ValueError) as error:  # such as lists of different lengths
+        raise DataError(
+            f"{name}: {part} are {described(array)} that is no array ({one_line(error)}); expected "
+            "an array of numbers"
+        ) from error
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{name}: {part} are {values.dtype}; expected an array of numbers")
+    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+        values = values.astype(np.float64)
+    # A copy where torch could not share the memory: other byte orders, negative strides, read-only.
+    native = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return torch.from_numpy(np.require(native, requirements=["C", "W"]))
+
+
+def _is_integral(tensor: Tensor) -> bool:
+    return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -1,0 +1,160 @@
+"""Samples from a `torch.utils.data.Dataset`: every item decoded once."""
+
+from collections.abc import Callable, Sized
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from netstitch.errors import DataError
+from netstitch.tasks.datasets.given import check_limit, check_workers, described
+from netstitch.tasks.samples import Samples
+
+Progress = Callable[[int, int], None]
+"""Called with (samples decoded, samples in all)."""
+
+ITEMS_TOGETHER = 16
+
+
+def from_dataset(
+    dataset: Dataset[Any],
+    *,
+    limit: int | None = None,
+    workers: int = 0,
+    name: str = "validation",
+    progress: Progress | None = None,
+) -> Samples:
+    """Samples from a map-style dataset of (float tensor, class number) items.
+
+    limit: take the first that many, as the paper's section 6 does; which labels follow is not known
+    before decoding, so give a `torch.utils.data.Subset` for another choice. workers: processes
+    that decode.
+
+    Raises DataError, naming the item, when one cannot be read, is no such pair, or has another
+    shape than the first; and as `Samples` does.
+    """
+    check_limit(limit)
+    if not isinstance(dataset, Sized):
+        raise DataError(
+            f"{name}: {described(dataset)} has no length; expected a map-style dataset with "
+            "__len__ and __getitem__"
+        )
+    if not hasattr(dataset, "__getitem__"):
+        raise DataError(
+            f"{name}: {described(dataset)} has no items; expected a map-style dataset with "
+            "__len__ and __getitem__, such as the loader's own"
+        )
+    total = len(dataset) if limit is None else min(limit, len(dataset))
+    return decode(
+        _ByIndex(dataset, total), [f"item {i}" for i in range(total)], workers, name, progress
+    )
+
+
+def decode(
+    dataset: Dataset[Any],
+    titles: list[str],
+    workers: int,
+    name: str,
+    progress: Progress | None,
+) -> Samples:
+    """Samples from a dataset whose length is that of `titles`, which name its items in messages."""
+    if not titles:
+        raise DataError(f"{name}: the data set is empty; expected at least one sample")
+    check_workers(workers)
+    loader = DataLoader(
+        _Guarded(dataset),
+        batch_size=ITEMS_TOGETHER,
+        num_workers=workers,
+        collate_fn=_as_list,
+    )
+    inputs, labels, done = torch.empty(0), torch.empty(len(titles), dtype=torch.int64), 0
+    for items in loader:
+        for item in items:
+            value, label = _pair(item, f"{name}: {titles[done]}")
+            if done == 0:
+                inputs = torch.empty((len(titles), *value.shape))
+            if value.shape != inputs.shape[1:]:
+                raise DataError(
+                    f"{name}: {titles[done]} has shape {tuple(value.shape)} but {titles[0]} has "
+                    f"{tuple(inputs.shape[1:])}; expected equal shapes, resize or crop in the "
+                    "transform"
+                )
+            inputs[done], labels[done] = value, label
+            done += 1
+        if progress is not None:
+            progress(done, len(titles))
+    return Samples(inputs, labels, name)
+
+
+def _pair(item: Any, title: str) -> tuple[Tensor, int]:
+    """The float tensor and the class number of an item, or a DataError that says what it is."""
+    if isinstance(item, _Failure):
+        raise DataError(f"{title} {item.message}")
+    if not isinstance(item, tuple | list) or len(item) != 2 or not isinstance(item[0], Tensor):
+        raise DataError(
+            f"{title} is {_describe(item)}; expected (tensor, label), "
+            "give the dataset a transform that ends in a tensor"
+        )
+    value, label = item
+    if not value.is_floating_point():
+        raise DataError(
+            f"{title} holds a tensor of {str(value.dtype).removeprefix('torch.')}; expected "
+            "floating point, scale bytes to [0, 1] in the transform"
+        )
+    if isinstance(label, Tensor | np.ndarray) and label.shape in ((), (1,)):
+        label = label.item()  # MedMNIST's are arrays of one
+    if isinstance(label, bool) or not isinstance(label, int | np.integer):
+        raise DataError(f"{title} has the label {label!r:.60}; expected an integer class number")
+    return value.detach(), int(label)
+
+
+def _describe(item: Any) -> str:
+    if isinstance(item, tuple | list):
+        return f"({', '.join(type(part).__name__ for part in item)})"
+    return f"a {type(item).__name__}"
+
+
+class _Failure:
+    """What went wrong with an item, carried from a worker in place of the item."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+
+class _ByIndex(Dataset[Any]):
+    """The first `length` items; a dataset's own iteration may go past its length."""
+
+    def __init__(self, dataset: Dataset[Any], length: int) -> None:
+        self.dataset, self.length = dataset, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[index]
+
+
+class _Guarded(Dataset[Any]):
+    """Items or their failures: an exception from a worker would not say which item it was."""
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        assert isinstance(self.dataset, Sized)
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self.dataset[index]
+        except Exception as error:
+            text = " ".join(str(error).split())[:200]
+            if isinstance(error, DataError):
+                return _Failure(text)
+            return _Failure(f"cannot be read ({type(error).__name__}: {text}); repair or drop it")
+
+
+def _as_list(items: list[Any]) -> list[Any]:
+    return items

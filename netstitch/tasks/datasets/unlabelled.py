@@ -1,0 +1,69 @@
+"""Samples without labels: for fitting, and for tasks that label samples themselves."""
+
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from netstitch.errors import DataError
+from netstitch.tasks.datasets.folder_walk import describe_left_out, images_below
+from netstitch.tasks.datasets.given import check_limit, described, path_of
+from netstitch.tasks.datasets.image_files import ENDINGS
+from netstitch.tasks.datasets.image_folder import Images, Transform
+from netstitch.tasks.datasets.listing import Listing
+from netstitch.tasks.datasets.preprocessing import Preprocessing
+from netstitch.tasks.datasets.torch_dataset import Progress, decode
+from netstitch.tasks.samples import Samples
+
+
+def unlabelled(inputs: Tensor, name: str = "validation") -> Samples:
+    """Return samples of which only the inputs (n, ...) are known; raises as `Samples` does."""
+    if not isinstance(inputs, Tensor) or inputs.ndim == 0:
+        raise DataError(f"{name}: inputs are {described(inputs)}; expected a tensor, (n, ...)")
+    return Samples(inputs, torch.zeros(len(inputs), dtype=torch.int64), name)
+
+
+def from_images(
+    path: Path | str,
+    transform: Transform | None = None,
+    *,
+    limit: int | None = None,
+    workers: int = 0,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Samples:
+    """Unlabelled samples from all images of a folder and the folders in it, by their paths' order.
+
+    transform, workers, name: as of `from_image_folder`. limit: keep so many, spread evenly over the
+    order, so that each folder has its part.
+
+    Raises DataError where there are none, or one is damaged (the message names the file).
+    """
+    path = path_of(path, "a folder of images")
+    name = path.name if name is None else name
+    files = list(all_images(path, limit=limit).files)
+    dataset = Images([(file, 0) for file in files], transform or Preprocessing())
+    return decode(dataset, files, workers, name, progress)
+
+
+def all_images(path: Path | str, *, limit: int | None = None) -> Listing:
+    """Return all images of a folder and the folders in it, by their paths' order, none opened.
+
+    Links are followed. Hidden files and folders are passed over, but the folder itself may lie in
+    one. limit: as of `from_images`, and so are the errors.
+    """
+    path = path_of(path, "a folder of images")
+    check_limit(limit)
+    if not os.path.isdir(path):  # which, unlike the path's own, says no where it may not look
+        raise DataError(f"{path} is no folder; expected one with images in it")
+    files, left_out = images_below(path)
+    said = describe_left_out(left_out)
+    if not files:
+        raise DataError(
+            f"{path} holds no images{f' ({said})' if said else ''}; expected files ending in "
+            f"{ENDINGS}, in it or in its folders"
+        )
+    if limit is not None and limit < len(files):
+        files = [files[index * len(files) // limit] for index in range(limit)]
+    return Listing(tuple(files), (0,) * len(files), left_out=said)

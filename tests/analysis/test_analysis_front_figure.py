@@ -1,0 +1,143 @@
+import os
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from netstitch.analysis import Front, FrontPoint, front_figure, make_front
+from netstitch.analysis.front_figure import SHADE
+from netstitch.drawing.mark_labels import place_labels
+from netstitch.drawing.print_style import unit_of
+from netstitch.errors import DataError, StorageError
+
+
+def front(tested: bool = True) -> Front:
+    def network(label: str, macs: int, accuracy: float, output: str) -> FrontPoint:
+        test = accuracy - 0.003 if tested else None
+        return FrontPoint(label, (0,), macs, 0, accuracy, test, output)
+
+    references = [
+        network("resnet", 4_600_000, 0.920, "resnet"),
+        network("mobilenet", 3_200_000, 0.915, "mobilenet"),
+        network("ensemble", 7_900_000, 0.929, "ensemble"),
+    ]
+    candidates = [
+        network(f"c{index}", 2_000_000 + 240_000 * index, 0.902 + 0.0012 * index, "ensemble")
+        for index in range(25)
+    ]
+    return make_front(candidates, references)
+
+
+def pixels(path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def shaded(image: np.ndarray) -> np.ndarray:
+    colour = [int(SHADE[start : start + 2], 16) for start in (1, 3, 5)]
+    return (image == colour).all(-1)
+
+
+def test_two_panels_at_200_dots_per_inch(tmp_path):
+    path = tmp_path / "front.png"
+    front_figure(front(), path, title="Fashion-MNIST")
+    with Image.open(path) as image:
+        assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+        assert image.width > 2 * image.height
+    assert os.listdir(tmp_path) == ["front.png"]
+
+
+def test_both_panels_shade_where_references_are_dominated(tmp_path):
+    path = tmp_path / "front.png"
+    front_figure(front(), path)
+    left, right = np.array_split(shaded(pixels(path)), 2, axis=1)
+    assert left.mean() > 0.1
+    assert right.mean() > 0.1
+
+
+def test_one_panel_without_test_accuracies(tmp_path):
+    path = tmp_path / "front.png"
+    front_figure(front(tested=False), path)
+    with Image.open(path) as image:
+        assert image.width < 1.5 * image.height
+
+
+def test_no_shade_without_references(tmp_path):
+    path = tmp_path / "front.png"
+    front_figure(Front(front().points), path)
+    assert not shaded(pixels(path)).any()
+
+
+def test_floors_show_different_ranges(tmp_path):
+    images = []
+    for name, floor in (("a", "tenth"), ("b", "tight"), ("c", 0.5)):
+        front_figure(front(), tmp_path / f"{name}.png", floor=floor)
+        images.append(shaded(pixels(tmp_path / f"{name}.png")).mean())
+    assert images[2] < images[0] < images[1]
+
+
+def test_only_references(tmp_path):
+    path = tmp_path / "front.png"
+    front_figure(Front((), front().references), path)
+    assert shaded(pixels(path)).any()
+
+
+def test_a_single_network(tmp_path):
+    path = tmp_path / "front.png"
+    front_figure(Front((FrontPoint("P1", (0,), 100, 0, 1.0),)), path)
+    assert path.stat().st_size > 0
+
+
+def test_what_cannot_be_drawn(tmp_path):
+    path = tmp_path / "front.png"
+    with pytest.raises(DataError, match="holds no networks"):
+        front_figure(Front(()), path)
+    with pytest.raises(DataError, match="'loose' is not known"):
+        front_figure(front(), path, floor="loose")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"no network has an accuracy of 0\.99"):
+        front_figure(front(), path, floor=0.99)
+    assert not path.exists()
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(StorageError, match="cannot be written"):
+        front_figure(front(), tmp_path / "absent" / "front.png")
+
+
+def test_global_settings_of_matplotlib_stay(tmp_path):
+    before = dict(matplotlib.rcParams), matplotlib.get_backend(auto_select=False)
+    front_figure(front(), tmp_path / "front.png")
+    assert (dict(matplotlib.rcParams), matplotlib.get_backend(auto_select=False)) == before
+
+
+def test_labels_keep_clear_of_one_another_and_of_marks():
+    figure = Figure(dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    canvas.draw()
+    marks = [(0.5, 0.5), (0.55, 0.5), (0.98, 0.5)]
+    names = ("first network", "second network", "at the edge")
+    labels = [(name, *at) for name, at in zip(names, marks, strict=True)]
+    place_labels(axes, canvas.get_renderer(), labels, avoid=marks, colour="black")
+    canvas.draw()
+    # Of the texts alone: an annotation's own extent reaches to its mark.
+    boxes = [Text.get_window_extent(text, canvas.get_renderer()) for text in axes.texts]
+    assert [text.get_text() for text in axes.texts] == list(names)
+    for index, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[index + 1 :])
+        assert not any(box.contains(*axes.transData.transform(mark)) for mark in marks)
+        assert axes.bbox.x0 <= box.x0
+        assert box.x1 <= axes.bbox.x1
+
+
+@pytest.mark.parametrize(
+    "most, unit, scale",
+    [(272, "", 1), (3_000, " (k)", 1e3), (2_612_496, " (M)", 1e6), (4_100_000_000, " (G)", 1e9)],
+)
+def test_costs_have_a_unit_that_ticks_are_short_in(most: int, unit: str, scale: float) -> None:
+    assert unit_of(most) == (unit, scale)

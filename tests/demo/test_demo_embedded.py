@@ -1,0 +1,107 @@
+"""The embedded networks and images: what the demo promises of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import netstitch.demo
+from netstitch.demo.demo_networks import CLASSES, example
+from netstitch.demo.embedded import MODELS, load_models, load_task
+from netstitch.networks import Network, capture
+from netstitch.tasks import Classification, Samples
+
+DATA = Path(netstitch.demo.__file__).parent / "data"
+
+
+@pytest.fixture(scope="module")
+def task() -> Classification:
+    return load_task()
+
+
+@pytest.fixture(scope="module")
+def logits(task: Classification) -> dict[str, torch.Tensor]:
+    """(10,000, classes) of each network on the test images."""
+    assert task.test is not None
+    found = {}
+    for name, model in load_models().items():
+        model = model.eval().to(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            found[name] = torch.cat([model(batch) for batch in task.test.batches(250)])
+    return found
+
+
+@pytest.fixture(scope="module")
+def networks() -> list[Network]:
+    return [capture(model, example(), name=name) for name, model in load_models().items()]
+
+
+def parts(task: Classification) -> dict[str, Samples]:
+    assert task.training is not None
+    assert task.test is not None
+    return {"stitching": task.training, "validation": task.validation, "test": task.test}
+
+
+def test_the_parts_have_their_sizes_and_shapes(task: Classification) -> None:
+    sizes = {"stitching": 4_096, "validation": 2_048, "test": 10_000}
+    for name, samples in parts(task).items():
+        assert samples.inputs.shape == (sizes[name], 1, 28, 28)
+        assert 0 <= samples.inputs.min() < samples.inputs.max() <= 1
+
+
+def test_the_parts_are_stratified(task: Classification) -> None:
+    for samples in parts(task).values():
+        counts = torch.bincount(samples.labels, minlength=CLASSES)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_no_image_is_in_two_parts(task: Classification) -> None:
+    # Fashion-MNIST itself has some images twice; bytes of an image stand for it.
+    seen = {
+        name: {image.numpy().tobytes() for image in samples.inputs}
+        for name, samples in parts(task).items()
+    }
+    assert not seen["stitching"] & seen["validation"]
+    assert len(seen["test"] & (seen["stitching"] | seen["validation"])) < 10
+
+
+def test_each_network_knows_91_percent_and_the_ensemble_more(
+    task: Classification, logits: dict[str, torch.Tensor]
+) -> None:
+    assert task.test is not None
+    accuracies = {name: task.accuracy(out, task.test.labels) for name, out in logits.items()}
+    ensemble = task.accuracy(task.combine(list(logits.values())), task.test.labels)
+    assert min(accuracies.values()) >= 0.91
+    assert ensemble > max(accuracies.values())
+
+
+def test_together_they_cost_at_most_8_million(networks: list[Network]) -> None:
+    assert len(networks) == len(MODELS) == 2
+    assert sum(network.multiply_adds for network in networks) <= 8_000_000
+
+
+def test_they_are_of_different_families(networks: list[Network]) -> None:
+    operations = [{node.operation for node in network.graph.nodes} for network in networks]
+    assert operations[1] - operations[0] >= {"aten.hardswish.default", "aten.hardsigmoid.default"}
+
+
+def test_all_of_it_is_under_10_million_bytes_and_readable_by_all() -> None:
+    files = list(DATA.iterdir())
+    assert sum(path.stat().st_size for path in files) < 10_000_000
+    assert "LICENSE-fashion-mnist" in {path.name for path in files}
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in files)
+
+
+def test_every_tensor_is_finite_and_single_precision() -> None:
+    for model in load_models().values():
+        for tensor in model.state_dict().values():
+            assert torch.isfinite(tensor).all()
+            assert tensor.dtype in (torch.float32, torch.int64)
+
+
+def test_models_are_independent_of_each_other() -> None:
+    first, second = load_models(), load_models()
+    with torch.no_grad():
+        next(first["resnet"].parameters()).zero_()
+    assert np.abs(next(second["resnet"].parameters()).detach().numpy()).max() > 0

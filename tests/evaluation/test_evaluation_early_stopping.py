@@ -1,0 +1,204 @@
+"""Evaluations that end early say no more than what is so."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_supernets import random_task, small_supernet
+
+from netstitch.errors import DataError
+from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import evaluator as module
+from netstitch.evaluation.early_stopping import Stopping, accuracy_of, hardest_first, surely
+from netstitch.evaluation.evaluator import Measured
+from netstitch.evaluation.runtime.execution_plan import Plan
+from netstitch.networks.interpreter import Key
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Classification, Outputs
+
+
+@pytest.fixture(scope="module")
+def supernet() -> Supernet:
+    return small_supernet()
+
+
+def random_genotypes(supernet: Supernet, seed: int, count: int) -> list[np.ndarray]:
+    generator = np.random.default_rng(seed)
+    some = [generator.integers(0, supernet.cardinalities) for _ in range(count)]
+    return [*supernet.references().values(), *some]
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1, 2, 3]),
+    st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=9, max_size=9),
+    st.integers(1, 4),
+)
+@settings(deadline=None, max_examples=25)
+def test_what_ended_early_does_not_get_over_its_floor(
+    supernet: Supernet,
+    seed: int,
+    workers: int,
+    floors: list[float | None],
+    together: int,
+) -> None:
+    task = random_task()
+    plain = Evaluator(supernet, task, task.validation, Form(True, 5, workers))
+    early = Evaluator(supernet, task, task.validation, Form(True, 5, workers))
+    genotypes = random_genotypes(supernet, seed, 6)
+    for start in range(0, len(genotypes), together):
+        some = genotypes[start : start + together]
+        asked = floors[start : start + len(some)]
+        asked += [None] * (len(some) - len(asked))
+        for genotype, floor, found in zip(
+            some, asked, early.evaluate_together(some, asked), strict=True
+        ):
+            whole = plain.evaluate(genotype)
+            assert isinstance(found, Measured)
+            assert found.multiply_adds == whole.multiply_adds
+            if found.bounded:
+                assert floor is not None
+                assert whole.accuracy <= found.accuracy <= floor
+            else:
+                assert found == whole
+
+
+def test_what_is_said_does_not_depend_on_batches_side_by_side(supernet: Supernet) -> None:
+    task = random_task()
+    genotypes = random_genotypes(supernet, 1, 10)
+    floors = [0.5] * len(genotypes)
+    one, three = (
+        Evaluator(supernet, task, task.validation, Form(True, 5, workers)) for workers in (1, 3)
+    )
+    together = three.evaluate_together(genotypes, floors)
+    assert together == [one.evaluate_together([genotype], [0.5])[0] for genotype in genotypes]
+    assert any(isinstance(found, Measured) and found.bounded for found in together)
+
+
+def test_the_rest_is_not_computed(supernet: Supernet, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[int] = []
+    execute = module.execute
+
+    def counted(plan: Plan, batch: torch.Tensor) -> dict[Key, torch.Tensor]:
+        computed.append(len(batch))
+        return execute(plan, batch)
+
+    monkeypatch.setattr(module, "execute", counted)
+    task = random_task()
+    evaluator = Evaluator(supernet, task, task.validation, Form(True, 5, 1))
+    [genotype] = random_genotypes(supernet, 1, 1)[-1:]
+    [found] = evaluator.evaluate_together([genotype], [0.99])
+    assert found == Measured(found.accuracy, found.multiply_adds, bounded=True)  # type: ignore[union-attr]
+    assert 0 < sum(computed) < len(task.validation)
+
+
+def test_samples_in_another_order_measure_the_same(supernet: Supernet) -> None:
+    task = random_task()
+    form = Form(True, 5, 1)
+    plain = Evaluator(supernet, task, task.validation, form)
+    references = list(supernet.references().values())
+    order = hardest_first([sure for (sure,) in plain.measured_together(references, surely(task))])
+    assert sorted(order.tolist()) == list(range(len(task.validation)))
+    other = Evaluator(supernet, task, task.validation.taken(order), form)
+    for genotype in random_genotypes(supernet, 2, 5):
+        assert other.evaluate(genotype) == plain.evaluate(genotype)
+        assert torch.allclose(other.outputs(genotype), plain.outputs(genotype)[order], atol=1e-5)
+
+
+def test_the_hardest_samples_are_those_with_the_least_margin() -> None:
+    task = replace(random_task(), classes=3)
+    labels = torch.tensor([0, 1, 2])
+    outputs = torch.tensor([[5.0, 0, 0], [2.0, 1, 0], [0.0, 0, 1]])
+    assert task.margin(outputs, labels).tolist() == [5, -1, 1]
+    assert hardest_first([task.margin(outputs, labels)]).tolist() == [1, 2, 0]
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_certain_is_what_no_rest_can_change(data: st.DataObject) -> None:
+    samples = data.draw(st.integers(1, 30))
+    seen = data.draw(st.integers(0, samples))
+    right = data.draw(st.integers(0, seen))
+    floor = data.draw(st.floats(0, 1))
+    bound = Stopping().bound(lambda r, n: r / n, right, seen, samples, floor, 1)
+    possible = [(right + more) / samples for more in range(samples - seen + 1)]
+    if bound is None:
+        assert max(possible) > floor
+    else:
+        assert bound == max(possible) <= floor
+
+
+@pytest.mark.parametrize("true", [0.5, 0.55, 0.62])
+def test_likely_is_wrong_no_oftener_than_it_says(true: float) -> None:
+    samples, batch, error, floor = 400, 40, 0.05, 0.5
+    generator = np.random.default_rng(0)
+    stopping, wrong, ended = Stopping(error), 0, 0
+    right = np.arange(samples) < round(samples * true) + 1  # just over the floor, and more
+    for _ in range(600):
+        order = generator.permutation(right)
+        for seen in range(batch, samples, batch):
+            bound = stopping.bound(
+                lambda r, n: r / n, int(order[:seen].sum()), seen, samples, floor, 9
+            )
+            if bound is not None:
+                assert bound <= floor
+                wrong += 1
+                break
+    for seen in range(batch, samples, batch):  # of one that is far under it
+        bound = stopping.bound(lambda r, n: r / n, seen // 5, seen, samples, floor, 9)
+        ended = ended or seen * (bound is not None)
+    assert wrong / 600 <= error
+    assert 0 < ended <= 80
+
+
+def test_only_a_task_of_which_nothing_else_counts_may_end_early(supernet: Supernet) -> None:
+    class Weighed(Classification):
+        accuracy_of = None  # type: ignore[assignment]
+
+        def accuracy(self, outputs: object, labels: torch.Tensor) -> float:
+            return 0.1
+
+    given_task = random_task()
+    task = Weighed(validation=given_task.validation, classes=given_task.classes)
+    assert accuracy_of(task) is None
+    evaluator = Evaluator(supernet, task, task.validation, Form(True, 5, 1))
+    genotypes = random_genotypes(supernet, 3, 3)
+    found = evaluator.evaluate_together(genotypes, [1.0] * len(genotypes))
+    assert [one.bounded for one in found if isinstance(one, Measured)] == [False] * len(genotypes)
+
+
+def test_outputs_that_are_not_finite_are_told_as_where_nothing_ends_early(
+    supernet: Supernet,
+) -> None:
+    task = random_task()
+    broken = replace(task.validation, inputs=task.validation.inputs.clone())
+    broken.inputs[8] = torch.finfo(torch.float32).max
+    evaluator = Evaluator(supernet, task, broken, Form(True, 5, 2))
+    genotypes = random_genotypes(supernet, 3, 4)
+    plain = evaluator.evaluate_together(genotypes)
+    early = evaluator.evaluate_together(genotypes, [0.0] * len(genotypes))
+    assert any(isinstance(found, DataError) for found in plain)
+    for found, expected in zip(early, plain, strict=True):
+        if isinstance(expected, DataError):
+            assert isinstance(found, DataError)
+            assert "NaN or infinity in the outputs" in str(found)
+
+
+def test_an_accuracy_of_its_own_is_not_that_of_the_class_it_comes_from() -> None:
+    class Halved(Classification):
+        def accuracy(self, outputs: Outputs, labels: torch.Tensor) -> float:
+            return super().accuracy(outputs, labels) / 2
+
+    class Both(Halved):
+        def accuracy_of(self, right: int, samples: int) -> float:
+            return right / samples / 2
+
+    class Named(Classification):
+        pass
+
+    task = random_task()
+    for kind, known in ((Halved, False), (Both, True), (Named, True)):
+        assert (accuracy_of(kind(validation=task.validation, classes=3)) is not None) == known

@@ -1,0 +1,162 @@
+"""The numerical form: chosen by time, and what it does to tensors."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from small_supernets import random_samples, small_supernet
+from torch import Tensor
+
+from netstitch.evaluation import Form, measure_form
+from netstitch.evaluation.numerics import fastest_form
+from netstitch.threads import available_cores, batch_workers, threads
+
+
+class Clock:
+    """Seconds that pass only while a network runs."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def prepared(clock: Clock, cost: Callable[[Form, int], float]) -> Callable[[Form], object]:
+    def prepare(form: Form) -> Callable[[Tensor], None]:
+        def run(batch: Tensor) -> None:
+            clock.now += cost(form, len(batch))
+
+        return run
+
+    return prepare
+
+
+def chosen(cost: Callable[[Form, int], float], samples: int, workers: int = 1) -> Form:
+    clock = Clock()
+    return fastest_form(
+        prepared(clock, cost), torch.zeros(samples, 1, 2, 2), workers=workers, clock=clock
+    )
+
+
+@pytest.mark.parametrize("fast", [Form(True, 64, 1), Form(False, 256, 1), Form(False, 32, 1)])
+def test_the_fastest_candidate_is_chosen(fast: Form) -> None:
+    assert chosen(lambda form, n: n * (1 if form == fast else 2), samples=1024) == fast
+
+
+def test_a_batch_for_each_worker_is_worth_more_than_a_large_one() -> None:
+    def cost(form: Form, n: int) -> float:
+        return 10 + n
+
+    assert chosen(cost, samples=256).batch == 256
+    assert chosen(cost, samples=256, workers=4).batch == 64
+
+
+def test_the_first_call_of_a_candidate_is_not_timed() -> None:
+    clock, calls = Clock(), {True: 0, False: 0}
+
+    def prepare(form: Form) -> Callable[[Tensor], None]:
+        def run(batch: Tensor) -> None:
+            calls[form.channels_last] += 1
+            first = calls[form.channels_last] == 1
+            clock.now += 1000 if first and form.channels_last else 1 + (not form.channels_last)
+
+        return run
+
+    inputs = torch.zeros(64, 1, 2, 2)
+    assert fastest_form(prepare, inputs, batches=[32], workers=1, clock=clock).channels_last
+
+
+def test_few_samples_are_one_batch() -> None:
+    assert chosen(lambda form, n: n, samples=5).batch == 5
+
+
+def test_inputs_that_are_no_images_have_one_layout() -> None:
+    clock, seen = Clock(), []
+
+    def prepare(form: Form) -> Callable[[Tensor], None]:
+        seen.append(form.channels_last)
+        return lambda batch: None
+
+    fastest_form(prepare, torch.zeros(64, 7), clock=clock)
+    assert set(seen) == {False}
+
+
+def test_rounds_count_what_each_worker_runs() -> None:
+    assert Form(True, 32, 2).rounds(100) == 2
+    assert Form(True, 32, 1).rounds(96) == 3
+    assert Form(True, 32, 8).rounds(1) == 1
+
+
+def test_images_are_arranged_and_nothing_else_changes() -> None:
+    images = torch.randn(2, 3, 4, 5)
+    arranged = Form(True, 1, 1).arrange(images)
+    assert arranged.stride() == (60, 1, 15, 3)
+    assert torch.equal(arranged, images)
+    assert Form(False, 1, 1).arrange(arranged).stride() == images.stride()
+    assert Form(True, 1, 1).arrange(torch.zeros(2, 1, 4, 5)).stride() == (20, 1, 5, 1)
+    rows = torch.randn(4, 6).T
+    assert Form(True, 1, 1).arrange(rows).is_contiguous()
+
+
+def test_threads_are_one_inside_and_restored_after_errors() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        inside: list[int] = []
+        with pytest.raises(ValueError, match="mine"):
+            _fail_inside(inside)
+        assert inside == [1]
+        assert torch.get_num_threads() == 2
+        with batch_workers(2) as pool:
+            assert list(pool.map(lambda _: torch.get_num_threads(), range(4))) == [1] * 4
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def _fail_inside(seen: list[int]) -> None:
+    with threads(1):
+        seen.append(torch.get_num_threads())
+        raise ValueError("mine")
+
+
+def test_a_supernet_is_measured_in_the_layout_of_its_evaluations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from netstitch.evaluation import numerics_choice as measuring
+
+    seen = {}
+
+    def timed(
+        prepare: Callable[[Form], Callable[[Tensor], list[Tensor]]], inputs: Tensor, **_: object
+    ) -> Form:
+        for channels_last in (True, False):
+            form = Form(channels_last, 4, 1)
+            seen[channels_last] = prepare(form)(inputs[:4])[0]
+        return form
+
+    monkeypatch.setattr(measuring, "fastest_form", timed)
+    supernet = small_supernet()
+    inputs = random_samples(8).inputs
+    measure_form(supernet, inputs)
+    expected = supernet.subnetwork(supernet.genotype("ensemble"))(inputs[:4])
+    for outputs in seen.values():
+        assert torch.allclose(outputs, expected, atol=1e-6)
+
+
+def test_workers_are_cores_on_the_processor_and_one_elsewhere() -> None:
+    supernet, inputs = small_supernet(), random_samples(8).inputs
+    assert measure_form(supernet, inputs).workers == available_cores()
+    assert measure_form(supernet, inputs, workers=3).workers == 3
+    clock = Clock()
+    assert measure_form(supernet, inputs, workers=None, clock=clock).batch == 8
+
+
+def test_one_channel_is_laid_out_channels_last_too() -> None:
+    # Both layouts fit one channel; convolutions follow the strides, so they must say which.
+    arranged = Form(True, 8, 1).arrange(torch.zeros(4, 1, 3, 3))
+    assert arranged.stride() == (9, 1, 3, 1)
+    assert torch.conv2d(torch.zeros(2, 1, 5, 5), arranged).is_contiguous(
+        memory_format=torch.channels_last
+    )

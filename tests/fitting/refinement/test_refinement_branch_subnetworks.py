@@ -1,0 +1,203 @@
+"""What follows a stitch is computed for it alone; everything else once for all."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from refinement_examples import fitted, images, maps, three, unfitted
+from torch import Tensor
+
+from netstitch.errors import FittingError
+from netstitch.fitting import check_refining
+from netstitch.fitting.refinement import branch_subnetworks as room
+from netstitch.fitting.refinement.branch_subnetworks import Branch, Branches
+from netstitch.fitting.refinement.custom_gradient import arranged, gradients_of, leaves_of
+from netstitch.fitting.refinement.refine_images import Examples
+from netstitch.fitting.refinement.sampler import Draws, Gains, scattered
+from netstitch.networks.interpreter import Plan, content_keys, execute
+from netstitch.supernet.supernet import Supernet
+
+
+def made(supernet: Supernet, **settings: Any) -> tuple[Branches, list[Branch]]:
+    """The branches of a supernet, and those with a single stitch each."""
+    leaves = leaves_of(supernet._layers())
+    found = Branches(supernet, arranged(supernet, leaves), **settings)
+    draws = Draws(supernet, Gains(len(leaves)))
+    return found, [found.branch(g) for g in draws.singles if g is not None]
+
+
+def test_originals_are_computed_once_for_all_subnetworks(monkeypatch: pytest.MonkeyPatch) -> None:
+    supernet = unfitted()
+    branches, singles = made(supernet)
+    run: list[Plan] = []
+
+    def counted(plan: Plan, *rest: Any) -> dict[bytes, Any]:
+        run.append(plan)
+        return execute(plan, *rest)
+
+    monkeypatch.setattr(room, "execute", counted)
+    leaves = leaves_of(supernet._layers())
+    gradients_of(branches, singles, leaves, Examples(images()), micro=8)
+    assert sum(plan is branches._originals for plan in run) == 2  # one a micro-batch
+    assert len(run) == 2 * (1 + len(singles))
+
+
+def test_only_what_follows_a_stitch_is_computed_for_it() -> None:
+    supernet = unfitted()
+    branches, _ = made(supernet)
+    generator = np.random.default_rng(0)
+    even = np.full(len(supernet.stitches), 1 / len(supernet.stitches))
+    originals = {
+        key
+        for genotype in supernet.references().values()
+        for key in content_keys(supernet.subnetwork_graph(genotype)[0]).values()
+    }
+    for _ in range(20):
+        genotype = scattered(supernet, generator, 4.0, even)
+        branch = branches.branch(genotype)
+        keys = content_keys(supernet.subnetwork_graph(genotype)[0]).values()
+        assert {step.key for step in branch.plan.steps} == set(keys) - originals
+        assert branch.plan.needed <= originals
+        found = branches.originals(images(), [branch])
+        assert not any(value.requires_grad for value in found.values())
+
+
+def test_the_network_behind_a_branch_has_nothing_left_to_compute_and_no_loss() -> None:
+    branches, singles = made(three())
+    reference = branches.reference(singles[0])
+    assert not reference.stitches
+    assert not reference.plan.steps
+    assert reference.genotype[-1] == singles[0].genotype[-1]
+    originals = branches.originals(images(), [reference])
+    assert branches.loss_of(reference, Examples(images()), originals).item() == 0
+
+
+def test_features_are_what_last_layers_read() -> None:
+    supernet, inputs = unfitted(), images(64)
+    branches, singles = made(supernet, loss="features")
+    branches.measure([Examples(inputs[:20]), Examples(inputs[20:])])
+    names = {name: index for index, name in enumerate(supernet.outputs)}
+    for name in ("wide", "deep"):
+        branch = next(b for b in singles if b.genotype[-1] == names[name])
+        reads = []
+        for genotype in (branch.genotype, supernet.genotype(name)):
+            graph, tensors = supernet.subnetwork_graph(genotype)
+            head = next(
+                n
+                for n in graph.nodes
+                if n.operation.startswith("aten.linear") and n.name == dict(graph.outputs)[None]
+            )
+            keys = content_keys(graph)
+            plan = room.make_plan([graph], tensors)
+            reads.append(execute(plan, inputs, {}, [keys[head.inputs[0]]])[keys[head.inputs[0]]])
+        ours, theirs = reads
+        spread = ((theirs - theirs.mean(0)) ** 2).sum() / len(theirs)
+        expected = ((ours - theirs) ** 2).sum() / len(theirs) / spread
+        originals = branches.originals(inputs, [branch])
+        found = branches.loss_of(branch, Examples(inputs), originals)
+        assert found.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_features_weigh_images_alike_however_few_come_together() -> None:
+    supernet = fitted()
+    leaves = leaves_of(supernet._layers())
+    branches, singles = made(supernet, loss="features")
+    examples = Examples(images())
+    branches.measure([examples])
+    one, many = (
+        gradients_of(branches, singles, leaves, examples, micro=micro).losses for micro in (16, 1)
+    )
+    assert many == pytest.approx(one, rel=1e-3, abs=1e-6)
+
+
+def test_behind_a_last_layer_outputs_are_compared_instead_of_features() -> None:
+    supernet = maps()
+    branches, singles = made(supernet, loss="features")
+    examples = Examples(images())
+    branches.measure([examples])
+    graphs = [supernet.subnetwork_graph(branch.genotype)[0] for branch in singles]
+    behind = [
+        b
+        for b, graph in zip(singles, graphs, strict=True)
+        if b.pairs[0][0] in {key for _, key in b.outputs} and graph.outputs
+    ]
+    assert 0 < len(behind) < len(singles)
+    for branch in singles:
+        originals = branches.originals(examples.inputs, [branch])
+        values = originals | execute(
+            branch.plan, branches.arrange(examples.inputs), originals, branch.kept
+        )
+        assert all(values[ours].shape == values[theirs].shape for ours, theirs in branch.pairs)
+        assert branches.loss_of(branch, examples, originals).item() > 0
+
+
+def test_memory_is_that_of_shared_originals_and_of_one_subnetwork() -> None:
+    branches, singles = made(unfitted())
+    alone = [branches.image_bytes([branch]) for branch in singles]
+    together = branches.image_bytes(singles)
+    assert max(alone) <= together < sum(alone)
+    assert all(size > branch.image_bytes > 0 for size, branch in zip(alone, singles, strict=True))
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"loss": "output"}, "unknown loss 'output': did you mean 'outputs'"),
+        ({"loss": "zzz"}, "unknown loss 'zzz': expected one of outputs, features, labels"),
+        ({"teacher": "nobody"}, "no teacher 'nobody': expected 'own' .* one of wide, deep, ens"),
+        ({"teacher": "wide", "loss": "features"}, "features of 'wide' are no measure"),
+    ],
+)
+def test_losses_and_teachers_that_are_not_there(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(FittingError, match=message):
+        made(unfitted(), **settings)
+
+
+def test_one_number_per_pixel_has_no_divergence() -> None:
+    with pytest.raises(FittingError, match=r"shape .*, 1, 6, 6\): loss 'outputs' compares two or"):
+        made(maps(classes=1))
+    branches, singles = made(maps(classes=1), loss="features")
+    assert len(singles) == len(branches.joined.stitches)
+
+
+@pytest.mark.parametrize(
+    "loss, labels, message",
+    [
+        (lambda outputs, labels: 3.0, torch.zeros(8), "gives 3.0: expected a scalar tensor"),
+        (lambda outputs, labels: outputs, torch.zeros(8), r"shape \(8, 3\): expected a scalar"),
+        (lambda outputs, labels: outputs.detach().sum(), torch.zeros(8), "gives no gradient"),
+        ("labels", torch.zeros(8), r"labels float32 \(8,\) do not fit outputs \(8, 3\)"),
+        ("labels", torch.full((8,), 9), r"labels int64 \(8,\) do not fit .*out of bounds"),
+    ],
+)
+def test_losses_of_labels_that_cannot_train(loss: Any, labels: Tensor, message: str) -> None:
+    branches, _ = made(unfitted(), loss=loss)
+    with pytest.raises(FittingError, match=message) as found:
+        branches.check(Examples(images(8), labels))
+    assert "\n" not in str(found.value)
+
+
+def test_what_can_be_refined_passes() -> None:
+    supernet = unfitted()
+    check_refining(supernet)
+    check_refining(supernet, loss="labels", teacher="ensemble")
+    check_refining(supernet, loss="features", teacher="own")
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"loss": "output"}, "did you mean 'outputs'"),
+        ({"teacher": "resnet18"}, "there is no teacher 'resnet18'"),
+        ({"loss": "features", "teacher": "ensemble"}, "no measure for other networks"),
+    ],
+)
+def test_a_loss_or_teacher_that_cannot_be(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(FittingError, match=message):
+        check_refining(unfitted(), **settings)
+
+
+def test_a_loss_that_does_not_fit_the_outputs() -> None:
+    with pytest.raises(FittingError, match="compares two or more classes"):
+        check_refining(maps(classes=1))

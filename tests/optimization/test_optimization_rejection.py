@@ -1,0 +1,226 @@
+"""Evaluations that end early leave a search as it is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optimization_cases import ACCURACY_MACS, ShuffledExecutor
+
+from netstitch.errors import SearchError
+from netstitch.optimization import (
+    ALGORITHMS,
+    Bounding,
+    Budget,
+    Completed,
+    Evaluation,
+    Executor,
+    Genotype,
+    Problem,
+    Progress,
+    SearchResult,
+    SerialExecutor,
+    State,
+    Threshold,
+    prepare_search,
+)
+from netstitch.optimization.executors.executor import Bounded
+from netstitch.optimization.executors.ordered import OrderedExecutor
+from netstitch.optimization.rejection import STEPS, floor_of
+
+LENGTH = 12
+EARLY = ("ga", "gomea", "lk-gomea", "random")
+
+
+def macs(genotype: Genotype) -> float:
+    return float(genotype @ np.arange(1, LENGTH + 1))
+
+
+def accuracy(genotype: Genotype) -> float:
+    """Rugged, and far under what is possible for most."""
+    hardly = np.abs(np.sin(genotype * np.arange(3, LENGTH + 3))).mean()
+    return float(np.round(hardly * (0.3 + 0.7 * np.cos(genotype.sum()) ** 2), 3))
+
+
+def signature(genotype: Genotype) -> bytes:
+    """Of all but the first variable, so that genotypes repeat."""
+    return genotype[1:].astype(np.uint8).tobytes()
+
+
+PROBLEM = Problem((3,) * LENGTH, ACCURACY_MACS, signature=signature)
+BOUNDING = Bounding("accuracy", lambda genotype: (1.0, macs(genotype * MASK)))
+MASK = np.array([0] + [1] * (LENGTH - 1))
+
+
+class InSteps:
+    """Evaluates as one does batch by batch: what it may end with is over the true value."""
+
+    def __init__(self) -> None:
+        self.ended = 0
+
+    def __call__(self, genotype: Genotype) -> tuple[float, float]:
+        return accuracy(genotype * MASK), macs(genotype * MASK)
+
+    def together(
+        self, genotypes: Sequence[Genotype], floors: Sequence[float | None]
+    ) -> list[tuple[float, ...] | Bounded | Exception]:
+        found: list[tuple[float, ...] | Bounded | Exception] = []
+        for genotype, floor in zip(genotypes, floors, strict=True):
+            value, cost = self(genotype)
+            seen = np.random.default_rng(int(1000 * value)).uniform(0.2, 1.0)
+            bound = value + (1 - value) * (1 - seen)
+            early = floor is not None and bound <= floor
+            self.ended += early
+            found.append(Bounded((bound, cost)) if early else (value, cost))
+        return found
+
+
+def searched(
+    algorithm: str,
+    executor: Executor,
+    bounding: Bounding | None,
+    *,
+    evaluations: int = 250,
+    threshold: Threshold | None = None,
+    restored: State | None = None,
+    states: list[State] | None = None,
+    **more: Any,
+) -> tuple[SearchResult, list[Evaluation]]:
+    records: list[Evaluation] = []
+
+    def look(progress: Progress) -> None:
+        if states is not None and progress.evaluated == 100:
+            states.append(engine.state())
+
+    engine = prepare_search(
+        PROBLEM,
+        executor,
+        budget=Budget(evaluations),
+        algorithm=algorithm,
+        population=10,
+        seed=5,
+        threshold=threshold,
+        bounding=bounding,
+        on_evaluation=records.append,
+        on_progress=look,
+        **more,
+    )
+    if restored is not None:
+        engine.restore(restored)
+    return engine.run(), records
+
+
+def way(result: SearchResult, records: list[Evaluation]) -> Any:
+    """Where a search went, and what it found."""
+    return (
+        [one.objectives for one in result.archive],
+        [one.genotype.tolist() for one in result.archive],
+        [one.genotype.tolist() for one in records],
+        [(one.round, one.skipped) for one in records],
+        (result.used, result.skipped, result.evaluated, result.stopped),
+    )
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("target", [None, 0.6])
+@pytest.mark.parametrize(("capacity", "group"), [(1, 1), (6, 3)])
+def test_the_search_decides_as_if_none_had_ended_early(
+    algorithm: str, target: float | None, capacity: int, group: int
+) -> None:
+    threshold = None if target is None else Threshold("accuracy", target)
+
+    def executor(evaluate: InSteps) -> Executor:
+        return OrderedExecutor(SerialExecutor(evaluate, capacity, group=group))
+
+    plain = searched(algorithm, executor(InSteps()), None, threshold=threshold)
+    evaluate = InSteps()
+    early = searched(algorithm, executor(evaluate), BOUNDING, threshold=threshold)
+    assert way(*early) == way(*plain)
+    bounded = [one for one in early[1] if one.bounded]
+    assert (evaluate.ended >= len(bounded) > 20) == (algorithm in EARLY)
+    for one, whole in zip(early[1], plain[1], strict=True):
+        assert one.objectives is not None
+        assert whole.objectives is not None
+        if one.bounded:
+            assert one.objectives[0] >= whole.objectives[0]
+            assert one.objectives[1] == whole.objectives[1]
+        else:
+            assert one.objectives == whole.objectives
+
+
+def test_one_that_ended_early_is_done_whole_where_a_decision_needs_it() -> None:
+    evaluate = InSteps()
+    executor = OrderedExecutor(SerialExecutor(evaluate, 8, group=4))
+    result, records = searched("ga", executor, BOUNDING, evaluations=800)
+    assert evaluate.ended > sum(one.bounded for one in records)
+    for one in result.archive:
+        assert one.objectives == evaluate(one.genotype)
+
+
+@pytest.mark.parametrize("algorithm", EARLY)
+def test_a_state_with_results_that_are_bounded_goes_on_alike(algorithm: str) -> None:
+    states: list[State] = []
+
+    def executor() -> Executor:
+        return OrderedExecutor(SerialExecutor(InSteps(), 6, group=3))
+
+    whole, records = searched(algorithm, executor(), BOUNDING, states=states)
+    [state] = states
+    rest, after = searched(algorithm, executor(), BOUNDING, restored=state)
+    assert [one.objectives for one in rest.archive] == [one.objectives for one in whole.archive]
+    assert [one.genotype.tolist() for one in after] == [
+        one.genotype.tolist() for one in records[100:]
+    ]
+    assert [one.bounded for one in after] == [one.bounded for one in records[100:]]
+
+
+def test_results_in_any_order_end_with_true_values() -> None:
+    evaluate = InSteps()
+    result, records = searched("ga", ShuffledExecutor(evaluate, 5, seed=2), BOUNDING)
+    assert result.evaluated == len(records)
+    assert any(one.bounded for one in records)
+    for one in result.archive:
+        assert one.objectives == evaluate(one.genotype)
+
+
+class Stubborn(SerialExecutor):
+    """Says of all that may end early that they did, with a bound that is always too high."""
+
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
+        super().submit(ticket, genotype, floor)
+        self.asked = floor
+
+    def wait(self) -> list[Completed]:
+        [one] = super().wait()
+        if self.asked is None:
+            return [one]
+        assert one.objectives is not None
+        return [Completed(one.ticket, (1.0, one.objectives[1]), None, 1.0, "", True)]
+
+
+def test_what_is_bounded_too_high_is_done_whole() -> None:
+    plain = searched("ga", SerialExecutor(InSteps()), None)
+    evaluate = InSteps()
+    early = searched("ga", Stubborn(lambda genotype: evaluate(genotype)), BOUNDING)
+    assert way(*early)[:3] == way(*plain)[:3]
+
+
+@given(st.floats(0, 1), st.booleans())
+@settings(deadline=None)
+def test_the_floor_is_just_under_the_least_that_matters(least: float, inclusive: bool) -> None:
+    def matters(value: float) -> bool:
+        return value >= least if inclusive else value > least
+
+    floor = floor_of(matters, 0.0, 1.0)
+    if floor is None:
+        assert matters(0.0)
+    else:
+        assert not matters(floor)
+        assert floor == 1.0 or matters(min(1.0, floor + 1.01 * 2.0**-STEPS))
+
+
+def test_an_objective_that_is_not_there_is_refused() -> None:
+    with pytest.raises(SearchError, match="unknown objective 'loss'"):
+        searched("ga", SerialExecutor(InSteps()), Bounding("loss", lambda _: (1.0, 0.0)))

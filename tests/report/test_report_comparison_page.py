@@ -1,0 +1,128 @@
+"""Runs compared: grouped by what they were asked, refused where they are of different tasks."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from generated_run import generate
+
+from netstitch.analysis import Front, hypervolume
+from netstitch.errors import DataError
+from netstitch.records import network_digests
+from netstitch.records.run_folder import FRONT_FILE
+from netstitch.report import Comparison, read_runs, write_comparison
+from netstitch.report.compared_runs import networks_of
+from netstitch.report.comparison_charts import attainment_chart
+
+SEEDS = (1, 2, 3)
+
+
+def alter(folder: Path, **changes: object) -> None:
+    path = folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def make(folder: Path, algorithm: str, seed: int) -> Path:
+    generate(folder, 200 + 40 * seed, seed=seed + (10 if algorithm == "ga" else 0))
+    alter(folder, asked={"name": "x", "search": {"algorithm": algorithm}, "seed": seed})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    place = tmp_path_factory.mktemp("runs")
+    return [
+        make(place / f"{algorithm}-{seed}", algorithm, seed)
+        for algorithm in ("ga", "gomea")
+        for seed in SEEDS
+    ]
+
+
+@pytest.fixture(scope="module")
+def comparison(folders: list[Path]) -> Comparison:
+    return read_runs(folders)
+
+
+def test_runs_are_grouped_by_what_they_were_asked(comparison: Comparison) -> None:
+    assert [(group.name, len(group.runs)) for group in comparison.groups] == [
+        ("ga", 3),
+        ("gomea", 3),
+    ]
+    assert comparison.notes == ()
+
+
+def test_everything_is_written(comparison: Comparison, folders: list[Path], tmp_path: Path) -> None:
+    write_comparison(comparison, tmp_path / "c")
+    names = {path.name for path in (tmp_path / "c").iterdir()}
+    assert {"compare.html", "compare.md", "compare.tex", "runs.csv"} <= names
+    assert {f"attainment-1.{form}" for form in ("png", "pdf", "svg")} <= names
+    rows = list(csv.DictReader((tmp_path / "c" / "runs.csv").open()))
+    assert [row["run"] for row in rows] == [str(folder) for folder in folders]
+    for row, folder in zip(rows, folders, strict=True):
+        front = Front.from_json(folder / FRONT_FILE)
+        expected = hypervolume(
+            [point.test or 0.0 for point in front],
+            [point.multiply_adds for point in front],
+            ensemble=comparison.ensemble,
+            accuracy_floor=comparison.floor,
+        )
+        assert float(row["hypervolume_test"]) == expected
+    page = (tmp_path / "c" / "compare.html").read_text()
+    assert "signed-rank" in page
+    assert 'id="convergence-0"' in page
+
+
+def test_samples_that_differ_are_named(folders: list[Path], tmp_path: Path) -> None:
+    other = make(tmp_path / "other", "ga", 7)
+    alter(other, samples={"validation": "e" * 32})
+    with pytest.raises(DataError, match=r"of another task than .*: the validation samples differ"):
+        read_runs([folders[0], other])
+
+
+def test_networks_that_differ_are_named(folders: list[Path], tmp_path: Path) -> None:
+    other = make(tmp_path / "other", "ga", 7)
+    path = other / "supernet" / "networks" / "0" / "graph.json"
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    alter(other, networks=network_digests(other, ("wide", "deep")))
+    with pytest.raises(DataError, match="the network 'wide' differ"):
+        read_runs([folders[0], other])
+
+
+def test_one_run_and_the_same_twice(folders: list[Path]) -> None:
+    with pytest.raises(DataError, match="give two or more"):
+        read_runs(folders[:1])
+    with pytest.raises(DataError, match="was given twice"):
+        read_runs([folders[0], folders[1], folders[0]])
+
+
+def test_a_run_that_evaluated_nothing(folders: list[Path], tmp_path: Path) -> None:
+    generate(tmp_path / "empty", 0, done=False)
+    with pytest.raises(DataError, match="has evaluated nothing yet"):
+        read_runs([folders[0], tmp_path / "empty"])
+
+
+def test_a_run_that_was_stopped_counts_and_is_told(folders: list[Path], tmp_path: Path) -> None:
+    generate(tmp_path / "stopped", 200, done=False)
+    found = read_runs([folders[0], tmp_path / "stopped"])
+    assert "is not done: it counts as far as it is" in found.notes[0]
+    assert found.parts == ("validation",)
+
+
+def test_surfaces_of_any_and_every_run_bound_that_of_half(tmp_path: Path) -> None:
+    folders = [tmp_path / str(seed) for seed in range(3)]
+    for seed, folder in enumerate(folders):
+        generate(folder, 400, seed=seed)
+    comparison = read_runs(folders)
+    chart = attainment_chart(comparison, "test")
+    half, best, worst = (
+        next(one for one in chart.series if one.name == name)
+        for name in ("all runs (3 runs)", "all runs, any run", "all runs, every run")
+    )
+    assert (half.dotted, best.dotted, worst.dotted) == (False, True, True)
+    fronts = [networks_of(run, "test") for run in comparison.groups[0].runs]
+    for cost in sorted({cost for front in fronts for cost, _ in front}):
+        reached = sorted(max([a for c, a in front if c <= cost], default=-1) for front in fronts)
+        for surface, expected in ((worst, reached[0]), (half, reached[1]), (best, reached[2])):
+            found = [y for x, y in zip(surface.x, surface.y, strict=True) if x <= cost]
+            assert max(found, default=-1) == pytest.approx(expected)

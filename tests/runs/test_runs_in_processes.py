@@ -1,0 +1,125 @@
+"""A run whose evaluations are in processes, some of which die, and that goes on in others."""
+
+import json
+import multiprocessing
+import os
+import signal
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from run_examples import Interrupting, Quiet, write_experiment
+
+from netstitch.cli.recorded import spread_otherwise
+from netstitch.evaluation import Evaluator
+from netstitch.evaluation.execution_config import Kind
+from netstitch.experiments import load_models, load_task, read_experiment
+from netstitch.optimization import Budget, Progress
+from netstitch.runs.planning import to_plan
+from netstitch.runs.run import Finished, carry_out, resume
+from netstitch.searching.search_progress import Standing
+
+SERIAL = (("in_flight = 1", "in_flight = 6"), ("evaluations = 60", "evaluations = 300"))
+PARALLEL = (
+    *SERIAL,
+    ('executor = "serial"', 'executor = "processes"\nworkers = 2\ncache = 0'),
+)
+
+
+class Killing(Quiet):
+    """Kills a worker in the middle of the search."""
+
+    def searching(self, progress: Progress, budget: Budget) -> None:
+        super().searching(progress, budget)
+        if progress.evaluated in (30, 60):
+            os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+
+
+def run(
+    folder: Path,
+    *changes: tuple[str, str],
+    reporter: Quiet | None = None,
+    standings: list[Standing] | None = None,
+) -> Finished:
+    folder.mkdir()
+    asked = read_experiment(write_experiment(folder, *changes))
+    watch = None if standings is None else standings.append
+    models, task = load_models(asked), load_task(asked)
+    return carry_out(to_plan(asked), models, task, folder / "run", reporter or Quiet(), watch)
+
+
+def facts(done: Finished) -> list[Any]:
+    """All that does not depend on time, the evaluations with the order of deliveries included."""
+    connection = sqlite3.connect(done.folder / "evaluations.sqlite")
+    deliveries = connection.execute(
+        "SELECT number, genotype, signature, accuracy, multiply_adds, failure, round, skipped"
+        " FROM deliveries JOIN evaluations ON evaluation = ordinal ORDER BY number"
+    ).fetchall()
+    count = connection.execute("SELECT count(*) FROM evaluations").fetchone()
+    connection.close()
+    result = done.result
+    return [done.front, result.used, result.skipped, result.stopped, deliveries, count]
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return run(tmp_path_factory.mktemp("serial") / "made", *SERIAL)
+
+
+@pytest.mark.slow
+def test_a_search_for_cross_entropy_is_the_same_in_processes(tmp_path: Path) -> None:
+    asked = (
+        ("classes = 3", "classes = 3\nconfirmation = 9"),
+        ("[search]", '[search]\nobjective = "cross-entropy"'),
+        ("in_flight = 1", "in_flight = 4"),
+    )
+    one = run(tmp_path / "one", *asked)
+    two = run(tmp_path / "two", *asked, ('executor = "serial"', 'executor = "processes"'))
+    assert one.front.objective == "cross-entropy"
+    assert facts(one) == facts(two)
+
+
+@pytest.mark.slow
+def test_a_run_in_processes_of_which_some_are_killed_is_that_of_one_process(
+    tmp_path: Path, serial: Finished
+) -> None:
+    standings: list[Standing] = []
+    done = run(tmp_path / "made", *PARALLEL, reporter=Killing(), standings=standings)
+    assert facts(done) == facts(serial)
+    assert standings[-1].workers == 2
+    outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
+    assert (outcome["spread"]["kind"], outcome["spread"]["workers"]) == ("processes", 2)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["processes", "serial"])
+def test_a_run_goes_on_in_processes_or_without(
+    tmp_path: Path, serial: Finished, kind: Kind
+) -> None:
+    """What was evaluated and not yet given to the search when it stopped is not done again."""
+    stopped = run(tmp_path / "made", *PARALLEL, reporter=Interrupting(31))
+    assert stopped.result.stopped == "interrupted"
+    asked = read_experiment(tmp_path / "made" / "tiny.toml")
+    plan = spread_otherwise(to_plan(asked), kind, 2 if kind == "processes" else 0)
+    done = resume(plan, load_task(asked), stopped.folder, Quiet())
+    assert facts(done) == facts(serial)
+
+
+@pytest.mark.slow
+def test_in_the_order_of_finishing_each_evaluation_is_what_it_is_elsewhere(
+    tmp_path: Path, serial: Finished
+) -> None:
+    change = ("in_flight = 6", 'in_flight = 6\norder = "finished"')
+    done = run(tmp_path / "made", *PARALLEL, change)
+    assert done.result.used == 300
+    task = load_task(read_experiment(tmp_path / "made" / "tiny.toml"))
+    evaluator = Evaluator(done.supernet, task, task.validation, done.form)
+    deliveries = facts(done)[4]
+    assert len({signature for _, _, signature, *_ in deliveries}) == len(deliveries)
+    for _, genotype, _, accuracy, multiply_adds, failure, *_ in deliveries:
+        measured = evaluator.evaluate(np.frombuffer(genotype, np.uint16).astype(np.int64))
+        assert (measured.accuracy, measured.multiply_adds) == (accuracy, multiply_adds)
+        assert failure is None

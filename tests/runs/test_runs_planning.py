@@ -1,0 +1,28 @@
+"""What the command line gives takes the place of what the file says."""
+
+from netstitch.experiments import Experiment
+from netstitch.runs.planning import override, to_plan
+
+FILE = {
+    "networks": [{"model": "m.py:net"}, {"model": "m.py:net"}],
+    "task": {"classes": 3, "training": {"source": "a.npz"}, "validation": {"source": "b.npz"}},
+    "matching": {"objective": "balanced"},
+    "fit": {"ridge": 0.5, "batch": 16},
+    "refine": {"steps": 500},
+    "evaluation": {"threads": 3, "recalibrate": 50},
+}
+
+
+def test_the_papers_procedure_takes_the_place_of_what_the_file_says():
+    asked = Experiment.model_validate(FILE)
+    plan = to_plan(override(asked, seed=7, search={}, procedure="paper"))
+    assert (plan.points, plan.matching_objective) == ("all", "count")
+    assert (plan.fit["method"], plan.fit["seed"]) == ("adam", 7)
+    assert plan.refine is None
+    assert plan.recalibrate == 0
+    assert plan.spread.threads == 3  # no matter of the procedure
+
+
+def test_without_a_procedure_the_file_is_kept():
+    asked = Experiment.model_validate(FILE)
+    assert override(asked, seed=None, search={}) == asked

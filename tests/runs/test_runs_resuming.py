@@ -1,0 +1,433 @@
+"""A run that was stopped, however that was, goes on and ends as if nothing had happened."""
+
+import json
+import os
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import filelock
+import numpy as np
+import pytest
+from run_examples import Interrupting, InterruptingRefining, Quiet, write_experiment
+
+from netstitch.errors import StorageError
+from netstitch.experiments import load_models, load_task, read_experiment
+from netstitch.records import check_folder
+from netstitch.runs.planning import to_plan
+from netstitch.runs.run import Finished, carry_out, prepare_run, resume
+
+Change = tuple[str, str]
+
+
+def begun(folder: Path, *changes: Change, after: int | None = None) -> Finished:
+    """A tiny run, interrupted after some evaluations or not at all."""
+    folder.mkdir(exist_ok=True)
+    asked = read_experiment(write_experiment(folder, *changes))
+    reporter = Quiet() if after is None else Interrupting(after)
+    models, task = load_models(asked), load_task(asked)
+    return carry_out(to_plan(asked), models, task, folder / "run", reporter)
+
+
+def gone_on(folder: Path, reporter: Quiet | None = None) -> Finished:
+    asked = read_experiment(folder / "tiny.toml")
+    return resume(to_plan(asked), load_task(asked), folder / "run", reporter or Quiet())
+
+
+def evaluations(folder: Path) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(folder / "run" / "evaluations.sqlite")
+    try:
+        return connection.execute(
+            "SELECT ordinal, genotype, signature, accuracy, multiply_adds, failure, search, number,"
+            " round, skipped FROM deliveries JOIN evaluations ON evaluation = ordinal"
+            " ORDER BY search, number"
+        ).fetchall()
+    finally:
+        connection.close()
+
+
+def facts(done: Finished) -> list[Any]:
+    result = done.result
+    return [done.front, result.used, result.evaluated, result.skipped, result.stopped, done.sweep]
+
+
+@pytest.mark.parametrize("algorithm", ["ga", "gomea", "lk-gomea", "local-search", "nsga2"])
+@pytest.mark.parametrize("state", ["whole", "gone", "damaged"])
+def test_the_end_is_that_of_a_run_that_was_never_stopped(
+    tmp_path: Path, algorithm: str, state: str
+) -> None:
+    """From the search's state, or where there is none from the order of results alone."""
+    change = ("population = 8", f'population = 8\nalgorithm = "{algorithm}"\nthreshold = 0.5')
+    whole = begun(tmp_path / "whole", change)
+    assert begun(tmp_path / "cut", change, after=9).result.stopped == "interrupted"
+    file = tmp_path / "cut" / "run" / "search-8.state"
+    if state == "gone":
+        file.unlink()
+    elif state == "damaged":
+        file.write_bytes(file.read_bytes()[:-100])
+    asked = read_experiment(tmp_path / "cut" / "tiny.toml")
+    second = Interrupting(21)
+    assert gone_on(tmp_path / "cut", second).result.stopped == "interrupted"
+    assert second.evaluated == 21
+    third = resume(to_plan(asked), load_task(asked), tmp_path / "cut" / "run", Quiet())
+    assert facts(third) == facts(whole)
+    assert evaluations(tmp_path / "cut") == evaluations(tmp_path / "whole")
+    assert not list((tmp_path / "cut" / "run").glob("*.state"))
+
+
+def test_a_sweep_goes_on_in_the_search_that_it_was_in(tmp_path: Path) -> None:
+    changes = ("population = 8", 'population = "sweep"'), ("evaluations = 60", "evaluations = 300")
+    whole = begun(tmp_path / "whole", *changes)
+    assert len(whole.sweep) == 2
+    first = begun(tmp_path / "cut", *changes, after=40)
+    assert len(first.sweep) == 1
+
+    class SecondSearch(Quiet):
+        def searching(self, progress: Any, budget: Any) -> None:
+            super().searching(progress, budget)
+            if "256" in self.stages[-1] and progress.evaluated == 150:
+                raise KeyboardInterrupt
+
+    assert len(gone_on(tmp_path / "cut", SecondSearch()).sweep) == 2
+    assert facts(gone_on(tmp_path / "cut")) == facts(whole)
+    assert evaluations(tmp_path / "cut") == evaluations(tmp_path / "whole")
+
+
+def test_a_run_that_was_stopped_while_it_measured_is_only_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = begun(tmp_path / "whole")
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("netstitch.searching.supernet_search.measure_front", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            begun(tmp_path / "cut")
+    monkeypatch.setattr("netstitch.evaluation.Evaluator.evaluate", interrupt)
+    assert facts(gone_on(tmp_path / "cut")) == facts(whole)
+
+
+def test_a_time_budget_counts_on_from_where_it_was(tmp_path: Path) -> None:
+    change = ("evaluations = 60", "evaluations = 60\nseconds = 1000.0")
+    begun(tmp_path, change, after=20)
+    store = sqlite3.connect(tmp_path / "run" / "evaluations.sqlite")
+    *row, _, _ = store.execute("SELECT * FROM deliveries WHERE number = 20").fetchone()
+    row = (*row, 2000.0)
+    store.execute(
+        "UPDATE deliveries SET elapsed = ?, checksum = ? WHERE number = 20",
+        (row[-1], crc32(repr(row).encode())),
+    )
+    store.commit()
+    store.close()
+    (tmp_path / "run" / "search-8.state").unlink()
+    done = gone_on(tmp_path)
+    assert (done.result.stopped, done.result.evaluated) == ("time", 20)
+    assert done.result.elapsed >= 2000
+
+
+def changed_weights(folder: Path) -> None:
+    file = folder / "run" / "supernet" / "networks" / "1" / "weights.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def changed_stitches(folder: Path) -> None:
+    file = folder / "run" / "supernet" / "stitches.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def changed_samples(folder: Path) -> None:
+    with np.load(folder / "val.npz") as read:
+        inputs, labels = read["inputs"].copy(), read["labels"]
+    inputs[3, 2] += 1
+    np.savez(folder / "val.npz", inputs=inputs, labels=labels)
+
+
+def fewer_samples(folder: Path) -> None:
+    text = (folder / "tiny.toml").read_text()
+    (folder / "tiny.toml").write_text(text.replace('[task.test]\nsource = "test.npz"', ""))
+
+
+def another_plan(folder: Path) -> None:
+    text = (folder / "tiny.toml").read_text()
+    (folder / "tiny.toml").write_text(text.replace("evaluations = 60", "evaluations = 61"))
+
+
+def in_document(**changes: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        file = folder / "run" / "run.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+    return change
+
+
+DONE = {
+    "stopped": "budget",
+    "evaluations": 60,
+    "skipped": 0,
+    "failed": 0,
+    "search_seconds": 1.0,
+}
+
+
+def without_store(folder: Path) -> None:
+    (folder / "run" / "evaluations.sqlite").unlink()
+
+
+def empty_store(folder: Path) -> None:
+    (folder / "run" / "evaluations.sqlite").write_bytes(b"")
+
+
+def damaged_store(folder: Path) -> None:
+    file = folder / "run" / "evaluations.sqlite"
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = bytearray(file.read_bytes())
+    content[200:4000] = b"\7" * 3800
+    file.write_bytes(content)
+
+
+def another_store(folder: Path) -> None:
+    without_store(folder)
+    connection = sqlite3.connect(folder / "run" / "evaluations.sqlite")
+    connection.execute("CREATE TABLE evaluations (ordinal INTEGER)")
+    connection.close()
+
+
+def older_store(folder: Path) -> None:
+    connection = sqlite3.connect(folder / "run" / "evaluations.sqlite")
+    connection.execute("DELETE FROM deliveries WHERE number > 3")
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (changed_weights, "network 'deep' changed since the run began; put back"),
+        (changed_stitches, "the stitches changed since its search began"),
+        (in_document(early="never"), "began with early = 'never', which is now 'certain'"),
+        (in_document(objective="cross-entropy"), "began with the objective 'cross-entropy', which"),
+        (changed_samples, "the validation samples changed since the run began"),
+        (another_plan, "was asked something else: search.evaluations is 61 and was 60"),
+        (in_document(versions={"torch": "1.0", "netstitch": "0.1.0"}), "begun with torch 1.0, and"),
+        (in_document(format="netstitch-run-7"), "has format 'netstitch-run-7'; this version reads"),
+        (in_document(form={"batch": 3}), "run.json is damaged"),
+        (in_document(outcome=DONE), "is done, its search ended by budget"),
+        (in_document(outcome=None), "run.json is damaged: its outcome is none"),
+        (in_document(outcome={"stopped": "budget"}), "does not say 'outcome.evaluations'"),
+        (in_document(seconds=None), "run.json is damaged: seconds is None"),
+        (in_document(asked=3), "run.json is damaged: asked is 3, and it should be an object"),
+        (empty_store, "evaluations.sqlite is"),
+        (without_store, "evaluations.sqlite is missing; it holds what was evaluated"),
+        (damaged_store, "evaluations.sqlite is damaged"),
+        (another_store, "is not a store of evaluations of version 4"),
+        (older_store, "search-8.state knows 9 results of the search and "),
+    ],
+)
+def test_what_does_not_fit_any_more_is_named_and_nothing_is_damaged(
+    tmp_path: Path, change: Callable[[Path], None], message: str
+) -> None:
+    begun(tmp_path, after=9)
+    change(tmp_path)
+    before = {file: file.read_bytes() for file in (tmp_path / "run").glob("*") if file.is_file()}
+    with pytest.raises(StorageError, match=message) as raised:
+        gone_on(tmp_path)
+    assert "\n" not in str(raised.value)
+    after = {file: file.read_bytes() for file in (tmp_path / "run").glob("*") if file.is_file()}
+    assert after == before
+
+
+def test_stitches_that_changed_while_a_run_is_stopped_in_refining_are_not_refined_ones(
+    tmp_path: Path,
+) -> None:
+    asked = read_experiment(write_experiment(tmp_path))
+    models, task = load_models(asked), load_task(asked)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(to_plan(asked), models, task, tmp_path / "run", InterruptingRefining())
+    changed_stitches(tmp_path)
+    with pytest.raises(StorageError, match="the stitches changed since they were fitted; put back"):
+        gone_on(tmp_path)
+    with pytest.raises(StorageError, match="the stitches changed since they were fitted; put back"):
+        check_folder(tmp_path / "run")
+
+
+@pytest.mark.parametrize("place", ["refining.write_bytes", "refining.write_json", "run.Store"])
+def test_a_kill_while_refined_stitches_take_the_place_of_fitted_ones(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before their file is written, before what came of it, and before the search begins."""
+    whole = begun(tmp_path / "whole")
+
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit(137)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"netstitch.{place}", killed)
+        with pytest.raises(SystemExit):
+            begun(tmp_path)
+    check_folder(tmp_path / "run")
+    assert facts(gone_on(tmp_path)) == facts(whole)
+    assert check_folder(tmp_path / "run").done
+
+
+def test_refined_stitches_of_a_run_of_before_they_were_noted(tmp_path: Path) -> None:
+    whole = begun(tmp_path / "whole")
+    asked = read_experiment(write_experiment(tmp_path))
+    run, quiet = tmp_path / "run", Quiet()
+    prepare_run(to_plan(asked), load_models(asked), load_task(asked), run, quiet)
+    document = json.loads((run / "run.json").read_text())
+    del document["refined"], document["files"]
+    (run / "run.json").write_text(json.dumps(document))
+    assert facts(gone_on(tmp_path, quiet)) == facts(whole)
+    assert quiet.stages.count("refine") == 1
+
+
+def test_an_interruption_while_it_repeats_itself_changes_nothing(tmp_path: Path) -> None:
+    whole = begun(tmp_path / "whole")
+    begun(tmp_path, after=20)
+    (tmp_path / "run" / "search-8.state").unlink()
+    kept = ("front.json", "progress.json", "run.json", "search.csv")
+    before = [(tmp_path / "run" / name).read_bytes() for name in kept]
+    with pytest.raises(KeyboardInterrupt):
+        gone_on(tmp_path, Interrupting(5))
+    assert [(tmp_path / "run" / name).read_bytes() for name in kept[:2]] == before[:2]
+    assert json.loads(before[2])["outcome"]["evaluations"] == 20
+    assert facts(gone_on(tmp_path)) == facts(whole)
+
+
+def test_samples_that_are_gone_are_named(tmp_path: Path) -> None:
+    begun(tmp_path, after=9)
+    asked = read_experiment(tmp_path / "tiny.toml")
+    task = load_task(asked)
+    without = type(task)(
+        validation=task.validation, training=task.training, test=None, classes=task.classes
+    )
+    with pytest.raises(StorageError, match="the test samples are not there any more"):
+        resume(to_plan(asked), without, tmp_path / "run", Quiet())
+
+
+def test_a_run_belongs_to_one_process(tmp_path: Path) -> None:
+    begun(tmp_path, after=9)
+    other = filelock.FileLock(tmp_path / "run" / "run.lock")
+    with other, pytest.raises(StorageError, match="is being run by another process"):
+        gone_on(tmp_path)
+    assert gone_on(tmp_path).result.stopped == "budget"
+
+
+def rows(store: Path) -> list[tuple[int, bytes]]:
+    """Ordinals and signatures of evaluations; none where there is no table yet."""
+    if not store.exists():
+        return []
+    connection = sqlite3.connect(store, timeout=30)
+    try:
+        return connection.execute(
+            "SELECT ordinal, signature FROM evaluations ORDER BY ordinal"
+        ).fetchall()
+    except sqlite3.OperationalError:
+        return []
+    finally:
+        connection.close()
+
+
+def wait_for(store: Path, count: int, child: int, seconds: float) -> None:
+    """Until so many evaluations are stored, so many seconds passed, or the child ended."""
+    ended = select.poll()
+    ended.register(os.pidfd_open(child), select.POLLIN)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not ended.poll(2):
+        if len(rows(store)) >= count:
+            return
+
+
+KILLED = """
+import os, sys, time
+from pathlib import Path
+import torch
+from netstitch.experiments import load_models, load_task, read_experiment
+from netstitch.runs.planning import to_plan
+from netstitch.runs.run import carry_out, resume
+sys.path.insert(0, sys.argv[2])
+from run_examples import Quiet
+
+folder, run = Path(sys.argv[1]), Path(sys.argv[1]) / "run"
+for line in sys.stdin:  # a fork for each, since importing takes longer than the run
+    if os.fork() == 0:
+        try:
+            torch.set_num_threads(1)
+            asked = read_experiment(folder / "tiny.toml")
+            plan, task = to_plan(asked), load_task(asked)
+            if (run / "run.json").exists():
+                resume(plan, task, run, Quiet())
+            else:
+                carry_out(plan, load_models(asked), task, run, Quiet())
+            os._exit(0)
+        except BaseException as error:
+            print("failed", repr(error), file=sys.stderr, flush=True)
+            os._exit(1)
+    print("child", flush=True)
+    pid, status = os.wait()
+    print(status, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path: Path) -> None:
+    """At random moments, before and while it searches."""
+    changes = ("evaluations = 60", "evaluations = 4000"), ("population = 8", "population = 32")
+    whole = begun(tmp_path / "whole", *changes)
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    write_experiment(folder, *changes)
+    store = folder / "run" / "evaluations.sqlite"
+    generator = np.random.default_rng(3)
+    seen: list[int] = []
+    command = [sys.executable, "-c", KILLED, str(folder), str(Path(__file__).parent)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as nursery:
+        assert nursery.stdin is not None
+        assert nursery.stdout is not None
+
+        def run() -> int:
+            assert nursery.stdin is not None
+            assert nursery.stdout is not None
+            print(file=nursery.stdin, flush=True)
+            assert nursery.stdout.readline() == "child\n"
+            children = Path(f"/proc/{nursery.pid}/task/{nursery.pid}/children").read_text().split()
+            return int(children[0]) if children else 0
+
+        for kill in range(20):
+            child = run()
+            # a few at any time on the way to the search, the others while it goes on
+            if child and kill < 4:
+                wait_for(store, 10, child, float(generator.uniform(0, 2)))
+            elif child:
+                wait_for(store, seen[-1] + int(generator.integers(1, 10)), child, 60)
+            if child:
+                os.kill(child, signal.SIGKILL)
+            nursery.stdout.readline()
+            seen.append(len(rows(store)))
+            assert [ordinal for ordinal, _ in rows(store)] == list(range(1, seen[-1] + 1))
+        run()
+        assert nursery.stdout.readline() == "0\n"
+        nursery.stdin.close()
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 12  # most of them were in the search
+    assert evaluations(folder) == evaluations(tmp_path / "whole")
+    found = json.loads((folder / "run" / "front.json").read_text())
+    assert found == json.loads((tmp_path / "whole" / "run" / "front.json").read_text())
+    assert whole.result.stopped == "budget"

@@ -1,0 +1,608 @@
+"""Runs: what a folder holds, and what bad input and interruptions leave of it."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from run_examples import Interrupting, InterruptingRefining, Quiet, write_experiment
+from torch import nn
+
+import netstitch as ns
+from netstitch.errors import (
+    CaptureError,
+    DataError,
+    FittingError,
+    MatchingError,
+    NetstitchError,
+    SearchError,
+    StorageError,
+)
+from netstitch.evaluation import Spread
+from netstitch.experiments import load_models, load_task, read_experiment
+from netstitch.optimization import Budget
+from netstitch.records.run_folder import locked
+from netstitch.runs import run as running
+from netstitch.runs.planning import override, to_plan
+from netstitch.runs.reporter import Reporter
+from netstitch.runs.run import Finished, carry_out, load_front, resume
+from netstitch.runs.run_plan import Plan
+from netstitch.supernet.storage import load_supernet
+
+CONTENT = [
+    *("evaluations.sqlite", "front.csv", "front.json", "front.png"),
+    *("run.json", "search.csv", "stitches.csv", "supernet"),
+]
+
+
+def carry(
+    folder: Path,
+    *changes: tuple[str, str],
+    reporter: Reporter | None = None,
+    models: list[tuple[str, nn.Module]] | None = None,
+) -> Finished:
+    """Run the tiny experiment, written into `folder`, with the run in `folder`/run."""
+    asked = read_experiment(write_experiment(folder, *changes))
+    return carry_out(
+        to_plan(asked),
+        models or load_models(asked),
+        load_task(asked),
+        folder / "run",
+        reporter or Quiet(),
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return carry(tmp_path_factory.mktemp("finished"))
+
+
+def content(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_run_folder_holds_all_that_was_found(finished: Finished) -> None:
+    assert content(finished.folder) == CONTENT
+    assert load_front(finished.folder) == finished.front
+    assert (finished.folder / "front.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_run_json_says_what_was_asked_and_what_came_of_it(finished: Finished) -> None:
+    document = json.loads((finished.folder / "run.json").read_text())
+    assert document["format"] == "netstitch-run-2"
+    assert document["name"] == "tiny"
+    assert list(document["networks"]) == ["wide", "deep"]
+    assert document["matches"] == len(finished.supernet.matching)
+    assert document["asked"]["search"]["evaluations"] == 60
+    assert document["asked"]["fit"]["ridge"] == 1e-4  # defaults are filled in
+    assert document["versions"]["torch"] == torch.__version__
+    assert set(document["seconds"]) == {
+        "capture",
+        "match",
+        "fit",
+        "refine",
+        "search and test",
+    }
+    outcome = document["outcome"]
+    assert outcome["stopped"] == finished.result.stopped == "budget"
+    assert outcome["evaluations"] + outcome["skipped"] == 60
+    assert outcome["spread"] | {"devices": ["cpu"], "workers": 1} == outcome["spread"]
+
+
+def test_the_store_has_a_row_for_each_evaluation(finished: Finished) -> None:
+    connection = sqlite3.connect(finished.folder / "evaluations.sqlite")
+    rows = connection.execute(
+        "SELECT genotype, accuracy, multiply_adds FROM evaluations"
+    ).fetchall()
+    connection.close()
+    assert len(rows) == finished.result.evaluated
+    for genotype, _, multiply_adds in rows:
+        values = np.frombuffer(genotype, dtype=np.uint16)
+        assert finished.supernet.macs(values) == multiply_adds
+    best = max(point.validation for point in finished.front)
+    assert max(accuracy for _, accuracy, _ in rows) == best
+
+
+def test_how_many_stitches_were_in_use_is_a_table(finished: Finished) -> None:
+    with (finished.folder / "search.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    history = finished.result.history
+    assert len(rows) == len(history) > 10
+    for row, moment in zip(rows, history, strict=True):
+        for name, value in row.items():
+            assert float(value) == pytest.approx(getattr(moment, name))
+    assert all(float(row["active"]) <= float(row["nonzero"]) for row in rows)
+
+
+def test_a_sweep_keeps_the_best_population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netstitch.searching.sweep.SIZES", (4, 8, 16, 1000))
+    done = carry(tmp_path, ("population = 8", 'population = "sweep"'))
+    assert [one.population for one in done.sweep] == [4, 8, 16]
+    outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
+    assert [one["population"] for one in outcome["sweep"]] == [4, 8, 16]
+    best = max(done.sweep, key=lambda one: one.hypervolume)
+    (tmp_path / "alone").mkdir()
+    alone = carry(tmp_path / "alone", ("population = 8", f"population = {best.population}"))
+    assert done.front == alone.front
+    assert done.result.evaluated == best.evaluated == alone.result.evaluated
+    connection = sqlite3.connect(done.folder / "evaluations.sqlite")
+    signatures = [row[0] for row in connection.execute("SELECT signature FROM evaluations")]
+    connection.close()
+    assert len(set(signatures)) == len(signatures)
+    assert max(one.evaluated for one in done.sweep) <= len(signatures)
+    assert len(signatures) < sum(one.evaluated for one in done.sweep)
+
+
+def test_patience_is_the_experiments(tmp_path: Path) -> None:
+    asked = "evaluations = 100_000\npatience = 150\nsettings.mutation_rate = 0.0"
+    done = carry(tmp_path, ("evaluations = 60", asked))
+    assert done.result.stopped == "patience"
+
+
+def test_settings_of_an_algorithm_reach_it(tmp_path: Path) -> None:
+    done = carry(tmp_path, ("[search]", '[search]\nsettings.inactive = "reset"'))
+    assert all(moment.active == moment.nonzero for moment in done.result.history)
+
+
+def test_the_supernet_of_a_run_loads_and_computes_the_same(finished: Finished) -> None:
+    loaded = ns.load(finished.folder)
+    assert isinstance(loaded, ns.Supernet)
+    assert loaded.fit_report == finished.supernet.fit_report
+    assert loaded.refine_report == finished.supernet.refine_report
+    inputs = torch.randn(5, 6)
+    for point in finished.front:
+        expected = finished.supernet(inputs, point.genotype)
+        assert torch.equal(loaded(inputs, point.genotype), expected)
+
+
+def test_a_reporter_hears_of_each_step(tmp_path: Path) -> None:
+    reporter = Quiet()
+    done = carry(tmp_path, reporter=reporter)
+    assert reporter.stages[:5] == ["capture", "match", "fit", "refine", "search"]
+    assert reporter.stages[5].startswith("measure ")
+    assert reporter.evaluated == done.result.evaluated
+    assert any("matches (the maximum)" in line for line in reporter.lines)
+    assert any(" stitches on " in line for line in reporter.lines)
+
+
+def test_skipped_evaluations_count_as_the_experiment_says(tmp_path: Path) -> None:
+    done = carry(tmp_path, ("evaluations = 60", "evaluations = 60\ncount_skipped = false"))
+    assert done.result.evaluated == 60
+
+
+def test_the_ensemble_is_formed_as_the_experiment_says(tmp_path: Path) -> None:
+    done = carry(tmp_path, ("classes = 3", 'classes = 3\nensemble = "probabilities"'))
+    inputs = torch.randn(4, 6)
+    networks = [network(inputs).softmax(1) for network in done.supernet.networks]
+    ensemble = done.supernet(inputs, done.supernet.genotype("ensemble"))
+    assert torch.allclose(ensemble, sum(networks).div(2).log(), atol=1e-6)  # type: ignore[union-attr]
+    again = load_supernet(done.folder / "supernet")
+    assert again.averaging.rule == "probabilities"
+
+
+def test_device_and_threads_are_the_experiments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+    search = running.run_search
+
+    def watched(*args: Any, **settings: Any) -> Any:
+        seen.update(settings)
+        return search(*args, **settings)
+
+    monkeypatch.setattr(running, "run_search", watched)
+    table = '[evaluation]\ndevice = "cpu:0"\nthreads = 3'
+    done = carry(tmp_path, ("[evaluation]", table))
+    assert (seen["spread"].devices, seen["form"].workers) == (("cpu:0",), 3)
+    assert done.form.workers == 3
+    outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
+    assert outcome["spread"]["devices"] == ["cpu:0"]
+
+
+def test_outputs_that_are_not_measured_are_left_out_of_the_networks(tmp_path: Path) -> None:
+    changes = [
+        ('"models.py:wide"\nweights = "wide.safetensors"', '"models.py:two_a"'),
+        ('"models.py:deep"\nweights = "deep.safetensors"', '"models.py:two_b"'),
+        ("classes = 3", 'classes = 3\noutput = "out"'),
+    ]
+    done = carry(tmp_path, *changes)
+    for graph in done.supernet.graphs:
+        assert graph.output_keys == ("out",)
+        assert not any("aux" in node.name for node in graph.nodes)
+    assert done.supernet.macs(done.supernet.genotype("two_a")) == 6 * 7 + 7 * 5 + 5 * 3
+    again = load_supernet(done.folder / "supernet")
+    assert again(torch.zeros(2, 6)).keys() == {"out"}
+
+
+@pytest.mark.parametrize(
+    "changes, kind, message",
+    [
+        ([("models.py:deep", "models.py:branching"), ('weights = "deep.safetensors"', "")],
+         CaptureError, "branching"),
+        ([("models.py:deep", "models.py:needs_eight"), ('weights = "deep.safetensors"', "")],
+         CaptureError, "needs_eight"),
+        ([("models.py:deep", "models.py:wider"), ('weights = "deep.safetensors"', "")],
+         DataError, r"network 'wider': outputs have shape \(2, 4\)"),
+        ([("models.py:deep", "models.py:two_a"), ('weights = "deep.safetensors"', "")],
+         DataError, "names none"),
+        ([("models.py:deep", "models.py:direct"), ('weights = "deep.safetensors"', "")],
+         NetstitchError, "compatible"),
+        ([("classes = 3", "classes = 5")], DataError, r"network 'wide': .*expected \(2, 5\)"),
+    ],
+)  # fmt: skip
+def test_bad_models_leave_nothing(
+    tmp_path: Path, changes: list[tuple[str, str]], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message) as caught:
+        carry(tmp_path, *changes)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_not_empty_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("kept")
+    reporter = Quiet()
+    with pytest.raises(StorageError, match="is not empty"):
+        carry(tmp_path, reporter=reporter)
+    assert reporter.stages == []
+    assert content(tmp_path / "run") == ["mine.txt"]
+
+
+def test_without_training_samples_nothing_is_fitted(tmp_path: Path) -> None:
+    asked = read_experiment(write_experiment(tmp_path))
+    task = replace(load_task(asked), training=None)
+    with pytest.raises(DataError, match="no training samples"):
+        carry_out(to_plan(asked), load_models(asked), task, tmp_path / "run", Quiet())
+
+
+def test_a_folder_under_a_file_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    asked = read_experiment(write_experiment(tmp_path))
+    reporter = Quiet()
+    with pytest.raises(StorageError, match="is a file"):
+        carry_out(to_plan(asked), [], load_task(asked), tmp_path / "run" / "inner", reporter)
+    assert reporter.stages == []
+
+
+def test_an_empty_folder_is_used(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    assert content(carry(tmp_path).folder) == CONTENT
+
+
+@pytest.mark.parametrize("existed", [False, True])
+def test_what_ends_a_run_before_stitches_are_fitted_leaves_the_folder_as_it_was(
+    tmp_path: Path, existed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise FittingError("no memory")
+
+    monkeypatch.setattr(ns.Supernet, "fit", broken)
+    if existed:
+        (tmp_path / "run").mkdir()
+    with pytest.raises(FittingError, match="no memory"):
+        carry(tmp_path)
+    assert (tmp_path / "run").exists() == existed
+    assert not existed or content(tmp_path / "run") == []
+
+
+def test_a_search_in_which_all_fails_keeps_what_was_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise DataError("NaN everywhere")
+
+    monkeypatch.setattr("netstitch.evaluation.Evaluator.evaluate", broken)
+    with pytest.raises(SearchError, match="NaN everywhere"):
+        carry(tmp_path)
+    assert {"evaluations.sqlite", "run.json", "supernet"} <= set(content(tmp_path / "run"))
+
+
+def test_a_run_that_wants_the_folder_of_another_ends_before_it_does_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    with locked(tmp_path / "run"):
+        monkeypatch.setattr(running, "capture_all", None)
+        with pytest.raises(StorageError, match="is being run by another process"):
+            carry(tmp_path)
+    assert content(tmp_path / "run") == []
+    (tmp_path / "run" / "run.lock").touch()  # as one that was killed leaves it
+    monkeypatch.undo()
+    assert carry(tmp_path).result.stopped == "budget"
+
+
+def test_no_space_for_the_supernet_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("netstitch.files.folders.os.fsync", full)
+        with pytest.raises(StorageError, match="no space left on device"):
+            carry(tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("place", ["refine_and_save", "Store", "run_search"])
+def test_what_ends_a_run_later_leaves_all_to_go_on_with(
+    tmp_path: Path, finished: Finished, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise StorageError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running, place, full)
+        with pytest.raises(StorageError, match="no space left on device"):
+            carry(tmp_path)
+    asked = read_experiment(tmp_path / "tiny.toml")
+    done = running.resume(to_plan(asked), load_task(asked), tmp_path / "run", Quiet())
+    assert done.front == finished.front
+
+
+def test_no_space_during_the_search_keeps_the_evaluations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = running.Store.add
+
+    def full(self: running.Store, search: int, evaluation: Any) -> None:
+        if evaluation.ordinal > 5:
+            raise StorageError("e.sqlite cannot be written (full)")
+        add(self, search, evaluation)
+
+    monkeypatch.setattr(running.Store, "add", full)
+    with pytest.raises(StorageError, match="full"):
+        carry(tmp_path)
+    kept = ["evaluations.sqlite", "progress.json", "run.json", "stitches.csv", "supernet"]
+    assert content(tmp_path / "run") == kept
+
+
+def test_ctrl_c_during_the_search_saves_the_front_so_far(tmp_path: Path) -> None:
+    budget = ("evaluations = 60", "evaluations = 1_000_000")
+    done = carry(tmp_path, budget, reporter=Interrupting(after=15))
+    assert done.result.stopped == "interrupted"
+    assert content(done.folder) == sorted([*CONTENT, "progress.json", "search-8.state"])
+    assert load_front(done.folder) == done.front
+    outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
+    assert (outcome["stopped"], outcome["evaluations"]) == ("interrupted", 15)
+
+
+@pytest.mark.parametrize("part", ["capture_all", "_fit"])
+def test_ctrl_c_before_the_search_leaves_nothing(
+    tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, part, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        carry(tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_while_refining_keeps_what_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    reporter = InterruptingRefining()
+    with pytest.raises(KeyboardInterrupt):
+        carry(tmp_path, reporter=reporter)
+    run = tmp_path / "run"
+    assert content(run) == ["refining.safetensors", "run.json", "stitches.csv", "supernet"]
+    assert reporter.lines[-1] == f"netstitch resume {run}"
+    fitted = ns.load(run)
+    assert isinstance(fitted, ns.Supernet)
+    assert fitted.refine_report is None
+    asked = read_experiment(tmp_path / "tiny.toml")
+    done = resume(to_plan(asked), load_task(asked), run, Quiet())
+    assert content(run) == CONTENT
+    (tmp_path / "whole").mkdir()
+    whole = carry(tmp_path / "whole")
+    for key, weight in whole.supernet.stitch_weights().items():
+        assert torch.equal(done.supernet.stitch_weights()[key], weight)
+    assert done.front == whole.front
+
+
+def test_a_supernet_can_be_read_while_it_is_refined(tmp_path: Path) -> None:
+    class Reading(Quiet):
+        found: Any = None
+
+        def progress(self, done: int, total: int | None, text: str) -> None:
+            if text.startswith("refine"):
+                self.found = ns.load(tmp_path / "run")
+
+    reporter = Reading()
+    done = carry(tmp_path, reporter=reporter)
+    assert reporter.found.fit_report == done.supernet.fit_report
+    assert reporter.found.refine_report is None
+
+
+@pytest.mark.parametrize("error", [FittingError("of a step"), StorageError("no space")])
+def test_an_error_while_refining_keeps_what_was_fitted(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, checkpoint: Path, **__: Any) -> None:
+        checkpoint.write_bytes(b"so far")
+        raise error
+
+    monkeypatch.setattr(ns.Supernet, "refine", broken)
+    with pytest.raises(type(error), match=str(error)):
+        carry(tmp_path)
+    assert content(tmp_path / "run") == [
+        "refining.safetensors",
+        "run.json",
+        "stitches.csv",
+        "supernet",
+    ]
+
+
+def test_a_teacher_that_is_none_is_told_before_stitches_are_fitted(tmp_path: Path) -> None:
+    reporter = Quiet()
+    with pytest.raises(FittingError, match="there is no teacher 'deeep'"):
+        carry(tmp_path, ("steps = 5", 'steps = 5\nteacher = "deeep"'), reporter=reporter)
+    assert reporter.stages == ["capture", "match"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_refining_could_not_do_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refine = ns.Supernet.refine
+
+    def worse(self: ns.Supernet, *batches: Any, **settings: Any) -> Any:
+        report = refine(self, *batches, **settings)
+        first, second, *rest = report.rows
+        rows = (
+            replace(first, kept=True, before=0.1, after=0.2),
+            replace(second, kept=True, before=0.2, after=0.1),
+            *(replace(row, kept=False) for row in rest),
+        )
+        return replace(report, left_out=1234, rows=rows)
+
+    monkeypatch.setattr(ns.Supernet, "refine", worse)
+    reporter = Quiet()
+    carry(tmp_path, reporter=reporter)
+    (line,) = [line for line in reporter.lines if "stitches improved" in line]
+    assert line.startswith("2 of ")
+    assert "; 1 of them slightly worse on other images; 1,234 images did not fit into" in line
+
+
+def test_images_are_read_in_an_order_of_the_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def watched(name: str) -> None:
+        function = getattr(ns.Supernet, name)
+
+        def watch(self: ns.Supernet, batches: Any, **settings: Any) -> Any:
+            seen[name] = list(batches)
+            return function(self, seen[name], **settings)
+
+        monkeypatch.setattr(ns.Supernet, name, watch)
+
+    watched("fit")
+    watched("refine")
+    carry(tmp_path, ("seed = 1", "seed = 3"))
+    training = load_task(read_experiment(tmp_path / "tiny.toml")).training
+    assert training is not None
+    expected = training.shuffled(3)
+    assert torch.equal(torch.cat(seen["fit"]), expected.inputs)
+    inputs, labels = map(torch.cat, zip(*seen["refine"], strict=True))
+    assert torch.equal(inputs, expected.inputs)
+    assert torch.equal(labels, expected.labels)
+
+
+def test_a_folder_without_a_front_is_one_line(tmp_path: Path, finished: Finished) -> None:
+    with pytest.raises(StorageError, match=r"run\.json is missing"):
+        load_front(tmp_path)
+    text = (finished.folder / "run.json").read_text()
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(StorageError, match=r"front\.json holds no front"):
+        load_front(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"algorithm": "gaa"}, "did you mean 'ga'"),
+        ({"seed": -1}, "seed is -1"),
+        ({"spread": Spread(workers=-1)}, "-1 workers"),
+        ({"spread": Spread(devices=("gpu",))}, "device 'gpu'"),
+        ({"population": 3}, "population is 3"),
+        ({"population": 100, "budget": Budget(99)}, "budget of 99"),
+        ({"population": "sweep", "budget": Budget(99)}, "begins with 128, and the budget is 99"),
+        ({"settings": {"inactve": "kept"}}, "did you mean 'inactive'"),
+    ],
+)
+def test_a_plan_that_cannot_be_carried_out_is_none(settings: Any, message: str) -> None:
+    with pytest.raises(SearchError, match=message):
+        Plan("name", **settings)
+
+
+@pytest.mark.parametrize("settings", [{"points": "distict"}, {"matching_objective": "balance"}])
+def test_a_matching_that_is_not_known_is_told_before_the_work(settings: Any) -> None:
+    with pytest.raises(MatchingError, match="did you mean"):
+        Plan("name", **settings)
+
+
+def test_the_experiment_says_where_stitches_stand(tmp_path: Path) -> None:
+    asked = '[matching]\npoints = "distinct"\nobjective = "balanced"\n[search]'
+    reporter = Quiet()
+    done = carry(tmp_path, ("[search]", asked), reporter=reporter)
+    networks = [n for n in done.supernet.networks if isinstance(n, ns.Network)]
+    expected = ns.match(*networks, points="distinct", objective="balanced")
+    assert done.supernet.matching == expected
+    line = f"{len(expected)} matches of weight {expected.weight:.2f} (the maximum)"
+    assert line in reporter.lines
+
+
+def test_options_replace_what_the_file_says(tmp_path: Path) -> None:
+    asked = read_experiment(write_experiment(tmp_path))
+    plan = to_plan(override(asked, seed=7, search={"evaluations": 500, "algorithm": None}))
+    assert (plan.seed, plan.budget.evaluations, plan.algorithm) == (7, 500, "ga")
+    assert plan.population == 8
+    assert plan.fit == {"method": "least-squares", "ridge": 1e-4, "holdout": 0.125,
+                        "memory_budget": 2_000_000_000, "positions": 1024}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "seed, search, message",
+    [
+        (None, {"algorithm": "gaa"}, "--algorithm gaa: .*did you mean 'ga'"),
+        (None, {"population": 1}, "--population-size 1: expected .*4"),
+        (None, {"evaluations": 5}, "evaluations is 5, less than the population of 8"),
+        (-1, {}, "--seed -1: expected .*0"),
+        (None, {"seconds": 0.0}, "--seconds 0.0: expected"),
+    ],
+)
+def test_options_that_cannot_be_used(
+    tmp_path: Path, seed: int | None, search: dict[str, Any], message: str
+) -> None:
+    asked = read_experiment(write_experiment(tmp_path))
+    with pytest.raises(NetstitchError, match=message) as caught:
+        override(asked, seed=seed, search=search)
+    assert "Value error" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
+def test_a_real_interruption_ends_with_the_front_and_exit_code_0(tmp_path: Path) -> None:
+    path = write_experiment(tmp_path, ("evaluations = 60", "evaluations = 100_000_000"))
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "netstitch", "run", str(path), "-o", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        _wait_for_evaluations(folder / "evaluations.sqlite", 10, process)
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err.decode()
+    left = set(content(folder)) - {"progress.json", "search-8.state"}
+    assert left == {*CONTENT, "report.html", "run.log"}  # both of the command line
+    assert b"interrupted" in out
+    assert len(load_front(folder)) > 0
+
+
+def _wait_for_evaluations(path: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        if path.exists():
+            connection = sqlite3.connect(path, timeout=5)
+            try:
+                if connection.execute("SELECT count(*) FROM evaluations").fetchone()[0] >= count:
+                    return
+            except sqlite3.OperationalError:
+                pass  # the table is not there yet
+            finally:
+                connection.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+    raise AssertionError("the search did not get going")

@@ -1,0 +1,103 @@
+"""How a search stands, in a file beside it and as scalars of TensorBoard."""
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netstitch.errors import SearchError, StorageError
+from netstitch.optimization import Budget, Progress, Solution
+from netstitch.runs.tensorboard import TensorBoard, check_tensorboard
+from netstitch.searching.search_progress import (
+    Pace,
+    Standing,
+    read_standing,
+    spent,
+    standing,
+    write_standing,
+)
+
+PROGRESS = Progress(
+    used=50,
+    evaluated=40,
+    failed=1,
+    skipped=10,
+    in_flight=3,
+    elapsed=20.0,
+    rate=2.0,
+    idle=0.25,
+    archived=2,
+    best=(0.75, 10.0),
+)
+FRONT = [
+    Solution(np.array([0]), (0.5, 25.0)),
+    Solution(np.array([1]), (0.75, 50.0)),
+]
+
+
+def stands(**changes: Any) -> Standing:
+    found = standing(
+        64,
+        PROGRESS,
+        Budget(200),
+        FRONT,
+        workers=2,
+        ensemble=100,
+        clock=lambda: 1e9,
+    )
+    return replace(found, **changes)
+
+
+def test_a_quarter_of_the_budget_leaves_three_times_as_long() -> None:
+    found = stands()
+    assert (found.share, found.left) == (0.25, 60.0)
+    assert found.hypervolume == pytest.approx(0.25 * 0.5 + 0.5 * 0.75)
+    assert (found.accuracy, found.written) == (0.75, 1e9)
+
+
+@pytest.mark.parametrize("budget, share", [(Budget(200, 25), 0.8), (Budget(None, 10), 1.0)])
+def test_of_two_budgets_the_one_that_ends_first_counts(budget: Budget, share: float) -> None:
+    assert spent(PROGRESS, budget) == share
+
+
+def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+    for found in (stands(), stands(left=None, accuracy=None)):
+        write_standing(tmp_path / "progress.json", found)
+        assert read_standing(tmp_path / "progress.json") == found
+
+
+@pytest.mark.parametrize("content", ['{"format": "netstitch-progress-1"}', "{", ""])
+def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "progress.json").write_text(content)
+    with pytest.raises(StorageError, match=r"progress\.json"):
+        read_standing(tmp_path / "progress.json")
+
+
+def test_it_is_time_at_once_and_then_every_so_many_seconds() -> None:
+    moments = iter([0.0, 0.0, 0.4, 1.0, 1.9, 2.5])
+    pace = Pace(1.0, lambda: next(moments))
+    assert [pace.due() for _ in range(5)] == [True, False, True, False, True]
+
+
+def test_tensorboard_has_a_series_for_each_search(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with closing(TensorBoard(tmp_path)) as watch:
+        watch(stands())
+        watch(stands(used=100, hypervolume=0.6))
+        watch(stands(search=128))
+    events = EventAccumulator(str(tmp_path / "population-64"))
+    events.Reload()
+    found = [(one.step, one.value) for one in events.Scalars("search/hypervolume")]
+    assert found == [(50, pytest.approx(0.5)), (100, pytest.approx(0.6))]
+    assert [one.value for one in events.Scalars("search/best_accuracy")] == [0.75, 0.75]
+    assert (tmp_path / "population-128").is_dir()
+
+
+def test_without_tensorboard_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "tensorboard", None)
+    with pytest.raises(SearchError, match=r"pip install 'netstitch\[tensorboard\]'"):
+        check_tensorboard()

@@ -1,0 +1,190 @@
+"""A recorded search that was stopped anywhere goes on as it was, early ends or not."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netstitch.evaluation import Store
+from netstitch.optimization import (
+    Bounding,
+    Budget,
+    Completed,
+    Engine,
+    Genotype,
+    Problem,
+    Progress,
+    SearchResult,
+    SerialExecutor,
+    prepare_search,
+)
+from netstitch.optimization.executors.executor import WHOLE, Asked, Bounded
+from netstitch.optimization.executors.replay import RecallingExecutor
+from netstitch.searching.search_recorder import Record
+from netstitch.searching.supernet_problem import OBJECTIVES
+
+LENGTH, SIZE = 10, 8
+
+
+class KilledError(BaseException):
+    """What ends a search as a kill does: nothing is tidied up."""
+
+
+def objectives(genotype: Genotype) -> tuple[float, float]:
+    accuracy = abs(np.sin(genotype @ np.arange(3, LENGTH + 3))) * np.cos(genotype.sum()) ** 2
+    return float(np.round(accuracy, 3)), float(genotype @ np.arange(1, LENGTH + 1))
+
+
+class InSteps:
+    """Evaluates as one does batch by batch: what it ends with is over the true value."""
+
+    def __call__(self, genotype: Genotype) -> tuple[float, float]:
+        return objectives(genotype)
+
+    def together(
+        self, genotypes: Sequence[Genotype], floors: Sequence[float | None]
+    ) -> list[tuple[float, float] | Bounded]:
+        found: list[tuple[float, float] | Bounded] = []
+        for genotype, floor in zip(genotypes, floors, strict=True):
+            accuracy, cost = objectives(genotype)
+            bound = accuracy + 0.7 * (1 - accuracy)
+            early = floor is not None and bound <= floor
+            found.append(Bounded((bound, cost)) if early else (accuracy, cost))
+        return found
+
+
+PROBLEM = Problem(
+    (3,) * LENGTH, OBJECTIVES, signature=lambda genotype: genotype.astype(np.uint8).tobytes()
+)
+BOUNDING = Bounding("accuracy", lambda genotype: (1.0, objectives(genotype)[1]))
+
+
+class Workers:
+    """Gives results in random order, `together` at a time; `at_whole` is called before a WHOLE."""
+
+    def __init__(self, seed: int, together: int, at_whole: Callable[[], None]) -> None:
+        self.capacity = self.workers = 6
+        self.evaluated: list[bytes] = []
+        self._serial = SerialExecutor(InSteps())
+        self._held: list[Asked] = []
+        self._random = np.random.default_rng(seed)
+        self._together, self._at_whole = together, at_whole
+
+    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
+        self._held.append(Asked(ticket, genotype, floor))
+
+    def wait(self) -> list[Completed]:
+        self._random.shuffle(self._held)  # type: ignore[arg-type]
+        taken, self._held = self._held[: self._together], self._held[self._together :]
+        done: list[Completed] = []
+        for one in taken:
+            if one.ticket == WHOLE:
+                self._at_whole()
+            else:
+                self.evaluated.append(one.genotype.tobytes())
+            self._serial.submit(*one)
+            done += self._serial.wait()
+        return done
+
+    def busy(self) -> float:
+        return 0.0
+
+    def cancel(self) -> None:
+        self._held.clear()
+
+    def close(self) -> None:
+        self.cancel()
+
+
+def search(
+    folder: Path,
+    seed: int,
+    *,
+    together: int = 1,
+    create: bool = True,
+    at_whole: Callable[[], None] = lambda: None,
+    look: Callable[[Engine, Record, Progress], None] = lambda engine, record, progress: None,
+) -> tuple[SearchResult | None, list[bytes], list[bytes]]:
+    """The result, None where it was killed; signatures in order of delivery; what was evaluated."""
+    with Store(folder / "evaluations.sqlite", create=create) as store:
+        record = Record(folder, store)
+        workers = Workers(seed, together, at_whole)
+        recalling = RecallingExecutor(workers, PROBLEM.identify, record.known, record.arrive)
+        engine = prepare_search(
+            PROBLEM,
+            recalling,
+            budget=Budget(120),
+            algorithm="ga",
+            population=SIZE,
+            seed=1,
+            on_evaluation=record.keep,
+            on_progress=lambda progress: look(engine, record, progress),
+            bounding=BOUNDING,
+        )
+        record.begin(SIZE, engine, recalling)
+        try:
+            result = engine.run()
+        except KilledError:
+            result = None
+        else:
+            record.save()
+        rounds = store.deliveries(SIZE, 0)
+        order = [bytes(one.signature) for together in rounds for one in together]
+        return result, order, workers.evaluated
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    seed=st.integers(0, 999),
+    together=st.integers(1, 4),
+    saved=st.integers(1, 50),
+    more=st.integers(1, 40),
+)
+def test_killed_behind_any_state_it_repeats_what_came_behind_it(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, together: int, saved: int, more: int
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+
+    def look(engine: Engine, record: Record, progress: Progress) -> None:
+        if progress.evaluated == saved:
+            record.save()
+        if progress.evaluated == saved + more:
+            raise KilledError
+
+    _, before, first = search(folder, seed, together=together, look=look)
+    result, after, again = search(folder, seed + 1, together=together, create=False)
+    assert result is not None
+    assert result.stopped == "budget"
+    assert after[: len(before)] == before
+    assert not set(first) & set(again)
+
+
+@settings(deadline=None, max_examples=12)
+@given(seed=st.integers(0, 999), together=st.integers(1, 4), which=st.integers(1, 6))
+def test_an_interruption_while_one_is_done_whole_loses_nothing(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, together: int, which: int
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    left = [which]
+
+    def interrupt() -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+
+    result, before, first = search(folder, seed, together=together, at_whole=interrupt)
+    assert result is not None
+    if result.stopped == "interrupted":
+        assert result.evaluated == len(before)
+        assert (folder / f"search-{SIZE}.state").exists()
+    result, after, again = search(folder, seed + 1, together=together, create=False)
+    assert result is not None
+    assert result.stopped == "budget"
+    assert after[: len(before)] == before
+    done = set(first) & set(again)
+    assert len(done) <= together  # what the interruption came amid
+    for one in result.archive:
+        assert one.objectives == objectives(one.genotype)

@@ -1,0 +1,421 @@
+"""`ns.search` on a tiny supernet and task."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from run_examples import arrays, build
+from small_supernets import as_they_are, random_samples, random_task, small_supernet
+from torch import nn
+
+import netstitch as ns
+from netstitch.errors import SearchError
+from netstitch.evaluation import Evaluator, Form, Spread
+from netstitch.evaluation.metrics import measure
+from netstitch.matching import Matching
+from netstitch.optimization import ALGORITHMS, Budget, Progress
+from netstitch.searching import supernet_search as searching
+from netstitch.searching.supernet_search import scored_by
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Classification, Likelihood, Samples, from_arrays
+
+FORM = Form(channels_last=False, batch=16, workers=2)
+
+
+@pytest.fixture(scope="module")
+def task() -> Classification:
+    training, validation, test = (
+        from_arrays(*arrays(count, seed), name=name)
+        for seed, (name, count) in enumerate({"train": 90, "validation": 41, "test": 33}.items())
+    )
+    return Classification(training=training, validation=validation, test=test, classes=3)
+
+
+@pytest.fixture(scope="module")
+def supernet(task: Classification) -> Supernet:
+    example = task.validation.inputs[:2]
+    networks = [ns.capture(build(name), example, name=name) for name in ("wide", "deep")]
+    joined = Supernet(networks, ns.match(*networks))
+    assert task.training is not None
+    joined.fit(task.training.batches(16))
+    return joined
+
+
+def search(supernet: Supernet, task: Classification, **settings: Any) -> ns.Front:
+    return ns.search(supernet, task, **{"budget": 80, "population": 8, "form": FORM, **settings})
+
+
+def test_a_front_has_references_and_points_measured_on_both_parts(
+    supernet: Supernet, task: Classification
+) -> None:
+    front = search(supernet, task)
+    assert [point.label for point in front.references] == ["wide", "deep", "ensemble"]
+    assert [point.label for point in front] == [f"P{k}" for k in range(1, len(front) + 1)]
+    assert task.test is not None
+    for point in (*front.references, *front):
+        module = supernet.subnetwork(point.genotype)
+        for samples, accuracy in ((task.validation, point.validation), (task.test, point.test)):
+            right = module(samples.inputs).argmax(1) == samples.labels
+            assert accuracy == int(right.sum()) / len(samples)
+        assert point.multiply_adds == supernet.macs(point.genotype)
+        assert point.stitches == len(supernet.active_stitches(point.genotype))
+        assert point.parameters == sum(p.numel() for p in module.parameters())
+
+
+def test_points_cost_more_only_where_they_are_better(
+    supernet: Supernet, task: Classification
+) -> None:
+    front = search(supernet, task)
+    costs = [point.multiply_adds for point in front]
+    accuracies = [point.validation for point in front]
+    assert len(front) > 1
+    assert costs == sorted(set(costs))
+    assert accuracies == sorted(set(accuracies))
+    best = max(point.validation for point in front.references)
+    assert max(accuracies) >= best
+
+
+def test_differences_are_to_the_ensemble_on_the_same_samples(
+    supernet: Supernet, task: Classification
+) -> None:
+    front = search(supernet, task)
+    ensemble = front.references[-1]
+    assert ensemble.validation_difference is None
+    assert ensemble.test_difference is None
+    for point in (*front.references[:-1], *front):
+        assert point.validation_difference is not None
+        expected = point.validation - ensemble.validation
+        assert point.validation_difference.difference == pytest.approx(expected, abs=1e-12)
+        assert point.test_difference is not None
+        assert point.test_difference.low <= point.test_difference.difference
+
+
+@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+def test_a_seed_repeats_bit_for_bit_and_another_does_not(
+    supernet: Supernet, task: Classification, algorithm: str
+) -> None:
+    def run(seed: int) -> tuple[list[tuple[int, ...]], list[tuple[int, float]]]:
+        seen: list[tuple[int, float]] = []
+
+        def watch(progress: Progress) -> None:
+            assert progress.best is not None
+            seen.append((progress.used, progress.best[1]))
+
+        front = search(supernet, task, seed=seed, algorithm=algorithm, on_progress=watch)
+        return [point.genotype for point in front], seen
+
+    assert run(3) == run(3)
+    assert run(3)[1] != run(4)[1]
+
+
+def test_the_budget_is_kept(supernet: Supernet, task: Classification) -> None:
+    result = searching.run(supernet, task, budget=Budget(50), population=8, form=FORM).result
+    assert result.evaluated + result.skipped == result.used == 50
+    assert result.stopped == "budget"
+    distinct = searching.run(
+        supernet, task, budget=Budget(50, count_skipped=False), population=8, form=FORM
+    ).result
+    assert distinct.evaluated == 50
+
+
+def test_time_ends_a_search(supernet: Supernet, task: Classification) -> None:
+    result = searching.run(
+        supernet, task, budget=Budget(10**9, seconds=0.2), population=8, form=FORM
+    ).result
+    assert result.stopped == "time"
+
+
+def test_accuracies_may_be_those_of_recalibrated_networks() -> None:
+    supernet, task = small_supernet(), random_task()
+    inputs = [random_samples(64, seed=3).inputs]
+    found = ns.search(supernet, task, budget=60, population=16, recalibration=iter(inputs))
+    stitched = [point for point in found if point.stitches]
+    assert stitched
+    for point in stitched:
+        module = supernet.subnetwork(point.genotype, recalibrate=inputs)
+        with torch.inference_mode():
+            outputs = module(task.validation.inputs)
+        assert point.validation == task.accuracy(outputs, task.validation.labels)
+
+
+def test_picking(supernet: Supernet, task: Classification) -> None:
+    front = search(supernet, task)
+    middle = front.points[len(front) // 2]
+    assert front.pick(max_macs=middle.multiply_adds) == middle
+    assert front.pick(min_accuracy=middle.validation) == middle
+    assert front.pick(point=middle.label) == middle
+    with pytest.raises(SearchError, match="the front runs from"):
+        front.pick(max_macs=1)
+
+
+def test_without_test_samples_nothing_is_measured_on_them(
+    supernet: Supernet, task: Classification
+) -> None:
+    front = search(supernet, replace(task, test=None))
+    assert {point.test for point in (*front.references, *front)} == {None}
+    assert {point.test_difference for point in front} == {None}
+
+
+def test_networks_that_give_nan_are_one_line(task: Classification) -> None:
+    networks = [ns.capture(build(n), task.validation.inputs[:2], name=n) for n in ("wide", "deep")]
+    broken = as_they_are(Supernet(networks, ns.match(*networks)))
+    with torch.no_grad():
+        for tensor in broken.tensors().values():
+            tensor.fill_(float("nan"))
+    with pytest.raises(
+        SearchError, match="wide cannot be evaluated on the validation samples"
+    ) as caught:
+        search(broken, task)
+    assert "NaN or infinity" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_supernet_that_averages_otherwise_than_the_task_is_refused(
+    supernet: Supernet, task: Classification
+) -> None:
+    with pytest.raises(SearchError, match="averages logits, the task's probabilities"):
+        search(supernet, replace(task, ensemble="probabilities"))
+
+
+def test_an_error_on_test_samples_keeps_the_front(
+    supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = Evaluator.measured_together
+
+    def failing(self: Evaluator, genotypes: Any, *measures: Any) -> Any:
+        if task.test is not None and self._labels is task.test.labels:
+            raise RuntimeError("out of memory")
+        return measured(self, genotypes, *measures)
+
+    monkeypatch.setattr(Evaluator, "measured_together", failing)
+    front = search(supernet, task)
+    assert len(front)
+    assert all(point.test is None for point in front)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"algorithm": "gaa"}, "did you mean 'ga'"),
+        ({"population": 2}, "population is 2"),
+        ({"budget": 4}, "smaller than the population"),
+        ({"budget": None}, "no end"),
+        ({"seed": -1}, "seed is -1"),
+        ({"settings": {"rate": 1}}, "no setting 'rate'"),
+        ({"device": "gpu"}, "device 'gpu'"),
+    ],
+)
+def test_settings_that_cannot_be_used(
+    supernet: Supernet,
+    task: Classification,
+    settings: dict[str, Any],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Evaluator, "evaluate", lambda *_: pytest.fail("evaluated"))
+    with pytest.raises(SearchError, match=message):
+        search(supernet, task, **settings)
+
+
+def test_an_interruption_ends_with_the_front_so_far(
+    supernet: Supernet, task: Classification
+) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.evaluated == 20:
+            raise KeyboardInterrupt
+
+    searched = searching.run(
+        supernet, task, budget=Budget(10**6), population=8, form=FORM, on_progress=interrupt
+    )
+    assert searched.result.stopped == "interrupted"
+    assert searched.result.evaluated == 20
+    assert len(searched.front) > 0
+    assert searched.front.references[-1].test is not None
+
+
+def test_a_second_interruption_leaves_out_the_test_samples(
+    supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured_together = Evaluator.measured_together
+
+    def interrupted(self: Evaluator, genotypes: Any, *measures: Any) -> Any:
+        if task.test is not None and self._labels is task.test.labels:
+            raise KeyboardInterrupt
+        return measured_together(self, genotypes, *measures)
+
+    monkeypatch.setattr(Evaluator, "measured_together", interrupted)
+    front = search(supernet, task)
+    assert len(front) > 0
+    assert {point.test for point in front} == {None}
+
+
+def test_an_interruption_before_the_first_result_is_one(
+    supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Evaluator, "evaluate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        search(supernet, task)
+
+
+def test_outputs_without_an_ensemble_have_no_differences(
+    supernet: Supernet, task: Classification
+) -> None:
+    networks: Any = list(supernet.networks)
+    single = as_they_are(Supernet(networks, supernet.matching, outputs=[(0,), (1,)]))
+    front = search(single, task)
+    assert [point.label for point in front.references] == ["wide", "deep"]
+    assert {p.validation_difference for p in (*front.references, *front)} == {None}
+    assert front.ensemble is None
+
+
+def test_of_several_output_choices_the_ensemble_is_compared_with_wherever_it_stands(
+    supernet: Supernet, task: Classification
+) -> None:
+    networks: Any = list(supernet.networks)
+    turned = as_they_are(Supernet(networks, supernet.matching, outputs=[(0, 1), (0,), (1,)]))
+    front = search(turned, task)
+    assert [p.validation_difference is None for p in front.references] == [True, False, False]
+
+
+def test_a_threshold_drops_what_is_under_it(supernet: Supernet, task: Classification) -> None:
+    free = search(supernet, task, budget=200)
+    accuracies = sorted(point.validation for point in free)
+    limit = accuracies[-1] - 0.01
+    steered = search(supernet, task, budget=200, threshold=limit)
+    assert min(point.validation for point in steered) > accuracies[0]
+
+
+def test_the_form_is_measured_where_none_is_given(supernet: Supernet, task: Classification) -> None:
+    searched = searching.run(
+        supernet, task, budget=Budget(20), population=8, spread=Spread(threads=3)
+    )
+    assert searched.form.workers == 3
+    assert not searched.form.channels_last  # rows have no layout
+
+
+@pytest.mark.parametrize("spread", [Spread(), Spread(precision="bfloat16", fused=False)])
+def test_the_front_is_measured_with_the_networks_own_operations(
+    supernet: Supernet, task: Classification, spread: Spread
+) -> None:
+    searched = searching.run(supernet, task, budget=Budget(60), population=8, spread=spread)
+    assert (searched.form.fused, searched.form.precision) == (spread.fused, spread.precision)
+    evaluator = Evaluator(supernet, task, task.validation, searched.form.exact)
+    for point in (*searched.front.points, *searched.front.references):
+        assert point.validation == evaluator.evaluate(np.array(point.genotype)).accuracy
+    taken = {tuple(one.genotype.tolist()): one.objectives for one in searched.result.archive}
+    expected = [
+        abs(point.validation - objectives[0])
+        for point in (*searched.front.points, *searched.front.references)
+        if (objectives := taken.get(point.genotype)) is not None
+    ]
+    assert searched.difference == max(expected)
+
+
+def nats(supernet: Supernet, samples: Samples, genotype: Any) -> float:
+    """The slow, obvious cross-entropy of a network."""
+    with torch.inference_mode():
+        logits = supernet.subnetwork(genotype)(samples.inputs)
+    return float(torch.nn.functional.cross_entropy(logits.double(), samples.labels))
+
+
+def test_a_front_of_cross_entropy(supernet: Supernet, task: Classification) -> None:
+    front = search(supernet, task, objective="cross-entropy")
+    assert front.objective == "cross-entropy"
+    for point in (*front.references, *front):
+        found = nats(supernet, task.validation, point.genotype)
+        assert point.cross_entropy["validation"] == pytest.approx(found, rel=1e-6)
+        right = supernet.subnetwork(point.genotype)(task.validation.inputs).argmax(1)
+        assert point.validation == int((right == task.validation.labels).sum()) / 41
+    costs = [point.multiply_adds for point in front]
+    scores = [-point.cross_entropy["validation"] for point in front]
+    assert len(front) > 1
+    assert costs == sorted(set(costs))
+    assert scores == sorted(set(scores))
+    head = front.table()[0]
+    assert "validation cross-entropy" in head
+    assert "validation cross-entropy" not in search(supernet, task).table()[0]
+
+
+def test_evaluations_by_cross_entropy_may_end_early(
+    supernet: Supernet, task: Classification
+) -> None:
+    settings: dict[str, Any] = {
+        "objective": "cross-entropy",
+        "budget": Budget(80),
+        "population": 8,
+        "form": replace(FORM, batch=8),
+    }
+    early, whole = (
+        searching.run(supernet, task, spread=Spread(early=early), **settings)
+        for early in ("certain", "never")
+    )
+    assert early.result.bounded > 0
+    assert whole.result.bounded == 0
+    assert early.front == whole.front
+
+
+def test_an_objective_that_is_not_known(supernet: Supernet, task: Classification) -> None:
+    with pytest.raises(SearchError, match="objective 'loss' is not known; give 'accuracy' or"):
+        search(supernet, task, objective="loss")
+
+
+def test_the_front_is_confirmed_on_samples_that_the_search_did_not_see(
+    supernet: Supernet, task: Classification, tmp_path: Path
+) -> None:
+    others = from_arrays(*arrays(57, 9), name="confirmation")
+    front = search(supernet, replace(task, confirmation=others))
+    plain = search(supernet, task)
+    assert front.parts == ("validation", "confirmation", "test")
+    assert plain.parts == ("validation", "test")
+    ensemble = front.ensemble
+    assert ensemble is not None
+    for point, same in zip(front, plain, strict=True):
+        assert point.genotype == same.genotype
+        right = supernet.subnetwork(point.genotype)(others.inputs).argmax(1) == others.labels
+        assert point.confirmation == int(right.sum()) / 57
+        gap, difference = point.confirmation_gap, point.confirmation_difference
+        assert gap is not None
+        assert gap.difference == pytest.approx(point.validation - point.confirmation)
+        assert ensemble.confirmation is not None
+        if point.genotype != ensemble.genotype and difference is not None:
+            assert difference.difference == pytest.approx(
+                point.confirmation - ensemble.confirmation
+            )
+    assert {p.label for p in front.leading("confirmation")} <= {p.label for p in front}
+    front.to_json(tmp_path / "front.json")
+    assert ns.Front.from_json(tmp_path / "front.json") == front
+
+
+def joined(*ending: nn.Module) -> Supernet:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(72, 3), *ending)
+    network = ns.capture(model, random_samples(2).inputs)
+    return Supernet([network, network], Matching((), 0, 0, "none"))
+
+
+def test_cross_entropy_is_of_logits() -> None:
+    task = random_task()
+    assert scored_by("accuracy", joined(nn.Softmax(1)), task) is task
+    assert isinstance(scored_by("cross-entropy", joined(), task), Likelihood)
+    with pytest.raises(SearchError, match=r'is of logits.*outputs = "probabilities"'):
+        scored_by("cross-entropy", joined(nn.Softmax(1)), task)
+
+
+def test_other_objectives_are_not_known() -> None:
+    name: Any = "f1"
+    with pytest.raises(SearchError, match="objective 'f1' is not known"):
+        scored_by(name, joined(), random_task())
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_cross_entropy_and_calibration_are_left_out_of_probabilities(soft: bool) -> None:
+    supernet, task = joined(*[nn.Softmax(1)] * soft), random_task()
+    form = Form(channels_last=False, batch=8, workers=1)
+    [found] = measure(supernet, task, task.validation, [supernet.genotype()], form)
+    assert (found.cross_entropy is None) is soft
+    assert (found.calibration is None) is soft
