@@ -10,7 +10,7 @@ from pairs import in_order_of
 from torch import nn
 
 import netstitch as ns
-from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.fitting.held_out import held_out_errors
 from netstitch.fitting.refinement.behaviour_losses import divergence
 from netstitch.fitting.refinement.sampler import with_active
@@ -31,7 +31,7 @@ images that batch norms are measured on; at most."""
 LOSS_AT = 4
 """Active stitches of the subnetworks whose loss is measured."""
 
-FORM = Form(channels_last=True, batch=125, workers=1)
+FORM = NumericsConfig(channels_last=True, batch=125, workers=1)
 
 
 @dataclass(frozen=True)

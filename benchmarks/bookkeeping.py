@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 import netstitch as ns
 from netstitch.demo.embedded import load_supernet, load_task
-from netstitch.evaluation import Form, measure_form
+from netstitch.evaluation import NumericsConfig, measure_numerics
 from netstitch.evaluation.evaluator import arranged_weights
 from netstitch.evaluation.runtime.execution_plan import execute, peak_bytes
 from netstitch.evaluation.runtime.schedule import Schedule
@@ -157,16 +157,16 @@ def fused(images: int) -> None:
     supernet = load_supernet()
     supernet.fit(task.training.batches(64))
     inputs = task.validation.inputs
-    compare("demo", supernet, inputs, measure_form(supernet, inputs, workers=1, fused=True))
+    compare("demo", supernet, inputs, measure_numerics(supernet, inputs, workers=1, fused=True))
     names = ("lite0", "lite1")
     torch.manual_seed(0)
     supernet = joined([timm.create_model(f"tf_efficientnet_{name}") for name in names], names, 224)
     inputs = torch.randn(images, 3, 224, 224)
-    form = measure_form(supernet, inputs, workers=1, fused=True)
+    form = measure_numerics(supernet, inputs, workers=1, fused=True)
     compare("lite0 + lite1", supernet, inputs, form)
 
 
-def compare(name: str, supernet: ns.Supernet, inputs: Tensor, form: Form) -> None:
+def compare(name: str, supernet: ns.Supernet, inputs: Tensor, form: NumericsConfig) -> None:
     weights = arranged_weights(supernet, form, "cpu")
     schedules = [Schedule(supernet, weights, choice) for choice in (False, True)]
     batches = [form.arrange(part) for part in inputs.split(form.batch)]

@@ -51,12 +51,12 @@ from streams import (
 )
 
 import netstitch as ns
-from netstitch.evaluation import Evaluator, Form, Spread, evaluating
-from netstitch.evaluation.early_stopping import hardest_first, surely
-from netstitch.evaluation.runtime.shared_work import Kinship
+from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, evaluating
+from netstitch.evaluation.early_stopping import certainty, most_informative_order
+from netstitch.evaluation.runtime.shared_work import SharedWork
 from netstitch.networks.interpreter import Key, content_keys
 from netstitch.optimization.executors.executor import Asked
-from netstitch.optimization.executors.queue import Choose, Waiting
+from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.tasks import Classification, Samples
 
 GENOTYPES, CAPACITY = 2_000, 64
@@ -113,7 +113,7 @@ class Tracer:
 
 def in_groups(genotypes: Genotypes, count: int, choose: Choose) -> list[list[int]]:
     """Indices of those that are computed together, of CAPACITY that are pending at any time."""
-    waiting, groups = Waiting(choose), []
+    waiting, groups = EvaluationQueue(choose), []
     for index, genotype in enumerate(genotypes):
         waiting.put(Asked(index, genotype))
         if len(waiting) == CAPACITY:
@@ -141,7 +141,7 @@ def count_work(supernet: ns.Supernet, stream: Genotypes) -> Mapping[str, int]:
         "plain": sum(supernet.macs(genotype) for genotype in stream),
         "signatures": sum(supernet.macs(genotype) for genotype in distinct),
         "union of 16": united(as_asked(16)),
-        "union of 16, chosen": united(in_groups(distinct, 16, Kinship(supernet))),
+        "union of 16, chosen": united(in_groups(distinct, 16, SharedWork(supernet))),
         "union of 64": united(as_asked(64)),
         "unavoidable": tracer.work(tracer.multiply_adds),
     }
@@ -177,7 +177,7 @@ def time_plain(
     supernet: ns.Supernet,
     task: Classification,
     genotypes: Sequence[np.ndarray],
-    form: Form,
+    form: NumericsConfig,
     samples: int,
 ) -> tuple[list[float], list[float]]:
     """Seconds for each sample, and accuracy on the first ones, of subnetworks as modules."""
@@ -201,7 +201,7 @@ def print_times(
     streams: Mapping[Stream, tuple[Genotypes, Floors]],
     early: bool,
 ) -> None:
-    form = Form(channels_last=True, batch=size.batch, workers=1)
+    form = NumericsConfig(channels_last=True, batch=size.batch, workers=1)
 
     def operations(genotype: np.ndarray) -> int:
         return supernet.macs(genotype) + supernet.elementwise(genotype)
@@ -223,15 +223,15 @@ def print_times(
         if early:
             references = list(supernet.references().values())
             evaluator = Evaluator(supernet, task, samples, form)
-            sure = evaluator.measured_together(references, surely(task))
-            samples = samples.taken(hardest_first([each for (each,) in sure]))
+            sure = evaluator.measured_together(references, certainty(task))
+            samples = samples.taken(most_informative_order([each for (each,) in sure]))
         for count, ends in product(size.together, (False, True) if early else (False,)):
             evaluator = Timed(supernet, task, samples, form)
             found: dict[bytes, Any] = {}
             floor_of = dict(zip(map(supernet.wiring.digest, first), floors, strict=False))
             digests, some = list(distinct), list(distinct.values())
             started = time.process_time()
-            for group in in_groups(some, count, Kinship(supernet)):
+            for group in in_groups(some, count, SharedWork(supernet)):
                 names = [digests[index] for index in group]
                 results = evaluator.evaluate_together(
                     [some[index] for index in group],
@@ -264,7 +264,7 @@ def print_scaling(
     """Seconds of evaluations in processes, relative to one."""
     distinct = {supernet.wiring.digest(genotype): genotype for genotype in genotypes}
     some = list(distinct.values())[-count:]
-    form = Form(channels_last=True, batch=128, workers=1)
+    form = NumericsConfig(channels_last=True, batch=128, workers=1)
 
     def make(device: torch.device) -> Evaluator:
         return Evaluator(supernet, task, task.validation, form, device=device)
@@ -272,7 +272,7 @@ def print_scaling(
     print("\n| | seconds | times faster |\n|---|---:|---:|")
     first = None
     for workers, in_flight in ((1, 1), (2, 2), (1, 16), (2, 16)):
-        spread = Spread("processes", workers=workers, in_flight=in_flight)
+        spread = ExecutionConfig("processes", workers=workers, in_flight=in_flight)
         with evaluating(make, spread) as executor:
             for ticket, genotype in enumerate(some[:in_flight]):  # workers start
                 executor.submit(ticket, genotype)

@@ -16,7 +16,7 @@ import numpy as np
 from netstitch.matching.matching_drawing import matching_svg
 from netstitch.records import read_run
 from netstitch.records.run_folder import SUPERNET
-from netstitch.records.run_record import Recorded
+from netstitch.records.run_record import RunRecord
 from netstitch.report import write_figures
 from netstitch.report.network_sections import errors_of
 from netstitch.stitching import composition, in_words
@@ -47,7 +47,7 @@ def main() -> None:
     (IMAGES / "network.svg").write_text(on_white(network(run)) + "\n")
 
 
-def network(run: Recorded) -> str:
+def network(run: RunRecord) -> str:
     """The network of the front with the most stitches."""
     point = max(run.front.points, key=lambda point: point.stitches)
     made = composition(run.structure, np.array(point.genotype, np.int64))

@@ -39,7 +39,7 @@ import netstitch as ns
 from netstitch.analysis import Front, FrontPoint, hypervolume
 from netstitch.analysis.significance import holm
 from netstitch.demo.demo_run import REFINE
-from netstitch.evaluation import Form
+from netstitch.evaluation import NumericsConfig
 from netstitch.networks import Network
 from netstitch.optimization import Budget
 from netstitch.searching.supernet_search import run
@@ -97,7 +97,7 @@ def fit_and_search(pair: str, name: str, seed: int, folder: str) -> dict[str, An
         population=POPULATION,
         seed=seed,
         threshold=THRESHOLD,
-        form=Form(channels_last=True, batch=128, workers=1),
+        form=NumericsConfig(channels_last=True, batch=128, workers=1),
     )
     return {
         "way": name,

@@ -13,7 +13,7 @@ from statistics import median
 
 from netstitch.analysis import hypervolume
 from netstitch.demo.embedded import load_supernet, load_task
-from netstitch.evaluation import measure_form
+from netstitch.evaluation import measure_numerics
 from netstitch.optimization import Budget
 from netstitch.searching.supernet_search import run
 
@@ -31,7 +31,7 @@ def main() -> None:
     supernet = load_supernet()
     supernet.fit(task.training.batches(64))
     few = replace(task, validation=task.validation.first(512), test=None)
-    form = measure_form(supernet, few.validation.inputs)
+    form = measure_numerics(supernet, few.validation.inputs)
     whole = supernet.macs(supernet.genotype("ensemble"))
     print(f"{'initial stitches':>16}{'median hypervolume':>20}   each seed")
     for value in VALUES:

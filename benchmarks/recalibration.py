@@ -13,7 +13,7 @@ import time
 from torch import Tensor
 
 from netstitch.demo.embedded import load_supernet, load_task
-from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
@@ -46,7 +46,7 @@ def main() -> None:
     assert task.test is not None
     supernet.fit(task.training.batches(64))
     batches: list[Tensor] = list(task.training.first(options.images).batches(128))
-    form = Form(channels_last=True, batch=250, workers=1)
+    form = NumericsConfig(channels_last=True, batch=250, workers=1)
     before = Evaluator(supernet, task, task.test, form)
     after = Evaluator(supernet, task, task.test, form, recalibration=batches)
     generator = random.Random(options.seed)

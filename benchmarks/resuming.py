@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from netstitch.demo.embedded import load_supernet
 from netstitch.evaluation import Store
 from netstitch.optimization import Budget, Completed, Engine
-from netstitch.optimization.executors.replay import RecallingExecutor
-from netstitch.searching.search_recorder import Record
+from netstitch.optimization.executors.replay import ReplayExecutor
+from netstitch.searching.search_recorder import SearchRecorder
 from netstitch.searching.supernet_problem import INITIAL_STITCHES, SupernetSearch
 from netstitch.supernet.supernet import Supernet
 
@@ -124,8 +124,8 @@ def searched(
     path = folder / "evaluations.sqlite"
     executor = MadeUp(objectives, options.in_flight, more)
     with Store(path, create=not path.exists()) as store:
-        record = Record(folder, store)
-        recalling = RecallingExecutor(executor, search.problem.identify, record.known)
+        record = SearchRecorder(folder, store)
+        recalling = ReplayExecutor(executor, search.problem.identify, record.known)
         engine: Engine = search.engine(
             POPULATION,
             recalling,

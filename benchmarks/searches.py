@@ -39,7 +39,7 @@ import netstitch as ns
 from netstitch.analysis import hypervolume
 from netstitch.analysis.significance import holm
 from netstitch.demo.demo_run import REFINE
-from netstitch.evaluation import Form
+from netstitch.evaluation import NumericsConfig
 from netstitch.optimization import ALGORITHMS, Budget, Evaluation
 from netstitch.searching.supernet_search import run
 
@@ -100,7 +100,7 @@ def search(pair: str, name: str, seed: int, evaluations: int, folder: str) -> di
         population=POPULATION,
         seed=seed,
         threshold=THRESHOLD,
-        form=Form(channels_last=True, batch=128, workers=1),
+        form=NumericsConfig(channels_last=True, batch=128, workers=1),
         on_evaluation=seen.add,
     )
     whole = max(point.multiply_adds for point in found.front.references)

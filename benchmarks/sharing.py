@@ -17,7 +17,7 @@ from torch import Tensor
 
 import netstitch as ns
 from netstitch.demo.demo_run import REFINE
-from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.stitching.reachability import Genotype
 
 
@@ -35,7 +35,9 @@ def main() -> None:
     supernet.fit(batches)
     supernet.refine(batches, **(REFINE.settings if options.pair == "demo" else {}))
     test = task.test.first(options.images)
-    evaluator = Evaluator(supernet, task, test, Form(channels_last=True, batch=125, workers=1))
+    evaluator = Evaluator(
+        supernet, task, test, NumericsConfig(channels_last=True, batch=125, workers=1)
+    )
 
     def wrong(genotype: Genotype) -> Tensor:
         return ~task.correct(evaluator.outputs(genotype), test.labels)

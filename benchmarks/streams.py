@@ -20,14 +20,14 @@ import torch
 
 import netstitch as ns
 from netstitch.demo.embedded import load_supernet, load_task
-from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.networks.sources.model_sources import load_model
 from netstitch.optimization import (
-    Bounding,
     Budget,
     Initialisation,
     Objective,
     Problem,
+    RejectionRule,
     SerialExecutor,
     run_search,
 )
@@ -80,7 +80,9 @@ def imagenet_supernet() -> ns.Supernet:
 def demo_objectives(supernet: ns.Supernet) -> Evaluate:
     task = load_task()
     few = task.validation.first(IMAGES_TO_RECORD)
-    evaluator = Evaluator(supernet, task, few, Form(channels_last=True, batch=128, workers=1))
+    evaluator = Evaluator(
+        supernet, task, few, NumericsConfig(channels_last=True, batch=128, workers=1)
+    )
 
     def evaluate(genotype: np.ndarray) -> tuple[float, float]:
         measured = evaluator.evaluate(genotype)
@@ -146,7 +148,7 @@ def record(
         seed=1,
         initial=list(supernet.references().values()),
         initialisation=Initialisation(uniform=(-1,)),
-        bounding=Bounding("accuracy", lambda genotype: (1.0, float(supernet.macs(genotype)))),
+        bounding=RejectionRule("accuracy", lambda genotype: (1.0, float(supernet.macs(genotype)))),
     )
     digests = [supernet.wiring.digest(genotype) for genotype in proposed]
     return proposed, [executor.floors.get(digest) for digest in digests]

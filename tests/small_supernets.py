@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netstitch.evaluation import Form
+from netstitch.evaluation import NumericsConfig
 from netstitch.matching import Match, Matching, match
 from netstitch.networks import capture
 from netstitch.supernet.supernet import Supernet
@@ -95,7 +95,7 @@ def random_task(count: int = 23, *, channels: int = 2, output: str | None = None
     )
 
 
-def plainly(supernet: Supernet, genotype: Any, inputs: Tensor, form: Form) -> Any:
+def plainly(supernet: Supernet, genotype: Any, inputs: Tensor, form: NumericsConfig) -> Any:
     """The subnetwork's outputs, computed as a module, batch after batch, in the given form."""
     module = supernet.subnetwork(genotype)
     for owner in module.modules():

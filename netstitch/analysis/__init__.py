@@ -4,19 +4,19 @@ Knows accuracies and multiply-adds, nothing of networks: a front can be read and
 """
 
 from netstitch.analysis.bootstrap import Interval, paired_difference
-from netstitch.analysis.dominance import PARTS, ObjectiveName, Part, nondominated
+from netstitch.analysis.dominance import SPLITS, ObjectiveName, Split, nondominated
 from netstitch.analysis.front import Front, FrontPoint, make_front
 from netstitch.analysis.front_figure import front_figure
 from netstitch.analysis.hypervolume import hypervolume
 from netstitch.analysis.tables import front_table
 
 __all__ = [
-    "PARTS",
+    "SPLITS",
     "Front",
     "FrontPoint",
     "Interval",
     "ObjectiveName",
-    "Part",
+    "Split",
     "front_figure",
     "front_table",
     "hypervolume",

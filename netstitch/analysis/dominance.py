@@ -6,29 +6,29 @@ from typing import Literal, Protocol, TypeVar, get_args
 import moocore
 import numpy as np
 
-Part = Literal["validation", "confirmation", "test"]
+Split = Literal["validation", "confirmation", "test"]
 """Samples that the search chose by; others like them that it did not see; and test samples."""
-PARTS: tuple[Part, ...] = get_args(Part)
+SPLITS: tuple[Split, ...] = get_args(Split)
 ObjectiveName = Literal["accuracy", "cross-entropy"]
 """What is held against multiply-adds."""
 
 
-class Measured(Protocol):
+class HasObjectives(Protocol):
     """What has a cost and, on each part of the data, values of objectives or none."""
 
     @property
     def multiply_adds(self) -> int: ...
 
-    def score(self, on: Part, objective: ObjectiveName) -> float | None:
+    def score(self, on: Split, objective: ObjectiveName) -> float | None:
         """Higher is better."""
         ...
 
 
-M = TypeVar("M", bound=Measured)
+M = TypeVar("M", bound=HasObjectives)
 
 
 def nondominated(
-    points: Sequence[M], on: Part, objective: ObjectiveName = "accuracy"
+    points: Sequence[M], on: Split, objective: ObjectiveName = "accuracy"
 ) -> tuple[M, ...]:
     """The non-dominated points by rising multiply-adds; of equal ones the first.
 

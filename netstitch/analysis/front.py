@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
-from netstitch.analysis.dominance import PARTS, ObjectiveName, Part, nondominated
+from netstitch.analysis.dominance import SPLITS, ObjectiveName, Split, nondominated
 from netstitch.analysis.tables import front_html
 from netstitch.errors import SearchError, StorageError
 from netstitch.files.documents import STRICT, Choice, Count, problem
@@ -60,20 +60,20 @@ class FrontPoint:
     def __post_init__(self) -> None:
         if min(self.multiply_adds, self.stitches, self.parameters or 0) < 0:
             raise ValueError(f"{self.label}: multiply-adds, stitches or parameters are negative")
-        for accuracy in map(self.accuracy, PARTS):
+        for accuracy in map(self.accuracy, SPLITS):
             if accuracy is not None and not 0 <= accuracy <= 1:
                 raise ValueError(f"{self.label}: accuracy {accuracy} is not between 0 and 1")
 
-    def accuracy(self, on: Part) -> float | None:
+    def accuracy(self, on: Split) -> float | None:
         found: float | None = getattr(self, on)
         return found
 
-    def difference(self, on: Part) -> Interval | None:
+    def difference(self, on: Split) -> Interval | None:
         """Accuracy on a part minus that of the ensemble."""
         found: Interval | None = getattr(self, f"{on}_difference")
         return found
 
-    def score(self, on: Part, objective: ObjectiveName = ACCURACY) -> float | None:
+    def score(self, on: Split, objective: ObjectiveName = ACCURACY) -> float | None:
         """The accuracy, or minus the cross-entropy: higher is better."""
         if objective == ACCURACY:
             return self.accuracy(on)
@@ -122,16 +122,16 @@ class Front:
         return max(ensembles, key=lambda point: point.multiply_adds, default=None)
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Split, ...]:
         """Those of the data that networks were measured on; validation always."""
         shown = (*self.points, *self.references)
         return tuple(
             part
-            for part in PARTS
+            for part in SPLITS
             if part == "validation" or any(one.accuracy(part) is not None for one in shown)
         )
 
-    def leading(self, on: Part) -> tuple[FrontPoint, ...]:
+    def leading(self, on: Split) -> tuple[FrontPoint, ...]:
         """The points that none dominates on a part of the data: the front determined anew."""
         return nondominated(self.points, on, self.objective)
 
@@ -178,7 +178,7 @@ class Front:
         """
         ensemble = self.ensemble
         whole = ensemble.multiply_adds if ensemble else None
-        parts = [part for part in PARTS if part in self.parts or part == "test"]
+        parts = [part for part in SPLITS if part in self.parts or part == "test"]
         heads = {"validation": "val."}
         head = ["network", "output", "stitches", "MACs (M)", "of ens."]
         for part in parts:
@@ -301,7 +301,7 @@ _CSV_COLUMNS = [
     "kind",
     *(one.name for one in fields(FrontPoint) if one.name not in (*_INTERVALS, *_BY_NAME)),
     *(f"{name}{part}" for name in _INTERVALS for part in ("", "_low", "_high")),
-    *(f"{part}_{name}" for name in ("cross_entropy", "calibration_error") for part in PARTS),
+    *(f"{part}_{name}" for name in ("cross_entropy", "calibration_error") for part in SPLITS),
 ]
 
 

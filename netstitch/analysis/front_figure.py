@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from netstitch.analysis.dominance import Part, nondominated
+from netstitch.analysis.dominance import Split, nondominated
 from netstitch.analysis.front import Front, FrontPoint
 from netstitch.drawing.mark_labels import place_labels
 from netstitch.drawing.print_style import (
@@ -70,7 +70,7 @@ def front_svg(front: Front, *, floor: float | Literal["tenth", "tight"] = "tight
         return svg_of(_drawn(front, _parts(front), None, floor, None))
 
 
-def _parts(front: Front) -> list[Part]:
+def _parts(front: Front) -> list[Split]:
     """What there is to draw; DataError for nothing."""
     shown = (*front.points, *front.references)
     if not shown:
@@ -80,7 +80,7 @@ def _parts(front: Front) -> list[Part]:
 
 def _drawn(
     front: Front,
-    parts: Sequence[Part],
+    parts: Sequence[Split],
     title: str | None,
     floor: float | str,
     columns: Columns | None,
@@ -94,7 +94,7 @@ def _drawn(
     canvas = FigureCanvasAgg(figure)
     rows, across = (len(parts), 1) if stacked else (1, len(parts))
     grid = figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False)
-    panels: list[tuple[Axes, Part]] = list(zip(grid.flat, parts, strict=True))
+    panels: list[tuple[Axes, Split]] = list(zip(grid.flat, parts, strict=True))
     lowest = accuracy_floor(front, parts, floor)
     unit, scale = unit_of(max(p.multiply_adds for p in shown))
     _limit(panels[0][0], front, parts, lowest, scale)
@@ -148,17 +148,17 @@ def _columns(handles: Sequence[Line2D | Patch], inches: float) -> int:
     return math.ceil(len(handles) / rows)
 
 
-def _at(point: FrontPoint, part: Part, scale: float) -> tuple[float, float]:
+def _at(point: FrontPoint, part: Split, scale: float) -> tuple[float, float]:
     accuracy = point.accuracy(part)
     return point.multiply_adds / scale, math.nan if accuracy is None else accuracy
 
 
-def _visible(point: FrontPoint, part: Part, lowest: float) -> bool:
+def _visible(point: FrontPoint, part: Split, lowest: float) -> bool:
     accuracy = point.accuracy(part)
     return accuracy is not None and accuracy >= lowest
 
 
-def accuracy_floor(front: Front, parts: Sequence[Part], floor: float | str) -> float:
+def accuracy_floor(front: Front, parts: Sequence[Split], floor: float | str) -> float:
     """The least accuracy that is shown; floor: as of `front_figure`."""
     if isinstance(floor, int | float):
         return float(floor)
@@ -172,7 +172,7 @@ def accuracy_floor(front: Front, parts: Sequence[Part], floor: float | str) -> f
     return max(0.0, min(known) - 0.5 * spread)
 
 
-def _limit(axes: Axes, front: Front, parts: Sequence[Part], lowest: float, scale: float) -> None:
+def _limit(axes: Axes, front: Front, parts: Sequence[Split], lowest: float, scale: float) -> None:
     """Limits around all that is visible on any panel; the panels share them."""
     points = (*front.points, *front.references)
     seen = [(point, part) for point in points for part in parts if _visible(point, part, lowest)]
@@ -189,7 +189,7 @@ def _limit(axes: Axes, front: Front, parts: Sequence[Part], lowest: float, scale
     axes.set_ylim(lowest - 0.02 * height, min(highest + 0.1 * height, 1 + 0.02 * height))
 
 
-def _shade(axes: Axes, references: Sequence[FrontPoint], part: Part, scale: float) -> None:
+def _shade(axes: Axes, references: Sequence[FrontPoint], part: Split, scale: float) -> None:
     """Opaque, so that regions on top of one another are not darker; edges tell them apart."""
     left, top = axes.get_xlim()[0], axes.get_ylim()[1]
     for point in references:
@@ -203,7 +203,7 @@ def _shade(axes: Axes, references: Sequence[FrontPoint], part: Part, scale: floa
         )
 
 
-def _draw_front(axes: Axes, front: Front, part: Part, scale: float, lowest: float) -> None:
+def _draw_front(axes: Axes, front: Front, part: Split, scale: float, lowest: float) -> None:
     kept = front.leading(part)
     boundary = _boundary(axes, front, part, scale)
     axes.plot(
@@ -227,7 +227,7 @@ def _draw_front(axes: Axes, front: Front, part: Part, scale: float, lowest: floa
             )
 
 
-def _boundary(axes: Axes, front: Front, part: Part, scale: float) -> list[tuple[float, float]]:
+def _boundary(axes: Axes, front: Front, part: Split, scale: float) -> list[tuple[float, float]]:
     """Corners of the steps between the front and what it dominates, from left to right."""
     places = [_at(point, part, scale) for point in nondominated(front.points, part)]
     corners = places[:1]
@@ -246,7 +246,7 @@ def _along(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _draw_references(
-    axes: Axes, references: Sequence[FrontPoint], part: Part, scale: float
+    axes: Axes, references: Sequence[FrontPoint], part: Split, scale: float
 ) -> None:
     at = [_at(point, part, scale) for point in references]
     axes.plot(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from netstitch.analysis.dominance import PARTS, Part, nondominated
+from netstitch.analysis.dominance import SPLITS, Split, nondominated
 from netstitch.analysis.front import Front, FrontPoint
 from netstitch.drawing.print_style import DOTS_PER_INCH, REFERENCE, STYLES, save_figure, unit_of
 from netstitch.errors import DataError
@@ -36,7 +36,7 @@ def fronts_figure(
     if not everything:
         raise DataError("the fronts hold no networks to draw; search first")
     references = next(iter(fronts.values()))[0].references
-    parts = [p for p in PARTS if any(point.accuracy(p) is not None for point in everything)]
+    parts = [p for p in SPLITS if any(point.accuracy(p) is not None for point in everything)]
     figure = Figure(figsize=(1.2 + 4.3 * len(parts), 4.3), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(1, len(parts), sharex=True, sharey=True, squeeze=False)
@@ -78,7 +78,7 @@ def _styles(count: int) -> list[tuple[str, str]]:
 
 
 def _places(
-    points: Sequence[FrontPoint], part: Part, scale: float, lowest: float
+    points: Sequence[FrontPoint], part: Split, scale: float, lowest: float
 ) -> tuple[list[float], list[float]]:
     at = [(p.multiply_adds / scale, p.accuracy(part)) for p in points]
     seen = [(x, y) for x, y in at if y is not None and not math.isnan(y) and y >= lowest]
@@ -88,7 +88,7 @@ def _places(
 def _draw(
     axes: Axes,
     points: Sequence[FrontPoint],
-    part: Part,
+    part: Split,
     scale: float,
     lowest: float,
     colour: str,

@@ -61,7 +61,7 @@ class Console:
         self.terminal = terminal
         self._clock = clock
         self._said = clock()
-        self._pace = Pace(clock)
+        self._pace = ConsolePace(clock)
         self._log = RunLog()
         self._warnings: dict[str, None] = {}
         self._bars = Progress(
@@ -101,7 +101,7 @@ class Console:
         self._bars.reset(self._bar, total=None, visible=False, note="")
         self._show(text, "bold")
         self._said = self._clock()
-        self._pace = Pace(self._clock)
+        self._pace = ConsolePace(self._clock)
 
     def told(self, text: str) -> None:
         """Show what the step found; a warning is shown once."""
@@ -141,7 +141,7 @@ class Console:
         self._log.write(text)
 
 
-class Pace:
+class ConsolePace:
     """How fast a step goes, from where it was first seen."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

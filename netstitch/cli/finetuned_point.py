@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from netstitch.analysis import PARTS, FrontPoint, Interval, paired_difference
+from netstitch.analysis import SPLITS, FrontPoint, Interval, paired_difference
 from netstitch.cli.options import again
 from netstitch.cli.recalibrating import searched_with, statistics_of
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
-from netstitch.evaluation import Form
+from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.device import usable_device
-from netstitch.evaluation.metrics import Outcomes, measure
+from netstitch.evaluation.metrics import Metrics, measure
 from netstitch.exporting import Exported, export
 from netstitch.files.folders import check_new
 from netstitch.fitting.recalibration import recalibrated
@@ -88,13 +88,13 @@ def tune_point(
     task = recorded_task(run, document.asked, reporter, trust=trust)
     check_samples(run, document, task)
     genotype = np.array(point.genotype, dtype=supernet.genotype().dtype)
-    samples: dict[str, Samples | None] = {part: getattr(task, part, None) for part in PARTS}
+    samples: dict[str, Samples | None] = {part: getattr(task, part, None) for part in SPLITS}
     parts = {part: own for part, own in samples.items() if own is not None}
 
     # What a search measured with new statistics is trained, measured and exported with them.
     statistics = statistics_of(run, task) if searched_with(run) else None
 
-    def measured() -> dict[str, Outcomes]:
+    def measured() -> dict[str, Metrics]:
         return {
             part: measure(
                 supernet, task, samples, [genotype], form, place, recalibration=statistics
@@ -149,7 +149,7 @@ def tune_point(
     return Tuning(point, tuned, rows, exported)
 
 
-def _rows(part: str, title: str, before: Outcomes, after: Outcomes) -> list[Row]:
+def _rows(part: str, title: str, before: Metrics, after: Metrics) -> list[Row]:
     difference = paired_difference(after.correct, before.correct, seed=0)
     found = [Row(part, title, before.share, after.share, difference)]
     names = before.further.keys()
@@ -161,7 +161,7 @@ def batch_of(document: RunDocument) -> int:
     return BATCH if document.fit_batch is None else document.fit_batch
 
 
-def _form(run: Path, document: RunDocument) -> Form:
+def _form(run: Path, document: RunDocument) -> NumericsConfig:
     if document.form is None:
         raise StorageError(
             f"{run / RUN_FILE} says no form of evaluations; expected a run with a front"

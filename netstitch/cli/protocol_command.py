@@ -10,7 +10,7 @@ from netstitch.report import read_runs, write_comparison
 from netstitch.runs.planning import override, to_plan
 from netstitch.runs.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
 from netstitch.runs.reporter import Reporter, by_part
-from netstitch.runs.run_plan import Plan
+from netstitch.runs.run_plan import RunPlan
 
 COMPARED = "compared"
 """Of a protocol's folder, where its runs are compared."""
@@ -40,7 +40,7 @@ def run_protocol(
                 "protocol.populations, or leave out --no-sweep"
             )
 
-    def plan_for(algorithm: str, population: int | str, seed: int) -> Plan:
+    def plan_for(algorithm: str, population: int | str, seed: int) -> RunPlan:
         chosen: dict[str, Any] = {"algorithm": algorithm, "population": population, "settings": {}}
         if algorithm == asked.search.algorithm:
             chosen["settings"] = asked.search.settings

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.analysis import PARTS, FrontPoint, Part
+from netstitch.analysis import SPLITS, FrontPoint, Split
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import DataError
-from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.exporting import Exported, export
 from netstitch.records import check_samples, read_document
 from netstitch.runs.reporter import Reporter
 from netstitch.runs.run import STATISTICS_BATCH
-from netstitch.runs.run_plan import Plan
+from netstitch.runs.run_plan import RunPlan
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
@@ -39,7 +39,7 @@ class Recalibration:
 
     def accuracy(self, supernet: Supernet, genotype: Genotype, samples: Samples) -> float:
         """In [0, 1], of a subnetwork whose batch norms are recalibrated."""
-        form = Form(channels_last=False, batch=BATCH, workers=1)
+        form = NumericsConfig(channels_last=False, batch=BATCH, workers=1)
         evaluator = Evaluator(supernet, self.task, samples, form, recalibration=self.batches)
         return evaluator.evaluate(genotype).accuracy
 
@@ -69,7 +69,7 @@ def statistics_of(run: Path, task: Task) -> Sequence[Tensor]:
     inputs, count = task.training.inputs, searched_with(run)
     if count:
         seed = read_document(run).seed
-        inputs = task.training.shuffled(Plan.seed if seed is None else seed).first(count).inputs
+        inputs = task.training.shuffled(RunPlan.seed if seed is None else seed).first(count).inputs
     else:
         inputs = inputs[:: -(-len(inputs) // SAMPLES)]
     return torch.split(inputs, BATCH)
@@ -91,7 +91,7 @@ def export_recalibrated(
     genotype = supernet.genotype()
     genotype[:] = point.genotype
     card: dict[str, Any] = {"label": point.label}
-    card |= {part: point.accuracy(part) for part in PARTS}
+    card |= {part: point.accuracy(part) for part in SPLITS}
     for part, samples in _parts(task):
         card[f"{part}_recalibrated"] = recalibration.accuracy(supernet, genotype, samples)
     reporter.told(
@@ -111,8 +111,8 @@ def export_recalibrated(
     )
 
 
-def _parts(task: Task) -> Iterable[tuple[Part, Samples]]:
-    for part in PARTS:
+def _parts(task: Task) -> Iterable[tuple[Split, Samples]]:
+    for part in SPLITS:
         samples = getattr(task, part, None)
         if samples is not None:
             yield part, samples

@@ -17,13 +17,13 @@ from netstitch.records.run_folder import RUN_FILE
 from netstitch.records.trust import check_cluster, permission_for
 from netstitch.runs.planning import to_plan
 from netstitch.runs.reporter import Reporter, by_part
-from netstitch.runs.run_plan import Plan
+from netstitch.runs.run_plan import RunPlan
 from netstitch.tasks import Task
 from netstitch.tasks.datasets.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from netstitch.text import one_line
 
 
-def recorded_plan(run: Path, asked: Mapping[str, Any]) -> Plan:
+def recorded_plan(run: Path, asked: Mapping[str, Any]) -> RunPlan:
     """The plan that a run began with; StorageError where run.json does not say it."""
     if is_demo(asked):
         try:
@@ -35,12 +35,12 @@ def recorded_plan(run: Path, asked: Mapping[str, Any]) -> Plan:
 
 
 def spread_otherwise(
-    plan: Plan,
+    plan: RunPlan,
     executor: Kind | None,
     workers: int | None,
     address: str | None = None,
     devices: tuple[str, ...] | None = None,
-) -> Plan:
+) -> RunPlan:
     """The plan with evaluations spread another way; None keeps what it says."""
     if executor == "serial" and workers is None:
         workers = 0  # those that it began with are no matter of this process
@@ -69,7 +69,7 @@ def recorded_task(
         return load_task(experiment, by_part(reporter), told=reporter.told)
 
 
-def check_recorded_cluster(run: Path, asked: Mapping[str, Any], plan: Plan) -> None:
+def check_recorded_cluster(run: Path, asked: Mapping[str, Any], plan: RunPlan) -> None:
     """Raise StorageError where a plan has evaluations done by a cluster that is not the user's own.
 
     It is where run.json names it, which this user has not signed; see `records/trust.py`.

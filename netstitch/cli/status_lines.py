@@ -8,7 +8,7 @@ from netstitch.cli.console import Terminal
 from netstitch.records import RunDocument, check_folder
 from netstitch.records.run_folder import PROGRESS_FILE, RUN_FILE, is_running
 from netstitch.records.run_state import check_begun, how_on, state_of
-from netstitch.searching.search_progress import Standing, read_standing
+from netstitch.searching.search_progress import SearchProgress, read_progress
 from netstitch.text import counted, duration
 
 QUIET = 60.0
@@ -33,7 +33,7 @@ def status_lines(run: Path, now: float) -> Iterator[str]:
     yield f"{document.name or run.name}: {_stage(run, document, running)}"
     yield from (f"  {line}" for line in document.warnings)
     if (run / PROGRESS_FILE).exists():
-        yield from _standing_lines(read_standing(run / PROGRESS_FILE), now if running else None)
+        yield from _standing_lines(read_progress(run / PROGRESS_FILE), now if running else None)
     elif (outcome := document.outcome) is not None:
         yield (
             f"  {outcome.evaluations:,} evaluated, {outcome.skipped:,} known, "
@@ -46,7 +46,7 @@ def _stage(run: Path, document: RunDocument, running: bool) -> str:
     return stage if running or document.done else f"{stage}; {how_on(run, running=False)}"
 
 
-def _standing_lines(standing: Standing, now: float | None) -> Iterator[str]:
+def _standing_lines(standing: SearchProgress, now: float | None) -> Iterator[str]:
     early = f" ({standing.bounded:,} of them in part)" if standing.bounded else ""
     failed = f", {standing.failed:,} failed" if standing.failed else ""
     yield (

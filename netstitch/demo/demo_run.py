@@ -7,14 +7,14 @@ from typing import Any
 from netstitch.analysis import Front, FrontPoint
 from netstitch.demo import SECONDS
 from netstitch.demo.embedded import load_models, load_task
-from netstitch.evaluation import Spread
+from netstitch.evaluation import ExecutionConfig
 from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable
 from netstitch.experiments.refine_table import RefineTable
 from netstitch.exporting import Exported
 from netstitch.optimization import Budget
 from netstitch.runs.reporter import Reporter
 from netstitch.runs.run import Finished, carry_out, export_point
-from netstitch.runs.run_plan import OBJECTIVE, POINTS, Plan
+from netstitch.runs.run_plan import OBJECTIVE, POINTS, RunPlan
 
 EVALUATIONS = 1_000
 """Known ones counted; they mostly end the search before its time does."""
@@ -60,16 +60,16 @@ def run_demo(
     return carry_out(plan, list(models.items()), task, folder, reporter)
 
 
-def demo_plan(*, seed: int, seconds: float, paper: bool) -> Plan:
+def demo_plan(*, seed: int, seconds: float, paper: bool) -> RunPlan:
     """What the demo does; parameters as of `run_demo`."""
     procedure = paper_procedure(seed) if paper else own_procedure(seed)
-    return Plan(
+    return RunPlan(
         "Fashion-MNIST: ResNet and MobileNet",
         budget=Budget(EVALUATIONS, seconds),
         population=POPULATION,
         seed=seed,
         threshold=THRESHOLD,
-        spread=Spread("processes", in_flight=IN_FLIGHT),
+        spread=ExecutionConfig("processes", in_flight=IN_FLIGHT),
         **procedure,
         asked={
             "demo": True,

@@ -1,20 +1,20 @@
 """How good subnetworks are, computed without doing the same work twice, and never lost."""
 
 from netstitch.evaluation.device import usable_device
-from netstitch.evaluation.evaluator import Evaluator, Measured
-from netstitch.evaluation.execution_config import Spread
-from netstitch.evaluation.numerics import Form
-from netstitch.evaluation.numerics_choice import measure_form
+from netstitch.evaluation.evaluator import Evaluated, Evaluator
+from netstitch.evaluation.execution_config import ExecutionConfig
+from netstitch.evaluation.numerics import NumericsConfig
+from netstitch.evaluation.numerics_choice import measure_numerics
 from netstitch.evaluation.store import Store
 from netstitch.evaluation.workers import evaluating
 
 __all__ = [
+    "Evaluated",
     "Evaluator",
-    "Form",
-    "Measured",
-    "Spread",
+    "ExecutionConfig",
+    "NumericsConfig",
     "Store",
     "evaluating",
-    "measure_form",
+    "measure_numerics",
     "usable_device",
 ]

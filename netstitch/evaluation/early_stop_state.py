@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError
-from netstitch.evaluation.early_stopping import AccuracyOf, Stopping
+from netstitch.evaluation.early_stopping import AccuracyOf, EarlyStopSettings
 from netstitch.tasks import Task
 
 
-class Watch:
+class EarlyStopState:
     """Counts what a genotype gets right, until its outcome is certain.
 
     floor: the accuracy that it must get over to go on; None for one that is done whole.
@@ -27,7 +27,7 @@ class Watch:
         accuracy: AccuracyOf,
         labels: Tensor,
         batch: int,
-        stopping: Stopping,
+        stopping: EarlyStopSettings,
         floor: float | None,
     ) -> None:
         self._task, self._accuracy = task, accuracy

@@ -28,7 +28,7 @@ def accuracy_of(task: Task) -> AccuracyOf | None:
 
 
 @dataclass(frozen=True)
-class Stopping:
+class EarlyStopSettings:
     """When an evaluation of a genotype may end.
 
     error: 0 to end where the accuracy cannot get over the floor even if all samples to come are
@@ -60,13 +60,13 @@ class Stopping:
         return floor if chance <= self.error / max(1, looks) else None
 
 
-def surely(task: Task) -> Measure:
+def certainty(task: Task) -> Measure:
     """How sure a network is to get each sample right: the task's margin, or what is right."""
     measure: Measure = getattr(task, "margin", task.correct)
     return measure
 
 
-def hardest_first(sureness: Sequence[Tensor]) -> Tensor:
+def most_informative_order(sureness: Sequence[Tensor]) -> Tensor:
     """(n,) an order of the samples, those first that networks are least sure to get right.
 
     sureness: of some networks, (n,) each. A network that is not good enough shows it soonest on the

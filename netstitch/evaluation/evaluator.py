@@ -10,11 +10,16 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError, FittingError, SearchError
-from netstitch.evaluation.early_stop_state import Watch
-from netstitch.evaluation.early_stopping import Stopping, accuracy_of
-from netstitch.evaluation.numerics import FULL, Form
-from netstitch.evaluation.output_reducers import Collected, Look, Measure, Measuring
-from netstitch.evaluation.runtime.execution_plan import Plan, execute, peak_bytes
+from netstitch.evaluation.early_stop_state import EarlyStopState
+from netstitch.evaluation.early_stopping import EarlyStopSettings, accuracy_of
+from netstitch.evaluation.numerics import FULL, NumericsConfig
+from netstitch.evaluation.output_reducers import (
+    AccuracyReducer,
+    Measure,
+    OutputCollector,
+    OutputReducer,
+)
+from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, execute, peak_bytes
 from netstitch.evaluation.runtime.sample_layout import ArrangedBatches
 from netstitch.evaluation.runtime.schedule import Schedule
 from netstitch.fitting import Batch, recalibrated
@@ -36,7 +41,7 @@ ROUNDS = 4
 
 
 @dataclass(frozen=True)
-class Measured:
+class Evaluated:
     """Objectives of a subnetwork: accuracy in [0, 1], multiply-adds of one image.
 
     bounded: whether the evaluation ended early; the accuracy is then the most that it can be.
@@ -71,11 +76,11 @@ class Evaluator:
         supernet: Supernet,
         task: Task,
         samples: Samples,
-        form: Form,
+        form: NumericsConfig,
         *,
         device: torch.device | str = "cpu",
         recalibration: Iterable[Batch] | None = None,
-        stopping: Stopping | None = None,
+        stopping: EarlyStopSettings | None = None,
     ) -> None:
         if recalibration is not None and form.precision != FULL:
             raise SearchError(
@@ -90,7 +95,7 @@ class Evaluator:
         self.form = form
         self._fitted = supernet.fitted
         self._labels = samples.labels
-        self._stopping = stopping or Stopping()
+        self._stopping = stopping or EarlyStopSettings()
         # Kept as they are read, since every genotype reads them again.
         self._recalibration = (
             None
@@ -112,7 +117,7 @@ class Evaluator:
         """Made where it is first needed: not by a process that only passes the evaluator on."""
         return Schedule(self.supernet, self._weights, self.form.fused, self.form.precision)
 
-    def evaluate(self, genotype: Genotype) -> Measured:
+    def evaluate(self, genotype: Genotype) -> Evaluated:
         """Objectives of one genotype.
 
         Raises DataError where outputs are not finite.
@@ -124,7 +129,7 @@ class Evaluator:
 
     def evaluate_together(
         self, genotypes: Sequence[Genotype], floors: Floors | None = None
-    ) -> list[Measured | DataError]:
+    ) -> list[Evaluated | DataError]:
         """Objectives of some genotypes, what they have in common computed once.
 
         floors: accuracies; the evaluation of a genotype ends, batch by batch, once it does not get
@@ -138,7 +143,7 @@ class Evaluator:
             return [self._measured_whole(genotype, outputs) for genotype, outputs in each]
         ends = self._recalibration is None
         watches = [
-            Watch(
+            EarlyStopState(
                 self.task,
                 accuracy,
                 self._labels,
@@ -151,18 +156,18 @@ class Evaluator:
         self._show(genotypes, watches)
         return [
             watch.error
-            or Measured(watch.accuracy, self.supernet.macs(genotype), watch.bound is not None)
+            or Evaluated(watch.accuracy, self.supernet.macs(genotype), watch.bound is not None)
             for genotype, watch in zip(genotypes, watches, strict=True)
         ]
 
-    def _measured_whole(self, genotype: Genotype, outputs: Any) -> Measured | DataError:
+    def _measured_whole(self, genotype: Genotype, outputs: Any) -> Evaluated | DataError:
         """Of a task whose accuracy is not a sum over samples."""
         try:
             with threads(1):  # as in workers: sums of a task's own may depend on it
                 accuracy = self.task.accuracy(outputs, self._labels)
         except DataError as error:
             return error
-        return Measured(accuracy, self.supernet.macs(genotype))
+        return Evaluated(accuracy, self.supernet.macs(genotype))
 
     def outputs(self, genotype: Genotype) -> Any:
         """The subnetwork's output for all samples, as the network gives it."""
@@ -174,7 +179,7 @@ class Evaluator:
 
         In parts, where all of them together would hold more than TOGETHER bytes.
         """
-        looks = [Collected() for _ in genotypes]
+        looks = [OutputCollector() for _ in genotypes]
         self._show(genotypes, looks)
         return [look.outputs for look in looks]
 
@@ -189,11 +194,11 @@ class Evaluator:
         Raises what they raise, such as a DataError where outputs are not finite.
         """
         labels = torch.split(self._labels, self.form.batch)
-        looks = [Measuring(measures, labels) for _ in genotypes]
+        looks = [AccuracyReducer(measures, labels) for _ in genotypes]
         self._show(genotypes, looks)
         return [look.values for look in looks]
 
-    def _show(self, genotypes: Sequence[Genotype], looks: Sequence[Look]) -> None:
+    def _show(self, genotypes: Sequence[Genotype], looks: Sequence[OutputReducer]) -> None:
         """Compute outputs, some genotypes at once, and let each look at its own."""
         if not self._fitted:
             for genotype in genotypes:
@@ -211,7 +216,9 @@ class Evaluator:
             return
         self._compute(genotypes, looks, plan)
 
-    def _compute(self, genotypes: Sequence[Genotype], looks: Sequence[Look], plan: Plan) -> None:
+    def _compute(
+        self, genotypes: Sequence[Genotype], looks: Sequence[OutputReducer], plan: ExecutionPlan
+    ) -> None:
         """Outputs of each genotype, for as many batches as it takes."""
         going, last = list(range(len(genotypes))), len(self._batches)
         # Rounds without an end in sight are longer, so that workers seldom wait for each other.
@@ -232,7 +239,9 @@ class Evaluator:
                     going = left
                     plan = self._schedule.plan([genotypes[one] for one in going])
 
-    def _show_recalibrated(self, genotype: Genotype, batches: Sequence[Tensor], look: Look) -> None:
+    def _show_recalibrated(
+        self, genotype: Genotype, batches: Sequence[Tensor], look: OutputReducer
+    ) -> None:
         """Outputs with the statistics that batches give this very subnetwork."""
         graph, _ = self.supernet.subnetwork_graph(genotype)
         keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
@@ -245,13 +254,13 @@ class Evaluator:
                 look.look(batch, _outputs(plan.outputs[0], result))
 
     def _run(
-        self, pool: Executor, plan: Plan | of_graphs.Plan, batches: Sequence[int]
+        self, pool: Executor, plan: ExecutionPlan | of_graphs.GraphPlan, batches: Sequence[int]
     ) -> list[dict[Key, Any]]:
         """Results by batch, in order; batches run side by side."""
 
         def run(index: int) -> dict[Key, Any]:
             with torch.inference_mode():  # it holds for one thread only
-                if isinstance(plan, Plan):
+                if isinstance(plan, ExecutionPlan):
                     return execute(plan, self._batches[index])
                 return of_graphs.execute(plan, self._batches[index], {})
 
@@ -268,7 +277,7 @@ class Evaluator:
 
 
 def arranged_weights(
-    supernet: Supernet, form: Form, device: torch.device | str
+    supernet: Supernet, form: NumericsConfig, device: torch.device | str
 ) -> dict[str, Tensor]:
     """The supernet's tensors by path, laid out like the activations that they meet."""
     tensors = supernet.tensors()

@@ -7,7 +7,7 @@ import torch
 
 from netstitch.errors import SearchError
 from netstitch.evaluation.device import check_precision, usable_device
-from netstitch.evaluation.early_stopping import Stopping
+from netstitch.evaluation.early_stopping import EarlyStopSettings
 from netstitch.evaluation.numerics import FULL, Precision
 from netstitch.optimization.executors.ray_connection import import_ray
 from netstitch.threads import available_cores
@@ -19,7 +19,7 @@ ERROR = 1e-3
 
 
 @dataclass(frozen=True)
-class Spread:
+class ExecutionConfig:
     """How evaluations are spread over a machine, or many, and in which form they run.
 
     kind: "serial", in this process, "processes", or "ray", the machines of a Ray cluster.
@@ -128,9 +128,13 @@ class Spread:
             )
 
     @property
-    def stopping(self) -> Stopping | None:
+    def stopping(self) -> EarlyStopSettings | None:
         """When evaluations end early; None where they do not."""
-        return {"certain": Stopping(), "likely": Stopping(self.error), "never": None}[self.early]
+        return {
+            "certain": EarlyStopSettings(),
+            "likely": EarlyStopSettings(self.error),
+            "never": None,
+        }[self.early]
 
     @property
     def here(self) -> torch.device:

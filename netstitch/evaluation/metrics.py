@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation.evaluator import Evaluator
-from netstitch.evaluation.numerics import Form
+from netstitch.evaluation.numerics import NumericsConfig
 from netstitch.evaluation.output_reducers import Measure
 from netstitch.fitting import Batch
 from netstitch.stitching.reachability import Genotype
@@ -21,7 +21,7 @@ from netstitch.tasks.cross_entropy import nats_of
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class Metrics:
     """Of some samples: whether a network is right on each, or the share of each that is, (n,).
 
     further: other measures of all of them, by name, such as "mean IoU". cross_entropy: in nats, the
@@ -45,11 +45,11 @@ def measure(
     task: Task,
     samples: Samples,
     genotypes: Sequence[Genotype],
-    form: Form,
+    form: NumericsConfig,
     device: torch.device | str = "cpu",
     *,
     recalibration: Sequence[Batch] | None = None,
-) -> list[Outcomes]:
+) -> list[Metrics]:
     """Outcomes of each genotype's network; what they have in common is computed once.
 
     form, device, recalibration: as of `Evaluator`. Cross-entropy and calibration are of logits, and
@@ -72,7 +72,7 @@ def measure(
         totals = {name: value.sum(0) for name, value in by_name.items()}
         nats = totals.get("cross_entropy")
         found.append(
-            Outcomes(
+            Metrics(
                 correct,
                 task.further(totals["tally"]) if "tally" in totals else {},  # type: ignore[attr-defined]
                 None if nats is None else float(nats) / len(correct),

@@ -35,7 +35,7 @@ SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Form:
+class NumericsConfig:
     """How samples are run.
 
     channels_last: channels behind the pixels in memory, or before them.
@@ -55,7 +55,7 @@ class Form:
     precision: Precision = FULL
 
     @property
-    def exact(self) -> "Form":
+    def exact(self) -> "NumericsConfig":
         """The same with the subnetwork's own operations."""
         return replace(self, fused=False, precision=FULL)
 
@@ -75,8 +75,8 @@ class Form:
         return -(-batches // self.workers)
 
 
-def fastest_form(
-    prepare: Callable[[Form], Callable[[Tensor], object]],
+def fastest_numerics(
+    prepare: Callable[[NumericsConfig], Callable[[Tensor], object]],
     inputs: Tensor,
     *,
     batches: Sequence[int] = BATCHES,
@@ -84,7 +84,7 @@ def fastest_form(
     fused: bool = False,
     precision: Precision = FULL,
     clock: Callable[[], float] = time.perf_counter,
-) -> Form:
+) -> NumericsConfig:
     """The fastest form for a network on this machine, from a timed pass of each candidate.
 
     prepare: gives the network for a form, its weights laid out like the activations, as they will
@@ -97,7 +97,9 @@ def fastest_form(
     sample = inputs[:SAMPLES]
     sizes = [size for size in batches if size <= len(sample)] or [len(sample)]
     layouts = (True, False) if inputs.ndim == 4 else (False,)
-    forms = [Form(*chosen, workers, fused, precision) for chosen in product(layouts, sizes)]
+    forms = [
+        NumericsConfig(*chosen, workers, fused, precision) for chosen in product(layouts, sizes)
+    ]
     best, least = forms[0], float("inf")
     with torch.inference_mode(), threads(1):
         for form in forms:

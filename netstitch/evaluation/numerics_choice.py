@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from netstitch.evaluation.evaluator import TOGETHER, arranged_weights
-from netstitch.evaluation.numerics import BATCHES, FULL, SMALL, Form, Precision, fastest_form
+from netstitch.evaluation.numerics import (
+    BATCHES,
+    FULL,
+    SMALL,
+    NumericsConfig,
+    Precision,
+    fastest_numerics,
+)
 from netstitch.evaluation.runtime.execution_plan import execute
 from netstitch.evaluation.runtime.schedule import Schedule
 from netstitch.files.alignment import aligned_weights
@@ -16,7 +23,7 @@ from netstitch.supernet.supernet import Supernet
 from netstitch.threads import available_cores
 
 
-def measure_form(
+def measure_numerics(
     supernet: Supernet,
     inputs: Tensor,
     *,
@@ -26,13 +33,13 @@ def measure_form(
     fused: bool = False,
     precision: Precision = FULL,
     clock: Callable[[], float] = time.perf_counter,
-) -> Form:
+) -> NumericsConfig:
     """The fastest form for the most expensive reference network, run as evaluations are.
 
     inputs: the samples (n, ...) that will be evaluated on. batches: sizes to choose from; by
     default those of BATCHES that memory has room for, or the largest smaller one. workers: batches
     run side by side, by default one for each core, and one alone on a device that is not the CPU.
-    fused, precision: of the form, see `Form`.
+    fused, precision: of the form, see `NumericsConfig`.
     """
     if workers is None and torch.device(device).type != "cpu":
         workers = 1
@@ -44,7 +51,7 @@ def measure_form(
         plan = make_plan([graph], aligned_weights(supernet.tensors()))
         batches = roomy(peak_bytes(plan) * side_by_side)
 
-    def prepare(form: Form) -> Callable[[Tensor], object]:
+    def prepare(form: NumericsConfig) -> Callable[[Tensor], object]:
         weights = arranged_weights(supernet, form, device)
         plan = Schedule(supernet, weights, form.fused, form.precision).plan([genotype])
 
@@ -54,7 +61,7 @@ def measure_form(
 
         return run
 
-    return fastest_form(
+    return fastest_numerics(
         prepare,
         inputs,
         batches=batches,

@@ -10,7 +10,7 @@ Measure = Callable[[Any, Tensor], Tensor]
 """Of outputs and labels of some samples: values (n, ...)."""
 
 
-class Look(Protocol):
+class OutputReducer(Protocol):
     """Looks at the outputs of a subnetwork."""
 
     @property
@@ -28,7 +28,7 @@ class Look(Protocol):
         ...
 
 
-class Collected:
+class OutputCollector:
     """Keeps all outputs."""
 
     may_end = ended = False
@@ -48,7 +48,7 @@ class Collected:
         return {key: torch.cat([part[key] for part in self._parts]) for key in first}
 
 
-class Measuring:
+class AccuracyReducer:
     """Keeps what measures make of outputs."""
 
     may_end = ended = False

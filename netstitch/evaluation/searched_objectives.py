@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from netstitch.evaluation.evaluator import Evaluator, Measured
+from netstitch.evaluation.evaluator import Evaluated, Evaluator
 from netstitch.optimization.executors.executor import Bounded, Floors
 from netstitch.optimization.problem import Genotype
 
@@ -10,7 +10,7 @@ Values = tuple[float, float]
 """Accuracy and multiply-adds."""
 
 
-class Objectives:
+class SearchedObjectives:
     """Accuracy and multiply-adds of genotypes, one by one or some together."""
 
     def __init__(self, evaluator: Evaluator) -> None:
@@ -27,12 +27,12 @@ class Objectives:
         floors: accuracies that evaluations must get over to go on to their end.
         """
         found = self.evaluator.evaluate_together(genotypes, floors)
-        return [_found(one) if isinstance(one, Measured) else one for one in found]
+        return [_found(one) if isinstance(one, Evaluated) else one for one in found]
 
 
-def _found(measured: Measured) -> Values | Bounded:
+def _found(measured: Evaluated) -> Values | Bounded:
     return Bounded(_values(measured)) if measured.bounded else _values(measured)
 
 
-def _values(measured: Measured) -> Values:
+def _values(measured: Evaluated) -> Values:
     return measured.accuracy, float(measured.multiply_adds)

@@ -23,7 +23,7 @@ from netstitch.files.alignment import aligned, padding
 
 
 @dataclass(frozen=True)
-class Mapped:
+class MappedTensors:
     """An object in two parts: `rest` is everything but its tensors, which are in the file."""
 
     path: Path
@@ -31,7 +31,7 @@ class Mapped:
 
 
 @dataclass(frozen=True)
-class Stored:
+class TensorPlace:
     """Where a tensor is: its storage's first byte, and its own place in that.
 
     strides, offset: in elements. parameter: whether it is a `Parameter`.
@@ -47,7 +47,7 @@ class Stored:
 
 
 @dataclass(frozen=True, eq=False)
-class Packed:
+class PackedTensors:
     """An object in two parts: `rest` is everything but its tensors, which are in one array.
 
     Of an array, other than of tensors, those who send objects to the processes of a machine make no
@@ -58,14 +58,14 @@ class Packed:
     rest: bytes
 
 
-def pack(value: Any) -> Packed:
+def pack(value: Any) -> PackedTensors:
     """The object with its tensors, on the CPU, in one array; raises what pickling raises."""
     content, rest = io.BytesIO(), io.BytesIO()
     _Writer(rest, content).dump(value)
-    return Packed(np.frombuffer(content.getbuffer(), np.uint8), rest.getvalue())
+    return PackedTensors(np.frombuffer(content.getbuffer(), np.uint8), rest.getvalue())
 
 
-def unpack(packed: Packed) -> Any:
+def unpack(packed: PackedTensors) -> Any:
     """The object, its tensors in the array's memory, which nothing may write into.
 
     An array that does not begin on a boundary of memory, as none of Ray's shared ones, is copied.
@@ -76,7 +76,7 @@ def unpack(packed: Packed) -> Any:
     return _Reader(io.BytesIO(packed.rest), everything).load()
 
 
-def write_mapped(value: Any, path: Path) -> Mapped:
+def write_mapped(value: Any, path: Path) -> MappedTensors:
     """Write the tensors of an object into a new file, as they lie in memory.
 
     Tensors that share memory share it in the file too. Those on other devices are written as they
@@ -87,10 +87,10 @@ def write_mapped(value: Any, path: Path) -> Mapped:
     with path.open("xb") as file:
         rest = io.BytesIO()
         _Writer(rest, file).dump(value)
-    return Mapped(path, rest.getvalue())
+    return MappedTensors(path, rest.getvalue())
 
 
-def read_mapped(mapped: Mapped) -> Any:
+def read_mapped(mapped: MappedTensors) -> Any:
     """The object, its tensors mapped from the file; what changes them changes this copy alone."""
     size = mapped.path.stat().st_size
     # Private: pages are shared until something writes into them.
@@ -109,7 +109,7 @@ class _Writer(pickle.Pickler):
         self._starts: dict[int, int] = {}  # of storages, by their address
         self._alive: list[Tensor] = []  # so that no address is used again
 
-    def persistent_id(self, value: Any) -> Stored | None:
+    def persistent_id(self, value: Any) -> TensorPlace | None:
         if not isinstance(value, Tensor):
             return None
         tensor = value.detach().cpu()
@@ -122,7 +122,7 @@ class _Writer(pickle.Pickler):
             self._file.write(b"\0" * padding(self._file.tell() + inside))
             self._starts[address] = self._file.tell()
             self._file.write(torch.empty(0, dtype=torch.uint8).set_(storage).numpy().data)
-        return Stored(
+        return TensorPlace(
             self._starts[address],
             storage.nbytes(),
             tensor.dtype,
@@ -138,7 +138,7 @@ class _Reader(pickle.Unpickler):
         super().__init__(rest)
         self._everything = everything
 
-    def persistent_load(self, stored: Stored) -> Tensor:
+    def persistent_load(self, stored: TensorPlace) -> Tensor:
         memory = self._everything.untyped_storage()[stored.start : stored.start + stored.bytes]
         tensor = torch.empty(0, dtype=stored.dtype)
         tensor.set_(memory, stored.offset, stored.shape, stored.strides)

@@ -27,7 +27,7 @@ from netstitch.errors import StorageError
 from netstitch.evaluation.store_rows import DELIVERY, EVALUATION, Row
 from netstitch.files.documents import problem
 from netstitch.optimization import Evaluation
-from netstitch.optimization.executors.replay import Arrival, Known, known_by
+from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by
 from netstitch.optimization.problem import Genotype
 
 APPLICATION, VERSION = 0x6E737469, 4
@@ -116,7 +116,7 @@ class Store:
             self.close()
             raise
 
-    def keep(self, arrivals: Sequence[tuple[Arrival, Known]]) -> None:
+    def keep(self, arrivals: Sequence[tuple[Arrival, KnownResult]]) -> None:
         """Write what was evaluated, before a search is given it.
 
         What is there already stays, but for evaluations that ended early.
@@ -141,7 +141,7 @@ class Store:
             self._ordinals[arrival.signature] = ordinal
             self._note(arrival.signature, known)
 
-    def _note(self, signature: Hashable, known: Known) -> None:
+    def _note(self, signature: Hashable, known: KnownResult) -> None:
         if known.bounded:
             self._bounded.add(signature)
         else:
@@ -190,10 +190,10 @@ class Store:
         del delivered[evaluation.ordinal - 1 :]
         delivered.append(signature)
 
-    def known(self) -> dict[Hashable, Known]:
+    def known(self) -> dict[Hashable, KnownResult]:
         """Results of all evaluations by signature."""
         return {
-            signature: Known(
+            signature: KnownResult(
                 None if accuracy is None else (accuracy, float(multiply_adds)),
                 failure,
                 seconds,
@@ -258,7 +258,7 @@ class Store:
             self._connection.execute(f"PRAGMA user_version={VERSION}")
 
     def _row(
-        self, ordinal: int, genotype: Genotype, signature: Hashable, known: Known
+        self, ordinal: int, genotype: Genotype, signature: Hashable, known: KnownResult
     ) -> tuple[object, ...]:
         accuracy, multiply_adds = known.objectives or (None, None)
         row = (

@@ -15,7 +15,7 @@ from netstitch.evaluation.store_rows import DELIVERY, EVALUATION, Row
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredEvaluations:
     """Distinct evaluations in the order in which they were finished, n of them.
 
     genotypes: (n, l). accuracy: (n,), NaN where one failed; where it ended early, the most that it
@@ -30,14 +30,14 @@ class Stored:
     seconds: NDArray[np.float64]
     bounded: NDArray[np.bool_]
     failures: dict[int, str]
-    searches: dict[int, "Given"]
+    searches: dict[int, "DeliveredResults"]
 
     def __len__(self) -> int:
         return len(self.accuracy)
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class DeliveredResults:
     """What a search was given, m results in order.
 
     evaluation: (m,), the place of each among the evaluations. skipped: (m,), proposals so far that
@@ -49,7 +49,7 @@ class Given:
     elapsed: NDArray[np.float64]
 
 
-def read_stored(path: Path) -> Stored:
+def read_evaluations(path: Path) -> StoredEvaluations:
     """All of a run's evaluations; the file is not changed, and may be written meanwhile.
 
     Raises StorageError, naming the file, where it is missing, damaged or of another version.
@@ -78,7 +78,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _arrays(path: Path, rows: list[Row], given: list[Row]) -> Stored:
+def _arrays(path: Path, rows: list[Row], given: list[Row]) -> StoredEvaluations:
     lengths = {len(row[1]) for row in rows}
     if len(lengths) > 1 or any(length % 2 or not length for length in lengths):
         raise damaged(path, f"genotypes have {min(lengths)} to {max(lengths)} bytes")
@@ -87,15 +87,15 @@ def _arrays(path: Path, rows: list[Row], given: list[Row]) -> Stored:
     if missing is not None:
         raise damaged(path, f"there is no evaluation {missing}")
     genotypes = np.frombuffer(b"".join(row[1] for row in rows), np.uint16)
-    searches: dict[int, Given] = {}
+    searches: dict[int, DeliveredResults] = {}
     for search in dict.fromkeys(row[0] for row in given):
         own = [row for row in given if row[0] == search]
-        searches[search] = Given(
+        searches[search] = DeliveredResults(
             np.array([place[row[2]] for row in own], np.int64),
             np.array([row[4] for row in own], np.int64),
             np.array([row[5] for row in own], np.float64),
         )
-    return Stored(
+    return StoredEvaluations(
         genotypes.reshape(len(rows), -1) if rows else genotypes.reshape(0, 0),
         np.array([np.nan if row[3] is None else row[3] for row in rows], np.float64),
         np.array([row[4] or 0 for row in rows], np.int64),

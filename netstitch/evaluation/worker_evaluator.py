@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from netstitch.evaluation.evaluator import Evaluator
-from netstitch.evaluation.searched_objectives import Objectives, Values
+from netstitch.evaluation.searched_objectives import SearchedObjectives, Values
 from netstitch.evaluation.shared_tensors import (
-    Mapped,
-    Packed,
+    MappedTensors,
+    PackedTensors,
     pack,
     read_mapped,
     unpack,
@@ -26,7 +26,7 @@ from netstitch.tasks import Likelihood, Task
 TENSORS = "tensors"
 
 
-class SharedEvaluation:
+class WorkerEvaluator:
     """Accuracy and multiply-adds of genotypes, for workers in other processes.
 
     Loading it, once in each worker, moves the tensors to the worker's device.
@@ -45,7 +45,7 @@ class SharedEvaluation:
     ) -> None:
         alone = copy(evaluator)
         alone.task = _without_samples(evaluator.task)
-        self._stored: Mapped | Packed = (
+        self._stored: MappedTensors | PackedTensors = (
             pack(alone) if folder is None else write_mapped(alone, folder / TENSORS)
         )
         self._devices = tuple(devices)
@@ -54,9 +54,11 @@ class SharedEvaluation:
         self.__dict__ |= state
         torch.set_num_threads(1)  # batches run side by side, see `Form`
         stored = self._stored
-        evaluator: Evaluator = unpack(stored) if isinstance(stored, Packed) else read_mapped(stored)
+        evaluator: Evaluator = (
+            unpack(stored) if isinstance(stored, PackedTensors) else read_mapped(stored)
+        )
         evaluator.move(self._devices[worker_number() % len(self._devices)])
-        self._objectives = Objectives(evaluator)
+        self._objectives = SearchedObjectives(evaluator)
 
     def __call__(self, genotype: Genotype) -> Values:
         return self._objectives(genotype)
@@ -64,7 +66,7 @@ class SharedEvaluation:
     def together(
         self, genotypes: Sequence[Genotype], floors: Floors | None = None
     ) -> list[Values | Bounded | Exception]:
-        """Return the objectives of each genotype, or what is wrong with it, as `Objectives`."""
+        """Return the objectives of each genotype, or its error, as `SearchedObjectives` does."""
         return self._objectives.together(genotypes, floors)
 
 

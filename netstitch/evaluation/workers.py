@@ -10,10 +10,10 @@ import torch
 from filelock import FileLock, Timeout
 
 from netstitch.evaluation.evaluator import Evaluator
-from netstitch.evaluation.execution_config import Spread
-from netstitch.evaluation.runtime.shared_work import Kinship
-from netstitch.evaluation.searched_objectives import Objectives
-from netstitch.evaluation.worker_evaluator import SharedEvaluation
+from netstitch.evaluation.execution_config import ExecutionConfig
+from netstitch.evaluation.runtime.shared_work import SharedWork
+from netstitch.evaluation.searched_objectives import SearchedObjectives
+from netstitch.evaluation.worker_evaluator import WorkerEvaluator
 from netstitch.files.folders import cannot_write
 from netstitch.optimization import Executor, ProcessExecutor, RayExecutor, SerialExecutor
 from netstitch.optimization.executors.process_start import start_server
@@ -25,7 +25,7 @@ PRELOAD = ("netstitch.evaluation.worker_evaluator",)
 _PREFIX, _LOCK = "netstitch-shared-", "lock"
 
 
-def prepare(spread: Spread) -> None:
+def prepare(spread: ExecutionConfig) -> None:
     """Begin what takes a while, so that it goes on beside what comes before the search."""
     if spread.kind == "processes":
         start_server(PRELOAD)
@@ -35,11 +35,11 @@ Make = Callable[[torch.device], Evaluator]
 """An evaluator on a device."""
 
 
-def evaluating(make: Make, spread: Spread) -> AbstractContextManager[Executor]:
+def evaluating(make: Make, spread: ExecutionConfig) -> AbstractContextManager[Executor]:
     """Return what evaluates as spread says; the end of it ends all processes.
 
-    Raises SearchError as `Spread.check`, and, where it begins, StorageError where there is no room
-    for what the processes share.
+    Raises SearchError as `ExecutionConfig.check`, and, where it begins, StorageError where there
+    is no room for what the processes share.
     """
     spread.check()
     begin = {"serial": _in_this_process, "processes": _in_processes, "ray": _on_ray}[spread.kind]
@@ -47,10 +47,10 @@ def evaluating(make: Make, spread: Spread) -> AbstractContextManager[Executor]:
 
 
 @contextmanager
-def _in_this_process(make: Make, spread: Spread) -> Iterator[Executor]:
+def _in_this_process(make: Make, spread: ExecutionConfig) -> Iterator[Executor]:
     evaluator = make(spread.here)
     yield SerialExecutor(
-        Objectives(evaluator),
+        SearchedObjectives(evaluator),
         spread.in_flight,
         group=spread.together,
         choose=_choose(evaluator, spread),
@@ -58,11 +58,11 @@ def _in_this_process(make: Make, spread: Spread) -> Iterator[Executor]:
 
 
 @contextmanager
-def _in_processes(make: Make, spread: Spread) -> Iterator[Executor]:
+def _in_processes(make: Make, spread: ExecutionConfig) -> Iterator[Executor]:
     with _shared_folder() as folder:
         evaluator = make(torch.device("cpu"))
         try:
-            evaluation = SharedEvaluation(evaluator, spread.places, folder)
+            evaluation = WorkerEvaluator(evaluator, spread.places, folder)
         except OSError as error:
             raise cannot_write(folder, error) from error
         executor = ProcessExecutor(
@@ -79,10 +79,10 @@ def _in_processes(make: Make, spread: Spread) -> Iterator[Executor]:
 
 
 @contextmanager
-def _on_ray(make: Make, spread: Spread) -> Iterator[Executor]:
+def _on_ray(make: Make, spread: ExecutionConfig) -> Iterator[Executor]:
     evaluator = make(spread.here)
     executor = RayExecutor(
-        SharedEvaluation(evaluator, spread.places),
+        WorkerEvaluator(evaluator, spread.places),
         spread.processes,
         capacity=spread.in_flight,
         group=spread.together,
@@ -96,9 +96,9 @@ def _on_ray(make: Make, spread: Spread) -> Iterator[Executor]:
         yield executor
 
 
-def _choose(evaluator: Evaluator, spread: Spread) -> Choose | None:
+def _choose(evaluator: Evaluator, spread: ExecutionConfig) -> Choose | None:
     """Those that share work go together, where in which order they are done changes nothing."""
-    return Kinship(evaluator.supernet) if spread.ordered and spread.together > 1 else None
+    return SharedWork(evaluator.supernet) if spread.ordered and spread.together > 1 else None
 
 
 @contextmanager

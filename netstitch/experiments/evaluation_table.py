@@ -5,13 +5,13 @@ from typing import Literal
 import torch
 from pydantic import Field, field_validator
 
-from netstitch.evaluation import Spread
+from netstitch.evaluation import ExecutionConfig
 from netstitch.evaluation.execution_config import ERROR, TIMEOUT
 from netstitch.evaluation.numerics import FULL, Precision
 from netstitch.experiments.table import Count, Table
 
 
-class EvaluationTable(Table):
+class EvaluationSettings(Table):
     """What evaluates subnetworks, and on how much of the machine."""
 
     device: str | list[str] = Field(
@@ -135,9 +135,9 @@ class EvaluationTable(Table):
         return cache
 
     @property
-    def spread(self) -> Spread:
+    def spread(self) -> ExecutionConfig:
         """The same for evaluations."""
-        return Spread(
+        return ExecutionConfig(
             kind=self.executor,
             workers=self.workers,
             threads=self.threads,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from netstitch.experiments.evaluation_table import EvaluationTable
+from netstitch.experiments.evaluation_table import EvaluationSettings
 from netstitch.experiments.fit_table import LEAST_SQUARES, FitTable, LeastSquaresTable
 from netstitch.experiments.procedure import with_procedure
 from netstitch.experiments.protocol_table import ProtocolTable
@@ -126,8 +126,8 @@ class Experiment(Table):
     search: SearchTable = Field(
         default=SearchTable(evaluations=EVALUATIONS), description="how it is searched"
     )
-    evaluation: EvaluationTable = Field(
-        default=EvaluationTable(), description="what evaluates subnetworks"
+    evaluation: EvaluationSettings = Field(
+        default=EvaluationSettings(), description="what evaluates subnetworks"
     )
     protocol: ProtocolTable = Field(
         default=ProtocolTable(), description="what `netstitch protocol` runs"

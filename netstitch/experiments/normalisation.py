@@ -27,7 +27,7 @@ NEARBY = 1.5
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownNormalisation:
     """The images that a network was trained on.
 
     mean, std: per channel, of values in [0, 1]. sizes: edges in pixels; none where it is not known.
@@ -61,7 +61,7 @@ def other_images(
             yield from _difference(network.name, known, given, published=own)
 
 
-def known_images(network: NetworkTable, model: nn.Module) -> Known | None:
+def known_images(network: NetworkTable, model: nn.Module) -> KnownNormalisation | None:
     """The images that a model of timm or torchvision says it was trained on; None for others."""
     settings = getattr(unwrapped(model), "pretrained_cfg", None)
     if settings is not None:
@@ -77,10 +77,14 @@ def known_images(network: NetworkTable, model: nn.Module) -> Known | None:
     preset = models.get_model_weights(name)["DEFAULT"].transforms()
     crop = getattr(preset, "crop_size", None)
     mean, std = getattr(preset, "mean", None), getattr(preset, "std", None)
-    return None if not mean or not std else Known(tuple(mean), tuple(std), tuple(crop or ()))
+    return (
+        None
+        if not mean or not std
+        else KnownNormalisation(tuple(mean), tuple(std), tuple(crop or ()))
+    )
 
 
-def _of_timm(settings: Any) -> Known | None:
+def _of_timm(settings: Any) -> KnownNormalisation | None:
     """settings: timm's `pretrained_cfg`, a dictionary or its own class."""
     values = settings if isinstance(settings, dict) else vars(settings)
     mean, std = values.get("mean"), values.get("std")
@@ -88,7 +92,7 @@ def _of_timm(settings: Any) -> Known | None:
         return None
     found = [values.get(key) for key in ("input_size", "test_input_size")]
     sizes = [size[-1] for size in found if size and size[-1] == size[-2]]
-    return Known(tuple(mean), tuple(std), tuple(sizes))
+    return KnownNormalisation(tuple(mean), tuple(std), tuple(sizes))
 
 
 def _has_weights(experiment: Experiment, network: NetworkTable) -> bool:
@@ -97,22 +101,22 @@ def _has_weights(experiment: Experiment, network: NetworkTable) -> bool:
     return named or network.model.partition(":")[0] not in ("timm", "torchvision")
 
 
-def _of_task(experiment: Experiment, samples: Samples) -> Known | None:
+def _of_task(experiment: Experiment, samples: Samples) -> KnownNormalisation | None:
     """The images of the task; None where it is not known what was done to them."""
     if len(samples.shape) != 3:
         return None
     table, source = experiment.task.images, experiment.task.validation.source
     sizes = samples.shape[1:] if samples.shape[1] == samples.shape[2] else ()
-    own = Known(table.mean, table.std, sizes)
+    own = KnownNormalisation(table.mean, table.std, sizes)
     if is_data_set(source) or not (Path(source).suffix.lower() in FILES or is_function(source)):
         return own
     channels = samples.shape[0]
-    plain = Known((0.0,) * channels, (1.0,) * channels, sizes)
+    plain = KnownNormalisation((0.0,) * channels, (1.0,) * channels, sizes)
     tried = (own, plain) if len(own.mean) == channels else (plain,)
     return next((each for each in tried if _are_bytes(samples.inputs[:2], each)), None)
 
 
-def _are_bytes(inputs: Tensor, given: Known) -> bool:
+def _are_bytes(inputs: Tensor, given: KnownNormalisation) -> bool:
     """Whether inputs (n, c, h, w) are bytes that were normalised so."""
     mean, std = (np.array(each)[:, None, None] for each in (given.mean, given.std))
     pixels = (inputs.double().numpy() * std + mean) * 255
@@ -121,7 +125,9 @@ def _are_bytes(inputs: Tensor, given: Known) -> bool:
     return near and whole.min() >= 0 and whole.max() <= 255 and len(np.unique(whole)) > 2
 
 
-def _difference(name: str, known: Known, given: Known, *, published: bool) -> Iterator[str]:
+def _difference(
+    name: str, known: KnownNormalisation, given: KnownNormalisation, *, published: bool
+) -> Iterator[str]:
     """published: whether the weights are those that the model's settings speak of, as far as known.
 
     Weights of a file may have been trained on images of another size, and rightly so: only a

@@ -30,7 +30,7 @@ from netstitch.fitting.feature_stream import (
 from netstitch.fitting.fit_report import FitReport, StitchFit
 from netstitch.fitting.held_out import held_out_errors
 from netstitch.fitting.stitch_layers import bias_of, write_layers
-from netstitch.fitting.training_samples import Samples
+from netstitch.fitting.training_samples import TrainingSamples
 from netstitch.stitching.stitch import Stitch
 
 
@@ -70,7 +70,7 @@ def fit_adam(
     check_holdout(holdout)
     _check_settings(learning_rate, batch_size, samples, weight_decay)
     steps = -(-samples // batch_size)
-    source = Samples(batches, holdout, memory_budget, seed)
+    source = TrainingSamples(batches, holdout, memory_budget, seed)
     # Of every stitch there is what it fits and what it makes of its source.
     bytes_of_one = 2 * image_bytes(stitches)
     with torch.inference_mode(False), torch.enable_grad():

@@ -10,9 +10,9 @@ from netstitch.errors import FittingError
 from netstitch.files.alignment import aligned
 from netstitch.networks.inputs import Batch as Batch
 from netstitch.networks.inputs import read_batches
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.stitch import FeatureRef, Stitch
 
-Features = Callable[[Tensor, Sequence[Place]], list[Tensor]]
+Features = Callable[[Tensor, Sequence[FeatureRef]], list[Tensor]]
 """Runs the basis networks on inputs (batch, ...) in inference mode and returns the original values
 of the points asked for: (batch, features) or (batch, features, height, width), float32."""
 
@@ -82,12 +82,12 @@ def check_stitches(stitches: Sequence[Stitch], layers: Sequence[torch.nn.Module]
         )
 
 
-def places(stitches: Iterable[Stitch]) -> list[Place]:
+def places(stitches: Iterable[Stitch]) -> list[FeatureRef]:
     """The points that stitches read or fit, each once, in order of first use."""
     return list(dict.fromkeys(place for s in stitches for place in (s.source, s.target)))
 
 
-def sizes(stitches: Iterable[Stitch]) -> dict[Place, int]:
+def sizes(stitches: Iterable[Stitch]) -> dict[FeatureRef, int]:
     """Features of every point that stitches read or fit."""
     return {
         place: size
@@ -116,12 +116,12 @@ def cut(values: Tensor, bytes_of_one: int, memory_budget: int) -> Iterator[Tenso
     return (values[start : start + count] for start in range(0, len(values), count))
 
 
-def name(place: Place) -> str:
+def name(place: FeatureRef) -> str:
     """How messages call a point."""
     return f"point '{place.point}' of network {place.network}"
 
 
-def check_finite(found: dict[Place, Tensor], values: Tensor, where: str) -> None:
+def check_finite(found: dict[FeatureRef, Tensor], values: Tensor, where: str) -> None:
     """FittingError where features are not finite, naming the point and where.
 
     found: features of points. values: the inputs. where: what to call these inputs.
@@ -136,7 +136,7 @@ def check_finite(found: dict[Place, Tensor], values: Tensor, where: str) -> None
             )
 
 
-def check_shapes(found: dict[Place, Tensor], stitches: Sequence[Stitch], count: int) -> None:
+def check_shapes(found: dict[FeatureRef, Tensor], stitches: Sequence[Stitch], count: int) -> None:
     """FittingError where features do not have the shapes that the stitches join."""
     width = sizes(stitches)
     for place, features in found.items():

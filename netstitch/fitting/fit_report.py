@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import RootModel
 
 from netstitch.files.documents import STRICT, Count, Seconds, validated
-from netstitch.stitching.stitch import Place
+from netstitch.stitching.stitch import FeatureRef
 
 Setting = bool | int | float | str | None
 
@@ -24,8 +24,8 @@ class StitchFit:
     """
 
     match: Count
-    source: Place
-    target: Place
+    source: FeatureRef
+    target: FeatureRef
     relative_error: float | None
 
 

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from netstitch.fitting.feature_stream import Features, check_finite, check_shapes, places
 from netstitch.fitting.moments import rows
 from netstitch.fitting.solve import varies
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.stitch import FeatureRef, Stitch
 
 
-class Spread:
+class TargetVariance:
     """Mean and summed squared deviation of a point's features, gathered batch by batch.
 
     The batches are merged as in `Moments`.
@@ -47,7 +47,9 @@ def held_out_errors(
     None where a target does not vary, as for `relative_error`. batches: inputs (batch, ...).
     """
     wanted = places(stitches)
-    spreads: dict[Place, Spread] = {stitch.target: Spread() for stitch in stitches}
+    spreads: dict[FeatureRef, TargetVariance] = {
+        stitch.target: TargetVariance() for stitch in stitches
+    }
     errors = [0.0] * len(stitches)
     for number, values in enumerate(batches, start=1):
         found = dict(zip(wanted, features(values, wanted), strict=True))

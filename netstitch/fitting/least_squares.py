@@ -33,11 +33,11 @@ from netstitch.fitting.fit_report import FitReport, StitchFit
 from netstitch.fitting.moments import POSITIONS, SINGLE_PRODUCTS, Moments, moments_bytes, rows
 from netstitch.fitting.solve import RIDGE, relative_error, solve
 from netstitch.fitting.stitch_layers import write_layers
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.stitch import FeatureRef, Stitch
 
 
 @dataclass(frozen=True)
-class Group:
+class SourceGroup:
     """The stitches of one match: they share their moments, in whichever direction they go.
 
     match: its index. members: indices of its stitches. pairs: of indices into `points`, one per
@@ -46,7 +46,7 @@ class Group:
 
     match: int
     members: tuple[int, ...]
-    points: tuple[Place, ...]
+    points: tuple[FeatureRef, ...]
     widths: tuple[int, ...]
     pairs: tuple[tuple[int, int], ...]
     bytes: int
@@ -151,7 +151,7 @@ def _check_settings(ridge: float, positions: int) -> None:
         raise FittingError(f"positions is {positions}: expected 1 or more of each image")
 
 
-def match_groups(stitches: Sequence[Stitch]) -> list[Group]:
+def match_groups(stitches: Sequence[Stitch]) -> list[SourceGroup]:
     """Return the stitches by match, in order of first appearance.
 
     A point belongs to one match at most, so all stitches that start from it are in one group.
@@ -167,16 +167,16 @@ def match_groups(stitches: Sequence[Stitch]) -> list[Group]:
         widths = tuple(width[place] for place in points)
         pairs = tuple((points.index(s.source), points.index(s.target)) for s in own)
         needed = 2 * moments_bytes(widths, pairs)
-        groups.append(Group(match, tuple(indices), points, widths, pairs, needed))
+        groups.append(SourceGroup(match, tuple(indices), points, widths, pairs, needed))
     return groups
 
 
-def plan_passes(groups: Sequence[Group], memory_budget: int) -> list[list[Group]]:
+def plan_passes(groups: Sequence[SourceGroup], memory_budget: int) -> list[list[SourceGroup]]:
     """Groups in order, cut into runs whose moments fit the budget (bytes) together.
 
     Raises FittingError where a single group does not fit.
     """
-    passes: list[list[Group]] = []
+    passes: list[list[SourceGroup]] = []
     used = 0
     for group in groups:
         if group.bytes > memory_budget:
@@ -193,7 +193,7 @@ def plan_passes(groups: Sequence[Group], memory_budget: int) -> list[list[Group]
 
 
 def _gather(
-    groups: Sequence[Group],
+    groups: Sequence[SourceGroup],
     stitches: Sequence[Stitch],
     features: Features,
     batches: Iterable[Batch],
@@ -226,7 +226,7 @@ def _gather(
 
 
 def _add(
-    moments: Iterable[tuple[Group, tuple[Moments, Moments]]],
+    moments: Iterable[tuple[SourceGroup, tuple[Moments, Moments]]],
     stitches: Sequence[Stitch],
     features: Features,
     values: Tensor,
@@ -254,7 +254,7 @@ def _add(
 
 
 def _solve_group(
-    group: Group, train: Moments, held: Moments, ridge: float
+    group: SourceGroup, train: Moments, held: Moments, ridge: float
 ) -> Iterator[tuple[int, Fitted]]:
     """Solve for every stitch of the group, by its index, and measure it on held-out samples."""
     members = dict(zip(group.pairs, group.members, strict=True))

@@ -11,7 +11,7 @@ from netstitch.fitting.feature_stream import Batch, Progress
 from netstitch.fitting.fit_report import FitReport
 from netstitch.fitting.fit_settings import REMOVED, check_settings
 from netstitch.fitting.least_squares import fit_least_squares
-from netstitch.fitting.refinement.union_graph import Joined
+from netstitch.fitting.refinement.union_graph import UnionGraph
 from netstitch.text import expected_one_of
 
 METHODS: Mapping[str, Callable[..., FitReport]] = {
@@ -21,7 +21,7 @@ METHODS: Mapping[str, Callable[..., FitReport]] = {
 
 
 def fit(
-    joined: Joined,
+    joined: UnionGraph,
     layers: Sequence[nn.Linear | nn.Conv2d],
     batches: Iterable[Batch],
     *,

@@ -10,7 +10,7 @@ from netstitch.errors import FittingError
 from netstitch.fitting.feature_stream import Batch, check_samples, inputs, split
 
 
-class Samples:
+class TrainingSamples:
     """The inputs of a stream of batches, to train on and held out.
 
     holdout: share held out, spread evenly (see `stream.split`).

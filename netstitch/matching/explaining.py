@@ -12,14 +12,14 @@ _INSTEAD = (
 )
 
 
-class Named(Protocol):
+class NamedNetwork(Protocol):
     """Anything with a name and a graph, such as a Network."""
 
     name: str
     graph: Graph
 
 
-def why_none(a: Named, b: Named) -> str:
+def why_none(a: NamedNetwork, b: NamedNetwork) -> str:
     """Return the reason that no point of two networks is compatible, and what to do."""
     bare = [network for network in (a, b) if not candidates(network.graph)]
     if bare:

@@ -11,7 +11,7 @@ from netstitch.errors import MatchingError
 from netstitch.matching.acyclic.solver import maximum_acyclic_matching
 from netstitch.matching.compatibility import candidates, layout
 from netstitch.matching.equivalence import affine_chains
-from netstitch.matching.explaining import Named, why_none
+from netstitch.matching.explaining import NamedNetwork, why_none
 from netstitch.matching.matches import Match, Matching
 from netstitch.matching.matching_drawing import placed
 from netstitch.matching.objectives import (
@@ -28,7 +28,7 @@ Weighing = Callable[[Node, Node], float] | npt.ArrayLike
 
 
 def match(
-    *networks: Named,
+    *networks: NamedNetwork,
     points: str = ALL,
     objective: str = COUNT,
     weights: Weighing | None = None,
@@ -156,7 +156,9 @@ def _pairs(a: _Steps, b: _Steps) -> dict[tuple[int, int], tuple[Node, Node]]:
     return pairs
 
 
-def _weigher(a: Named, b: Named, weights: Weighing | None) -> Callable[[Node, Node], float]:
+def _weigher(
+    a: NamedNetwork, b: NamedNetwork, weights: Weighing | None
+) -> Callable[[Node, Node], float]:
     if weights is None:
         return lambda node_a, node_b: 1.0
     if callable(weights):
@@ -203,7 +205,7 @@ def _check_named(network: object) -> None:
     raise MatchingError(f"match takes captured networks, got {what}")
 
 
-def _check_ends(a: Named, b: Named) -> None:
+def _check_ends(a: NamedNetwork, b: NamedNetwork) -> None:
     input_a, input_b = a.graph.input.shape, b.graph.input.shape
     if input_a != input_b:
         raise MatchingError(

@@ -33,7 +33,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Step:
+class GraphStep:
     """One operation: its content key, what it calls, and which keys it reads.
 
     size: bytes of its value for one sample, about.
@@ -48,14 +48,14 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class GraphPlan:
     """Steps in an order in which they can be computed.
 
     outputs: for each subnetwork, (output key, content key) pairs.
     needed: keys that are read from outside the plan, because they are known.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[GraphStep, ...]
     outputs: tuple[tuple[tuple[str | None, Key], ...], ...]
     needed: frozenset[Key]
 
@@ -100,13 +100,13 @@ def make_plan(
     weights: Mapping[str, Tensor],
     known: Collection[Key] = (),
     contents: Sequence[Mapping[str, Key]] | None = None,
-) -> Plan:
+) -> GraphPlan:
     """One plan for several subnetworks; keys in `known` are not computed again.
 
     weights: by path, in aligned memory. contents: of each graph what `content_keys` gives, where it
     is at hand.
     """
-    steps: dict[Key, Step] = {}
+    steps: dict[Key, GraphStep] = {}
     outputs = []
     needed: set[Key] = set()
     for graph, keys in zip(graphs, contents or map(content_keys, graphs), strict=True):
@@ -122,11 +122,11 @@ def make_plan(
         needed.update(keys[name] for _, name in graph.outputs if keys[name] in known)
     for step in steps.values():
         needed.update(key for key in step.reads if key in known)
-    return Plan(tuple(steps.values()), tuple(outputs), frozenset(needed))
+    return GraphPlan(tuple(steps.values()), tuple(outputs), frozenset(needed))
 
 
-def _step(node: Node, keys: Mapping[str, Key], values: Mapping[str, Any]) -> Step:
-    return Step(
+def _step(node: Node, keys: Mapping[str, Key], values: Mapping[str, Any]) -> GraphStep:
+    return GraphStep(
         key=keys[node.name],
         function=resolve(node.operation),
         args=tuple(to_torch(item, values) for item in node.args),
@@ -155,7 +155,7 @@ def _missing(graph: Graph, keys: Mapping[str, Key], known: Collection[Key]) -> s
     return missing
 
 
-def peak_bytes(plan: Plan) -> int:
+def peak_bytes(plan: GraphPlan) -> int:
     """The most bytes of values that `execute` holds at once, for one sample, input left out."""
     uses = _uses(plan)
     sizes = {step.key: step.size for step in plan.steps}
@@ -171,7 +171,7 @@ def peak_bytes(plan: Plan) -> int:
     return peak
 
 
-def _uses(plan: Plan) -> dict[Key, int]:
+def _uses(plan: GraphPlan) -> dict[Key, int]:
     """How many steps read each key."""
     uses: dict[Key, int] = {}
     for step in plan.steps:
@@ -181,7 +181,7 @@ def _uses(plan: Plan) -> dict[Key, int]:
 
 
 def execute(
-    plan: Plan, batch: Tensor, known: Mapping[Key, Any], kept: Collection[Key] = ()
+    plan: GraphPlan, batch: Tensor, known: Mapping[Key, Any], kept: Collection[Key] = ()
 ) -> dict[Key, Any]:
     """Values of the plan's outputs, and of the keys to keep, for one batch.
 

@@ -28,7 +28,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Step:
+class PointStep:
     """One operation, with layout and shape of those inputs that depend on the network's input.
 
     names: the nodes that these inputs are; output: None where the result is a tuple of tensors.
@@ -58,7 +58,7 @@ def find_points(nodes: Sequence[Node]) -> frozenset[str]:
         sources = tuple(name for name in node.inputs if name in layouts)
         if not sources or node.operation == WEIGHT or node.operation in _WITHOUT_CONTENT:
             continue
-        step = Step(
+        step = PointStep(
             node.operation,
             node.args,
             sources,
@@ -91,24 +91,24 @@ def stitchable(shape: Shape | None, dtype: str | None) -> bool:
     )
 
 
-def _not_understood(step: Step) -> Layout:
+def _not_understood(step: PointStep) -> Layout:
     return UNKNOWN
 
 
-def _alone(step: Step, position: int) -> bool:
+def _alone(step: PointStep, position: int) -> bool:
     """Whether an argument, and no other one, depends on the network's input."""
     others = (*step.args[:position], *step.args[position + 1 :])
     own = tuple(references(step.args[position : position + 1]))
     return step.names == own and not set(own) & set(references(others))
 
 
-def _convolved(step: Step) -> Layout:
+def _convolved(step: PointStep) -> Layout:
     # Convolutions read (batch, channels, ...) by definition, whatever axis 1 meant before.
     batch = step.layouts[0].batch if _alone(step, 0) else None
     return Layout(0, 1) if batch == 0 else UNKNOWN
 
 
-def _linear(step: Step) -> Layout:
+def _linear(step: PointStep) -> Layout:
     if not _alone(step, 1 if step.operation == "aten.addmm.default" else 0):
         return UNKNOWN
     last = len(step.output or ()) - 1
@@ -116,7 +116,7 @@ def _linear(step: Step) -> Layout:
     return Layout(None if batch == last else batch, last)
 
 
-def _product(step: Step) -> Layout:
+def _product(step: PointStep) -> Layout:
     """Matrix products and attention mix the last two axes and keep those before them."""
     if step.operation == "aten.einsum.default":  # mixes any axes
         return UNKNOWN
@@ -129,7 +129,7 @@ def _product(step: Step) -> Layout:
     return Layout(batch if batch is not None and batch < rank - 2 else None, None)
 
 
-def _aligned(step: Step) -> Layout:
+def _aligned(step: PointStep) -> Layout:
     """Elementwise operations keep axes, which must agree between their inputs."""
     if any(len(shape) != len(step.output or ()) for shape in step.shapes):
         return UNKNOWN
@@ -141,7 +141,7 @@ def _aligned(step: Step) -> Layout:
     )
 
 
-def _joined(step: Step) -> Layout:
+def _joined(step: PointStep) -> Layout:
     """Joins keep axes, but along the batch they set samples of different kinds side by side."""
     axis = step.args[1] if len(step.args) > 1 else 0
     layout = _aligned(step) if step.operation == "aten.cat.default" else UNKNOWN
@@ -149,7 +149,7 @@ def _joined(step: Step) -> Layout:
     return UNKNOWN if along else layout
 
 
-def _normalised(step: Step) -> Layout:
+def _normalised(step: PointStep) -> Layout:
     if not _alone(step, 0):
         return UNKNOWN
     if "batch_norm" in step.operation or "group_norm" in step.operation:
@@ -157,11 +157,11 @@ def _normalised(step: Step) -> Layout:
     return step.layouts[0]
 
 
-def _first(step: Step) -> Layout:
+def _first(step: PointStep) -> Layout:
     return step.layouts[0]
 
 
-def _reduced(step: Step) -> Layout:
+def _reduced(step: PointStep) -> Layout:
     """Reductions drop the axes that they name, or keep them with size 1."""
     if step.output is None:
         return UNKNOWN
@@ -177,7 +177,7 @@ def _reduced(step: Step) -> Layout:
     return _without(step, gone) if len(step.output) == rank - len(gone) else UNKNOWN
 
 
-def _without(step: Step, gone: Sequence[int]) -> Layout:
+def _without(step: PointStep, gone: Sequence[int]) -> Layout:
     """The layout of the first input once the axes `gone` are dropped."""
     dropped = {axis % len(step.shapes[0]) for axis in gone}
 
@@ -189,7 +189,7 @@ def _without(step: Step, gone: Sequence[int]) -> Layout:
     return Layout(moved(step.layouts[0].batch), moved(step.layouts[0].channels))
 
 
-def _permuted(step: Step) -> Layout:
+def _permuted(step: PointStep) -> Layout:
     rank = len(step.shapes[0])
     order = list(range(rank))
     if step.operation == "aten.permute.default" and isinstance(step.args[1], tuple):
@@ -208,7 +208,7 @@ def _permuted(step: Step) -> Layout:
     )
 
 
-def _reshaped(step: Step) -> Layout:
+def _reshaped(step: PointStep) -> Layout:
     """Reshapes keep row-major order, so a batch that is outermost stays outermost."""
     before, after, channels = step.shapes[0], step.output or (), step.layouts[0].channels
     if step.layouts[0].batch != 0 or not after or isinstance(after[0], int):
@@ -231,7 +231,7 @@ def _elements(sizes: Shape) -> int | None:
     return prod(static) if len(static) == len(sizes) else None
 
 
-def _part(step: Step) -> Layout:
+def _part(step: PointStep) -> Layout:
     """Slices and padding keep axes; what takes one element of an axis drops it."""
     layout, before, after = step.layouts[0], step.shapes[0], step.output
     if step.operation == "getitem":
@@ -280,7 +280,7 @@ _KEEPING_AXES = {
     "aten.native_channel_shuffle.default",
 }
 
-_RULES: Mapping[Kind, Callable[[Step], Layout]] = {
+_RULES: Mapping[Kind, Callable[[PointStep], Layout]] = {
     Kind.CONVOLUTION: _convolved,
     Kind.LINEAR: _linear,
     Kind.MATRIX_PRODUCT: _product,

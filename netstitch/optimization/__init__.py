@@ -23,7 +23,7 @@ from netstitch.optimization.operators.initialisation import (
     nonzero_probability,
 )
 from netstitch.optimization.problem import Genotype, Objective, Problem
-from netstitch.optimization.rejection import Bounding
+from netstitch.optimization.rejection import RejectionRule
 from netstitch.optimization.run_search import prepare_search, run_search
 from netstitch.optimization.search_result import Progress, SearchResult, Stopped
 from netstitch.optimization.search_state import State, load_state, save_state
@@ -33,7 +33,6 @@ __all__ = [
     "ALGORITHMS",
     "Algorithm",
     "Archive",
-    "Bounding",
     "Budget",
     "Completed",
     "Engine",
@@ -47,6 +46,7 @@ __all__ = [
     "ProcessExecutor",
     "Progress",
     "RayExecutor",
+    "RejectionRule",
     "SearchResult",
     "SerialExecutor",
     "Setup",

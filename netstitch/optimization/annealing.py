@@ -24,7 +24,7 @@ class Threshold:
 
 
 @dataclass
-class Steering:
+class AnnealedConstraint:
     """A threshold on its way from 0 to its target.
 
     column: index of the objective.
@@ -46,7 +46,7 @@ class Steering:
         return max(0.0, self.value - solution.objectives[self.column])
 
 
-def steering(problem: Problem, threshold: Threshold) -> Steering:
+def annealed_constraint(problem: Problem, threshold: Threshold) -> AnnealedConstraint:
     """The start of a threshold's rise.
 
     Raises SearchError when the objective is unknown or minimised, or the target is not positive.
@@ -62,4 +62,4 @@ def steering(problem: Problem, threshold: Threshold) -> Steering:
             f"the threshold on {threshold.objective!r} is {threshold.target}: "
             "give a positive number"
         )
-    return Steering(column, threshold.target)
+    return AnnealedConstraint(column, threshold.target)

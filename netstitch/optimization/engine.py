@@ -15,7 +15,7 @@ import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm
-from netstitch.optimization.annealing import Steering
+from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.executors.executor import (
@@ -29,8 +29,8 @@ from netstitch.optimization.executors.executor import (
 from netstitch.optimization.executors.timing import Timing
 from netstitch.optimization.history import History
 from netstitch.optimization.problem import Genotype, Problem
-from netstitch.optimization.rejection import Bounding, Stakes
-from netstitch.optimization.result_ledger import Ledger
+from netstitch.optimization.rejection import RejectionRule, RejectionTest
+from netstitch.optimization.result_ledger import ResultLedger
 from netstitch.optimization.search_result import Progress, SearchResult, Stopped
 from netstitch.optimization.search_state import State, check_asked
 from netstitch.optimization.solution import Evaluation, Solution
@@ -58,13 +58,13 @@ class Engine:
         *,
         generator: np.random.Generator,
         asked: Mapping[str, Any],
-        steering: Steering | None,
+        steering: AnnealedConstraint | None,
         history: History,
         patience: int,
         on_evaluation: Callable[[Evaluation], None] | None,
         on_progress: Callable[[Progress], None] | None,
         clock: Callable[[], float],
-        bounding: Bounding | None = None,
+        bounding: RejectionRule | None = None,
     ) -> None:
         self._problem = problem
         self._algorithm = algorithm
@@ -80,11 +80,11 @@ class Engine:
         self._asked = dict(asked)
         self._history = history
 
-        self._stakes = Stakes(problem, algorithm, archive, bounding)
+        self._stakes = RejectionTest(problem, algorithm, archive, bounding)
 
         self._ready = deque(range(algorithm.slots))
         self._parked: list[int] = []  # loops that wait for another one's result
-        self._ledger = Ledger(len(problem.objectives))
+        self._ledger = ResultLedger(len(problem.objectives))
         self._arrived: deque[Completed] = deque()  # results that are not worked in yet
         self._early: deque[list[Completed]] = deque()  # that came while one was waited for
         self._held: dict[int, Genotype] = {}  # proposals by slot that an interruption held up

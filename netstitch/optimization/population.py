@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from netstitch.optimization.annealing import Steering
+from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.operators.scalarisation import (
     Floats,
     Scalarisation,
@@ -33,7 +33,7 @@ class Population:
         self,
         problem: Problem,
         n: int,
-        steering: Steering | None,
+        steering: AnnealedConstraint | None,
         generator: np.random.Generator,
         scalarise: Scalarisation = tschebysheff,
     ) -> None:

@@ -17,7 +17,7 @@ STEPS = 14
 
 
 @dataclass(frozen=True)
-class Bounding:
+class RejectionRule:
     """What a search must know to let evaluations end early.
 
     objective: the name of one that is maximised, and known bit by bit as an evaluation goes on.
@@ -30,7 +30,7 @@ class Bounding:
     worst: float = 0.0
 
 
-class Stakes:
+class RejectionTest:
     """What the value of a result decides, as algorithm and archive are now.
 
     algorithm: where it has no `matters`, every value decides.
@@ -40,7 +40,11 @@ class Stakes:
     """
 
     def __init__(
-        self, problem: Problem, algorithm: Algorithm, archive: Archive, bounding: Bounding | None
+        self,
+        problem: Problem,
+        algorithm: Algorithm,
+        archive: Archive,
+        bounding: RejectionRule | None,
     ) -> None:
         self._in_slot: Callable[[int, Solution], bool] | None = getattr(algorithm, "matters", None)
         self._archive = archive
@@ -61,14 +65,16 @@ class Stakes:
             return None
         best = self._bounding.best(genotype)
         before, after = best[: self._column], best[self._column + 1 :]
-        return floor_of(
+        return rejection_threshold(
             lambda value: self.matters(slot, Solution(genotype, (*before, value, *after))),
             self._bounding.worst,
             best[self._column],
         )
 
 
-def floor_of(matters: Callable[[float], bool], worst: float, best: float) -> float | None:
+def rejection_threshold(
+    matters: Callable[[float], bool], worst: float, best: float
+) -> float | None:
     """A value up to which none matters, close to the greatest; None where every one does.
 
     matters: of a value; where one does, all greater ones do.

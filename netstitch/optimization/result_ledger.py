@@ -27,7 +27,7 @@ class Pending:
     floor: float | None = None
 
 
-class Ledger:
+class ResultLedger:
     """Objectives by signature, and tickets for what is under way.
 
     columns: how many objectives there are.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms import Build, Setup, check_settings, entry, name_of
-from netstitch.optimization.annealing import Threshold, steering
+from netstitch.optimization.annealing import Threshold, annealed_constraint
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.engine import Engine
@@ -17,7 +17,7 @@ from netstitch.optimization.executors.executor import Executor
 from netstitch.optimization.history import History, counted, interval
 from netstitch.optimization.operators.initialisation import Initialisation
 from netstitch.optimization.problem import Problem
-from netstitch.optimization.rejection import Bounding
+from netstitch.optimization.rejection import RejectionRule
 from netstitch.optimization.search_result import Progress, SearchResult
 from netstitch.optimization.search_state import as_plain
 from netstitch.optimization.solution import Evaluation
@@ -41,7 +41,7 @@ def run_search(
     on_evaluation: Callable[[Evaluation], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     clock: Callable[[], float] | None = None,
-    bounding: Bounding | None = None,
+    bounding: RejectionRule | None = None,
 ) -> SearchResult:
     """Search a problem with one of ALGORITHMS or another (the paper's section 5).
 
@@ -104,7 +104,7 @@ def prepare_search(
     on_evaluation: Callable[[Evaluation], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     clock: Callable[[], float] | None = None,
-    bounding: Bounding | None = None,
+    bounding: RejectionRule | None = None,
 ) -> Engine:
     """A search as `run_search` takes it, not run yet, so that its state can be asked for.
 
@@ -119,7 +119,7 @@ def prepare_search(
     check_settings(algorithm, settings)
     _check_sizes(population, budget, len(initial), patience, seed)
     _check_variables(problem, initialisation)
-    rise = None if threshold is None else steering(problem, threshold)
+    rise = None if threshold is None else annealed_constraint(problem, threshold)
     if not entry(algorithm).steered:
         rise = None
     archive = Archive(problem.objectives, None if rise is None else rise.column)

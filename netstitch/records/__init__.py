@@ -10,7 +10,7 @@ from netstitch.records.run_document import (
     update_document,
     versions,
 )
-from netstitch.records.run_record import Recorded, read_run
+from netstitch.records.run_record import RunRecord, read_run
 from netstitch.records.unchanged import (
     check_folder,
     check_samples,
@@ -21,8 +21,8 @@ from netstitch.records.unchanged import (
 
 __all__ = [
     "Outcome",
-    "Recorded",
     "RunDocument",
+    "RunRecord",
     "check_folder",
     "check_front",
     "check_samples",

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from netstitch.analysis.dominance import ObjectiveName
 from netstitch.analysis.front import ACCURACY
-from netstitch.evaluation import Form
+from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.execution_config import Early
 from netstitch.files.documents import MOST, Count, Digest, Document, Seconds, validated
 from netstitch.files.folders import read_json, write_json
@@ -62,7 +62,7 @@ class RunDocument(Document):
     samples: dict[str, Digest]
     files: dict[str, Digest] = Field(default_factory=dict)
     seconds: dict[str, Seconds]
-    form: Form | None = None
+    form: NumericsConfig | None = None
     stitches: Digest | None = None
     early: Early | None = None
     objective: ObjectiveName = ACCURACY

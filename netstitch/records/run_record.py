@@ -9,7 +9,7 @@ import numpy as np
 from netstitch.analysis import Front, FrontPoint, make_front
 from netstitch.analysis.front import ACCURACY
 from netstitch.errors import StorageError
-from netstitch.evaluation.stored_evaluations import Stored, read_stored
+from netstitch.evaluation.stored_evaluations import StoredEvaluations, read_evaluations
 from netstitch.files.documents import WORST
 from netstitch.records.front_check import check_front, read_front
 from netstitch.records.run_document import RunDocument
@@ -33,7 +33,7 @@ LIKELIHOOD = "exp(-cross-entropy)"
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RunRecord:
     """A run as its folder tells it.
 
     document: run.json. structure: of its supernet. front: as it was measured, or, where the search
@@ -48,7 +48,7 @@ class Recorded:
     structure: Structure
     front: Front
     measured: bool
-    evaluations: Stored | None
+    evaluations: StoredEvaluations | None
     history: tuple[HistoryRow, ...]
     stitches: tuple[StitchRow, ...]
 
@@ -62,7 +62,7 @@ class Recorded:
         return ACCURACY if self.document.objective == ACCURACY else LIKELIHOOD
 
 
-def read_run(folder: Path) -> Recorded:
+def read_run(folder: Path) -> RunRecord:
     """Everything that a report needs; the folder is not changed.
 
     Raises StorageError, naming the file, where it is no run's, or damaged, or nothing is there yet.
@@ -72,7 +72,7 @@ def read_run(folder: Path) -> Recorded:
     document = check_folder(folder)
     structure = load_structure(folder / SUPERNET)
     evaluated = document.form is not None or (folder / EVALUATIONS).exists()
-    stored = read_stored(folder / EVALUATIONS) if evaluated else None
+    stored = read_evaluations(folder / EVALUATIONS) if evaluated else None
     if stored is not None:
         _check_fits(folder, stored, structure)
     measured = (folder / FRONT_FILE).exists() and (document.done or not running)
@@ -81,7 +81,7 @@ def read_run(folder: Path) -> Recorded:
         check_front(folder / FRONT_FILE, front, structure)
     else:
         front = so_far(structure, stored, document.objective)
-    return Recorded(
+    return RunRecord(
         folder,
         "running" if running else "done" if document.done else "stopped",
         document,
@@ -94,7 +94,9 @@ def read_run(folder: Path) -> Recorded:
     )
 
 
-def so_far(structure: Structure, stored: Stored | None, objective: str = ACCURACY) -> Front:
+def so_far(
+    structure: Structure, stored: StoredEvaluations | None, objective: str = ACCURACY
+) -> Front:
     """The front of what was evaluated whole, as the search saw it, by its scores."""
     if stored is None or not len(stored):
         return Front(())
@@ -104,14 +106,16 @@ def so_far(structure: Structure, stored: Stored | None, objective: str = ACCURAC
     return make_front(candidates, found, ACCURACY if objective == ACCURACY else LIKELIHOOD)
 
 
-def _leading(stored: Stored, whole: np.ndarray) -> np.ndarray:
+def _leading(stored: StoredEvaluations, whole: np.ndarray) -> np.ndarray:
     """Of many evaluations those that none before them in cost is as good as."""
     order = whole[np.lexsort((-stored.accuracy[whole], stored.multiply_adds[whole]))]
     best = np.maximum.accumulate(np.concatenate([[-1.0], stored.accuracy[order]]))[:-1]
     return np.asarray(order[stored.accuracy[order] > best])
 
 
-def _point(structure: Structure, stored: Stored, place: int, label: str = "") -> FrontPoint:
+def _point(
+    structure: Structure, stored: StoredEvaluations, place: int, label: str = ""
+) -> FrontPoint:
     genotype = stored.genotypes[place].astype(np.int64)
     return FrontPoint(
         label=label,
@@ -123,7 +127,9 @@ def _point(structure: Structure, stored: Stored, place: int, label: str = "") ->
     )
 
 
-def _references(structure: Structure, stored: Stored, whole: np.ndarray) -> list[FrontPoint]:
+def _references(
+    structure: Structure, stored: StoredEvaluations, whole: np.ndarray
+) -> list[FrontPoint]:
     """The basis networks and the ensemble, as far as they were evaluated."""
     length = len(structure.board.cardinalities)
     wanted: dict[bytes, str] = {}
@@ -142,7 +148,7 @@ def _references(structure: Structure, stored: Stored, whole: np.ndarray) -> list
     return [found[name] for name in structure.outputs if name in found]
 
 
-def _check_fits(folder: Path, stored: Stored, structure: Structure) -> None:
+def _check_fits(folder: Path, stored: StoredEvaluations, structure: Structure) -> None:
     if not len(stored):
         return
     limits, path = structure.board.cardinalities, folder / EVALUATIONS

@@ -50,7 +50,7 @@ class Signature(BaseModel):
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedFunction:
     """The Python functions that an experiment names."""
 
     samples: tuple[Located, ...]
@@ -61,13 +61,13 @@ class Named:
         return self.samples + self.models
 
 
-def named_by(experiment: Experiment) -> Named:
+def named_by(experiment: Experiment) -> NamedFunction:
     """Return which Python functions an experiment names for its samples and its models."""
     folder, task = Path(experiment.folder), experiment.task
     tables = (task.training, task.validation, task.test)
     sources = [table.source for table in tables if table is not None]
     models = [function_of(network.model) for network in experiment.networks]
-    return Named(
+    return NamedFunction(
         tuple(_located((one for one in sources if names_function(experiment, one)), folder)),
         tuple(_located((one for one in models if one is not None), folder)),
     )

@@ -1,13 +1,13 @@
 """A run for people: one page of HTML that tells what was found, and lets them look closer."""
 
-from netstitch.report.compared_runs import Comparison, Group, read_runs
+from netstitch.report.compared_runs import Comparison, RunGroup, read_runs
 from netstitch.report.comparison_page import write_comparison
 from netstitch.report.report_figures import write_figures
 from netstitch.report.run_page import page, write_page
 
 __all__ = [
     "Comparison",
-    "Group",
+    "RunGroup",
     "page",
     "read_runs",
     "write_comparison",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from netstitch.analysis import FrontPoint
-from netstitch.analysis.dominance import Part
+from netstitch.analysis.dominance import Split
 from netstitch.drawing.chart import Chart, Series
 
 LISTED = 40
@@ -11,7 +11,7 @@ LISTED = 40
 
 
 def reliability_chart(
-    references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Part
+    references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Split
 ) -> Chart:
     """Accuracy by confidence, a line for each network; those of the front wait in the legend."""
     stitched = [point for point in points if point.stitches]
@@ -39,7 +39,7 @@ def reliability_chart(
 
 
 def calibration_chart(
-    references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Part
+    references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Split
 ) -> Chart:
     """The expected calibration error against multiply-adds."""
 
@@ -51,7 +51,7 @@ def calibration_chart(
 
 
 def cross_entropy_chart(
-    references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Part
+    references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Split
 ) -> Chart:
     """The cross-entropy against multiply-adds."""
     return _against_cost(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.analysis import FrontPoint, hypervolume
-from netstitch.analysis.dominance import PARTS, Part
+from netstitch.analysis.dominance import SPLITS, Split
 from netstitch.analysis.front_figure import accuracy_floor
 from netstitch.errors import DataError
 from netstitch.records.run_folder import flat
-from netstitch.records.run_record import Recorded, read_run
+from netstitch.records.run_record import RunRecord, read_run
 from netstitch.records.run_state import how_on, state_of
 
 LEFT_OUT = ("seed", "name", "folder", "output")
@@ -18,11 +18,11 @@ LEFT_OUT = ("seed", "name", "folder", "output")
 
 
 @dataclass(frozen=True)
-class Group:
+class RunGroup:
     """Runs that were asked the same but for their seeds."""
 
     name: str
-    runs: tuple[Recorded, ...]
+    runs: tuple[RunRecord, ...]
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Comparison:
     floor: the accuracy, ensemble: the multiply-adds. notes: what a reader must know.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[RunGroup, ...]
     floor: float
     ensemble: int
     notes: tuple[str, ...]
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Split, ...]:
         """What all runs were measured on."""
         runs = [run for group in self.groups for run in group.runs]
-        return tuple(part for part in PARTS if all(part in run.front.parts for run in runs))
+        return tuple(part for part in SPLITS if all(part in run.front.parts for run in runs))
 
-    def volume(self, run: Recorded, part: Part) -> float:
+    def volume(self, run: RunRecord, part: Split) -> float:
         """The hypervolume of a run's front."""
         known = networks_of(run, part)
         return hypervolume(
@@ -54,7 +54,7 @@ class Comparison:
         )
 
 
-def networks_of(run: Recorded, part: Part) -> list[tuple[float, float]]:
+def networks_of(run: RunRecord, part: Split) -> list[tuple[float, float]]:
     """Multiply-adds and accuracies of a run's front."""
     points: Sequence[FrontPoint] = run.front.points
     return [(p.multiply_adds, a) for p in points if (a := p.accuracy(part)) is not None]
@@ -100,7 +100,7 @@ def read_runs(folders: Sequence[Path], floor: float | str = "tenth") -> Comparis
     )
 
 
-def _check_same_task(first: Recorded, run: Recorded) -> None:
+def _check_same_task(first: RunRecord, run: RunRecord) -> None:
     """Networks and samples are the same, by their digests; only then numbers can be compared."""
     if not run.front.points:
         running = run.state == "running"
@@ -123,19 +123,19 @@ def _check_same_task(first: Recorded, run: Recorded) -> None:
                 )
 
 
-def _grouped(runs: Sequence[Recorded]) -> tuple[Group, ...]:
+def _grouped(runs: Sequence[RunRecord]) -> tuple[RunGroup, ...]:
     """Groups in the order of their first runs, named by what they differ in."""
     asked = [_asked(run) for run in runs]
     keys = sorted({key for one in asked for key in one})
     differing = [key for key in keys if len({repr(one.get(key)) for one in asked}) > 1]
-    members: dict[str, list[Recorded]] = {}
+    members: dict[str, list[RunRecord]] = {}
     for run, one in zip(runs, asked, strict=True):
         name = ", ".join(_told(key, one[key]) for key in differing if one.get(key) is not None)
         members.setdefault(name or "all runs", []).append(run)
-    return tuple(Group(name, tuple(own)) for name, own in members.items())
+    return tuple(RunGroup(name, tuple(own)) for name, own in members.items())
 
 
-def _asked(run: Recorded) -> Mapping[str, Any]:
+def _asked(run: RunRecord) -> Mapping[str, Any]:
     found: dict[str, Any] = flat(run.document.asked)
     return {
         key: value

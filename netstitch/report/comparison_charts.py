@@ -3,10 +3,10 @@
 import numpy as np
 
 from netstitch.analysis.attainment import Network, attainment
-from netstitch.analysis.dominance import Part
+from netstitch.analysis.dominance import Split
 from netstitch.drawing.chart import Chart, Series
-from netstitch.records.run_record import Recorded
-from netstitch.report.compared_runs import Comparison, Group, networks_of
+from netstitch.records.run_record import RunRecord
+from netstitch.report.compared_runs import Comparison, RunGroup, networks_of
 from netstitch.report.search_charts import course_of
 from netstitch.text import counted
 
@@ -42,7 +42,7 @@ def convergence_chart(comparison: Comparison) -> Chart:
     return Chart("distinct networks evaluated", "hypervolume", tuple(series))
 
 
-def attainment_chart(comparison: Comparison, part: Part) -> Chart:
+def attainment_chart(comparison: Comparison, part: Split) -> Chart:
     """What half of each group's runs attain, dotted what one and what all do.
 
     Crosses are the networks that went in.
@@ -79,16 +79,16 @@ def attainment_chart(comparison: Comparison, part: Part) -> Chart:
     )
 
 
-def attained(group: Group, part: Part, share: float) -> tuple[Network, ...]:
+def attained(group: RunGroup, part: Split, share: float) -> tuple[Network, ...]:
     """The corners of what a share of a group's runs attain."""
     return attainment([networks_of(run, part) for run in group.runs], share)
 
 
-def _counted(group: Group) -> str:
+def _counted(group: RunGroup) -> str:
     return f"{group.name} ({counted(len(group.runs), 'run')})"
 
 
-def _course(run: Recorded, comparison: Comparison) -> tuple[int, np.ndarray, np.ndarray]:
+def _course(run: RunRecord, comparison: Comparison) -> tuple[int, np.ndarray, np.ndarray]:
     """How much a run's last search was given, where its hypervolume rose, and to what."""
     stored = run.evaluations
     if stored is None or not stored.searches:

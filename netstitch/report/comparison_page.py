@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from netstitch.analysis.dominance import Part
+from netstitch.analysis.dominance import Split
 from netstitch.analysis.significance import pairwise
 from netstitch.analysis.tables import latex, markdown
 from netstitch.drawing.chart import Bars, Chart
 from netstitch.drawing.matplotlib_chart import print_chart
 from netstitch.drawing.print_style import FORMATS
 from netstitch.files.folders import new_folder, write_text
-from netstitch.records.run_record import Recorded
-from netstitch.report.compared_runs import Comparison, Group
+from netstitch.records.run_record import RunRecord
+from netstitch.report.compared_runs import Comparison, RunGroup
 from netstitch.report.comparison_charts import attainment_chart, convergence_chart
-from netstitch.report.report_sections import Section
+from netstitch.report.report_sections import ReportSection
 from netstitch.report.run_page import render_sections
 
 Rows = list[list[str]]
@@ -47,7 +47,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
                     print_chart(chart, partial / f"{section.name}-{index}.{form}")
 
 
-def comparison_page(comparison: Comparison, sections: Sequence[Section]) -> str:
+def comparison_page(comparison: Comparison, sections: Sequence[ReportSection]) -> str:
     """The page as HTML."""
     runs = [run for group in comparison.groups for run in group.runs]
     return render_sections(
@@ -59,7 +59,7 @@ def comparison_page(comparison: Comparison, sections: Sequence[Section]) -> str:
     )
 
 
-def comparison_sections(comparison: Comparison) -> list[Section]:
+def comparison_sections(comparison: Comparison) -> list[ReportSection]:
     """Tables and charts, with what they show in words."""
     point = (
         f"Hypervolumes are over the reference point of accuracy {comparison.floor:g} and the "
@@ -71,14 +71,14 @@ def comparison_sections(comparison: Comparison) -> list[Section]:
     }
     part = comparison.parts[-1]
     sections = [
-        Section(
+        ReportSection(
             "groups",
             "Groups",
             f"Median of each, lowest to highest in brackets. {point}",
             {},
             group_table(comparison),
         ),
-        Section(
+        ReportSection(
             "pairs",
             "Pairs",
             f"Of every two groups, hypervolume on {part} samples: the median difference, "
@@ -88,14 +88,14 @@ def comparison_sections(comparison: Comparison) -> list[Section]:
             {},
             pair_table(comparison, part),
         ),
-        Section(
+        ReportSection(
             "convergence",
             "Convergence",
             "Hypervolume on validation samples: the median run of each group, and a band from the "
             "first to the third quartile of its runs. " + point,
             {"Over evaluations": convergence_chart(comparison)},
         ),
-        Section(
+        ReportSection(
             "attainment",
             "Attainment",
             "Empirical attainment surfaces: at a cost, the accuracy that half of a group's runs "
@@ -125,7 +125,7 @@ def group_table(comparison: Comparison) -> Rows:
     return rows
 
 
-def pair_table(comparison: Comparison, part: Part) -> Rows:
+def pair_table(comparison: Comparison, part: Split) -> Rows:
     """A row for every two groups; none where there is one group."""
     if len(comparison.groups) < 2:
         return []
@@ -210,19 +210,19 @@ def _least_p(comparison: Comparison) -> str:
     )
 
 
-def _seed(run: Recorded, place: int) -> int:
+def _seed(run: RunRecord, place: int) -> int:
     """The seed that a run was asked; one of its own where none is told."""
     seed = run.document.asked.get("seed")
     return seed if isinstance(seed, int) else -1 - place
 
 
-def _seconds(run: Recorded) -> float | None:
+def _seconds(run: RunRecord) -> float | None:
     """Those of the search; None before it ended."""
     outcome = run.document.outcome
     return None if outcome is None else outcome.search_seconds
 
 
-def _evaluated(group: Group, place: int) -> int:
+def _evaluated(group: RunGroup, place: int) -> int:
     stored = group.runs[place].evaluations
     return 0 if stored is None else len(stored)
 

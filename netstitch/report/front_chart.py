@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from netstitch.analysis import Front, FrontPoint, nondominated
-from netstitch.analysis.dominance import Part
+from netstitch.analysis.dominance import Split
 from netstitch.drawing.theme import OUTPUTS, REFERENCE, SHADE, layout, plain
-from netstitch.evaluation.stored_evaluations import Stored
+from netstitch.evaluation.stored_evaluations import StoredEvaluations
 
 CLOUD, FINEST = 1_000, 400
 """Of the evaluated networks so many marks are drawn at most, one of each cell of a grid that is as
@@ -18,7 +18,7 @@ fine as that allows; browsers take a second for ten thousand."""
 
 
 def front_chart(
-    front: Front, part: Part, words: Mapping[str, str], cloud: np.ndarray | None = None
+    front: Front, part: Split, words: Mapping[str, str], cloud: np.ndarray | None = None
 ) -> go.Figure:
     """Accuracy against multiply-adds; the networks that fell off the front on test are faint.
 
@@ -76,7 +76,7 @@ def front_chart(
     return figure
 
 
-def cloud_of(stored: Stored | None, ceiling: int) -> np.ndarray:
+def cloud_of(stored: StoredEvaluations | None, ceiling: int) -> np.ndarray:
     """(n, 2) multiply-adds and accuracies of what was evaluated whole, one of each cell.
 
     ceiling: multiply-adds up to which there are any.
@@ -94,7 +94,7 @@ def cloud_of(stored: Stored | None, ceiling: int) -> np.ndarray:
         cells = cells * 4 // 5
 
 
-def _shade(figure: go.Figure, references: Sequence[FrontPoint], part: Part) -> None:
+def _shade(figure: go.Figure, references: Sequence[FrontPoint], part: Split) -> None:
     """Where a network dominates a reference: it costs no more, and is as accurate."""
     for point in references:
         accuracy = point.accuracy(part)
@@ -112,7 +112,7 @@ def _shade(figure: go.Figure, references: Sequence[FrontPoint], part: Part) -> N
 
 
 def _marks(
-    points: Sequence[FrontPoint], part: Part, words: Mapping[str, str], name: str
+    points: Sequence[FrontPoint], part: Split, words: Mapping[str, str], name: str
 ) -> go.Scatter:
     return go.Scatter(
         x=[point.multiply_adds for point in points],

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from netstitch.analysis import Front, FrontPoint, Interval
-from netstitch.analysis.dominance import PARTS, Part
-from netstitch.records.run_record import Recorded
+from netstitch.analysis.dominance import SPLITS, Split
+from netstitch.records.run_record import RunRecord
 from netstitch.stitching.sections import Composition, composition
 from netstitch.stitching.subnetwork_drawing import drawing, error_in_words
 from netstitch.stitching.wording import in_words, span_of
@@ -23,12 +23,12 @@ def columns_of(front: Front) -> list[str]:
     return [*heads, "cross-entropy", "calibration error"]
 
 
-def _tabled(front: Front) -> list[Part]:
+def _tabled(front: Front) -> list[Split]:
     """Parts of the data that have columns; test samples always, since they should be there."""
-    return [part for part in PARTS if part in front.parts or part == "test"]
+    return [part for part in SPLITS if part in front.parts or part == "test"]
 
 
-def words_of(run: Recorded) -> dict[str, str]:
+def words_of(run: RunRecord) -> dict[str, str]:
     """What each network is made of, by label."""
     return {
         point.label: in_words(_composition(run, point), run.structure.names)
@@ -36,7 +36,7 @@ def words_of(run: Recorded) -> dict[str, str]:
     }
 
 
-def described(run: Recorded, words: Mapping[str, str]) -> list[dict[str, Any]]:
+def described(run: RunRecord, words: Mapping[str, str]) -> list[dict[str, Any]]:
     """What is shown of each network when it is chosen."""
     errors = errors_of(run)
     found = []
@@ -56,7 +56,7 @@ def described(run: Recorded, words: Mapping[str, str]) -> list[dict[str, Any]]:
     return found
 
 
-def errors_of(run: Recorded) -> dict[int, float | None]:
+def errors_of(run: RunRecord) -> dict[int, float | None]:
     """The relative error of each stitch, by index; the file has them in their order."""
     rows = run.stitches
     if len(rows) != len(run.structure.board.stitches):
@@ -64,7 +64,7 @@ def errors_of(run: Recorded) -> dict[int, float | None]:
     return {index: row.relative_error for index, row in enumerate(rows)}
 
 
-def row_of(run: Recorded, point: FrontPoint, words: Mapping[str, str]) -> dict[str, Any]:
+def row_of(run: RunRecord, point: FrontPoint, words: Mapping[str, str]) -> dict[str, Any]:
     """A row of the table; cells have the number that they are sorted by."""
     ensemble = run.front.ensemble
     share = point.multiply_adds / ensemble.multiply_adds if ensemble is not None else None
@@ -96,11 +96,11 @@ def row_of(run: Recorded, point: FrontPoint, words: Mapping[str, str]) -> dict[s
     }
 
 
-def _composition(run: Recorded, point: FrontPoint) -> Composition:
+def _composition(run: RunRecord, point: FrontPoint) -> Composition:
     return composition(run.structure, np.array(point.genotype, np.int64))
 
 
-def _summary(run: Recorded, point: FrontPoint) -> str:
+def _summary(run: RunRecord, point: FrontPoint) -> str:
     ensemble = run.front.ensemble
     cost = f"{amount(point.multiply_adds)} multiply-adds"
     if ensemble is not None:
@@ -114,14 +114,14 @@ def _summary(run: Recorded, point: FrontPoint) -> str:
     return f"{cost}, {stitches}; {100 * point.validation:.2f} % on validation samples{further}."
 
 
-def _command(run: Recorded, point: FrontPoint) -> str:
+def _command(run: RunRecord, point: FrontPoint) -> str:
     if not run.measured:
         return ""
     return command("export", run.folder, "--point", point.label)
 
 
 def _parts(
-    run: Recorded, made: Composition, errors: Mapping[int, float | None]
+    run: RunRecord, made: Composition, errors: Mapping[int, float | None]
 ) -> list[dict[str, str]]:
     names = run.structure.names
     rows = []

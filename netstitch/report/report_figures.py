@@ -7,12 +7,12 @@ from netstitch.analysis import front_figure
 from netstitch.drawing.matplotlib_chart import print_chart
 from netstitch.drawing.print_style import FORMATS, Columns
 from netstitch.files.folders import new_folder
-from netstitch.records.run_record import Recorded
+from netstitch.records.run_record import RunRecord
 from netstitch.report.report_sections import Floor, sections_of
 
 
 def write_figures(
-    run: Recorded,
+    run: RunRecord,
     folder: Path,
     *,
     floor: Floor = "tenth",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from netstitch.analysis.front_figure import accuracy_floor
 from netstitch.drawing.chart import Bars, Chart
-from netstitch.records.run_record import Recorded
+from netstitch.records.run_record import RunRecord
 from netstitch.report.calibration_charts import (
     calibration_chart,
     cross_entropy_chart,
@@ -22,7 +22,7 @@ Floor = float | str
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """A title, what its charts show in words, and these by their captions.
 
     name: an identifier. table: a header and rows, where there is one.
@@ -35,13 +35,13 @@ class Section:
     table: Sequence[Sequence[str]] = ()
 
 
-def sections_of(run: Recorded, floor: Floor = "tenth") -> list[Section]:
+def sections_of(run: RunRecord, floor: Floor = "tenth") -> list[ReportSection]:
     """The sections that there is something to tell in; floor: as of `write_page`."""
     every = (_hypervolume(run, floor), _calibration(run), *_stitches(run), _time(run))
     return [section for section in every if section is not None]
 
 
-def _hypervolume(run: Recorded, floor: Floor) -> Section | None:
+def _hypervolume(run: RunRecord, floor: Floor) -> ReportSection | None:
     if run.evaluations is None or not len(run.evaluations):
         return None
     floors = [0.0]
@@ -49,7 +49,7 @@ def _hypervolume(run: Recorded, floor: Floor) -> Section | None:
         floors.append(accuracy_floor(run.front, ["validation"], floor))
     distinct = list(dict.fromkeys(floors))
     count, time = hypervolume_charts(run.evaluations, _ensemble_cost(run), distinct)
-    return Section(
+    return ReportSection(
         "hypervolume",
         "How the search went",
         "The hypervolume on validation samples: the area that the networks found so far dominate, "
@@ -59,12 +59,12 @@ def _hypervolume(run: Recorded, floor: Floor) -> Section | None:
     )
 
 
-def _calibration(run: Recorded) -> Section | None:
+def _calibration(run: RunRecord) -> ReportSection | None:
     part = run.front.parts[-1]
     if not any(part in point.calibration for point in run.front.references):
         return None
     points = run.front.references, run.front.points
-    return Section(
+    return ReportSection(
         "calibration",
         "Calibration",
         f"Whether networks are right as often as they say, on {part} samples: the confidence in "
@@ -80,8 +80,8 @@ def _calibration(run: Recorded) -> Section | None:
     )
 
 
-def _stitches(run: Recorded) -> list[Section | None]:
-    used = Section(
+def _stitches(run: RunRecord) -> list[ReportSection | None]:
+    used = ReportSection(
         "stitches",
         "Stitches in use, and what was known",
         "Of the networks evaluated: how many stitches they may use, and how many their output "
@@ -91,7 +91,7 @@ def _stitches(run: Recorded) -> list[Section | None]:
             "Proposals that were known": known_chart(run.history),
         },
     )
-    errors = Section(
+    errors = ReportSection(
         "errors",
         "Stitches",
         "How far what a stitch makes is from the features that it replaces, on samples that it was "
@@ -102,14 +102,16 @@ def _stitches(run: Recorded) -> list[Section | None]:
     return [used if run.history else None, errors if run.stitches else None]
 
 
-def _time(run: Recorded) -> Section | None:
+def _time(run: RunRecord) -> ReportSection | None:
     seconds = run.document.seconds
     if not seconds:
         return None
-    return Section("time", "Time", "Seconds of each step.", {"By step": Bars("seconds", seconds)})
+    return ReportSection(
+        "time", "Time", "Seconds of each step.", {"By step": Bars("seconds", seconds)}
+    )
 
 
-def _ensemble_cost(run: Recorded) -> int:
+def _ensemble_cost(run: RunRecord) -> int:
     """Multiply-adds of the ensemble, or of all networks together where it is no choice."""
     ensemble = run.front.ensemble
     if ensemble is not None:

@@ -13,16 +13,16 @@ from plotly.offline import get_plotlyjs
 from netstitch.analysis.front_figure import accuracy_floor
 from netstitch.drawing.plotly_chart import interactive
 from netstitch.files.folders import write_text
-from netstitch.records.run_record import Recorded
+from netstitch.records.run_record import RunRecord
 from netstitch.report.front_chart import cloud_of, front_chart
 from netstitch.report.network_sections import columns_of, described, row_of, words_of
-from netstitch.report.report_sections import Floor, Section, sections_of
+from netstitch.report.report_sections import Floor, ReportSection, sections_of
 from netstitch.report.summary import answer, notes, table_text, versions
 from netstitch.stitching.subnetwork_drawing import STYLE
 from netstitch.version import VERSION
 
 
-def write_page(run: Recorded, path: Path, *, floor: Floor = "tenth") -> None:
+def write_page(run: RunRecord, path: Path, *, floor: Floor = "tenth") -> None:
     """Write the report of a run.
 
     floor: the accuracy from which the front is shown first, and over which hypervolumes count
@@ -34,7 +34,7 @@ def write_page(run: Recorded, path: Path, *, floor: Floor = "tenth") -> None:
     write_text(path, page(run, floor=floor))
 
 
-def page(run: Recorded, *, floor: Floor = "tenth") -> str:
+def page(run: RunRecord, *, floor: Floor = "tenth") -> str:
     """The report of a run as HTML; see `write_page`."""
     charts: dict[str, Any] = {}
     context = _front(run, floor, charts)
@@ -56,7 +56,7 @@ def page(run: Recorded, *, floor: Floor = "tenth") -> str:
 
 
 def render_sections(
-    *, name: str, answer: str, notes: Sequence[str], sections: Sequence[Section], footer: str
+    *, name: str, answer: str, notes: Sequence[str], sections: Sequence[ReportSection], footer: str
 ) -> str:
     """A page of sections alone.
 
@@ -91,7 +91,7 @@ def _rendered(
     )
 
 
-def _front(run: Recorded, floor: Floor, charts: dict[str, Any]) -> dict[str, Any]:
+def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, Any]:
     """The charts of the front, the networks one by one, and the table of them."""
     front = run.front
     shown = (*front.references, *front.points)
@@ -143,7 +143,7 @@ def _front(run: Recorded, floor: Floor, charts: dict[str, Any]) -> dict[str, Any
     }
 
 
-def _sections(sections: Sequence[Section], charts: dict[str, Any]) -> list[dict[str, Any]]:
+def _sections(sections: Sequence[ReportSection], charts: dict[str, Any]) -> list[dict[str, Any]]:
     """Sections as the template reads them, their charts added to the others."""
     found = []
     for told in sections:

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from netstitch.analysis.hypervolume import hypervolume_course
 from netstitch.drawing.chart import Chart, Series
-from netstitch.evaluation.stored_evaluations import Given, Stored
+from netstitch.evaluation.stored_evaluations import DeliveredResults, StoredEvaluations
 from netstitch.records.run_tables import HistoryRow, StitchRow
 
 
 def hypervolume_charts(
-    stored: Stored, ensemble: int, floors: Sequence[float]
+    stored: StoredEvaluations, ensemble: int, floors: Sequence[float]
 ) -> tuple[Chart, Chart]:
     """Normalised hypervolume on validation samples, over evaluations and over minutes.
 
@@ -42,7 +42,7 @@ def hypervolume_charts(
 
 
 def course_of(
-    stored: Stored, given: Given, ensemble: int, floor: float
+    stored: StoredEvaluations, given: DeliveredResults, ensemble: int, floor: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The `hypervolume_course` of a search; networks that ended early cannot add to it."""
     whole = np.where(stored.bounded, np.nan, stored.accuracy)

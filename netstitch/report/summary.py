@@ -1,12 +1,12 @@
 """A run in sentences: what was found, and what is missing."""
 
 from netstitch.analysis import FrontPoint, hypervolume
-from netstitch.analysis.dominance import PARTS, Part
-from netstitch.records.run_record import Recorded
+from netstitch.analysis.dominance import SPLITS, Split
+from netstitch.records.run_record import RunRecord
 from netstitch.text import command
 
 
-def answer(run: Recorded) -> str:
+def answer(run: RunRecord) -> str:
     """The first sentences: what the front gives against the networks that went in."""
     front = run.front
     if not front.points:
@@ -32,7 +32,7 @@ def answer(run: Recorded) -> str:
     return text
 
 
-def notes(run: Recorded) -> list[str]:
+def notes(run: RunRecord) -> list[str]:
     """What a reader must know of a run that is not whole, and of how sure it is."""
     found = [line[:1].upper() + line[1:] for line in run.document.warnings]
     if run.state == "running":
@@ -67,10 +67,10 @@ def notes(run: Recorded) -> list[str]:
     return found
 
 
-def table_text(run: Recorded) -> str:
+def table_text(run: RunRecord) -> str:
     """What stands in the table."""
     front, volumes = run.front, []
-    for part in PARTS:
+    for part in SPLITS:
         for name, points in (("front", front.points), ("networks that went in", front.references)):
             value = _hypervolume(run, points, part)
             if value is not None:
@@ -83,7 +83,7 @@ def table_text(run: Recorded) -> str:
     return f"{text} Hypervolume over accuracy 0: {', '.join(volumes)}." if volumes else text
 
 
-def versions(run: Recorded) -> str:
+def versions(run: RunRecord) -> str:
     """What the run was made with."""
     document = run.document
     made = ", ".join(f"{name} {value}" for name, value in document.versions.items())
@@ -94,7 +94,7 @@ def versions(run: Recorded) -> str:
 def _dominating(
     points: tuple[FrontPoint, ...],
     references: tuple[FrontPoint, ...],
-    part: Part,
+    part: Split,
 ) -> list[tuple[FrontPoint, FrontPoint]]:
     """Each reference that a cheaper network is as accurate as, with the cheapest such."""
     found = []
@@ -114,7 +114,7 @@ def _dominating(
     return found
 
 
-def _gap_note(run: Recorded, part: Part) -> list[str]:
+def _gap_note(run: RunRecord, part: Split) -> list[str]:
     """Whether the front gains more than the references where the search looked.
 
     Samples of two parts may be of different origin, so that a gap by itself says nothing.
@@ -134,7 +134,7 @@ def _gap_note(run: Recorded, part: Part) -> list[str]:
     ]
 
 
-def _hypervolume(run: Recorded, points: tuple[FrontPoint, ...], part: Part) -> float | None:
+def _hypervolume(run: RunRecord, points: tuple[FrontPoint, ...], part: Split) -> float | None:
     ensemble = run.front.ensemble
     known = [(a, p.multiply_adds) for p in points if (a := p.accuracy(part)) is not None]
     if ensemble is None or not known:

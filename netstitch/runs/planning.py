@@ -8,16 +8,16 @@ from pydantic import ValidationError
 from netstitch.errors import ExperimentError
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.procedure import replaced
-from netstitch.runs.run_plan import Plan
+from netstitch.runs.run_plan import RunPlan
 
 OPTIONS = {"population": "population-size"}
 """Options of the command line that are not named as the key of the file."""
 
 
-def to_plan(experiment: Experiment) -> Plan:
+def to_plan(experiment: Experiment) -> RunPlan:
     """The plan of an experiment."""
     search = experiment.search
-    return Plan(
+    return RunPlan(
         name=experiment.name,
         points=experiment.matching.points,
         matching_objective=experiment.matching.objective,

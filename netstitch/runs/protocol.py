@@ -34,7 +34,7 @@ from netstitch.records.front_check import load_front
 from netstitch.records.run_folder import RUN_FILE, differing
 from netstitch.runs.reporter import Reporter
 from netstitch.runs.run import branch_run, finish_preparing, prepare_run, resume
-from netstitch.runs.run_plan import Plan
+from netstitch.runs.run_plan import RunPlan
 from netstitch.tasks import Task
 
 EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
@@ -42,7 +42,7 @@ EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
 PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-1", "protocol.json"
 SWEEP = "sweep"
 
-PlanFor = Callable[[str, int | str, int], Plan]
+PlanFor = Callable[[str, int | str, int], RunPlan]
 """The plan of an algorithm with a population size, or "sweep", and a seed."""
 
 
@@ -141,7 +141,7 @@ def carry_out_protocol(
     return Concluded(folder, tuple(runs), tuple(compare(volumes)))
 
 
-def _claim(folder: Path, protocol: Protocol, plan: Plan) -> None:
+def _claim(folder: Path, protocol: Protocol, plan: RunPlan) -> None:
     """Note what the folder is for, or see that it is for this."""
     asked = as_plain(plan.asked)
     document = {"format": FORMAT, "protocol": as_plain(asdict(protocol)), "asked": asked}
@@ -171,7 +171,7 @@ def _claim(folder: Path, protocol: Protocol, plan: Plan) -> None:
 
 
 def _prepare(
-    plan: Plan,
+    plan: RunPlan,
     models: Callable[[], Sequence[tuple[str, nn.Module]]],
     task: Task,
     folder: Path,
@@ -183,7 +183,7 @@ def _prepare(
         prepare_run(plan, models(), task, folder, reporter)
 
 
-def _run(plan: Plan, task: Task, prepared: Path, folder: Path, reporter: Reporter) -> None:
+def _run(plan: RunPlan, task: Task, prepared: Path, folder: Path, reporter: Reporter) -> None:
     """Carry a run out to its end, from where it is."""
     if not (folder / RUN_FILE).exists():
         branch_run(prepared, plan, folder)

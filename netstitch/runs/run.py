@@ -16,9 +16,9 @@ from typing import Any
 
 from torch import nn
 
-from netstitch.analysis import PARTS, Front, FrontPoint, front_figure
+from netstitch.analysis import SPLITS, Front, FrontPoint, front_figure
 from netstitch.errors import DataError, StorageError
-from netstitch.evaluation import Form, Store
+from netstitch.evaluation import NumericsConfig, Store
 from netstitch.evaluation.workers import prepare
 from netstitch.exporting import Exported, export
 from netstitch.files.folders import copy_linked, read_json, write_json, write_text
@@ -65,10 +65,10 @@ from netstitch.records.unchanged import (
 from netstitch.runs.preparing import capture_all, match_all
 from netstitch.runs.refining_step import refine_and_save
 from netstitch.runs.reporter import Reporter
-from netstitch.runs.run_plan import Plan
+from netstitch.runs.run_plan import RunPlan
 from netstitch.searching.reference_doubts import doubts
-from netstitch.searching.search_progress import Standing, write_standing
-from netstitch.searching.search_recorder import Record, remove_states
+from netstitch.searching.search_progress import SearchProgress, write_progress
+from netstitch.searching.search_recorder import SearchRecorder, remove_states
 from netstitch.searching.supernet_search import Searched, measured_form, scored_by
 from netstitch.searching.supernet_search import run as run_search
 from netstitch.searching.sweep import Swept
@@ -80,7 +80,7 @@ from netstitch.tasks import Samples, Task
 from netstitch.threads import available_cores
 
 STATISTICS_BATCH = 128
-Watch = Callable[[Standing], None]
+Watch = Callable[[SearchProgress], None]
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ class Finished:
     supernet: Supernet
     front: Front
     result: SearchResult
-    form: Form
+    form: NumericsConfig
     sweep: tuple[Swept, ...]
 
 
 def carry_out(
-    plan: Plan,
+    plan: RunPlan,
     models: Sequence[tuple[str, nn.Module]],
     task: Task,
     folder: Path,
@@ -126,7 +126,7 @@ def carry_out(
 
 
 def prepare_run(
-    plan: Plan,
+    plan: RunPlan,
     models: Sequence[tuple[str, nn.Module]],
     task: Task,
     folder: Path,
@@ -139,7 +139,7 @@ def prepare_run(
         _prepare_folder(plan, models, task, training, folder, reporter)
 
 
-def finish_preparing(plan: Plan, task: Task, folder: Path, reporter: Reporter) -> None:
+def finish_preparing(plan: RunPlan, task: Task, folder: Path, reporter: Reporter) -> None:
     """What is left of `prepare_run` where that was stopped: to refine.
 
     Raises StorageError as `resume` does.
@@ -151,7 +151,7 @@ def finish_preparing(plan: Plan, task: Task, folder: Path, reporter: Reporter) -
             _refine(plan, load_supernet(folder / SUPERNET), _training(plan, task), folder, reporter)
 
 
-def branch_run(prepared: Path, plan: Plan, folder: Path) -> None:
+def branch_run(prepared: Path, plan: RunPlan, folder: Path) -> None:
     """Make a new run of a plan that has the supernet of a prepared one, for `resume`.
 
     The files of the supernet are the same on disk, where that is possible.
@@ -168,7 +168,7 @@ def branch_run(prepared: Path, plan: Plan, folder: Path) -> None:
 
 
 def _prepare_folder(
-    plan: Plan,
+    plan: RunPlan,
     models: Sequence[tuple[str, nn.Module]],
     task: Task,
     training: Samples,
@@ -190,7 +190,7 @@ def _prepare_folder(
 
 
 def _prepared(
-    plan: Plan,
+    plan: RunPlan,
     models: Sequence[tuple[str, nn.Module]],
     task: Task,
     training: Samples,
@@ -235,7 +235,7 @@ def check_resumable(folder: Path) -> Mapping[str, Any]:
 
 
 def resume(
-    plan: Plan,
+    plan: RunPlan,
     task: Task,
     folder: Path,
     reporter: Reporter,
@@ -282,7 +282,7 @@ def resume(
         return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
 
 
-def _training(plan: Plan, task: Task) -> Samples:
+def _training(plan: RunPlan, task: Task) -> Samples:
     """The training samples in the run's order."""
     if task.training is None:
         raise DataError(
@@ -293,7 +293,7 @@ def _training(plan: Plan, task: Task) -> Samples:
 
 
 def _refine(
-    plan: Plan, supernet: Supernet, training: Samples, folder: Path, reporter: Reporter
+    plan: RunPlan, supernet: Supernet, training: Samples, folder: Path, reporter: Reporter
 ) -> None:
     if plan.refine is None:
         return
@@ -314,7 +314,7 @@ def _refine(
         note_files(folder)
 
 
-def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> None:
+def _begin_search(plan: RunPlan, supernet: Supernet, task: Task, folder: Path) -> None:
     """Fix what evaluations depend on, the stitches and the numerical form, and where they go."""
     form = measured_form(supernet, task, plan.spread)
     # One that is there was being made when the process was killed: nothing is evaluated yet.
@@ -331,7 +331,7 @@ def _begin_search(plan: Plan, supernet: Supernet, task: Task, folder: Path) -> N
 
 
 def _search_and_measure(
-    plan: Plan,
+    plan: RunPlan,
     supernet: Supernet,
     task: Task,
     training: Samples,
@@ -343,7 +343,7 @@ def _search_and_measure(
         Store(folder / EVALUATIONS, create=False) as store,
         _adding(folder, "search and test"),
     ):
-        record = Record(folder, store)
+        record = SearchRecorder(folder, store)
         searched = _search(plan, supernet, task, training, record, folder, reporter, watch)
     front, result = searched.front, searched.result
     if searched.difference:
@@ -379,17 +379,17 @@ def _search_and_measure(
 
 
 def _search(
-    plan: Plan,
+    plan: RunPlan,
     supernet: Supernet,
     task: Task,
     training: Samples,
-    record: Record,
+    record: SearchRecorder,
     folder: Path,
     reporter: Reporter,
     watch: Watch | None,
 ) -> Searched:
-    def told(standing: Standing) -> None:
-        write_standing(folder / PROGRESS_FILE, standing)
+    def told(standing: SearchProgress) -> None:
+        write_progress(folder / PROGRESS_FILE, standing)
         if watch is not None:
             watch(standing)
 
@@ -420,7 +420,7 @@ def _search(
     )
 
 
-def _fit(supernet: Supernet, training: Samples, plan: Plan, reporter: Reporter) -> None:
+def _fit(supernet: Supernet, training: Samples, plan: RunPlan, reporter: Reporter) -> None:
     reporter.stage("fit")
     report = supernet.fit(
         training.batches(plan.fit_batch), progress=reporter.progress, **dict(plan.fit)
@@ -438,14 +438,14 @@ def export_point(
 ) -> Exported:
     """Export a network of a front with its accuracies; settings are those of `export`."""
     reporter.stage("export")
-    card = {"label": point.label} | {part: point.accuracy(part) for part in PARTS}
+    card = {"label": point.label} | {part: point.accuracy(part) for part in SPLITS}
     return export(
         supernet, point.genotype, folder, card=card, progress=reporter.progress, **settings
     )
 
 
 def _document(
-    plan: Plan, supernet: Supernet, task: Task, folder: Path, seconds: Mapping[str, float]
+    plan: RunPlan, supernet: Supernet, task: Task, folder: Path, seconds: Mapping[str, float]
 ) -> dict[str, Any]:
     return {
         "format": FORMAT,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from netstitch.analysis import ObjectiveName
 from netstitch.errors import SearchError
-from netstitch.evaluation import Spread
+from netstitch.evaluation import ExecutionConfig
 from netstitch.matching.objectives import COUNT, DISTINCT, check_choices
 from netstitch.optimization import Budget
 from netstitch.optimization.algorithms import check_algorithm, check_settings
@@ -19,7 +19,7 @@ POINTS, OBJECTIVE = DISTINCT, COUNT
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """What a run does; `asked` is the same as plain data, to be kept in the run folder.
 
     points, matching_objective: which points are matched, and what is maximised; see `match`.
@@ -55,7 +55,7 @@ class Plan:
     seed: int = 1
     threshold: float | None = None
     initial_stitches: float = INITIAL_STITCHES
-    spread: Spread = field(default_factory=Spread)
+    spread: ExecutionConfig = field(default_factory=ExecutionConfig)
     recalibrate: int = 0
     floor: float = 0.0
     asked: Mapping[str, Any] = field(default_factory=dict)

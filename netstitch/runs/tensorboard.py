@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.errors import SearchError
-from netstitch.searching.search_progress import Standing
+from netstitch.searching.search_progress import SearchProgress
 
 
-def scalars(standing: Standing) -> dict[str, float]:
+def scalars(standing: SearchProgress) -> dict[str, float]:
     """What is plotted over evaluations."""
     found = {
         "search/evaluated": standing.evaluated,
@@ -38,7 +38,7 @@ class TensorBoard:
         self._folder, self._writer_of = folder, SummaryWriter
         self._writers: dict[int, Any] = {}
 
-    def __call__(self, standing: Standing) -> None:
+    def __call__(self, standing: SearchProgress) -> None:
         if standing.search not in self._writers:
             place = self._folder / f"population-{standing.search}"
             self._writers[standing.search] = self._writer_of(str(place))

@@ -8,11 +8,11 @@ import torch
 
 from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
 from netstitch.analysis.bootstrap import independent_difference
-from netstitch.analysis.dominance import ObjectiveName, Part
+from netstitch.analysis.dominance import ObjectiveName, Split
 from netstitch.analysis.front import ACCURACY, ENSEMBLE
 from netstitch.errors import NetstitchError
-from netstitch.evaluation import Form
-from netstitch.evaluation.metrics import Outcomes, measure
+from netstitch.evaluation import NumericsConfig
+from netstitch.evaluation.metrics import Metrics, measure
 from netstitch.fitting import Batch
 from netstitch.optimization import Solution
 from netstitch.stitching.reachability import Genotype
@@ -25,7 +25,7 @@ def measure_front(
     supernet: Supernet,
     task: Task,
     genotypes: Sequence[Genotype],
-    form: Form,
+    form: NumericsConfig,
     device: torch.device | str = "cpu",
     told: Callable[[str], None] | None = None,
     *,
@@ -43,13 +43,13 @@ def measure_front(
     references = supernet.references()
     everything = [*references.values(), *genotypes]
 
-    def measured(samples: Samples) -> list[Outcomes]:
+    def measured(samples: Samples) -> list[Metrics]:
         return measure(
             supernet, task, samples, everything, form, device, recalibration=recalibration
         )
 
-    parts: dict[Part, list[Outcomes]] = {"validation": measured(task.validation)}
-    further: dict[Part, Samples | None] = {
+    parts: dict[Split, list[Metrics]] = {"validation": measured(task.validation)}
+    further: dict[Split, Samples | None] = {
         "confirmation": getattr(task, "confirmation", None),
         "test": task.test,
     }
@@ -82,7 +82,7 @@ def measure_front(
 
 
 def _measures(
-    parts: Mapping[Part, Sequence[Outcomes]], index: int, ensemble: int | None
+    parts: Mapping[Split, Sequence[Metrics]], index: int, ensemble: int | None
 ) -> dict[str, Any]:
     """What a network was measured to be, as fields of a point."""
     own = {part: found[index] for part, found in parts.items()}
@@ -136,11 +136,11 @@ def _score(point: FrontPoint, objective: ObjectiveName) -> float:
     return exp(-point.cross_entropy["validation"])
 
 
-def _difference(measured: Sequence[Outcomes], index: int, ensemble: int | None) -> Interval | None:
+def _difference(measured: Sequence[Metrics], index: int, ensemble: int | None) -> Interval | None:
     if ensemble is None or index == ensemble:
         return None
     return paired_difference(measured[index].correct, measured[ensemble].correct, seed=0)
 
 
-def _gap(validation: Outcomes, test: Outcomes) -> Interval:
+def _gap(validation: Metrics, test: Metrics) -> Interval:
     return independent_difference(validation.correct, test.correct, seed=0)

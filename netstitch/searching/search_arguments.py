@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from netstitch.errors import DataError, FittingError, SearchError
-from netstitch.evaluation import Form, Spread
+from netstitch.evaluation import ExecutionConfig, NumericsConfig
 from netstitch.networks.graph import Dimension
 from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
 from netstitch.supernet.supernet import Supernet
@@ -22,8 +22,11 @@ _KINDS: Mapping[str, tuple[Any, str]] = {
     "initial_stitches": _NUMBER,
     "patience": (int | None, "a whole number, or None for the default"),
     "settings": (Mapping | None, "a mapping of the algorithm's settings by name"),
-    "form": (Form | None, "a netstitch.evaluation.Form, or None to measure one"),
-    "spread": (Spread | None, "a netstitch.evaluation.Spread"),
+    "form": (
+        NumericsConfig | None,
+        "a netstitch.evaluation.NumericsConfig, or None to measure one",
+    ),
+    "spread": (ExecutionConfig | None, "a netstitch.evaluation.ExecutionConfig"),
     "device": (str | torch.device, "a name that PyTorch knows, such as 'cpu'"),
     "algorithm": (str | Callable, "an algorithm's name, such as 'lk-gomea'"),
 }

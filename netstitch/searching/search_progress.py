@@ -22,7 +22,7 @@ EVERY = 1.0
 """Seconds between two that are written."""
 
 
-class Pace:
+class Timer:
     """Says when it is time again: the first time it is asked, and then every so many seconds."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +38,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Standing:
+class SearchProgress:
     """A search in numbers.
 
     search: its population size. share: of the budget that is gone, 0 to 1. left: seconds at the
@@ -66,13 +66,13 @@ class Standing:
     bounded: Count = 0
 
 
-class ProgressDocument(RootModel[Standing]):
+class ProgressDocument(RootModel[SearchProgress]):
     """progress.json."""
 
     model_config = STRICT
 
 
-def standing(
+def search_progress(
     search: int,
     progress: Progress,
     budget: Budget,
@@ -81,11 +81,11 @@ def standing(
     workers: int,
     ensemble: int,
     clock: Callable[[], float] = time.time,
-) -> Standing:
+) -> SearchProgress:
     """The numbers of a moment; ensemble: its multiply-adds."""
     share = spent(progress, budget)
     values = [one.objectives for one in front if one.objectives is not None]
-    return Standing(
+    return SearchProgress(
         search=search,
         share=share,
         used=progress.used,
@@ -125,11 +125,11 @@ def time_left(progress: Progress, share: float) -> float | None:
     return progress.elapsed / share - progress.elapsed if share > 0 else None
 
 
-def write_standing(path: Path, standing: Standing) -> None:
+def write_progress(path: Path, search_progress: SearchProgress) -> None:
     """Replace the file; raises StorageError where that cannot be."""
-    write_text(path, json.dumps({"format": FORMAT} | asdict(standing)) + "\n", lasting=False)
+    write_text(path, json.dumps({"format": FORMAT} | asdict(search_progress)) + "\n", lasting=False)
 
 
-def read_standing(path: Path) -> Standing:
+def read_progress(path: Path) -> SearchProgress:
     """What a run wrote last; raises StorageError where there is nothing, or it is damaged."""
     return read_as(path, FORMAT, ProgressDocument).root

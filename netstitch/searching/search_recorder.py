@@ -17,8 +17,8 @@ from netstitch.files.folders import cannot_write
 from netstitch.optimization import Engine, Evaluation, Objective, load_state, save_state
 from netstitch.optimization.executors.replay import (
     Arrival,
-    Known,
-    RecallingExecutor,
+    KnownResult,
+    ReplayExecutor,
     known_by,
     known_by_arrival,
 )
@@ -28,7 +28,7 @@ PAUSE, SHARE = 5.0, 0.01
 """Between two states pass so many seconds at least, and so many that they take this share."""
 
 
-class Record:
+class SearchRecorder:
     """The record of a run's searches, one for each population size.
 
     known: results of everything that was evaluated, by signature.
@@ -42,12 +42,12 @@ class Record:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._objectives = objectives
-        self.known: dict[Hashable, Known] = store.known()
+        self.known: dict[Hashable, KnownResult] = store.known()
         self._folder, self._store, self._clock = folder, store, clock
         self._search = 0
         self._elapsed: dict[int, float] = {}  # of results that come again, by number
 
-    def begin(self, search: int, engine: Engine, executor: RecallingExecutor) -> None:
+    def begin(self, search: int, engine: Engine, executor: ReplayExecutor) -> None:
         """Bring a search to where it was.
 
         search: its population size. engine: not run yet. executor: of the engine, over `known`.

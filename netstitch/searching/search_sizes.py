@@ -13,13 +13,13 @@ from netstitch.optimization import Evaluation, Executor, Progress, SearchResult
 from netstitch.optimization.executors.ordered import OrderedExecutor
 from netstitch.optimization.executors.replay import (
     Arrival,
-    Known,
-    RecallingExecutor,
+    KnownResult,
+    ReplayExecutor,
     known_by,
     known_by_arrival,
 )
-from netstitch.searching.search_progress import EVERY, Pace, Standing, standing
-from netstitch.searching.search_recorder import Record
+from netstitch.searching.search_progress import EVERY, SearchProgress, Timer, search_progress
+from netstitch.searching.search_recorder import SearchRecorder
 from netstitch.searching.supernet_problem import SupernetSearch
 from netstitch.searching.sweep import Swept, sweep
 from netstitch.stitching.reachability import Genotype
@@ -31,9 +31,9 @@ def search_sizes(
     executor: Executor,
     ordered: bool,
     *,
-    record: Record | None,
+    record: SearchRecorder | None,
     on_evaluation: Callable[[Evaluation], None] | None,
-    on_standing: Callable[[Standing], None] | None,
+    on_standing: Callable[[SearchProgress], None] | None,
     on_progress: Callable[[Progress], None] | None,
     on_measure: Callable[[str], None] | None,
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
@@ -46,10 +46,10 @@ def search_sizes(
     the search was stopped before it was as far as its record.
     """
     references = search.supernet.references()
-    known: dict[Hashable, Known] = {} if record is None else record.known
+    known: dict[Hashable, KnownResult] = {} if record is None else record.known
     ordered = ordered and executor.capacity > 1
     problem, ensemble = search.problem, search.ensemble
-    pace = Pace(EVERY)
+    pace = Timer(EVERY)
 
     def keep(evaluation: Evaluation) -> None:
         if record is not None:
@@ -72,7 +72,7 @@ def search_sizes(
             on_measure(f"search with a population of {size:,}")
         # What another size evaluated is known, and what this one did before it was stopped.
         arrive = remember if record is None else record.arrive
-        recalling = RecallingExecutor(executor, problem.identify, known, arrive)
+        recalling = ReplayExecutor(executor, problem.identify, known, arrive)
 
         def look(progress: Progress) -> None:
             if record is not None:
@@ -85,7 +85,7 @@ def search_sizes(
         def tell(progress: Progress) -> None:
             if on_standing is not None and not (record is not None and record.behind):
                 on_standing(
-                    standing(
+                    search_progress(
                         size,
                         progress,
                         search.budget,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from netstitch.optimization import (
-    Bounding,
     Budget,
     Engine,
     Evaluation,
@@ -14,6 +13,7 @@ from netstitch.optimization import (
     Objective,
     Problem,
     Progress,
+    RejectionRule,
     Threshold,
     prepare_search,
 )
@@ -89,7 +89,7 @@ class SupernetSearch:
             patience=self.patience,
             on_evaluation=on_evaluation,
             on_progress=on_progress,
-            bounding=Bounding(ACCURACY, self._best) if self.bounded else None,
+            bounding=RejectionRule(ACCURACY, self._best) if self.bounded else None,
         )
 
     def _best(self, genotype: Genotype) -> tuple[float, float]:

@@ -12,8 +12,19 @@ from torch import Tensor
 from netstitch.analysis import Front, ObjectiveName
 from netstitch.analysis.front import ACCURACY
 from netstitch.errors import DataError, SearchError
-from netstitch.evaluation import Evaluator, Form, Spread, evaluating, measure_form
-from netstitch.evaluation.early_stopping import Stopping, accuracy_of, hardest_first, surely
+from netstitch.evaluation import (
+    Evaluator,
+    ExecutionConfig,
+    NumericsConfig,
+    evaluating,
+    measure_numerics,
+)
+from netstitch.evaluation.early_stopping import (
+    EarlyStopSettings,
+    accuracy_of,
+    certainty,
+    most_informative_order,
+)
 from netstitch.fitting import Batch
 from netstitch.networks.probabilities import WAY_OUT
 from netstitch.optimization import (
@@ -32,8 +43,8 @@ from netstitch.optimization.run_search import check_population
 from netstitch.searching.measured_front import largest_difference, measure_front
 from netstitch.searching.reference_doubts import doubts
 from netstitch.searching.search_arguments import check_arguments, check_searched, read_recalibration
-from netstitch.searching.search_progress import Standing
-from netstitch.searching.search_recorder import Record
+from netstitch.searching.search_progress import SearchProgress
+from netstitch.searching.search_recorder import SearchRecorder
 from netstitch.searching.search_sizes import search_sizes
 from netstitch.searching.supernet_problem import INITIAL_STITCHES, SupernetSearch
 from netstitch.searching.sweep import Swept, sizes_within
@@ -52,7 +63,7 @@ class Searched:
 
     front: Front
     result: SearchResult
-    form: Form
+    form: NumericsConfig
     sweep: tuple[Swept, ...]
     difference: float
 
@@ -91,9 +102,9 @@ def search(
     initial_stitches: float = INITIAL_STITCHES,
     settings: Mapping[str, Any] | None = None,
     patience: int | None = None,
-    form: Form | None = None,
+    form: NumericsConfig | None = None,
     device: str = "cpu",
-    spread: Spread | None = None,
+    spread: ExecutionConfig | None = None,
     recalibration: Iterable[Batch] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Front:
@@ -146,7 +157,7 @@ def search(
         settings=settings,
         patience=patience,
         form=form,
-        spread=spread or Spread(devices=(device,)),
+        spread=spread or ExecutionConfig(devices=(device,)),
         recalibration=recalibration,
         on_doubt=lambda line: warnings.warn(line, stacklevel=4),
         on_progress=on_progress,
@@ -167,13 +178,13 @@ def run(
     settings: Mapping[str, Any] | None = None,
     patience: int | None = None,
     floor: float = 0.0,
-    form: Form | None = None,
-    spread: Spread | None = None,
+    form: NumericsConfig | None = None,
+    spread: ExecutionConfig | None = None,
     recalibration: Iterable[Batch] | None = None,
-    record: Record | None = None,
+    record: SearchRecorder | None = None,
     on_doubt: Callable[[str], None] | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
-    on_standing: Callable[[Standing], None] | None = None,
+    on_standing: Callable[[SearchProgress], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_measure: Callable[[str], None] | None = None,
 ) -> Searched:
@@ -207,14 +218,14 @@ def run(
         check_population(size, budget)
     check_algorithm(algorithm)
     check_settings(algorithm, settings or {})
-    spread = spread or Spread()
+    spread = spread or ExecutionConfig()
     spread.check()
     if on_doubt is not None:
         for line in doubts(supernet, task):
             on_doubt(line)
     if form is None:
         form = measured_form(supernet, task, spread)
-    numerical: Form = form
+    numerical: NumericsConfig = form
     # What this process measures itself has all cores, and does not depend on how many. It is
     # measured with the networks' own operations, as those that are exported.
     alone = replace(form.exact, workers=spread.alone)
@@ -287,9 +298,9 @@ def run(
     return Searched(front, result, form, swept, largest_difference(front, result.archive))
 
 
-def measured_form(supernet: Supernet, task: Task, spread: Spread) -> Form:
+def measured_form(supernet: Supernet, task: Task, spread: ExecutionConfig) -> NumericsConfig:
     """The fastest form of evaluations here, as far as `spread` leaves it open."""
-    return measure_form(
+    return measure_numerics(
         supernet,
         task.validation.inputs,
         batches=(spread.batch,) if spread.batch else None,
@@ -301,20 +312,22 @@ def measured_form(supernet: Supernet, task: Task, spread: Spread) -> Form:
 
 
 def _hardest_first(
-    supernet: Supernet, task: Task, form: Form, device: torch.device
+    supernet: Supernet, task: Task, form: NumericsConfig, device: torch.device
 ) -> Tensor | None:
     """An order of the validation samples, by how the reference networks do on them."""
     samples = task.validation
     evaluator = Evaluator(supernet, task, samples, form, device=device)
     references = list(supernet.references().values())
     with suppress(DataError):  # the search says which network it is that fails
-        return hardest_first(
-            [sure for (sure,) in evaluator.measured_together(references, surely(task))]
+        return most_informative_order(
+            [sure for (sure,) in evaluator.measured_together(references, certainty(task))]
         )
     return None
 
 
-def _in_order(samples: Samples, stopping: Stopping | None, hardest: Tensor | None) -> Samples:
+def _in_order(
+    samples: Samples, stopping: EarlyStopSettings | None, hardest: Tensor | None
+) -> Samples:
     """The samples as evaluations that end early go through them."""
     if stopping is not None and stopping.error:
         return samples.shuffled(0)

@@ -9,7 +9,7 @@ from torch import Tensor, fx
 from netstitch.files.alignment import aligned
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
-from netstitch.stitching.stitch import Place
+from netstitch.stitching.stitch import FeatureRef
 
 
 def _tensors(network: Network) -> Iterator[Tensor]:
@@ -22,10 +22,10 @@ class FeatureReader:
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
-        self._places: tuple[Place, ...] = ()
+        self._places: tuple[FeatureRef, ...] = ()
         self._modules: list[tuple[list[int], fx.GraphModule]] = []
 
-    def __call__(self, inputs: Tensor, places: Sequence[Place]) -> list[Tensor]:
+    def __call__(self, inputs: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
         """Values of the places for inputs (b, ...), in their order; each network runs once.
 
         Inputs that are elsewhere are moved to the device of the networks.
@@ -47,7 +47,7 @@ class FeatureReader:
     def _device(self, inputs: Tensor) -> torch.device:
         return next(chain.from_iterable(map(_tensors, self._networks)), inputs).device
 
-    def _prepare(self, places: Sequence[Place]) -> None:
+    def _prepare(self, places: Sequence[FeatureRef]) -> None:
         self._modules = []
         for index, network in enumerate(self._networks):
             positions = [i for i, place in enumerate(places) if place.network == index]

@@ -45,7 +45,7 @@ class _Followed:
     elementwise: int
 
 
-class Wiring:
+class Reachability:
     """Precomputed segments of a supernet's switches."""
 
     def __init__(self, graphs: Sequence[Graph], board: Switchboard) -> None:

@@ -13,7 +13,7 @@ from netstitch.stitching.structure import Structure
 
 
 @dataclass(frozen=True)
-class Part:
+class Section:
     """Nodes of one network, joined by what they read of one another.
 
     network: its index. first, last: module paths of its first and last node.
@@ -37,7 +37,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Joint:
+class StitchEdge:
     """An active stitch between two parts.
 
     stitch: its index. source, target: indices of the parts. at, to: the shares of their networks'
@@ -59,8 +59,8 @@ class Composition:
     """
 
     output: str
-    parts: tuple[Part, ...]
-    joints: tuple[Joint, ...]
+    parts: tuple[Section, ...]
+    joints: tuple[StitchEdge, ...]
     stitch_multiply_adds: int
 
     @property
@@ -189,14 +189,14 @@ def _part(
     spans: Sequence[dict[str, tuple[float, float]]],
     roots: set[Place],
     stitched: dict[Place, int],
-) -> Part:
+) -> Section:
     network = group[0][0]
     graph = structure.graphs[network]
     nodes = [graph.by_name[name] for _, name in group]
     own = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
     first, last = nodes[0], nodes[-1]
     named = [node.path for node in nodes if node.path] or [first.name]
-    return Part(
+    return Section(
         network=network,
         first=named[0],
         last=named[-1],
@@ -219,8 +219,8 @@ def _joints(
     stitched: dict[Place, int],
     at: dict[Place, int],
     spans: Sequence[dict[str, tuple[float, float]]],
-) -> list[Joint]:
-    found: dict[tuple[int, int], Joint] = {}
+) -> list[StitchEdge]:
+    found: dict[tuple[int, int], StitchEdge] = {}
     for place in computed:
         network, name = place
         for read in structure.graphs[network].by_name[name].inputs:
@@ -228,7 +228,7 @@ def _joints(
             if stitch is None or (stitch, at[place]) in found:
                 continue
             source = structure.board.stitches[stitch].source
-            found[stitch, at[place]] = Joint(
+            found[stitch, at[place]] = StitchEdge(
                 stitch,
                 at[source.network, source.point],
                 at[place],

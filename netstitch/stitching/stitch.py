@@ -6,7 +6,7 @@ from torch import nn
 
 
 @dataclass(frozen=True)
-class Place:
+class FeatureRef:
     """A point of one of the basis networks."""
 
     network: int
@@ -25,8 +25,8 @@ class Stitch:
     """
 
     match: int
-    source: Place
-    target: Place
+    source: FeatureRef
+    target: FeatureRef
     inputs: int
     outputs: int
     spatial: bool

@@ -9,7 +9,7 @@ import numpy as np
 
 from netstitch.networks.graph import Graph
 from netstitch.networks.keys import is_part
-from netstitch.stitching.reachability import Genotype, Wiring
+from netstitch.stitching.reachability import Genotype, Reachability
 from netstitch.stitching.switches import Switchboard
 
 
@@ -22,8 +22,8 @@ class Structure:
     board: Switchboard
 
     @cached_property
-    def wiring(self) -> Wiring:
-        return Wiring(self.graphs, self.board)
+    def wiring(self) -> Reachability:
+        return Reachability(self.graphs, self.board)
 
     @property
     def outputs(self) -> tuple[str, ...]:

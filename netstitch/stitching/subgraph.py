@@ -31,20 +31,20 @@ class Averaging:
         return tuple(weight / sum(chosen) for weight in chosen)
 
 
-Made = dict[tuple[int, str, tuple[str, ...]], Node]
+Subgraph = dict[tuple[int, str, tuple[str, ...]], Node]
 """Nodes of subnetworks by network, name, and the names of what they read: most are in many."""
 
 Item = tuple[int, str] | int
 """What is computed: a node, by network and name, or a stitch, by its index."""
 
 
-def assemble(
+def make_subgraph(
     names: Sequence[str],
     graphs: Sequence[Graph],
     board: Switchboard,
     averaging: Averaging,
     genotype: Genotype,
-    made: Made | None = None,
+    made: Subgraph | None = None,
 ) -> Graph:
     """The subnetwork of a genotype as one graph.
 
@@ -73,7 +73,7 @@ class _Assembly:
         board: Switchboard,
         averaging: Averaging,
         genotype: Genotype,
-        known: Made,
+        known: Subgraph,
     ) -> None:
         self.names, self.graphs, self.board = names, graphs, board
         self.averaging, self.known = averaging, known

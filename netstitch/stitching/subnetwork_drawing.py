@@ -7,7 +7,7 @@ says how deep it lies, and its length what its network spends between its ends.
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from netstitch.stitching.sections import Composition, Joint, Part
+from netstitch.stitching.sections import Composition, Section, StitchEdge
 from netstitch.stitching.wording import module_of, span_of
 from netstitch.text import amount
 
@@ -87,9 +87,9 @@ def _x(share: float) -> int:
     return LEFT + round(share * LENGTH)
 
 
-def _rows(parts: Sequence[Part]) -> list[int]:
+def _rows(parts: Sequence[Section]) -> list[int]:
     """For each part the first row of its lane in which nothing lies over it."""
-    taken: dict[tuple[int, int], list[Part]] = {}
+    taken: dict[tuple[int, int], list[Section]] = {}
     rows = []
     for part in parts:
         row = 0
@@ -114,7 +114,7 @@ def _short(name: str, most: int = 16) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def _ways(parts: Sequence[Part], middles: Sequence[int], joint_y: int) -> list[str]:
+def _ways(parts: Sequence[Section], middles: Sequence[int], joint_y: int) -> list[str]:
     """From the input, and to the output."""
     drawn = []
     end = LEFT + LENGTH + 60
@@ -132,7 +132,7 @@ def _ways(parts: Sequence[Part], middles: Sequence[int], joint_y: int) -> list[s
     return drawn
 
 
-def _bar(part: Part, middle: int) -> str:
+def _bar(part: Section, middle: int) -> str:
     left, top = _x(part.begins), middle - BAR // 2
     width = max(3, _x(part.ends) - left)
     cost = f"{amount(part.multiply_adds)} multiply-adds"
@@ -151,7 +151,7 @@ def _bar(part: Part, middle: int) -> str:
 
 
 def _arrow(
-    joint: Joint, middles: Sequence[int], error: float | None, labelled: float | None
+    joint: StitchEdge, middles: Sequence[int], error: float | None, labelled: float | None
 ) -> str:
     """labelled: at which share of its height its error stands, so that no two are side by side."""
     above = middles[joint.source] <= middles[joint.target]

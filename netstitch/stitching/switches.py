@@ -13,7 +13,7 @@ from netstitch.errors import StitchingError
 from netstitch.matching.matches import Matching
 from netstitch.networks.graph import Graph
 from netstitch.stitching.match_order import sort_matches
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.stitch import FeatureRef, Stitch
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Switch:
     """
 
     match: int
-    place: Place
+    place: FeatureRef
     stitches: tuple[int | None, ...]
 
 
@@ -71,7 +71,7 @@ def make_switchboard(
             stitches.append(_stitch(graphs, index, match, source, target))
         for target, point in match.items():
             choices = (None, *(numbers[source, target] for source in match if source != target))
-            switches.append(Switch(index, Place(target, point), choices))
+            switches.append(Switch(index, FeatureRef(target, point), choices))
     return Switchboard(matches, tuple(stitches), tuple(switches), _subsets(len(graphs), outputs))
 
 
@@ -116,8 +116,8 @@ def _stitch(
     positions = sizes[1] * sizes[2] if len(sizes) == 3 else 1
     return Stitch(
         match=index,
-        source=Place(source, match[source]),
-        target=Place(target, match[target]),
+        source=FeatureRef(source, match[source]),
+        target=FeatureRef(target, match[target]),
         inputs=sizes[0],
         outputs=int(shapes[1][1]),
         spatial=len(sizes) == 3,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from netstitch.stitching.sections import Composition, Part
+from netstitch.stitching.sections import Composition, Section
 from netstitch.text import counted
 
 MOST = 4
@@ -26,7 +26,7 @@ def in_words(found: Composition, names: Sequence[str]) -> str:
     return f"{joined}; the outputs averaged" if _outputs(found) > 1 else joined
 
 
-def part_in_words(part: Part, names: Sequence[str]) -> str:
+def part_in_words(part: Section, names: Sequence[str]) -> str:
     """A part by its network and the modules between which it lies."""
     name = names[part.network]
     first, last = module_of(part.first), module_of(part.last)

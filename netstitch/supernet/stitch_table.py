@@ -7,7 +7,7 @@ from functools import cache
 from netstitch.errors import FittingError
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import ancestors
-from netstitch.stitching.stitch import Place
+from netstitch.stitching.stitch import FeatureRef
 from netstitch.supernet.supernet import Supernet
 
 HEADER = (
@@ -30,7 +30,7 @@ def stitch_table(supernet: Supernet) -> str:
         raise FittingError("the supernet's stitches were not fitted: call fit first")
 
     @cache
-    def end(place: Place) -> tuple[str, str, str]:
+    def end(place: FeatureRef) -> tuple[str, str, str]:
         depth = depth_of(supernet.graphs[place.network], place.point)
         return supernet.names[place.network], place.point, f"{depth:.4f}"
 

@@ -35,10 +35,16 @@ from netstitch.networks.network import Network
 from netstitch.stitching import subnetwork_html
 from netstitch.stitching.feature_reader import FeatureReader
 from netstitch.stitching.genotype import check_genotype, make_genotype
-from netstitch.stitching.reachability import Genotype, Signature, Wiring
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.reachability import Genotype, Reachability, Signature
+from netstitch.stitching.stitch import FeatureRef, Stitch
 from netstitch.stitching.structure import Structure, distinct_names
-from netstitch.stitching.subgraph import Averaging, Made, assemble, check_outputs, stitch_key
+from netstitch.stitching.subgraph import (
+    Averaging,
+    Subgraph,
+    check_outputs,
+    make_subgraph,
+    stitch_key,
+)
 from netstitch.stitching.switches import Switch, make_switchboard
 from netstitch.supernet.supernet_arguments import check_arguments, check_joinable, check_weights
 from netstitch.supernet.supernet_writing import write_supernet
@@ -99,7 +105,7 @@ class Supernet(nn.Module):
         self.refine_report: RefineReport | None = None
         self._given = False  # whether `set_stitches` was called
         self._features = FeatureReader(networks)
-        self._made: Made = {}
+        self._made: Subgraph = {}
         self.train(False)
 
     # -- decisions
@@ -119,7 +125,7 @@ class Supernet(nn.Module):
         return self.structure.outputs
 
     @property
-    def wiring(self) -> Wiring:
+    def wiring(self) -> Reachability:
         return self.structure.wiring
 
     @property
@@ -260,14 +266,14 @@ class Supernet(nn.Module):
         count = min(32, max(1, MEASURED_WORK // max(1, work)))
         return torch.zeros(count, *sizes, device=some.device)
 
-    def features(self, inputs: Tensor, places: Sequence[Place]) -> list[Tensor]:
+    def features(self, inputs: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
         """The original values of points for a batch, as the basis networks compute them."""
         self._check_inputs(inputs)
         return self._features(inputs, places)
 
     def pruned_graph(self, genotype: AnyGenotype) -> Graph:
         """The graph of what a genotype's output depends on."""
-        return assemble(
+        return make_subgraph(
             self.names,
             self.graphs,
             self.board,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console as Terminal
 
-from netstitch.cli.console import BAR, Console, Pace, describe
+from netstitch.cli.console import BAR, Console, ConsolePace, describe
 from netstitch.optimization import Budget, Progress
 from netstitch.runs.run_log import LOG_FILE
 from netstitch.searching.search_progress import spent
@@ -156,7 +156,7 @@ def test_elsewhere_a_long_step_is_a_line_now_and_then_with_the_time_left() -> No
 
 def test_the_time_left_counts_from_where_a_step_was_first_seen() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    pace = ConsolePace(clock)
     assert pace.left(50, 100) is None  # gone on with: how long the first half took is not known
     clock.now = 10.0
     assert pace.left(60, 100) == 40.0

@@ -15,7 +15,7 @@ from netstitch.analysis import Front, FrontPoint
 from netstitch.demo import demo_run as job
 from netstitch.demo.demo_run import choose, export_chosen, run_demo
 from netstitch.errors import SearchError
-from netstitch.runs.run_plan import Plan
+from netstitch.runs.run_plan import RunPlan
 
 
 def point(cost: int, accuracy: float) -> FrontPoint:
@@ -49,14 +49,14 @@ def test_settings_that_cannot_be_used_are_refused_before_any_work(
 
 
 @pytest.fixture
-def planned(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[RunPlan]:
     """The plans of demos, which are not carried out."""
-    plans: list[Plan] = []
+    plans: list[RunPlan] = []
     monkeypatch.setattr(job, "carry_out", lambda plan, *_: plans.append(plan))
     return plans
 
 
-def test_the_seed_is_that_of_everything(planned: list[Plan], tmp_path: Path) -> None:
+def test_the_seed_is_that_of_everything(planned: list[RunPlan], tmp_path: Path) -> None:
     run_demo(tmp_path, Quiet(), seed=7)
     run_demo(tmp_path, Quiet(), seed=7, paper=True)
     own, paper = planned
@@ -68,7 +68,7 @@ def test_the_seed_is_that_of_everything(planned: list[Plan], tmp_path: Path) -> 
 
 @pytest.mark.parametrize("paper", [False, True])
 def test_what_is_kept_of_a_demo_is_all_that_it_does(
-    planned: list[Plan], tmp_path: Path, paper: bool
+    planned: list[RunPlan], tmp_path: Path, paper: bool
 ) -> None:
     run_demo(tmp_path, Quiet(), paper=paper)
     (plan,) = planned
@@ -78,7 +78,7 @@ def test_what_is_kept_of_a_demo_is_all_that_it_does(
     assert "holdout" in asked["fit"]  # defaults are filled in
 
 
-def test_refining_is_limited_in_time(planned: list[Plan], tmp_path: Path) -> None:
+def test_refining_is_limited_in_time(planned: list[RunPlan], tmp_path: Path) -> None:
     run_demo(tmp_path, Quiet())
     assert planned[0].refine is not None
     assert planned[0].refine["seconds"] <= 40

@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 from small_supernets import random_task, small_supernet
 
 from netstitch.errors import DataError
-from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation import evaluator as module
-from netstitch.evaluation.early_stopping import Stopping, accuracy_of, hardest_first, surely
-from netstitch.evaluation.evaluator import Measured
-from netstitch.evaluation.runtime.execution_plan import Plan
+from netstitch.evaluation.early_stopping import (
+    EarlyStopSettings,
+    accuracy_of,
+    certainty,
+    most_informative_order,
+)
+from netstitch.evaluation.evaluator import Evaluated
+from netstitch.evaluation.runtime.execution_plan import ExecutionPlan
 from netstitch.networks.interpreter import Key
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, Outputs
@@ -46,8 +51,8 @@ def test_what_ended_early_does_not_get_over_its_floor(
     together: int,
 ) -> None:
     task = random_task()
-    plain = Evaluator(supernet, task, task.validation, Form(True, 5, workers))
-    early = Evaluator(supernet, task, task.validation, Form(True, 5, workers))
+    plain = Evaluator(supernet, task, task.validation, NumericsConfig(True, 5, workers))
+    early = Evaluator(supernet, task, task.validation, NumericsConfig(True, 5, workers))
     genotypes = random_genotypes(supernet, seed, 6)
     for start in range(0, len(genotypes), together):
         some = genotypes[start : start + together]
@@ -57,7 +62,7 @@ def test_what_ended_early_does_not_get_over_its_floor(
             some, asked, early.evaluate_together(some, asked), strict=True
         ):
             whole = plain.evaluate(genotype)
-            assert isinstance(found, Measured)
+            assert isinstance(found, Evaluated)
             assert found.multiply_adds == whole.multiply_adds
             if found.bounded:
                 assert floor is not None
@@ -71,36 +76,39 @@ def test_what_is_said_does_not_depend_on_batches_side_by_side(supernet: Supernet
     genotypes = random_genotypes(supernet, 1, 10)
     floors = [0.5] * len(genotypes)
     one, three = (
-        Evaluator(supernet, task, task.validation, Form(True, 5, workers)) for workers in (1, 3)
+        Evaluator(supernet, task, task.validation, NumericsConfig(True, 5, workers))
+        for workers in (1, 3)
     )
     together = three.evaluate_together(genotypes, floors)
     assert together == [one.evaluate_together([genotype], [0.5])[0] for genotype in genotypes]
-    assert any(isinstance(found, Measured) and found.bounded for found in together)
+    assert any(isinstance(found, Evaluated) and found.bounded for found in together)
 
 
 def test_the_rest_is_not_computed(supernet: Supernet, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[int] = []
     execute = module.execute
 
-    def counted(plan: Plan, batch: torch.Tensor) -> dict[Key, torch.Tensor]:
+    def counted(plan: ExecutionPlan, batch: torch.Tensor) -> dict[Key, torch.Tensor]:
         computed.append(len(batch))
         return execute(plan, batch)
 
     monkeypatch.setattr(module, "execute", counted)
     task = random_task()
-    evaluator = Evaluator(supernet, task, task.validation, Form(True, 5, 1))
+    evaluator = Evaluator(supernet, task, task.validation, NumericsConfig(True, 5, 1))
     [genotype] = random_genotypes(supernet, 1, 1)[-1:]
     [found] = evaluator.evaluate_together([genotype], [0.99])
-    assert found == Measured(found.accuracy, found.multiply_adds, bounded=True)  # type: ignore[union-attr]
+    assert found == Evaluated(found.accuracy, found.multiply_adds, bounded=True)  # type: ignore[union-attr]
     assert 0 < sum(computed) < len(task.validation)
 
 
 def test_samples_in_another_order_measure_the_same(supernet: Supernet) -> None:
     task = random_task()
-    form = Form(True, 5, 1)
+    form = NumericsConfig(True, 5, 1)
     plain = Evaluator(supernet, task, task.validation, form)
     references = list(supernet.references().values())
-    order = hardest_first([sure for (sure,) in plain.measured_together(references, surely(task))])
+    order = most_informative_order(
+        [sure for (sure,) in plain.measured_together(references, certainty(task))]
+    )
     assert sorted(order.tolist()) == list(range(len(task.validation)))
     other = Evaluator(supernet, task, task.validation.taken(order), form)
     for genotype in random_genotypes(supernet, 2, 5):
@@ -113,7 +121,7 @@ def test_the_hardest_samples_are_those_with_the_least_margin() -> None:
     labels = torch.tensor([0, 1, 2])
     outputs = torch.tensor([[5.0, 0, 0], [2.0, 1, 0], [0.0, 0, 1]])
     assert task.margin(outputs, labels).tolist() == [5, -1, 1]
-    assert hardest_first([task.margin(outputs, labels)]).tolist() == [1, 2, 0]
+    assert most_informative_order([task.margin(outputs, labels)]).tolist() == [1, 2, 0]
 
 
 @given(st.data())
@@ -123,7 +131,7 @@ def test_certain_is_what_no_rest_can_change(data: st.DataObject) -> None:
     seen = data.draw(st.integers(0, samples))
     right = data.draw(st.integers(0, seen))
     floor = data.draw(st.floats(0, 1))
-    bound = Stopping().bound(lambda r, n: r / n, right, seen, samples, floor, 1)
+    bound = EarlyStopSettings().bound(lambda r, n: r / n, right, seen, samples, floor, 1)
     possible = [(right + more) / samples for more in range(samples - seen + 1)]
     if bound is None:
         assert max(possible) > floor
@@ -135,7 +143,7 @@ def test_certain_is_what_no_rest_can_change(data: st.DataObject) -> None:
 def test_likely_is_wrong_no_oftener_than_it_says(true: float) -> None:
     samples, batch, error, floor = 400, 40, 0.05, 0.5
     generator = np.random.default_rng(0)
-    stopping, wrong, ended = Stopping(error), 0, 0
+    stopping, wrong, ended = EarlyStopSettings(error), 0, 0
     right = np.arange(samples) < round(samples * true) + 1  # just over the floor, and more
     for _ in range(600):
         order = generator.permutation(right)
@@ -164,10 +172,10 @@ def test_only_a_task_of_which_nothing_else_counts_may_end_early(supernet: Supern
     given_task = random_task()
     task = Weighed(validation=given_task.validation, classes=given_task.classes)
     assert accuracy_of(task) is None
-    evaluator = Evaluator(supernet, task, task.validation, Form(True, 5, 1))
+    evaluator = Evaluator(supernet, task, task.validation, NumericsConfig(True, 5, 1))
     genotypes = random_genotypes(supernet, 3, 3)
     found = evaluator.evaluate_together(genotypes, [1.0] * len(genotypes))
-    assert [one.bounded for one in found if isinstance(one, Measured)] == [False] * len(genotypes)
+    assert [one.bounded for one in found if isinstance(one, Evaluated)] == [False] * len(genotypes)
 
 
 def test_outputs_that_are_not_finite_are_told_as_where_nothing_ends_early(
@@ -176,7 +184,7 @@ def test_outputs_that_are_not_finite_are_told_as_where_nothing_ends_early(
     task = random_task()
     broken = replace(task.validation, inputs=task.validation.inputs.clone())
     broken.inputs[8] = torch.finfo(torch.float32).max
-    evaluator = Evaluator(supernet, task, broken, Form(True, 5, 2))
+    evaluator = Evaluator(supernet, task, broken, NumericsConfig(True, 5, 2))
     genotypes = random_genotypes(supernet, 3, 4)
     plain = evaluator.evaluate_together(genotypes)
     early = evaluator.evaluate_together(genotypes, [0.0] * len(genotypes))

@@ -15,7 +15,7 @@ from small_supernets import (
 )
 
 from netstitch.errors import DataError, StitchingError
-from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation import evaluator as module
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.networks.module import build_module
@@ -50,7 +50,7 @@ def test_results_are_those_of_subnetworks_run_by_themselves(
     supernet: Supernet, seed: int, channels_last: bool, batch: int
 ) -> None:
     task = random_task()
-    form = Form(channels_last, batch, workers=2)
+    form = NumericsConfig(channels_last, batch, workers=2)
     evaluator = Evaluator(supernet, task, task.validation, form)
     for genotype in stream(supernet, seed, count=20):
         expected = plainly(supernet, genotype, task.validation.inputs, form)
@@ -62,7 +62,7 @@ def test_one_channel_takes_the_form_of_its_weights(
     of_one_channel: Supernet, channels_last: bool
 ) -> None:
     task = random_task(channels=1)
-    form = Form(channels_last, batch=8, workers=1)
+    form = NumericsConfig(channels_last, batch=8, workers=1)
     evaluator = Evaluator(of_one_channel, task, task.validation, form)
     genotype = of_one_channel.genotype("ensemble")
     expected = plainly(of_one_channel, genotype, task.validation.inputs, form)
@@ -71,7 +71,7 @@ def test_one_channel_takes_the_form_of_its_weights(
 
 def test_measured_are_accuracy_and_multiply_adds(supernet: Supernet) -> None:
     task = random_task()
-    evaluator = Evaluator(supernet, task, task.validation, Form(False, 8, 1))
+    evaluator = Evaluator(supernet, task, task.validation, NumericsConfig(False, 8, 1))
     genotype = supernet.genotype("deep", [3])
     logits = supernet.subnetwork(genotype)(task.validation.inputs)
     right = logits.argmax(1) == task.validation.labels
@@ -86,7 +86,7 @@ def test_together_equals_one_by_one(
 ) -> None:
     monkeypatch.setattr(module, "TOGETHER", together)
     task = random_task()
-    form = Form(channels_last=True, batch=8, workers=2)
+    form = NumericsConfig(channels_last=True, batch=8, workers=2)
     evaluator = Evaluator(supernet, task, task.validation, form)
     asked = stream(supernet, seed=3, count=9)
     outputs = evaluator.outputs_together(asked)
@@ -110,7 +110,7 @@ def test_genotypes_too_large_together_run_in_parts(
 
     monkeypatch.setattr(module, "execute", counted)
     task = random_task()
-    evaluator = Evaluator(supernet, task, task.validation, Form(True, 64, 1))
+    evaluator = Evaluator(supernet, task, task.validation, NumericsConfig(True, 64, 1))
     evaluator.outputs_together(stream(supernet, seed=3, count=5))
     monkeypatch.setattr(module, "TOGETHER", 0)
     evaluator.outputs_together(stream(supernet, seed=3, count=5))
@@ -120,7 +120,7 @@ def test_genotypes_too_large_together_run_in_parts(
 def test_three_networks_and_subsets_of_them() -> None:
     supernet = three_networks()
     task = random_task()
-    form = Form(channels_last=True, batch=8, workers=2)
+    form = NumericsConfig(channels_last=True, batch=8, workers=2)
     evaluator = Evaluator(supernet, task, task.validation, form)
     assert {3, 7} < set(supernet.cardinalities)
     for genotype in stream(supernet, seed=0, count=40):
@@ -131,7 +131,7 @@ def test_three_networks_and_subsets_of_them() -> None:
 def test_outputs_in_a_dictionary() -> None:
     supernet = small_supernet(seed=2, keys=True)
     task = random_task(output="out")
-    form = Form(channels_last=True, batch=8, workers=2)
+    form = NumericsConfig(channels_last=True, batch=8, workers=2)
     evaluator = Evaluator(supernet, task, task.validation, form)
     for genotype in stream(supernet, seed=0, count=20):
         expected = plainly(supernet, genotype, task.validation.inputs, form)
@@ -148,7 +148,7 @@ def test_outputs_that_are_not_finite_are_an_error_that_says_where() -> None:
         for bias in (layer.bias for layer in supernet.layers):
             bias.fill_(float("nan"))
     task = random_task()
-    evaluator = Evaluator(supernet, task, task.validation, Form(True, 8, 1))
+    evaluator = Evaluator(supernet, task, task.validation, NumericsConfig(True, 8, 1))
     last = supernet.genotype("deep", [len(supernet.switches) - 1])
     with pytest.raises(DataError, match="the first is sample 0"):
         evaluator.evaluate(last)
@@ -170,7 +170,7 @@ def test_weights_and_batches_are_on_the_device_and_the_supernet_stays(
 
     monkeypatch.setattr(module, "execute", recorded)
     task = random_task()
-    form = Form(channels_last=True, batch=8, workers=1)
+    form = NumericsConfig(channels_last=True, batch=8, workers=1)
     evaluator = Evaluator(supernet, task, task.validation, form, device="meta")
     evaluator.evaluate(supernet.genotype("ensemble"))
     assert set(seen) == {"meta"}
@@ -182,7 +182,9 @@ def test_torch_keeps_its_number_of_threads(supernet: Supernet) -> None:
     torch.set_num_threads(2)
     try:
         task = random_task()
-        Evaluator(supernet, task, task.validation, Form(True, 8, 2)).evaluate(supernet.genotype())
+        Evaluator(supernet, task, task.validation, NumericsConfig(True, 8, 2)).evaluate(
+            supernet.genotype()
+        )
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -194,7 +196,7 @@ def test_recalibrated_genotypes_are_those_exported_with_the_same_inputs(
 ) -> None:
     task = random_task()
     assert task.training is not None
-    form = Form(channels_last, 7, workers=2)
+    form = NumericsConfig(channels_last, 7, workers=2)
     batches = task.training.batches(20)
     evaluator = Evaluator(supernet, task, task.validation, form, recalibration=iter(batches))
     genotypes = stream(supernet, seed=3, count=12)
@@ -217,7 +219,7 @@ def test_recalibrated_genotypes_are_those_exported_with_the_same_inputs(
 def test_stitches_that_were_never_fitted_are_not_evaluated() -> None:
     joined, task = small_supernet(), random_task()
     unfitted = Supernet(list(joined.networks), joined.matching)  # type: ignore[arg-type]
-    form = Form(channels_last=False, batch=8, workers=1)
+    form = NumericsConfig(channels_last=False, batch=8, workers=1)
     evaluator = Evaluator(unfitted, task, task.validation, form)
     evaluator.evaluate(unfitted.genotype("ensemble"))
     stitched = next(

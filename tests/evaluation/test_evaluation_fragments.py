@@ -6,13 +6,19 @@ from hypothesis import strategies as st
 from schedule_examples import random_supernet, seeds
 from small_supernets import three_networks
 
-from netstitch.evaluation.runtime.fragments import THE_INPUT, Unit, Units, content, make_units
+from netstitch.evaluation.runtime.fragments import (
+    THE_INPUT,
+    Fragment,
+    Fragments,
+    content,
+    make_fragments,
+)
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref
 from netstitch.supernet.supernet import Supernet
 
 
-def units_of(supernet: Supernet) -> Units:
-    return make_units(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
+def units_of(supernet: Supernet) -> Fragments:
+    return make_fragments(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
 
 
 def needed_nodes(supernet: Supernet) -> set[tuple[int, str]]:
@@ -116,13 +122,13 @@ def test_choices_and_results_lead_to_their_units() -> None:
         assert [unit] == ends if len(subset) == 1 else list(units.units[unit].reads) == ends
 
 
-def unit_of(*rows: tuple[str, str, tuple[object, ...]], slots: int = 1) -> Unit:
+def unit_of(*rows: tuple[str, str, tuple[object, ...]], slots: int = 1) -> Fragment:
     nodes = [Node(f"x{index}", INPUT, shape=("batch", 2)) for index in range(slots)]
     nodes += [
         Node(name, operation, args, path=f"{name}.w" if operation == WEIGHT else "")  # type: ignore[arg-type]
         for name, operation, args in rows
     ]
-    return Unit(Graph(tuple(nodes), ((None, rows[-1][0]),)), tuple(range(slots)))
+    return Fragment(Graph(tuple(nodes), ((None, rows[-1][0]),)), tuple(range(slots)))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +143,7 @@ def unit_of(*rows: tuple[str, str, tuple[object, ...]], slots: int = 1) -> Unit:
         unit_of(("v", WEIGHT, ()), ("b", "aten.add.Tensor", (Ref("x0"), Ref("v")))),
     ],
 )
-def test_content_is_operations_arguments_and_weights(other: Unit) -> None:
+def test_content_is_operations_arguments_and_weights(other: Fragment) -> None:
     one = unit_of(("a", "aten.add.Tensor", (Ref("x0"), 1)))
     assert content(one) == content(unit_of(("other", "aten.add.Tensor", (Ref("x0"), 1))))
     assert content(one) != content(other)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from schedule_examples import CLASSES, SIZE, images, random_genotype, random_supernet, seeds
 from torch import Tensor, nn
 
-from netstitch.evaluation import Evaluator, Form, measure_form
+from netstitch.evaluation import Evaluator, NumericsConfig, measure_numerics
 from netstitch.evaluation.evaluator import arranged_weights
-from netstitch.evaluation.runtime.execution_plan import Plan, execute
+from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, execute
 from netstitch.evaluation.runtime.in_place import views
 from netstitch.evaluation.runtime.instructions import Prepared, prepare
 from netstitch.evaluation.runtime.schedule import Schedule
@@ -26,7 +26,7 @@ from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, Samples
 
 
-def operations(plan: Plan) -> Counter[str]:
+def operations(plan: ExecutionPlan) -> Counter[str]:
     return Counter(name_of(call.function) for unit in plan.units for call in unit.calls)
 
 
@@ -48,7 +48,7 @@ def test_outputs_are_those_of_the_unfused_form_up_to_rounding(
     seed: int, count: int, channels_last: bool, numbers: list[int]
 ) -> None:
     supernet = random_supernet(seed, count)
-    form = Form(channels_last, 3, 1)
+    form = NumericsConfig(channels_last, 3, 1)
     weights = arranged_weights(supernet, form, "cpu")
     before = {path: tensor.clone() for path, tensor in weights.items()}
     plain, fused = (Schedule(supernet, weights, choice) for choice in (False, True))
@@ -74,7 +74,7 @@ def test_outputs_are_those_of_the_unfused_form_up_to_rounding(
 def test_alone_and_together_give_the_same_bits(seed: int, channels_last: bool) -> None:
     supernet = random_supernet(seed)
     task = random_task()
-    form = Form(channels_last, 4, workers=2, fused=True)
+    form = NumericsConfig(channels_last, 4, workers=2, fused=True)
     evaluator = Evaluator(supernet, task, task.validation, form)
     genotypes = [random_genotype(supernet, seed + number) for number in range(12)]
     together = evaluator.outputs_together(genotypes)
@@ -162,7 +162,7 @@ def test_networks_of_many_kinds(pair: tuple[str, str], channels_last: bool) -> N
                 nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]
         networks.append(capture(model, inputs, name=name))
     supernet = Supernet(networks, match(*networks))
-    form = Form(channels_last, 2, 1)
+    form = NumericsConfig(channels_last, 2, 1)
     weights = arranged_weights(supernet, form, "cpu")
     plain, fused = (Schedule(supernet, weights, choice) for choice in (False, True))
     batch = form.arrange(inputs)
@@ -267,8 +267,8 @@ def test_views_reach_through_views() -> None:
 
 def test_fused_is_part_of_the_form_and_off_by_default() -> None:
     stored = {"channels_last": True, "batch": 8, "workers": 1}  # by an earlier version
-    assert Form(**stored) == Form(True, 8, 1, fused=False)
+    assert NumericsConfig(**stored) == NumericsConfig(True, 8, 1, fused=False)
     supernet = random_supernet(1)
     inputs = random_task().validation.inputs
-    assert not measure_form(supernet, inputs).fused
-    assert measure_form(supernet, inputs, fused=True).fused
+    assert not measure_numerics(supernet, inputs).fused
+    assert measure_numerics(supernet, inputs, fused=True).fused

@@ -10,9 +10,9 @@ from small_supernets import plainly, random_task, small_supernet
 from torch import Tensor, nn
 
 from netstitch.errors import SearchError
-from netstitch.evaluation import Evaluator, Form
+from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation.numerics import DTYPES, Precision
-from netstitch.evaluation.runtime.fragments import make_units
+from netstitch.evaluation.runtime.fragments import make_fragments
 from netstitch.evaluation.runtime.half_precision import in_precision
 from netstitch.evaluation.runtime.schedule import Schedule
 from netstitch.matching import match
@@ -29,8 +29,8 @@ EPSILON = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
 @pytest.mark.parametrize("precision", HALVES)
 def test_outputs_are_those_of_float32_but_for_rounding(precision: Precision, fused: bool) -> None:
     supernet, task = small_supernet(), random_task(23)
-    full = Form(channels_last=True, batch=7, workers=1)
-    half = Form(channels_last=True, batch=7, workers=1, fused=fused, precision=precision)
+    full = NumericsConfig(channels_last=True, batch=7, workers=1)
+    half = NumericsConfig(channels_last=True, batch=7, workers=1, fused=fused, precision=precision)
     evaluator = Evaluator(supernet, task, task.validation, half)
     random = np.random.default_rng(0)
     for _ in range(12):
@@ -45,7 +45,7 @@ def test_outputs_are_those_of_float32_but_for_rounding(precision: Precision, fus
 @pytest.mark.parametrize("precision", HALVES)
 def test_averages_are_full(precision: Precision) -> None:
     supernet = small_supernet()
-    units = make_units(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
+    units = make_fragments(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
     ends = {unit for pairs in units.results for _, unit in pairs}
     for number, unit in enumerate(in_precision(units, precision).units):
         casts = [n for n in unit.graph.nodes if Enumerated("dtype", "float32") in n.args]
@@ -81,7 +81,7 @@ def test_where_a_network_casts_to_float32_it_is_cast_to_the_precision() -> None:
     supernet = Supernet([a, b], match(a, b))
     samples = Samples(torch.rand(9, 4), torch.arange(9) % 2, "nine")
     task = Classification(validation=samples, classes=2)
-    form = Form(channels_last=False, batch=9, workers=1, precision="bfloat16")
+    form = NumericsConfig(channels_last=False, batch=9, workers=1, precision="bfloat16")
     evaluator = Evaluator(supernet, task, samples, form)
     genotype = supernet.genotype("ensemble")
     expected = plainly(supernet, genotype, samples.inputs, form.exact)
@@ -90,6 +90,6 @@ def test_where_a_network_casts_to_float32_it_is_cast_to_the_precision() -> None:
 
 def test_norms_are_recalibrated_in_float32_alone() -> None:
     supernet, task = small_supernet(), random_task(23)
-    form = Form(channels_last=True, batch=7, workers=1, precision="float16")
+    form = NumericsConfig(channels_last=True, batch=7, workers=1, precision="float16")
     with pytest.raises(SearchError, match="float16: leave out the precision, or recalibrating"):
         Evaluator(supernet, task, task.validation, form, recalibration=[task.validation.inputs])

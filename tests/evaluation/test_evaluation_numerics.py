@@ -7,8 +7,8 @@ import torch
 from small_supernets import random_samples, small_supernet
 from torch import Tensor
 
-from netstitch.evaluation import Form, measure_form
-from netstitch.evaluation.numerics import fastest_form
+from netstitch.evaluation import NumericsConfig, measure_numerics
+from netstitch.evaluation.numerics import fastest_numerics
 from netstitch.threads import available_cores, batch_workers, threads
 
 
@@ -22,8 +22,10 @@ class Clock:
         return self.now
 
 
-def prepared(clock: Clock, cost: Callable[[Form, int], float]) -> Callable[[Form], object]:
-    def prepare(form: Form) -> Callable[[Tensor], None]:
+def prepared(
+    clock: Clock, cost: Callable[[NumericsConfig, int], float]
+) -> Callable[[NumericsConfig], object]:
+    def prepare(form: NumericsConfig) -> Callable[[Tensor], None]:
         def run(batch: Tensor) -> None:
             clock.now += cost(form, len(batch))
 
@@ -32,20 +34,25 @@ def prepared(clock: Clock, cost: Callable[[Form, int], float]) -> Callable[[Form
     return prepare
 
 
-def chosen(cost: Callable[[Form, int], float], samples: int, workers: int = 1) -> Form:
+def chosen(
+    cost: Callable[[NumericsConfig, int], float], samples: int, workers: int = 1
+) -> NumericsConfig:
     clock = Clock()
-    return fastest_form(
+    return fastest_numerics(
         prepared(clock, cost), torch.zeros(samples, 1, 2, 2), workers=workers, clock=clock
     )
 
 
-@pytest.mark.parametrize("fast", [Form(True, 64, 1), Form(False, 256, 1), Form(False, 32, 1)])
-def test_the_fastest_candidate_is_chosen(fast: Form) -> None:
+@pytest.mark.parametrize(
+    "fast",
+    [NumericsConfig(True, 64, 1), NumericsConfig(False, 256, 1), NumericsConfig(False, 32, 1)],
+)
+def test_the_fastest_candidate_is_chosen(fast: NumericsConfig) -> None:
     assert chosen(lambda form, n: n * (1 if form == fast else 2), samples=1024) == fast
 
 
 def test_a_batch_for_each_worker_is_worth_more_than_a_large_one() -> None:
-    def cost(form: Form, n: int) -> float:
+    def cost(form: NumericsConfig, n: int) -> float:
         return 10 + n
 
     assert chosen(cost, samples=256).batch == 256
@@ -55,7 +62,7 @@ def test_a_batch_for_each_worker_is_worth_more_than_a_large_one() -> None:
 def test_the_first_call_of_a_candidate_is_not_timed() -> None:
     clock, calls = Clock(), {True: 0, False: 0}
 
-    def prepare(form: Form) -> Callable[[Tensor], None]:
+    def prepare(form: NumericsConfig) -> Callable[[Tensor], None]:
         def run(batch: Tensor) -> None:
             calls[form.channels_last] += 1
             first = calls[form.channels_last] == 1
@@ -64,7 +71,7 @@ def test_the_first_call_of_a_candidate_is_not_timed() -> None:
         return run
 
     inputs = torch.zeros(64, 1, 2, 2)
-    assert fastest_form(prepare, inputs, batches=[32], workers=1, clock=clock).channels_last
+    assert fastest_numerics(prepare, inputs, batches=[32], workers=1, clock=clock).channels_last
 
 
 def test_few_samples_are_one_batch() -> None:
@@ -74,29 +81,29 @@ def test_few_samples_are_one_batch() -> None:
 def test_inputs_that_are_no_images_have_one_layout() -> None:
     clock, seen = Clock(), []
 
-    def prepare(form: Form) -> Callable[[Tensor], None]:
+    def prepare(form: NumericsConfig) -> Callable[[Tensor], None]:
         seen.append(form.channels_last)
         return lambda batch: None
 
-    fastest_form(prepare, torch.zeros(64, 7), clock=clock)
+    fastest_numerics(prepare, torch.zeros(64, 7), clock=clock)
     assert set(seen) == {False}
 
 
 def test_rounds_count_what_each_worker_runs() -> None:
-    assert Form(True, 32, 2).rounds(100) == 2
-    assert Form(True, 32, 1).rounds(96) == 3
-    assert Form(True, 32, 8).rounds(1) == 1
+    assert NumericsConfig(True, 32, 2).rounds(100) == 2
+    assert NumericsConfig(True, 32, 1).rounds(96) == 3
+    assert NumericsConfig(True, 32, 8).rounds(1) == 1
 
 
 def test_images_are_arranged_and_nothing_else_changes() -> None:
     images = torch.randn(2, 3, 4, 5)
-    arranged = Form(True, 1, 1).arrange(images)
+    arranged = NumericsConfig(True, 1, 1).arrange(images)
     assert arranged.stride() == (60, 1, 15, 3)
     assert torch.equal(arranged, images)
-    assert Form(False, 1, 1).arrange(arranged).stride() == images.stride()
-    assert Form(True, 1, 1).arrange(torch.zeros(2, 1, 4, 5)).stride() == (20, 1, 5, 1)
+    assert NumericsConfig(False, 1, 1).arrange(arranged).stride() == images.stride()
+    assert NumericsConfig(True, 1, 1).arrange(torch.zeros(2, 1, 4, 5)).stride() == (20, 1, 5, 1)
     rows = torch.randn(4, 6).T
-    assert Form(True, 1, 1).arrange(rows).is_contiguous()
+    assert NumericsConfig(True, 1, 1).arrange(rows).is_contiguous()
 
 
 def test_threads_are_one_inside_and_restored_after_errors() -> None:
@@ -129,17 +136,19 @@ def test_a_supernet_is_measured_in_the_layout_of_its_evaluations(
     seen = {}
 
     def timed(
-        prepare: Callable[[Form], Callable[[Tensor], list[Tensor]]], inputs: Tensor, **_: object
-    ) -> Form:
+        prepare: Callable[[NumericsConfig], Callable[[Tensor], list[Tensor]]],
+        inputs: Tensor,
+        **_: object,
+    ) -> NumericsConfig:
         for channels_last in (True, False):
-            form = Form(channels_last, 4, 1)
+            form = NumericsConfig(channels_last, 4, 1)
             seen[channels_last] = prepare(form)(inputs[:4])[0]
         return form
 
     monkeypatch.setattr(measuring, "fastest_form", timed)
     supernet = small_supernet()
     inputs = random_samples(8).inputs
-    measure_form(supernet, inputs)
+    measure_numerics(supernet, inputs)
     expected = supernet.subnetwork(supernet.genotype("ensemble"))(inputs[:4])
     for outputs in seen.values():
         assert torch.allclose(outputs, expected, atol=1e-6)
@@ -147,15 +156,15 @@ def test_a_supernet_is_measured_in_the_layout_of_its_evaluations(
 
 def test_workers_are_cores_on_the_processor_and_one_elsewhere() -> None:
     supernet, inputs = small_supernet(), random_samples(8).inputs
-    assert measure_form(supernet, inputs).workers == available_cores()
-    assert measure_form(supernet, inputs, workers=3).workers == 3
+    assert measure_numerics(supernet, inputs).workers == available_cores()
+    assert measure_numerics(supernet, inputs, workers=3).workers == 3
     clock = Clock()
-    assert measure_form(supernet, inputs, workers=None, clock=clock).batch == 8
+    assert measure_numerics(supernet, inputs, workers=None, clock=clock).batch == 8
 
 
 def test_one_channel_is_laid_out_channels_last_too() -> None:
     # Both layouts fit one channel; convolutions follow the strides, so they must say which.
-    arranged = Form(True, 8, 1).arrange(torch.zeros(4, 1, 3, 3))
+    arranged = NumericsConfig(True, 8, 1).arrange(torch.zeros(4, 1, 3, 3))
     assert arranged.stride() == (9, 1, 3, 1)
     assert torch.conv2d(torch.zeros(2, 1, 5, 5), arranged).is_contiguous(
         memory_format=torch.channels_last

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from schedule_examples import images, random_genotype, random_supernet, seeds
 from small_supernets import random_samples, small_supernet, three_networks
 
-from netstitch.evaluation.runtime.execution_plan import Plan, execute, peak_bytes
+from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, execute, peak_bytes
 from netstitch.evaluation.runtime.fragments import THE_INPUT
 from netstitch.evaluation.runtime.schedule import Schedule
 from netstitch.networks.interpreter import Key, content_keys, make_plan, sample_bytes
@@ -153,7 +153,7 @@ def test_the_peak_is_what_a_slow_simulation_holds(
     assert peak_bytes(plan) == max(held(plan, step) for step in range(len(plan.made)))
 
 
-def held(plan: Plan, step: int) -> int:
+def held(plan: ExecutionPlan, step: int) -> int:
     """Bytes of what earlier steps made and is read from here on or is a result, and of this one."""
     results = {key for pairs in plan.outputs for _, key in pairs}
     later = {plan.keys[index] for index in plan.reads[plan.read_starts[step] :].tolist()}

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from misplacement import OFFSETS, misplaced, write_misplaced
 from torch import nn
 
-from netstitch.evaluation.shared_tensors import Packed, pack, read_mapped, unpack, write_mapped
+from netstitch.evaluation.shared_tensors import (
+    PackedTensors,
+    pack,
+    read_mapped,
+    unpack,
+    write_mapped,
+)
 from netstitch.files.alignment import ALIGNMENT, SWITCH, is_aligned
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.uint8, torch.bool)
@@ -89,7 +95,7 @@ def test_tensors_are_aligned_wherever_they_are(
     value = {dtype: (torch.rand(5, 3) * 100).to(dtype) for dtype in DTYPES}
     value |= {"part": value[torch.float32][1:], "weight": nn.Parameter(torch.rand(3))}
     sent = pack(value)
-    shifted = Packed(misplaced(torch.from_numpy(sent.content), offset).numpy(), sent.rest)
+    shifted = PackedTensors(misplaced(torch.from_numpy(sent.content), offset).numpy(), sent.rest)
     for found in (through(value, tmp_path), unpack(sent), unpack(shifted)):
         for name, tensor in value.items():
             assert is_aligned(found[name])

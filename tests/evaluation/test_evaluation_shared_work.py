@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from schedule_examples import random_genotype, random_supernet, seeds
 
 from netstitch.evaluation.runtime.schedule import Schedule
-from netstitch.evaluation.runtime.shared_work import Kinship, work_behind
+from netstitch.evaluation.runtime.shared_work import SharedWork, work_behind
 from netstitch.networks.graph import Graph, Node, Ref
 
 
@@ -35,7 +35,7 @@ def test_work_behind_a_node_is_what_depends_on_it() -> None:
 def test_some_are_chosen_the_oldest_first(seed: int, waiting: int, count: int) -> None:
     supernet = random_supernet(seed)
     genotypes = [random_genotype(supernet, seed + index) for index in range(waiting)]
-    chosen = Kinship(supernet)(genotypes, count)
+    chosen = SharedWork(supernet)(genotypes, count)
     assert chosen[0] == 0
     assert len(chosen) == min(waiting, count)
     assert chosen == sorted(set(chosen))
@@ -51,7 +51,7 @@ def test_of_equal_subnetworks_and_others_the_equal_ones_go_together(seed: int, a
     idle = np.flatnonzero(~supernet.wiring.active(twin))
     twin[idle] = 0  # what is not active does not count
     genotypes[at] = twin
-    chosen = Kinship(supernet)(genotypes, 2)
+    chosen = SharedWork(supernet)(genotypes, 2)
     schedule = Schedule(supernet, supernet.tensors())
     alone = work(schedule, [genotypes[0]])
     assert work(schedule, [genotypes[index] for index in chosen]) == alone
@@ -71,7 +71,7 @@ def test_families_are_computed_with_less_work_than_in_the_order_of_asking() -> N
             changed = int(random.integers(len(genotype)))
             genotype[changed] = random.integers(supernet.cardinalities[changed])
             genotypes.append(genotype)
-        schedule, kinship = Schedule(supernet, supernet.tensors()), Kinship(supernet)
+        schedule, kinship = Schedule(supernet, supernet.tensors()), SharedWork(supernet)
         for at in range(0, 16, 4):
             in_order += work(schedule, genotypes[at : at + 4])
         while genotypes:

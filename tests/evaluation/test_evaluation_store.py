@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from netstitch.errors import StorageError
 from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
-from netstitch.optimization.executors.replay import Arrival, Known, known_by, known_by_arrival
+from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by, known_by_arrival
 from netstitch.searching.supernet_problem import OBJECTIVES
 
 
@@ -190,7 +190,7 @@ def test_results_that_the_search_is_given_later_are_written_once(tmp_path: Path)
 
 
 def test_what_ended_early_is_bounded_until_it_is_done_whole(tmp_path: Path) -> None:
-    def arrival(accuracy: float, *, bounded: bool) -> tuple[Arrival, Known]:
+    def arrival(accuracy: float, *, bounded: bool) -> tuple[Arrival, KnownResult]:
         one = evaluation(1)
         completed = Completed(1, (accuracy, 7.0), None, 0.5, "here 1", bounded)
         arrived = Arrival(one.signature, one.genotype, completed)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from netstitch.errors import StorageError
 from netstitch.evaluation import Store
-from netstitch.evaluation.stored_evaluations import read_stored
+from netstitch.evaluation.stored_evaluations import read_evaluations
 from netstitch.optimization import Evaluation
 
 
@@ -47,7 +47,7 @@ def test_rows_come_back(rows: list[tuple[int, float | None, bool]]) -> None:
         with Store(path) as store:
             for ordinal, row in enumerate(rows, start=1):
                 store.add(64, evaluation(ordinal, *row))
-            found = read_stored(path)  # while it is open for writing
+            found = read_evaluations(path)  # while it is open for writing
         assert len(found) == len(rows)
         for place, (signature, accuracy, bounded) in enumerate(rows):
             assert found.genotypes[place].tolist() == [signature % 3, 1, signature]
@@ -66,7 +66,7 @@ def test_rows_come_back(rows: list[tuple[int, float | None, bool]]) -> None:
 
 def test_a_missing_store(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"gone\.sqlite is missing"):
-        read_stored(tmp_path / "gone.sqlite")
+        read_evaluations(tmp_path / "gone.sqlite")
 
 
 def test_a_changed_row_is_found(tmp_path: Path) -> None:
@@ -78,14 +78,14 @@ def test_a_changed_row_is_found(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE evaluations SET accuracy = 0.9")
     with pytest.raises(StorageError, match="is damaged"):
-        read_stored(path)
+        read_evaluations(path)
 
 
 def test_a_file_that_is_no_store(tmp_path: Path) -> None:
     path = tmp_path / "evaluations.sqlite"
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(StorageError, match="is damaged"):
-        read_stored(path)
+        read_evaluations(path)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         store.add(64, evaluation(1, 1, 0.5, False))
     os.chmod(tmp_path, 0o555)
     try:
-        assert len(read_stored(path)) == 1
+        assert len(read_evaluations(path)) == 1
     finally:
         os.chmod(tmp_path, 0o755)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["evaluations.sqlite"]

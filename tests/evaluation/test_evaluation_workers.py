@@ -11,14 +11,14 @@ import torch
 from small_supernets import random_task, small_supernet
 
 from netstitch.errors import DataError, StorageError
-from netstitch.evaluation import Evaluator, Form, Spread, evaluating
+from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, evaluating
 from netstitch.evaluation import workers as module
-from netstitch.evaluation.worker_evaluator import SharedEvaluation
+from netstitch.evaluation.worker_evaluator import WorkerEvaluator
 from netstitch.optimization import Executor
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification
 
-FORM = Form(channels_last=True, batch=7, workers=1)
+FORM = NumericsConfig(channels_last=True, batch=7, workers=1)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_every_spread_gives_the_same(
 ) -> None:
     asked = genotypes(supernet, 20)
     workers = 2 if kind == "processes" else 0
-    spread = Spread(kind, workers=workers, in_flight=in_flight)
+    spread = ExecutionConfig(kind, workers=workers, in_flight=in_flight)
     with evaluating(made(supernet, task), spread) as executor:
         assert executor.capacity == in_flight
         assert results(executor, asked) == plainly(supernet, task, asked)
@@ -83,8 +83,8 @@ def test_what_workers_load_brings_its_tensors_by_the_file(
 ) -> None:
     evaluator = Evaluator(supernet, task, task.validation, FORM)
     [first, *_] = asked = genotypes(supernet, 3)
-    shared = SharedEvaluation(evaluator, [torch.device("cpu")], tmp_path)
-    loaded: SharedEvaluation = pickle.loads(pickle.dumps(shared))  # noqa: S301 - just made
+    shared = WorkerEvaluator(evaluator, [torch.device("cpu")], tmp_path)
+    loaded: WorkerEvaluator = pickle.loads(pickle.dumps(shared))  # noqa: S301 - just made
     assert [loaded(first)] == plainly(supernet, task, [first])
     assert loaded.together(asked) == plainly(supernet, task, asked)
 
@@ -132,7 +132,7 @@ def test_no_room_for_what_is_shared(
     monkeypatch.setattr(module, "SharedEvaluation", full)
     with (
         pytest.raises(StorageError, match="no space left on device"),
-        evaluating(made(supernet, task), Spread("processes", workers=1)),
+        evaluating(made(supernet, task), ExecutionConfig("processes", workers=1)),
     ):
         pass
     assert list(temporary.iterdir()) == []
@@ -142,7 +142,7 @@ def test_no_room_for_what_is_shared(
 def test_on_ray_it_is_the_same(supernet: Supernet, task: Classification) -> None:
     asked = genotypes(supernet, 20)
     with tempfile.TemporaryDirectory(prefix="ns", dir="/tmp") as folder:
-        spread = Spread("ray", workers=2, in_flight=12, temporary=folder)
+        spread = ExecutionConfig("ray", workers=2, in_flight=12, temporary=folder)
         with evaluating(made(supernet, task), spread) as executor:
             assert results(executor, asked) == plainly(supernet, task, asked)
 
@@ -152,11 +152,11 @@ def test_what_is_sent_has_its_tensors_in_one_array(
 ) -> None:
     evaluator = Evaluator(supernet, task, task.validation, FORM)
     asked = genotypes(supernet, 3)
-    sent = SharedEvaluation(evaluator, [torch.device("cpu")])
+    sent = WorkerEvaluator(evaluator, [torch.device("cpu")])
     buffers: list[pickle.PickleBuffer] = []
     text = pickle.dumps(sent, protocol=5, buffer_callback=buffers.append)
     assert len(buffers) == 1
-    loaded: SharedEvaluation = pickle.loads(text, buffers=buffers)  # noqa: S301 - just made
+    loaded: WorkerEvaluator = pickle.loads(text, buffers=buffers)  # noqa: S301 - just made
     assert loaded.together(asked) == plainly(supernet, task, asked)
     assert loaded(asked[0]) == plainly(supernet, task, asked)[0]
 
@@ -166,7 +166,7 @@ def test_those_that_share_work_are_computed_together_where_the_order_stays(
     supernet: Supernet, task: Classification, ordered: bool, together: list[int]
 ) -> None:
     families = [supernet.genotype(output) for output in ("wide", "deep")]
-    spread = Spread(in_flight=6, ordered=ordered)
+    spread = ExecutionConfig(in_flight=6, ordered=ordered)
     with evaluating(made(supernet, task), spread) as executor:
         for ticket in range(6):
             executor.submit(ticket, families[ticket % 2])

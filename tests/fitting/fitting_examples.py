@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.stitch import FeatureRef, Stitch
 
 Point = Callable[[Tensor], Tensor]
 
 
-def features_of(points: Mapping[Place, Point]) -> Callable[[Tensor, Sequence[Place]], list[Tensor]]:
+def features_of(
+    points: Mapping[FeatureRef, Point],
+) -> Callable[[Tensor, Sequence[FeatureRef]], list[Tensor]]:
     """The features function of networks whose points are the given functions of the inputs."""
 
-    def features(values: Tensor, places: Sequence[Place]) -> list[Tensor]:
+    def features(values: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
         with torch.inference_mode():
             return [points[place](values) for place in places]
 
@@ -21,7 +23,7 @@ def features_of(points: Mapping[Place, Point]) -> Callable[[Tensor, Sequence[Pla
 
 
 def both_ways(
-    match: int, a: Place, b: Place, n_a: int, n_b: int, positions: int = 0
+    match: int, a: FeatureRef, b: FeatureRef, n_a: int, n_b: int, positions: int = 0
 ) -> list[Stitch]:
     """The two stitches of a match; positions 0 for points that are not spatial."""
     rest = (positions > 0, max(positions, 1))
@@ -38,12 +40,12 @@ def linear_point(inputs: int, outputs: int, seed: int, noise: float = 0.3) -> Po
 
 def networks(
     widths: Sequence[tuple[int, int]], inputs: int = 6, seed: int = 0
-) -> tuple[list[Stitch], dict[Place, Point]]:
+) -> tuple[list[Stitch], dict[FeatureRef, Point]]:
     """Two networks with one match per pair of widths, and the functions at their points."""
     stitches: list[Stitch] = []
-    points: dict[Place, Point] = {}
+    points: dict[FeatureRef, Point] = {}
     for match, (n_a, n_b) in enumerate(widths):
-        a, b = Place(0, f"a{match}"), Place(1, f"b{match}")
+        a, b = FeatureRef(0, f"a{match}"), FeatureRef(1, f"b{match}")
         points[a] = linear_point(inputs, n_a, seed + 2 * match)
         points[b] = linear_point(inputs, n_b, seed + 2 * match + 1)
         stitches += both_ways(match, a, b, n_a, n_b)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from netstitch.errors import FittingError
 from netstitch.fitting import fit_adam, fit_least_squares
-from netstitch.stitching.stitch import Place
+from netstitch.stitching.stitch import FeatureRef
 
 BATCHES = list(random_inputs(256).split(50))
 
@@ -53,7 +53,7 @@ def test_little_memory_only_means_gradients_in_parts() -> None:
     plain = features_of(points)
     counts: list[int] = []
 
-    def watched(values: Tensor, places: Sequence[Place]) -> list[Tensor]:
+    def watched(values: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
         counts.append(len(values))
         return plain(values, places)
 
@@ -69,7 +69,7 @@ def test_little_memory_only_means_gradients_in_parts() -> None:
 
 
 def test_spatial_points_are_trained() -> None:
-    a, b = Place(0, "a"), Place(1, "b")
+    a, b = FeatureRef(0, "a"), FeatureRef(1, "b")
     points = {a: lambda x: x, b: lambda x: x.flip(1) * 2}
     stitches = both_ways(0, a, b, 3, 3, positions=4)
     layers = [stitch.layer() for stitch in stitches]
@@ -160,7 +160,7 @@ def test_bad_input_is_one_line_and_leaves_the_layers(
 
 def test_features_that_are_not_finite_are_named() -> None:
     stitches, points = networks([(2, 2)])
-    points[Place(0, "a0")] = lambda x: torch.full((len(x), 2), float("inf"))
+    points[FeatureRef(0, "a0")] = lambda x: torch.full((len(x), 2), float("inf"))
     layers = [stitch.layer() for stitch in stitches]
     with pytest.raises(FittingError, match=r"'a0' of network 0 gives NaN .* training batch 1"):
         fit_adam(stitches, layers, features_of(points), BATCHES)

@@ -14,7 +14,7 @@ from netstitch.fitting.feature_stream import (
     inputs,
     split,
 )
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.stitch import FeatureRef, Stitch
 
 
 def test_inputs_are_the_first_of_a_tuple() -> None:
@@ -79,7 +79,7 @@ def test_parts_of_a_batch_fit_the_budget_in_order(count: int, one: int, budget: 
 
 
 def test_bytes_of_an_image_are_those_of_each_point_once() -> None:
-    a, b, c = (Place(0, name) for name in "abc")
+    a, b, c = (FeatureRef(0, name) for name in "abc")
     stitches = [Stitch(0, a, b, 2, 3, True, 10), Stitch(0, a, c, 2, 4, True, 10)]
     assert image_bytes(stitches) == sum(torch.ones(1, n, 2, 5).nbytes for n in (2, 3, 4))
 
@@ -95,10 +95,10 @@ def test_too_few_samples_say_how_many_are_needed() -> None:
 def test_features_that_are_not_finite_are_named() -> None:
     good, bad = torch.ones(2, 3), torch.tensor([[1.0], [float("inf")]])
     with pytest.raises(FittingError, match=r"point 'fc' of network 1 gives NaN .* on batch 4"):
-        check_finite({Place(0, "c"): good, Place(1, "fc"): bad}, good, "batch 4")
+        check_finite({FeatureRef(0, "c"): good, FeatureRef(1, "fc"): bad}, good, "batch 4")
     with pytest.raises(FittingError, match="batch 4 holds NaN"):
-        check_finite({Place(0, "c"): good}, bad, "batch 4")
-    check_finite({Place(0, "c"): good}, good, "batch 4")
+        check_finite({FeatureRef(0, "c"): good}, bad, "batch 4")
+    check_finite({FeatureRef(0, "c"): good}, good, "batch 4")
 
 
 def test_features_of_the_wrong_shape_are_named() -> None:
@@ -109,7 +109,7 @@ def test_features_of_the_wrong_shape_are_named() -> None:
 
 
 def test_maps_of_unequal_size_are_named() -> None:
-    a, b = Place(0, "a"), Place(1, "b")
+    a, b = FeatureRef(0, "a"), FeatureRef(1, "b")
     stitch = Stitch(0, a, b, 2, 3, spatial=True, positions=16)
     found = {a: torch.ones(1, 2, 4, 4), b: torch.ones(1, 3, 2, 2)}
     with pytest.raises(FittingError, match=r"'a' .* \(4, 4\) and .*'b' .* has \(2, 2\)"):

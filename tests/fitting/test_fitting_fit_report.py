@@ -4,7 +4,7 @@ import pytest
 
 from netstitch.errors import StorageError
 from netstitch.fitting import FitReport, StitchFit
-from netstitch.stitching.stitch import Place
+from netstitch.stitching.stitch import FeatureRef
 
 REPORT = FitReport(
     method="least-squares",
@@ -13,8 +13,8 @@ REPORT = FitReport(
     held_out=512,
     seconds=1.5,
     rows=(
-        StitchFit(0, Place(0, "conv1"), Place(1, "stem"), 0.25),
-        StitchFit(0, Place(1, "stem"), Place(0, "conv1"), None),
+        StitchFit(0, FeatureRef(0, "conv1"), FeatureRef(1, "stem"), 0.25),
+        StitchFit(0, FeatureRef(1, "stem"), FeatureRef(0, "conv1"), None),
     ),
 )
 

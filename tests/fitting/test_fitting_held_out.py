@@ -5,15 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netstitch.errors import FittingError
-from netstitch.fitting.held_out import Spread, held_out_errors
-from netstitch.stitching.stitch import Place
+from netstitch.fitting.held_out import TargetVariance, held_out_errors
+from netstitch.stitching.stitch import FeatureRef
 
 
 @settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 1000), size=st.integers(1, 30), offset=st.sampled_from([0.0, 1e4]))
 def test_spread_equals_that_of_the_whole(seed: int, size: int, offset: float) -> None:
     values = random_inputs(30, width=3, seed=seed) + offset
-    spread = Spread()
+    spread = TargetVariance()
     for batch in values.split(size):
         spread.add(batch)
     whole = values.double()
@@ -34,7 +34,7 @@ def test_errors_are_those_of_all_the_data_at_once() -> None:
 
 
 def test_no_error_is_given_where_the_target_does_not_vary() -> None:
-    a, b = Place(0, "a"), Place(1, "b")
+    a, b = FeatureRef(0, "a"), FeatureRef(1, "b")
     points = {a: lambda x: x, b: lambda x: torch.full((len(x), 2), 0.1)}
     stitches = both_ways(0, a, b, 6, 2)
     layers = [stitch.layer() for stitch in stitches]
@@ -45,7 +45,7 @@ def test_no_error_is_given_where_the_target_does_not_vary() -> None:
 
 def test_features_that_are_not_finite_are_named() -> None:
     stitches, points = networks([(3, 2)])
-    points[Place(1, "b0")] = lambda x: torch.full((len(x), 2), float("nan"))
+    points[FeatureRef(1, "b0")] = lambda x: torch.full((len(x), 2), float("nan"))
     layers = [stitch.layer() for stitch in stitches]
     with pytest.raises(FittingError, match=r"'b0' of network 1 gives NaN .* held-out batch 1"):
         held_out_errors(stitches, layers, features_of(points), [random_inputs(4)])

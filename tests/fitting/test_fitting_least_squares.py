@@ -19,7 +19,7 @@ from netstitch.errors import FittingError
 from netstitch.fitting import fit_least_squares
 from netstitch.fitting.least_squares import match_groups, plan_passes
 from netstitch.fitting.solve import RIDGE
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.stitch import FeatureRef, Stitch
 
 
 def plain_fit(x: Tensor, y: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
@@ -73,7 +73,7 @@ def test_equals_a_plain_ridge_on_all_that_is_not_held_out(
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_spatial_points_are_fitted_position_by_position(layout: torch.memory_format) -> None:
-    a, b = Place(0, "a"), Place(1, "b")
+    a, b = FeatureRef(0, "a"), FeatureRef(1, "b")
     stitches = both_ways(0, a, b, 3, 4, positions=10)
     torch.manual_seed(0)
     first, second = nn.Conv2d(2, 3, 1), nn.Conv2d(2, 4, 3, padding=1)
@@ -116,7 +116,7 @@ def test_features_are_held_within_the_budget_and_the_split_stays() -> None:
     held: WeakSet[Tensor] = WeakSet()
     most = 0
 
-    def watched(values: Tensor, places: Sequence[Place]) -> list[Tensor]:
+    def watched(values: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
         nonlocal most
         found = plain(values, places)
         held.update(found)
@@ -225,7 +225,7 @@ def test_the_fewest_samples_that_are_enough_are_fitted(count: int, holdout: floa
 def test_without_a_ridge_directions_that_hardly_vary_are_resolved(
     ridge: float, error: float
 ) -> None:
-    a, b = Place(0, "a"), Place(1, "b")
+    a, b = FeatureRef(0, "a"), FeatureRef(1, "b")
     mixing = torch.linalg.qr(random_inputs(8, width=8))[0]
     spread = torch.logspace(0, -4, 8)  # the target lives in the direction of the least spread
     points = {a: lambda x: (x * spread) @ mixing, b: lambda x: x[:, -2:]}
@@ -239,7 +239,7 @@ def test_without_a_ridge_directions_that_hardly_vary_are_resolved(
 
 
 def test_a_match_of_three_networks_shares_its_moments() -> None:
-    places = [Place(k, "p") for k in range(3)]
+    places = [FeatureRef(k, "p") for k in range(3)]
     stitches = [
         Stitch(0, a, b, 2, 2, spatial=False, positions=1) for a in places for b in places if a != b
     ]
@@ -264,7 +264,7 @@ def test_fitted_layers_are_frozen() -> None:
 
 
 def test_a_constant_target_is_fitted_and_reported_as_such() -> None:
-    a, b = Place(0, "a"), Place(1, "b")
+    a, b = FeatureRef(0, "a"), FeatureRef(1, "b")
     points = {a: lambda x: x, b: lambda x: torch.full((len(x), 2), 0.1)}
     stitches = both_ways(0, a, b, 6, 2)
     layers = [stitch.layer() for stitch in stitches]
@@ -275,7 +275,7 @@ def test_a_constant_target_is_fitted_and_reported_as_such() -> None:
     assert layers[1].weight.eq(0).all()
 
 
-def _nan_at(point: Place, batch: int) -> tuple[list[Stitch], object]:
+def _nan_at(point: FeatureRef, batch: int) -> tuple[list[Stitch], object]:
     stitches, points = networks([(2, 2), (3, 3)])
     calls = iter(range(1, 1000))
     good = points[point]
@@ -318,7 +318,7 @@ def test_bad_input_is_one_line_and_leaves_the_layers(
 
 
 def test_features_that_are_not_finite_are_named() -> None:
-    stitches, features = _nan_at(Place(1, "b1"), batch=3)
+    stitches, features = _nan_at(FeatureRef(1, "b1"), batch=3)
     layers = [stitch.layer() for stitch in stitches]
     with pytest.raises(FittingError, match=r"point 'b1' of network 1 gives NaN .* on batch 3"):
         fit_least_squares(stitches, layers, features, BATCHES)

@@ -13,7 +13,7 @@ from netstitch.networks import Graph, Node, capture
 from netstitch.networks.graph import INPUT, WEIGHT, Ref
 from netstitch.networks.interpreter import (
     INPUT_KEY,
-    Plan,
+    GraphPlan,
     content_keys,
     execute,
     make_plan,
@@ -149,7 +149,7 @@ def test_the_peak_is_what_a_slow_simulation_holds(supernet: Supernet, data: st.D
     assert peak_bytes(plan) == max(_held(plan, position) for position in range(len(plan.steps)))
 
 
-def _held(plan: Plan, position: int) -> int:
+def _held(plan: GraphPlan, position: int) -> int:
     """Bytes of what was made up to a step and is read from there on, or is a result."""
     results = {key for pairs in plan.outputs for _, key in pairs}
     later = {key for step in plan.steps[position:] for key in step.reads}

@@ -5,7 +5,7 @@ import pytest
 from optimization_cases import ACCURACY_MACS
 
 from netstitch.errors import SearchError
-from netstitch.optimization.annealing import Threshold, steering
+from netstitch.optimization.annealing import Threshold, annealed_constraint
 from netstitch.optimization.problem import Problem
 from netstitch.optimization.solution import Solution
 
@@ -13,7 +13,7 @@ PROBLEM = Problem((2, 2), ACCURACY_MACS)
 
 
 def test_the_threshold_rises_linearly_until_half_the_budget() -> None:
-    rise = steering(PROBLEM, Threshold("accuracy", 0.6))
+    rise = annealed_constraint(PROBLEM, Threshold("accuracy", 0.6))
     seen = []
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         rise.advance(share)
@@ -22,7 +22,7 @@ def test_the_threshold_rises_linearly_until_half_the_budget() -> None:
 
 
 def test_the_violation_is_the_distance_to_the_threshold() -> None:
-    rise = steering(PROBLEM, Threshold("accuracy", 0.5))
+    rise = annealed_constraint(PROBLEM, Threshold("accuracy", 0.5))
     rise.advance(1.0)
     assert rise.violation(Solution(np.array([0, 0]), (0.2, 9.0))) == pytest.approx(0.3)
     assert rise.violation(Solution(np.array([0, 0]), (0.7, 9.0))) == 0.0
@@ -40,4 +40,4 @@ def test_the_violation_is_the_distance_to_the_threshold() -> None:
 )
 def test_a_threshold_without_meaning_is_refused(threshold: Threshold, message: str) -> None:
     with pytest.raises(SearchError, match=message):
-        steering(PROBLEM, threshold)
+        annealed_constraint(PROBLEM, threshold)

@@ -23,7 +23,7 @@ from netstitch.optimization import (
     Solution,
     State,
 )
-from netstitch.optimization.annealing import Steering
+from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.engine import Engine
 from netstitch.optimization.history import History
 
@@ -263,7 +263,7 @@ def test_a_state_within_a_step_is_refused() -> None:
 
 
 def test_the_threshold_follows_the_budget_with_skipped_evaluations() -> None:
-    steering = Steering(column=0, target=100.0)
+    steering = AnnealedConstraint(column=0, target=100.0)
     algorithm = Scripted([50, 50, 50, 200])
     archive = Archive(ACCURACY_MACS, steered=0)
     result = engine(algorithm, budget=Budget(10), steering=steering, archive=archive).run()
@@ -272,7 +272,7 @@ def test_the_threshold_follows_the_budget_with_skipped_evaluations() -> None:
 
 
 def test_with_time_only_the_threshold_follows_the_clock() -> None:
-    steering = Steering(column=0, target=100.0)
+    steering = AnnealedConstraint(column=0, target=100.0)
     now = iter(range(1000))
     archive = Archive(ACCURACY_MACS, steered=0)
     engine(

@@ -1,7 +1,7 @@
 import numpy as np
 from optimization_cases import ACCURACY_MACS
 
-from netstitch.optimization.annealing import Steering
+from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Problem
 from netstitch.optimization.solution import Solution
@@ -16,7 +16,7 @@ def solution(accuracy: float, macs: float) -> Solution:
 FAILED = Solution(np.array([0, 0]), None)
 
 
-def two_slots(steering: Steering | None = None) -> Population:
+def two_slots(steering: AnnealedConstraint | None = None) -> Population:
     """The first slot looks at the accuracy only, the second at the multiply-adds only."""
     population = Population(PROBLEM, 2, steering, np.random.default_rng(0))
     population.put(0, solution(0.9, 100.0))
@@ -61,7 +61,7 @@ def test_a_failed_solution_betters_nothing_and_is_bettered_by_all() -> None:
 
 
 def test_the_threshold_comes_before_the_weights() -> None:
-    rise = Steering(column=0, target=0.8, value=0.8)
+    rise = AnnealedConstraint(column=0, target=0.8, value=0.8)
     population = two_slots(rise)
     # the second slot looks at multiply-adds, and yet a dear member that is over the threshold wins
     assert population.betters(solution(0.8, 500.0), 1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from netstitch.optimization import Genotype
 from netstitch.optimization.executors.executor import WHOLE, Asked
-from netstitch.optimization.executors.queue import Waiting
+from netstitch.optimization.executors.queue import EvaluationQueue
 
 
 def asked(ticket: int) -> Asked:
@@ -22,7 +22,7 @@ def alike(waiting: Sequence[Genotype], count: int) -> list[int]:
 
 
 def test_the_oldest_are_taken_and_wait_no_more() -> None:
-    waiting = Waiting()
+    waiting = EvaluationQueue()
     for ticket in range(5):
         waiting.put(asked(ticket))
     assert [one.ticket for one in waiting.take(3)] == [0, 1, 2]
@@ -31,7 +31,7 @@ def test_the_oldest_are_taken_and_wait_no_more() -> None:
 
 
 def test_those_that_go_with_the_oldest_are_taken_with_it() -> None:
-    waiting = Waiting(alike)
+    waiting = EvaluationQueue(alike)
     for ticket in range(5):
         waiting.put(asked(ticket))
     assert [one.ticket for one in waiting.take(2)] == [0, 2]
@@ -40,7 +40,7 @@ def test_those_that_go_with_the_oldest_are_taken_with_it() -> None:
 
 
 def test_one_that_the_search_waits_for_is_the_next_and_alone() -> None:
-    waiting = Waiting(alike)
+    waiting = EvaluationQueue(alike)
     for ticket in (0, 1, WHOLE):
         waiting.put(asked(ticket))
     first = waiting.take(1)
@@ -51,7 +51,7 @@ def test_one_that_the_search_waits_for_is_the_next_and_alone() -> None:
 
 @given(st.lists(st.integers(1, 4), max_size=20), st.booleans())
 def test_each_is_taken_once_and_the_oldest_never_waits(counts: list[int], chosen: bool) -> None:
-    waiting = Waiting(alike if chosen else None)
+    waiting = EvaluationQueue(alike if chosen else None)
     left = list(range(12))
     for ticket in left:
         waiting.put(asked(ticket))

@@ -12,7 +12,6 @@ from optimization_cases import ACCURACY_MACS, ShuffledExecutor
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     ALGORITHMS,
-    Bounding,
     Budget,
     Completed,
     Evaluation,
@@ -20,6 +19,7 @@ from netstitch.optimization import (
     Genotype,
     Problem,
     Progress,
+    RejectionRule,
     SearchResult,
     SerialExecutor,
     State,
@@ -28,7 +28,7 @@ from netstitch.optimization import (
 )
 from netstitch.optimization.executors.executor import Bounded
 from netstitch.optimization.executors.ordered import OrderedExecutor
-from netstitch.optimization.rejection import STEPS, floor_of
+from netstitch.optimization.rejection import STEPS, rejection_threshold
 
 LENGTH = 12
 EARLY = ("ga", "gomea", "lk-gomea", "random")
@@ -50,7 +50,7 @@ def signature(genotype: Genotype) -> bytes:
 
 
 PROBLEM = Problem((3,) * LENGTH, ACCURACY_MACS, signature=signature)
-BOUNDING = Bounding("accuracy", lambda genotype: (1.0, macs(genotype * MASK)))
+BOUNDING = RejectionRule("accuracy", lambda genotype: (1.0, macs(genotype * MASK)))
 MASK = np.array([0] + [1] * (LENGTH - 1))
 
 
@@ -80,7 +80,7 @@ class InSteps:
 def searched(
     algorithm: str,
     executor: Executor,
-    bounding: Bounding | None,
+    bounding: RejectionRule | None,
     *,
     evaluations: int = 250,
     threshold: Threshold | None = None,
@@ -213,7 +213,7 @@ def test_the_floor_is_just_under_the_least_that_matters(least: float, inclusive:
     def matters(value: float) -> bool:
         return value >= least if inclusive else value > least
 
-    floor = floor_of(matters, 0.0, 1.0)
+    floor = rejection_threshold(matters, 0.0, 1.0)
     if floor is None:
         assert matters(0.0)
     else:
@@ -223,4 +223,4 @@ def test_the_floor_is_just_under_the_least_that_matters(least: float, inclusive:
 
 def test_an_objective_that_is_not_there_is_refused() -> None:
     with pytest.raises(SearchError, match="unknown objective 'loss'"):
-        searched("ga", SerialExecutor(InSteps()), Bounding("loss", lambda _: (1.0, 0.0)))
+        searched("ga", SerialExecutor(InSteps()), RejectionRule("loss", lambda _: (1.0, 0.0)))

@@ -22,7 +22,7 @@ from netstitch.optimization import (
     Threshold,
     prepare_search,
 )
-from netstitch.optimization.executors.replay import Known, RecallingExecutor, known_by
+from netstitch.optimization.executors.replay import KnownResult, ReplayExecutor, known_by
 
 PROBLEM = Problem((2, 3, 1, 4, 2, 2, 3, 2, 2, 5), ACCURACY_MACS)
 
@@ -31,13 +31,18 @@ class Stopped:
     """A search on workers that answer in random order, stopped after some evaluations."""
 
     def __init__(
-        self, algorithm: str, after: int, known: dict[Hashable, Known], seed: int, **settings: Any
+        self,
+        algorithm: str,
+        after: int,
+        known: dict[Hashable, KnownResult],
+        seed: int,
+        **settings: Any,
     ) -> None:
         self.asked: list[bytes] = []
         self.told: list[Evaluation] = []
         self.states: list[State] = []
         self._after, self._known = after, known
-        self.executor = RecallingExecutor(
+        self.executor = ReplayExecutor(
             ShuffledExecutor(self._evaluate, 5, seed), PROBLEM.identify, known
         )
         self.engine: Engine = prepare_search(
@@ -89,7 +94,7 @@ def test_results_in_the_order_of_before_make_the_same_proposals(
     algorithm: str, after: int, seed: int
 ) -> None:
     """Whatever the order of the workers: what they did before is not asked of them again."""
-    known: dict[Hashable, Known] = {}
+    known: dict[Hashable, KnownResult] = {}
     first = Stopped(algorithm, after, known, seed)
     first.engine.run()
     again = Stopped(algorithm, 10_000, known, seed + 1)
@@ -117,7 +122,7 @@ class Ticking:
 @given(after=st.integers(10, 60), seed=st.integers(0, 99))
 def test_a_threshold_that_rises_with_time_is_where_it_was(after: int, seed: int) -> None:
     """The clock runs otherwise when a search is repeated, and is read at other moments."""
-    known: dict[Hashable, Known] = {}
+    known: dict[Hashable, KnownResult] = {}
     rising = {"budget": Budget(None, 100.0), "threshold": Threshold("accuracy", 0.9)}
     first = Stopped("ga", after, known, seed, clock=Ticking(seed, 0.3), **rising)
     first.engine.run()
@@ -132,7 +137,7 @@ def test_a_threshold_that_rises_with_time_is_where_it_was(after: int, seed: int)
 @settings(deadline=None, max_examples=25)
 @given(after=st.integers(20, 60), place=st.integers(0, 19), seed=st.integers(0, 99))
 def test_it_goes_on_from_a_state_and_what_came_behind_it(after: int, place: int, seed: int) -> None:
-    known: dict[Hashable, Known] = {}
+    known: dict[Hashable, KnownResult] = {}
     first = Stopped("gomea", after, known, seed)
     first.engine.run()
     again = Stopped("gomea", 10_000, known, seed + 1)
@@ -148,7 +153,7 @@ def test_it_goes_on_from_a_state_and_what_came_behind_it(after: int, place: int,
 
 
 def test_where_the_search_takes_another_way_the_order_is_forgotten() -> None:
-    known: dict[Hashable, Known] = {}
+    known: dict[Hashable, KnownResult] = {}
     first = Stopped("ga", 30, known, 0)
     first.engine.run()
     other = Stopped("gomea", 60, known, 1)

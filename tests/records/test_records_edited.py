@@ -22,7 +22,7 @@ from edited_documents import (
 import netstitch as ns
 from netstitch.errors import NetstitchError
 from netstitch.evaluation.store import checksum
-from netstitch.searching.search_progress import Standing, write_standing
+from netstitch.searching.search_progress import SearchProgress, write_progress
 
 DOCUMENTS = {
     "run.json": (150, 20),
@@ -44,9 +44,9 @@ def run(experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert (
         called("export", made, "--point", "1", "-o", made / "export", "--formats", "json")[0] == 0
     )
-    write_standing(
+    write_progress(
         made / "progress.json",
-        Standing(8, 0.5, 30, 20, 1, 10, 1, 1, 3.0, 3.0, 7.0, 0.1, 9, 0.4, 0.6, 1e9, 2),
+        SearchProgress(8, 0.5, 30, 20, 1, 10, 1, 1, 3.0, 3.0, 7.0, 0.1, 9, 0.4, 0.6, 1e9, 2),
     )  # fmt: skip
     return made
 

@@ -11,19 +11,19 @@ from netstitch.drawing.chart import Bars, Chart, Series
 from netstitch.drawing.matplotlib_chart import print_chart
 from netstitch.errors import DataError, StorageError
 from netstitch.records import read_run
-from netstitch.records.run_record import Recorded
+from netstitch.records.run_record import RunRecord
 from netstitch.report import write_figures
 from netstitch.report.report_sections import sections_of
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
     folder = tmp_path_factory.mktemp("figures") / "run"
     generate(folder, 400)
     return read_run(folder)
 
 
-def test_every_chart_in_every_format(run: Recorded, tmp_path: Path) -> None:
+def test_every_chart_in_every_format(run: RunRecord, tmp_path: Path) -> None:
     names = write_figures(run, tmp_path / "figures")
     charts = sum(len(section.charts) for section in sections_of(run))
     assert len(names) == 2 + charts
@@ -36,7 +36,7 @@ def test_every_chart_in_every_format(run: Recorded, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("columns, inches", [(1, 3.33), (2, 7.0)])
 def test_widths_are_those_of_columns(
-    run: Recorded, tmp_path: Path, columns: int, inches: float
+    run: RunRecord, tmp_path: Path, columns: int, inches: float
 ) -> None:
     write_figures(run, tmp_path / "f", formats=["png"], columns=columns)  # type: ignore[arg-type]
     with Image.open(tmp_path / "f" / "errors-0.png") as image:
@@ -45,14 +45,14 @@ def test_widths_are_those_of_columns(
         assert image.width == pytest.approx(200 * inches, abs=1)
 
 
-def test_equal_runs_give_equal_files(run: Recorded, tmp_path: Path) -> None:
+def test_equal_runs_give_equal_files(run: RunRecord, tmp_path: Path) -> None:
     for folder in ("one", "two"):
         write_figures(run, tmp_path / folder)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
 
-def test_a_folder_that_is_not_empty(run: Recorded, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty(run: RunRecord, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("keep")
     with pytest.raises(StorageError, match="not empty"):
         write_figures(run, tmp_path)

@@ -19,7 +19,7 @@ from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.optimization import Budget, Progress
 from netstitch.runs.planning import to_plan
 from netstitch.runs.run import Finished, carry_out, resume
-from netstitch.searching.search_progress import Standing
+from netstitch.searching.search_progress import SearchProgress
 
 SERIAL = (("in_flight = 1", "in_flight = 6"), ("evaluations = 60", "evaluations = 300"))
 PARALLEL = (
@@ -41,7 +41,7 @@ def run(
     folder: Path,
     *changes: tuple[str, str],
     reporter: Quiet | None = None,
-    standings: list[Standing] | None = None,
+    standings: list[SearchProgress] | None = None,
 ) -> Finished:
     folder.mkdir()
     asked = read_experiment(write_experiment(folder, *changes))
@@ -85,7 +85,7 @@ def test_a_search_for_cross_entropy_is_the_same_in_processes(tmp_path: Path) -> 
 def test_a_run_in_processes_of_which_some_are_killed_is_that_of_one_process(
     tmp_path: Path, serial: Finished
 ) -> None:
-    standings: list[Standing] = []
+    standings: list[SearchProgress] = []
     done = run(tmp_path / "made", *PARALLEL, reporter=Killing(), standings=standings)
     assert facts(done) == facts(serial)
     assert standings[-1].workers == 2

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 import netstitch as ns
 from netstitch.errors import FittingError
-from netstitch.evaluation import Evaluator, Form
-from netstitch.evaluation.worker_evaluator import SharedEvaluation
+from netstitch.evaluation import Evaluator, NumericsConfig
+from netstitch.evaluation.worker_evaluator import WorkerEvaluator
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.files.alignment import is_aligned
 from netstitch.networks import Network
@@ -40,7 +40,7 @@ from netstitch.tuning.finetuning import finetune
 FEATURES, CLASSES = 19, 10
 FEW = OFFSETS[1::5]
 """Some offsets, where each takes seconds."""
-FORM = Form(channels_last=False, batch=7, workers=1)
+FORM = NumericsConfig(channels_last=False, batch=7, workers=1)
 
 
 class Rows(nn.Module):
@@ -99,7 +99,7 @@ def some(supernet: Supernet, count: int = 6) -> list[Any]:
     return [*supernet.references().values(), *chosen]
 
 
-def outputs(supernet: Supernet, samples: Samples, form: Form = FORM) -> list[Tensor]:
+def outputs(supernet: Supernet, samples: Samples, form: NumericsConfig = FORM) -> list[Tensor]:
     return Evaluator(supernet, task_of(samples), samples, form).outputs_together(some(supernet))
 
 
@@ -210,7 +210,7 @@ def test_workers_give_what_this_process_does(
     write_misplaced(monkeypatch, offset)
     cpu = torch.device("cpu")
     for folder in (tmp_path, None):
-        sent = SharedEvaluation(evaluator, [cpu], folder)
+        sent = WorkerEvaluator(evaluator, [cpu], folder)
         there = pickle.loads(pickle.dumps(sent))  # noqa: S301 - just made
         assert [accuracy for accuracy, _ in map(there, some(supernet))] == expected
         assert [accuracy for accuracy, _ in there.together(some(supernet))] == expected

@@ -29,7 +29,7 @@ from netstitch.errors import (
     SearchError,
     StorageError,
 )
-from netstitch.evaluation import Spread
+from netstitch.evaluation import ExecutionConfig
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.optimization import Budget
 from netstitch.records.run_folder import locked
@@ -37,7 +37,7 @@ from netstitch.runs import run as running
 from netstitch.runs.planning import override, to_plan
 from netstitch.runs.reporter import Reporter
 from netstitch.runs.run import Finished, carry_out, load_front, resume
-from netstitch.runs.run_plan import Plan
+from netstitch.runs.run_plan import RunPlan
 from netstitch.supernet.storage import load_supernet
 
 CONTENT = [
@@ -516,8 +516,8 @@ def test_a_folder_without_a_front_is_one_line(tmp_path: Path, finished: Finished
     [
         ({"algorithm": "gaa"}, "did you mean 'ga'"),
         ({"seed": -1}, "seed is -1"),
-        ({"spread": Spread(workers=-1)}, "-1 workers"),
-        ({"spread": Spread(devices=("gpu",))}, "device 'gpu'"),
+        ({"spread": ExecutionConfig(workers=-1)}, "-1 workers"),
+        ({"spread": ExecutionConfig(devices=("gpu",))}, "device 'gpu'"),
         ({"population": 3}, "population is 3"),
         ({"population": 100, "budget": Budget(99)}, "budget of 99"),
         ({"population": "sweep", "budget": Budget(99)}, "begins with 128, and the budget is 99"),
@@ -526,13 +526,13 @@ def test_a_folder_without_a_front_is_one_line(tmp_path: Path, finished: Finished
 )
 def test_a_plan_that_cannot_be_carried_out_is_none(settings: Any, message: str) -> None:
     with pytest.raises(SearchError, match=message):
-        Plan("name", **settings)
+        RunPlan("name", **settings)
 
 
 @pytest.mark.parametrize("settings", [{"points": "distict"}, {"matching_objective": "balance"}])
 def test_a_matching_that_is_not_known_is_told_before_the_work(settings: Any) -> None:
     with pytest.raises(MatchingError, match="did you mean"):
-        Plan("name", **settings)
+        RunPlan("name", **settings)
 
 
 def test_the_experiment_says_where_stitches_stand(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ from netstitch.errors import SearchError, StorageError
 from netstitch.optimization import Budget, Progress, Solution
 from netstitch.runs.tensorboard import TensorBoard, check_tensorboard
 from netstitch.searching.search_progress import (
-    Pace,
-    Standing,
-    read_standing,
+    SearchProgress,
+    Timer,
+    read_progress,
+    search_progress,
     spent,
-    standing,
-    write_standing,
+    write_progress,
 )
 
 PROGRESS = Progress(
@@ -38,8 +38,8 @@ FRONT = [
 ]
 
 
-def stands(**changes: Any) -> Standing:
-    found = standing(
+def stands(**changes: Any) -> SearchProgress:
+    found = search_progress(
         64,
         PROGRESS,
         Budget(200),
@@ -65,20 +65,20 @@ def test_of_two_budgets_the_one_that_ends_first_counts(budget: Budget, share: fl
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     for found in (stands(), stands(left=None, accuracy=None)):
-        write_standing(tmp_path / "progress.json", found)
-        assert read_standing(tmp_path / "progress.json") == found
+        write_progress(tmp_path / "progress.json", found)
+        assert read_progress(tmp_path / "progress.json") == found
 
 
 @pytest.mark.parametrize("content", ['{"format": "netstitch-progress-1"}', "{", ""])
 def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "progress.json").write_text(content)
     with pytest.raises(StorageError, match=r"progress\.json"):
-        read_standing(tmp_path / "progress.json")
+        read_progress(tmp_path / "progress.json")
 
 
 def test_it_is_time_at_once_and_then_every_so_many_seconds() -> None:
     moments = iter([0.0, 0.0, 0.4, 1.0, 1.9, 2.5])
-    pace = Pace(1.0, lambda: next(moments))
+    pace = Timer(1.0, lambda: next(moments))
     assert [pace.due() for _ in range(5)] == [True, False, True, False, True]
 
 

@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 
 from netstitch.evaluation import Store
 from netstitch.optimization import (
-    Bounding,
     Budget,
     Completed,
     Engine,
     Genotype,
     Problem,
     Progress,
+    RejectionRule,
     SearchResult,
     SerialExecutor,
     prepare_search,
 )
 from netstitch.optimization.executors.executor import WHOLE, Asked, Bounded
-from netstitch.optimization.executors.replay import RecallingExecutor
-from netstitch.searching.search_recorder import Record
+from netstitch.optimization.executors.replay import ReplayExecutor
+from netstitch.searching.search_recorder import SearchRecorder
 from netstitch.searching.supernet_problem import OBJECTIVES
 
 LENGTH, SIZE = 10, 8
@@ -59,7 +59,7 @@ class InSteps:
 PROBLEM = Problem(
     (3,) * LENGTH, OBJECTIVES, signature=lambda genotype: genotype.astype(np.uint8).tobytes()
 )
-BOUNDING = Bounding("accuracy", lambda genotype: (1.0, objectives(genotype)[1]))
+BOUNDING = RejectionRule("accuracy", lambda genotype: (1.0, objectives(genotype)[1]))
 
 
 class Workers:
@@ -106,13 +106,15 @@ def search(
     together: int = 1,
     create: bool = True,
     at_whole: Callable[[], None] = lambda: None,
-    look: Callable[[Engine, Record, Progress], None] = lambda engine, record, progress: None,
+    look: Callable[[Engine, SearchRecorder, Progress], None] = lambda engine, record, progress: (
+        None
+    ),
 ) -> tuple[SearchResult | None, list[bytes], list[bytes]]:
     """The result, None where it was killed; signatures in order of delivery; what was evaluated."""
     with Store(folder / "evaluations.sqlite", create=create) as store:
-        record = Record(folder, store)
+        record = SearchRecorder(folder, store)
         workers = Workers(seed, together, at_whole)
-        recalling = RecallingExecutor(workers, PROBLEM.identify, record.known, record.arrive)
+        recalling = ReplayExecutor(workers, PROBLEM.identify, record.known, record.arrive)
         engine = prepare_search(
             PROBLEM,
             recalling,
@@ -148,7 +150,7 @@ def test_killed_behind_any_state_it_repeats_what_came_behind_it(
 ) -> None:
     folder = tmp_path_factory.mktemp("run")
 
-    def look(engine: Engine, record: Record, progress: Progress) -> None:
+    def look(engine: Engine, record: SearchRecorder, progress: Progress) -> None:
         if progress.evaluated == saved:
             record.save()
         if progress.evaluated == saved + more:

@@ -13,7 +13,7 @@ from torch import nn
 
 import netstitch as ns
 from netstitch.errors import SearchError
-from netstitch.evaluation import Evaluator, Form, Spread
+from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig
 from netstitch.evaluation.metrics import measure
 from netstitch.matching import Matching
 from netstitch.optimization import ALGORITHMS, Budget, Progress
@@ -22,7 +22,7 @@ from netstitch.searching.supernet_search import scored_by
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, Likelihood, Samples, from_arrays
 
-FORM = Form(channels_last=False, batch=16, workers=2)
+FORM = NumericsConfig(channels_last=False, batch=16, workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -293,15 +293,17 @@ def test_a_threshold_drops_what_is_under_it(supernet: Supernet, task: Classifica
 
 def test_the_form_is_measured_where_none_is_given(supernet: Supernet, task: Classification) -> None:
     searched = searching.run(
-        supernet, task, budget=Budget(20), population=8, spread=Spread(threads=3)
+        supernet, task, budget=Budget(20), population=8, spread=ExecutionConfig(threads=3)
     )
     assert searched.form.workers == 3
     assert not searched.form.channels_last  # rows have no layout
 
 
-@pytest.mark.parametrize("spread", [Spread(), Spread(precision="bfloat16", fused=False)])
+@pytest.mark.parametrize(
+    "spread", [ExecutionConfig(), ExecutionConfig(precision="bfloat16", fused=False)]
+)
 def test_the_front_is_measured_with_the_networks_own_operations(
-    supernet: Supernet, task: Classification, spread: Spread
+    supernet: Supernet, task: Classification, spread: ExecutionConfig
 ) -> None:
     searched = searching.run(supernet, task, budget=Budget(60), population=8, spread=spread)
     assert (searched.form.fused, searched.form.precision) == (spread.fused, spread.precision)
@@ -352,7 +354,7 @@ def test_evaluations_by_cross_entropy_may_end_early(
         "form": replace(FORM, batch=8),
     }
     early, whole = (
-        searching.run(supernet, task, spread=Spread(early=early), **settings)
+        searching.run(supernet, task, spread=ExecutionConfig(early=early), **settings)
         for early in ("certain", "never")
     )
     assert early.result.bounded > 0
@@ -415,7 +417,7 @@ def test_other_objectives_are_not_known() -> None:
 @pytest.mark.parametrize("soft", [False, True])
 def test_cross_entropy_and_calibration_are_left_out_of_probabilities(soft: bool) -> None:
     supernet, task = joined(*[nn.Softmax(1)] * soft), random_task()
-    form = Form(channels_last=False, batch=8, workers=1)
+    form = NumericsConfig(channels_last=False, batch=8, workers=1)
     [found] = measure(supernet, task, task.validation, [supernet.genotype()], form)
     assert (found.cross_entropy is None) is soft
     assert (found.calibration is None) is soft

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from netstitch.matching.matches import Match, Matching
 from netstitch.networks.graph import BATCH, INPUT, WEIGHT, Graph, Node, Ref
 from netstitch.networks.network import Network
-from netstitch.stitching import Averaging, Place, Switchboard
+from netstitch.stitching import Averaging, FeatureRef, Switchboard
 
 SIZE = 4
 CLASSES = 5
@@ -141,11 +141,11 @@ class Interpreter:
     ) -> None:  # fmt: skip
         self.networks, self.board, self.layers = networks, board, layers
         self.genotype, self.inputs = genotype, inputs
-        self.values: dict[Place, Tensor] = {}
+        self.values: dict[FeatureRef, Tensor] = {}
         self.stitched: dict[int, Tensor] = {}
         self.active: set[int] = {len(genotype) - 1}
 
-    def original(self, place: Place) -> Tensor:
+    def original(self, place: FeatureRef) -> Tensor:
         """A step computed from what its own inputs' consumers read."""
         network = self.networks[place.network]
         node = network.graph.by_name[place.point]
@@ -155,13 +155,13 @@ class Interpreter:
             return network.weights[node.path]
         if place not in self.values:
             args = [
-                self.read(Place(place.network, arg.name)) if isinstance(arg, Ref) else arg
+                self.read(FeatureRef(place.network, arg.name)) if isinstance(arg, Ref) else arg
                 for arg in node.args
             ]
             self.values[place] = COMPUTE[node.operation](*args)
         return self.values[place]
 
-    def read(self, place: Place) -> Tensor:
+    def read(self, place: FeatureRef) -> Tensor:
         """What the consumers of a point read: the original, or a stitch of another original."""
         for index, switch in enumerate(self.board.switches):
             if switch.place == place:
@@ -181,7 +181,8 @@ class Interpreter:
         found: dict[str | None, Tensor] = {}
         for key in self.networks[chosen[0]].graph.output_keys:
             tensors = [
-                self.original(Place(i, dict(self.networks[i].graph.outputs)[key])) for i in chosen
+                self.original(FeatureRef(i, dict(self.networks[i].graph.outputs)[key]))
+                for i in chosen
             ]
             if len(chosen) == 1:
                 found[key] = tensors[0]

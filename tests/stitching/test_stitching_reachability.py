@@ -17,14 +17,14 @@ from stitching_examples import (
 )
 
 from netstitch.networks.network import Network
-from netstitch.stitching import Averaging, Switchboard, Wiring, make_switchboard
+from netstitch.stitching import Averaging, Reachability, Switchboard, make_switchboard
 
 
-def supernet(seed: int, count: int) -> tuple[list[Network], Switchboard, Wiring]:
+def supernet(seed: int, count: int) -> tuple[list[Network], Switchboard, Reachability]:
     networks = [random_network(seed + i, name) for i, name in enumerate("abc"[:count])]
     graphs = [network.graph for network in networks]
     board = make_switchboard(graphs, random_matching(networks, seed))
-    return networks, board, Wiring(graphs, board)
+    return networks, board, Reachability(graphs, board)
 
 
 def walked(networks: list[Network], board: Switchboard, genotype: Any) -> Interpreter:
@@ -100,7 +100,7 @@ def test_what_is_answered_is_the_callers_own() -> None:
 def test_a_changed_genotype_is_not_answered_from_memory() -> None:
     networks = [random_network(1, "a"), random_network(2, "b")]
     graphs = [network.graph for network in networks]
-    wiring = Wiring(graphs, make_switchboard(graphs, matching_of(("pool", "pool"))))
+    wiring = Reachability(graphs, make_switchboard(graphs, matching_of(("pool", "pool"))))
     genotype = np.array([0, 0, 0])
     assert wiring.signature(genotype) == ((0, 0), (2, 0))
     genotype[0] = 1

@@ -9,7 +9,7 @@ from stitching_examples import matching_of, random_matching, random_network, see
 from netstitch.errors import StitchingError
 from netstitch.matching.matches import Match, Matching
 from netstitch.networks.graph import Graph
-from netstitch.stitching import Place, Switchboard, make_switchboard
+from netstitch.stitching import FeatureRef, Switchboard, make_switchboard
 
 A, B, C = (random_network(seed, name) for seed, name in ((1, "a"), (2, "b"), (3, "c")))
 GRAPHS = (A.graph, B.graph)
@@ -27,12 +27,12 @@ def test_a_match_of_two_brings_two_stitches_and_two_switches() -> None:
     board = make_switchboard(GRAPHS, matching_of(("s1", "s2")))
     assert board.cardinalities == (2, 2, 3)
     assert [(s.source, s.target) for s in board.stitches] == [
-        (Place(0, "s1"), Place(1, "s2")),
-        (Place(1, "s2"), Place(0, "s1")),
+        (FeatureRef(0, "s1"), FeatureRef(1, "s2")),
+        (FeatureRef(1, "s2"), FeatureRef(0, "s1")),
     ]
     assert [(s.place, s.stitches) for s in board.switches] == [
-        (Place(0, "s1"), (None, 1)),
-        (Place(1, "s2"), (None, 0)),
+        (FeatureRef(0, "s1"), (None, 1)),
+        (FeatureRef(1, "s2"), (None, 0)),
     ]
 
 

@@ -17,7 +17,7 @@ from netstitch.exporting import export
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.matching.matches import Matching
 from netstitch.networks import capture
-from netstitch.stitching import Averaging, Place
+from netstitch.stitching import Averaging, FeatureRef
 from netstitch.stitching.structure import distinct_names
 from netstitch.supernet.supernet import Supernet
 
@@ -243,13 +243,13 @@ def test_features_are_the_networks_own(s: Supernet) -> None:
     a, _ = models()
     x = images(3)
     first, second, third = s.features(
-        x, [Place(0, "conv1_conv2d"), Place(1, "mean"), Place(0, "conv1_conv2d")]
+        x, [FeatureRef(0, "conv1_conv2d"), FeatureRef(1, "mean"), FeatureRef(0, "conv1_conv2d")]
     )
     with torch.no_grad():
         torch.testing.assert_close(first, a.conv1(x))  # type: ignore[operator]
     assert torch.equal(first, third)
     assert second.shape == (3, 8)
-    (again,) = s.features(x, [Place(1, "mean")])
+    (again,) = s.features(x, [FeatureRef(1, "mean")])
     assert torch.equal(again, second)
 
 
@@ -270,7 +270,7 @@ def test_only_a_fit_that_succeeds_forgets_what_refining_was_worth() -> None:
 
 def test_features_follow_a_supernet_that_is_converted() -> None:
     s = supernet()
-    places = [Place(0, "bn1_batch_norm")]
+    places = [FeatureRef(0, "bn1_batch_norm")]
     expected = s.features(images(), places)[0]
     s.double()
     found = s.features(images().double(), places)[0]

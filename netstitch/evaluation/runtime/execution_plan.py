@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExecutionPlan:
     """Units in an order in which they can be computed.
 
     keys: of the values, the batch first, then one for each step.
@@ -45,7 +45,7 @@ class Plan:
         return self.keys[1:]
 
 
-def execute(plan: Plan, batch: Tensor) -> dict[Key, Any]:
+def execute(plan: ExecutionPlan, batch: Tensor) -> dict[Key, Any]:
     """Values of the plan's outputs for one batch.
 
     batch: in aligned memory. Everything else is freed after its last use, and in the fused form
@@ -70,7 +70,7 @@ def execute(plan: Plan, batch: Tensor) -> dict[Key, Any]:
     return {key: value for key, value in zip(plan.keys, values, strict=True) if key in results}
 
 
-def peak_bytes(plan: Plan) -> int:
+def peak_bytes(plan: ExecutionPlan) -> int:
     """The most bytes of values that `execute` holds at once, for one sample, input left out."""
     sizes = np.concatenate([[0], plan.sizes])
     made = np.arange(1, len(plan.keys))

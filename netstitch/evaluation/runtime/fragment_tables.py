@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from netstitch.evaluation.runtime import trace as tracing
 from netstitch.evaluation.runtime.execution_plan import Bools, Ints
-from netstitch.evaluation.runtime.fragments import Unit, Units, content
+from netstitch.evaluation.runtime.fragments import Fragment, Fragments, content
 from netstitch.evaluation.runtime.fusing import Norm, can_carry, is_only
 from netstitch.evaluation.runtime.in_place import makes_new_memory, views
 from netstitch.networks.folding import BATCH_NORM
@@ -16,7 +16,7 @@ from netstitch.stitching.reachability import offsets
 
 
 @dataclass(frozen=True)
-class Tables:
+class FragmentTables:
     """A supernet's units in flat arrays; see `tracing.py`."""
 
     slot_starts: Ints
@@ -32,7 +32,7 @@ class Tables:
     sizes: Ints
 
 
-def make_tables(units: Units, norms: Sequence[Norm], fused: bool) -> Tables:
+def make_tables(units: Fragments, norms: Sequence[Norm], fused: bool) -> FragmentTables:
     every = units.units
     slots = [(index, slot) for index, unit in enumerate(every) for slot in range(len(unit.reads))]
     reads = [every[index].reads[slot] for index, slot in slots]
@@ -50,7 +50,7 @@ def make_tables(units: Units, norms: Sequence[Norm], fused: bool) -> Tables:
     only = [False] * len(every)
     for norm in norms:
         only[norm.unit] = is_only(every[norm.unit], norm)
-    return Tables(
+    return FragmentTables(
         slot_starts=offsets([len(unit.reads) for unit in every]),
         slot_switches=_ints([-1 - read if read < 0 else -1 for read in reads]),
         edge_starts=offsets([len(sources) for sources in edges]),
@@ -74,7 +74,7 @@ def _words(digests: Sequence[bytes]) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2)
 
 
-def _views(unit: Unit, fused: bool) -> list[bool]:
+def _views(unit: Fragment, fused: bool) -> list[bool]:
     """For each slot, whether the unit's value may share its memory."""
     if not unit.reads:
         return []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 
-from netstitch.evaluation.runtime.partition import Cut, Item
+from netstitch.evaluation.runtime.partition import Item, Partition
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, rename
 from netstitch.networks.interpreter import sample_bytes, text_of
 from netstitch.stitching.stitch import Stitch
@@ -27,7 +27,7 @@ THE_INPUT = 0
 
 
 @dataclass(frozen=True)
-class Unit:
+class Fragment:
     """Nodes that are computed together.
 
     graph: the nodes as a graph of their own, whose INPUT nodes stand for `reads` in their order;
@@ -58,27 +58,27 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Units:
+class Fragments:
     """All units of a supernet; the first is the input.
 
     choices: for each switch, the unit behind each choice.
     results: for each choice of the output switch, (output key, unit) pairs.
     """
 
-    units: tuple[Unit, ...]
+    units: tuple[Fragment, ...]
     choices: tuple[tuple[int, ...], ...]
     results: tuple[tuple[tuple[str | None, int], ...], ...]
 
 
-def make_units(
+def make_fragments(
     names: Sequence[str], graphs: Sequence[Graph], board: Switchboard, averaging: Averaging
-) -> Units:
+) -> Fragments:
     """The units of a supernet's networks, stitches and ensembles.
 
     names: of the networks, as in the keys of their weights.
     """
-    cut = Cut(names, graphs, board)
-    units = [Unit(_input_graph(graphs[0]), (), cut.members[cut.input])]
+    cut = Partition(names, graphs, board)
+    units = [Fragment(_input_graph(graphs[0]), (), cut.members[cut.input])]
     roots = [root for root in cut.roots if root != cut.input]
     index = {cut.input: THE_INPUT} | {root: number for number, root in enumerate(roots, 1)}
     units += [_unit(cut, root, index) for root in roots]
@@ -107,17 +107,17 @@ def make_units(
                 pairs.append((key, len(units)))
                 units.append(_average_unit(names, graphs, averaging, key, ends, originals))
         results.append(tuple(pairs))
-    return Units(tuple(units), tuple(choices), tuple(results))
+    return Fragments(tuple(units), tuple(choices), tuple(results))
 
 
 def _stitch_unit(
     names: Sequence[str], graphs: Sequence[Graph], stitch: Stitch, originals: Mapping[Item, int]
-) -> Unit:
+) -> Fragment:
     drawing, source, target = _Drawing(), stitch.source, stitch.target
     slot = drawing.slot(graphs[source.network].by_name[source.point])
     like = graphs[target.network].by_name[target.point]
     root = add_stitch(drawing.append, names, stitch, slot, like)
-    return Unit(drawing.graph(root), (originals[source.network, source.point],))
+    return Fragment(drawing.graph(root), (originals[source.network, source.point],))
 
 
 def _average_unit(
@@ -127,7 +127,7 @@ def _average_unit(
     key: str | None,
     ends: Sequence[Item],
     originals: Mapping[Item, int],
-) -> Unit:
+) -> Fragment:
     """The average of what some networks end in, under an output key."""
     drawing = _Drawing()
     slots: dict[Read, str] = {}  # networks may end in one value, which is then read once
@@ -143,7 +143,7 @@ def _average_unit(
         [slots[originals[end]] for end in ends],
         graphs[ends[0][0]].by_name[ends[0][1]],
     )
-    return Unit(drawing.graph(root), tuple(slots))
+    return Fragment(drawing.graph(root), tuple(slots))
 
 
 class _Drawing:
@@ -174,7 +174,7 @@ class _Drawing:
         return Graph((*self._slots, *self.nodes), ((None, root),))
 
 
-def _unit(cut: Cut, root: Item, index: Mapping[Item, int]) -> Unit:
+def _unit(cut: Partition, root: Item, index: Mapping[Item, int]) -> Fragment:
     """The nodes that are computed for a root, from the root back."""
     drawing = _Drawing()
     reads: dict[Read, str] = {}
@@ -231,14 +231,14 @@ def _unit(cut: Cut, root: Item, index: Mapping[Item, int]) -> Unit:
                 elementwise=node.elementwise,
             )
         )
-    return Unit(drawing.graph(names[root]), tuple(reads), tuple(members))
+    return Fragment(drawing.graph(names[root]), tuple(reads), tuple(members))
 
 
 def _input_graph(graph: Graph) -> Graph:
     return Graph((Node("input", INPUT, shape=graph.input.shape),), ((None, "input"),))
 
 
-def content(unit: Unit) -> bytes:
+def content(unit: Fragment) -> bytes:
     """16 bytes that stand for what a unit computes: operations, arguments, weights' keys.
 
     Two units have equal content where they compute the same from equal values in equal order.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from netstitch.evaluation.runtime.fragments import Unit, Units, content
+from netstitch.evaluation.runtime.fragments import Fragment, Fragments, content
 from netstitch.evaluation.runtime.instructions import Prepared, prepare
 from netstitch.networks.folding import BATCH_NORM, carrier, fold
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref, rename
@@ -36,7 +36,7 @@ class Norm:
     digest: bytes
 
 
-def find_norms(units: Units) -> dict[tuple[int, int], Norm]:
+def find_norms(units: Fragments) -> dict[tuple[int, int], Norm]:
     """All norms that a layer in another unit might carry, by unit and slot."""
     found = {}
     for index, unit in enumerate(units.units):
@@ -44,23 +44,25 @@ def find_norms(units: Units) -> dict[tuple[int, int], Norm]:
             readers = [other for other in unit.graph.nodes if node.name in other.inputs]
             if len(readers) == 1 and _is_norm_of(readers[0], node.name):
                 graph = _alone(unit.graph, readers[0], node)
-                found[index, slot] = Norm(index, slot, graph, content(Unit(graph, (0,))))
+                found[index, slot] = Norm(index, slot, graph, content(Fragment(graph, (0,))))
     return found
 
 
-def can_carry(unit: Unit, norm: Norm) -> bool:
+def can_carry(unit: Fragment, norm: Norm) -> bool:
     """Whether a unit's root is a layer that could carry a norm."""
     joined = _followed(unit.graph, norm)
     return carrier(joined, joined.by_name[joined.outputs[0][1]]) is not None
 
 
-def is_only(unit: Unit, norm: Norm) -> bool:
+def is_only(unit: Fragment, norm: Norm) -> bool:
     """Whether a unit is nothing but a norm."""
     name = unit.slots[norm.slot].name
     return len(unit.slots) == 1 and _is_norm_of(unit.root, name)
 
 
-def fused(unit: Unit, weights: Weights, left_out: Sequence[Norm], carried: Norm | None) -> Prepared:
+def fused(
+    unit: Fragment, weights: Weights, left_out: Sequence[Norm], carried: Norm | None
+) -> Prepared:
     """A unit without the norms that others carry, and with the one that it carries.
 
     weights: of the supernet, by key, laid out as they are to be used.

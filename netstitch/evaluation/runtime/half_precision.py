@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.evaluation.numerics import DTYPES, FULL, Precision
-from netstitch.evaluation.runtime.fragments import Unit, Units
+from netstitch.evaluation.runtime.fragments import Fragment, Fragments
 from netstitch.networks.graph import INPUT, Argument, Enumerated, Graph, Node, Ref, rename
 
 WIDENED = "aten.to.dtype"
 
 
-def in_precision(units: Units, precision: Precision) -> Units:
+def in_precision(units: Fragments, precision: Precision) -> Fragments:
     """Units that compute in this precision where they computed in float32.
 
     Averages of several networks' outputs, which differ in the last bits that half precision has,
@@ -29,20 +29,20 @@ def in_precision(units: Units, precision: Precision) -> Units:
     )
 
 
-def shrunk(units: Units, precision: Precision) -> NDArray[np.int64]:
+def shrunk(units: Fragments, precision: Precision) -> NDArray[np.int64]:
     """(units,) by how much less memory each one's values take than in float32."""
     factor = DTYPES[FULL].itemsize // DTYPES[precision].itemsize
     averages = _averages(units)
     return np.array([1 if number in averages else factor for number in range(len(units.units))])
 
 
-def _averages(units: Units) -> set[int]:
+def _averages(units: Fragments) -> set[int]:
     """The results that hold no node of a network."""
     results = {unit for pairs in units.results for _, unit in pairs}
     return {number for number in results if not units.units[number].members}
 
 
-def _narrowed(unit: Unit, precision: Precision) -> Unit:
+def _narrowed(unit: Fragment, precision: Precision) -> Fragment:
     """Where an operation names float32, such as in a cast, it names the precision."""
     nodes = tuple(
         replace(
@@ -63,7 +63,7 @@ def _narrow(argument: Argument, precision: Precision) -> Argument:
     return argument
 
 
-def _widened(unit: Unit) -> Unit:
+def _widened(unit: Fragment) -> Fragment:
     """What it reads is cast to float32 first."""
     slots = [node for node in unit.graph.nodes if node.operation == INPUT]
     wide = {slot.name: f"{slot.name}_wide" for slot in slots}

@@ -40,7 +40,7 @@ _NEW_MEMORY = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Overwrite:
+class InPlace:
     """One way to do an operation in the memory of an operand.
 
     argument: position of the operand, 0 or 1. register: where the operand is found.
@@ -72,7 +72,7 @@ def views(graph: Graph, passing: Collection[str] = ()) -> dict[str, frozenset[st
     return found
 
 
-def overwrites(graph: Graph, registers: Mapping[str, int]) -> dict[str, tuple[Overwrite, ...]]:
+def overwrites(graph: Graph, registers: Mapping[str, int]) -> dict[str, tuple[InPlace, ...]]:
     """For each node the operands that it may overwrite.
 
     An operand that stands for a value from outside (INPUT) may be overwritten only where the
@@ -104,7 +104,7 @@ def overwrites(graph: Graph, registers: Mapping[str, int]) -> dict[str, tuple[Ov
             same = (source.shape, source.dtype) == (node.shape, node.dtype)
             if source.operation != WEIGHT and owned and same and dies(source.name, node):
                 function = _in_place(node.operation)
-                ways.append(Overwrite(argument, registers[source.name], function))
+                ways.append(InPlace(argument, registers[source.name], function))
         if ways:
             found[node.name] = tuple(ways)
     return found
@@ -126,7 +126,7 @@ def _in_place(operation: str) -> Any:
     return getattr(getattr(torch.ops.aten, f"{packet}_"), overload)
 
 
-def takes_the_place(way: Overwrite, args: list[Any]) -> bool:
+def takes_the_place(way: InPlace, args: list[Any]) -> bool:
     """Whether the result in an operand's memory is laid out as it would be in new memory."""
     operand = args[way.argument]
     if not _has_one_layout(operand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from netstitch.evaluation.runtime.in_place import Overwrite, overwrites, takes_the_place
+from netstitch.evaluation.runtime.in_place import InPlace, overwrites, takes_the_place
 from netstitch.files.alignment import assert_aligned
 from netstitch.networks.graph import INPUT, WEIGHT, Graph
 from netstitch.networks.interpreter import sample_bytes
@@ -22,7 +22,7 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Instruction:
     """One operation.
 
     args: with Register where values go. places: the (argument, register) pairs of those that are
@@ -36,7 +36,7 @@ class Call:
     places: tuple[tuple[int, int], ...]
     nested: bool
     frees: tuple[int, ...]
-    overwrites: tuple[Overwrite, ...] = ()
+    overwrites: tuple[InPlace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Prepared:
     peak: the most bytes of its own values that it holds at once, for one sample.
     """
 
-    calls: tuple[Call, ...]
+    calls: tuple[Instruction, ...]
     slots: int
     result: int
     peak: int
@@ -106,7 +106,7 @@ def prepare(graph: Graph, weights: Mapping[str, Tensor], *, overwriting: bool = 
         frees = tuple(register for register, at in last.items() if at is node)
         rest = [arg for arg in args if isinstance(arg, list)]
         calls.append(
-            Call(
+            Instruction(
                 resolve(node.operation),
                 args,
                 kwargs,

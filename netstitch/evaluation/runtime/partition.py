@@ -11,7 +11,7 @@ Item = tuple[int, str]
 """A node of a network."""
 
 
-class Cut:
+class Partition:
     """Which nodes are roots, and which root every other node is computed for.
 
     same: for each node but weights, the first one that computes the same from the same values.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from netstitch.evaluation.numerics import Form
+from netstitch.evaluation.numerics import NumericsConfig
 from netstitch.tasks import Samples
 
 HELD = 4_000_000_000
@@ -19,7 +19,7 @@ class ArrangedBatches:
     batch by batch, each time that they are read.
     """
 
-    def __init__(self, samples: Samples, form: Form, device: torch.device | str) -> None:
+    def __init__(self, samples: Samples, form: NumericsConfig, device: torch.device | str) -> None:
         self._form, self._device = form, torch.device(device)
         parts = samples.batches(form.batch)
         self._held = samples.inputs.nbytes <= HELD

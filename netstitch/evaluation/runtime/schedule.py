@@ -15,9 +15,9 @@ from torch import Tensor
 
 from netstitch.evaluation.numerics import FULL, Precision
 from netstitch.evaluation.runtime import trace as tracing
-from netstitch.evaluation.runtime.execution_plan import Ints, Plan
+from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, Ints
 from netstitch.evaluation.runtime.fragment_tables import make_tables
-from netstitch.evaluation.runtime.fragments import THE_INPUT, make_units
+from netstitch.evaluation.runtime.fragments import THE_INPUT, make_fragments
 from netstitch.evaluation.runtime.fusing import find_norms, fused
 from netstitch.evaluation.runtime.half_precision import in_precision, shrunk
 from netstitch.evaluation.runtime.instructions import Prepared, prepare
@@ -44,7 +44,7 @@ class Schedule:
         precision: Precision = FULL,
     ) -> None:
         self.fused = fused
-        units = make_units(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
+        units = make_fragments(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
         self.units = units if precision == FULL else in_precision(units, precision)
         self._weights = weights
         self._results = [
@@ -69,7 +69,7 @@ class Schedule:
         trace = self._trace(genotype)
         return dict(zip(trace.order.tolist(), _as_bytes(trace.keys), strict=True))
 
-    def plan(self, genotypes: Sequence[Genotype]) -> Plan:
+    def plan(self, genotypes: Sequence[Genotype]) -> ExecutionPlan:
         """One plan for several subnetworks."""
         traces = [self._trace(genotype) for genotype in genotypes]
         joined = traces[0] if len(traces) == 1 else _join(traces)
@@ -92,7 +92,7 @@ class Schedule:
         numbers = joined.order[steps]
         units, peaks = self._units(numbers, joined.left_out[steps], joined.carried[steps])
         ends = iter(joined.results.tolist())
-        return Plan(
+        return ExecutionPlan(
             keys=[self._input_key, *(keys[step] for step in steps.tolist())],
             units=units,
             reads=index[reads],

@@ -22,7 +22,7 @@ UNUSED = -1
 """In the place of the choice of a switch that is not active."""
 
 
-class Kinship:
+class SharedWork:
     """Chooses genotypes of a supernet that share their work, see `Choose`."""
 
     def __init__(self, supernet: Supernet) -> None:

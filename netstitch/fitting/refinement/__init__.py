@@ -3,13 +3,13 @@
 from netstitch.fitting.refinement.branch_subnetworks import check_refining
 from netstitch.fitting.refinement.refine import refine
 from netstitch.fitting.refinement.refine_report import CurvePoint, RefineReport, StitchRefined
-from netstitch.fitting.refinement.union_graph import Joined
+from netstitch.fitting.refinement.union_graph import UnionGraph
 
 __all__ = [
     "CurvePoint",
-    "Joined",
     "RefineReport",
     "StitchRefined",
+    "UnionGraph",
     "check_refining",
     "refine",
 ]

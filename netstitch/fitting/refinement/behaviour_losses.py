@@ -78,7 +78,7 @@ def distance(student: Tensor, teacher: Tensor, spread: float) -> Tensor:
     return ((student - teacher) ** 2).sum() / (len(student) * spread)
 
 
-class Spread:
+class OutputVariance:
     """Mean of |x - mean of x|^2 over images, gathered batch by batch."""
 
     def __init__(self) -> None:

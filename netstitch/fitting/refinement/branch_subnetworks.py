@@ -18,7 +18,7 @@ from netstitch.fitting.refinement.behaviour_losses import (
     LABELS,
     OUTPUTS,
     LabelLoss,
-    Spread,
+    OutputVariance,
     against_labels,
     by_function,
     check_loss,
@@ -28,9 +28,16 @@ from netstitch.fitting.refinement.behaviour_losses import (
     last_layers,
 )
 from netstitch.fitting.refinement.refine_images import Examples
-from netstitch.fitting.refinement.union_graph import Joined
+from netstitch.fitting.refinement.union_graph import UnionGraph
 from netstitch.networks.graph import Graph
-from netstitch.networks.interpreter import INPUT_KEY, Key, Plan, content_keys, execute, make_plan
+from netstitch.networks.interpreter import (
+    INPUT_KEY,
+    GraphPlan,
+    Key,
+    content_keys,
+    execute,
+    make_plan,
+)
 from netstitch.stitching.reachability import Genotype
 from netstitch.text import one_line
 
@@ -43,7 +50,7 @@ Contents = Mapping[str, Key]
 
 
 @dataclass(frozen=True)
-class Branch:
+class BranchSubnetwork:
     """A subnetwork as what follows its stitches.
 
     stitches: its active stitches. plan: computes it from original values. outputs: its content
@@ -54,14 +61,14 @@ class Branch:
 
     genotype: Genotype
     stitches: tuple[int, ...]
-    plan: Plan
+    plan: GraphPlan
     outputs: tuple[tuple[str | None, Key], ...]
     kept: tuple[Key, ...]
     pairs: tuple[tuple[Key, Key], ...]
     image_bytes: int
 
 
-class Branches:
+class BranchSubnetworks:
     """Makes and runs the branches of a supernet, on one set of weights.
 
     weights: all tensors by path; stitches' weights may be changed in place between runs.
@@ -72,7 +79,7 @@ class Branches:
 
     def __init__(
         self,
-        joined: Joined,
+        joined: UnionGraph,
         weights: Mapping[str, Tensor],
         *,
         loss: str | LabelLoss = OUTPUTS,
@@ -102,7 +109,7 @@ class Branches:
         self._sizes = {step.key: step.size for step in self._originals.steps}
         self._known = self._sizes.keys()
 
-    def branch(self, genotype: Genotype) -> Branch:
+    def branch(self, genotype: Genotype) -> BranchSubnetwork:
         """The branch of a genotype that has active stitches."""
         graph = self.joined.pruned_graph(genotype)
         output = int(genotype[-1])
@@ -112,7 +119,7 @@ class Branches:
         plan = make_plan([graph], self.weights, self._known, [contents])
         made = {step.key for step in plan.steps}
         ends = {key for _, key in outputs}
-        return Branch(
+        return BranchSubnetwork(
             genotype=genotype,
             stitches=self.joined.active_stitches(genotype),
             plan=plan,
@@ -122,7 +129,7 @@ class Branches:
             image_bytes=sum(step.size for step in plan.steps),
         )
 
-    def reference(self, branch: Branch) -> Branch:
+    def reference(self, branch: BranchSubnetwork) -> BranchSubnetwork:
         """The network that a branch stands for, with no stitch; all of it is original."""
         return self.branch(self.joined.genotype(int(branch.genotype[-1])))
 
@@ -152,7 +159,7 @@ class Branches:
         keys = self._original_ends()
         for graph, contents, layers in zip(self._graphs, self._contents, self._layers, strict=True):
             keys.update(_read(graph, contents, layers) or ())
-        spreads = {key: Spread() for key in keys}
+        spreads = {key: OutputVariance() for key in keys}
         for part in examples:
             with torch.no_grad():
                 found = execute(self._originals, self.arrange(part.inputs), {}, keys)
@@ -160,16 +167,16 @@ class Branches:
                 spread.add(found[key])
         self._spreads = {key: spread.value for key, spread in spreads.items()}
 
-    def image_bytes(self, chosen: Sequence[Branch]) -> int:
+    def image_bytes(self, chosen: Sequence[BranchSubnetwork]) -> int:
         """Bytes that some branches hold for one image, about: originals, and one branch's own."""
         originals = sum(self._sizes.get(key, 0) for key in self._needed(chosen))
         return originals + max((branch.image_bytes for branch in chosen), default=0)
 
-    def _needed(self, chosen: Sequence[Branch]) -> set[Key]:
+    def _needed(self, chosen: Sequence[BranchSubnetwork]) -> set[Key]:
         needed = {key for branch in chosen for key in branch.plan.needed}
         return needed | {theirs for branch in chosen for _, theirs in branch.pairs}
 
-    def originals(self, inputs: Tensor, branches: Sequence[Branch]) -> dict[Key, Tensor]:
+    def originals(self, inputs: Tensor, branches: Sequence[BranchSubnetwork]) -> dict[Key, Tensor]:
         """Values that do not follow a stitch, as far as branches or teachers need them."""
         with torch.no_grad():
             return execute(self._originals, self.arrange(inputs), {}, self._needed(branches))
@@ -186,14 +193,14 @@ class Branches:
         return aligned(inputs.to(device))
 
     def loss_of(
-        self, branch: Branch, examples: Examples, originals: Mapping[Key, Tensor]
+        self, branch: BranchSubnetwork, examples: Examples, originals: Mapping[Key, Tensor]
     ) -> Tensor:
         """The loss of a branch on a batch, a scalar."""
         return self.losses_of(branch, [examples], examples.inputs, originals)[0]
 
     def losses_of(
         self,
-        branch: Branch,
+        branch: BranchSubnetwork,
         groups: Sequence[Examples],
         inputs: Tensor,
         originals: Mapping[Key, Tensor],
@@ -214,7 +221,9 @@ class Branches:
             for number, group in enumerate(groups)
         ]
 
-    def _loss(self, branch: Branch, found: Mapping[Key, Tensor], examples: Examples) -> Tensor:
+    def _loss(
+        self, branch: BranchSubnetwork, found: Mapping[Key, Tensor], examples: Examples
+    ) -> Tensor:
         if self.labelled:
             outputs = {key: found[content] for key, content in branch.outputs}
             return self._against_labels(outputs, examples)
@@ -289,9 +298,11 @@ def _read(graph: Graph, contents: Contents, layers: Sequence[str]) -> tuple[Key,
     return tuple(contents[name] for name in names if contents[name] != INPUT_KEY) or None
 
 
-def check_refining(joined: Joined, *, loss: str | LabelLoss = OUTPUTS, teacher: str = OWN) -> None:
+def check_refining(
+    joined: UnionGraph, *, loss: str | LabelLoss = OUTPUTS, teacher: str = OWN
+) -> None:
     """Raise FittingError where `refine` would, for a loss or teacher, whatever the images are.
 
     loss, teacher: as in `refine`. To be called before the stitches are fitted, which takes long.
     """
-    Branches(joined, joined.tensors(), loss=loss, teacher=teacher)
+    BranchSubnetworks(joined, joined.tensors(), loss=loss, teacher=teacher)

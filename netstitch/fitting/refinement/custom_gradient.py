@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from netstitch.files.alignment import aligned
-from netstitch.fitting.refinement.branch_subnetworks import Branch, Branches
+from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.refine_images import Examples
-from netstitch.fitting.refinement.union_graph import Joined
+from netstitch.fitting.refinement.union_graph import UnionGraph
 from netstitch.fitting.stitch_layers import bias_of
 
 Weights = Sequence[tuple[Tensor, Tensor]]
@@ -21,7 +21,7 @@ Gradients = dict[int, tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class Passed:
+class PassedGradient:
     """What one batch through some subnetworks gave.
 
     losses: per subnetwork, not finite where it or its gradient is not. gradients: summed over the
@@ -33,13 +33,13 @@ class Passed:
 
 
 def gradients_of(
-    branches: Branches,
-    chosen: Sequence[Branch],
+    branches: BranchSubnetworks,
+    chosen: Sequence[BranchSubnetwork],
     weights: Weights,
     examples: Examples,
     *,
     micro: int,
-) -> Passed:
+) -> PassedGradient:
     """Losses of subnetworks on a batch, and their gradients.
 
     micro: images run together; more are run one part after the other, which bounds the memory.
@@ -65,7 +65,7 @@ def gradients_of(
         if math.isfinite(loss_value):
             for stitch, pair in gradients.items():
                 add(total, stitch, pair)
-    return Passed(tuple(losses), total)
+    return PassedGradient(tuple(losses), total)
 
 
 def _derivatives(loss: Tensor, stitches: Sequence[int], weights: Weights) -> Gradients:
@@ -97,7 +97,7 @@ def leaves_of(layers: Sequence[nn.Linear | nn.Conv2d]) -> Weights:
     return [(_leaf(layer.weight), _leaf(bias_of(layer))) for layer in layers]
 
 
-def arranged(joined: Joined, leaves: Weights) -> dict[str, Tensor]:
+def arranged(joined: UnionGraph, leaves: Weights) -> dict[str, Tensor]:
     """All tensors by path, laid out like the activations, with the leaves for the stitches."""
     found = {path: _laid_out(tensor.detach()) for path, tensor in joined.tensors().items()}
     for path, (weight, bias) in zip(joined.stitch_paths(), leaves, strict=True):

@@ -27,7 +27,7 @@ from netstitch.fitting.feature_stream import (
     sizes,
 )
 from netstitch.fitting.moments import POSITIONS, Moments, rows
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.stitch import FeatureRef, Stitch
 
 SMOOTHING = 0.1
 """Share of the mean variance added to every direction, so that the faint ones are not blown up."""
@@ -37,7 +37,7 @@ IMAGES = 512
 
 
 @dataclass(frozen=True)
-class Coordinates:
+class Preconditioner:
     """One stitch's change of coordinates.
 
     whiten: L (inputs, inputs), or its diagonal (inputs,). centre: m (inputs,).
@@ -48,9 +48,9 @@ class Coordinates:
     centre: Tensor
     scale: Tensor
 
-    def to(self, device: torch.device) -> "Coordinates":
+    def to(self, device: torch.device) -> "Preconditioner":
         """The same on another device."""
-        return Coordinates(self.whiten.to(device), self.centre.to(device), self.scale.to(device))
+        return Preconditioner(self.whiten.to(device), self.centre.to(device), self.scale.to(device))
 
     def weights(self, inner: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
         """V (outputs, inputs) and c (outputs,) as the layer's weight and bias."""
@@ -73,13 +73,13 @@ class Coordinates:
         return inner, self.scale * bias
 
 
-def make_coordinates(
+def make_preconditioner(
     stitches: Sequence[Stitch],
     features: Features,
     batches: Iterable[Tensor],
     *,
     memory_budget: int,
-) -> list[Coordinates]:
+) -> list[Preconditioner]:
     """The coordinates of every stitch, from its points' original features.
 
     batches: inputs (batch, ...), passed over once.
@@ -92,7 +92,7 @@ def make_coordinates(
     sources = list(dict.fromkeys(stitch.source for stitch in stitches))
     whole = _whole({p: width[p] for p in sources}, memory_budget)
     moments = {p: Moments([width[p]], []) for p in whole}
-    spreads = {p: _Spread(width[p]) for p in wanted if p not in whole}
+    spreads = {p: _SourceVariance(width[p]) for p in wanted if p not in whole}
     for number, batch in enumerate(batches, start=1):
         for values in cut(batch, image_bytes(stitches), memory_budget):
             _add(moments, spreads, stitches, features, values, f"batch {number}")
@@ -108,12 +108,12 @@ def make_coordinates(
         for p in sources
     }
     return [
-        Coordinates(whiten[s.source], mean[s.source].float(), _scale(variance[s.target]))
+        Preconditioner(whiten[s.source], mean[s.source].float(), _scale(variance[s.target]))
         for s in stitches
     ]
 
 
-def _whole(widths: Mapping[Place, int], memory_budget: int) -> set[Place]:
+def _whole(widths: Mapping[FeatureRef, int], memory_budget: int) -> set[FeatureRef]:
     """The sources whose matrices are held whole: in order, each that the others leave room for."""
     whole, used = set(), 0
     for place, width in widths.items():
@@ -125,8 +125,8 @@ def _whole(widths: Mapping[Place, int], memory_budget: int) -> set[Place]:
 
 
 def _add(
-    moments: Mapping[Place, Moments],
-    spreads: Mapping[Place, "_Spread"],
+    moments: Mapping[FeatureRef, Moments],
+    spreads: Mapping[FeatureRef, "_SourceVariance"],
     stitches: Sequence[Stitch],
     features: Features,
     values: Tensor,
@@ -166,7 +166,7 @@ def _positive(value: Tensor) -> Tensor:
     return torch.where(value > 0, value, torch.ones_like(value))
 
 
-class _Spread:
+class _SourceVariance:
     """Means and variances of features, gathered batch by batch as in `Moments`."""
 
     def __init__(self, width: int) -> None:

@@ -20,26 +20,26 @@ from netstitch.errors import FittingError
 from netstitch.fitting.feature_stream import Batch, Progress, check_holdout, check_stitches
 from netstitch.fitting.fit_report import Setting
 from netstitch.fitting.refinement.behaviour_losses import OUTPUTS, LabelLoss
-from netstitch.fitting.refinement.branch_subnetworks import OWN, Branch, Branches
+from netstitch.fitting.refinement.branch_subnetworks import OWN, BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.custom_gradient import arranged, leaves_of
-from netstitch.fitting.refinement.preconditioner import IMAGES, make_coordinates
+from netstitch.fitting.refinement.preconditioner import IMAGES, make_preconditioner
 from netstitch.fitting.refinement.refine_checkpoint import fingerprint
 from netstitch.fitting.refinement.refine_images import Examples, read_parts
-from netstitch.fitting.refinement.refine_log import Log
+from netstitch.fitting.refinement.refine_log import RefineLog
 from netstitch.fitting.refinement.refine_report import RefineReport, StitchRefined
 from netstitch.fitting.refinement.refine_training import SIDES, Training
 from netstitch.fitting.refinement.sampler import with_active
 from netstitch.fitting.refinement.stitch_selection import (
     FOUR,
-    Compared,
     Judge,
     Losses,
+    StitchComparison,
     choose,
     compare,
     losses,
     mean_of,
 )
-from netstitch.fitting.refinement.union_graph import Joined
+from netstitch.fitting.refinement.union_graph import UnionGraph
 from netstitch.fitting.stitch_layers import write_layers
 from netstitch.threads import available_cores, batch_workers
 
@@ -68,7 +68,7 @@ STEPS, STEPS_EACH = 300, 5
 
 
 def refine(
-    joined: Joined,
+    joined: UnionGraph,
     layers: Sequence[nn.Linear | nn.Conv2d],
     batches: Iterable[Batch],
     *,
@@ -140,14 +140,14 @@ def refine(
     workers = min(available_cores(), SIDES) if device.type == "cpu" else 1
     with torch.inference_mode(False), torch.enable_grad(), batch_workers(workers) as pool:
         leaves = leaves_of(layers)
-        branches = Branches(joined, arranged(joined, leaves), loss=loss, teacher=teacher)
+        branches = BranchSubnetworks(joined, arranged(joined, leaves), loss=loss, teacher=teacher)
         parts = read_parts(
             batches, holdout=holdout, memory_budget=memory_budget, labels=branches.labelled
         )
         some = parts.train.first(IMAGES)
         branches.check(some.first(batch_size))
         branches.measure(some.batches(batch_size))
-        coordinates = make_coordinates(
+        coordinates = make_preconditioner(
             joined.stitches,
             joined.features,
             (part.inputs for part in some.batches(batch_size)),
@@ -173,7 +173,7 @@ def refine(
         def judge(examples: Examples) -> Judge:
             size = max(1, min(batch_size, len(examples) // JUDGED_BATCHES))
 
-            def found(chosen: Sequence[Branch]) -> Losses:
+            def found(chosen: Sequence[BranchSubnetwork]) -> Losses:
                 room = memory_budget // max(1, SIDES * branches.image_bytes(chosen))
                 batch = max(1, min(size, room))
                 together = max(1, min(TOGETHER, room) // batch)
@@ -186,7 +186,7 @@ def refine(
         begun = few([training.single(stitch) for stitch in singles])
         training.gains.begin({s: mean_of(row) for s, row in zip(singles, begun, strict=True)})
         watched = _watched(training, singles, panel)
-        log = Log(
+        log = RefineLog(
             training,
             lambda: mean_of(few(watched)),
             steps=steps,
@@ -222,7 +222,7 @@ def refine(
     )
 
 
-def _train(training: Training, log: Log, pool: Executor) -> None:
+def _train(training: Training, log: RefineLog, pool: Executor) -> None:
     """Steps until the budget is spent or no stitch is left to train."""
     try:
         log.begin()
@@ -237,7 +237,7 @@ def _train(training: Training, log: Log, pool: Executor) -> None:
 
 
 def _rows(
-    joined: Joined, training: Training, kept: set[int], compared: Compared
+    joined: UnionGraph, training: Training, kept: set[int], compared: StitchComparison
 ) -> tuple[StitchRefined, ...]:
     diverged = {each.stitch: each.step for each in training.diverged}
     return tuple(
@@ -260,8 +260,8 @@ def _judged(stitches: int) -> int:
 
 
 def _panel(
-    joined: Joined, branches: Branches, singles: Sequence[int], seed: Sequence[int]
-) -> list[Branch]:
+    joined: UnionGraph, branches: BranchSubnetworks, singles: Sequence[int], seed: Sequence[int]
+) -> list[BranchSubnetwork]:
     """Random subnetworks with four stitches, none where there are not so many.
 
     Other ones choose than are reported on.
@@ -273,7 +273,9 @@ def _panel(
     return [branches.branch(genotype) for genotype in drawn if genotype is not None]
 
 
-def _watched(training: Training, singles: Sequence[int], panel: Sequence[Branch]) -> list[Branch]:
+def _watched(
+    training: Training, singles: Sequence[int], panel: Sequence[BranchSubnetwork]
+) -> list[BranchSubnetwork]:
     """The subnetworks of the held-out curve."""
     stride = max(1, len(singles) // CURVE_BRANCHES)
     return [*panel[:CURVE_BRANCHES], *(training.single(i) for i in singles[::stride])]

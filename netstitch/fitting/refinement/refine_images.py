@@ -40,7 +40,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Parts:
+class ImageParts:
     """Images to train on, to choose stitches by, and to report on.
 
     left_out: images of the batches that did not fit into memory.
@@ -74,7 +74,7 @@ def _generator(seed: int, number: int) -> torch.Generator:
 
 def read_parts(
     batches: Iterable[Batch], *, holdout: float, memory_budget: int, labels: bool
-) -> Parts:
+) -> ImageParts:
     """Read batches once and split their images.
 
     holdout: share held out, spread evenly over the images; every other one of these is for
@@ -113,7 +113,7 @@ def read_parts(
             f"{count} samples are held in memory: holding out {holdout:g} of them takes "
             f"at least {-floor(-4 / holdout)}; give more samples, or raise holdout or memory_budget"
         )
-    return Parts(train.joined(), choose.joined(), report.joined(), left_out)
+    return ImageParts(train.joined(), choose.joined(), report.joined(), left_out)
 
 
 class _Gathered:

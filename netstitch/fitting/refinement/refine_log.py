@@ -18,7 +18,7 @@ CURVE_POINTS = 10
 """How often the held-out curve is measured."""
 
 
-class Log:
+class RefineLog:
     """Steps and seconds spent, told and kept.
 
     measure: gives the held-out loss. file: of the checkpoint, gone on with where it exists.

@@ -9,7 +9,7 @@ from pydantic import AllowInfNan, BeforeValidator, RootModel
 
 from netstitch.files.documents import STRICT, Count, Seconds, validated
 from netstitch.fitting.fit_report import Setting
-from netstitch.stitching.stitch import Place
+from netstitch.stitching.stitch import FeatureRef
 
 _NOT_FINITE = ("inf", "-inf", "nan")
 
@@ -34,8 +34,8 @@ class StitchRefined:
     """
 
     match: Count
-    source: Place
-    target: Place
+    source: FeatureRef
+    target: FeatureRef
     before: Loss | None
     after: Loss | None
     kept: bool

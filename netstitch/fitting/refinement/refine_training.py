@@ -9,18 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netstitch.fitting.refinement.branch_subnetworks import Branch, Branches
+from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.custom_gradient import (
     Gradients,
-    Passed,
+    PassedGradient,
     Weights,
     add,
     gradients_of,
 )
-from netstitch.fitting.refinement.preconditioner import Coordinates
-from netstitch.fitting.refinement.refine_images import Examples, Parts
-from netstitch.fitting.refinement.sampler import Draws, Gains
-from netstitch.fitting.refinement.union_graph import Joined
+from netstitch.fitting.refinement.preconditioner import Preconditioner
+from netstitch.fitting.refinement.refine_images import Examples, ImageParts
+from netstitch.fitting.refinement.sampler import Gains, SubnetworkSampler
+from netstitch.fitting.refinement.union_graph import UnionGraph
 
 SIDES = 2
 """Batches of a step, each with subnetworks of its own; they run side by side where cores allow.
@@ -29,7 +29,7 @@ A fixed number, so that results do not depend on the machine."""
 STRIKES = 3
 """Subnetworks without a finite loss that a stitch may be in, where no stitch alone is to blame."""
 
-Drawn = tuple[Branch, int | None]
+Drawn = tuple[BranchSubnetwork, int | None]
 """A subnetwork, and its stitch where it has a single one."""
 
 
@@ -52,11 +52,11 @@ class Training:
 
     def __init__(
         self,
-        joined: Joined,
-        branches: Branches,
+        joined: UnionGraph,
+        branches: BranchSubnetworks,
         weights: Weights,
-        coordinates: Sequence[Coordinates],
-        parts: Parts,
+        coordinates: Sequence[Preconditioner],
+        parts: ImageParts,
         *,
         batch: int,
         subnetworks: int,
@@ -69,7 +69,7 @@ class Training:
         self.parts, self.batch, self.subnetworks = parts, batch, subnetworks
         self.learning_rate, self.memory_budget, self.seed = learning_rate, memory_budget, seed
         self.gains = Gains(len(joined.stitches))
-        self.draws = Draws(joined, self.gains)
+        self.draws = SubnetworkSampler(joined, self.gains)
         self.generator = np.random.default_rng(seed)
         self.step = 0
         self.whole = True
@@ -84,7 +84,7 @@ class Training:
         ]
         flat = [tensor for pair in self.inner for tensor in pair]
         self.optimizer = torch.optim.Adam(flat, lr=learning_rate)
-        self._singles: dict[int, Branch] = {}
+        self._singles: dict[int, BranchSubnetwork] = {}
 
     def advance(self, fraction: float, pool: Executor) -> float:
         """One step; the mean loss of its subnetworks before it, NaN where none was finite.
@@ -97,7 +97,7 @@ class Training:
             drawn = [self._draw(fraction) for _ in range(SIDES)]
             batches = self._batches()
 
-            def run(side: int) -> Passed:
+            def run(side: int) -> PassedGradient:
                 chosen = [branch for branch, _ in drawn[side]]
                 return self._gradients(chosen, batches[side])
 
@@ -116,7 +116,7 @@ class Training:
         starts = [begin + side * self.batch for side in range(SIDES)]
         return [self.parts.draw(self.batch, start, self.seed) for start in starts]
 
-    def _gradients(self, chosen: Sequence[Branch], examples: Examples) -> Passed:
+    def _gradients(self, chosen: Sequence[BranchSubnetwork], examples: Examples) -> PassedGradient:
         room = self.memory_budget // max(1, SIDES * self.branches.image_bytes(chosen))
         micro = max(1, min(self.batch, room))
         return gradients_of(self.branches, chosen, self.weights, examples, micro=micro)
@@ -125,7 +125,7 @@ class Training:
         self,
         drawn: Sequence[Sequence[Drawn]],
         batches: Sequence[Examples],
-        passed: Sequence[Passed],
+        passed: Sequence[PassedGradient],
         fraction: float,
     ) -> float:
         """Move the stitches by what the batches gave."""
@@ -154,7 +154,7 @@ class Training:
             drawn.append((branch, alone))
         return drawn
 
-    def single(self, stitch: int) -> Branch:
+    def single(self, stitch: int) -> BranchSubnetwork:
         """The branch in which a stitch stands alone; kept, since it comes again and again."""
         if stitch not in self._singles:
             genotype = self.draws.singles[stitch]
@@ -188,7 +188,7 @@ class Training:
             weight.copy_(values[0].reshape(weight.shape))
             bias.copy_(values[1])
 
-    def _blame(self, branch: Branch, examples: Examples) -> None:
+    def _blame(self, branch: BranchSubnetwork, examples: Examples) -> None:
         """Give up the stitches behind a loss that is not finite.
 
         Those which alone give such a loss. Where none does, the subnetwork is left out of the step,
@@ -214,7 +214,7 @@ class Training:
         if self.strikes[suspect] >= STRIKES:
             self.give_up(suspect)
 
-    def _is_finite(self, branch: Branch, examples: Examples) -> bool:
+    def _is_finite(self, branch: BranchSubnetwork, examples: Examples) -> bool:
         return math.isfinite(self._gradients([branch], examples).losses[0])
 
     def give_up(self, stitch: int) -> None:

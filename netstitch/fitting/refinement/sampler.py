@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from netstitch.fitting.refinement.union_graph import Joined, single
+from netstitch.fitting.refinement.union_graph import UnionGraph, single
 from netstitch.stitching.reachability import Genotype
 
 SINGLE_FIRST, SINGLE_LAST = 0.65, 0.15
@@ -87,13 +87,13 @@ class Gains:
         return max(LEAST * newer, older - newer, 0.0)
 
 
-class Draws:
+class SubnetworkSampler:
     """Draws genotypes with at least one active stitch.
 
     gains: which stitches to prefer. Raises LookupError where no stitch can be drawn.
     """
 
-    def __init__(self, joined: Joined, gains: Gains) -> None:
+    def __init__(self, joined: UnionGraph, gains: Gains) -> None:
         self.joined, self.gains = joined, gains
         self.singles = [single(joined, index) for index in range(len(joined.stitches))]
         for index, genotype in enumerate(self.singles):
@@ -122,7 +122,7 @@ class Draws:
 
 
 def scattered(
-    joined: Joined,
+    joined: UnionGraph,
     generator: np.random.Generator,
     expected: float,
     shares: Shares,
@@ -148,7 +148,7 @@ def scattered(
 
 
 def with_active(
-    joined: Joined, generator: np.random.Generator, active: int, among: Sequence[int]
+    joined: UnionGraph, generator: np.random.Generator, active: int, among: Sequence[int]
 ) -> Genotype | None:
     """A random genotype with exactly so many active stitches, all `among` the given ones.
 

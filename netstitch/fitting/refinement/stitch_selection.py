@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netstitch.fitting.refinement.branch_subnetworks import Branch, Branches
+from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.refine_training import Training
 
@@ -27,13 +27,13 @@ CERTAIN = 1.5
 Losses = NDArray[np.float64]
 """(branches, batches) mean losses."""
 
-Judge = Callable[[Sequence[Branch]], Losses]
+Judge = Callable[[Sequence[BranchSubnetwork]], Losses]
 """Gives the losses of branches with the weights that stitches have now."""
 
 
 def losses(
-    branches: Branches,
-    chosen: Sequence[Branch],
+    branches: BranchSubnetworks,
+    chosen: Sequence[BranchSubnetwork],
     examples: Examples,
     size: int,
     pool: Executor,
@@ -79,7 +79,7 @@ def improved(before: Losses, after: Losses) -> NDArray[np.bool_]:
 
 
 def choose(
-    training: Training, singles: Sequence[int], panel: Sequence[Branch], judge: Judge
+    training: Training, singles: Sequence[int], panel: Sequence[BranchSubnetwork], judge: Judge
 ) -> set[int]:
     """The stitches that keep what they learned; all others get their first weights back.
 
@@ -112,7 +112,7 @@ def choose(
 
 
 @dataclass(frozen=True)
-class Compared:
+class StitchComparison:
     """Mean losses with the first weights and with those kept, by stitch and of several together."""
 
     before: dict[int, float]
@@ -124,9 +124,9 @@ def compare(
     training: Training,
     singles: Sequence[int],
     kept: set[int],
-    panel: Sequence[Branch],
+    panel: Sequence[BranchSubnetwork],
     judge: Judge,
-) -> Compared:
+) -> StitchComparison:
     """What was gained; the stitches end with the weights that they keep.
 
     A stitch that keeps its first weights has one loss.
@@ -139,7 +139,7 @@ def compare(
     before = _means(judge, training, singles)
     for stitch in changed:
         training.write(stitch)
-    return Compared(before, before | after, (several_before, several_after))
+    return StitchComparison(before, before | after, (several_before, several_after))
 
 
 def _means(judge: Judge, training: Training, stitches: Sequence[int]) -> dict[int, float]:

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from netstitch.networks.graph import Graph
 from netstitch.stitching.reachability import Genotype
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.stitching.stitch import FeatureRef, Stitch
 from netstitch.stitching.switches import Switch
 
 
-class Joined(Protocol):
+class UnionGraph(Protocol):
     """Networks joined by stitches; `netstitch.Supernet` is one."""
 
     @property
@@ -53,10 +53,10 @@ class Joined(Protocol):
         """Per stitch, its path in these graphs; ".weight" and ".bias" follow."""
         ...
 
-    def features(self, inputs: Tensor, places: Sequence[Place]) -> list[Tensor]: ...
+    def features(self, inputs: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]: ...
 
 
-def single(joined: Joined, stitch: int) -> Genotype | None:
+def single(joined: UnionGraph, stitch: int) -> Genotype | None:
     """The genotype in which one stitch alone is chosen, for the first output that depends on it.
 
     None where no output choice does.

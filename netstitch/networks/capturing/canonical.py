@@ -45,7 +45,7 @@ _MADE: dict[str, float | None] = {
 
 
 @dataclass(frozen=True)
-class Call:
+class OperatorCall:
     """A call of an operation. value: the fake tensor that it gives, or a tuple of them."""
 
     operation: str
@@ -54,7 +54,9 @@ class Call:
     value: Any
 
 
-def rewrite(call: Call, input_name: str, count: Callable[[Any], int | Ref]) -> Call:
+def canonical(
+    call: OperatorCall, input_name: str, count: Callable[[Any], int | Ref]
+) -> OperatorCall:
     """The same call in the form that graphs use.
 
     count: gives a size of a fake tensor as an argument.
@@ -64,9 +66,9 @@ def rewrite(call: Call, input_name: str, count: Callable[[Any], int | Ref]) -> C
     if name == BATCH_NORM:
         image, weight, bias, mean, variance, momentum, epsilon = args
         args = (image, weight, bias, mean, variance, False, momentum, epsilon, True)
-        return Call("aten.batch_norm.default", args, {}, value[0])
+        return OperatorCall("aten.batch_norm.default", args, {}, value[0])
     if name in _DROPOUTS:
-        return Call("aten.alias.default", args[:1], {}, value)
+        return OperatorCall("aten.alias.default", args[:1], {}, value)
     if short in _MADE:
         # Made on the input's device, whichever that is, and never from another tensor's content,
         # of which the shape alone would matter.
@@ -74,13 +76,13 @@ def rewrite(call: Call, input_name: str, count: Callable[[Any], int | Ref]) -> C
         filled: Argument = fill if fill is not None else call.kwargs.get("fill_value", args[-1])
         shape = tuple(count(size) for size in value.shape)
         made = (Ref(input_name), shape, filled)
-        return Call("aten.new_full.default", made, _dtype(value), value)
+        return OperatorCall("aten.new_full.default", made, _dtype(value), value)
     if name == "aten.type_as.default":
-        return Call("aten._to_copy.default", args[:1], _dtype(value), value)
+        return OperatorCall("aten._to_copy.default", args[:1], _dtype(value), value)
     if name == "aten.expand_as.default":
         sizes = tuple(count(size) for size in value.shape)
-        return Call("aten.expand.default", (args[0], sizes), {}, value)
-    return Call(_RENAMED.get(name, name), args, call.kwargs, value)
+        return OperatorCall("aten.expand.default", (args[0], sizes), {}, value)
+    return OperatorCall(_RENAMED.get(name, name), args, call.kwargs, value)
 
 
 def is_random(node: fx.Node, name: str) -> bool:

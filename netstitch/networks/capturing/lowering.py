@@ -18,7 +18,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from netstitch.errors import CaptureError
-from netstitch.networks.capturing.canonical import BATCH_NORM, Call, is_random, rewrite
+from netstitch.networks.capturing.canonical import BATCH_NORM, OperatorCall, canonical, is_random
 from netstitch.networks.capturing.constants import Constants
 from netstitch.networks.capturing.diagnostics import last_users_line
 from netstitch.networks.capturing.exported_outputs import find_outputs
@@ -117,7 +117,7 @@ class _Translation:
                 )
             self.input = node.name
             self.symbol = value.shape[0].node.expr  # type: ignore[attr-defined]
-            self._add(node, Call(INPUT, (), {}, value))
+            self._add(node, OperatorCall(INPUT, (), {}, value))
             return
         tensor = _stored(self.program, spec.target)
         # Two names for one tensor: keep the first. Strides matter: one may be a transposed view.
@@ -175,8 +175,8 @@ class _Translation:
                 f"{self.title} draws random numbers in evaluation mode (operation {name}"
                 f"{_used_at(node)}); expected a model whose output follows from its input"
             )
-        call = Call(name, args, kwargs, node.meta.get("val"))
-        call = rewrite(call, self.input, lambda size: self._count(node, size))
+        call = OperatorCall(name, args, kwargs, node.meta.get("val"))
+        call = canonical(call, self.input, lambda size: self._count(node, size))
         if call.operation not in KINDS:
             raise self._refused(node, f"operation {name} is not supported")
         self._add(node, call)
@@ -208,7 +208,7 @@ class _Translation:
             self._weight(node.name, value)
         return True  # a number is an argument; the parts of a tuple are folded themselves
 
-    def _add(self, node: fx.Node, call: Call) -> None:
+    def _add(self, node: fx.Node, call: OperatorCall) -> None:
         made = Node(node.name, call.operation, call.args, call.kwargs, path=_module_path(node))
         if isinstance(call.value, Tensor):
             made = replace(

@@ -22,7 +22,7 @@ CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTensor:
     """A tensor of a checkpoint.
 
     holder: keys of the dictionaries that lead to its own one; name: its key there.
@@ -43,7 +43,7 @@ class Checkpoint:
     """What a file holds: its tensors, and what other objects there are."""
 
     file: Path
-    tensors: list[Stored]
+    tensors: list[StoredTensor]
     others: dict[str, str]
     """By dotted path, the class of what is no tensor."""
 
@@ -67,7 +67,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     tensors, others = [], {}
     for holder, name, value in _leaves(content):
         if isinstance(value, Tensor):
-            tensors.append(Stored(holder, name, value))
+            tensors.append(StoredTensor(holder, name, value))
         else:
             others[".".join((*holder, name))] = _called(value)
     if not tensors:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from netstitch.networks.checkpoints.checkpoint_file import Checkpoint, Stored
+from netstitch.networks.checkpoints.checkpoint_file import Checkpoint, StoredTensor
 from netstitch.networks.checkpoints.file_kinds import brief
 
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
@@ -33,7 +33,7 @@ class Found:
     """
 
     prefix: str
-    tensors: dict[str, Stored]
+    tensors: dict[str, StoredTensor]
     missing: list[str]
     surplus: list[str]
 
@@ -84,7 +84,7 @@ def _found(
     paths = {id(stored): read(stored.path) for stored in checkpoint.tensors}
     if len(set(paths.values())) < len({stored.path for stored in checkpoint.tensors}):
         return []  # two names became one
-    by_prefix: dict[str, dict[str, Stored]] = defaultdict(dict)
+    by_prefix: dict[str, dict[str, StoredTensor]] = defaultdict(dict)
     for stored in checkpoint.tensors:
         path = paths[id(stored)]
         starts = [0, *(at.end() for at in re.finditer(r"\.", path))]

@@ -9,7 +9,7 @@ import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
-from netstitch.optimization.algorithms.algorithm_settings import Kind, settings_of
+from netstitch.optimization.algorithms.algorithm_settings import SettingKind, settings_of
 from netstitch.optimization.algorithms.ga import GeneticAlgorithm
 from netstitch.optimization.algorithms.gomea import gomea, lk_gomea
 from netstitch.optimization.algorithms.local_search import LocalSearch
@@ -38,7 +38,7 @@ class Entry:
     check: Callable[[], None] = lambda: None
 
     @property
-    def settings(self) -> Mapping[str, tuple[Kind, ...]]:
+    def settings(self) -> Mapping[str, tuple[SettingKind, ...]]:
         """The settings it takes by name, each with the kinds of values that it may have."""
         return settings_of(self.build)
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netstitch.optimization.algorithms.algorithm_settings import named
-from netstitch.optimization.annealing import Steering
+from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.operators.initialisation import (
     Initialisation,
@@ -80,7 +80,7 @@ class Setup:
     initialisation: Initialisation
     initial: npt.NDArray[np.int64]
     archive: Archive
-    steering: Steering | None
+    steering: AnnealedConstraint | None
     generator: np.random.Generator
 
     @property

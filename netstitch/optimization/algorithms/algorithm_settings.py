@@ -11,7 +11,7 @@ from netstitch.errors import SearchError
 
 
 @dataclass(frozen=True)
-class Kind:
+class SettingKind:
     """described: in words, for a message. types: those of its values; flags are no numbers."""
 
     described: str
@@ -26,17 +26,17 @@ class Kind:
         return bool in self.types or object in self.types
 
 
-FLAG = Kind("true or false", (bool,))
-WHOLE = Kind("a whole number", (int, np.integer))
-NUMBER = Kind("a number", (int, float, np.number))
-NAME = Kind("a name", (str,))
-NOTHING = Kind("nothing", (type(None),))
-ANYTHING = Kind("anything", (object,))
+FLAG = SettingKind("true or false", (bool,))
+WHOLE = SettingKind("a whole number", (int, np.integer))
+NUMBER = SettingKind("a number", (int, float, np.number))
+NAME = SettingKind("a name", (str,))
+NOTHING = SettingKind("nothing", (type(None),))
+ANYTHING = SettingKind("anything", (object,))
 
 _KINDS = {bool: FLAG, int: WHOLE, float: NUMBER, str: NAME, type(None): NOTHING}
 
 
-def settings_of(build: Callable[..., Any]) -> Mapping[str, tuple[Kind, ...]]:
+def settings_of(build: Callable[..., Any]) -> Mapping[str, tuple[SettingKind, ...]]:
     """The parameters of a function or class behind the first, with the kinds of each.
 
     Of one that is not annotated, or with another type, any value will do.
@@ -53,7 +53,7 @@ def _hints(build: Callable[..., Any]) -> Mapping[str, Any]:
         return {}
 
 
-def _kinds(annotation: Any) -> tuple[Kind, ...]:
+def _kinds(annotation: Any) -> tuple[SettingKind, ...]:
     if get_origin(annotation) is Literal:
         return (NAME,)
     parts = get_args(annotation) or (annotation,)

@@ -34,12 +34,12 @@ from netstitch.optimization.executors.process_worker import (
     initialise,
     run,
 )
-from netstitch.optimization.executors.queue import Choose, Waiting
+from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.optimization.problem import Genotype
 
 
 @dataclass(eq=False)
-class Call:
+class PendingTask:
     """Evaluations that go to a worker together, and are not done.
 
     place: where the worker writes `Begun`. suspect: whether they were under way when a worker
@@ -113,9 +113,11 @@ class ProcessExecutor:
         self._barren = 0  # pools in a row that broke before they began anything
         self._begun: ctypes.Array[Begun]  # of this pool's calls, by place
         self._places: list[int] = []  # the free ones
-        self._waiting = Waiting(choose)
-        self._suspects: deque[Call] = deque()  # that wait to be run alone
-        self._running: dict[Future[Outcome], Call] = {}  # in the pool, by order of submission
+        self._waiting = EvaluationQueue(choose)
+        self._suspects: deque[PendingTask] = deque()  # that wait to be run alone
+        self._running: dict[
+            Future[Outcome], PendingTask
+        ] = {}  # in the pool, by order of submission
         self._busy = 0.0  # seconds of evaluations that are over
 
     def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
@@ -174,7 +176,7 @@ class ProcessExecutor:
             pool = self._open()
             if not self._places:
                 return
-            call = self._suspects.popleft() if self._suspects else Call(self._dealt())
+            call = self._suspects.popleft() if self._suspects else PendingTask(self._dealt())
             call.place = self._places.pop()
             self._begun[call.place].start = 0.0
             try:
@@ -195,7 +197,7 @@ class ProcessExecutor:
         share = -(-len(self._waiting) // len(self._places))
         return self._waiting.take(min(self._group, share))
 
-    def _put_back(self, call: Call) -> None:
+    def _put_back(self, call: PendingTask) -> None:
         """Let what no worker was given be the next again."""
         if call.suspect:
             self._suspects.appendleft(call)
@@ -262,7 +264,7 @@ class ProcessExecutor:
             elif late and not call.late:  # killed with the others, and not to blame
                 again += call.items
             else:
-                self._suspects += [Call([item], suspect=True) for item in call.items]
+                self._suspects += [PendingTask([item], suspect=True) for item in call.items]
         self._running.clear()
         self._waiting.put_back(again)
         if self._barren > 1:  # one may have bad luck

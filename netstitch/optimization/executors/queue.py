@@ -12,7 +12,7 @@ Such as of those that share work; the oldest comes first, so that none waits for
 """
 
 
-class Waiting:
+class EvaluationQueue:
     """A queue, first come first served but for those that go with the first.
 
     choose: by default the oldest go together.

@@ -17,14 +17,14 @@ import numpy.typing as npt
 
 from netstitch.errors import SearchError
 from netstitch.optimization.executors.executor import Floors
-from netstitch.optimization.executors.ray_worker import Outcome, Worker
+from netstitch.optimization.executors.ray_worker import RayOutcome, Worker
 
 MOST_STARTS, LONGEST_PAUSE = 3, 60.0
 """Starts in a row that may fail where no worker works; seconds before another one, at most."""
 
 
 @dataclass(eq=False)
-class Place:
+class WorkerSlot:
     """Where a worker is, or the next one will be.
 
     name: the worker's or the last one's, empty while one starts. proven: whether one ever did.
@@ -60,10 +60,10 @@ class Crew:
             scheduling_strategy="SPREAD",
             enable_task_events=False,  # which tell a dashboard of every single evaluation
         )
-        self._places = [Place() for _ in range(workers)]
+        self._places = [WorkerSlot() for _ in range(workers)]
         self._missing = list(self._places)  # with no worker
-        self._asked: dict[Any, Place] = {}  # by future
-        self.idle: deque[Place] = deque()  # with a worker that was asked nothing
+        self._asked: dict[Any, WorkerSlot] = {}  # by future
+        self.idle: deque[WorkerSlot] = deque()  # with a worker that was asked nothing
 
     def start(self) -> None:
         """Start the workers that are missing, except for those that have just failed to."""
@@ -74,31 +74,31 @@ class Crew:
             place.worker = self._actor.remote([self._stored])
             self.greet(place, inf)
 
-    def greet(self, place: Place, seconds: float) -> None:
+    def greet(self, place: WorkerSlot, seconds: float) -> None:
         """Let a worker show that it lives, within so many seconds; it is idle again when it has."""
         self._ask(place, place.worker.greet.remote(), seconds)
 
     def run(
-        self, place: Place, genotypes: npt.NDArray[np.integer], floors: Floors, seconds: float
+        self, place: WorkerSlot, genotypes: npt.NDArray[np.integer], floors: Floors, seconds: float
     ) -> None:
         """Let a worker evaluate, within so many seconds."""
         place.running = True
         self._ask(place, place.worker.run.remote(genotypes, floors), seconds)
 
-    def _ask(self, place: Place, future: Any, seconds: float) -> None:
+    def _ask(self, place: WorkerSlot, future: Any, seconds: float) -> None:
         place.since = time.monotonic()
         place.due = place.since + seconds
         place.future = future
         self._asked[future] = place
 
-    def answers(self, until: float) -> list[tuple[Place, Outcome | str]]:
+    def answers(self, until: float) -> list[tuple[WorkerSlot, RayOutcome | str]]:
         """What workers that ran have found, or how they died; waits for one until that moment.
 
         There may be none earlier, where workers have started, or are to be.
 
         Raises SearchError when workers cannot load the evaluation, or do not start.
         """
-        found: list[tuple[Place, Outcome | str]] = []
+        found: list[tuple[WorkerSlot, RayOutcome | str]] = []
         for future in self._done(until):
             place = self._asked.pop(future)
             place.alive = place.since  # it has answered, but who knows when
@@ -133,7 +133,9 @@ class Crew:
             done += self._ray.wait(others, num_returns=len(others), timeout=0)[0]
         return list(done)
 
-    def _welcome(self, place: Place, name: str, reason: str) -> list[tuple[Place, Outcome | str]]:
+    def _welcome(
+        self, place: WorkerSlot, name: str, reason: str
+    ) -> list[tuple[WorkerSlot, RayOutcome | str]]:
         if reason:
             return self._lose(place, f"{reason}, {name}", cannot_load=True)
         place.name, place.proven, place.failed = name, True, 0
@@ -141,8 +143,8 @@ class Crew:
         return []
 
     def _lose(
-        self, place: Place, reason: str, cannot_load: bool = False
-    ) -> list[tuple[Place, Outcome | str]]:
+        self, place: WorkerSlot, reason: str, cannot_load: bool = False
+    ) -> list[tuple[WorkerSlot, RayOutcome | str]]:
         """Have a worker replaced; how it died, where it was evaluating."""
         self._kill(place)
         place.due = time.monotonic()
@@ -155,7 +157,7 @@ class Crew:
         self._missing.append(place)
         return [(place, reason)] if running else []
 
-    def _check_start(self, place: Place, reason: str, cannot_load: bool) -> None:
+    def _check_start(self, place: WorkerSlot, reason: str, cannot_load: bool) -> None:
         """Raise SearchError, unless other workers can work, and this may be a bad new node."""
         if cannot_load and not place.proven:
             raise SearchError(
@@ -173,14 +175,14 @@ class Crew:
         for place in self._places:
             self._kill(place)
 
-    def _kill(self, place: Place) -> None:
+    def _kill(self, place: WorkerSlot) -> None:
         # Without a connection they are dead, and Ray would start a cluster to kill them in.
         if place.worker is not None and self._ray.is_initialized():
             with suppress(self._ray.exceptions.RayError):
                 self._ray.kill(place.worker)
 
 
-def _works(place: Place) -> bool:
+def _works(place: WorkerSlot) -> bool:
     return place.worker is not None and bool(place.name)
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from netstitch.errors import SearchError
 from netstitch.optimization.executors.executor import Asked, Completed, completed, describe
-from netstitch.optimization.executors.queue import Choose, Waiting
+from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.optimization.executors.ray_connection import (
     Connection,
     check_room,
     check_share,
     connect,
 )
-from netstitch.optimization.executors.ray_crew import Crew, Place
-from netstitch.optimization.executors.ray_worker import Evaluate, Outcome, packed
+from netstitch.optimization.executors.ray_crew import Crew, WorkerSlot
+from netstitch.optimization.executors.ray_worker import Evaluate, RayOutcome, packed
 from netstitch.optimization.problem import Genotype
 
 GRACE = 1.0
@@ -25,7 +25,7 @@ GRACE = 1.0
 
 
 @dataclass(eq=False)
-class Call:
+class PendingRayTask:
     """An evaluation that is not done. safe: of one in which a worker died, when it may go on."""
 
     asked: Asked
@@ -94,9 +94,9 @@ class RayExecutor:
         self._connection: Connection | None = None
         self._stored: Any = None  # where the object store has the evaluation
         self._crew: Crew | None = None
-        self._waiting = Waiting(choose)
-        self._suspects: deque[Call] = deque()  # those in which a worker died
-        self._running: dict[Place, list[Call]] = {}
+        self._waiting = EvaluationQueue(choose)
+        self._suspects: deque[PendingRayTask] = deque()  # those in which a worker died
+        self._running: dict[WorkerSlot, list[PendingRayTask]] = {}
         self._busy = 0.0  # seconds of evaluations that are over
         self._connect()
 
@@ -179,13 +179,13 @@ class RayExecutor:
                 else:
                     crew.greet(place, self._timeout)
             elif self._waiting:
-                calls = [Call(asked) for asked in self._waiting.take(share)]
+                calls = [PendingRayTask(asked) for asked in self._waiting.take(share)]
                 self._run(crew, crew.idle.popleft(), calls)
             else:
                 break
         return crew
 
-    def _run(self, crew: Crew, place: Place, calls: list[Call]) -> None:
+    def _run(self, crew: Crew, place: WorkerSlot, calls: list[PendingRayTask]) -> None:
         self._running[place] = calls
         asked = [call.asked for call in calls]
         crew.run(
@@ -195,12 +195,14 @@ class RayExecutor:
             self._timeout * len(calls),
         )
 
-    def _found(self, place: Place, calls: list[Call], outcome: Outcome) -> list[Completed]:
+    def _found(
+        self, place: WorkerSlot, calls: list[PendingRayTask], outcome: RayOutcome
+    ) -> list[Completed]:
         attempts, seconds = outcome
         self._busy += seconds
         return completed([call.asked for call in calls], attempts, seconds, place.name)
 
-    def _lost(self, place: Place, calls: list[Call], reason: str) -> list[Completed]:
+    def _lost(self, place: WorkerSlot, calls: list[PendingRayTask], reason: str) -> list[Completed]:
         """Let what went down with its worker wait for another one, or fail."""
         now = time.monotonic()
         seconds = now - place.since

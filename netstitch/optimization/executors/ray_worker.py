@@ -23,7 +23,7 @@ from netstitch.optimization.problem import Genotype
 Evaluate = Callable[[Genotype], tuple[float, ...]]
 
 
-class Outcome(NamedTuple):
+class RayOutcome(NamedTuple):
     """An attempt for each genotype, and the seconds that they took together."""
 
     attempts: list[Attempt]
@@ -52,7 +52,7 @@ class Worker:
         """The worker's name, and why it cannot load the evaluation; empty where it has."""
         return worker_name(os.getpid()), self._reason
 
-    def run(self, packed: npt.NDArray[np.integer], floors: Floors) -> Outcome:
+    def run(self, packed: npt.NDArray[np.integer], floors: Floors) -> RayOutcome:
         """Evaluate the genotypes that `packed` was given."""
         assert self._evaluate is not None
         genotypes = packed.astype(np.int64)
@@ -60,7 +60,7 @@ class Worker:
         items = [Asked(*one) for one in zip(count(), genotypes, floors, strict=False)]
         start = time.perf_counter()
         attempts = attempt_in_worker(self._evaluate, items)
-        return Outcome(attempts, time.perf_counter() - start)
+        return RayOutcome(attempts, time.perf_counter() - start)
 
 
 def packed(genotypes: Sequence[Genotype]) -> npt.NDArray[np.integer]:

@@ -16,7 +16,7 @@ from netstitch.optimization.solution import Evaluation
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownResult:
     """What an evaluation gave: objectives, or None and the reason of the failure.
 
     bounded: whether it ended early; the objectives are then the best that they can be.
@@ -29,9 +29,9 @@ class Known:
     bounded: bool = False
 
 
-def known_by(evaluation: Evaluation) -> Known:
+def known_by(evaluation: Evaluation) -> KnownResult:
     """What an evaluation gave."""
-    return Known(
+    return KnownResult(
         evaluation.objectives,
         evaluation.failure,
         evaluation.seconds,
@@ -49,15 +49,15 @@ class Arrival:
     completed: Completed
 
 
-def known_by_arrival(arrival: Arrival, objectives: Sequence[Objective]) -> Known:
+def known_by_arrival(arrival: Arrival, objectives: Sequence[Objective]) -> KnownResult:
     """What a result gave, as a search will take it; raises SearchError as `checked` does."""
     completed = arrival.completed
     values, failure = checked(completed, objectives)
     bounded = completed.bounded and values is not None
-    return Known(values, failure, completed.seconds, completed.worker, bounded)
+    return KnownResult(values, failure, completed.seconds, completed.worker, bounded)
 
 
-class RecallingExecutor(DelegatingExecutor):
+class ReplayExecutor(DelegatingExecutor):
     """Answers what is known by its signature, and leaves the rest to another executor.
 
     What ended early is known to those who ask with a floor; the search judges if it is enough.
@@ -75,7 +75,7 @@ class RecallingExecutor(DelegatingExecutor):
         self,
         executor: Executor,
         identify: Callable[[Genotype], Hashable],
-        known: Mapping[Hashable, Known],
+        known: Mapping[Hashable, KnownResult],
         on_arrival: Callable[[Sequence[Arrival]], None] | None = None,
     ) -> None:
         super().__init__(executor)

@@ -12,7 +12,7 @@ from netstitch.optimization.executors.executor import (
     completed,
     worker_name,
 )
-from netstitch.optimization.executors.queue import Choose, Waiting
+from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.optimization.problem import Genotype
 
 
@@ -44,7 +44,7 @@ class SerialExecutor:
         self._group = group
         self._busy = 0.0
         self._evaluate = evaluate
-        self._waiting = Waiting(choose)
+        self._waiting = EvaluationQueue(choose)
 
     def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
         self._waiting.put(Asked(ticket, genotype, floor))

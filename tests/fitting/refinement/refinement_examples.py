@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from netstitch.fitting.refinement import refine as refining
-from netstitch.fitting.refinement.branch_subnetworks import Branches
+from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
 from netstitch.fitting.refinement.custom_gradient import arranged, leaves_of
-from netstitch.fitting.refinement.preconditioner import make_coordinates
+from netstitch.fitting.refinement.preconditioner import make_preconditioner
 from netstitch.fitting.refinement.refine_images import read_parts
 from netstitch.fitting.refinement.refine_training import Training
 from netstitch.matching import Match, Matching, match
@@ -137,12 +137,12 @@ def judge_little(patch: pytest.MonkeyPatch) -> None:
 def training(supernet: Supernet, *, learning_rate: float = 1e-2, seed: int = 0) -> Training:
     """What `refine` makes, to do single steps with."""
     leaves = leaves_of(supernet._layers())
-    frames = make_coordinates(
+    frames = make_preconditioner(
         supernet.stitches, supernet.features, [images(64)], memory_budget=10**9
     )
     return Training(
         supernet,
-        Branches(supernet, arranged(supernet, leaves)),
+        BranchSubnetworks(supernet, arranged(supernet, leaves)),
         leaves,
         frames,
         read_parts(batches(), holdout=0.125, memory_budget=10**9, labels=False),

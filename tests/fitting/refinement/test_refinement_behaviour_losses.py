@@ -11,7 +11,7 @@ from torch import nn
 
 from netstitch.errors import FittingError
 from netstitch.fitting.refinement.behaviour_losses import (
-    Spread,
+    OutputVariance,
     against_labels,
     by_function,
     check_loss,
@@ -42,7 +42,7 @@ def test_divergence_is_that_of_probabilities_pixel_by_pixel(
 @given(st.integers(0, 1000), st.integers(1, 9))
 def test_spread_is_the_variance_however_it_is_gathered(seed: int, part: int) -> None:
     values = 3 + torch.randn(20, 4, 2, 2, generator=torch.Generator().manual_seed(seed))
-    spread = Spread()
+    spread = OutputVariance()
     for each in values.split(part):
         spread.add(each)
     flat = values.flatten(1)
@@ -53,10 +53,10 @@ def test_spread_is_the_variance_however_it_is_gathered(seed: int, part: int) -> 
 
 
 def test_a_constant_teacher_is_measured_as_it_is() -> None:
-    spread = Spread()
+    spread = OutputVariance()
     spread.add(torch.full((8, 3), 1e3))
     assert spread.value == 1
-    assert Spread().value == 1
+    assert OutputVariance().value == 1
 
 
 def test_labels_are_compared_with_every_output() -> None:

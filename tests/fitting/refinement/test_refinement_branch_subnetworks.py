@@ -11,28 +11,28 @@ from torch import Tensor
 from netstitch.errors import FittingError
 from netstitch.fitting import check_refining
 from netstitch.fitting.refinement import branch_subnetworks as room
-from netstitch.fitting.refinement.branch_subnetworks import Branch, Branches
+from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.custom_gradient import arranged, gradients_of, leaves_of
 from netstitch.fitting.refinement.refine_images import Examples
-from netstitch.fitting.refinement.sampler import Draws, Gains, scattered
-from netstitch.networks.interpreter import Plan, content_keys, execute
+from netstitch.fitting.refinement.sampler import Gains, SubnetworkSampler, scattered
+from netstitch.networks.interpreter import GraphPlan, content_keys, execute
 from netstitch.supernet.supernet import Supernet
 
 
-def made(supernet: Supernet, **settings: Any) -> tuple[Branches, list[Branch]]:
+def made(supernet: Supernet, **settings: Any) -> tuple[BranchSubnetworks, list[BranchSubnetwork]]:
     """The branches of a supernet, and those with a single stitch each."""
     leaves = leaves_of(supernet._layers())
-    found = Branches(supernet, arranged(supernet, leaves), **settings)
-    draws = Draws(supernet, Gains(len(leaves)))
+    found = BranchSubnetworks(supernet, arranged(supernet, leaves), **settings)
+    draws = SubnetworkSampler(supernet, Gains(len(leaves)))
     return found, [found.branch(g) for g in draws.singles if g is not None]
 
 
 def test_originals_are_computed_once_for_all_subnetworks(monkeypatch: pytest.MonkeyPatch) -> None:
     supernet = unfitted()
     branches, singles = made(supernet)
-    run: list[Plan] = []
+    run: list[GraphPlan] = []
 
-    def counted(plan: Plan, *rest: Any) -> dict[bytes, Any]:
+    def counted(plan: GraphPlan, *rest: Any) -> dict[bytes, Any]:
         run.append(plan)
         return execute(plan, *rest)
 

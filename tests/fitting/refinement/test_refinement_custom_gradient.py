@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from refinement_examples import images, maps, three, unfitted
 from torch import Tensor
 
-from netstitch.fitting.refinement.branch_subnetworks import Branches
+from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
 from netstitch.fitting.refinement.custom_gradient import (
     Gradients,
     arranged,
@@ -19,7 +19,7 @@ from netstitch.fitting.refinement.custom_gradient import (
     leaves_of,
 )
 from netstitch.fitting.refinement.refine_images import Examples
-from netstitch.fitting.refinement.sampler import Draws, Gains
+from netstitch.fitting.refinement.sampler import Gains, SubnetworkSampler
 from netstitch.supernet.supernet import Supernet
 
 MAKERS: dict[str, Callable[[], Supernet]] = {
@@ -80,8 +80,8 @@ def test_as_the_plain_subnetwork_by_autograd(
 ) -> None:
     supernet = MAKERS[kind]()
     leaves = leaves_of(supernet._layers())
-    branches = Branches(supernet, arranged(supernet, leaves), teacher=teacher)
-    draws, generator = Draws(supernet, Gains(len(leaves))), np.random.default_rng(seed)
+    branches = BranchSubnetworks(supernet, arranged(supernet, leaves), teacher=teacher)
+    draws, generator = SubnetworkSampler(supernet, Gains(len(leaves))), np.random.default_rng(seed)
     genotypes = [draws.draw(generator, 1.0)[0] for _ in range(2)]
     chosen = [branches.branch(genotype) for genotype in genotypes]
     inputs = images(16, seed)
@@ -101,8 +101,8 @@ def test_as_the_plain_subnetwork_by_autograd(
 def test_a_subnetwork_without_a_finite_loss_adds_nothing() -> None:
     supernet = unfitted()
     leaves = leaves_of(supernet._layers())
-    branches = Branches(supernet, arranged(supernet, leaves))
-    draws = Draws(supernet, Gains(len(leaves)))
+    branches = BranchSubnetworks(supernet, arranged(supernet, leaves))
+    draws = SubnetworkSampler(supernet, Gains(len(leaves)))
     good, bad = (branches.branch(draws.singles[i]) for i in (0, 1))  # type: ignore[arg-type]
     real = branches.loss_of
 
@@ -123,15 +123,15 @@ def test_a_subnetwork_without_a_finite_loss_adds_nothing() -> None:
 def test_a_loss_of_some_outputs_trains_the_stitches_that_these_depend_on() -> None:
     supernet = unfitted(keys=True)
     leaves = leaves_of(supernet._layers())
-    branches = Branches(
+    branches = BranchSubnetworks(
         supernet, arranged(supernet, leaves), loss=lambda outputs, labels: outputs["out"].mean()
     )
-    draws = Draws(supernet, Gains(len(leaves)))
+    draws = SubnetworkSampler(supernet, Gains(len(leaves)))
     chosen = [branches.branch(genotype) for genotype in draws.singles if genotype is not None]
     labels = torch.zeros(16, dtype=torch.int64)
     found = gradients_of(branches, chosen, leaves, Examples(images(), labels), micro=16)
     assert found.gradients.keys() == set(range(len(leaves)))
-    none = Branches(
+    none = BranchSubnetworks(
         supernet, arranged(supernet, leaves), loss=lambda outputs, labels: torch.tensor(1.0)
     )
     assert not gradients_of(none, chosen, leaves, Examples(images(), labels), micro=16).gradients

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.fitting.feature_stream import image_bytes
-from netstitch.fitting.refinement.preconditioner import Coordinates, make_coordinates
-from netstitch.stitching.stitch import Place, Stitch
+from netstitch.fitting.refinement.preconditioner import Preconditioner, make_preconditioner
+from netstitch.stitching.stitch import FeatureRef, Stitch
 from netstitch.supernet.supernet import Supernet
 
 
-def frames(supernet: Supernet, budget: int) -> list[Coordinates]:
+def frames(supernet: Supernet, budget: int) -> list[Preconditioner]:
     parts = images(96).split(20)
-    return make_coordinates(supernet.stitches, supernet.features, parts, memory_budget=budget)
+    return make_preconditioner(supernet.stitches, supernet.features, parts, memory_budget=budget)
 
 
 @pytest.mark.parametrize("budget", [10**9, 300, 0])
@@ -57,7 +57,7 @@ def test_features_are_centred_and_about_one_in_size(budget: int) -> None:
 
 def test_a_wide_source_takes_no_room_from_those_after_it() -> None:
     widths = [(2, 9), (3, 4)]
-    places = [[Place(k, f"p{i}") for k in (0, 1)] for i in (0, 1)]
+    places = [[FeatureRef(k, f"p{i}") for k in (0, 1)] for i in (0, 1)]
     stitches = [
         Stitch(i, ends[one], ends[1 - one], n[one], n[1 - one], False, 1)
         for i, (ends, n) in enumerate(zip(places, widths, strict=True))
@@ -65,12 +65,12 @@ def test_a_wide_source_takes_no_room_from_those_after_it() -> None:
     ]
     width = {stitch.source: stitch.inputs for stitch in stitches}
 
-    def features(values: Tensor, wanted: Sequence[Place]) -> list[Tensor]:
+    def features(values: Tensor, wanted: Sequence[FeatureRef]) -> list[Tensor]:
         return [values[:, : width[place]] for place in wanted]
 
     values = torch.randn(50, 9, generator=torch.Generator().manual_seed(0))
     budget = 16 * (2**2 + 3**2 + 4**2)
-    found = make_coordinates(stitches, features, [values], memory_budget=budget)
+    found = make_preconditioner(stitches, features, [values], memory_budget=budget)
     assert [frame.whiten.ndim for frame in found] == [2, 1, 2, 2]
 
 
@@ -79,7 +79,7 @@ def test_features_are_held_within_the_budget_and_coordinates_stay() -> None:
     held: WeakSet[Tensor] = WeakSet()
     most = 0
 
-    def watched(values: Tensor, places: Sequence[Place]) -> list[Tensor]:
+    def watched(values: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
         nonlocal most
         found = supernet.features(values, places)
         held.update(found)
@@ -88,8 +88,8 @@ def test_features_are_held_within_the_budget_and_coordinates_stay() -> None:
 
     budget = 16 * sum(s.inputs**2 for s in supernet.stitches)
     assert budget < 96 * image_bytes(supernet.stitches)
-    cut = make_coordinates(supernet.stitches, watched, [images(96)], memory_budget=budget)
-    whole = make_coordinates(
+    cut = make_preconditioner(supernet.stitches, watched, [images(96)], memory_budget=budget)
+    whole = make_preconditioner(
         supernet.stitches, supernet.features, [images(96)], memory_budget=10**9
     )
     assert 0 < most <= budget
@@ -107,6 +107,6 @@ def test_images_that_are_not_finite_are_refused() -> None:
     bad = images(8)
     bad[3, 0, 0, 0] = float("inf")
     with pytest.raises(FittingError, match="batch 2 holds NaN or infinity"):
-        make_coordinates(
+        make_preconditioner(
             supernet.stitches, supernet.features, [images(8), bad], memory_budget=10**9
         )

@@ -22,7 +22,7 @@ from torch import Tensor
 from netstitch.errors import FittingError, NetstitchError, StitchingError
 from netstitch.fitting import RefineReport
 from netstitch.fitting.refinement import refine as refining
-from netstitch.fitting.refinement.branch_subnetworks import Branches
+from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
 from netstitch.fitting.refinement.sampler import with_active
 from netstitch.fitting.refinement.union_graph import single
 from netstitch.supernet.supernet import Supernet
@@ -126,13 +126,13 @@ def test_a_stitch_that_diverges_is_put_back_and_named_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     supernet = fitted()
-    first, real = weights(supernet), Branches.loss_of
+    first, real = weights(supernet), BranchSubnetworks.loss_of
 
-    def broken(self: Branches, branch: Any, *rest: Any) -> Tensor:
+    def broken(self: BranchSubnetworks, branch: Any, *rest: Any) -> Tensor:
         loss = real(self, branch, *rest)
         return loss * float("nan") if 0 in branch.stitches and loss.requires_grad else loss
 
-    monkeypatch.setattr(Branches, "loss_of", broken)
+    monkeypatch.setattr(BranchSubnetworks, "loss_of", broken)
     report = supernet.refine(batches(), steps=12, holdout=0.25)
     assert [i for i, row in enumerate(report.rows) if row.diverged is not None] == [0]
     assert report.rows[0].diverged in range(1, 13)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from refinement_examples import batches
 
 from netstitch.errors import FittingError
-from netstitch.fitting.refinement.refine_images import Examples, Parts, read_parts
+from netstitch.fitting.refinement.refine_images import Examples, ImageParts, read_parts
 
 
 def numbers(count: int) -> torch.Tensor:
@@ -17,7 +17,7 @@ def numbers(count: int) -> torch.Tensor:
     return torch.arange(float(count))[:, None]
 
 
-def parts_of(count: int, size: int, holdout: float = 0.25, **settings: Any) -> Parts:
+def parts_of(count: int, size: int, holdout: float = 0.25, **settings: Any) -> ImageParts:
     given_batches = [(each, each.long()) for each in numbers(count).split(size)]
     return read_parts(
         given_batches, **({"holdout": holdout, "memory_budget": 10**9, "labels": True} | settings)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from refinement_examples import fitted, training
 
-from netstitch.fitting.refinement.refine_log import Log
+from netstitch.fitting.refinement.refine_log import RefineLog
 from netstitch.fitting.refinement.refine_report import CurvePoint
 
 Told = list[tuple[int, int | None, str]]
@@ -20,7 +20,7 @@ def followed(
     measuring_takes: float = 0.0,
     fractions: list[float] | None = None,
     **more: Any,
-) -> tuple[Log, Told]:
+) -> tuple[RefineLog, Told]:
     """A log of a training whose steps do nothing but take their time.
 
     fractions: gets how far the training is at the beginning of each step.
@@ -35,7 +35,7 @@ def followed(
         return 1.0 / (1 + trained.step)
 
     trained = training(fitted())
-    log = Log(
+    log = RefineLog(
         trained,
         measure,
         **{

@@ -9,9 +9,9 @@ import pytest
 from netstitch.errors import StorageError
 from netstitch.fitting import RefineReport, StitchRefined
 from netstitch.fitting.refinement.refine_report import CurvePoint
-from netstitch.stitching.stitch import Place
+from netstitch.stitching.stitch import FeatureRef
 
-A, B = Place(0, "layer1.conv"), Place(1, "features.3")
+A, B = FeatureRef(0, "layer1.conv"), FeatureRef(1, "features.3")
 
 REPORT = RefineReport(
     settings={"loss": "outputs", "steps": 20, "seconds": None, "learning_rate": 0.01},

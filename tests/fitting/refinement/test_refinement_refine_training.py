@@ -10,7 +10,7 @@ import torch
 from refinement_examples import fitted, training
 from torch import Tensor
 
-from netstitch.fitting.refinement.branch_subnetworks import Branch, Branches
+from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.custom_gradient import gradients_of
 from netstitch.fitting.refinement.refine_training import SIDES, STRIKES, Training
 
@@ -26,9 +26,9 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def draws_of(trained: Training, monkeypatch: pytest.MonkeyPatch) -> list[Branch]:
+def draws_of(trained: Training, monkeypatch: pytest.MonkeyPatch) -> list[BranchSubnetwork]:
     """The subnetworks that are drawn from now on."""
-    found: list[Branch] = []
+    found: list[BranchSubnetwork] = []
     real = Training._gradients
 
     def noted(self: Training, chosen: Any, examples: Any) -> Any:
@@ -139,13 +139,13 @@ def test_a_step_that_is_interrupted_while_stitches_move_is_half_done(
 
 def spoilt(monkeypatch: pytest.MonkeyPatch, bad: int, factor: float = math.nan) -> None:
     """Losses of subnetworks with stitch `bad` are not finite."""
-    real = Branches.loss_of
+    real = BranchSubnetworks.loss_of
 
-    def loss_of(self: Branches, branch: Branch, *rest: Any) -> Tensor:
+    def loss_of(self: BranchSubnetworks, branch: BranchSubnetwork, *rest: Any) -> Tensor:
         loss = real(self, branch, *rest)
         return loss * factor if bad in branch.stitches else loss
 
-    monkeypatch.setattr(Branches, "loss_of", loss_of)
+    monkeypatch.setattr(BranchSubnetworks, "loss_of", loss_of)
 
 
 @pytest.mark.parametrize("factor", [math.nan, math.inf])
@@ -180,13 +180,13 @@ def test_where_none_diverges_alone_only_the_most_suspect_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained, generator = training(fitted()), np.random.default_rng(0)
-    real = Branches.loss_of
+    real = BranchSubnetworks.loss_of
 
-    def loss_of(self: Branches, branch: Branch, *rest: Any) -> Tensor:
+    def loss_of(self: BranchSubnetworks, branch: BranchSubnetwork, *rest: Any) -> Tensor:
         loss = real(self, branch, *rest)
         return loss * math.nan if {0, 5} <= set(branch.stitches) else loss
 
-    monkeypatch.setattr(Branches, "loss_of", loss_of)
+    monkeypatch.setattr(BranchSubnetworks, "loss_of", loss_of)
     seen = 0
     while seen < STRIKES:
         branch = trained.branches.branch(trained.draws.draw(generator, 1.0)[0])
@@ -200,8 +200,8 @@ def test_where_none_diverges_alone_only_the_most_suspect_is_given_up(
 
 def test_images_that_no_network_can_do_are_nobodys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     trained = training(fitted())
-    real = Branches.loss_of
-    monkeypatch.setattr(Branches, "loss_of", lambda *rest: real(*rest) * math.nan)
+    real = BranchSubnetworks.loss_of
+    monkeypatch.setattr(BranchSubnetworks, "loss_of", lambda *rest: real(*rest) * math.nan)
     before = state(trained)
     assert math.isnan(trained.advance(0.5, ONE))
     assert not trained.diverged

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from refinement_examples import three, unfitted
 
-from netstitch.fitting.refinement.sampler import EVEN, LEAST, Draws, Gains, with_active
+from netstitch.fitting.refinement.sampler import EVEN, LEAST, Gains, SubnetworkSampler, with_active
 from netstitch.fitting.refinement.union_graph import single
 
 
-def drawn(draws: Draws, fraction: float, count: int = 150) -> list[tuple[int, ...]]:
+def drawn(draws: SubnetworkSampler, fraction: float, count: int = 150) -> list[tuple[int, ...]]:
     generator = np.random.default_rng(1)
     return [draws.joined.active_stitches(draws.draw(generator, fraction)[0]) for _ in range(count)]
 
 
 def test_subnetworks_have_more_active_stitches_later() -> None:
     supernet = unfitted(every=1)
-    draws = Draws(supernet, Gains(len(supernet.stitches)))
+    draws = SubnetworkSampler(supernet, Gains(len(supernet.stitches)))
     means = [np.mean([len(each) for each in drawn(draws, f)]) for f in (0.0, 0.5, 1.0)]
     assert 1 <= means[0] < means[1] < means[2]
     assert all(each for each in drawn(draws, 1.0))
@@ -25,7 +25,10 @@ def test_subnetworks_have_more_active_stitches_later() -> None:
 
 def test_a_single_stitch_is_named_and_alone() -> None:
     supernet = three()
-    draws, generator = Draws(supernet, Gains(len(supernet.stitches))), np.random.default_rng(0)
+    draws, generator = (
+        SubnetworkSampler(supernet, Gains(len(supernet.stitches))),
+        np.random.default_rng(0),
+    )
     kinds = set()
     for _ in range(60):
         genotype, alone = draws.draw(generator, 0.5)
@@ -42,7 +45,7 @@ def test_a_single_stitch_is_named_and_alone() -> None:
 def test_closed_stitches_are_never_drawn() -> None:
     supernet = unfitted()
     gains = Gains(len(supernet.stitches))
-    draws = Draws(supernet, gains)
+    draws = SubnetworkSampler(supernet, gains)
     closed = set(range(0, len(supernet.stitches), 2))
     for stitch in closed:
         gains.close(stitch)

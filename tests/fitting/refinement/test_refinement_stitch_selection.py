@@ -8,7 +8,7 @@ import pytest
 import torch
 from refinement_examples import fitted, images, training
 
-from netstitch.fitting.refinement.branch_subnetworks import Branch
+from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.refine_training import Training
 from netstitch.fitting.refinement.stitch_selection import (
@@ -28,7 +28,7 @@ class Judged:
     def __init__(self, trained: Training, falls: Sequence[float], rise: float = 0.0) -> None:
         self.trained, self.falls, self.rise, self.asked = trained, falls, rise, 0
 
-    def __call__(self, chosen: Sequence[Branch]) -> Losses:
+    def __call__(self, chosen: Sequence[BranchSubnetwork]) -> Losses:
         self.asked += len(chosen)
         noise = 0.01 * np.random.default_rng(0).standard_normal((len(chosen), 8))
         rows = []
@@ -53,7 +53,7 @@ def moved() -> tuple[Training, list[int]]:
     return trained, list(range(len(trained.inner)))
 
 
-def panel_of(trained: Training, *genotypes: Sequence[int]) -> list[Branch]:
+def panel_of(trained: Training, *genotypes: Sequence[int]) -> list[BranchSubnetwork]:
     """A subnetwork with several active stitches."""
     generator = np.random.default_rng(0)
     found = []
