@@ -13,8 +13,8 @@ from netstitch.fitting.methods import METHODS, fit
 from netstitch.fitting.moments import Moments
 from netstitch.fitting.recalibration import batch_norms, recalibrated, stitched_norms
 from netstitch.fitting.refinement.branch_subnetworks import check_refining
-from netstitch.fitting.refinement.refine import refine
 from netstitch.fitting.refinement.refine_report import RefineReport, StitchRefined
+from netstitch.fitting.refinement.refining import refine
 
 __all__ = [
     "METHODS",

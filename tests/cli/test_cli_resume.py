@@ -15,8 +15,9 @@ from netstitch.demo.demo_run import demo_plan
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.records import read_document
+from netstitch.records.front_check import load_front
 from netstitch.runs.planning import to_plan
-from netstitch.runs.run import Finished, carry_out, load_front, resume
+from netstitch.runs.run import Finished, carry_out, resume
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_a_supernet_is_measured_in_the_layout_of_its_evaluations(
             seen[channels_last] = prepare(form)(inputs[:4])[0]
         return form
 
-    monkeypatch.setattr(measuring, "fastest_form", timed)
+    monkeypatch.setattr(measuring, "fastest_numerics", timed)
     supernet = small_supernet()
     inputs = random_samples(8).inputs
     measure_numerics(supernet, inputs)

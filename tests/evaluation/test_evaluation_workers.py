@@ -106,7 +106,7 @@ def test_of_a_group_only_what_is_not_finite_fails(supernet: Supernet, task: Clas
         found = evaluator.evaluate_together(genotypes(supernet, 3))
     finally:
         object.__delattr__(evaluator.task, "correct")
-    assert [type(one).__name__ for one in found] == ["Measured", "DataError", "Measured"]
+    assert [type(one).__name__ for one in found] == ["Evaluated", "DataError", "Evaluated"]
 
 
 def test_folders_that_killed_processes_left_are_removed(temporary: Path) -> None:
@@ -129,7 +129,7 @@ def test_no_room_for_what_is_shared(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "SharedEvaluation", full)
+    monkeypatch.setattr(module, "WorkerEvaluator", full)
     with (
         pytest.raises(StorageError, match="no space left on device"),
         evaluating(made(supernet, task), ExecutionConfig("processes", workers=1)),

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from netstitch.experiments import load_models, load_task, read_experiment
+from netstitch.records.front_check import load_front
 from netstitch.runs.planning import to_plan
-from netstitch.runs.run import carry_out, load_front
+from netstitch.runs.run import carry_out
 from netstitch.tasks.agreement import AGREEMENT
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "efficientnet_lite"

@@ -265,7 +265,9 @@ def test_stitches_that_changed_while_a_run_is_stopped_in_refining_are_not_refine
         check_folder(tmp_path / "run")
 
 
-@pytest.mark.parametrize("place", ["refining.write_bytes", "refining.write_json", "run.Store"])
+@pytest.mark.parametrize(
+    "place", ["refining_step.write_bytes", "refining_step.write_json", "run.Store"]
+)
 def test_a_kill_while_refined_stitches_take_the_place_of_fitted_ones(
     tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,7 +278,7 @@ def test_a_kill_while_refined_stitches_take_the_place_of_fitted_ones(
         raise SystemExit(137)
 
     with monkeypatch.context() as patched:
-        patched.setattr(f"netstitch.{place}", killed)
+        patched.setattr(f"netstitch.runs.{place}", killed)
         with pytest.raises(SystemExit):
             begun(tmp_path)
     check_folder(tmp_path / "run")

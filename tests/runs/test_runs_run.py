@@ -32,11 +32,12 @@ from netstitch.errors import (
 from netstitch.evaluation import ExecutionConfig
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.optimization import Budget
+from netstitch.records.front_check import load_front
 from netstitch.records.run_folder import locked
 from netstitch.runs import run as running
 from netstitch.runs.planning import override, to_plan
 from netstitch.runs.reporter import Reporter
-from netstitch.runs.run import Finished, carry_out, load_front, resume
+from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.runs.run_plan import RunPlan
 from netstitch.supernet.storage import load_supernet
 

@@ -9,7 +9,7 @@ from small_supernets import SIZE, random_samples, small_supernet, three_networks
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netstitch.fitting.refinement import refine as refining
+from netstitch.fitting.refinement import refining
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
 from netstitch.fitting.refinement.custom_gradient import arranged, leaves_of
 from netstitch.fitting.refinement.preconditioner import make_preconditioner

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from netstitch.errors import FittingError, NetstitchError, StitchingError
 from netstitch.fitting import RefineReport
-from netstitch.fitting.refinement import refine as refining
+from netstitch.fitting.refinement import refining
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
 from netstitch.fitting.refinement.sampler import with_active
 from netstitch.fitting.refinement.union_graph import single
