@@ -304,7 +304,7 @@ def test_evaluations_that_cannot_be_spread_so(
     "key, message",
     [
         ("workers = 1000\n", "1000 workers were asked and there are"),
-        ("cache = 1e9\n", "more than the memory that there is"),
+        ("cache = 1e9\n", "are computed together instead"),
         ("device = ['cpu', 'cuda:99']\n", "'cuda:99'"),
     ],
 )
