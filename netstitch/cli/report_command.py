@@ -5,6 +5,8 @@ from typing import Literal
 
 from netstitch.cli.options import Folder, free_folder
 
+FLOORS: dict[str, Literal["tenth", "tight"]] = {"tenth": "tenth", "tight": "tight"}
+
 
 def report(
     run: Path,
@@ -95,12 +97,12 @@ def report_on(run: Path) -> None:
     )
 
 
-def parse_floor(text: str) -> str | float:
+def parse_floor(text: str) -> float | Literal["tenth", "tight"]:
     """The floor that is meant; raises DataError for none."""
     from netstitch.errors import DataError
 
-    if text in ("tenth", "tight"):
-        return text
+    if text in FLOORS:
+        return FLOORS[text]
     try:
         value = float(text)
     except ValueError:

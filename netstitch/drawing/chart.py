@@ -1,22 +1,38 @@
-"""A chart as data, which `interactive.py` draws on a page and `printed.py` on paper."""
+"""A chart as data, which `plotly_chart` draws on a page and `matplotlib_chart` on paper."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["steps", "line", "marks"]
+"""A line that stays until the next x, a line with marks, and marks with nothing between them."""
+
+Look = Literal["plain", "dotted", "guide", "boundary", "reference", "faded", "cloud"]
+"""The emphasis of a series.
+
+plain, dotted: in the colour of its style. guide: a dotted grey line to compare with. boundary: a
+thin grey line. reference: crosses of the networks that went in. faded: small and pale, in the
+colour of its style. cloud: a background of tiny grey marks.
+"""
 
 
 @dataclass(frozen=True)
 class Series:
     """One line, or one kind of marks.
 
-    name: in the legend. x, y: of equal lengths. kind: "steps" stays until the next x, "line" has
-    marks too, "marks" nothing between them. style: index of a colour and shape. faint: a dotted
-    line that others are compared with. dotted: a dotted one of its own style. low, high: of each x
-    the ends of a band around the line, where it has one. reference: of the networks that went in.
-    told: of each mark what is said of it. shown: whether from the start, or once it is chosen in
-    the legend.
+    Attributes:
+        name: In the legend, which has series of one name once.
+        x: Of each mark.
+        y: Of each mark.
+        kind: Lines, marks or both.
+        style: Index of a colour and shape.
+        look: How it stands out.
+        low: Lower ends of a band around the line, or nothing.
+        high: Its upper ends.
+        labels: Written beside the marks, or nothing.
+        hover: Said of each mark under the mouse, in lines; or nothing.
+        keys: A name of each mark, for the page that the chart stands on; or nothing.
+        shown: From the start; otherwise once it is chosen in the legend of a page.
     """
 
     name: str
@@ -24,12 +40,12 @@ class Series:
     y: Sequence[float]
     kind: Kind = "line"
     style: int = 0
-    faint: bool = False
-    dotted: bool = False
+    look: Look = "plain"
     low: Sequence[float] = ()
     high: Sequence[float] = ()
-    reference: bool = False
-    told: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    hover: Sequence[str] = ()
+    keys: Sequence[str] = ()
     shown: bool = True
 
 
@@ -37,8 +53,17 @@ class Series:
 class Chart:
     """Series over common axes.
 
-    x, y: what the axes say. x_range, y_range: fixed limits. from_zero: whether y begins at 0.
-    percent: whether y is a share, told in percent.
+    Attributes:
+        x: Title of the x axis.
+        y: Title of the y axis.
+        series: In the order of the legend.
+        x_range: Fixed limits.
+        y_range: Fixed limits.
+        from_zero: The y axis begins at 0.
+        percent: The y values are shares, shown in percent.
+        title: Above it, where it is one of several.
+        regions: Corners (x, y) of shaded regions: all with less x and more y.
+        region: Name of the regions in the legend.
     """
 
     x: str
@@ -48,11 +73,19 @@ class Chart:
     y_range: tuple[float, float] | None = None
     from_zero: bool = True
     percent: bool = False
+    title: str = ""
+    regions: tuple[tuple[float, float], ...] = ()
+    region: str = ""
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Named amounts, one below the other. x: what they are."""
+    """Named amounts, one below the other.
+
+    Attributes:
+        x: Title of the axis of amounts.
+        amounts: By name.
+    """
 
     x: str
     amounts: dict[str, float] = field(default_factory=dict)

@@ -43,10 +43,16 @@ def place_labels(
     avoid: Sequence[tuple[float, float]],
     colour: str,
 ) -> None:
-    """Write each (text, x, y) beside its mark, where it covers least.
+    """Write each label beside its mark, where it covers least.
 
-    x, y and the marks to `avoid` are in data coordinates. The axes' limits and position must be
-    final. Of several places that cover the same, the one that comes first in PLACES is taken.
+    Of several places that cover the same, the one that comes first in PLACES is taken.
+
+    Args:
+        axes: With final limits and position.
+        renderer: Of the figure's canvas.
+        labels: Text, x and y of each, in data coordinates.
+        avoid: x and y of marks, in data coordinates.
+        colour: Of the text.
     """
     half = MARK * axes.figure.dpi / 72
     centres = axes.transData.transform(np.reshape(avoid, (-1, 2)))
@@ -100,7 +106,7 @@ def _write(
 
 
 def _overlap(box: Extents, others: Extents) -> Extents:
-    """The area that a box, (4,), shares with each of the others, (..., 4): (...)."""
+    """Return the area, (...), that a box, (4,), shares with each of the others, (..., 4)."""
     low = np.maximum(box[:2], others[..., :2])
     high = np.minimum(box[2:], others[..., 2:])
     return np.asarray(np.prod(np.clip(high - low, 0, None), axis=-1))

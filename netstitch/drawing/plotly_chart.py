@@ -2,24 +2,47 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from textwrap import wrap
+from typing import Any
 
 import plotly.graph_objects as go
 
 from netstitch.drawing.chart import Bars, Chart, Series
-from netstitch.drawing.theme import OUTPUTS, REFERENCE, layout, plain
+from netstitch.drawing.theme import (
+    LINE_ON_PAGE,
+    REFERENCE_ON_PAGE,
+    SHADE_EDGE,
+    style_of,
+)
 
-FAINT = "#8a8a8a"
+HOVER = 56
+"""Letters of a line beside the mouse."""
 
 
 def interactive(chart: Chart | Bars) -> go.Figure:
-    """The chart as a figure; its texts are shown as they are, whatever they hold."""
+    """Return the chart as a figure; its texts are shown as they are, whatever they hold."""
     if isinstance(chart, Bars):
         return _bars(chart)
-    figure = go.Figure(layout=layout(chart.x, chart.y))
+    figure = go.Figure(layout=_layout(chart.x, chart.y))
+    for x, y in chart.regions:
+        figure.add_shape(
+            type="rect",
+            x0=0,
+            x1=x,
+            y0=y,
+            y1=1,
+            fillcolor=_translucent(SHADE_EDGE, 0.13),
+            line={"width": 0.7, "dash": "dot", "color": SHADE_EDGE},
+            layer="below",
+        )
+    named = set()
     for series in chart.series:
         if series.low:
             figure.add_trace(_band(series))
-        figure.add_trace(_trace(series))
+        trace = _trace(series)
+        trace.legendgroup, trace.showlegend = series.name, series.name not in named
+        named.add(series.name)
+        figure.add_trace(trace)
     if chart.from_zero:
         figure.update_yaxes(rangemode="tozero")
     if chart.percent:
@@ -31,54 +54,80 @@ def interactive(chart: Chart | Bars) -> go.Figure:
 
 
 def _trace(series: Series) -> go.Scatter:
-    colour, symbol = OUTPUTS[series.style % len(OUTPUTS)]
-    if series.faint:
-        colour = FAINT
-    if series.reference:
-        colour, symbol = REFERENCE, "x"
-    lines = series.kind == "steps" or series.faint
     modes = {"steps": "lines", "line": "lines+markers", "marks": "markers"}
+    lines = series.look in ("guide", "boundary")
+    mode = "lines" if lines else modes[series.kind]
+    colour = _colour(series)
     trace = go.Scatter(
         x=list(series.x),
         y=list(series.y),
-        mode="lines" if lines else modes[series.kind],
-        name=plain(series.name),
+        mode=f"{mode}+text" if series.labels else mode,
+        name=_plain(series.name),
         visible=True if series.shown else "legendonly",
         line={
             "color": colour,
-            "width": 1.0 if series.dotted else 1.8,
+            "width": {"dotted": 1.0, "boundary": 1.2}.get(series.look, 1.8),
             "shape": "hv" if series.kind == "steps" else "linear",
-            "dash": "dot" if series.faint or series.dotted else "solid",
+            "dash": "dot" if series.look in ("guide", "dotted") else "solid",
         },
-        marker={"color": colour, "symbol": symbol, "size": 7 if series.kind == "marks" else 5},
+        marker=_marker(series, colour),
     )
-    if series.faint:
+    if lines or series.look == "cloud":
         trace.hoverinfo = "skip"
-    if series.told:
-        trace.text = [plain(text) for text in series.told]
-        trace.hovertemplate = "%{text}<br>%{x:.4~s}, %{y:.4f}"
+    if series.labels:
+        trace.text = [_plain(text) for text in series.labels]
+        trace.textposition, trace.textfont = "bottom center", {"color": colour, "size": 12}
+    if series.hover:
+        trace.hovertext = [
+            "<br>".join(_plain(line) for part in text.split("\n") for line in wrap(part, HOVER))
+            for text in series.hover
+        ]
+        trace.hovertemplate = "%{hovertext}<br>%{x:.4~s}, %{y:.4f}<extra></extra>"
+    if series.keys:
+        trace.customdata = [[key] for key in series.keys]
     return trace
 
 
+def _marker(series: Series, colour: str) -> dict[str, Any]:
+    _, _, symbol = style_of(series.style)
+    if series.look == "reference":
+        line = {"width": 2.5, "color": colour}
+        return {"symbol": "x-thin", "size": 11, "line": line}
+    sizes = {"faded": 6, "cloud": 3}
+    return {
+        "color": colour,
+        "symbol": "circle" if series.look == "cloud" else symbol,
+        "size": sizes.get(series.look, 8 if series.kind == "marks" else 5),
+        "opacity": 0.45 if series.look in sizes else 1.0,
+        "line": {"width": 1 if series.kind == "marks" and series.look == "plain" else 0},
+    }
+
+
+def _colour(series: Series) -> str:
+    if series.look == "reference":
+        return REFERENCE_ON_PAGE
+    if series.look in ("guide", "boundary", "cloud"):
+        return LINE_ON_PAGE
+    return style_of(series.style)[0]
+
+
 def _band(series: Series) -> go.Scatter:
-    """From the low ends there, and along the high ends back; corners where the line has steps."""
-    low, high = _corners(series.x, series.low), _corners(series.x, series.high)
-    around = [*low, *reversed(high)]
-    colour, _ = OUTPUTS[series.style % len(OUTPUTS)]
+    """Return the area from the low ends there along the high ends back, with corners of steps."""
+    around = [*_corners(series.x, series.low), *reversed(_corners(series.x, series.high))]
     return go.Scatter(
         x=[x for x, _ in around],
         y=[y for _, y in around],
         mode="lines",
         line={"width": 0},
         fill="toself",
-        fillcolor=f"rgba({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))}, 0.2)",
+        fillcolor=_translucent(_colour(series), 0.2),
         hoverinfo="skip",
         showlegend=False,
     )
 
 
 def _corners(x: Sequence[float], y: Sequence[float]) -> list[tuple[float, float]]:
-    """A line that stays until the next x, as places one after another."""
+    """Return the corners of a line that stays until the next x."""
     found = list(zip(x[:1], y[:1], strict=True))
     for (_, before), (place, after) in pairwise(zip(x, y, strict=True)):
         found += [(place, before), (place, after)]
@@ -86,16 +135,40 @@ def _corners(x: Sequence[float], y: Sequence[float]) -> list[tuple[float, float]
 
 
 def _bars(bars: Bars) -> go.Figure:
-    colour, _ = OUTPUTS[0]
     names = list(bars.amounts)[::-1]
     figure = go.Figure(
         go.Bar(
             x=[bars.amounts[name] for name in names],
-            y=[plain(name) for name in names],
+            y=[_plain(name) for name in names],
             orientation="h",
-            marker={"color": colour},
+            marker={"color": style_of(0)[0]},
             hovertemplate="%{y}: %{x:.1f}<extra></extra>",
         ),
-        layout=layout(bars.x, ""),
+        layout=_layout(bars.x, ""),
     )
     return figure.update_layout(height=70 + 45 * max(1, len(names)), showlegend=False)
+
+
+def _layout(x: str, y: str) -> dict[str, Any]:
+    """Return what all charts share; the page sets colours of text and lines, light or dark."""
+    axis = {"zeroline": False, "ticks": "outside", "automargin": True}
+    return {
+        "xaxis": {"title": {"text": x}, "rangemode": "tozero", **axis},
+        "yaxis": {"title": {"text": y}, **axis},
+        # Above the plot there is room for its buttons, which would else lie over marks.
+        "margin": {"l": 10, "r": 10, "t": 34, "b": 10},
+        "height": 400,
+        "hovermode": "closest",
+        "legend": {"orientation": "h", "y": -0.22, "font": {"size": 11}},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+    }
+
+
+def _translucent(colour: str, opacity: float) -> str:
+    return f"rgba({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))}, {opacity})"
+
+
+def _plain(text: str) -> str:
+    """Return text that plotly, which shows a few tags of HTML, does not take for one."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,36 +1,30 @@
-"""How charts look: colours that are told apart with every kind of colour vision, and their axes."""
+"""Colours, shapes and sizes of charts, told apart with every kind of colour vision."""
 
-from typing import Any
+from typing import Literal
 
-OUTPUTS = (
-    ("#0072b2", "circle"),
-    ("#009e73", "square"),
-    ("#cc79a7", "diamond"),
-    ("#56b4e9", "triangle-up"),
-    ("#999999", "triangle-down"),
+STYLES = (
+    ("#0072B2", "o", "circle"),
+    ("#009E73", "s", "square"),
+    ("#CC79A7", "D", "diamond"),
+    ("#56B4E9", "^", "triangle-up"),
+    ("#999999", "v", "triangle-down"),
 )
-"""A colour and a shape for each choice of outputs (Okabe and Ito's colours)."""
+"""A colour (Okabe and Ito's), and a shape as matplotlib and as plotly name it."""
 
-REFERENCE, SHADE = "#d55e00", "rgba(230, 159, 0, 0.13)"
+REFERENCE, REFERENCE_ON_PAGE = "#B23A00", "#D55E00"
+"""Reference networks; darker on paper, where their labels are text on white."""
 
+LINE, LINE_ON_PAGE = "#555555", "#8A8A8A"
+"""Boundaries and guides; of middle brightness on a page, which may be light or dark."""
 
-def layout(x: str, y: str, **more: Any) -> dict[str, Any]:
-    """What all charts share; colours of text and lines are set by the page, light or dark."""
-    axis = {"zeroline": False, "ticks": "outside", "automargin": True}
-    return {
-        "xaxis": {"title": {"text": x}, "rangemode": "tozero", **axis},
-        "yaxis": {"title": {"text": y}, **axis},
-        # Above the plot there is room for its buttons, which would else lie over marks.
-        "margin": {"l": 10, "r": 10, "t": 34, "b": 10},
-        "height": 400,
-        "hovermode": "closest",
-        "legend": {"orientation": "h", "y": -0.22, "font": {"size": 11}},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        **more,
-    }
+SHADE, SHADE_EDGE = "#FCE9D0", "#E69F00"
+"""The region in which a reference is dominated, and its edge."""
+
+Columns = Literal[1, 2]
+WIDTHS: dict[Columns, float] = {1: 3.33, 2: 7.0}
+"""Inches of one and of two columns of a paper of two (ACM's templates)."""
 
 
-def plain(text: str) -> str:
-    """Text that plotly, which shows a few tags of HTML, does not take for one."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")
+def style_of(index: int) -> tuple[str, str, str]:
+    """Return the colour and the shapes of a series; they repeat after the last."""
+    return STYLES[index % len(STYLES)]

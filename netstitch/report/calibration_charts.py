@@ -1,4 +1,4 @@
-"""Whether networks are right as often as they say."""
+"""Charts of calibration: how often networks are right against how often they say."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,10 +13,13 @@ LISTED = 40
 def reliability_chart(
     references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Split
 ) -> Chart:
-    """Accuracy by confidence, a line for each network; those of the front wait in the legend."""
+    """Return accuracy by confidence, a line for each network.
+
+    All but one of the front's wait in the legend of a page until they are chosen.
+    """
     stitched = [point for point in points if point.stitches]
     some = stitched[:: max(1, -(-len(stitched) // LISTED))]
-    series = [Series("as often as it says", (0, 1), (0, 1), faint=True)]
+    series = [Series("as often as it says", (0, 1), (0, 1), look="guide")]
     for index, point in enumerate((*references, *some)):
         calibration = point.calibration.get(part)
         if calibration is None or not calibration.diagram:
@@ -28,7 +31,7 @@ def reliability_chart(
                 confidences,
                 shares,
                 style=index,
-                told=[f"{count:,} predictions" for count in counts],
+                hover=[f"{count:,} predictions" for count in counts],
                 shown=index <= len(references),  # these, and one of the front
             )
         )
@@ -41,7 +44,7 @@ def reliability_chart(
 def calibration_chart(
     references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Split
 ) -> Chart:
-    """The expected calibration error against multiply-adds."""
+    """Return the expected calibration error against cost."""
 
     def error(point: FrontPoint) -> float | None:
         found = point.calibration.get(part)
@@ -53,7 +56,7 @@ def calibration_chart(
 def cross_entropy_chart(
     references: Sequence[FrontPoint], points: Sequence[FrontPoint], part: Split
 ) -> Chart:
-    """The cross-entropy against multiply-adds."""
+    """Return the cross-entropy against cost."""
     return _against_cost(
         "cross-entropy (nats)", references, points, lambda point: point.cross_entropy.get(part)
     )
@@ -74,8 +77,8 @@ def _against_cost(
                 [point.multiply_adds for point, _ in known],
                 [value for _, value in known],
                 "marks",
-                reference=name == "reference",
-                told=[point.label for point, _ in known],
+                look="reference" if name == "reference" else "plain",
+                hover=[point.label for point, _ in known],
             )
         )
     return Chart("multiply-adds of one sample", title, tuple(series))

@@ -7,7 +7,7 @@ from typing import Any
 
 from netstitch.analysis import FrontPoint, hypervolume
 from netstitch.analysis.dominance import SPLITS, Split
-from netstitch.analysis.front_figure import accuracy_floor
+from netstitch.analysis.front_chart import Floor, accuracy_floor
 from netstitch.errors import DataError
 from netstitch.records.run_folder import flat
 from netstitch.records.run_record import RunRecord, read_run
@@ -60,7 +60,7 @@ def networks_of(run: RunRecord, part: Split) -> list[tuple[float, float]]:
     return [(p.multiply_adds, a) for p in points if (a := p.accuracy(part)) is not None]
 
 
-def read_runs(folders: Sequence[Path], floor: float | str = "tenth") -> Comparison:
+def read_runs(folders: Sequence[Path], floor: Floor = "tenth") -> Comparison:
     """Runs, grouped; floor: as of `write_page`, of all runs' reference networks.
 
     Raises DataError where there are fewer than two, one is named twice, they are of different
@@ -94,7 +94,7 @@ def read_runs(folders: Sequence[Path], floor: float | str = "tenth") -> Comparis
     cost = sum(graph.multiply_adds for graph in runs[0].structure.graphs)
     return Comparison(
         _grouped(runs),
-        accuracy_floor(runs[0].front, ["validation"], floor),
+        accuracy_floor(runs[0].front.references or runs[0].front.points, ["validation"], floor),
         cost if ensemble is None else ensemble.multiply_adds,
         tuple(notes),
     )

@@ -1,4 +1,4 @@
-"""Groups of runs side by side: how they converged, and what a share of them attains."""
+"""Charts of groups of runs: their convergence, and what a share of them attains."""
 
 import numpy as np
 
@@ -11,14 +11,16 @@ from netstitch.report.search_charts import course_of
 from netstitch.text import counted
 
 MOMENTS = 200
-"""At so many numbers of evaluations runs are put beside one another."""
+"""Numbers of evaluations at which runs are put beside one another."""
 
 SHARES = (0.25, 0.5, 0.75)
 
 
 def convergence_chart(comparison: Comparison) -> Chart:
-    """Hypervolume on validation samples over evaluations: of each group the median run, and a band
-    from the first to the third quartile."""
+    """Return the hypervolume on validation samples over evaluations.
+
+    Each group has the median of its runs, and a band from the first to the third quartile.
+    """
     series = []
     for index, group in enumerate(comparison.groups):
         courses = [_course(run, comparison) for run in group.runs]
@@ -43,9 +45,9 @@ def convergence_chart(comparison: Comparison) -> Chart:
 
 
 def attainment_chart(comparison: Comparison, part: Split) -> Chart:
-    """What half of each group's runs attain, dotted what one and what all do.
+    """Return what half of each group's runs attain; dotted, what one does and what all do.
 
-    Crosses are the networks that went in.
+    Crosses are the reference networks.
     """
     series = []
     for index, group in enumerate(comparison.groups):
@@ -56,7 +58,7 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
             corners = attained(group, part, share)
             x, y = zip(*corners, strict=True) if corners else ((), ())
             name = f"{group.name}{told}" if told else _counted(group)
-            series.append(Series(name, x, y, "steps", index, dotted=bool(told)))
+            series.append(Series(name, x, y, "steps", index, "dotted" if told else "plain"))
     first = comparison.groups[0].runs[0].front
     known = [(p, a) for p in first.references if (a := p.accuracy(part)) is not None]
     series.append(
@@ -65,8 +67,8 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
             [point.multiply_adds for point, _ in known],
             [accuracy for _, accuracy in known],
             "marks",
-            reference=True,
-            told=[point.label for point, _ in known],
+            look="reference",
+            hover=[point.label for point, _ in known],
         )
     )
     best = max([accuracy for one in series for accuracy in one.y], default=1.0)
@@ -80,7 +82,7 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
 
 
 def attained(group: RunGroup, part: Split, share: float) -> tuple[Network, ...]:
-    """The corners of what a share of a group's runs attain."""
+    """Return the corners of what a share of a group's runs attain."""
     return attainment([networks_of(run, part) for run in group.runs], share)
 
 
@@ -89,7 +91,7 @@ def _counted(group: RunGroup) -> str:
 
 
 def _course(run: RunRecord, comparison: Comparison) -> tuple[int, np.ndarray, np.ndarray]:
-    """How much a run's last search was given, where its hypervolume rose, and to what."""
+    """Return the length of a run's last search, where its hypervolume rose, and to what."""
     stored = run.evaluations
     if stored is None or not stored.searches:
         return 0, np.array([]), np.array([])
@@ -99,6 +101,6 @@ def _course(run: RunRecord, comparison: Comparison) -> tuple[int, np.ndarray, np
 
 
 def _at(moments: np.ndarray, places: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The hypervolume after so many evaluations."""
+    """Return the hypervolume after so many evaluations."""
     steps = np.concatenate([[0.0], values])
     return np.asarray(steps[np.searchsorted(places + 1, moments, side="right")])

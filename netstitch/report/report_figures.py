@@ -1,14 +1,16 @@
-"""Every chart of a report as files for a paper."""
+"""The charts of a report as files for a paper."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from netstitch.analysis import front_figure
+from netstitch.analysis.front_chart import Floor
 from netstitch.drawing.matplotlib_chart import print_chart
-from netstitch.drawing.print_style import FORMATS, Columns
+from netstitch.drawing.print_style import FORMATS
+from netstitch.drawing.theme import Columns
 from netstitch.files.folders import new_folder
 from netstitch.records.run_record import RunRecord
-from netstitch.report.report_sections import Floor, sections_of
+from netstitch.report.report_sections import sections_of
 
 
 def write_figures(
@@ -19,21 +21,31 @@ def write_figures(
     formats: Sequence[str] = FORMATS,
     columns: Columns = 1,
 ) -> tuple[str, ...]:
-    """Write the figures of a run into a new folder; their names, without endings.
+    """Write the figures of a run into a new folder.
 
-    floor: as of `write_page`. formats: of "png", "pdf", "svg". columns: of a paper's two that a
-    figure is as wide as; the front is there in both widths, `front-1` and `front-2`.
+    Args:
+        run: What to draw.
+        folder: Where to.
+        floor: The least accuracy that fronts show.
+        formats: Some of "png", "pdf", "svg".
+        columns: Of a paper's two that a figure is as wide as; the front is there in both widths,
+            `front-1` and `front-2`.
 
-    Raises StorageError where the folder is not new or cannot be written, and leaves nothing.
+    Returns:
+        The figures' names, without endings.
+
+    Raises:
+        StorageError: The folder is not new or cannot be written; nothing is left.
     """
     names = []
     with new_folder(folder) as partial:
         if run.front.points or run.front.references:
-            for width in (1, 2):
+            widths: tuple[Columns, ...] = (1, 2)
+            for width in widths:
                 names.append(f"front-{width}")
                 for form in formats:
                     path = partial / f"{names[-1]}.{form}"
-                    front_figure(run.front, path, floor=floor, columns=width)  # type: ignore[arg-type]
+                    front_figure(run.front, path, floor=floor, columns=width)
         for section in sections_of(run, floor):
             for index, chart in enumerate(section.charts.values()):
                 names.append(f"{section.name}-{index}")

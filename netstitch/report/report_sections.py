@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from netstitch.analysis.front_figure import accuracy_floor
+from netstitch.analysis.front_chart import Floor, accuracy_floor
 from netstitch.drawing.chart import Bars, Chart
 from netstitch.records.run_record import RunRecord
 from netstitch.report.calibration_charts import (
@@ -17,8 +17,6 @@ from netstitch.report.search_charts import (
     known_chart,
     stitches_chart,
 )
-
-Floor = float | str
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,9 @@ def _hypervolume(run: RunRecord, floor: Floor) -> ReportSection | None:
         return None
     floors = [0.0]
     if run.front.references and run.scored in (run.front.objective, run.front.measure):
-        floors.append(accuracy_floor(run.front, ["validation"], floor))
+        floors.append(
+            accuracy_floor(run.front.references or run.front.points, ["validation"], floor)
+        )
     distinct = list(dict.fromkeys(floors))
     count, time = hypervolume_charts(run.evaluations, _ensemble_cost(run), distinct)
     return ReportSection(

@@ -10,15 +10,15 @@ import jinja2
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from netstitch.analysis.front_figure import accuracy_floor
+from netstitch.analysis.front_chart import Floor, accuracy_floor, front_chart
+from netstitch.drawing.lanes import STYLE
 from netstitch.drawing.plotly_chart import interactive
 from netstitch.files.folders import write_text
 from netstitch.records.run_record import RunRecord
-from netstitch.report.front_chart import cloud_of, front_chart
 from netstitch.report.network_sections import columns_of, described, row_of, words_of
-from netstitch.report.report_sections import Floor, ReportSection, sections_of
+from netstitch.report.report_sections import ReportSection, sections_of
+from netstitch.report.search_charts import cloud_of
 from netstitch.report.summary import answer, notes, table_text, versions
-from netstitch.stitching.subnetwork_drawing import STYLE
 from netstitch.version import VERSION
 
 
@@ -106,7 +106,8 @@ def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, An
     scored_on = "validation" if run.scored in (front.objective, front.measure) else None
     found = []
     for part in parts:
-        figure = front_chart(front, part, words, cloud if part == scored_on else None)
+        chart = front_chart(front, part, words, cloud.tolist() if part == scored_on else ())
+        figure = interactive(chart)
         title = f"On {part} samples"
         _add(charts, f"front-{part}", figure, top=max(known), right=1.12 * ceiling)
         label = f"{title}: {front.measure} against multiply-adds; the table below has the numbers"
@@ -118,7 +119,11 @@ def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, An
     if floor not in ("tenth", "tight"):
         floors = {"asked": (str(floor), floor), **floors}
     choices = [
-        {"name": name, "value": accuracy_floor(front, parts, what), "chosen": what == floor}
+        {
+            "name": name,
+            "value": accuracy_floor(front.references or front.points, parts, what),
+            "chosen": what == floor,
+        }
         for name, what in floors.values()
     ]
     choices.append({"name": "0", "value": 0.0, "chosen": False})

@@ -1,4 +1,4 @@
-"""How the search went: hypervolume, stitches in use, what was known, errors, and time."""
+"""Charts of a search: hypervolume, stitches in use, known proposals, errors, evaluations."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,19 @@ from netstitch.drawing.chart import Chart, Series
 from netstitch.evaluation.stored_evaluations import DeliveredResults, StoredEvaluations
 from netstitch.records.run_tables import HistoryRow, StitchRow
 
+CLOUD, FINEST = 1_000, 400
+"""Marks of a cloud at most, and cells of the grid along each axis at first."""
+
 
 def hypervolume_charts(
     stored: StoredEvaluations, ensemble: int, floors: Sequence[float]
 ) -> tuple[Chart, Chart]:
-    """Normalised hypervolume on validation samples, over evaluations and over minutes.
+    """Return normalised hypervolume on validation samples, over evaluations and over minutes.
 
-    Of each search (population size) a line, over each of the accuracies in `floors`; see
-    `analysis.hypervolume`.
+    Args:
+        stored: The evaluations; each search (population size) has a line.
+        ensemble: The ensemble's multiply-adds.
+        floors: Accuracies over which the hypervolume counts, a line each.
     """
     over_count: list[Series] = []
     over_time: list[Series] = []
@@ -44,7 +49,7 @@ def hypervolume_charts(
 def course_of(
     stored: StoredEvaluations, given: DeliveredResults, ensemble: int, floor: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The `hypervolume_course` of a search; networks that ended early cannot add to it."""
+    """Return the `hypervolume_course` of a search; networks that ended early add nothing."""
     whole = np.where(stored.bounded, np.nan, stored.accuracy)
     return hypervolume_course(
         whole[given.evaluation],
@@ -58,7 +63,7 @@ USED = "evaluations, known ones counted"
 
 
 def stitches_chart(history: Sequence[HistoryRow]) -> Chart:
-    """Stitches that may be used against those that are, of what was evaluated (Figure 6)."""
+    """Return potential and active stitches of what was evaluated (the paper's Figure 6)."""
     used = [float(row.used) for row in history]
     return Chart(
         USED,
@@ -71,7 +76,7 @@ def stitches_chart(history: Sequence[HistoryRow]) -> Chart:
 
 
 def known_chart(history: Sequence[HistoryRow]) -> Chart:
-    """The share of proposals that were known, and needed no evaluation: so far, and lately."""
+    """Return the share of proposals that were known and needed no evaluation, in all and lately."""
     used = np.array([float(row.used) for row in history])
     known = np.array([float(row.skipped) for row in history])
     lately = np.diff(known, prepend=0.0) / np.maximum(np.diff(used, prepend=0.0), 1.0)
@@ -87,7 +92,7 @@ def known_chart(history: Sequence[HistoryRow]) -> Chart:
 
 
 def errors_chart(stitches: Sequence[StitchRow]) -> Chart:
-    """The error of each stitch by how deep its target lies, a colour for each direction."""
+    """Return the error of each stitch by the depth of its target, a colour for each direction."""
     known = [(row, row.relative_error) for row in stitches if row.relative_error is not None]
     ways = dict.fromkeys((row.source, row.target) for row, _ in known)
     series = []
@@ -100,7 +105,30 @@ def errors_chart(stitches: Sequence[StitchRow]) -> Chart:
                 [error for _, error in own],
                 "marks",
                 index,
-                told=[f"{row.source_point} to {row.target_point}" for row, _ in own],
+                hover=[f"{row.source_point} to {row.target_point}" for row, _ in own],
             )
         )
     return Chart("depth of the target (share of multiply-adds)", "relative error", tuple(series))
+
+
+def cloud_of(stored: StoredEvaluations | None, ceiling: int) -> np.ndarray:
+    """Return multiply-adds and accuracies, (n, 2), of what was evaluated whole.
+
+    Where there are many, one mark of each cell of a grid stands for all in it: as fine a grid as
+    CLOUD marks allow, since browsers take a second for ten thousand.
+
+    Args:
+        stored: The evaluations; None where there are none.
+        ceiling: Multiply-adds up to which there are any.
+    """
+    if stored is None or not len(stored):
+        return np.zeros((0, 2))
+    whole = ~stored.bounded & ~np.isnan(stored.accuracy)
+    pairs = np.column_stack([stored.multiply_adds[whole], stored.accuracy[whole]]).astype(float)
+    cells = FINEST
+    while True:
+        grid = np.floor(pairs / [max(1, ceiling), 1.0] * cells)
+        _, first = np.unique(grid, axis=0, return_index=True)
+        if len(first) <= CLOUD:
+            return np.asarray(pairs[np.sort(first)])
+        cells = cells * 4 // 5

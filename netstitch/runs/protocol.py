@@ -23,7 +23,7 @@ from typing import Any
 from torch import nn
 
 from netstitch.analysis import Front, hypervolume
-from netstitch.analysis.fronts_figure import fronts_figure
+from netstitch.analysis.front_figure import fronts_figure
 from netstitch.analysis.significance import Compared, compare
 from netstitch.errors import StorageError
 from netstitch.files.documents import WORST, Document, read_as

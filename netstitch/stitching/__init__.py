@@ -5,7 +5,7 @@ from netstitch.stitching.reachability import Reachability
 from netstitch.stitching.sections import Composition, Section, StitchEdge, composition
 from netstitch.stitching.stitch import FeatureRef, Stitch
 from netstitch.stitching.subgraph import Averaging, make_subgraph
-from netstitch.stitching.subnetwork_html import subnetwork_html
+from netstitch.stitching.subnetwork_drawing import subnetwork_html
 from netstitch.stitching.switches import Switch, Switchboard, make_switchboard
 from netstitch.stitching.wording import in_words
 

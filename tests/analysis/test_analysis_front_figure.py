@@ -3,15 +3,10 @@ import os
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 from PIL import Image
 
 from netstitch.analysis import Front, FrontPoint, front_figure, make_front
-from netstitch.analysis.front_figure import SHADE
-from netstitch.drawing.mark_labels import place_labels
-from netstitch.drawing.print_style import unit_of
+from netstitch.drawing.theme import SHADE
 from netstitch.errors import DataError, StorageError
 
 
@@ -111,33 +106,3 @@ def test_global_settings_of_matplotlib_stay(tmp_path):
     before = dict(matplotlib.rcParams), matplotlib.get_backend(auto_select=False)
     front_figure(front(), tmp_path / "front.png")
     assert (dict(matplotlib.rcParams), matplotlib.get_backend(auto_select=False)) == before
-
-
-def test_labels_keep_clear_of_one_another_and_of_marks():
-    figure = Figure(dpi=100)
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    canvas.draw()
-    marks = [(0.5, 0.5), (0.55, 0.5), (0.98, 0.5)]
-    names = ("first network", "second network", "at the edge")
-    labels = [(name, *at) for name, at in zip(names, marks, strict=True)]
-    place_labels(axes, canvas.get_renderer(), labels, avoid=marks, colour="black")
-    canvas.draw()
-    # Of the texts alone: an annotation's own extent reaches to its mark.
-    boxes = [Text.get_window_extent(text, canvas.get_renderer()) for text in axes.texts]
-    assert [text.get_text() for text in axes.texts] == list(names)
-    for index, box in enumerate(boxes):
-        assert not any(box.overlaps(other) for other in boxes[index + 1 :])
-        assert not any(box.contains(*axes.transData.transform(mark)) for mark in marks)
-        assert axes.bbox.x0 <= box.x0
-        assert box.x1 <= axes.bbox.x1
-
-
-@pytest.mark.parametrize(
-    "most, unit, scale",
-    [(272, "", 1), (3_000, " (k)", 1e3), (2_612_496, " (M)", 1e6), (4_100_000_000, " (G)", 1e9)],
-)
-def test_costs_have_a_unit_that_ticks_are_short_in(most: int, unit: str, scale: float) -> None:
-    assert unit_of(most) == (unit, scale)

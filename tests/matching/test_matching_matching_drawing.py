@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from small_supernets import small_supernet, three_networks
 
 import netstitch as ns
+from netstitch.drawing.lanes import LEFT, LENGTH
 from netstitch.matching import Match, Matching
-from netstitch.matching.matching_drawing import LEFT, LENGTH, matching_svg
+from netstitch.matching.matching_drawing import matching_svg
 from netstitch.supernet.supernet import Supernet
 
 

@@ -119,7 +119,7 @@ def test_surfaces_of_any_and_every_run_bound_that_of_half(tmp_path: Path) -> Non
         next(one for one in chart.series if one.name == name)
         for name in ("all runs (3 runs)", "all runs, any run", "all runs, every run")
     )
-    assert (half.dotted, best.dotted, worst.dotted) == (False, True, True)
+    assert (half.look, best.look, worst.look) == ("plain", "dotted", "dotted")
     fronts = [networks_of(run, "test") for run in comparison.groups[0].runs]
     for cost in sorted({cost for front in fronts for cost, _ in front}):
         reached = sorted(max([a for c, a in front if c <= cost], default=-1) for front in fronts)

@@ -1,0 +1,171 @@
+"""Fronts as charts, after the paper's Figures 4 and 5 (section 8)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from netstitch.analysis.dominance import SPLITS, Split, nondominated
+from netstitch.analysis.front import Front, FrontPoint
+from netstitch.drawing.chart import Chart, Series
+from netstitch.errors import DataError
+
+Floor = float | Literal["tenth", "tight"]
+"""The least accuracy that is shown.
+
+"tenth": that of the worst reference, rounded down to a multiple of 0.1 (the paper's section 7).
+"tight": just under the references and the front near them.
+"""
+
+COST = "multiply-adds of one sample"
+BEYOND = 1.12
+"""The front's boundary ends at so many times the greatest cost."""
+
+Cloud = Sequence[tuple[float, float]]
+"""Costs and accuracies of other networks that were evaluated."""
+
+
+def front_chart(
+    front: Front, split: Split, words: Mapping[str, str] | None = None, cloud: Cloud = ()
+) -> Chart:
+    """Return accuracy against cost on the samples of a split.
+
+    The line is the boundary of what the front dominates. On test samples the front among the same
+    networks is determined anew, and the networks that fell off it are faded. Reference networks are
+    crosses; the shaded regions are where a network dominates one of them.
+
+    Args:
+        front: With points, references or both.
+        split: Of the samples.
+        words: What each network is made of, by label.
+        cloud: Other networks, drawn behind the front.
+    """
+    kept = front.leading(split)
+    right = BEYOND * max((p.multiply_adds for p in (*front.points, *front.references)), default=1)
+    series = []
+    if len(cloud):
+        costs, accuracies = zip(*cloud, strict=True)
+        series.append(Series("evaluated", costs, accuracies, "marks", look="cloud"))
+    series.append(_boundary("front", front.points, split, right))
+    outputs = dict.fromkeys(point.output for point in (*front.references, *front.points))
+    fallen = [point for point in front.points if point not in kept]
+    for index, output in enumerate(outputs):
+        name = f"output: {output}" if output else "network"
+        own = [point for point in kept if point.output == output]
+        series.append(replace(_marks(name, own, split, words), style=index))
+        own = [point for point in fallen if point.output == output]
+        marks = _marks("fell off this front", own, split, words)
+        series.append(replace(marks, style=index, look="faded"))
+    series.append(_references(front.references, split, words))
+    return Chart(
+        COST,
+        front.measure,
+        tuple(each for each in series if len(each.x)),
+        from_zero=False,
+        title=split.capitalize(),
+        regions=tuple(_places(front.references, split)),
+        region="dominates a reference",
+    )
+
+
+def fronts_chart(fronts: Mapping[str, Sequence[Front]], split: Split) -> Chart:
+    """Return the fronts of several algorithms' runs on the samples of a split.
+
+    Args:
+        fronts: Of each algorithm those of its runs, all of the same reference networks. Dots are
+            the networks of all runs, lines the front of each algorithm's together.
+        split: Of the samples.
+    """
+    first = next(iter(fronts.values()))[0]
+    series = []
+    for index, (name, each) in enumerate(fronts.items()):
+        points = [point for front in each for point in front]
+        marks = _marks(f"{name}, a run's network", points, split)
+        series.append(replace(marks, style=index, look="faded"))
+        known = [point for point in points if point.accuracy(split) is not None]
+        x, y = _columns(_places(nondominated(known, split), split))
+        series.append(Series(f"{name}, {len(each)} runs", x, y, "steps", index))
+    series.append(replace(_references(first.references, split), labels=()))
+    return Chart(COST, first.measure, tuple(series), from_zero=False, title=split.capitalize())
+
+
+def with_limits(charts: Sequence[Chart], floor: float) -> list[Chart]:
+    """Return charts with common ranges, around all marks from an accuracy on.
+
+    Raises:
+        DataError: No network is that accurate.
+    """
+    seen = [
+        (x, y)
+        for chart in charts
+        for series in chart.series
+        if series.kind == "marks"
+        for x, y in zip(series.x, series.y, strict=True)
+        if y >= floor
+    ]
+    if not seen:
+        raise DataError(
+            f"no network has an accuracy of {floor:g} or more; lower the figure's floor"
+        )
+    least, most = min(x for x, _ in seen), max(x for x, _ in seen)
+    highest = max(y for _, y in seen)
+    margin = 0.06 * (most - least) or 0.1 * most or 1.0
+    # Marks on the floor itself would be cut in half.
+    height = max(highest - floor, 0.002)
+    x_range = max(0.0, least - margin), most + margin
+    y_range = floor - 0.02 * height, min(highest + 0.1 * height, 1 + 0.02 * height)
+    return [replace(chart, x_range=x_range, y_range=y_range) for chart in charts]
+
+
+def accuracy_floor(base: Sequence[FrontPoint], splits: Sequence[Split], floor: Floor) -> float:
+    """Return the least accuracy that is shown, by that of base networks, the references mostly.
+
+    Raises:
+        DataError: The floor is neither a number nor one of the words.
+    """
+    if isinstance(floor, int | float):
+        return float(floor)
+    known = [a for point in base for split in splits if (a := point.accuracy(split)) is not None]
+    if floor == "tenth":
+        return math.floor(min(known) * 10 + 1e-9) / 10
+    if floor != "tight":
+        raise DataError(f"floor {floor!r} is not known; give 'tenth', 'tight' or an accuracy")
+    return max(0.0, min(known) - 0.5 * max(0.005, max(known) - min(known)))
+
+
+def splits_of(points: Sequence[FrontPoint]) -> list[Split]:
+    """Return the splits on which any of the networks was measured."""
+    return [split for split in SPLITS if any(p.accuracy(split) is not None for p in points)]
+
+
+def _boundary(name: str, points: Sequence[FrontPoint], split: Split, right: float) -> Series:
+    places = _places(nondominated(points, split), split)
+    x, y = _columns([*places, *((right, accuracy) for _, accuracy in places[-1:])])
+    return Series(name, x, y, "steps", look="boundary")
+
+
+def _references(
+    points: Sequence[FrontPoint], split: Split, words: Mapping[str, str] | None = None
+) -> Series:
+    labels = [point.label for point in points if point.accuracy(split) is not None]
+    return replace(_marks("reference", points, split, words), look="reference", labels=labels)
+
+
+def _marks(
+    name: str, points: Sequence[FrontPoint], split: Split, words: Mapping[str, str] | None = None
+) -> Series:
+    known = [point for point in points if point.accuracy(split) is not None]
+    x, y = _columns(_places(known, split))
+    if words is None:
+        return Series(name, x, y, "marks")
+    hover = [f"{point.label}\n{words.get(point.label, point.output)}" for point in known]
+    return Series(name, x, y, "marks", hover=hover, keys=[point.label for point in known])
+
+
+def _places(points: Sequence[FrontPoint], split: Split) -> list[tuple[float, float]]:
+    pairs = [(point.multiply_adds, point.accuracy(split)) for point in points]
+    return [(float(cost), accuracy) for cost, accuracy in pairs if accuracy is not None]
+
+
+def _columns(places: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in places], [y for _, y in places]
