@@ -1,0 +1,53 @@
+"""Write the API pages of all rooms, from what each room lists as public.
+
+    python docs/api_pages.py
+"""
+
+import importlib
+import inspect
+from pathlib import Path
+
+API = Path(__file__).parent / "api"
+
+ROOMS = (
+    "networks",
+    "matching",
+    "stitching",
+    "fitting",
+    "supernet",
+    "exporting",
+    "costs",
+    "tasks",
+    "optimization",
+    "analysis",
+    "evaluation",
+    "tuning",
+    "searching",
+    "experiments",
+    "records",
+    "report",
+    "runs",
+)
+"""Those that are used from Python, in the order of the pipeline."""
+
+
+def page(room: str) -> str:
+    """Return a room's page: what it is for, and its functions, classes and types by name."""
+    module = importlib.import_module(f"netstitch.{room}")
+    title, _, text = (inspect.getdoc(module) or "").partition("\n")
+    shown = [f"# {room.capitalize()}\n", f"`netstitch.{room}`. {title}\n", text.strip()]
+    found = {name: getattr(module, name) for name in sorted(module.__all__)}
+    functions = [each for each in found.values() if inspect.isfunction(each)]
+    classes = [each for each in found.values() if inspect.isclass(each)]
+    lines = [f"::: {each.__module__}.{each.__qualname__}\n" for each in (*functions, *classes)]
+    return "\n".join(filter(None, [*shown, ""])) + "\n" + "\n".join(lines)
+
+
+def main() -> None:
+    """Write every page."""
+    for room in ROOMS:
+        (API / f"{room}.md").write_text(page(room))
+
+
+if __name__ == "__main__":
+    main()
