@@ -52,7 +52,7 @@ from streams import (
 
 import netstitch as ns
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, evaluating
-from netstitch.evaluation.early_stopping import certainty, most_informative_order
+from netstitch.evaluation.early_stopping import most_informative_order
 from netstitch.evaluation.runtime.shared_work import SharedWork
 from netstitch.networks.interpreter import Key, content_keys
 from netstitch.optimization.executors.executor import Asked
@@ -223,7 +223,7 @@ def print_times(
         if early:
             references = list(supernet.references().values())
             evaluator = Evaluator(supernet, task, samples, form)
-            sure = evaluator.measured_together(references, certainty(task))
+            sure = evaluator.measured_together(references, task.margin)
             samples = samples.taken(most_informative_order([each for (each,) in sure]))
         for count, ends in product(size.together, (False, True) if early else (False,)):
             evaluator = Timed(supernet, task, samples, form)

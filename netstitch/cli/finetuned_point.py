@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from netstitch.analysis import SPLITS, FrontPoint, Interval, paired_difference
+from netstitch.analysis import FrontPoint, Interval, paired_difference
 from netstitch.cli.options import again
 from netstitch.cli.recalibrating import searched_with, statistics_of
 from netstitch.cli.recorded import recorded_task
@@ -22,7 +22,6 @@ from netstitch.records.front_check import load_front
 from netstitch.records.run_folder import FRONT_FILE, RUN_FILE, SUPERNET
 from netstitch.runs.reporter import Reporter
 from netstitch.supernet.storage import load_supernet
-from netstitch.tasks import Samples
 from netstitch.tuning.finetuning import BATCH, FineTuned, Trained, finetune, give
 
 CHECKPOINT = ".training"
@@ -88,8 +87,7 @@ def tune_point(
     task = recorded_task(run, document.asked, reporter, trust=trust)
     check_samples(run, document, task)
     genotype = np.array(point.genotype, dtype=supernet.genotype().dtype)
-    samples: dict[str, Samples | None] = {part: getattr(task, part, None) for part in SPLITS}
-    parts = {part: own for part, own in samples.items() if own is not None}
+    parts = task.measured
 
     # What a search measured with new statistics is trained, measured and exported with them.
     statistics = statistics_of(run, task) if searched_with(run) else None
@@ -127,10 +125,11 @@ def tune_point(
     give(supernet, tuned.weights)
     reporter.stage("measure")
     after = measured()
-    title = getattr(task, "measure", "accuracy")
-    rows = tuple(row for part in parts for row in _rows(part, title, before[part], after[part]))
+    rows = tuple(
+        row for part in parts for row in _rows(part, task.measure, before[part], after[part])
+    )
     reporter.stage("export")
-    card = {
+    card: dict[str, Any] = {
         "label": point.label,
         "finetuned": {"trained": trained, "steps": len(tuned.losses), **settings},
         **{part: after[part].share for part in parts},

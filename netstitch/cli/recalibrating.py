@@ -1,6 +1,6 @@
 """Export with batch-norm statistics measured on the run's own training samples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.analysis import SPLITS, FrontPoint, Split
+from netstitch.analysis import SPLITS, FrontPoint
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, NumericsConfig
@@ -92,7 +92,7 @@ def export_recalibrated(
     genotype[:] = point.genotype
     card: dict[str, Any] = {"label": point.label}
     card |= {part: point.accuracy(part) for part in SPLITS}
-    for part, samples in _parts(task):
+    for part, samples in task.measured.items():
         card[f"{part}_recalibrated"] = recalibration.accuracy(supernet, genotype, samples)
     reporter.told(
         f"validation accuracy {100 * card['validation_recalibrated']:.2f} %, "
@@ -109,10 +109,3 @@ def export_recalibrated(
         fold=fold,
         progress=reporter.progress,
     )
-
-
-def _parts(task: Task) -> Iterable[tuple[Split, Samples]]:
-    for part in SPLITS:
-        samples = getattr(task, part, None)
-        if samples is not None:
-            yield part, samples

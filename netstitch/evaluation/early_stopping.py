@@ -7,24 +7,8 @@ import torch
 from scipy.stats import hypergeom
 from torch import Tensor
 
-from netstitch.evaluation.output_reducers import Measure
-from netstitch.tasks import Task
-
 AccuracyOf = Callable[[float, int], float]
-
-
-def accuracy_of(task: Task) -> AccuracyOf | None:
-    """The task's accuracy where so many of all samples are right; None where that is not all.
-
-    Only of such a task evaluations may end early. One of a class that says what its accuracy is
-    and inherits `accuracy_of` has none.
-    """
-    for kind in type(task).__mro__:
-        if "accuracy_of" not in vars(kind) and "accuracy" in vars(kind):
-            return None
-        if "accuracy_of" in vars(kind):
-            break
-    return getattr(task, "accuracy_of", None)
+"""A task's `accuracy_of`."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +42,6 @@ class EarlyStopSettings:
             low, high = (low, middle) if accuracy(middle, samples) > floor else (middle + 1, high)
         chance = hypergeom.cdf(right, samples, low, seen)
         return floor if chance <= self.error / max(1, looks) else None
-
-
-def certainty(task: Task) -> Measure:
-    """How sure a network is to get each sample right: the task's margin, or what is right."""
-    measure: Measure = getattr(task, "margin", task.correct)
-    return measure
 
 
 def most_informative_order(sureness: Sequence[Tensor]) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netstitch.errors import DataError, FittingError, SearchError
 from netstitch.evaluation.early_stop_state import EarlyStopState
-from netstitch.evaluation.early_stopping import EarlyStopSettings, accuracy_of
+from netstitch.evaluation.early_stopping import EarlyStopSettings
 from netstitch.evaluation.numerics import FULL, NumericsConfig
 from netstitch.evaluation.output_reducers import (
     AccuracyReducer,
@@ -137,7 +137,7 @@ class Evaluator:
 
         A DataError in the place of those whose outputs are not finite.
         """
-        accuracy = accuracy_of(self.task)
+        accuracy = self.task.accuracy_of
         if accuracy is None:
             each = zip(genotypes, self.outputs_together(genotypes), strict=True)
             return [self._measured_whole(genotype, outputs) for genotype, outputs in each]

@@ -17,7 +17,7 @@ from netstitch.fitting import Batch
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
-from netstitch.tasks.cross_entropy import nats_of
+from netstitch.tasks.cross_entropy import exact_nats
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,12 @@ def measure(
     evaluator = Evaluator(supernet, task, samples, form, device=device, recalibration=recalibration)
     measures: dict[str, Measure] = {"correct": task.correct}
     logits = not supernet.puts_out_probabilities(task.output)
-    for name in ("tally", "reliability"):
-        if hasattr(task, name) and (logits or name == "tally"):
-            measures[name] = _summed(getattr(task, name))
-    if hasattr(task, "cross_entropy") and logits:
-        measures["cross_entropy"] = partial(nats_of, task)
+    if task.tally is not None:
+        measures["tally"] = _summed(task.tally)
+    if task.reliability is not None and logits:
+        measures["reliability"] = _summed(task.reliability)
+    if task.cross_entropy is not None and logits:
+        measures["cross_entropy"] = partial(exact_nats, task.cross_entropy)
     found = []
     for values in evaluator.measured_together(genotypes, *measures.values()):
         by_name = dict(zip(measures, values, strict=True))
@@ -74,7 +75,7 @@ def measure(
         found.append(
             Metrics(
                 correct,
-                task.further(totals["tally"]) if "tally" in totals else {},  # type: ignore[attr-defined]
+                task.further(totals["tally"]) if "tally" in totals else {},
                 None if nats is None else float(nats) / len(correct),
                 _calibration(totals["reliability"]) if "reliability" in totals else None,
             )

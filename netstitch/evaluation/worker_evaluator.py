@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from netstitch.evaluation.shared_tensors import (
 from netstitch.optimization.executors.executor import Bounded, Floors
 from netstitch.optimization.executors.process_worker import worker_number
 from netstitch.optimization.problem import Genotype
-from netstitch.tasks import Likelihood, Task
 
 TENSORS = "tensors"
 
@@ -44,7 +42,7 @@ class WorkerEvaluator:
         self, evaluator: Evaluator, devices: Sequence[torch.device], folder: Path | None = None
     ) -> None:
         alone = copy(evaluator)
-        alone.task = _without_samples(evaluator.task)
+        alone.task = evaluator.task.without_samples()
         self._stored: MappedTensors | PackedTensors = (
             pack(alone) if folder is None else write_mapped(alone, folder / TENSORS)
         )
@@ -68,15 +66,3 @@ class WorkerEvaluator:
     ) -> list[Values | Bounded | Exception]:
         """Return the objectives of each genotype, or its error, as `SearchedObjectives` does."""
         return self._objectives.together(genotypes, floors)
-
-
-def _without_samples(task: Task) -> Task:
-    """Return a task that measures the same without samples: an evaluator has them its own way."""
-    whole: Any = task
-    if isinstance(task, Likelihood):
-        return replace(task, task=_without_samples(task.task))
-    if is_dataclass(type(whole)):
-        others = {one.name for one in fields(whole)} & {"training", "confirmation", "test"}
-        whole = replace(whole, validation=task.validation.first(1), **dict.fromkeys(others))
-    alone: Task = whole
-    return alone

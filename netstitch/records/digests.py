@@ -25,13 +25,8 @@ def network_digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
 def sample_digests(task: Task) -> dict[str, str]:
     """Return those of a task's samples and labels, by part; training's in the order as read."""
-    parts = {
-        "training": task.training,
-        "validation": task.validation,
-        "confirmation": getattr(task, "confirmation", None),
-        "test": task.test,
-    }
-    return {name: _samples_digest(part) for name, part in parts.items() if part is not None}
+    parts = [("training", task.training), *task.measured.items()]
+    return {name: _samples_digest(part) for name, part in parts if part is not None}
 
 
 def stitches_digest(folder: Path) -> str:

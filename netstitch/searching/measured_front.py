@@ -49,14 +49,11 @@ def measure_front(
         )
 
     parts: dict[Split, list[Metrics]] = {"validation": measured(task.validation)}
-    further: dict[Split, Samples | None] = {
-        "confirmation": getattr(task, "confirmation", None),
-        "test": task.test,
-    }
-    for part, samples in further.items():
+    for part, samples in task.measured.items():
+        if part in parts:
+            continue
         try:
-            if samples is not None:
-                parts[part] = measured(samples)
+            parts[part] = measured(samples)
         except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
             if told is not None:
                 told(f"not measured on {part} samples: {one_line(error)}")
@@ -76,9 +73,8 @@ def measure_front(
         )
         for index, genotype in enumerate(everything)
     ]
-    title: str = getattr(task, "measure", ACCURACY)
     count = len(references)
-    return make_front(points[count:], points[:count], title, objective)
+    return make_front(points[count:], points[:count], task.measure, objective)
 
 
 def _measures(

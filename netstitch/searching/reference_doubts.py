@@ -44,7 +44,7 @@ def doubts(supernet: Supernet, task: Task) -> Iterator[str]:
     where they cannot be measured, which a search says why, nor of agreement: its labels are what
     the ensemble itself gives.
     """
-    if getattr(task, "measure", "") == AGREEMENT:
+    if task.measure == AGREEMENT:
         return
     with suppress(NetstitchError):
         order = torch.randperm(len(task.validation), generator=torch.Generator().manual_seed(0))

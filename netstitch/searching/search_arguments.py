@@ -13,7 +13,7 @@ from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.tasks.datasets.given import described
-from netstitch.tasks.task import check_task
+from netstitch.tasks.task import as_task
 
 _NUMBER = (Real, "a number")
 _KINDS: Mapping[str, tuple[Any, str]] = {
@@ -45,15 +45,16 @@ def check_arguments(**given: Any) -> None:
         )
 
 
-def check_searched(supernet: Any, task: Any) -> None:
-    """Raise SearchError or DataError for what is no supernet, no task, or no task of its size."""
+def check_searched(supernet: Any, task: object) -> Task:
+    """Return the task; raise SearchError or DataError for no supernet, no task, or other sizes."""
     if not isinstance(supernet, Supernet):
         raise SearchError(
             f"the supernet is {described(supernet)}; give ns.Supernet([a, b], ns.match(a, b))"
             " first, then a task"
         )
-    check_task(task)
-    check_samples(supernet, task)
+    checked = as_task(task)
+    check_samples(supernet, checked)
+    return checked
 
 
 def check_samples(supernet: Supernet, task: Task) -> None:

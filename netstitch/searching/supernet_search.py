@@ -19,12 +19,7 @@ from netstitch.evaluation import (
     evaluating,
     measure_numerics,
 )
-from netstitch.evaluation.early_stopping import (
-    EarlyStopSettings,
-    accuracy_of,
-    certainty,
-    most_informative_order,
-)
+from netstitch.evaluation.early_stopping import EarlyStopSettings, most_informative_order
 from netstitch.fitting import Batch
 from netstitch.networks.probabilities import WAY_OUT
 from netstitch.optimization import (
@@ -49,7 +44,7 @@ from netstitch.searching.search_sizes import search_sizes
 from netstitch.searching.supernet_problem import INITIAL_STITCHES, SupernetSearch
 from netstitch.searching.sweep import Swept, sizes_within
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Likelihood, Samples, Task
+from netstitch.tasks import CrossEntropyTask, Samples, Task
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ class Searched:
 
 
 def scored_by(objective: ObjectiveName, supernet: Supernet, task: Task) -> Task:
-    """Return the task as a search scores it: by accuracy, or by cross-entropy as a likelihood.
+    """Return the task as a search scores it: by accuracy or by cross-entropy.
 
     Raises SearchError for an objective that is not known, and for cross-entropy where the networks
     put out probabilities.
@@ -85,7 +80,7 @@ def scored_by(objective: ObjectiveName, supernet: Supernet, task: Task) -> Task:
             f"the objective {objective!r} is of logits, and the networks end in probabilities: for "
             f"each, {WAY_OUT}"
         )
-    return Likelihood(task)
+    return CrossEntropyTask(task)
 
 
 def search(
@@ -202,7 +197,7 @@ def run(
     on_measure: called with a line of text before each search of a sweep, and before the front is
         measured on test samples.
     """
-    check_searched(supernet, task)
+    task = check_searched(supernet, task)
     check_arguments(algorithm=algorithm, settings=settings, patience=patience, form=form)
     check_arguments(threshold=threshold, initial_stitches=initial_stitches, spread=spread)
     statistics = read_recalibration(supernet, recalibration)
@@ -232,7 +227,7 @@ def run(
     stopping = spread.stopping
     if (
         statistics is not None
-        or not accuracy_of(scored)
+        or scored.accuracy_of is None
         or learns_of_all(algorithm, settings or {})
     ):
         stopping = None
@@ -246,7 +241,7 @@ def run(
         settings or {},
         patience,
         bounded=stopping is not None,
-        floor=floor if objective == ACCURACY else 0.0,  # it is no likelihood
+        floor=floor if objective == ACCURACY else 0.0,  # an accuracy, no cross-entropy
     )
 
     hardest: Tensor | None = None
@@ -320,7 +315,7 @@ def _hardest_first(
     references = list(supernet.references().values())
     with suppress(DataError):  # the search says which network it is that fails
         return most_informative_order(
-            [sure for (sure,) in evaluator.measured_together(references, certainty(task))]
+            [sure for (sure,) in evaluator.measured_together(references, task.margin)]
         )
     return None
 

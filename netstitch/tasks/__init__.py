@@ -7,7 +7,7 @@ into memory, where they come from a listing of images (`decode_images`).
 
 from netstitch.tasks.agreement import agreement
 from netstitch.tasks.classification import Classification
-from netstitch.tasks.cross_entropy import Likelihood
+from netstitch.tasks.cross_entropy import CrossEntropyTask
 from netstitch.tasks.datasets.array_files import from_file, read_inputs
 from netstitch.tasks.datasets.arrays import ImageLayout, from_arrays, from_maps
 from netstitch.tasks.datasets.class_order import ClassOrder
@@ -23,16 +23,16 @@ from netstitch.tasks.datasets.unlabelled import all_images, from_images, unlabel
 from netstitch.tasks.datasets.voc import voc
 from netstitch.tasks.samples import Batches, Samples
 from netstitch.tasks.segmentation import Segmentation
-from netstitch.tasks.task import EnsembleKind, Task
+from netstitch.tasks.task import EnsembleKind, Task, as_task
 from netstitch.tasks.task_outputs import Outputs, check_finite, first_nonfinite, select
 
 __all__ = [
     "Batches",
     "ClassOrder",
     "Classification",
+    "CrossEntropyTask",
     "EnsembleKind",
     "ImageLayout",
-    "Likelihood",
     "Listing",
     "Outputs",
     "Preprocessing",
@@ -42,6 +42,7 @@ __all__ = [
     "Task",
     "agreement",
     "all_images",
+    "as_task",
     "cache_folder",
     "check_finite",
     "decode_images",

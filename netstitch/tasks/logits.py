@@ -37,6 +37,12 @@ def average(
     return torch.logsumexp(share.log() + stacked.log_softmax(2), dim=0)
 
 
+def predicted(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (n, ...) the softmax of the class predicted, and that class, of (n, classes, ...)."""
+    confidence, found = logits.float().softmax(1).max(1)
+    return confidence, found
+
+
 BINS = 15
 GRAIN = 2.0**24
 """Confidences are multiples of 1 / GRAIN, so that their sums are exact in any order."""
@@ -48,7 +54,7 @@ def reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> Tensor:
     The sums are of 1, of the confidence in the predicted class (its softmax), and of whether it is
     right. Bins are of equal width from 0 to 1, each with its upper end.
     """
-    sure, found = logits.float().softmax(1).max(1)
+    sure, found = predicted(logits)
     sure = sure.double()
     place = (sure * bins).ceil().long().clamp(1, bins) - 1
     rows = torch.stack([torch.ones_like(sure), (sure * GRAIN).round(), (found == labels).double()])

@@ -1,7 +1,9 @@
-"""What a search and a report need to know of a task."""
+"""The base class of tasks: samples, measures, and optional abilities with their defaults."""
 
-from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor
 
@@ -12,59 +14,172 @@ from netstitch.tasks.task_outputs import Outputs
 
 EnsembleKind = Literal["logits", "probabilities"]
 """What the ensemble averages: the networks' outputs, or the softmax of them."""
+MeasuredSplit = Literal["validation", "confirmation", "test"]
+Measure = Callable[[Outputs, Tensor], Tensor]
+"""Values (n, ...) of the outputs and labels of n samples."""
 
 
-class Task(Protocol):
-    """How outputs become a loss and an accuracy, on which samples, and how the ensemble is formed.
+class Task(ABC):
+    """Measures of outputs against labels, and the samples that networks are measured on.
 
-    output: the key that is measured where networks put out dictionaries.
+    A task of your own subclasses it, sets `validation`, and defines `combine`, `loss`, `accuracy`
+    and `correct`. Everything else has a default; an optional ability that is None says "not for
+    this task".
+
+    Attributes:
+        validation: Samples that a search measures networks on.
+        training: Samples that stitches are fitted on and networks are fine-tuned on.
+        confirmation: Samples like those of validation that a search does not see.
+        test: Samples that the front is measured on at the end.
+        output: The key that is measured where networks put out dictionaries.
+        ensemble: What the ensemble averages.
+        measure: The accuracy's name in figures and tables.
+        accuracy_of: ``accuracy_of(right, samples)`` returns the accuracy where the values of
+            `correct` of so many samples sum to ``right``. Evaluations may then end early. A class
+            that overrides `accuracy` without this is taken to have none.
+        cross_entropy: The cross-entropy of each sample in nats, (n,).
+        training_loss: The loss as a scalar tensor with a gradient, for fine-tuning.
+        confidence: ``confidence(outputs)`` returns the probability of what the network predicts
+            for each sample, (n,), without labels.
+        reliability: Sums by confidence, (bins, 3), for calibration; see `tasks.logits.reliability`.
+        tally: Counts that add up over batches, from which `further` computes other measures.
     """
 
-    @property
-    def training(self) -> Samples | None: ...
+    validation: Samples
+    training: Samples | None = None
+    confirmation: Samples | None = None
+    test: Samples | None = None
+    output: str | None = None
+    ensemble: EnsembleKind = "logits"
+    measure: str = "accuracy"
+    accuracy_of: Callable[[float, int], float] | None = None
+    cross_entropy: Measure | None = None
+    training_loss: Measure | None = None
+    confidence: Callable[[Outputs], Tensor] | None = None
+    reliability: Measure | None = None
+    tally: Measure | None = None
 
-    @property
-    def validation(self) -> Samples: ...
+    _counted: ClassVar[Callable[..., float]]  # the `accuracy` that `accuracy_of` is of
 
-    @property
-    def test(self) -> Samples | None: ...
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "accuracy_of" in vars(cls):
+            cls._counted = cls.accuracy
+        elif cls.accuracy is not cls._counted:
+            cls.accuracy_of = None
 
-    @property
-    def output(self) -> str | None: ...
-
-    @property
-    def ensemble(self) -> EnsembleKind: ...
-
+    @abstractmethod
     def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
-        """The ensemble's output from those of its networks, all of one shape."""
-        ...
+        """Return the ensemble's output from those of its networks, all of one shape."""
 
+    @abstractmethod
     def loss(self, outputs: Outputs, labels: Tensor) -> float:
-        """The mean loss; lower is better. Raises DataError on outputs that are not finite."""
-        ...
+        """Return the mean loss; lower is better. Raise DataError on outputs that are not finite."""
 
+    @abstractmethod
     def accuracy(self, outputs: Outputs, labels: Tensor) -> float:
-        """In [0, 1]; higher is better. Raises DataError on outputs that are not finite."""
-        ...
+        """Return the accuracy in [0, 1]. Raise DataError on outputs that are not finite."""
 
+    @abstractmethod
     def correct(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """(n,) bool, or shares in [0, 1], per sample: for paired comparisons of networks."""
-        ...
+        """Return (n,) bool, or shares in [0, 1]: how right each sample's output is."""
+
+    def margin(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """Return (n,) how certain the network is to get each sample right; by default `correct`."""
+        return self.correct(outputs, labels)
+
+    def further(self, tally: Tensor) -> Mapping[str, float]:
+        """Return other measures by name, from the sum of `tally` over all samples."""
+        return {}
+
+    @property
+    def kind(self) -> str:
+        """The name of the task's class, for messages."""
+        return type(self).__name__
+
+    @property
+    def measured(self) -> dict[MeasuredSplit, Samples]:
+        """The samples that networks are measured on, those of validation first."""
+        found: dict[MeasuredSplit, Samples | None] = {
+            "validation": self.validation,
+            "confirmation": self.confirmation,
+            "test": self.test,
+        }
+        return {name: samples for name, samples in found.items() if samples is not None}
+
+    def without_samples(self) -> Self:
+        """Return a copy that measures the same, of one sample, for workers that have their own."""
+        alone = copy(self)
+        vars(alone).update(
+            validation=self.validation.first(1), training=None, confirmation=None, test=None
+        )
+        return alone
 
 
+Task._counted = Task.accuracy
+
+_REQUIRED = (
+    "training", "validation", "test", "output", "ensemble",
+    "combine", "loss", "accuracy", "correct",
+)  # fmt: skip
+_OPTIONAL = (
+    "confirmation", "measure", "cross_entropy", "training_loss", "confidence", "reliability",
+    "tally", "further", "margin",
+)  # fmt: skip
 _EXAMPLE = "ns.Classification(validation=ns.Samples(inputs, labels), classes=10)"
 
 
-def check_task(task: Any) -> None:
-    """Raise DataError for what is no task, with what to give instead."""
+class AdaptedTask(Task):
+    """A task of the attributes and methods of an object whose class does not subclass `Task`.
+
+    Its `accuracy_of` counts where the object's own class defines it: one that is inherited may be
+    of another accuracy.
+    """
+
+    def __init__(self, task: Any) -> None:
+        self._task = task
+        known = [name for name in _REQUIRED[:5] + _OPTIONAL if name in dir(task)]
+        if "accuracy_of" in vars(type(task)):
+            known.append("accuracy_of")
+        vars(self).update({name: getattr(task, name) for name in known})
+
+    @property
+    def kind(self) -> str:
+        """The name of the object's class."""
+        return type(self._task).__name__
+
+    def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
+        """Return what the object's own method does, as the following ones do."""
+        combined: Tensor = self._task.combine(outputs, weights)
+        return combined
+
+    def loss(self, outputs: Outputs, labels: Tensor) -> float:
+        """Return the mean loss."""
+        return float(self._task.loss(outputs, labels))
+
+    def accuracy(self, outputs: Outputs, labels: Tensor) -> float:
+        """Return the accuracy in [0, 1]."""
+        return float(self._task.accuracy(outputs, labels))
+
+    def correct(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """Return how right each sample's output is, (n,)."""
+        correct: Tensor = self._task.correct(outputs, labels)
+        return correct
+
+
+def as_task(task: object) -> Task:
+    """Return the task, or an `AdaptedTask` of an object that has all that a task must have.
+
+    Raises:
+        DataError: For anything else, with what to give instead.
+    """
     if isinstance(task, type):
         raise DataError(f"the task is the class {task.__name__}; give an instance, {_EXAMPLE}")
-    needed = (
-        "training", "validation", "test", "output", "ensemble",
-        "combine", "loss", "accuracy", "correct",
-    )  # fmt: skip
-    missing = [name for name in needed if not hasattr(task, name)]
-    if missing:
-        known = "" if len(missing) == len(needed) else f" without {', '.join(missing)}"
-        raise DataError(f"the task is {described(task)}{known}; give one, {_EXAMPLE}")
+    if not isinstance(task, Task):
+        missing = [name for name in _REQUIRED if name not in dir(task)]
+        if missing:
+            known = "" if len(missing) == len(_REQUIRED) else f" without {', '.join(missing)}"
+            raise DataError(f"the task is {described(task)}{known}; give one, {_EXAMPLE}")
+        task = AdaptedTask(task)
     check_samples(task.validation)
+    return task

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from math import cos, isfinite, nan, pi
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from netstitch.errors import DataError, FittingError
-from netstitch.fitting.refinement.behaviour_losses import against_labels
 from netstitch.networks.graph import WEIGHT, Graph
 from netstitch.networks.inputs import check_inputs
 from netstitch.networks.module import build_module
@@ -24,8 +23,7 @@ from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import AnyGenotype, Supernet
 from netstitch.tasks import Samples, Task
-from netstitch.tasks.task import check_task
-from netstitch.tasks.task_outputs import select
+from netstitch.tasks.task import Measure, as_task
 from netstitch.threads import threads
 from netstitch.tuning.tuning_checkpoint import fingerprint, read_checkpoint, write_checkpoint
 
@@ -81,10 +79,16 @@ def finetune(
     only these are to be trained, for settings that cannot be used, and where training diverges;
     StorageError where the checkpoint cannot be written, is damaged, or of another training.
     """
-    check_task(task)
+    task = as_task(task)
     samples = task.training
     if samples is None:
         raise DataError("the task has no training samples; give some to train on")
+    training_loss = task.training_loss
+    if training_loss is None:
+        raise DataError(
+            f"a {task.kind} has no method training_loss; expected one that gives the "
+            "loss of outputs and labels as a scalar tensor"
+        )
     check_inputs(supernet.graphs, ("batch", *samples.shape), f"{samples.name}: a batch", DataError)
     _check(epochs, learning_rate, batch_size)
     chosen = check_genotype(supernet.cardinalities, genotype)
@@ -117,7 +121,7 @@ def finetune(
                 for indices in orders[len(losses) :]:
                     optimizer.param_groups[0]["lr"] = _rate(learning_rate, len(losses), len(orders))
                     optimizer.zero_grad()
-                    loss = _descend(branches, task, samples, indices, device)
+                    loss = _descend(branches, training_loss, samples, indices, device)
                     _check_finite(loss, len(losses) + 1, len(orders), learning_rate)
                     whole = False
                     optimizer.step()
@@ -203,7 +207,7 @@ def _branches(supernet: Supernet, genotype: Genotype) -> list[Graph]:
 
 def _descend(
     branches: Sequence[nn.Module],
-    task: Task,
+    training_loss: Measure,
     samples: Samples,
     indices: Tensor,
     device: torch.device | str,
@@ -212,8 +216,7 @@ def _descend(
     inputs, labels = samples.inputs[indices].to(device), samples.labels[indices].to(device)
     total = 0.0
     for branch in branches:
-        outputs: Any = branch(inputs)
-        loss = against_labels({task.output: select(outputs, task.output)}, labels)
+        loss = training_loss(branch(inputs), labels)
         torch.autograd.backward(loss)
         total += float(loss.detach())
     return total / len(branches)

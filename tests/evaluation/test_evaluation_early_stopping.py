@@ -14,8 +14,6 @@ from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation import evaluator as module
 from netstitch.evaluation.early_stopping import (
     EarlyStopSettings,
-    accuracy_of,
-    certainty,
     most_informative_order,
 )
 from netstitch.evaluation.evaluator import Evaluated
@@ -107,7 +105,7 @@ def test_samples_in_another_order_measure_the_same(supernet: Supernet) -> None:
     plain = Evaluator(supernet, task, task.validation, form)
     references = list(supernet.references().values())
     order = most_informative_order(
-        [sure for (sure,) in plain.measured_together(references, certainty(task))]
+        [sure for (sure,) in plain.measured_together(references, task.margin)]
     )
     assert sorted(order.tolist()) == list(range(len(task.validation)))
     other = Evaluator(supernet, task, task.validation.taken(order), form)
@@ -171,7 +169,7 @@ def test_only_a_task_of_which_nothing_else_counts_may_end_early(supernet: Supern
 
     given_task = random_task()
     task = Weighed(validation=given_task.validation, classes=given_task.classes)
-    assert accuracy_of(task) is None
+    assert task.accuracy_of is None
     evaluator = Evaluator(supernet, task, task.validation, NumericsConfig(True, 5, 1))
     genotypes = random_genotypes(supernet, 3, 3)
     found = evaluator.evaluate_together(genotypes, [1.0] * len(genotypes))
@@ -209,4 +207,4 @@ def test_an_accuracy_of_its_own_is_not_that_of_the_class_it_comes_from() -> None
 
     task = random_task()
     for kind, known in ((Halved, False), (Both, True), (Named, True)):
-        assert (accuracy_of(kind(validation=task.validation, classes=3)) is not None) == known
+        assert (kind(validation=task.validation, classes=3).accuracy_of is not None) == known

@@ -33,7 +33,7 @@ from netstitch.optimization.search_state import load_state, save_state
 from netstitch.runs.planning import to_plan
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Classification, Likelihood, Samples, from_arrays, from_file
+from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays, from_file
 from netstitch.tuning import finetuning
 from netstitch.tuning.finetuning import finetune
 
@@ -83,9 +83,9 @@ def joined(kind: type[Any]) -> Supernet:
     return as_they_are(ns.Supernet(made, ns.match(*made)))
 
 
-def task_of(samples: Samples) -> Likelihood:
+def task_of(samples: Samples) -> CrossEntropyTask:
     """Scored by cross-entropy, which shows the last bits."""
-    return Likelihood(Classification(validation=samples, classes=CLASSES))
+    return CrossEntropyTask(Classification(validation=samples, classes=CLASSES))
 
 
 def samples_of(inputs: Tensor) -> Samples:

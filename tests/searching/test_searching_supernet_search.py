@@ -20,7 +20,7 @@ from netstitch.optimization import ALGORITHMS, Budget, Progress
 from netstitch.searching import supernet_search as searching
 from netstitch.searching.supernet_search import scored_by
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Classification, Likelihood, Samples, from_arrays
+from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays
 
 FORM = NumericsConfig(channels_last=False, batch=16, workers=2)
 
@@ -403,7 +403,7 @@ def joined(*ending: nn.Module) -> Supernet:
 def test_cross_entropy_is_of_logits() -> None:
     task = random_task()
     assert scored_by("accuracy", joined(nn.Softmax(1)), task) is task
-    assert isinstance(scored_by("cross-entropy", joined(), task), Likelihood)
+    assert isinstance(scored_by("cross-entropy", joined(), task), CrossEntropyTask)
     with pytest.raises(SearchError, match=r'is of logits.*outputs = "probabilities"'):
         scored_by("cross-entropy", joined(nn.Softmax(1)), task)
 

@@ -1,7 +1,6 @@
 """Scores by cross-entropy: what they are, and why evaluations by them may end early."""
 
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from netstitch.errors import DataError
-from netstitch.tasks import Classification, Likelihood, Samples, Segmentation, from_maps
+from netstitch.tasks import Classification, CrossEntropyTask, Samples, Segmentation, from_maps
 from netstitch.tasks.cross_entropy import WORST
 
 
@@ -27,7 +26,7 @@ def test_the_score_is_the_geometric_mean_of_the_right_probabilities(
     plain = task(seed=seed)
     labels = plain.validation.labels
     logits = scale * torch.randn(len(labels), 3)
-    scored = Likelihood(plain)
+    scored = CrossEntropyTask(plain)
     probabilities = logits.double().softmax(1)[torch.arange(len(labels)), labels]
     mean = math.exp(float(probabilities.log().mean()))
     assert scored.accuracy(logits, labels) == pytest.approx(mean, rel=1e-6)
@@ -40,14 +39,14 @@ def test_the_score_is_the_geometric_mean_of_the_right_probabilities(
 @given(seed=st.integers(0, 1000), seen=st.integers(0, 8))
 def test_no_score_is_over_what_is_possible_after_some_samples(seed: int, seen: int) -> None:
     """As `Stopping.bound` counts: of those to come each may be right for sure, which is 1."""
-    scored, labels = Likelihood(task(seed=seed)), task(seed=seed).validation.labels
+    scored, labels = CrossEntropyTask(task(seed=seed)), task(seed=seed).validation.labels
     values = scored.correct(5 * torch.randn(8, 3), labels)
     possible = scored.accuracy_of(values[:seen].sum().item() + 8 - seen, 8)
     assert scored.accuracy_of(values.sum().item(), 8) <= possible <= 1
 
 
 def test_what_is_sure_and_wrong_counts_a_bounded_amount() -> None:
-    scored = Likelihood(task(2))
+    scored = CrossEntropyTask(task(2))
     logits = torch.full((2, 3), -1e30)
     labels = torch.tensor([0, 1])
     logits[:, 2] = 1e30
@@ -71,5 +70,8 @@ def test_maps_count_by_image_and_void_pixels_do_not() -> None:
 
 
 def test_a_task_that_cannot_tell() -> None:
+    class Counted(Classification):
+        cross_entropy = None  # type: ignore[assignment]
+
     with pytest.raises(DataError, match="has no method cross_entropy"):
-        Likelihood(SimpleNamespace())  # type: ignore[arg-type]
+        CrossEntropyTask(Counted(validation=task().validation, classes=3))

@@ -1,0 +1,93 @@
+"""The base class of tasks with one class per sample or per pixel: samples, ensemble, measures."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from netstitch.errors import DataError
+from netstitch.fitting.refinement.behaviour_losses import against_labels
+from netstitch.tasks.logits import average, predicted
+from netstitch.tasks.samples import Samples, check_classes, check_samples
+from netstitch.tasks.task import EnsembleKind, Task
+from netstitch.tasks.task_outputs import Outputs, check_finite, select
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LabelledTask(Task):
+    """A task of logits, (n, classes, ...), against class numbers, (n, ...)."""
+
+    validation: Samples
+    classes: int
+    training: Samples | None = None
+    confirmation: Samples | None = None
+    test: Samples | None = None
+    output: str | None = None
+    ensemble: EnsembleKind = "logits"
+    measure: str = "accuracy"
+
+    most_classes: ClassVar[int | None] = None
+
+    def __post_init__(self) -> None:
+        check_classes(self.classes, self.most_classes)
+        others = {
+            "training": self.training,
+            "confirmation": self.confirmation,
+            "test": self.test,
+        }
+        check_samples(self.validation, **others)
+        if self.ensemble not in ("logits", "probabilities"):
+            raise DataError(
+                f"ensemble {self.ensemble!r} is not known; give 'logits' or 'probabilities'"
+            )
+        for samples in (self.training, *self.measured.values()):
+            if samples is not None:
+                self._check_labels(samples)
+
+    @abstractmethod
+    def _check_labels(self, samples: Samples) -> None:
+        """Raise DataError unless the labels of samples fit the task."""
+
+    def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
+        """Return the ensemble's logits from those of its networks; equal weights if None.
+
+        Logits or probabilities are averaged, as `ensemble` says; see `average`.
+
+        Raises:
+            DataError: When there are no outputs, or not one weight for each.
+        """
+        return average(outputs, weights, self.ensemble)
+
+    def accuracy(self, outputs: Outputs, labels: Tensor) -> float:
+        """Return the mean of `correct` over samples, in [0, 1]; raises as `correct` does."""
+        return self.accuracy_of(self.correct(outputs, labels).sum().item(), len(labels))
+
+    def accuracy_of(self, right: float, samples: int) -> float:
+        """Return the accuracy where the values of `correct` of all samples sum to `right`."""
+        # Not a float32 mean: equal counts must give the very same accuracy.
+        return right / samples
+
+    def confidence(self, outputs: Outputs) -> Tensor:
+        """Return (n,) the softmax of the class predicted; of maps, the mean over pixels."""
+        sure, _ = predicted(select(outputs, self.output))
+        return sure.reshape(len(sure), -1).mean(1)
+
+    def training_loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """Return the mean cross-entropy, a scalar with a gradient; see `against_labels`."""
+        return against_labels({self.output: select(outputs, self.output)}, labels)
+
+    def _logits(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """Return the logits, (n, classes, ...); raise DataError where `correct` says."""
+        logits = select(outputs, self.output)
+        expected = (len(labels), self.classes, *labels.shape[1:])
+        if tuple(logits.shape) != expected or len(labels) == 0:
+            maps = f"label maps {tuple(labels.shape)}"
+            raise DataError(
+                f"outputs have shape {tuple(logits.shape)} for "
+                f"{f'{len(labels)} labels' if labels.ndim == 1 else maps}; expected {expected} "
+                "with at least one sample, check the number of classes and the task's output"
+            )
+        check_finite(logits)
+        return logits
