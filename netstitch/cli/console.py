@@ -16,7 +16,7 @@ from rich.text import Text
 from netstitch.optimization import Budget
 from netstitch.optimization import Progress as SearchProgress
 from netstitch.runs.run_log import WARNING, RunLog
-from netstitch.searching.search_progress import spent, time_left
+from netstitch.searching.search_progress import score_text, spent, time_left
 from netstitch.text import duration, printable
 
 BAR = 8
@@ -168,7 +168,8 @@ def describe(progress: SearchProgress, share: float) -> str:
     """The state of a search, as much of it as there is room for, the first things first."""
     parts = [f"{progress.evaluated:,} evaluated", f"{progress.rate:.1f}/s"]
     if progress.best is not None:
-        parts.append(f"best {100 * progress.best[0]:.2f} %")
+        [objective, *_] = progress.objectives
+        parts.append(f"best {score_text(objective, progress.best[0])}")
     left = time_left(progress, share)
     if left is not None:
         parts.append(f"{duration(left)} left")

@@ -8,7 +8,7 @@ from netstitch.cli.console import Terminal
 from netstitch.records import RunDocument, check_folder
 from netstitch.records.run_folder import PROGRESS_FILE, RUN_FILE, is_running
 from netstitch.records.run_state import check_begun, how_on, state_of
-from netstitch.searching.search_progress import SearchProgress, read_progress
+from netstitch.searching.search_progress import SearchProgress, read_progress, score_text
 from netstitch.text import counted, duration
 
 QUIET = 60.0
@@ -59,7 +59,8 @@ def _standing_lines(standing: SearchProgress, now: float | None) -> Iterator[str
         f"under way on {counted(standing.workers, 'worker')}, "
         f"idle {standing.idle:.0%}"
     )
-    best = "" if standing.accuracy is None else f"best {100 * standing.accuracy:.2f} %, "
+    score = standing.score
+    best = "" if score is None else f"best {score_text(standing.objective, score)}, "
     yield f"  {best}{standing.archived:,} in the archive, hypervolume {standing.hypervolume:.4f}"
     if now is not None and now - standing.written > QUIET:
         yield f"  as of {duration(now - standing.written)} ago"

@@ -370,6 +370,7 @@ class Engine:
             archived=len(self._archive),
             best=self._archive.best(),
             bounded=self._ledger.early,
+            objectives=tuple(objective.name for objective in self._problem.objectives),
         )
 
     def _result(self, stopped: Stopped) -> SearchResult:

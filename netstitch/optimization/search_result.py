@@ -23,6 +23,7 @@ class Progress:
     archived: number of solutions in the archive.
     best: the best value of each objective in the archive; None while it is empty.
     bounded: of the evaluated, how many ended early since their outcome was certain.
+    objectives: the objectives' names, in the order of `best`.
     """
 
     used: int
@@ -36,6 +37,7 @@ class Progress:
     archived: int
     best: tuple[float, ...] | None
     bounded: int = 0
+    objectives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,10 @@ def scalars(standing: SearchProgress) -> dict[str, float]:
         "workers/idle": standing.idle,
         "workers/in_flight": standing.in_flight,
     }
-    if standing.accuracy is not None:
-        found["search/best_accuracy"] = standing.accuracy
+    if standing.cross_entropy is not None:
+        found["search/best_cross_entropy"] = standing.cross_entropy
+    elif standing.score is not None:
+        found["search/best_accuracy"] = standing.score
     return found
 
 

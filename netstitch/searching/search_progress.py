@@ -8,11 +8,13 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import inf, log
 from pathlib import Path
 
 from pydantic import RootModel
 
 from netstitch.analysis import hypervolume
+from netstitch.analysis.front import ACCURACY
 from netstitch.files.documents import STRICT, Count, Seconds, Share, read_as
 from netstitch.files.folders import write_text
 from netstitch.optimization import Budget, Progress, Solution
@@ -43,7 +45,8 @@ class SearchProgress:
 
     search: its population size. share: of the budget that is gone, 0 to 1. left: seconds at the
     speed so far, None before there is any. hypervolume: of what was found, normalised by the
-    ensemble's multiply-adds, over accuracy 0. accuracy: the best. written: seconds since 1970.
+    ensemble's multiply-adds, over a score of 0. score: the best, an accuracy, or
+    exp(-cross-entropy) where that is the `objective`. written: seconds since 1970.
     The others as in `Progress`; workers evaluate at the same time, in_flight waits included.
     """
 
@@ -61,9 +64,17 @@ class SearchProgress:
     idle: float
     archived: Count
     hypervolume: float
-    accuracy: float | None
+    score: float | None
     written: Seconds
     bounded: Count = 0
+    objective: str = ACCURACY
+
+    @property
+    def cross_entropy(self) -> float | None:
+        """The least cross-entropy in nats, of a search for it; None of others."""
+        if self.objective == ACCURACY or self.score is None:
+            return None
+        return cross_entropy_of(self.score)
 
 
 class ProgressDocument(RootModel[SearchProgress]):
@@ -100,14 +111,27 @@ def search_progress(
         idle=progress.idle,
         archived=progress.archived,
         hypervolume=hypervolume(
-            [accuracy for accuracy, _ in values],
+            [score for score, _ in values],
             [int(multiply_adds) for _, multiply_adds in values],
             ensemble=ensemble,
         ),
-        accuracy=None if progress.best is None else progress.best[0],
+        score=None if progress.best is None else progress.best[0],
         written=clock(),
         bounded=progress.bounded,
+        objective=progress.objectives[0] if progress.objectives else ACCURACY,
     )
+
+
+def cross_entropy_of(score: float) -> float:
+    """Return the cross-entropy in nats of a score, which is exp(-cross-entropy)."""
+    return -log(score) if score > 0 else inf
+
+
+def score_text(objective: str, score: float) -> str:
+    """Return a search's score as people read it: an accuracy, or a cross-entropy in nats."""
+    if objective == ACCURACY:
+        return f"{100 * score:.2f} %"
+    return f"cross-entropy {cross_entropy_of(score):.3f}"
 
 
 def spent(progress: Progress, budget: Budget) -> float:

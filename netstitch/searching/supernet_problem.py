@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from netstitch.analysis.dominance import ObjectiveName
+from netstitch.analysis.front import ACCURACY
 from netstitch.optimization import (
     Budget,
     Engine,
@@ -22,8 +24,7 @@ from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS, n
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 
-ACCURACY, MULTIPLY_ADDS = "accuracy", "multiply_adds"
-OBJECTIVES = (Objective(ACCURACY, maximise=True), Objective(MULTIPLY_ADDS))
+OBJECTIVES = (Objective(ACCURACY, maximise=True), Objective("multiply_adds"))
 INITIAL_STITCHES = EXPECTED_NONZEROS
 """Stitches expected in a first genotype (section 5 of the paper, p = 6.18 / l)."""
 
@@ -46,13 +47,14 @@ class SupernetSearch:
     patience: int | None
     bounded: bool = False
     floor: float = 0.0
+    objective: ObjectiveName = ACCURACY
 
     @property
     def problem(self) -> Problem:
-        """Accuracy and multiply-adds of genotypes."""
+        """The scores by the objective, and multiply-adds, of genotypes."""
         return Problem(
             self.supernet.cardinalities,
-            OBJECTIVES,
+            (Objective(self.objective, maximise=True), OBJECTIVES[1]),
             signature=self.supernet.wiring.digest,
             active=self.supernet.wiring.active,
         )
@@ -73,6 +75,7 @@ class SupernetSearch:
     ) -> Engine:
         """A search of this size that is not run yet; the reference networks come first."""
         length = len(self.supernet.cardinalities)
+        threshold = None if self.threshold is None else Threshold(self.objective, self.threshold)
         return prepare_search(
             self.problem,
             executor,
@@ -80,7 +83,7 @@ class SupernetSearch:
             algorithm=self.algorithm,
             population=population,
             seed=self.seed,
-            threshold=None if self.threshold is None else Threshold(ACCURACY, self.threshold),
+            threshold=threshold,
             initial=list(self.supernet.references().values()),
             initialisation=Initialisation(
                 probability=nonzero_probability(length, self.initial_stitches), uniform=(-1,)
@@ -89,7 +92,7 @@ class SupernetSearch:
             patience=self.patience,
             on_evaluation=on_evaluation,
             on_progress=on_progress,
-            bounding=RejectionRule(ACCURACY, self._best) if self.bounded else None,
+            bounding=RejectionRule(self.objective, self._best) if self.bounded else None,
         )
 
     def _best(self, genotype: Genotype) -> tuple[float, float]:

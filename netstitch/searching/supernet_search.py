@@ -242,6 +242,7 @@ def run(
         patience,
         bounded=stopping is not None,
         floor=floor if objective == ACCURACY else 0.0,  # an accuracy, no cross-entropy
+        objective=objective,
     )
 
     hardest: Tensor | None = None

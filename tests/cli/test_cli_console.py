@@ -26,6 +26,7 @@ def progress(**changes: object) -> Progress:
         "idle": 0.02,
         "archived": 7,
         "best": (0.9341, 1e6),
+        "objectives": ("accuracy", "multiply_adds"),
     }
     return Progress(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -66,6 +67,13 @@ def test_of_two_budgets_the_one_that_ends_first_counts(budget: Budget, share: fl
 def test_at_the_start_nothing_is_guessed() -> None:
     at_start = progress(used=0, evaluated=0, elapsed=0.0, rate=0.0, best=None)
     assert describe(at_start, spent(at_start, Budget(200))) == "0 evaluated, 0.0/s, 2% idle"
+
+
+def test_a_search_for_cross_entropy_shows_that() -> None:
+    named = {"objectives": ("cross-entropy", "multiply_adds")}
+    line = describe(progress(best=(0.6623, 1e6), **named), 0.25)
+    assert line.startswith("40 evaluated, 4.0/s, best cross-entropy 0.412, 30 s left")
+    assert "best cross-entropy inf" in describe(progress(best=(0.0, 1e6), **named), 0.25)
 
 
 def test_of_many_workers_it_is_told_how_busy_they_are() -> None:

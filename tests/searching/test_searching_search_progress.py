@@ -10,7 +10,7 @@ import pytest
 
 from netstitch.errors import SearchError, StorageError
 from netstitch.optimization import Budget, Progress, Solution
-from netstitch.runs.tensorboard import TensorBoard, check_tensorboard
+from netstitch.runs.tensorboard import TensorBoard, check_tensorboard, scalars
 from netstitch.searching.search_progress import (
     SearchProgress,
     Timer,
@@ -55,7 +55,7 @@ def test_a_quarter_of_the_budget_leaves_three_times_as_long() -> None:
     found = stands()
     assert (found.share, found.left) == (0.25, 60.0)
     assert found.hypervolume == pytest.approx(0.25 * 0.5 + 0.5 * 0.75)
-    assert (found.accuracy, found.written) == (0.75, 1e9)
+    assert (found.score, found.written) == (0.75, 1e9)
 
 
 @pytest.mark.parametrize("budget, share", [(Budget(200, 25), 0.8), (Budget(None, 10), 1.0)])
@@ -64,7 +64,7 @@ def test_of_two_budgets_the_one_that_ends_first_counts(budget: Budget, share: fl
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
-    for found in (stands(), stands(left=None, accuracy=None)):
+    for found in (stands(), stands(left=None, score=None)):
         write_progress(tmp_path / "progress.json", found)
         assert read_progress(tmp_path / "progress.json") == found
 
@@ -95,6 +95,12 @@ def test_tensorboard_has_a_series_for_each_search(tmp_path: Path) -> None:
     assert found == [(50, pytest.approx(0.5)), (100, pytest.approx(0.6))]
     assert [one.value for one in events.Scalars("search/best_accuracy")] == [0.75, 0.75]
     assert (tmp_path / "population-128").is_dir()
+
+
+def test_tensorboard_has_the_cross_entropy_of_a_search_for_it() -> None:
+    found = scalars(stands(objective="cross-entropy", score=0.5))
+    assert found["search/best_cross_entropy"] == pytest.approx(0.6931, abs=1e-4)
+    assert "search/best_accuracy" not in found
 
 
 def test_without_tensorboard_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
