@@ -21,7 +21,7 @@ from netstitch.errors import NetstitchError
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, Samples, Segmentation, Task, select
 from netstitch.tasks.agreement import AGREEMENT
-from netstitch.tasks.segmentation import VOID
+from netstitch.tasks.samples import VOID
 from netstitch.threads import available_cores, batch_workers
 
 SAMPLES, BATCH, WORKERS = 512, 8, 8

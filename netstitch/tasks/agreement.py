@@ -19,7 +19,7 @@ AGREEMENT = "agreement with the ensemble"
 BATCH = 32
 
 Run = Callable[[Tensor], Outputs]
-"""A network: inputs (b, ...) to its outputs."""
+"""A network: from inputs (b, ...) to its outputs."""
 
 
 def agreement(
@@ -33,18 +33,26 @@ def agreement(
     ensemble: EnsembleKind = "logits",
     batch: int = BATCH,
 ) -> Classification:
-    """The task of giving the class that the ensemble of these networks gives.
+    """Return the task of giving the class that the ensemble of some networks gives.
 
     What is measured is the share of samples on which a subnetwork and the ensemble agree, so the
     ensemble has 1. It says how much of the ensemble's behaviour a cheaper network keeps, and needs
     no labels.
 
-    networks: modules in evaluation mode, or captured ones. validation and so on: their
-        labels do not count; see `unlabelled`. output, ensemble: as of `Classification`. batch:
-        samples run at once.
+    Args:
+        networks: Modules in evaluation mode, or captured networks.
+        validation: Samples whose labels do not count, as those of the other parts; see
+            `unlabelled`.
+        training: As of `Classification`, and so are the other parts.
+        confirmation: Samples that a search does not see.
+        test: Samples that the front is measured on.
+        output: As of `Classification`.
+        ensemble: As of `Classification`.
+        batch: Samples run at once.
 
-    Raises DataError when networks' outputs are not (n, classes) alike, or not finite, and where
-    some are probabilities and others logits.
+    Raises:
+        DataError: When networks' outputs are not (n, classes) alike, or not finite, and where some
+            are probabilities and others logits.
     """
     parts = {
         "validation": validation,
@@ -97,7 +105,7 @@ def _run(network: Run, inputs: Tensor, part: str) -> Outputs:
 def _ensemble(
     networks: Sequence[Run], inputs: Tensor, output: str | None, ensemble: EnsembleKind, part: str
 ) -> Tensor:
-    """(b, classes) the ensemble's logits."""
+    """Return the ensemble's logits, (b, classes)."""
     with torch.inference_mode():
         # Copies, since a network may change what it is given.
         outputs = [select(_run(network, inputs.clone(), part), output) for network in networks]

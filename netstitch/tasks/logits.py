@@ -1,7 +1,4 @@
-"""What tasks compute of logits: those of an ensemble, and how far confidence can be relied on.
-
-See `analysis/calibration.py` for what reliability is read for.
-"""
+"""Functions of logits: the ensemble's, the predicted class, and sums by confidence."""
 
 from collections.abc import Sequence
 
@@ -15,12 +12,18 @@ from netstitch.tasks.task import EnsembleKind
 def average(
     outputs: Sequence[Tensor], weights: Sequence[float] | None, kind: EnsembleKind
 ) -> Tensor:
-    """Logits (n, classes, ...) of an ensemble, from those of its networks; equal weights if None.
+    """Return logits (n, classes, ...) of an ensemble, from those of its networks.
 
     With "probabilities" this is the logarithm of the averaged softmax: logits again, whose
     softmax is that average, so that loss and accuracy treat every network alike.
 
-    Raises DataError when there are no outputs, or not one weight for each.
+    Args:
+        outputs: Of the networks, of one shape.
+        weights: One for each; equal ones if None.
+        kind: What is averaged.
+
+    Raises:
+        DataError: When there are no outputs, or not one weight for each.
     """
     if not outputs:
         raise DataError("an ensemble of no networks has no output; give at least one")
@@ -49,10 +52,11 @@ GRAIN = 2.0**24
 
 
 def reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> Tensor:
-    """(n, classes) logits and (n,) labels to (bins, 3) float64: sums over the samples of each bin.
+    """Return (bins, 3) float64 sums by confidence, of (n, classes) logits and (n,) labels.
 
-    The sums are of 1, of the confidence in the predicted class (its softmax), and of whether it is
-    right. Bins are of equal width from 0 to 1, each with its upper end.
+    Bins of confidence, the softmax of the class predicted, are of equal width from 0 to 1, each
+    with its upper end. The sums over the samples of each are of 1, of the confidence, and of
+    whether the class is right; `netstitch.analysis.calibration` reads them.
     """
     sure, found = predicted(logits)
     sure = sure.double()

@@ -8,18 +8,24 @@ from torch import Tensor
 
 from netstitch.errors import DataError
 from netstitch.files.alignment import aligned
-from netstitch.tasks.datasets.given import described, is_count
+from netstitch.tasks.datasets.given import described, dtype_name, is_count
 
-# Rows looked at in one go: a mask of all inputs at once would cost a quarter of their memory.
+VOID = 255
+"""The class number of pixels that do not count."""
 CHECKED_TOGETHER = 256
+"""Inputs checked in one go: a mask of all at once would cost a quarter of their memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """Inputs in consecutive parts of `size`, the last one smaller; may be passed over repeatedly.
+    """Inputs in consecutive batches, the last one smaller; may be passed over repeatedly.
 
-    inputs: (n, ...). Parts are views, without copying, but for those that begin off a boundary of
-    memory (see `netstitch.files.alignment`): they are copied as they are asked for.
+    Batches are views, without copying, but for those that begin off a boundary of memory (see
+    `netstitch.files.alignment`), which are copied on access.
+
+    Attributes:
+        inputs: (n, ...).
+        size: Inputs in each batch.
     """
 
     inputs: Tensor
@@ -45,13 +51,17 @@ class Batches:
 class Samples:
     """Preprocessed inputs with their labels, checked once when they are made.
 
-    inputs: (n, ...) float32, finite. labels: (n,) int64, not negative (one column, (n, 1), becomes
-    that), or (n, height, width) uint8, a class for each pixel; a task checks their upper end. name:
-    what messages and tables call them ("validation"). mixed: whether they are in a random order as
-    they are. checked: given where who decoded them saw to it that all are finite, with labels under
-    so many classes; they are not read again for that, which takes minutes where they are files.
+    Attributes:
+        inputs: (n, ...) float32, finite.
+        labels: (n,) int64, not negative (one column, (n, 1), becomes that), or (n, height, width)
+            uint8, a class for each pixel; a task checks their upper end.
+        name: The samples' name in messages and tables, such as "validation".
+        mixed: Whether they are in a random order as they are.
+        checked: Given by those who decoded them finite, with labels under so many classes; they
+            are not read again to check that, which takes minutes where they are files.
 
-    Raises DataError for no samples, different lengths, other types, NaN or infinity.
+    Raises:
+        DataError: For no samples, different lengths, other types, NaN or infinity.
     """
 
     inputs: Tensor
@@ -79,17 +89,17 @@ class Samples:
         return tuple(self.inputs.shape[1:])
 
     def batches(self, size: int) -> Batches:
-        """The inputs in batches of `size`; the result can be iterated any number of times."""
+        """Return the inputs in batches of `size`, which can be iterated any number of times."""
         return Batches(self.inputs, size)
 
     def first(self, count: int) -> "Samples":
-        """The first `count` samples (all, where there are fewer), without copying."""
+        """Return the first `count` samples (all, where there are fewer), without copying."""
         return replace(self, inputs=self.inputs[:count], labels=self.labels[:count])
 
     def shuffled(self, seed: int) -> "Samples":
-        """A copy in a random order, the same for equal seeds and counts.
+        """Return a copy in a random order, the same for equal seeds and counts.
 
-        So that the first ones stand for all: data sets often come sorted by their labels. Those
+        The first ones then stand for all: data sets often come sorted by their labels. Samples
         that are in a random order already stay as they are, without a copy.
         """
         if self.mixed:
@@ -98,7 +108,7 @@ class Samples:
         return self.taken(order)
 
     def taken(self, order: Tensor) -> "Samples":
-        """A copy of those at (k,) indices, in their order."""
+        """Return a copy of those at (k,) indices, in their order."""
         return replace(self, inputs=self.inputs[order], labels=self.labels[order], mixed=False)
 
 
@@ -145,14 +155,14 @@ def _check_kinds(samples: Samples) -> None:
         )
     if samples.inputs.dtype != torch.float32:
         raise DataError(
-            f"{samples.name}: inputs are {_kind(samples.inputs)}; expected float32, "
+            f"{samples.name}: inputs are {dtype_name(samples.inputs.dtype)}; expected float32, "
             "convert them first (netstitch.tasks.from_arrays does)"
         )
     expected = torch.uint8 if samples.labels.ndim == 3 else torch.int64
     if samples.labels.dtype != expected:
         raise DataError(
-            f"{samples.name}: labels are {_kind(samples.labels)}; expected {_name(expected)}, "
-            "convert them first (netstitch.tasks.from_arrays does)"
+            f"{samples.name}: labels are {dtype_name(samples.labels.dtype)}; expected "
+            f"{dtype_name(expected)}, convert them first (netstitch.tasks.from_arrays does)"
         )
 
 
@@ -209,11 +219,3 @@ def check_labels(samples: Samples, classes: int | None) -> None:
             f"range ({int(bad.sum())} such); expected {expected}, correct the labels"
             + ("" if classes is None else " or the number of classes")
         )
-
-
-def _kind(tensor: Tensor) -> str:
-    return _name(tensor.dtype)
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

@@ -1,4 +1,4 @@
-"""What networks put out: a tensor, or a dictionary of which a task uses one entry."""
+"""Outputs of networks: a tensor, or a dictionary of which a task uses one entry."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,13 @@ Outputs = Tensor | Mapping[str, Tensor]
 
 
 def select(outputs: Outputs, key: str | None) -> Tensor:
-    """The tensor that a task looks at.
+    """Return the tensor that a task looks at.
 
     A tensor is returned as it is. Of a dictionary, the entry `key`; where key is None, the only
-    entry. Raises DataError when that names no entry.
+    entry.
+
+    Raises:
+        DataError: When that names no entry.
     """
     if isinstance(outputs, Tensor):
         return outputs
@@ -35,12 +38,12 @@ def select(outputs: Outputs, key: str | None) -> Tensor:
 
 
 def nonfinite(outputs: Tensor) -> Tensor:
-    """(n, ...) to (n,) bool: the samples in whose outputs NaN or infinity stands."""
+    """Return (n,) bool: the samples whose outputs, (n, ...), hold NaN or infinity."""
     return (~torch.isfinite(outputs)).reshape(len(outputs), -1).any(1)
 
 
 def first_nonfinite(outputs: Tensor) -> int | None:
-    """The first sample of (n, ...) outputs that hold NaN or infinity; None where all are finite."""
+    """Return the first sample of (n, ...) outputs that hold NaN or infinity; None without any."""
     bad = nonfinite(outputs).nonzero()
     return int(bad[0]) if len(bad) else None
 

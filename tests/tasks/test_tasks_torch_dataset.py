@@ -66,8 +66,8 @@ def test_progress_ends_at_the_total():
     ("item", "message"),
     [
         (torch.zeros(2, 3), "item 20 is a Tensor; expected"),
-        ((torch.zeros(2, 3), 1, 2), r"item 20 is \(Tensor, int, int\); expected"),
-        ((np.zeros((2, 3)), 1), r"item 20 is \(ndarray, int\)"),
+        ((torch.zeros(2, 3), 1, 2), r"item 20 is a tuple \(Tensor, int, int\); expected"),
+        ((np.zeros((2, 3)), 1), r"item 20 is a tuple \(ndarray, int\)"),
         ((torch.zeros(2, 3), 1.0), "item 20 has the label 1.0; expected an integer"),
         ((torch.zeros(2, 3), "cat"), "item 20 has the label 'cat'"),
         ((torch.zeros(2, 3), True), "item 20 has the label True"),

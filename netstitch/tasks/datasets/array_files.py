@@ -42,11 +42,18 @@ def from_file(
 ) -> Samples:
     """Return samples from the arrays `inputs` and `labels` of a .npz or .safetensors file.
 
-    name: by default the file's, without its ending. images, normalisation: as in `from_arrays`.
-    limit: keep that many, evenly over the classes, or the first ones with selection "first".
+    Pickles are never read: an array of Python objects is refused, not opened.
 
-    Pickles are never read: an array of Python objects is refused, not opened. Raises DataError when
-    the file is missing, damaged or of another kind, and as `from_arrays` does.
+    Args:
+        path: The file.
+        name: By default the file's, without its ending.
+        images: As of `from_arrays`.
+        normalisation: As of `from_arrays`.
+        limit: Keep that many, evenly over the classes.
+        selection: "first" keeps the first ones instead.
+
+    Raises:
+        DataError: When the file is missing, damaged or of another kind, and as `from_arrays` does.
     """
     inputs, labels = read_arrays(path)
     name = Path(path).stem if name is None else name
@@ -58,13 +65,13 @@ def from_file(
 
 
 def read_arrays(path: Path | str) -> tuple[Array, Array]:
-    """Return the arrays `inputs` and `labels`; raises DataError as `from_file` does."""
+    """Return the arrays `inputs` and `labels`; raise DataError as `from_file` does."""
     found = _read(path_of(path, "a .npz or .safetensors file"), ENTRIES)
     return found["inputs"], found["labels"]
 
 
 def read_inputs(path: Path | str) -> Array:
-    """Return the array `inputs` alone, (n, ...); raises DataError as `from_file` does."""
+    """Return the array `inputs` alone, (n, ...); raise DataError as `from_file` does."""
     return _read(path_of(path, "a .npz or .safetensors file"), ENTRIES[:1])["inputs"]
 
 

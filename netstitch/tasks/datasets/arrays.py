@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netstitch.errors import DataError
-from netstitch.tasks.datasets.given import described
+from netstitch.tasks.datasets.given import described, dtype_name
 from netstitch.tasks.samples import Samples
 from netstitch.text import one_line
 
 ImageLayout = Literal["nhw", "nhwc", "nchw"]
-"""How images lie in an array: n samples, h rows, w columns, c channels."""
+"""The dimensions of an array of images: n samples, h rows, w columns, c channels."""
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -33,34 +33,39 @@ def from_arrays(
 ) -> Samples:
     """Return samples from arrays or tensors.
 
-    inputs: (n, ...) floating point, taken as they are; or images of any layout, where `images`
-    names it: they become (n, c, h, w), bytes are divided by 255, floats keep their values.
-    labels: (n,) or (n, 1) integers of any width.
-    normalisation: mean and standard deviation of each channel, of values in [0, 1], which bytes are
-    normalised with; by default they are not.
+    Args:
+        inputs: (n, ...) floating point, taken as they are; or images, where `images` names their
+            layout: they become (n, c, h, w), bytes are divided by 255, floats keep their values.
+        labels: (n,) or (n, 1) integers of any width.
+        name: The samples' name in messages.
+        images: The layout of images.
+        normalisation: Mean and standard deviation of each channel, of values in [0, 1], for
+            bytes; by default they are not normalised.
 
-    Raises DataError for anything else, for a normalisation of floats, and as `Samples` does.
+    Raises:
+        DataError: For anything else, for a normalisation of floats, and as `Samples` does.
     """
     values, classes = _tensor(inputs, name, "inputs"), _tensor(labels, name, "labels")
+    kind = dtype_name(values.dtype)
     if normalisation is not None and values.is_floating_point():
         raise DataError(
-            f"{name}: inputs are {_kind(values)}, which are taken as they are, and a mean and std "
-            "are given; leave these out, or give bytes (uint8), which they are applied to"
+            f"{name}: inputs are {kind}, which are taken as they are, and a mean and std are given;"
+            " leave these out, or give bytes (uint8), which they are applied to"
         )
     if images is not None:
         values = _arrange(values, name, images, normalisation)
     elif not values.is_floating_point():
         raise DataError(
-            f"{name}: inputs are {_kind(values)}; expected floating point, or images of bytes with "
-            "their layout named, such as images='nhwc'"
+            f"{name}: inputs are {kind}; expected floating point, or images of bytes with their "
+            "layout named, such as images='nhwc'"
         )
     if not _is_integral(classes):
         raise DataError(
-            f"{name}: labels are {_kind(classes)}; expected integers, the numbers of the classes: "
-            "convert whole ones, labels.astype(int)"
+            f"{name}: labels are {dtype_name(classes.dtype)}; expected integers, the numbers of "
+            "the classes: convert whole ones, labels.astype(int)"
         )
     if values.dtype not in FLOATS:
-        raise DataError(f"{name}: inputs are {_kind(values)}; expected float32 or another float")
+        raise DataError(f"{name}: inputs are {kind}; expected float32 or another float")
     return Samples(
         values.detach().to("cpu", torch.float32).contiguous(),
         classes.detach().to("cpu", torch.int64).contiguous(),
@@ -78,37 +83,39 @@ def from_maps(
 ) -> Samples:
     """Return samples with a class for each pixel.
 
-    inputs, normalisation: as of `from_arrays`. maps: (n, height, width) or (n, 1, height, width)
-    integers of any width from 0 to 255, of which 255 is of no class.
+    Args:
+        inputs: As of `from_arrays`.
+        maps: (n, height, width) or (n, 1, height, width) integers of any width from 0 to 255, of
+            which 255 is of no class.
+        name: The samples' name in messages.
+        images: The layout of images.
+        normalisation: As of `from_arrays`.
 
-    Raises DataError as `from_arrays` does.
+    Raises:
+        DataError: As `from_arrays` does.
     """
     classes = _tensor(maps, name, "label maps")
     if classes.ndim == 4 and classes.shape[1] == 1:
         classes = classes[:, 0]
     if classes.ndim != 3 or not _is_integral(classes):
         raise DataError(
-            f"{name}: label maps are {_kind(classes)} {tuple(classes.shape)}; expected integers "
-            "(n, height, width)"
+            f"{name}: label maps are {dtype_name(classes.dtype)} {tuple(classes.shape)}; expected "
+            "integers (n, height, width)"
         )
     if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) <= 255:
         raise DataError(
             f"{name}: label maps hold classes from {int(classes.min())} to {int(classes.max())}; "
             "expected 0 to 255"
         )
-    without = from_arrays(
-        inputs,
-        torch.zeros(len(classes), dtype=torch.int64),
-        name=name,
-        images=images,
-        normalisation=normalisation,
-    )
-    return Samples(without.inputs, classes.to(torch.uint8), name)
+    unlabelled = torch.zeros(len(classes), dtype=torch.int64)
+    found = from_arrays(inputs, unlabelled, name=name, images=images, normalisation=normalisation)
+    return Samples(found.inputs, classes.to(torch.uint8), name)
 
 
 def _arrange(
     values: Tensor, name: str, images: ImageLayout, normalisation: Normalisation | None
 ) -> Tensor:
+    """Return images as (n, c, h, w) floating point, bytes divided by 255 and normalised."""
     if images not in ("nhw", "nhwc", "nchw"):
         raise DataError(f"image layout {images!r} is not known; give 'nhw', 'nhwc' or 'nchw'")
     if values.ndim != len(images):
@@ -120,7 +127,8 @@ def _arrange(
         values = values.to(torch.float32) / 255
     elif not values.is_floating_point():
         raise DataError(
-            f"{name}: images are {_kind(values)}; expected bytes (uint8) or floating point"
+            f"{name}: images are {dtype_name(values.dtype)}; expected bytes (uint8) or floating "
+            "point"
         )
     if images == "nhw":
         values = values[:, None]
@@ -130,7 +138,7 @@ def _arrange(
 
 
 def _normalised(values: Tensor, name: str, normalisation: Normalisation) -> Tensor:
-    """(n, c, h, w), changed in place, by the very operations that image files go through."""
+    """Normalise (n, c, h, w) in place, by the very operations that image files go through."""
     try:
         mean, std = (torch.tensor(list(each), dtype=torch.float32) for each in normalisation)
     except (TypeError, ValueError) as error:
@@ -172,7 +180,3 @@ def _tensor(array: Array, name: str, part: str) -> Tensor:
 
 def _is_integral(tensor: Tensor) -> bool:
     return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
-
-
-def _kind(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")

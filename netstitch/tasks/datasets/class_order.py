@@ -18,14 +18,15 @@ ORDERS = ("either", "text", "number")
 def in_order(folder: object, names: Sequence[str], order: ClassOrder) -> list[str]:
     """Return the names of class folders in the order of their labels.
 
-    folder: of the classes, for messages. names: all of them. order: see `ClassOrder`; of names that
-    are given, each must be that of a folder, and each folder's must be there.
+    Args:
+        folder: The folder that they are in, for messages.
+        names: All of them.
+        order: See `ClassOrder`. Of names that are given, each must be that of a folder, and each
+            folder's must be there.
 
-    Raises DataError where the order that is asked for is ambiguous or not known, and where names
-    are missing or surplus.
+    Raises:
+        DataError: Where the order is ambiguous or not known, or names are missing or surplus.
     """
-    as_text = sorted(names)
-    as_numbers = sorted(as_text, key=natural_key)
     if isinstance(order, Sequence) and not isinstance(order, str):
         return _as_stated(folder, names, order)
     if order not in ORDERS:
@@ -33,8 +34,17 @@ def in_order(folder: object, names: Sequence[str], order: ClassOrder) -> list[st
             f"class order {order!r} is not known; give 'text', 'number' or a list of the class "
             "folders' names"
         )
-    if order != "text":
-        _check_distinct(folder, as_numbers)
+    as_text = sorted(names)
+    if order == "text":
+        return as_text
+    as_numbers = sorted(as_text, key=natural_key)
+    for one, other in pairwise(as_numbers):
+        if natural_key(one) == natural_key(other):
+            raise DataError(
+                f"{folder}: the class folders {one!r} and {other!r} are the same as numbers and "
+                "without regard to capitals, and timm orders them by chance; say how the networks "
+                "have them, class_order = 'text' or a list of all names"
+            )
     if order == "either" and as_text != as_numbers:
         at = next(i for i, name in enumerate(as_text) if name != as_numbers[i])
         raise DataError(
@@ -43,17 +53,7 @@ def in_order(folder: object, names: Sequence[str], order: ClassOrder) -> list[st
             f"{as_numbers[at]!r}; say which one the networks were trained with, class_order = "
             "'text', 'number' or a list of all names"
         )
-    return as_numbers if order == "number" else as_text
-
-
-def _check_distinct(folder: object, names: Sequence[str]) -> None:
-    for one, other in pairwise(names):
-        if natural_key(one) == natural_key(other):
-            raise DataError(
-                f"{folder}: the class folders {one!r} and {other!r} are the same as numbers and "
-                "without regard to capitals, and timm orders them by chance; say how the networks "
-                "have them, class_order = 'text' or a list of all names"
-            )
+    return as_numbers
 
 
 def natural_key(name: str) -> list[str | int]:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from netstitch.files.alignment import padding
@@ -32,27 +33,31 @@ GONE = -1
 _TEXT = 10
 """Bytes before the text of a header, of which the last two are its length."""
 
-Array = np.ndarray[Any, np.dtype[Any]]
+States = NDArray[np.int64]
+"""(n, 4) size and time of change of each image, and of its label map."""
 Mode = Literal["r+", "c"]
 Shape = tuple[int, ...]
-Kinds = dict[str, tuple[Shape, Any]]
+ArrayKinds = dict[str, tuple[Shape, DTypeLike]]
 """Shape and type of the arrays of images, by file."""
+Decoded = tuple[Tensor, Tensor | None]
+"""The input and the label map of an image."""
 
 
-def kinds_of(listing: Listing, shape: Shape) -> Kinds:
-    """Of a listing's inputs, each of a shape, and of its label maps."""
-    kinds: Kinds = {INPUTS: ((len(listing), *shape), np.float32)}
+def kinds_of(listing: Listing, shape: Shape) -> ArrayKinds:
+    """Return the arrays of a listing's inputs, each of a shape, and of its label maps."""
+    kinds: ArrayKinds = {INPUTS: ((len(listing), *shape), np.float32)}
     if listing.masks:
         kinds[MASKS] = ((len(listing), *shape[1:]), np.uint8)
     return kinds
 
 
-def bytes_of(kinds: Kinds) -> int:
+def bytes_of(kinds: ArrayKinds) -> int:
+    """Return the bytes that arrays take."""
     return sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in kinds.values())
 
 
-def states_of(listing: Listing) -> Array:
-    """(n, 4) int64: size and time of change of each image, and of its label map."""
+def states_of(listing: Listing) -> States:
+    """Return the state of each image's files as they are now."""
     states = np.zeros((len(listing), 4), np.int64)
     for column, files in ((0, listing.files), (2, listing.masks)):
         for index, file in enumerate(files):
@@ -64,66 +69,68 @@ def states_of(listing: Listing) -> Array:
     return states
 
 
-class Kept:
-    """One generation.
+class Generation:
+    """The arrays of one generation.
 
-    mode: "r+" to add images, or "c": what is written into its arrays then does not reach the disk.
+    Args:
+        folder: Of the generation.
+        kinds: The arrays of images in it.
+        mode: "r+" to add images, or "c": what is written into arrays then does not reach the disk.
     """
 
-    def __init__(self, folder: Path, kinds: Kinds, mode: Mode) -> None:
+    def __init__(self, folder: Path, kinds: ArrayKinds, mode: Mode) -> None:
         self.folder = folder
-        self.states: Array = np.load(folder / STATES)
+        self.states: States = np.load(folder / STATES)
         self.rows = np.lib.format.open_memmap(folder / ROWS, mode=mode)
-        self._arrays = {name: np.lib.format.open_memmap(folder / name, mode=mode) for name in kinds}
+        self._arrays = [np.lib.format.open_memmap(folder / name, mode=mode) for name in kinds]
 
     def unread(self) -> list[int]:
+        """Return the indices of images that were not read yet."""
         return np.flatnonzero(self.rows == 0).tolist()
 
     def damaged(self) -> list[int]:
+        """Return the indices of images that could not be read."""
         return np.flatnonzero(self.rows == DAMAGED).tolist()
 
     def good(self) -> list[int]:
-        """Indices of the images that are there, in their order, which is that of the rows."""
+        """Return the indices of the images that are there, in the order of their rows."""
         return np.flatnonzero(self.rows > 0).tolist()
 
-    def values(self, index: int) -> tuple[Tensor, Tensor | None]:
-        """The input and the label map of an image that is there."""
+    def values(self, index: int) -> Decoded:
+        """Return a copy of the input and the label map of an image that is there."""
         row = int(self.rows[index]) - 1
-        found = [torch.from_numpy(np.array(array[row])) for array in self._arrays.values()]
-        return found[0], found[1] if len(found) > 1 else None
+        return _pair([torch.from_numpy(np.array(array[row])) for array in self._arrays])
 
-    def add(self, found: Sequence[tuple[int, tuple[Tensor, Tensor | None] | None]]) -> None:
-        """Write the next images down, in their order; None for one that is damaged."""
+    def tensors(self) -> Decoded:
+        """Return the inputs and label maps of the images that are there, which are mapped files."""
+        count = len(self.good())
+        return _pair([torch.from_numpy(array)[:count] for array in self._arrays])
+
+    def add(self, found: Sequence[tuple[int, Decoded | None]]) -> None:
+        """Write the next images by index, in their order; None for one that is damaged."""
         row = int(self.rows.max(initial=0))
         rows = []
         for _, values in found:
             if values is None:
                 rows.append(DAMAGED)
                 continue
-            for array, value in zip(self._arrays.values(), values, strict=False):
+            for array, value in zip(self._arrays, values, strict=False):
                 assert value is not None
                 array[row] = value.numpy()
             row += 1
             rows.append(row)
-        for array in self._arrays.values():  # before their rows, should the power fail
+        for array in self._arrays:  # before their rows, should the power fail
             array.flush()
         self.rows[[index for index, _ in found]] = rows
         self.rows.flush()
 
-    def tensors(self) -> tuple[Tensor, Tensor | None]:
-        """Inputs and label maps of the images that are there, which are mapped files."""
-        count = len(self.good())
-        found = [torch.from_numpy(array)[:count] for array in self._arrays.values()]
-        return found[0], found[1] if len(found) > 1 else None
+
+def _pair(tensors: list[Tensor]) -> Decoded:
+    return tensors[0], tensors[1] if len(tensors) > 1 else None
 
 
-def latest(folder: Path, kinds: Kinds, mode: Mode) -> Kept | None:
-    """The newest generation in a listing's folder, where there is one that is sound."""
-    return next(sound(folder, kinds, mode), None)
-
-
-def sound(folder: Path, kinds: Kinds, mode: Mode) -> Iterator[Kept]:
-    """Generations whose files are as they should be, the newest first.
+def sound(folder: Path, kinds: ArrayKinds, mode: Mode) -> Iterator[Generation]:
+    """Yield the generations whose files are as they should be, the newest first.
 
     Another process may remove one meanwhile, which then is none.
     """
@@ -133,16 +140,17 @@ def sound(folder: Path, kinds: Kinds, mode: Mode) -> Iterator[Kept]:
         place = folder / str(number)
         if all(_is_whole(place / name, *kind) for name, kind in expected.items()):
             try:
-                found = Kept(place, kinds, mode)
+                found = Generation(place, kinds, mode)
             except FileNotFoundError:
                 continue
             yield found
 
 
-def begin(folder: Path, kinds: Kinds, states: Array) -> Kept:
-    """A new generation without images.
+def begin(folder: Path, kinds: ArrayKinds, states: States) -> Generation:
+    """Return a new generation without images; the place of all images is taken at once.
 
-    Raises OSError where the disk is full: the place of all images is taken at once.
+    Raises:
+        OSError: Where the disk is full.
     """
     place = folder / str(max(_numbers(folder), default=0) + 1)
     place.mkdir()
@@ -154,10 +162,10 @@ def begin(folder: Path, kinds: Kinds, states: Array) -> Kept:
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
-    return Kept(place, kinds, "r+")
+    return Generation(place, kinds, "r+")
 
 
-def remove_older(folder: Path, than: Kept) -> None:
+def remove_older(folder: Path, than: Generation) -> None:
     """Remove all generations but one; processes that have their files mapped keep them."""
     for number in _numbers(folder):
         if str(number) != than.folder.name:
@@ -170,16 +178,16 @@ def _numbers(folder: Path) -> list[int]:
     return [int(one.name) for one in folder.iterdir() if one.name.isdecimal() and one.is_dir()]
 
 
-def _is_whole(path: Path, shape: Shape, dtype: Any) -> bool:
-    """Whether a file holds an array of this shape, to its end; the file is not changed."""
+def _is_whole(path: Path, shape: Shape, dtype: DTypeLike) -> bool:
+    """Return whether a file holds an array of this shape, to its end; it is not changed."""
     # Mapping with "r" refuses a file that was cut; with "r+" it would be made longer.
     with suppress(OSError, ValueError, TypeError, SyntaxError, EOFError):
-        found = np.lib.format.open_memmap(path, mode="r")
+        found: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
         return bool(found.shape == shape and found.dtype == dtype)
     return False
 
 
-def _make(path: Path, shape: Shape, dtype: Any) -> None:
+def _make(path: Path, shape: Shape, dtype: DTypeLike) -> None:
     header = _header(shape, dtype)
     with path.open("wb") as file:
         file.write(header)
@@ -192,8 +200,8 @@ def _make(path: Path, shape: Shape, dtype: Any) -> None:
                 raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _header(shape: Shape, dtype: Any) -> bytes:
-    """What stands before the numbers of an array of zeros, which begin on a boundary of memory."""
+def _header(shape: Shape, dtype: DTypeLike) -> bytes:
+    """Return the header of an array whose numbers begin on a boundary of memory."""
     made = io.BytesIO()
     about = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(made, about)

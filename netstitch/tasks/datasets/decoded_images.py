@@ -10,28 +10,28 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import filelock
 import PIL
 import torch
-from torch import Tensor
 
 from netstitch.errors import DataError, StorageError
 from netstitch.files.folders import cannot_write, write_json
 from netstitch.tasks.datasets.decoded_cache import (
     GONE,
-    Array,
-    Kept,
-    Kinds,
+    ArrayKinds,
+    Decoded,
+    Generation,
+    States,
     begin,
     bytes_of,
     kinds_of,
-    latest,
     remove_older,
     sound,
     states_of,
@@ -40,7 +40,8 @@ from netstitch.tasks.datasets.given import check_workers, described, path_of
 from netstitch.tasks.datasets.image_files import open_image
 from netstitch.tasks.datasets.listing import Listing
 from netstitch.tasks.datasets.preprocessing import Preprocessing
-from netstitch.tasks.samples import Samples
+from netstitch.tasks.datasets.torch_dataset import Progress
+from netstitch.tasks.samples import VOID, Samples
 from netstitch.threads import available_cores, quiet
 
 FORMAT = "netstitch-decoded-4"
@@ -48,16 +49,12 @@ TOGETHER = 256
 """Images after which what was decoded is written down."""
 TOLD_FROM = 100_000_000
 """Bytes on disk that are told before they are taken."""
-VOID = 255
-"""In a label map: of no class."""
 
-Report = Callable[[int, int], None]
-Told = Callable[[str], None]
-Values = tuple[Tensor, Tensor | None]
+Log = Callable[[str], None]
 
 
 def cache_folder() -> Path:
-    """Where decoded images are kept by default: $NETSTITCH_CACHE, or the user's cache folder."""
+    """Return where decoded images are kept: $NETSTITCH_CACHE, or the user's cache folder."""
     own = os.environ.get("NETSTITCH_CACHE")
     if own:
         return Path(os.path.expanduser(own))
@@ -73,19 +70,26 @@ def decode_images(
     cache: Path | None = None,
     workers: int = 0,
     corrupt: int = 0,
-    progress: Report | None = None,
-    told: Told | None = None,
+    progress: Progress | None = None,
+    told: Log | None = None,
 ) -> Samples:
-    """Samples of a listing, in its order; decoded where the cache does not have them yet.
+    """Return the samples of a listing in its order, decoded where the cache does not have them.
 
-    cache: folder of all of them; by default `cache_folder()`. workers: threads that decode, by
-    default one a core (decoding holds no lock of Python's). corrupt: images that are left out, of
-    which `told` is told, since they are damaged or not there; more are an error. progress: called
-    with (images decoded, all). told: also told how much of the disk will be taken.
+    Args:
+        listing: The images.
+        transform: From an image to an input.
+        name: The samples' name in messages.
+        cache: Folder of all decoded images; by default `cache_folder()`.
+        workers: Threads that decode, by default one a core (decoding holds no lock of Python's).
+        corrupt: Images that may be left out since they are damaged or not there; more are an
+            error.
+        progress: Called with (images decoded, all).
+        told: Called with a line on images that are left out, and on room taken on the disk.
 
-    Raises DataError, with the number of such images and the name of one, where there are more than
-    allowed, which label maps with class numbers that the listing does not have make too;
-    StorageError where the cache cannot be written, or the disk has too little room.
+    Raises:
+        DataError: Where more images are damaged than allowed, with their number and the name of
+            one; label maps with class numbers that the listing does not have are damaged too.
+        StorageError: Where the cache cannot be written, or the disk has too little room.
     """
     if not isinstance(listing, Listing) or not isinstance(transform, Preprocessing):
         raise DataError(
@@ -96,215 +100,211 @@ def decode_images(
     if not listing.files:
         raise DataError(f"{name}: there are no images; expected at least one")
     place = cache_folder() if cache is None else path_of(cache, "a folder")
-    folder = place / _digest(listing, transform)
-    kinds, states = kinds_of(listing, transform.shape), states_of(listing)
-    gone = _gone(listing, states)
+    decoder = _Decoder(listing, transform, place, name, workers, progress, told or _silent)
+    gone = decoder.gone()
     if len(gone) > corrupt:
-        _check_damaged(listing, gone, corrupt, name)
-
-    def read(index: int) -> Values:
-        return _read(listing, index, transform)
-
-    kept = latest(folder, kinds, "c")
-    # What is whole is read without a lock, from disks that cannot be written too.
-    if kept is None or kept.unread() or not (kept.states == states).all():
-        with _held(folder, listing, transform, name, told):
-            kept = _filled(folder, kinds, states, read, name, workers, progress, told)
-    damaged = _damages(kept, read)
+        decoder.check_damaged(gone, corrupt)
+    kept = decoder.decoded()
+    damaged = decoder.damages(kept)
     if any(reason is None for reason in damaged.values()):  # what was damaged can be read now
-        with _held(folder, listing, transform, name, told):
-            kept = _fill_anew(folder, kinds, states, read, workers, progress)
-        damaged = _damages(kept, read)
+        kept = decoder.decoded_anew()
+        damaged = decoder.damages(kept)
     if damaged:
         reasons = {index: reason or "could not be read" for index, reason in damaged.items()}
-        _check_damaged(listing, reasons, corrupt, name)
-        if told is not None:
-            shown = "; ".join(f"{listing.files[i]} {reasons[i]}" for i in sorted(reasons)[:3])
-            told(f"{name}: {len(reasons)} of {len(listing)} images are left out: {shown}")
-    return _samples(kept, listing, name)
+        decoder.check_damaged(reasons, corrupt)
+        shown = "; ".join(f"{listing.files[i]} {reasons[i]}" for i in sorted(reasons)[:3])
+        decoder.log(f"{name}: {len(reasons)} of {len(listing)} images are left out: {shown}")
+    inputs, labels = kept.tensors()
+    if labels is None:
+        labels = torch.tensor([listing.labels[index] for index in kept.good()], dtype=torch.int64)
+    return Samples(inputs, labels, name, listing.mixed, checked=len(listing.classes))
 
 
-def _samples(kept: Kept, listing: Listing, name: str) -> Samples:
-    inputs, masks = kept.tensors()
-    if masks is None:
-        labels = [listing.labels[index] for index in kept.good()]
-        masks = torch.tensor(labels, dtype=torch.int64)
-    return Samples(inputs, masks, name, listing.mixed, checked=len(listing.classes))
+def _silent(line: str) -> None:
+    """Log nothing."""
 
 
-def _digest(listing: Listing, transform: Preprocessing) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    # Whole paths: names in two folders may be equal, of files that are as large and as old.
-    files = map(os.path.abspath, (*listing.files, *listing.masks))
-    for text in (json.dumps(_about(listing, transform), sort_keys=True), *files):
-        digest.update(text.encode(errors="surrogateescape") + b"\0")
-    return digest.hexdigest()
+@dataclass(frozen=True)
+class _Decoder:
+    """A listing and its folder in the cache; the arguments are those of `decode_images`."""
 
+    listing: Listing
+    transform: Preprocessing
+    cache: Path
+    name: str
+    workers: int
+    progress: Progress | None
+    log: Log
 
-def _about(listing: Listing, transform: Preprocessing) -> dict[str, object]:
-    return {
-        "format": FORMAT,
-        "pillow": PIL.__version__,
-        "preprocessing": asdict(transform),
-        "images": len(listing),
-        "classes": len(listing.classes),
-        "first": os.path.abspath(listing.files[0]),
-    }
+    @cached_property
+    def folder(self) -> Path:
+        """The listing's folder."""
+        digest = hashlib.blake2b(digest_size=16)
+        # Whole paths: names in two folders may be equal, of files that are as large and as old.
+        files = map(os.path.abspath, (*self.listing.files, *self.listing.masks))
+        for text in (json.dumps(self._about, sort_keys=True), *files):
+            digest.update(text.encode(errors="surrogateescape") + b"\0")
+        return self.cache / digest.hexdigest()
 
+    @cached_property
+    def kinds(self) -> ArrayKinds:
+        """The arrays of the listing's images."""
+        return kinds_of(self.listing, self.transform.shape)
 
-@contextmanager
-def _held(
-    folder: Path, listing: Listing, transform: Preprocessing, name: str, told: Told | None
-) -> Iterator[None]:
-    """While no other process writes to the folder of a listing."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / "lock")
+    @cached_property
+    def states(self) -> States:
+        """The states of the files as they were when they were first looked at."""
+        return states_of(self.listing)
+
+    @property
+    def _about(self) -> dict[str, object]:
+        return {
+            "format": FORMAT,
+            "pillow": PIL.__version__,
+            "preprocessing": asdict(self.transform),
+            "images": len(self.listing),
+            "classes": len(self.listing.classes),
+            "first": os.path.abspath(self.listing.files[0]),
+        }
+
+    def gone(self) -> dict[int, str]:
+        """Return the images that are not there, or whose label maps are not, by index."""
+        found = {}
+        for index in (self.states == GONE).any(1).nonzero()[0].tolist():
+            alone = self.states[index, 0] == GONE
+            mask = "" if alone else f"has a label map {self.listing.masks[index]} that "
+            found[index] = f"{mask}is not there; put it back"
+        return found
+
+    def decoded(self) -> Generation:
+        """Return all images, what is not in the cache decoded.
+
+        What is whole is read without a lock, from disks that cannot be written too.
+        """
+        kept = next(sound(self.folder, self.kinds, "c"), None)
+        if kept is not None and self._is_of_now(kept) and not kept.unread():
+            return kept
+        with self._held():
+            kept = next(sound(self.folder, self.kinds, "r+"), None)
+            if kept is not None and self._is_of_now(kept):
+                return self._fill(kept)
+            self._check_room()
+            return self._fill(begin(self.folder, self.kinds, self.states))
+
+    def decoded_anew(self) -> Generation:
+        """Return all images of a new generation, where damaged ones are read again."""
+        with self._held():
+            return self._fill(begin(self.folder, self.kinds, self.states))
+
+    def damages(self, kept: Generation) -> dict[int, str | None]:
+        """Return what is wrong with damaged images, by index; None where one can be read now."""
+        found: dict[int, str | None] = {}
+        for index in kept.damaged():
+            try:
+                with quiet():
+                    self._read(index)
+                found[index] = None
+            except DataError as error:
+                found[index] = str(error)
+        return found
+
+    def check_damaged(self, damaged: Mapping[int, str], corrupt: int) -> None:
+        """Raise DataError where more images are damaged than may be, or all are."""
+        total = len(self.listing)
+        if len(damaged) == total or len(damaged) > corrupt:
+            first = min(damaged)
+            allowed = f", and {corrupt} may be" if corrupt else ""
+            raise DataError(
+                f"{self.name}: {len(damaged)} of {total} images cannot be used{allowed}: "
+                f"{self.listing.files[first]} {damaged[first]}; or allow so many with corrupt = "
+                f"{len(damaged)}"
+            )
+
+    def _is_of_now(self, kept: Generation) -> bool:
+        return bool((kept.states == self.states).all())
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Keep other processes from writing to the folder."""
         try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            if told is not None:
-                told(f"{name}: another process decodes these images; waiting for it")
-            lock.acquire()
-        with lock:
-            lock.release()  # of the two that are held now, one stays
-            if not (folder / "about.json").exists():
-                write_json(folder / "about.json", _about(listing, transform))
-            yield
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.folder / "lock")
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                self.log(f"{self.name}: another process decodes these images; waiting for it")
+                lock.acquire()
+            with lock:
+                lock.release()  # of the two that are held now, one stays
+                if not (self.folder / "about.json").exists():
+                    write_json(self.folder / "about.json", self._about)
+                yield
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
 
-
-def _filled(
-    folder: Path,
-    kinds: Kinds,
-    states: Array,
-    read: Callable[[int], Values],
-    name: str,
-    workers: int,
-    progress: Report | None,
-    told: Told | None,
-) -> Kept:
-    """The newest generation with all images, gone on with, or a new one where files changed."""
-    kept = latest(folder, kinds, "r+")
-    if kept is None or not (kept.states == states).all():
-        needed, free = bytes_of(kinds), shutil.disk_usage(folder).free
+    def _check_room(self) -> None:
+        """Raise StorageError where the disk has too little room; tell how much is taken."""
+        count = f"{self.name}: {len(self.listing):,}"
+        needed, free = bytes_of(self.kinds), shutil.disk_usage(self.folder).free
         if needed > free:
             raise StorageError(
-                f"{name}: {len(states):,} decoded images take {needed / 1e9:.1f} GB and {folder} "
-                f"has {free / 1e9:.1f} GB free; make room, or name another folder with cache in "
-                "the table task.images or with $NETSTITCH_CACHE"
+                f"{count} decoded images take {needed / 1e9:.1f} GB and {self.folder} has "
+                f"{free / 1e9:.1f} GB free; make room, or name another folder with cache in the "
+                "table task.images or with $NETSTITCH_CACHE"
             )
-        if told is not None and needed >= TOLD_FROM:
-            told(
-                f"{name}: {len(states):,} images are decoded, once, to {needed / 1e9:.1f} GB in "
-                f"{folder}"
-            )
-        return _fill_anew(folder, kinds, states, read, workers, progress)
-    return _fill(kept, folder, kinds, read, workers, progress)
+        if needed >= TOLD_FROM:
+            self.log(f"{count} images are decoded, once, to {needed / 1e9:.1f} GB in {self.folder}")
 
+    def _fill(self, kept: Generation) -> Generation:
+        """Read what is left, or take it over from older generations, and remove these."""
+        older = [one for one in sound(self.folder, self.kinds, "c") if one.folder != kept.folder]
+        left, total = kept.unread(), len(kept.rows)
 
-def _fill_anew(
-    folder: Path,
-    kinds: Kinds,
-    states: Array,
-    read: Callable[[int], Values],
-    workers: int,
-    progress: Report | None,
-) -> Kept:
-    return _fill(begin(folder, kinds, states), folder, kinds, read, workers, progress)
+        def attempt(index: int) -> tuple[int, Decoded | None]:
+            for one in older:
+                if one.rows[index] > 0 and (one.states[index] == kept.states[index]).all():
+                    return index, one.values(index)
+            try:
+                return index, self._read(index)
+            except DataError:
+                return index, None
 
+        done = total - len(left)
+        # Pillow warns of what it reads nevertheless; what it does not read is said in one line.
+        with quiet(), ThreadPoolExecutor(self.workers or available_cores()) as pool:
+            for start in range(0, len(left), TOGETHER):
+                found = []
+                for one in pool.map(attempt, left[start : start + TOGETHER]):
+                    found.append(one)
+                    done += 1
+                    if self.progress is not None:
+                        self.progress(done, total)
+                kept.add(found)
+        remove_older(self.folder, kept)
+        # Opened while it is held: who reads without a lock has it, whatever becomes of the folder.
+        return Generation(kept.folder, self.kinds, "c")
 
-def _fill(
-    kept: Kept,
-    folder: Path,
-    kinds: Kinds,
-    read: Callable[[int], Values],
-    workers: int,
-    progress: Report | None,
-) -> Kept:
-    """Read what is left, or take it over from older generations, and remove these."""
-    older = [one for one in sound(folder, kinds, "c") if one.folder != kept.folder]
-    left, total = kept.unread(), len(kept.rows)
-
-    def attempt(index: int) -> tuple[int, Values | None]:
-        for one in older:
-            if one.rows[index] > 0 and (one.states[index] == kept.states[index]).all():
-                return index, one.values(index)
+    def _read(self, index: int) -> Decoded:
+        """Decode an image and its label map; raise DataError where they are damaged or differ."""
+        image = open_image(self.listing.files[index])
+        if not self.listing.masks:
+            return self.transform(image), None
+        file = self.listing.masks[index]
         try:
-            return index, read(index)
-        except DataError:
-            return index, None
-
-    done = total - len(left)
-    # Pillow warns of what it reads nevertheless; what it does not read is said in one line.
-    with quiet(), ThreadPoolExecutor(workers or available_cores()) as pool:
-        for start in range(0, len(left), TOGETHER):
-            found = []
-            for one in pool.map(attempt, left[start : start + TOGETHER]):
-                found.append(one)
-                done += 1
-                if progress is not None:
-                    progress(done, total)
-            kept.add(found)
-    remove_older(folder, kept)
-    # Opened while it is held: who reads without a lock has it, whatever becomes of the folder.
-    return Kept(kept.folder, kinds, "c")
-
-
-def _damages(kept: Kept, read: Callable[[int], Values]) -> dict[int, str | None]:
-    """What is wrong with damaged images, by index; None where one can be read now."""
-    found: dict[int, str | None] = {}
-    for index in kept.damaged():
-        try:
-            with quiet():
-                read(index)
-            found[index] = None
+            shown = open_image(file)
+            mask = self.transform.mask(shown)
         except DataError as error:
-            found[index] = str(error)
-    return found
-
-
-def _gone(listing: Listing, states: Array) -> dict[int, str]:
-    """Images that are not there, or whose label maps are not, by index."""
-    found = {}
-    for index in (states == GONE).any(1).nonzero()[0].tolist():
-        mask = "" if states[index, 0] == GONE else f"has a label map {listing.masks[index]} that "
-        found[index] = f"{mask}is not there; put it back"
-    return found
-
-
-def _read(listing: Listing, index: int, transform: Preprocessing) -> Values:
-    """An image and its label map; DataError where one is damaged, or they do not go together."""
-    image = open_image(listing.files[index])
-    if not listing.masks:
-        return transform(image), None
-    file = listing.masks[index]
-    try:
-        shown = open_image(file)
-        mask = transform.mask(shown)
-    except DataError as error:
-        raise DataError(f"has a label map {file} that {error}") from error
-    if shown.size != image.size:
-        raise DataError(
-            f"has {image.size[0]} x {image.size[1]} pixels and its label map {file} "
-            f"{shown.size[0]} x {shown.size[1]}; expected as many"
-        )
-    unknown = mask[(mask >= len(listing.classes)) & (mask != VOID)]
-    if len(unknown):
-        raise DataError(
-            f"has a label map {file} with the class number {int(unknown[0])}; expected 0 to "
-            f"{len(listing.classes) - 1}, or {VOID} for pixels that do not count"
-        )
-    return transform(image), mask
-
-
-def _check_damaged(listing: Listing, damaged: dict[int, str], corrupt: int, name: str) -> None:
-    if len(damaged) == len(listing) or len(damaged) > corrupt:
-        first = min(damaged)
-        allowed = f", and {corrupt} may be" if corrupt else ""
-        raise DataError(
-            f"{name}: {len(damaged)} of {len(listing)} images cannot be used{allowed}: "
-            f"{listing.files[first]} {damaged[first]}; or allow so many with corrupt = "
-            f"{len(damaged)}"
-        )
+            raise DataError(f"has a label map {file} that {error}") from error
+        if shown.size != image.size:
+            raise DataError(
+                f"has {image.size[0]} x {image.size[1]} pixels and its label map {file} "
+                f"{shown.size[0]} x {shown.size[1]}; expected as many"
+            )
+        classes = len(self.listing.classes)
+        unknown = mask[(mask >= classes) & (mask != VOID)]
+        if len(unknown):
+            raise DataError(
+                f"has a label map {file} with the class number {int(unknown[0])}; expected 0 to "
+                f"{classes - 1}, or {VOID} for pixels that do not count"
+            )
+        return self.transform(image), mask

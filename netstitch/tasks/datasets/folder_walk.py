@@ -1,8 +1,9 @@
-"""The images in a folder and the folders in it, and what lies there that is not read."""
+"""What lies in folders: images, further folders, and files that are not read."""
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from netstitch.text import one_line, printable
 from netstitch.threads import quiet
 
 SHOWN = 8
-"""Kinds that are told by name."""
+"""Kinds of files that are told by name."""
 
 Kinds = Counter[str]
 """How many files of each kind are left out."""
@@ -22,46 +23,82 @@ Identity = tuple[int, int]
 """Device and number of a file or folder, whatever links lead to it."""
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What lies directly in a folder, sorted; hidden files and what systems leave are passed over.
+
+    Attributes:
+        images: Paths of files that are named as images, links to files that are gone among them.
+        folders: Folders and links to folders.
+        others: Names of other files.
+    """
+
+    images: list[str]
+    folders: list[Path]
+    others: list[str]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the folders."""
+        return [folder.name for folder in self.folders]
+
+    @property
+    def kinds(self) -> Kinds:
+        """How many of the other files there are of each kind."""
+        return Counter(map(kind_of, self.others))
+
+
+def contents(folder: Path | str) -> Contents:
+    """Return what lies directly in a folder; raise DataError where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            kept = [entry for entry in entries if not is_left_behind(entry.name)]
+    except OSError as error:
+        reason = (error.strerror or one_line(error)).lower()
+        raise DataError(
+            f"folder {folder} cannot be read: {reason}; correct it or remove it"
+        ) from error
+    found = Contents([], [], [])
+    for entry in sorted(kept, key=lambda entry: entry.name):
+        if _is_folder(entry):
+            found.folders.append(Path(entry.path))
+        elif is_named_as_image(entry.name) and _may_be_opened(entry):
+            found.images.append(entry.path)
+        else:
+            found.others.append(entry.name)
+    return found
+
+
 def images_below(folder: Path, root: Path | None = None) -> tuple[list[str], Kinds]:
     """Return all images in a folder and the folders in it, sorted by path, and what is left out.
 
     Links are followed, hidden files and folders are passed over (those that `folder` itself lies in
     do not count), and images that are links to files that are gone are listed.
 
-    root: the folder that was asked for, where `folder` is in it.
+    Args:
+        folder: Where to begin.
+        root: The folder that the caller was asked for, where `folder` is in it.
 
-    Raises DataError where a link leads into a folder above it, or a folder cannot be read.
+    Raises:
+        DataError: Where a link leads into a folder above it, or a folder cannot be read.
     """
     images: list[str] = []
     left_out: Kinds = Counter()
     above = _above(root or folder)
-    pending = [(str(folder), above if root is None else _entered(str(folder), above))]
+    pending = [(folder, above if root is None else _entered(folder, above))]
     while pending:
         place, inside = pending.pop()
-        for entry in _entries(place):
-            if is_left_behind(entry.name):
-                continue
-            if _is_folder(entry):
-                pending.append((entry.path, _entered(entry.path, inside)))
-            elif not is_named_as_image(entry.name) or not _may_be_opened(entry):
-                left_out[kind_of(entry.name)] += 1
-            elif _holds_several(entry.path):
-                left_out[f"{kind_of(entry.name)} of several pictures"] += 1
+        found = contents(place)
+        pending += [(inner, _entered(inner, inside)) for inner in reversed(found.folders)]
+        left_out += found.kinds
+        for image in found.images:
+            with quiet():  # Pillow warns of damage, which is said where the file is opened
+                several = holds_several(image)
+            if several:
+                left_out[f"{kind_of(image)} of several pictures"] += 1
             else:
-                images.append(entry.path)
+                images.append(image)
     return sorted(images), left_out
-
-
-def kinds_in(folders: Iterable[Path]) -> Kinds:
-    """Return what lies directly in folders and is no image, hidden files and folders aside."""
-    return Counter(
-        kind_of(entry.name)
-        for folder in folders
-        for entry in _entries(str(folder))
-        if not is_left_behind(entry.name)
-        and not is_named_as_image(entry.name)
-        and not _is_folder(entry)
-    )
 
 
 def kind_of(name: str) -> str:
@@ -101,13 +138,13 @@ def check_one_label(files: Sequence[str], labels: Sequence[int], classes: Sequen
 
 
 def _above(root: Path) -> frozenset[Identity]:
-    """A folder and all that it lies in."""
+    """Return a folder and all that it lies in."""
     real = Path(os.path.realpath(root))
     return frozenset(map(_identity, (real, *real.parents)))
 
 
-def _entered(place: str, inside: frozenset[Identity]) -> frozenset[Identity]:
-    """The folders that one is in once a further one is entered."""
+def _entered(place: Path, inside: frozenset[Identity]) -> frozenset[Identity]:
+    """Return the folders that one is in once a further one is entered."""
     identity = _identity(place)
     if identity in inside:
         raise DataError(
@@ -125,17 +162,6 @@ def _identity(place: Path | str) -> Identity:
     return state.st_dev, state.st_ino
 
 
-def _entries(place: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(place) as entries:
-            return list(entries)
-    except OSError as error:
-        reason = (error.strerror or one_line(error)).lower()
-        raise DataError(
-            f"folder {place} cannot be read: {reason}; correct it or remove it"
-        ) from error
-
-
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
@@ -143,13 +169,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _holds_several(file: str) -> bool:
-    with quiet():  # Pillow warns of damage, which is said where the file is opened
-        return holds_several(file)
-
-
 def _may_be_opened(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a file or was one; to open a pipe would wait for ever."""
+    """Return whether it is a file or was one; to open a pipe would wait for ever."""
     try:
         return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
     except OSError:

@@ -1,16 +1,17 @@
-"""Arguments as they were given: slips of the caller become one line that says what is expected."""
+"""Checks of arguments as callers give them: each slip becomes one line that says what to give."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from netstitch.errors import DataError
 
 
 def path_of(path: Any, what: str) -> Path:
-    """Return the path of a file or folder; raises DataError where it is no path."""
+    """Return the path of a file or folder; raise DataError where it is no path."""
     if not isinstance(path, str | os.PathLike) or "\0" in str(path):
         raise DataError(f"{path!r:.60} is no path; expected that of {what}")
     return Path(path)
@@ -41,3 +42,8 @@ def described(value: Any) -> str:
         kinds = ", ".join(type(part).__name__ for part in value[:3])
         return f"a {type(value).__name__} ({kinds}{', ...' if len(value) > 3 else ''})"
     return f"{'an' if type(value).__name__[0] in 'aeiouAEIOU' else 'a'} {type(value).__name__}"
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """Return the name of a type of numbers, such as "float32"."""
+    return str(dtype).removeprefix("torch.")

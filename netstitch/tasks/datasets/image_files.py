@@ -1,4 +1,4 @@
-"""Image files: which ones there are, and opening them."""
+"""Image files: which ones are read, and opening them."""
 
 from functools import cache
 from pathlib import Path
@@ -17,11 +17,11 @@ OTHERS = (".apng", ".avifs", ".pfm")
 """Endings of moving pictures, and of floating-point numbers, among these formats."""
 KIND_OF_PICTURE, REDUCED = 254, 1
 """The tag of a picture in a file of TIFF, and its bit for a smaller version of another one."""
-MAY_HOLD_SEVERAL = (".avif", ".gif", ".tif", ".tiff", ".webp")
-
+PAGED = (".gif", ".tif", ".tiff")
+"""Endings of kinds that may hold several pictures, which Pillow counts without reading them."""
 
 ENDINGS = f"{', '.join(COMMON[:6])} and the like"
-"""What images end in, as a part of a message."""
+"""Endings of images, as a part of a message."""
 LEFT_BEHIND = ("thumbs.db", "desktop.ini", "__macosx", "lost+found", "@eadir", "$recycle.bin")
 
 
@@ -50,28 +50,23 @@ def is_left_behind(name: str) -> bool:
 
 
 def is_named_as_image(name: str) -> bool:
-    """Return whether a file's name is that of an image, and not of a hidden one."""
-    return name.lower().endswith(extensions()) and not is_left_behind(name)
-
-
-def is_image(file: Path) -> bool:
-    """Return whether a file is named as an image, and is there."""
-    return is_named_as_image(file.name) and file.is_file()
+    """Return whether a file that is not hidden has the name of an image."""
+    return name.lower().endswith(extensions())
 
 
 def holds_several(file: Path | str) -> bool:
     """Return whether an image file holds several pictures, such as an animation or pages.
 
-    Only kinds that may are looked into, and no further than their heads. A file that is damaged
-    holds one, so that who opens it says what is wrong with it.
+    Only the heads of kinds that may are looked into. A damaged file holds one, so that whoever
+    opens it says what is wrong with it.
     """
     name = str(file).lower()
-    if not name.endswith(MAY_HOLD_SEVERAL):
-        return False
     try:
-        if name.endswith((".gif", ".tif", ".tiff")):
+        if name.endswith(PAGED):
             with Image.open(file, formats=formats()) as opened:
                 return bool(getattr(opened, "is_animated", False)) and not _has_previews(opened)
+        if not name.endswith((".avif", ".webp")):
+            return False
         # Pillow would read these whole, and there may be a million.
         with open(file, "rb") as content:
             head = content.read(21)
@@ -83,7 +78,7 @@ def holds_several(file: Path | str) -> bool:
 
 
 def _has_previews(opened: Image.Image) -> bool:
-    """Whether all further pictures in a file of TIFF are smaller ones of the first."""
+    """Return whether all further pictures in a file of TIFF are smaller ones of the first."""
     if not isinstance(opened, TiffImagePlugin.TiffImageFile):
         return False
     for number in range(1, opened.n_frames):
@@ -96,7 +91,8 @@ def _has_previews(opened: Image.Image) -> bool:
 def open_image(file: Path | str) -> Image.Image:
     """Return the image in a file, whole.
 
-    Raises DataError, whose message is to stand behind the file's name, where it is damaged.
+    Raises:
+        DataError: Where it is damaged; the message is to stand behind the file's name.
     """
     try:
         with Image.open(file, formats=formats()) as opened:

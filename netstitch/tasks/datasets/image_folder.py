@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from torch import Tensor
@@ -12,16 +11,17 @@ from torch.utils.data import Dataset
 
 from netstitch.errors import DataError
 from netstitch.tasks.datasets.class_order import ClassOrder, in_order
-from netstitch.tasks.datasets.folder_layouts import contents, subfolders
 from netstitch.tasks.datasets.folder_walk import (
+    Contents,
     Kinds,
     check_one_label,
+    contents,
     describe_left_out,
     images_below,
     kind_of,
 )
 from netstitch.tasks.datasets.given import is_count, path_of
-from netstitch.tasks.datasets.image_files import ENDINGS, is_image, open_image
+from netstitch.tasks.datasets.image_files import ENDINGS, open_image
 from netstitch.tasks.datasets.listing import Listing
 from netstitch.tasks.datasets.preprocessing import Preprocessing, to_colour
 from netstitch.tasks.datasets.sample_selection import Selection
@@ -47,25 +47,29 @@ def from_image_folder(
 ) -> Samples:
     """Return samples from images in path/CLASS/**; labels number the class folders.
 
-    transform: from a PIL image (RGB, whatever the file's mode) to a float tensor; by default
-    `Preprocessing()`, and a `Preprocessing` of other sizes or means may be given.
-    classes: how many class folders there must be, or their names in the order of the labels.
-    class_order: "text" as torchvision sorts them (0, 1, 10, 2), "number" as timm does (0, 1, 2,
-    10), or their names in the order of the labels; needed only where the former two differ.
-    limit: keep that many, evenly over the classes (see `evenly`), so that a small part still holds
-    every class; selection "first" keeps the first in order of class and file name instead.
-    workers: processes that decode. name: by default the folder's.
+    Args:
+        path: The folder of class folders.
+        transform: From a PIL image (RGB, whatever the file's mode) to a float tensor; by default
+            `Preprocessing()`, and a `Preprocessing` of other sizes or means may be given.
+        classes: How many class folders there must be, or their names in the order of the labels.
+        class_order: "text" as torchvision sorts them (0, 1, 10, 2), "number" as timm does (0, 1,
+            2, 10), or their names in the order of the labels; needed only where the former two
+            differ.
+        limit: Keep so many, evenly over the classes (see `evenly`), so that a small part still
+            holds every class.
+        selection: "first" keeps the first in order of class and file name instead.
+        workers: Processes that decode.
+        name: By default the folder's.
+        progress: Called with (samples decoded, samples in all).
 
-    Raises DataError when the folder is not laid out so, holds other classes than stated, the order
-    of its classes is not clear, a file is in two classes, or an image is damaged (the message names
-    the file); and as `Samples` does.
+    Raises:
+        DataError: When the folder is not laid out so, holds other classes than stated, the order
+            of its classes is not clear, a file is in two classes, or an image is damaged (the
+            message names the file); and as `Samples` does.
     """
     path = path_of(path, "a folder of images")
-    name = path.name if name is None else name
-    found = image_folder(path, classes=classes, class_order=class_order).kept(limit, selection)
-    files = list(zip(found.files, found.labels, strict=True))
-    dataset = Images(files, Preprocessing() if transform is None else transform)
-    return decode(dataset, list(found.files), workers, name, progress)
+    listing = image_folder(path, classes=classes, class_order=class_order).kept(limit, selection)
+    return decode_files(listing, transform, workers, path.name if name is None else name, progress)
 
 
 def image_folder(
@@ -78,12 +82,10 @@ def image_folder(
 
     Links are followed. Hidden files and folders, and those that systems leave behind, are passed
     over. Files of kinds that are not read, moving pictures among them, are left out, which the
-    listing says.
-
-    classes, class_order: as of `from_image_folder`, and so are the errors.
+    listing says. Arguments and errors are those of `from_image_folder`.
     """
     path = path_of(path, "a folder of images")
-    names = _class_names(path)
+    found = _class_folders(path)
     if isinstance(classes, Sequence) and not isinstance(classes, str) and class_order == "either":
         class_order = list(classes)
     elif classes is not None and not is_count(classes):
@@ -91,10 +93,24 @@ def image_folder(
             f"{path}: classes is {classes!r:.60} and class_order {class_order!r:.60}; expected the "
             "number of classes and an order, or a list of their names alone"
         )
-    ordered = in_order(path, names, class_order)
+    ordered = in_order(path, found.names, class_order)
     if isinstance(classes, int):
         check_count(path, ordered, classes)
-    return _listed(path, ordered)
+    beside = Counter(f"{kind_of(image)} beside the class folders" for image in found.images)
+    return _listed(path, ordered, beside)
+
+
+def decode_files(
+    listing: Listing,
+    transform: Transform | None,
+    workers: int,
+    name: str,
+    progress: Progress | None,
+) -> Samples:
+    """Return the samples of a listing, each opened once and transformed."""
+    files = list(zip(listing.files, listing.labels, strict=True))
+    dataset = _Images(files, transform or Preprocessing())
+    return decode(dataset, list(listing.files), workers, name, progress)
 
 
 def check_count(path: object, names: Sequence[str], classes: int) -> None:
@@ -107,27 +123,31 @@ def check_count(path: object, names: Sequence[str], classes: int) -> None:
         )
 
 
-def _class_names(path: Path) -> list[str]:
-    """The class folders' names; or a DataError that says what the folder looks like."""
+def _class_folders(path: Path) -> Contents:
+    """Return what lies in a folder of class folders, or raise a DataError that says what does."""
     layout = f"expected one folder of images per class, such as {path / 'cat' / '1.jpg'}"
     if not os.path.exists(path):  # which, unlike the path's own, says no where it may not look
         raise DataError(f"folder {path} does not exist; {layout}")
     if not path.is_dir():
         raise DataError(f"{path} is a file; {layout}")
-    folders = subfolders(path)
-    if not folders:
-        images = sum(map(is_image, contents(path)))
+    found = contents(path)
+    if not found.folders:
+        images = len(found.images)
         holds = f"holds {images} images directly" if images else "holds no folders"
         raise DataError(f"{path} {holds}; {layout}")
-    _check_not_parent(path, folders)
-    return [folder.name for folder in folders]
+    _check_not_parent(path, found.folders)
+    return found
 
 
 def _check_not_parent(path: Path, folders: list[Path]) -> None:
     """Raise DataError where the folders are splits, or a lone wrapper, of class folders."""
-    if any(is_image(file) for folder in folders for file in contents(folder)):
-        return
-    inner = [folder for folder in folders if subfolders(folder)]
+    inner = []
+    for folder in folders:
+        inside = contents(folder)
+        if inside.images:
+            return
+        if inside.folders:
+            inner.append(folder)
     splits = [folder for split in SPLITS for folder in inner if folder.name.lower() == split]
     if splits and len(splits) == len(inner):
         found = ", ".join(folder.name for folder in folders)
@@ -142,16 +162,16 @@ def _check_not_parent(path: Path, folders: list[Path]) -> None:
         )
 
 
-def _listed(path: Path, names: list[str]) -> Listing:
-    """The images of each class, by label and then by file name."""
+def _listed(path: Path, names: list[str], left_out: Kinds) -> Listing:
+    """List the images of each class, by label and then by file name."""
     files: list[str] = []
     labels: list[int] = []
-    left_out: Kinds = Counter()
     empty = []
     for label, name in enumerate(names):
         found, others = images_below(path / name, path)
         if not found:
-            empty.append(f"{path / name} holds no images{_instead(others)}")
+            instead = f" that are read ({describe_left_out(others)})" if others else ""
+            empty.append(f"{path / name} holds no images{instead}")
         files += found
         labels += [label] * len(found)
         left_out += others
@@ -161,24 +181,15 @@ def _listed(path: Path, names: list[str]) -> Listing:
             f"in {ENDINGS}, fill or remove it"
         )
     check_one_label(files, labels, names)
-    beside = Counter(f"{kind_of(one.name)} beside the class folders" for one in _loose(path))
     return Listing(
         tuple(files),
         tuple(labels),
         classes=tuple(names),
-        left_out=describe_left_out(left_out + beside),
+        left_out=describe_left_out(left_out),
     )
 
 
-def _loose(path: Path) -> list[Path]:
-    return [file for file in contents(path) if is_image(file)]
-
-
-def _instead(others: Kinds) -> str:
-    return f" that are read ({describe_left_out(others)})" if others else ""
-
-
-class Images(Dataset[Any]):
+class _Images(Dataset[tuple[Tensor, int]]):
     """Opened and transformed images with their labels."""
 
     def __init__(self, files: list[tuple[str, int]], transform: Transform) -> None:

@@ -11,47 +11,47 @@ Russakovsky et al. (2015), ImageNet Large Scale Visual Recognition Challenge.
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from netstitch.errors import DataError
-from netstitch.tasks.datasets.folder_layouts import (
+from netstitch.tasks.datasets.folder_layouts import describe_folder, is_synset, read_listed
+from netstitch.tasks.datasets.folder_walk import (
+    Contents,
+    Kinds,
+    check_one_label,
     contents,
-    described,
-    is_synset,
-    read_listed,
-    subfolders,
+    describe_left_out,
 )
-from netstitch.tasks.datasets.folder_walk import check_one_label, describe_left_out, kinds_in
 from netstitch.tasks.datasets.given import path_of
-from netstitch.tasks.datasets.image_files import is_named_as_image
 from netstitch.tasks.datasets.listing import Listing
 
-Split = Literal["train", "val"]
+ImageNetSplit = Literal["train", "val"]
 
-BOXES = (
-    "Annotation",
-    "Annotations",
-    "bbox_train",
-    "bbox",
-    "ILSVRC2012_bbox_train_v2",
-)
+BOXES = ("Annotation", "Annotations", "bbox_train", "bbox", "ILSVRC2012_bbox_train_v2")
 """Folders that boxes of the original layout were unpacked to."""
 DEVKIT = "ILSVRC2012_devkit_t12"
+SOLUTIONS = "LOC_val_solution.csv"
 EXPECTED = (
     "expected ImageNet's original layout (train/n01440764/*.JPEG, val/) or the CLS-LOC layout "
     "(ILSVRC/Data/CLS-LOC/train/n01440764/*.JPEG, ILSVRC/Data/CLS-LOC/val/)"
 )
 
 
-def imagenet(folder: Path | str, split: Split, *, boxes: bool = False) -> Listing:
+def imagenet(folder: Path | str, split: ImageNetSplit, *, boxes: bool = False) -> Listing:
     """Return the images of a split, by class and then by name; of "val" by name.
 
-    boxes: only those that have a file of bounding boxes, as the paper trains on (section 6).
+    Args:
+        folder: The data set, in one of its layouts.
+        split: "train" or "val".
+        boxes: Only images with a file of bounding boxes, as the paper trains on (section 6).
 
-    Raises DataError where the folder is laid out otherwise, and says what it looks like; where the
-    split, the boxes or the classes of validation images are missing, or a class is not known.
+    Raises:
+        DataError: Where the folder is laid out otherwise (with what it looks like), where the
+            split, the boxes or the classes of validation images are missing, or a class is not
+            known.
     """
     folder = path_of(folder, "a folder of ImageNet")
     if split not in ("train", "val"):
@@ -61,75 +61,86 @@ def imagenet(folder: Path | str, split: Split, *, boxes: bool = False) -> Listin
         if images.is_dir():
             return _cls_loc(folder, root, images, split, boxes)
     if not any((folder / name).is_dir() for name in ("train", "val")):
-        raise DataError(f"{described(folder)}; {EXPECTED}")
+        raise DataError(f"{describe_folder(folder)}; {EXPECTED}")
     return _original(folder, split, boxes)
 
 
-def _cls_loc(folder: Path, root: Path, images: Path, split: Split, boxes: bool) -> Listing:
+def _cls_loc(folder: Path, root: Path, images: Path, split: ImageNetSplit, boxes: bool) -> Listing:
     place = _split(images, split)
-    notes = root / "Annotations" / "CLS-LOC" / split
+    found = contents(place)
+    annotations = root / "Annotations" / "CLS-LOC" / split
+    notes = annotations if boxes else None
     if split == "train":
-        return _by_class(place, notes if boxes else None)
-    if any(is_synset(one.name) for one in subfolders(place)):  # sorted since
-        return _by_class(place, notes if boxes else None, _known_synsets(folder, images))
-    stems = {file.stem: file for file in _images(place)}
+        return _by_class(place, found, notes)
+    known = _known_synsets(folder, images)
+    if any(map(is_synset, found.names)):  # sorted since
+        return _by_class(place, found, notes, known)
+    files = _by_stem(place, found)
     solved = _of_solutions(folder, root)
-    synset_of = solved or _of_annotations(notes, stems)
+    synset_of = solved or _of_annotations(annotations, files)
     if not synset_of:
         raise DataError(
-            f"the classes of the images in {place} are not there; expected LOC_val_solution.csv in "
-            f"{folder}, or {notes}/*.xml"
+            f"the classes of the images in {place} are not there; expected {SOLUTIONS} in "
+            f"{folder}, or {annotations}/*.xml"
         )
-    known = _known_synsets(folder, images)
-    source = "LOC_val_solution.csv" if solved else str(notes)
-    return _flat(stems, synset_of, known or sorted(set(synset_of.values())), notes, boxes, source)
+    if notes is not None:
+        first = min(files)
+        files = {stem: file for stem, file in files.items() if (notes / f"{stem}.xml").exists()}
+        if not files:
+            raise DataError(f"no image has boxes in {notes}; expected {first}.xml there")
+    source = SOLUTIONS if solved else str(annotations)
+    return _flat(files, synset_of, known or synset_of.values(), source, found.kinds)
 
 
-def _original(folder: Path, split: Split, boxes: bool) -> Listing:
+def _original(folder: Path, split: ImageNetSplit, boxes: bool) -> Listing:
     place = _split(folder, split)
     if boxes and split == "val":
         raise DataError(
             f"{folder}: boxes are read for the split 'train' of ImageNet's original layout; leave "
             "boxes out for 'val'"
         )
+    found = contents(place)
     notes = _boxes_of(folder, split) if boxes else None
-    if any(is_synset(one.name) for one in subfolders(place)):
-        loose = _images(place, empty=True)
-        if loose:
+    if any(map(is_synset, found.names)):
+        if found.images:
             raise DataError(
-                f"{place} holds class folders, and {len(loose)} images beside them, such as "
-                f"{loose[0].name}; expected all in one way, finish sorting them"
+                f"{place} holds class folders, and {len(found.images)} images beside them, such as "
+                f"{Path(found.images[0]).name}; expected all in one way, finish sorting them"
             )
-        others = folder / "train"
-        known = [one.name for one in subfolders(others)] if others.is_dir() else []
-        return _by_class(place, notes, known if split == "val" else [])
+        train = folder / "train"
+        known = contents(train).names if split == "val" and train.is_dir() else []
+        return _by_class(place, found, notes, known)
     if split == "train":
-        raise DataError(f"{described(place)}; {EXPECTED}")
-    stems = {file.stem: file for file in _images(place)}
-    synset_of, synsets = _of_devkit(folder, sorted(stems))
-    return _flat(stems, synset_of, synsets, notes, boxes, str(folder / DEVKIT))
+        raise DataError(f"{describe_folder(place)}; {EXPECTED}")
+    files = _by_stem(place, found)
+    synset_of, synsets = _of_devkit(folder, sorted(files))
+    return _flat(files, synset_of, synsets, str(folder / DEVKIT), found.kinds)
 
 
 def _split(root: Path, split: str) -> Path:
     if not (root / split).is_dir():
-        there = ", ".join(one.name for one in subfolders(root)) or "nothing"
+        there = ", ".join(contents(root).names) or "nothing"
         raise DataError(f"{root} has no split {split!r}: it holds {there}; put the split there")
     return root / split
 
 
-def _by_class(place: Path, notes: Path | None, known: Sequence[str] = ()) -> Listing:
-    """Images in a folder of each class; those with a file in `notes` where there is one.
+def _by_class(
+    place: Path, found: Contents, notes: Path | None, known: Sequence[str] = ()
+) -> Listing:
+    """List images in a folder of each class; those with a file in `notes` where there is one.
 
-    known: all classes, where the training images say them: validation images may be of some only,
-    and must have the same numbers.
+    Args:
+        place: The split's folder.
+        found: What lies in it.
+        notes: The folder of boxes.
+        known: All classes, where the training images say them: validation images may be of some
+            only, and must have the same numbers.
     """
-    synsets = [one.name for one in subfolders(place)]
+    synsets = found.names
     strange = [name for name in synsets if not is_synset(name)]
     if strange or not synsets:
         what = f"holds the folder {strange[0]}" if strange else "holds no folders"
         raise DataError(f"{place} {what}; expected one for each class, named as n01440764")
-    files: list[str] = []
-    labels: list[int] = []
     classes = [name for name in known if is_synset(name)] or synsets
     unknown = [name for name in synsets if name not in classes]
     if unknown:
@@ -137,18 +148,22 @@ def _by_class(place: Path, notes: Path | None, known: Sequence[str] = ()) -> Lis
             f"{place} holds the class {unknown[0]}, which the training images have not; expected "
             f"some of their {len(classes)} classes"
         )
+    files: list[str] = []
+    labels: list[int] = []
+    left_out: Kinds = Counter()
     for synset in synsets:
-        label = classes.index(synset)
-        found = _images(place / synset, empty=True)
-        if not found:
+        inside = contents(place / synset)
+        images = inside.images
+        if not images:
             raise DataError(
                 f"{place / synset} holds no images; expected *.JPEG, unpack it again or remove it"
             )
         if notes is not None:
             noted = {note.stem for note in (notes / synset).glob("*.xml")}
-            found = [file for file in found if file.stem in noted]
-        files += map(str, found)
-        labels += [label] * len(found)
+            images = [file for file in images if Path(file).stem in noted]
+        files += images
+        labels += [classes.index(synset)] * len(images)
+        left_out += inside.kinds
     if not files:
         missing = f" that have boxes in {notes}" if notes is not None else ""
         raise DataError(f"{place} holds no images{missing}; expected n01440764/*.JPEG")
@@ -157,27 +172,21 @@ def _by_class(place: Path, notes: Path | None, known: Sequence[str] = ()) -> Lis
         tuple(files),
         tuple(labels),
         classes=tuple(classes),
-        left_out=describe_left_out(kinds_in(place / synset for synset in synsets)),
+        left_out=describe_left_out(left_out),
     )
 
 
 def _flat(
-    files: Mapping[str, Path],
+    files: Mapping[str, str],
     synset_of: Mapping[str, str],
     synsets: Iterable[str],
-    notes: Path | None,
-    boxes: bool,
     source: str,
+    left_out: Kinds,
 ) -> Listing:
-    """Images in one folder, with their classes by name; source: where these are from."""
-    number = {synset: label for label, synset in enumerate(sorted(synsets))}
-    stems = sorted(files)
-    if boxes and notes is not None:
-        stems = [stem for stem in stems if (notes / f"{stem}.xml").exists()]
-        if not stems:
-            raise DataError(f"no image has boxes in {notes}; expected {sorted(files)[0]}.xml there")
+    """List images in one folder, with their classes by name, which are from `source`."""
+    number = {synset: label for label, synset in enumerate(sorted(set(synsets)))}
     labels = []
-    for stem in stems:
+    for stem in sorted(files):
         synset = synset_of.get(stem)
         if synset not in number:
             what = "no class" if synset is None else f"the class {synset}, which is not known"
@@ -185,33 +194,31 @@ def _flat(
                 f"{files[stem]} has {what} in {source}; expected one of {len(number)}, get it anew"
             )
         labels.append(number[synset])
-    places = sorted({file.parent for file in files.values()})
     return Listing(
-        tuple(str(files[stem]) for stem in stems),
+        tuple(files[stem] for stem in sorted(files)),
         tuple(labels),
-        classes=tuple(sorted(number)),
-        left_out=describe_left_out(kinds_in(places)),
+        classes=tuple(number),
+        left_out=describe_left_out(left_out),
     )
 
 
-def _images(place: Path, *, empty: bool = False) -> list[Path]:
-    found = [file for file in contents(place) if is_named_as_image(file.name)]
-    if not found and not empty:
-        raise DataError(f"{described(place)}; expected images ending in .JPEG")
-    return found
+def _by_stem(place: Path, found: Contents) -> dict[str, str]:
+    if not found.images:
+        raise DataError(f"{describe_folder(place)}; expected images ending in .JPEG")
+    return {Path(file).stem: file for file in found.images}
 
 
 def _known_synsets(folder: Path, images: Path) -> list[str]:
-    """All classes, as the mapping or the training images say; none where neither is there."""
+    """Return all classes, as the mapping or the training images say; none without either."""
     mapping = folder / "LOC_synset_mapping.txt"
     if mapping.exists():
         return [line.split()[0] for line in read_listed(mapping).splitlines() if line.strip()]
     train = images / "train"
-    return [one.name for one in subfolders(train)] if train.is_dir() else []
+    return contents(train).names if train.is_dir() else []
 
 
 def _of_solutions(folder: Path, root: Path) -> dict[str, str]:
-    for path in (folder / "LOC_val_solution.csv", root / "LOC_val_solution.csv"):
+    for path in (folder / SOLUTIONS, root / SOLUTIONS):
         if path.exists():
             try:
                 rows = list(csv.DictReader(read_listed(path).splitlines()))
@@ -224,21 +231,20 @@ def _of_solutions(folder: Path, root: Path) -> dict[str, str]:
 
 
 def _of_annotations(notes: Path, stems: Iterable[str]) -> dict[str, str]:
-    """The class of each image's first object; expressions, since no XML of others is trusted."""
+    """Return the class of each image's first object, by an expression: no XML is parsed."""
     found = {}
     for stem in stems if notes.is_dir() else ():
         path = notes / f"{stem}.xml"
-        name = (
-            re.search(r"<name>\s*(n\d{8})\s*</name>", read_listed(path)) if path.exists() else None
-        )
+        text = read_listed(path) if path.exists() else ""
+        name = re.search(r"<name>\s*(n\d{8})\s*</name>", text)
         if name is None:
             raise DataError(f"{path} names no class; expected <object><name>n01440764</name>")
         found[stem] = name[1]
     return found
 
 
-def _of_devkit(folder: Path, stems: list[str]) -> tuple[dict[str, str], list[str]]:
-    """The classes of validation images in their order, and all of them."""
+def _of_devkit(folder: Path, stems: list[str]) -> tuple[dict[str, str], Iterable[str]]:
+    """Return the classes of validation images by name, and all classes."""
     from scipy.io import loadmat
 
     data = folder / DEVKIT / "data"
@@ -267,13 +273,13 @@ def _of_devkit(folder: Path, stems: list[str]) -> tuple[dict[str, str], list[str
     if unknown:
         raise DataError(f"{truth} has the class {unknown[0]}, which {meta} does not have")
     found = {stem: synset_of[number] for stem, number in zip(stems, numbers, strict=True)}
-    return found, sorted(synset_of.values())
+    return found, synset_of.values()
 
 
 def _boxes_of(folder: Path, split: str) -> Path:
     for name in BOXES:
         for place in (folder / name / split, folder / name):
-            if place.is_dir() and any(is_synset(one.name) for one in subfolders(place)):
+            if place.is_dir() and any(map(is_synset, contents(place).names)):
                 return place
     raise DataError(
         f"{folder} has no bounding boxes; expected n01440764/*.xml in {folder / BOXES[0]}, which "

@@ -7,13 +7,14 @@ that equal names are equal images.
 Recht et al. (2019), Do ImageNet Classifiers Generalize to ImageNet?
 """
 
+import os
+from collections import Counter
 from pathlib import Path
 
 from netstitch.errors import DataError
-from netstitch.tasks.datasets.folder_layouts import contents, described, is_number, subfolders
-from netstitch.tasks.datasets.folder_walk import describe_left_out, kinds_in
+from netstitch.tasks.datasets.folder_layouts import describe_folder, is_number
+from netstitch.tasks.datasets.folder_walk import Kinds, contents, describe_left_out
 from netstitch.tasks.datasets.given import path_of
-from netstitch.tasks.datasets.image_files import is_image
 from netstitch.tasks.datasets.listing import Listing
 
 CLASSES = 1_000
@@ -27,58 +28,54 @@ EXPECTED = (
 def imagenet_v2(folder: Path | str) -> Listing:
     """Return the images of all variants there are, each once, by class and then by name.
 
-    folder: of the variants, or of one.
-
     An image that is in several variants counts where it is found first, by the variants' names.
 
-    Raises DataError where it is laid out otherwise, or a class has no number.
+    Args:
+        folder: Of the variants, or of one.
+
+    Raises:
+        DataError: Where it is laid out otherwise, or a class has no number.
     """
     folder = path_of(folder, "a folder of ImageNetV2")
-    variants = [folder] if folder.is_dir() and _is_variant(folder) else _variants(folder)
+    variants = _variants(folder) if folder.is_dir() else []
     if not variants:
-        raise DataError(f"{described(folder)}; {EXPECTED}")
-    place_of: dict[str, tuple[int, str]] = {}
-    places = [place for variant in variants for place in subfolders(variant)]
-    for place in places:
-        label = _number(place)
-        for file in filter(is_image, contents(place)):
-            place_of.setdefault(file.name, (label, str(file)))
-    if not place_of:
-        raise DataError(f"{described(folder)}, and no image is in it; {EXPECTED}")
-    found_images = sorted((label, name, file) for name, (label, file) in place_of.items())
+        raise DataError(f"{describe_folder(folder)}; {EXPECTED}")
+    found: dict[str, tuple[int, str, str]] = {}
+    left_out: Kinds = Counter()
+    for place in (place for variant in variants for place in contents(variant).folders):
+        if not is_number(place.name) or int(place.name) >= CLASSES:
+            raise DataError(f"{place} is no class; expected folders named 0 to {CLASSES - 1}")
+        inside = contents(place)
+        left_out += inside.kinds
+        for file in inside.images:
+            name = os.path.basename(file)
+            found.setdefault(name, (int(place.name), name, file))
+    if not found:
+        raise DataError(f"{describe_folder(folder)}, and no image is in it; {EXPECTED}")
+    images = sorted(found.values())
     return Listing(
-        tuple(file for _, _, file in found_images),
-        tuple(label for label, _, _ in found_images),
-        classes=tuple(map(str, range(max(CLASSES, found_images[-1][0] + 1)))),
+        tuple(file for _, _, file in images),
+        tuple(label for label, _, _ in images),
+        classes=tuple(map(str, range(CLASSES))),
         note=_note(variants),
-        left_out=describe_left_out(kinds_in(places)),
+        left_out=describe_left_out(left_out),
     )
 
 
+def _variants(folder: Path) -> list[Path]:
+    """Return the variants in a folder, or the folder where it is one itself."""
+    found = contents(folder)
+    if 2 * sum(map(is_number, found.names)) > len(found.names):
+        return [folder]
+    return [one for one in found.folders if one.name.startswith("imagenetv2")]
+
+
 def _note(variants: list[Path]) -> str:
-    """That variants are missing, and which: the paper tests on all of them (section 6)."""
-    names = [variant.name for variant in variants]
-    missing = [one for one in VARIANTS if not any(one in name for name in names)]
+    """Return which variants are missing: the paper tests on all of them (section 6)."""
+    missing = [one for one in VARIANTS if not any(one in variant.name for variant in variants)]
     if not missing:
         return ""
     return (
         f"{len(variants)} of the {len(VARIANTS)} variants of ImageNetV2, without "
         f"{' and '.join(missing)}"
     )
-
-
-def _variants(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return [one for one in subfolders(folder) if one.name.startswith("imagenetv2")]
-
-
-def _is_variant(folder: Path) -> bool:
-    names = [one.name for one in subfolders(folder)]
-    return bool(names) and sum(map(is_number, names)) > len(names) / 2
-
-
-def _number(place: Path) -> int:
-    if not is_number(place.name) or int(place.name) >= CLASSES:
-        raise DataError(f"{place} is no class; expected folders named 0 to {CLASSES - 1}")
-    return int(place.name)

@@ -10,10 +10,14 @@ from netstitch.tasks.datasets.sample_selection import Selection, chosen
 class Listing:
     """Files of images, and what each shows.
 
-    labels: a class number each; where there are maps, these say it for each pixel and labels are 0.
-    masks: files of label maps, one each, or none at all. classes: names, in the order of numbers.
-    mixed: whether they are in a random order. note: what who reads a result should know of them.
-    left_out: a sentence on files that lie there and are not read, where there are any.
+    Attributes:
+        files: Paths of the images.
+        labels: A class number each; 0 where there are masks, which say it for each pixel.
+        masks: Files of label maps, one each, or none at all.
+        classes: Their names, in the order of their numbers.
+        mixed: Whether the images are in a random order.
+        note: A remark for those who read a result.
+        left_out: A sentence on files that lie there and are not read, where there are any.
     """
 
     files: tuple[str, ...]
@@ -28,12 +32,12 @@ class Listing:
         return len(self.files)
 
     def kept(self, limit: int | None, selection: Selection, seed: int = 0) -> "Listing":
-        """Those that a limit keeps; see `netstitch.tasks.datasets.sample_selection.chosen`."""
+        """Return the images that a limit keeps; see `chosen`."""
         indices = chosen(self.labels, limit, selection, seed)
         return replace(self.taken(indices), mixed=selection == "random" or self.mixed)
 
     def taken(self, indices: Sequence[int]) -> "Listing":
-        """Those at indices, in their order."""
+        """Return the images at indices, in their order."""
         return replace(
             self,
             files=tuple(self.files[index] for index in indices),

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from netstitch.tasks.samples import Samples
@@ -16,18 +16,22 @@ LOOKED_AT = 1_024
 """Values from the middle of an input that are read first; all of it only where these are equal."""
 TOGETHER = 1_024
 
-Digests = np.ndarray[Any, np.dtype[np.uint64]]
+Digests = NDArray[np.uint64]
 
 
 def overlaps(parts: Mapping[str, Samples]) -> list[str]:
     """Return sentences on samples whose inputs are equal to the bit in two parts or labels.
 
-    parts: by name, in the order in which they are told. Takes 8 bytes a sample, and reads a few
-    kilobytes of each; whole inputs only of those that may be in two places.
+    Takes 8 bytes a sample, and reads a few kilobytes of each; whole inputs only of those that may
+    be in two places. Blank images do not count: they are equal by nature, such as tiles beside of
+    what was scanned.
 
-    Blank images do not count: they are equal by nature, such as tiles beside of what was scanned.
-    There is one sentence at most on parts that have samples in common, with their number, and one
-    on samples that have several labels, where labels are class numbers.
+    Args:
+        parts: Samples by name, in the order in which they are told.
+
+    Returns:
+        One sentence at most on parts that have samples in common, with their number, and one on
+        samples that have several labels, where labels are class numbers.
     """
     found = _suspects(parts)
     common = [
@@ -49,9 +53,9 @@ def overlaps(parts: Mapping[str, Samples]) -> list[str]:
 
 
 def _contradictions(
-    parts: Mapping[str, Samples], found: Mapping[str, tuple[Any, Digests]]
+    parts: Mapping[str, Samples], found: Mapping[str, tuple[NDArray[np.intp], Digests]]
 ) -> list[str]:
-    """A sentence on equal inputs with different labels, where there are any."""
+    """Return a sentence on equal inputs with different labels, where there are any."""
     names = [name for name, samples in parts.items() if samples.labels.ndim == 1]
     if not names:
         return []
@@ -71,8 +75,8 @@ def _contradictions(
     ]
 
 
-def _suspects(parts: Mapping[str, Samples]) -> dict[str, tuple[Any, Digests]]:
-    """Indices of samples that may be in two places, with the digests of their whole inputs."""
+def _suspects(parts: Mapping[str, Samples]) -> dict[str, tuple[NDArray[np.intp], Digests]]:
+    """Return the indices of samples that may be in two places, and digests of whole inputs."""
     glanced = {name: _digests(_middles(samples.inputs)) for name, samples in parts.items()}
     values, counts = np.unique(np.concatenate(list(glanced.values())), return_counts=True)
     several = values[counts > 1]
@@ -80,27 +84,23 @@ def _suspects(parts: Mapping[str, Samples]) -> dict[str, tuple[Any, Digests]]:
     for name, samples in parts.items():
         indices = np.flatnonzero(np.isin(glanced[name], several))
         indices = indices[[not _is_blank(samples.inputs[index]) for index in indices]]
-        found[name] = indices, _digests(_whole(samples.inputs, indices.tolist()))
+        whole = (samples.inputs[index].detach().contiguous().numpy() for index in indices.tolist())
+        found[name] = indices, _digests(whole)
     return found
 
 
 def _is_blank(values: Tensor) -> bool:
-    """Whether an image (c, h, w) has one colour all over."""
+    """Return whether an image (c, h, w) has one colour all over."""
     return values.ndim == 3 and bool((values == values[:, :1, :1]).all())
 
 
-def _digests(rows: Iterator[Any]) -> Digests:
-    found = (int.from_bytes(blake2b(row, digest_size=DIGEST_BYTES).digest()) for row in rows)
-    return np.fromiter(found, np.uint64)
+def _digests(rows: Iterator[NDArray[np.float32]]) -> Digests:
+    digests = (blake2b(row.data, digest_size=DIGEST_BYTES).digest() for row in rows)
+    return np.fromiter((int.from_bytes(digest) for digest in digests), np.uint64)
 
 
-def _middles(inputs: Tensor) -> Iterator[Any]:
+def _middles(inputs: Tensor) -> Iterator[NDArray[np.float32]]:
     for part in torch.split(inputs, TOGETHER):
         rows = part.detach().flatten(1)
         begin = max(rows.shape[1] - LOOKED_AT, 0) // 2
         yield from rows[:, begin : begin + LOOKED_AT].contiguous().numpy()
-
-
-def _whole(inputs: Tensor, indices: list[int]) -> Iterator[Any]:
-    for index in indices:
-        yield inputs[index].detach().contiguous().numpy()

@@ -23,13 +23,17 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class Preprocessing:
     """Resize, crop the middle, scale to [0, 1], normalise: what ImageNet networks are tested with.
 
-    size: edge of the square input in pixels. crop: the part of the resized image's shorter edge
-    that the crop keeps. mean, std: per channel, of values in [0, 1]; one value each makes grey
-    inputs, three make RGB. interpolation: of the resizing.
-
     The orientation that a camera noted is not applied, as torchvision and timm do not.
 
-    Raises DataError for settings that make no sense.
+    Attributes:
+        size: Edge of the square input in pixels.
+        mean: Per channel, of values in [0, 1]; one value makes grey inputs, three make RGB.
+        std: As `mean`.
+        crop: The part of the resized image's shorter edge that the crop keeps.
+        interpolation: Of the resizing.
+
+    Raises:
+        DataError: For settings that make no sense.
     """
 
     size: int = 224
@@ -64,25 +68,27 @@ class Preprocessing:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of an input: channels, height, width."""
+        """An input's channels, height and width."""
         return len(self.mean), self.size, self.size
 
     def __call__(self, image: Image.Image) -> Tensor:
-        """An image of any mode to (channels, size, size) float32."""
+        """Return the input of an image of any mode, (channels, size, size) float32."""
         # Here, not above: torchvision takes longer to import than all of this room.
         from torchvision.transforms.v2 import functional as images
 
-        image = to_colour(image) if len(self.mean) == 3 else to_eight_bits(image).convert("L")
+        image = to_colour(image) if len(self.mean) == 3 else _to_eight_bits(image).convert("L")
         cropped = self._cropped(image, images.InterpolationMode(self.interpolation))
         values = images.to_dtype(images.to_image(cropped), torch.float32, scale=True)
         normalised: Tensor = images.normalize(values, list(self.mean), list(self.std))
         return normalised.as_subclass(Tensor)
 
     def mask(self, image: Image.Image) -> Tensor:
-        """A label map to (size, size) uint8 class numbers, cut out of it as of its image.
+        """Return a label map as (size, size) uint8 class numbers, cropped as its image is.
 
-        Each pixel has the class of the nearest one. Raises DataError for a map that has colours in
-        the place of class numbers.
+        Each pixel has the class of the nearest one.
+
+        Raises:
+            DataError: For a map that has colours in the place of class numbers.
         """
         from torchvision.transforms.v2 import functional as images
 
@@ -104,27 +110,28 @@ class Preprocessing:
         return images.center_crop(resized, [self.size, self.size])
 
 
-def _numbers(values: object) -> Sequence[object]:
-    """What should be a list of numbers; something that is none where it is no list."""
-    return values if isinstance(values, Sequence) and not isinstance(values, str) else (None,)
-
-
 def to_colour(image: Image.Image) -> Image.Image:
-    """The image as RGB, from grey, CMYK, palettes and 16-bit grey; transparency is dropped.
+    """Return the image as RGB, from grey, CMYK, palettes and 16-bit grey, without transparency.
 
-    Raises DataError for images of floating-point numbers, of which nobody says what is white.
+    Raises:
+        DataError: For images of floating-point numbers, of which nobody says what is white.
     """
     if image.mode == "F":
         raise DataError("holds floating-point numbers; expected bytes, convert it")
-    image = to_eight_bits(image)
+    image = _to_eight_bits(image)
     if "transparency" in image.info:
         image = image.convert("RGBA")  # straight to RGB Pillow warns
     return image.convert("RGB")
 
 
-def to_eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey scaled to bytes; Pillow's own conversion would clip everything over 255."""
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to bytes; Pillow's own conversion would clip everything over 255."""
     if image.mode == "I" or image.mode.startswith("I;16"):
         values = np.asarray(image, dtype=np.int64)
         return Image.fromarray((values.clip(0, 65_535) >> 8).astype(np.uint8))
     return image
+
+
+def _numbers(values: object) -> Sequence[object]:
+    """Return what should be a list of numbers; something that is none where it is no list."""
+    return values if isinstance(values, Sequence) and not isinstance(values, str) else (None,)

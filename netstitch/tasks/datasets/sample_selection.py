@@ -15,12 +15,13 @@ Selection = Literal["evenly", "first", "random"]
 def chosen(
     labels: Sequence[int], limit: int | None, selection: Selection, seed: int = 0
 ) -> list[int]:
-    """Indices of the samples that a limit keeps; all of them without a limit.
+    """Return the indices of the samples that a limit keeps; all of them without a limit.
 
-    They ascend but for "random", whose order is random too: of all samples where there is no limit.
-    seed: of that.
+    They ascend but for "random", whose order is random too, by `seed`: of all samples where there
+    is no limit.
 
-    Raises DataError for a limit under 1 or an unknown selection.
+    Raises:
+        DataError: For a limit under 1 or an unknown selection.
     """
     check_limit(limit)
     if selection not in ("evenly", "first", "random"):
@@ -30,18 +31,19 @@ def chosen(
         return [int(index) for index in order]
     if limit is None or limit >= len(labels):
         return list(range(len(labels)))
-    if selection == "first":
-        return list(range(limit))
-    return evenly(labels, limit)
+    return list(range(limit)) if selection == "first" else evenly(labels, limit)
 
 
 def apart(labels: Sequence[int], count: int, selection: Selection) -> tuple[list[int], list[int]]:
-    """Indices of all samples but `count`, and of these, which were chosen last.
+    """Return the indices of all samples but `count`, and of these, which were chosen last.
 
-    labels, selection: of samples that were chosen so; without classes, `count` are taken evenly
-    over their order.
+    Args:
+        labels: Of samples that `selection` chose.
+        count: Samples to keep apart; without classes, they are taken evenly over the order.
+        selection: How the samples were chosen.
 
-    Raises DataError where none would be left.
+    Raises:
+        DataError: Where none would be left.
     """
     total = len(labels)
     if not 0 < count < total:
@@ -59,12 +61,13 @@ def apart(labels: Sequence[int], count: int, selection: Selection) -> tuple[list
 
 
 def evenly(labels: Sequence[int], limit: int) -> list[int]:
-    """Ascending indices of `limit` samples, taken from the classes in turn.
+    """Return ascending indices of `limit` samples, taken from the classes in turn.
 
     Classes are visited in the order of their number and give their earliest sample not yet taken,
     so that their counts differ by at most one until a class runs out. No randomness.
 
-    Raises DataError for a limit under 1.
+    Raises:
+        DataError: For a limit under 1.
     """
     check_limit(limit)
     array = np.asarray(labels, dtype=np.int64)
@@ -72,5 +75,4 @@ def evenly(labels: Sequence[int], limit: int) -> list[int]:
     _, starts, counts = np.unique(array[grouped], return_index=True, return_counts=True)
     turn = np.empty(len(array), dtype=np.int64)
     turn[grouped] = np.arange(len(array)) - np.repeat(starts, counts)
-    kept = np.lexsort((array, turn))[:limit]
-    return [int(index) for index in np.sort(kept)]
+    return [int(index) for index in np.sort(np.lexsort((array, turn))[:limit])]

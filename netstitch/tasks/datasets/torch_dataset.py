@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from netstitch.errors import DataError
-from netstitch.tasks.datasets.given import check_limit, check_workers, described
+from netstitch.tasks.datasets.given import check_limit, check_workers, described, dtype_name
 from netstitch.tasks.samples import Samples
 
 Progress = Callable[[int, int], None]
@@ -26,14 +26,19 @@ def from_dataset(
     name: str = "validation",
     progress: Progress | None = None,
 ) -> Samples:
-    """Samples from a map-style dataset of (float tensor, class number) items.
+    """Return samples from a map-style dataset of (float tensor, class number) items.
 
-    limit: take the first that many, as the paper's section 6 does; which labels follow is not known
-    before decoding, so give a `torch.utils.data.Subset` for another choice. workers: processes
-    that decode.
+    Args:
+        dataset: Of any library, with __len__ and __getitem__.
+        limit: Take the first that many, as the paper's section 6 does; which labels follow is not
+            known before decoding, so give a `torch.utils.data.Subset` for another choice.
+        workers: Processes that decode.
+        name: The samples' name in messages.
+        progress: Called with (samples decoded, samples in all).
 
-    Raises DataError, naming the item, when one cannot be read, is no such pair, or has another
-    shape than the first; and as `Samples` does.
+    Raises:
+        DataError: When an item (which is named) cannot be read, is no such pair, or has another
+            shape than the first; and as `Samples` does.
     """
     check_limit(limit)
     if not isinstance(dataset, Sized):
@@ -47,9 +52,7 @@ def from_dataset(
             "__len__ and __getitem__, such as the loader's own"
         )
     total = len(dataset) if limit is None else min(limit, len(dataset))
-    return decode(
-        _ByIndex(dataset, total), [f"item {i}" for i in range(total)], workers, name, progress
-    )
+    return decode(dataset, [f"item {index}" for index in range(total)], workers, name, progress)
 
 
 def decode(
@@ -59,15 +62,15 @@ def decode(
     name: str,
     progress: Progress | None,
 ) -> Samples:
-    """Samples from a dataset whose length is that of `titles`, which name its items in messages."""
+    """Return samples of the first items of a dataset, as many as `titles`, their names."""
     if not titles:
         raise DataError(f"{name}: the data set is empty; expected at least one sample")
     check_workers(workers)
     loader = DataLoader(
-        _Guarded(dataset),
+        _Guarded(dataset, len(titles)),
         batch_size=ITEMS_TOGETHER,
         num_workers=workers,
-        collate_fn=_as_list,
+        collate_fn=list,
     )
     inputs, labels, done = torch.empty(0), torch.empty(len(titles), dtype=torch.int64), 0
     for items in loader:
@@ -89,19 +92,19 @@ def decode(
 
 
 def _pair(item: Any, title: str) -> tuple[Tensor, int]:
-    """The float tensor and the class number of an item, or a DataError that says what it is."""
+    """Return the float tensor and the class number of an item; raise DataError for others."""
     if isinstance(item, _Failure):
         raise DataError(f"{title} {item.message}")
     if not isinstance(item, tuple | list) or len(item) != 2 or not isinstance(item[0], Tensor):
         raise DataError(
-            f"{title} is {_describe(item)}; expected (tensor, label), "
+            f"{title} is {described(item)}; expected (tensor, label), "
             "give the dataset a transform that ends in a tensor"
         )
     value, label = item
     if not value.is_floating_point():
         raise DataError(
-            f"{title} holds a tensor of {str(value.dtype).removeprefix('torch.')}; expected "
-            "floating point, scale bytes to [0, 1] in the transform"
+            f"{title} holds a tensor of {dtype_name(value.dtype)}; expected floating point, scale "
+            "bytes to [0, 1] in the transform"
         )
     if isinstance(label, Tensor | np.ndarray) and label.shape in ((), (1,)):
         label = label.item()  # MedMNIST's are arrays of one
@@ -110,41 +113,21 @@ def _pair(item: Any, title: str) -> tuple[Tensor, int]:
     return value.detach(), int(label)
 
 
-def _describe(item: Any) -> str:
-    if isinstance(item, tuple | list):
-        return f"({', '.join(type(part).__name__ for part in item)})"
-    return f"a {type(item).__name__}"
-
-
 class _Failure:
-    """What went wrong with an item, carried from a worker in place of the item."""
+    """The description of what went wrong with an item, in the place of the item."""
 
     def __init__(self, message: str) -> None:
         self.message = message
 
 
-class _ByIndex(Dataset[Any]):
-    """The first `length` items; a dataset's own iteration may go past its length."""
+class _Guarded(Dataset[Any]):
+    """The first `length` items, or their failures: an exception would not say which item it was."""
 
     def __init__(self, dataset: Dataset[Any], length: int) -> None:
         self.dataset, self.length = dataset, length
 
     def __len__(self) -> int:
         return self.length
-
-    def __getitem__(self, index: int) -> Any:
-        return self.dataset[index]
-
-
-class _Guarded(Dataset[Any]):
-    """Items or their failures: an exception from a worker would not say which item it was."""
-
-    def __init__(self, dataset: Dataset[Any]) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        assert isinstance(self.dataset, Sized)
-        return len(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
         try:
@@ -154,7 +137,3 @@ class _Guarded(Dataset[Any]):
             if isinstance(error, DataError):
                 return _Failure(text)
             return _Failure(f"cannot be read ({type(error).__name__}: {text}); repair or drop it")
-
-
-def _as_list(items: list[Any]) -> list[Any]:
-    return items

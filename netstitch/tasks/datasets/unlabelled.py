@@ -10,10 +10,9 @@ from netstitch.errors import DataError
 from netstitch.tasks.datasets.folder_walk import describe_left_out, images_below
 from netstitch.tasks.datasets.given import check_limit, described, path_of
 from netstitch.tasks.datasets.image_files import ENDINGS
-from netstitch.tasks.datasets.image_folder import Images, Transform
+from netstitch.tasks.datasets.image_folder import Transform, decode_files
 from netstitch.tasks.datasets.listing import Listing
-from netstitch.tasks.datasets.preprocessing import Preprocessing
-from netstitch.tasks.datasets.torch_dataset import Progress, decode
+from netstitch.tasks.datasets.torch_dataset import Progress
 from netstitch.tasks.samples import Samples
 
 
@@ -33,25 +32,29 @@ def from_images(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Samples:
-    """Unlabelled samples from all images of a folder and the folders in it, by their paths' order.
+    """Return unlabelled samples from all images of a folder and the folders in it, by their paths.
 
-    transform, workers, name: as of `from_image_folder`. limit: keep so many, spread evenly over the
-    order, so that each folder has its part.
+    Args:
+        path: The folder.
+        transform: As of `from_image_folder`.
+        limit: Keep so many, spread evenly over the order, so that each folder has its part.
+        workers: Processes that decode.
+        name: By default the folder's.
+        progress: Called with (samples decoded, samples in all).
 
-    Raises DataError where there are none, or one is damaged (the message names the file).
+    Raises:
+        DataError: Where there are none, or one is damaged (the message names the file).
     """
     path = path_of(path, "a folder of images")
-    name = path.name if name is None else name
-    files = list(all_images(path, limit=limit).files)
-    dataset = Images([(file, 0) for file in files], transform or Preprocessing())
-    return decode(dataset, files, workers, name, progress)
+    listing = all_images(path, limit=limit)
+    return decode_files(listing, transform, workers, path.name if name is None else name, progress)
 
 
 def all_images(path: Path | str, *, limit: int | None = None) -> Listing:
-    """Return all images of a folder and the folders in it, by their paths' order, none opened.
+    """Return all images of a folder and the folders in it, by their paths, none opened.
 
     Links are followed. Hidden files and folders are passed over, but the folder itself may lie in
-    one. limit: as of `from_images`, and so are the errors.
+    one. `limit` and the errors are those of `from_images`.
     """
     path = path_of(path, "a folder of images")
     check_limit(limit)

@@ -10,46 +10,31 @@ Everingham et al. (2010), The Pascal Visual Object Classes (VOC) Challenge.
 from pathlib import Path
 
 from netstitch.errors import DataError
-from netstitch.tasks.datasets.folder_layouts import described, read_listed
+from netstitch.tasks.datasets.folder_layouts import describe_folder, read_listed
 from netstitch.tasks.datasets.given import path_of
 from netstitch.tasks.datasets.listing import Listing
 
 CLASSES = (
-    "background",
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
-)
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
+    "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
+    "train", "tvmonitor",
+)  # fmt: skip
 YEARS = (2007, 2012)
 
 
 def voc(folder: Path | str, year: int, split: str) -> Listing:
     """Return the images of a split that have label maps, in the order of its list.
 
-    folder: that holds VOCdevkit, VOCdevkit itself, or that of the year. year: 2007 or 2012. split:
-    such as "train", "val" and "trainval"; 2007 also has "test".
-
     Files that the list names may be missing, as they may be damaged; who reads them finds out.
 
-    Raises DataError where the folder is laid out otherwise, and says what it looks like, or the
-    split is missing.
+    Args:
+        folder: The one that holds VOCdevkit, VOCdevkit itself, or that of the year.
+        year: 2007 or 2012.
+        split: Such as "train", "val" and "trainval"; 2007 also has "test".
+
+    Raises:
+        DataError: Where the folder is laid out otherwise (with what it looks like), or the split
+            is missing.
     """
     folder = path_of(folder, "a folder of PASCAL VOC")
     if year not in YEARS:
@@ -61,8 +46,8 @@ def voc(folder: Path | str, year: int, split: str) -> Listing:
     root = next((place for place in places if (place / "ImageSets").is_dir()), None)
     if root is None:
         raise DataError(
-            f"{described(folder)}; expected VOCdevkit/{name} in it, with the folders ImageSets, "
-            "JPEGImages and SegmentationClass"
+            f"{describe_folder(folder)}; expected VOCdevkit/{name} in it, with the folders "
+            "ImageSets, JPEGImages and SegmentationClass"
         )
     lists = root / "ImageSets" / "Segmentation"
     if not (lists / f"{split}.txt").is_file():
@@ -71,6 +56,6 @@ def voc(folder: Path | str, year: int, split: str) -> Listing:
     names = read_listed(lists / f"{split}.txt").split()
     if not names:
         raise DataError(f"{lists / f'{split}.txt'} names no images; expected one on each line")
-    images = [root / "JPEGImages" / f"{one}.jpg" for one in names]
-    masks = [root / "SegmentationClass" / f"{one}.png" for one in names]
-    return Listing(tuple(map(str, images)), (0,) * len(names), tuple(map(str, masks)), CLASSES)
+    images = tuple(str(root / "JPEGImages" / f"{one}.jpg") for one in names)
+    masks = tuple(str(root / "SegmentationClass" / f"{one}.png") for one in names)
+    return Listing(images, (0,) * len(names), masks, CLASSES)
