@@ -1,4 +1,4 @@
-"""The errors netstitch raises on bad input.
+"""Errors that netstitch raises on bad input.
 
 Every message is one line, written for the person who gave the input: it names the thing, what was
 expected, and what to do. The command line prints it and exits with code 2.

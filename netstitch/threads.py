@@ -1,4 +1,4 @@
-"""The threads that torch uses inside an operation, and silence for libraries that talk.
+"""The number of threads inside torch's operations, and silence for libraries that log.
 
 More threads are not always faster: small networks, and cores that are busy with something else, can
 make two threads many times slower than one. So it is measured where it matters.
@@ -16,14 +16,14 @@ import torch
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """So many threads inside each operation; torch's own setting comes back at the end."""
+    """Run with so many threads inside each operation; torch's own setting returns at the end."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -34,7 +34,7 @@ def threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def batch_workers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that each run batches on one core."""
+    """Yield a pool of threads that each run batches on one core."""
     with (
         threads(1),
         ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool,
@@ -49,9 +49,15 @@ def fastest_threads(
     candidates: Sequence[int] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[int]:
-    """The number of threads with which `work` is done soonest, from two timed calls of each.
+    """Run with the number of threads with which `work` is fastest, of two timed calls of each.
 
-    candidates: by default one thread, and as many as torch is set to.
+    Args:
+        work: What is timed.
+        candidates: Numbers of threads; by default one, and as many as torch is set to.
+        clock: Returns seconds.
+
+    Yields:
+        The number of threads.
     """
     before = torch.get_num_threads()
     counts = sorted(set(candidates or (1, before)))

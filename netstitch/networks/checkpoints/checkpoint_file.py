@@ -25,7 +25,10 @@ CHUNK = 1 << 20
 class StoredTensor:
     """A tensor of a checkpoint.
 
-    holder: keys of the dictionaries that lead to its own one; name: its key there.
+    Attributes:
+        holder: Keys of the dictionaries that lead to its own one.
+        name: Its key there.
+        tensor: Its values.
     """
 
     holder: tuple[str, ...]
@@ -40,12 +43,17 @@ class StoredTensor:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds: its tensors, and what other objects there are."""
+    """The content of a file.
+
+    Attributes:
+        file: Its path.
+        tensors: All tensors in it.
+        others: Classes of other objects, by dotted path.
+    """
 
     file: Path
     tensors: list[StoredTensor]
     others: dict[str, str]
-    """By dotted path, the class of what is no tensor."""
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -55,8 +63,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     tensors, numbers and containers; objects that trainers are known to keep beside the weights
     are passed over (see `netstitch.networks.checkpoints.stand_ins`).
 
-    Raises WeightsError when the file is missing, damaged, of another kind, holds objects of any
-    other class (which are not made), or no tensors.
+    Raises:
+        WeightsError: When the file is missing, damaged, of another kind, holds objects of any other
+            class (which are not made), or no tensors.
     """
     kind = kind_of(path)
     content = _read_safetensors(path) if kind == "safetensors" else _read_restricted(path)
@@ -94,7 +103,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _lacking(path: Path) -> str:
-    """How much of a safetensors file is there, where it is less than its header says."""
+    """Return how much of a safetensors file is there, where its header says more."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -142,7 +151,7 @@ def _read_restricted(path: Path) -> Any:
 
 
 def _refused(reason: str) -> str:
-    """What a file is that torch's restricted reader refused, and what to do."""
+    """Return what a file is that torch's restricted reader refused, and what to do."""
     if "Unsupported operand" in reason:
         return (
             "damaged, or a pickle of another protocol than 2, which torch's restricted reader does "
@@ -157,7 +166,7 @@ def _refused(reason: str) -> str:
 
 
 def _leaves(content: Any) -> Iterator[tuple[tuple[str, ...], str, Any]]:
-    """What is in no container of its own, with the keys that lead there; each container once."""
+    """Yield all values that are no containers, with the keys that lead to them."""
     seen: set[int] = set()
     waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
     for holder, container in waiting:
@@ -173,7 +182,7 @@ def _leaves(content: Any) -> Iterator[tuple[tuple[str, ...], str, Any]]:
 
 
 def _holds_mapping(content: Any) -> bool:
-    """Whether it is a list of dictionaries, such as those of a network and of its optimizer."""
+    """Return whether it is a list of dictionaries, as of a network and of its optimizer."""
     return isinstance(content, list | tuple) and any(isinstance(each, Mapping) for each in content)
 
 

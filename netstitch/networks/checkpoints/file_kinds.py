@@ -1,4 +1,4 @@
-"""What a file given as weights is, told by its first bytes and never by its name."""
+"""The kind of a file given as weights, told by its first bytes and never by its name."""
 
 import json
 import os
@@ -28,11 +28,9 @@ ADVICE = f"where the model was made, save its state_dict: {SAVE}"
 AGAIN = "get the file again"
 UNPACK = "unpack it and give the file of weights that is in it"
 
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 FOREIGN = (
-    (b"\x1f\x8b", "compressed by gzip", UNPACK),
-    (b"BZh", "compressed by bzip2", UNPACK),
-    (b"\xfd7zXZ\x00", "compressed by xz", UNPACK),
-    (b"\x28\xb5\x2f\xfd", "compressed by zstd", UNPACK),
+    *((magic, f"compressed by {by}", UNPACK) for magic, by in PACKED.items()),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
     (b"PK\x05\x06", "a zip archive without files", AGAIN),
@@ -45,8 +43,9 @@ FOREIGN = (
 def kind_of(path: Path) -> Kind:
     """Return which of the kinds that are read a file is of.
 
-    Raises WeightsError, saying what it is instead and what to do: nothing at all, a folder, empty,
-    a page, a pointer to a file elsewhere, an archive, or another program's format.
+    Raises:
+        WeightsError: With what it is instead and what to do: nothing at all, a folder, empty, a
+            page, a pointer to a file elsewhere, an archive, or another program's format.
     """
     if os.path.isdir(path):  # and not Path's, which raise for what may not be looked at
         raise WeightsError(f"{shown(path)} is a folder; give {_files_in(path)}")
@@ -105,7 +104,7 @@ def _torch_zip(path: Path) -> Kind:
 
 
 def _foreign(path: Path, head: bytes) -> tuple[str, str]:
-    """What a file is, and what to do about it."""
+    """Return what a file is, and what to do about it."""
     for magic, what, advice in FOREIGN:
         if head.startswith(magic):
             return what, advice
@@ -119,13 +118,10 @@ def _foreign(path: Path, head: bytes) -> tuple[str, str]:
         return "an ONNX file", ADVICE
     if head[257:262] == b"ustar" or _is_tar(path):
         return _tar(path)
-    text = _text(head)
-    if text is not None:
+    if (text := _text(head)) is not None:
         return _written(path, text)
-    return (
-        f"of no known kind (it begins with the bytes {head[:4].hex(' ')})",
-        f"{AGAIN}, or {ADVICE}",
-    )
+    begin = head[:4].hex(" ")
+    return f"of no known kind (it begins with the bytes {begin})", f"{AGAIN}, or {ADVICE}"
 
 
 def _is_tar(path: Path) -> bool:
@@ -147,7 +143,7 @@ def _tar(path: Path) -> tuple[str, str]:
 
 
 def _text(head: bytes) -> str | None:
-    """The start of a file of text; None for any other."""
+    """Return the start of a file of text; None for any other."""
     if head.lstrip()[:1] == b"<":  # of a page, in whatever encoding
         return head.decode("utf-8", "replace").strip()
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -169,10 +165,8 @@ def _written(path: Path, text: str) -> tuple[str, str]:
         pull = f"git -C {folder} lfs pull --include {name}"
         return "a Git LFS pointer to a file elsewhere", f"fetch it: {pull}"
     if "/annex/objects/" in text[:300]:
-        return (
-            "a git-annex pointer to a file elsewhere",
-            f"fetch it: git -C {folder} annex get {name}",
-        )
+        fetch = f"fetch it: git -C {folder} annex get {name}"
+        return "a git-annex pointer to a file elsewhere", fetch
     if text[0] == "<" and re.search(r"<(!doctype )?(html|head|body|title|script|p)\b", text, re.I):
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
         called = f" ({_first_line(title.group(1))!r})" if title else ""
@@ -199,7 +193,7 @@ def _json(path: Path, text: str) -> tuple[str, str]:
 
 
 def _joining(path: Path, shards: list[str]) -> str:
-    """A program that writes one file of the shards that an index names."""
+    """Return a program that writes one file of the shards that an index names."""
     if all(shard.endswith(".safetensors") for shard in shards):
         read, imported = "load_file(d / f)", "load_file, save_file"
     else:
@@ -214,7 +208,7 @@ def _joining(path: Path, shards: list[str]) -> str:
 
 
 def _files_in(folder: Path) -> str:
-    """What to give instead of a folder: the files in it that may be weights."""
+    """Return what to give instead of a folder: the files in it that may be weights."""
     try:
         names = sorted(path.name for path in folder.iterdir() if has_ending(path.name))
     except OSError:

@@ -1,4 +1,4 @@
-"""What restricted reading makes of the objects beside the weights of a checkpoint.
+"""Stand-ins for the objects beside the weights of a checkpoint, in restricted reading.
 
 Trainers keep their settings and figures beside the weights: `args` of argparse, a best accuracy
 of NumPy's, a configuration. Torch's restricted reader refuses a file for these. For classes that
@@ -13,55 +13,36 @@ from typing import Any
 
 import torch
 
-NAMES = (
-    "argparse.Namespace",
-    "types.SimpleNamespace",
-    "builtins.dict",  # as what a defaultdict or a configuration is typed with
-    "builtins.list",
-    "builtins.int",
-    "builtins.float",
-    "builtins.str",
-    "builtins.bool",
-    "datetime.date",
-    "datetime.datetime",
-    "datetime.timedelta",
-    "numpy.core.multiarray.scalar",
-    "numpy._core.multiarray.scalar",
-    "numpy.core.multiarray._reconstruct",
-    "numpy._core.multiarray._reconstruct",
-    "numpy.dtype",
-    "numpy.ndarray",
-    "omegaconf.base.ContainerMetadata",
-    "omegaconf.base.Metadata",
-    "omegaconf.dictconfig.DictConfig",
-    "omegaconf.listconfig.ListConfig",
-    "omegaconf.nodes.AnyNode",
-    "omegaconf.nodes.BooleanNode",
-    "omegaconf.nodes.FloatNode",
-    "omegaconf.nodes.IntegerNode",
-    "omegaconf.nodes.StringNode",
-    "pathlib.Path",
-    "pathlib.PosixPath",
-    "pathlib.PurePosixPath",
-    "pathlib.PureWindowsPath",
-    "pathlib.WindowsPath",
-    "pathlib._local.PosixPath",
-    "pathlib._local.WindowsPath",
-    "torch.torch_version.TorchVersion",
-    "typing.Any",
-)
-DICTIONARIES = (
-    "collections.defaultdict",
-    "easydict.EasyDict",
-    "lightning.fabric.utilities.data.AttributeDict",
-    "lightning_fabric.utilities.data.AttributeDict",
-    "pytorch_lightning.utilities.parsing.AttributeDict",
-    "yacs.config.CfgNode",
-)
+NAMES = {
+    "argparse": "Namespace",
+    # What a defaultdict or a configuration is typed with.
+    "builtins": "bool dict float int list str",
+    "datetime": "date datetime timedelta",
+    "numpy": "dtype ndarray",
+    "numpy.core.multiarray": "_reconstruct scalar",
+    "numpy._core.multiarray": "_reconstruct scalar",
+    "omegaconf.base": "ContainerMetadata Metadata",
+    "omegaconf.dictconfig": "DictConfig",
+    "omegaconf.listconfig": "ListConfig",
+    "omegaconf.nodes": "AnyNode BooleanNode FloatNode IntegerNode StringNode",
+    "pathlib": "Path PosixPath PurePosixPath PureWindowsPath WindowsPath",
+    "pathlib._local": "PosixPath WindowsPath",
+    "torch.torch_version": "TorchVersion",
+    "types": "SimpleNamespace",
+    "typing": "Any",
+}
+"""Classes that are not built, by module."""
+DICTIONARIES = {
+    "collections": "defaultdict",
+    "easydict": "EasyDict",
+    "lightning.fabric.utilities.data": "AttributeDict",
+    "lightning_fabric.utilities.data": "AttributeDict",
+    "pytorch_lightning.utilities.parsing": "AttributeDict",
+    "yacs.config": "CfgNode",
+}
 """Kinds of dict, which the reader fills; they become plain ones, as weights may lie below."""
 
-
-Allowed = tuple[Callable[..., Any], str]
+Allowed = tuple[Callable[..., object], str]
 
 
 class StandIn:
@@ -69,27 +50,39 @@ class StandIn:
 
     stands_for = ""
 
-    def __new__(cls, *arguments: Any) -> "StandIn":
+    def __new__(cls, *arguments: object) -> "StandIn":
         """Take any arguments, and keep none."""
         return super().__new__(cls)
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         """Take any state, and keep none."""
 
 
 class _Dictionary:
-    def __new__(cls, *arguments: Any) -> Any:
+    def __new__(cls, *arguments: object) -> Any:
         # The reader fills this one kind without asking its class for anything.
         return OrderedDict()
 
 
-def _named(kind: type, name: str) -> Allowed:
-    stands_for = "numpy.ndarray" if name.endswith("_reconstruct") else name
-    return type(kind.__name__, (kind,), {"stands_for": stands_for}), name
+def _named(kind: type, classes: dict[str, str]) -> list[Allowed]:
+    paths = [f"{module}.{name}" for module, names in classes.items() for name in names.split()]
+    return [
+        (
+            type(
+                kind.__name__,
+                (kind,),
+                {"stands_for": "numpy.ndarray" if path.endswith("_reconstruct") else path},
+            ),
+            path,
+        )
+        for path in paths
+    ]
 
 
-STAND_INS: list[Callable[..., Any] | Allowed] = [_named(StandIn, name) for name in NAMES]
-STAND_INS += [_named(_Dictionary, name) for name in DICTIONARIES]
+STAND_INS: list[Callable[..., Any] | Allowed] = [
+    *_named(StandIn, NAMES),
+    *_named(_Dictionary, DICTIONARIES),
+]
 
 
 def with_stand_ins() -> torch.serialization.safe_globals:

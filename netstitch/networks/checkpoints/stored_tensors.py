@@ -1,4 +1,4 @@
-"""Tensors of a file in the place of a model's own: which are taken, and as what."""
+"""Checks and conversions of stored tensors that take the place of a model's own."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ def check_kinds(path: Path, own: Mapping[str, Tensor], stored: Mapping[str, Tens
 
 
 def check_shapes(path: Path, own: dict[str, Tensor], stored: dict[str, Tensor]) -> None:
-    """Raise WeightsError where shapes differ, saying whether that is for the number of classes."""
+    """Raise WeightsError where shapes differ; it says if only the number of classes does."""
     other = {
         key: (tuple(tensor.shape), tuple(own[key].shape))
         for key, tensor in stored.items()
@@ -68,7 +68,12 @@ def check_values(
 ) -> None:
     """Raise WeightsError for NaN, infinite parameters, and values that the model cannot hold.
 
-    ready: what `converted` made of the stored tensors.
+    Args:
+        path: The file.
+        model: The one that the tensors are for.
+        own: Its tensors by name.
+        stored: Those of the file by the model's names.
+        ready: The same, converted by `converted`.
     """
     parameters = {name for name, _ in model.named_parameters()}
     # A buffer may hold infinity on purpose, as the masks of attention do.
@@ -108,13 +113,12 @@ def converted(stored: Tensor, own: Tensor) -> Tensor:
 
 def conversions(stored: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
     """Return in words what became of tensors with another dtype or layout than the model's."""
-    words = []
     other = {
         (_short(tensor), _short(own[name]))
         for name, tensor in stored.items()
         if own[name].is_floating_point() and tensor.dtype != own[name].dtype
     }
-    words += [f"{before} became {after}" for before, after in sorted(other)]
+    words = [f"{before} became {after}" for before, after in sorted(other)]
     sparse = sum(tensor.layout != torch.strided for tensor in stored.values())
     if sparse:
         words.append(f"{sparse} sparse tensors became dense")
@@ -142,11 +146,8 @@ def place_of(tensor: Tensor) -> tuple[Any, ...]:
 
 
 def _unfit(name: str, stored: Tensor, own: Tensor) -> str | None:
-    """What a stored tensor is, in words, that cannot take the place of a model's; else None.
-
-    Only what needs no values is looked at.
-    """
-    kind = str(stored.dtype).removeprefix("torch.")
+    """Return what a tensor is where it cannot take the place of a model's, else None."""
+    kind = _short(stored)
     if type(stored) not in (Tensor, nn.Parameter):
         return f"{name} is a {type(stored).__name__}"
     if stored.is_nested:
@@ -164,7 +165,7 @@ def _unfit(name: str, stored: Tensor, own: Tensor) -> str | None:
 
 
 def _changed(name: str, stored: Tensor, taken: Tensor) -> bool:
-    """Whether conversion to integers, booleans or complex numbers changed values.
+    """Return whether conversion to integers, booleans or complex numbers changed values.
 
     The counter of batch norm may be rounded, as averages of weights have it: evaluation does not
     use it.

@@ -1,4 +1,4 @@
-"""The weights of one model among the tensors of a checkpoint.
+"""The search for one model's weights among the tensors of a checkpoint.
 
 A state dict lies under keys such as `state_dict` and `model`, and its names have prefixes such as
 `module.` and `_orig_mod.` of what was wrapped around the network. No list of these is needed: what
@@ -26,10 +26,11 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 class Found:
     """Tensors that stand behind one prefix and have names of the model's.
 
-    prefix: what stands before the names, with its dot; "" for nothing.
-    tensors: by the model's own names.
-    missing, surplus: names of the model that are not there, and names there that are not the
-        model's.
+    Attributes:
+        prefix: The text before the names, with its dot; "" for none.
+        tensors: By the model's own names.
+        missing: Names of the model that are not there.
+        surplus: Names there that are not the model's.
     """
 
     prefix: str
@@ -53,10 +54,13 @@ def find_weights(
 ) -> list[Found]:
     """Return where a checkpoint has tensors of a model, those with the most of them first.
 
-    names: of the model's tensors. missing: those that a model lacks where it is given only some.
-
     Names are taken as they are if all are found somewhere; else without the parts that wrapping
     leaves in their middle, and then without what only the model's own names begin with.
+
+    Args:
+        checkpoint: The tensors of the file.
+        names: Of the model's tensors.
+        missing: Returns the names that a model lacks where it is given only some.
     """
     names = list(names)
     found = _found(checkpoint, {name: name for name in names}, str, missing)
@@ -80,7 +84,7 @@ def _found(
     read: Callable[[str], str],
     missing: Callable[[Iterable[str]], list[str]],
 ) -> list[Found]:
-    """own: the model's names by how they are looked for; read: how the checkpoint's are read."""
+    """Find names as `own` maps them to the model's, in paths as `read` returns them."""
     paths = {id(stored): read(stored.path) for stored in checkpoint.tensors}
     if len(set(paths.values())) < len({stored.path for stored in checkpoint.tensors}):
         return []  # two names became one
@@ -133,7 +137,7 @@ def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
 
 
 def averages_beside(checkpoint: Checkpoint, taken: Found | None = None) -> list[str]:
-    """Return what leads to tensors that are called a moving average and were not taken."""
+    """Return the prefixes of tensors that are called a moving average and were not taken."""
     own = {id(stored) for stored in taken.tensors.values()} if taken else set()
     found: Counter[str] = Counter()
     for stored in checkpoint.tensors:

@@ -40,16 +40,16 @@ def load_weights(
     checkpoint: the state dict is looked for under all of its keys, and under any prefix.
 
     Args:
-        model: what the weights are for; they are copied into its own tensors and take their
-            dtype.
-        path: the file.
-        ema: take the exponential moving average of weights that the file holds beside them.
-        told: called with a line about where the weights were found, what was converted, and what
+        model: The one that the weights are for; they are copied into its own tensors and take
+            their dtype.
+        path: The file.
+        ema: Take the exponential moving average of weights that the file holds beside them.
+        told: Called with a line about where the weights were found, what was converted, and what
             stands beside them.
 
     Raises:
-        WeightsError: the file is missing, damaged, of another kind, or a pickle of anything that
-            is not known as harmless (which is not run); tensors are missing, surplus, of other
+        WeightsError: When the file is missing, damaged, of another kind, or a pickle of anything
+            that is not known as harmless (which is not run); tensors are missing, surplus, of other
             shapes or kinds, or NaN; a parameter is infinite; more than one state dict fits, or
             the moving average is asked for and there is none.
     """
@@ -78,20 +78,19 @@ def load_weights(
 def _lines(
     checkpoint: Checkpoint, found: list[Found], taken: Found, converted: Iterable[str]
 ) -> list[str]:
-    """What a user should know of how weights were found, a line each."""
+    """Return lines on where weights were found, what was converted, and what was not taken."""
     name = shown(Path(checkpoint.file.name))
     way = way_to(taken)
     left = [each for each in left_beside(checkpoint, taken) if not called_average(each)]
     parts = [f"not taken: {some(left)}"] if left else []
     parts += converted
     if taken.average:
-        lines = [
-            "; ".join([f"the moving average (EMA) of the weights of {name} stands {way}", *parts])
-        ]
+        parts.insert(0, f"the moving average (EMA) of the weights of {name} stands {way}")
     elif way:
-        lines = ["; ".join([f"weights of {name} stand {way}", *parts])]
-    else:
-        lines = [f"weights of {name}: {'; '.join(parts)}"] if parts else []
+        parts.insert(0, f"weights of {name} stand {way}")
+    elif parts:
+        parts[0] = f"weights of {name}: {parts[0]}"
+    lines = ["; ".join(parts)] if parts else []
     averages = averages_beside(checkpoint, taken)
     if averages and not taken.average:
         fits = any(each.average and each.whole for each in found)

@@ -1,5 +1,6 @@
-"""Which of the weights that a checkpoint holds are a model's, and what to do where none are."""
+"""The choice of a model's weights among those of a checkpoint, and errors where none fit."""
 
+import os
 import re
 import shlex
 from collections import Counter
@@ -23,10 +24,16 @@ def choose(
 ) -> Found:
     """Return the weights to take, of what `find_weights` found in a checkpoint.
 
-    own: the model's tensors by name. ema: whether the moving average of weights is asked for.
+    Args:
+        model: The one that they are for.
+        own: Its tensors by name.
+        checkpoint: The tensors of the file.
+        found: Where it has tensors of the model.
+        ema: Whether the moving average of weights is asked for.
 
-    Raises WeightsError where nothing fits, more than one does, or the average is the only one that
-    does and is not asked for, or is asked for and is not there.
+    Raises:
+        WeightsError: Where nothing fits, more than one does, or the average is the only one that
+            does and is not asked for, or is asked for and is not there.
     """
     path, name = shown(checkpoint.file), type(model).__name__
     asked = [each for each in found if each.average == ema]
@@ -77,7 +84,7 @@ def _place_of(found: Found) -> str:
 
 
 def _parting(checkpoint: Checkpoint, found: Found) -> str:
-    """A command that writes the tensors behind one prefix into a file of their own."""
+    """Return a command that writes the tensors behind one prefix into a file of their own."""
     name = re.sub(r"\W+", "_", found.prefix).strip("_") or "weights"
     program = (
         "from pathlib import Path; from safetensors.torch import save_file; "
@@ -92,7 +99,10 @@ def _parting(checkpoint: Checkpoint, found: Found) -> str:
 def _does_not_fit(
     model: nn.Module, own: Mapping[str, Tensor], checkpoint: Checkpoint, nearest: Found | None
 ) -> WeightsError:
-    """What is missing and surplus where most of the model's names are, or else where most are."""
+    """Return the error for weights that do not fit: what is missing and surplus.
+
+    Where no name of the model's is there, that is of the dictionary with the most tensors.
+    """
     if nearest is None:
         holders = Counter(stored.holder for stored in checkpoint.tensors)
         [(largest, _)] = holders.most_common(1)
@@ -115,13 +125,9 @@ def _does_not_fit(
 
 
 def _common_prefix(names: list[str]) -> str:
-    """What all names begin with, up to a dot and with it."""
-    first, prefix = names[0].split(".")[:-1], ""
-    for part in first:
-        if not all(name.startswith(f"{prefix}{part}.") for name in names):
-            break
-        prefix += f"{part}."
-    return prefix
+    """Return what all names begin with, up to a dot and with it."""
+    common = os.path.commonprefix(names)  # noqa: RUF071
+    return common[: common.rfind(".") + 1]
 
 
 def _what_is_there(checkpoint: Checkpoint, prefix: str, name: str) -> str:

@@ -10,28 +10,36 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from netstitch.errors import NetstitchError
 from netstitch.networks.capturing.diagnostics import source_line
 from netstitch.networks.sources.importing import check_permitted, importing_from
 from netstitch.text import did_you_mean, one_line
 
+T = TypeVar("T")
 FORMS = "'path/to/file.py:function' or 'package.module:function'"
 
 
 def call_function(
     spec: str, *, folder: Path | None = None, error: type[NetstitchError] = NetstitchError
 ) -> Any:
-    """Call a function without arguments and give back what it returns.
+    """Call a function without arguments and return what it returns.
 
-    spec: "path/to/file.py:function" or "package.module:function". folder: where relative paths
-        start, and where modules are looked for first, as if Python were started there; by default
-        the current folder. Modules beside a file can be imported from it.
-    error: the kind raised when the function is not there, cannot be called, or itself raises (the
-        message then names the innermost line of the user's code).
+    Modules beside a file can be imported from it.
+
+    Args:
+        spec: "path/to/file.py:function" or "package.module:function".
+        folder: Where relative paths start, and where modules are looked for first, as if Python
+            were started there; by default the current folder.
+        error: The kind raised when the function is not there, cannot be called, or itself raises
+            (the message then names the innermost line of the user's code).
     """
-    place, function = split_spec(spec, error)
+    place, _, function = spec.rpartition(":")
+    if not is_function(spec):
+        raise error(f"{spec!r} names no function; expected {FORMS}")
+    if not place.endswith(".py") and not all(part.isidentifier() for part in place.split(".")):
+        raise error(f"{spec!r}: {place!r} is neither a .py file nor a module; expected {FORMS}")
     found = locate(spec, Path.cwd() if folder is None else folder)
     check_permitted(found.name)
     with importing_from(found.root) as load:
@@ -45,11 +53,12 @@ def call_function(
 
 @dataclass(frozen=True)
 class Located:
-    """Where a function is.
+    """The place of a function.
 
-    name: the same for no other function, such as "/folder/file.py:function". root: the folder that
-    modules are looked for in first. files: that its module may be in, as absolute paths; of a
-    module that is installed, none of them is there.
+    Attributes:
+        name: The same for no other function, such as "/folder/file.py:function".
+        root: The folder that modules are looked for in first.
+        files: Absolute paths that its module may be at; none is there of an installed module.
     """
 
     name: str
@@ -76,19 +85,9 @@ def locate(spec: str, folder: Path) -> Located:
 
 
 def is_function(spec: str) -> bool:
-    """Whether text has the form of a function's name rather than a path's."""
+    """Return whether text has the form of a function's name rather than a path's."""
     place, _, function = spec.rpartition(":")
     return bool(place) and function.isidentifier()
-
-
-def split_spec(spec: str, error: type[NetstitchError]) -> tuple[str, str]:
-    """The text before and behind the last colon; raises `error` where there is no such form."""
-    place, _, function = spec.rpartition(":")
-    if not is_function(spec):
-        raise error(f"{spec!r} names no function; expected {FORMS}")
-    if not place.endswith(".py") and not all(part.isidentifier() for part in place.split(".")):
-        raise error(f"{spec!r}: {place!r} is neither a .py file nor a module; expected {FORMS}")
-    return place, function
 
 
 def _load_file(
@@ -98,8 +97,7 @@ def _load_file(
         raise error(f"{spec!r}: there is no file {path}; check the path, it starts from the folder")
     # Two files of one name must not take each other's place among the loaded modules.
     name = f"_{path.stem}_{sha256(str(path).encode()).hexdigest()[:12]}"
-    module: ModuleType = _guarded(spec, error, lambda: load(name, path))
-    return module
+    return _guarded(spec, error, lambda: load(name, path))
 
 
 def _load_module(name: str, spec: str, error: type[NetstitchError]) -> ModuleType:
@@ -114,8 +112,7 @@ def _load_module(name: str, spec: str, error: type[NetstitchError]) -> ModuleTyp
                 "'path/to/file.py:function'"
             ) from None
 
-    loaded: ModuleType = _guarded(spec, error, load)
-    return loaded
+    return _guarded(spec, error, load)
 
 
 def _attribute(
@@ -140,11 +137,11 @@ def _attribute(
             f"{spec!r}: {function} is a {type(value).__name__}, not a function; expected a "
             "function without arguments, write one that returns it"
         )
-    called: Callable[[], Any] = value
+    called: Callable[[], object] = value
     return called
 
 
-def _guarded(spec: str, error: type[NetstitchError], run: Callable[[], Any]) -> Any:
+def _guarded(spec: str, error: type[NetstitchError], run: Callable[[], T]) -> T:
     """Run the user's code; whatever it raises becomes one line with its place."""
     try:
         return run()

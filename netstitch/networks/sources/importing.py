@@ -32,10 +32,12 @@ from netstitch.errors import NetstitchError
 
 @dataclass(frozen=True)
 class Permission:
-    """What may be run of a user's Python.
+    """The part of a user's Python that may be run.
 
-    functions: names as `functions.locate` gives them. files: digests of contents by absolute path.
-    refused: the error that is raised for anything else, a function's name or a file.
+    Attributes:
+        functions: Names as `functions.locate` gives them.
+        files: Digests of contents by absolute path.
+        refused: Returns the error that is raised for anything else, a function's name or a file.
     """
 
     functions: frozenset[str]
@@ -92,7 +94,7 @@ def importing_from(folder: Path) -> Iterator[Callable[[str, Path], ModuleType]]:
     """Look for modules in a folder first, as Python does for a script's own.
 
     Yields:
-        What loads a file as a module of a given name.
+        A function that loads a file as a module of a given name.
     """
     root = str(folder.resolve())
     earlier = [one for one in sys.path_hooks if isinstance(one, _Source)]
@@ -115,9 +117,9 @@ def importing_from(folder: Path) -> Iterator[Callable[[str, Path], ModuleType]]:
 
 
 class _Source:
-    """Where a function's modules come from: its folder, and what its code adds to `sys.path`.
+    """A path hook for a function's modules: in its folder, and what its code adds to `sys.path`.
 
-    It is a path hook: called with a path, it gives the finder for modules in there.
+    Called with a path, it returns the finder for modules in there.
     """
 
     def __init__(self, roots: list[str], known: list[str]) -> None:
@@ -143,7 +145,7 @@ class _Source:
         return hook(path)
 
     def holds(self, path: str) -> bool:
-        """Whether modules in a folder are this one's, rather than those of the environment."""
+        """Return whether modules in a folder are this one's, rather than the environment's."""
         path = os.path.abspath(path)
         own = _longest(path, self.roots)
         return own > 0 and own > _longest(path, self._known)
@@ -164,7 +166,7 @@ class _Source:
         return module
 
     def check(self, path: str, content: bytes) -> str:
-        """The digest of what is about to be run; raises the permission's error where it may not."""
+        """Return the digest of what is about to be run; raise the permission's error otherwise."""
         path, found = os.path.abspath(path), digest(content)
         if self._permission is not None and self._permission.files.get(path) != found:
             raise self._permission.refused(path)
@@ -198,7 +200,7 @@ class _ExtensionLoader(ExtensionFileLoader):
 
 
 def _longest(path: str, folders: list[str]) -> int:
-    """The length of the longest of the folders that a path lies in; 0 where it lies in none."""
+    """Return the length of the longest of the folders that a path lies in; 0 without any."""
     found = [
         len(one) for one in folders if path == one or path.startswith(one.rstrip(os.sep) + os.sep)
     ]

@@ -1,7 +1,9 @@
-"""Where models come from: a function of the user's, timm, or torchvision."""
+"""Models from a function of the user's, from timm, or from torchvision."""
 
 import importlib
 import inspect
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +30,22 @@ def load_model(
 ) -> nn.Module:
     """Build a model in evaluation mode and, where they are given, load its weights.
 
-    spec: "path/to/file.py:function" or "package.module:function" (also with "python:" before it),
-        called without arguments; or "timm:NAME" or "torchvision:NAME".
-    weights: a file, see `netstitch.networks.checkpoints.weights.load_weights`; or "pretrained",
-        those that timm or torchvision has for the name, which it downloads where it has not done
-        so before. None keeps what the function made, and of a library random ones, so that nothing
-        is downloaded.
-    folder: where relative paths start; by default the current folder.
-    ema: of a file, take the exponential moving average that it holds beside the weights.
-    told: called with a line about where in a file the weights were found, where that is not plain.
+    Args:
+        spec: "path/to/file.py:function" or "package.module:function" (also with "python:" before
+            it), called without arguments; or "timm:NAME" or "torchvision:NAME".
+        weights: A file, see `netstitch.networks.checkpoints.weights.load_weights`; or "pretrained",
+            those that timm or torchvision has for the name, which it downloads where it has not
+            done so before. None keeps what the function made, and of a library random ones, so that
+            nothing is downloaded.
+        folder: Where relative paths start; by default the current folder.
+        ema: Of a file, take the exponential moving average that it holds beside the weights.
+        told: Called with a line about where in a file the weights were found, where that is not
+            plain.
 
-    Raises CaptureError when there is no such model or it cannot be built, WeightsError when the
-    file does not fit it, or the library has no weights or cannot get them.
+    Raises:
+        CaptureError: When there is no such model or it cannot be built.
+        WeightsError: When the file does not fit it, or the library has no weights or cannot get
+            them.
     """
     spec = spec.removeprefix("python:")
     library, _, name = spec.partition(":")
@@ -88,11 +94,9 @@ def _from_timm(name: str, pretrained: bool) -> Any:
     # Checked first, since other forms of a name make timm look on the network.
     if not timm.is_model(name):
         raise _unknown("timm", name, timm.list_models())
-    if pretrained:
-        if not timm.is_model_pretrained(name):
-            raise _no_weights("timm", name)
-        return _fetched("timm", name, lambda: timm.create_model(name, pretrained=True))
-    return _built("timm", name, lambda: timm.create_model(name, pretrained=False))
+    if pretrained and not timm.is_model_pretrained(name):
+        raise _no_weights("timm", name)
+    return _made("timm", name, pretrained, lambda: timm.create_model(name, pretrained=pretrained))
 
 
 def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> Any:
@@ -101,41 +105,38 @@ def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> Any:
     known = models.list_models()
     if name not in known:
         raise _unknown("torchvision", name, known)
-    if pretrained:
-        if not list(models.get_model_weights(name)):
-            raise _no_weights("torchvision", name)
-        # Those of the whole model hold its backbone's, which need no download of their own.
-        return _fetched("torchvision", name, lambda: _with_default_weights(models, name))
-    # A segmentation model downloads its backbone's weights unless told not to.
+    if pretrained and not list(models.get_model_weights(name)):
+        raise _no_weights("torchvision", name)
     parameters = inspect.signature(models.get_model_builder(name)).parameters
-    settings: dict[str, Any] = {"weights": None}
+    settings: dict[str, Any] = {"weights": "DEFAULT" if pretrained else None}
+    # Segmentation models download their backbone's weights unless told not to; the whole model's
+    # hold these too.
     if "weights_backbone" in parameters:
         settings["weights_backbone"] = None
-    # Segmentation models have a head for training only where they are built with weights or told.
+    # They have a head for training only where they are built with weights or told.
     if "aux_loss" in parameters and file is not None and file.is_file():
         paths = (stored.path for stored in read_checkpoint(file).tensors)
         settings["aux_loss"] = any("aux_classifier" in path.split(".") for path in paths)
-    return _built("torchvision", name, lambda: models.get_model(name, **settings))
+    return _made("torchvision", name, pretrained, lambda: models.get_model(name, **settings))
 
 
-def _with_default_weights(models: Any, name: str) -> Any:
-    settings: dict[str, Any] = {"weights": "DEFAULT"}
-    if "weights_backbone" in inspect.signature(models.get_model_builder(name)).parameters:
-        settings["weights_backbone"] = None
-    return models.get_model(name, **settings)
-
-
-def _fetched(library: str, name: str, build: Any) -> Any:
-    """A model with weights that the library downloads, or has downloaded before."""
+def _made(library: str, name: str, pretrained: bool, build: Callable[[], Any]) -> Any:
+    """Build a library's model, with weights that it downloads or has downloaded before."""
     try:
-        with quiet():  # what a library says of each try, the error says once
+        # What a library says of each try, the error says once.
+        with quiet() if pretrained else nullcontext():
             return build()
     except Exception as error:  # whichever, of the network, the disk, or the file
+        reason = one_line(error, kind=True)
+        if not pretrained:
+            raise CaptureError(
+                f"'{library}:{name}' cannot be built ({reason}); expected a model that needs no "
+                "settings, write a function that builds it"
+            ) from error
         raise WeightsError(
-            f"the weights of '{library}:{name}' cannot be had ({one_line(error, kind=True)}); "
-            "connect to the network once, or give a file of them"
-            f"{origin_of(f'{library}:{name}')}, in the experiment, or in a folder that --weights "
-            "names"
+            f"the weights of '{library}:{name}' cannot be had ({reason}); connect to the network "
+            f"once, or give a file of them{origin_of(f'{library}:{name}')}, in the experiment, or "
+            "in a folder that --weights names"
         ) from error
 
 
@@ -143,16 +144,6 @@ def _no_weights(library: str, name: str) -> WeightsError:
     return WeightsError(
         f"{library} has no weights for {name!r}; give a file, or another name of the architecture"
     )
-
-
-def _built(library: str, name: str, build: Any) -> Any:
-    try:
-        return build()
-    except Exception as error:
-        raise CaptureError(
-            f"'{library}:{name}' cannot be built ({one_line(error, kind=True)}); expected a model "
-            "that needs no settings, write a function that builds it"
-        ) from error
 
 
 def _unknown(library: str, name: str, known: list[str]) -> CaptureError:
@@ -163,7 +154,7 @@ def _unknown(library: str, name: str, known: list[str]) -> CaptureError:
 
 
 def origin_of(model: str) -> str:
-    """Where a library has a model's weights, as a part of a sentence; nothing where it has none."""
+    """Return where a library has a model's weights, as a part of a sentence; "" without any."""
     library, _, name = model.partition(":")
     if library == "timm":
         import timm
