@@ -28,7 +28,7 @@ from netstitch.stitching.structure import Structure
 from netstitch.supernet.storage import load_structure
 
 State = Literal["done", "running", "stopped"]
-LIKELIHOOD = "exp(-cross-entropy)"
+CROSS_ENTROPY_SCORE = "exp(-cross-entropy)"
 """What the scores of a search for the least cross-entropy are."""
 
 
@@ -59,7 +59,7 @@ class RunRecord:
     @property
     def scored(self) -> str:
         """What the scores of the search's evaluations are."""
-        return ACCURACY if self.document.objective == ACCURACY else LIKELIHOOD
+        return ACCURACY if self.document.objective == ACCURACY else CROSS_ENTROPY_SCORE
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -103,7 +103,7 @@ def so_far(
     whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.accuracy))
     candidates = [_point(structure, stored, int(place)) for place in _leading(stored, whole)]
     found = _references(structure, stored, whole)
-    return make_front(candidates, found, ACCURACY if objective == ACCURACY else LIKELIHOOD)
+    return make_front(candidates, found, ACCURACY if objective == ACCURACY else CROSS_ENTROPY_SCORE)
 
 
 def _leading(stored: StoredEvaluations, whole: np.ndarray) -> np.ndarray:

@@ -19,9 +19,8 @@ from netstitch.analysis.front import ENSEMBLE
 from netstitch.analysis.significance import p_better
 from netstitch.errors import NetstitchError
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Classification, Samples, Segmentation, Task, select
+from netstitch.tasks import Samples, Task, select
 from netstitch.tasks.agreement import AGREEMENT
-from netstitch.tasks.samples import VOID
 from netstitch.threads import available_cores, batch_workers
 
 SAMPLES, BATCH, WORKERS = 512, 8, 8
@@ -50,8 +49,9 @@ def doubts(supernet: Supernet, task: Task) -> Iterator[str]:
         order = torch.randperm(len(task.validation), generator=torch.Generator().manual_seed(0))
         samples = task.validation.taken(order[:SAMPLES].sort().values)
         looked = _look(supernet, task, samples)
-        if isinstance(task, Classification | Segmentation):
-            yield from _at_chance(looked, samples.labels, _commonest(samples, task))
+        if task.guessed is not None:
+            labels = samples.labels
+            yield from _at_chance(looked, labels, task.guessed(labels).numpy())
         if ENSEMBLE in supernet.outputs:
             yield from _worse(looked)
 
@@ -126,16 +126,3 @@ def _worse(looked: _Looked) -> Iterator[str]:
             f"the ensemble is worse than each of its networks on {len(looked.ensemble):,} "
             f"validation samples ({100 * looked.ensemble.mean():.1f} %; {found}): {REASONS}"
         )
-
-
-def _commonest(samples: Samples, task: Classification | Segmentation) -> NDArray[np.float64]:
-    """Of each sample, how right the class is that is right most often, (n,)."""
-    labels = samples.labels
-    if not isinstance(task, Segmentation):
-        found = labels == labels.mode().values
-        return found.double().numpy()
-    counted = (labels != VOID).flatten(1).sum(1).clamp(min=1)
-    shares = torch.stack(
-        [(labels == c).flatten(1).sum(1) / counted for c in range(task.classes)]
-    ).double()
-    return shares[shares.mean(1).argmax()].numpy()

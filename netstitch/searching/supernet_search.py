@@ -106,7 +106,7 @@ def search(
     """The front of accuracy on the task's validation samples against multiply-adds.
 
     objective: what is held against multiply-adds; "cross-entropy" for networks that say how sure
-        they are as well as they can. A threshold, and the scores that a search shows, are then
+        they are as well as they can. A threshold, and what `on_progress` is given, are then
         exp(-cross-entropy), the geometric mean of the probabilities of what is right.
     algorithm: a name, or what makes one of your own, as `netstitch.optimization.run_search` takes.
     budget: evaluations, those counted that needed no computation since an equal subnetwork was

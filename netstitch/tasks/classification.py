@@ -66,6 +66,10 @@ class Classification(LabelledTask):
         """
         return self._logits(outputs, labels).argmax(1) == labels
 
+    def guessed(self, labels: Tensor) -> Tensor:
+        """Return (n,) float64: which labels are the commonest one."""
+        return (labels == labels.mode().values).double()
+
     def reliability(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return (bins, 3) sums by confidence, see `reliability`; raises as `correct` does."""
         return reliability(self._logits(outputs, labels), labels)

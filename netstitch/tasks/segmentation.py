@@ -100,6 +100,14 @@ class Segmentation(LabelledTask):
         share = torch.where(counted > 0, right.double() / counted.clamp(min=1), 1.0)
         return (share * GRAIN).round() / GRAIN
 
+    def guessed(self, labels: Tensor) -> Tensor:
+        """Return (n,) float64: the share of each map's pixels that are of the commonest class."""
+        counted = (labels != VOID).flatten(1).sum(1).clamp(min=1)
+        shares = torch.stack(
+            [(labels == each).flatten(1).sum(1) / counted for each in range(self.classes)]
+        ).double()
+        return shares[shares.mean(1).argmax()]
+
     def tally(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return (classes, classes) int64: how many pixels of a class (row) are taken for which.
 

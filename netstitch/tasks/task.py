@@ -43,6 +43,8 @@ class Task(ABC):
             for each sample, (n,), without labels.
         reliability: Sums by confidence, (bins, 3), for calibration; see `tasks.logits.reliability`.
         tally: Counts that add up over batches, from which `further` computes other measures.
+        guessed: ``guessed(labels)`` returns `correct` of a network that gives the commonest class
+            always, (n,): what is no better is at chance.
     """
 
     validation: Samples
@@ -58,6 +60,7 @@ class Task(ABC):
     confidence: Callable[[Outputs], Tensor] | None = None
     reliability: Measure | None = None
     tally: Measure | None = None
+    guessed: Callable[[Tensor], Tensor] | None = None
 
     _counted: ClassVar[Callable[..., float]]  # the `accuracy` that `accuracy_of` is of
 
@@ -124,7 +127,7 @@ _REQUIRED = (
 )  # fmt: skip
 _OPTIONAL = (
     "confirmation", "measure", "cross_entropy", "training_loss", "confidence", "reliability",
-    "tally", "further", "margin",
+    "tally", "guessed", "further", "margin",
 )  # fmt: skip
 _EXAMPLE = "ns.Classification(validation=ns.Samples(inputs, labels), classes=10)"
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from torch import nn
+
 from netstitch.errors import NetstitchError
 from netstitch.networks.capturing.diagnostics import source_line
 from netstitch.networks.sources.importing import check_permitted, importing_from
@@ -132,7 +134,7 @@ def _attribute(
             f"{did_you_mean(function, names)}{known}"
         ) from None
     # A module instance is callable too, but only with inputs.
-    if not callable(value) or (not isinstance(value, type) and hasattr(value, "state_dict")):
+    if not callable(value) or isinstance(value, nn.Module):
         raise error(
             f"{spec!r}: {function} is a {type(value).__name__}, not a function; expected a "
             "function without arguments, write one that returns it"
