@@ -4,10 +4,10 @@ import json
 import pickle
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 import safetensors.torch
 import torch
@@ -19,6 +19,9 @@ from netstitch.networks.checkpoints.stand_ins import StandIn, with_stand_ins
 from netstitch.threads import quiet
 
 CHUNK = 1 << 20
+
+Container = Mapping[object, object] | Sequence[object]
+"""An object of a checkpoint that other objects are in."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def _check_sums(path: Path) -> None:
                         pass
 
 
-def _read_restricted(path: Path) -> Any:
+def _read_restricted(path: Path) -> object:
     try:
         _check_sums(path)
         # Quiet, since torch warns of what it refuses in the next moment. A file and not its path,
@@ -165,10 +168,10 @@ def _refused(reason: str) -> str:
     return f"a pickle of more than tensors{what}, which could run code and was not run; {ADVICE}"
 
 
-def _leaves(content: Any) -> Iterator[tuple[tuple[str, ...], str, Any]]:
+def _leaves(content: Container) -> Iterator[tuple[tuple[str, ...], str, object]]:
     """Yield all values that are no containers, with the keys that lead to them."""
     seen: set[int] = set()
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
+    waiting: list[tuple[tuple[str, ...], Container]] = [((), content)]
     for holder, container in waiting:
         if id(container) in seen:
             continue
@@ -181,12 +184,12 @@ def _leaves(content: Any) -> Iterator[tuple[tuple[str, ...], str, Any]]:
                 yield holder, str(key), value
 
 
-def _holds_mapping(content: Any) -> bool:
+def _holds_mapping(content: object) -> TypeGuard[Sequence[object]]:
     """Return whether it is a list of dictionaries, as of a network and of its optimizer."""
     return isinstance(content, list | tuple) and any(isinstance(each, Mapping) for each in content)
 
 
-def _called(value: Any) -> str:
+def _called(value: object) -> str:
     kind = value.stands_for if isinstance(value, StandIn) else type(value).__name__
     return f"a{'n' * (kind[0] in 'aeiou')} {kind}"
 

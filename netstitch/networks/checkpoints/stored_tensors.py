@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,7 +92,7 @@ def check_values(
             f"{shown(path)}: {len(lossy)} tensors have other values as {own[lossy[0]].dtype}: "
             f"{some(lossy)}; expected values of the model's dtype"
         )
-    first: dict[Any, str] = {}
+    first: dict[tuple[object, ...], str] = {}
     for key, tensor in ready.items():
         same = first.setdefault(place_of(own[key]), key)
         if not torch.equal(ready[same], tensor):
@@ -139,7 +138,7 @@ def missing_of(own: Mapping[str, Tensor], given: set[str]) -> list[str]:
     ]
 
 
-def place_of(tensor: Tensor) -> tuple[Any, ...]:
+def place_of(tensor: Tensor) -> tuple[object, ...]:
     """Return what is equal for two names of one tensor; one without memory is its own place."""
     pointer = (0 if tensor.is_meta else tensor.data_ptr()) or id(tensor)
     return pointer, tuple(tensor.shape), tuple(tensor.stride())

@@ -119,7 +119,7 @@ def _load_module(name: str, spec: str, error: type[NetstitchError]) -> ModuleTyp
 
 def _attribute(
     module: ModuleType, function: str, spec: str, error: type[NetstitchError]
-) -> Callable[[], Any]:
+) -> Callable[[], object]:
     names = [
         name
         for name, value in vars(module).items()

@@ -5,7 +5,6 @@ import inspect
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -84,7 +83,7 @@ def function_of(spec: str) -> str | None:
     return None if spec.partition(":")[0] in LIBRARIES else spec
 
 
-def _from_timm(name: str, pretrained: bool) -> Any:
+def _from_timm(name: str, pretrained: bool) -> object:
     try:
         timm = importlib.import_module("timm")
     except ModuleNotFoundError:
@@ -99,7 +98,7 @@ def _from_timm(name: str, pretrained: bool) -> Any:
     return _made("timm", name, pretrained, lambda: timm.create_model(name, pretrained=pretrained))
 
 
-def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> Any:
+def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> object:
     from torchvision import models
 
     known = models.list_models()
@@ -108,7 +107,7 @@ def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> Any:
     if pretrained and not list(models.get_model_weights(name)):
         raise _no_weights("torchvision", name)
     parameters = inspect.signature(models.get_model_builder(name)).parameters
-    settings: dict[str, Any] = {"weights": "DEFAULT" if pretrained else None}
+    settings: dict[str, object] = {"weights": "DEFAULT" if pretrained else None}
     # Segmentation models download their backbone's weights unless told not to; the whole model's
     # hold these too.
     if "weights_backbone" in parameters:
@@ -120,7 +119,7 @@ def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> Any:
     return _made("torchvision", name, pretrained, lambda: models.get_model(name, **settings))
 
 
-def _made(library: str, name: str, pretrained: bool, build: Callable[[], Any]) -> Any:
+def _made(library: str, name: str, pretrained: bool, build: Callable[[], object]) -> object:
     """Build a library's model, with weights that it downloads or has downloaded before."""
     try:
         # What a library says of each try, the error says once.

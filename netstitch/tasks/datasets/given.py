@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,31 +9,31 @@ import torch
 from netstitch.errors import DataError
 
 
-def path_of(path: Any, what: str) -> Path:
+def path_of(path: object, what: str) -> Path:
     """Return the path of a file or folder; raise DataError where it is no path."""
     if not isinstance(path, str | os.PathLike) or "\0" in str(path):
         raise DataError(f"{path!r:.60} is no path; expected that of {what}")
     return Path(path)
 
 
-def check_limit(limit: Any) -> None:
+def check_limit(limit: object) -> None:
     """Raise DataError unless a limit of samples is a number of them, or None."""
     if limit is not None and not is_count(limit):
         raise DataError(f"a limit of {limit!r} samples is not usable; give 1 or more, or no limit")
 
 
-def check_workers(workers: Any) -> None:
+def check_workers(workers: object) -> None:
     """Raise DataError unless a number of workers is 0 or more."""
     if workers != 0 and not is_count(workers):
         raise DataError(f"workers is {workers!r:.60}; expected how many decode, 0 or more")
 
 
-def is_count(value: Any) -> bool:
+def is_count(value: object) -> bool:
     """Return whether a value is a whole number of 1 or more."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
 
 
-def described(value: Any) -> str:
+def described(value: object) -> str:
     """Return what a value is, as a part of a sentence."""
     if value is None:
         return "None"

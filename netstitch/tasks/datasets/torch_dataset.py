@@ -91,7 +91,7 @@ def decode(
     return Samples(inputs, labels, name)
 
 
-def _pair(item: Any, title: str) -> tuple[Tensor, int]:
+def _pair(item: object, title: str) -> tuple[Tensor, int]:
     """Return the float tensor and the class number of an item; raise DataError for others."""
     if isinstance(item, _Failure):
         raise DataError(f"{title} {item.message}")
@@ -129,7 +129,7 @@ class _Guarded(Dataset[Any]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         try:
             return self.dataset[index]
         except Exception as error:
