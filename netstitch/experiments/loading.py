@@ -259,7 +259,7 @@ def _load_model(
             weights,
             folder=Path(experiment.folder),
             ema=network.ema,
-            told=None if told is None else lambda text: told(f"network {network.name!r}: {text}"),
+            log=None if told is None else lambda text: told(f"network {network.name!r}: {text}"),
         )
         if network.outputs == "probabilities":
             model = with_logarithm(model, experiment.task.output)

@@ -129,7 +129,7 @@ def _decoded(
         workers=images.workers,
         corrupt=images.corrupt,
         progress=report,
-        told=told,
+        log=told,
     )
 
 

@@ -24,7 +24,7 @@ from netstitch.tasks.datasets.voc import voc
 from netstitch.tasks.samples import Batches, Samples
 from netstitch.tasks.segmentation import Segmentation
 from netstitch.tasks.task import EnsembleKind, Task, as_task
-from netstitch.tasks.task_outputs import Outputs, check_finite, first_nonfinite, select
+from netstitch.tasks.task_outputs import Outputs, check_finite, select
 
 __all__ = [
     "Batches",
@@ -47,7 +47,6 @@ __all__ = [
     "check_finite",
     "decode_images",
     "evenly",
-    "first_nonfinite",
     "from_arrays",
     "from_dataset",
     "from_file",

@@ -37,18 +37,10 @@ def agreement(
 
     What is measured is the share of samples on which a subnetwork and the ensemble agree, so the
     ensemble has 1. It says how much of the ensemble's behaviour a cheaper network keeps, and needs
-    no labels.
+    no labels: those of the samples do not count (see `unlabelled`).
 
-    Args:
-        networks: Modules in evaluation mode, or captured networks.
-        validation: Samples whose labels do not count, as those of the other parts; see
-            `unlabelled`.
-        training: As of `Classification`, and so are the other parts.
-        confirmation: Samples that a search does not see.
-        test: Samples that the front is measured on.
-        output: As of `Classification`.
-        ensemble: As of `Classification`.
-        batch: Samples run at once.
+    `networks` are modules in evaluation mode, or captured ones, and run `batch` samples at once.
+    The other arguments are those of `Classification`.
 
     Raises:
         DataError: When networks' outputs are not (n, classes) alike, or not finite, and where some

@@ -14,13 +14,8 @@ def average(
 ) -> Tensor:
     """Return logits (n, classes, ...) of an ensemble, from those of its networks.
 
-    With "probabilities" this is the logarithm of the averaged softmax: logits again, whose
-    softmax is that average, so that loss and accuracy treat every network alike.
-
-    Args:
-        outputs: Of the networks, of one shape.
-        weights: One for each; equal ones if None.
-        kind: What is averaged.
+    Weights are equal if None. With "probabilities" this is the logarithm of the averaged softmax:
+    logits again, whose softmax is that average, so that loss and accuracy treat all alike.
 
     Raises:
         DataError: When there are no outputs, or not one weight for each.

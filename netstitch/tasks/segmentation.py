@@ -25,17 +25,9 @@ class Segmentation(LabelledTask):
     and by the mean intersection over union, over all pixels of all images. An image all of whose
     pixels do not count has accuracy 1.
 
-    Attributes:
-        validation: Samples that the search measures networks on, with label maps
-            (n, height, width) uint8, as all samples of the task.
-        classes: Their number, 2 to 255.
-        training: Samples to fit stitches on; fitting does not use their labels.
-        confirmation: Samples like those of validation that a search does not see.
-        test: Samples that the front is measured on at the end.
-        output: The key that is measured where networks put out dictionaries, such as "out" of
-            torchvision's.
-        ensemble: As of `Classification`, pixel by pixel.
-        measure: The name of the accuracy in figures and tables.
+    Attributes are those of `Classification`; labels are maps, (n, height, width) uint8, of at most
+    255 classes, `output` is such as "out" of torchvision's networks, and the ensemble is averaged
+    pixel by pixel.
 
     Raises:
         DataError: For labels that are no maps, out of range, or of another size than the images.

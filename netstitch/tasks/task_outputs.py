@@ -42,18 +42,12 @@ def nonfinite(outputs: Tensor) -> Tensor:
     return (~torch.isfinite(outputs)).reshape(len(outputs), -1).any(1)
 
 
-def first_nonfinite(outputs: Tensor) -> int | None:
-    """Return the first sample of (n, ...) outputs that hold NaN or infinity; None without any."""
-    bad = nonfinite(outputs).nonzero()
-    return int(bad[0]) if len(bad) else None
-
-
 def check_finite(outputs: Tensor) -> None:
     """Raise DataError, naming the first sample, where (n, ...) outputs hold NaN or infinity."""
-    first = first_nonfinite(outputs)
-    if first is not None:
+    bad = nonfinite(outputs).nonzero()
+    if len(bad):
         raise DataError(
-            f"NaN or infinity in the outputs of {int(nonfinite(outputs).sum())} of {len(outputs)} "
-            f"samples, the first is sample {first}; expected finite numbers, "
-            "choose another subnetwork or fit its stitches again"
+            f"NaN or infinity in the outputs of {len(bad)} of {len(outputs)} samples, the first is "
+            f"sample {int(bad[0])}; expected finite numbers, choose another subnetwork or fit its "
+            "stitches again"
         )

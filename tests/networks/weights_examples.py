@@ -31,7 +31,7 @@ def behind(prefix, state):
 def loaded(path, own=None, **settings):
     """A model with the weights of a file, and the lines that were told."""
     own, lines = own or model(), []
-    load_weights(own, path, told=lines.append, **settings)
+    load_weights(own, path, log=lines.append, **settings)
     return own, lines
 
 

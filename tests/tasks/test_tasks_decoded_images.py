@@ -121,7 +121,7 @@ def test_damaged_images_are_named_and_counted(tmp_path: Path) -> None:
         decode_images(listing, SMALL, name="training", cache=tmp_path / "cache", corrupt=1)
     told: list[str] = []
     samples = decode_images(
-        listing, SMALL, name="x", cache=tmp_path / "cache", corrupt=2, told=told.append
+        listing, SMALL, name="x", cache=tmp_path / "cache", corrupt=2, log=told.append
     )
     kept = [0, 2, 3, 5]
     assert torch.equal(samples.inputs, whole[kept])
@@ -319,9 +319,9 @@ def test_room_on_the_disk_is_told_and_asked_for(
     listing = imagenet(original(tmp_path / "data"), "train")
     told: list[str] = []
     monkeypatch.setattr(module, "TOLD_FROM", 1)
-    decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", told=told.append)
+    decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", log=told.append)
     assert told[0].startswith("x: 6 images are decoded, once, to 0.0 GB in ")
-    decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", told=told.append)
+    decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", log=told.append)
     assert len(told) == 1
     full = shutil.disk_usage(tmp_path)._replace(free=1_000)
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: full)

@@ -67,12 +67,7 @@ def check_values(
 ) -> None:
     """Raise WeightsError for NaN, infinite parameters, and values that the model cannot hold.
 
-    Args:
-        path: The file.
-        model: The one that the tensors are for.
-        own: Its tensors by name.
-        stored: Those of the file by the model's names.
-        ready: The same, converted by `converted`.
+    `ready` are the stored tensors as `converted` returns them.
     """
     parameters = {name for name, _ in model.named_parameters()}
     # A buffer may hold infinity on purpose, as the masks of attention do.

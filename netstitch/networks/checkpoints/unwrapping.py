@@ -54,13 +54,9 @@ def find_weights(
 ) -> list[Found]:
     """Return where a checkpoint has tensors of a model, those with the most of them first.
 
-    Names are taken as they are if all are found somewhere; else without the parts that wrapping
-    leaves in their middle, and then without what only the model's own names begin with.
-
-    Args:
-        checkpoint: The tensors of the file.
-        names: Of the model's tensors.
-        missing: Returns the names that a model lacks where it is given only some.
+    The model's names are taken as they are if all are found somewhere; else without the parts that
+    wrapping leaves in their middle, and then without what only the model's own names begin with.
+    `missing` returns the names that a model lacks where it is given only some.
     """
     names = list(names)
     found = _found(checkpoint, {name: name for name in names}, str, missing)

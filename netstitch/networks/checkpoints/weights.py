@@ -27,11 +27,12 @@ from netstitch.networks.checkpoints.unwrapping import (
 from netstitch.networks.checkpoints.weights_choice import choose, tensors_of
 from netstitch.text import one_line
 
-Told = Callable[[str], None]
+Log = Callable[[str], None]
+"""Called with a line of text."""
 
 
 def load_weights(
-    model: nn.Module, path: Path | str, *, ema: bool = False, told: Told | None = None
+    model: nn.Module, path: Path | str, *, ema: bool = False, log: Log | None = None
 ) -> None:
     """Give a model the tensors of a file, all of them or none.
 
@@ -44,7 +45,7 @@ def load_weights(
             their dtype.
         path: The file.
         ema: Take the exponential moving average of weights that the file holds beside them.
-        told: Called with a line about where the weights were found, what was converted, and what
+        log: Called with a line about where the weights were found, what was converted, and what
             stands beside them.
 
     Raises:
@@ -70,9 +71,9 @@ def load_weights(
             f"{shown(path)}: {type(model).__name__} does not take its tensors "
             f"({one_line(error, kind=True)}); expected a model that loads its own state_dict"
         ) from error
-    if told is not None:
+    if log is not None:
         for line in _lines(checkpoint, found, taken, conversions(stored, own)):
-            told(line)
+            log(line)
 
 
 def _lines(

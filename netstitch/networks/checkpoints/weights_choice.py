@@ -24,12 +24,7 @@ def choose(
 ) -> Found:
     """Return the weights to take, of what `find_weights` found in a checkpoint.
 
-    Args:
-        model: The one that they are for.
-        own: Its tensors by name.
-        checkpoint: The tensors of the file.
-        found: Where it has tensors of the model.
-        ema: Whether the moving average of weights is asked for.
+    `own` are the model's tensors by name; `ema` asks for the moving average of weights.
 
     Raises:
         WeightsError: Where nothing fits, more than one does, or the average is the only one that

@@ -10,7 +10,7 @@ from torch import nn
 
 from netstitch.errors import CaptureError, WeightsError
 from netstitch.networks.checkpoints.checkpoint_file import read_checkpoint
-from netstitch.networks.checkpoints.weights import Told, load_weights
+from netstitch.networks.checkpoints.weights import Log, load_weights
 from netstitch.networks.sources.functions import FORMS, call_function
 from netstitch.text import did_you_mean, one_line
 from netstitch.threads import quiet
@@ -25,7 +25,7 @@ def load_model(
     *,
     folder: Path | None = None,
     ema: bool = False,
-    told: Told | None = None,
+    log: Log | None = None,
 ) -> nn.Module:
     """Build a model in evaluation mode and, where they are given, load its weights.
 
@@ -38,7 +38,7 @@ def load_model(
             nothing is downloaded.
         folder: Where relative paths start; by default the current folder.
         ema: Of a file, take the exponential moving average that it holds beside the weights.
-        told: Called with a line about where in a file the weights were found, where that is not
+        log: Called with a line about where in a file the weights were found, where that is not
             plain.
 
     Raises:
@@ -73,7 +73,7 @@ def load_model(
             f"{spec!r} returned a {type(model).__name__}; expected a torch.nn.Module from {FORMS}"
         )
     if file is not None:
-        load_weights(model, file, ema=ema, told=told)
+        load_weights(model, file, ema=ema, log=log)
     return model.eval()
 
 

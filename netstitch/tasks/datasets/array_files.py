@@ -42,15 +42,9 @@ def from_file(
 ) -> Samples:
     """Return samples from the arrays `inputs` and `labels` of a .npz or .safetensors file.
 
-    Pickles are never read: an array of Python objects is refused, not opened.
-
-    Args:
-        path: The file.
-        name: By default the file's, without its ending.
-        images: As of `from_arrays`.
-        normalisation: As of `from_arrays`.
-        limit: Keep that many, evenly over the classes.
-        selection: "first" keeps the first ones instead.
+    Pickles are never read: an array of Python objects is refused, not opened. The name is by
+    default the file's, without its ending. A `limit` keeps that many, evenly over the classes, or
+    the first ones where `selection` says so. The other arguments are those of `from_arrays`.
 
     Raises:
         DataError: When the file is missing, damaged or of another kind, and as `from_arrays` does.

@@ -81,18 +81,10 @@ def from_maps(
     images: ImageLayout | None = None,
     normalisation: Normalisation | None = None,
 ) -> Samples:
-    """Return samples with a class for each pixel.
+    """Return samples with a class for each pixel; arguments and errors are those of `from_arrays`.
 
-    Args:
-        inputs: As of `from_arrays`.
-        maps: (n, height, width) or (n, 1, height, width) integers of any width from 0 to 255, of
-            which 255 is of no class.
-        name: The samples' name in messages.
-        images: The layout of images.
-        normalisation: As of `from_arrays`.
-
-    Raises:
-        DataError: As `from_arrays` does.
+    `maps` are (n, height, width) or (n, 1, height, width) integers of any width from 0 to 255, of
+    which 255 is of no class.
     """
     classes = _tensor(maps, name, "label maps")
     if classes.ndim == 4 and classes.shape[1] == 1:

@@ -51,6 +51,7 @@ TOLD_FROM = 100_000_000
 """Bytes on disk that are told before they are taken."""
 
 Log = Callable[[str], None]
+"""Called with a line of text."""
 
 
 def cache_folder() -> Path:
@@ -71,7 +72,7 @@ def decode_images(
     workers: int = 0,
     corrupt: int = 0,
     progress: Progress | None = None,
-    told: Log | None = None,
+    log: Log | None = None,
 ) -> Samples:
     """Return the samples of a listing in its order, decoded where the cache does not have them.
 
@@ -84,7 +85,7 @@ def decode_images(
         corrupt: Images that may be left out since they are damaged or not there; more are an
             error.
         progress: Called with (images decoded, all).
-        told: Called with a line on images that are left out, and on room taken on the disk.
+        log: Called with a line on images that are left out, and on room taken on the disk.
 
     Raises:
         DataError: Where more images are damaged than allowed, with their number and the name of
@@ -100,7 +101,7 @@ def decode_images(
     if not listing.files:
         raise DataError(f"{name}: there are no images; expected at least one")
     place = cache_folder() if cache is None else path_of(cache, "a folder")
-    decoder = _Decoder(listing, transform, place, name, workers, progress, told or _silent)
+    decoder = _Decoder(listing, transform, place, name, workers, progress, log or _silent)
     gone = decoder.gone()
     if len(gone) > corrupt:
         decoder.check_damaged(gone, corrupt)

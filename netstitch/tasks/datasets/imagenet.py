@@ -129,12 +129,8 @@ def _by_class(
 ) -> Listing:
     """List images in a folder of each class; those with a file in `notes` where there is one.
 
-    Args:
-        place: The split's folder.
-        found: What lies in it.
-        notes: The folder of boxes.
-        known: All classes, where the training images say them: validation images may be of some
-            only, and must have the same numbers.
+    `known` are all classes, where the training images say them: validation images may be of some
+    only, and must have the same numbers.
     """
     synsets = found.names
     strange = [name for name in synsets if not is_synset(name)]

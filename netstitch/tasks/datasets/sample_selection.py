@@ -37,10 +37,7 @@ def chosen(
 def apart(labels: Sequence[int], count: int, selection: Selection) -> tuple[list[int], list[int]]:
     """Return the indices of all samples but `count`, and of these, which were chosen last.
 
-    Args:
-        labels: Of samples that `selection` chose.
-        count: Samples to keep apart; without classes, they are taken evenly over the order.
-        selection: How the samples were chosen.
+    The samples were chosen by `selection`; without classes, `count` are taken evenly over them.
 
     Raises:
         DataError: Where none would be left.

@@ -34,13 +34,8 @@ def from_images(
 ) -> Samples:
     """Return unlabelled samples from all images of a folder and the folders in it, by their paths.
 
-    Args:
-        path: The folder.
-        transform: As of `from_image_folder`.
-        limit: Keep so many, spread evenly over the order, so that each folder has its part.
-        workers: Processes that decode.
-        name: By default the folder's.
-        progress: Called with (samples decoded, samples in all).
+    A `limit` keeps so many, spread evenly over the order, so that each folder has its part. The
+    other arguments are those of `from_image_folder`.
 
     Raises:
         DataError: Where there are none, or one is damaged (the message names the file).
