@@ -12,11 +12,14 @@ Names are loaded when they are first used, so that `import netstitch` alone is f
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netstitch.version import VERSION
 
 if TYPE_CHECKING:
+    from torch import fx
+
     from netstitch import matching
     from netstitch.analysis import Front
     from netstitch.errors import NetstitchError
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from netstitch.matching import Matching, match
     from netstitch.networks import Network, capture
     from netstitch.searching.supernet_search import search
-    from netstitch.supernet.storage import load
     from netstitch.supernet.supernet import Supernet
     from netstitch.tasks import Classification, Samples, Task
 
@@ -41,7 +43,6 @@ _HOMES = {
     "Task": "netstitch.tasks",
     "capture": "netstitch.networks",
     "export": "netstitch.exporting",
-    "load": "netstitch.supernet.storage",
     "match": "netstitch.matching",
     "search": "netstitch.searching.supernet_search",
 }
@@ -63,6 +64,40 @@ __all__ = [
     "matching",
     "search",
 ]
+
+
+def load(folder: Path | str) -> "Network | Supernet | fx.GraphModule":
+    """Return what `save` or `netstitch export` wrote: a network, a supernet, or a subnetwork.
+
+    Nothing in the folder can run code: graphs are listed operations, weights are safetensors.
+
+    Args:
+        folder: one that netstitch wrote; of a run's folder it is the run's supernet.
+
+    Raises:
+        StorageError: naming the file, when something is missing or damaged.
+    """
+    from netstitch.errors import StorageError
+    from netstitch.exporting import json_format
+    from netstitch.files.folders import as_path
+    from netstitch.networks import network_files
+    from netstitch.supernet import storage
+
+    folder = as_path(folder)
+    if (folder / storage.SUPERNET_FILE).exists():
+        return storage.load_supernet(folder)
+    if (folder / json_format.SUBNETWORK_FILE).exists():
+        return json_format.load_subnetwork(folder)
+    if (folder / network_files.GRAPH_FILE).exists():
+        return network_files.load_network(folder)
+    inside = folder / "supernet"
+    if (inside / storage.SUPERNET_FILE).exists():  # the folder of a run
+        return storage.load_supernet(inside)
+    raise StorageError(
+        f"{folder} holds no network, supernet or subnetwork ({network_files.GRAPH_FILE}, "
+        f"{storage.SUPERNET_FILE} or {json_format.SUBNETWORK_FILE}); give a folder that netstitch "
+        "wrote"
+    )
 
 
 def __getattr__(name: str) -> Any:

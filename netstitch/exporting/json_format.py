@@ -4,20 +4,69 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, fx
 
 from netstitch.exporting.subnetwork import Outputs, Subnetwork, by_key
-from netstitch.networks.network_files import WEIGHTS_FILE
-from netstitch.supernet.storage import SUBNETWORK_FILE, load_subnetwork, write_subnetwork
+from netstitch.files.documents import read_as
+from netstitch.files.folders import write_json
+from netstitch.networks.graph import Graph
+from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
+from netstitch.networks.module import build_module
+from netstitch.networks.network_files import (
+    WEIGHTS_FILE,
+    built,
+    check_weights,
+    read_weights,
+    write_weights,
+)
 
+SUBNETWORK = "netstitch-subnetwork-1"
+SUBNETWORK_FILE = "subnetwork.json"
 FILES = (SUBNETWORK_FILE, WEIGHTS_FILE)
 USAGE = 'model = netstitch.load("FOLDER"); model(inputs)'
 
 
+class SubnetworkDocument(GraphDocument):
+    """subnetwork.json."""
+
+    card: dict[str, Any]
+
+
 def write(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+    """Write a subnetwork into an existing folder."""
     write_subnetwork(folder, subnetwork.graph, dict(subnetwork.weights), card)
 
 
 def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
+    """Return a function that runs what was written."""
     module = load_subnetwork(folder)
     return lambda inputs: by_key(module(inputs))
+
+
+def write_subnetwork(
+    folder: Path, graph: Graph, weights: dict[str, Tensor], card: dict[str, Any]
+) -> None:
+    """Write a subnetwork's graph and weights into an existing folder.
+
+    Args:
+        folder: where to write.
+        graph: what the subnetwork computes.
+        weights: tensors by the keys that the graph names.
+        card: what to keep beside the graph, such as cost and accuracy; plain JSON data.
+    """
+    document = {"format": SUBNETWORK, "card": card} | graph_to_json(graph)
+    write_json(folder / SUBNETWORK_FILE, document)
+    write_weights(folder / WEIGHTS_FILE, weights)
+
+
+def load_subnetwork(folder: Path) -> fx.GraphModule:
+    """Return the module of an exported subnetwork, from its JSON graph and safetensors."""
+    path = folder / SUBNETWORK_FILE
+    graph = to_graph(read_as(path, SUBNETWORK, SubnetworkDocument), path)
+    weights = read_weights(folder / WEIGHTS_FILE)
+    check_weights(graph, weights, folder / WEIGHTS_FILE)
+    for tensor in weights.values():
+        if isinstance(tensor, torch.nn.Parameter):
+            tensor.requires_grad_(tensor.is_floating_point())
+    return built(path, lambda: build_module(graph, weights))

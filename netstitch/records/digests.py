@@ -9,7 +9,7 @@ import torch
 from netstitch.errors import StorageError
 from netstitch.networks.network_files import GRAPH_FILE, WEIGHTS_FILE
 from netstitch.records.run_folder import SUPERNET
-from netstitch.supernet.supernet_writing import STITCHES_FILE
+from netstitch.supernet.storage import STITCHES_FILE
 from netstitch.tasks import Samples, Task
 
 DIGEST_BYTES = 16

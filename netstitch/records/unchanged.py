@@ -18,7 +18,7 @@ from netstitch.records.digests import (
 )
 from netstitch.records.run_document import RunDocument, read_document, update_document
 from netstitch.records.run_folder import FRONT_FILE, HISTORY_FILE, RUN_FILE, STITCHES, SUPERNET
-from netstitch.supernet.supernet_writing import FIT_FILE, REFINE_FILE, STITCHES_FILE, SUPERNET_FILE
+from netstitch.supernet.storage import FIT_FILE, REFINE_FILE, STITCHES_FILE, SUPERNET_FILE
 from netstitch.tasks import Task
 
 SUPERNET_FILES = tuple(f"{SUPERNET}/{name}" for name in (SUPERNET_FILE, FIT_FILE, REFINE_FILE))

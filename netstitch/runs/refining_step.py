@@ -12,8 +12,8 @@ from netstitch.fitting.feature_stream import Progress
 from netstitch.networks.network_files import weights_content
 from netstitch.records import note_refined
 from netstitch.records.run_folder import REFINING
+from netstitch.supernet.storage import REFINE, REFINE_FILE, STITCHES_FILE
 from netstitch.supernet.supernet import Supernet
-from netstitch.supernet.supernet_writing import REFINE, REFINE_FILE, STITCHES_FILE
 from netstitch.tasks import Samples
 from netstitch.text import command
 

@@ -1,59 +1,51 @@
-"""Whatever netstitch wrote, read back: networks, supernets and subnetworks.
+"""A supernet on disk: JSON and safetensors, written whole or not at all, and read back.
 
-They are JSON and safetensors; a supernet's folder is described in `supernet/supernet_writing.py`.
+supernet.json              names, matches, output choices, how the ensemble is formed
+networks/0, networks/1, …  graph.json and weights.safetensors of each basis network
+stitches.safetensors       weights and biases of all stitches
+fit.json                   how well each stitch translates, where it was fitted
+refine.json                what refining was worth, where stitches were refined
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, fx
 
 from netstitch.errors import NetstitchError, StorageError
 from netstitch.files.documents import Count, Document, damaged, read_as
-from netstitch.files.folders import as_path, write_json
+from netstitch.files.folders import new_folder, write_json
 from netstitch.fitting.fit_report import FitDocument, StitchFit
 from netstitch.fitting.refinement.refine_report import RefineDocument, StitchRefined
 from netstitch.matching.matches import Match, Matching
-from netstitch.networks.graph import Graph
-from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
-from netstitch.networks.module import build_module
-from netstitch.networks.network import Network
 from netstitch.networks.network_files import (
     GRAPH_FILE,
-    WEIGHTS_FILE,
-    built,
-    check_weights,
     load_graph,
     load_network,
     read_weights,
+    write_network,
     write_weights,
 )
 from netstitch.stitching.structure import Structure
 from netstitch.stitching.subgraph import Averaging
 from netstitch.stitching.switches import make_switchboard
 from netstitch.supernet.supernet import Supernet
-from netstitch.supernet.supernet_writing import (
-    FIT,
-    FIT_FILE,
-    REFINE,
-    REFINE_FILE,
-    STITCHES_FILE,
-    SUPERNET,
-    SUPERNET_FILE,
-)
 from netstitch.text import one_line
 
-SUBNETWORK = "netstitch-subnetwork-1"
-SUBNETWORK_FILE = "subnetwork.json"
+SUPERNET_FILE, STITCHES_FILE, FIT_FILE = "supernet.json", "stitches.safetensors", "fit.json"
+REFINE_FILE = "refine.json"
+SUPERNET, FIT, REFINE = "netstitch-supernet-1", "netstitch-fit-1", "netstitch-refine-1"
 
-_DAMAGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+_DAMAGE = (
+    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
+    NetstitchError,
+)  # fmt: skip
 
 
 class Ensemble(Document):
-    """How an ensemble is formed; see `Averaging`."""
+    """The forming of an ensemble; see `Averaging`."""
 
     rule: Literal["logits", "probabilities"]
     weights: tuple[Annotated[float, Field(gt=0)], ...] | None
@@ -62,7 +54,9 @@ class Ensemble(Document):
 class SupernetDocument(Document):
     """supernet.json.
 
-    fitted: whether its stitches were; folders of earlier versions say it by a report of the fit.
+    Attributes:
+        fitted: true where the stitches have weights that mean something. Folders of earlier
+            versions do not say it; there a report of the fit does.
     """
 
     names: tuple[str, ...]
@@ -76,48 +70,57 @@ class SupernetDocument(Document):
 
     @property
     def matching(self) -> Matching:
+        """The matching that the document describes."""
         matches = tuple(Match(points) for points in self.matches)
         return Matching(matches, self.weight, self.upper_bound, self.method)
 
 
-class SubnetworkDocument(GraphDocument):
-    """subnetwork.json."""
+def write_supernet(supernet: Supernet, folder: Path) -> None:
+    """Write networks, matching, stitches and reports into a new folder.
 
-    card: dict[str, Any]
-
-
-def load(folder: Path | str) -> Network | Supernet | fx.GraphModule:
-    """What `save` or `netstitch export` wrote: a network, a supernet, or a subnetwork.
-
-    Nothing in the folder can run code: graphs are listed operations, weights are safetensors.
-
-    Raises StorageError, naming the file, when something is missing or damaged.
+    Raises:
+        StorageError: when the folder exists and is not empty, or cannot be written.
     """
-    folder = as_path(folder)
-    if (folder / SUPERNET_FILE).exists():
-        return load_supernet(folder)
-    if (folder / SUBNETWORK_FILE).exists():
-        return load_subnetwork(folder)
-    if (folder / GRAPH_FILE).exists():
-        return load_network(folder)
-    inside = folder / "supernet"
-    if (inside / SUPERNET_FILE).exists():  # the folder of a run
-        return load_supernet(inside)
-    raise StorageError(
-        f"{folder} holds no network, supernet or subnetwork ({GRAPH_FILE}, {SUPERNET_FILE} or "
-        f"{SUBNETWORK_FILE}); give a folder that netstitch wrote"
-    )
+    matching, averaging = supernet.matching, supernet.averaging
+    with new_folder(folder) as partial:
+        for index, network in enumerate(supernet.basis_networks):
+            inside = partial / "networks" / str(index)
+            inside.mkdir(parents=True)
+            write_network(network, inside)
+        write_weights(partial / STITCHES_FILE, supernet.stitch_weights())
+        if supernet.fit_report is not None:
+            write_json(partial / FIT_FILE, {"format": FIT} | supernet.fit_report.to_json())
+        if supernet.refine_report is not None:
+            write_json(partial / REFINE_FILE, {"format": REFINE} | supernet.refine_report.to_json())
+        write_json(
+            partial / SUPERNET_FILE,
+            {
+                "format": SUPERNET,
+                "names": list(supernet.names),
+                "matches": [list(match.points) for match in matching],
+                "weight": matching.weight,
+                "upper_bound": matching.upper_bound,
+                "method": matching.method,
+                "outputs": [list(subset) for subset in supernet.board.outputs],
+                "ensemble": {"rule": averaging.rule, "weights": averaging.weights},
+                "fitted": supernet.fitted,
+            },
+        )
 
 
 def load_supernet(folder: Path) -> Supernet:
-    """The supernet that `Supernet.save` wrote, stitches fitted as they were, or not."""
+    """Return the supernet that `write_supernet` wrote, stitches fitted as they were, or not.
+
+    Raises:
+        StorageError: naming the file, when something is missing or damaged.
+    """
     path = folder / SUPERNET_FILE
     document = read_as(path, SUPERNET, SupernetDocument)
     try:
         supernet = _read_supernet(document, folder)
     except StorageError:
         raise
-    except (*_DAMAGE, NetstitchError) as error:
+    except _DAMAGE as error:
         raise damaged(path, one_line(error)) from error
     _load_stitches(supernet, folder / STITCHES_FILE)
     fitted = (folder / FIT_FILE).exists() if document.fitted is None else document.fitted
@@ -133,17 +136,18 @@ def load_supernet(folder: Path) -> Supernet:
 
 
 def load_structure(folder: Path) -> Structure:
-    """What `Supernet.save` wrote but for all weights, which may be gigabytes.
+    """Return what `write_supernet` wrote but for all weights, which may be gigabytes.
 
-    Raises StorageError, naming the file, when something is missing or damaged.
+    Raises:
+        StorageError: naming the file, when something is missing or damaged.
     """
     path = folder / SUPERNET_FILE
     document = read_as(path, SUPERNET, SupernetDocument)
-    places = [folder / "networks" / str(i) / GRAPH_FILE for i in range(len(document.names))]
-    graphs = tuple(load_graph(place) for place in places)
+    files = [folder / "networks" / str(i) / GRAPH_FILE for i in range(len(document.names))]
+    graphs = tuple(load_graph(file) for file in files)
     try:
         board = make_switchboard(graphs, document.matching, document.outputs)
-    except (*_DAMAGE, NetstitchError) as error:
+    except _DAMAGE as error:
         raise damaged(path, one_line(error)) from error
     return Structure(document.names, graphs, board)
 
@@ -180,27 +184,3 @@ def _load_stitches(supernet: Supernet, path: Path) -> None:
     with torch.no_grad():
         for key, tensor in own.items():
             tensor.copy_(stored[key])
-
-
-def write_subnetwork(
-    folder: Path, graph: Graph, weights: dict[str, Tensor], card: dict[str, Any]
-) -> None:
-    """Write a subnetwork's graph and weights into an existing folder.
-
-    card: what to keep beside the graph, such as cost and accuracy; plain JSON data.
-    """
-    document = {"format": SUBNETWORK, "card": card} | graph_to_json(graph)
-    write_json(folder / SUBNETWORK_FILE, document)
-    write_weights(folder / WEIGHTS_FILE, weights)
-
-
-def load_subnetwork(folder: Path) -> fx.GraphModule:
-    """The module of an exported subnetwork, from its JSON graph and safetensors."""
-    path = folder / SUBNETWORK_FILE
-    graph = to_graph(read_as(path, SUBNETWORK, SubnetworkDocument), path)
-    weights = read_weights(folder / WEIGHTS_FILE)
-    check_weights(graph, weights, folder / WEIGHTS_FILE)
-    for tensor in weights.values():
-        if isinstance(tensor, torch.nn.Parameter):
-            tensor.requires_grad_(tensor.is_floating_point())
-    return built(path, lambda: build_module(graph, weights))

@@ -47,7 +47,6 @@ from netstitch.stitching.subgraph import (
 )
 from netstitch.stitching.switches import Switch, make_switchboard
 from netstitch.supernet.supernet_arguments import check_arguments, check_joinable, check_weights
-from netstitch.supernet.supernet_writing import write_supernet
 from netstitch.threads import fastest_threads
 
 MEASURED_WORK = 20_000_000_000
@@ -107,6 +106,11 @@ class Supernet(nn.Module):
         self._features = FeatureReader(networks)
         self._made: Subgraph = {}
         self.train(False)
+
+    @property
+    def basis_networks(self) -> tuple[Network, ...]:
+        """The networks that are joined, in their order."""
+        return tuple(network for network in self.networks if isinstance(network, Network))
 
     # -- decisions
 
@@ -376,18 +380,10 @@ class Supernet(nn.Module):
 
     def save(self, folder: Path | str) -> None:
         """Write networks, matching, stitches and fit report into a new folder."""
-        write_supernet(
-            as_path(folder),
-            names=self.names,
-            networks=[network for network in self.networks if isinstance(network, Network)],
-            matching=self.matching,
-            board=self.board,
-            averaging=self.averaging,
-            stitches=self.stitch_weights(),
-            fitted=self.fitted,
-            fit=None if self.fit_report is None else self.fit_report.to_json(),
-            refined=None if self.refine_report is None else self.refine_report.to_json(),
-        )
+        # Storage reads supernets too, and so imports this module.
+        from netstitch.supernet.storage import write_supernet
+
+        write_supernet(self, as_path(folder))
 
 
 def _own(tensor: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ from torch import nn
 
 from netstitch.errors import ExportError, FittingError, StitchingError, StorageError
 from netstitch.exporting import export, json_format
+from netstitch.exporting.json_format import load_subnetwork
 from netstitch.exporting.subnetwork import take_subnetwork
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.fitting.recalibration import BATCH_NORM
 from netstitch.networks.module import build_module
-from netstitch.supernet.storage import load_subnetwork
 from netstitch.supernet.supernet import Supernet
 
 
