@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from netstitch.exporting import export
     from netstitch.matching import Matching, match
     from netstitch.networks import Network, capture
-    from netstitch.searching.supernet_search import search
-    from netstitch.supernet.supernet import Supernet
+    from netstitch.searching import search
+    from netstitch.supernet import Supernet
     from netstitch.tasks import Classification, Samples, Task
 
 __version__ = VERSION
@@ -39,12 +39,12 @@ _HOMES = {
     "NetstitchError": "netstitch.errors",
     "Network": "netstitch.networks",
     "Samples": "netstitch.tasks",
-    "Supernet": "netstitch.supernet.supernet",
+    "Supernet": "netstitch.supernet",
     "Task": "netstitch.tasks",
     "capture": "netstitch.networks",
     "export": "netstitch.exporting",
     "match": "netstitch.matching",
-    "search": "netstitch.searching.supernet_search",
+    "search": "netstitch.searching",
 }
 
 __all__ = [

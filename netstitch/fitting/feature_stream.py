@@ -8,6 +8,7 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.files.alignment import aligned
+from netstitch.networks.feature_layout import FeatureLayout
 from netstitch.networks.inputs import Batch as Batch
 from netstitch.networks.inputs import read_batches
 from netstitch.stitching.stitch import FeatureRef, Stitch
@@ -96,6 +97,11 @@ def sizes(stitches: Iterable[Stitch]) -> dict[FeatureRef, int]:
     }
 
 
+def layouts(stitches: Iterable[Stitch]) -> dict[FeatureRef, FeatureLayout]:
+    """Return how every point that stitches read or fit holds its features."""
+    return {place: s.layout for s in stitches for place in (s.source, s.target)}
+
+
 def image_bytes(stitches: Iterable[Stitch]) -> int:
     """Bytes of the features that stitches read or fit, for one image."""
     numbers = {
@@ -138,17 +144,19 @@ def check_finite(found: dict[FeatureRef, Tensor], values: Tensor, where: str) ->
 
 def check_shapes(found: dict[FeatureRef, Tensor], stitches: Sequence[Stitch], count: int) -> None:
     """FittingError where features do not have the shapes that the stitches join."""
-    width = sizes(stitches)
+    width, layout = sizes(stitches), layouts(stitches)
     for place, features in found.items():
-        if features.dim() not in (2, 4) or features.shape[:2] != (count, width[place]):
+        if not layout[place].holds(features, count, width[place]):
             raise FittingError(
                 f"{name(place)} has shape {tuple(features.shape)}: expected {count} samples "
                 f"with {width[place]} features; make the supernet again from these networks"
             )
     for s in stitches:
-        if found[s.source].shape[2:] != found[s.target].shape[2:]:
+        start, end = (s.layout.sizes(found[place].shape) for place in (s.source, s.target))
+        if start != end:
             raise FittingError(
-                f"{name(s.source)} has size {tuple(found[s.source].shape[2:])} and "
-                f"{name(s.target)} has {tuple(found[s.target].shape[2:])}: stitched points need "
-                "equal height and width; use inputs of the size that the networks were captured at"
+                f"{name(s.source)} has size {start} and "
+                f"{name(s.target)} has {end}: stitched points "
+                "need equal height and width; use inputs of the size that the networks were "
+                "captured at"
             )

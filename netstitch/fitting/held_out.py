@@ -5,8 +5,13 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from netstitch.fitting.feature_stream import Features, check_finite, check_shapes, places
-from netstitch.fitting.moments import rows
+from netstitch.fitting.feature_stream import (
+    Features,
+    check_finite,
+    check_shapes,
+    layouts,
+    places,
+)
 from netstitch.fitting.solve import varies
 from netstitch.stitching.stitch import FeatureRef, Stitch
 
@@ -51,13 +56,14 @@ def held_out_errors(
         stitch.target: TargetVariance() for stitch in stitches
     }
     errors = [0.0] * len(stitches)
+    layout = layouts(stitches)
     for number, values in enumerate(batches, start=1):
         found = dict(zip(wanted, features(values, wanted), strict=True))
         check_shapes(found, stitches, len(values))
         check_finite(found, values, f"held-out batch {number}")
         every = torch.arange(len(values))
         for place, spread in spreads.items():
-            spread.add(rows(found[place], every.to(found[place].device)))
+            spread.add(layout[place].rows(found[place], every.to(found[place].device)))
         for i, (stitch, layer) in enumerate(zip(stitches, layers, strict=True)):
             difference = layer(found[stitch.source].float()) - found[stitch.target]
             errors[i] += float((difference**2).sum(dtype=torch.float64))

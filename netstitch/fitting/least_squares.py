@@ -25,12 +25,13 @@ from netstitch.fitting.feature_stream import (
     cut,
     image_bytes,
     inputs,
+    layouts,
     places,
     sizes,
     split,
 )
 from netstitch.fitting.fit_report import FitReport, StitchFit
-from netstitch.fitting.moments import POSITIONS, SINGLE_PRODUCTS, Moments, moments_bytes, rows
+from netstitch.fitting.moments import POSITIONS, SINGLE_PRODUCTS, Moments, moments_bytes
 from netstitch.fitting.solve import RIDGE, relative_error, solve
 from netstitch.fitting.stitch_layers import write_layers
 from netstitch.stitching.stitch import FeatureRef, Stitch
@@ -242,9 +243,10 @@ def _add(
     found = dict(zip(wanted, features(values, wanted), strict=True))
     check_shapes(found, stitches, len(values))
     placed = [part.to(found[wanted[0]].device) for part in parts]
+    layout = layouts(stitches)
     for group, both in moments:
         for each, samples in zip(both, placed, strict=True):
-            each.add([rows(found[place], samples, positions, number) for place in group.points])
+            each.add([layout[p].rows(found[p], samples, positions, number) for p in group.points])
             if not each.finite:
                 check_finite(found, values, f"batch {number}")
                 raise FittingError(

@@ -34,46 +34,6 @@ POSITIONS = 1024
 which takes a twelfth of the time."""
 
 
-def rows(features: Tensor, samples: Tensor, positions: int | None = None, seed: int = 0) -> Tensor:
-    """The chosen samples' features as a new float32 matrix, one row per position.
-
-    features: (batch, features) or (batch, features, height, width); every position of a spatial
-        point counts as an observation, since a stitch maps positions one by one.
-    samples: indices into the batch, int64. positions: of a larger map so many at random, the same
-        for maps of one size and one seed: neighbours are so much alike that more tell little.
-    Returns (observations, features), in memory of its own that may be overwritten. The order of
-    the observations depends on the batch and on the size of the map only, never on the layout.
-    """
-    if features.dim() == 2:
-        return features.index_select(0, samples).float()
-    width = features.shape[1]
-    if positions is not None and features.shape[2] * features.shape[3] > positions:
-        return _at(features, samples, _places(features, positions, seed))
-    if features.is_contiguous(memory_format=torch.channels_last):
-        return features.permute(0, 2, 3, 1).index_select(0, samples).float().reshape(-1, width)
-    # Positions stay the fastest axis: the transpose of a feature-major matrix costs nothing,
-    # and matrix products take either layout.
-    return features.transpose(0, 1).index_select(1, samples).float().reshape(width, -1).T
-
-
-def _places(features: Tensor, count: int, seed: int) -> Tensor:
-    """(count,) random positions of a map, ascending, by the map's size and the seed alone."""
-    size = features.shape[2] * features.shape[3]
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(size, generator=generator)[:count].sort().values
-    return chosen.to(features.device)
-
-
-def _at(features: Tensor, samples: Tensor, places: Tensor) -> Tensor:
-    """(samples * places, width) of maps (batch, width, height, width)."""
-    width = features.shape[1]
-    if features.is_contiguous(memory_format=torch.channels_last):
-        maps = features.permute(0, 2, 3, 1).flatten(1, 2)
-        return maps[samples[:, None], places].float().reshape(-1, width)
-    chosen = features.flatten(2)[samples[:, None], :, places]  # (samples, places, width)
-    return chosen.float().reshape(-1, width)
-
-
 class Moments:
     """Count, means and centred products of feature sets, gathered batch by batch.
 

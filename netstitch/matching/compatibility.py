@@ -1,29 +1,94 @@
-"""Which points a stitch can translate between (the paper's section 3)."""
+"""Which points a stitch can translate between (the paper's section 3), and why there are none."""
 
-from netstitch.networks.graph import Graph, Node
+from typing import Protocol
+
+from netstitch.networks.feature_layout import LAYOUTS, FeatureLayout
+from netstitch.networks.graph import INPUT, WEIGHT, Dimension, Graph, Node
+from netstitch.networks.operations import KINDS, Kind
+
+_INSTEAD = (
+    "choose networks of convolutions or linear layers, whose features are "
+    + " or ".join(f"{each.name}s ({', '.join(each.axes)})" for each in LAYOUTS)
+    + " behind the input and before the output"
+)
+
+PointKind = tuple[FeatureLayout, tuple[Dimension, ...]]
+"""What two points must share to be compatible: the layout, and the sizes that must agree."""
 
 
 def compatible(node_a: Node, node_b: Node) -> bool:
-    """Whether a linear stitch can make either node's tensor from the other's.
+    """Return whether a linear stitch can make either node's tensor from the other's.
 
-    Both are points; both are (batch, features), or both are (batch, features, height, width) with
-    equal heights and equal widths. The numbers of features are free.
+    Both are points of one layout and of equal sizes, but for their numbers of channels, which are
+    free.
     """
-    kind = layout(node_a)
-    return kind is not None and kind == layout(node_b)
+    kind = kind_of(node_a)
+    return kind is not None and kind == kind_of(node_b)
 
 
-def layout(node: Node) -> tuple[int | str, ...] | None:
-    """What two points must share to be compatible; None for a node that no stitch can read."""
-    if not node.point or node.shape is None or len(node.shape) not in (2, 4):
-        return None
-    return (len(node.shape), *node.shape[2:])
+def kind_of(node: Node) -> PointKind | None:
+    """Return what a point shares with those compatible to it; None for a node that is no point."""
+    layout = node.layout
+    return None if layout is None else (layout, layout.sizes(node.shape or ()))
 
 
 def candidates(graph: Graph) -> tuple[Node, ...]:
-    """The points that may be matched: those that are not an output of the network themselves.
+    """Return the points that may be matched: those that are not an output of the network.
 
     What an output switch chooses between needs no stitch.
     """
     outputs = {name for _, name in graph.outputs}
     return tuple(node for node in graph.points if node.name not in outputs)
+
+
+class NamedNetwork(Protocol):
+    """Anything with a name and a graph, such as a Network."""
+
+    name: str
+    graph: Graph
+
+
+def why_none(a: NamedNetwork, b: NamedNetwork) -> str:
+    """Return the reason that no point of two networks is compatible, and what to do."""
+    bare = [network for network in (a, b) if not candidates(network.graph)]
+    if bare:
+        # Two networks of one class have one name and one reason.
+        reasons = dict.fromkeys(f"{network.name} {_without(network.graph)}" for network in bare)
+        return f"{'; '.join(reasons)}; {_INSTEAD}"
+    return (
+        f"points of {a.name} are {_layouts(a.graph)}, those of {b.name} {_layouts(b.graph)}; "
+        "choose networks with layers that agree in size"
+    )
+
+
+def _without(graph: Graph) -> str:
+    """Why a network has no point that may be matched."""
+    steps = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
+    recurrent = next((n for n in steps if KINDS.get(n.operation) is Kind.RECURRENT), None)
+    if recurrent is not None:
+        kind = recurrent.operation.split(".")[1]
+        return (
+            f"is recurrent ({_called(recurrent, kind)}): what its layers give are sequences "
+            "(batch, t, c), which stitches do not read, nor what is made of them"
+        )
+    if graph.points:
+        names = ", ".join(node.name for node in graph.points[:3])
+        return f"has no point but its output ({names}), which is chosen and not stitched"
+    tokens = next((n for n in steps if n.shape is not None and len(n.shape) == 3), None)
+    if tokens is not None:
+        return (
+            f"computes tokens (batch, t, c), as a transformer does, of which no tensor can be "
+            f"stitched ({_called(tokens, 'tokens')} is the first)"
+        )
+    return "has no tensor with the batch in dimension 0 and channels that can be told"
+
+
+def _called(node: Node, kind: str) -> str:
+    return f"{kind}, {node.path!r}" if node.path else f"{kind}, {node.name!r}"
+
+
+def _layouts(graph: Graph) -> str:
+    """Return the layouts of the points that may be matched, in order, without repeats."""
+    points = candidates(graph)
+    found = (node.layout.described(node.shape or ()) for node in points if node.layout is not None)
+    return ", ".join(dict.fromkeys(found))

@@ -8,7 +8,7 @@ goes into the stitch. To match each of them costs decisions and brings no furthe
 from collections.abc import Callable, Mapping
 from math import isfinite, prod
 
-from netstitch.networks.graph import WEIGHT, Argument, Graph, Node, Ref
+from netstitch.networks.graph import WEIGHT, Argument, Dimension, Graph, Node, Ref
 from netstitch.networks.operations import KINDS, Kind
 
 
@@ -52,7 +52,7 @@ def continued(graph: Graph, node: Node) -> Node | None:
     if len(moving) != 1 or not moving[0].point:
         return None
     source = moving[0]
-    if node.shape is None or source.shape is None or node.shape[:2] != source.shape[:2]:
+    if node.layout is None or source.layout is None or _width(node) != _width(source):
         return None
     rule = _RULES.get(node.operation)
     constant = {each.name: each for each in read if each.operation == WEIGHT}
@@ -61,6 +61,12 @@ def continued(graph: Graph, node: Node) -> Node | None:
 
 Constants = Mapping[str, Node]
 """The weights that an operation reads, by name."""
+
+
+def _width(point: Node) -> tuple[Dimension, ...] | None:
+    """Return the batch and the number of channels."""
+    layout, shape = point.layout, point.shape or ()
+    return None if layout is None else (shape[0], shape[layout.channels])
 
 
 def _is_size(node: Node) -> bool:
@@ -81,7 +87,11 @@ def _kept(source: Node, node: Node, constants: Constants) -> bool:
 
 def _reshaped(source: Node, node: Node, constants: Constants) -> bool:
     """The same shape, or one position before and after: row-major order keeps the channels."""
-    before, after = (prod(int(size) for size in (n.shape or ())[2:]) for n in (source, node))
+    before, after = (
+        prod(int(size) for size in point.layout.sizes(point.shape or ()))
+        for point in (source, node)
+        if point.layout is not None
+    )
     return node.args[:1] == (Ref(source.name),) and (
         node.shape == source.shape or before == after == 1
     )
@@ -121,9 +131,13 @@ def _one_a_channel(source: Node, node: Node, constants: Constants) -> bool:
     shape = constants[other.name].shape if other.name in constants else None
     if shape is None:
         return False
-    rank = len(source.shape or ())
+    layout, rank = source.layout, len(source.shape or ())
     aligned = (*[1] * (rank - len(shape)), *shape)
-    return len(aligned) == rank and all(size == 1 for axis, size in enumerate(aligned) if axis != 1)
+    return (
+        layout is not None
+        and len(aligned) == rank
+        and all(size == 1 for axis, size in enumerate(aligned) if axis != layout.channels)
+    )
 
 
 def _scale(value: Argument) -> bool:

@@ -9,9 +9,14 @@ from torch import nn
 
 from netstitch.errors import MatchingError
 from netstitch.matching.acyclic.solver import maximum_acyclic_matching
-from netstitch.matching.compatibility import candidates, layout
+from netstitch.matching.compatibility import (
+    NamedNetwork,
+    PointKind,
+    candidates,
+    kind_of,
+    why_none,
+)
 from netstitch.matching.equivalence import affine_chains
-from netstitch.matching.explaining import NamedNetwork, why_none
 from netstitch.matching.matches import Match, Matching
 from netstitch.matching.matching_drawing import placed
 from netstitch.matching.objectives import (
@@ -143,15 +148,15 @@ def _pairs(a: _Steps, b: _Steps) -> dict[tuple[int, int], tuple[Node, Node]]:
 
     Of a step that is one point this is the point.
     """
-    by_layout: dict[tuple[Dimension, ...] | None, dict[int, Node]] = {}
+    by_kind: dict[PointKind | None, dict[int, Node]] = {}
     for j, members in enumerate(b.members):
         for node in members:
-            by_layout.setdefault(layout(node), {})[j] = node  # the last of a layout stays
+            by_kind.setdefault(kind_of(node), {})[j] = node  # the last of a kind stays
     pairs: dict[tuple[int, int], tuple[Node, Node]] = {}
     for i, members in enumerate(a.members):
         for node in members:
-            kind = layout(node)
-            for j, other in by_layout.get(kind, {}).items() if kind is not None else ():
+            kind = kind_of(node)
+            for j, other in by_kind.get(kind, {}).items() if kind is not None else ():
                 pairs[i, j] = node, other
     return pairs
 

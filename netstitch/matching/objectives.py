@@ -8,8 +8,8 @@ whole. Balance says which matches are worth more.
 from collections.abc import Callable
 
 from netstitch.errors import MatchingError
+from netstitch.networks.counting import share_before
 from netstitch.networks.graph import Graph, Node
-from netstitch.networks.module import ancestors
 from netstitch.text import did_you_mean
 
 COUNT, BALANCED = "count", "balanced"
@@ -55,14 +55,5 @@ def balanced(a: Graph, b: Graph) -> Callable[[Node, Node], float]:
 
 
 def shares_before(graph: Graph) -> dict[str, float]:
-    """Return for each point the share of the network's multiply-adds that computing it takes.
-
-    Between 0 and 1, all it depends on counted; 0 everywhere in a network without multiply-adds.
-    """
-    total = graph.multiply_adds or 1
-    shares = {}
-    for node in graph.points:
-        needed = ancestors(graph, [node.name])
-        part = sum(each.multiply_adds for each in graph.nodes if each.name in needed)
-        shares[node.name] = part / total
-    return shares
+    """Return for each point the share of the network's multiply-adds that computing it takes."""
+    return {node.name: share_before(graph, node.name) for node in graph.points}

@@ -4,9 +4,13 @@
 attention on a CPU; so the count here is made from shapes, and the tests hold it against that one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
+from torch import Tensor, nn
+
+from netstitch.networks.graph import Graph
+from netstitch.networks.module import ancestors
 from netstitch.networks.operations import Kind
 
 Shape = Sequence[int]
@@ -70,3 +74,18 @@ def elementwise(kind: Kind, output: Shape, inputs: Sequence[Shape]) -> int:
     if kind not in _COMPUTES:
         return 0
     return max([prod(output), *(prod(shape) for shape in inputs)])
+
+
+def count_parameters(weights: Mapping[str, Tensor]) -> int:
+    """Return how many numbers the parameters among tensors hold; buffers do not count."""
+    return sum(t.numel() for t in weights.values() if isinstance(t, nn.Parameter))
+
+
+def share_before(graph: Graph, name: str) -> float:
+    """Return the share of a graph's multiply-adds that computing a node takes, itself included.
+
+    Between 0 and 1; 0 everywhere in a graph without multiply-adds.
+    """
+    needed = ancestors(graph, [name])
+    part = sum(node.multiply_adds for node in graph.nodes if node.name in needed)
+    return part / max(1, graph.multiply_adds)

@@ -7,17 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-BATCH = "batch"
-"""The symbolic size of dimension 0; derived sizes are expressions of it, such as "49*batch"."""
+from netstitch.networks.feature_layout import BATCH as BATCH
+from netstitch.networks.feature_layout import Dimension as Dimension
+from netstitch.networks.feature_layout import FeatureLayout, find_layout
 
 INPUT = "input"
 """The operation of the one node that stands for the task's input."""
 
 WEIGHT = "weight"
 """The operation of nodes that stand for a parameter, buffer or constant; `path` is its key."""
-
-Dimension = int | str
-"""A static size, or an expression of the batch size."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,8 @@ class Node:
     path: the module path a user knows the step by ("layer3.4.conv2"); for weights, their key.
     multiply_adds: of convolutions, linear maps, matrix products and attention, at batch 1.
     elementwise: operations of everything else that computes, at batch 1; reported apart.
-    point: whether the tensor can be stitched (DESIGN: input-dependent, batch first, layout known).
+    point: whether the tensor can be stitched: it depends on the input, has the batch first, and a
+        known feature layout. channels: the axis of its channels, where it is a point.
     """
 
     name: str
@@ -61,6 +60,12 @@ class Node:
     multiply_adds: int = 0
     elementwise: int = 0
     point: bool = False
+    channels: int = 1
+
+    @property
+    def layout(self) -> FeatureLayout | None:
+        """How a point holds its features; None where the node is no point."""
+        return find_layout(self.shape, self.channels) if self.point else None
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:

@@ -14,10 +14,10 @@ from pydantic import Field
 
 from netstitch.errors import StorageError
 from netstitch.files.documents import WORST, Document, damaged
+from netstitch.networks.feature_layout import stitchable
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
 from netstitch.networks.keys import Keys, is_identifier, is_key
 from netstitch.networks.operations import KINDS
-from netstitch.networks.points import stitchable
 from netstitch.networks.propagation import check_arguments
 from netstitch.text import one_line
 
@@ -41,6 +41,7 @@ class NodeRow(Document):
     multiply_adds: Cost
     elementwise: Cost
     point: bool
+    channels: int = 1
 
 
 class GraphDocument(Document):
@@ -66,6 +67,7 @@ def graph_to_json(graph: Graph) -> dict[str, Any]:
                 "multiply_adds": node.multiply_adds,
                 "elementwise": node.elementwise,
                 "point": node.point,
+                "channels": node.channels,
             }
             for node in graph.nodes
         ],
@@ -133,7 +135,7 @@ def _node(row: NodeRow) -> Node:
         raise ValueError(f"node {row.name!r} has dtype {row.dtype!r:.80}")
     if not all(is_identifier(key) for key in row.kwargs):
         raise ValueError(f"a keyword of node {row.name!r} is none")
-    if row.point and not stitchable(row.shape, row.dtype):
+    if row.point and not stitchable(row.shape, row.dtype, row.channels):
         raise ValueError(f"node {row.name!r} is no point")
     return Node(
         name=row.name,
@@ -146,6 +148,7 @@ def _node(row: NodeRow) -> Node:
         multiply_adds=row.multiply_adds,
         elementwise=row.elementwise,
         point=row.point,
+        channels=row.channels,
     )
 
 

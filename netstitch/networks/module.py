@@ -1,6 +1,6 @@
 """From a graph and its weights to an ordinary PyTorch module."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,15 +14,21 @@ Weights = Mapping[str, Tensor]
 
 
 def build_module(
-    graph: Graph, weights: Weights, *, outputs: Sequence[str] | None = None
+    graph: Graph,
+    weights: Weights,
+    *,
+    outputs: Sequence[str] | None = None,
+    html: Callable[[], str] | None = None,
 ) -> fx.GraphModule:
-    """A module that computes the graph; it holds nothing of netstitch.
+    """Return a module that computes the graph; it holds nothing of netstitch.
 
-    graph: nodes that no output depends on are left out.
-    weights: `torch.nn.Parameter` values become parameters, other tensors buffers; the module
-        holds these very tensors, not copies.
-    outputs: names of nodes; the module then returns their values as a list. By default it returns
-        what the graph does: a tensor, or a dictionary of tensors.
+    Args:
+        graph: what to compute; nodes that no output depends on are left out.
+        weights: `torch.nn.Parameter` values become parameters, other tensors buffers; the module
+            holds these very tensors, not copies.
+        outputs: names of nodes; the module then returns their values as a list. By default it
+            returns what the graph does: a tensor, or a dictionary of tensors.
+        html: makes what notebooks show of the module, though not of its copies.
     """
     wanted = [name for _, name in graph.outputs] if outputs is None else list(outputs)
     needed = ancestors(graph, wanted)
@@ -52,6 +58,10 @@ def build_module(
     else:
         drawn.output({str(key): values[name] for key, name in graph.outputs})
     module = fx.GraphModule(root, drawn, class_name="StitchedNetwork")
+    if html is not None:
+        # torch gives each GraphModule a class of its own, and a copy leaves out those of this name.
+        own = {"_repr_html_": lambda _: html(), "__module__": type(module).__module__}
+        module.__class__ = type("GraphModuleImpl", (type(module),), own)
     return module.eval()
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from torch import nn
+from netstitch.networks.feature_layout import FeatureLayout, StitchLayer
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,8 @@ class Stitch:
 
     match: index of the match that it belongs to.
     inputs, outputs: features of the source and of the target point.
-    spatial: whether the points are (batch, features, height, width) and the map a 1x1
-        convolution; otherwise they are (batch, features) and the map is a linear layer.
-    positions: height times width of the points, 1 where they are not spatial.
+    layout: how both points hold their features, which says what layer translates.
+    positions: how often the map is applied to one sample: height times width of maps, 1 of vectors.
     """
 
     match: int
@@ -29,7 +28,7 @@ class Stitch:
     target: FeatureRef
     inputs: int
     outputs: int
-    spatial: bool
+    layout: FeatureLayout
     positions: int
 
     @property
@@ -37,8 +36,6 @@ class Stitch:
         """Of one image."""
         return self.inputs * self.outputs * self.positions
 
-    def layer(self) -> nn.Linear | nn.Conv2d:
+    def layer(self) -> StitchLayer:
         """A new layer with PyTorch's own initial weights."""
-        if self.spatial:
-            return nn.Conv2d(self.inputs, self.outputs, kernel_size=1)
-        return nn.Linear(self.inputs, self.outputs)
+        return self.layout.layer(self.inputs, self.outputs)

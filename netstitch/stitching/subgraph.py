@@ -12,7 +12,7 @@ from netstitch.networks.network import Network
 from netstitch.networks.probabilities import WAY_OUT, check_alike
 from netstitch.stitching.reachability import Genotype
 from netstitch.stitching.stitch import Stitch
-from netstitch.stitching.switches import Switchboard
+from netstitch.stitching.structure import Structure
 
 Ensemble = Literal["logits", "probabilities"]
 """How networks' outputs are averaged: as they are, or as the logarithm of mean probabilities."""
@@ -39,24 +39,24 @@ Item = tuple[int, str] | int
 
 
 def make_subgraph(
-    names: Sequence[str],
-    graphs: Sequence[Graph],
-    board: Switchboard,
+    structure: Structure,
     averaging: Averaging,
     genotype: Genotype,
     made: Subgraph | None = None,
 ) -> Graph:
-    """The subnetwork of a genotype as one graph.
+    """Return the subnetwork of a genotype as one graph.
 
     Nodes are named after their network ("resnet_layer1_0_conv1_conv2d"), weights likewise
     ("resnet.layer1.0.conv1.weight"), stitches after their match ("stitches.003.resnet_to_vit").
 
-    made: nodes of earlier calls with the same names, graphs and board; new ones are added. Making
-        them takes most of the time.
+    Args:
+        structure: networks and switches.
+        averaging: how outputs are averaged.
+        genotype: (l,) one choice per switch.
+        made: nodes of earlier calls with the same structure; new ones are added. Making them takes
+            most of the time.
     """
-    return _Assembly(
-        names, graphs, board, averaging, genotype, {} if made is None else made
-    ).result()
+    return _Assembly(structure, averaging, genotype, {} if made is None else made).result()
 
 
 def stitch_key(names: Sequence[str], stitch: Stitch) -> str:
@@ -67,15 +67,10 @@ def stitch_key(names: Sequence[str], stitch: Stitch) -> str:
 
 class _Assembly:
     def __init__(
-        self,
-        names: Sequence[str],
-        graphs: Sequence[Graph],
-        board: Switchboard,
-        averaging: Averaging,
-        genotype: Genotype,
-        known: Subgraph,
+        self, structure: Structure, averaging: Averaging, genotype: Genotype, known: Subgraph
     ) -> None:
-        self.names, self.graphs, self.board = names, graphs, board
+        self.names, self.graphs = structure.names, structure.graphs
+        self.board = board = structure.board
         self.averaging, self.known = averaging, known
         self.output = board.outputs[genotype[-1]]
         # What consumers of a point read, where it is not the point itself.
@@ -190,8 +185,10 @@ def add_stitch(
     """
     key = stitch_key(names, stitch)
     name = key.replace(".", "_").replace("stitches", "stitch")
-    kernel = (1, 1) if stitch.spatial else ()
-    shapes = {"weight": (stitch.outputs, stitch.inputs, *kernel), "bias": (stitch.outputs,)}
+    shapes = {
+        "weight": (stitch.outputs, stitch.inputs, *stitch.layout.kernel),
+        "bias": (stitch.outputs,),
+    }
     weight, bias = (
         append(Node(f"{name}_{part}", WEIGHT, shape=shape, dtype="float32", path=f"{key}.{part}"))
         for part, shape in shapes.items()
@@ -199,7 +196,7 @@ def add_stitch(
     return append(
         Node(
             name,
-            "aten.conv2d.default" if stitch.spatial else "aten.linear.default",
+            stitch.layout.operation,
             (Ref(source), Ref(weight), Ref(bias)),
             shape=target.shape,
             dtype="float32",

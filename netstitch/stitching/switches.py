@@ -8,8 +8,10 @@ order of the networks). The last switch picks the output.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from math import prod
 
 from netstitch.errors import StitchingError
+from netstitch.matching.compatibility import compatible
 from netstitch.matching.matches import Matching
 from netstitch.networks.graph import Graph
 from netstitch.stitching.match_order import sort_matches
@@ -104,24 +106,23 @@ def _by_network(graphs: Sequence[Graph], matching: Matching) -> tuple[dict[int, 
 def _stitch(
     graphs: Sequence[Graph], index: int, match: dict[int, str], source: int, target: int
 ) -> Stitch:
-    shapes = [graphs[network].by_name[match[network]].shape for network in (source, target)]
-    assert shapes[0] is not None
-    assert shapes[1] is not None
-    if len(shapes[0]) != len(shapes[1]) or shapes[0][2:] != shapes[1][2:]:
+    start, end = (graphs[network].by_name[match[network]] for network in (source, target))
+    layout = start.layout
+    if layout is None or not compatible(start, end):
         raise StitchingError(
-            f"points {match[source]!r} {shapes[0]} and {match[target]!r} {shapes[1]} cannot be "
+            f"points {match[source]!r} {start.shape} and {match[target]!r} {end.shape} cannot be "
             "stitched; expected (batch, features), or equal height and width"
         )
-    sizes = [int(size) for size in shapes[0][1:]]
-    positions = sizes[1] * sizes[2] if len(sizes) == 3 else 1
+    assert start.shape is not None
+    assert end.shape is not None
     return Stitch(
         match=index,
         source=FeatureRef(source, match[source]),
         target=FeatureRef(target, match[target]),
-        inputs=sizes[0],
-        outputs=int(shapes[1][1]),
-        spatial=len(sizes) == 3,
-        positions=positions,
+        inputs=int(start.shape[layout.channels]),
+        outputs=int(end.shape[layout.channels]),
+        layout=layout,
+        positions=prod(int(size) for size in layout.sizes(start.shape)),
     )
 
 

@@ -1,11 +1,12 @@
 """The supernet: trained networks, frozen, joined by stitches and switches (the paper's section 3).
 
-This is where networks, matching, stitching and fitting meet; what comes after only reads it.
+Networks, matching, stitching and fitting meet here; later rooms only read it.
 """
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,14 @@ from torch import Tensor, fx, nn
 from netstitch.errors import FittingError, StitchingError
 from netstitch.files.alignment import aligned
 from netstitch.files.folders import as_path
-from netstitch.fitting import (
-    Batch,
-    FitReport,
-    RefineReport,
-    fit,
-    recalibrated,
-    refine,
-)
+from netstitch.fitting import Batch, FitReport, RefineReport, fit, recalibrated, refine
 from netstitch.fitting.fit_settings import check_settings, check_threads
 from netstitch.matching.matches import Matching
 from netstitch.matching.matching_drawing import placed
+from netstitch.networks.counting import count_parameters
+from netstitch.networks.feature_layout import StitchLayer
 from netstitch.networks.graph import WEIGHT, Graph
-from netstitch.networks.inputs import check_inputs, fitting_batches
+from netstitch.networks.inputs import fitting_batches
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
 from netstitch.stitching import subnetwork_html
@@ -46,11 +42,14 @@ from netstitch.stitching.subgraph import (
     stitch_key,
 )
 from netstitch.stitching.switches import Switch, make_switchboard
-from netstitch.supernet.supernet_arguments import check_arguments, check_joinable, check_weights
+from netstitch.supernet.supernet_arguments import (
+    blank_inputs,
+    check_arguments,
+    check_batch,
+    check_joinable,
+    check_weights,
+)
 from netstitch.threads import fastest_threads
-
-MEASURED_WORK = 20_000_000_000
-"""Multiply-adds of what threads are measured on, about."""
 
 UNFITTED = (
     "the stitches were never fitted, and hold random numbers: call fit(batches) of the supernet "
@@ -62,19 +61,18 @@ AnyGenotype = Sequence[int] | NDArray[np.integer]
 
 
 class Supernet(nn.Module):
-    """Networks joined by the stitches of a matching, and the decisions between them.
+    """Trained networks joined by the stitches of a matching, and the decisions between them.
 
-    networks: trained networks of one task: equal input shape and equal outputs.
-    matching: which points may replace one another, from `ns.match` of the same networks; always
-        needed.
-    averaging: how the ensemble is formed; by default the mean of the networks' outputs.
-    outputs: sets of networks that the output switch offers; by default each one, and all.
-    fit_report: how well each stitch translates, once `fit` has run; otherwise None.
-    refine_report: what `refine` was worth, once it has run; otherwise None.
-    probabilities: keys of the outputs (None of a single tensor) that are such in all networks.
-
-    Raises StitchingError when the matching does not belong to the networks or has a cycle, and
-    where some networks put out probabilities and others logits.
+    Attributes:
+        networks: the basis networks, of one task: equal input shape and equal outputs.
+        matching: which points may replace one another.
+        averaging: how the ensemble is formed.
+        board: stitches, switches, and the output switch's choices, by index.
+        structure: names, graphs and board: all but the weights.
+        fit_report: how well each stitch translates, once `fit` has run.
+        refine_report: what `refine` was worth, once it has run.
+        probabilities: keys of the outputs that hold probabilities in all networks; None is the key
+            of an output that is one tensor.
     """
 
     def __init__(
@@ -85,6 +83,18 @@ class Supernet(nn.Module):
         averaging: Averaging | None = None,
         outputs: Sequence[Sequence[int]] | None = None,
     ) -> None:
+        """Join captured networks; the stitches are not fitted yet.
+
+        Args:
+            networks: two or more, from `ns.capture`.
+            matching: from `ns.match` of the same networks; always needed.
+            averaging: how the ensemble is formed; by default the mean of the networks' outputs.
+            outputs: sets of networks that the output switch offers; by default each one, and all.
+
+        Raises:
+            StitchingError: when the matching does not belong to the networks or has a cycle, and
+                where some networks put out probabilities and others logits.
+        """
         super().__init__()
         matching = check_arguments(networks, matching, averaging)
         self.networks = nn.ModuleList(networks)
@@ -116,11 +126,12 @@ class Supernet(nn.Module):
 
     @property
     def stitches(self) -> tuple[Stitch, ...]:
+        """The stitches, grouped by match."""
         return self.board.stitches
 
     @property
     def switches(self) -> tuple[Switch, ...]:
-        """All but the output switch, in the order of the genotype."""
+        """The switches in the order of the genotype, but for the output switch."""
         return self.board.switches
 
     @property
@@ -130,6 +141,7 @@ class Supernet(nn.Module):
 
     @property
     def wiring(self) -> Reachability:
+        """Activity and cost of genotypes that are known to be valid."""
         return self.structure.wiring
 
     @property
@@ -142,41 +154,46 @@ class Supernet(nn.Module):
         output: str | int = "ensemble",
         stitches: Mapping[int, int] | Iterable[int] = (),
     ) -> Genotype:
-        """A genotype that keeps the originals but for the switches named.
+        """Return the genotype that keeps the originals but for the switches named.
 
-        output: name or number of the output switch's choice.
-        stitches: switches that read a stitch, as indices, or as a mapping to their choice.
+        Args:
+            output: name or number of the output switch's choice.
+            stitches: switches that read a stitch, as indices, or as a mapping to their choice.
         """
         return make_genotype(self.cardinalities, self.outputs, output, stitches)
 
     def references(self) -> dict[str, Genotype]:
-        """The basis networks and their ensemble: the all-original genotypes, by output name."""
+        """Return the genotypes of the basis networks and their ensemble, by output name."""
         return {name: self.genotype(index) for index, name in enumerate(self.outputs)}
 
     def active(self, genotype: AnyGenotype) -> NDArray[np.bool_]:
-        """(l,) which switches the output depends on, walking back through the chosen inputs."""
+        """Return (l,) which switches the output depends on through the chosen inputs."""
         return self.wiring.active(self._checked(genotype))
 
     def signature(self, genotype: AnyGenotype) -> Signature:
-        """The (switch, choice) pairs of the active switches: equal means the same subnetwork."""
+        """Return the (switch, choice) pairs of the active switches, which name a subnetwork."""
         return self.wiring.signature(self._checked(genotype))
 
     def macs(self, genotype: AnyGenotype) -> int:
-        """Multiply-adds of the subnetwork for one image, stitches included; runs no tensor."""
+        """Return the subnetwork's multiply-adds for one image, stitches included."""
         return self.wiring.multiply_adds(self._checked(genotype))
 
     def elementwise(self, genotype: AnyGenotype) -> int:
-        """Elements that activations, norms and pooling touch for one image; apart from `macs`."""
+        """Return the elements that activations, norms and pooling touch for one image."""
         return self.wiring.elementwise(self._checked(genotype))
 
     def active_stitches(self, genotype: AnyGenotype) -> tuple[int, ...]:
-        """Indices of the stitches that the subnetwork runs."""
+        """Return the indices of the stitches that the subnetwork runs."""
         return self.structure.active_stitches(self._checked(genotype))
+
+    def parameters_of(self, genotype: AnyGenotype) -> int:
+        """Return the number of parameters of the subnetwork."""
+        return count_parameters(self.subnetwork_graph(genotype)[1])
 
     def _checked(self, genotype: AnyGenotype) -> Genotype:
         return check_genotype(self.cardinalities, genotype)
 
-    # -- tensors
+    # -- fitting
 
     def fit(
         self,
@@ -186,33 +203,59 @@ class Supernet(nn.Module):
         threads: int | None = None,
         **settings: Any,
     ) -> FitReport:
-        """Fit all stitches; see `netstitch.fitting` for methods and settings.
+        """Fit all stitches.
 
-        batches: inputs (n, ...), or (inputs, labels) pairs whose labels are not used.
-        threads: used inside each operation; by default one or torch's own number, whichever is
-            faster here. The last bits of stitches depend on it, and the report says what it was.
+        Args:
+            batches: inputs (n, ...), or (inputs, labels) pairs whose labels are not used.
+            method: one of `netstitch.fitting`.
+            threads: used inside each operation; by default one or torch's own number, whichever is
+                faster here. The last bits of stitches depend on it, and the report names it.
+            settings: keyword arguments of the method.
         """
         check_threads(threads)
         candidates = None if threads is None else (threads,)
-        places = [place for stitch in self.stitches for place in (stitch.source, stitch.target)]
-        with fastest_threads(
-            lambda: self.features(self._blank(), places), candidates=candidates
-        ) as used:
+        refs = [ref for stitch in self.stitches for ref in (stitch.source, stitch.target)]
+        blank = blank_inputs(self.graphs).to(next(self.parameters(), torch.zeros(0)).device)
+        with fastest_threads(lambda: self.features(blank, refs), candidates=candidates) as used:
             report = fit(self, self._layers(), self._own(batches), method=method, **settings)
         report = replace(report, settings={**report.settings, "threads": used})
-        # Only now: a fit that fails leaves the layers, and so what is reported of them.
+        # Only now: a fit that fails leaves the layers, and so the report on them.
         self.fit_report, self.refine_report = report, None
         return report
+
+    def refine(self, batches: Iterable[Batch], **settings: Any) -> RefineReport:
+        """Train the fitted stitches in sampled subnetworks.
+
+        Args:
+            batches: inputs (n, ...), or (inputs, labels) pairs whose labels some losses use.
+            settings: keyword arguments of `netstitch.fitting.refine`.
+
+        Raises:
+            StitchingError: where the stitches were never fitted.
+        """
+        check_settings("refine", refine, settings)
+        self.check_fitted()
+        self.refine_report = refine(self, self._layers(), self._own(batches), **settings)
+        return self.refine_report
 
     @property
     def fitted(self) -> bool:
         """Whether stitches have weights that mean something: fitted, set, or there are none."""
         return self._given or self.fit_report is not None or not self.stitches
 
-    def set_stitches(self, weights: Mapping[str, Tensor]) -> None:
-        """Give all stitches weights by hand, by the keys of `stitch_weights`, instead of `fit`.
+    def check_fitted(self, genotype: AnyGenotype | None = None) -> None:
+        """Raise StitchingError where stitches, those of a genotype or any, were never fitted."""
+        if not self.fitted and (genotype is None or self.active_stitches(genotype)):
+            raise StitchingError(UNFITTED)
 
-        Raises StitchingError for other keys or shapes, and for what is no finite float.
+    def set_stitches(self, weights: Mapping[str, Tensor]) -> None:
+        """Give all stitches weights by hand instead of by `fit`.
+
+        Args:
+            weights: finite tensors by the keys, and of the shapes, of `stitch_weights`.
+
+        Raises:
+            StitchingError: for other keys or shapes, and for what is no finite float.
         """
         own = self.stitch_weights()
         check_weights(own, weights)
@@ -221,73 +264,58 @@ class Supernet(nn.Module):
                 tensor.copy_(weights[key])
         self._given, self.fit_report, self.refine_report = True, None, None
 
-    def check_fitted(self, genotype: AnyGenotype | None = None) -> None:
-        """Raise StitchingError where stitches, those of a genotype or any, were never fitted."""
-        if not self.fitted and (genotype is None or self.active_stitches(genotype)):
-            raise StitchingError(UNFITTED)
+    def _layers(self) -> list[StitchLayer]:
+        return [layer for layer in self.layers if isinstance(layer, StitchLayer)]
 
-    def puts_out_probabilities(self, key: str | None) -> bool:
-        """Whether the networks do in the output of a key, or in their only one."""
-        only = self.graphs[0].output_keys
-        return (only[0] if len(only) == 1 else key) in self.probabilities
+    def _own(self, batches: Iterable[Batch]) -> Iterable[Batch]:
+        """Return the batches, checked as they are read."""
+        return fitting_batches(self.graphs, batches, FittingError, self._dtype)
 
-    def refine(self, batches: Iterable[Batch], **settings: Any) -> RefineReport:
-        """Train the fitted stitches in sampled subnetworks; see `netstitch.fitting.refine`.
-
-        batches: inputs (n, ...), or (inputs, labels) pairs whose labels are used by some losses.
-        settings: keyword arguments of `netstitch.fitting.refine`. Raises as `check_fitted` does.
-        """
-        check_settings("refine", refine, settings)
-        self.check_fitted()
-        self.refine_report = refine(self, self._layers(), self._own(batches), **settings)
-        return self.refine_report
+    # -- tensors
 
     @property
     def _dtype(self) -> torch.dtype:
-        """What it computes in: float32, unless it was converted."""
+        """The type it computes in: float32, unless it was converted."""
         return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
 
-    def _own(self, batches: Iterable[Batch]) -> Iterable[Batch]:
-        """The batches, checked as they are read."""
-        return fitting_batches(self.graphs, batches, FittingError, self._dtype)
-
-    def _check_inputs(self, inputs: Tensor) -> None:
-        if not isinstance(inputs, Tensor) or inputs.dtype != self._dtype:
-            kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
-            raise StitchingError(
-                f"the inputs are {kind}; expected a tensor (batch, ...) of {self._dtype}"
-            )
-        check_inputs(self.graphs, inputs.shape, "the batch", StitchingError)
-
-    def _layers(self) -> list[nn.Linear | nn.Conv2d]:
-        return [layer for layer in self.layers if isinstance(layer, nn.Linear | nn.Conv2d)]
-
-    def _blank(self) -> Tensor:
-        """A few blank inputs, to measure with; of networks that take seconds for one, one."""
-        sizes = [int(size) for size in (self.graphs[0].input.shape or ())[1:]]
-        some = next(self.parameters(), torch.zeros(0))
-        work = sum(graph.multiply_adds for graph in self.graphs)
-        count = min(32, max(1, MEASURED_WORK // max(1, work)))
-        return torch.zeros(count, *sizes, device=some.device)
+    def puts_out_probabilities(self, key: str | None) -> bool:
+        """Return whether the networks do in the output of a key, or in their only one."""
+        only = self.graphs[0].output_keys
+        return (only[0] if len(only) == 1 else key) in self.probabilities
 
     def features(self, inputs: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
-        """The original values of points for a batch, as the basis networks compute them."""
-        self._check_inputs(inputs)
+        """Return the original values of points for a batch, as the basis networks compute them."""
+        check_batch(self.graphs, inputs, self._dtype)
         return self._features(inputs, places)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all parameters, buffers and constants by the keys that subnetworks give them."""
+        found: dict[str, Tensor] = {}
+        for name, network in zip(self.names, self.basis_networks, strict=True):
+            found |= {f"{name}.{key}": tensor for key, tensor in network.weights.items()}
+        return found | self.stitch_weights()
+
+    def stitch_weights(self) -> dict[str, Tensor]:
+        """Return weights and biases of the stitches by key."""
+        return {
+            f"{path}.{part}": tensor
+            for path, layer in zip(self.stitch_paths(), self.layers, strict=True)
+            for part, tensor in layer.named_parameters()
+        }
+
+    def stitch_paths(self) -> list[str]:
+        """Return the stitches' paths in subnetworks; ".weight" and ".bias" follow."""
+        return [stitch_key(self.names, stitch) for stitch in self.stitches]
+
+    # -- subnetworks
+
     def pruned_graph(self, genotype: AnyGenotype) -> Graph:
-        """The graph of what a genotype's output depends on."""
-        return make_subgraph(
-            self.names,
-            self.graphs,
-            self.board,
-            self.averaging,
-            self._checked(genotype),
-            self._made,
-        )
+        """Return the graph of what a genotype's output depends on."""
+        chosen = self._checked(genotype)
+        return make_subgraph(self.structure, self.averaging, chosen, self._made)
 
     def subnetwork_graph(self, genotype: AnyGenotype) -> tuple[Graph, dict[str, Tensor]]:
-        """The pruned graph of a genotype, and the supernet's own tensors under its keys."""
+        """Return the pruned graph of a genotype, and the supernet's own tensors by its keys."""
         graph = self.pruned_graph(genotype)
         everything = self.tensors()
         keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
@@ -300,17 +328,21 @@ class Supernet(nn.Module):
         share: bool = False,
         recalibrate: Iterable[Batch] | None = None,
     ) -> fx.GraphModule:
-        """The network a genotype selects, as an ordinary PyTorch module.
+        """Return the network that a genotype selects, as an ordinary PyTorch module.
 
         It holds nothing of netstitch, copies, trains and saves a state dict. Norms keep the
         statistics of the basis networks and dropout stays off, in training mode too. In a notebook
-        it is drawn as parts of the basis networks and stitches.
+        it is drawn as parts of the basis networks and stitches. Stitches that were never fitted are
+        handed out with a warning.
 
-        share: hold the supernet's own frozen tensors; by default copies, which take gradients.
-        recalibrate: inputs that the batch norms behind stitches take their statistics from; see
-            `netstitch.fitting.recalibrated`. The supernet keeps its own.
+        Args:
+            genotype: one integer per switch.
+            share: hold the supernet's own frozen tensors; by default copies, which take gradients.
+            recalibrate: inputs that the batch norms behind stitches take their statistics from;
+                see `netstitch.fitting.recalibrated`. The supernet keeps its own.
 
-        Stitches that were never fitted are handed out, with a warning; not with `recalibrate`.
+        Raises:
+            StitchingError: with `recalibrate`, where stitches were never fitted.
         """
         if recalibrate is not None:
             self.check_fitted(genotype)
@@ -318,50 +350,22 @@ class Supernet(nn.Module):
             warnings.warn(UNFITTED, stacklevel=2)
         graph, weights = self.subnetwork_graph(genotype)
         if recalibrate is not None:
-            weights = recalibrated(
-                graph, weights, fitting_batches(self.graphs, recalibrate, FittingError)
-            )
+            inputs = fitting_batches(self.graphs, recalibrate, FittingError)
+            weights = recalibrated(graph, weights, inputs)
         if not share:
             weights = {key: _own(tensor) for key, tensor in weights.items()}
-        module = build_module(graph, weights)
-        structure, chosen = self.structure, check_genotype(self.cardinalities, genotype)
+        structure, chosen = self.structure, self._checked(genotype)
         rows = () if self.fit_report is None else self.fit_report.rows
         errors = {index: row.relative_error for index, row in enumerate(rows)}
-        # Each GraphModule has a class of its own, so that the module itself holds nothing of this.
-        type(module)._repr_html_ = lambda _: subnetwork_html(structure, chosen, errors)  # type: ignore[attr-defined]
-        return module
-
-    def parameters_of(self, genotype: AnyGenotype) -> int:
-        """Number of parameters of the subnetwork."""
-        _, weights = self.subnetwork_graph(genotype)
-        return sum(t.numel() for t in weights.values() if isinstance(t, nn.Parameter))
+        shown = partial(subnetwork_html, structure, chosen, errors)
+        return build_module(graph, weights, html=shown)
 
     def forward(self, x: Tensor, genotype: AnyGenotype | None = None) -> Any:
-        """The output of a genotype's fitted network for a batch; by default of the last choice."""
+        """Return a genotype's output for a batch, by default that of the last output choice."""
         chosen = self.genotype(len(self.outputs) - 1) if genotype is None else genotype
-        self._check_inputs(x)
+        check_batch(self.graphs, x, self._dtype)
         self.check_fitted(chosen)
         return self.subnetwork(chosen, share=True)(aligned(x))
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All parameters, buffers and constants under the keys that subnetworks give them."""
-        found: dict[str, Tensor] = {}
-        for name, network in zip(self.names, self.networks, strict=True):
-            assert isinstance(network, Network)
-            found |= {f"{name}.{key}": tensor for key, tensor in network.weights.items()}
-        return found | self.stitch_weights()
-
-    def stitch_weights(self) -> dict[str, Tensor]:
-        """Weights and biases of the stitches by key."""
-        return {
-            f"{path}.{part}": tensor
-            for path, layer in zip(self.stitch_paths(), self.layers, strict=True)
-            for part, tensor in layer.named_parameters()
-        }
-
-    def stitch_paths(self) -> list[str]:
-        """Per stitch, the path of its weights in subnetworks; ".weight" and ".bias" follow."""
-        return [stitch_key(self.names, stitch) for stitch in self.stitches]
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "Supernet":
         self._features.forget()  # moving to a device or type gives new buffers
@@ -379,7 +383,7 @@ class Supernet(nn.Module):
         )
 
     def save(self, folder: Path | str) -> None:
-        """Write networks, matching, stitches and fit report into a new folder."""
+        """Write networks, matching, stitches and reports into a new folder."""
         # Storage reads supernets too, and so imports this module.
         from netstitch.supernet.storage import write_supernet
 

@@ -1,4 +1,4 @@
-"""What a supernet is made of, held against what it takes."""
+"""Checks of what a supernet is given: networks, matching, weights and batches."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,16 @@ from torch import Tensor
 from netstitch.errors import StitchingError
 from netstitch.matching.matches import Matching
 from netstitch.networks.graph import Graph, Node
+from netstitch.networks.inputs import check_inputs
 from netstitch.networks.network import Network
 from netstitch.stitching.subgraph import Averaging
 
+MEASURED_WORK = 20_000_000_000
+"""Multiply-adds of what threads are measured on, about."""
+
 
 def check_arguments(networks: Any, matching: Any, averaging: Any) -> Matching:
-    """The matching; raises StitchingError unless the arguments are what they are called."""
+    """Return the matching; raise StitchingError unless the arguments are of their types."""
     if not isinstance(networks, list | tuple) or not all(isinstance(n, Network) for n in networks):
         each = networks if isinstance(networks, list | tuple) else [networks]
         other = next((one for one in each if not isinstance(one, Network)), networks)
@@ -71,10 +75,7 @@ def check_joinable(names: Sequence[str], graphs: Sequence[Graph], averaging: Ave
 
 
 def check_weights(own: Mapping[str, Tensor], weights: Any) -> None:
-    """Raise StitchingError unless weights can take the place of those of a supernet's stitches.
-
-    own: those, by key.
-    """
+    """Raise StitchingError unless weights can replace the stitches' own, which are given by key."""
     advice = "give tensors of the keys and shapes of stitch_weights()"
     if not isinstance(weights, Mapping):
         raise StitchingError(f"the weights are a {type(weights).__name__}; {advice}")
@@ -98,6 +99,21 @@ def check_weights(own: Mapping[str, Tensor], weights: Any) -> None:
             raise StitchingError(f"the weights of {key} are {kind}; expected dense floats")
         if not torch.isfinite(given).all():
             raise StitchingError(f"the weights of {key} hold NaN or infinity; expected finite ones")
+
+
+def check_batch(graphs: Sequence[Graph], inputs: Any, dtype: torch.dtype) -> None:
+    """Raise StitchingError unless inputs are a batch of the networks' input shape and type."""
+    if not isinstance(inputs, Tensor) or inputs.dtype != dtype:
+        kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise StitchingError(f"the inputs are {kind}; expected a tensor (batch, ...) of {dtype}")
+    check_inputs(graphs, inputs.shape, "the batch", StitchingError)
+
+
+def blank_inputs(graphs: Sequence[Graph]) -> Tensor:
+    """Return inputs to measure threads with: 32, or fewer of networks that take seconds."""
+    sizes = [int(size) for size in (graphs[0].input.shape or ())[1:]]
+    work = max(1, sum(graph.multiply_adds for graph in graphs))
+    return torch.zeros(min(32, max(1, MEASURED_WORK // work)), *sizes)
 
 
 def _shown(node: Node) -> str:

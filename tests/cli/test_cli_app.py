@@ -91,12 +91,19 @@ def test_importing_does_not_import_torch(imported: str) -> None:
     assert python("-c", code).returncode == 0
 
 
-def test_names_of_the_package_are_there_when_used() -> None:
+def test_public_names_are_what_they_were_once_all_rooms_are_imported() -> None:
     code = (
-        "import netstitch as ns; print(all(getattr(ns, name) is not None for name in ns.__all__))"
+        "import importlib, pkgutil, types, netstitch as ns\n"
+        "first = {name: getattr(ns, name) for name in ns.__all__}\n"
+        "for room in pkgutil.iter_modules(ns.__path__):\n"
+        "    if room.name != '__main__':\n"
+        "        importlib.import_module(f'netstitch.{room.name}')\n"
+        "again = {name: getattr(ns, name) for name in ns.__all__}\n"
+        "modules = [n for n, v in again.items() if isinstance(v, types.ModuleType)]\n"
+        "print([n for n in ns.__all__ if first[n] is not again[n] or first[n] is None], modules)"
     )
     done = python("-c", code)
-    assert done.stdout.strip() == "True", done.stderr
+    assert done.stdout.strip() == "[] ['matching']", done.stderr
 
 
 def test_help_does_not_import_torch() -> None:

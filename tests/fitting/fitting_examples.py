@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from netstitch.networks.feature_layout import MAP, VECTOR
 from netstitch.stitching.stitch import FeatureRef, Stitch
 
 Point = Callable[[Tensor], Tensor]
@@ -25,8 +26,8 @@ def features_of(
 def both_ways(
     match: int, a: FeatureRef, b: FeatureRef, n_a: int, n_b: int, positions: int = 0
 ) -> list[Stitch]:
-    """The two stitches of a match; positions 0 for points that are not spatial."""
-    rest = (positions > 0, max(positions, 1))
+    """The two stitches of a match; positions 0 for points that are vectors."""
+    rest = (MAP if positions else VECTOR, max(positions, 1))
     return [Stitch(match, a, b, n_a, n_b, *rest), Stitch(match, b, a, n_b, n_a, *rest)]
 
 

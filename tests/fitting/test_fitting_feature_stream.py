@@ -14,6 +14,7 @@ from netstitch.fitting.feature_stream import (
     inputs,
     split,
 )
+from netstitch.networks.feature_layout import MAP
 from netstitch.stitching.stitch import FeatureRef, Stitch
 
 
@@ -80,7 +81,7 @@ def test_parts_of_a_batch_fit_the_budget_in_order(count: int, one: int, budget: 
 
 def test_bytes_of_an_image_are_those_of_each_point_once() -> None:
     a, b, c = (FeatureRef(0, name) for name in "abc")
-    stitches = [Stitch(0, a, b, 2, 3, True, 10), Stitch(0, a, c, 2, 4, True, 10)]
+    stitches = [Stitch(0, a, b, 2, 3, MAP, 10), Stitch(0, a, c, 2, 4, MAP, 10)]
     assert image_bytes(stitches) == sum(torch.ones(1, n, 2, 5).nbytes for n in (2, 3, 4))
 
 
@@ -110,7 +111,7 @@ def test_features_of_the_wrong_shape_are_named() -> None:
 
 def test_maps_of_unequal_size_are_named() -> None:
     a, b = FeatureRef(0, "a"), FeatureRef(1, "b")
-    stitch = Stitch(0, a, b, 2, 3, spatial=True, positions=16)
+    stitch = Stitch(0, a, b, 2, 3, layout=MAP, positions=16)
     found = {a: torch.ones(1, 2, 4, 4), b: torch.ones(1, 3, 2, 2)}
     with pytest.raises(FittingError, match=r"'a' .* \(4, 4\) and .*'b' .* has \(2, 2\)"):
         check_shapes(found, [stitch], 1)

@@ -19,6 +19,7 @@ from netstitch.errors import FittingError
 from netstitch.fitting import fit_least_squares
 from netstitch.fitting.least_squares import match_groups, plan_passes
 from netstitch.fitting.solve import RIDGE
+from netstitch.networks.feature_layout import VECTOR
 from netstitch.stitching.stitch import FeatureRef, Stitch
 
 
@@ -241,7 +242,7 @@ def test_without_a_ridge_directions_that_hardly_vary_are_resolved(
 def test_a_match_of_three_networks_shares_its_moments() -> None:
     places = [FeatureRef(k, "p") for k in range(3)]
     stitches = [
-        Stitch(0, a, b, 2, 2, spatial=False, positions=1) for a in places for b in places if a != b
+        Stitch(0, a, b, 2, 2, layout=VECTOR, positions=1) for a in places for b in places if a != b
     ]
     (group,) = match_groups(stitches)
     assert group.bytes == 2 * 8 * (6 * 4 + 3 * 2)  # three products with itself, three of pairs

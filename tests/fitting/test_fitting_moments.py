@@ -11,9 +11,9 @@ from netstitch.fitting.moments import (
     Moments,
     kept_products,
     moments_bytes,
-    rows,
 )
 from netstitch.fitting.solve import relative_error, solve
+from netstitch.networks.feature_layout import MAP
 
 
 def plain_moments(sets: list[Tensor], i: int, j: int) -> Tensor:
@@ -123,48 +123,6 @@ def test_values_without_finite_squares_are_noticed(value: float) -> None:
     assert not moments.finite
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_rows_are_positions_in_one_order_whatever_the_layout(layout: torch.memory_format) -> None:
-    features = torch.arange(4 * 3 * 2 * 5.0).reshape(4, 3, 2, 5)
-    chosen = torch.tensor([1, 3])
-    expected = [
-        [float(features[b, c, h, w]) for c in range(3)]
-        for b in (1, 3)
-        for h in range(2)
-        for w in range(5)
-    ]
-    result = rows(features.contiguous(memory_format=layout), chosen)
-    assert result.tolist() == expected
-
-
-@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2, 2), (4, 1, 2, 2), (4, 3, 1, 1)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_rows_have_memory_of_their_own(shape: tuple[int, ...], dtype: torch.dtype) -> None:
-    features = torch.ones(shape, dtype=dtype)
-    result = rows(features, torch.arange(4))
-    result.zero_()
-    assert features.eq(1).all()
-    assert result.dtype == torch.float32
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_of_large_maps_some_positions_are_looked_at_the_same_in_all_sets(
-    layout: torch.memory_format,
-) -> None:
-    values = torch.arange(3 * 2 * 5 * 4, dtype=torch.float32).reshape(3, 2, 5, 4)
-    values = values.to(memory_format=layout)
-    samples = torch.tensor([2, 0])
-    every = rows(values, samples).reshape(2, 20, 2)
-    some = rows(values, samples, 7, 1).reshape(2, 7, 2)
-    places = [int((every[0] == row).all(1).nonzero()) for row in some[0]]
-    assert len(set(places)) == 7
-    assert places == sorted(places)
-    assert torch.equal(some, every[:, places])  # the same in each sample, and for each set
-    assert not torch.equal(some, rows(values, samples, 7, 2).reshape(2, 7, 2))
-    some += 1  # in memory of its own
-    assert torch.equal(rows(values, samples, 20, 1).reshape(2, 20, 2), every)
-
-
 def test_positions_of_a_map_tell_what_all_of_them_tell() -> None:
     generator = torch.Generator().manual_seed(0)
     source = torch.randn(8, 3, 24, 24, generator=generator)
@@ -173,7 +131,7 @@ def test_positions_of_a_map_tell_what_all_of_them_tell() -> None:
     for moments, positions in ((every, None), (some, 144)):
         for number in range(2):
             chosen = torch.arange(4) + 4 * number
-            moments.add([rows(each, chosen, positions, number) for each in (source, target)])
+            moments.add([MAP.rows(each, chosen, positions, number) for each in (source, target)])
     assert some.count == every.count / 4
     left = every.product(0, 1) / every.count - some.product(0, 1) / some.count
     assert left.abs().max() < 0.15

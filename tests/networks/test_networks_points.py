@@ -9,8 +9,9 @@ from networks_examples import captured, images
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from netstitch.networks.feature_layout import stitchable
 from netstitch.networks.graph import BATCH, INPUT, Node, Ref
-from netstitch.networks.points import find_points, stitchable
+from netstitch.networks.points import find_points
 
 
 def points(function: Callable[[Any, Tensor], Tensor], **parts: Any) -> set[str]:
@@ -121,7 +122,7 @@ X, W = Ref("x"), Ref("w")
 
 
 def test_the_input_is_no_point() -> None:
-    assert find_points([Node("x", INPUT, shape=IMAGE, dtype="float32")]) == frozenset()
+    assert find_points([Node("x", INPUT, shape=IMAGE, dtype="float32")]) == {}
 
 
 def test_what_reads_no_input_is_none() -> None:
@@ -135,7 +136,7 @@ def test_a_size_of_the_input_carries_no_content() -> None:
         Node("n", "aten.sym_size.int", (X, 0)),
         Node("y", "aten.expand.default", (W, (Ref("n"), 4)), shape=(BATCH, 4), dtype="float32"),
     ]
-    assert find_points(nodes) == frozenset()
+    assert find_points(nodes) == {}
 
 
 def test_a_new_tensor_of_the_batch_carries_no_content() -> None:

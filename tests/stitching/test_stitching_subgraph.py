@@ -105,7 +105,7 @@ def test_nodes_kept_from_earlier_genotypes_change_nothing(
     for number in numbers:
         genotype = random_genotype(s.cardinalities, number)
         kept, _ = s.subnetwork_graph(genotype)
-        assert kept == make_subgraph(s.names, s.graphs, s.board, s.averaging, genotype)
+        assert kept == make_subgraph(s.structure, s.averaging, genotype)
 
 
 def test_names_tell_where_things_come_from() -> None:

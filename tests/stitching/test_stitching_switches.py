@@ -8,6 +8,7 @@ from stitching_examples import matching_of, random_matching, random_network, see
 
 from netstitch.errors import StitchingError
 from netstitch.matching.matches import Match, Matching
+from netstitch.networks.feature_layout import MAP, VECTOR
 from netstitch.networks.graph import Graph
 from netstitch.stitching import FeatureRef, Switchboard, make_switchboard
 
@@ -57,8 +58,8 @@ def test_stitches_know_their_shapes_and_cost() -> None:
         assert source is not None
         assert target is not None
         assert (stitch.inputs, stitch.outputs) == (source[1], target[1])
-        assert stitch.spatial == (len(source) == 4)
-        positions = 16 if stitch.spatial else 1
+        assert stitch.layout == (MAP if len(source) == 4 else VECTOR)
+        positions = 16 if stitch.layout == MAP else 1
         assert stitch.multiply_adds == stitch.inputs * stitch.outputs * positions
         weight = stitch.layer().weight
         assert tuple(weight.shape[:2]) == (stitch.outputs, stitch.inputs)

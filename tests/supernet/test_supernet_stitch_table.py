@@ -7,8 +7,9 @@ import pytest
 from small_supernets import random_task, small_supernet
 
 from netstitch.errors import FittingError
+from netstitch.networks.counting import share_before
 from netstitch.networks.graph import Graph, Node, Ref
-from netstitch.supernet.stitch_table import HEADER, depth_of, stitch_table
+from netstitch.supernet.stitch_table import HEADER, stitch_table
 
 
 def test_a_depth_is_the_share_of_work_that_a_node_depends_on() -> None:
@@ -20,7 +21,7 @@ def test_a_depth_is_the_share_of_work_that_a_node_depends_on() -> None:
         Node("d", "op", (Ref("b"), Ref("c")), multiply_adds=10),
     )
     graph = Graph(nodes, ((None, "d"),))
-    depths = {node.name: depth_of(graph, node.name) for node in nodes}
+    depths = {node.name: share_before(graph, node.name) for node in nodes}
     assert depths == {"input": 0.0, "a": 0.3, "b": 0.3, "c": 0.2, "d": 1.0}
 
 

@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save_file
 from supernet_examples import images, matching, networks, supernet
 from torch import fx
 
+import netstitch as ns
 from netstitch.errors import StorageError
+from netstitch.exporting import json_format
 from netstitch.networks import Network
 from netstitch.stitching import Averaging
-from netstitch.supernet import storage
 from netstitch.supernet.supernet import Supernet
 
 
@@ -35,7 +36,7 @@ def folder(s: Supernet, tmp_path: Path) -> Path:
 
 def refused(folder: Path) -> str:
     with pytest.raises(StorageError) as caught:
-        storage.load(folder)
+        ns.load(folder)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -50,7 +51,7 @@ GENOTYPES = [[0, 0, 0, 0, 0, 0, 2], [1, 0, 1, 1, 0, 1, 2], [0, 1, 1, 0, 1, 0, 0]
 
 
 def test_a_supernet_comes_back_as_it_was(s: Supernet, folder: Path) -> None:
-    loaded = storage.load(folder)
+    loaded = ns.load(folder)
     assert isinstance(loaded, Supernet)
     assert loaded.graphs == s.graphs
     assert loaded.board == s.board
@@ -70,7 +71,7 @@ def test_settings_of_the_ensemble_and_of_outputs_come_back(tmp_path: Path) -> No
     averaging = Averaging("probabilities", (1.0, 3.0))
     made = Supernet(networks(), matching(), averaging=averaging, outputs=[[1], [1, 0]])
     made.save(tmp_path / "s")
-    loaded = storage.load(tmp_path / "s")
+    loaded = ns.load(tmp_path / "s")
     assert isinstance(loaded, Supernet)
     assert loaded.averaging == averaging
     assert loaded.outputs == ("b", "ensemble")
@@ -80,7 +81,7 @@ def test_settings_of_the_ensemble_and_of_outputs_come_back(tmp_path: Path) -> No
 
 def test_whether_stitches_were_fitted_comes_back(s: Supernet, folder: Path, tmp_path: Path) -> None:
     def fitted(saved: Path) -> bool:
-        loaded = storage.load(saved)
+        loaded = ns.load(saved)
         assert isinstance(loaded, Supernet)
         return loaded.fitted
 
@@ -99,38 +100,38 @@ def test_whether_stitches_were_fitted_comes_back(s: Supernet, folder: Path, tmp_
 
 
 def test_a_network_is_loaded_by_the_same_function(folder: Path, s: Supernet) -> None:
-    loaded = storage.load(folder / "networks" / "0")
+    loaded = ns.load(folder / "networks" / "0")
     assert isinstance(loaded, Network)
     assert loaded.graph == s.graphs[0]
 
 
 def test_the_supernet_of_a_run_is_found(s: Supernet, tmp_path: Path) -> None:
     s.save(tmp_path / "run" / "supernet")
-    assert isinstance(storage.load(str(tmp_path / "run")), Supernet)
+    assert isinstance(ns.load(str(tmp_path / "run")), Supernet)
 
 
 @pytest.fixture
 def exported(s: Supernet, tmp_path: Path) -> Path:
     graph, weights = s.subnetwork_graph(GENOTYPES[1])
     (tmp_path / "sub").mkdir()
-    storage.write_subnetwork(tmp_path / "sub", graph, weights, {"accuracy": 0.5})
+    json_format.write_subnetwork(tmp_path / "sub", graph, weights, {"accuracy": 0.5})
     return tmp_path / "sub"
 
 
 def test_a_subnetwork_comes_back_and_trains(s: Supernet, exported: Path) -> None:
-    loaded = storage.load(exported)
+    loaded = ns.load(exported)
     assert isinstance(loaded, fx.GraphModule)
     assert torch.equal(loaded(images(5)), s(images(5), GENOTYPES[1]))
     assert all(p.requires_grad for p in loaded.parameters())
     loaded(images()).sum().backward()
-    document = json.loads((exported / storage.SUBNETWORK_FILE).read_text())
+    document = json.loads((exported / json_format.SUBNETWORK_FILE).read_text())
     assert document["card"] == {"accuracy": 0.5}
 
 
 def test_an_existing_folder_is_left_alone(s: Supernet, folder: Path) -> None:
     with pytest.raises(StorageError, match="not empty"):
         s.save(folder)
-    assert isinstance(storage.load(folder), Supernet)
+    assert isinstance(ns.load(folder), Supernet)
 
 
 def test_nothing_is_written_when_the_disk_is_full(
@@ -168,7 +169,7 @@ class Trap:
 
 @pytest.mark.parametrize("folder", [None, 3, ["run"]])
 def test_what_is_no_path(folder: Any, s: Supernet) -> None:
-    for use in (storage.load, s.save):
+    for use in (ns.load, s.save):
         with pytest.raises(StorageError, match=r"give a path, as text or a pathlib\.Path"):
             use(folder)
 
@@ -200,7 +201,7 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 
 def test_a_supernet_without_fit_report_loads(folder: Path) -> None:
     (folder / "fit.json").unlink()
-    loaded = storage.load(folder)
+    loaded = ns.load(folder)
     assert isinstance(loaded, Supernet)
     assert loaded.fit_report is None
 
@@ -246,11 +247,11 @@ def test_a_fit_report_that_is_none(folder: Path, value: Any) -> None:
 
 
 def test_code_in_a_subnetwork_is_refused(exported: Path) -> None:
-    path = exported / storage.SUBNETWORK_FILE
+    path = exported / json_format.SUBNETWORK_FILE
     original = path.read_text()
     for change in ({"name": "x; import os"}, {"operation": "os.system"}, {"kwargs": {"a b": 1}}):
         rewrite(path, lambda d, change=change: d["nodes"][-1].update(change))
-        assert storage.SUBNETWORK_FILE in refused(exported)
+        assert json_format.SUBNETWORK_FILE in refused(exported)
         path.write_text(original)
 
 
@@ -276,7 +277,7 @@ def test_a_supernet_changed_anywhere_loads_or_is_refused(folder: Path, data: st.
     container[key] = data.draw(STRANGE)
     try:
         path.write_text(json.dumps(document))
-        storage.load(folder)
+        ns.load(folder)
     except StorageError as error:
         lines = str(error).splitlines()
     else:

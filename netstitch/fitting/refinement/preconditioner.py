@@ -23,10 +23,11 @@ from netstitch.fitting.feature_stream import (
     check_shapes,
     cut,
     image_bytes,
+    layouts,
     places,
     sizes,
 )
-from netstitch.fitting.moments import POSITIONS, Moments, rows
+from netstitch.fitting.moments import POSITIONS, Moments
 from netstitch.stitching.stitch import FeatureRef, Stitch
 
 SMOOTHING = 0.1
@@ -140,9 +141,9 @@ def _add(
     found = dict(zip(wanted, features(values, wanted), strict=True))
     check_shapes(found, stitches, len(values))
     check_finite(found, values, where)
-    every = torch.arange(len(values))
+    every, layout = torch.arange(len(values)), layouts(stitches)
     for place in wanted:
-        part = rows(found[place], every.to(found[place].device), POSITIONS)
+        part = layout[place].rows(found[place], every.to(found[place].device), POSITIONS)
         (moments[place].add([part]) if place in moments else spreads[place].add(part))
 
 

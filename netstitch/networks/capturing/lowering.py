@@ -98,6 +98,7 @@ class _Translation:
                     args=tuple(rename(argument, names) for argument in node.args),
                     kwargs={key: rename(item, names) for key, item in node.kwargs.items()},
                     point=node.name in points,
+                    channels=points.get(node.name, 1),
                 )
                 for node in nodes
             ),

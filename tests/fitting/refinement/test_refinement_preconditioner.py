@@ -11,6 +11,7 @@ from torch import Tensor
 from netstitch.errors import FittingError
 from netstitch.fitting.feature_stream import image_bytes
 from netstitch.fitting.refinement.preconditioner import Preconditioner, make_preconditioner
+from netstitch.networks.feature_layout import VECTOR
 from netstitch.stitching.stitch import FeatureRef, Stitch
 from netstitch.supernet.supernet import Supernet
 
@@ -59,7 +60,7 @@ def test_a_wide_source_takes_no_room_from_those_after_it() -> None:
     widths = [(2, 9), (3, 4)]
     places = [[FeatureRef(k, f"p{i}") for k in (0, 1)] for i in (0, 1)]
     stitches = [
-        Stitch(i, ends[one], ends[1 - one], n[one], n[1 - one], False, 1)
+        Stitch(i, ends[one], ends[1 - one], n[one], n[1 - one], VECTOR, 1)
         for i, (ends, n) in enumerate(zip(places, widths, strict=True))
         for one in (0, 1)
     ]
