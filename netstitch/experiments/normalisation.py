@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from netstitch.experiments.experiment import Experiment, NetworkTable
 from netstitch.experiments.named_data_sets import is_data_set
-from netstitch.networks.capturing.wrapping import unwrapped
+from netstitch.networks.capturing.exportable import unwrapped
 from netstitch.networks.sources.functions import is_function
 from netstitch.networks.sources.model_sources import PRETRAINED
 from netstitch.tasks import Samples, Task

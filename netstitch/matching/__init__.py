@@ -1,8 +1,8 @@
-"""Which points of trained networks may replace one another, all at once.
+"""Matching: points of trained networks that may replace one another, all at once.
 
-`match` takes networks and gives a Matching; `maximum_acyclic_matching` is the bare solver under
-it, for any two acyclic graphs and any non-negative weights; `is_acyclic` verifies a result.
-`affine_chains` are the points that differ by an affine map.
+`match` makes a Matching of networks; `maximum_acyclic_matching` is the bare solver below it, for
+any two acyclic graphs and any non-negative weights; `is_acyclic` verifies a result;
+`affine_chains` finds points that differ by an affine map.
 """
 
 from netstitch.matching.acyclic.partial_order import is_acyclic

@@ -1,4 +1,4 @@
-"""Which points a stitch can translate between (the paper's section 3), and why there are none."""
+"""Compatibility of points (the paper's section 3), and the reason where no two are compatible."""
 
 from typing import Protocol
 
@@ -42,7 +42,7 @@ def candidates(graph: Graph) -> tuple[Node, ...]:
 
 
 class NamedNetwork(Protocol):
-    """Anything with a name and a graph, such as a Network."""
+    """A name and a graph: all that `match` needs of a network."""
 
     name: str
     graph: Graph
@@ -62,7 +62,7 @@ def why_none(a: NamedNetwork, b: NamedNetwork) -> str:
 
 
 def _without(graph: Graph) -> str:
-    """Why a network has no point that may be matched."""
+    """Return the reason that a network has no point that may be matched."""
     steps = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
     recurrent = next((n for n in steps if KINDS.get(n.operation) is Kind.RECURRENT), None)
     if recurrent is not None:

@@ -1,8 +1,8 @@
 """Chains of points that hold the same features up to an affine map of each channel.
 
 A convolution and the batch norm behind it, a clone, pooled features before and after they are
-flattened: a stitch can read or make any of them equally well, since the affine map between them
-goes into the stitch. To match each of them costs decisions and brings no further network.
+flattened: a stitch can read or make any of them equally well, since it absorbs the affine map
+between them. To match each of them adds switches to the search and no further network.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,21 +13,19 @@ from netstitch.networks.operations import KINDS, Kind
 
 
 def affine_chains(graph: Graph) -> tuple[tuple[Node, ...], ...]:
-    """The points in chains, each in the order of computation; most chains hold one point.
+    """Return the points in chains, each in the order of computation; most hold one point.
 
     A point v continues the chain of a point u when both hold:
 
     - v is made of u and of constants alone, by a map that is affine, invertible and the same at
       every position, and that keeps channels apart: a batch norm in evaluation mode, adding or
-      multiplying by a number or by one constant a channel, a copy, or an operation that changes
-      nothing but, where there is one position, the shape ((b, c, 1, 1) and (b, c)). That scales
-      are not 0 is assumed where they are weights, which a graph does not hold.
+      multiplying by a number or by one constant per channel, a copy, or a reshape of a single
+      position ((b, c, 1, 1) and (b, c)). Scales that are weights are assumed not to be 0.
     - nothing but v reads u, and u is no output of the network.
 
-    A stitch that reads u is then one that reads v with another weight and bias, since u is an
-    affine map of v. A stitch in the place of u is one in the place of v, since all that reads u is
-    what makes v. Without the second condition it is not: what else reads u keeps the original when
-    v is replaced, and that is another network.
+    A stitch that reads u can then read v with another weight and bias. A stitch that replaces u can
+    replace v, since only v reads u; if something else did, it would keep the original when v is
+    replaced, and that is another network.
     """
     readers: dict[str, list[Node]] = {node.name: [] for node in graph.nodes}
     for node in graph.nodes:
@@ -46,7 +44,7 @@ def affine_chains(graph: Graph) -> tuple[tuple[Node, ...], ...]:
 
 
 def continued(graph: Graph, node: Node) -> Node | None:
-    """The point that `node` is an affine, invertible map of, channel by channel, or None."""
+    """Return the point that `node` is an affine, invertible map of, channel by channel, if any."""
     read = [graph.by_name[name] for name in node.inputs]
     moving = [source for source in read if source.operation != WEIGHT and not _is_size(source)]
     if len(moving) != 1 or not moving[0].point:
@@ -74,19 +72,19 @@ def _is_size(node: Node) -> bool:
 
 
 def _normalised(source: Node, node: Node, constants: Constants) -> bool:
-    """batch_norm(x, weight, bias, mean, variance, training, ...), with known statistics."""
+    """Accept batch_norm(x, weight, bias, mean, variance, training, ...) of known statistics."""
     args = node.args
     known = [isinstance(arg, Ref) and arg.name in constants for arg in args[3:5]]
     return args[0] == Ref(source.name) and known == [True, True] and args[5] is False
 
 
 def _kept(source: Node, node: Node, constants: Constants) -> bool:
-    """A copy, or what keeps values wherever it keeps the shape."""
+    """Accept a copy, or what keeps values wherever it keeps the shape."""
     return node.args[:1] == (Ref(source.name),) and node.shape == source.shape
 
 
 def _reshaped(source: Node, node: Node, constants: Constants) -> bool:
-    """The same shape, or one position before and after: row-major order keeps the channels."""
+    """Accept the same shape, or one position before and after: channels keep their order."""
     before, after = (
         prod(int(size) for size in point.layout.sizes(point.shape or ()))
         for point in (source, node)
@@ -98,19 +96,19 @@ def _reshaped(source: Node, node: Node, constants: Constants) -> bool:
 
 
 def _shifted(source: Node, node: Node, constants: Constants) -> bool:
-    """x + c, x - c, c - x, with alpha, the scale of what is added, not 0."""
+    """Accept x + c, x - c and c - x, with alpha, the scale of what is added, not 0."""
     alpha = node.kwargs.get("alpha", node.args[2] if len(node.args) > 2 else 1)
     return _one_a_channel(source, node, constants) and _scale(alpha)
 
 
 def _scaled(source: Node, node: Node, constants: Constants) -> bool:
-    """x c and c x, with numbers that are not 0."""
+    """Accept x c and c x, with numbers that are not 0."""
     numbers = [arg for arg in node.args[:2] if not isinstance(arg, Ref)]
     return _one_a_channel(source, node, constants) and all(map(_scale, numbers))
 
 
 def _divided(source: Node, node: Node, constants: Constants) -> bool:
-    """x / c, never c / x; nor with rounding."""
+    """Accept x / c without rounding, never c / x."""
     exact = node.kwargs.get("rounding_mode") is None and len(node.args) == 2
     return exact and node.args[0] == Ref(source.name) and _scaled(source, node, constants)
 
@@ -120,7 +118,7 @@ def _negated(source: Node, node: Node, constants: Constants) -> bool:
 
 
 def _one_a_channel(source: Node, node: Node, constants: Constants) -> bool:
-    """Whether one of two operands is the source, the other a number or a constant a channel."""
+    """Return whether one operand is the source, the other a number or one constant per channel."""
     pair = node.args[:2]
     others = [arg for arg in pair if arg != Ref(source.name)]
     if len(pair) != 2 or len(others) != 1 or node.shape != source.shape:

@@ -1,4 +1,4 @@
-"""Matching the points of trained networks: from networks to the solver's graphs, and back."""
+"""`netstitch.match`: from networks to the solver's graphs, and from its pairs to a matching."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,8 @@ from netstitch.matching.objectives import (
     balanced,
     check_choices,
 )
-from netstitch.networks.graph import WEIGHT, Dimension, Graph, Node
+from netstitch.networks.graph import WEIGHT, Graph, Node
+from netstitch.networks.inputs import check_one_task
 
 Weighing = Callable[[Node, Node], float] | npt.ArrayLike
 
@@ -38,32 +39,35 @@ def match(
     objective: str = COUNT,
     weights: Weighing | None = None,
 ) -> Matching:
-    """The heaviest acyclic matching of two networks' points (the paper's section 3).
-
-    points: "all" as in the paper, or "distinct", which takes each chain of points that differ by
-        an affine map of each channel for one (`affine_chains`): a convolution and the batch norm
-        behind it, no-ops, pooled features before and after they are flattened. Every two points
-        that "all" could match are then in chains that can be matched, and what a stitch between
-        these points computes, one between their chains computes with other weights, so that no
-        network is lost up to an affine map; but a chain has one partner, where with "all" each of
-        its points may have one. Chains are matched at the last points of both that are compatible:
-        where the source is computed further it costs nothing more to read, the target's map is not
-        computed behind the stitch, and normalised features are easier to fit. That scales of batch
-        norms are not 0 is assumed.
-    objective: what is maximised, over all matches:
-        "count": their number, as in the paper.
-        "balanced": 1 - |s - t| for points at shares s and t of their networks' multiply-adds.
-    weights: what a match is worth instead of an objective, finite and not negative. Either a
-        function of two compatible points, the first network's first, or an array (points of the
-        first graph, points of the second) in the order of `graph.points`, of which the entries of
-        points that may be matched are read. 0 keeps two points apart.
+    """Return the heaviest acyclic matching of two networks' points (the paper's section 3).
 
     Points that are an output of their network are not matched. Ties, and networks too wide for the
     exact solver, are as in `maximum_acyclic_matching`.
 
-    Raises MatchingError for other than two networks, for choices that do not exist or do not go
-    together, for input shapes, output keys or output shapes that differ, for weights of a wrong
-    shape, negative or not finite, and when no points fit.
+    With "distinct" points, points that differ by an affine map of each channel (`affine_chains`)
+    count as one: a convolution and the batch norm behind it, no-ops, pooled features before and
+    after they are flattened. A stitch between two of them computes what one between their chains
+    does with other weights, so no network is lost, up to an affine map and provided that scales of
+    batch norms are not 0; but a chain has one partner, where with "all" each of its points may have
+    one. Chains are matched at the last points of both that are compatible: to compute the source
+    further costs nothing more, the target's map is not computed behind the stitch, and normalised
+    features are easier to fit.
+
+    Args:
+        networks: two captured networks.
+        points: "all" as in the paper, or "distinct".
+        objective: what is maximised: "count", the number of matches, as in the paper, or
+            "balanced", the sum of 1 - |s - t| for points at shares s and t of their networks'
+            multiply-adds.
+        weights: what a match is worth instead of an objective, finite and not negative; 0 keeps
+            two points apart. Either a function of two compatible points, the first network's
+            first, or an array (points of the first graph, points of the second) in the order of
+            `graph.points`, of which the entries of points that may be matched are read.
+
+    Raises:
+        MatchingError: for other than two networks, choices that do not exist or do not go together,
+            networks of different tasks, weights of a wrong shape, negative or not finite, and when
+            no points fit.
     """
     check_choices(points, objective)
     for network in networks:
@@ -78,7 +82,7 @@ def match(
         given = "1 network was" if len(networks) == 1 else f"{len(networks)} networks were"
         raise MatchingError(f"{given} given to match: {need}")
     a, b = networks
-    _check_ends(a, b)
+    check_one_task((a.name, b.name), (a.graph, b.graph), MatchingError)
     steps_a, steps_b = _merged(a.graph, points), _merged(b.graph, points)
     pairs = _pairs(steps_a, steps_b)
     if not pairs:
@@ -87,8 +91,8 @@ def match(
         )
     worth = balanced(a.graph, b.graph) if objective == BALANCED else _weigher(a, b, weights)
     table = np.zeros((len(steps_a.members), len(steps_b.members)))
-    for place, (node_a, node_b) in pairs.items():
-        weight = table[place] = worth(node_a, node_b)
+    for steps, (node_a, node_b) in pairs.items():
+        weight = table[steps] = worth(node_a, node_b)
         if not (np.isfinite(weight) and weight >= 0):
             raise MatchingError(
                 f"the weight of matching {node_a.name} with {node_b.name} is {weight}; "
@@ -110,10 +114,11 @@ def match(
 
 @dataclass(frozen=True)
 class _Steps:
-    """A network's nodes without weights, chains of points being one, for the solver.
+    """A network's nodes as the solver numbers them: without weights, and each chain as one.
 
-    members: of each step the points that may be matched, in the order of computation; none where
-        it is no such point. edges: (source, target) steps.
+    Attributes:
+        members: for each step its points that may be matched, in the order of computation.
+        edges: (source, target) steps.
     """
 
     members: tuple[tuple[Node, ...], ...]
@@ -121,7 +126,10 @@ class _Steps:
 
 
 def _merged(graph: Graph, points: str) -> _Steps:
-    """The steps of a graph; merging a chain makes no cycle, since only the next point reads one."""
+    """Return the steps of a graph.
+
+    Merging a chain makes no cycle, since only its next point reads one of its points.
+    """
     chain_of = {}
     if points == DISTINCT:
         chain_of = {node.name: chain[0].name for chain in affine_chains(graph) for node in chain}
@@ -144,10 +152,7 @@ def _merged(graph: Graph, points: str) -> _Steps:
 
 
 def _pairs(a: _Steps, b: _Steps) -> dict[tuple[int, int], tuple[Node, Node]]:
-    """Compatible points by step of A and of B: the last of A's that any fits, the last such of B's.
-
-    Of a step that is one point this is the point.
-    """
+    """Return compatible points by steps of A and B: the last of A's that fits any, and of B's."""
     by_kind: dict[PointKind | None, dict[int, Node]] = {}
     for j, members in enumerate(b.members):
         for node in members:
@@ -167,18 +172,18 @@ def _weigher(
     if weights is None:
         return lambda node_a, node_b: 1.0
     if callable(weights):
-        ask = weights
+        function = weights
 
-        def asked(node_a: Node, node_b: Node) -> float:
+        def checked(node_a: Node, node_b: Node) -> float:
             try:
-                return float(ask(node_a, node_b))
+                return float(function(node_a, node_b))
             except (TypeError, ValueError) as error:
                 raise MatchingError(
                     f"the weight of matching {node_a.name} with {node_b.name} is no number "
                     f"({' '.join(str(error).split())[:160]}); weights must be numbers of 0 or more"
                 ) from error
 
-        return asked
+        return checked
     points_a = {node.name: index for index, node in enumerate(a.graph.points)}
     points_b = {node.name: index for index, node in enumerate(b.graph.points)}
     try:
@@ -208,36 +213,3 @@ def _check_named(network: object) -> None:
     else:
         what = f"a {kind}: give what ns.capture(model, example) returns"
     raise MatchingError(f"match takes captured networks, got {what}")
-
-
-def _check_ends(a: NamedNetwork, b: NamedNetwork) -> None:
-    input_a, input_b = a.graph.input.shape, b.graph.input.shape
-    if input_a != input_b:
-        raise MatchingError(
-            f"{a.name} takes inputs of shape {_shown(input_a)} and {b.name} of {_shown(input_b)}; "
-            "capture both with the same example input"
-        )
-    outputs_a = {key: a.graph.by_name[name].shape for key, name in a.graph.outputs}
-    outputs_b = {key: b.graph.by_name[name].shape for key, name in b.graph.outputs}
-    if outputs_a.keys() != outputs_b.keys():
-        raise MatchingError(
-            f"{a.name} gives {_keys(outputs_a)} and {b.name} gives {_keys(outputs_b)}; "
-            "networks that are joined must give the same outputs"
-        )
-    for key, shape in outputs_a.items():
-        if shape != outputs_b[key]:
-            what = "an output" if key is None else f"an output {key!r}"
-            raise MatchingError(
-                f"{a.name} gives {what} of shape {_shown(shape)} and {b.name} of "
-                f"{_shown(outputs_b[key])}; networks that are joined must do the same task"
-            )
-
-
-def _shown(shape: tuple[Dimension, ...] | None) -> str:
-    return "unknown" if shape is None else f"({', '.join(map(str, shape))})"
-
-
-def _keys(outputs: dict[str | None, tuple[Dimension, ...] | None]) -> str:
-    if None in outputs:
-        return "one tensor"
-    return f"the outputs {', '.join(repr(key) for key in outputs)}"

@@ -1,4 +1,4 @@
-"""Matches and matchings as data."""
+"""Matches of any number of networks, and matchings, as data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,20 +9,32 @@ from netstitch.matching.matching_drawing import matching_svg
 
 @dataclass(frozen=True)
 class Match:
-    """Points that may replace one another: a node name per network, None where it takes no part."""
+    """Points that may replace one another, one of each network at most.
+
+    Attributes:
+        points: a node's name for each network, None where it takes no part.
+    """
 
     points: tuple[str | None, ...]
+
+    @property
+    def members(self) -> dict[int, str]:
+        """The points by the index of their network."""
+        return {index: name for index, name in enumerate(self.points) if name is not None}
 
 
 @dataclass(frozen=True)
 class Matching:
     """Matches in an order in which their merged graph can be computed.
 
-    weight: the sum of the matches' weights; for the plain count, their number.
-    upper_bound: no acyclic matching weighs more; equal to `weight` where the matching is exact.
-    method: how it was found, in words ("dynamic programme", ...).
-    names, depths: of the networks, and by match of its points, the share of their networks'
-        multiply-adds that is computed by then; what a notebook draws, where it is known.
+    Attributes:
+        matches: the matches.
+        weight: the sum of the matches' weights; for the plain count, their number.
+        upper_bound: no acyclic matching weighs more; equal to `weight` where it is exact.
+        method: the algorithm that found it, in words.
+        names: of the networks, where known.
+        depths: for each match the share of its networks' multiply-adds that is computed by its
+            points, which notebooks draw; empty where not known.
     """
 
     matches: tuple[Match, ...]
@@ -40,10 +52,11 @@ class Matching:
 
     @property
     def exact(self) -> bool:
+        """Whether no acyclic matching weighs more."""
         return self.weight >= self.upper_bound
 
     def _repr_html_(self) -> str:
-        """In a notebook: how many there are, how good that is, and which points they join."""
+        """Return what a notebook shows: the number of matches, the bound, and the points."""
         bound = "the maximum" if self.exact else f"at most {self.upper_bound:g} is possible"
         rows = "".join(
             f"<tr><td>{index}</td>{_cells(match)}</tr>" for index, match in enumerate(self.matches)

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from netstitch.errors import CaptureError
-from netstitch.networks.capturing.reparametrized import copied
-from netstitch.networks.capturing.wrapping import unwrapped
+from netstitch.networks.capturing.exportable import copied, unwrapped
 from netstitch.networks.graph import INPUT, WEIGHT, Node
 
 SCALE, SHIFT = "adapter_scale", "adapter_shift"
@@ -30,14 +29,19 @@ def adapted(
     task_std: Sequence[float] = (1.0, 1.0, 1.0),
     size: int | None = None,
 ) -> nn.Module:
-    """A copy of a model that takes a task's images instead of its own.
+    """Return a copy of a model that takes a task's images instead of its own.
 
-    mean, std: per channel, of values in [0, 1], that the model's images are normalised with.
-    task_mean, task_std: the same of the task's; by default these are not normalised.
-    size: edge of the square images that the model was trained on, to which the task's are resized
-        (bilinear; smoothed where they are larger). By default they keep their size.
+    Args:
+        model: any model that `capture` takes.
+        mean: per channel, of values in [0, 1], that the model's images are normalised with.
+        std: likewise.
+        task_mean: the mean of the task's images; by default these are not normalised.
+        task_std: likewise.
+        size: edge of the square images that the model was trained on, to which the task's are
+            resized (bilinear, antialiased where they shrink). By default they keep their size.
 
-    Raises CaptureError for numbers that do not fit.
+    Raises:
+        CaptureError: for numbers that do not fit one another.
     """
     lengths = {len(each) for each in (mean, std, task_mean, task_std)}
     if len(lengths) != 1 or min(*std, *task_std) <= 0 or (size is not None and size < 1):
@@ -63,7 +67,7 @@ def adapted(
 
 
 class _Adapt:
-    """What is done before the model's forward."""
+    """A hook that prepares images before the model's forward."""
 
     def __init__(self, size: int | None) -> None:
         self._size = size
@@ -81,7 +85,7 @@ class _Adapt:
 
 
 def adapter_nodes(nodes: Sequence[Node]) -> Collection[str]:
-    """Names of the nodes of an adapter: they depend on its numbers, and on nothing learned.
+    """Return the names of an adapter's nodes: they depend on its numbers, and on nothing learned.
 
     They are images in a network's own form, and no features to be stitched.
     """

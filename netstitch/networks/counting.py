@@ -1,7 +1,8 @@
-"""Multiply-adds of one operation, from shapes at batch 1 (DESIGN: the method's fine print).
+"""Counting of multiply-adds and parameters.
 
-`torch.utils.flop_counter` counts floating-point operations, two a multiply-add, and misses fused
-attention on a CPU; so the count here is made from shapes, and the tests hold it against that one.
+Multiply-adds of an operation come from its shapes at batch 1: convolution, linear, matrix product,
+attention and recurrent layers. `torch.utils.flop_counter` counts floating-point operations, two a
+multiply-add, and misses fused attention on a CPU; the tests compare with it elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,13 +22,17 @@ _COMPUTES = (Kind.ELEMENTWISE, Kind.NORM, Kind.POOLING, Kind.REDUCTION, Kind.OTH
 def multiply_adds(
     operation: str, kind: Kind, output: Shape, inputs: Sequence[Shape], equation: str = ""
 ) -> int:
-    """Multiply-adds of a convolution, linear map, matrix product, attention or recurrent layer.
+    """Return the multiply-adds of an operation; 0 for kinds that do not multiply matrices.
 
-    0 for every other kind.
+    Biases are not counted. All shapes are at batch 1.
 
-    output: shape of the result. inputs: shapes of the tensor arguments, in order (the weight of a
-    convolution or linear map is the second). equation: of an Einstein sum. All at batch 1. Biases
-    are not counted.
+    Args:
+        operation: its name.
+        kind: its kind.
+        output: shape of the result.
+        inputs: shapes of the tensor arguments, in order (the weight of a convolution or linear map
+            is the second).
+        equation: of an Einstein sum.
     """
     if kind is Kind.CONVOLUTION:
         weight = inputs[1]
@@ -50,7 +55,7 @@ def multiply_adds(
 
 
 def _einstein_sum(equation: str, output: Shape, inputs: Sequence[Shape]) -> int:
-    """One multiply-add per combination of indices and further operand, contracted at once.
+    """Return one multiply-add per combination of indices and further operand, contracted at once.
 
     Named indices have the size that an operand gives them; what stands for "..." is counted by
     the part of the output that no name takes.
@@ -70,7 +75,7 @@ def _einstein_sum(equation: str, output: Shape, inputs: Sequence[Shape]) -> int:
 
 
 def elementwise(kind: Kind, output: Shape, inputs: Sequence[Shape]) -> int:
-    """Elements that everything else touches: activations, norms, pooling, sums; otherwise 0."""
+    """Return the elements that activations, norms, pooling and sums touch; otherwise 0."""
     if kind not in _COMPUTES:
         return 0
     return max([prod(output), *(prod(shape) for shape in inputs)])

@@ -1,4 +1,4 @@
-"""How tensors hold features: which axis the channels are on, and which layer translates them.
+"""Feature layouts: the axis of the channels, the sizes that must agree, the layer that translates.
 
 `LAYOUTS` lists all of them. With a row more, tensors of that layout become points, and are matched,
 stitched, fitted and exported.

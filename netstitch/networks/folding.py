@@ -28,7 +28,7 @@ LAYERS = {
 
 
 def fold(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Graph, dict[str, Tensor]]:
-    """Graph and weights without the batch norms that the layer before them can carry.
+    """Return graph and weights without the batch norms that the layer before them can carry.
 
     That is so where nothing else reads the layer's output or its weights. Stitches carry norms
     too. Weights that changed are new tensors, in their own type and device.
@@ -44,7 +44,7 @@ def fold(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Graph, dict[str, 
 
 
 def carrier(graph: Graph, norm: Node) -> Node | None:
-    """The layer that can carry a norm, or None."""
+    """Return the layer that can carry a norm, or None."""
     read, *parameters, training = norm.args[:6]
     if training is not False or not isinstance(read, Ref) or not all(parameters[2:]):
         return None
@@ -109,7 +109,7 @@ def _node(graph: Graph, argument: Argument) -> Node:
 
 
 def _new_bias(graph: Graph, layer: Node) -> Node:
-    """A node for the bias of a layer that has none, beside its weight."""
+    """Return a node for the bias of a layer that has none, beside its weight."""
     weight = _node(graph, layer.args[1])
     keys = Keys()
     for path in {node.path for node in graph.nodes if node.operation == WEIGHT}:
@@ -137,6 +137,6 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 
 
 def _pruned(nodes: Sequence[Node], outputs: tuple[tuple[str | None, str], ...]) -> Graph:
-    """The graph without weights that nothing reads any more."""
+    """Return the graph without weights that nothing reads any more."""
     read = {name for node in nodes for name in node.inputs}
     return Graph(tuple(n for n in nodes if n.operation != WEIGHT or n.name in read), outputs)

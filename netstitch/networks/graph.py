@@ -40,14 +40,18 @@ Argument = Ref | Enumerated | None | bool | int | float | str | tuple["Argument"
 class Node:
     """One step of a network.
 
-    name: unique in its graph, a Python identifier.
-    operation: INPUT, WEIGHT, or an allow-listed operation such as "aten.conv2d.default".
-    shape: sizes of the tensor, dimension 0 first; None where the value is no single tensor.
-    path: the module path a user knows the step by ("layer3.4.conv2"); for weights, their key.
-    multiply_adds: of convolutions, linear maps, matrix products and attention, at batch 1.
-    elementwise: operations of everything else that computes, at batch 1; reported apart.
-    point: whether the tensor can be stitched: it depends on the input, has the batch first, and a
-        known feature layout. channels: the axis of its channels, where it is a point.
+    Attributes:
+        name: unique in its graph, a Python identifier.
+        operation: INPUT, WEIGHT, or an allow-listed operation such as "aten.conv2d.default".
+        args: positional arguments.
+        kwargs: keyword arguments.
+        shape: sizes of the tensor, dimension 0 first; None where the value is no single tensor.
+        dtype: of the tensor, such as "float32".
+        path: the module path a user knows the step by ("layer3.4.conv2"); for weights, their key.
+        multiply_adds: at batch 1.
+        elementwise: elements that other operations touch, at batch 1.
+        point: it can be stitched: it depends on the input, has the batch first and a known layout.
+        channels: the axis of a point's channels.
     """
 
     name: str
@@ -77,7 +81,9 @@ class Node:
 class Graph:
     """Nodes in topological order, and which of them are the outputs.
 
-    outputs: (key, node name) pairs; a single pair with key None where the output is one tensor.
+    Attributes:
+        nodes: what a node reads stands before it.
+        outputs: (key, node name) pairs; a single one with key None where the output is one tensor.
     """
 
     nodes: tuple[Node, ...]
@@ -85,6 +91,7 @@ class Graph:
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
+        """The nodes by name."""
         return {node.name: node for node in self.nodes}
 
     @cached_property
@@ -99,15 +106,17 @@ class Graph:
 
     @cached_property
     def output_keys(self) -> tuple[str | None, ...]:
+        """The keys of the outputs, in order."""
         return tuple(key for key, _ in self.outputs)
 
     @cached_property
     def multiply_adds(self) -> int:
+        """Multiply-adds at batch 1."""
         return sum(node.multiply_adds for node in self.nodes)
 
 
 def references(argument: Argument) -> Iterator[str]:
-    """Names of the nodes that an argument refers to, nested ones included, in order."""
+    """Yield the names of the nodes that an argument refers to, nested ones included, in order."""
     if isinstance(argument, Ref):
         yield argument.name
     elif isinstance(argument, tuple):
@@ -116,7 +125,7 @@ def references(argument: Argument) -> Iterator[str]:
 
 
 def rename(argument: Argument, names: Mapping[str, str]) -> Argument:
-    """The same argument with its references renamed."""
+    """Return the same argument with its references renamed."""
     if isinstance(argument, Ref):
         return Ref(names[argument.name])
     if isinstance(argument, tuple):

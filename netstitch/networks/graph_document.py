@@ -6,6 +6,7 @@ nothing but a name.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +30,7 @@ Cost = Annotated[int, Field(ge=0, le=2**48)]
 
 
 class NodeRow(Document):
-    """A node; see `Node`. args, kwargs: as `_argument_from_json` takes them."""
+    """A node; see `Node`. Its arguments are as `_argument_from_json` takes them."""
 
     name: str
     operation: str
@@ -52,22 +53,15 @@ class GraphDocument(Document):
 
 
 def graph_to_json(graph: Graph) -> dict[str, Any]:
-    """A graph as JSON data: a row per node, references as {"ref": name}."""
+    """Return a graph as JSON data: a row per node, references as {"ref": name}."""
     return {
         "outputs": [list(pair) for pair in graph.outputs],
         "nodes": [
-            {
-                "name": node.name,
-                "operation": node.operation,
+            {each.name: getattr(node, each.name) for each in fields(node)}
+            | {
                 "args": [_argument_to_json(item) for item in node.args],
                 "kwargs": {key: _argument_to_json(item) for key, item in node.kwargs.items()},
                 "shape": None if node.shape is None else list(node.shape),
-                "dtype": node.dtype,
-                "path": node.path,
-                "multiply_adds": node.multiply_adds,
-                "elementwise": node.elementwise,
-                "point": node.point,
-                "channels": node.channels,
             }
             for node in graph.nodes
         ],
@@ -77,8 +71,9 @@ def graph_to_json(graph: Graph) -> dict[str, Any]:
 def to_graph(document: GraphDocument, path: Path) -> Graph:
     """Return the graph of a document that was read from `path`, checked.
 
-    Raises StorageError for an operation that is not listed, or does not take its arguments, and for
-    a reference to a node that does not come before.
+    Raises:
+        StorageError: for an operation that is not listed, or does not take its arguments, and for a
+            reference to a node that does not come before.
     """
     try:
         nodes = _nodes(document.nodes, path)
@@ -138,17 +133,11 @@ def _node(row: NodeRow) -> Node:
     if row.point and not stitchable(row.shape, row.dtype, row.channels):
         raise ValueError(f"node {row.name!r} is no point")
     return Node(
-        name=row.name,
-        operation=row.operation,
-        args=tuple(_argument_from_json(item) for item in row.args),
-        kwargs={key: _argument_from_json(item) for key, item in row.kwargs.items()},
-        shape=row.shape,
-        dtype=row.dtype,
-        path=row.path,
-        multiply_adds=row.multiply_adds,
-        elementwise=row.elementwise,
-        point=row.point,
-        channels=row.channels,
+        **dict(row)
+        | {
+            "args": tuple(_argument_from_json(item) for item in row.args),
+            "kwargs": {key: _argument_from_json(item) for key, item in row.kwargs.items()},
+        }
     )
 
 

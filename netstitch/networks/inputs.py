@@ -1,10 +1,10 @@
-"""Which inputs a network takes: those of the sizes that it was captured with.
+"""Checks of inputs: they have the sizes that the networks were captured with.
 
 A convolutional network computes something for images of any size; but what it was trained for, what
-it costs, and which points can be stitched follow from the size at capture. So there is one rule for
+it costs, and which points can be stitched follow from the size at capture. So one rule holds for
 everything that runs networks on a user's inputs: all sizes but the batch are those of capture. The
-length of sequences (n, t, c) may be another one, where that was found to compute the same as the
-model does.
+length of sequences (n, t, c) may differ where capture found that the network computes the same as
+its model then too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,9 +36,13 @@ def with_free_length(graph: Graph) -> Graph:
 def check_inputs(
     graphs: Sequence[Graph], shape: Sequence[Dimension], what: str, error: type[NetstitchError]
 ) -> None:
-    """Raise `error` unless inputs of a shape, the batch first, are as the networks take them.
+    """Raise `error` unless the networks take inputs of a shape.
 
-    graphs: of the networks, all of one input shape. what: what messages call the inputs.
+    Args:
+        graphs: of the networks, all of one input shape.
+        shape: sizes of the inputs, the batch first.
+        what: what messages call the inputs.
+        error: the exception to raise.
     """
     expected = graphs[0].input.shape or ()
     free = all(graph.input.kwargs.get(FREE_LENGTH) is True for graph in graphs)
@@ -55,7 +59,7 @@ def check_inputs(
 
 
 def _sizes(shape: Sequence[Dimension], free: bool) -> tuple[Dimension, ...]:
-    """The sizes that must agree."""
+    """Return the number of sizes, and those that must agree."""
     start = 2 if free and len(shape) == 3 else 1
     return (len(shape), *shape[start:])
 
@@ -64,12 +68,48 @@ def _shown(shape: Sequence[Dimension]) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
+def check_one_task(
+    names: Sequence[str], graphs: Sequence[Graph], error: type[NetstitchError]
+) -> None:
+    """Raise `error` unless networks take inputs of one shape and give outputs of equal shapes."""
+    first, outputs = names[0], _output_shapes(graphs[0])
+    for name, graph in zip(names[1:], graphs[1:], strict=True):
+        if graph.input.shape != graphs[0].input.shape:
+            shapes = [_shown(each.input.shape or ()) for each in (graphs[0], graph)]
+            raise error(
+                f"{first} takes inputs of shape {shapes[0]} and {name} of {shapes[1]}; capture all "
+                "networks with the same example"
+            )
+        own = _output_shapes(graph)
+        if own.keys() != outputs.keys():
+            raise error(
+                f"{first} gives {_keys(outputs)} and {name} gives {_keys(own)}; networks that are "
+                "joined must give the same outputs"
+            )
+        for key, shape in outputs.items():
+            if own[key] != shape:
+                what = "an output" if key is None else f"an output {key!r}"
+                raise error(
+                    f"{first} gives {what} of shape {_shown(shape)} and {name} of "
+                    f"{_shown(own[key])}; networks that are joined must do the same task"
+                )
+
+
+def _output_shapes(graph: Graph) -> dict[str | None, tuple[Dimension, ...]]:
+    return {key: graph.by_name[name].shape or () for key, name in graph.outputs}
+
+
+def _keys(outputs: Iterable[str | None]) -> str:
+    keys = list(outputs)
+    return "one tensor" if None in keys else f"the outputs {', '.join(map(repr, keys))}"
+
+
 def read_batches(
     batches: Iterable[Batch], error: type[NetstitchError]
 ) -> Iterator[tuple[int, Tensor, tuple[Any, ...]]]:
-    """Give the numbers of batches, from 1, their inputs, and what else they hold.
+    """Yield the number of each batch, from 1, its inputs, and what else it holds.
 
-    Raises `error` for what holds no batches of floating-point inputs, with what to give instead.
+    Raises `error`, with what to give instead, unless these are batches of floating-point inputs.
     """
     _check_several(batches, error)
     for number, batch in enumerate(batches, start=1):
@@ -100,14 +140,16 @@ def fitting_batches(
     error: type[NetstitchError],
     dtype: torch.dtype | None = None,
 ) -> Iterable[Batch]:
-    """Return the same batches, each held against what the networks take as it is read.
+    """Return the same batches, each checked as it is read.
 
-    What can be read but once stays so; what has a length has it still.
+    An iterator stays one; a collection keeps its length. Reading raises `error` as `read_batches`
+    and `check_inputs` do.
 
-    dtype: the type that inputs must have; by default any floating-point one.
-
-    Raises `error` for what cannot be read, and while reading, as `read_batches` and `check_inputs`
-    do.
+    Args:
+        graphs: of the networks that will run on the batches.
+        batches: inputs, or tuples that start with them.
+        error: the exception to raise.
+        dtype: the type that inputs must have; by default any floating-point one.
     """
     _check_several(batches, error)
     given = _Fitting(tuple(graphs), batches, error, dtype)

@@ -1,9 +1,9 @@
 """Keys of weights and names of nodes, which can stand in a module and in the code made for it.
 
 A key such as "layer3.4.conv2.weight" becomes nested modules, and an attribute in the code that
-`torch.fx` generates. So its parts are letters, digits and underscores, none is a keyword, and none
-is a name that modules need for themselves: two modules "graph" and "a b" of a user's model are
-renamed, and a file that says otherwise is refused.
+`torch.fx` generates. So its parts consist of letters, digits and underscores, and are neither
+keywords nor names that modules need for themselves. Modules "graph" and "a b" of a user's model are
+renamed; a file with such a key is refused.
 """
 
 import re
@@ -20,17 +20,17 @@ _PART = re.compile(r"[A-Za-z0-9_]+")
 
 
 def is_part(part: str) -> bool:
-    """Whether a name can be one part of a key."""
+    """Return whether a name can be one part of a key."""
     return bool(_PART.fullmatch(part)) and not iskeyword(part) and part not in _TAKEN
 
 
 def is_key(key: str) -> bool:
-    """Whether a dotted name can be the key of a weight."""
+    """Return whether a dotted name can be the key of a weight."""
     return all(is_part(part) for part in key.split("."))
 
 
 def is_identifier(name: str) -> bool:
-    """Whether a name can stand for a value in generated code."""
+    """Return whether a name can stand for a value in generated code."""
     return name.isascii() and name.isidentifier() and not iskeyword(name) and name != "self"
 
 
@@ -45,7 +45,7 @@ class Keys:
         self._modules: set[str] = set()
 
     def clashes(self, key: str) -> bool:
-        """Whether a key cannot stand beside those given out."""
+        """Return whether a key cannot stand beside those given out."""
         return key in self._keys or key in self._modules or not self._keys.isdisjoint(_modules(key))
 
     def add(self, key: str) -> None:
@@ -54,7 +54,7 @@ class Keys:
         self._modules.update(_modules(key))
 
     def make(self, path: str) -> str:
-        """The nearest key to a path that clashes with none given out; it is taken."""
+        """Take and return the nearest key to a path that clashes with none given out."""
         first, *others = [_make_part(part) for part in path.split(".")]
         number, key = 1, ".".join([first, *others])
         while self.clashes(key):
@@ -65,7 +65,7 @@ class Keys:
 
 
 def _modules(key: str) -> list[str]:
-    """The modules that a tensor hangs in: "a" and "a.b" for "a.b.c"."""
+    """Return the modules that a tensor hangs in: "a" and "a.b" for "a.b.c"."""
     parts = key.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
@@ -76,7 +76,7 @@ def _make_part(part: str) -> str:
 
 
 def readable_names(nodes: Sequence[Node]) -> dict[str, str]:
-    """New names by old: the module path a user knows, then the operation, then a number."""
+    """Return new names by old: the module path a user knows, the operation, a number."""
     taken: set[str] = set()
     names = {}
     for node in nodes:
@@ -93,5 +93,5 @@ def readable_names(nodes: Sequence[Node]) -> dict[str, str]:
 
 
 def _short(operation: str) -> str:
-    """ "aten.batch_norm.default" is "batch_norm", "int.mul" is "mul"."""
+    """Return the operation alone: "batch_norm" of "aten.batch_norm.default"."""
     return operation.split(".")[1] if "." in operation else operation

@@ -1,7 +1,7 @@
-"""Networks that put out probabilities, on the terms of those that put out logits.
+"""Logarithms for networks that put out probabilities, so that they put out logits like the others.
 
-The logarithm of probabilities is logits: their softmax is the probabilities again. It becomes the
-last part of the network itself, so that it is captured, counted and exported with it.
+The softmax of the logarithm of probabilities is these probabilities again. It becomes the last part
+of the network itself, and is captured, counted and exported with it.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from netstitch.errors import CaptureError
-from netstitch.networks.capturing.reparametrized import copied
-from netstitch.networks.capturing.wrapping import unwrapped
+from netstitch.networks.capturing.exportable import copied, unwrapped
 from netstitch.networks.graph import Graph, references
 from netstitch.networks.network import Network
 from netstitch.networks.probabilities import probabilities_of
@@ -27,10 +26,14 @@ _STEPS = ("aten.clamp_min.default", "aten.log.default", "aten.clamp_min.default"
 
 
 def with_logarithm(model: nn.Module, key: str | None = None) -> nn.Module:
-    """A copy of a model that puts out the logarithms of its probabilities.
+    """Return a copy of a model that puts out the logarithms of its probabilities.
 
-    key: of the output that holds them where there are several; by default all do. Probabilities
-    under SMALLEST count as SMALLEST. `check_logarithm` says whether they were probabilities.
+    Probabilities under SMALLEST count as SMALLEST. `check_logarithm` finds out, after capture,
+    whether they were probabilities.
+
+    Args:
+        model: puts out probabilities.
+        key: of the output that holds them where there are several; by default all do.
     """
     made = copied(unwrapped(model))
     take_logarithm(made, key)
@@ -38,13 +41,13 @@ def with_logarithm(model: nn.Module, key: str | None = None) -> nn.Module:
 
 
 def take_logarithm(model: nn.Module, key: str | None = None) -> None:
-    """Do what `with_logarithm` does to the model itself, unless it is one of these already."""
+    """Make a model itself what `with_logarithm` returns, unless it is already."""
     if not takes_logarithm(model):
         model.register_forward_hook(_Logarithm(key))
 
 
 def takes_logarithm(model: nn.Module) -> bool:
-    """Whether a model is one that `with_logarithm` made."""
+    """Return whether a model is one that `with_logarithm` made."""
     return any(isinstance(hook, _Logarithm) for hook in model._forward_hooks.values())
 
 
@@ -66,7 +69,7 @@ def check_logarithm(network: Network) -> None:
 
 
 class _Logarithm:
-    """What is done behind the model's forward."""
+    """A hook that takes the logarithm of what the model's forward returns."""
 
     def __init__(self, key: str | None) -> None:
         self._key = key
@@ -89,7 +92,7 @@ def _logarithm(values: Tensor) -> Tensor:
 
 
 def _without(graph: Graph, name: str) -> str | None:
-    """The node whose logarithm a node is as `_logarithm` takes it; None where it is none."""
+    """Return the node whose logarithm a node is as `_logarithm` takes it, or None."""
     for operation in _STEPS:
         node = graph.by_name[name]
         if node.operation != operation:

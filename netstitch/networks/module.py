@@ -1,4 +1,4 @@
-"""From a graph and its weights to an ordinary PyTorch module."""
+"""Ordinary PyTorch modules, made of a graph and its weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -66,7 +66,7 @@ def build_module(
 
 
 def ancestors(graph: Graph, outputs: Sequence[str]) -> set[str]:
-    """Names of all nodes that the given ones depend on, themselves included."""
+    """Return the names of all nodes that the given ones depend on, themselves included."""
     needed = set(outputs)
     for node in reversed(graph.nodes):
         if node.name in needed:
@@ -75,7 +75,7 @@ def ancestors(graph: Graph, outputs: Sequence[str]) -> set[str]:
 
 
 def to_torch(argument: Argument, values: Mapping[str, Any]) -> Any:
-    """An argument as torch calls take it, with references replaced by their values."""
+    """Return an argument as torch calls take it, with references replaced by their values."""
     if isinstance(argument, Ref):
         return values[argument.name]
     if isinstance(argument, tuple):

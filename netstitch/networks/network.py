@@ -13,10 +13,10 @@ from netstitch.networks.module import build_module, place
 class Network(nn.Module):
     """A trained model as a graph of tensor operations; callable like the model.
 
-    name: what reports call it.
-    graph: nodes in topological order (`netstitch.networks.Graph`).
-    weights: tensors by key; frozen float32 parameters, buffers and constants. Those that are not
-        in aligned memory are copied.
+    Attributes:
+        name: what reports call it.
+        graph: nodes in topological order.
+        module: a plain PyTorch module that computes the graph.
     """
 
     def __init__(self, name: str, graph: Graph, weights: Mapping[str, Tensor]) -> None:
@@ -31,17 +31,17 @@ class Network(nn.Module):
                 place(self.module, node.path, weights[node.path])
 
     def forward(self, x: Tensor) -> Any:
-        """The model's output for a batch: a tensor, or a dictionary of tensors."""
+        """Return the model's output for a batch: a tensor, or a dictionary of tensors."""
         return self.module(aligned(x))
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """Tensors by key, buffers and constants included."""
+        """Frozen float32 parameters, buffers and constants by key, in aligned memory."""
         return dict(self.module.named_parameters()) | dict(self.module.named_buffers())
 
     @property
     def multiply_adds(self) -> int:
-        """Of one image."""
+        """Multiply-adds for one image."""
         return self.graph.multiply_adds
 
     def __repr__(self) -> str:

@@ -42,9 +42,10 @@ def write_network(network: Network, folder: Path) -> None:
 
 
 def load_network(folder: Path | str) -> Network:
-    """The network that `write_network` wrote.
+    """Return the network that `write_network` wrote.
 
-    Raises StorageError, naming the file, when one is missing, damaged or holds what is not listed.
+    Raises:
+        StorageError: naming the file, when one is missing, damaged or holds what is not listed.
     """
     folder = Path(folder)
     path = folder / GRAPH_FILE
@@ -56,12 +57,12 @@ def load_network(folder: Path | str) -> Network:
 
 
 def load_graph(path: Path) -> Graph:
-    """The graph of a network that `write_network` wrote, from its graph.json alone."""
+    """Return the graph of a network that `write_network` wrote, from graph.json alone."""
     return to_graph(read_as(path, FORMAT, NetworkDocument), path)
 
 
 def built(path: Path, build: Callable[[], Built]) -> Built:
-    """What `build` gives; StorageError, naming the file, where a stored graph cannot be built."""
+    """Return what `build` makes; raise StorageError, naming the file, where it cannot."""
     try:
         return build()
     except Exception as error:  # whatever torch says of a graph that nobody captured
@@ -87,9 +88,10 @@ def weights_content(weights: Mapping[str, Tensor]) -> bytes:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by key, in aligned memory; frozen parameters where they were parameters.
+    """Return tensors by key, in aligned memory; frozen parameters where they were parameters.
 
-    Raises StorageError when the file is missing or is no safetensors file.
+    Raises:
+        StorageError: when the file is missing or is no safetensors file.
     """
     try:
         tensors, about = read_tensors(path)

@@ -1,4 +1,4 @@
-"""The operations a graph may hold, by name, and what kind of work each one is.
+"""The operations a graph may hold, by name, and the kind of each.
 
 A saved graph is data from elsewhere: only names listed here are ever turned into calls, so opening
 one cannot run anything but tensor arithmetic. All of them are functional (no argument is changed).
@@ -14,7 +14,7 @@ import torch
 
 
 class Kind(Enum):
-    """What an operation does, as far as cost and layout are concerned."""
+    """The kind of work that an operation does, as far as cost and layout are concerned."""
 
     CONVOLUTION = "convolution"
     LINEAR = "linear"
@@ -133,7 +133,7 @@ _PYTHON_NAMES = {function: name for name, function in _PYTHON.items()}
 
 
 def name_of(target: object) -> str:
-    """The name of a call target of an exported graph, listed or not."""
+    """Return the name of a call target of an exported graph, listed or not."""
     try:
         known = _PYTHON_NAMES.get(target)  # type: ignore[call-overload]
     except TypeError:
@@ -142,9 +142,10 @@ def name_of(target: object) -> str:
 
 
 def resolve(name: str) -> Callable[..., Any]:
-    """The function behind a listed name.
+    """Return the function behind a listed name.
 
-    Raises KeyError for a name that is not listed, or that this version of torch does not have.
+    Raises:
+        KeyError: for a name that is not listed, or that this version of torch does not have.
     """
     if name not in KINDS:
         raise KeyError(name)

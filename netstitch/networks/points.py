@@ -1,11 +1,10 @@
-"""Which tensors of a network can be stitched.
+"""Points: the tensors of a network that can be stitched.
 
 A point depends on the input, has the batch in dimension 0, and a known channel axis in one of the
-layouts that stitches read (`feature_layout.LAYOUTS`). Two axes are followed
-from the input through every operation: where the batch is (as the outermost factor of that axis),
-and where the channels are. An operation that is not understood makes both unknown, so that a
-tensor is never called a point by guess: attention maps, and windows folded into the
-batch are none.
+layouts that stitches read (`feature_layout.LAYOUTS`). Two axes are followed from the input through
+every operation: that of the batch (as its outermost factor), and that of the channels. An operation
+that is not understood makes both unknown, so that no tensor is taken for a point by guess:
+attention maps are none, nor windows folded into the batch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +29,15 @@ class Axes:
 
 @dataclass(frozen=True)
 class PointStep:
-    """One operation, with axes and shape of those inputs that depend on the network's input.
+    """One operation, with axes and shapes of those inputs that depend on the network's input.
 
-    names: the nodes that these inputs are; output: None where the result is a tuple of tensors.
+    Attributes:
+        operation: its name.
+        args: its arguments.
+        names: the nodes that these inputs are.
+        axes: of these inputs.
+        shapes: of these inputs.
+        output: shape of the result; None where it is a tuple of tensors.
     """
 
     operation: str
@@ -91,7 +96,7 @@ def _not_understood(step: PointStep) -> Axes:
 
 
 def _alone(step: PointStep, position: int) -> bool:
-    """Whether an argument, and no other one, depends on the network's input."""
+    """Return whether an argument, and no other one, depends on the network's input."""
     others = (*step.args[:position], *step.args[position + 1 :])
     own = tuple(references(step.args[position : position + 1]))
     return step.names == own and not set(own) & set(references(others))
@@ -112,7 +117,7 @@ def _linear(step: PointStep) -> Axes:
 
 
 def _product(step: PointStep) -> Axes:
-    """Matrix products and attention mix the last two axes and keep those before them."""
+    """Keep the axes before the last two, which matrix products and attention mix."""
     if step.operation == "aten.einsum.default":  # mixes any axes
         return UNKNOWN
     rank = len(step.output or ())
@@ -125,7 +130,7 @@ def _product(step: PointStep) -> Axes:
 
 
 def _aligned(step: PointStep) -> Axes:
-    """Elementwise operations keep axes, which must agree between their inputs."""
+    """Keep axes through an elementwise operation, where its inputs agree."""
     if any(len(shape) != len(step.output or ()) for shape in step.shapes):
         return UNKNOWN
     batches = {axes.batch for axes in step.axes}
@@ -137,7 +142,7 @@ def _aligned(step: PointStep) -> Axes:
 
 
 def _joined(step: PointStep) -> Axes:
-    """Joins keep axes, but along the batch they set samples of different kinds side by side."""
+    """Keep axes through a join, unless it sets samples of different kinds side by side."""
     axis = step.args[1] if len(step.args) > 1 else 0
     axes = _aligned(step) if step.operation == "aten.cat.default" else UNKNOWN
     along = isinstance(axis, int) and axes.batch == axis % len(step.output or (0,))
@@ -157,7 +162,7 @@ def _first(step: PointStep) -> Axes:
 
 
 def _reduced(step: PointStep) -> Axes:
-    """Reductions drop the axes that they name, or keep them with size 1."""
+    """Drop the axes that a reduction names, unless it keeps them with size 1."""
     if step.output is None:
         return UNKNOWN
     position = 2 if step.operation in _ORDER_FIRST else 1
@@ -173,7 +178,7 @@ def _reduced(step: PointStep) -> Axes:
 
 
 def _without(step: PointStep, gone: Sequence[int]) -> Axes:
-    """The axes of the first input once the axes `gone` are dropped."""
+    """Return the axes of the first input once the axes `gone` are dropped."""
     dropped = {axis % len(step.shapes[0]) for axis in gone}
 
     def moved(axis: int | None) -> int | None:
@@ -204,7 +209,7 @@ def _permuted(step: PointStep) -> Axes:
 
 
 def _reshaped(step: PointStep) -> Axes:
-    """Reshapes keep row-major order, so a batch that is outermost stays outermost."""
+    """Follow axes through a reshape; the order is row-major, so an outermost batch stays so."""
     before, after, channels = step.shapes[0], step.output or (), step.axes[0].channels
     if step.axes[0].batch != 0 or not after or isinstance(after[0], int):
         return UNKNOWN
@@ -221,13 +226,13 @@ def _reshaped(step: PointStep) -> Axes:
 
 
 def _elements(sizes: Shape) -> int | None:
-    """The product of static sizes; None where one of them follows the batch."""
+    """Return the product of static sizes; None where one of them follows the batch."""
     static = [size for size in sizes if isinstance(size, int)]
     return prod(static) if len(static) == len(sizes) else None
 
 
 def _part(step: PointStep) -> Axes:
-    """Slices and padding keep axes; what takes one element of an axis drops it."""
+    """Keep axes through slices and padding; drop the one of which an element is taken."""
     own, before, after = step.axes[0], step.shapes[0], step.output
     if step.operation == "getitem":
         return own

@@ -1,4 +1,4 @@
-"""Whether a network puts out probabilities, as behind a softmax or a sigmoid, or logits.
+"""Detection of networks that put out probabilities, as a softmax does, instead of logits.
 
 Averaged with logits, probabilities hardly count, and a softmax of them is nearly flat: networks are
 joined only where they put out the same.
@@ -49,11 +49,11 @@ BATCH = 3
 
 
 def probabilities_of(network: Network) -> dict[str | None, str]:
-    """What makes the probabilities of each output that holds such, by key; logits are left out.
+    """Return the keys of outputs that hold probabilities, each with what makes them.
 
-    Told by the graph where it ends in a softmax, a sigmoid, or a layer. Where it ends in something
-    else that may be either, such as a quotient, the network is run on two batches of noise: not
-    below 0, and summing to 1 over the classes, are probabilities.
+    The graph says so where it ends in a softmax, a sigmoid, or a layer. Where it ends in something
+    else, such as a quotient, the network is run on two batches of noise: values that are not below
+    0 and sum to 1 over the classes are probabilities.
     """
     found: dict[str | None, str] = {}
     open_ones: list[tuple[str | None, Node]] = []
@@ -73,7 +73,7 @@ def probabilities_of(network: Network) -> dict[str | None, str]:
 
 
 def origin(graph: Graph, name: str) -> Node:
-    """The node that a node has its values from, before what only moves, picks or clips them."""
+    """Return the node that a node has its values from, before any move, selection or clip."""
     node = graph.by_name[name]
     while True:
         kind = KINDS.get(node.operation)
@@ -87,10 +87,11 @@ def origin(graph: Graph, name: str) -> Node:
 
 
 def are_probabilities(values: Tensor, *, whole: bool = True) -> bool:
-    """Whether (n, classes, ...) values may be probabilities: in [0, 1], and of sum 1 over classes.
+    """Return whether (n, classes, ...) values may be probabilities.
 
-    whole: whether they have to sum to 1, which those of a sigmoid do not. Samples with values that
-        are not finite do not count, unless there are no others.
+    Args:
+        values: samples with values that are not finite do not count, unless there are no others.
+        whole: require that they sum to 1 over the classes, which those of a sigmoid do not.
     """
     if values.ndim < 2 or values.shape[1] < 2 or not values.is_floating_point():
         return False
@@ -102,9 +103,13 @@ def are_probabilities(values: Tensor, *, whole: bool = True) -> bool:
 
 
 def check_alike(networks: Sequence[tuple[str, Network]]) -> frozenset[str | None]:
-    """Keys of the outputs in which all networks, each with its name, put out probabilities.
+    """Return the keys of the outputs in which all networks put out probabilities.
 
-    Raises StitchingError, saying what to do, where some put out probabilities and others logits.
+    Args:
+        networks: each with the name that messages give it.
+
+    Raises:
+        StitchingError: with what to do, where some put out probabilities and others logits.
     """
     kinds = [(name, network.graph, probabilities_of(network)) for name, network in networks]
     alike: set[str | None] = set()
@@ -127,7 +132,7 @@ def _is_resize(node: Node) -> bool:
 
 
 def _may_be_either(graph: Graph, end: Node) -> bool:
-    """Whether the graph leaves open what its end puts out."""
+    """Return whether the graph leaves open what its end puts out."""
     kind = KINDS.get(end.operation)
     return kind not in _LOGITS and any(
         node.operation in _SQUASHING or node.operation.startswith("aten.div.")
@@ -136,7 +141,7 @@ def _may_be_either(graph: Graph, end: Node) -> bool:
 
 
 def _tail(graph: Graph, end: Node) -> Iterator[Node]:
-    """A node and what stands before it, up to the last layers."""
+    """Yield a node and what stands before it, up to the last layers."""
     pending, seen = [end.name], {end.name}
     while pending:
         node = graph.by_name[pending.pop()]
@@ -148,7 +153,7 @@ def _tail(graph: Graph, end: Node) -> Iterator[Node]:
 
 
 def _tried(network: Network) -> list[Mapping[str | None, Tensor]]:
-    """Outputs by key for batches of noise."""
+    """Return outputs by key for batches of noise."""
     graph = network.graph
     sizes = [int(size) for size in (graph.input.shape or ())[1:]]
     place = next(iter(network.weights.values()), torch.zeros(0)).device

@@ -1,4 +1,4 @@
-"""Whether the operations of a graph take their arguments, found without computing anything.
+"""A check that the operations of a graph take their arguments, without computing anything.
 
 A graph from a file may have been edited. Its shapes are propagated on tensors that have no memory,
 so that neither a wrong argument nor one that asks for terabytes gets as far as a computation.
@@ -38,7 +38,8 @@ _UNKNOWN = (
 def check_arguments(graph: Graph) -> None:
     """Raise ValueError, naming the node, where an operation does not take its arguments.
 
-    Nor where it gives another shape or type than its node says, or a tensor that no memory holds.
+    The same holds where it gives another shape or type than its node says, or a tensor too large
+    for any memory.
     """
     values: dict[str, Any] = {}
     with FakeTensorMode(allow_fallback_kernels=False), torch.no_grad():

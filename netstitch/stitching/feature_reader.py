@@ -1,4 +1,4 @@
-"""Original values of points, read from the basis networks."""
+"""The original values of points, as the basis networks compute them."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -18,22 +18,22 @@ def _tensors(network: Network) -> Iterator[Tensor]:
 
 
 class FeatureReader:
-    """Runs basis networks up to the points asked for; keeps the modules made for the last ones."""
+    """Runs basis networks up to some points; keeps the modules made for the last ones."""
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
-        self._places: tuple[FeatureRef, ...] = ()
+        self._points: tuple[FeatureRef, ...] = ()
         self._modules: list[tuple[list[int], fx.GraphModule]] = []
 
-    def __call__(self, inputs: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
-        """Values of the places for inputs (b, ...), in their order; each network runs once.
+    def __call__(self, inputs: Tensor, points: Sequence[FeatureRef]) -> list[Tensor]:
+        """Return the values of points for inputs (b, ...), in their order.
 
-        Inputs that are elsewhere are moved to the device of the networks.
+        Each network runs once. Inputs are moved to the device of the networks.
         """
-        if tuple(places) != self._places or not self._modules:
-            self._prepare(places)
+        if tuple(points) != self._points or not self._modules:
+            self._prepare(points)
         inputs = aligned(inputs.to(self._device(inputs)))
-        values: list[Tensor] = [inputs] * len(places)
+        values: list[Tensor] = [inputs] * len(points)
         with torch.inference_mode():
             for positions, module in self._modules:
                 for position, value in zip(positions, module(inputs), strict=True):
@@ -42,17 +42,17 @@ class FeatureReader:
 
     def forget(self) -> None:
         """Make modules anew next time, since the networks' tensors were replaced."""
-        self._places, self._modules = (), []
+        self._points, self._modules = (), []
 
     def _device(self, inputs: Tensor) -> torch.device:
         return next(chain.from_iterable(map(_tensors, self._networks)), inputs).device
 
-    def _prepare(self, places: Sequence[FeatureRef]) -> None:
+    def _prepare(self, points: Sequence[FeatureRef]) -> None:
         self._modules = []
         for index, network in enumerate(self._networks):
-            positions = [i for i, place in enumerate(places) if place.network == index]
+            positions = [i for i, point in enumerate(points) if point.network == index]
             if positions:
-                points = [places[i].point for i in positions]
-                module = build_module(network.graph, network.weights, outputs=points)
+                names = [points[i].point for i in positions]
+                module = build_module(network.graph, network.weights, outputs=names)
                 self._modules.append((positions, module))
-        self._places = tuple(places)
+        self._points = tuple(points)

@@ -16,7 +16,17 @@ def make_genotype(
     output: str | int,
     stitches: Mapping[int, int] | Iterable[int],
 ) -> Genotype:
-    """All-original but for the switches named; raises StitchingError for what does not exist."""
+    """Return the genotype that keeps the originals but for the switches named.
+
+    Args:
+        cardinalities: number of choices of each switch, the output switch last.
+        outputs: names of the output switch's choices.
+        output: name or number of the one to take.
+        stitches: switches that take choice 1, or choices by switch.
+
+    Raises:
+        StitchingError: for an output, switch or choice that does not exist.
+    """
     if not isinstance(output, str | int | np.integer):
         raise StitchingError(
             f"output is {output!r:.80}; expected one of {', '.join(outputs)}, or its number"
@@ -40,7 +50,7 @@ def make_genotype(
 
 
 def _choices(stitches: Mapping[int, int] | Iterable[int]) -> Mapping[int, int]:
-    """Choices by switch; raises StitchingError for what are no whole numbers."""
+    """Return choices by switch; raise StitchingError for what are no whole numbers."""
     if isinstance(stitches, Iterable):
         choices = stitches if isinstance(stitches, Mapping) else dict.fromkeys(stitches, 1)
         numbers = (*choices, *choices.values())
@@ -55,7 +65,7 @@ def _choices(stitches: Mapping[int, int] | Iterable[int]) -> Mapping[int, int]:
 def check_genotype(
     cardinalities: Sequence[int], genotype: Sequence[int] | NDArray[np.integer]
 ) -> Genotype:
-    """The genotype as an array (l,); raises StitchingError when it does not fit the switches."""
+    """Return the genotype as an array (l,); raise StitchingError unless it fits the switches."""
     try:
         values = np.asarray(genotype)
     except (ValueError, TypeError, RuntimeError):  # rows of unequal length, tensors elsewhere

@@ -1,9 +1,9 @@
-"""What a genotype makes of a supernet, without running a tensor.
+"""Activity and cost of genotypes, without running a tensor.
 
 Between switches a supernet is fixed: each choice stands for a *segment*, the nodes that are
 computed for it and the switches that those nodes read. A genotype is followed segment by segment,
 from the output back (the paper's section 4), so its active switches and its cost need no walk over
-nodes. A search asks for both at each genotype, so the walk is compiled, and unites sets of nodes 64
+nodes. A search needs both for each genotype, so the walk is compiled, and unites sets of nodes 64
 at a time.
 """
 
@@ -27,7 +27,7 @@ Genotype = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """What a choice brings: nodes computed and switches read, by index, a stitch's cost."""
+    """A choice's computed nodes and read switches, by index, and its stitch's multiply-adds."""
 
     computed: list[int]
     reads: list[int]
@@ -35,8 +35,8 @@ class _Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class _Followed:
-    """What a genotype selects: active switches (l,), nodes computed (nodes,), and their cost."""
+class _Selection:
+    """The active switches (l,), computed nodes (nodes,) and cost of a genotype."""
 
     genotype: bytes
     active: NDArray[np.bool_]
@@ -46,7 +46,7 @@ class _Followed:
 
 
 class Reachability:
-    """Precomputed segments of a supernet's switches."""
+    """Precomputed segments of a supernet's switches, for any number of networks."""
 
     def __init__(self, graphs: Sequence[Graph], board: Switchboard) -> None:
         self.board = board
@@ -60,7 +60,7 @@ class Reachability:
             (switch.place.network, switch.place.point): index
             for index, switch in enumerate(board.switches)
         }
-        self._last: _Followed | None = None
+        self._last: _Selection | None = None
         segments: list[_Segment] = []  # per switch and choice, the output's last
         for switch in board.switches:
             for index in switch.stitches:
@@ -78,7 +78,7 @@ class Reachability:
         self._sets = np.stack([_as_words(segment.computed, len(nodes)) for segment in segments])
 
     def _segment(self, targets: list[tuple[int, str]], cost: int) -> _Segment:
-        """What is computed and read for the originals of `targets`."""
+        """Return what is computed and read for the originals of `targets`."""
         computed: set[int] = set()
         reads: set[int] = set()
         pending = list(targets)
@@ -96,52 +96,52 @@ class Reachability:
                     reads.add(switch)
         return _Segment(sorted(computed), sorted(reads), cost)
 
-    def _follow(self, genotype: Genotype) -> _Followed:
-        asked = genotype.tobytes()
+    def _follow(self, genotype: Genotype) -> _Selection:
+        key = genotype.tobytes()
         last = self._last
-        if last is None or asked != last.genotype:  # activity and cost are asked one by one
+        if last is None or key != last.genotype:  # activity and cost are read one by one
             active, computed, cost, elementwise = _follow(
                 np.ascontiguousarray(genotype, dtype=np.int64),
                 *(self._first, self._read_starts, self._reads, self._sets),
                 *(self._stitch_costs, self._costs),
             )
-            self._last = last = _Followed(asked, active, computed, int(cost), int(elementwise))
+            self._last = last = _Selection(key, active, computed, int(cost), int(elementwise))
         return last
 
     def active(self, genotype: Genotype) -> NDArray[np.bool_]:
-        """(l,) whether the output depends on each switch; the output switch always is active."""
+        """Return (l,) which switches the output depends on; the output switch always is active."""
         return self._follow(genotype).active.copy()
 
     def signature(self, genotype: Genotype) -> Signature:
-        """Equal signatures select equal subnetworks."""
+        """Return the (switch, choice) pairs of active switches: equal ones, equal subnetworks."""
         indices = np.flatnonzero(self.active(genotype))
         return tuple(zip(indices.tolist(), genotype[indices].tolist(), strict=True))
 
     def digest(self, genotype: Genotype) -> bytes:
-        """16 bytes that stand for the signature, for keeping very many of them."""
+        """Return 16 bytes that stand for the signature, for keeping very many of them."""
         chosen = np.where(self.active(genotype), genotype + 1, 0).astype(np.uint16)
         return blake2b(chosen.tobytes(), digest_size=16).digest()
 
     def computed(self, genotype: Genotype) -> NDArray[np.bool_]:
-        """(nodes,) which nodes of the basis networks, one network after the other, are run."""
+        """Return (nodes,) which nodes of the basis networks, one after the other, are run."""
         return self._follow(genotype).computed.copy()
 
     def multiply_adds(self, genotype: Genotype) -> int:
-        """Of one image, stitches included."""
+        """Return the multiply-adds of one image, stitches included."""
         return self._follow(genotype).multiply_adds
 
     def elementwise(self, genotype: Genotype) -> int:
-        """Elements that activations, norms, pooling and sums touch for one image."""
+        """Return the elements that activations, norms, pooling and sums touch for one image."""
         return self._follow(genotype).elementwise
 
 
 def offsets(counts: Sequence[int]) -> NDArray[np.int64]:
-    """(n + 1,) where each of n rows begins in one flat array, and where the last one ends."""
+    """Return (n + 1,) where each of n rows begins in a flat array, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
 def _as_words(members: Sequence[int], count: int) -> NDArray[np.uint64]:
-    """(ceil(count / 64),) a set as bits, the lowest first."""
+    """Return a set as bits, the lowest first: (ceil(count / 64),)."""
     bits = np.zeros(-(-count // 64) * 64, dtype=np.uint8)
     bits[members] = 1
     return np.packbits(bits, bitorder="little").view(np.uint64)
@@ -157,12 +157,19 @@ def _follow(
     stitch_costs: Any,
     costs: Any,
 ) -> Any:
-    """Active switches, computed nodes, multiply-adds and elementwise operations.
+    """Return active switches, computed nodes, multiply-adds and elementwise operations.
 
     Switches stand in a topological order, so one that is read comes before its reader: going from
     the last to the first, each is met once all its readers were.
 
-    first: (l,) a switch's first segment. sets: (segments, words). costs: (nodes, 2).
+    Args:
+        genotype: (l,) choices.
+        first: (l,) each switch's first segment.
+        read_starts: (segments + 1,) where each segment's switches begin in `reads`.
+        reads: switches read, segment by segment.
+        sets: (segments, words) nodes computed, as bits.
+        stitch_costs: (segments,) multiply-adds of stitches.
+        costs: (nodes, 2) multiply-adds and elementwise operations.
     """
     active = np.zeros(len(genotype), np.bool_)
     active[-1] = True

@@ -1,14 +1,15 @@
-"""A subnetwork as a person sees it: which parts of which networks, and the stitches between them.
+"""Sections of a subnetwork: what runs of each network between stitches, and the stitches.
 
-A part is what is computed of one network without a stitch in between. Trained networks are nearly
-chains, so a part is told by where it begins and ends in the order of computation.
+A section is computed of one network without a stitch in between. Trained networks are nearly
+chains, so a section is described by where it begins and ends in the order of computation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from netstitch.networks.graph import INPUT, WEIGHT, Graph
 from netstitch.stitching.reachability import Genotype
+from netstitch.stitching.stitch import FeatureRef
 from netstitch.stitching.structure import Structure
 
 
@@ -16,12 +17,17 @@ from netstitch.stitching.structure import Structure
 class Section:
     """Nodes of one network, joined by what they read of one another.
 
-    network: its index. first, last: module paths of its first and last node.
-    begins, ends: the shares of the network's multiply-adds that come before it, and up to its end,
-        in the order of computation. multiply_adds: of the part itself.
-    reads_input: whether it reads the task's input. gives_output: whether a network's output is in
-        it. whole_start, whole_end: whether it begins with the network's first node, and ends with
-        its last.
+    Attributes:
+        network: its index.
+        first: module path of the first node.
+        last: module path of the last node.
+        begins: share of the network's multiply-adds before it, in the order of computation.
+        ends: share up to its end.
+        multiply_adds: of the section itself.
+        reads_input: it reads the task's input.
+        gives_output: an output of the network is in it.
+        whole_start: it begins with the network's first node.
+        whole_end: it ends with the network's last node.
     """
 
     network: int
@@ -38,10 +44,14 @@ class Section:
 
 @dataclass(frozen=True)
 class StitchEdge:
-    """An active stitch between two parts.
+    """An active stitch between two sections.
 
-    stitch: its index. source, target: indices of the parts. at, to: the shares of their networks'
-    multiply-adds where it reads, and where what it makes is read first.
+    Attributes:
+        stitch: its index.
+        source: index of the section that it reads.
+        target: index of the section that reads it.
+        at: share of the source network's multiply-adds where it reads.
+        to: share of the target network's where its result is read first.
     """
 
     stitch: int
@@ -53,9 +63,13 @@ class StitchEdge:
 
 @dataclass(frozen=True)
 class Composition:
-    """A subnetwork's parts, in an order in which they can be computed, and their joints.
+    """The sections of a subnetwork, in an order of computation, and the stitches between them.
 
-    output: the name of what is chosen for the output. stitch_multiply_adds: of all stitches.
+    Attributes:
+        output: name of the output switch's choice.
+        parts: the sections.
+        joints: the stitches.
+        stitch_multiply_adds: of all stitches.
     """
 
     output: str
@@ -65,117 +79,99 @@ class Composition:
 
     @property
     def multiply_adds(self) -> int:
+        """Multiply-adds of the subnetwork for one image."""
         return sum(part.multiply_adds for part in self.parts) + self.stitch_multiply_adds
 
 
-Place = tuple[int, str]
+NodeRef = tuple[int, str]
 """A node, by its network and name."""
 
 
 def composition(structure: Structure, genotype: Genotype) -> Composition:
-    """The parts and joints of a genotype's subnetwork."""
-    active = structure.wiring.active(genotype)
-    stitched: dict[Place, int] = {}
-    for switch, choice, runs in zip(
-        structure.board.switches, genotype[:-1].tolist(), active[:-1].tolist(), strict=True
-    ):
-        stitch = switch.stitches[choice]
-        if runs and stitch is not None:
-            stitched[switch.place.network, switch.place.point] = stitch
-    subset = structure.board.outputs[int(genotype[-1])]
-    roots = [(i, name) for i in subset for _, name in structure.graphs[i].outputs]
-    computed = _computed(structure, roots, stitched)
-    groups = _groups(structure, computed, stitched)
+    """Return the sections and stitches of a genotype's subnetwork."""
+    stitches = structure.board.stitches
+    made = {_node(stitches[i].target): i for i in structure.active_stitches(genotype)}
+    computed = _computed(structure, genotype)
+    groups = _groups(structure, computed, made)
+    group_of = {ref: index for index, group in enumerate(groups) for ref in group}
+    crossings = [
+        (ref, made[ref[0], read])
+        for ref in computed
+        for read in structure.graphs[ref[0]].by_name[ref[1]].inputs
+        if (ref[0], read) in made
+    ]
+    links = {(group_of[_node(stitches[i].source)], group_of[ref]) for ref, i in crossings}
+    order = _in_order(len(groups), links)
+    rank = {group: position for position, group in enumerate(order)}
     spans = [_spans(graph) for graph in structure.graphs]
-    ordered = _in_order(structure, groups, stitched)
-    at = {place: index for index, group in enumerate(ordered) for place in group}
-    parts = tuple(_part(structure, group, spans, set(roots), stitched) for group in ordered)
-    joints = tuple(_joints(structure, computed, stitched, at, spans))
-    used = {joint.stitch for joint in joints}
-    cost = sum(structure.board.stitches[index].multiply_adds for index in used)
-    return Composition(structure.outputs[int(genotype[-1])], parts, joints, cost)
+    subset = structure.board.outputs[int(genotype[-1])]
+    ends = {(i, name) for i in subset for _, name in structure.graphs[i].outputs}
+    parts = tuple(_section(structure, groups[group], spans, ends, made) for group in order)
+    joints: dict[tuple[int, int], StitchEdge] = {}
+    for (network, name), index in crossings:
+        source = _node(stitches[index].source)
+        start, target = rank[group_of[source]], rank[group_of[network, name]]
+        at, to = spans[source[0]][source[1]][1], spans[network][name][0]
+        joints.setdefault((index, target), StitchEdge(index, start, target, at, to))
+    cost = sum(stitches[index].multiply_adds for index in {index for index, _ in joints})
+    ordered = tuple(joints[key] for key in sorted(joints))
+    return Composition(structure.outputs[int(genotype[-1])], parts, ordered, cost)
 
 
-def _computed(
-    structure: Structure, roots: Sequence[Place], stitched: dict[Place, int]
-) -> list[Place]:
-    """All nodes that run, network by network, in the order of computation; inputs left out."""
-    found: set[Place] = set()
-    pending = list(roots)
-    while pending:
-        place = pending.pop()
-        network, name = place
-        node = structure.graphs[network].by_name[name]
-        if place in found or node.operation in (INPUT, WEIGHT):
-            continue
-        found.add(place)
-        for read in node.inputs:
-            stitch = stitched.get((network, read))
-            if stitch is None:
-                pending.append((network, read))
-            else:
-                source = structure.board.stitches[stitch].source
-                pending.append((source.network, source.point))
+def _node(point: FeatureRef) -> NodeRef:
+    return point.network, point.point
+
+
+def _computed(structure: Structure, genotype: Genotype) -> list[NodeRef]:
+    """Return all nodes that run, network by network, in the order of computation."""
+    nodes = [(index, node) for index, graph in enumerate(structure.graphs) for node in graph.nodes]
     return [
         (index, node.name)
-        for index, graph in enumerate(structure.graphs)
-        for node in graph.nodes
-        if (index, node.name) in found
+        for (index, node), runs in zip(nodes, structure.wiring.computed(genotype), strict=True)
+        if runs and node.operation not in (INPUT, WEIGHT)
     ]
 
 
 def _groups(
-    structure: Structure, computed: Sequence[Place], stitched: dict[Place, int]
-) -> list[list[Place]]:
-    """Nodes that are joined by what they read of one another, but for what stitches make."""
-    leader = {place: place for place in computed}
+    structure: Structure, computed: Sequence[NodeRef], made: Mapping[NodeRef, int]
+) -> list[list[NodeRef]]:
+    """Return the nodes joined by what they read of one another, but for what stitches make."""
+    leader = {ref: ref for ref in computed}
 
-    def lead(place: Place) -> Place:
-        while leader[place] != place:
-            leader[place] = leader[leader[place]]
-            place = leader[place]
-        return place
+    def lead(ref: NodeRef) -> NodeRef:
+        while leader[ref] != ref:
+            leader[ref] = leader[leader[ref]]
+            ref = leader[ref]
+        return ref
 
-    for place in computed:
-        network, name = place
+    for ref in computed:
+        network, name = ref
         for read in structure.graphs[network].by_name[name].inputs:
-            if (network, read) in leader and (network, read) not in stitched:
-                leader[lead(place)] = lead((network, read))
-    groups: dict[Place, list[Place]] = {}
-    for place in computed:
-        groups.setdefault(lead(place), []).append(place)
+            if (network, read) in leader and (network, read) not in made:
+                leader[lead(ref)] = lead((network, read))
+    groups: dict[NodeRef, list[NodeRef]] = {}
+    for ref in computed:
+        groups.setdefault(lead(ref), []).append(ref)
     return list(groups.values())
 
 
-def _in_order(
-    structure: Structure, groups: Sequence[list[Place]], stitched: dict[Place, int]
-) -> list[list[Place]]:
-    """Groups by the longest way of stitches from the input, then by network and place in it.
+def _in_order(count: int, links: Collection[tuple[int, int]]) -> list[int]:
+    """Return groups by the longest way of (source, target) links from the input, then by index.
 
-    Two parts may read one another, where both begin before the other's stitch: such are taken as
-    they come.
+    Two sections may read one another, where both begin before the other's stitch: one of them is
+    taken first all the same.
     """
-    at = {place: index for index, group in enumerate(groups) for place in group}
-    reads: list[set[int]] = [set() for _ in groups]
-    for place, index in at.items():
-        network, name = place
-        for read in structure.graphs[network].by_name[name].inputs:
-            if (stitch := stitched.get((network, read))) is not None:
-                source = structure.board.stitches[stitch].source
-                reads[index].add(at[source.network, source.point])
-    left, done = list(range(len(groups))), set[int]()
-    ordered = []
+    left, order = list(range(count)), list[int]()
     while left:
-        ready = [index for index in left if reads[index] - {index} <= done]
-        for index in ready or left[:1]:
-            ordered.append(groups[index])
-            done.add(index)
+        waiting = {target for source, target in links if source in left and source != target}
+        for index in [index for index in left if index not in waiting] or left[:1]:
+            order.append(index)
             left.remove(index)
-    return ordered
+    return order
 
 
 def _spans(graph: Graph) -> dict[str, tuple[float, float]]:
-    """The shares of a graph's multiply-adds before and behind each node, in their order."""
+    """Return the shares of multiply-adds before and behind each node, in their order."""
     total, before, found = max(1, graph.multiply_adds), 0, {}
     for node in graph.nodes:
         found[node.name] = before / total, (before + node.multiply_adds) / total
@@ -183,12 +179,12 @@ def _spans(graph: Graph) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _part(
+def _section(
     structure: Structure,
-    group: Sequence[Place],
-    spans: Sequence[dict[str, tuple[float, float]]],
-    roots: set[Place],
-    stitched: dict[Place, int],
+    group: Sequence[NodeRef],
+    spans: Sequence[Mapping[str, tuple[float, float]]],
+    ends: Collection[NodeRef],
+    made: Mapping[NodeRef, int],
 ) -> Section:
     network = group[0][0]
     graph = structure.graphs[network]
@@ -196,6 +192,7 @@ def _part(
     own = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
     first, last = nodes[0], nodes[-1]
     named = [node.path for node in nodes if node.path] or [first.name]
+    start = graph.input.name
     return Section(
         network=network,
         first=named[0],
@@ -203,36 +200,8 @@ def _part(
         begins=spans[network][first.name][0],
         ends=spans[network][last.name][1],
         multiply_adds=sum(node.multiply_adds for node in nodes),
-        reads_input=any(
-            graph.input.name in node.inputs and (network, graph.input.name) not in stitched
-            for node in nodes
-        ),
-        gives_output=any(place in roots for place in group),
+        reads_input=any(start in node.inputs for node in nodes) and (network, start) not in made,
+        gives_output=any(ref in ends for ref in group),
         whole_start=first is own[0],
         whole_end=last is own[-1],
     )
-
-
-def _joints(
-    structure: Structure,
-    computed: Sequence[Place],
-    stitched: dict[Place, int],
-    at: dict[Place, int],
-    spans: Sequence[dict[str, tuple[float, float]]],
-) -> list[StitchEdge]:
-    found: dict[tuple[int, int], StitchEdge] = {}
-    for place in computed:
-        network, name = place
-        for read in structure.graphs[network].by_name[name].inputs:
-            stitch = stitched.get((network, read))
-            if stitch is None or (stitch, at[place]) in found:
-                continue
-            source = structure.board.stitches[stitch].source
-            found[stitch, at[place]] = StitchEdge(
-                stitch,
-                at[source.network, source.point],
-                at[place],
-                spans[source.network][source.point][1],
-                spans[network][name][0],
-            )
-    return sorted(found.values(), key=lambda joint: (joint.stitch, joint.target))

@@ -7,7 +7,7 @@ from netstitch.networks.feature_layout import FeatureLayout, StitchLayer
 
 @dataclass(frozen=True)
 class FeatureRef:
-    """A point of one of the basis networks."""
+    """A point of one of the basis networks, by the network's index and the node's name."""
 
     network: int
     point: str
@@ -15,12 +15,16 @@ class FeatureRef:
 
 @dataclass(frozen=True)
 class Stitch:
-    """Which map, from where to where.
+    """A linear map from one point's features to another's.
 
-    match: index of the match that it belongs to.
-    inputs, outputs: features of the source and of the target point.
-    layout: how both points hold their features, which says what layer translates.
-    positions: how often the map is applied to one sample: height times width of maps, 1 of vectors.
+    Attributes:
+        match: index of the match that it belongs to.
+        source: the point that it reads.
+        target: the point that its result replaces.
+        inputs: channels of the source.
+        outputs: channels of the target.
+        layout: of both points; it knows the layer that translates.
+        positions: how often the map is applied to a sample: height times width of maps.
     """
 
     match: int
@@ -33,9 +37,9 @@ class Stitch:
 
     @property
     def multiply_adds(self) -> int:
-        """Of one image."""
+        """Multiply-adds for one image."""
         return self.inputs * self.outputs * self.positions
 
     def layer(self) -> StitchLayer:
-        """A new layer with PyTorch's own initial weights."""
+        """Return a new layer with PyTorch's own initial weights."""
         return self.layout.layer(self.inputs, self.outputs)

@@ -1,4 +1,4 @@
-"""What a supernet joins and decides, without its weights: enough to draw and to describe it."""
+"""A supernet without its weights: enough to draw and to describe it."""
 
 import re
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ class Structure:
 
     @cached_property
     def wiring(self) -> Reachability:
+        """Activity and cost of genotypes."""
         return Reachability(self.graphs, self.board)
 
     @property
@@ -31,7 +32,7 @@ class Structure:
         return tuple(output_name(self.names, subset) for subset in self.board.outputs)
 
     def active_stitches(self, genotype: Genotype) -> tuple[int, ...]:
-        """Indices of the stitches that a genotype's subnetwork runs."""
+        """Return the indices of the stitches that a genotype's subnetwork runs."""
         found = [
             self.board.switches[index].stitches[genotype[index]]
             for index in np.flatnonzero(self.wiring.active(genotype)[:-1])
@@ -40,15 +41,15 @@ class Structure:
 
 
 def output_name(names: Sequence[str], subset: Sequence[int]) -> str:
-    """What a choice of outputs is called."""
+    """Return the name of a set of networks as the output."""
     everything = 1 < len(subset) == len(names)
     return "ensemble" if everything else "+".join(names[index] for index in subset)
 
 
 def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names as identifiers in lower case, numbered where two are equal.
+    """Return names as identifiers in lower case, numbered where two are equal.
 
-    None is one that modules need for themselves, or that the supernet gives to other things.
+    Names that modules need for themselves, or the supernet gives to other things, are avoided.
     """
     found: list[str] = []
     for name in names:

@@ -15,18 +15,18 @@ from netstitch.stitching.stitch import Stitch
 from netstitch.stitching.structure import Structure
 
 Ensemble = Literal["logits", "probabilities"]
-"""How networks' outputs are averaged: as they are, or as the logarithm of mean probabilities."""
+"""The rule of averaging: outputs as they are, or the logarithm of their mean probabilities."""
 
 
 @dataclass(frozen=True)
 class Averaging:
-    """The ensemble: a rule, and a positive weight per network (equal when None)."""
+    """The forming of an ensemble: a rule, and a positive weight per network (equal when None)."""
 
     rule: Ensemble = "logits"
     weights: tuple[float, ...] | None = None
 
     def shares(self, subset: Sequence[int]) -> tuple[float, ...]:
-        """Weights of a subset of networks, summing to one."""
+        """Return the weights of a subset of networks, summing to one."""
         chosen = [1.0 if self.weights is None else self.weights[index] for index in subset]
         return tuple(weight / sum(chosen) for weight in chosen)
 
@@ -35,7 +35,7 @@ Subgraph = dict[tuple[int, str, tuple[str, ...]], Node]
 """Nodes of subnetworks by network, name, and the names of what they read: most are in many."""
 
 Item = tuple[int, str] | int
-"""What is computed: a node, by network and name, or a stitch, by its index."""
+"""A node, by network and name, or a stitch, by its index."""
 
 
 def make_subgraph(
@@ -60,7 +60,7 @@ def make_subgraph(
 
 
 def stitch_key(names: Sequence[str], stitch: Stitch) -> str:
-    """The prefix of a stitch's weights; ".weight" and ".bias" follow."""
+    """Return the prefix of a stitch's weights; ".weight" and ".bias" follow."""
     source, target = names[stitch.source.network], names[stitch.target.network]
     return f"stitches.{stitch.match:03d}.{source}_to_{target}"
 
@@ -135,7 +135,7 @@ class _Assembly:
         self.made[item] = "input" if node.operation == INPUT else self._append(node)
 
     def _renamed(self, network: int, node: Node, names: Sequence[str]) -> Node:
-        """A network's node as it is in subnetworks; names: of what it reads, in order."""
+        """Return a network's node as it is in subnetworks; names: of what it reads, in order."""
         prefix = self.names[network]
         read = dict(zip(node.inputs, names, strict=True))
         return replace(
@@ -148,7 +148,7 @@ class _Assembly:
         )
 
     def _append(self, node: Node) -> str:
-        """Add a node; networks "a" and "a_b" may come to the same name, which is then numbered."""
+        """Add a node; a name that networks "a" and "a_b" both give is numbered."""
         number, name = 1, node.name
         while name in self.taken:
             number += 1
@@ -158,7 +158,7 @@ class _Assembly:
         return name
 
     def _average(self, key: str | None) -> str:
-        """Add the mean of the networks' outputs under a key."""
+        """Add the mean of the networks' outputs under a key; return its node's name."""
         ends = [dict(self.graphs[network].outputs)[key] for network in self.output]
         return add_average(
             self._append,
@@ -172,16 +172,20 @@ class _Assembly:
 
 
 Append = Callable[[Node], str]
-"""Adds a node to a graph and gives the name that it got there."""
+"""Adds a node to a graph and returns the name that it got there."""
 
 
 def add_stitch(
     append: Append, names: Sequence[str], stitch: Stitch, source: str, target: Node
 ) -> str:
-    """Add a stitch's weights and layer; the layer's name.
+    """Add a stitch's weights and layer, and return the layer's name.
 
-    names: of the networks. source: name of the node that the stitch reads. target: the point whose
-        place it takes.
+    Args:
+        append: adds a node.
+        names: of the networks.
+        stitch: what to add.
+        source: name of the node that the stitch reads.
+        target: the point that it replaces.
     """
     key = stitch_key(names, stitch)
     name = key.replace(".", "_").replace("stitches", "stitch")
@@ -215,13 +219,19 @@ def add_average(
     outputs: Sequence[str],
     like: Node,
 ) -> str:
-    """Add the mean of networks' outputs under a key; the name of its last node.
+    """Add the mean of networks' outputs under a key, and return the name of its last node.
 
     Probabilities are averaged as logarithms, so that none becomes zero: the logarithm of the sum
     of exponentials of (log share + log probability).
 
-    names, shares, outputs: of each network its name, its share, and the node that it ends in.
-    like: a node of the outputs' shape and type.
+    Args:
+        append: adds a node.
+        rule: of averaging.
+        key: of the output.
+        names: of the networks.
+        shares: of the networks in the mean.
+        outputs: for each network the node that it ends in.
+        like: a node of the outputs' shape and type.
     """
 
     def operate(
@@ -257,8 +267,9 @@ def check_outputs(
 ) -> frozenset[str | None]:
     """Return the keys of the outputs in which all networks put out probabilities.
 
-    Raises StitchingError where only some do, and where an ensemble is to make probabilities of
-    what are probabilities already.
+    Raises:
+        StitchingError: where only some do, and where an ensemble is to make probabilities of what
+            are probabilities already.
     """
     found = check_alike(list(zip(names, networks, strict=True)))
     if found and averaging.rule == "probabilities":

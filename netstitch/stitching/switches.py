@@ -1,8 +1,8 @@
-"""Which stitches and switches a matching brings (the paper's sections 3 and 4).
+"""The stitches and switches that a matching brings (the paper's sections 3 and 4).
 
-Each match of k networks adds k switches with k choices each: what the consumers of a point read is
-the point itself (choice 0), or a stitch from another network's point (choices 1, 2, ... in the
-order of the networks). The last switch picks the output.
+Each match of k networks adds k (k - 1) stitches and k switches with k choices each: the consumers
+of a point read the point itself (choice 0), or a stitch from another network's point (choices 1, 2,
+... in the order of the networks). The last switch picks the output.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,21 +10,22 @@ from dataclasses import dataclass
 from itertools import permutations
 from math import prod
 
-from netstitch.errors import StitchingError
+from netstitch.errors import MatchingError, StitchingError
+from netstitch.matching.acyclic.partial_order import topological_order
 from netstitch.matching.compatibility import compatible
 from netstitch.matching.matches import Matching
-from netstitch.networks.graph import Graph
-from netstitch.stitching.match_order import sort_matches
+from netstitch.networks.graph import WEIGHT, Graph
 from netstitch.stitching.stitch import FeatureRef, Stitch
 
 
 @dataclass(frozen=True)
 class Switch:
-    """What the consumers of a point read.
+    """The choice of what the consumers of a point read.
 
-    match: index of the match.
-    place: the point whose consumers read from here.
-    stitches: index of the stitch behind each choice; the first, None, is the original.
+    Attributes:
+        match: index of the match.
+        place: the point whose consumers read from here.
+        stitches: index of the stitch behind each choice; the first, None, is the original.
     """
 
     match: int
@@ -36,9 +37,11 @@ class Switch:
 class Switchboard:
     """All decisions of a supernet, in the order of the genotype.
 
-    matches: node names by network index, one mapping a match, in topological order.
-    stitches, switches: grouped by match.
-    outputs: the choices of the output switch, which comes last: sets of networks.
+    Attributes:
+        matches: for each match its points by network index, in topological order.
+        stitches: grouped by match.
+        switches: grouped by match.
+        outputs: choices of the output switch, which comes last: sets of networks.
     """
 
     matches: tuple[dict[int, str], ...]
@@ -57,11 +60,15 @@ def make_switchboard(
     matching: Matching,
     outputs: Sequence[Sequence[int]] | None = None,
 ) -> Switchboard:
-    """Stitches and switches of a matching between networks.
+    """Return the stitches and switches of a matching between networks.
 
-    outputs: the subsets of networks that the output switch offers; by default each one, and all.
+    Args:
+        graphs: of the networks, in the order of the matching.
+        matching: which points may replace one another.
+        outputs: sets of networks that the output switch offers; by default each one, and all.
 
-    Raises StitchingError when the matching names points that are not there, or has a cycle.
+    Raises:
+        StitchingError: when the matching names points that are not there, or has a cycle.
     """
     matches = sort_matches(graphs, _by_network(graphs, matching))
     stitches: list[Stitch] = []
@@ -77,6 +84,46 @@ def make_switchboard(
     return Switchboard(matches, tuple(stitches), tuple(switches), _subsets(len(graphs), outputs))
 
 
+def sort_matches(
+    graphs: Sequence[Graph], matches: Sequence[dict[int, str]]
+) -> tuple[dict[int, str], ...]:
+    """Return matches in a topological order of the graph in which their points are merged.
+
+    Where the order leaves a choice, the earlier point of the first network comes first.
+
+    Raises:
+        StitchingError: when the merged graph has a cycle.
+    """
+    # Groups of nodes that are one in the merged graph; the first numbers are those of matches.
+    groups = {point: index for index, match in enumerate(matches) for point in match.items()}
+    first: dict[int, tuple[int, int]] = {}  # position and network of a group's earliest node
+    for network, graph in enumerate(graphs):
+        for position, node in enumerate(graph.nodes):
+            if node.operation != WEIGHT:
+                group = groups.setdefault((network, node.name), len(groups))
+                first.setdefault(group, (position, network))
+    ranked = sorted(first, key=first.__getitem__)
+    rank = {group: position for position, group in enumerate(ranked)}
+    edges = {
+        (rank[groups[network, name]], rank[groups[network, node.name]])
+        for network, graph in enumerate(graphs)
+        for node in graph.nodes
+        for name in node.inputs
+        if (network, name) in groups and (network, node.name) in groups
+    }
+    try:
+        order = topological_order(
+            len(rank), (edge for edge in edges if edge[0] != edge[1]), "merged"
+        )
+    except MatchingError as error:
+        raise StitchingError(
+            "the matching has a cycle; expected one whose merged graph is acyclic, as ns.match "
+            "gives"
+        ) from error
+    chosen = (ranked[position] for position in order)
+    return tuple(matches[group] for group in chosen if group < len(matches))
+
+
 def _by_network(graphs: Sequence[Graph], matching: Matching) -> tuple[dict[int, str], ...]:
     found: list[dict[int, str]] = []
     taken: set[tuple[int, str]] = set()
@@ -86,7 +133,7 @@ def _by_network(graphs: Sequence[Graph], matching: Matching) -> tuple[dict[int, 
                 f"a match names {len(match.points)} networks, the supernet has {len(graphs)}; "
                 "match the same networks, in the same order"
             )
-        row = {index: name for index, name in enumerate(match.points) if name is not None}
+        row = match.members
         for index, name in row.items():
             node = graphs[index].by_name.get(name)
             if node is None or not node.point:

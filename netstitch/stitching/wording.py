@@ -6,28 +6,30 @@ from netstitch.stitching.sections import Composition, Section
 from netstitch.text import counted
 
 MOST = 4
-"""Parts that are told one by one; of more, the rest is counted."""
+"""Sections that are named one by one; of more, the rest is counted."""
 
 
 def in_words(found: Composition, names: Sequence[str]) -> str:
-    """What a subnetwork is made of, part by part, and what its output is.
+    """Return what a subnetwork is made of, section by section, and what its output is.
 
-    names: of the networks.
+    Args:
+        found: the sections.
+        names: of the networks.
     """
     chain = _is_chain(found)
-    told = [
+    described = [
         part_in_words(part, names) + ("" if chain else _stitched(found, index, names))
         for index, part in enumerate(found.parts)
     ]
-    if len(told) > MOST:
-        rest = len(told) - MOST + 1
-        told = [*told[: MOST - 1], f"{rest} further parts"]
-    joined = ", then ".join(told) if chain else _joined(told)
+    if len(described) > MOST:
+        rest = len(described) - MOST + 1
+        described = [*described[: MOST - 1], f"{rest} further parts"]
+    joined = ", then ".join(described) if chain else _joined(described)
     return f"{joined}; the outputs averaged" if _outputs(found) > 1 else joined
 
 
 def part_in_words(part: Section, names: Sequence[str]) -> str:
-    """A part by its network and the modules between which it lies."""
+    """Return the name of a section: its network, and the modules between which it lies."""
     name = names[part.network]
     first, last = module_of(part.first), module_of(part.last)
     if part.whole_start and part.whole_end:
@@ -40,12 +42,12 @@ def part_in_words(part: Section, names: Sequence[str]) -> str:
 
 
 def module_of(path: str) -> str:
-    """The block that a module stands in: the first two names of its path, or the one it has."""
+    """Return the block that a module stands in: the first two names of its path."""
     return ".".join(path.split(".")[:2])
 
 
 def span_of(first: str, last: str) -> str:
-    """Two whole paths, what they have in common said once."""
+    """Return two module paths as a span, their common beginning written once."""
     if first == last:
         return first
     ours, theirs = first.split("."), last.split(".")
@@ -55,7 +57,7 @@ def span_of(first: str, last: str) -> str:
 
 
 def _stitched(found: Composition, index: int, names: Sequence[str]) -> str:
-    """What a part reads of others: " with 2 points made from resnet"."""
+    """Return what a section reads of others, such as " with 2 points made from resnet"."""
     joints = [joint for joint in found.joints if joint.target == index]
     if not joints:
         return ""
@@ -65,7 +67,7 @@ def _stitched(found: Composition, index: int, names: Sequence[str]) -> str:
 
 
 def _is_chain(found: Composition) -> bool:
-    """Whether each part reads the one before it, and nothing else."""
+    """Return whether each section reads the one before it, and nothing else."""
     reads = {(joint.source, joint.target) for joint in found.joints}
     inputs = [part.reads_input for part in found.parts]
     return (
@@ -79,6 +81,8 @@ def _outputs(found: Composition) -> int:
     return sum(part.gives_output for part in found.parts)
 
 
-def _joined(told: Sequence[str]) -> str:
-    """A list in words."""
-    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+def _joined(described: Sequence[str]) -> str:
+    """Return a list in words."""
+    return (
+        described[0] if len(described) == 1 else f"{', '.join(described[:-1])} and {described[-1]}"
+    )

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from netstitch.errors import StitchingError
 from netstitch.matching.matches import Matching
-from netstitch.networks.graph import Graph, Node
-from netstitch.networks.inputs import check_inputs
+from netstitch.networks.graph import Graph
+from netstitch.networks.inputs import check_inputs, check_one_task
 from netstitch.networks.network import Network
 from netstitch.stitching.subgraph import Averaging
 
@@ -45,25 +45,7 @@ def check_joinable(names: Sequence[str], graphs: Sequence[Graph], averaging: Ave
     """Raise StitchingError unless the networks do one task and the ensemble's weights fit."""
     if len(graphs) < 2:
         raise StitchingError(f"{len(graphs)} network was given; a supernet joins two or more")
-    first = graphs[0]
-    for name, graph in zip(names, graphs, strict=True):
-        if graph.input.shape != first.input.shape:
-            raise StitchingError(
-                f"{names[0]} reads inputs of shape {_shown(first.input)} and {name} of "
-                f"{_shown(graph.input)}; capture all networks with the same example"
-            )
-        if set(graph.output_keys) != set(first.output_keys):
-            raise StitchingError(
-                f"{names[0]} gives outputs {list(first.output_keys)} and {name} "
-                f"{list(graph.output_keys)}; expected equal keys"
-            )
-        for key, node in graph.outputs:
-            own, other = graph.by_name[node], first.by_name[dict(first.outputs)[key]]
-            if own.shape != other.shape:
-                raise StitchingError(
-                    f"{names[0]} gives an output of shape {_shown(other)} and {name} of "
-                    f"{_shown(own)}; expected networks of one task"
-                )
+    check_one_task(names, graphs, StitchingError)
     shares = averaging.weights
     if shares is not None and (
         len(shares) != len(graphs) or not all(0 < share < math.inf for share in shares)
@@ -114,7 +96,3 @@ def blank_inputs(graphs: Sequence[Graph]) -> Tensor:
     sizes = [int(size) for size in (graphs[0].input.shape or ())[1:]]
     work = max(1, sum(graph.multiply_adds for graph in graphs))
     return torch.zeros(min(32, max(1, MEASURED_WORK // work)), *sizes)
-
-
-def _shown(node: Node) -> str:
-    return f"({', '.join(map(str, node.shape or ()))})"

@@ -1,7 +1,7 @@
-"""Upper bounds on the weight of an acyclic matching, for graphs too wide for the exact programme.
+"""Upper bounds on the weight of an acyclic matching, for graphs too wide for the exact program.
 
 The assignment bound drops the order: a heaviest bipartite matching. The relaxed bound keeps part of
-it: both graphs are cut into parts, only orders within a part are kept, and a node may be used once
+it. Both graphs are cut into parts, only orders within a part are kept, and a node may be used once
 with every part of the other graph, at a price. Whatever the prices, the heaviest priced choice plus
 the prices weighs no less than any acyclic matching (Lagrangian relaxation); subgradient steps look
 for prices that make the bound small.
@@ -24,19 +24,19 @@ Assignment = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
 def assignment(weights: Weights) -> Assignment:
-    """A heaviest bipartite matching of positive weights: its nodes of A, and of B."""
+    """Return a heaviest bipartite matching of positive weights: its nodes of A, and of B."""
     rows, columns = linear_sum_assignment(weights, maximize=True)
     matched = weights[rows, columns] > 0
     return rows[matched], columns[matched]
 
 
 def assignment_bound(weights: Weights, matched: Assignment) -> float:
-    """The weight of the heaviest bipartite matching."""
+    """Return the weight of the heaviest bipartite matching."""
     return fsum(weights[matched])
 
 
 def prices(weights: Weights, matched: Assignment) -> tuple[Weights, Weights]:
-    """Optimal prices of the nodes of A (n_a,) and B (n_b,): the assignment's dual solution.
+    """Return optimal prices of the nodes of A (n_a,) and B (n_b,): the assignment's dual solution.
 
     No pair weighs more than its two prices, and all prices add up to the assignment's weight. They
     are longest ways over exchanges, which end within n_a rounds as no exchange gains anything.
@@ -60,9 +60,14 @@ def relaxed_bound(
     matched: Assignment,
     enough: float,
 ) -> float:
-    """The smallest bound found in STEPS subgradient steps; ends early when it falls to `enough`.
+    """Return the smallest bound found in STEPS subgradient steps.
 
-    weights: (n_a, n_b). enough: the weight of a known acyclic matching.
+    Args:
+        order_a: of the nodes of A.
+        order_b: of the nodes of B.
+        weights: (n_a, n_b).
+        matched: the assignment.
+        enough: the weight of a known acyclic matching; the search ends when the bound falls to it.
     """
     parts_a = parts(order_a, STATES // (len(order_b) + 1))
     parts_b = parts(order_b, STATES // sum(len(part) for part in parts_a))
@@ -110,9 +115,9 @@ def relaxed_bound(
 
 
 def parts(order: PartialOrder, states: int) -> list[Downsets]:
-    """The order cut into parts of whole chains, as few as fit `states` downsets in all.
+    """Return the order cut into parts of whole chains, as few as fit `states` downsets in all.
 
-    At least the chains themselves are given, whatever `states` is.
+    Chains are never cut, whatever `states` is.
     """
     chains = chain_cover(order)
     found = [chain(order.part(positions)) for positions in chains]
@@ -135,7 +140,7 @@ def parts(order: PartialOrder, states: int) -> list[Downsets]:
 
 
 def chain_cover(order: PartialOrder) -> list[list[int]]:
-    """All positions in chains, each ascending; greedy, so not always the fewest."""
+    """Return all positions in ascending chains; greedy, so not always the fewest."""
     chains: list[list[int]] = []
     for position, low in enumerate(order.below):
         ends = [line for line in chains if low >> line[-1] & 1]

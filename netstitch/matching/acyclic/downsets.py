@@ -23,11 +23,12 @@ Integers = npt.NDArray[np.int32]
 class Downsets:
     """All downsets, numbered by size from the empty one, 0, to the full one, and the moves.
 
-    layers: (n + 2,) number of the first downset of each size, and their count at the end.
-    starts: (count + 1,) where the moves of each downset begin.
-    nodes: (moves,) the graph's number of the node that a move adds; of one downset's moves, those
-        that add an earlier position come first.
-    targets: (moves,) the downset that a move leads to.
+    Attributes:
+        layers: (n + 2,) number of the first downset of each size, and their count at the end.
+        starts: (count + 1,) where the moves of each downset begin.
+        nodes: (moves,) the graph's number of the node that a move adds; of one downset's moves,
+            those that add an earlier position come first.
+        targets: (moves,) the downset that a move leads to.
     """
 
     layers: npt.NDArray[np.int64]
@@ -40,7 +41,7 @@ class Downsets:
 
 
 def downsets(order: PartialOrder, cap: int, move_cap: int) -> Downsets | None:
-    """All downsets of the order; None when there are more than `cap`, or moves than `move_cap`."""
+    """Return all downsets of an order; None for more than `cap`, or `move_cap` moves."""
     n = len(order)
     covers = order.covers()
     above: list[list[int]] = [[] for _ in range(n)]
@@ -87,7 +88,7 @@ def _longer(array: npt.NDArray[Any], limit: int) -> npt.NDArray[Any]:
 
 
 def chain(order: PartialOrder) -> Downsets:
-    """The downsets of the one linear order that the positions are in: its prefixes."""
+    """Return the downsets of the linear order of the positions: its prefixes."""
     n = len(order)
     steps = np.arange(n + 2, dtype=np.int64)
     return Downsets(

@@ -1,9 +1,9 @@
-"""The dynamic programme over (downset of A, downset of B).
+"""The dynamic program over (downset of A, downset of B).
 
 A set of pairs is acyclic when merged if and only if both graphs have linear orders in which the two
 nodes of every pair stand at the same step. From a state, one more node of A is computed, or one of
 B, or a compatible pair at once; the heaviest way from nothing to everything is a maximum acyclic
-matching. Over tighter orders than the graphs' own the same programme gives a lower bound.
+matching. Over tighter orders than the graphs' own the same program gives a lower bound.
 """
 
 from typing import Any
@@ -19,15 +19,17 @@ Step = tuple[int | None, int | None]
 
 
 def heaviest_way(a: Downsets, b: Downsets, weights: Weights) -> list[Step]:
-    """The steps of a heaviest way: (i, j) for a pair, (i, None) or (None, j) for a single node.
+    """Return the steps of a heaviest way: (i, j), or (i, None) and (None, j) for single nodes.
 
-    weights: (n_a, n_b), 0 where incompatible, finite. Sums are in float64. Of moves that lead to
-    equal sums a pair goes before a single node; of pairs the one whose node of A has the earlier
-    position, then whose node of B has; of single nodes one of A before one of B, the earlier
-    position first.
+    Of moves that lead to equal sums a pair goes before a single node; of pairs the one whose node
+    of A has the earlier position, then whose node of B has; of single nodes one of A before one of
+    B, the earlier position first. Sums are in float64. Takes 2 bytes for each of the
+    len(a) * len(b) states, and 16 for each state of the widest layer of A.
 
-    Memory: 2 bytes for each of the len(a) * len(b) states, and 16 for each of the states of the
-    widest layer of A.
+    Args:
+        a: downsets of A.
+        b: downsets of B.
+        weights: (n_a, n_b), 0 where incompatible, finite.
     """
     choices = np.empty((len(a), len(b)), np.uint16)
     _fill(
@@ -53,12 +55,12 @@ def heaviest_way(a: Downsets, b: Downsets, weights: Weights) -> list[Step]:
 
 
 def pairs_of(steps: list[Step]) -> tuple[tuple[int, int], ...]:
-    """The pairs among the steps, in order."""
+    """Return the pairs among the steps, in order."""
     return tuple((i, j) for i, j in steps if i is not None and j is not None)
 
 
 def _base(b: Downsets) -> int:
-    """One more than the most moves of any downset.
+    """Return one more than the most moves of any downset.
 
     These moves are an antichain, so n of them mean 2**n downsets: any number of states that fits
     into memory leaves the product of both graphs' bases far under the 65,536 of a uint16.

@@ -1,6 +1,6 @@
-"""Acyclic matchings of graphs too wide for the exact programme: large-neighbourhood search.
+"""Large-neighbourhood search for acyclic matchings of graphs too wide for the exact program.
 
-From linear orders in which the present matching can be computed, the exact programme is run over
+From linear orders in which the present matching can be computed, the exact program is run over
 bands: orders that let a node move a few positions only. The present matching is in the band, so the
 result is never lighter; its own linear orders, with the unmatched nodes in random places, are the
 next ones.
@@ -28,10 +28,15 @@ def improved(
     enough: float,
     states: int = STATES,
 ) -> Pairs:
-    """An acyclic matching that weighs no less than `pairs`, itself an acyclic matching.
+    """Return an acyclic matching that weighs no less than a known one. Deterministic.
 
-    enough: an upper bound, at which the search ends. states: of a table, at most; the bands are as
-    wide as it allows. Deterministic: the random places come from a fixed seed.
+    Args:
+        order_a: of the nodes of A.
+        order_b: of the nodes of B.
+        weights: (n_a, n_b).
+        pairs: the known acyclic matching.
+        enough: an upper bound, at which the search ends.
+        states: of a table, at most; bands are as wide as it allows.
     """
     choose = random.Random(0)
     best = fsum(weights[pair] for pair in pairs)
@@ -55,7 +60,7 @@ def improved(
 
 
 def _band(order: PartialOrder, cap: int) -> Downsets:
-    """The downsets of the widest band that has no more than `cap`; at least the linear order."""
+    """Return the downsets of the widest band that has at most `cap`; at least a linear order."""
     found = chain(order)
     low, high = 1, len(order)
     while low < high:
@@ -71,7 +76,7 @@ def _band(order: PartialOrder, cap: int) -> Downsets:
 def _rearranged(
     order_a: PartialOrder, order_b: PartialOrder, pairs: Pairs, choose: random.Random
 ) -> tuple[PartialOrder, PartialOrder]:
-    """Both orders at positions of a random linear order of the merged graph."""
+    """Return both orders at positions of a random linear order of the merged graph."""
     place_a = {node: position for position, node in enumerate(order_a.nodes)}
     place_b = {node: position for position, node in enumerate(order_b.nodes)}
     partner: dict[tuple[int, int], tuple[int, int]] = {}

@@ -18,8 +18,9 @@ Edge = tuple[int, int]
 class PartialOrder:
     """Some nodes of a graph, at positions that extend their partial order.
 
-    nodes: the graph's number of the node at each position; a node comes after all it depends on.
-    below: for each position the positions it depends on, directly or not, as the bits of an int.
+    Attributes:
+        nodes: the graph's number of the node at each position, after all that it depends on.
+        below: for each position the positions it depends on, directly or not, as bits.
     """
 
     nodes: tuple[int, ...]
@@ -29,7 +30,7 @@ class PartialOrder:
         return len(self.nodes)
 
     def covers(self) -> list[list[int]]:
-        """Per position its immediate predecessors, ascending: those with none in between."""
+        """Return for each position its immediate predecessors, ascending."""
         found: list[list[int]] = []
         for remaining in self.below:
             immediate: list[int] = []
@@ -42,7 +43,7 @@ class PartialOrder:
         return found
 
     def rearranged(self, positions: Sequence[int]) -> "PartialOrder":
-        """The same order with other positions: `positions` lists the present ones anew."""
+        """Return the same order with its present positions listed anew."""
         place = {old: new for new, old in enumerate(positions)}
         return PartialOrder(
             tuple(self.nodes[old] for old in positions),
@@ -50,7 +51,7 @@ class PartialOrder:
         )
 
     def part(self, positions: Sequence[int]) -> "PartialOrder":
-        """The order among some of the positions, given in ascending order."""
+        """Return the order among some of the positions, given in ascending order."""
         place = {old: new for new, old in enumerate(positions)}
         chosen = _bits(positions)
         return PartialOrder(
@@ -61,9 +62,9 @@ class PartialOrder:
         )
 
     def banded(self, width: int) -> "PartialOrder":
-        """A tighter order: a node also waits for every one `width` or more positions before it.
+        """Return a tighter order, where a node waits for all `width` or more positions before it.
 
-        Width 1 leaves one linear order, the one of the positions.
+        Width 1 leaves one linear order, that of the positions.
         """
         return PartialOrder(
             self.nodes,
@@ -77,11 +78,17 @@ class PartialOrder:
 def topological_order(
     n: int, edges: Iterable[Edge], name: str, first: Literal["lowest", "newest"] = "lowest"
 ) -> list[int]:
-    """The nodes 0..n-1, each after all that it reads.
+    """Return the nodes 0..n-1, each after all that it reads.
 
-    first: of the nodes that are ready, take the lowest number, or the one that became ready last
-        (which follows a branch to its end before the next one is begun).
-    Raises MatchingError, calling the graph `name`, for an edge out of range and for a cycle.
+    Args:
+        n: number of nodes.
+        edges: (source, target) each.
+        name: what messages call the graph.
+        first: of the nodes that are ready, take the lowest number, or the one that became ready
+            last (which follows a branch to its end before the next one is begun).
+
+    Raises:
+        MatchingError: for an edge out of range and for a cycle.
     """
     consumers: list[list[int]] = [[] for _ in range(n)]
     waiting = [0] * n
@@ -117,7 +124,7 @@ def topological_order(
 
 
 def partial_order(order: Sequence[int], edges: Iterable[Edge], kept: Iterable[int]) -> PartialOrder:
-    """The order that reachability gives the kept nodes, at positions as in `order`."""
+    """Return the order that reachability gives the kept nodes, at positions as in `order`."""
     chosen = set(kept)
     nodes = tuple(node for node in order if node in chosen)
     bit = {node: 1 << position for position, node in enumerate(nodes)}
@@ -140,10 +147,17 @@ def is_acyclic(
     edges_b: Iterable[Edge],
     pairs: Iterable[Edge],
 ) -> bool:
-    """Whether the union of both graphs has no cycle once the nodes of every pair are one.
+    """Return whether the union of both graphs has no cycle once the nodes of every pair are one.
 
-    Args are as in `maximum_acyclic_matching`; pairs are (node of A, node of B).
-    Raises MatchingError when a pair names no node, or a node is in two pairs.
+    Args:
+        n_a: number of nodes of A.
+        edges_a: (source, target) each.
+        n_b: number of nodes of B.
+        edges_b: (source, target) each.
+        pairs: (node of A, node of B) each.
+
+    Raises:
+        MatchingError: when a pair names no node, or a node is in two pairs.
     """
     label_a = list(range(n_a))
     label_b = list(range(n_a, n_a + n_b))

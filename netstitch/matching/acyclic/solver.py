@@ -1,7 +1,7 @@
 """The maximum acyclic matching of two graphs (the paper's section 3), exact for any weights.
 
 The paper's authors use branch and bound; here a linear order and a bipartite matching are tried
-first, as bounds that often meet, then the dynamic programme over downsets is run, and beyond its
+first, as bounds that often meet, then the dynamic program over downsets is run, and beyond its
 cap a search with a lower and an upper bound.
 """
 
@@ -36,11 +36,12 @@ BANDS = "banded search with a relaxed bound"
 class AcyclicMatching:
     """Pairs of nodes whose merged graph is acyclic.
 
-    pairs: (node of A, node of B), in an order in which the merged graph can be computed.
-    weight: the sum of the pairs' weights, rounded once.
-    upper_bound: no acyclic matching weighs more, up to float64 rounding; equal to `weight` where
-        the matching is a maximum.
-    method: how it was found, in words.
+    Attributes:
+        pairs: (node of A, node of B), in an order in which the merged graph can be computed.
+        weight: the sum of the pairs' weights, rounded once.
+        upper_bound: no acyclic matching weighs more, up to float64 rounding; equal to `weight`
+            where the matching is a maximum.
+        method: the algorithm that found it, in words.
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -58,16 +59,9 @@ def maximum_acyclic_matching(
     *,
     state_cap: int = STATE_CAP,
 ) -> AcyclicMatching:
-    """The heaviest set of pairs, each node in one at most, whose merged graph is acyclic.
+    """Return the heaviest set of pairs, each node in one at most, whose merged graph is acyclic.
 
-    n_a, n_b: number of nodes, which are 0..n-1. edges_a, edges_b: (source, target) each.
-    weights: (n_a, n_b), finite and not negative; 0 means incompatible.
-    state_cap: largest product of both graphs' numbers of downsets that is solved exactly. A state
-        takes 2 bytes, and 16 in the widest layer of A, and a graph's downsets may have
-        state_cap / 8 moves in all, at 8 bytes: 0.8 GB at the default for graphs that are not
-        tiny.
-
-    Under the cap the weight is the maximum: exactly so for weights whose sums float64 holds
+    Up to `state_cap` the weight is the maximum: exactly so for weights whose sums float64 holds
     exactly, such as integers, otherwise up to rounding (a relative 1e-12). Above it, `upper_bound`
     says how far from the maximum the result may be.
 
@@ -79,8 +73,20 @@ def maximum_acyclic_matching(
     ready last), positions are those of that order. Above the cap the result is one of the banded
     search. Equal input always gives equal output.
 
-    Raises MatchingError for an edge or shape that does not fit, a cycle, and weights that are
-    negative, not finite, or too large to add up.
+    Args:
+        n_a: number of nodes of A, which are 0..n_a-1.
+        edges_a: (source, target) each.
+        n_b: number of nodes of B.
+        edges_b: (source, target) each.
+        weights: (n_a, n_b), finite and not negative; 0 means incompatible.
+        state_cap: largest product of both graphs' numbers of downsets that is solved exactly. A
+            state takes 2 bytes, and 16 in the widest layer of A, and a graph's downsets may have
+            state_cap / 8 moves in all, at 8 bytes: 0.8 GB at the default for graphs that are not
+            tiny.
+
+    Raises:
+        MatchingError: for an edge or shape that does not fit, a cycle, and weights that are
+            negative, not finite, or too large to add up.
     """
     table = _checked_weights(weights, n_a, n_b)
     listed_a, listed_b = _checked_edges(edges_a, "A"), _checked_edges(edges_b, "B")
@@ -108,7 +114,7 @@ def maximum_acyclic_matching(
         if lower[-1][0] >= upper * (1 - ROUNDING):
             return AcyclicMatching(pairs, lower[-1][0], lower[-1][0], BOUNDS_MEET)
 
-    exact = _programme(order_a, order_b, table, state_cap)
+    exact = _program(order_a, order_b, table, state_cap)
     if exact is not None:
         weight = _weight(table, exact)
         return AcyclicMatching(exact, weight, weight, PROGRAMME)
@@ -122,10 +128,10 @@ def maximum_acyclic_matching(
     return AcyclicMatching(pairs, weight, upper, BANDS)
 
 
-def _programme(
+def _program(
     order_a: PartialOrder, order_b: PartialOrder, weights: Weights, state_cap: int
 ) -> tuple[tuple[int, int], ...] | None:
-    """The exact programme's pairs; None when it has more states or moves than the cap allows."""
+    """Return the exact program's pairs; None where the cap allows too few states or moves."""
     a = downsets(order_a, state_cap // (len(order_b) + 1), state_cap // 8)
     if a is None:
         return None

@@ -46,7 +46,7 @@ _MADE: dict[str, float | None] = {
 
 @dataclass(frozen=True)
 class OperatorCall:
-    """A call of an operation. value: the fake tensor that it gives, or a tuple of them."""
+    """A call of an operation, and the fake tensor that it gives, or a tuple of them."""
 
     operation: str
     args: tuple[Argument, ...]
@@ -57,9 +57,12 @@ class OperatorCall:
 def canonical(
     call: OperatorCall, input_name: str, count: Callable[[Any], int | Ref]
 ) -> OperatorCall:
-    """The same call in the form that graphs use.
+    """Return the same call in the form that graphs use.
 
-    count: gives a size of a fake tensor as an argument.
+    Args:
+        call: of an exported operation.
+        input_name: name of the graph's input.
+        count: gives a size of a fake tensor as an argument.
     """
     name, args, value = call.operation, call.args, call.value
     short = name.split(".")[1] if name.startswith("aten.") else ""
@@ -86,7 +89,7 @@ def canonical(
 
 
 def is_random(node: fx.Node, name: str) -> bool:
-    """Whether an operation draws random numbers with the arguments it has."""
+    """Return whether an operation draws random numbers with the arguments it has."""
     if name in _DROPOUTS:
         _, share, training = node.args[:3]
         return bool(training is not False and share != 0)

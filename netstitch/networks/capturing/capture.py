@@ -8,13 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from netstitch.errors import CaptureError
-from netstitch.networks.capturing.capturable import batch_second, check_model
+from netstitch.networks.capturing.capturable import batch_second, check_example, check_model
 from netstitch.networks.capturing.diagnostics import batch_line, explain, fixes_batch, squeeze_line
-from netstitch.networks.capturing.example_batch import check_example
+from netstitch.networks.capturing.exportable import Whole, check_names, copied, with_plain_weights
 from netstitch.networks.capturing.lowering import translate
-from netstitch.networks.capturing.reparametrized import copied, with_plain_weights
 from netstitch.networks.capturing.verification import computes_other_lengths, verify
-from netstitch.networks.capturing.wrapping import Whole, check_names
 from netstitch.networks.inputs import with_free_length
 from netstitch.networks.logarithm import check_logarithm, take_logarithm, takes_logarithm
 from netstitch.networks.network import Network
@@ -33,21 +31,21 @@ def capture(
 ) -> Network:
     """Capture a model as a Network that computes the same.
 
-    model: any module that takes one float tensor and returns a tensor or a dictionary of tensors.
-        It is neither changed nor kept; evaluation behaviour and float32 are captured. What it makes
-        of its weights alone, as parametrizations do, is computed once and is a weight of the
-        network.
-    example: an input batch (n, ...), always needed; only its sizes behind dimension 0 are fixed
-        by it.
-    name: what reports call the network; by default the model's class.
-    outputs: what the model puts out; of "probabilities", such as those of a softmax, the network
-        puts out the logarithm, which are logits. Probabilities under 1e-30 count as 1e-30, so that
-        it is finite.
+    The model is neither changed nor kept; evaluation behaviour and float32 are captured. What it
+    computes of its weights alone, as parametrizations do, is computed once and becomes a weight.
 
-    Raises CaptureError where the model cannot be exported with a free batch size (naming the
-    operation and the source line), uses an operation that is not listed, where the capture's
-    outputs differ from the model's at a batch size that was not used in capture, and for outputs
-    that are to be probabilities and are none.
+    Args:
+        model: any module of one float tensor that returns a tensor or a dictionary of tensors.
+        example: an input batch (n, ...), always needed; only the sizes behind dimension 0 matter.
+        name: what reports call the network; by default the model's class.
+        outputs: what the model puts out. Of "probabilities", as behind a softmax, the network puts
+            out the logarithm, which are logits; probabilities under 1e-30 count as 1e-30.
+
+    Raises:
+        CaptureError: where the model cannot be exported with a free batch size (naming the
+            operation and the source line) or uses an operation that is not listed, where the
+            capture's outputs differ from the model's at a batch size that capture did not see, and
+            for "probabilities" that are none.
     """
     title, model = check_model(model, name)
     example = check_example(title, model, example)
@@ -85,7 +83,7 @@ def capture(
 
 
 def _freeze(title: str, model: nn.Module) -> nn.Module:
-    """A copy, since tracing one instance twice fails for some models."""
+    """Return a frozen copy, since tracing one instance twice fails for some models."""
     try:
         return copied(model).eval().float().requires_grad_(False)
     except Exception as error:  # modules copy themselves in their own ways

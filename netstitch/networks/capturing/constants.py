@@ -1,4 +1,4 @@
-"""What a captured network computes without its input, done once: weights, and what follows of them.
+"""Constants of a captured network: whatever it computes without its input is computed once.
 
 A model may compute its weights anew for each batch: standardised convolutions, low-rank updates,
 norms of old hooks, tables of positions. None of that depends on the input, so the result is the
@@ -31,7 +31,7 @@ class Constants:
         return name in self._values
 
     def number(self, name: str) -> bool | int | float | None:
-        """The value of a node that is a number; None for any other one."""
+        """Return the value of a node that is a number; None for any other one."""
         value = self._values.get(name)
         return value if isinstance(value, bool | int | float) else None
 
@@ -48,13 +48,13 @@ class Constants:
             self._memory.add(tensor.untyped_storage().data_ptr())
 
     def follows(self, args: Sequence[Argument], kwargs: Mapping[str, Argument]) -> bool:
-        """Whether a call reads constants alone."""
+        """Return whether a call reads constants alone."""
         return all(name in self._values for name in _read(args, kwargs))
 
     def computed_before(
         self, operation: str, args: Sequence[Argument], kwargs: Mapping[str, Argument], name: str
     ) -> str:
-        """The name of an equal call's result, as where one layer is used twice; or `name`."""
+        """Return the name of an equal call's result, or `name` where this is the first one."""
         return self._computed.setdefault(repr((operation, args, sorted(kwargs.items()))), name)
 
     def compute(
@@ -64,7 +64,7 @@ class Constants:
         args: Sequence[Argument],
         kwargs: Mapping[str, Argument],
     ) -> Any:
-        """The value of a call that reads constants alone; it is kept, and may become a weight."""
+        """Return the value of a call that reads constants alone, and keep it."""
         value = function(
             *(to_torch(item, self._values) for item in args),
             **{key: to_torch(item, self._values) for key, item in kwargs.items()},
@@ -78,10 +78,10 @@ class Constants:
         return value
 
     def stays(self, value: Any) -> bool:
-        """Whether a value is better computed by the network, if its operation is listed.
+        """Return whether the network should compute a value, if its operation is listed.
 
-        That is so for views of parameters: each stays one weight, under its own name, however many
-        read it; and for complex numbers, which weights are not.
+        That is so for views of parameters, each of which stays one weight, under its own name,
+        however many read it; and for complex numbers, which weights are not.
         """
         tensors = value if isinstance(value, list | tuple) else (value,)
         return any(
@@ -91,11 +91,11 @@ class Constants:
         )
 
     def make_key(self, name: str) -> str:
-        """The key of a constant that the graph reads."""
+        """Return a new key for a constant that the graph reads."""
         return self._keys.make(self._paths[name])
 
     def weight(self, name: str) -> Tensor:
-        """A copy of a constant that the graph reads; a parameter where one goes into it."""
+        """Return a copy of a constant that the graph reads; a parameter where one goes into it."""
         kept: Tensor = self._values[name].detach().clone(memory_format=torch.contiguous_format)
         if name in self._trained and kept.is_floating_point():
             return torch.nn.Parameter(kept, requires_grad=False)

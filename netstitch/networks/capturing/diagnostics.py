@@ -1,4 +1,4 @@
-"""Why a model could not be exported, in one line that names the user's own source."""
+"""The reason that a model could not be exported, in one line that names the user's own source."""
 
 import linecache
 import logging
@@ -24,9 +24,13 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 def explain(
     title: str, error: BaseException, line: str | None = None, hint: str | None = None
 ) -> str:
-    """One line: model, operation where it is named, the user's source line, and the reason.
+    """Return one line: model, operation where it is named, the user's source line, and the reason.
 
-    line: where it went wrong, when that is known better than from the error. hint: what to do.
+    Args:
+        title: the model's name.
+        error: what export raised.
+        line: where it went wrong, when that is known better than from the error.
+        hint: what to do.
     """
     where = line or source_line(error)
     operation = re.search(r"\b(?:aten|torch\.ops\.\w+)\.\w+(?:\.\w+)?", str(error))
@@ -43,14 +47,14 @@ def explain(
 
 
 def fixes_batch(error: BaseException) -> bool:
-    """Whether export failed since the model works for some batch sizes only."""
+    """Return whether export failed because the model works for some batch sizes only."""
     return "Constraints violated" in str(error) or "specialized" in str(error)
 
 
 def batch_line(run: Callable[[], object]) -> str | None:
-    """The user's line that fixes the batch size, found by running the failing export again.
+    """Return the user's line that fixes the batch size, by running the failing export again.
 
-    Export tells of it only at the end, without a place; while it runs, its log does.
+    Export names no place in its error; while it runs, its log does.
     """
     log, listener = logging.getLogger(_GUARDS), _Listener()
     level, disabled, propagate = log.level, logging.root.manager.disable, log.propagate
@@ -71,7 +75,7 @@ def batch_line(run: Callable[[], object]) -> str | None:
 
 
 def squeeze_line(program: ExportedProgram) -> str | None:
-    """The user's line of a squeeze that would drop the batch of a single sample."""
+    """Return the user's line of a squeeze that would drop the batch of a single sample."""
     for node in program.graph.nodes:
         value = node.args[0].meta.get("val") if node.args and _is_squeeze(node) else None
         if not isinstance(value, Tensor) or not value.dim():
@@ -108,7 +112,7 @@ class _Listener(logging.Handler):
 
 
 def source_line(error: BaseException) -> str | None:
-    """`file:line: code` of the innermost line outside torch and the standard library."""
+    """Return `file:line: code` of the innermost line outside torch and the standard library."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if _is_users(frame.filename):
             return _described(frame)
@@ -120,7 +124,7 @@ def _described(frame: traceback.FrameSummary) -> str:
 
 
 def last_users_line(trace: str) -> str | None:
-    """The same, from the text of a stack trace."""
+    """Return the same, from the text of a stack trace."""
     for file, line in reversed(_FRAME.findall(trace)):
         if _is_users(file):
             code = linecache.getline(file, int(line)).strip()

@@ -1,4 +1,4 @@
-"""What an exported program returns: one tensor, or tensors by key, each with the batch first."""
+"""Outputs of an exported program: one tensor, or tensors by key, each with the batch first."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from torch.export.graph_signature import OutputKind
 from torch.utils._pytree import tree_unflatten
 
 from netstitch.errors import CaptureError
-from netstitch.networks.capturing.wrapping import inner_path
+from netstitch.networks.capturing.exportable import inner_path
 from netstitch.networks.graph import BATCH, Node
 
 Output = tuple[str | None, str]
@@ -18,14 +18,19 @@ Output = tuple[str | None, str]
 def find_outputs(
     title: str, program: ExportedProgram, nodes: Sequence[Node], replaced: Mapping[str, str]
 ) -> tuple[Output, ...]:
-    """The outputs of a program among the nodes made of it.
-
-    replaced: names of nodes by the names of exported nodes that they stand for.
+    """Return the outputs of a program among the nodes made of it.
 
     A dictionary may hold None or numbers beside tensors; these are left out.
 
-    Raises CaptureError for a model that changes its state, and for outputs that are neither a
-    tensor nor a dictionary of tensors, with the batch in dimension 0.
+    Args:
+        title: the model's name.
+        program: what torch.export made.
+        nodes: of the graph.
+        replaced: names of nodes by the names of exported nodes that they stand for.
+
+    Raises:
+        CaptureError: for a model that changes its state, and for outputs that are neither a tensor
+            nor a dictionary of tensors, with the batch in dimension 0.
     """
     specs = program.graph_signature.output_specs
     changed = [spec for spec in specs if spec.kind is not OutputKind.USER_OUTPUT]

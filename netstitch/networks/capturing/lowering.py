@@ -1,9 +1,8 @@
-"""From an exported program to our graph: listed operations only, independent of device and layout.
+"""From an exported program to a graph: listed operations only, independent of device and layout.
 
-What changes on the way, so that a graph runs on any device and in any memory layout, and reads as
-the model's author would draw it: operations have one form (`rewriting.py`); sizes come from the
-input's batch; device arguments go; assertions go; what depends on weights alone is computed once
-(`constants.py`).
+So that a graph runs on any device and in any memory layout, and reads as the model's author would
+draw it, operations get one form (`canonical.py`), sizes come from the input's batch, device
+arguments and assertions go, and what depends on weights alone is computed once (`constants.py`).
 """
 
 from collections.abc import Mapping
@@ -21,9 +20,8 @@ from netstitch.errors import CaptureError
 from netstitch.networks.capturing.canonical import BATCH_NORM, OperatorCall, canonical, is_random
 from netstitch.networks.capturing.constants import Constants
 from netstitch.networks.capturing.diagnostics import last_users_line
+from netstitch.networks.capturing.exportable import inner_path, plain_path
 from netstitch.networks.capturing.exported_outputs import find_outputs
-from netstitch.networks.capturing.reparametrized import plain_path
-from netstitch.networks.capturing.wrapping import inner_path
 from netstitch.networks.counting import elementwise, multiply_adds
 from netstitch.networks.graph import (
     BATCH,
@@ -47,10 +45,11 @@ _DROPPED = ("_assert", "sym_constrain_range", "_assert_tensor_metadata", "_guard
 
 
 def translate(title: str, program: ExportedProgram) -> tuple[Graph, dict[str, Tensor]]:
-    """The graph of an exported program, and its weights by key.
+    """Return the graph of an exported program, and its weights by key.
 
-    Raises CaptureError for an operation that is not listed, for more than one input, and for
-    outputs that are neither a tensor nor a dictionary of tensors.
+    Raises:
+        CaptureError: for an operation that is not listed, for more than one input, and for outputs
+            that are neither a tensor nor a dictionary of tensors.
     """
     return _Translation(title, program).result()
 
@@ -188,14 +187,14 @@ class _Translation:
     def _is_constant(
         self, node: fx.Node, name: str, args: tuple[Argument, ...], kwargs: dict[str, Argument]
     ) -> bool:
-        """Whether it follows from weights alone, so that it need not be listed either."""
+        """Return whether a call follows from weights alone; it need not be listed then."""
         changes = isinstance(node.target, OpOverload) and node.target._schema.is_mutable
         return not changes and not is_random(node, name) and self.constants.follows(args, kwargs)
 
     def _fold(
         self, node: fx.Node, name: str, args: tuple[Argument, ...], kwargs: dict[str, Argument]
     ) -> bool:
-        """Compute a constant; whether the network then need not."""
+        """Compute a constant, and return whether the network then need not."""
         first = self.constants.computed_before(name, args, kwargs, node.name)
         if first != node.name:
             self.replaced[node.name] = first
@@ -241,7 +240,7 @@ class _Translation:
             self.constants.remember(node.name, size)
 
     def _count(self, node: fx.Node, size: Any) -> int | Ref:
-        """A size as an argument: a number, or a node that reads the input's batch."""
+        """Return a size as an argument: a number, or a node that reads the input's batch."""
         if isinstance(size, int):
             return size
         polynomial = self._expression(node, size).as_poly(self.symbol)

@@ -1,4 +1,4 @@
-"""A captured network is held against its model, at batch sizes that capture did not see."""
+"""Verification: a captured network computes what its model does, at batch sizes new to it."""
 
 from typing import Any
 
@@ -22,11 +22,17 @@ def verify(
 ) -> None:
     """Compare outputs for one sample more than the example has, and for that sample alone.
 
-    squeezed: the user's line in which a single sample's batch dimension would be dropped.
-    transposed: of a layer that takes the batch for something else, what it is and what to do.
+    Args:
+        title: the model's name.
+        model: the model.
+        network: what was captured of it.
+        example: the batch that it was captured with.
+        squeezed: the user's line in which a single sample's batch dimension would be dropped.
+        transposed: names a layer that takes the batch for something else, and what to do.
 
-    Raises CaptureError, naming the output, where they differ in shape or value, are not finite, or
-    where a sample's output depends on the other samples of its batch.
+    Raises:
+        CaptureError: naming the output, where they differ in shape or value, are not finite, or
+            where a sample's output depends on the other samples of its batch.
     """
     probe = _probe(example)
     expected, found = _by_key(model(probe)), _by_key(network(probe))
@@ -71,7 +77,7 @@ def verify(
 def computes_other_lengths(model: nn.Module, network: nn.Module, example: Tensor) -> bool:
     """Return whether a network computes what its model does for sequences of another length.
 
-    example: (n, t, c). Of other inputs, no other size is one of a sequence.
+    The example is (n, t, c); inputs of other ranks have no size of a sequence.
     """
     if example.dim() != 3 or example.shape[1] < 2:
         return False
@@ -112,14 +118,14 @@ def _loses(squeezed: str | None) -> str:
 
 
 def _probe(example: Tensor) -> Tensor:
-    """The example's samples in another order, and a further one."""
+    """Return the example's samples in another order, and a further one."""
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand(example[:1].shape, generator=generator).to(example.device)
     return torch.cat([example.flip(0), example[:1] * 0.5 + noise])
 
 
 def _difference(expected: Tensor, found: Tensor) -> tuple[float, float]:
-    """The largest difference of tensors of one shape, and the largest expected value."""
+    """Return the largest difference of tensors of one shape, and the largest expected value."""
     if not expected.numel():
         return 0.0, 1.0
     wide = expected.to(torch.float64)

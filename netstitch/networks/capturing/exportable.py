@@ -1,14 +1,18 @@
-"""Models whose weights are computed of others: parametrizations, and the hooks of older ones.
+"""Models in the form that torch.export takes: plain weights, one input, harmless names.
 
-They are computed once, on a copy, before the model is exported. `constants.py` folds what export
-sees of such arithmetic, but it cannot see all: hooks (old weight and spectral norms, pruning) set
-an attribute of the module, which export refuses, and a parametrization may branch on its weight.
-What a forward itself makes of weights is left to folding.
+Models take their input under any name, some through `*args`, and a submodule may have a name that
+export's own modules need ("graph", "code"); inside of `Whole` both are harmless.
+
+Weights that are computed of others, by parametrizations or by the hooks of older ones, are computed
+once, on a copy. `constants.py` folds what export sees of such arithmetic, but it cannot see all:
+hooks (old weight and spectral norms, pruning) set an attribute of the module, which export refuses,
+and a parametrization may branch on its weight.
 """
 
 import copy
 import re
 from collections.abc import Iterator
+from keyword import iskeyword
 from typing import Any
 
 import torch
@@ -17,13 +21,54 @@ from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weig
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from netstitch.errors import CaptureError
+
+_ATTRIBUTE = "model"
 _HOOKS = (WeightNorm, SpectralNorm, prune.BasePruningMethod)
+
+
+class Whole(nn.Module):
+    """A model of one input tensor, whatever its forward calls it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Any:
+        """Return what the model does."""
+        return self.model(x)
+
+
+def inner_path(path: str) -> str:
+    """Return a path inside of `Whole` as the model's author knows it."""
+    return path.removeprefix(_ATTRIBUTE).removeprefix(".")
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the model inside of `torch.compile` and data parallelism, which compute the same."""
+    while True:
+        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            model = model.module
+        elif isinstance(getattr(model, "_orig_mod", None), nn.Module):
+            model = model._orig_mod  # type: ignore[assignment]
+        else:
+            return model
+
+
+def check_names(title: str, model: nn.Module) -> None:
+    """Raise CaptureError for a submodule that export cannot write code for."""
+    for path, _ in model.named_modules():
+        if any(iskeyword(part) for part in path.split(".")):
+            raise CaptureError(
+                f"{title}: submodule {path!r} is named like a Python keyword, which torch.export "
+                "cannot take; rename it"
+            )
 
 
 def with_plain_weights(model: nn.Module) -> nn.Module:
     """Return the model if its weights are plain, or a copy in which they are.
 
-    model: in evaluation mode. The copy computes the same, unless weights are drawn by chance.
+    The model is in evaluation mode. The copy computes the same, unless weights are drawn by chance.
     """
     if not any(_is_reparametrized(module) for module in model.modules()):
         return model
