@@ -1,0 +1,72 @@
+"""Settings of refining, each declared once: default, bounds, and text.
+
+Keyword arguments of `Supernet.refine` and keys of an experiment's [refine] are fields of the model.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from netstitch.fitting.fit_settings import FittingSettings
+from netstitch.fitting.refinement.behaviour_losses import LOSSES, LabelLoss
+from netstitch.text import expected_one_of
+
+OWN = "own"
+"""The teacher that is the all-original network of a subnetwork's output choice."""
+
+
+def _known_loss(loss: object) -> object:
+    if callable(loss) or loss in LOSSES:
+        return loss
+    raise ValueError(f"{expected_one_of(loss, LOSSES)}, or a function of outputs and labels")
+
+
+class RefineSettings(FittingSettings):
+    """Settings of `refine`."""
+
+    loss: Annotated[
+        Literal["outputs", "features", "labels"] | LabelLoss, BeforeValidator(_known_loss)
+    ] = Field(
+        default="outputs",
+        description="what is compared: 'outputs' (the default) of stitched networks and their "
+        "teachers, the 'features' that last layers read, or outputs with 'labels'",
+    )
+    teacher: str = Field(
+        default=OWN,
+        min_length=1,
+        description="'own' (the default), the network whose output it is, or the name of a "
+        "network or 'ensemble' for all",
+    )
+    steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="budget of steps; by default, where seconds give none, 300, or 5 for each "
+        "stitch where that is more",
+    )
+    seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="budget of time; by default none; of two budgets the stricter counts",
+    )
+    learning_rate: float = Field(
+        default=1e-2,
+        gt=0,
+        le=1e30,  # Adam's steps are float32, and it divides the rate by less than 1
+        description="of the first step, for features that vary by 1; it falls along a cosine; by "
+        "default 1e-2",
+    )
+    batch_size: int = Field(default=32, ge=1, description="images of a batch; by default 32")
+    subnetworks: int = Field(default=6, ge=1, description="sampled for each batch; by default 6")
+    holdout: float = Field(
+        default=0.125,
+        gt=0,
+        le=0.5,
+        description="share of the samples not trained on: half of them choose which stitches "
+        "improved, half are reported on; by default 0.125",
+    )
+    memory_budget: int = Field(
+        default=2_000_000_000,
+        ge=1,
+        description="bytes, each, of images held, and of activations; by default 2e9",
+    )
+    seed: int = Field(default=1, ge=0, description="of everything random; by default 1")
