@@ -1,6 +1,6 @@
 """Write the API pages of all rooms, from what each room lists as public.
 
-    python docs/api_pages.py
+python docs/api_pages.py
 """
 
 import importlib

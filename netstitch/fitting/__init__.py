@@ -2,28 +2,35 @@
 
 `fit_least_squares` finds every stitch's best linear map in closed form, from one pass over the
 data; `fit_adam` is the paper's training procedure. Both write the layers only when all is done,
-and report each stitch's relative error on held-out samples. `fit` picks one by name.
+and report each stitch's relative error on held-out samples. `fit` picks one by name. `refine` is
+the second stage, which trains fitted stitches in sampled subnetworks.
 """
 
 from netstitch.fitting.adam import fit_adam
 from netstitch.fitting.feature_stream import Batch, Features, Progress
 from netstitch.fitting.fit_report import FitReport, StitchFit
+from netstitch.fitting.fit_settings import AdamSettings, LeastSquaresSettings, make_settings
 from netstitch.fitting.least_squares import fit_least_squares
-from netstitch.fitting.methods import METHODS, fit
+from netstitch.fitting.methods import METHODS, FitMethod, fit
 from netstitch.fitting.moments import Moments
 from netstitch.fitting.recalibration import batch_norms, recalibrated, stitched_norms
 from netstitch.fitting.refinement.branch_subnetworks import check_refining
 from netstitch.fitting.refinement.refine_report import RefineReport, StitchRefined
+from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.fitting.refinement.refining import refine
 
 __all__ = [
     "METHODS",
+    "AdamSettings",
     "Batch",
     "Features",
+    "FitMethod",
     "FitReport",
+    "LeastSquaresSettings",
     "Moments",
     "Progress",
     "RefineReport",
+    "RefineSettings",
     "StitchFit",
     "StitchRefined",
     "batch_norms",
@@ -31,6 +38,7 @@ __all__ = [
     "fit",
     "fit_adam",
     "fit_least_squares",
+    "make_settings",
     "recalibrated",
     "refine",
     "stitched_norms",

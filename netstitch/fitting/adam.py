@@ -11,83 +11,78 @@ from math import isfinite
 from time import perf_counter
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from netstitch.errors import FittingError
 from netstitch.fitting.feature_stream import (
     Batch,
     Features,
+    Layer,
     Progress,
     check_finite,
-    check_holdout,
-    check_shapes,
     check_stitches,
     cut,
     image_bytes,
-    places,
+    read_features,
 )
 from netstitch.fitting.fit_report import FitReport, StitchFit
-from netstitch.fitting.held_out import held_out_errors
-from netstitch.fitting.stitch_layers import bias_of, write_layers
+from netstitch.fitting.fit_settings import AdamSettings
+from netstitch.fitting.stitch_layers import bias_of, held_out_errors, write_layers
 from netstitch.fitting.training_samples import TrainingSamples
 from netstitch.stitching.stitch import Stitch
 
 
 def fit_adam(
     stitches: Sequence[Stitch],
-    layers: Sequence[nn.Linear | nn.Conv2d],
+    layers: Sequence[Layer],
     features: Features,
     batches: Iterable[Batch],
-    *,
-    learning_rate: float = 1e-3,
-    batch_size: int = 32,
-    samples: int = 16_384,
-    weight_decay: float = 0.0,
-    seed: int = 0,
-    memory_budget: int = 2_000_000_000,
-    holdout: float = 0.125,
+    settings: AdamSettings,
     progress: Progress | None = None,
 ) -> FitReport:
     """Train every layer to translate its features, from PyTorch's own initial weights.
 
-    stitches, layers, features, batches, holdout: as for `fit_least_squares`.
-    learning_rate: of the first step; it falls to 0 along a cosine. batch_size: inputs a step.
-    samples: inputs trained on in all; the batches are passed over until so many were seen.
-    weight_decay: decoupled from the gradient (AdamW, as in the authors' code); 0 is plain Adam.
-    seed: of the initial weights and of the order of the inputs.
-    memory_budget: bytes of inputs to hold. Inputs that fit are shuffled anew in every pass;
-        others are trained on in the order of the batches, and errors are measured on the held-out
-        inputs that fit. As many bytes again may be features: a step whose features take more adds
-        up its gradient in parts.
-    progress: called after every step with steps done, steps in all, and a line of text.
+    The batches are passed over until so many samples were seen as the settings say. Inputs that
+    fit into the memory budget are shuffled anew in every pass; others are trained on in the order
+    of the batches, and errors are measured on the held-out inputs that fit. As many bytes again
+    may be features: a step whose features take more adds up its gradient in parts.
 
-    Raises FittingError where there is nothing to fit on, features are not finite or of other
-    shapes than the stitches, or training diverges; the layers are then as they were.
+    Args:
+        stitches: One per layer.
+        layers: Written only once all is trained.
+        features: Gives the original values of points on a batch of inputs.
+        batches: Inputs (batch, ...), or tuples that start with them.
+        settings: The rate, the samples and the memory. Weight decay is decoupled from the gradient
+            (AdamW, as in the authors' code); 0 is plain Adam.
+        progress: Called after every step with steps done and steps in all.
+
+    Raises:
+        FittingError: There is nothing to fit on, features are not finite or of other shapes than
+            the stitches, or training diverges; the layers are then as they were.
     """
     begin = perf_counter()
     check_stitches(stitches, layers)
-    check_holdout(holdout)
-    _check_settings(learning_rate, batch_size, samples, weight_decay)
-    steps = -(-samples // batch_size)
-    source = TrainingSamples(batches, holdout, memory_budget, seed)
-    # Of every stitch there is what it fits and what it makes of its source.
+    rate, size, samples = settings.learning_rate, settings.batch_size, settings.samples
+    steps = -(-samples // size)
+    source = TrainingSamples(batches, settings.holdout, settings.memory_budget, settings.seed)
+    # For every stitch there is what it fits and what it makes of its source.
     bytes_of_one = 2 * image_bytes(stitches)
     with torch.inference_mode(False), torch.enable_grad():
-        trained = _new_layers(stitches, layers, seed)
+        trained = _new_layers(stitches, layers, settings.seed)
         parameters = [p for layer in trained for p in layer.parameters()]
-        optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay)
+        optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=settings.weight_decay)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-        for step, values in enumerate(source.training_batches(batch_size, samples), start=1):
+        for step, values in enumerate(source.training_batches(size, samples), start=1):
             optimizer.zero_grad()
             loss = 0.0
-            for part in cut(values, bytes_of_one, memory_budget):
+            for part in cut(values, bytes_of_one, settings.memory_budget):
                 share = len(part) / len(values)
                 loss += _backward(stitches, trained, features, part, share, step)
             if not isfinite(loss):
                 raise FittingError(
                     f"training diverged in step {step} of {steps} at a learning rate of "
-                    f"{learning_rate:g}: lower it, or fit by least squares"
+                    f"{rate:g}: lower it, or fit by least squares"
                 )
             optimizer.step()
             schedule.step()
@@ -95,22 +90,14 @@ def fit_adam(
                 progress(step, steps, f"Adam, loss {loss:.4g}")
     held = (
         part
-        for values in source.held_out_batches(batch_size)
-        for part in cut(values, bytes_of_one, memory_budget)
+        for values in source.held_out_batches(size)
+        for part in cut(values, bytes_of_one, settings.memory_budget)
     )
     errors = held_out_errors(stitches, trained, features, held)
     write_layers(layers, [(layer.weight, bias_of(layer)) for layer in trained])
     return FitReport(
         method="adam",
-        settings={
-            "learning_rate": learning_rate,
-            "batch_size": batch_size,
-            "samples": samples,
-            "weight_decay": weight_decay,
-            "seed": seed,
-            "memory_budget": memory_budget,
-            "holdout": holdout,
-        },
+        settings=settings.model_dump(),
         samples=samples,
         held_out=source.held_out,
         seconds=perf_counter() - begin,
@@ -123,19 +110,18 @@ def fit_adam(
 
 def _backward(
     stitches: Sequence[Stitch],
-    layers: Sequence[nn.Linear | nn.Conv2d],
+    layers: Sequence[Layer],
     features: Features,
     values: Tensor,
     share: float,
     step: int,
 ) -> float:
-    """Add up gradients of `share` times the stitches' mean squared errors; what these come to.
+    """Add the gradients of `share` times the stitches' summed mean squared errors; return these.
 
     A function of its own, so that features are let go before the next ones are read.
     """
-    wanted = places(stitches)
-    found = dict(zip(wanted, map(_trainable, features(values, wanted)), strict=True))
-    check_shapes(found, stitches, len(values))
+    read = read_features(stitches, features, values)
+    found = {point: _trainable(read.pop(point)) for point in list(read)}
     losses = [
         mse_loss(layer(found[stitch.source]), found[stitch.target])
         for stitch, layer in zip(stitches, layers, strict=True)
@@ -147,22 +133,8 @@ def _backward(
     return loss.item()
 
 
-def _check_settings(
-    learning_rate: float, batch_size: int, samples: int, weight_decay: float
-) -> None:
-    for name, value in (("batch_size", batch_size), ("samples", samples)):
-        if value < 1:
-            raise FittingError(f"{name} is {value}: expected 1 or more")
-    if not learning_rate > 0:
-        raise FittingError(f"learning_rate is {learning_rate}: expected a number over 0")
-    if not weight_decay >= 0:
-        raise FittingError(f"weight_decay is {weight_decay}: expected 0 or more")
-
-
-def _new_layers(
-    stitches: Sequence[Stitch], layers: Sequence[nn.Linear | nn.Conv2d], seed: int
-) -> list[nn.Linear | nn.Conv2d]:
-    """Layers to train in place of the given ones, on their devices."""
+def _new_layers(stitches: Sequence[Stitch], layers: Sequence[Layer], seed: int) -> list[Layer]:
+    """Return layers to train in place of the given ones, on their devices."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return [
@@ -172,6 +144,6 @@ def _new_layers(
 
 
 def _trainable(features: Tensor) -> Tensor:
-    """The same values as a tensor that a gradient may pass; inference tensors are refused."""
+    """Return features as a tensor that gradients may pass, which inference tensors are not."""
     features = features.detach()
     return (features.clone() if features.is_inference() else features).float()

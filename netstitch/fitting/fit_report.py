@@ -1,7 +1,7 @@
-"""What a fit did, and how well each stitch translates."""
+"""The report of a fit: settings, samples, and how well each stitch translates."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import RootModel
@@ -16,11 +16,15 @@ HEADER = ("match", "source", "target", "relative error")
 
 @dataclass(frozen=True)
 class StitchFit:
-    """How well one stitch translates.
+    """The error of one stitch.
 
-    relative_error: |target - stitch(source)|^2 / |target - mean of target|^2, summed over the
-        features, positions and images of the held-out samples; 0 is perfect, 1 no better than a
-        constant. None where the target does not vary on the held-out samples.
+    Attributes:
+        match: Index of its match.
+        source: The point that it reads.
+        target: The point that it stands for.
+        relative_error: |target - stitch(source)|^2 / |target - mean of target|^2, summed over the
+            features, positions and images of the held-out samples; 0 is perfect, 1 no better than
+            a constant. None where the target does not vary on the held-out samples.
     """
 
     match: Count
@@ -31,12 +35,15 @@ class StitchFit:
 
 @dataclass(frozen=True)
 class FitReport:
-    """What a fit did.
+    """The report of a fit.
 
-    method: "least-squares" or "adam". settings: what it was given.
-    samples: images fitted on, repeats counted. held_out: images that the errors are measured on,
-    none of them fitted on. seconds: wall-clock time of the whole fit.
-    rows: one per stitch, in the supernet's order.
+    Attributes:
+        method: "least-squares" or "adam".
+        settings: The method's settings by name.
+        samples: Images fitted on, repeats counted.
+        held_out: Images that the errors are measured on, none of them fitted on.
+        seconds: Wall-clock time of the whole fit.
+        rows: One per stitch, in the supernet's order.
     """
 
     method: str
@@ -47,11 +54,9 @@ class FitReport:
     rows: tuple[StitchFit, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain dictionaries, lists, numbers and strings."""
-        return asdict(self) | {
-            "settings": dict(self.settings),
-            "rows": [asdict(row) for row in self.rows],
-        }
+        """Return the report as plain dictionaries, lists, numbers and strings."""
+        plain: dict[str, Any] = FitDocument(self).model_dump(mode="json")
+        return plain
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "FitReport":
@@ -59,7 +64,7 @@ class FitReport:
         return validated(data, FitDocument, "the fit report").root
 
     def table(self) -> list[tuple[str, ...]]:
-        """Rows of text for a terminal, the first one the header."""
+        """Return rows of text for a terminal, the first one the header."""
         return [
             HEADER,
             *(
@@ -77,6 +82,6 @@ class FitReport:
 
 
 class FitDocument(RootModel[FitReport]):
-    """fit.json."""
+    """The document fit.json."""
 
     model_config = STRICT

@@ -3,11 +3,7 @@
 Keyword arguments of `Supernet.fit` and keys of an experiment's [fit] are fields of these models.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from inspect import Parameter, signature
-from numbers import Integral, Real
-from pathlib import Path
-from types import NoneType
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar, get_args
 
 import numpy as np
@@ -16,11 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 
 from netstitch.errors import FittingError
+from netstitch.fitting.moments import POSITIONS
+from netstitch.fitting.solve import RIDGE
 from netstitch.text import expected_one_of
-
-POSITIONS = 1024
-"""Of a map, in each image: all of 32 x 32, and of the 112 x 112 of ImageNet's networks a twelfth,
-which takes a twelfth of the time."""
 
 Holdout = Annotated[
     float,
@@ -49,7 +43,7 @@ class LeastSquaresSettings(FittingSettings):
     """Settings of `fit_least_squares`."""
 
     ridge: float = Field(
-        default=1e-4,
+        default=RIDGE,
         ge=0,
         description="how strongly weights are drawn to 0, relative to the mean variance of what "
         "the stitch reads; by default 1e-4",
@@ -161,38 +155,6 @@ def _bounds(field: FieldInfo) -> str:
         elif isinstance(bound, Le):
             words.append(f"at most {bound.le:g}")
     return ", and ".join(words)
-
-
-_TYPES: Mapping[Any, tuple[type, str]] = {
-    int: (Integral, "a whole number"),
-    float: (Real, "a number"),
-    str: (str, "text"),
-    Path: (Path, "a path"),
-    NoneType: (NoneType, "None"),
-}
-
-
-def check_settings(name: str, function: Callable[..., Any], settings: Mapping[str, Any]) -> None:
-    """Raise FittingError for a keyword that a function does not take, or a value of another kind.
-
-    name: what messages call the function. Kinds other than numbers, text and paths are left to it.
-    """
-    known = {
-        key: parameter.annotation
-        for key, parameter in signature(function).parameters.items()
-        if parameter.kind is Parameter.KEYWORD_ONLY
-    }
-    for key in settings:
-        if key not in known:
-            raise FittingError(f"{name} has no setting {key!r}: {expected_one_of(key, known)}")
-    for key, value in settings.items():
-        if (key, str(value)) in REMOVED:
-            raise FittingError(f"{key} is {value!r}: {REMOVED[key, str(value)]}")
-        kinds = get_args(known[key]) or (known[key],)
-        plain = all(kind in _TYPES for kind in kinds)
-        if plain and not any(isinstance(value, _TYPES[kind][0]) for kind in kinds):
-            expected = " or ".join(dict.fromkeys(_TYPES[kind][1] for kind in kinds))
-            raise FittingError(f"{key} is {value!r:.80}: expected {expected}")
 
 
 def check_threads(threads: Any) -> None:

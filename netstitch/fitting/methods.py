@@ -1,42 +1,73 @@
-"""One entry for all ways of fitting."""
+"""One entry for all methods of fitting."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from torch import nn
 
 from netstitch.errors import FittingError
 from netstitch.fitting.adam import fit_adam
-from netstitch.fitting.feature_stream import Batch, Progress
+from netstitch.fitting.feature_stream import Batch, Features, Layer, Progress
 from netstitch.fitting.fit_report import FitReport
-from netstitch.fitting.fit_settings import REMOVED, check_settings
+from netstitch.fitting.fit_settings import (
+    REMOVED,
+    AdamSettings,
+    FittingSettings,
+    LeastSquaresSettings,
+    make_settings,
+)
 from netstitch.fitting.least_squares import fit_least_squares
 from netstitch.fitting.refinement.union_graph import UnionGraph
+from netstitch.stitching.stitch import Stitch
 from netstitch.text import expected_one_of
 
-METHODS: Mapping[str, Callable[..., FitReport]] = {
-    "least-squares": fit_least_squares,
-    "adam": fit_adam,
+
+@dataclass(frozen=True)
+class FitMethod:
+    """A method of fitting, and the class of its settings.
+
+    Attributes:
+        fit: Fits the layers of stitches on features of batches, as `fit_least_squares` does.
+        settings: What `fit` takes as its fifth argument.
+    """
+
+    fit: Callable[
+        [Sequence[Stitch], Sequence[Layer], Features, Iterable[Batch], Any, Progress | None],
+        FitReport,
+    ]
+    settings: type[FittingSettings]
+
+
+METHODS: Mapping[str, FitMethod] = {
+    "least-squares": FitMethod(fit_least_squares, LeastSquaresSettings),
+    "adam": FitMethod(fit_adam, AdamSettings),
 }
 
 
 def fit(
-    joined: UnionGraph,
-    layers: Sequence[nn.Linear | nn.Conv2d],
+    union: UnionGraph,
+    layers: Sequence[Layer],
     batches: Iterable[Batch],
     *,
     method: str = "least-squares",
     progress: Progress | None = None,
     **settings: Any,
 ) -> FitReport:
-    """Fit all stitches of a supernet by the named method: "least-squares" or "adam".
+    """Fit all stitches of a supernet by the named method.
 
-    Arguments are those of `fit_least_squares` and `fit_adam`; settings are the keyword arguments
-    of the method. Raises FittingError for a method or setting that does not exist.
+    Args:
+        union: The supernet.
+        layers: One per stitch, written only once all is fitted.
+        batches: Inputs (batch, ...), or tuples that start with them.
+        method: One of METHODS.
+        progress: Called with what is done, the total where it is known, and a line of text.
+        **settings: Fields of the method's settings.
+
+    Raises:
+        FittingError: The method or a setting is not known, or the method cannot fit.
     """
     if not isinstance(method, str) or method not in METHODS:
         expected = REMOVED.get(("method", str(method))) or expected_one_of(method, METHODS)
         raise FittingError(f"unknown fitting method {method!r}: {expected}")
-    check_settings(method, METHODS[method], settings)
     chosen = METHODS[method]
-    return chosen(joined.stitches, layers, joined.features, batches, progress=progress, **settings)
+    given = make_settings(chosen.settings, method, settings, ("method", "progress", "threads"))
+    return chosen.fit(union.stitches, layers, union.features, batches, given, progress)

@@ -13,7 +13,7 @@ and 0.6 % at 256, and a mean accuracy of 84.9 to 85.0 % either way and at any ba
 up from 72.2 %. A thousand images give 84.9 % too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -21,7 +21,8 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.files.alignment import aligned
-from netstitch.fitting.feature_stream import Batch, Progress, inputs
+from netstitch.fitting.feature_stream import Batch, Progress, count_batches, inputs
+from netstitch.fitting.moments import MeanVariance
 from netstitch.networks.folding import BATCH_NORM
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref
 from netstitch.networks.inputs import check_inputs
@@ -29,39 +30,17 @@ from netstitch.networks.module import Weights, ancestors, to_torch
 from netstitch.networks.operations import resolve
 
 STITCHES = "stitches."
-"""What the keys of the stitches' weights start with."""
+"""Beginning of the keys of the stitches' weights."""
 
 SMALLEST = 32
 """Samples; smaller batches are joined, since their own statistics would say too little."""
 
 Kept = tuple[str, str]
-"""Of a running mean and a running variance."""
-
-
-class Statistics:
-    """Mean and variance of each channel, pooled over batches in float64.
-
-    Merged by the update of Chan, Golub and LeVeque, as in `Moments`.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.mean = torch.zeros(1, dtype=torch.float64)
-        self.variance = torch.zeros(1, dtype=torch.float64)
-
-    def add(self, count: int, mean: Tensor, variance: Tensor) -> None:
-        """Take in `count` observations of a batch, with their mean and variance (channels,)."""
-        mean, variance = mean.double().cpu(), variance.double().cpu()
-        share = count / (self.count + count)
-        shift = mean - self.mean
-        self.variance = self.variance + (variance - self.variance) * share
-        self.variance = self.variance + shift**2 * (share * (1 - share))
-        self.mean = self.mean + shift * share
-        self.count += count
+"""The keys of a running mean and of a running variance."""
 
 
 def batch_norms(graph: Graph) -> dict[str, Kept]:
-    """The batch norms that keep statistics, by node name, with the keys of their statistics.
+    """Return the batch norms that keep statistics, by node name, with their statistics' keys.
 
     Two nodes may share them, where a model uses one layer twice. Norms without statistics, layer
     and group norms are left out, and batch norms whose statistics anything else reads.
@@ -79,7 +58,7 @@ def batch_norms(graph: Graph) -> dict[str, Kept]:
 
 
 def stitched_norms(graph: Graph) -> dict[str, Kept]:
-    """The batch norms of `batch_norms` that any stitch stands before.
+    """Return the batch norms of `batch_norms` that any stitch stands before.
 
     The others read what they read in training, and their statistics of all the training data are
     better than any that few inputs give. A norm used twice counts where one of its uses does.
@@ -114,26 +93,31 @@ def recalibrated(
     norms: Mapping[str, Kept] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Tensor]:
-    """The weights with batch-norm statistics measured on what flows through this graph.
+    """Return the weights with batch-norm statistics measured on what flows through this graph.
 
-    graph, weights: of a subnetwork, as `Supernet.subnetwork_graph` gives them.
-    batches: inputs (batch, ...), or tuples that start with them; read once. A few hundred images
-        are enough.
-    norms: which to measure, of those in `batch_norms`; by default those behind a stitch.
-    progress: called after every batch with batches done, batches in all, and a line of text.
+    The variance is that of the pooled inputs, as a batch norm in training divides by it. A layer
+    used twice gets the statistics of both uses. Where there is no such norm nothing is read.
 
-    Returns all weights by key: the statistics are new tensors that share no memory with the given
-    ones, everything else is what was given. The variance is that of the pooled inputs, as a batch
-    norm in training divides by it. A layer used twice gets the statistics of both uses. Where
-    there is no such norm nothing is read, and the weights are the given ones.
+    Args:
+        graph: Of a subnetwork, as `Supernet.subnetwork_graph` gives it.
+        weights: Its weights by key.
+        batches: Inputs (batch, ...), or tuples that start with them; read once. A few hundred
+            images are enough.
+        norms: Which to measure, of those in `batch_norms`; by default those behind a stitch.
+        progress: Called after every batch with batches done, batches in all, and a line of text.
 
-    Raises FittingError where there are no inputs, or fewer than two observations of a channel, and
-    where inputs are not finite or of another shape than the graph's, or make a norm's input so.
+    Returns:
+        All weights by key: the statistics are new tensors that share no memory with the given
+        ones, everything else is what was given.
+
+    Raises:
+        FittingError: There are no inputs, or fewer than two observations of a channel; inputs are
+            not finite or of another shape than the graph's, or make a norm's input infinite.
     """
     norms = stitched_norms(graph) if norms is None else norms
     if not norms:
         return dict(weights)
-    statistics = {keys: Statistics() for keys in norms.values()}
+    statistics = {keys: MeanVariance() for keys in norms.values()}
     with torch.no_grad():
         for where, values in _joined(_checked(graph, batches, progress)):
             _measure(graph, weights, norms, statistics, values, where)
@@ -149,10 +133,7 @@ def recalibrated(
 def _checked(
     graph: Graph, batches: Iterable[Batch], progress: Progress | None
 ) -> Iterator[tuple[int, Tensor]]:
-    try:
-        total = len(batches) if isinstance(batches, Sized) else None
-    except TypeError:  # a loader of a data set without length
-        total = None
+    total = count_batches(batches)
     for number, values in inputs(batches):
         check_inputs([graph], values.shape, f"batch {number}", FittingError)
         if not values.isfinite().all():
@@ -163,7 +144,7 @@ def _checked(
 
 
 def _joined(batches: Iterable[tuple[int, Tensor]]) -> Iterator[tuple[str, Tensor]]:
-    """Batches of SMALLEST samples or more, and what to call them; less only where there are fewer.
+    """Yield batches of SMALLEST samples or more, and their names; fewer where there are no more.
 
     The last one may be short, so one is always held back for it.
     """
@@ -186,7 +167,7 @@ def _measure(
     graph: Graph,
     weights: Weights,
     norms: Mapping[str, Kept],
-    statistics: Mapping[Kept, Statistics],
+    statistics: Mapping[Kept, MeanVariance],
     batch: Tensor,
     where: str,
 ) -> None:
@@ -206,7 +187,7 @@ def _measure(
         args = [to_torch(argument, values) for argument in node.args]
         if node.name in norms:
             count, mean, variance = _own_statistics(node, args[0], where)
-            statistics[norms[node.name]].add(count, mean, variance)
+            statistics[norms[node.name]].merge(count, mean, variance)
             args[3:5] = mean, variance
         kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
         values[node.name] = resolve(node.operation)(*args, **kwargs)
@@ -217,7 +198,7 @@ def _measure(
 
 
 def _own_statistics(node: Node, values: Tensor, where: str) -> tuple[int, Tensor, Tensor]:
-    """Observations of each channel, their means and variances; values (batch, channels, ...)."""
+    """Return the observations of each channel of (batch, channels, ...), means and variances."""
     axes = [axis for axis in range(values.dim()) if axis != 1]
     count = values.numel() // values.shape[1]
     if count < 2:

@@ -9,7 +9,7 @@ from torch import Tensor
 from netstitch.fitting.moments import Moments
 
 RESOLUTION = float(torch.finfo(torch.float32).eps)
-"""Features come in float32: spread below this share of a feature's mean is rounding, not signal."""
+"""Features come in float32: what varies by less than this share of its mean is rounding."""
 
 RIDGE = 1e-4
 """Default of the ridge; docs/fitting.md says what it was measured beside."""
@@ -17,7 +17,12 @@ RIDGE = 1e-4
 
 @dataclass(frozen=True)
 class LinearMap:
-    """weight (outputs, inputs) and bias (outputs,), in float64 on the CPU."""
+    """An affine map on the CPU.
+
+    Attributes:
+        weight: (outputs, inputs).
+        bias: (outputs,).
+    """
 
     weight: Tensor
     bias: Tensor
@@ -31,8 +36,12 @@ def solve(moments: Moments, source: int, targets: Sequence[int], ridge: float) -
     the features. The bias carries no ridge. Features that do not vary get weight 0, and where
     directions do not vary and there is no ridge, the shortest of the equally good maps is taken.
 
-    moments: must keep the products of set `source` with itself, which is factorised once, and with
-    sets `targets`.
+    Args:
+        moments: Keeps the products of set `source` with itself, which are factorised once, and
+            with sets `targets`.
+        source: Index of the set that maps start from.
+        targets: Indices of the sets that they lead to.
+        ridge: Relative to v; 0 for none.
     """
     inner = moments.product(source, source) / moments.count
     signal = inner.diagonal() > (RESOLUTION * moments.means[source]) ** 2
@@ -46,10 +55,11 @@ def solve(moments: Moments, source: int, targets: Sequence[int], ridge: float) -
 
 
 def _inverse(inner: Tensor, ridge: float, resolution: float) -> Callable[[Tensor], Tensor]:
-    """Multiplies by (inner + ridge v I)^-1, for a symmetric, positive semidefinite (n, n) `inner`.
+    """Return what multiplies by (inner + ridge v I)^-1.
 
-    v is the mean of inner's diagonal. A ridge of `resolution` or more resolves every direction;
-    without one, those with less than that share of the largest variance are left out.
+    `inner` is (n, n), symmetric and positive semidefinite, and v the mean of its diagonal. A ridge
+    of `resolution` or more resolves every direction; without one, those with less than that share
+    of the largest variance are left out.
     """
     strong = ridge >= resolution
     added = ridge * float(inner.diagonal().mean())
@@ -70,24 +80,33 @@ def _inverse(inner: Tensor, ridge: float, resolution: float) -> Callable[[Tensor
 def relative_error(
     moments: Moments, source: int, target: int, weight: Tensor, bias: Tensor
 ) -> float | None:
-    """|y - W x - b|^2 / |y - mean y|^2 over the observations of `moments`, in closed form.
+    """Return |y - W x - b|^2 / |y - mean y|^2 over the observations of `moments`, in closed form.
 
     The mean is that of the same observations, so 1 is the error of the best constant, and 1 minus
-    the result is the coefficient of determination. None where the target does not vary.
-    weight (outputs, inputs) and bias (outputs,) may be of any precision.
-    Rounding of the products leaves an uncertainty of about 1e-5.
+    the result is the coefficient of determination. Rounding of the products leaves an uncertainty
+    of about 1e-5.
+
+    Args:
+        moments: Keeps the products of both sets, with each other and with themselves.
+        source: Index of the set of x.
+        target: Index of the set of y.
+        weight: W (outputs, inputs), of any precision.
+        bias: b (outputs,).
+
+    Returns:
+        The error, None where the target does not vary.
     """
-    spread = float(moments.product(target, target).trace()) / moments.count
-    if not varies(spread, moments.means[target]):
+    variance = float(moments.product(target, target).trace()) / moments.count
+    if not varies(variance, moments.means[target]):
         return None
     weight, bias = weight.double(), bias.double()
     offset = moments.means[target] - weight @ moments.means[source] - bias
     explained = 2 * (weight.T * moments.product(source, target)).sum()
     fitted = ((weight @ moments.product(source, source)) * weight).sum()
-    error = spread + float(fitted - explained) / moments.count + float(offset @ offset)
-    return max(error, 0.0) / spread
+    error = variance + float(fitted - explained) / moments.count + float(offset @ offset)
+    return max(error, 0.0) / variance
 
 
-def varies(spread: float, mean: Tensor) -> bool:
-    """Whether a point's variance, summed over its features, is more than float32 rounding."""
-    return spread > float(((RESOLUTION * mean) ** 2).sum())
+def varies(variance: float, mean: Tensor) -> bool:
+    """Return whether a variance, summed over features, is more than float32 rounding."""
+    return variance > float(((RESOLUTION * mean) ** 2).sum())

@@ -1,18 +1,24 @@
-"""Writing fitted maps into the stitches' layers, all of them or none."""
+"""The layers of stitches: writing fitted maps into them, and measuring their errors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from netstitch.fitting.feature_stream import Features, Layer, check_finite, layouts, read_features
+from netstitch.fitting.moments import MeanVariance
+from netstitch.fitting.solve import varies
+from netstitch.stitching.stitch import Stitch
 
 
-def write_layers(
-    layers: Sequence[nn.Linear | nn.Conv2d], maps: Sequence[tuple[Tensor, Tensor]]
-) -> None:
+def write_layers(layers: Sequence[Layer], maps: Sequence[tuple[Tensor, Tensor]]) -> None:
     """Copy a (weight, bias) pair into each layer, and freeze the layers.
 
-    weight: (outputs, inputs), or (outputs, inputs, 1, 1). When the writing is cut short, by Ctrl-C
-    for example, the layers get their old values back.
+    When the writing is cut short, by Ctrl-C for example, the layers get their old values back.
+
+    Args:
+        layers: The layers of all stitches.
+        maps: Weight (outputs, inputs) or (outputs, inputs, 1, 1), and bias (outputs,), of each.
     """
     old = [(layer.weight.detach().clone(), bias_of(layer).detach().clone()) for layer in layers]
     try:
@@ -26,14 +32,50 @@ def write_layers(
         bias_of(layer).grad = None
 
 
-def bias_of(layer: nn.Linear | nn.Conv2d) -> Tensor:
-    """The bias, which every stitch has."""
+def bias_of(layer: Layer) -> Tensor:
+    """Return the bias of a layer; every stitch has one."""
     assert layer.bias is not None
     return layer.bias
 
 
-def _copy(layers: Sequence[nn.Linear | nn.Conv2d], maps: Sequence[tuple[Tensor, Tensor]]) -> None:
+def _copy(layers: Sequence[Layer], maps: Sequence[tuple[Tensor, Tensor]]) -> None:
     with torch.no_grad():
         for layer, (weight, bias) in zip(layers, maps, strict=True):
             layer.weight.copy_(weight.reshape(layer.weight.shape))
             bias_of(layer).copy_(bias)
+
+
+@torch.no_grad()
+def held_out_errors(
+    stitches: Sequence[Stitch],
+    layers: Sequence[Layer],
+    features: Features,
+    batches: Iterable[Tensor],
+) -> list[float | None]:
+    """Run the layers on held-out samples and return each stitch's relative error.
+
+    That is |target - layer(source)|^2 / |target - mean of target|^2 over all batches, and None
+    where a target does not vary, as of `solve.relative_error`.
+
+    Args:
+        stitches: One per layer.
+        layers: The layers to measure.
+        features: Gives the original values of points.
+        batches: Inputs (batch, ...).
+    """
+    layout = layouts(stitches)
+    variances = {stitch.target: MeanVariance() for stitch in stitches}
+    errors = [0.0] * len(stitches)
+    for number, values in enumerate(batches, start=1):
+        found = read_features(stitches, features, values)
+        check_finite(found, values, f"held-out batch {number}")
+        for point, variance in variances.items():
+            every = torch.arange(len(values), device=found[point].device)
+            variance.add(layout[point].rows(found[point], every))
+        for i, (stitch, layer) in enumerate(zip(stitches, layers, strict=True)):
+            difference = layer(found[stitch.source].float()) - found[stitch.target]
+            errors[i] += float((difference**2).sum(dtype=torch.float64))
+    return [
+        error / (target.count * target.total) if varies(target.total, target.mean) else None
+        for error, target in zip(errors, (variances[s.target] for s in stitches), strict=True)
+    ]

@@ -13,13 +13,15 @@ from netstitch.fitting.feature_stream import Batch, check_samples, inputs, split
 class TrainingSamples:
     """The inputs of a stream of batches, to train on and held out.
 
-    holdout: share held out, spread evenly (see `stream.split`).
-    memory_budget: bytes of inputs to hold. When all fit, they are shuffled anew in each pass.
-        Else they are read again in each pass, in their order, and of the held-out ones as many
-        are kept as fit; what is held out is never trained on.
-    seed: of the order.
+    Read `training_batches` to its end first: the held-out inputs are collected on the way.
 
-    Read `training_batches` to its end first: the held-out inputs come by on the way.
+    Args:
+        batches: Inputs (batch, ...), or tuples that start with them.
+        holdout: Share held out, spread evenly (see `feature_stream.split`).
+        memory_budget: Bytes of inputs to hold. When all fit, they are shuffled anew in each pass.
+            Else they are read again in each pass, in their order, and as many held-out ones are
+            kept as fit; what is held out is never trained on.
+        seed: Of the order.
     """
 
     def __init__(
@@ -33,14 +35,15 @@ class TrainingSamples:
 
     @property
     def held_out(self) -> int:
-        """How many inputs are held out and kept."""
+        """Number of inputs that are held out and kept."""
         return sum(map(len, self._held))
 
     def training_batches(self, batch_size: int, samples: int) -> Iterator[Tensor]:
-        """Batches of `batch_size` inputs, the last one smaller, until `samples` were given.
+        """Yield batches of `batch_size` inputs, the last one smaller, until `samples` were given.
 
-        Raises FittingError where there are too few samples, or batches that do not fit in memory
-        can be read only once and end too early.
+        Raises:
+            FittingError: There are too few samples, or batches that do not fit in memory can be
+                read only once and end too early.
         """
         stream = (values for _, values in inputs(self._batches))
         kept: list[Tensor] = []
@@ -53,7 +56,7 @@ class TrainingSamples:
         return self._shuffled(batch_size, samples, kept)
 
     def held_out_batches(self, batch_size: int) -> Iterator[Tensor]:
-        """The held-out inputs, in batches of `batch_size` at most."""
+        """Yield the held-out inputs, in batches of `batch_size` at most."""
         for values in self._held:
             for start in range(0, len(values), batch_size):
                 yield values[start : start + batch_size]
@@ -98,7 +101,7 @@ class TrainingSamples:
         )
 
     def _training_inputs(self, first_pass: Iterable[Tensor]) -> Iterator[Tensor]:
-        """What is trained on, pass after pass, for as long as the batches can be read."""
+        """Yield what is trained on, pass after pass, for as long as the batches can be read."""
         passed = 0
         stream = first_pass
         while True:

@@ -22,7 +22,7 @@ from netstitch.evaluation import NumericsConfig, Store
 from netstitch.evaluation.workers import prepare
 from netstitch.exporting import Exported, export
 from netstitch.files.folders import copy_linked, read_json, write_json, write_text
-from netstitch.fitting import check_refining
+from netstitch.fitting import RefineSettings, check_refining, make_settings
 from netstitch.optimization import SearchResult
 from netstitch.optimization.history import history_table
 from netstitch.optimization.search_state import as_plain
@@ -209,8 +209,7 @@ def _prepared(
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
     scored_by(plan.objective, supernet, task)  # what cannot be scored is known before the work
     if plan.refine is not None:
-        known = {name: plan.refine[name] for name in ("loss", "teacher") if name in plan.refine}
-        check_refining(supernet, **known)
+        check_refining(supernet, make_settings(RefineSettings, "refine", plan.refine))
     for line in doubts(supernet, task):
         reporter.told(f"warning: {line}")
     with _timed(seconds, "fit"):

@@ -18,8 +18,18 @@ from torch import Tensor, fx, nn
 from netstitch.errors import FittingError, StitchingError
 from netstitch.files.alignment import aligned
 from netstitch.files.folders import as_path
-from netstitch.fitting import Batch, FitReport, RefineReport, fit, recalibrated, refine
-from netstitch.fitting.fit_settings import check_settings, check_threads
+from netstitch.fitting import (
+    Batch,
+    FitReport,
+    Progress,
+    RefineReport,
+    RefineSettings,
+    fit,
+    make_settings,
+    recalibrated,
+    refine,
+)
+from netstitch.fitting.fit_settings import check_threads
 from netstitch.matching.matches import Matching
 from netstitch.matching.matching_drawing import placed
 from netstitch.networks.counting import count_parameters
@@ -223,19 +233,39 @@ class Supernet(nn.Module):
         self.fit_report, self.refine_report = report, None
         return report
 
-    def refine(self, batches: Iterable[Batch], **settings: Any) -> RefineReport:
+    def refine(
+        self,
+        batches: Iterable[Batch],
+        *,
+        checkpoint: Path | str | None = None,
+        checkpoint_seconds: float = 30.0,
+        progress: Progress | None = None,
+        **settings: Any,
+    ) -> RefineReport:
         """Train the fitted stitches in sampled subnetworks.
 
         Args:
             batches: inputs (n, ...), or (inputs, labels) pairs whose labels some losses use.
-            settings: keyword arguments of `netstitch.fitting.refine`.
+            checkpoint: a file that says how far it is, from which another call goes on.
+            checkpoint_seconds: between two times that the file is written.
+            progress: called with how far it is.
+            settings: fields of `netstitch.fitting.RefineSettings`.
 
         Raises:
             StitchingError: where the stitches were never fitted.
         """
-        check_settings("refine", refine, settings)
+        others = ("checkpoint", "checkpoint_seconds", "progress")
+        chosen = make_settings(RefineSettings, "refine", settings, others)
         self.check_fitted()
-        self.refine_report = refine(self, self._layers(), self._own(batches), **settings)
+        self.refine_report = refine(
+            self,
+            self._layers(),
+            self._own(batches),
+            chosen,
+            checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
+            progress=progress,
+        )
         return self.refine_report
 
     @property

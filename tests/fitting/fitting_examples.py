@@ -1,11 +1,20 @@
 """Small stand-ins for basis networks: every point is a function of the batch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from netstitch.networks.feature_layout import MAP, VECTOR
+from netstitch.fitting import (
+    METHODS,
+    Batch,
+    Features,
+    FitReport,
+    Progress,
+    make_settings,
+)
+from netstitch.fitting.feature_stream import Layer
 from netstitch.stitching.stitch import FeatureRef, Stitch
 
 Point = Callable[[Tensor], Tensor]
@@ -60,3 +69,25 @@ def random_inputs(count: int, width: int = 6, seed: int = 0) -> Tensor:
 def state(layers: Sequence[torch.nn.Module]) -> list[Tensor]:
     """Copies of all parameters."""
     return [p.detach().clone() for layer in layers for p in layer.parameters()]
+
+
+def fit_by(
+    method: str,
+    stitches: Sequence[Stitch],
+    layers: Sequence[Layer],
+    features: Features,
+    batches: Iterable[Batch],
+    progress: Progress | None = None,
+    **settings: Any,
+) -> FitReport:
+    """Fit by a method, its settings given by name."""
+    chosen = make_settings(METHODS[method].settings, method, settings)
+    return METHODS[method].fit(stitches, layers, features, batches, chosen, progress)
+
+
+def least_squares(*given: Any, **settings: Any) -> FitReport:
+    return fit_by("least-squares", *given, **settings)
+
+
+def adam(*given: Any, **settings: Any) -> FitReport:
+    return fit_by("adam", *given, **settings)

@@ -3,11 +3,18 @@ from math import cos, pi
 
 import pytest
 import torch
-from fitting_examples import both_ways, features_of, networks, random_inputs, state
+from fitting_examples import (
+    adam,
+    both_ways,
+    features_of,
+    least_squares,
+    networks,
+    random_inputs,
+    state,
+)
 from torch import Tensor, nn
 
 from netstitch.errors import FittingError
-from netstitch.fitting import fit_adam, fit_least_squares
 from netstitch.stitching.stitch import FeatureRef
 
 BATCHES = list(random_inputs(256).split(50))
@@ -17,8 +24,8 @@ def test_approaches_least_squares() -> None:
     stitches, points = networks([(3, 2), (4, 4)])
     features = features_of(points)
     trained, exact = ([stitch.layer() for stitch in stitches] for _ in range(2))
-    by_adam = fit_adam(stitches, trained, features, BATCHES, learning_rate=0.03, samples=16_384)
-    by_solving = fit_least_squares(stitches, exact, features, BATCHES, ridge=0)
+    by_adam = adam(stitches, trained, features, BATCHES, learning_rate=0.03, samples=16_384)
+    by_solving = least_squares(stitches, exact, features, BATCHES, ridge=0)
     assert by_adam.held_out == by_solving.held_out == 32
     for ours, best in zip(by_adam.rows, by_solving.rows, strict=True):
         assert ours.relative_error == pytest.approx(best.relative_error, abs=0.02)
@@ -27,7 +34,7 @@ def test_approaches_least_squares() -> None:
 def test_equals_a_loop_written_out() -> None:
     stitches, points = networks([(3, 2)])
     layers = [stitch.layer() for stitch in stitches]
-    fit_adam(stitches, layers, features_of(points), BATCHES, samples=96, batch_size=32, seed=5)
+    adam(stitches, layers, features_of(points), BATCHES, samples=96, batch_size=32, seed=5)
 
     torch.manual_seed(5)
     plain = [stitch.layer() for stitch in stitches]
@@ -60,8 +67,8 @@ def test_little_memory_only_means_gradients_in_parts() -> None:
     whole, cut = ([stitch.layer() for stitch in stitches] for _ in range(2))
     budget = 256 * 6 * 4  # the inputs, which fit 59 images' features, each held twice
     given = {"samples": 256, "batch_size": 100}
-    first = fit_adam(stitches, whole, plain, BATCHES, **given)
-    second = fit_adam(stitches, cut, watched, BATCHES, memory_budget=budget, **given)
+    first = adam(stitches, whole, plain, BATCHES, **given)
+    second = adam(stitches, cut, watched, BATCHES, memory_budget=budget, **given)
     assert counts[:5] == [59, 41, 59, 41, 56]
     torch.testing.assert_close(state(cut), state(whole), rtol=1e-4, atol=1e-6)
     for ours, best in zip(second.rows, first.rows, strict=True):
@@ -74,9 +81,7 @@ def test_spatial_points_are_trained() -> None:
     stitches = both_ways(0, a, b, 3, 3, positions=4)
     layers = [stitch.layer() for stitch in stitches]
     batches = torch.randn(64, 3, 2, 2, generator=torch.Generator().manual_seed(0)).split(16)
-    report = fit_adam(
-        stitches, layers, features_of(points), batches, learning_rate=0.05, samples=4096
-    )
+    report = adam(stitches, layers, features_of(points), batches, learning_rate=0.05, samples=4096)
     assert all(row.relative_error is not None and row.relative_error < 0.01 for row in report.rows)
 
 
@@ -86,7 +91,7 @@ def test_the_seed_decides_everything() -> None:
     for seed in (1, 1, 2):
         torch.manual_seed(len(runs))
         layers = [stitch.layer() for stitch in stitches]
-        fit_adam(stitches, layers, features_of(points), BATCHES, samples=64, seed=seed)
+        adam(stitches, layers, features_of(points), BATCHES, samples=64, seed=seed)
         runs.append(state(layers))
     assert all(map(torch.equal, runs[0], runs[1]))
     assert not all(map(torch.equal, runs[0], runs[2]))
@@ -96,7 +101,7 @@ def test_the_random_state_outside_is_left_alone() -> None:
     stitches, points = networks([(3, 2)])
     layers = [stitch.layer() for stitch in stitches]
     before = torch.random.get_rng_state()
-    fit_adam(stitches, layers, features_of(points), BATCHES, samples=64)
+    adam(stitches, layers, features_of(points), BATCHES, samples=64)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -107,7 +112,7 @@ def test_trains_where_gradients_are_switched_off(context: type) -> None:
     for outside in (context, torch.enable_grad):
         layers = [stitch.layer() for stitch in stitches]
         with outside():
-            fit_adam(stitches, layers, features_of(points), BATCHES, samples=64)
+            adam(stitches, layers, features_of(points), BATCHES, samples=64)
         runs.append(state(layers))
     assert all(map(torch.equal, *runs))
 
@@ -116,7 +121,7 @@ def test_fitted_layers_are_frozen_and_progress_is_told() -> None:
     stitches, points = networks([(3, 2)])
     layers: list[nn.Linear | nn.Conv2d] = [stitch.layer() for stitch in stitches]
     calls: list[tuple[int, int | None, str]] = []
-    report = fit_adam(
+    report = adam(
         stitches,
         layers,
         features_of(points),
@@ -152,7 +157,7 @@ def test_bad_input_is_one_line_and_leaves_the_layers(
     layers = [stitch.layer() for stitch in stitches]
     before = state(layers)
     with pytest.raises(FittingError, match=message) as error:
-        fit_adam(stitches, layers, features_of(points), batches, **options)
+        adam(stitches, layers, features_of(points), batches, **options)
     assert "\n" not in str(error.value)
     assert all(map(torch.equal, before, state(layers)))
     assert all(layer.weight.requires_grad for layer in layers)
@@ -163,7 +168,7 @@ def test_features_that_are_not_finite_are_named() -> None:
     points[FeatureRef(0, "a0")] = lambda x: torch.full((len(x), 2), float("inf"))
     layers = [stitch.layer() for stitch in stitches]
     with pytest.raises(FittingError, match=r"'a0' of network 0 gives NaN .* training batch 1"):
-        fit_adam(stitches, layers, features_of(points), BATCHES)
+        adam(stitches, layers, features_of(points), BATCHES)
 
 
 def test_ctrl_c_leaves_the_layers() -> None:
@@ -175,5 +180,5 @@ def test_ctrl_c_leaves_the_layers() -> None:
     layers = [stitch.layer() for stitch in stitches]
     before = state(layers)
     with pytest.raises(KeyboardInterrupt):
-        fit_adam(stitches, layers, features_of(points), BATCHES, samples=64, progress=interrupt)
+        adam(stitches, layers, features_of(points), BATCHES, samples=64, progress=interrupt)
     assert all(map(torch.equal, before, state(layers)))

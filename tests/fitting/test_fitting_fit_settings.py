@@ -1,52 +1,53 @@
-"""Settings are held against what the function declares, which is the only place that does."""
+"""Settings are held against the model that declares them, which is the only place that does."""
 
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from netstitch.errors import FittingError
-from netstitch.fitting.fit_settings import check_settings, check_threads
-
-
-def way(
-    *,
-    rate: float = 0.1,
-    count: int = 3,
-    seconds: float | None = None,
-    place: Path | str | None = None,
-    loss: Any = None,
-) -> None:
-    """Something with settings."""
+from netstitch.fitting import AdamSettings, LeastSquaresSettings, RefineSettings, make_settings
+from netstitch.fitting.fit_settings import check_threads
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"rate": 1, "count": 2, "seconds": None},
-        {"seconds": 3, "place": "x", "loss": object()},
-        {"place": Path("x")},
+        {"learning_rate": 1, "steps": 2, "seconds": None},
+        {"seconds": np.float32(3), "steps": np.int64(4)},
+        {"loss": print, "teacher": "x"},
     ],
 )
 def test_settings_that_fit(settings: dict[str, Any]) -> None:
-    check_settings("way", way, settings)
+    found = make_settings(RefineSettings, "refine", settings)
+    assert {key: getattr(found, key) for key in settings} == settings
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rats": 1}, "way has no setting 'rats': did you mean 'rate'[?] expected one of rate, "),
-        ({"rate": "1"}, "rate is '1': expected a number"),
-        ({"count": 2.5}, "count is 2.5: expected a whole number"),
-        ({"count": None}, "count is None: expected a whole number"),
-        ({"seconds": "x"}, "seconds is 'x': expected a number or None"),
-        ({"place": 3}, "place is 3: expected a path or text or None"),
-        ({"rate": "x", "rats": 1}, "no setting 'rats'"),
+        ({"stops": 1}, "refine has no setting 'stops': did you mean 'steps'[?] expected one of "),
+        ({"chekpoint": 1}, "no setting 'chekpoint': did you mean 'checkpoint'"),
+        ({"learning_rate": "1"}, "learning_rate is '1': expected a number$"),
+        ({"batch_size": 2.5}, "batch_size is 2.5: expected a whole number$"),
+        ({"batch_size": None}, "batch_size is None: expected a whole number$"),
+        ({"seconds": "x"}, "seconds is 'x': expected a number or None$"),
+        ({"teacher": 3}, "teacher is 3: expected text$"),
+        ({"batch_size": 0}, "batch_size is 0: expected 1 or more$"),
+        ({"holdout": 0.6}, "holdout is 0.6: expected a number over 0, and at most 0.5$"),
+        ({"loss": "label"}, "loss is 'label': did you mean 'labels'[?] expected one of "),
+        ({"learning_rate": "x", "stops": 1}, "no setting 'stops'"),
     ],
 )
 def test_settings_that_do_not(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(FittingError, match=message):
-        check_settings("way", way, settings)
+        make_settings(RefineSettings, "refine", settings, ("checkpoint",))
+
+
+@pytest.mark.parametrize("model", [LeastSquaresSettings, AdamSettings, RefineSettings])
+def test_every_setting_has_a_default_and_a_text(model: type[AdamSettings]) -> None:
+    assert make_settings(model, "fit", model().model_dump()) == model()
+    assert all(field.description for field in model.model_fields.values())
 
 
 @pytest.mark.parametrize("threads", [0, "2", 2.0, True])

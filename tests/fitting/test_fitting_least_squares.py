@@ -6,6 +6,7 @@ import torch
 from fitting_examples import (
     both_ways,
     features_of,
+    least_squares,
     networks,
     random_inputs,
     state,
@@ -16,7 +17,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from netstitch.errors import FittingError
-from netstitch.fitting import fit_least_squares
 from netstitch.fitting.least_squares import match_groups, plan_passes
 from netstitch.fitting.solve import RIDGE
 from netstitch.networks.feature_layout import VECTOR
@@ -59,7 +59,7 @@ def test_equals_a_plain_ridge_on_all_that_is_not_held_out(
     layers = [stitch.layer() for stitch in stitches]
     x = random_inputs(200, seed=seed)
     batches = list(x.split(batch))
-    report = fit_least_squares(stitches, layers, features_of(points), batches, ridge=1e-4)
+    report = least_squares(stitches, layers, features_of(points), batches, ridge=1e-4)
     held = torch.arange(200) % 8 == 7
     assert (report.samples, report.held_out) == (175, 25)
     for stitch, layer, row in zip(stitches, layers, report.rows, strict=True):
@@ -84,7 +84,7 @@ def test_spatial_points_are_fitted_position_by_position(layout: torch.memory_for
     }
     layers = [stitch.layer() for stitch in stitches]
     x = torch.randn(40, 2, 2, 5)
-    report = fit_least_squares(stitches, layers, features_of(points), x.split(16), ridge=0)
+    report = least_squares(stitches, layers, features_of(points), x.split(16), ridge=0)
     held = torch.arange(40) % 8 == 7
     for stitch, layer, row in zip(stitches, layers, report.rows, strict=True):
         with torch.no_grad():
@@ -104,7 +104,7 @@ def test_the_batches_do_not_matter() -> None:
     fits = []
     for sizes in (160, 32, 7):
         layers = [stitch.layer() for stitch in stitches]
-        report = fit_least_squares(stitches, layers, features_of(points), x.split(sizes))
+        report = least_squares(stitches, layers, features_of(points), x.split(sizes))
         fits.append((state(layers), [row.relative_error for row in report.rows]))
     for weights, errors in fits[1:]:
         torch.testing.assert_close(weights, fits[0][0], rtol=1e-3, atol=1e-4)
@@ -126,8 +126,8 @@ def test_features_are_held_within_the_budget_and_the_split_stays() -> None:
 
     x = random_inputs(800)
     whole, cut = ([stitch.layer() for stitch in stitches] for _ in range(2))
-    expected = fit_least_squares(stitches, whole, plain, [x])
-    report = fit_least_squares(stitches, cut, watched, [x], memory_budget=3000)
+    expected = least_squares(stitches, whole, plain, [x])
+    report = least_squares(stitches, cut, watched, [x], memory_budget=3000)
     assert 2000 < most <= 3000 < 800 * 4 * 14
     assert (report.samples, report.held_out) == (expected.samples, expected.held_out) == (700, 100)
     torch.testing.assert_close(state(cut), state(whole), rtol=1e-4, atol=1e-5)
@@ -142,8 +142,8 @@ def test_several_passes_under_a_budget_equal_one(ridge: float) -> None:
     batches = random_inputs(96).split(32)
     one, many = ([stitch.layer() for stitch in stitches] for _ in range(2))
     calls: list[tuple[int, int | None, str]] = []
-    first = fit_least_squares(stitches, one, features_of(points), batches, ridge=ridge)
-    second = fit_least_squares(
+    first = least_squares(stitches, one, features_of(points), batches, ridge=ridge)
+    second = least_squares(
         stitches,
         many,
         features_of(points),
@@ -171,7 +171,7 @@ class Unsized(IterableDataset[Tensor]):
 def test_progress_has_no_total_where_the_length_is_unknown(batches: Iterable[Tensor]) -> None:
     stitches, points = networks([(2, 2)])
     calls: list[tuple[int, int | None, str]] = []
-    fit_least_squares(
+    least_squares(
         stitches,
         [stitch.layer() for stitch in stitches],
         features_of(points),
@@ -196,7 +196,7 @@ def test_what_errors_are_reported_on_plays_no_part_in_the_fit() -> None:
     found = []
     for inputs in (x, other):
         layers = [stitch.layer() for stitch in stitches]
-        fit_least_squares(stitches, layers, features_of(points), inputs.split(20))
+        least_squares(stitches, layers, features_of(points), inputs.split(20))
         found.append(state(layers))
     assert all(map(torch.equal, *found))
 
@@ -205,7 +205,7 @@ def test_the_ridge_is_reported() -> None:
     stitches, points = networks([(2, 2)])
     layers = [stitch.layer() for stitch in stitches]
     for options, expected in (({}, RIDGE), ({"ridge": 2.0}, 2.0)):
-        report = fit_least_squares(
+        report = least_squares(
             stitches, layers, features_of(points), [random_inputs(32)], **options
         )
         assert report.settings["ridge"] == expected
@@ -215,7 +215,7 @@ def test_the_ridge_is_reported() -> None:
 def test_the_fewest_samples_that_are_enough_are_fitted(count: int, holdout: float) -> None:
     stitches, points = networks([(2, 2)])
     layers = [stitch.layer() for stitch in stitches]
-    report = fit_least_squares(
+    report = least_squares(
         stitches, layers, features_of(points), [random_inputs(count)], holdout=holdout
     )
     assert report.samples + report.held_out == count
@@ -233,7 +233,7 @@ def test_without_a_ridge_directions_that_hardly_vary_are_resolved(
     stitches = both_ways(0, a, b, 8, 2)
     layers = [stitch.layer() for stitch in stitches]
     batches = random_inputs(2000, width=8).split(200)
-    report = fit_least_squares(stitches, layers, features_of(points), batches, ridge=ridge)
+    report = least_squares(stitches, layers, features_of(points), batches, ridge=ridge)
     found = report.rows[0].relative_error
     assert found is not None
     assert found > error if ridge == 1e-4 else found < error
@@ -250,7 +250,7 @@ def test_a_match_of_three_networks_shares_its_moments() -> None:
     points = {place: (lambda x, m=m: x @ m) for place, m in zip(places, maps, strict=True)}
     layers = [stitch.layer() for stitch in stitches]
     batches = random_inputs(64, width=2).split(64)
-    report = fit_least_squares(stitches, layers, features_of(points), batches, ridge=0)
+    report = least_squares(stitches, layers, features_of(points), batches, ridge=0)
     assert all(row.relative_error is not None for row in report.rows)
     for stitch, layer in zip(stitches, layers, strict=True):
         exact = torch.linalg.inv(maps[stitch.source.network]) @ maps[stitch.target.network]
@@ -260,7 +260,7 @@ def test_a_match_of_three_networks_shares_its_moments() -> None:
 def test_fitted_layers_are_frozen() -> None:
     stitches, points = networks([(2, 2)])
     layers = [stitch.layer() for stitch in stitches]
-    fit_least_squares(stitches, layers, features_of(points), [random_inputs(32)])
+    least_squares(stitches, layers, features_of(points), [random_inputs(32)])
     assert not any(p.requires_grad for layer in layers for p in layer.parameters())
 
 
@@ -269,7 +269,7 @@ def test_a_constant_target_is_fitted_and_reported_as_such() -> None:
     points = {a: lambda x: x, b: lambda x: torch.full((len(x), 2), 0.1)}
     stitches = both_ways(0, a, b, 6, 2)
     layers = [stitch.layer() for stitch in stitches]
-    report = fit_least_squares(stitches, layers, features_of(points), random_inputs(64).split(20))
+    report = least_squares(stitches, layers, features_of(points), random_inputs(64).split(20))
     assert report.rows[0].relative_error is None
     torch.testing.assert_close(layers[0](random_inputs(3)), torch.full((3, 2), 0.1))
     assert report.rows[1].relative_error == pytest.approx(1, abs=0.5)
@@ -312,7 +312,7 @@ def test_bad_input_is_one_line_and_leaves_the_layers(
     layers = [stitch.layer() for stitch in stitches]
     before = state(layers)
     with pytest.raises(FittingError, match=message) as error:
-        fit_least_squares(stitches, layers, features_of(points), batches, **options)
+        least_squares(stitches, layers, features_of(points), batches, **options)
     assert "\n" not in str(error.value)
     assert all(map(torch.equal, before, state(layers)))
     assert all(layer.weight.requires_grad for layer in layers)
@@ -322,7 +322,7 @@ def test_features_that_are_not_finite_are_named() -> None:
     stitches, features = _nan_at(FeatureRef(1, "b1"), batch=3)
     layers = [stitch.layer() for stitch in stitches]
     with pytest.raises(FittingError, match=r"point 'b1' of network 1 gives NaN .* on batch 3"):
-        fit_least_squares(stitches, layers, features, BATCHES)
+        least_squares(stitches, layers, features, BATCHES)
 
 
 def test_batches_that_shrink_between_passes_are_noticed() -> None:
@@ -336,15 +336,15 @@ def test_batches_that_shrink_between_passes_are_noticed() -> None:
     stitches, points = networks([(2, 2), (3, 3)])
     layers = [stitch.layer() for stitch in stitches]
     with pytest.raises(FittingError, match="64 samples in the first pass and 48 now"):
-        fit_least_squares(stitches, layers, features_of(points), Shrinking(), memory_budget=600)
+        least_squares(stitches, layers, features_of(points), Shrinking(), memory_budget=600)
 
 
 def test_nothing_to_fit_is_an_error() -> None:
     stitches, points = networks([(2, 2)])
     with pytest.raises(FittingError, match="no stitches"):
-        fit_least_squares([], [], features_of(points), BATCHES)
+        least_squares([], [], features_of(points), BATCHES)
     with pytest.raises(FittingError, match="2 stitches and 1 layers"):
-        fit_least_squares(stitches, [stitches[0].layer()], features_of(points), BATCHES)
+        least_squares(stitches, [stitches[0].layer()], features_of(points), BATCHES)
 
 
 def test_ctrl_c_leaves_the_layers() -> None:
@@ -356,5 +356,5 @@ def test_ctrl_c_leaves_the_layers() -> None:
     layers = [stitch.layer() for stitch in stitches]
     before = state(layers)
     with pytest.raises(KeyboardInterrupt):
-        fit_least_squares(stitches, layers, features_of(points), BATCHES, progress=interrupt)
+        least_squares(stitches, layers, features_of(points), BATCHES, progress=interrupt)
     assert all(map(torch.equal, before, state(layers)))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from netstitch.fitting.moments import (
     SINGLE_PRODUCTS,
+    MeanVariance,
     Moments,
     kept_products,
     moments_bytes,
@@ -135,3 +136,24 @@ def test_positions_of_a_map_tell_what_all_of_them_tell() -> None:
     assert some.count == every.count / 4
     left = every.product(0, 1) / every.count - some.product(0, 1) / some.count
     assert left.abs().max() < 0.15
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 1000), size=st.integers(1, 30), offset=st.sampled_from([0.0, 1e4]))
+def test_a_variance_equals_that_of_the_whole(seed: int, size: int, offset: float) -> None:
+    values = torch.randn(30, 3, generator=torch.Generator().manual_seed(seed)) + offset
+    found = MeanVariance()
+    for batch in values.split(size):
+        found.add(batch)
+    whole = values.double()
+    torch.testing.assert_close(found.mean, whole.mean(0))
+    torch.testing.assert_close(found.variance, whole.var(0, correction=0), rtol=1e-9, atol=0)
+    assert found.total == pytest.approx(float(whole.var(0, correction=0).sum()), rel=1e-9)
+
+
+def test_a_single_batch_keeps_its_mean_and_variance_to_the_bit() -> None:
+    mean, variance = torch.tensor([0.1, 1e4]), torch.tensor([0.3, 1e-4])
+    found = MeanVariance()
+    found.merge(7, mean, variance)
+    assert torch.equal(found.mean.float(), mean)
+    assert torch.equal(found.variance.float(), variance)

@@ -13,21 +13,19 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.files.alignment import aligned
+from netstitch.fitting.moments import MeanVariance
 from netstitch.fitting.refinement.behaviour_losses import (
-    FEATURES,
-    LABELS,
-    OUTPUTS,
-    LabelLoss,
-    OutputVariance,
+    BehaviourLoss,
     against_labels,
     by_function,
-    check_loss,
     check_outputs,
     distance,
+    distance_unit,
     divergence,
     last_layers,
 )
 from netstitch.fitting.refinement.refine_images import Examples
+from netstitch.fitting.refinement.refine_settings import OWN, RefineSettings
 from netstitch.fitting.refinement.union_graph import UnionGraph
 from netstitch.networks.graph import Graph
 from netstitch.networks.interpreter import (
@@ -41,10 +39,6 @@ from netstitch.networks.interpreter import (
 from netstitch.stitching.reachability import Genotype
 from netstitch.text import one_line
 
-OWN = "own"
-"""The teacher that is the all-original network of a subnetwork's output choice."""
-
-
 Contents = Mapping[str, Key]
 """Content keys of a graph's nodes by name."""
 
@@ -53,10 +47,14 @@ Contents = Mapping[str, Key]
 class BranchSubnetwork:
     """A subnetwork as what follows its stitches.
 
-    stitches: its active stitches. plan: computes it from original values. outputs: its content
-    keys by output. kept: keys besides the outputs whose values the loss compares.
-    pairs: of its keys and the teacher's keys, compared with each other; none with labels.
-    image_bytes: what it computes, and keeps for its gradient, for one image, about.
+    Attributes:
+        genotype: The subnetwork.
+        stitches: Its active stitches.
+        plan: Computes it from original values.
+        outputs: Its content keys by output.
+        kept: Keys besides the outputs whose values the loss compares.
+        pairs: Its keys and the teacher's keys that are compared with each other; none with labels.
+        image_bytes: What it computes, and keeps for its gradient, for one image, about.
     """
 
     genotype: Genotype
@@ -71,76 +69,77 @@ class BranchSubnetwork:
 class BranchSubnetworks:
     """Makes and runs the branches of a supernet, on one set of weights.
 
-    weights: all tensors by path; stitches' weights may be changed in place between runs.
-    loss, teacher: as in `refine`.
+    Args:
+        union: The supernet.
+        weights: All tensors by path; stitches' weights may be changed in place between runs.
+        loss: As of `RefineSettings`.
+        teacher: As of `RefineSettings`.
 
-    Raises FittingError for a loss or teacher that does not exist, or does not fit the outputs.
+    Raises:
+        FittingError: The teacher does not exist, or loss or teacher do not fit the outputs.
     """
 
     def __init__(
         self,
-        joined: UnionGraph,
+        union: UnionGraph,
         weights: Mapping[str, Tensor],
         *,
-        loss: str | LabelLoss = OUTPUTS,
+        loss: BehaviourLoss = "outputs",
         teacher: str = OWN,
     ) -> None:
-        check_loss(loss)
-        self.joined, self.weights, self.loss = joined, weights, loss
-        graphs = [joined.pruned_graph(g) for g in joined.references().values()]
+        self.union, self.weights, self.loss = union, weights, loss
+        self.labelled = callable(loss) or loss == "labels"
+        graphs = [union.pruned_graph(g) for g in union.references().values()]
         for graph in graphs:
-            check_outputs(loss, graph, joined.probabilities)
-        if teacher != OWN and teacher not in joined.outputs:
+            check_outputs(loss, graph, union.probabilities)
+        if teacher != OWN and teacher not in union.outputs:
             raise FittingError(
                 f"there is no teacher {teacher!r}: expected {OWN!r} (the networks that a "
-                f"subnetwork's output is of), or one of {', '.join(joined.outputs)}"
+                f"subnetwork's output is of), or one of {', '.join(union.outputs)}"
             )
-        self._teacher = None if teacher == OWN else joined.outputs.index(teacher)
-        if self._teacher is not None and loss == FEATURES:
+        self._teacher = None if teacher == OWN else union.outputs.index(teacher)
+        if self._teacher is not None and loss == "features":
             raise FittingError(
                 f"the features of {teacher!r} are no measure for other networks': use "
-                f"teacher={OWN!r} with loss={FEATURES!r}"
+                f"teacher={OWN!r} with loss='features'"
             )
         self._graphs = graphs
         self._contents = [content_keys(graph) for graph in graphs]
         self._layers = [last_layers(graph) for graph in graphs]
-        self._spreads: dict[Key, float] = {}
+        self._units: dict[Key, float] = {}
         self._originals = make_plan(graphs, weights, contents=self._contents)
         self._sizes = {step.key: step.size for step in self._originals.steps}
-        self._known = self._sizes.keys()
 
     def branch(self, genotype: Genotype) -> BranchSubnetwork:
-        """The branch of a genotype that has active stitches."""
-        graph = self.joined.pruned_graph(genotype)
-        output = int(genotype[-1])
+        """Return the branch of a genotype that has active stitches."""
+        graph = self.union.pruned_graph(genotype)
         contents = content_keys(graph)
         outputs = _ends(graph, contents)
-        pairs = self._pairs(graph, contents, output)
-        plan = make_plan([graph], self.weights, self._known, [contents])
-        made = {step.key for step in plan.steps}
-        ends = {key for _, key in outputs}
+        pairs = self._pairs(graph, contents, int(genotype[-1]))
+        plan = make_plan([graph], self.weights, self._sizes.keys(), [contents])
+        made = {step.key for step in plan.steps} - {key for _, key in outputs}
         return BranchSubnetwork(
             genotype=genotype,
-            stitches=self.joined.active_stitches(genotype),
+            stitches=self.union.active_stitches(genotype),
             plan=plan,
             outputs=outputs,
-            kept=tuple(key for key, _ in pairs if key in made and key not in ends),
+            kept=tuple(key for key, _ in pairs if key in made),
             pairs=pairs,
             image_bytes=sum(step.size for step in plan.steps),
         )
 
     def reference(self, branch: BranchSubnetwork) -> BranchSubnetwork:
-        """The network that a branch stands for, with no stitch; all of it is original."""
-        return self.branch(self.joined.genotype(int(branch.genotype[-1])))
+        """Return the network that a branch stands for, which has no stitch."""
+        return self.branch(self.union.genotype(int(branch.genotype[-1])))
 
     def _pairs(self, graph: Graph, contents: Contents, output: int) -> tuple[tuple[Key, Key], ...]:
-        """The keys that the loss compares with the teacher's: outputs, or what last layers read."""
+        """Return the keys that are compared: of outputs, or of what last layers read."""
         if self.labelled:
             return ()
         teacher = output if self._teacher is None else self._teacher
         own: tuple[Key, ...] | None = None
         taught: tuple[Key, ...] | None = None
-        if self.loss == FEATURES:
+        if self.loss == "features":
             own = _read(graph, contents, self._layers[output])
             taught = _read(self._graphs[output], self._contents[output], self._layers[output])
         if own is None or taught is None:
@@ -154,48 +153,38 @@ class BranchSubnetworks:
 
         To be called before losses are asked for; does nothing unless the loss is "features".
         """
-        if self.loss != FEATURES:
+        if self.loss != "features":
             return
         keys = self._original_ends()
         for graph, contents, layers in zip(self._graphs, self._contents, self._layers, strict=True):
             keys.update(_read(graph, contents, layers) or ())
-        spreads = {key: OutputVariance() for key in keys}
+        variances = {key: MeanVariance() for key in keys}
         for part in examples:
             with torch.no_grad():
                 found = execute(self._originals, self.arrange(part.inputs), {}, keys)
-            for key, spread in spreads.items():
-                spread.add(found[key])
-        self._spreads = {key: spread.value for key, spread in spreads.items()}
+            for key, variance in variances.items():
+                variance.add(found[key].flatten(1))
+        self._units = {key: distance_unit(variance) for key, variance in variances.items()}
 
     def image_bytes(self, chosen: Sequence[BranchSubnetwork]) -> int:
-        """Bytes that some branches hold for one image, about: originals, and one branch's own."""
-        originals = sum(self._sizes.get(key, 0) for key in self._needed(chosen))
+        """Return about the bytes that branches hold for one image: originals, and one's own."""
+        originals = sum(self._sizes.get(key, 0) for key in _needed(chosen))
         return originals + max((branch.image_bytes for branch in chosen), default=0)
 
-    def _needed(self, chosen: Sequence[BranchSubnetwork]) -> set[Key]:
-        needed = {key for branch in chosen for key in branch.plan.needed}
-        return needed | {theirs for branch in chosen for _, theirs in branch.pairs}
-
     def originals(self, inputs: Tensor, branches: Sequence[BranchSubnetwork]) -> dict[Key, Tensor]:
-        """Values that do not follow a stitch, as far as branches or teachers need them."""
+        """Return values that do not follow a stitch, as far as branches or teachers need them."""
         with torch.no_grad():
-            return execute(self._originals, self.arrange(inputs), {}, self._needed(branches))
-
-    def arranged(self, examples: Examples) -> Examples:
-        """Examples with their inputs as `arrange` makes them, to be done once a batch."""
-        return Examples(self.arrange(examples.inputs), examples.labels)
+            return execute(self._originals, self.arrange(inputs), {}, _needed(branches))
 
     def arrange(self, inputs: Tensor) -> Tensor:
-        """Inputs in the layout and on the device of the weights."""
-        device = next(iter(self.weights.values())).device
-        if inputs.ndim == 4:
-            return aligned(inputs.to(device).to(memory_format=torch.channels_last))
-        return aligned(inputs.to(device))
+        """Return inputs in the layout and on the device of the weights."""
+        inputs = inputs.to(next(iter(self.weights.values())).device)
+        return aligned(inputs.to(memory_format=torch.channels_last) if inputs.ndim == 4 else inputs)
 
     def loss_of(
         self, branch: BranchSubnetwork, examples: Examples, originals: Mapping[Key, Tensor]
     ) -> Tensor:
-        """The loss of a branch on a batch, a scalar."""
+        """Return the loss of a branch on a batch, a scalar."""
         return self.losses_of(branch, [examples], examples.inputs, originals)[0]
 
     def losses_of(
@@ -205,19 +194,23 @@ class BranchSubnetworks:
         inputs: Tensor,
         originals: Mapping[Key, Tensor],
     ) -> list[Tensor]:
-        """The losses of a branch on consecutive groups of images, run together.
+        """Return the losses of a branch on consecutive groups of images, which run together.
 
-        inputs: of all groups. originals: likewise.
+        Args:
+            branch: The subnetwork.
+            groups: The images, with labels where the loss needs them.
+            inputs: Of all groups.
+            originals: Values of `originals`, of all groups.
         """
         known = {key: originals[key] for key in branch.plan.needed}
         found = dict(originals) | execute(branch.plan, self.arrange(inputs), known, branch.kept)
         compared = {key for pair in branch.pairs for key in pair}
-        split: dict[Key, Sequence[Tensor]] = {}
+        parts: dict[Key, Sequence[Tensor]] = {}
         for key in compared.union(key for _, key in branch.outputs):
             rows = len(found[key]) // len(inputs)
-            split[key] = found[key].split([len(group) * rows for group in groups])
+            parts[key] = found[key].split([len(group) * rows for group in groups])
         return [
-            self._loss(branch, {key: parts[number] for key, parts in split.items()}, group)
+            self._loss(branch, {key: each[number] for key, each in parts.items()}, group)
             for number, group in enumerate(groups)
         ]
 
@@ -225,25 +218,32 @@ class BranchSubnetworks:
         self, branch: BranchSubnetwork, found: Mapping[Key, Tensor], examples: Examples
     ) -> Tensor:
         if self.labelled:
-            outputs = {key: found[content] for key, content in branch.outputs}
-            return self._against_labels(outputs, examples)
+            return self._against_labels({key: found[end] for key, end in branch.outputs}, examples)
         losses = [
-            distance(found[own], found[theirs], self._spreads[theirs])
-            if self.loss == FEATURES
+            distance(found[own], found[theirs], self._units[theirs])
+            if self.loss == "features"
             else divergence(found[own], found[theirs])
             for own, theirs in branch.pairs
         ]
         return torch.stack(losses).sum()
 
+    def _against_labels(self, outputs: Mapping[str | None, Tensor], examples: Examples) -> Tensor:
+        assert examples.labels is not None
+        labels = examples.labels.to(next(iter(outputs.values())).device)
+        if callable(self.loss):
+            return by_function(self.loss, outputs, labels)
+        return against_labels(outputs, labels)
+
     def check(self, examples: Examples) -> None:
         """Run the networks on inputs, and compute a loss of labels on what comes out.
 
-        Raises FittingError where inputs do not fit the networks, or the loss cannot train.
+        Raises:
+            FittingError: Inputs do not fit the networks, or the loss cannot train.
         """
         self._check_inputs(examples.first(2).inputs)
         if not self.labelled:
             return
-        branch = self.branch(list(self.joined.references().values())[-1])
+        branch = self.branch(list(self.union.references().values())[-1])
         found = self.originals(examples.inputs, [branch])
         outputs = {key: found[end].detach().requires_grad_() for key, end in branch.outputs}
         if not self._against_labels(outputs, examples).requires_grad:
@@ -253,10 +253,9 @@ class BranchSubnetworks:
             )
 
     def _check_inputs(self, inputs: Tensor) -> None:
-        ends = self._original_ends()
         try:
             with torch.no_grad():
-                execute(self._originals, self.arrange(inputs), {}, ends)
+                execute(self._originals, self.arrange(inputs), {}, self._original_ends())
         except RuntimeError as error:
             given = ", ".join(map(str, inputs.shape[1:]))
             captured = self._graphs[0].input
@@ -268,41 +267,33 @@ class BranchSubnetworks:
             ) from error
 
     def _original_ends(self) -> set[Key]:
-        """Content keys of what the basis networks and the ensemble give."""
+        """Return the content keys of the outputs of the basis networks and the ensemble."""
         each = zip(self._graphs, self._contents, strict=True)
         return {key for graph, contents in each for _, key in _ends(graph, contents)}
 
-    @property
-    def labelled(self) -> bool:
-        """Whether the loss needs labels."""
-        return callable(self.loss) or self.loss == LABELS
 
-    def _against_labels(self, outputs: Mapping[str | None, Tensor], examples: Examples) -> Tensor:
-        assert examples.labels is not None
-        labels = examples.labels.to(next(iter(outputs.values())).device)
-        if callable(self.loss):
-            return by_function(self.loss, outputs, labels)
-        return against_labels(outputs, labels)
+def _needed(chosen: Sequence[BranchSubnetwork]) -> set[Key]:
+    """Return the keys of original values that branches or their teachers need."""
+    needed = {key for branch in chosen for key in branch.plan.needed}
+    return needed | {theirs for branch in chosen for _, theirs in branch.pairs}
 
 
 def _ends(graph: Graph, contents: Contents) -> tuple[tuple[str | None, Key], ...]:
-    """Content keys of a graph's outputs."""
+    """Return the content keys of a graph's outputs."""
     return tuple((key, contents[name]) for key, name in graph.outputs)
 
 
 def _read(graph: Graph, contents: Contents, layers: Sequence[str]) -> tuple[Key, ...] | None:
-    """Content keys of what layers read; None where one of them is not there, or reads nothing."""
+    """Return content keys of what layers read; None where one is missing, or reads nothing."""
     if not all(layer in graph.by_name for layer in layers):
         return None
     names = [name for layer in layers for name in graph.by_name[layer].inputs if name in contents]
     return tuple(contents[name] for name in names if contents[name] != INPUT_KEY) or None
 
 
-def check_refining(
-    joined: UnionGraph, *, loss: str | LabelLoss = OUTPUTS, teacher: str = OWN
-) -> None:
-    """Raise FittingError where `refine` would, for a loss or teacher, whatever the images are.
+def check_refining(union: UnionGraph, settings: RefineSettings) -> None:
+    """Raise FittingError where `refine` would for its loss or teacher, whatever the images are.
 
-    loss, teacher: as in `refine`. To be called before the stitches are fitted, which takes long.
+    To be called before the stitches are fitted, which takes long.
     """
-    BranchSubnetworks(joined, joined.tensors(), loss=loss, teacher=teacher)
+    BranchSubnetworks(union, union.tensors(), loss=settings.loss, teacher=settings.teacher)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from netstitch.files.alignment import aligned
+from netstitch.fitting.feature_stream import Layer
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.union_graph import UnionGraph
@@ -22,10 +23,11 @@ Gradients = dict[int, tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class PassedGradient:
-    """What one batch through some subnetworks gave.
+    """The result of one batch through some subnetworks.
 
-    losses: per subnetwork, not finite where it or its gradient is not. gradients: summed over the
-    subnetworks whose loss is finite.
+    Attributes:
+        losses: Per subnetwork, not finite where it or its gradient is not.
+        gradients: Summed over the subnetworks whose loss is finite.
     """
 
     losses: tuple[float, ...]
@@ -40,14 +42,20 @@ def gradients_of(
     *,
     micro: int,
 ) -> PassedGradient:
-    """Losses of subnetworks on a batch, and their gradients.
+    """Return losses of subnetworks on a batch, and their gradients.
 
-    micro: images run together; more are run one part after the other, which bounds the memory.
+    Args:
+        branches: Runs them.
+        chosen: The subnetworks.
+        weights: Of all stitches, as `branches` reads them.
+        examples: The batch.
+        micro: Images run together; more are run one part after the other, which bounds the memory.
     """
     losses = [0.0] * len(chosen)
     found: list[Gradients] = [{} for _ in chosen]
     with torch.inference_mode(False), torch.enable_grad():
-        for part in map(branches.arranged, examples.batches(micro)):
+        for given in examples.batches(micro):
+            part = Examples(branches.arrange(given.inputs), given.labels)
             share = len(part) / len(examples)
             originals = branches.originals(part.inputs, chosen)
             for index, branch in enumerate(chosen):
@@ -58,18 +66,16 @@ def gradients_of(
                 derivatives = _derivatives(loss * share, branch.stitches, weights)
                 if not all(bool(g.isfinite().all()) for pair in derivatives.values() for g in pair):
                     losses[index] = math.nan
-                for stitch, pair in derivatives.items():
-                    add(found[index], stitch, pair)
+                add_gradients(found[index], derivatives)
     total: Gradients = {}
     for loss_value, gradients in zip(losses, found, strict=True):
         if math.isfinite(loss_value):
-            for stitch, pair in gradients.items():
-                add(total, stitch, pair)
+            add_gradients(total, gradients)
     return PassedGradient(tuple(losses), total)
 
 
 def _derivatives(loss: Tensor, stitches: Sequence[int], weights: Weights) -> Gradients:
-    """Of one loss; stitches that it does not depend on are left out.
+    """Return a loss's gradients; stitches that it does not depend on are left out.
 
     A function of labels may look at some of the outputs only.
     """
@@ -84,23 +90,22 @@ def _derivatives(loss: Tensor, stitches: Sequence[int], weights: Weights) -> Gra
     }
 
 
-def add(total: Gradients, stitch: int, found: tuple[Tensor, Tensor]) -> None:
-    """Add one stitch's gradients to a sum."""
-    if stitch in total:
-        total[stitch] = (total[stitch][0] + found[0], total[stitch][1] + found[1])
-    else:
-        total[stitch] = found
+def add_gradients(total: Gradients, found: Gradients) -> None:
+    """Add gradients to a sum."""
+    for stitch, (weight, bias) in found.items():
+        old = total.get(stitch)
+        total[stitch] = (weight, bias) if old is None else (old[0] + weight, old[1] + bias)
 
 
-def leaves_of(layers: Sequence[nn.Linear | nn.Conv2d]) -> Weights:
-    """Weight and bias of each layer as new leaves of the autograd graph."""
+def leaves_of(layers: Sequence[Layer]) -> Weights:
+    """Return weight and bias of each layer as new leaves of the autograd graph."""
     return [(_leaf(layer.weight), _leaf(bias_of(layer))) for layer in layers]
 
 
-def arranged(joined: UnionGraph, leaves: Weights) -> dict[str, Tensor]:
-    """All tensors by path, laid out like the activations, with the leaves for the stitches."""
-    found = {path: _laid_out(tensor.detach()) for path, tensor in joined.tensors().items()}
-    for path, (weight, bias) in zip(joined.stitch_paths(), leaves, strict=True):
+def with_leaves(union: UnionGraph, leaves: Weights) -> dict[str, Tensor]:
+    """Return all tensors by path, laid out like the activations, the leaves for the stitches."""
+    found = {path: _laid_out(tensor.detach()) for path, tensor in union.tensors().items()}
+    for path, (weight, bias) in zip(union.stitch_paths(), leaves, strict=True):
         found[f"{path}.weight"], found[f"{path}.bias"] = weight, bias
     return found
 

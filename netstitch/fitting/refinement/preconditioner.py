@@ -20,14 +20,14 @@ from torch import Tensor
 from netstitch.fitting.feature_stream import (
     Features,
     check_finite,
-    check_shapes,
     cut,
     image_bytes,
     layouts,
-    places,
+    points_of,
+    read_features,
     sizes,
 )
-from netstitch.fitting.moments import POSITIONS, Moments
+from netstitch.fitting.moments import POSITIONS, MeanVariance, Moments
 from netstitch.stitching.stitch import FeatureRef, Stitch
 
 SMOOTHING = 0.1
@@ -41,8 +41,10 @@ IMAGES = 512
 class Preconditioner:
     """One stitch's change of coordinates.
 
-    whiten: L (inputs, inputs), or its diagonal (inputs,). centre: m (inputs,).
-    scale: diagonal of S (outputs,).
+    Attributes:
+        whiten: L (inputs, inputs), or its diagonal (inputs,).
+        centre: m (inputs,).
+        scale: Diagonal of S (outputs,).
     """
 
     whiten: Tensor
@@ -50,17 +52,17 @@ class Preconditioner:
     scale: Tensor
 
     def to(self, device: torch.device) -> "Preconditioner":
-        """The same on another device."""
+        """Return the same on another device."""
         return Preconditioner(self.whiten.to(device), self.centre.to(device), self.scale.to(device))
 
     def weights(self, inner: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
-        """V (outputs, inputs) and c (outputs,) as the layer's weight and bias."""
+        """Return V (outputs, inputs) and c (outputs,) as the layer's weight and bias."""
         whitened = inner * self.whiten if self.whiten.ndim == 1 else inner @ self.whiten
         weight = self.scale[:, None] * whitened
         return weight, self.scale * offset - weight @ self.centre
 
     def inner(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """The reverse of `weights`."""
+        """Return V and c of a layer's weight and bias."""
         offset = (bias + weight @ self.centre) / self.scale
         scaled = weight / self.scale[:, None]
         if self.whiten.ndim == 1:
@@ -68,87 +70,73 @@ class Preconditioner:
         return torch.linalg.solve(self.whiten.double(), scaled.double(), left=False).float(), offset
 
     def gradients(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradients of V and c from those of the layer's weight and bias."""
+        """Return gradients of V and c from those of the layer's weight and bias."""
         centred = self.scale[:, None] * (weight - torch.outer(bias, self.centre))
         inner = centred * self.whiten if self.whiten.ndim == 1 else centred @ self.whiten.T
         return inner, self.scale * bias
 
 
-def make_preconditioner(
+def make_preconditioners(
     stitches: Sequence[Stitch],
     features: Features,
     batches: Iterable[Tensor],
     *,
     memory_budget: int,
 ) -> list[Preconditioner]:
-    """The coordinates of every stitch, from its points' original features.
+    """Return the coordinates of every stitch, from its points' original features.
 
-    batches: inputs (batch, ...), passed over once.
-    memory_budget: bytes for matrices L and, before them, for the features' products; stitches
-        whose own do not fit beside those before them get diagonal ones. As many bytes again may be
-        features: a batch whose features take more is read in parts.
+    Args:
+        stitches: Of the supernet.
+        features: Gives the original values of points on inputs.
+        batches: Inputs (batch, ...), read once.
+        memory_budget: Bytes for matrices L and, before them, for the features' products; stitches
+            whose own do not fit beside those before them get diagonal ones. As many bytes again
+            may be features: a batch whose features take more is read in parts.
     """
-    wanted = places(stitches)
-    width = sizes(stitches)
+    points = points_of(stitches)
+    width, layout = sizes(stitches), layouts(stitches)
     sources = list(dict.fromkeys(stitch.source for stitch in stitches))
-    whole = _whole({p: width[p] for p in sources}, memory_budget)
-    moments = {p: Moments([width[p]], []) for p in whole}
-    spreads = {p: _SourceVariance(width[p]) for p in wanted if p not in whole}
+    moments = {p: Moments([width[p]], []) for p in _whole(sources, width, memory_budget)}
+    variances = {p: MeanVariance() for p in points if p not in moments}
     for number, batch in enumerate(batches, start=1):
         for values in cut(batch, image_bytes(stitches), memory_budget):
-            _add(moments, spreads, stitches, features, values, f"batch {number}")
+            found = read_features(stitches, features, values)
+            check_finite(found, values, f"batch {number}")
+            for point in points:
+                every = torch.arange(len(values), device=found[point].device)
+                part = layout[point].rows(found[point], every, POSITIONS)
+                moments[point].add([part]) if point in moments else variances[point].add(part)
+            del found, part  # before the next ones are read
+    covariance = {p: each.product(0, 0) / each.count for p, each in moments.items()}
+    mean = {p: moments[p].means[0] if p in moments else variances[p].mean for p in sources}
     variance = {
-        p: moments[p].product(0, 0).diagonal() / moments[p].count
-        if p in whole
-        else spreads[p].variance
-        for p in wanted
+        p: covariance[p].diagonal() if p in moments else variances[p].variance for p in points
     }
-    mean = {p: moments[p].means[0] if p in whole else spreads[p].mean for p in wanted}
-    whiten = {
-        p: _whitening(moments[p].product(0, 0) / moments[p].count if p in whole else variance[p])
-        for p in sources
-    }
+    whiten = {p: _whitening(covariance.get(p, variance[p])) for p in sources}
     return [
         Preconditioner(whiten[s.source], mean[s.source].float(), _scale(variance[s.target]))
         for s in stitches
     ]
 
 
-def _whole(widths: Mapping[FeatureRef, int], memory_budget: int) -> set[FeatureRef]:
-    """The sources whose matrices are held whole: in order, each that the others leave room for."""
-    whole, used = set(), 0
-    for place, width in widths.items():
-        needed = 16 * width**2  # products in float64, then L and its copy in float32
+def _whole(
+    sources: Iterable[FeatureRef], width: Mapping[FeatureRef, int], memory_budget: int
+) -> list[FeatureRef]:
+    """Return the sources with whole matrices: in order, each that the others leave room for."""
+    whole, used = [], 0
+    for point in sources:
+        needed = 16 * width[point] ** 2  # products in float64, then L and its copy in float32
         if used + needed <= memory_budget:
-            whole.add(place)
+            whole.append(point)
             used += needed
     return whole
 
 
-def _add(
-    moments: Mapping[FeatureRef, Moments],
-    spreads: Mapping[FeatureRef, "_SourceVariance"],
-    stitches: Sequence[Stitch],
-    features: Features,
-    values: Tensor,
-    where: str,
-) -> None:
-    """Take in the features of some inputs; where: what messages call these.
-
-    A function of its own, so that features are let go before the next ones are read.
-    """
-    wanted = places(stitches)
-    found = dict(zip(wanted, features(values, wanted), strict=True))
-    check_shapes(found, stitches, len(values))
-    check_finite(found, values, where)
-    every, layout = torch.arange(len(values)), layouts(stitches)
-    for place in wanted:
-        part = layout[place].rows(found[place], every.to(found[place].device), POSITIONS)
-        (moments[place].add([part]) if place in moments else spreads[place].add(part))
-
-
 def _whitening(covariance: Tensor) -> Tensor:
-    """L of a covariance (n, n): principal directions, scaled; or of variances (n,) its diagonal."""
+    """Return L of a covariance (n, n), or its diagonal of variances (n,).
+
+    These are the principal directions, scaled.
+    """
     if covariance.ndim == 1:
         return (covariance + SMOOTHING * _positive(covariance.mean())).rsqrt().float()
     variances, directions = torch.linalg.eigh(covariance)
@@ -158,33 +146,10 @@ def _whitening(covariance: Tensor) -> Tensor:
 
 
 def _scale(variances: Tensor) -> Tensor:
-    """Standard deviations, smoothed, so that a feature that hardly varies can still move."""
+    """Return standard deviations, smoothed, so that a feature that hardly varies can still move."""
     return (variances + 1e-6 * _positive(variances.mean())).sqrt().float()
 
 
 def _positive(value: Tensor) -> Tensor:
-    """A constant point has no size of its own; 1 is as good as any."""
+    """Return a size, 1 for that of a constant point, which has none of its own."""
     return torch.where(value > 0, value, torch.ones_like(value))
-
-
-class _SourceVariance:
-    """Means and variances of features, gathered batch by batch as in `Moments`."""
-
-    def __init__(self, width: int) -> None:
-        self.count = 0
-        self.mean = torch.zeros(width, dtype=torch.float64)
-        self._sum = torch.zeros(width, dtype=torch.float64)
-
-    def add(self, values: Tensor) -> None:
-        own = values.double()
-        count, mean = len(own), own.mean(0).cpu()
-        total = self.count + count
-        shift = mean - self.mean
-        self._sum += ((own - own.mean(0)) ** 2).sum(0).cpu()
-        self._sum += shift**2 * (self.count * count / total)
-        self.mean += shift * (count / total)
-        self.count = total
-
-    @property
-    def variance(self) -> Tensor:
-        return self._sum / self.count

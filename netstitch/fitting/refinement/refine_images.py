@@ -23,17 +23,19 @@ class Examples:
         return len(self.inputs)
 
     def take(self, indices: Tensor) -> "Examples":
+        """Return those of some indices."""
         return Examples(self.inputs[indices], None if self.labels is None else self.labels[indices])
 
     def first(self, count: int) -> "Examples":
+        """Return the first `count` of them at most."""
         return self.take(torch.arange(min(count, len(self))))
 
     def spread(self, count: int) -> "Examples":
-        """So many at most, spread evenly."""
+        """Return `count` of them at most, spread evenly."""
         return self.take(torch.linspace(0, len(self) - 1, min(count, len(self))).round().long())
 
     def batches(self, size: int) -> Iterator["Examples"]:
-        """In consecutive parts of at most `size`, as equal as can be."""
+        """Yield consecutive parts of at most `size`, as equal as can be."""
         if len(self):
             for part in torch.arange(len(self)).tensor_split(ceil(len(self) / size)):
                 yield self.take(part)
@@ -43,7 +45,11 @@ class Examples:
 class ImageParts:
     """Images to train on, to choose stitches by, and to report on.
 
-    left_out: images of the batches that did not fit into memory.
+    Attributes:
+        train: For training.
+        choose: For choosing stitches.
+        report: For reporting.
+        left_out: Number of images that did not fit into memory.
     """
 
     train: Examples
@@ -52,7 +58,7 @@ class ImageParts:
     left_out: int
 
     def draw(self, size: int, position: int, seed: int) -> Examples:
-        """`size` images to train on, `position` images into an endless, shuffled stream.
+        """Return `size` images to train on, `position` images into an endless, shuffled stream.
 
         Each pass over the images has an order of its own, drawn from the seed and the number of
         the pass, so that the stream can be entered anywhere.
@@ -61,15 +67,12 @@ class ImageParts:
         chosen: list[Tensor] = []
         while size > 0:
             number, start = divmod(position, count)
-            order = torch.randperm(count, generator=_generator(seed, number))
+            generator = torch.Generator().manual_seed((seed * 1_000_003 + number) % 2**63)
+            order = torch.randperm(count, generator=generator)
             chosen.append(order[start : start + size])
             position += len(chosen[-1])
             size -= len(chosen[-1])
         return self.train.take(torch.cat(chosen))
-
-
-def _generator(seed: int, number: int) -> torch.Generator:
-    return torch.Generator().manual_seed((seed * 1_000_003 + number) % 2**63)
 
 
 def read_parts(
@@ -77,15 +80,18 @@ def read_parts(
 ) -> ImageParts:
     """Read batches once and split their images.
 
-    holdout: share held out, spread evenly over the images; every other one of these is for
-        choosing, the rest for reporting.
-    memory_budget: bytes of inputs and labels to hold; what comes after is counted, not kept.
-    labels: keep the second element of each batch too.
+    Args:
+        batches: Inputs (batch, ...), or (inputs, labels) pairs.
+        holdout: Share held out, spread evenly over the images; every other one of these is for
+            choosing, the rest for reporting.
+        memory_budget: Bytes of inputs and labels to hold; images beyond are counted, not kept.
+        labels: Whether to keep the second element of each batch too.
 
-    Raises FittingError where batches hold no inputs, too few, NaN or infinity, inputs of different
-    shapes, or lack labels that are asked for.
+    Raises:
+        FittingError: Batches hold no inputs, too few, NaN or infinity, inputs of different shapes,
+            or lack labels that are asked for.
     """
-    train, choose, report = _Gathered(), _Gathered(), _Gathered()
+    train, choose, report = list[Examples](), list[Examples](), list[Examples]()
     used = left_out = count = held_out = 0
     shape: tuple[int, ...] = ()
     for number, values, rest in inputs_and_rest(batches):
@@ -102,9 +108,9 @@ def read_parts(
             left_out += len(values)
             continue
         fitted, held = split(count, len(values), holdout)
-        train.add(example.take(fitted))
-        choose.add(example.take(held[held_out % 2 :: 2]))
-        report.add(example.take(held[1 - held_out % 2 :: 2]))
+        train.append(example.take(fitted))
+        choose.append(example.take(held[held_out % 2 :: 2]))
+        report.append(example.take(held[1 - held_out % 2 :: 2]))
         count, held_out = count + len(values), held_out + len(held)
     if not count:
         raise FittingError("the batches hold no samples: give at least one batch of inputs")
@@ -113,29 +119,16 @@ def read_parts(
             f"{count} samples are held in memory: holding out {holdout:g} of them takes "
             f"at least {-floor(-4 / holdout)}; give more samples, or raise holdout or memory_budget"
         )
-    return ImageParts(train.joined(), choose.joined(), report.joined(), left_out)
+    return ImageParts(_joined(train), _joined(choose), _joined(report), left_out)
 
 
-class _Gathered:
-    """Examples that come a few at a time."""
-
-    def __init__(self) -> None:
-        self._parts: list[Examples] = []
-
-    def add(self, examples: Examples) -> None:
-        self._parts.append(examples)
-
-    def joined(self) -> Examples:
-        """All of them; the parts are let go."""
-        parts, self._parts = self._parts, []
-        labels = [each.labels for each in parts if each.labels is not None]
-        inputs = torch.cat([each.inputs for each in parts])
-        return Examples(inputs, _together(labels) if labels else None)
-
-
-def _together(labels: list[Tensor]) -> Tensor:
+def _joined(parts: list[Examples]) -> Examples:
+    """Return all examples together, and empty the list."""
+    labels = [each.labels for each in parts if each.labels is not None]
+    inputs = torch.cat([each.inputs for each in parts])
+    parts.clear()
     try:
-        return torch.cat(labels)
+        return Examples(inputs, torch.cat(labels) if labels else None)
     except (RuntimeError, TypeError) as error:
         raise FittingError(
             f"labels of the batches do not go together ({one_line(error)}): give all of them the "

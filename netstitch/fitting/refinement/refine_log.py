@@ -1,16 +1,12 @@
-"""How far refining is: its budget, its held-out curve, and its checkpoints."""
+"""The budget of a refining, its held-out curve, and its checkpoints."""
 
 from collections.abc import Callable
 from math import ceil
-from pathlib import Path
 from sys import maxsize
 
+from netstitch.files.checkpoint import Checkpoint
 from netstitch.fitting.feature_stream import Progress
-from netstitch.fitting.refinement.refine_checkpoint import (
-    is_there,
-    read_checkpoint,
-    write_checkpoint,
-)
+from netstitch.fitting.refinement.refine_checkpoint import read_checkpoint, write_checkpoint
 from netstitch.fitting.refinement.refine_report import CurvePoint
 from netstitch.fitting.refinement.refine_training import Training
 
@@ -19,12 +15,18 @@ CURVE_POINTS = 10
 
 
 class RefineLog:
-    """Steps and seconds spent, told and kept.
+    """Steps and seconds spent: what is left of the budget, reported and saved.
 
-    measure: gives the held-out loss. file: of the checkpoint, gone on with where it exists.
-    mark: what the checkpoint must be of. every: seconds between checkpoints.
+    Args:
+        training: The training, with its budget among the settings.
+        measure: Returns the held-out loss.
+        checkpoint: A file to save to, and to go on from where it exists.
+        every: Seconds between checkpoints.
+        clock: Gives the time in seconds.
+        progress: As of `refine`.
 
-    Raises StorageError where the checkpoint cannot be read or written, before any step is done.
+    Raises:
+        StorageError: The checkpoint cannot be read or written; no step is done yet.
     """
 
     def __init__(
@@ -32,21 +34,19 @@ class RefineLog:
         training: Training,
         measure: Callable[[], float],
         *,
-        steps: int | None,
-        seconds: float | None,
-        file: Path | None,
-        mark: str,
+        checkpoint: Checkpoint | None,
         every: float,
         clock: Callable[[], float],
         progress: Progress | None,
     ) -> None:
         self.training, self.measure = training, measure
-        self.steps, self.seconds, self.clock, self.progress = steps, seconds, clock, progress
-        self.file, self.mark, self.every = file, mark, every
+        self.steps, self.seconds = training.settings.steps, training.settings.seconds
+        self.checkpoint, self.every = checkpoint, every
+        self.clock, self.progress = clock, progress
         self.curve: list[CurvePoint] = []
         self._begin = clock()
-        if file is not None and is_there(file):
-            self.curve, elapsed = read_checkpoint(file, training, mark=mark)
+        if checkpoint is not None and checkpoint.exists():
+            self.curve, elapsed = read_checkpoint(checkpoint, training)
             self._begin = clock() - elapsed
         self.save()
 
@@ -57,9 +57,9 @@ class RefineLog:
 
     @property
     def fraction(self) -> float:
-        """How far training is, which its schedule follows: by steps where these are given.
+        """Part of the training that is done, which its schedule follows: by steps if given.
 
-        So that a limit of time, where it is not reached, does not change the result.
+        So a limit of time, where it is not reached, does not change the result.
         """
         if self.steps is not None:
             return self.training.step / self.steps
@@ -67,7 +67,7 @@ class RefineLog:
 
     @property
     def spent(self) -> bool:
-        """Whether the budget is, of steps or of time."""
+        """True where the budget of steps or that of time is spent."""
         return self.fraction >= 1 or self._of_time >= 1
 
     @property
@@ -75,30 +75,28 @@ class RefineLog:
         return self.elapsed / self.seconds if self.seconds is not None else 0.0
 
     def save(self) -> None:
-        """Write the checkpoint, where one is asked for.
+        """Write the checkpoint, if there is one.
 
         Not while a step is half done: the file then keeps what was before.
         """
-        if self.file is not None and self.training.whole:
-            write_checkpoint(
-                self.file, self.training, self.curve, mark=self.mark, elapsed=self.elapsed
-            )
+        if self.checkpoint is not None and self.training.whole:
+            write_checkpoint(self.checkpoint, self.training, self.curve, self.elapsed)
         self._saved = self.clock()
 
     def begin(self) -> None:
         """Measure the curve's first point."""
         self._measure()
-        self.tell("begins")
+        self.report("begins")
 
     def after(self, loss: float) -> None:
-        """Measure and save where it is time to, then tell of a step and its loss."""
+        """Report a step and its loss, after measuring and saving where it is time to."""
         self._measure()
         if self.clock() - self._saved >= self.every:
             self.save()
-        self.tell(f"loss {loss:.3g}")
+        self.report(f"loss {loss:.3g}")
 
-    def tell(self, what: str) -> None:
-        """Call `progress`. The number of steps in all is guessed where time limits them."""
+    def report(self, what: str) -> None:
+        """Call `progress`. The number of steps in all is estimated where time limits them."""
         if self.progress is None:
             return
         step, total = self.training.step, self.steps
@@ -110,7 +108,7 @@ class RefineLog:
         self.progress(step, total, f"refine, {what}, held-out {self.curve[-1].loss:.3g}")
 
     def _measure(self) -> None:
-        """A point of the curve, where the last one is too long ago."""
+        """Add a point to the curve, where the last one is too long ago."""
         step = self.training.step
         if self.curve and self.curve[-1].step == step:
             return

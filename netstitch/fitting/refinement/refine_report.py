@@ -1,11 +1,11 @@
-"""What refining did, and what it was worth."""
+"""The report of a refining: steps, losses before and after, and which stitches changed."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AllowInfNan, BeforeValidator, RootModel
+from pydantic import AllowInfNan, BeforeValidator, PlainSerializer, RootModel
 
 from netstitch.files.documents import STRICT, Count, Seconds, validated
 from netstitch.fitting.fit_report import Setting
@@ -13,10 +13,11 @@ from netstitch.stitching.stitch import FeatureRef
 
 _NOT_FINITE = ("inf", "-inf", "nan")
 
-Loss = Annotated[
+LossValue = Annotated[
     float,
     AllowInfNan(True),
     BeforeValidator(lambda value: float(value) if value in _NOT_FINITE else value),
+    PlainSerializer(lambda value: value if math.isfinite(value) else str(value)),
 ]
 """A loss that need not be finite, which JSON has only text for."""
 
@@ -27,17 +28,22 @@ HEADER = ("match", "source", "target", "loss before", "after", "")
 class StitchRefined:
     """One stitch, as the only one of a subnetwork.
 
-    before, after: mean loss on images used for neither training nor choosing, with the first
-        stage's weights and with those kept; None where no output depends on the stitch.
-    kept: whether it keeps what it learned. diverged: the step at which it was put back since
-        values were not finite; otherwise None.
+    Attributes:
+        match: Index of its match.
+        source: The point that it reads.
+        target: The point that it stands for.
+        before: Mean loss on images used for neither training nor choosing, with the first stage's
+            weights; None where no output depends on the stitch.
+        after: The same with the weights that it keeps.
+        kept: Whether these are the trained ones.
+        diverged: The step at which it was put back since values were not finite; otherwise None.
     """
 
     match: Count
     source: FeatureRef
     target: FeatureRef
-    before: Loss | None
-    after: Loss | None
+    before: LossValue | None
+    after: LossValue | None
     kept: bool
     diverged: Count | None
 
@@ -48,18 +54,27 @@ class CurvePoint:
 
     step: Count
     seconds: Seconds
-    loss: Loss
+    loss: LossValue
 
 
 @dataclass(frozen=True)
 class RefineReport:
-    """What refining did.
+    """The report of a refining.
 
-    settings: what it was given. steps: done. samples: images trained on, repeats counted.
-    distinct: different images among them. left_out: images that did not fit into memory.
-    chosen_on, reported_on: images that stitches were chosen by, and that losses are of.
-    seconds: of the whole. several_before, several_after: mean loss of random subnetworks with four
-    active stitches, on the images reported on; None where there are none.
+    Attributes:
+        settings: Fields of `RefineSettings` by name.
+        steps: Steps that were done.
+        samples: Images trained on, repeats counted.
+        distinct: Different images among them.
+        left_out: Images that did not fit into memory.
+        chosen_on: Images that stitches were chosen by.
+        reported_on: Images that the losses of rows are of.
+        seconds: Wall-clock time of the whole.
+        several_before: Mean loss of random subnetworks with four active stitches before, on the
+            images reported on; None where there are none.
+        several_after: The same afterwards.
+        curve: Held-out losses during training.
+        rows: One per stitch, in the supernet's order.
     """
 
     settings: Mapping[str, Setting]
@@ -70,17 +85,17 @@ class RefineReport:
     chosen_on: Count
     reported_on: Count
     seconds: Seconds
-    several_before: Loss | None
-    several_after: Loss | None
+    several_before: LossValue | None
+    several_after: LossValue | None
     curve: tuple[CurvePoint, ...]
     rows: tuple[StitchRefined, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain dictionaries, lists, numbers and strings.
+        """Return the report as plain dictionaries, lists, numbers and strings.
 
         Losses that are not finite become strings, since JSON has no numbers for them.
         """
-        plain: dict[str, Any] = _finite(asdict(self) | {"settings": dict(self.settings)})
+        plain: dict[str, Any] = RefineDocument(self).model_dump(mode="json")
         return plain
 
     @staticmethod
@@ -89,31 +104,24 @@ class RefineReport:
         return validated(data, RefineDocument, "the refine report").root
 
     def table(self) -> list[tuple[str, ...]]:
-        """Rows of text for a terminal, the first one the header."""
-        return [HEADER, *(_text(row) for row in self.rows)]
-
-
-def _text(row: StitchRefined) -> tuple[str, ...]:
-    state = "kept" if row.kept else "as before"
-    return (
-        str(row.match),
-        f"{row.source.network}: {row.source.point}",
-        f"{row.target.network}: {row.target.point}",
-        "unused" if row.before is None else f"{row.before:.4f}",
-        "unused" if row.after is None else f"{row.after:.4f}",
-        state if row.diverged is None else f"diverged in step {row.diverged}",
-    )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_finite(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        """Return rows of text for a terminal, the first one the header."""
+        rows: list[tuple[str, ...]] = [HEADER]
+        for row in self.rows:
+            state = "kept" if row.kept else "as before"
+            rows.append(
+                (
+                    str(row.match),
+                    f"{row.source.network}: {row.source.point}",
+                    f"{row.target.network}: {row.target.point}",
+                    "unused" if row.before is None else f"{row.before:.4f}",
+                    "unused" if row.after is None else f"{row.after:.4f}",
+                    state if row.diverged is None else f"diverged in step {row.diverged}",
+                )
+            )
+        return rows
 
 
 class RefineDocument(RootModel[RefineReport]):
-    """refine.json."""
+    """The document refine.json."""
 
     model_config = STRICT

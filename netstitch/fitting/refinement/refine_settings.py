@@ -3,19 +3,19 @@
 Keyword arguments of `Supernet.refine` and keys of an experiment's [refine] are fields of the model.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from netstitch.fitting.fit_settings import FittingSettings
-from netstitch.fitting.refinement.behaviour_losses import LOSSES, LabelLoss
+from netstitch.fitting.refinement.behaviour_losses import LOSSES, BehaviourLoss
 from netstitch.text import expected_one_of
 
 OWN = "own"
 """The teacher that is the all-original network of a subnetwork's output choice."""
 
 
-def _known_loss(loss: object) -> object:
+def _check_loss(loss: object) -> object:
     if callable(loss) or loss in LOSSES:
         return loss
     raise ValueError(f"{expected_one_of(loss, LOSSES)}, or a function of outputs and labels")
@@ -24,9 +24,7 @@ def _known_loss(loss: object) -> object:
 class RefineSettings(FittingSettings):
     """Settings of `refine`."""
 
-    loss: Annotated[
-        Literal["outputs", "features", "labels"] | LabelLoss, BeforeValidator(_known_loss)
-    ] = Field(
+    loss: Annotated[BehaviourLoss, BeforeValidator(_check_loss)] = Field(
         default="outputs",
         description="what is compared: 'outputs' (the default) of stitched networks and their "
         "teachers, the 'features' that last layers read, or outputs with 'labels'",

@@ -14,13 +14,13 @@ from netstitch.fitting.refinement.custom_gradient import (
     Gradients,
     PassedGradient,
     Weights,
-    add,
+    add_gradients,
     gradients_of,
 )
-from netstitch.fitting.refinement.preconditioner import Preconditioner
+from netstitch.fitting.refinement.preconditioner import IMAGES, make_preconditioners
 from netstitch.fitting.refinement.refine_images import Examples, ImageParts
+from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.fitting.refinement.sampler import Gains, SubnetworkSampler
-from netstitch.fitting.refinement.union_graph import UnionGraph
 
 SIDES = 2
 """Batches of a step, each with subnetworks of its own; they run side by side where cores allow.
@@ -44,53 +44,71 @@ class Divergence:
 class Training:
     """The state of refining a supernet's stitches.
 
-    first: weight and bias of every stitch after the first stage. weights: the same as leaves that
-    `branches` reads; a step changes them in place. batch: images of a batch. subnetworks: drawn
-    for each batch. memory_budget: bytes that the activations of a step may take, about.
-    whole: whether no step is half done, as when Ctrl-C comes while the stitches move.
+    Args:
+        branches: The supernet's.
+        weights: Weight and bias of every stitch as leaves that `branches` reads; a step changes
+            them in place.
+        parts: The images.
+        settings: The rate, the images of a batch and the subnetworks drawn for it, and the bytes
+            that the activations of a step may take, about.
+
+    Raises:
+        FittingError: The images do not fit the networks or the loss.
+
+    Attributes:
+        first: Weight and bias of every stitch after the first stage.
+        inner: V and c of every stitch, see `preconditioner`.
+        whole: Whether no step is half done, as when Ctrl-C comes while the stitches move.
     """
 
     def __init__(
         self,
-        joined: UnionGraph,
         branches: BranchSubnetworks,
         weights: Weights,
-        coordinates: Sequence[Preconditioner],
         parts: ImageParts,
-        *,
-        batch: int,
-        subnetworks: int,
-        learning_rate: float,
-        memory_budget: int,
-        seed: int,
+        settings: RefineSettings,
     ) -> None:
-        self.branches, self.weights, self.coordinates = branches, weights, coordinates
+        self.branches, self.weights, self.parts = branches, weights, parts
+        self.settings, union = settings, branches.union
         self.first = [(w.detach().clone(), b.detach().clone()) for w, b in weights]
-        self.parts, self.batch, self.subnetworks = parts, batch, subnetworks
-        self.learning_rate, self.memory_budget, self.seed = learning_rate, memory_budget, seed
-        self.gains = Gains(len(joined.stitches))
-        self.draws = SubnetworkSampler(joined, self.gains)
-        self.generator = np.random.default_rng(seed)
+        some = parts.train.first(IMAGES)
+        branches.check(some.first(settings.batch_size))
+        branches.measure(some.batches(settings.batch_size))
+        found = make_preconditioners(
+            union.stitches,
+            union.features,
+            (part.inputs for part in some.batches(settings.batch_size)),
+            memory_budget=settings.memory_budget,
+        )
+        self.preconditioners = [each.to(weights[0][0].device) for each in found]
+        self.gains = Gains(len(union.stitches))
+        self.sampler = SubnetworkSampler(union, self.gains)
+        self.generator = np.random.default_rng(settings.seed)
         self.step = 0
         self.whole = True
         self.diverged: list[Divergence] = []
         self.strikes: dict[int, int] = {}
         self.inner = [
-            tuple(
-                tensor.requires_grad_(True)
-                for tensor in frame.inner(w.detach().flatten(1), b.detach())
-            )
-            for frame, (w, b) in zip(coordinates, self.first, strict=True)
+            tuple(tensor.requires_grad_(True) for tensor in each.inner(weight.flatten(1), bias))
+            for each, (weight, bias) in zip(self.preconditioners, self.first, strict=True)
         ]
         flat = [tensor for pair in self.inner for tensor in pair]
-        self.optimizer = torch.optim.Adam(flat, lr=learning_rate)
+        self.optimizer = torch.optim.Adam(flat, lr=settings.learning_rate)
         self._singles: dict[int, BranchSubnetwork] = {}
 
     def advance(self, fraction: float, pool: Executor) -> float:
-        """One step; the mean loss of its subnetworks before it, NaN where none was finite.
+        """Do one step and return the mean loss of its subnetworks before it.
 
-        fraction: how much of the training is done, in [0, 1]; the learning rate falls along a
-        cosine. Raises LookupError when no stitch is left to train.
+        Args:
+            fraction: Part of the training that is done, in [0, 1]; the learning rate falls along a
+                cosine.
+            pool: Runs the step's batches.
+
+        Returns:
+            The loss, NaN where none was finite.
+
+        Raises:
+            LookupError: No stitch is left to train.
         """
         begin = self.generator.bit_generator.state
         try:
@@ -112,13 +130,18 @@ class Training:
         return loss
 
     def _batches(self) -> list[Examples]:
-        begin = self.step * SIDES * self.batch
-        starts = [begin + side * self.batch for side in range(SIDES)]
-        return [self.parts.draw(self.batch, start, self.seed) for start in starts]
+        size = self.settings.batch_size
+        begin = self.step * SIDES * size
+        starts = [begin + side * size for side in range(SIDES)]
+        return [self.parts.draw(size, start, self.settings.seed) for start in starts]
+
+    def room(self, chosen: Sequence[BranchSubnetwork]) -> int:
+        """Return how many images a side may run together within the memory, one at least."""
+        needed = SIDES * self.branches.image_bytes(chosen)
+        return max(1, self.settings.memory_budget // max(1, needed))
 
     def _gradients(self, chosen: Sequence[BranchSubnetwork], examples: Examples) -> PassedGradient:
-        room = self.memory_budget // max(1, SIDES * self.branches.image_bytes(chosen))
-        micro = max(1, min(self.batch, room))
+        micro = min(self.settings.batch_size, self.room(chosen))
         return gradients_of(self.branches, chosen, self.weights, examples, micro=micro)
 
     def _take(
@@ -128,7 +151,7 @@ class Training:
         passed: Sequence[PassedGradient],
         fraction: float,
     ) -> float:
-        """Move the stitches by what the batches gave."""
+        """Move the stitches by what the batches gave, and return the mean loss."""
         total: Gradients = {}
         losses: list[float] = []
         for side, result, examples in zip(drawn, passed, batches, strict=True):
@@ -139,8 +162,7 @@ class Training:
                 losses.append(loss)
                 if alone is not None:
                     self.gains.note(alone, loss)
-            for stitch, gradient in result.gradients.items():
-                add(total, stitch, gradient)
+            add_gradients(total, result.gradients)
         for stitch in self.gains.closed:
             total.pop(stitch, None)
         self._move(total, fraction)
@@ -148,29 +170,30 @@ class Training:
 
     def _draw(self, fraction: float) -> list[Drawn]:
         drawn: list[Drawn] = []
-        for _ in range(self.subnetworks):
-            genotype, alone = self.draws.draw(self.generator, fraction)
+        for _ in range(self.settings.subnetworks):
+            genotype, alone = self.sampler.draw(self.generator, fraction)
             branch = self.single(alone) if alone is not None else self.branches.branch(genotype)
             drawn.append((branch, alone))
         return drawn
 
     def single(self, stitch: int) -> BranchSubnetwork:
-        """The branch in which a stitch stands alone; kept, since it comes again and again."""
+        """Return the branch in which a stitch stands alone; kept, since it comes often."""
         if stitch not in self._singles:
-            genotype = self.draws.singles[stitch]
+            genotype = self.sampler.singles[stitch]
             assert genotype is not None
             self._singles[stitch] = self.branches.branch(genotype)
         return self._singles[stitch]
 
     def _move(self, gradients: Gradients, fraction: float) -> None:
-        """One step of Adam for the stitches that have gradients; the others stay."""
+        """Do one step of Adam for the stitches that have gradients; the others stay."""
         self.optimizer.zero_grad(set_to_none=True)
         for stitch, (weight, bias) in gradients.items():
-            found = self.coordinates[stitch].gradients(weight, bias)
+            found = self.preconditioners[stitch].gradients(weight, bias)
             for tensor, gradient in zip(self.inner[stitch], found, strict=True):
                 tensor.grad = gradient
+        share = 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
+            group["lr"] = self.settings.learning_rate * share
         self.optimizer.step()
         for stitch in sorted(gradients):
             self.write(stitch)
@@ -179,7 +202,7 @@ class Training:
         """Bring a stitch's weights up to what was learned."""
         with torch.no_grad():
             inner, offset = self.inner[stitch]
-            self.put(stitch, self.coordinates[stitch].weights(inner, offset))
+            self.put(stitch, self.preconditioners[stitch].weights(inner, offset))
 
     def put(self, stitch: int, values: tuple[Tensor, Tensor]) -> None:
         """Give a stitch other weights to run with."""
@@ -191,10 +214,10 @@ class Training:
     def _blame(self, branch: BranchSubnetwork, examples: Examples) -> None:
         """Give up the stitches behind a loss that is not finite.
 
-        Those which alone give such a loss. Where none does, the subnetwork is left out of the step,
-        and of its stitches the one that was in most such subnetworks is given up once it was in
-        STRIKES of them. None, where one was given up in this step already, or where the images do
-        it: without stitches too.
+        These are the ones that alone give such a loss. Where none does, the subnetwork is left out
+        of the step, and the stitch of it that was in most such subnetworks is given up once it was
+        in STRIKES of them. None is given up where one was in this step already, or where the images
+        are the reason: without stitches the loss is not finite either.
         """
         now = {each.stitch for each in self.diverged if each.step == self.step}
         if now.intersection(branch.stitches):
@@ -202,7 +225,7 @@ class Training:
         if not self._is_finite(self.branches.reference(branch), examples):
             return
         trained = [stitch for stitch in branch.stitches if stitch not in self.gains.closed]
-        alone = [stitch for stitch in trained if self.draws.singles[stitch] is not None]
+        alone = [stitch for stitch in trained if self.sampler.singles[stitch] is not None]
         guilty = [s for s in alone if not self._is_finite(self.single(s), examples)]
         for stitch in guilty:
             self.give_up(stitch)
@@ -222,7 +245,7 @@ class Training:
         self.gains.close(stitch)
         weight, bias = self.first[stitch]
         self.put(stitch, (weight, bias))
-        values = self.coordinates[stitch].inner(weight.flatten(1), bias)
+        values = self.preconditioners[stitch].inner(weight.flatten(1), bias)
         with torch.no_grad():
             for tensor, value in zip(self.inner[stitch], values, strict=True):
                 tensor.copy_(value)

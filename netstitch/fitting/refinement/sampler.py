@@ -1,4 +1,4 @@
-"""Which subnetworks stitches are trained in.
+"""Sampling the subnetworks that stitches are trained in.
 
 At first mostly single stitches, later more and more subnetworks with several, so that stitches
 learn to read what other stitches made (the paper's section 8 names the errors that add up as what
@@ -34,11 +34,11 @@ TRIES = 100
 """Draws after which a genotype of a kind is given up."""
 
 Shares = NDArray[np.float64]
-"""(stitches,) how likely each stitch is drawn."""
+"""(stitches,) probability that each stitch is drawn."""
 
 
 class Gains:
-    """How much each stitch has lately learned by a draw: what its next draws are worth.
+    """What each stitch has lately learned by a draw, which says how often it is drawn next.
 
     A stitch's gain is the fall of its loss, as the only stitch of a subnetwork, from the older to
     the newer half of its last MEMORY draws, and LEAST of the newer half where that is more. Before
@@ -52,12 +52,12 @@ class Gains:
         self.closed: set[int] = set()
 
     def begin(self, losses: Mapping[int, float]) -> None:
-        """The stitches' losses alone before training, on images apart."""
+        """Take in the stitches' losses alone before training, on images apart."""
         for stitch, loss in losses.items():
             self.begun[stitch] = loss
 
     def note(self, stitch: int, loss: float) -> None:
-        """A single stitch's loss on a batch, before it was trained on that batch."""
+        """Take in a single stitch's loss on a batch, before it was trained on that batch."""
         self.losses[stitch] = [*self.losses[stitch], loss][-MEMORY:]
 
     def close(self, stitch: int) -> None:
@@ -65,7 +65,7 @@ class Gains:
         self.closed.add(stitch)
 
     def shares(self) -> Shares:
-        """(stitches,) probabilities of being drawn; all zero where every stitch is closed."""
+        """Return (stitches,) probabilities of being drawn, all zero where every one is closed."""
         usable = np.array([index not in self.closed for index in range(len(self.losses))])
         if not usable.any():
             return np.zeros(len(usable))
@@ -78,7 +78,7 @@ class Gains:
         return EVEN * even + (1 - EVEN) * roots / total if total > 0 else even
 
     def _gain(self, stitch: int) -> float:
-        """Summed over half of MEMORY draws; NaN where nothing was measured."""
+        """Return the gain, summed over half of MEMORY draws; NaN where nothing was measured."""
         half, losses = MEMORY // 2, self.losses[stitch]
         if len(losses) < MEMORY:
             known = [loss for loss in (self.begun[stitch], *losses) if math.isfinite(loss)]
@@ -90,20 +90,30 @@ class Gains:
 class SubnetworkSampler:
     """Draws genotypes with at least one active stitch.
 
-    gains: which stitches to prefer. Raises LookupError where no stitch can be drawn.
+    Args:
+        union: The supernet.
+        gains: Says which stitches to prefer; those that no output uses are closed.
+
+    Attributes:
+        singles: For each stitch, the genotype in which it stands alone, or None.
     """
 
-    def __init__(self, joined: UnionGraph, gains: Gains) -> None:
-        self.joined, self.gains = joined, gains
-        self.singles = [single(joined, index) for index in range(len(joined.stitches))]
+    def __init__(self, union: UnionGraph, gains: Gains) -> None:
+        self.union, self.gains = union, gains
+        self.singles = [single(union, index) for index in range(len(union.stitches))]
         for index, genotype in enumerate(self.singles):
             if genotype is None:
                 gains.close(index)
 
     def draw(self, generator: np.random.Generator, fraction: float) -> tuple[Genotype, int | None]:
-        """A genotype, and the stitch's index where it has a single one.
+        """Return a genotype, and the stitch's index where it has a single one.
 
-        fraction: how much of the training is done, in [0, 1].
+        Args:
+            generator: Of random numbers.
+            fraction: Part of the training that is done, in [0, 1].
+
+        Raises:
+            LookupError: Every stitch is closed.
         """
         shares = self.gains.shares()
         if not shares.any():
@@ -112,8 +122,8 @@ class SubnetworkSampler:
         if generator.random() >= alone:
             expected = FEWEST + (MOST - FEWEST) * fraction * generator.random()
             for _ in range(TRIES):
-                genotype = scattered(self.joined, generator, expected, shares)
-                if self.joined.active_stitches(genotype):
+                genotype = scattered(self.union, generator, expected, shares)
+                if self.union.active_stitches(genotype):
                     return genotype, None
         stitch = int(generator.choice(len(shares), p=shares))
         alone_genotype = self.singles[stitch]
@@ -122,22 +132,26 @@ class SubnetworkSampler:
 
 
 def scattered(
-    joined: UnionGraph,
+    union: UnionGraph,
     generator: np.random.Generator,
     expected: float,
     shares: Shares,
 ) -> Genotype:
-    """A random genotype with `expected` stitches chosen on average, active ones or not.
+    """Return a random genotype with `expected` stitches chosen on average, active ones or not.
 
-    shares: of the stitches, which sum to one.
+    Args:
+        union: The supernet.
+        generator: Of random numbers.
+        expected: Number of stitches.
+        shares: (stitches,) that sum to one.
     """
-    genotype = np.zeros(len(joined.cardinalities), dtype=np.int64)
-    genotype[-1] = generator.integers(joined.cardinalities[-1])
+    genotype = np.zeros(len(union.cardinalities), dtype=np.int64)
+    genotype[-1] = generator.integers(union.cardinalities[-1])
     chances = np.minimum(0.5, expected * shares)
     chosen = np.flatnonzero(generator.random(len(chances)) < chances)
     choice_of = {
         stitch: (switch, choice)
-        for switch, behind in enumerate(joined.switches)
+        for switch, behind in enumerate(union.switches)
         for choice, stitch in enumerate(behind.stitches)
         if stitch is not None
     }
@@ -148,17 +162,17 @@ def scattered(
 
 
 def with_active(
-    joined: UnionGraph, generator: np.random.Generator, active: int, among: Sequence[int]
+    union: UnionGraph, generator: np.random.Generator, active: int, among: Sequence[int]
 ) -> Genotype | None:
-    """A random genotype with exactly so many active stitches, all `among` the given ones.
+    """Return a random genotype with exactly so many active stitches, all `among` the given ones.
 
     None where TRIES draws found none.
     """
-    shares = np.zeros(len(joined.stitches))
+    shares = np.zeros(len(union.stitches))
     shares[list(among)] = 1 / max(1, len(among))
     for _ in range(TRIES):
         expected = active * (1 + 3 * generator.random())
-        genotype = scattered(joined, generator, expected, shares)
-        if len(joined.active_stitches(genotype)) == active:
+        genotype = scattered(union, generator, expected, shares)
+        if len(union.active_stitches(genotype)) == active:
             return genotype
     return None

@@ -1,9 +1,9 @@
-"""Which stitches keep what they learned: none may get worse.
+"""Selection of the stitches that keep what they learned: none may get worse.
 
-Decided on images that no stitch was trained on, and reported on others again. A stitch keeps its
-trained weights when, as the only stitch of a subnetwork, it loses less with them than before by
-more than chance explains. Then subnetworks with four stitches are compared, and where they lose
-more than before, the stitches that gained least go back, until they do not.
+It looks at images that no stitch was trained on; what was gained is reported on others again. A
+stitch keeps its trained weights when, as the only stitch of a subnetwork, it loses less with them
+than before by more than chance explains. Then subnetworks with four stitches are compared, and
+where they lose more than before, the stitches that gained least go back, until they do not.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,10 +40,16 @@ def losses(
     *,
     together: int = 1,
 ) -> Losses:
-    """The loss of each branch on each batch of examples, of `size` images at most.
+    """Return the loss of each branch on each batch of examples.
 
-    together: batches that are run at once, since a few images take about as long as many.
-    Originals are computed once for them.
+    Args:
+        branches: Runs them.
+        chosen: The branches.
+        examples: The images.
+        size: Images of a batch, at most.
+        pool: Computes groups of batches side by side.
+        together: Batches that are run at once, since a few images take about as long as many, and
+            for which originals are computed once.
     """
 
     def columns(groups: Sequence[Examples]) -> list[list[float]]:
@@ -63,7 +69,7 @@ def losses(
 
 
 def improved(before: Losses, after: Losses) -> NDArray[np.bool_]:
-    """(branches,) whether losses fell by more than chance, batch by batch in pairs.
+    """Return (branches,), true where losses fell by more than chance, batch by batch in pairs.
 
     A loss that is not finite after is no improvement; one that was not finite before is.
     """
@@ -81,11 +87,16 @@ def improved(before: Losses, after: Losses) -> NDArray[np.bool_]:
 def choose(
     training: Training, singles: Sequence[int], panel: Sequence[BranchSubnetwork], judge: Judge
 ) -> set[int]:
-    """The stitches that keep what they learned; all others get their first weights back.
+    """Return the stitches that keep what they learned; all others get their first weights back.
 
-    singles: the stitches that were trained. panel: subnetworks with several stitches.
-    judge: on images that were not trained on. One that gives a loss that is not finite, as it did
-    not before, is given up here: the last steps made it diverge.
+    A stitch that gives a loss that is not finite, as it did not before, is given up here: the last
+    steps made it diverge.
+
+    Args:
+        training: After its last step.
+        singles: The stitches that were trained.
+        panel: Subnetworks with several stitches.
+        judge: Gives losses on images that were not trained on.
     """
     if not singles:
         return set()
@@ -113,7 +124,13 @@ def choose(
 
 @dataclass(frozen=True)
 class StitchComparison:
-    """Mean losses with the first weights and with those kept, by stitch and of several together."""
+    """Mean losses with the first weights and with those kept.
+
+    Attributes:
+        before: With the first weights, by stitch.
+        after: With those kept, by stitch.
+        several: Both for subnetworks with several stitches, None where there are none.
+    """
 
     before: dict[int, float]
     after: dict[int, float]
@@ -127,7 +144,7 @@ def compare(
     panel: Sequence[BranchSubnetwork],
     judge: Judge,
 ) -> StitchComparison:
-    """What was gained; the stitches end with the weights that they keep.
+    """Return what was gained; the stitches end with the weights that they keep.
 
     A stitch that keeps its first weights has one loss.
     """
@@ -156,5 +173,5 @@ def restore(training: Training, stitches: Sequence[int]) -> None:
 
 
 def mean_of(losses: Losses) -> float:
-    """The mean loss; infinity where one is not finite."""
+    """Return the mean loss; infinity where one is not finite."""
     return float(losses.mean()) if np.isfinite(losses).all() else float("inf")

@@ -1,4 +1,4 @@
-"""What refining needs of a supernet, and no more of it."""
+"""The part of a supernet's interface that fitting and refining use."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -15,10 +15,14 @@ class UnionGraph(Protocol):
     """Networks joined by stitches; `netstitch.Supernet` is one."""
 
     @property
-    def stitches(self) -> tuple[Stitch, ...]: ...
+    def stitches(self) -> tuple[Stitch, ...]:
+        """All stitches, in the order of their layers."""
+        ...
 
     @property
-    def switches(self) -> tuple[Switch, ...]: ...
+    def switches(self) -> tuple[Switch, ...]:
+        """The switches of genotypes, the output's last one left out."""
+        ...
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -26,7 +30,9 @@ class UnionGraph(Protocol):
         ...
 
     @property
-    def cardinalities(self) -> tuple[int, ...]: ...
+    def cardinalities(self) -> tuple[int, ...]:
+        """Number of choices of each variable of a genotype, the output's the last."""
+        ...
 
     @property
     def probabilities(self) -> frozenset[str | None]:
@@ -35,37 +41,45 @@ class UnionGraph(Protocol):
 
     def genotype(
         self, output: str | int = ..., stitches: Mapping[int, int] | Iterable[int] = ...
-    ) -> Genotype: ...
-
-    def references(self) -> dict[str, Genotype]:
-        """The all-original genotypes by output name, in the order of the output switch."""
+    ) -> Genotype:
+        """Return the genotype with these choices, all others original."""
         ...
 
-    def active_stitches(self, genotype: Any) -> tuple[int, ...]: ...
+    def references(self) -> dict[str, Genotype]:
+        """Return the all-original genotypes by output name, in the order of the output switch."""
+        ...
 
-    def pruned_graph(self, genotype: Any) -> Graph: ...
+    def active_stitches(self, genotype: Any) -> tuple[int, ...]:
+        """Return the stitches that a genotype's output depends on."""
+        ...
+
+    def pruned_graph(self, genotype: Any) -> Graph:
+        """Return the graph of what a genotype's output depends on."""
+        ...
 
     def tensors(self) -> dict[str, Tensor]:
-        """All tensors by the paths that subnetwork graphs give them, stitches included."""
+        """Return all tensors by the paths that subnetwork graphs give them, stitches included."""
         ...
 
     def stitch_paths(self) -> list[str]:
-        """Per stitch, its path in these graphs; ".weight" and ".bias" follow."""
+        """Return each stitch's path in these graphs; ".weight" and ".bias" follow."""
         ...
 
-    def features(self, inputs: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]: ...
+    def features(self, inputs: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
+        """Return the original values of points for a batch."""
+        ...
 
 
-def single(joined: UnionGraph, stitch: int) -> Genotype | None:
-    """The genotype in which one stitch alone is chosen, for the first output that depends on it.
+def single(union: UnionGraph, stitch: int) -> Genotype | None:
+    """Return the genotype in which one stitch alone is chosen, for the first output that uses it.
 
-    None where no output choice does.
+    None where no output depends on the stitch.
     """
-    for switch, behind in enumerate(joined.switches):
+    for switch, behind in enumerate(union.switches):
         if stitch in behind.stitches:
             choice = {switch: behind.stitches.index(stitch)}
-            for output in range(len(joined.outputs)):
-                genotype = joined.genotype(output, choice)
-                if stitch in joined.active_stitches(genotype):
+            for output in range(len(union.outputs)):
+                genotype = union.genotype(output, choice)
+                if stitch in union.active_stitches(genotype):
                     return genotype
     return None

@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from netstitch.fitting.refinement import refining
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
-from netstitch.fitting.refinement.custom_gradient import arranged, leaves_of
-from netstitch.fitting.refinement.preconditioner import make_preconditioner
+from netstitch.fitting.refinement.custom_gradient import leaves_of, with_leaves
 from netstitch.fitting.refinement.refine_images import read_parts
+from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.fitting.refinement.refine_training import Training
 from netstitch.matching import Match, Matching, match
 from netstitch.networks import capture
@@ -134,21 +134,27 @@ def judge_little(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(refining, "JUDGED_BATCHES", 6)
 
 
-def training(supernet: Supernet, *, learning_rate: float = 1e-2, seed: int = 0) -> Training:
+def training(
+    supernet: Supernet,
+    *,
+    learning_rate: float = 1e-2,
+    seed: int = 0,
+    steps: int | None = None,
+    seconds: float | None = None,
+) -> Training:
     """What `refine` makes, to do single steps with."""
     leaves = leaves_of(supernet._layers())
-    frames = make_preconditioner(
-        supernet.stitches, supernet.features, [images(64)], memory_budget=10**9
-    )
     return Training(
-        supernet,
-        BranchSubnetworks(supernet, arranged(supernet, leaves)),
+        BranchSubnetworks(supernet, with_leaves(supernet, leaves)),
         leaves,
-        frames,
         read_parts(batches(), holdout=0.125, memory_budget=10**9, labels=False),
-        batch=8,
-        subnetworks=3,
-        learning_rate=learning_rate,
-        memory_budget=10**9,
-        seed=seed,
+        RefineSettings(
+            steps=steps,
+            seconds=seconds,
+            batch_size=8,
+            subnetworks=3,
+            learning_rate=learning_rate,
+            memory_budget=10**9,
+            seed=seed,
+        ),
     )

@@ -10,13 +10,13 @@ from refinement_examples import maps, unfitted
 from torch import nn
 
 from netstitch.errors import FittingError
+from netstitch.fitting.moments import MeanVariance
 from netstitch.fitting.refinement.behaviour_losses import (
-    OutputVariance,
     against_labels,
     by_function,
-    check_loss,
     check_outputs,
     distance,
+    distance_unit,
     divergence,
     last_layers,
 )
@@ -40,23 +40,24 @@ def test_divergence_is_that_of_probabilities_pixel_by_pixel(
 
 
 @given(st.integers(0, 1000), st.integers(1, 9))
-def test_spread_is_the_variance_however_it_is_gathered(seed: int, part: int) -> None:
+def test_the_unit_is_the_variance_however_it_is_gathered(seed: int, part: int) -> None:
     values = 3 + torch.randn(20, 4, 2, 2, generator=torch.Generator().manual_seed(seed))
-    spread = OutputVariance()
+    variance = MeanVariance()
     for each in values.split(part):
-        spread.add(each)
+        variance.add(each.flatten(1))
+    unit = distance_unit(variance)
     flat = values.flatten(1)
-    assert spread.value == pytest.approx(flat.var(0, correction=0).sum().item(), rel=1e-5)
+    assert unit == pytest.approx(flat.var(0, correction=0).sum().item(), rel=1e-5)
     # So the mean as a guess is one unit away.
     guess = flat.mean(0, keepdim=True).expand_as(flat)
-    assert distance(guess, flat, spread.value).item() == pytest.approx(1, rel=1e-5)
+    assert distance(guess, flat, unit).item() == pytest.approx(1, rel=1e-5)
 
 
 def test_a_constant_teacher_is_measured_as_it_is() -> None:
-    spread = OutputVariance()
-    spread.add(torch.full((8, 3), 1e3))
-    assert spread.value == 1
-    assert OutputVariance().value == 1
+    variance = MeanVariance()
+    assert distance_unit(variance) == 1
+    variance.add(torch.full((8, 3), 1e3))
+    assert distance_unit(variance) == 1
 
 
 def test_labels_are_compared_with_every_output() -> None:
@@ -84,13 +85,6 @@ def test_last_layers_are_those_before_the_outputs() -> None:
     assert len(layers(unfitted(keys=True), "ensemble")) == 4
     (head,) = layers(maps(), "maps3")
     assert "conv" in head or "head" in head
-
-
-def test_a_loss_is_known_or_a_function() -> None:
-    for loss in ("outputs", "features", "labels", print):
-        check_loss(loss)  # type: ignore[arg-type]
-    with pytest.raises(FittingError, match="unknown loss 'feature': did you mean 'features'"):
-        check_loss("feature")
 
 
 @pytest.mark.parametrize("ending", [nn.Softmax(1), nn.Sigmoid()])

@@ -14,9 +14,9 @@ from torch import Tensor
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
 from netstitch.fitting.refinement.custom_gradient import (
     Gradients,
-    arranged,
     gradients_of,
     leaves_of,
+    with_leaves,
 )
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.sampler import Gains, SubnetworkSampler
@@ -80,7 +80,7 @@ def test_as_the_plain_subnetwork_by_autograd(
 ) -> None:
     supernet = MAKERS[kind]()
     leaves = leaves_of(supernet._layers())
-    branches = BranchSubnetworks(supernet, arranged(supernet, leaves), teacher=teacher)
+    branches = BranchSubnetworks(supernet, with_leaves(supernet, leaves), teacher=teacher)
     draws, generator = SubnetworkSampler(supernet, Gains(len(leaves))), np.random.default_rng(seed)
     genotypes = [draws.draw(generator, 1.0)[0] for _ in range(2)]
     chosen = [branches.branch(genotype) for genotype in genotypes]
@@ -101,9 +101,9 @@ def test_as_the_plain_subnetwork_by_autograd(
 def test_a_subnetwork_without_a_finite_loss_adds_nothing() -> None:
     supernet = unfitted()
     leaves = leaves_of(supernet._layers())
-    branches = BranchSubnetworks(supernet, arranged(supernet, leaves))
-    draws = SubnetworkSampler(supernet, Gains(len(leaves)))
-    good, bad = (branches.branch(draws.singles[i]) for i in (0, 1))  # type: ignore[arg-type]
+    branches = BranchSubnetworks(supernet, with_leaves(supernet, leaves))
+    sampler = SubnetworkSampler(supernet, Gains(len(leaves)))
+    good, bad = (branches.branch(sampler.singles[i]) for i in (0, 1))  # type: ignore[arg-type]
     real = branches.loss_of
 
     def broken(branch: Any, examples: Examples, *rest: Any) -> Tensor:
@@ -124,14 +124,14 @@ def test_a_loss_of_some_outputs_trains_the_stitches_that_these_depend_on() -> No
     supernet = unfitted(keys=True)
     leaves = leaves_of(supernet._layers())
     branches = BranchSubnetworks(
-        supernet, arranged(supernet, leaves), loss=lambda outputs, labels: outputs["out"].mean()
+        supernet, with_leaves(supernet, leaves), loss=lambda outputs, labels: outputs["out"].mean()
     )
-    draws = SubnetworkSampler(supernet, Gains(len(leaves)))
-    chosen = [branches.branch(genotype) for genotype in draws.singles if genotype is not None]
+    sampler = SubnetworkSampler(supernet, Gains(len(leaves)))
+    chosen = [branches.branch(genotype) for genotype in sampler.singles if genotype is not None]
     labels = torch.zeros(16, dtype=torch.int64)
     found = gradients_of(branches, chosen, leaves, Examples(images(), labels), micro=16)
     assert found.gradients.keys() == set(range(len(leaves)))
     none = BranchSubnetworks(
-        supernet, arranged(supernet, leaves), loss=lambda outputs, labels: torch.tensor(1.0)
+        supernet, with_leaves(supernet, leaves), loss=lambda outputs, labels: torch.tensor(1.0)
     )
     assert not gradients_of(none, chosen, leaves, Examples(images(), labels), micro=16).gradients

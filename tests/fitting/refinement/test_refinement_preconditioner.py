@@ -10,7 +10,7 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.fitting.feature_stream import image_bytes
-from netstitch.fitting.refinement.preconditioner import Preconditioner, make_preconditioner
+from netstitch.fitting.refinement.preconditioner import Preconditioner, make_preconditioners
 from netstitch.networks.feature_layout import VECTOR
 from netstitch.stitching.stitch import FeatureRef, Stitch
 from netstitch.supernet.supernet import Supernet
@@ -18,7 +18,7 @@ from netstitch.supernet.supernet import Supernet
 
 def frames(supernet: Supernet, budget: int) -> list[Preconditioner]:
     parts = images(96).split(20)
-    return make_preconditioner(supernet.stitches, supernet.features, parts, memory_budget=budget)
+    return make_preconditioners(supernet.stitches, supernet.features, parts, memory_budget=budget)
 
 
 @pytest.mark.parametrize("budget", [10**9, 300, 0])
@@ -71,7 +71,7 @@ def test_a_wide_source_takes_no_room_from_those_after_it() -> None:
 
     values = torch.randn(50, 9, generator=torch.Generator().manual_seed(0))
     budget = 16 * (2**2 + 3**2 + 4**2)
-    found = make_preconditioner(stitches, features, [values], memory_budget=budget)
+    found = make_preconditioners(stitches, features, [values], memory_budget=budget)
     assert [frame.whiten.ndim for frame in found] == [2, 1, 2, 2]
 
 
@@ -89,8 +89,8 @@ def test_features_are_held_within_the_budget_and_coordinates_stay() -> None:
 
     budget = 16 * sum(s.inputs**2 for s in supernet.stitches)
     assert budget < 96 * image_bytes(supernet.stitches)
-    cut = make_preconditioner(supernet.stitches, watched, [images(96)], memory_budget=budget)
-    whole = make_preconditioner(
+    cut = make_preconditioners(supernet.stitches, watched, [images(96)], memory_budget=budget)
+    whole = make_preconditioners(
         supernet.stitches, supernet.features, [images(96)], memory_budget=10**9
     )
     assert 0 < most <= budget
@@ -108,6 +108,6 @@ def test_images_that_are_not_finite_are_refused() -> None:
     bad = images(8)
     bad[3, 0, 0, 0] = float("inf")
     with pytest.raises(FittingError, match="batch 2 holds NaN or infinity"):
-        make_preconditioner(
+        make_preconditioners(
             supernet.stitches, supernet.features, [images(8), bad], memory_budget=10**9
         )

@@ -141,7 +141,7 @@ def stopped(file: Path) -> None:
     [
         {"learning_rate": 0.5},
         {"batches": batches(seed=1)},
-        {"seed": 1},
+        {"seed": 2},
         {"stitches": True},
     ],
 )
@@ -178,7 +178,8 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path) -> None:
         b"no tensors",
         content[:-40],
         content[:100],
-        content.replace(b'"mark', b'"murk'),
+        content.replace(b'"fingerprint', b'"fongerprint'),
+        content.replace(b"curve", b"curse"),
     ):
         file.write_bytes(damaged)
         with pytest.raises(

@@ -6,8 +6,14 @@ from typing import Any
 import pytest
 from refinement_examples import fitted, training
 
+from netstitch.files.checkpoint import Checkpoint
 from netstitch.fitting.refinement.refine_log import RefineLog
 from netstitch.fitting.refinement.refine_report import CurvePoint
+
+
+def at(folder: Path) -> Checkpoint:
+    return Checkpoint(folder / "state", "form", "refining", "of this")
+
 
 Told = list[tuple[int, int | None, str]]
 
@@ -34,15 +40,12 @@ def followed(
         now[0] += measuring_takes
         return 1.0 / (1 + trained.step)
 
-    trained = training(fitted())
+    trained = training(fitted(), steps=steps, seconds=seconds)
     log = RefineLog(
         trained,
         measure,
         **{
-            "steps": steps,
-            "seconds": seconds,
-            "file": None,
-            "mark": "",
+            "checkpoint": None,
             "every": 1e9,
             "clock": lambda: now[0],
             "progress": progress,
@@ -107,11 +110,11 @@ def test_checkpoints_are_written_at_the_beginning_and_now_and_then(
 ) -> None:
     written: list[int] = []
 
-    def write(path: Path, trained: Any, curve: Any, **_: Any) -> None:
+    def write(checkpoint: Checkpoint, trained: Any, *_: Any) -> None:
         written.append(trained.step)
 
     monkeypatch.setattr("netstitch.fitting.refinement.refine_log.write_checkpoint", write)
-    log, _ = followed(20, None, file=tmp_path / "state", every=2.5)
+    log, _ = followed(20, None, checkpoint=at(tmp_path), every=2.5)
     assert written == [0, 5, 10, 15, 20]
     log.training.whole = False
     log.save()
@@ -120,11 +123,11 @@ def test_checkpoints_are_written_at_the_beginning_and_now_and_then(
 
 
 def test_going_on_takes_up_time_and_curve(tmp_path: Path) -> None:
-    file = tmp_path / "state"
-    whole, _ = followed(10, None, file=file)
+    file = at(tmp_path)
+    whole, _ = followed(10, None, checkpoint=file)
     whole.save()
-    assert followed(10, None, file=file)[0].curve == whole.curve
-    longer, told = followed(20, None, file=file)
+    assert followed(10, None, checkpoint=file)[0].curve == whole.curve
+    longer, told = followed(20, None, checkpoint=file)
     assert longer.curve[: len(whole.curve)] == whole.curve
     assert longer.elapsed == pytest.approx(10.0)
     assert told[0][0] == 10

@@ -45,19 +45,19 @@ def test_a_step_is_one_of_adam_on_the_summed_losses(monkeypatch: pytest.MonkeyPa
     batches = trained._batches()
     loss = trained.advance(0.0, ONE)
     assert trained.step == 1
-    assert len(drawn) == SIDES * trained.subnetworks
+    assert len(drawn) == SIDES * trained.settings.subnetworks
 
     # The obvious way: all in one autograd graph, from V and c on.
     inner = plain.inner
     for stitch in range(len(inner)):
-        weight, bias = plain.coordinates[stitch].weights(*inner[stitch])
-        path = plain.branches.joined.stitch_paths()[stitch]
+        weight, bias = plain.preconditioners[stitch].weights(*inner[stitch])
+        path = plain.branches.union.stitch_paths()[stitch]
         shaped = weight.reshape(plain.weights[stitch][0].shape)
         plain.branches.weights[f"{path}.weight"] = shaped  # type: ignore[index]
         plain.branches.weights[f"{path}.bias"] = bias  # type: ignore[index]
     losses = []
     for number, branch in enumerate(drawn):
-        examples = batches[number // trained.subnetworks]
+        examples = batches[number // trained.settings.subnetworks]
         again = plain.branches.branch(branch.genotype)
         originals = plain.branches.originals(examples.inputs, [again])
         losses.append(plain.branches.loss_of(again, examples, originals))
@@ -91,7 +91,7 @@ def test_a_small_memory_gives_the_same_steps_in_smaller_parts(
     found, micros = [], set[int]()
     for budget in (10**9, 1):
         trained = training(fitted())
-        trained.memory_budget = budget
+        trained.settings = trained.settings.model_copy(update={"memory_budget": budget})
 
         def noted(*args: Any, micro: int) -> Any:
             micros.add(micro)
@@ -189,7 +189,7 @@ def test_where_none_diverges_alone_only_the_most_suspect_is_given_up(
     monkeypatch.setattr(BranchSubnetworks, "loss_of", loss_of)
     seen = 0
     while seen < STRIKES:
-        branch = trained.branches.branch(trained.draws.draw(generator, 1.0)[0])
+        branch = trained.branches.branch(trained.sampler.draw(generator, 1.0)[0])
         if {0, 5} <= set(branch.stitches):
             assert not trained.diverged
             trained._blame(branch, trained.parts.train.first(8))

@@ -12,7 +12,7 @@ from netstitch.fitting.refinement.union_graph import single
 
 def drawn(draws: SubnetworkSampler, fraction: float, count: int = 150) -> list[tuple[int, ...]]:
     generator = np.random.default_rng(1)
-    return [draws.joined.active_stitches(draws.draw(generator, fraction)[0]) for _ in range(count)]
+    return [draws.union.active_stitches(draws.draw(generator, fraction)[0]) for _ in range(count)]
 
 
 def test_subnetworks_have_more_active_stitches_later() -> None:

@@ -58,7 +58,7 @@ def panel_of(trained: Training, *genotypes: Sequence[int]) -> list[BranchSubnetw
     generator = np.random.default_rng(0)
     found = []
     while len(found) < 3:
-        genotype, alone = trained.draws.draw(generator, 1.0)
+        genotype, alone = trained.sampler.draw(generator, 1.0)
         branch = trained.branches.branch(genotype)
         if alone is None and len(branch.stitches) > 1:
             found.append(branch)
