@@ -16,13 +16,13 @@ from netstitch.evaluation.device import usable_device
 from netstitch.evaluation.metrics import Metrics, measure
 from netstitch.exporting import Exported, export
 from netstitch.files.folders import check_new
-from netstitch.fitting.recalibration import recalibrated
+from netstitch.fitting import make_settings, recalibrated
 from netstitch.records import RunDocument, check_front, check_samples, read_document
 from netstitch.records.front_check import load_front
 from netstitch.records.run_folder import FRONT_FILE, RUN_FILE, SUPERNET
 from netstitch.runs.reporter import Reporter
 from netstitch.supernet.storage import load_supernet
-from netstitch.tuning.finetuning import BATCH, FineTuned, Trained, finetune, give
+from netstitch.tuning.finetuning import BATCH, FineTuned, FineTuneSettings, Trained, finetune, give
 
 CHECKPOINT = ".training"
 """What the name of the new folder ends in for the file that says how far training is."""
@@ -81,6 +81,7 @@ def tune_point(
     document = read_document(run)
     form = _form(run, document)
     settings["batch_size"] = batch_of(document) if batch_size is None else batch_size
+    chosen = make_settings(FineTuneSettings, "finetune", {"trained": trained, **settings})
     reporter.stage("read")
     supernet = load_supernet(run / SUPERNET)
     check_front(run / FRONT_FILE, front, supernet.structure)
@@ -111,11 +112,10 @@ def tune_point(
             supernet,
             task,
             genotype,
-            trained=trained,
+            chosen,
             device=place,
             checkpoint=checkpoint,
             progress=reporter.progress,
-            **settings,
         )
     except KeyboardInterrupt:
         if checkpoint.exists():

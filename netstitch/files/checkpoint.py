@@ -28,7 +28,7 @@ Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class TrainingCheckpoint:
     """A file that says how far a training is.
 
     Attributes:
@@ -70,8 +70,8 @@ class Checkpoint:
         """
         content = {key: each.detach().cpu().contiguous().clone() for key, each in tensors.items()}
         header = {"format": self.form, "fingerprint": self.fingerprint}
-        text = json.dumps(document)
-        write_bytes(self.path, placed(save(content, metadata={**header, "state": text})))
+        header["state"] = json.dumps(document)
+        write_bytes(self.path, placed(save(content, metadata=header)))
 
     @contextmanager
     def reading(self, model: type[Model]) -> Iterator[tuple[Model, Tensors]]:

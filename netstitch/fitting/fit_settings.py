@@ -99,12 +99,12 @@ class AdamSettings(FittingSettings):
     )
 
 
-Settings = TypeVar("Settings", bound=FittingSettings)
+Chosen = TypeVar("Chosen", bound=FittingSettings)
 
 
 def make_settings(
-    model: type[Settings], name: str, given: Mapping[str, Any], others: Iterable[str] = ()
-) -> Settings:
+    model: type[Chosen], name: str, given: Mapping[str, Any], others: Iterable[str] = ()
+) -> Chosen:
     """Return keyword arguments as the settings of a method.
 
     Args:

@@ -1,1 +1,1 @@
-"""Fine-tuning of one network of a supernet, with labels or a teacher."""
+"""Fine-tuning of one network of a supernet, with labels."""

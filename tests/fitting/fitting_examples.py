@@ -15,6 +15,7 @@ from netstitch.fitting import (
     make_settings,
 )
 from netstitch.fitting.feature_stream import Layer
+from netstitch.networks.feature_layout import MAP, VECTOR
 from netstitch.stitching.stitch import FeatureRef, Stitch
 
 Point = Callable[[Tensor], Tensor]

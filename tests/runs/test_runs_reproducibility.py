@@ -35,7 +35,7 @@ from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays, from_file
 from netstitch.tuning import finetuning
-from netstitch.tuning.finetuning import finetune
+from netstitch.tuning.finetuning import FineTuneSettings, finetune
 
 FEATURES, CLASSES = 19, 10
 FEW = OFFSETS[1::5]
@@ -335,7 +335,8 @@ def test_fine_tuning_goes_on_to_the_same_end_with_as_many_threads(
     samples = samples_of(inputs_of(kind, 30, 5))
     task = Classification(training=samples, validation=samples, classes=CLASSES)
     genotype = next(one for one in some(supernet) if supernet.active_stitches(one))
-    expected = finetune(supernet, task, genotype, batch_size=7, epochs=2)
+    settings = FineTuneSettings(batch_size=7, epochs=2)
+    expected = finetune(supernet, task, genotype, settings)
     write_misplaced(monkeypatch, offset)
     used: list[int] = []
     real = finetuning._descend
@@ -351,10 +352,10 @@ def test_fine_tuning_goes_on_to_the_same_end_with_as_many_threads(
     monkeypatch.setattr(finetuning, "_descend", descend)
     path = tmp_path / "checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        finetune(supernet, task, genotype, batch_size=7, epochs=2, checkpoint=path, progress=stop)
+        finetune(supernet, task, genotype, settings, checkpoint=path, progress=stop)
     torch.set_num_threads(2)
     try:
-        found = finetune(supernet, task, genotype, batch_size=7, epochs=2, checkpoint=path)
+        found = finetune(supernet, task, genotype, settings, checkpoint=path)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)

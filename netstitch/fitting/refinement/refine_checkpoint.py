@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from netstitch.files.checkpoint import (
-    Checkpoint,
+    TrainingCheckpoint,
     fingerprint_of,
     restore_training,
     training_tensors,
@@ -29,7 +29,9 @@ class RefineState(Document):
     curve: tuple[tuple[Count, Seconds, LossValue], ...]
 
 
-def checkpoint_of(path: Path | str, training: Training, settings: dict[str, Any]) -> Checkpoint:
+def checkpoint_of(
+    path: Path | str, training: Training, settings: dict[str, Any]
+) -> TrainingCheckpoint:
     """Return the checkpoint of a training that has not begun.
 
     Equal must be settings, stitches, images and labels. The budget may change: training that was
@@ -40,11 +42,11 @@ def checkpoint_of(path: Path | str, training: Training, settings: dict[str, Any]
     for part in (training.parts.train, training.parts.choose, training.parts.report):
         tensors += [part.inputs] if part.labels is None else [part.inputs, part.labels]
     mark = fingerprint_of(fixed, tensors)
-    return Checkpoint(Path(path), "netstitch-refining-3", "refining", mark)
+    return TrainingCheckpoint(Path(path), "netstitch-refining-3", "refining", mark)
 
 
 def write_checkpoint(
-    checkpoint: Checkpoint, training: Training, curve: list[CurvePoint], elapsed: float
+    checkpoint: TrainingCheckpoint, training: Training, curve: list[CurvePoint], elapsed: float
 ) -> None:
     """Replace the checkpoint.
 
@@ -70,7 +72,9 @@ def write_checkpoint(
     checkpoint.write(document, training_tensors(_named(training), training.optimizer))
 
 
-def read_checkpoint(checkpoint: Checkpoint, training: Training) -> tuple[list[CurvePoint], float]:
+def read_checkpoint(
+    checkpoint: TrainingCheckpoint, training: Training
+) -> tuple[list[CurvePoint], float]:
     """Bring a training to where a checkpoint left it.
 
     Returns:

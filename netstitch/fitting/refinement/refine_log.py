@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import ceil
 from sys import maxsize
 
-from netstitch.files.checkpoint import Checkpoint
+from netstitch.files.checkpoint import TrainingCheckpoint
 from netstitch.fitting.feature_stream import Progress
 from netstitch.fitting.refinement.refine_checkpoint import read_checkpoint, write_checkpoint
 from netstitch.fitting.refinement.refine_report import CurvePoint
@@ -34,7 +34,7 @@ class RefineLog:
         training: Training,
         measure: Callable[[], float],
         *,
-        checkpoint: Checkpoint | None,
+        checkpoint: TrainingCheckpoint | None,
         every: float,
         clock: Callable[[], float],
         progress: Progress | None,

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from refinement_examples import fitted, training
 
-from netstitch.files.checkpoint import Checkpoint
+from netstitch.files.checkpoint import TrainingCheckpoint
 from netstitch.fitting.refinement.refine_log import RefineLog
 from netstitch.fitting.refinement.refine_report import CurvePoint
 
 
-def at(folder: Path) -> Checkpoint:
-    return Checkpoint(folder / "state", "form", "refining", "of this")
+def at(folder: Path) -> TrainingCheckpoint:
+    return TrainingCheckpoint(folder / "state", "form", "refining", "of this")
 
 
 Told = list[tuple[int, int | None, str]]
@@ -110,7 +110,7 @@ def test_checkpoints_are_written_at_the_beginning_and_now_and_then(
 ) -> None:
     written: list[int] = []
 
-    def write(checkpoint: Checkpoint, trained: Any, *_: Any) -> None:
+    def write(checkpoint: TrainingCheckpoint, trained: Any, *_: Any) -> None:
         written.append(trained.step)
 
     monkeypatch.setattr("netstitch.fitting.refinement.refine_log.write_checkpoint", write)
