@@ -5,8 +5,8 @@
 Bookkeeping: microseconds per genotype, one thread, of random genotypes of untrained pairs (each
 stitch switch is on with the probability that searches start with, every second genotype is an
 ensemble), each one's best of five passes. Ours: signature, active switches and multiply-adds from
-the wiring, and the plan from the schedule: content keys, what to compute and to free. The former
-way, in the same run, is a graph per genotype, its content keys and plan.
+the wiring, and the plan from the schedule: what to compute, once each, and to free. The former way,
+in the same run, is a graph per genotype, its content keys and interpreter.
 
 Fused: milliseconds of the same subnetwork as a plain module and in our two forms, one thread, the
 three in turn, best of six; the largest difference of logits, and predictions that differ. In the
@@ -31,7 +31,8 @@ from netstitch.evaluation import NumericsConfig, measure_numerics
 from netstitch.evaluation.evaluator import arranged_weights
 from netstitch.evaluation.runtime.execution_plan import execute, peak_bytes
 from netstitch.evaluation.runtime.schedule import Schedule
-from netstitch.networks.interpreter import make_plan
+from netstitch.networks.content import united
+from netstitch.networks.interpreter import make_interpreter
 from netstitch.stitching.reachability import Genotype
 
 PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = {
@@ -119,13 +120,11 @@ def pieces(supernet: ns.Supernet, genotypes: Sequence[Genotype]) -> dict[str, fl
     def former(genotype: Genotype) -> None:
         wired(genotype)
         graph, _ = supernet.subnetwork_graph(genotype)
-        plan = make_plan([graph], weights, {})
-        assert plan.steps
+        assert make_interpreter(united([graph]), weights).instructions
 
     plans = iter([schedule.plan([genotype]) for genotype in genotypes] * 6)
     return {
         "signature, active switches, multiply-adds": timed(wired, genotypes),
-        "content keys": timed(schedule.keys, genotypes),
         "plan": timed(lambda g: schedule.plan([g]), genotypes),
         "plan in the fused form": timed(lambda g: other.plan([g]), genotypes),
         "peak of memory": timed(lambda g: peak_bytes(next(plans)), genotypes),
@@ -182,7 +181,7 @@ def compare(name: str, supernet: ns.Supernet, inputs: Tensor, form: NumericsConf
         plans = [schedule.plan([genotype]) for schedule in schedules]
 
         def run(plan: object, batch: Tensor) -> Tensor:
-            return next(iter(execute(plan, batch).values()))  # type: ignore[arg-type]
+            return execute(plan, batch)[0][None]  # type: ignore[arg-type]
 
         ways: list[Callable[[Tensor], Tensor]] = [
             module,

@@ -54,7 +54,7 @@ import netstitch as ns
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, evaluating
 from netstitch.evaluation.early_stopping import most_informative_order
 from netstitch.evaluation.runtime.shared_work import SharedWork
-from netstitch.networks.interpreter import Key, content_keys
+from netstitch.networks.content import content_keys
 from netstitch.optimization.executors.executor import Asked
 from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.tasks import Classification, Samples
@@ -98,16 +98,16 @@ class Tracer:
 
     def __init__(self, supernet: ns.Supernet) -> None:
         self.supernet = supernet
-        self.multiply_adds: dict[Key, int] = {}
+        self.multiply_adds: dict[str, int] = {}
 
-    def trace(self, genotype: np.ndarray) -> frozenset[Key]:
+    def trace(self, genotype: np.ndarray) -> frozenset[str]:
         graph = self.supernet.pruned_graph(genotype)
         keys = content_keys(graph)
         found = {keys[node.name]: node.multiply_adds for node in graph.nodes if node.name in keys}
         self.multiply_adds |= found
         return frozenset(found)
 
-    def work(self, keys: Iterable[Key]) -> int:
+    def work(self, keys: Iterable[str]) -> int:
         return sum(self.multiply_adds[key] for key in keys)
 
 

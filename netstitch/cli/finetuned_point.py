@@ -12,8 +12,8 @@ from netstitch.cli.recalibrating import searched_with, statistics_of
 from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
 from netstitch.evaluation import NumericsConfig
-from netstitch.evaluation.device import usable_device
 from netstitch.evaluation.metrics import Metrics, measure
+from netstitch.evaluation.numerics import usable_device
 from netstitch.exporting import Exported, export
 from netstitch.files.folders import check_new
 from netstitch.fitting import make_settings, recalibrated

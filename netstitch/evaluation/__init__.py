@@ -1,9 +1,8 @@
 """How good subnetworks are, computed without doing the same work twice, and never lost."""
 
-from netstitch.evaluation.device import usable_device
 from netstitch.evaluation.evaluator import Evaluated, Evaluator
 from netstitch.evaluation.execution_config import ExecutionConfig
-from netstitch.evaluation.numerics import NumericsConfig
+from netstitch.evaluation.numerics import NumericsConfig, usable_device
 from netstitch.evaluation.numerics_choice import measure_numerics
 from netstitch.evaluation.store import Store
 from netstitch.evaluation.workers import evaluating

@@ -1,37 +1,36 @@
 """How good a genotype is: accuracy on samples, and multiply-adds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from netstitch.errors import DataError, FittingError, SearchError
-from netstitch.evaluation.early_stop_state import EarlyStopState
-from netstitch.evaluation.early_stopping import EarlyStopSettings
+from netstitch.evaluation.early_stopping import EarlyStopSettings, EarlyStopState
 from netstitch.evaluation.numerics import FULL, NumericsConfig
 from netstitch.evaluation.output_reducers import (
-    AccuracyReducer,
     Measure,
+    MeasureCollector,
     OutputCollector,
     OutputReducer,
 )
-from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, execute, peak_bytes
+from netstitch.evaluation.runtime.execution_plan import KeyedOutputs, execute, peak_bytes
 from netstitch.evaluation.runtime.sample_layout import ArrangedBatches
 from netstitch.evaluation.runtime.schedule import Schedule
 from netstitch.fitting import Batch, recalibrated
 from netstitch.fitting.feature_stream import inputs
-from netstitch.networks import interpreter as of_graphs
+from netstitch.networks.content import united
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.inputs import check_inputs, fitting_batches
-from netstitch.networks.interpreter import Key
+from netstitch.networks.interpreter import make_interpreter
 from netstitch.optimization.executors.executor import Floors
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Samples, Task
+from netstitch.tasks import Outputs, Samples, Task
 from netstitch.threads import batch_workers, threads
 
 TOGETHER = 2_000_000_000
@@ -42,9 +41,12 @@ ROUNDS = 4
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Objectives of a subnetwork: accuracy in [0, 1], multiply-adds of one image.
+    """Objectives of a subnetwork.
 
-    bounded: whether the evaluation ended early; the accuracy is then the most that it can be.
+    Attributes:
+        accuracy: In [0, 1].
+        multiply_adds: Of one image.
+        bounded: Whether the evaluation ended early; the accuracy is then the most that it can be.
     """
 
     accuracy: float
@@ -55,20 +57,25 @@ class Evaluated:
 class Evaluator:
     """Evaluates genotypes of a supernet on the same samples, sharing what they have in common.
 
-    form: memory layout, batch size, fusing and precision; one form for all, so that results do not
-        depend on what was evaluated before.
-    device: where subnetworks run; outputs are measured on the CPU, and the supernet stays where it
-        is. An evaluator is for the supernet as it was when it was made: not for other stitches.
-        Where these were never fitted, genotypes that use one raise StitchingError.
-    recalibration: batches of inputs, or of tuples that start with them, that the batch norms of
-        each genotype take their statistics from (see `netstitch.fitting.recalibrated`), so that
-        what is measured is the subnetwork as it is exported with the same inputs. A tensor then
-        depends on the whole genotype, so nothing is shared or fused: genotypes evaluated together
-        are computed one after the other, and each costs a pass over these batches more. By default
-        norms keep the statistics of the basis networks.
-    stopping: when evaluations end early that are asked with a floor; by default where it is certain
-        that they do not get over it. Without effect with `recalibration`, and for a task without
-        `accuracy_of`.
+    An evaluator is for the supernet as it was when it was made: not for other stitches. Where these
+    were never fitted, genotypes that use one raise StitchingError.
+
+    Args:
+        supernet: Stays on the device where it is.
+        task: Measures outputs, on the CPU.
+        samples: That subnetworks are run on.
+        form: Memory layout, batch size, fusing and precision; the same for all genotypes, so that
+            results do not depend on what was evaluated before.
+        device: Where subnetworks run.
+        recalibration: Batches of inputs, or of tuples that start with them, that the batch norms of
+            each genotype take their statistics from (see `netstitch.fitting.recalibrated`), so that
+            the subnetwork is measured as it is exported with the same inputs. A tensor then
+            depends on the whole genotype, so nothing is shared or fused: genotypes evaluated
+            together are computed one after the other, and each costs a pass over these batches
+            more. By default norms keep the statistics of the basis networks.
+        stopping: When evaluations with a rejection threshold end early; by default where it is
+            certain that they do not get over it. Without effect with `recalibration`, and for a
+            task without `accuracy_of`.
     """
 
     def __init__(
@@ -109,7 +116,7 @@ class Evaluator:
         self._batches = ArrangedBatches(samples, form, device)
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the schedule, which is bound to tensors where they are."""
+        """Return all but the schedule, which is bound to tensors where they are."""
         return {name: value for name, value in self.__dict__.items() if name != "_schedule"}
 
     @cached_property
@@ -118,9 +125,10 @@ class Evaluator:
         return Schedule(self.supernet, self._weights, self.form.fused, self.form.precision)
 
     def evaluate(self, genotype: Genotype) -> Evaluated:
-        """Objectives of one genotype.
+        """Return the objectives of one genotype.
 
-        Raises DataError where outputs are not finite.
+        Raises:
+            DataError: For outputs that are not finite.
         """
         [found] = self.evaluate_together([genotype])
         if isinstance(found, DataError):
@@ -128,40 +136,43 @@ class Evaluator:
         return found
 
     def evaluate_together(
-        self, genotypes: Sequence[Genotype], floors: Floors | None = None
+        self, genotypes: Sequence[Genotype], thresholds: Floors | None = None
     ) -> list[Evaluated | DataError]:
-        """Objectives of some genotypes, what they have in common computed once.
+        """Return the objectives of some genotypes, what they have in common computed once.
 
-        floors: accuracies; the evaluation of a genotype ends, batch by batch, once it does not get
-        over its own. None for one that is done whole.
+        Args:
+            genotypes: Of the supernet.
+            thresholds: Accuracies; the evaluation of a genotype ends, batch by batch, once it does
+                not get over its own. None for one that is done whole.
 
-        A DataError in the place of those whose outputs are not finite.
+        Returns:
+            A DataError in the place of those whose outputs are not finite.
         """
         accuracy = self.task.accuracy_of
         if accuracy is None:
             each = zip(genotypes, self.outputs_together(genotypes), strict=True)
             return [self._measured_whole(genotype, outputs) for genotype, outputs in each]
         ends = self._recalibration is None
-        watches = [
+        states = [
             EarlyStopState(
                 self.task,
                 accuracy,
                 self._labels,
                 self.form.batch,
                 self._stopping,
-                floor if ends else None,
+                threshold if ends else None,
             )
-            for floor in floors or [None] * len(genotypes)
+            for threshold in thresholds or [None] * len(genotypes)
         ]
-        self._show(genotypes, watches)
+        self._compute(genotypes, states)
         return [
-            watch.error
-            or Evaluated(watch.accuracy, self.supernet.macs(genotype), watch.bound is not None)
-            for genotype, watch in zip(genotypes, watches, strict=True)
+            state.error
+            or Evaluated(state.accuracy, self.supernet.macs(genotype), state.bound is not None)
+            for genotype, state in zip(genotypes, states, strict=True)
         ]
 
-    def _measured_whole(self, genotype: Genotype, outputs: Any) -> Evaluated | DataError:
-        """Of a task whose accuracy is not a sum over samples."""
+    def _measured_whole(self, genotype: Genotype, outputs: Outputs) -> Evaluated | DataError:
+        """Return the objectives for a task whose accuracy is not a sum over samples."""
         try:
             with threads(1):  # as in workers: sums of a task's own may depend on it
                 accuracy = self.task.accuracy(outputs, self._labels)
@@ -169,100 +180,104 @@ class Evaluator:
             return error
         return Evaluated(accuracy, self.supernet.macs(genotype))
 
-    def outputs(self, genotype: Genotype) -> Any:
-        """The subnetwork's output for all samples, as the network gives it."""
+    def outputs(self, genotype: Genotype) -> Outputs:
+        """Return the subnetwork's output for all samples, as the network gives it."""
         [outputs] = self.outputs_together([genotype])
         return outputs
 
-    def outputs_together(self, genotypes: Sequence[Genotype]) -> list[Any]:
-        """Outputs of several genotypes, batch by batch, each common tensor computed once.
+    def outputs_together(self, genotypes: Sequence[Genotype]) -> list[Outputs]:
+        """Return the outputs of several genotypes, each common tensor computed once a batch.
 
         In parts, where all of them together would hold more than TOGETHER bytes.
         """
-        looks = [OutputCollector() for _ in genotypes]
-        self._show(genotypes, looks)
-        return [look.outputs for look in looks]
+        collectors = [OutputCollector() for _ in genotypes]
+        self._compute(genotypes, collectors)
+        return [collector.outputs for collector in collectors]
 
     def measured_together(
         self, genotypes: Sequence[Genotype], *measures: Measure
     ) -> list[list[Tensor]]:
-        """Of each genotype, what each measure makes of its outputs for all samples, (n, ...).
+        """Return the values (n, ...) of each measure for all samples, by genotype.
 
-        measures: called with the outputs and labels of a batch. So no more outputs are held than
-        those of some batches.
+        No more outputs are held than those of some batches. What measures raise is raised, such as
+        a DataError where outputs are not finite.
 
-        Raises what they raise, such as a DataError where outputs are not finite.
+        Args:
+            genotypes: Of the supernet.
+            measures: Called with the outputs and labels of a batch.
         """
         labels = torch.split(self._labels, self.form.batch)
-        looks = [AccuracyReducer(measures, labels) for _ in genotypes]
-        self._show(genotypes, looks)
-        return [look.values for look in looks]
+        collectors = [MeasureCollector(measures, labels) for _ in genotypes]
+        self._compute(genotypes, collectors)
+        return [collector.values for collector in collectors]
 
-    def _show(self, genotypes: Sequence[Genotype], looks: Sequence[OutputReducer]) -> None:
-        """Compute outputs, some genotypes at once, and let each look at its own."""
+    def _compute(self, genotypes: Sequence[Genotype], reducers: Sequence[OutputReducer]) -> None:
+        """Give the outputs of each genotype to its reducer, for as many batches as it takes."""
         if not self._fitted:
             for genotype in genotypes:
                 self.supernet.check_fitted(genotype)
         if self._recalibration is not None:
-            for genotype, look in zip(genotypes, looks, strict=True):
-                self._show_recalibrated(genotype, self._recalibration, look)
+            for genotype, reducer in zip(genotypes, reducers, strict=True):
+                self._compute_recalibrated(genotype, self._recalibration, reducer)
             return
         plan = self._schedule.plan(genotypes)
-        at_once = self.form.batch * self.form.workers
-        if len(genotypes) > 1 and peak_bytes(plan) * at_once > TOGETHER:
+        held = peak_bytes(plan) * self.form.batch * self.form.workers
+        if len(genotypes) > 1 and held > TOGETHER:
             half = len(genotypes) // 2
-            self._show(genotypes[:half], looks[:half])
-            self._show(genotypes[half:], looks[half:])
+            self._compute(genotypes[:half], reducers[:half])
+            self._compute(genotypes[half:], reducers[half:])
             return
-        self._compute(genotypes, looks, plan)
-
-    def _compute(
-        self, genotypes: Sequence[Genotype], looks: Sequence[OutputReducer], plan: ExecutionPlan
-    ) -> None:
-        """Outputs of each genotype, for as many batches as it takes."""
-        going, last = list(range(len(genotypes))), len(self._batches)
+        going = list(range(len(genotypes)))
         # Rounds without an end in sight are longer, so that workers seldom wait for each other.
-        room = int(TOGETHER / max(1, peak_bytes(plan) * self.form.batch * self.form.workers))
-        rounds = 1 if any(look.may_end for look in looks) else min(max(1, room), ROUNDS)
+        endless = not any(reducer.may_end for reducer in reducers)
+        rounds = min(max(1, TOGETHER // max(1, held)), ROUNDS) if endless else 1
         at_once = self.form.workers * rounds
         with batch_workers(self.form.workers) as pool:
-            for start in range(0, last, at_once):
-                batches = range(start, min(start + at_once, last))
-                results = self._run(pool, plan, batches)
-                for one, pairs in zip(going, plan.outputs, strict=True):
-                    for batch, result in zip(batches, results, strict=True):
-                        looks[one].look(batch, _outputs(pairs, result))
-                left = [one for one in going if not looks[one].ended]
+            for start in range(0, len(self._batches), at_once):
+                batches = range(start, min(start + at_once, len(self._batches)))
+                results = self._run(pool, partial(execute, plan), batches)
+                for position, one in enumerate(going):
+                    for batch, outputs in zip(batches, results, strict=True):
+                        reducers[one].add(batch, _measurable(outputs[position]))
+                left = [one for one in going if not reducers[one].ended]
                 if not left:
                     break
                 if len(left) < len(going):
                     going = left
                     plan = self._schedule.plan([genotypes[one] for one in going])
 
-    def _show_recalibrated(
-        self, genotype: Genotype, batches: Sequence[Tensor], look: OutputReducer
+    def _compute_recalibrated(
+        self, genotype: Genotype, batches: Sequence[Tensor], reducer: OutputReducer
     ) -> None:
-        """Outputs with the statistics that batches give this very subnetwork."""
+        """Give outputs with the statistics that batches give this very subnetwork."""
         graph, _ = self.supernet.subnetwork_graph(genotype)
         keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
         own = {key: self._weights[key] for key in keys}
         with threads(1):  # so that statistics do not depend on the cores there are
-            plan = of_graphs.make_plan([graph], recalibrated(graph, own, batches))
+            weights = recalibrated(graph, own, batches)
+        graph = united([graph])
+        interpreter = make_interpreter(graph, weights)
+
+        def compute(batch: Tensor) -> list[KeyedOutputs]:
+            values = interpreter.compute(batch)
+            return [{key: values[name] for key, name in graph.outputs}]
+
         with batch_workers(self.form.workers) as pool:
-            results = self._run(pool, plan, range(len(self._batches)))
-            for batch, result in enumerate(results):
-                look.look(batch, _outputs(plan.outputs[0], result))
+            results = self._run(pool, compute, range(len(self._batches)))
+            for batch, [outputs] in enumerate(results):
+                reducer.add(batch, _measurable(outputs))
 
     def _run(
-        self, pool: Executor, plan: ExecutionPlan | of_graphs.GraphPlan, batches: Sequence[int]
-    ) -> list[dict[Key, Any]]:
-        """Results by batch, in order; batches run side by side."""
+        self,
+        pool: Executor,
+        compute: Callable[[Tensor], list[KeyedOutputs]],
+        batches: Sequence[int],
+    ) -> list[list[KeyedOutputs]]:
+        """Return results by batch, in order; batches run side by side."""
 
-        def run(index: int) -> dict[Key, Any]:
+        def run(index: int) -> list[KeyedOutputs]:
             with torch.inference_mode():  # it holds for one thread only
-                if isinstance(plan, ExecutionPlan):
-                    return execute(plan, self._batches[index])
-                return of_graphs.execute(plan, self._batches[index], {})
+                return compute(self._batches[index])
 
         return list(pool.map(run, batches))
 
@@ -279,17 +294,18 @@ class Evaluator:
 def arranged_weights(
     supernet: Supernet, form: NumericsConfig, device: torch.device | str
 ) -> dict[str, Tensor]:
-    """The supernet's tensors by path, laid out like the activations that they meet."""
+    """Return the supernet's tensors by path, laid out like the activations that they meet."""
     tensors = supernet.tensors()
     return {path: form.arrange(tensor.detach().to(device)) for path, tensor in tensors.items()}
 
 
-def _outputs(pairs: Sequence[tuple[str | None, Key]], result: Mapping[Key, Any]) -> Any:
-    """A tensor, or tensors by key, as a task measures them."""
-    tensors = {name: _measurable(result[key]) for name, key in pairs}
-    return tensors.get(None, tensors)
+def _measurable(outputs: KeyedOutputs) -> Outputs:
+    """Return a tensor, or tensors by key, as a task measures them."""
+    if None in outputs:
+        return _in_full(outputs[None])
+    return {str(key): _in_full(value) for key, value in outputs.items()}
 
 
-def _measurable(value: Tensor) -> Tensor:
+def _in_full(value: Tensor) -> Tensor:
     value = value.cpu()
     return value.float() if value.is_floating_point() and value.itemsize < 4 else value

@@ -1,4 +1,4 @@
-"""On how much of a machine, or of many, evaluations are asked to run."""
+"""How evaluations are executed: processes, threads, devices, and the numbers they compute with."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -6,9 +6,8 @@ from typing import Literal, get_args
 import torch
 
 from netstitch.errors import SearchError
-from netstitch.evaluation.device import check_precision, usable_device
 from netstitch.evaluation.early_stopping import EarlyStopSettings
-from netstitch.evaluation.numerics import FULL, Precision
+from netstitch.evaluation.numerics import FULL, Precision, check_precision, usable_device
 from netstitch.optimization.executors.ray_connection import import_ray
 from netstitch.threads import available_cores
 
@@ -22,30 +21,35 @@ ERROR = 1e-3
 class ExecutionConfig:
     """How evaluations are spread over a machine, or many, and in which form they run.
 
-    kind: "serial", in this process, "processes", or "ray", the machines of a Ray cluster.
-    workers: processes; 0 for as many as have a core for each of their threads, and one for each
-        device that is not the CPU. They take devices in turn, so several may share a GPU.
-    threads: batches that each process runs side by side, each on a core; 0 for one in processes,
-        and one for each core where there is one process, or one alone where it drives a device.
-    devices: names that PyTorch knows.
-    in_flight: evaluations under way; a search proposes as many before it knows their results. With
-        more than there are processes, each computes some together, each common tensor once.
-    ordered: whether the search is given results in the order in which it asked for them, so that
-        it depends on its seed and `in_flight` alone, and not on what evaluates; otherwise as they
-        come.
-    early: whether evaluations end early, where the search learns nothing of those that are worse:
-        "certain" where the accuracy can no longer get over what matters, which changes nothing of
-        what is found, "likely" where with probability `error` at most it would.
-    fused: whether operations are joined where that is equal up to rounding, such as a batch norm
-        with the layer before it. precision: of weights and activations; "bfloat16" and "float16"
-        are for GPUs. What a search finds is measured again with each network's own operations.
-    batch: samples that networks are run on together; 0 for what is fastest here.
-    timeout: seconds that an evaluation in a process may take, before it is taken for hung.
-    address: of a Ray cluster, HOST:PORT, or "auto" for the one that this machine is part of; None
-        starts one here.
-    temporary: folder for logs and sockets of a Ray cluster that is started; Ray's own by default.
-    gpus_per_worker: GPUs that each worker of a Ray cluster takes; a fraction lets some share one.
-        The device is then "cuda", the one that the worker sees.
+    Attributes:
+        kind: "serial", in this process, "processes", or "ray", the machines of a Ray cluster.
+        workers: Processes; 0 for as many as have a core for each of their threads, and one for each
+            device that is not the CPU. They take devices in turn, so several may share a GPU.
+        threads: Batches that each process runs side by side, each on a core; 0 for one in
+            processes, and one for each core where there is one process, or one alone where it
+            drives a device.
+        devices: Names that PyTorch knows.
+        in_flight: Evaluations under way; a search proposes as many before it knows their results.
+            With more than there are processes, each computes some together, each common tensor
+            once.
+        ordered: Whether the search is given results in the order in which it asked for them, so
+            that it depends on its seed and `in_flight` alone; otherwise as they come.
+        early: When evaluations end early: "certain" where the accuracy can no longer get over the
+            rejection threshold, which changes nothing of what is found, "likely" where with
+            probability `error` at most it would, or "never".
+        error: See `early`.
+        fused: Whether operations are joined where that is equal up to rounding, such as a batch
+            norm with the layer before it.
+        precision: Of weights and activations; "bfloat16" and "float16" are for GPUs. What a search
+            finds is measured again with each network's own operations.
+        batch: Samples that networks are run on together; 0 for what is fastest here.
+        timeout: Seconds that an evaluation in a process may take, before it is taken for hung.
+        address: Of a Ray cluster, HOST:PORT, or "auto" for the one that this machine is part of;
+            None starts one here.
+        temporary: Folder for logs and sockets of a Ray cluster that is started; Ray's own by
+            default.
+        gpus_per_worker: GPUs that each worker of a Ray cluster takes; a fraction lets some share
+            one. The device is then "cuda", the one that the worker sees.
     """
 
     kind: Kind = "serial"
@@ -65,7 +69,7 @@ class ExecutionConfig:
     gpus_per_worker: float = 0.0
 
     def check(self) -> None:
-        """Raise SearchError when this machine cannot do it."""
+        """Raise SearchError unless this machine can do it."""
         kinds: tuple[str, ...] = get_args(Kind)
         if self.kind not in kinds:
             known = ", ".join(map(repr, kinds))
@@ -119,7 +123,7 @@ class ExecutionConfig:
             )
 
     def _check_ray(self) -> None:
-        """What can be told before the cluster answers; the rest is when evaluations begin."""
+        """Check what is known before the cluster answers; the rest is when evaluations begin."""
         import_ray()
         self._check_in_flight()
         if len(self.devices) > 1:
@@ -129,7 +133,7 @@ class ExecutionConfig:
 
     @property
     def stopping(self) -> EarlyStopSettings | None:
-        """When evaluations end early; None where they do not."""
+        """Settings of evaluations that end early; None where they do not."""
         return {
             "certain": EarlyStopSettings(),
             "likely": EarlyStopSettings(self.error),
@@ -138,7 +142,7 @@ class ExecutionConfig:
 
     @property
     def here(self) -> torch.device:
-        """Where this process runs what it measures itself.
+        """The device on which this process measures itself.
 
         Workers of Ray have devices of their own, on machines of which nothing is known here.
         """
@@ -163,7 +167,7 @@ class ExecutionConfig:
 
     @property
     def processes(self) -> int:
-        """How many evaluate at the same time."""
+        """Processes that evaluate at the same time."""
         if self.kind == "serial":
             return 1
         if self.workers:

@@ -1,51 +1,40 @@
-"""The numerical form of evaluations: memory layout, batch size, precision; measured once a run.
-
-On a CPU the same network may run several times slower in the wrong form, and which one is right
-depends on the machine; so candidates are timed on a few samples.
+"""The numerical form of evaluations: device, memory layout, batch size, fusing and precision.
 
 Batches run side by side, each on one core. That is exact (a batch's result does not depend on the
 others), and unlike threads inside every operation it loses nothing where operations are small or
 cores are busy with something else.
 """
 
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional
 
+from netstitch.errors import SearchError
 from netstitch.files.alignment import aligned
-from netstitch.threads import available_cores, threads
 
 Precision = Literal["float32", "bfloat16", "float16"]
 FULL: Precision = "float32"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-BATCHES = (32, 64, 128, 256)
-SMALL = (1, 2, 4, 8, 16)
-"""Batches of large images, of which no more fit into memory."""
-SAMPLES = 256
-"""Samples that each candidate is timed on, at most."""
-SECONDS = 2.0
-"""Of timing a candidate, after which no further batch is run."""
 
 
 @dataclass(frozen=True)
 class NumericsConfig:
     """How samples are run.
 
-    channels_last: channels behind the pixels in memory, or before them.
-    batch: samples run together. workers: batches run side by side.
-    fused: whether operations are joined where that is equal up to rounding (see `fusing.py`).
-    precision: of weights and activations that are float32. Averages of several networks' outputs
-        are float32 in any case.
-
     Without fusing and in float32, results are bit for bit those of the subnetwork's own operations
     in this layout and batch size. Each form's results depend on the form and on nothing else.
+
+    Attributes:
+        channels_last: Whether channels stand behind the pixels in memory, or before them.
+        batch: Samples run together.
+        workers: Batches run side by side.
+        fused: Whether operations are joined where that is equal up to rounding.
+        precision: Of weights and activations that are float32. Averages of several networks'
+            outputs are float32 in any case.
     """
 
     channels_last: bool
@@ -60,7 +49,7 @@ class NumericsConfig:
         return replace(self, fused=False, precision=FULL)
 
     def arrange(self, tensor: Tensor) -> Tensor:
-        """The tensor in this form's precision and memory layout, in aligned memory."""
+        """Return the tensor in this precision and memory layout, in aligned memory."""
         if self.precision != FULL and tensor.dtype == torch.float32:
             tensor = tensor.to(DTYPES[self.precision])
         if self.channels_last and tensor.ndim == 4:
@@ -70,48 +59,39 @@ class NumericsConfig:
         return aligned(tensor.contiguous())
 
     def rounds(self, samples: int) -> int:
-        """How often the workers run a batch each until all samples are done."""
+        """Return how often the workers run a batch each until all samples are done."""
         batches = -(-samples // self.batch)
         return -(-batches // self.workers)
 
 
-def fastest_numerics(
-    prepare: Callable[[NumericsConfig], Callable[[Tensor], object]],
-    inputs: Tensor,
-    *,
-    batches: Sequence[int] = BATCHES,
-    workers: int | None = None,
-    fused: bool = False,
-    precision: Precision = FULL,
-    clock: Callable[[], float] = time.perf_counter,
-) -> NumericsConfig:
-    """The fastest form for a network on this machine, from a timed pass of each candidate.
+def usable_device(name: str) -> torch.device:
+    """Return the device of a name such as "cpu" or "cuda:0", once a tensor could be put on it.
 
-    prepare: gives the network for a form, its weights laid out like the activations, as they will
-        be in evaluations: convolutions follow the layout of either.
-    inputs: samples (n, ...); the first SAMPLES of them are run, or as many batches as take SECONDS,
-        and what all of them would take decides. workers: batches run side by side, by default one
-        for each core. fused, precision: of the form.
+    Raises:
+        SearchError: Where PyTorch knows no such device, or this machine has none.
     """
-    workers = workers or available_cores()
-    sample = inputs[:SAMPLES]
-    sizes = [size for size in batches if size <= len(sample)] or [len(sample)]
-    layouts = (True, False) if inputs.ndim == 4 else (False,)
-    forms = [
-        NumericsConfig(*chosen, workers, fused, precision) for chosen in product(layouts, sizes)
-    ]
-    best, least = forms[0], float("inf")
-    with torch.inference_mode(), threads(1):
-        for form in forms:
-            run = prepare(form)
-            parts = [form.arrange(part) for part in torch.split(sample, form.batch)]
-            run(parts[0])  # the first call of a shape also chooses kernels
-            started, seconds = clock(), 0.0
-            for count, part in enumerate(parts, 1):
-                run(part)
-                seconds = (clock() - started) / count * form.rounds(len(inputs))
-                if clock() - started > SECONDS:
-                    break
-            if seconds < least:
-                best, least = form, seconds
-    return best
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise SearchError(
+            f"evaluations cannot run on device {name!r} ({_reason(error)}); expected one that this "
+            "machine has, such as 'cpu'"
+        ) from error
+    return device
+
+
+def check_precision(device: torch.device, precision: Precision) -> None:
+    """Raise SearchError unless the device can convolve in this precision."""
+    image = torch.zeros(1, 1, 3, 3, dtype=DTYPES[precision], device=device)
+    try:
+        functional.conv2d(image, image).cpu()
+    except (RuntimeError, NotImplementedError) as error:
+        raise SearchError(
+            f"evaluations cannot run in {precision} on device {str(device)!r} ({_reason(error)}); "
+            "give another precision, such as 'float32'"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")

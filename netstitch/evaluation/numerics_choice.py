@@ -1,26 +1,33 @@
-"""The numerical form in which a supernet is evaluated, measured on this machine."""
+"""The choice of memory layout and batch size, measured once a run.
+
+On a CPU the same network may run several times slower in the wrong layout or batch size, and which
+are right depends on the machine; so candidates are timed on a few samples.
+"""
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import torch
 from torch import Tensor
 
 from netstitch.evaluation.evaluator import TOGETHER, arranged_weights
-from netstitch.evaluation.numerics import (
-    BATCHES,
-    FULL,
-    SMALL,
-    NumericsConfig,
-    Precision,
-    fastest_numerics,
-)
+from netstitch.evaluation.numerics import FULL, NumericsConfig, Precision
 from netstitch.evaluation.runtime.execution_plan import execute
 from netstitch.evaluation.runtime.schedule import Schedule
 from netstitch.files.alignment import aligned_weights
-from netstitch.networks.interpreter import make_plan, peak_bytes
+from netstitch.networks.content import united
+from netstitch.networks.interpreter import make_interpreter
 from netstitch.supernet.supernet import Supernet
-from netstitch.threads import available_cores
+from netstitch.threads import available_cores, threads
+
+BATCHES = (32, 64, 128, 256)
+SMALL = (1, 2, 4, 8, 16)
+"""Batches of large images, of which no more fit into memory."""
+SAMPLES = 256
+"""Samples that each candidate is timed on, at most."""
+SECONDS = 2.0
+"""Of timing a candidate, after which no further batch is run."""
 
 
 def measure_numerics(
@@ -34,30 +41,37 @@ def measure_numerics(
     precision: Precision = FULL,
     clock: Callable[[], float] = time.perf_counter,
 ) -> NumericsConfig:
-    """The fastest form for the most expensive reference network, run as evaluations are.
+    """Return the fastest form for the most expensive reference network, run as evaluations are.
 
-    inputs: the samples (n, ...) that will be evaluated on. batches: sizes to choose from; by
-    default those of BATCHES that memory has room for, or the largest smaller one. workers: batches
-    run side by side, by default one for each core, and one alone on a device that is not the CPU.
-    fused, precision: of the form, see `NumericsConfig`.
+    Args:
+        supernet: Whose genotypes will be evaluated.
+        inputs: The samples (n, ...) that they will be evaluated on.
+        batches: Sizes to choose from; by default those of BATCHES that memory has room for, or the
+            largest smaller one.
+        workers: Batches run side by side; by default one for each core, and one alone on a device
+            that is not the CPU.
+        device: Where subnetworks run.
+        fused: Of the form; see `NumericsConfig`.
+        precision: Of the form.
+        clock: Seconds.
     """
     if workers is None and torch.device(device).type != "cpu":
         workers = 1
     genotype = max(supernet.references().values(), key=supernet.macs)
 
     if batches is None:
-        graph = supernet.pruned_graph(genotype)
-        side_by_side = workers or available_cores()
-        plan = make_plan([graph], aligned_weights(supernet.tensors()))
-        batches = roomy(peak_bytes(plan) * side_by_side)
+        graph = united([supernet.pruned_graph(genotype)])
+        peak = make_interpreter(graph, aligned_weights(supernet.tensors())).peak
+        batches = roomy(peak * (workers or available_cores()))
 
     def prepare(form: NumericsConfig) -> Callable[[Tensor], object]:
         weights = arranged_weights(supernet, form, device)
         plan = Schedule(supernet, weights, form.fused, form.precision).plan([genotype])
 
         def run(batch: Tensor) -> list[Tensor]:
+            [outputs] = execute(plan, batch.to(device))
             # Copying results back also waits for a device that works by itself.
-            return [value.cpu() for value in execute(plan, batch.to(device)).values()]
+            return [value.cpu() for value in outputs.values()]
 
         return run
 
@@ -72,8 +86,59 @@ def measure_numerics(
     )
 
 
+def fastest_numerics(
+    prepare: Callable[[NumericsConfig], Callable[[Tensor], object]],
+    inputs: Tensor,
+    *,
+    batches: Sequence[int] = BATCHES,
+    workers: int | None = None,
+    fused: bool = False,
+    precision: Precision = FULL,
+    clock: Callable[[], float] = time.perf_counter,
+) -> NumericsConfig:
+    """Return the fastest form for a network on this machine, from a timed pass of each candidate.
+
+    Args:
+        prepare: Returns the network for a form, its weights laid out like the activations, as they
+            will be in evaluations: convolutions follow the layout of either.
+        inputs: Samples (n, ...). The first SAMPLES of them are run, or as many batches as take
+            SECONDS, and what all of them would take decides.
+        batches: Sizes to choose from.
+        workers: Batches run side by side; by default one for each core.
+        fused: Of the form.
+        precision: Of the form.
+        clock: Seconds.
+    """
+    workers = workers or available_cores()
+    sample = inputs[:SAMPLES]
+    sizes = [size for size in batches if size <= len(sample)] or [len(sample)]
+    layouts = (True, False) if inputs.ndim == 4 else (False,)
+    forms = [
+        NumericsConfig(*chosen, workers, fused, precision) for chosen in product(layouts, sizes)
+    ]
+    best, least = forms[0], float("inf")
+    with torch.inference_mode(), threads(1):
+        for form in forms:
+            run = prepare(form)
+            parts = [form.arrange(part) for part in torch.split(sample, form.batch)]
+            run(parts[0])  # the first call of a shape also chooses kernels
+            started, seconds = clock(), 0.0
+            for count, part in enumerate(parts, 1):
+                run(part)
+                seconds = (clock() - started) / count * form.rounds(len(inputs))
+                if clock() - started > SECONDS:
+                    break
+            if seconds < least:
+                best, least = form, seconds
+    return best
+
+
 def roomy(peak: int) -> Sequence[int]:
-    """Batch sizes to choose from where a sample of each worker's takes so many bytes in all."""
+    """Return the batch sizes to choose from.
+
+    Args:
+        peak: Bytes that one sample of each worker takes in all.
+    """
     fitting = [size for size in BATCHES if size * peak <= TOGETHER]
     if fitting:
         return fitting

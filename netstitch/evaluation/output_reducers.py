@@ -1,30 +1,32 @@
 """What becomes of outputs as they come, batch by batch: all of them are more than memory holds."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-Measure = Callable[[Any, Tensor], Tensor]
-"""Of outputs and labels of some samples: values (n, ...)."""
+from netstitch.tasks import Outputs
+
+Measure = Callable[[Outputs, Tensor], Tensor]
+"""Values (n, ...) of the outputs and labels of n samples."""
 
 
 class OutputReducer(Protocol):
-    """Looks at the outputs of a subnetwork."""
+    """Takes the outputs of a subnetwork, batch by batch."""
 
     @property
     def may_end(self) -> bool:
-        """Whether it may have seen enough before all batches."""
+        """Whether it may have enough before all batches."""
         ...
 
     @property
     def ended(self) -> bool:
-        """Whether it has seen enough."""
+        """Whether it has enough."""
         ...
 
-    def look(self, batch: int, outputs: Any) -> None:
-        """See the outputs of a batch; batches come in order."""
+    def add(self, batch: int, outputs: Outputs) -> None:
+        """Take the outputs of a batch; batches come in order."""
         ...
 
 
@@ -34,22 +36,29 @@ class OutputCollector:
     may_end = ended = False
 
     def __init__(self) -> None:
-        self._parts: list[Any] = []
+        self._parts: list[Outputs] = []
 
-    def look(self, batch: int, outputs: Any) -> None:
+    def add(self, batch: int, outputs: Outputs) -> None:
+        """Keep the outputs of a batch."""
         self._parts.append(outputs)
 
     @property
-    def outputs(self) -> Any:
-        """Those of all samples, a tensor or tensors by key."""
-        first = self._parts[0]
-        if isinstance(first, Tensor):
-            return torch.cat(self._parts)
-        return {key: torch.cat([part[key] for part in self._parts]) for key in first}
+    def outputs(self) -> Outputs:
+        """Those of all samples."""
+        tensors = [part for part in self._parts if isinstance(part, Tensor)]
+        if tensors:
+            return torch.cat(tensors)
+        by_key = [part for part in self._parts if not isinstance(part, Tensor)]
+        return {key: torch.cat([part[key] for part in by_key]) for key in by_key[0]}
 
 
-class AccuracyReducer:
-    """Keeps what measures make of outputs."""
+class MeasureCollector:
+    """Keeps the values of measures.
+
+    Args:
+        measures: Of outputs and labels.
+        labels: Of each batch.
+    """
 
     may_end = ended = False
 
@@ -57,11 +66,12 @@ class AccuracyReducer:
         self._measures, self._labels = measures, labels
         self._parts: list[list[Tensor]] = [[] for _ in measures]
 
-    def look(self, batch: int, outputs: Any) -> None:
+    def add(self, batch: int, outputs: Outputs) -> None:
+        """Measure the outputs of a batch."""
         for measure, parts in zip(self._measures, self._parts, strict=True):
             parts.append(measure(outputs, self._labels[batch]))
 
     @property
     def values(self) -> list[Tensor]:
-        """Of each measure those of all samples, (n, ...)."""
+        """The values of each measure for all samples, (n, ...)."""
         return [torch.cat(parts) for parts in self._parts]

@@ -1,10 +1,8 @@
 """Objects whose tensors lie in a file that all processes of a machine map into memory.
 
-What reads such a file holds no copy: pages come when they are first touched, and are the same
-memory for all who map them. It serves a program and the processes that it starts, and nobody else:
-nothing of it outlives them, and nothing that came from elsewhere is opened.
-
-Tensors lie in it so that they are aligned where they are mapped, whether they were before or not.
+A process that maps such a file holds no copy: pages are read when first touched, and are the same
+memory for all processes. Files serve a program and the processes that it starts: none outlives
+them, and none that came from elsewhere is opened. Tensors are aligned where they are mapped.
 """
 
 import io
@@ -24,7 +22,12 @@ from netstitch.files.alignment import aligned, padding
 
 @dataclass(frozen=True)
 class MappedTensors:
-    """An object in two parts: `rest` is everything but its tensors, which are in the file."""
+    """An object whose tensors are in a file.
+
+    Attributes:
+        path: The file.
+        rest: Everything but the tensors, pickled.
+    """
 
     path: Path
     rest: bytes
@@ -32,9 +35,16 @@ class MappedTensors:
 
 @dataclass(frozen=True)
 class TensorPlace:
-    """Where a tensor is: its storage's first byte, and its own place in that.
+    """The place of a tensor.
 
-    strides, offset: in elements. parameter: whether it is a `Parameter`.
+    Attributes:
+        start: The first byte of its storage.
+        bytes: Of its storage.
+        dtype: Of its elements.
+        shape: Its sizes.
+        strides: In elements.
+        offset: In its storage, in elements.
+        parameter: Whether it is a `Parameter`.
     """
 
     start: int
@@ -48,10 +58,11 @@ class TensorPlace:
 
 @dataclass(frozen=True, eq=False)
 class PackedTensors:
-    """An object in two parts: `rest` is everything but its tensors, which are in one array.
+    """An object whose tensors are in one array, which Ray's processes on a machine share.
 
-    Of an array, other than of tensors, those who send objects to the processes of a machine make no
-    copy for each, such as Ray.
+    Attributes:
+        content: The tensors' storages, one after the other.
+        rest: Everything but the tensors, pickled.
     """
 
     content: NDArray[np.uint8]
@@ -59,16 +70,16 @@ class PackedTensors:
 
 
 def pack(value: Any) -> PackedTensors:
-    """The object with its tensors, on the CPU, in one array; raises what pickling raises."""
+    """Return the object with its tensors, on the CPU, in one array; raise what pickling raises."""
     content, rest = io.BytesIO(), io.BytesIO()
     _Writer(rest, content).dump(value)
     return PackedTensors(np.frombuffer(content.getbuffer(), np.uint8), rest.getvalue())
 
 
 def unpack(packed: PackedTensors) -> Any:
-    """The object, its tensors in the array's memory, which nothing may write into.
+    """Return the object, its tensors in the array's memory, which nothing may write into.
 
-    An array that does not begin on a boundary of memory, as none of Ray's shared ones, is copied.
+    An array that does not begin on a boundary of memory, such as Ray's shared ones, is copied.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
@@ -82,7 +93,8 @@ def write_mapped(value: Any, path: Path) -> MappedTensors:
     Tensors that share memory share it in the file too. Those on other devices are written as they
     are on the CPU.
 
-    Raises OSError when the file cannot be written, and what pickling raises.
+    Raises:
+        OSError: Where the file cannot be written. What pickling raises is raised too.
     """
     with path.open("xb") as file:
         rest = io.BytesIO()
@@ -91,14 +103,11 @@ def write_mapped(value: Any, path: Path) -> MappedTensors:
 
 
 def read_mapped(mapped: MappedTensors) -> Any:
-    """The object, its tensors mapped from the file; what changes them changes this copy alone."""
+    """Return the object, its tensors mapped from the file; writes change this copy alone."""
     size = mapped.path.stat().st_size
-    # Private: pages are shared until something writes into them.
-    everything = (
-        torch.from_file(str(mapped.path), shared=False, size=size, dtype=torch.uint8)
-        if size
-        else torch.empty(0, dtype=torch.uint8)
-    )
+    everything = torch.empty(0, dtype=torch.uint8)
+    if size:  # private: pages are shared until something writes into them
+        everything = torch.from_file(str(mapped.path), shared=False, size=size, dtype=torch.uint8)
     return _Reader(io.BytesIO(mapped.rest), everything).load()
 
 

@@ -50,7 +50,7 @@ class WorkerEvaluator:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
-        torch.set_num_threads(1)  # batches run side by side, see `Form`
+        torch.set_num_threads(1)  # batches run side by side, see `NumericsConfig`
         stored = self._stored
         evaluator: Evaluator = (
             unpack(stored) if isinstance(stored, PackedTensors) else read_mapped(stored)
@@ -59,6 +59,7 @@ class WorkerEvaluator:
         self._objectives = SearchedObjectives(evaluator)
 
     def __call__(self, genotype: Genotype) -> Values:
+        """Return the objectives of one genotype."""
         return self._objectives(genotype)
 
     def together(

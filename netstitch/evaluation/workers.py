@@ -1,4 +1,4 @@
-"""Carrying evaluations out: in this process, or in others that share what they read."""
+"""Executors of evaluations: in this process, or in others that share what they read."""
 
 import shutil
 import tempfile
@@ -20,58 +20,63 @@ from netstitch.optimization.executors.process_start import start_server
 from netstitch.optimization.executors.queue import Choose
 
 PRELOAD = ("netstitch.evaluation.worker_evaluator",)
-"""What workers need, and what takes seconds to load."""
+"""Modules that workers need, and that take seconds to load."""
 
 _PREFIX, _LOCK = "netstitch-shared-", "lock"
 
 
-def prepare(spread: ExecutionConfig) -> None:
-    """Begin what takes a while, so that it goes on beside what comes before the search."""
-    if spread.kind == "processes":
+def prepare(execution: ExecutionConfig) -> None:
+    """Begin to start processes, which takes a while, beside what comes before the search."""
+    if execution.kind == "processes":
         start_server(PRELOAD)
 
 
 Make = Callable[[torch.device], Evaluator]
-"""An evaluator on a device."""
+"""Makes an evaluator on a device."""
 
 
-def evaluating(make: Make, spread: ExecutionConfig) -> AbstractContextManager[Executor]:
-    """Return what evaluates as spread says; the end of it ends all processes.
+def evaluating(make: Make, execution: ExecutionConfig) -> AbstractContextManager[Executor]:
+    """Return an executor of evaluations, which ends all its processes at the end.
 
-    Raises SearchError as `ExecutionConfig.check`, and, where it begins, StorageError where there
-    is no room for what the processes share.
+    Args:
+        make: Makes the evaluator.
+        execution: Where evaluations run.
+
+    Raises:
+        SearchError: As `ExecutionConfig.check`.
+        StorageError: When it begins and there is no room for the tensors that processes share.
     """
-    spread.check()
-    begin = {"serial": _in_this_process, "processes": _in_processes, "ray": _on_ray}[spread.kind]
-    return begin(make, spread)
+    execution.check()
+    begin = {"serial": _in_this_process, "processes": _in_processes, "ray": _on_ray}[execution.kind]
+    return begin(make, execution)
 
 
 @contextmanager
-def _in_this_process(make: Make, spread: ExecutionConfig) -> Iterator[Executor]:
-    evaluator = make(spread.here)
+def _in_this_process(make: Make, execution: ExecutionConfig) -> Iterator[Executor]:
+    evaluator = make(execution.here)
     yield SerialExecutor(
         SearchedObjectives(evaluator),
-        spread.in_flight,
-        group=spread.together,
-        choose=_choose(evaluator, spread),
+        execution.in_flight,
+        group=execution.together,
+        choose=_choose(evaluator, execution),
     )
 
 
 @contextmanager
-def _in_processes(make: Make, spread: ExecutionConfig) -> Iterator[Executor]:
+def _in_processes(make: Make, execution: ExecutionConfig) -> Iterator[Executor]:
     with _shared_folder() as folder:
         evaluator = make(torch.device("cpu"))
         try:
-            evaluation = WorkerEvaluator(evaluator, spread.places, folder)
+            evaluation = WorkerEvaluator(evaluator, execution.places, folder)
         except OSError as error:
             raise cannot_write(folder, error) from error
         executor = ProcessExecutor(
             evaluation,
-            spread.processes,
-            capacity=spread.in_flight,
-            group=spread.together,
-            choose=_choose(evaluator, spread),
-            timeout=spread.timeout,
+            execution.processes,
+            capacity=execution.in_flight,
+            group=execution.together,
+            choose=_choose(evaluator, execution),
+            timeout=execution.timeout,
             preload=PRELOAD,
         )
         with closing(executor):
@@ -79,31 +84,31 @@ def _in_processes(make: Make, spread: ExecutionConfig) -> Iterator[Executor]:
 
 
 @contextmanager
-def _on_ray(make: Make, spread: ExecutionConfig) -> Iterator[Executor]:
-    evaluator = make(spread.here)
+def _on_ray(make: Make, execution: ExecutionConfig) -> Iterator[Executor]:
+    evaluator = make(execution.here)
     executor = RayExecutor(
-        WorkerEvaluator(evaluator, spread.places),
-        spread.processes,
-        capacity=spread.in_flight,
-        group=spread.together,
-        choose=_choose(evaluator, spread),
-        address=spread.address,
-        temporary=None if spread.temporary is None else Path(spread.temporary),
-        gpus_per_worker=spread.gpus_per_worker,
-        timeout=spread.timeout,
+        WorkerEvaluator(evaluator, execution.places),
+        execution.processes,
+        capacity=execution.in_flight,
+        group=execution.together,
+        choose=_choose(evaluator, execution),
+        address=execution.address,
+        temporary=None if execution.temporary is None else Path(execution.temporary),
+        gpus_per_worker=execution.gpus_per_worker,
+        timeout=execution.timeout,
     )
     with closing(executor):
         yield executor
 
 
-def _choose(evaluator: Evaluator, spread: ExecutionConfig) -> Choose | None:
-    """Those that share work go together, where in which order they are done changes nothing."""
-    return SharedWork(evaluator.supernet) if spread.ordered and spread.together > 1 else None
+def _choose(evaluator: Evaluator, execution: ExecutionConfig) -> Choose | None:
+    """Return a choice by shared work; None where the order changes results, or none are grouped."""
+    return SharedWork(evaluator.supernet) if execution.ordered and execution.together > 1 else None
 
 
 @contextmanager
 def _shared_folder() -> Iterator[Path]:
-    """A temporary folder, gone in the end; those that killed processes left behind go too."""
+    """Give a temporary folder, removed in the end, as are those that killed processes left."""
     parent = Path(tempfile.gettempdir())
     _remove_left(parent)
     try:
@@ -121,7 +126,7 @@ def _remove_left(parent: Path) -> None:
     """Remove folders whose process is gone, so that its lock is free."""
     for folder in parent.glob(f"{_PREFIX}*"):
         lock = FileLock(folder / _LOCK, timeout=0)
-        # Of another user, or just made: not ours to judge.
+        # One of another user, or one just made, is left alone.
         with suppress(Timeout, OSError):
             if (folder / _LOCK).exists():
                 with lock:

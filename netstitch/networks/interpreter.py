@@ -1,213 +1,206 @@
-"""What to compute for some subnetworks, with nothing computed twice.
+"""The interpreter of graphs: instructions that are run one after the other.
 
-All weights are frozen, so a tensor depends only on its operation and on what that reads. Each node
-of a subnetwork gets a *content key* for just that; equal keys, in one subnetwork or in different
-ones, are one step of the plan.
+It runs captured graphs, subnetworks, several of these as one (`united`), and the fragments that
+evaluations put subnetworks together from.
 """
 
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
-from math import prod
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
 
 from netstitch.files.alignment import assert_aligned
-from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref
+from netstitch.networks.content import INPUT_KEY, sample_bytes
+from netstitch.networks.graph import INPUT, WEIGHT, Graph
+from netstitch.networks.in_place import InPlace, overwrites, takes_the_place
 from netstitch.networks.module import to_torch
 from netstitch.networks.operations import resolve
 
-Key = bytes
-"""A digest of a value's operation, arguments, weights' paths, and of all that it reads."""
 
-INPUT_KEY: Key = b"input"
+@dataclass(frozen=True, slots=True)
+class Register:
+    """An argument that is the value of a register."""
 
-
-@dataclass(frozen=True)
-class Slot:
-    """An argument that is the value of a key."""
-
-    key: Key
+    index: int
 
 
-@dataclass(frozen=True)
-class GraphStep:
-    """One operation: its content key, what it calls, and which keys it reads.
+@dataclass(frozen=True, slots=True, eq=False)
+class Instruction:
+    """One operation.
 
-    size: bytes of its value for one sample, about.
+    Attributes:
+        function: Computes it.
+        args: Positional arguments, with a Register where a value goes.
+        kwargs: Keyword arguments, likewise.
+        operands: The position and the register of each argument that is a Register itself.
+        nested: Whether further registers stand in lists or in keyword arguments.
+        frees: Registers that no later instruction reads.
+        overwrites: Ways to compute it in the memory of an operand.
     """
 
-    key: Key
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    reads: tuple[Key, ...]
-    size: int
+    operands: tuple[tuple[int, int], ...]
+    nested: bool
+    frees: tuple[int, ...]
+    overwrites: tuple[InPlace, ...] = ()
 
 
-@dataclass(frozen=True)
-class GraphPlan:
-    """Steps in an order in which they can be computed.
+@dataclass(frozen=True, slots=True, eq=False)
+class Interpreter:
+    """A graph made ready to run; see `make_interpreter`.
 
-    outputs: for each subnetwork, (output key, content key) pairs.
-    needed: keys that are read from outside the plan, because they are known.
+    Each value is freed after its last use.
+
+    Attributes:
+        instructions: In the order in which they are run.
+        names: The node of each register; the graph's inputs come first.
+        inputs: How many inputs there are.
+        results: Registers of the values to return.
+        peak: The most bytes of computed values held at once, for one sample.
     """
 
-    steps: tuple[GraphStep, ...]
-    outputs: tuple[tuple[tuple[str | None, Key], ...], ...]
-    needed: frozenset[Key]
+    instructions: tuple[Instruction, ...]
+    names: tuple[str, ...]
+    inputs: int
+    results: tuple[int, ...]
+    peak: int
+
+    def run(self, values: list[Any], owned: int = 0) -> list[Any]:
+        """Return the results.
+
+        Args:
+            values: Of the inputs, in order; the list is used up.
+            owned: Bits of the inputs that may be overwritten, since nothing else reads them.
+        """
+        for instruction in self.instructions:
+            args = list(instruction.args)
+            for argument, register in instruction.operands:
+                args[argument] = values[register]
+            kwargs = instruction.kwargs
+            if instruction.nested:
+                args = [_filled(argument, values) for argument in args]
+                kwargs = {name: _filled(value, values) for name, value in kwargs.items()}
+            for way in instruction.overwrites:
+                outside = way.register < self.inputs
+                if (not outside or owned >> way.register & 1) and takes_the_place(way, args):
+                    if way.argument:
+                        args.reverse()
+                    values.append(way.function(*args))
+                    break
+            else:
+                values.append(instruction.function(*args, **kwargs))
+            del args, kwargs
+            for register in instruction.frees:
+                values[register] = None
+        return [values[register] for register in self.results]
+
+    def compute(
+        self, batch: Tensor, known: Mapping[str, Any] = MappingProxyType({})
+    ) -> dict[str, Any]:
+        """Return the results of a `united` graph by name.
+
+        Args:
+            batch: The networks' input, in aligned memory.
+            known: Values of the other inputs by name; further ones are ignored.
+        """
+        assert_aligned([batch], "an interpreter's batch")
+        given = {**known, INPUT_KEY: batch}
+        found = self.run([given[name] for name in self.names[: self.inputs]])
+        return {self.names[at]: value for at, value in zip(self.results, found, strict=True)}
+
+    def keeping(self, names: Collection[str]) -> "Interpreter":
+        """Return an interpreter that returns the values of further nodes too."""
+        kept = {register for register, name in enumerate(self.names) if name in names}
+        instructions = tuple(
+            one if kept.isdisjoint(one.frees) else replace(one, frees=tuple(set(one.frees) - kept))
+            for one in self.instructions
+        )
+        results = tuple(dict.fromkeys([*self.results, *sorted(kept)]))
+        return replace(self, instructions=instructions, results=results)
 
 
-def content_keys(graph: Graph) -> dict[str, Key]:
-    """The content key of every node but weights, by name.
+def make_interpreter(
+    graph: Graph,
+    weights: Mapping[str, Tensor],
+    *,
+    results: Collection[str] | None = None,
+    overwriting: bool = False,
+    functions: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
+) -> Interpreter:
+    """Return an interpreter of all nodes of a graph.
 
-    Names play no part, since two subnetworks may call different nodes the same: a key is made of
-    the operation, its plain arguments, the paths of its weights, and the keys of what it reads.
+    Args:
+        graph: Its INPUT nodes are the inputs.
+        weights: By key, in aligned memory.
+        results: Names of the nodes to return; by default the graph's outputs.
+        overwriting: Whether operations may write into the memory of values that nothing reads any
+            more.
+        functions: What to call in the place of a node's own operation, by the node's name.
     """
-    keys: dict[str, Key] = {}
-    texts: dict[str, str] = {}
+    returned = dict.fromkeys([name for _, name in graph.outputs] if results is None else results)
+    inputs = [node.name for node in graph.nodes if node.operation == INPUT]
+    steps = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
+    sizes = {node.name: sample_bytes(node) for node in steps}
+    registers = {name: index for index, name in enumerate([*inputs, *sizes])}
+    own = {node.name: weights[node.path] for node in graph.nodes if node.operation == WEIGHT}
+    assert_aligned(own.values(), "an interpreter's weights")
+    values = {name: Register(index) for name, index in registers.items()} | own
+    frees = _last_uses(graph, returned)
+    ways = overwrites(graph, registers) if overwriting else {}
+    instructions = []
+    held = peak = 0
+    for node in steps:
+        args = tuple(to_torch(argument, values) for argument in node.args)
+        kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
+        freed = frees.get(node.name, ())
+        instructions.append(
+            Instruction(
+                functions.get(node.name) or resolve(node.operation),
+                args,
+                kwargs,
+                tuple((i, arg.index) for i, arg in enumerate(args) if isinstance(arg, Register)),
+                _holds_registers([*(arg for arg in args if type(arg) is list), *kwargs.values()]),
+                tuple(registers[name] for name in freed),
+                ways.get(node.name, ()),
+            )
+        )
+        held += sizes[node.name]
+        peak = max(peak, held)
+        held -= sum(sizes.get(name, 0) for name in freed)
+    ends = tuple(registers[name] for name in returned)
+    return Interpreter(tuple(instructions), tuple(registers), len(inputs), ends, peak)
+
+
+def _last_uses(graph: Graph, returned: Collection[str]) -> dict[str, list[str]]:
+    """Return, by node, the values that no later node reads, and that are not returned."""
+    last: dict[str, str] = {}
     for node in graph.nodes:
         if node.operation == WEIGHT:
-            texts[node.name] = f"weight {node.path!r}"
             continue
-        if node.operation == INPUT:
-            key = INPUT_KEY
-        else:
-            key = blake2b(text_of(node, texts).encode(), digest_size=16).digest()
-        keys[node.name] = key
-        texts[node.name] = f"value {key.hex()}"
-    return keys
+        if node.operation != INPUT:
+            last[node.name] = node.name  # where nothing reads it
+        last |= dict.fromkeys(node.inputs, node.name)
+    frees: dict[str, list[str]] = {}
+    for name, reader in last.items():
+        if name not in returned and graph.by_name[name].operation != WEIGHT:
+            frees.setdefault(reader, []).append(name)
+    return frees
 
 
-def text_of(node: Node, texts: Mapping[str, str]) -> str:
-    """A node's operation and arguments, with `texts` in the place of the names that it reads."""
-
-    def of(argument: Argument) -> str:
-        if isinstance(argument, Ref):
-            return texts[argument.name]
-        if isinstance(argument, tuple):
-            return f"({','.join(map(of, argument))})"
-        return repr(argument)  # 1, 1.0 and True are told apart
-
-    parts = [node.operation, of(node.args)]
-    return " ".join([*parts, *(f"{name}={of(value)}" for name, value in node.kwargs.items())])
-
-
-def make_plan(
-    graphs: Sequence[Graph],
-    weights: Mapping[str, Tensor],
-    known: Collection[Key] = (),
-    contents: Sequence[Mapping[str, Key]] | None = None,
-) -> GraphPlan:
-    """One plan for several subnetworks; keys in `known` are not computed again.
-
-    weights: by path, in aligned memory. contents: of each graph what `content_keys` gives, where it
-    is at hand.
-    """
-    steps: dict[Key, GraphStep] = {}
-    outputs = []
-    needed: set[Key] = set()
-    for graph, keys in zip(graphs, contents or map(content_keys, graphs), strict=True):
-        outputs.append(tuple((key, keys[name]) for key, name in graph.outputs))
-        values: dict[str, Any] = {name: Slot(key) for name, key in keys.items()}
-        own = {n.name: weights[n.path] for n in graph.nodes if n.operation == WEIGHT}
-        assert_aligned(own.values(), "a plan's weights")
-        values |= own
-        missing = _missing(graph, keys, known)
-        for node in graph.nodes:
-            if node.name in missing and keys[node.name] not in steps:
-                steps[keys[node.name]] = _step(node, keys, values)
-        needed.update(keys[name] for _, name in graph.outputs if keys[name] in known)
-    for step in steps.values():
-        needed.update(key for key in step.reads if key in known)
-    return GraphPlan(tuple(steps.values()), tuple(outputs), frozenset(needed))
-
-
-def _step(node: Node, keys: Mapping[str, Key], values: Mapping[str, Any]) -> GraphStep:
-    return GraphStep(
-        key=keys[node.name],
-        function=resolve(node.operation),
-        args=tuple(to_torch(item, values) for item in node.args),
-        kwargs={name: to_torch(item, values) for name, item in node.kwargs.items()},
-        reads=tuple(dict.fromkeys(keys[name] for name in node.inputs if name in keys)),
-        size=sample_bytes(node),
+def _holds_registers(items: list[Any]) -> bool:
+    return any(
+        isinstance(item, Register) or (isinstance(item, list) and _holds_registers(item))
+        for item in items
     )
 
 
-def sample_bytes(node: Node) -> int:
-    """Bytes of a node's value for one sample, at four bytes a number."""
-    numbers = re.findall(r"\d+", " ".join(map(str, node.shape or ())))  # of "49*batch" too
-    return 4 * prod(map(int, numbers))
-
-
-def _missing(graph: Graph, keys: Mapping[str, Key], known: Collection[Key]) -> set[str]:
-    """Names of the nodes to compute: the outputs and what they read, as far as it is not known."""
-    missing: set[str] = set()
-    wanted = {name for _, name in graph.outputs}
-    for node in reversed(graph.nodes):
-        if node.name in wanted and node.name in keys and keys[node.name] not in known:
-            if node.operation == INPUT:
-                continue
-            missing.add(node.name)
-            wanted.update(node.inputs)
-    return missing
-
-
-def peak_bytes(plan: GraphPlan) -> int:
-    """The most bytes of values that `execute` holds at once, for one sample, input left out."""
-    uses = _uses(plan)
-    sizes = {step.key: step.size for step in plan.steps}
-    results = {key for subnetwork in plan.outputs for _, key in subnetwork}
-    held = peak = 0
-    for step in plan.steps:
-        held += step.size
-        peak = max(peak, held)
-        for key in step.reads:
-            uses[key] -= 1
-            if not uses[key] and key not in results:
-                held -= sizes.get(key, 0)
-    return peak
-
-
-def _uses(plan: GraphPlan) -> dict[Key, int]:
-    """How many steps read each key."""
-    uses: dict[Key, int] = {}
-    for step in plan.steps:
-        for key in step.reads:
-            uses[key] = uses.get(key, 0) + 1
-    return uses
-
-
-def execute(
-    plan: GraphPlan, batch: Tensor, known: Mapping[Key, Any], kept: Collection[Key] = ()
-) -> dict[Key, Any]:
-    """Values of the plan's outputs, and of the keys to keep, for one batch.
-
-    batch: in aligned memory. known: values of the plan's `needed` keys for this batch. Everything
-    else is freed after its last use.
-    """
-    assert_aligned([batch], "a plan's batch")
-    results = {key for subnetwork in plan.outputs for _, key in subnetwork} | set(kept)
-    uses = _uses(plan)
-    values: dict[Key, Any] = dict(known)
-    values[INPUT_KEY] = batch
-    for step in plan.steps:
-        args = [_value(item, values) for item in step.args]
-        kwargs = {name: _value(item, values) for name, item in step.kwargs.items()}
-        values[step.key] = step.function(*args, **kwargs)
-        del args, kwargs
-        for key in step.reads:
-            uses[key] -= 1
-            if not uses[key] and key not in results:
-                del values[key]
-    return {key: values[key] for key in results}
-
-
-def _value(argument: Any, values: Mapping[Key, Any]) -> Any:
-    if isinstance(argument, Slot):
-        return values[argument.key]
+def _filled(argument: Any, values: list[Any]) -> Any:
+    if isinstance(argument, Register):
+        return values[argument.index]
     if isinstance(argument, list):
-        return [_value(item, values) for item in argument]
+        return [_filled(item, values) for item in argument]
     return argument

@@ -5,7 +5,7 @@ import torch
 
 from netstitch.errors import SearchError
 from netstitch.evaluation import usable_device
-from netstitch.evaluation.device import check_precision
+from netstitch.evaluation.numerics import check_precision
 
 
 def test_the_processor_is_usable() -> None:

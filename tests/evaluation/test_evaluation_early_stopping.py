@@ -17,8 +17,7 @@ from netstitch.evaluation.early_stopping import (
     most_informative_order,
 )
 from netstitch.evaluation.evaluator import Evaluated
-from netstitch.evaluation.runtime.execution_plan import ExecutionPlan
-from netstitch.networks.interpreter import Key
+from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, KeyedOutputs
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, Outputs
 
@@ -86,7 +85,7 @@ def test_the_rest_is_not_computed(supernet: Supernet, monkeypatch: pytest.Monkey
     computed: list[int] = []
     execute = module.execute
 
-    def counted(plan: ExecutionPlan, batch: torch.Tensor) -> dict[Key, torch.Tensor]:
+    def counted(plan: ExecutionPlan, batch: torch.Tensor) -> list[KeyedOutputs]:
         computed.append(len(batch))
         return execute(plan, batch)
 

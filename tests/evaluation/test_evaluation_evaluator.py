@@ -163,10 +163,11 @@ def test_weights_and_batches_are_on_the_device_and_the_supernet_stays(
     seen: list[str] = []
 
     def recorded(plan: Any, batch: torch.Tensor, *rest: Any) -> Any:
-        args = [arg for unit in plan.units for call in unit.calls for arg in call.args]
+        instructions = [one for unit in plan.interpreters for one in unit.instructions]
+        args = [arg for one in instructions for arg in one.args]
         tensors = [arg for arg in args if isinstance(arg, torch.Tensor)]
         seen.extend(tensor.device.type for tensor in [batch, *tensors])
-        return {key: torch.zeros(len(batch), 3) for pairs in plan.outputs for _, key in pairs}
+        return [{key: torch.zeros(len(batch), 3) for key, _ in pairs} for pairs in plan.outputs]
 
     monkeypatch.setattr(module, "execute", recorded)
     task = random_task()

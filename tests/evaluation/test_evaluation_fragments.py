@@ -1,4 +1,4 @@
-"""Units: every node is in one, and none is computed for the sake of two."""
+"""Fragments: every node is in one, and none is computed for the sake of two."""
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +17,7 @@ from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref
 from netstitch.supernet.supernet import Supernet
 
 
-def units_of(supernet: Supernet) -> Fragments:
+def fragments_of(supernet: Supernet) -> Fragments:
     return make_fragments(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
 
 
@@ -38,26 +38,30 @@ def needed_nodes(supernet: Supernet) -> set[tuple[int, str]]:
 
 @settings(deadline=None, max_examples=100)
 @given(seeds, st.sampled_from([2, 3]))
-def test_every_node_is_in_exactly_one_unit(seed: int, count: int) -> None:
+def test_every_node_is_in_exactly_one_fragment(seed: int, count: int) -> None:
     supernet = random_supernet(seed, count)
-    units = units_of(supernet).units
-    members = [item for unit in units for item in unit.members]
+    fragments = fragments_of(supernet).every
+    members = [item for fragment in fragments for item in fragment.members]
     assert len(members) == len(set(members))
     needed = needed_nodes(supernet)
     assert set(members) >= needed
-    for unit in units:  # a node that nothing needs is there only where it is the same as others
-        nodes = {item: supernet.graphs[item[0]].by_name[item[1]] for item in unit.members}
-        for item in set(unit.members) - needed:
-            alike = {nodes[other].operation for other in set(unit.members) & needed}
+    for (
+        fragment
+    ) in fragments:  # a node that nothing needs is there only where it is the same as others
+        nodes = {item: supernet.graphs[item[0]].by_name[item[1]] for item in fragment.members}
+        for item in set(fragment.members) - needed:
+            alike = {nodes[other].operation for other in set(fragment.members) & needed}
             assert nodes[item].operation in alike
 
 
 @settings(deadline=None, max_examples=100)
 @given(seeds)
-def test_what_is_no_root_is_read_in_its_own_unit_alone(seed: int) -> None:
+def test_what_is_no_root_is_read_in_its_own_fragment_alone(seed: int) -> None:
     supernet = random_supernet(seed)
-    units = units_of(supernet)
-    home = {item: index for index, unit in enumerate(units.units) for item in unit.members}
+    fragments = fragments_of(supernet)
+    home = {
+        item: index for index, fragment in enumerate(fragments.every) for item in fragment.members
+    }
     read_through_switches = {(s.place.network, s.place.point) for s in supernet.switches}
     outputs = {(i, name) for i, graph in enumerate(supernet.graphs) for _, name in graph.outputs}
     for network, graph in enumerate(supernet.graphs):
@@ -66,63 +70,72 @@ def test_what_is_no_root_is_read_in_its_own_unit_alone(seed: int) -> None:
                 item = (network, read)
                 if item not in home or (network, node.name) not in home:
                     continue
-                unit = units.units[home[item]]
-                last = unit.graph.nodes[-1]
-                assert last is unit.root
+                fragment = fragments.every[home[item]]
+                last = fragment.graph.nodes[-1]
+                assert last is fragment.root
                 if item in read_through_switches or item in outputs:
                     assert home[network, node.name] != home[item]
                 elif home[network, node.name] != home[item]:
-                    assert home[item] in units.units[home[network, node.name]].reads
+                    assert home[item] in fragments.every[home[network, node.name]].reads
 
 
 @settings(deadline=None, max_examples=50)
 @given(seeds)
 def test_reads_are_those_of_the_slots(seed: int) -> None:
-    units = units_of(random_supernet(seed))
-    for number, unit in enumerate(units.units):
+    fragments = fragments_of(random_supernet(seed))
+    for number, fragment in enumerate(fragments.every):
         if number == THE_INPUT:
             continue
-        assert len(unit.slots) == len(unit.reads) == len(set(unit.reads))
-        read = {name for node in unit.graph.nodes for name in node.inputs}
-        assert {slot.name for slot in unit.slots} <= read
-        assert unit.root.operation not in (INPUT, WEIGHT)
+        assert len(fragment.slots) == len(fragment.reads) == len(set(fragment.reads))
+        read = {name for node in fragment.graph.nodes for name in node.inputs}
+        assert {slot.name for slot in fragment.slots} <= read
+        assert fragment.root.operation not in (INPUT, WEIGHT)
 
 
-def test_what_networks_have_in_common_is_one_unit() -> None:
+def test_what_networks_have_in_common_is_one_fragment() -> None:
     supernet = three_networks()
-    units = units_of(supernet).units
-    (prefix,) = [unit for unit in units if unit.reads == (THE_INPUT,) and unit.members]
+    fragments = fragments_of(supernet).every
+    (prefix,) = [
+        fragment for fragment in fragments if fragment.reads == (THE_INPUT,) and fragment.members
+    ]
     assert [node.operation for node in prefix.graph.nodes] == [
         "input", "aten.sub.Tensor", "aten.div.Tensor",
     ]  # fmt: skip
     assert {network for network, _ in prefix.members} == {0, 1, 2}
-    assert {network for network, _ in units[THE_INPUT].members} == {0, 1, 2}
+    assert {network for network, _ in fragments[THE_INPUT].members} == {0, 1, 2}
 
 
-def test_choices_and_results_lead_to_their_units() -> None:
+def test_choices_and_results_lead_to_their_fragments() -> None:
     supernet = three_networks()
-    units = units_of(supernet)
-    for switch, choices in zip(supernet.switches, units.choices, strict=True):
+    fragments = fragments_of(supernet)
+    for switch, choices in zip(supernet.switches, fragments.choices, strict=True):
         place = (switch.place.network, switch.place.point)
-        assert place in units.units[choices[0]].members
+        assert place in fragments.every[choices[0]].members
         for stitch, choice in zip(switch.stitches[1:], choices[1:], strict=True):
             assert stitch is not None
             source = supernet.stitches[stitch].source
-            assert units.units[choice].root.multiply_adds == supernet.stitches[stitch].multiply_adds
-            (read,) = units.units[choice].reads
-            assert (source.network, source.point) in units.units[read].members
-    for subset, pairs in zip(supernet.board.outputs, units.results, strict=True):
-        ((key, unit),) = pairs
+            assert (
+                fragments.every[choice].root.multiply_adds
+                == supernet.stitches[stitch].multiply_adds
+            )
+            (read,) = fragments.every[choice].reads
+            assert (source.network, source.point) in fragments.every[read].members
+    for subset, pairs in zip(supernet.board.outputs, fragments.results, strict=True):
+        ((key, fragment),) = pairs
         ends = [
-            next(number for number, u in enumerate(units.units) if (i, name) in u.members)
+            next(number for number, u in enumerate(fragments.every) if (i, name) in u.members)
             for i in subset
             for _, name in supernet.graphs[i].outputs
         ]
         assert key is None
-        assert [unit] == ends if len(subset) == 1 else list(units.units[unit].reads) == ends
+        assert (
+            [fragment] == ends
+            if len(subset) == 1
+            else list(fragments.every[fragment].reads) == ends
+        )
 
 
-def unit_of(*rows: tuple[str, str, tuple[object, ...]], slots: int = 1) -> Fragment:
+def fragment_of(*rows: tuple[str, str, tuple[object, ...]], slots: int = 1) -> Fragment:
     nodes = [Node(f"x{index}", INPUT, shape=("batch", 2)) for index in range(slots)]
     nodes += [
         Node(name, operation, args, path=f"{name}.w" if operation == WEIGHT else "")  # type: ignore[arg-type]
@@ -134,19 +147,19 @@ def unit_of(*rows: tuple[str, str, tuple[object, ...]], slots: int = 1) -> Fragm
 @pytest.mark.parametrize(
     "other",
     [
-        unit_of(("b", "aten.add.Tensor", (Ref("x0"), 1.0))),
-        unit_of(("b", "aten.sub.Tensor", (Ref("x0"), 1))),
-        unit_of(("b", "aten.add.Tensor", (Ref("x0"), True))),
-        unit_of(("b", "aten.add.Tensor", (Ref("x0"), Ref("x0")))),
-        unit_of(("b", "aten.add.Tensor", (Ref("x0"), Ref("x1"))), slots=2),
-        unit_of(("w", WEIGHT, ()), ("b", "aten.add.Tensor", (Ref("x0"), Ref("w")))),
-        unit_of(("v", WEIGHT, ()), ("b", "aten.add.Tensor", (Ref("x0"), Ref("v")))),
+        fragment_of(("b", "aten.add.Tensor", (Ref("x0"), 1.0))),
+        fragment_of(("b", "aten.sub.Tensor", (Ref("x0"), 1))),
+        fragment_of(("b", "aten.add.Tensor", (Ref("x0"), True))),
+        fragment_of(("b", "aten.add.Tensor", (Ref("x0"), Ref("x0")))),
+        fragment_of(("b", "aten.add.Tensor", (Ref("x0"), Ref("x1"))), slots=2),
+        fragment_of(("w", WEIGHT, ()), ("b", "aten.add.Tensor", (Ref("x0"), Ref("w")))),
+        fragment_of(("v", WEIGHT, ()), ("b", "aten.add.Tensor", (Ref("x0"), Ref("v")))),
     ],
 )
 def test_content_is_operations_arguments_and_weights(other: Fragment) -> None:
-    one = unit_of(("a", "aten.add.Tensor", (Ref("x0"), 1)))
-    assert content(one) == content(unit_of(("other", "aten.add.Tensor", (Ref("x0"), 1))))
+    one = fragment_of(("a", "aten.add.Tensor", (Ref("x0"), 1)))
+    assert content(one) == content(fragment_of(("other", "aten.add.Tensor", (Ref("x0"), 1))))
     assert content(one) != content(other)
-    weighted = unit_of(("w", WEIGHT, ()), ("b", "aten.add.Tensor", (Ref("x0"), Ref("w"))))
+    weighted = fragment_of(("w", WEIGHT, ()), ("b", "aten.add.Tensor", (Ref("x0"), Ref("w"))))
     same = [node.path for node in other.graph.nodes if node.operation == WEIGHT] == ["w.w"]
     assert (content(weighted) == content(other)) == same

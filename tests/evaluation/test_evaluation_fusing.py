@@ -14,20 +14,21 @@ from torch import Tensor, nn
 from netstitch.evaluation import Evaluator, NumericsConfig, measure_numerics
 from netstitch.evaluation.evaluator import arranged_weights
 from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, execute
-from netstitch.evaluation.runtime.in_place import views
-from netstitch.evaluation.runtime.instructions import Prepared, prepare
 from netstitch.evaluation.runtime.schedule import Schedule
 from netstitch.matching import Match, Matching, match
 from netstitch.networks import capture
 from netstitch.networks.folding import BATCH_NORM
 from netstitch.networks.graph import INPUT, Graph, Node, Ref
+from netstitch.networks.in_place import views
+from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.networks.operations import name_of
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, Samples
 
 
 def operations(plan: ExecutionPlan) -> Counter[str]:
-    return Counter(name_of(call.function) for unit in plan.units for call in unit.calls)
+    each = [one for interpreter in plan.interpreters for one in interpreter.instructions]
+    return Counter(name_of(instruction.function) for instruction in each)
 
 
 def random_task(count: int = 11) -> Classification:
@@ -56,11 +57,8 @@ def test_outputs_are_those_of_the_unfused_form_up_to_rounding(
     copy = batch.clone()
     genotypes = [random_genotype(supernet, number) for number in numbers]
     plans = plain.plan(genotypes), fused.plan(genotypes)
-    values = [execute(plan, batch) for plan in plans]
-    for expected, found in zip(plans[0].outputs, plans[1].outputs, strict=True):
-        for (name, key), (other, own) in zip(expected, found, strict=True):
-            assert name == other
-            torch.testing.assert_close(values[1][own], values[0][key], rtol=1e-4, atol=1e-4)
+    for expected, found in zip(*(execute(plan, batch) for plan in plans), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert torch.equal(batch, copy)
     assert all(torch.equal(weights[path], before[path]) for path in before)
     # Of one genotype: together, one may read the value behind a norm that another has in a layer.
@@ -120,18 +118,12 @@ def test_a_norm_goes_into_the_layer_before_it_unless_a_stitch_reads_between(
     # Now a's norm and the stitch both read a's convolution.
     both = blocks.genotype("ensemble", [switch[1, "conv_conv2d"]])
     assert operations(schedule.plan([both]))[BATCH_NORM] == 1
-    # A norm that is computed by itself and one that is carried are different values.
-    keys = [schedule.keys(genotype) for genotype in (blocks.genotype("a"), both)]
-    norm = schedule.units.choices[switch[0, "norm_batch_norm"]][0]
-    assert keys[0][norm] != keys[1][norm]
     # Together, each is computed as it is alone.
     batch = images()
-    plan = schedule.plan([blocks.genotype("a"), both])
-    together = execute(plan, batch)
-    for genotype, ((_, key),) in zip((blocks.genotype("a"), both), plan.outputs, strict=True):
-        single = schedule.plan([genotype])
-        ((_, own),) = single.outputs[0]
-        assert torch.equal(execute(single, batch)[own], together[key])
+    genotypes = [blocks.genotype("a"), both]
+    for genotype, together in zip(genotypes, execute(schedule.plan(genotypes), batch), strict=True):
+        [alone] = execute(schedule.plan([genotype]), batch)
+        assert torch.equal(alone[None], together[None])
 
 
 ARCHITECTURES = [
@@ -175,10 +167,9 @@ def test_networks_of_many_kinds(pair: tuple[str, str], channels_last: bool) -> N
     with torch.inference_mode():
         for genotype in genotypes:
             plans = plain.plan([genotype]), fused.plan([genotype])
-            one, other = (next(iter(execute(plan, batch).values())) for plan in plans)
+            [one], [other], [again] = (execute(plan, batch) for plan in (*plans, plans[0]))
             torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
-            expected = next(iter(execute(plans[0], batch).values()))
-            assert torch.equal(one, expected)
+            assert torch.equal(one[None], again[None])
 
 
 # -- overwriting
@@ -186,10 +177,11 @@ def test_networks_of_many_kinds(pair: tuple[str, str], channels_last: bool) -> N
 SHAPE = ("batch", 2, 3, 3)
 
 
-def prepared(*rows: tuple[str, str, tuple[Any, ...]], slots: int = 1) -> Prepared:
+def prepared(*rows: tuple[str, str, tuple[Any, ...]], slots: int = 1) -> Interpreter:
     nodes = [Node(f"x{index}", INPUT, shape=SHAPE, dtype="float32") for index in range(slots)]
     nodes += [Node(name, f"aten.{op}", args, {}, SHAPE, "float32") for name, op, args in rows]
-    return prepare(Graph(tuple(nodes), ((None, rows[-1][0]),)), {}, overwriting=True)
+    graph = Graph(tuple(nodes), ((None, rows[-1][0]),))
+    return make_interpreter(graph, {}, overwriting=True)
 
 
 def value(seed: int = 0) -> Tensor:
@@ -199,9 +191,9 @@ def value(seed: int = 0) -> Tensor:
 def test_what_the_caller_owns_is_overwritten_and_nothing_else() -> None:
     unit = prepared(("y", "relu.default", (Ref("x0"),)))
     given_, copy = value(), value()
-    assert torch.equal(unit.run([given_], owned=0), copy.relu())
+    assert torch.equal(unit.run([given_], owned=0)[0], copy.relu())
     assert torch.equal(given_, copy)
-    assert unit.run([given_], owned=1) is given_
+    assert unit.run([given_], owned=1)[0] is given_
     assert torch.equal(given_, copy.relu())
 
 
@@ -209,7 +201,7 @@ def test_a_sum_takes_the_place_of_either_operand() -> None:
     unit = prepared(("y", "add.Tensor", (Ref("x0"), Ref("x1"))), slots=2)
     for owned in (0, 1, 2, 3):
         operands = [value(0), value(1)]
-        result = unit.run(list(operands), owned)
+        [result] = unit.run(list(operands), owned)
         assert torch.equal(result, value(0) + value(1))
         assert [result is operand for operand in operands] == [owned & 1 == 1, owned == 2]
 
@@ -217,14 +209,14 @@ def test_a_sum_takes_the_place_of_either_operand() -> None:
 def test_a_difference_takes_the_place_of_the_first_operand_alone() -> None:
     unit = prepared(("y", "sub.Tensor", (Ref("x0"), Ref("x1"))), slots=2)
     operands = [value(0), value(1)]
-    assert torch.equal(unit.run(list(operands), owned=2), value(0) - value(1))
+    assert torch.equal(unit.run(list(operands), owned=2)[0], value(0) - value(1))
     assert torch.equal(operands[1], value(1))
 
 
 def test_another_layout_is_not_overwritten() -> None:
     unit = prepared(("y", "add.Tensor", (Ref("x0"), Ref("x1"))), slots=2)
     other = value(1).to(memory_format=torch.channels_last)
-    result = unit.run([value(0), other], owned=2)
+    [result] = unit.run([value(0), other], owned=2)
     assert result is not other
     assert result.stride() == (value(0) + other).stride()
 
@@ -232,7 +224,7 @@ def test_another_layout_is_not_overwritten() -> None:
 def test_a_value_that_is_read_again_is_not_overwritten() -> None:
     rows = [("y", "relu.default", (Ref("x0"),)), ("z", "add.Tensor", (Ref("y"), Ref("x0")))]
     unit = prepared(*rows)
-    assert torch.equal(unit.run([value()], owned=1), value().relu() + value())
+    assert torch.equal(unit.run([value()], owned=1)[0], value().relu() + value())
 
 
 @pytest.mark.parametrize("view", ["alias.default", "contiguous.default"])
@@ -242,7 +234,7 @@ def test_a_view_keeps_what_it_looks_into(view: str) -> None:
         ("y", "relu.default", (Ref("x0"),)),
         ("z", "add.Tensor", (Ref("y"), Ref("v"))),
     ]
-    assert torch.equal(prepared(*rows).run([value()], owned=1), value().relu() + value())
+    assert torch.equal(prepared(*rows).run([value()], owned=1)[0], value().relu() + value())
     rows = [("v", view, (Ref("x0"),)), ("y", "relu.default", (Ref("v"),))]
     given_ = value()
     prepared(*rows).run([given_], owned=0)

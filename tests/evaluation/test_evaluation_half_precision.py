@@ -45,11 +45,11 @@ def test_outputs_are_those_of_float32_but_for_rounding(precision: Precision, fus
 @pytest.mark.parametrize("precision", HALVES)
 def test_averages_are_full(precision: Precision) -> None:
     supernet = small_supernet()
-    units = make_fragments(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
-    ends = {unit for pairs in units.results for _, unit in pairs}
-    for number, unit in enumerate(in_precision(units, precision).units):
-        casts = [n for n in unit.graph.nodes if Enumerated("dtype", "float32") in n.args]
-        assert bool(casts) == (number in ends and len(unit.reads) > 1)
+    fragments = make_fragments(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
+    ends = {fragment for pairs in fragments.results for _, fragment in pairs}
+    for number, fragment in enumerate(in_precision(fragments, precision).every):
+        casts = [n for n in fragment.graph.nodes if Enumerated("dtype", "float32") in n.args]
+        assert bool(casts) == (number in ends and len(fragment.reads) > 1)
 
 
 @pytest.mark.parametrize("precision", HALVES)

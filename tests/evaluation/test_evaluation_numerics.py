@@ -8,7 +8,7 @@ from small_supernets import random_samples, small_supernet
 from torch import Tensor
 
 from netstitch.evaluation import NumericsConfig, measure_numerics
-from netstitch.evaluation.numerics import fastest_numerics
+from netstitch.evaluation.numerics_choice import fastest_numerics
 from netstitch.threads import available_cores, batch_workers, threads
 
 

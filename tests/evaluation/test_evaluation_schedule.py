@@ -1,18 +1,20 @@
-"""Schedules: what plans of graphs compute, bit for bit, and neither more nor twice."""
+"""Schedules: what graphs compute, bit for bit, and neither more nor twice."""
+
+from collections import Counter
+from itertools import pairwise
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schedule_examples import images, random_genotype, random_supernet, seeds
-from small_supernets import random_samples, small_supernet, three_networks
+from small_supernets import random_samples, three_networks
 
 from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, execute, peak_bytes
-from netstitch.evaluation.runtime.fragments import THE_INPUT
+from netstitch.evaluation.runtime.fragments import THE_INPUT, content
 from netstitch.evaluation.runtime.schedule import Schedule
-from netstitch.networks.interpreter import Key, content_keys, make_plan, sample_bytes
-from netstitch.networks.interpreter import execute as execute_graphs
+from netstitch.networks.content import content_keys, sample_bytes
+from netstitch.networks.interpreter import make_interpreter
 from netstitch.stitching.subgraph import Averaging
 from netstitch.supernet.supernet import Supernet
 
@@ -20,40 +22,44 @@ Genotype = np.ndarray
 
 
 def names_of_values(supernet: Supernet, schedule: Schedule, genotype: Genotype) -> dict[int, str]:
-    """For units, the node of the subnetwork's graph that has their value."""
+    """For fragments, the node of the subnetwork's graph that has their value."""
     graph, _ = supernet.subnetwork_graph(genotype)
     found = {}
-    for number, unit in enumerate(schedule.units.units):
-        if unit.reads and unit.members:
-            network, node = unit.members[-1]
+    for number, fragment in enumerate(schedule.fragments.every):
+        if fragment.reads and fragment.members:
+            network, node = fragment.members[-1]
             found[number] = f"{supernet.names[network]}_{node}"
     paths = [
         path.replace(".", "_").replace("stitches", "stitch") for path in supernet.stitch_paths()
     ]
-    for switch, choices in zip(supernet.switches, schedule.units.choices, strict=True):
+    for switch, choices in zip(supernet.switches, schedule.fragments.choices, strict=True):
         for stitch, number in zip(switch.stitches[1:], choices[1:], strict=True):
             assert stitch is not None
             found[number] = paths[stitch]
-    results = schedule.units.results[genotype[-1]]
+    results = schedule.fragments.results[genotype[-1]]
     for (_, name), (_, number) in zip(graph.outputs, results, strict=True):
         found[number] = name
     return {number: name for number, name in found.items() if name in graph.by_name}
 
 
-def needed_units(schedule: Schedule, genotype: Genotype) -> set[int]:
-    """Units to compute, by walking back from the results."""
-    units = schedule.units
-    pending = [number for _, number in units.results[genotype[-1]]]
-    found: set[int] = set()
-    while pending:
-        number = pending.pop()
-        if number in found or number == THE_INPUT:
-            continue
-        found.add(number)
-        pending += [
-            read if read >= 0 else units.choices[-1 - read][genotype[-1 - read]]
-            for read in units.units[number].reads
-        ]
+def needed_values(schedule: Schedule, genotype: Genotype) -> dict[int, str]:
+    """Fragments to compute, by walking back from the results, and all that goes into each."""
+    fragments = schedule.fragments
+    found = {THE_INPUT: "input"}
+
+    def value(number: int) -> str:
+        if number not in found:
+            fragment = fragments.every[number]
+            reads = [
+                read if read >= 0 else fragments.choices[-1 - read][genotype[-1 - read]]
+                for read in fragment.reads
+            ]
+            found[number] = f"{content(fragment)}({','.join(map(value, reads))})"
+        return found[number]
+
+    for _, number in fragments.results[genotype[-1]]:
+        value(number)
+    del found[THE_INPUT]
     return found
 
 
@@ -75,40 +81,36 @@ def test_outputs_are_bit_for_bit_those_of_graphs(
     batch = images()
     genotypes = [random_genotype(supernet, number) for number in numbers]
     together = schedule.plan(genotypes)
-    values = execute(together, batch)
-    for genotype, pairs in zip(genotypes, together.outputs, strict=True):
+    for genotype, outputs in zip(genotypes, execute(together, batch), strict=True):
         graph, _ = supernet.subnetwork_graph(genotype)
-        slow = make_plan([graph], weights)
-        expected = execute_graphs(slow, batch, {})
-        alone = schedule.plan([genotype])
-        found = execute(alone, batch)
-        for (name, key), (same, own), (other, slow_key) in zip(
-            pairs, alone.outputs[0], slow.outputs[0], strict=True
-        ):
-            assert name == same == other
-            assert torch.equal(values[key], expected[slow_key])
-            assert torch.equal(found[own], expected[slow_key])
+        expected = make_interpreter(graph, weights).run([batch])
+        [alone] = execute(schedule.plan([genotype]), batch)
+        assert list(outputs) == list(alone) == [key for key, _ in graph.outputs]
+        for (key, value), slow in zip(outputs.items(), expected, strict=True):
+            assert torch.equal(value, slow)
+            assert torch.equal(alone[key], slow)
 
 
 @settings(deadline=None, max_examples=150)
 @given(seeds, st.sampled_from([2, 3]), seeds, seeds)
-def test_keys_are_equal_exactly_where_content_is(
+def test_values_are_one_exactly_where_content_is(
     seed: int, count: int, first: int, second: int
 ) -> None:
     supernet = random_supernet(seed, count, twins=False)
     schedule = Schedule(supernet, supernet.tensors())
-    both: list[tuple[Key, Key]] = []
-    for number in (first, second):
-        genotype = random_genotype(supernet, number)
-        keys = schedule.keys(genotype)
+    both: list[tuple[str, str]] = []
+    computed: set[str] = set()
+    genotypes = [random_genotype(supernet, number) for number in (first, second)]
+    for genotype in genotypes:
+        values = needed_values(schedule, genotype)
         graph, _ = supernet.subnetwork_graph(genotype)
         contents = content_keys(graph)
         names = names_of_values(supernet, schedule, genotype)
-        both += [(keys[unit], contents[name]) for unit, name in names.items() if unit in keys]
-        computed = {key for unit, key in keys.items() if unit != THE_INPUT}
-        assert len(computed) == len(keys) - 1
-        assert {keys[unit] for unit in names} <= computed
-    assert len({key for key, _ in both}) == len({content for _, content in both}) == len(set(both))
+        both += [(values[number], contents[name]) for number, name in names.items()]
+        assert len(schedule.plan([genotype]).interpreters) == len(set(values.values()))
+        computed |= set(values.values())
+    assert len({value for value, _ in both}) == len({key for _, key in both}) == len(set(both))
+    assert len(schedule.plan(genotypes).interpreters) == len(computed)
 
 
 @settings(deadline=None, max_examples=100)
@@ -120,13 +122,18 @@ def test_nothing_is_computed_twice_or_for_nothing(
     schedule = Schedule(supernet, supernet.tensors(), fused)
     genotypes = [random_genotype(supernet, number) for number in numbers]
     plan = schedule.plan(genotypes)
-    assert len(plan.made) == len(set(plan.made))
-    wanted = set()
-    for genotype in genotypes:
-        keys = schedule.keys(genotype)
-        wanted |= {keys[unit] for unit in needed_units(schedule, genotype)}
-    assert set(plan.made) == wanted
-    assert execute(plan, images()).keys() == {key for pairs in plan.outputs for _, key in pairs}
+    starts = plan.read_starts.tolist()
+    reads = [tuple(plan.reads[a:b].tolist()) for a, b in pairwise(starts)]
+    steps = list(zip(map(id, plan.interpreters), reads, strict=True))
+    assert len(steps) == len(set(steps))
+    computed = set(range(1, 1 + len(steps)))
+    assert computed | {0} >= set(plan.reads.tolist()) | results_of(plan)
+    assert computed <= set(plan.reads.tolist()) | results_of(plan)
+    assert all(read <= step for step, own in enumerate(reads) for read in own)
+
+
+def results_of(plan: ExecutionPlan) -> set[int]:
+    return {value for pairs in plan.outputs for _, value in pairs}
 
 
 @settings(deadline=None, max_examples=60)
@@ -136,10 +143,10 @@ def test_facts_are_those_of_the_graph(seed: int, number: int) -> None:
     schedule = Schedule(supernet, supernet.tensors())
     genotype = random_genotype(supernet, number)
     graph, _ = supernet.subnetwork_graph(genotype)
-    plan, keys = schedule.plan([genotype]), schedule.keys(genotype)
-    for unit, name in names_of_values(supernet, schedule, genotype).items():
-        step = plan.made.index(keys[unit])
-        assert plan.sizes[step] == sample_bytes(graph.by_name[name])
+    names = names_of_values(supernet, schedule, genotype).values()
+    expected = Counter(sample_bytes(graph.by_name[name]) for name in names)
+    assert expected
+    assert not expected - Counter(schedule.plan([genotype]).sizes.tolist())
 
 
 @settings(deadline=None, max_examples=60)
@@ -150,15 +157,14 @@ def test_the_peak_is_what_a_slow_simulation_holds(
     supernet = random_supernet(seed)
     schedule = Schedule(supernet, supernet.tensors(), fused)
     plan = schedule.plan([random_genotype(supernet, number) for number in numbers])
-    assert peak_bytes(plan) == max(held(plan, step) for step in range(len(plan.made)))
+    assert peak_bytes(plan) == max(held(plan, step) for step in range(len(plan.sizes)))
 
 
 def held(plan: ExecutionPlan, step: int) -> int:
     """Bytes of what earlier steps made and is read from here on or is a result, and of this one."""
-    results = {key for pairs in plan.outputs for _, key in pairs}
-    later = {plan.keys[index] for index in plan.reads[plan.read_starts[step] :].tolist()}
-    made = zip(plan.made[:step], plan.sizes.tolist(), strict=False)
-    return int(sum(size for key, size in made if key in later | results) + plan.peaks[step])
+    held = set(plan.reads[plan.read_starts[step] :].tolist()) | results_of(plan)
+    computed = enumerate(plan.sizes[:step].tolist(), 1)
+    return int(sum(size for value, size in computed if value in held) + plan.peaks[step])
 
 
 @settings(deadline=None, max_examples=40)
@@ -167,13 +173,12 @@ def test_values_are_freed_after_their_last_use(seed: int, number: int, fused: bo
     supernet = random_supernet(seed)
     schedule = Schedule(supernet, supernet.tensors(), fused)
     plan = schedule.plan([random_genotype(supernet, number)])
-    results = {key for pairs in plan.outputs for _, key in pairs}
     starts = plan.read_starts.tolist()
-    for value, key in enumerate(plan.keys):
+    for value in range(1 + len(plan.sizes)):
         reads = np.flatnonzero(plan.reads == value)
         marked = [at for at in reads.tolist() if plan.last[at]]
-        assert marked == ([] if key in results else [reads.max()])
-    for step in range(len(plan.made)):
+        assert marked == ([] if value in results_of(plan) else [reads.max()])
+    for step in range(len(plan.sizes)):
         own = plan.owned[starts[step] : starts[step + 1]]
         assert not (own & ~plan.last[starts[step] : starts[step + 1]]).any()
 
@@ -182,20 +187,7 @@ def test_subsets_of_three_networks_share_what_they_have_in_common() -> None:
     supernet = three_networks()
     schedule = Schedule(supernet, supernet.tensors())
     singles = [supernet.genotype(output) for output in ("net0", "net1", "net2")]
-    made = set(schedule.plan(singles).made)
     everything = schedule.plan([*singles, supernet.genotype("ensemble")])
-    assert len(set(everything.made) - made) == 1  # the average
-    batch = random_samples(4).inputs
-    values = execute(everything, batch)
-    *alone, mean = [values[key] for pairs in everything.outputs for _, key in pairs]
+    assert len(everything.sizes) == len(schedule.plan(singles).sizes) + 1  # the average
+    *alone, mean = [outputs[None] for outputs in execute(everything, random_samples(4).inputs)]
     torch.testing.assert_close(torch.stack(alone).mean(0), mean)
-
-
-@pytest.mark.parametrize("fused", [False, True])
-def test_keys_do_not_depend_on_the_schedule_but_on_its_form(fused: bool) -> None:
-    supernet = small_supernet()
-    genotype = supernet.genotype("ensemble")
-    one, other = (Schedule(supernet, supernet.tensors(), fused) for _ in range(2))
-    assert one.keys(genotype) == other.keys(genotype)
-    changed = Schedule(supernet, supernet.tensors(), not fused)
-    assert one.plan([genotype]).outputs != changed.plan([genotype]).outputs

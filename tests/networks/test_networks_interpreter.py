@@ -1,4 +1,4 @@
-"""Plans: equal content is computed once, and content that differs never shares a key."""
+"""Graphs are run node by node; several as one compute each content once."""
 
 from typing import Any
 
@@ -10,15 +10,9 @@ from small_supernets import CLASSES, SIZE, Small, random_samples, small_supernet
 
 from netstitch.matching import Matching
 from netstitch.networks import Graph, Node, capture
+from netstitch.networks.content import INPUT_KEY, content_keys, sample_bytes, united
 from netstitch.networks.graph import INPUT, WEIGHT, Ref
-from netstitch.networks.interpreter import (
-    INPUT_KEY,
-    GraphPlan,
-    content_keys,
-    execute,
-    make_plan,
-    peak_bytes,
-)
+from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.supernet.supernet import Supernet
 
 
@@ -36,7 +30,7 @@ def graph_of(
     return Graph(tuple(nodes), ((None, rows[-1][0]),))
 
 
-def output_key(graph: Graph) -> bytes:
+def output_key(graph: Graph) -> str:
     return content_keys(graph)[graph.outputs[0][1]]
 
 
@@ -94,11 +88,9 @@ def test_networks_whose_names_run_together_are_kept_apart() -> None:
     inputs = random_samples(4).inputs
     for name, genotype in supernet.references().items():
         graph, _ = supernet.subnetwork_graph(genotype)
-        plan = make_plan([graph], supernet.tensors())
-        ((_, key),) = plan.outputs[0]
-        assert torch.equal(execute(plan, inputs, {})[key], supernet.subnetwork(genotype)(inputs)), (
-            name
-        )
+        interpreter = make_interpreter(united([graph]), supernet.tensors())
+        (output,) = interpreter.compute(inputs).values()
+        assert torch.equal(output, supernet.subnetwork(genotype)(inputs)), name
     graphs = [supernet.subnetwork_graph(g)[0] for g in supernet.references().values()]
     assert len({output_key(graph) for graph in graphs}) == 3
 
@@ -123,21 +115,26 @@ def test_each_content_is_computed_once_and_only_what_is_not_known(
 ) -> None:
     asked = data.draw(st.lists(genotypes(supernet), min_size=1, max_size=4))
     graphs = [supernet.subnetwork_graph(genotype)[0] for genotype in asked]
-    plan = make_plan(graphs, supernet.tensors())
-    keys = [step.key for step in plan.steps]
+    graph = united(graphs)
+    keys = computed(graph)
     assert len(keys) == len(set(keys))
     assert set(keys) == {key for g in graphs for key in content_keys(g).values()} - {INPUT_KEY}
     known = set(data.draw(st.lists(st.sampled_from(keys), max_size=5)))
-    rest = make_plan(graphs, supernet.tensors(), known)
-    assert not known & {step.key for step in rest.steps}
-    assert rest.needed <= known
+    rest = united(graphs, known)
+    assert not known & set(computed(rest))
+    assert {node.name for node in rest.nodes if node.operation == INPUT} <= known | {INPUT_KEY}
     batch = random_samples(3).inputs
-    everything = execute(plan, batch, {}, kept=keys)
-    again = execute(rest, batch, {key: everything[key] for key in rest.needed})
-    for pairs in rest.outputs:
-        for _, key in pairs:
-            assert torch.equal(again[key], everything[key])
-            assert everything[key].shape == (3, CLASSES)
+    everything = make_interpreter(graph, supernet.tensors()).keeping(keys).compute(batch)
+    assert everything.keys() == set(keys)
+    again = make_interpreter(rest, supernet.tensors()).compute(batch, everything)
+    assert again.keys() == {key for _, key in graph.outputs}
+    for key, value in again.items():
+        assert torch.equal(value, everything[key])
+        assert value.shape == (3, CLASSES)
+
+
+def computed(graph: Graph) -> list[str]:
+    return [node.name for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
 
 
 @given(st.data())
@@ -145,28 +142,67 @@ def test_each_content_is_computed_once_and_only_what_is_not_known(
 def test_the_peak_is_what_a_slow_simulation_holds(supernet: Supernet, data: st.DataObject) -> None:
     asked = data.draw(st.lists(genotypes(supernet), min_size=1, max_size=3))
     graphs = [supernet.subnetwork_graph(genotype)[0] for genotype in asked]
-    plan = make_plan(graphs, supernet.tensors())
-    assert peak_bytes(plan) == max(_held(plan, position) for position in range(len(plan.steps)))
+    graph = united(graphs)
+    steps = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
+    peak = make_interpreter(graph, supernet.tensors()).peak
+    assert peak == max(_held(graph, steps, position) for position in range(len(steps)))
 
 
-def _held(plan: GraphPlan, position: int) -> int:
+def _held(graph: Graph, steps: list[Node], position: int) -> int:
     """Bytes of what was made up to a step and is read from there on, or is a result."""
-    results = {key for pairs in plan.outputs for _, key in pairs}
-    later = {key for step in plan.steps[position:] for key in step.reads}
-    made = plan.steps[: position + 1]
-    return sum(s.size for s in made if s.key in later | results | {made[-1].key})
+    later = {name for node in steps[position:] for name in node.inputs}
+    held = later | {name for _, name in graph.outputs} | {steps[position].name}
+    return sum(sample_bytes(node) for node in steps[: position + 1] if node.name in held)
 
 
 def test_an_output_that_is_known_needs_no_step(supernet: Supernet) -> None:
     graph, _ = supernet.subnetwork_graph(supernet.genotype("wide"))
-    ((_, key),) = make_plan([graph], supernet.tensors()).outputs[0]
-    plan = make_plan([graph], supernet.tensors(), {key})
-    assert not plan.steps
-    assert plan.needed == {key}
-    assert execute(plan, torch.zeros(1), {key: torch.ones(2)})[key].sum() == 2
+    key = output_key(graph)
+    rest = united([graph], {key})
+    assert [node.name for node in rest.nodes] == [key]
+    interpreter = make_interpreter(rest, {})
+    assert interpreter.compute(torch.zeros(1), {key: torch.ones(2)})[key].sum() == 2
 
 
 def test_preprocessing_that_two_networks_share_is_one_step(supernet: Supernet) -> None:
     graph, _ = supernet.subnetwork_graph(supernet.genotype("ensemble"))
-    computed = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
-    assert len(make_plan([graph], supernet.tensors()).steps) == len(computed) - 2
+    assert len(computed(united([graph]))) == len(computed(graph)) - 2
+
+
+def test_values_are_freed_after_their_last_use_unless_they_are_results() -> None:
+    rows = [
+        ("a", "aten.relu.default", (Ref("x"),)),
+        ("unread", "aten.neg.default", (Ref("x"),)),
+        ("b", "aten.add.Tensor", (Ref("a"), Ref("x"))),
+        ("c", "aten.add.Tensor", (Ref("b"), Ref("a"))),
+    ]
+    interpreter = make_interpreter(graph_of(*rows), {})
+    assert freed(interpreter) == [set(), {"unread"}, {"x"}, {"a", "b"}]
+    assert freed(interpreter.keeping({"a"})) == [set(), {"unread"}, {"x"}, {"b"}]
+    x = torch.tensor([[-1.0, 2.0]])
+    assert [value.tolist() for value in interpreter.keeping({"a"}).run([x])] == [
+        [[-1.0, 6.0]], [[0.0, 2.0]],
+    ]  # fmt: skip
+
+
+def freed(interpreter: Interpreter) -> list[set[str]]:
+    return [{interpreter.names[r] for r in one.frees} for one in interpreter.instructions]
+
+
+def test_another_function_takes_the_place_of_a_nodes_own() -> None:
+    graph = graph_of(
+        ("a", "aten.relu.default", (Ref("x"),)), ("b", "aten.neg.default", (Ref("a"),))
+    )
+    interpreter = make_interpreter(graph, {}, functions={"a": lambda value: value + 1})
+    assert interpreter.run([torch.tensor([1.0])])[0].item() == -2
+
+
+def test_memory_that_is_not_aligned_is_refused() -> None:
+    odd = torch.zeros(9)[1:]
+    weight = Node("w", WEIGHT, path="w")
+    graph = Graph((weight, Node("y", "aten.neg.default", (Ref("w"),))), ((None, "y"),))
+    with pytest.raises(AssertionError, match="weights: a tensor of shape"):
+        make_interpreter(graph, {"w": odd})
+    relu = united([graph_of(("y", "aten.relu.default", (Ref("x"),)))])
+    with pytest.raises(AssertionError, match="batch: a tensor of shape"):
+        make_interpreter(relu, {}).compute(odd)

@@ -1,1 +1,1 @@
-"""Scheduling, sharing and fusing the work of subnetworks."""
+"""Scheduling, sharing and fusing the work of subnetworks over the interpreter of graphs."""

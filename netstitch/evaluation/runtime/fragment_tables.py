@@ -1,84 +1,113 @@
-"""A supernet's units in flat arrays, as the compiled passes of `tracing.py` read them."""
+"""A supernet's fragments in flat arrays, as the compiled passes of `trace.py` read them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netstitch.evaluation.runtime import trace as tracing
-from netstitch.evaluation.runtime.execution_plan import Bools, Ints
 from netstitch.evaluation.runtime.fragments import Fragment, Fragments, content
 from netstitch.evaluation.runtime.fusing import Norm, can_carry, is_only
-from netstitch.evaluation.runtime.in_place import makes_new_memory, views
+from netstitch.evaluation.runtime.trace import NOTHING
 from netstitch.networks.folding import BATCH_NORM
+from netstitch.networks.in_place import makes_new_memory, views
 from netstitch.stitching.reachability import offsets
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class FragmentTables:
-    """A supernet's units in flat arrays; see `tracing.py`."""
+    """A supernet's fragments in flat arrays.
+
+    A fragment has slots, one for each value that it reads. A slot has edges, one for each fragment
+    that its switch may choose.
+
+    Attributes:
+        slot_starts: Where each fragment's slots begin.
+        slot_switches: The switch that each slot reads through, or NOTHING.
+        slot_views: Whether the fragment's value may share memory with the slot's.
+        edge_starts: Where each slot's edges begin.
+        edge_fragments: The fragment at the end of each edge.
+        edge_norms: The norm that reads along each edge and that its end can carry, or NOTHING.
+        contents: Equal for fragments of equal content.
+        norm_contents: Likewise for norms.
+        only_norm: Whether a fragment is one norm alone.
+        makes_new: Whether a fragment's value is in memory of its own.
+        sizes: Bytes of a fragment's value for one sample.
+    """
 
     slot_starts: Ints
     slot_switches: Ints
-    edge_starts: Ints
-    edge_units: Ints
-    edge_norms: Ints
-    contents: NDArray[np.uint64]
-    norm_contents: NDArray[np.uint64]
-    only_norm: Bools
     slot_views: Bools
+    edge_starts: Ints
+    edge_fragments: Ints
+    edge_norms: Ints
+    contents: Ints
+    norm_contents: Ints
+    only_norm: Bools
     makes_new: Bools
     sizes: Ints
 
 
-def make_tables(units: Fragments, norms: Sequence[Norm], fused: bool) -> FragmentTables:
-    every = units.units
-    slots = [(index, slot) for index, unit in enumerate(every) for slot in range(len(unit.reads))]
+def make_tables(fragments: Fragments, norms: Sequence[Norm], fused: bool) -> FragmentTables:
+    """Return the tables of fragments.
+
+    Args:
+        fragments: Of a supernet.
+        norms: That other fragments might carry.
+        fused: Whether they do.
+    """
+    every = fragments.every
+    slots = [(index, slot) for index, one in enumerate(every) for slot in range(len(one.reads))]
     reads = [every[index].reads[slot] for index, slot in slots]
-    edges = [(read,) if read >= 0 else units.choices[-1 - read] for read in reads]
-    norm_at = {(norm.unit, norm.slot): number for number, norm in enumerate(norms)}
+    edges = [(read,) if read >= 0 else fragments.choices[-1 - read] for read in reads]
+    norm_at = {(norm.fragment, norm.slot): number for number, norm in enumerate(norms)}
     edge_norms = []
     for place, sources in zip(slots, edges, strict=True):
-        number = norm_at.get(place, tracing.NOTHING)
+        number = norm_at.get(place, NOTHING)
         edge_norms += [
-            number
-            if number != tracing.NOTHING and can_carry(every[source], norms[number])
-            else tracing.NOTHING
+            number if number != NOTHING and can_carry(every[source], norms[number]) else NOTHING
             for source in sources
         ]
-    only = [False] * len(every)
-    for norm in norms:
-        only[norm.unit] = is_only(every[norm.unit], norm)
+    only = {norm.fragment for norm in norms if is_only(every[norm.fragment], norm)}
     return FragmentTables(
-        slot_starts=offsets([len(unit.reads) for unit in every]),
-        slot_switches=_ints([-1 - read if read < 0 else -1 for read in reads]),
+        slot_starts=offsets([len(one.reads) for one in every]),
+        slot_switches=_ints(-1 - read if read < 0 else NOTHING for read in reads),
+        slot_views=_bools(view for one in every for view in _views(one, fused)),
         edge_starts=offsets([len(sources) for sources in edges]),
-        edge_units=_ints([source for sources in edges for source in sources]),
+        edge_fragments=_ints(source for sources in edges for source in sources),
         edge_norms=_ints(edge_norms),
-        contents=_words([content(unit) for unit in every]),
-        norm_contents=_words([norm.digest for norm in norms]),
-        only_norm=np.array(only, dtype=np.bool_),
-        slot_views=np.array([view for unit in every for view in _views(unit, fused)], np.bool_),
-        makes_new=np.array([makes_new_memory(unit.root) for unit in every], dtype=np.bool_),
-        sizes=_ints([unit.size for unit in every]),
+        contents=_numbered(content(one) for one in every),
+        norm_contents=_numbered(norm.content for norm in norms),
+        only_norm=_bools(index in only for index in range(len(every))),
+        makes_new=_bools(makes_new_memory(one.root) for one in every),
+        sizes=_ints(one.size for one in every),
     )
 
 
-def _ints(values: Sequence[int]) -> Ints:
-    return np.array(values, dtype=np.int64)
+def _ints(values: Iterable[int]) -> Ints:
+    return np.fromiter(values, np.int64)
 
 
-def _words(digests: Sequence[bytes]) -> NDArray[np.uint64]:
-    """(n, 2) of digests of 16 bytes."""
-    return np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2)
+def _bools(values: Iterable[bool]) -> Bools:
+    return np.fromiter(values, np.bool_)
 
 
-def _views(unit: Fragment, fused: bool) -> list[bool]:
-    """For each slot, whether the unit's value may share its memory."""
-    if not unit.reads:
+def _numbered(contents: Iterable[str]) -> Ints:
+    """Return a number for each content, the same for equal ones."""
+    numbers: dict[str, int] = {}
+    counter = count()
+    return _ints(numbers.setdefault(one, next(counter)) for one in contents)
+
+
+def _views(fragment: Fragment, fused: bool) -> list[bool]:
+    """Return, for each slot, whether the fragment's value may share its memory."""
+    if not fragment.reads:
         return []
     # A norm that is left out passes on what it reads.
     passes = {BATCH_NORM} if fused else set()
-    shared = views(unit.graph, passes)[unit.root.name]
-    return [node.name in shared for node in unit.slots]
+    shared = views(fragment.graph, passes)[fragment.root.name]
+    return [node.name in shared for node in fragment.slots]

@@ -1,41 +1,42 @@
-"""The pieces of a supernet between its decisions: the same in every subnetwork.
+"""Fragments: the pieces of a supernet between its decisions, the same in every subnetwork.
 
-A *unit* is the nodes that are computed for one value alone, its *root*: what a switch or a stitch
-reads, a stitch, a network's output, the average of some, or a node that several roots need. A
-unit reads values of other units, or what a switch chose, and every node of the networks that an
-output can depend on is in exactly one. So what a genotype computes is a list of units, and what a
-unit computes depends only on itself and on the values that it reads.
+A fragment is the nodes that are computed for one value alone, its *root*: what a switch or a stitch
+reads, a stitch, a network's output, the average of some, or a node that several roots need. It
+reads values of other fragments, or what a switch chose, and every node of the networks that an
+output can depend on is in exactly one. So a genotype computes a list of fragments, and a fragment's
+value depends only on itself and on the values that it reads.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from hashlib import blake2b
+from functools import cached_property, partial
 
-from netstitch.evaluation.runtime.partition import Item, Partition
-from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, rename
-from netstitch.networks.interpreter import sample_bytes, text_of
-from netstitch.stitching.stitch import Stitch
-from netstitch.stitching.subgraph import Averaging, add_average, add_stitch
+from netstitch.networks.content import INPUT_KEY, digest, renamed, sample_bytes, text_of
+from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node
+from netstitch.stitching.subgraph import Append, Averaging, add_average, add_stitch
 from netstitch.stitching.switches import Switchboard
 
 Read = int
-"""What a unit reads: the index of a unit, or -1 - s for what switch s chose."""
+"""The index of a fragment that is read, or -1 - s for what switch s chose."""
+
+Item = tuple[int, str]
+"""A node of a network."""
 
 THE_INPUT = 0
-"""The index of the unit that is the task's input."""
+"""The index of the fragment that is the networks' input."""
 
 
 @dataclass(frozen=True)
 class Fragment:
     """Nodes that are computed together.
 
-    graph: the nodes as a graph of their own, whose INPUT nodes stand for `reads` in their order;
-        weights go by the keys that they have in subnetworks. Nothing else is named as anywhere.
-    reads: in the order in which a walk from the root meets them, so that units of equal content
-        read equal values in equal order.
-    members: the networks' nodes that it holds, weights left out, the root last. Nodes that compute
-        the same from the same values are one node, and stand here side by side.
+    Attributes:
+        graph: The nodes as a graph of their own, with an INPUT node for each of `reads`, in order;
+            weights have the keys that they have in subnetworks.
+        reads: In the order in which a walk from the root meets them, so that fragments of equal
+            content read equal values in equal order.
+        members: The networks' nodes that it holds, without weights, the root last. Nodes that
+            compute the same from the same values are one node, and stand here side by side.
     """
 
     graph: Graph
@@ -44,6 +45,7 @@ class Fragment:
 
     @cached_property
     def root(self) -> Node:
+        """The node whose value is the fragment's."""
         return self.graph.by_name[self.graph.outputs[0][1]]
 
     @cached_property
@@ -59,13 +61,15 @@ class Fragment:
 
 @dataclass(frozen=True)
 class Fragments:
-    """All units of a supernet; the first is the input.
+    """All fragments of a supernet; the first is the input.
 
-    choices: for each switch, the unit behind each choice.
-    results: for each choice of the output switch, (output key, unit) pairs.
+    Attributes:
+        every: The fragments.
+        choices: For each switch, the fragment behind each choice.
+        results: For each choice of the output switch, (output key, fragment) pairs.
     """
 
-    units: tuple[Fragment, ...]
+    every: tuple[Fragment, ...]
     choices: tuple[tuple[int, ...], ...]
     results: tuple[tuple[tuple[str | None, int], ...], ...]
 
@@ -73,183 +77,172 @@ class Fragments:
 def make_fragments(
     names: Sequence[str], graphs: Sequence[Graph], board: Switchboard, averaging: Averaging
 ) -> Fragments:
-    """The units of a supernet's networks, stitches and ensembles.
+    """Return the fragments of a supernet's networks, stitches and ensembles.
 
-    names: of the networks, as in the keys of their weights.
+    Args:
+        names: Of the networks, as in the keys of their weights.
+        graphs: Of the networks.
+        board: The switches and stitches between them.
+        averaging: The ensembles.
     """
-    cut = Partition(names, graphs, board)
-    units = [Fragment(_input_graph(graphs[0]), (), cut.members[cut.input])]
-    roots = [root for root in cut.roots if root != cut.input]
-    index = {cut.input: THE_INPUT} | {root: number for number, root in enumerate(roots, 1)}
-    units += [_unit(cut, root, index) for root in roots]
-    originals = {item: index[first] for item, first in cut.same.items() if first in index}
-    behind: list[int] = []  # the unit of each stitch
+    nodes, keys = _joined(names, graphs, board)
+    places = [(switch.place.network, switch.place.point) for switch in board.switches]
+    ends = [(i, name) for i, graph in enumerate(graphs) for _, name in graph.outputs]
+    owners = _owners(nodes, {keys[item] for item in [*places, *ends]})
+    roots = [INPUT_KEY, *(key for key in nodes if owners.get(key) == key != INPUT_KEY)]
+    index = {_switch(s): -1 - s for s in range(len(places))}
+    index |= {root: number for number, root in enumerate(roots)}
+    items: dict[str, list[Item]] = {}
+    for item, key in keys.items():
+        items.setdefault(key, []).append(item)
+    every = [_fragment(nodes, owners, items, root, index) for root in roots]
+
+    def drawn(reads: Sequence[str], draw: Callable[[Append], str]) -> int:
+        """Add a fragment that is no node of a network; return its index."""
+        slots = [_slot(nodes[key]) for key in dict.fromkeys(reads)]
+        own: list[Node] = []
+
+        def append(node: Node) -> str:
+            own.append(replace(node, name=f"{node.name}_{len(own)}"))
+            return own[-1].name
+
+        root = draw(append)
+        graph = Graph((*slots, *own), ((None, root),))
+        every.append(Fragment(graph, tuple(index[slot.name] for slot in slots)))
+        return len(every) - 1
+
+    behind = []  # the fragment of each stitch
     for stitch in board.stitches:
-        behind.append(len(units))
-        units.append(_stitch_unit(names, graphs, stitch, originals))
+        source = keys[stitch.source.network, stitch.source.point]
+        target = graphs[stitch.target.network].by_name[stitch.target.point]
+        layer = partial(add_stitch, names=names, stitch=stitch, source=source, target=target)
+        behind.append(drawn([source], layer))
     choices = [
         tuple(
-            originals[switch.place.network, switch.place.point]
-            if number is None
-            else behind[number]
-            for number in switch.stitches
+            index[keys[place]] if number is None else behind[number] for number in switch.stitches
         )
-        for switch in board.switches
+        for place, switch in zip(places, board.switches, strict=True)
     ]
     results = []
     for subset in board.outputs:
         pairs = []
-        for key in graphs[subset[0]].output_keys:
-            ends = [(network, dict(graphs[network].outputs)[key]) for network in subset]
-            if len(subset) == 1:
-                pairs.append((key, originals[ends[0]]))
-            else:
-                pairs.append((key, len(units)))
-                units.append(_average_unit(names, graphs, averaging, key, ends, originals))
+        for output in graphs[subset[0]].output_keys:
+            reads = [keys[network, dict(graphs[network].outputs)[output]] for network in subset]
+            average = partial(
+                add_average,
+                rule=averaging.rule,
+                key=output,
+                names=[names[network] for network in subset],
+                shares=averaging.shares(subset),
+                outputs=reads,
+                like=nodes[reads[0]],
+            )
+            pairs.append((output, index[reads[0]] if len(subset) == 1 else drawn(reads, average)))
         results.append(tuple(pairs))
-    return Fragments(tuple(units), tuple(choices), tuple(results))
+    return Fragments(tuple(every), tuple(choices), tuple(results))
 
 
-def _stitch_unit(
-    names: Sequence[str], graphs: Sequence[Graph], stitch: Stitch, originals: Mapping[Item, int]
+def _joined(
+    names: Sequence[str], graphs: Sequence[Graph], board: Switchboard
+) -> tuple[dict[str, Node], dict[Item, str]]:
+    """Return the networks' nodes by content key, equal ones once, and the key of each node.
+
+    What a switch chose is an INPUT node of its own, so that content does not depend on genotypes.
+    """
+    places = [(switch.place.network, switch.place.point) for switch in board.switches]
+    switches = {place: _switch(number) for number, place in enumerate(places)}
+    nodes: dict[str, Node] = {}
+    keys: dict[Item, str] = {}
+    for network, graph in enumerate(graphs):
+        reads: dict[str, str] = {}
+        for node in graph.nodes:
+            if node.operation == WEIGHT:
+                path = f"{names[network]}.{node.path}"
+                key, node = f"weight {path}", replace(node, path=path)
+            else:
+                key = INPUT_KEY if node.operation == INPUT else digest(text_of(node, reads))
+                keys[network, node.name] = key
+            if key not in nodes:
+                nodes[key] = renamed(node, key, reads)
+            reads[node.name] = key
+            switch = switches.get((network, node.name))
+            if switch is not None:
+                reads[node.name] = switch
+                nodes[switch] = replace(_slot(node), name=switch)
+    return nodes, keys
+
+
+def _switch(number: int) -> str:
+    """Return the content key of what a switch chose."""
+    return f"switch {number}"
+
+
+def _owners(nodes: dict[str, Node], marked: set[str]) -> dict[str, str]:
+    """Return the root that each node is computed for; nodes that no root needs are left out.
+
+    Args:
+        nodes: By key, what is read before what reads it.
+        marked: Nodes that are roots in any case, besides the input.
+    """
+    wanted = {key: {key} for key in marked | {INPUT_KEY}}
+    owners: dict[str, str] = {}
+    for key, node in reversed(nodes.items()):
+        readers = wanted.get(key, set())
+        inner = node.operation not in (INPUT, WEIGHT) or key == INPUT_KEY
+        if readers and inner:
+            [*_, one] = readers
+            owners[key] = key if key in readers or len(readers) > 1 else one
+            for read in node.inputs:
+                wanted.setdefault(read, set()).add(owners[key])
+    return owners
+
+
+def _fragment(
+    nodes: Mapping[str, Node],
+    owners: Mapping[str, str],
+    items: Mapping[str, list[Item]],
+    root: str,
+    index: Mapping[str, Read],
 ) -> Fragment:
-    drawing, source, target = _Drawing(), stitch.source, stitch.target
-    slot = drawing.slot(graphs[source.network].by_name[source.point])
-    like = graphs[target.network].by_name[target.point]
-    root = add_stitch(drawing.append, names, stitch, slot, like)
-    return Fragment(drawing.graph(root), (originals[source.network, source.point],))
-
-
-def _average_unit(
-    names: Sequence[str],
-    graphs: Sequence[Graph],
-    averaging: Averaging,
-    key: str | None,
-    ends: Sequence[Item],
-    originals: Mapping[Item, int],
-) -> Fragment:
-    """The average of what some networks end in, under an output key."""
-    drawing = _Drawing()
-    slots: dict[Read, str] = {}  # networks may end in one value, which is then read once
-    for end in ends:
-        if originals[end] not in slots:
-            slots[originals[end]] = drawing.slot(graphs[end[0]].by_name[end[1]])
-    root = add_average(
-        drawing.append,
-        averaging.rule,
-        key,
-        [names[network] for network, _ in ends],
-        averaging.shares([network for network, _ in ends]),
-        [slots[originals[end]] for end in ends],
-        graphs[ends[0][0]].by_name[ends[0][1]],
-    )
-    return Fragment(drawing.graph(root), tuple(slots))
-
-
-class _Drawing:
-    """A unit's graph as it is drawn."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self._slots: list[Node] = []
-        self._taken: set[str] = set()
-
-    def append(self, node: Node) -> str:
-        """Add a node; names that are taken, such as those of several sums, are numbered."""
-        number, name = 1, node.name
-        while name in self._taken:
-            number += 1
-            name = f"{node.name}_{number}"
-        self._taken.add(name)
-        self.nodes.append(node if name == node.name else replace(node, name=name))
-        return name
-
-    def slot(self, like: Node) -> str:
-        """A new node that stands for a value like that of another node."""
-        name = f"slot_{len(self._slots)}"
-        self._slots.append(Node(name, INPUT, shape=like.shape, dtype=like.dtype))
-        return name
-
-    def graph(self, root: str) -> Graph:
-        return Graph((*self._slots, *self.nodes), ((None, root),))
-
-
-def _unit(cut: Partition, root: Item, index: Mapping[Item, int]) -> Fragment:
-    """The nodes that are computed for a root, from the root back."""
-    drawing = _Drawing()
-    reads: dict[Read, str] = {}
-    names: dict[Item, str] = {}  # weights too
-    members: list[Item] = []
-
-    def reference(network: int, name: str) -> str:
-        node = cut.node((network, name))
-        if node.operation == WEIGHT:
-            if (network, name) not in names:
-                path = f"{cut.names[network]}.{node.path}"
-                names[network, name] = f"weight_{len(names)}"
-                weight = Node(names[network, name], WEIGHT, (), {}, node.shape, node.dtype, path)
-                drawing.append(weight)
-            return names[network, name]
-        found = cut.read(network, name)
-        if not isinstance(found, int) and cut.owner[found] == root and found != root:
-            return names[found]
-        read = found if isinstance(found, int) else index[found]
-        if read not in reads:
-            reads[read] = drawing.slot(node)
-        return reads[read]
-
-    # Depth first without recursion, since networks are deep: a node is drawn when it is met again.
+    """Return the nodes that are computed for a root."""
+    slots: list[Node] = []
+    own: list[Node] = []
+    placed: set[str] = set()
+    # Depth first without recursion, since networks are deep: a node is placed when met again.
     pending = [(root, False)]
     while pending:
-        item, again = pending.pop()
-        if item in names:
+        key, again = pending.pop()
+        node = nodes[key]
+        if key in placed:
             continue
-        node = cut.node(item)
-        if not again:
-            pending.append((item, True))
-            inner = [
-                found
-                for name in reversed(node.inputs)
-                if cut.node((item[0], name)).operation != WEIGHT
-                for found in [cut.read(item[0], name)]
-                if not isinstance(found, int) and cut.owner[found] == root
-            ]
-            pending += [(found, False) for found in inner]
+        if not again and node.inputs and owners.get(key) == root:
+            pending.append((key, True))
+            pending += [(read, False) for read in reversed(node.inputs)]
             continue
-        local = {name: reference(item[0], name) for name in node.inputs}
-        names[item] = f"value_{len(names)}"
-        members += cut.members[item]
-        drawing.append(
-            Node(
-                names[item],
-                node.operation,
-                tuple(rename(argument, local) for argument in node.args),
-                {key: rename(argument, local) for key, argument in node.kwargs.items()},
-                node.shape,
-                node.dtype,
-                multiply_adds=node.multiply_adds,
-                elementwise=node.elementwise,
-            )
-        )
-    return Fragment(drawing.graph(names[root]), tuple(reads), tuple(members))
+        placed.add(key)
+        if node.operation == WEIGHT or owners.get(key) == root:
+            own.append(node)
+        else:
+            slots.append(_slot(node))
+    members = [item for node in own for item in items.get(node.name, [])]
+    reads = tuple(index[slot.name] for slot in slots)
+    return Fragment(Graph((*slots, *own), ((None, root),)), reads, tuple(members))
 
 
-def _input_graph(graph: Graph) -> Graph:
-    return Graph((Node("input", INPUT, shape=graph.input.shape),), ((None, "input"),))
+def _slot(like: Node) -> Node:
+    """Return a node that stands for a value like that of another, under the same name."""
+    return Node(like.name, INPUT, shape=like.shape, dtype=like.dtype)
 
 
-def content(unit: Fragment) -> bytes:
-    """16 bytes that stand for what a unit computes: operations, arguments, weights' keys.
+def content(fragment: Fragment) -> str:
+    """Return a digest of what a fragment computes: operations, arguments, weights' keys.
 
-    Two units have equal content where they compute the same from equal values in equal order.
+    Two fragments have equal content where they compute the same from equal values in equal order.
     """
-    texts: dict[str, str] = {}
-    for index, node in enumerate(unit.slots):
-        texts[node.name] = f"slot {index}"
-    for node in unit.graph.nodes:
+    texts = {node.name: f"slot {index}" for index, node in enumerate(fragment.slots)}
+    for node in fragment.graph.nodes:
         if node.operation == WEIGHT:
             texts[node.name] = f"weight {node.path!r}"
         elif node.operation != INPUT:
-            texts[node.name] = blake2b(text_of(node, texts).encode(), digest_size=16).hexdigest()
-    text = f"{len(unit.reads)} {texts[unit.root.name]}"
-    return blake2b(text.encode(), digest_size=16).digest()
+            texts[node.name] = digest(text_of(node, texts))
+    return digest(f"{len(fragment.reads)} {texts[fragment.root.name]}")

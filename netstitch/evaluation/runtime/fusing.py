@@ -1,9 +1,9 @@
-"""Units in the fused form: fewer operations, equal up to rounding.
+"""Fragments in the fused form: fewer operations, equal up to rounding.
 
-Batch norms go into the layer before them, within a unit and from one unit to the next: where a
-norm alone reads a layer's value in a genotype, the layer's unit carries the norm and the norm's
-unit leaves it out. What depends on weights alone is computed once. Activations and sums overwrite
-what they read (see `overwriting.py`).
+Batch norms go into the layer before them, within a fragment and from one to the next: where a norm
+alone reads a layer's value in a genotype, the layer's fragment carries the norm and the norm's
+leaves it out. What depends on weights alone is computed once. Activations and sums are computed in
+place (see `networks/in_place.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,75 +13,87 @@ import torch
 from torch import Tensor
 
 from netstitch.evaluation.runtime.fragments import Fragment, Fragments, content
-from netstitch.evaluation.runtime.instructions import Prepared, prepare
+from netstitch.networks.content import renamed
 from netstitch.networks.folding import BATCH_NORM, carrier, fold
-from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref, rename
-from netstitch.networks.module import Weights, to_torch
-from netstitch.networks.operations import resolve
+from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref
+from netstitch.networks.interpreter import Interpreter, make_interpreter
+from netstitch.networks.module import Weights, ancestors
 
 MOST_SLOTS = 62
-"""Norms that a unit leaves out are bits of an integer; what it reads beyond keeps its norm."""
+"""Norms that a fragment leaves out are bits of an integer; what it reads beyond keeps its norm."""
 
 
 @dataclass(frozen=True)
 class Norm:
-    """A batch norm that is the only node of its unit to read one of the unit's slots.
+    """A batch norm that is the only node of its fragment to read one of the fragment's slots.
 
-    unit, slot: where it stands. graph: the norm alone, from one slot. digest: its content.
+    Attributes:
+        fragment: Index of its fragment.
+        slot: Index of the slot that it reads.
+        graph: The norm alone, from one slot.
+        content: Of the graph as a fragment.
     """
 
-    unit: int
+    fragment: int
     slot: int
     graph: Graph
-    digest: bytes
+    content: str
 
 
-def find_norms(units: Fragments) -> dict[tuple[int, int], Norm]:
-    """All norms that a layer in another unit might carry, by unit and slot."""
-    found = {}
-    for index, unit in enumerate(units.units):
-        for slot, node in enumerate(unit.slots[:MOST_SLOTS]):
-            readers = [other for other in unit.graph.nodes if node.name in other.inputs]
+def find_norms(fragments: Fragments) -> list[Norm]:
+    """Return all norms that a layer in another fragment might carry."""
+    found = []
+    for index, fragment in enumerate(fragments.every):
+        for slot, node in enumerate(fragment.slots[:MOST_SLOTS]):
+            readers = [other for other in fragment.graph.nodes if node.name in other.inputs]
             if len(readers) == 1 and _is_norm_of(readers[0], node.name):
-                graph = _alone(unit.graph, readers[0], node)
-                found[index, slot] = Norm(index, slot, graph, content(Fragment(graph, (0,))))
+                norm = readers[0]
+                weights = [fragment.graph.by_name[n] for n in norm.inputs if n != node.name]
+                graph = Graph((node, *weights, norm), ((None, norm.name),))
+                found.append(Norm(index, slot, graph, content(Fragment(graph, (0,)))))
     return found
 
 
-def can_carry(unit: Fragment, norm: Norm) -> bool:
-    """Whether a unit's root is a layer that could carry a norm."""
-    joined = _followed(unit.graph, norm)
+def can_carry(fragment: Fragment, norm: Norm) -> bool:
+    """Return whether a fragment's root is a layer that could carry a norm."""
+    joined = _followed(fragment.graph, norm)
     return carrier(joined, joined.by_name[joined.outputs[0][1]]) is not None
 
 
-def is_only(unit: Fragment, norm: Norm) -> bool:
-    """Whether a unit is nothing but a norm."""
-    name = unit.slots[norm.slot].name
-    return len(unit.slots) == 1 and _is_norm_of(unit.root, name)
+def is_only(fragment: Fragment, norm: Norm) -> bool:
+    """Return whether a fragment is nothing but a norm."""
+    name = fragment.slots[norm.slot].name
+    return len(fragment.slots) == 1 and _is_norm_of(fragment.root, name)
 
 
 def fused(
-    unit: Fragment, weights: Weights, left_out: Sequence[Norm], carried: Norm | None
-) -> Prepared:
-    """A unit without the norms that others carry, and with the one that it carries.
+    fragment: Fragment, weights: Weights, left_out: Sequence[Norm], carried: Norm | None
+) -> Interpreter:
+    """Return an interpreter of a fragment in the fused form.
 
-    weights: of the supernet, by key, laid out as they are to be used.
+    Args:
+        fragment: With its own operations.
+        weights: Of the supernet, by key, laid out as they are to be used.
+        left_out: Norms of the fragment that others carry.
+        carried: A norm of another fragment that this one carries.
     """
-    graph = unit.graph
+    graph = fragment.graph
     for norm in left_out:
-        graph = _without(graph, unit.slots[norm.slot].name)
+        slot = fragment.slots[norm.slot].name
+        (reader,) = (node for node in graph.nodes if _is_norm_of(node, slot))
+        graph = _pruned(graph, {reader.name: slot})
     if carried is not None:
         graph = _followed(graph, carried)
     own = {node.path: weights[node.path] for node in graph.nodes if node.operation == WEIGHT}
-    graph, own = _baked(graph, own)
+    graph, own = _with_constants(graph, own)
     folded, made = fold(graph, own)
     assert carried is None or folded.by_name[folded.outputs[0][1]].operation != BATCH_NORM
     laid_out = {path: _like(tensor, own.get(path)) for path, tensor in made.items()}
-    return prepare(folded, laid_out, overwriting=True)
+    return make_interpreter(folded, laid_out, overwriting=True)
 
 
 def _is_norm_of(node: Node, name: str) -> bool:
-    """Whether a node is a norm of a value by fixed statistics, and reads it but once."""
+    """Return whether a node is a norm of a value by fixed statistics, and reads it but once."""
     return (
         node.operation == BATCH_NORM
         and node.args[0] == Ref(name)
@@ -90,85 +102,54 @@ def _is_norm_of(node: Node, name: str) -> bool:
     )
 
 
-def _alone(graph: Graph, norm: Node, slot: Node) -> Graph:
-    weights = [graph.by_name[name] for name in norm.inputs if name != slot.name]
-    return Graph((slot, *weights, norm), ((None, norm.name),))
-
-
 def _followed(graph: Graph, norm: Norm) -> Graph:
-    """A unit's graph with a norm behind its root."""
-    names = {node.name: f"carried_{node.name}" for node in norm.graph.nodes}
-    slot = next(node for node in norm.graph.nodes if node.operation == INPUT)
+    """Return a fragment's graph with a norm behind its root."""
+    slot, *rest = norm.graph.nodes
+    names = {node.name: f"carried {node.name}" for node in rest}
     names[slot.name] = graph.outputs[0][1]
-    added = [
-        replace(
-            node,
-            name=names[node.name],
-            args=tuple(rename(argument, names) for argument in node.args),
-        )
-        for node in norm.graph.nodes
-        if node is not slot
-    ]
+    added = [renamed(node, names[node.name], names) for node in rest]
     return Graph((*graph.nodes, *added), ((None, added[-1].name),))
 
 
-def _without(graph: Graph, slot: str) -> Graph:
-    """A unit's graph whose slot stands for the value of the norm that read it."""
-    norm = next(node for node in graph.nodes if _is_norm_of(node, slot))
-    return _replaced(graph, {norm.name: slot})
-
-
-def _replaced(graph: Graph, names: Mapping[str, str]) -> Graph:
-    """The graph with other nodes read in the place of some, and without what nothing reads."""
-    kept = {node.name: node.name for node in graph.nodes} | dict(names)
-    nodes = [
-        replace(
-            node,
-            args=tuple(rename(argument, kept) for argument in node.args),
-            kwargs={key: rename(argument, kept) for key, argument in node.kwargs.items()},
-        )
-        for node in graph.nodes
-        if node.name not in names
-    ]
-    outputs = tuple((key, kept[name]) for key, name in graph.outputs)
-    needed = {name for _, name in outputs}
-    for node in reversed(nodes):
-        if node.name in needed:
-            needed.update(node.inputs)
+def _pruned(graph: Graph, names: Mapping[str, str]) -> Graph:
+    """Return the graph with other nodes read in the place of some, without what nothing reads."""
+    reads = {node.name: node.name for node in graph.nodes} | dict(names)
+    nodes = tuple(renamed(n, n.name, reads) for n in graph.nodes if n.name not in names)
+    changed = Graph(nodes, tuple((key, reads[name]) for key, name in graph.outputs))
+    needed = ancestors(changed, [name for _, name in changed.outputs])
     # Slots stay, since values are given in their order.
-    return Graph(tuple(n for n in nodes if n.name in needed or n.operation == INPUT), outputs)
+    kept = tuple(node for node in nodes if node.name in needed or node.operation == INPUT)
+    return replace(changed, nodes=kept)
 
 
-def _baked(graph: Graph, weights: Weights) -> tuple[Graph, dict[str, Tensor]]:
-    """The graph with nodes that depend on weights alone computed and in the place of weights."""
-    values = {n.name: weights[n.path] for n in graph.nodes if n.operation == WEIGHT}
-    constants: list[Node] = []
+def _with_constants(graph: Graph, weights: Weights) -> tuple[Graph, dict[str, Tensor]]:
+    """Return the graph with weights in the place of nodes that depend on weights alone."""
     roots = {name for _, name in graph.outputs}
+    fixed = {node.name: node for node in graph.nodes if node.operation == WEIGHT}
+    paths: dict[str, str] = {}
     for node in graph.nodes:
-        fixed = node.inputs and all(name in values for name in node.inputs)
-        # A root's value is given away, to be overwritten too, so it is made anew each time.
-        if node.operation == WEIGHT or not fixed or node.shape is None or node.name in roots:
-            continue
-        args = [to_torch(argument, values) for argument in node.args]
-        kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
-        with torch.inference_mode():
-            values[node.name] = resolve(node.operation)(*args, **kwargs).clone()
-        constants.append(node)
-    if not constants:
+        # A root's value is given away, to be overwritten too, so it is computed anew each time.
+        known = node.inputs and fixed.keys() >= set(node.inputs)
+        if known and node.shape is not None and node.name not in roots:
+            fixed[node.name] = node
+            paths[node.name] = f"{node.name}.weight"
+    if not paths:
         return graph, dict(weights)
-    paths = {node.name: f"{node.name}.weight" for node in constants}
-    made = dict(weights) | {paths[node.name]: values[node.name] for node in constants}
+    constants = make_interpreter(Graph(tuple(fixed.values()), ()), weights, results=paths)
+    with torch.inference_mode():
+        values = [value.clone() for value in constants.run([])]
     nodes = tuple(
         Node(node.name, WEIGHT, shape=node.shape, dtype=node.dtype, path=paths[node.name])
         if node.name in paths
         else node
         for node in graph.nodes
     )
-    return _replaced(Graph(nodes, graph.outputs), {}), made
+    made = dict(weights) | dict(zip(paths.values(), values, strict=True))
+    return _pruned(Graph(nodes, graph.outputs), {}), made
 
 
 def _like(tensor: Tensor, before: Tensor | None) -> Tensor:
-    """A tensor laid out as what it takes the place of."""
+    """Return a tensor laid out as what it takes the place of."""
     if before is None or before.shape != tensor.shape or before.stride() == tensor.stride():
         return tensor.detach()
     made = torch.empty_strided(

@@ -13,9 +13,9 @@ HELD = 4_000_000_000
 
 
 class ArrangedBatches:
-    """Batches of samples in a form, on a device.
+    """Batches of samples in the layout and precision of evaluations, on a device.
 
-    More than HELD bytes, such as a test set in a file that is mapped into memory, are laid out
+    More than HELD bytes, such as a test set in a file that is mapped into memory, are arranged
     batch by batch, each time that they are read.
     """
 
@@ -39,7 +39,7 @@ class ArrangedBatches:
         return self._form.arrange(batch.to(self._device))
 
     def move(self, device: torch.device | str) -> bool:
-        """Be on another device from now on; whether they were not."""
+        """Put the batches on a device; return whether they were on another."""
         if self._device == torch.device(device):
             return False
         self._device = torch.device(device)

@@ -1,11 +1,7 @@
-"""What a genotype computes, in compiled passes over a supernet's units.
+"""Compiled passes over a supernet's fragments: what genotypes compute, and what they share.
 
-Everything is in flat arrays: unit u reads the slots from `slot_starts[u]` on, and a slot leads
-along one of the edges from `edge_starts[slot]` on, the one that its switch chooses, to a unit.
-
-Keys of values are 128 bits, mixed from the unit's content and the keys of what it reads as
-MurmurHash3 (x64, 128 bits) does. Among n different values, two share a key with a probability of
-about n^2 / 2^129: 1.5e-21 for a billion.
+They read the arrays of `fragment_tables.py`. A *position* is a value that a genotype needs; the
+positions of several genotypes follow one another.
 """
 
 from typing import Any
@@ -14,6 +10,7 @@ import numpy as np
 from numba import njit
 
 NOTHING = -1
+_FACTOR = 6364136223846793005  # of Knuth's linear congruential generator
 
 
 @njit(cache=True, nogil=True)
@@ -23,12 +20,13 @@ def trace(
     slot_starts: Any,
     slot_switches: Any,
     edge_starts: Any,
-    edge_units: Any,
+    edge_fragments: Any,
 ) -> Any:
-    """The units that some results need, what is read before what reads it.
+    """Return the fragments that some results need, what is read before what reads it.
 
-    results: units. Returns (order, sources, edges): the units, and for all their slots in turn the
-    position in `order` of what is read, and the edge that leads there.
+    Returns:
+        (order, sources, edges, results): the fragment at each position; for all their slots in turn
+        the position that is read and the edge that leads there; the positions of the results.
     """
     count = len(slot_starts) - 1
     position = np.full(count, NOTHING, np.int64)
@@ -46,19 +44,19 @@ def trace(
             started[result] = True
             top = 1
         while top:
-            unit = stack[top - 1]
-            slot = slot_starts[unit] + cursor[unit]
-            if slot == slot_starts[unit + 1]:
-                position[unit] = done
-                order[done] = unit
+            fragment = stack[top - 1]
+            slot = slot_starts[fragment] + cursor[fragment]
+            if slot == slot_starts[fragment + 1]:
+                position[fragment] = done
+                order[done] = fragment
                 done += 1
-                reads += cursor[unit]
+                reads += cursor[fragment]
                 top -= 1
                 continue
-            cursor[unit] += 1
+            cursor[fragment] += 1
             switch = slot_switches[slot]
             edge[slot] = edge_starts[slot] + (genotype[switch] if switch >= 0 else 0)
-            source = edge_units[edge[slot]]
+            source = edge_fragments[edge[slot]]
             if not started[source]:
                 started[source] = True
                 stack[top] = source
@@ -66,22 +64,21 @@ def trace(
     sources = np.empty(reads, np.int64)
     edges = np.empty(reads, np.int64)
     at = 0
-    for place in range(done):
-        unit = order[place]
-        for slot in range(slot_starts[unit], slot_starts[unit + 1]):
+    for fragment in order[:done]:
+        for slot in range(slot_starts[fragment], slot_starts[fragment + 1]):
             edges[at] = edge[slot]
-            sources[at] = position[edge_units[edge[slot]]]
+            sources[at] = position[edge_fragments[edge[slot]]]
             at += 1
     return order[:done].copy(), sources, edges, position[results]
 
 
 @njit(cache=True, nogil=True)
 def fuse(order: Any, sources: Any, edges: Any, results: Any, edge_norms: Any, starts: Any) -> Any:
-    """Which norms layers of other units carry, where nothing else reads those layers.
+    """Find the norms that layers of other fragments carry, where nothing else reads those layers.
 
-    results: positions. edge_norms: for each edge the norm that reads along it and that its source
-    can carry. Returns (left_out, carried): for each position the slots whose norm is left out, as
-    bits, and the norm that is carried.
+    Returns:
+        (left_out, carried): for each position the slots whose norm is left out, as bits, and the
+        norm that is carried.
     """
     uses = np.zeros(len(order), np.int64)
     for source in sources:
@@ -91,9 +88,8 @@ def fuse(order: Any, sources: Any, edges: Any, results: Any, edge_norms: Any, st
     left_out = np.zeros(len(order), np.int64)
     carried = np.full(len(order), NOTHING, np.int64)
     at = 0
-    for place in range(len(order)):
-        unit = order[place]
-        for slot in range(starts[unit + 1] - starts[unit]):
+    for place, fragment in enumerate(order):
+        for slot in range(starts[fragment + 1] - starts[fragment]):
             norm = edge_norms[edges[at]]
             if norm != NOTHING and uses[sources[at]] == 1:
                 left_out[place] |= 1 << slot
@@ -103,31 +99,7 @@ def fuse(order: Any, sources: Any, edges: Any, results: Any, edge_norms: Any, st
 
 
 @njit(cache=True, nogil=True)
-def _rotated(value: Any, by: Any) -> Any:
-    return (value << np.uint64(by)) | (value >> np.uint64(64 - by))
-
-
-@njit(cache=True, nogil=True)
-def _mixed(value: Any) -> Any:
-    value ^= value >> np.uint64(33)
-    value *= np.uint64(0xFF51AFD7ED558CCD)
-    value ^= value >> np.uint64(33)
-    value *= np.uint64(0xC4CEB9FE1A85EC53)
-    return value ^ (value >> np.uint64(33))
-
-
-@njit(cache=True, nogil=True)
-def _absorb(key: Any, low: Any, high: Any) -> None:
-    """Mix 128 bits into a key (2,)."""
-    first, second = np.uint64(0x87C37B91114253D5), np.uint64(0x4CF5AD432745937F)
-    key[0] ^= _rotated(low * first, 31) * second
-    key[0] = (_rotated(key[0], 27) + key[1]) * np.uint64(5) + np.uint64(0x52DCE729)
-    key[1] ^= _rotated(high * second, 33) * first
-    key[1] = (_rotated(key[1], 31) + key[0]) * np.uint64(5) + np.uint64(0x38495AB5)
-
-
-@njit(cache=True, nogil=True)
-def make_keys(
+def first_equal(
     order: Any,
     sources: Any,
     left_out: Any,
@@ -137,58 +109,51 @@ def make_keys(
     norm_contents: Any,
     only_norm: Any,
 ) -> Any:
-    """Content keys (n, 2) of each position.
+    """Find positions of equal values: all weights are frozen, so they depend on content alone.
 
-    contents, norm_contents: (units, 2), (norms, 2). only_norm: units that are one norm alone; left
-    out, they are what they read.
+    Values are equal where fragments of equal content carry equal norms, leave out norms at the same
+    slots, and read equal values.
+
+    Returns:
+        (first, reads): the first position with an equal value, for each position; where the slots
+        of each begin in `sources`.
     """
-    keys = np.empty((len(order), 2), np.uint64)
-    at = 0
-    for place in range(len(order)):
-        unit = order[place]
-        key = keys[place]
-        count = starts[unit + 1] - starts[unit]
-        key[:] = contents[unit]
-        if left_out[place] or carried[place] != NOTHING:
-            _absorb(key, np.uint64(left_out[place]), np.uint64(carried[place] != NOTHING))
-            if carried[place] != NOTHING:
-                _absorb(key, norm_contents[carried[place], 0], norm_contents[carried[place], 1])
-        for _ in range(count):
-            source = sources[at]
-            _absorb(key, keys[source, 0], keys[source, 1])
-            at += 1
-        if count:  # what reads nothing is its content
-            key[0] ^= np.uint64(count)
-            key[1] ^= np.uint64(count)
-            key[0] += key[1]
-            key[1] += key[0]
-            key[0], key[1] = _mixed(key[0]), _mixed(key[1])
-            key[0] += key[1]
-            key[1] += key[0]
-        if only_norm[unit] and left_out[place]:
-            key[:] = keys[sources[at - 1]]
-    return keys
-
-
-@njit(cache=True, nogil=True)
-def first_of_each(keys: Any) -> Any:
-    """(n,) the first position with the same key, for each of n."""
+    count = len(order)
+    reads = np.empty(count + 1, np.int64)
+    reads[0] = 0
+    first = np.empty(count, np.int64)
     size = 16
-    while size < 2 * len(keys):
+    while size < 2 * count:
         size *= 2
     table = np.full(size, NOTHING, np.int64)
-    first = np.empty(len(keys), np.int64)
-    for place in range(len(keys)):
-        at = np.int64(keys[place, 0] & np.uint64(size - 1))
+    for place in range(count):
+        fragment = order[place]
+        begin = reads[place]
+        slots = starts[fragment + 1] - starts[fragment]
+        reads[place + 1] = begin + slots
+        if only_norm[fragment] and left_out[place]:  # it is what it reads
+            first[place] = first[sources[begin]]
+            continue
+        norm = norm_contents[carried[place]] if carried[place] != NOTHING else NOTHING
+        key = ((contents[fragment] * _FACTOR) ^ left_out[place]) * _FACTOR ^ norm
+        for slot in range(slots):
+            key = (key * _FACTOR) ^ first[sources[begin + slot]]
+        at = ((key * _FACTOR) >> 32) & (size - 1)
         while table[at] != NOTHING:
             other = table[at]
-            if keys[other, 0] == keys[place, 0] and keys[other, 1] == keys[place, 1]:
+            before = NOTHING if carried[other] == NOTHING else norm_contents[carried[other]]
+            equal = contents[order[other]] == contents[fragment] and before == norm
+            equal = equal and left_out[other] == left_out[place]
+            for slot in range(slots if equal else 0):
+                one, two = sources[reads[other] + slot], sources[begin + slot]
+                equal = equal and first[one] == first[two]
+            if equal:
                 break
             at = (at + 1) & (size - 1)
         if table[at] == NOTHING:
             table[at] = place
         first[place] = table[at]
-    return first
+    return first, reads
 
 
 @njit(cache=True, nogil=True)
@@ -197,88 +162,93 @@ def arrange(
     sources: Any,
     results: Any,
     first: Any,
+    slots: Any,
     given: Any,
     starts: Any,
     slot_views: Any,
     makes_new: Any,
 ) -> Any:
-    """What has to be computed: positions, and all that running them takes.
+    """Find what has to be computed, and all that running it takes.
 
-    sources, results: positions, as they are before equal ones are joined. given: whether each
-    position is the input.
+    Args:
+        order: As `trace` returns it.
+        sources: As `trace` returns it.
+        results: As `trace` returns it.
+        first: As `first_equal` returns it.
+        slots: Where the slots of each position begin, as `first_equal` returns it.
+        given: The fragment whose value is given.
+        starts: Of the fragments' slots.
+        slot_views: Of each slot.
+        makes_new: Of each fragment.
 
-    Returns (steps, reads, read_starts, last, owned): positions to compute in order; for the slots
-    of the steps in turn the position read, where each step's begin, whether nothing reads that
-    later, and whether it may be overwritten: it was made by a step in memory of its own, and no
-    view of it is left.
+    Returns:
+        (steps, reads, read_starts, last, owned): positions to compute in order; for the slots of
+        the steps in turn the position read, where each step's begin, whether nothing reads that
+        later, and whether it may be overwritten: it was made by a step in memory of its own, and no
+        view of it is left.
     """
     count = len(order)
-    offsets = np.empty(count + 1, np.int64)
-    offsets[0] = 0
-    for place in range(count):
-        unit = order[place]
-        offsets[place + 1] = offsets[place] + starts[unit + 1] - starts[unit]
     wanted = np.zeros(count, np.bool_)
     is_result = np.zeros(count, np.bool_)
     for result in results:
         wanted[first[result]] = True
         is_result[first[result]] = True
-    steps = 0
-    length = 0
     for place in range(count - 1, -1, -1):
-        if wanted[place] and not given[place]:
-            steps += 1
-            length += offsets[place + 1] - offsets[place]
-            for at in range(offsets[place], offsets[place + 1]):
+        if wanted[place]:
+            for at in range(slots[place], slots[place + 1]):
                 wanted[first[sources[at]]] = True
-    made = np.empty(steps, np.int64)
-    reads = np.empty(length, np.int64)
-    read_starts = np.zeros(steps + 1, np.int64)
+    steps = np.empty(count, np.int64)
+    read_starts = np.zeros(count + 1, np.int64)
+    reads = np.empty(len(sources), np.int64)
     last_read = np.full(count, NOTHING, np.int64)
-    seen = np.zeros(count, np.bool_)  # by more than views: whether a view was made of it
+    viewed = np.zeros(count, np.bool_)
     step = 0
     at = 0
     for place in range(count):
-        if not wanted[place] or given[place]:
+        if not wanted[place] or order[place] == given:
             continue
-        made[step] = place
-        for index in range(offsets[place], offsets[place + 1]):
+        for index in range(slots[place], slots[place + 1]):
             source = first[sources[index]]
             reads[at] = source
             last_read[source] = at
-            if slot_views[starts[order[place]] + index - offsets[place]]:
-                seen[source] = True
+            if slot_views[starts[order[place]] + index - slots[place]]:
+                viewed[source] = True
             at += 1
+        steps[step] = place
         step += 1
         read_starts[step] = at
-    last = np.zeros(length, np.bool_)
-    owned = np.zeros(length, np.bool_)
-    for step in range(steps):
-        for at in range(read_starts[step], read_starts[step + 1]):
+    last = np.zeros(at, np.bool_)
+    owned = np.zeros(at, np.bool_)
+    for each in range(step):
+        for at in range(read_starts[each], read_starts[each + 1]):
             source = reads[at]
             if last_read[source] != at or is_result[source]:
                 continue
             last[at] = True
             once = True
-            for other in range(read_starts[step], at):
+            for other in range(read_starts[each], at):
                 once = once and reads[other] != source
-            free = not given[source] and not seen[source]
+            free = order[source] != given and not viewed[source]
             owned[at] = once and free and makes_new[order[source]]
-    return made, reads, read_starts, last, owned
+    return steps[:step].copy(), reads[: len(last)].copy(), read_starts[: step + 1], last, owned
 
 
 @njit(cache=True, nogil=True)
-def peak(made: Any, reads: Any, read_starts: Any, last: Any, sizes: Any, inside: Any) -> Any:
-    """The most bytes of values held at once.
+def peak(reads: Any, read_starts: Any, last: Any, sizes: Any, inside: Any) -> Any:
+    """Return the most bytes of values held at once.
 
-    sizes: bytes of the value of each position, 0 of what is held in any case. inside: for each
-    step the most that it holds of its own values.
+    Args:
+        reads: Values that the steps read; step i computes value i + 1, and value 0 is given.
+        read_starts: Where each step's reads begin.
+        last: Whether each read is the last of its value.
+        sizes: Bytes of each value.
+        inside: The most bytes that each step holds of its own values.
     """
     held = 0
     most = 0
-    for step in range(len(made)):
+    for step in range(len(inside)):
         most = max(most, held + inside[step])
-        held += sizes[made[step]]
+        held += sizes[step + 1]
         for at in range(read_starts[step], read_starts[step + 1]):
             if last[at]:
                 held -= sizes[reads[at]]

@@ -27,17 +27,14 @@ from netstitch.fitting.refinement.behaviour_losses import (
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.refine_settings import OWN, RefineSettings
 from netstitch.fitting.refinement.union_graph import UnionGraph
-from netstitch.networks.graph import Graph
-from netstitch.networks.interpreter import (
-    INPUT_KEY,
-    GraphPlan,
-    Key,
-    content_keys,
-    execute,
-    make_plan,
-)
+from netstitch.networks.content import INPUT_KEY, content_keys, sample_bytes, united
+from netstitch.networks.graph import INPUT, WEIGHT, Graph
+from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.stitching.reachability import Genotype
 from netstitch.text import one_line
+
+Key = str
+"""A content key."""
 
 Contents = Mapping[str, Key]
 """Content keys of a graph's nodes by name."""
@@ -50,18 +47,18 @@ class BranchSubnetwork:
     Attributes:
         genotype: The subnetwork.
         stitches: Its active stitches.
-        plan: Computes it from original values.
+        interpreter: Computes it from original values: its outputs, and what the loss compares.
+        needed: Keys of these original values.
         outputs: Its content keys by output.
-        kept: Keys besides the outputs whose values the loss compares.
         pairs: Its keys and the teacher's keys that are compared with each other; none with labels.
         image_bytes: What it computes, and keeps for its gradient, for one image, about.
     """
 
     genotype: Genotype
     stitches: tuple[int, ...]
-    plan: GraphPlan
+    interpreter: Interpreter
+    needed: frozenset[Key]
     outputs: tuple[tuple[str | None, Key], ...]
-    kept: tuple[Key, ...]
     pairs: tuple[tuple[Key, Key], ...]
     image_bytes: int
 
@@ -107,8 +104,9 @@ class BranchSubnetworks:
         self._contents = [content_keys(graph) for graph in graphs]
         self._layers = [last_layers(graph) for graph in graphs]
         self._units: dict[Key, float] = {}
-        self._originals = make_plan(graphs, weights, contents=self._contents)
-        self._sizes = {step.key: step.size for step in self._originals.steps}
+        together = united(graphs)
+        self._originals = make_interpreter(together, weights, results=())
+        self._sizes = _sizes(together)
 
     def branch(self, genotype: Genotype) -> BranchSubnetwork:
         """Return the branch of a genotype that has active stitches."""
@@ -116,16 +114,17 @@ class BranchSubnetworks:
         contents = content_keys(graph)
         outputs = _ends(graph, contents)
         pairs = self._pairs(graph, contents, int(genotype[-1]))
-        plan = make_plan([graph], self.weights, self._sizes.keys(), [contents])
-        made = {step.key for step in plan.steps} - {key for _, key in outputs}
+        own = united([graph], self._sizes)
+        sizes = _sizes(own)
+        compared = [*(key for _, key in outputs), *(key for key, _ in pairs if key in sizes)]
         return BranchSubnetwork(
             genotype=genotype,
             stitches=self.union.active_stitches(genotype),
-            plan=plan,
+            interpreter=make_interpreter(own, self.weights, results=compared),
+            needed=frozenset(n.name for n in own.nodes if n.operation == INPUT) - {INPUT_KEY},
             outputs=outputs,
-            kept=tuple(key for key, _ in pairs if key in made),
             pairs=pairs,
-            image_bytes=sum(step.size for step in plan.steps),
+            image_bytes=sum(sizes.values()),
         )
 
     def reference(self, branch: BranchSubnetwork) -> BranchSubnetwork:
@@ -161,7 +160,7 @@ class BranchSubnetworks:
         variances = {key: MeanVariance() for key in keys}
         for part in examples:
             with torch.no_grad():
-                found = execute(self._originals, self.arrange(part.inputs), {}, keys)
+                found = self._originals.keeping(keys).compute(self.arrange(part.inputs))
             for key, variance in variances.items():
                 variance.add(found[key].flatten(1))
         self._units = {key: distance_unit(variance) for key, variance in variances.items()}
@@ -174,7 +173,8 @@ class BranchSubnetworks:
     def originals(self, inputs: Tensor, branches: Sequence[BranchSubnetwork]) -> dict[Key, Tensor]:
         """Return values that do not follow a stitch, as far as branches or teachers need them."""
         with torch.no_grad():
-            return execute(self._originals, self.arrange(inputs), {}, _needed(branches))
+            interpreter = self._originals.keeping(_needed(branches))
+            return interpreter.compute(self.arrange(inputs))
 
     def arrange(self, inputs: Tensor) -> Tensor:
         """Return inputs in the layout and on the device of the weights."""
@@ -202,8 +202,7 @@ class BranchSubnetworks:
             inputs: Of all groups.
             originals: Values of `originals`, of all groups.
         """
-        known = {key: originals[key] for key in branch.plan.needed}
-        found = dict(originals) | execute(branch.plan, self.arrange(inputs), known, branch.kept)
+        found = {**originals, **branch.interpreter.compute(self.arrange(inputs), originals)}
         compared = {key for pair in branch.pairs for key in pair}
         parts: dict[Key, Sequence[Tensor]] = {}
         for key in compared.union(key for _, key in branch.outputs):
@@ -255,7 +254,7 @@ class BranchSubnetworks:
     def _check_inputs(self, inputs: Tensor) -> None:
         try:
             with torch.no_grad():
-                execute(self._originals, self.arrange(inputs), {}, self._original_ends())
+                self._originals.compute(self.arrange(inputs))
         except RuntimeError as error:
             given = ", ".join(map(str, inputs.shape[1:]))
             captured = self._graphs[0].input
@@ -274,8 +273,14 @@ class BranchSubnetworks:
 
 def _needed(chosen: Sequence[BranchSubnetwork]) -> set[Key]:
     """Return the keys of original values that branches or their teachers need."""
-    needed = {key for branch in chosen for key in branch.plan.needed}
+    needed = {key for branch in chosen for key in branch.needed}
     return needed | {theirs for branch in chosen for _, theirs in branch.pairs}
+
+
+def _sizes(graph: Graph) -> dict[Key, int]:
+    """Return the bytes of each computed value for one sample, by name."""
+    computed = (node for node in graph.nodes if node.operation not in (INPUT, WEIGHT))
+    return {node.name: sample_bytes(node) for node in computed}
 
 
 def _ends(graph: Graph, contents: Contents) -> tuple[tuple[str | None, Key], ...]:

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.fitting import RefineSettings, check_refining
-from netstitch.fitting.refinement import branch_subnetworks as room
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.custom_gradient import gradients_of, leaves_of, with_leaves
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.sampler import Gains, SubnetworkSampler, scattered
-from netstitch.networks.interpreter import GraphPlan, content_keys, execute
+from netstitch.networks.content import content_keys, united
+from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.supernet.supernet import Supernet
 
 
@@ -27,19 +27,25 @@ def made(supernet: Supernet, **settings: Any) -> tuple[BranchSubnetworks, list[B
     return found, [found.branch(g) for g in sampler.singles if g is not None]
 
 
+def computed(branch: BranchSubnetwork) -> set[str]:
+    return set(branch.interpreter.names[branch.interpreter.inputs :])
+
+
 def test_originals_are_computed_once_for_all_subnetworks(monkeypatch: pytest.MonkeyPatch) -> None:
     supernet = unfitted()
     branches, singles = made(supernet)
-    run: list[GraphPlan] = []
+    run: list[Interpreter] = []
+    compute = Interpreter.compute
 
-    def counted(plan: GraphPlan, *rest: Any) -> dict[bytes, Any]:
-        run.append(plan)
-        return execute(plan, *rest)
+    def counted(interpreter: Interpreter, *rest: Any) -> dict[str, Any]:
+        run.append(interpreter)
+        return compute(interpreter, *rest)
 
-    monkeypatch.setattr(room, "execute", counted)
+    monkeypatch.setattr(Interpreter, "compute", counted)
     leaves = leaves_of(supernet._layers())
     gradients_of(branches, singles, leaves, Examples(images()), micro=8)
-    assert sum(plan is branches._originals for plan in run) == 2  # one a micro-batch
+    own = [branch.interpreter for branch in singles]
+    assert sum(one not in own for one in run) == 2  # one a micro-batch
     assert len(run) == 2 * (1 + len(singles))
 
 
@@ -57,8 +63,8 @@ def test_only_what_follows_a_stitch_is_computed_for_it() -> None:
         genotype = scattered(supernet, generator, 4.0, even)
         branch = branches.branch(genotype)
         keys = content_keys(supernet.subnetwork_graph(genotype)[0]).values()
-        assert {step.key for step in branch.plan.steps} == set(keys) - originals
-        assert branch.plan.needed <= originals
+        assert computed(branch) == set(keys) - originals
+        assert branch.needed <= originals
         found = branches.originals(images(), [branch])
         assert not any(value.requires_grad for value in found.values())
 
@@ -67,7 +73,7 @@ def test_the_network_behind_a_branch_has_nothing_left_to_compute_and_no_loss() -
     branches, singles = made(three())
     reference = branches.reference(singles[0])
     assert not reference.stitches
-    assert not reference.plan.steps
+    assert not computed(reference)
     assert reference.genotype[-1] == singles[0].genotype[-1]
     originals = branches.originals(images(), [reference])
     assert branches.loss_of(reference, Examples(images()), originals).item() == 0
@@ -89,8 +95,9 @@ def test_features_are_what_last_layers_read() -> None:
                 if n.operation.startswith("aten.linear") and n.name == dict(graph.outputs)[None]
             )
             keys = content_keys(graph)
-            plan = room.make_plan([graph], tensors)
-            reads.append(execute(plan, inputs, {}, [keys[head.inputs[0]]])[keys[head.inputs[0]]])
+            read = keys[head.inputs[0]]
+            interpreter = make_interpreter(united([graph]), tensors, results=[read])
+            reads.append(interpreter.compute(inputs)[read])
         ours, theirs = reads
         spread = ((theirs - theirs.mean(0)) ** 2).sum() / len(theirs)
         expected = ((ours - theirs) ** 2).sum() / len(theirs) / spread
@@ -125,9 +132,8 @@ def test_behind_a_last_layer_outputs_are_compared_instead_of_features() -> None:
     assert 0 < len(behind) < len(singles)
     for branch in singles:
         originals = branches.originals(examples.inputs, [branch])
-        values = originals | execute(
-            branch.plan, branches.arrange(examples.inputs), originals, branch.kept
-        )
+        inputs = branches.arrange(examples.inputs)
+        values = originals | branch.interpreter.compute(inputs, originals)
         assert all(values[ours].shape == values[theirs].shape for ours, theirs in branch.pairs)
         assert branches.loss_of(branch, examples, originals).item() > 0
 

@@ -1,11 +1,10 @@
-"""Operations whose result may take the place of a value that nothing reads any more.
+"""In-place operations: results in the memory of a value that nothing reads any more.
 
-An activation moves each number from memory and back; written into the memory it came from, it
-moves fewer, and needs no new memory, which the system would have to clear. The numbers are the
-same: it is decided so that layout and type of the result are what they would be in new memory.
+An activation that writes where it reads moves fewer bytes, and needs no new memory, which the
+system would have to clear. The numbers are the same, and so are the result's layout and type.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,26 +40,30 @@ _NEW_MEMORY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class InPlace:
-    """One way to do an operation in the memory of an operand.
+    """One way to compute an operation in the memory of an operand.
 
-    argument: position of the operand, 0 or 1. register: where the operand is found.
-    function: takes the operand first, and the other one where there is one.
+    Attributes:
+        argument: Position of the operand, 0 or 1.
+        register: Where the operand is found.
+        function: Takes the operand first, then the other one where there are two.
     """
 
     argument: int
     register: int
-    function: Any
+    function: Callable[..., Tensor]
 
 
 def makes_new_memory(node: Node) -> bool:
-    """Whether a node's value is one tensor that shares memory with nothing else."""
+    """Return whether a node's value is one tensor that shares memory with nothing else."""
     return KINDS.get(node.operation) in _NEW_MEMORY and node.shape is not None
 
 
 def views(graph: Graph, passing: Collection[str] = ()) -> dict[str, frozenset[str]]:
-    """For each node, the nodes whose memory its value may share.
+    """Return, by node, the nodes whose memory its value may share.
 
-    passing: operations that may be left out, so that what they read stands for them.
+    Args:
+        graph: Any.
+        passing: Operations that may be left out, so that what they read stands for them.
     """
     found: dict[str, frozenset[str]] = {}
     for node in graph.nodes:
@@ -73,10 +76,13 @@ def views(graph: Graph, passing: Collection[str] = ()) -> dict[str, frozenset[st
 
 
 def overwrites(graph: Graph, registers: Mapping[str, int]) -> dict[str, tuple[InPlace, ...]]:
-    """For each node the operands that it may overwrite.
+    """Return, by node, how it may overwrite an operand.
 
-    An operand that stands for a value from outside (INPUT) may be overwritten only where the
-    caller owns it. registers: by name of node.
+    An operand that is an input may be overwritten only where the caller owns it.
+
+    Args:
+        graph: Any.
+        registers: By name of node.
     """
     shared = views(graph)
     order = {node.name: index for index, node in enumerate(graph.nodes)}
@@ -87,7 +93,7 @@ def overwrites(graph: Graph, registers: Mapping[str, int]) -> dict[str, tuple[In
     results = {name for _, name in graph.outputs}
 
     def dies(name: str, at: Node) -> bool:
-        """Whether nothing reads a value, or a view of it, once a node was computed."""
+        """Return whether nothing reads a value, or a view of it, once a node was computed."""
         others = [reader for reader in readers[name] if reader != at.name]
         return name not in results and all(
             order[other] < order[at.name] and name not in shared[other] for other in others
@@ -111,23 +117,24 @@ def overwrites(graph: Graph, registers: Mapping[str, int]) -> dict[str, tuple[In
 
 
 def _candidates(node: Node) -> list[int]:
-    """Positions of the operands whose place the result of a node could take."""
+    """Return the positions of the operands in whose memory a node could be computed."""
     args = node.args
     if node.operation in _OF_ONE:
         return [0] if isinstance(args[0], Ref) and not node.kwargs else []
     if node.operation not in _OF_TWO or len(args) != 2 or node.kwargs or args[0] == args[1]:
         return []
-    places = (0, 1) if node.operation in _EITHER else (0,)
-    return [place for place in places if isinstance(args[place], Ref)]
+    positions = (0, 1) if node.operation in _EITHER else (0,)
+    return [position for position in positions if isinstance(args[position], Ref)]
 
 
-def _in_place(operation: str) -> Any:
+def _in_place(operation: str) -> Callable[..., Tensor]:
     _, packet, overload = operation.split(".")
-    return getattr(getattr(torch.ops.aten, f"{packet}_"), overload)
+    function: Callable[..., Tensor] = getattr(getattr(torch.ops.aten, f"{packet}_"), overload)
+    return function
 
 
 def takes_the_place(way: InPlace, args: list[Any]) -> bool:
-    """Whether the result in an operand's memory is laid out as it would be in new memory."""
+    """Return whether the result in an operand's memory is laid out as it would be in new memory."""
     operand = args[way.argument]
     if not _has_one_layout(operand):
         return False
@@ -139,7 +146,7 @@ def takes_the_place(way: InPlace, args: list[Any]) -> bool:
 
 
 def _has_one_layout(tensor: Tensor) -> bool:
-    """Whether a tensor fills its memory in one layout alone: those of size one fit several."""
+    """Return whether a tensor fits one layout alone: those with sizes of one fit several."""
     if tensor.dim() != 4:
         return tensor.is_contiguous()
     return tensor.is_contiguous() != tensor.is_contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,101 @@
+"""Content keys of values, and several graphs as one, in which each content is there once.
+
+All weights are frozen, so a value depends only on its operation and on what that reads. Nodes of
+equal content, in one graph or in several, have equal values.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from hashlib import blake2b
+from math import prod
+
+from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref, rename
+
+INPUT_KEY = "input"
+"""The content key of the networks' input."""
+
+
+def content_keys(graph: Graph) -> dict[str, str]:
+    """Return the content key of every node but weights, by name.
+
+    Names play no part, since two subnetworks may call different nodes the same: a key is made of
+    the operation, its plain arguments, the paths of its weights, and the keys of what it reads.
+    """
+    keys: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    for node in graph.nodes:
+        if node.operation == WEIGHT:
+            texts[node.name] = f"weight {node.path!r}"
+            continue
+        key = INPUT_KEY if node.operation == INPUT else digest(text_of(node, texts))
+        keys[node.name] = key
+        texts[node.name] = f"value {key}"
+    return keys
+
+
+def digest(text: str) -> str:
+    """Return 128 bits of a text's hash, in hexadecimal."""
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def text_of(node: Node, texts: Mapping[str, str]) -> str:
+    """Return a node's operation and arguments, with `texts` in the place of the names it reads."""
+
+    def of(argument: Argument) -> str:
+        if isinstance(argument, Ref):
+            return texts[argument.name]
+        if isinstance(argument, tuple):
+            return f"({','.join(map(of, argument))})"
+        return repr(argument)  # 1, 1.0 and True are told apart
+
+    parts = [node.operation, of(node.args)]
+    return " ".join([*parts, *(f"{name}={of(value)}" for name, value in node.kwargs.items())])
+
+
+def united(graphs: Iterable[Graph], known: Collection[str] = ()) -> Graph:
+    """Return one graph that computes what several do, each content once.
+
+    Args:
+        graphs: Their nodes are named by their content keys in the new graph. Nodes that no output
+            depends on are left out.
+        known: Content keys of values that are given: where they are read, they become inputs.
+
+    Returns:
+        A graph whose outputs are those of all graphs in turn.
+    """
+    nodes: dict[str, Node] = {}
+    outputs: list[tuple[str | None, str]] = []
+    for graph in graphs:
+        names = {n.name: f"weight {n.path}" for n in graph.nodes if n.operation == WEIGHT}
+        names |= content_keys(graph)
+        outputs += [(key, names[name]) for key, name in graph.outputs]
+        needed = {name for _, name in graph.outputs}
+        for node in reversed(graph.nodes):
+            if node.name in needed and names[node.name] not in known:
+                needed.update(node.inputs)
+        for node in graph.nodes:
+            name = names[node.name]
+            if node.name in needed and name not in nodes:
+                nodes[name] = (
+                    Node(name, INPUT, shape=node.shape, dtype=node.dtype)
+                    if name in known
+                    else renamed(node, name, names)
+                )
+    return Graph(tuple(nodes.values()), tuple(outputs))
+
+
+def renamed(node: Node, name: str, names: Mapping[str, str]) -> Node:
+    """Return a node under a name that reads others under theirs."""
+    return replace(
+        node,
+        name=name,
+        args=tuple(rename(argument, names) for argument in node.args),
+        kwargs={key: rename(argument, names) for key, argument in node.kwargs.items()},
+    )
+
+
+def sample_bytes(node: Node) -> int:
+    """Return the bytes of a node's value for one sample, at four bytes a number."""
+    numbers = re.findall(r"\d+", " ".join(map(str, node.shape or ())))  # of "49*batch" too
+    return 4 * prod(map(int, numbers))
