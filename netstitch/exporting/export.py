@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from netstitch.errors import ExportError, NetstitchError
 from netstitch.exporting.export_check import (
+    ADVICE,
     BATCH_SIZES,
     TOLERANCE,
     Difference,
@@ -39,19 +40,20 @@ RECALIBRATED, FOLDED = "batch_norms_recalibrated", "batch_norms_folded"
 """Entries of the card, where it was asked for: how many norms there were."""
 
 Progress = Callable[[int, int, str], None]
-"""Called with steps done, steps in all, and what is being done."""
+"""Called with steps done, steps in all, and the step that begins."""
 
 
 @dataclass(frozen=True)
 class ExportedFile:
     """One format of an export, run and found equal to the subnetwork.
 
-    format: "json", "pt2" or "onnx".
-    path: the file; of several, the one that is opened.
-    bytes: size of all files of the format.
-    difference: of its outputs from the subnetwork's, the largest over all batches.
-    seconds: to write, to reopen and to compare.
-    usage: how to run it, one line of Python.
+    Attributes:
+        format: "json", "pt2" or "onnx".
+        path: The file; of several, the one that is opened.
+        bytes: Size of all files of the format.
+        difference: Of its outputs from the subnetwork's, the largest over all batches.
+        seconds: To write, to reopen and to compare.
+        usage: How to run it, one line of Python.
     """
 
     format: str
@@ -64,9 +66,12 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Exported:
-    """A folder that `export` wrote, and what is in it.
+    """A folder that `export` wrote.
 
-    card: what is kept about the subnetwork, as in export.json.
+    Attributes:
+        folder: Where it is.
+        card: Facts about the subnetwork, as in export.json.
+        files: One for each format.
     """
 
     folder: Path
@@ -89,27 +94,32 @@ def export(
     """Write the subnetwork of a genotype into a new folder, whole or not at all.
 
     Each file takes batches of any size. It is run at batch sizes that the exporter has not seen
-    and compared with the subnetwork before this returns; export.json says how large the largest
-    difference was, what the subnetwork is and costs, and how each file is run.
+    and compared with the subnetwork before this returns; export.json holds the largest difference,
+    facts about the subnetwork and its cost, and how each file is run.
 
-    card: what to keep beside it, such as accuracies; plain JSON data. Genotype, output, networks,
-        multiply-adds and parameters are added.
-    formats: some of "json" (what `netstitch.load` reads), "pt2" and "onnx".
-    example: inputs (n, ...) whose mean and spread the random inputs of trace and check take; by
-        default 0 and 1. The values themselves are not written.
-    recalibrate: batches of inputs (n, ...), or of tuples that start with them, that the batch
-        norms behind the subnetwork's stitches take their statistics from (see
-        `netstitch.fitting.recalibrated`); a few hundred images are enough, labels are not needed.
-        The card says how many norms there were; none is no error, since nothing needs to change
-        then. The supernet stays as it is.
-    fold: let convolutions and linear layers carry the batch norms behind them, where nothing else
-        reads them; the files are compared with the subnetwork before folding.
-    progress: called before each step and at the end.
+    Args:
+        supernet: It stays as it is.
+        genotype: Of the subnetwork.
+        folder: New, or empty.
+        card: Facts to keep beside it, such as accuracies; plain JSON data. Genotype, output,
+            networks, multiply-adds and parameters are added.
+        formats: Some of "json" (which `netstitch.load` reads), "pt2" and "onnx".
+        example: Inputs (n, ...) whose mean and standard deviation the random inputs of trace and
+            check take; by default 0 and 1. The values themselves are not written.
+        recalibrate: Batches of inputs (n, ...), or of tuples that start with them, that the batch
+            norms behind the subnetwork's stitches take their statistics from (see
+            `netstitch.fitting.recalibrated`); a few hundred images are enough, labels are not
+            needed. The card says how many norms there were; none is no error, since nothing needs
+            to change then.
+        fold: Let convolutions and linear layers carry the batch norms behind them, where nothing
+            else reads them; the files are compared with the subnetwork before folding.
+        progress: Called before each step and at the end.
 
-    Raises ExportError when an exporter fails or a file does not compute what the subnetwork does,
-    StitchingError for a genotype that does not fit, or uses stitches that were never fitted, and
-    StorageError when the folder exists and is
-    not empty, or cannot be written; FittingError for inputs that norms cannot be measured on.
+    Raises:
+        ExportError: Where an exporter fails, or a file does not compute what the subnetwork does.
+        StitchingError: For a genotype that does not fit, or uses stitches that were never fitted.
+        StorageError: Where the folder exists and is not empty, or cannot be written.
+        FittingError: For inputs that norms cannot be measured on.
     """
     if not isinstance(supernet, Supernet):
         raise ExportError(
@@ -127,14 +137,15 @@ def export(
         changes[RECALIBRATED] = len(stitched_norms(subnetwork.graph))
     compared = probes(subnetwork, example)
     if fold:
-        subnetwork, changes[FOLDED] = _folded(subnetwork)
-    facts = _card(supernet, genotype, subnetwork, card or {}, changes)
-    steps = len(chosen)
+        before = _norms(subnetwork)
+        subnetwork = _folded(subnetwork)
+        changes[FOLDED] = before - _norms(subnetwork)
+    facts = _facts(supernet, genotype, subnetwork, card or {}, changes)
     with new_folder(folder) as partial:
         files = []
         for done, (name, form) in enumerate(chosen.items()):
             if progress is not None:
-                progress(done, steps, f"writing and checking {form.files[0]}")
+                progress(done, len(chosen), f"writing and checking {form.files[0]}")
             started = time.perf_counter()
             found = _write_and_check(form, subnetwork, partial, facts, compared)
             files.append(
@@ -150,7 +161,7 @@ def export(
             )
         write_json(partial / EXPORT_FILE, _document(subnetwork, facts, chosen, files))
     if progress is not None:
-        progress(steps, steps, f"wrote {folder}")
+        progress(len(chosen), len(chosen), f"wrote {folder}")
     return Exported(folder, facts, tuple(files))
 
 
@@ -171,37 +182,34 @@ def _write_and_check(
         raise
     except Exception as error:  # exporters and runtimes raise many kinds
         raise ExportError(
-            f"{file} cannot be {doing} ({type(error).__name__}: {_first_line(error)}); nothing was "
-            "written: leave this format out, or try another version of its exporter"
+            f"{file} cannot be {doing} ({type(error).__name__}: {_first_line(error)}); {ADVICE}"
         ) from error
 
 
 def _first_line(error: Exception) -> str:
-    """The first line of a message, without the colours that exporters give terminals."""
+    """Return the first line of a message, without the colours that exporters give terminals."""
     plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", str(error))
     lines = (line.strip() for line in plain.splitlines())
     return next((line for line in lines if line), "no reason given")[:200].rstrip(".;:")
 
 
-def _card(
+def _facts(
     supernet: Supernet,
     genotype: Genotype,
     subnetwork: Subnetwork,
     card: Mapping[str, Any],
     changes: Mapping[str, int],
 ) -> dict[str, Any]:
+    """Return the card with all that is added to it; raise ExportError unless it is JSON data."""
     if not isinstance(card, Mapping):
         raise ExportError(f"the card is a {type(card).__name__}; give a dictionary, or none")
+    parameters = [t.numel() for t in subnetwork.weights.values() if isinstance(t, nn.Parameter)]
     facts = {**card, **changes} | {
         "genotype": genotype.tolist(),
         "output": supernet.outputs[int(genotype[-1])],
         "networks": list(supernet.names),
         "multiply_adds": supernet.macs(genotype),
-        "parameters": sum(
-            tensor.numel()
-            for tensor in subnetwork.weights.values()
-            if isinstance(tensor, nn.Parameter)
-        ),
+        "parameters": sum(parameters),
     }
     try:
         json.dumps(facts, allow_nan=False)
@@ -256,9 +264,11 @@ def _installed_version(package: str) -> str | None:
         return None
 
 
-def _folded(subnetwork: Subnetwork) -> tuple[Subnetwork, int]:
-    """Return the subnetwork with batch norms folded where other layers carry them, and how many."""
+def _norms(subnetwork: Subnetwork) -> int:
+    return sum(node.operation == BATCH_NORM for node in subnetwork.graph.nodes)
+
+
+def _folded(subnetwork: Subnetwork) -> Subnetwork:
+    """Return the subnetwork with batch norms folded where other layers carry them."""
     graph, weights = fold(subnetwork.graph, subnetwork.weights)
-    norms = [sum(n.operation == BATCH_NORM for n in g.nodes) for g in (subnetwork.graph, graph)]
-    module = build_module(graph, weights)
-    return Subnetwork(graph, weights, module, subnetwork.example), norms[0] - norms[1]
+    return Subnetwork(graph, weights, build_module(graph, weights), subnetwork.example)

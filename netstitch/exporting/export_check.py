@@ -1,7 +1,4 @@
-"""Does a file compute what the subnetwork does? Run it and compare.
-
-Exporters are not always right, so nothing is handed over that has not been run.
-"""
+"""Checks that a file computes what the subnetwork does, since exporters are not always right."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,16 +12,23 @@ from netstitch.text import one_line
 from netstitch.threads import threads
 
 TOLERANCE = 1e-4
-"""Largest difference of outputs, relative to the largest output, that counts as equal."""
+"""The largest difference of outputs, relative to the largest output, that counts as equal."""
 
 BATCH_SIZES = (TRACE_BATCH + 3, 1)
-"""Sizes that the trace has not seen; 1 besides, since that is what exporters specialise."""
+"""Sizes that the trace has not seen; 1 is the one that exporters specialise."""
+
+
+ADVICE = "nothing was written: leave this format out, or try another version of its exporter"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two outputs are apart: the largest absolute difference, and relative to the largest
-    absolute value of the output it is found in."""
+    """The largest difference of two outputs.
+
+    Attributes:
+        absolute: Of their values.
+        relative: To the largest absolute value of the output it is found in.
+    """
 
     absolute: float
     relative: float
@@ -32,18 +36,21 @@ class Difference:
 
 @dataclass(frozen=True)
 class Probe:
-    """A batch of inputs (n, ...), and what the subnetwork computes of it."""
+    """A batch of inputs (n, ...), and the subnetwork's outputs."""
 
     inputs: Tensor
     expected: Outputs
 
 
 def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]:
-    """What to compare with: a batch of each of BATCH_SIZES, equal at every call.
+    """Return a batch of each of BATCH_SIZES, equal at every call, with the subnetwork's outputs.
 
-    example: inputs whose mean and spread the batches take (see `random_inputs`).
+    Args:
+        subnetwork: That files are compared with.
+        example: Inputs whose mean and standard deviation the batches take; see `random_inputs`.
 
-    Raises ExportError where the subnetwork itself cannot be run.
+    Raises:
+        ExportError: Where the subnetwork itself cannot be run.
     """
     batches = [random_inputs(subnetwork.graph, size, example) for size in BATCH_SIZES]
     with threads(1):
@@ -57,27 +64,27 @@ def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]
 
 
 def check(file: str, run: Callable[[Tensor], Outputs], probes: Sequence[Probe]) -> Difference:
-    """Compare a file's outputs with the subnetwork's on all probes; the largest difference.
+    """Return the largest difference of a file's outputs from the subnetwork's on all probes.
 
-    file: its name, for messages.
-    run: computes a batch with what the file holds.
+    Args:
+        file: Its name, for messages.
+        run: Computes a batch with what the file holds.
+        probes: Of the subnetwork.
 
-    Raises ExportError when the keys or shapes of the outputs are not equal, or values differ by
-    more than TOLERANCE, relative to the largest output.
+    Raises:
+        ExportError: Where keys or shapes of outputs are not equal, or values differ by more than
+            TOLERANCE, relative to the largest output.
     """
     with threads(1), torch.no_grad():
-        found = [
-            difference(file, len(probe.inputs), probe.expected, run(probe.inputs))
-            for probe in probes
-        ]
+        found = [difference(file, len(p.inputs), p.expected, run(p.inputs)) for p in probes]
     return max(found, key=lambda item: item.relative)
 
 
 def difference(file: str, batch: int, expected: Outputs, found: Outputs) -> Difference:
-    """The largest difference over all keys, each relative to its own largest output."""
+    """Return the largest difference over all keys, each relative to its own largest output."""
     if set(expected) != set(found):
         raise ExportError(
-            f"{file} has outputs {list(found)}, the subnetwork {list(expected)}; {_ADVICE}"
+            f"{file} has outputs {list(found)}, the subnetwork {list(expected)}; {ADVICE}"
         )
     largest = Difference(0.0, 0.0)
     for key, value in expected.items():
@@ -86,7 +93,7 @@ def difference(file: str, batch: int, expected: Outputs, found: Outputs) -> Diff
         if value.shape != other.shape:
             raise ExportError(
                 f"{file} gives shape {tuple(other.shape)}{where} at batch size {batch}, the "
-                f"subnetwork {tuple(value.shape)}; {_ADVICE}"
+                f"subnetwork {tuple(value.shape)}; {ADVICE}"
             )
         if not torch.isfinite(value).all():
             raise ExportError(
@@ -99,11 +106,8 @@ def difference(file: str, batch: int, expected: Outputs, found: Outputs) -> Diff
         if not relative <= TOLERANCE:  # so that NaN fails too
             raise ExportError(
                 f"{file} differs from the subnetwork by {absolute:.2g}{where} at batch size "
-                f"{batch} (largest output {scale:.2g}); {_ADVICE}"
+                f"{batch} (largest output {scale:.2g}); {ADVICE}"
             )
         if relative >= largest.relative:
             largest = Difference(absolute, relative)
     return largest
-
-
-_ADVICE = "nothing was written: leave this format out, or try another version of its exporter"

@@ -1,45 +1,93 @@
 """The formats that a subnetwork can be written in, by name."""
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from netstitch.errors import ExportError
-from netstitch.exporting import json_format, onnx_format, pt2_format
-from netstitch.exporting.subnetwork import Outputs, Subnetwork
+from netstitch.exporting import onnx_format
+from netstitch.exporting.json_format import SUBNETWORK_FILE, load_subnetwork, write_subnetwork
+from netstitch.exporting.subnetwork import Outputs, Subnetwork, by_key
+from netstitch.files.folders import write_bytes
+from netstitch.networks.network_files import WEIGHTS_FILE
+from netstitch.threads import quiet
+
+PT2_FILE = "model.pt2"
+
+
+def _write_json(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+    write_subnetwork(folder, subnetwork.graph, dict(subnetwork.weights), card)
+
+
+def _reopen_json(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
+    module = load_subnetwork(folder)
+    return lambda inputs: by_key(module(inputs))
+
+
+def _write_pt2(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+    # Through memory, since a full disk met inside of torch's own writer is no OSError.
+    content = io.BytesIO()
+    with quiet():
+        torch.export.save(subnetwork.program, content)
+    write_bytes(folder / PT2_FILE, content.getvalue())
+
+
+def _reopen_pt2(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
+    # The file holds a pickle. It is opened here alone, right after it was written, never from a
+    # folder that somebody else may have written.
+    with quiet():
+        module = torch.export.load(folder / PT2_FILE).module()  # its eval() refuses; frozen anyway
+    return lambda inputs: by_key(module(inputs))
 
 
 @dataclass(frozen=True)
 class Format:
     """How one format is written and run.
 
-    files: names of the files it writes; the first one stands for all in messages.
-    write: writes them into an existing folder; the card is plain JSON data about the subnetwork.
-    reopen: reads them back, and gives a function that computes a batch.
-    usage: how to run it, one line of Python; FOLDER and INPUT stand for the folder and the input.
-    installed: raises ExportError when a package is missing.
+    Attributes:
+        files: Names of the files it writes; the first one stands for all in messages.
+        write: Writes them into an existing folder; the card is plain JSON data about the
+            subnetwork.
+        reopen: Reads them back, and returns a function that computes a batch.
+        usage: How to run it, one line of Python; FOLDER and INPUT stand for the folder and the
+            input.
+        check_installed: Raises ExportError when a package is missing.
     """
 
     files: tuple[str, ...]
     write: Callable[[Subnetwork, Path, dict[str, Any]], None]
     reopen: Callable[[Subnetwork, Path], Callable[[Tensor], Outputs]]
     usage: str
-    installed: Callable[[], None] = lambda: None
+    check_installed: Callable[[], None] = lambda: None
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "json": Format(json_format.FILES, json_format.write, json_format.reopen, json_format.USAGE),
-        "pt2": Format(pt2_format.FILES, pt2_format.write, pt2_format.reopen, pt2_format.USAGE),
+        "json": Format(
+            (SUBNETWORK_FILE, WEIGHTS_FILE),
+            _write_json,
+            _reopen_json,
+            'model = netstitch.load("FOLDER"); model(inputs)',
+        ),
+        "pt2": Format(
+            (PT2_FILE,),
+            _write_pt2,
+            _reopen_pt2,
+            f'model = torch.export.load("FOLDER/{PT2_FILE}").module(); model(inputs)  '
+            "# holds a pickle: open it only where you trust who wrote it",
+        ),
         "onnx": Format(
-            onnx_format.FILES,
+            (onnx_format.FILE,),
             onnx_format.write,
             onnx_format.reopen,
-            onnx_format.USAGE,
+            f'session = onnxruntime.InferenceSession("FOLDER/{onnx_format.FILE}"); '
+            'session.run(None, {"INPUT": inputs.numpy()})',
             onnx_format.check_installed,
         ),
     }
@@ -47,10 +95,11 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 
 
 def choose_formats(names: Sequence[str]) -> dict[str, Format]:
-    """Formats by name, in the order given, without repeats.
+    """Return formats by name, in the order given, without repeats.
 
-    Raises ExportError for a name that is not known, for none, and for a format whose packages are
-    not installed.
+    Raises:
+        ExportError: For a name that is not known, for none, and for a format whose packages are
+            not installed.
     """
     known = ", ".join(FORMATS)
     if not isinstance(names, list | tuple) or not names:
@@ -58,5 +107,5 @@ def choose_formats(names: Sequence[str]) -> dict[str, Format]:
     for name in names:
         if not isinstance(name, str) or name not in FORMATS:
             raise ExportError(f"format {name!r} is not known; choose from {known}")
-        FORMATS[name].installed()
+        FORMATS[name].check_installed()
     return {name: FORMATS[name] for name in names}

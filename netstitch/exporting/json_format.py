@@ -1,13 +1,11 @@
 """JSON graph and safetensors: what netstitch itself reads back."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
-from netstitch.exporting.subnetwork import Outputs, Subnetwork, by_key
 from netstitch.files.documents import read_as
 from netstitch.files.folders import write_json
 from netstitch.networks.graph import Graph
@@ -23,25 +21,12 @@ from netstitch.networks.network_files import (
 
 SUBNETWORK = "netstitch-subnetwork-1"
 SUBNETWORK_FILE = "subnetwork.json"
-FILES = (SUBNETWORK_FILE, WEIGHTS_FILE)
-USAGE = 'model = netstitch.load("FOLDER"); model(inputs)'
 
 
 class SubnetworkDocument(GraphDocument):
     """subnetwork.json."""
 
     card: dict[str, Any]
-
-
-def write(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
-    """Write a subnetwork into an existing folder."""
-    write_subnetwork(folder, subnetwork.graph, dict(subnetwork.weights), card)
-
-
-def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
-    """Return a function that runs what was written."""
-    module = load_subnetwork(folder)
-    return lambda inputs: by_key(module(inputs))
 
 
 def write_subnetwork(

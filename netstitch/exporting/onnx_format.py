@@ -1,4 +1,4 @@
-"""ONNX: for every runtime that is not PyTorch. onnx and onnxruntime are imported when needed."""
+"""ONNX files, for every runtime that is not PyTorch; onnxruntime is imported when needed."""
 
 import importlib.util
 import re
@@ -16,25 +16,20 @@ from netstitch.files.folders import write_bytes
 from netstitch.threads import quiet
 
 FILE = "model.onnx"
-FILES = (FILE,)
-USAGE = (
-    f'session = onnxruntime.InferenceSession("FOLDER/{FILE}"); '
-    'session.run(None, {"INPUT": inputs.numpy()})'
-)
 OPSET = 18
-"""What torch's exporter is written in, so that no version conversion stands between."""
+"""The version that torch's exporter is written in, so that nothing is converted."""
 
 SINGLE_FILE_LIMIT = 2_000_000_000
-"""Bytes of weights; protobuf, which ONNX files are, ends at 2 GiB. Larger weights stand beside."""
+"""Bytes of weights; protobuf ends at 2 GiB, so larger weights stand in a file beside."""
 
 WITHOUT = 'formats=["json", "pt2"]; on the command line --formats json --formats pt2'
-"""How an export leaves ONNX out."""
+"""The arguments that leave ONNX out."""
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 def check_installed() -> None:
-    """Raise ExportError when a package is missing that writing or running ONNX takes."""
+    """Raise ExportError unless all packages are installed that ONNX takes."""
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ExportError(
@@ -44,7 +39,7 @@ def check_installed() -> None:
 
 
 def input_name(subnetwork: Subnetwork) -> str:
-    """The ONNX name of the input: "input", or "input_" where an output has that key."""
+    """Return the ONNX name of the input: "input", or "input_" where an output has that key."""
     name = "input"
     while name in subnetwork.graph.output_keys:
         name += "_"
@@ -52,7 +47,7 @@ def input_name(subnetwork: Subnetwork) -> str:
 
 
 def output_names(program: torch.export.ExportedProgram, keys: Sequence[str | None]) -> list[str]:
-    """The ONNX names of the outputs in the order of the trace: their keys, "output" for None."""
+    """Return the ONNX names of the outputs in the order of the trace; "output" for a key None."""
     spec = program.call_spec.out_spec
     assert spec is not None
     if list(keys) == [None]:
@@ -62,6 +57,7 @@ def output_names(program: torch.export.ExportedProgram, keys: Sequence[str | Non
 
 
 def write(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+    """Write the ONNX file of a subnetwork; raise ExportError for an operation that ONNX lacks."""
     program = subnetwork.program
     names = output_names(program, subnetwork.graph.output_keys)
     with quiet(), torch.no_grad():
@@ -87,16 +83,17 @@ def write(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
             ) from error
         assert made is not None
         _rename_inner(made, [input_name(subnetwork), *names])
-        if _bytes(subnetwork) < SINGLE_FILE_LIMIT:
+        size = sum(tensor.nbytes for tensor in subnetwork.weights.values())
+        if size < SINGLE_FILE_LIMIT:
             write_bytes(folder / FILE, made.model_proto.SerializeToString())
         else:
             made.save(folder / FILE, external_data=True)
 
 
 def lacking_operation(error: BaseException) -> str | None:
-    """The operation that the exporter has no translation of; None where that is not the reason.
+    """Return the operation that the exporter cannot translate; None where it failed otherwise.
 
-    Its first line says only in which step it failed; what for stands in the errors behind it.
+    Its message says only in which step it failed; the errors that caused it say why.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -122,11 +119,8 @@ def _rename_inner(made: torch.onnx.ONNXProgram, names: list[str]) -> None:
             taken.add(name)
 
 
-def _bytes(subnetwork: Subnetwork) -> int:
-    return sum(tensor.nbytes for tensor in subnetwork.weights.values())
-
-
 def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
+    """Return a function that runs the ONNX file on a batch."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -10,7 +10,8 @@ from exporting_examples import TwoHeads, demo, small
 from torch import nn
 
 from netstitch.errors import ExportError, FittingError, StitchingError, StorageError
-from netstitch.exporting import export, json_format
+from netstitch.exporting import export
+from netstitch.exporting import formats as module
 from netstitch.exporting.json_format import load_subnetwork
 from netstitch.exporting.subnetwork import take_subnetwork
 from netstitch.fitting import recalibrated, stitched_norms
@@ -206,12 +207,12 @@ def test_onnx_that_computes_something_else(supernet, folder, monkeypatch):
 
 
 def test_json_that_computes_something_else(supernet, folder, monkeypatch):
-    write = json_format.write_subnetwork
+    write = module.write_subnetwork
 
     def wrong(folder, graph, weights, card):
         write(folder, graph, {key: value * 2 for key, value in weights.items()}, card)
 
-    monkeypatch.setattr(json_format, "write_subnetwork", wrong)
+    monkeypatch.setattr(module, "write_subnetwork", wrong)
     with pytest.raises(ExportError, match=r"^subnetwork\.json differs from the subnetwork by"):
         export(supernet, supernet.genotype("net7"), folder, card={})
     assert_nothing_written(folder)
