@@ -32,7 +32,7 @@ from netstitch.files.documents import validated
 from netstitch.matching import OBJECTIVES, POINTS, match
 from netstitch.matching.acyclic.downsets import downsets
 from netstitch.matching.acyclic.partial_order import partial_order, topological_order
-from netstitch.matching.compatibility import candidates, layout
+from netstitch.matching.compatibility import candidates, kind_of
 from netstitch.networks import Graph, capture
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.graph_document import graph_to_json, to_graph
@@ -109,8 +109,8 @@ def width(network: Known, other: Known) -> str:
     nodes = [node for node in network.graph.nodes if node.operation != WEIGHT]
     at = {node.name: index for index, node in enumerate(nodes)}
     edges = [(at[name], at[node.name]) for node in nodes for name in node.inputs if name in at]
-    layouts = {layout(node) for node in candidates(other.graph)}
-    kept = [at[node.name] for node in candidates(network.graph) if layout(node) in layouts]
+    kinds = {kind_of(node) for node in candidates(other.graph)}
+    kept = [at[node.name] for node in candidates(network.graph) if kind_of(node) in kinds]
     linear = topological_order(len(nodes), edges, network.name)
     found = downsets(partial_order(linear, edges, kept), COUNTED, COUNTED)
     return f"over {COUNTED:,}" if found is None else f"{len(found):,}"

@@ -5,7 +5,7 @@ the first part of the network itself. So it is captured and exported with it, an
 needs one network carries only that one's.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -89,14 +89,12 @@ def adapter_nodes(nodes: Sequence[Node]) -> Collection[str]:
 
     They are images in a network's own form, and no features to be stitched.
     """
-    return set(_adapter_nodes(nodes))
-
-
-def _adapter_nodes(nodes: Sequence[Node]) -> Iterator[str]:
+    found: set[str] = set()
     read: dict[str, frozenset[str]] = {}  # paths of the weights that a node depends on
     for node in nodes:
         below = frozenset[str]().union(*(read.get(name, frozenset()) for name in node.inputs))
         read[node.name] = below | {node.path} if node.operation == WEIGHT else below
         of_adapter = read[node.name] and read[node.name] <= set(BUFFERS)
         if of_adapter and node.operation not in (INPUT, WEIGHT):
-            yield node.name
+            found.add(node.name)
+    return found

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from netstitch.networks.graph import WEIGHT, Argument, Graph, Node, Ref, rename
+from netstitch.networks.graph import WEIGHT, Argument, Graph, Node, Ref
 from netstitch.networks.keys import Keys
 
 BATCH_NORM = "aten.batch_norm.default"
@@ -98,7 +98,7 @@ def _fold(
             nodes += [] if isinstance(bias, Ref) else [bias_node]
             nodes.append(replace(layer, args=args))
         elif node is not norm:
-            nodes.append(_renamed(node, names))
+            nodes.append(node.reading(names))
     outputs = tuple((key, names[name]) for key, name in graph.outputs)
     return _pruned(nodes, outputs), new
 
@@ -126,14 +126,6 @@ def _new_bias(graph: Graph, layer: Node) -> Node:
 def _like(old: Tensor, values: Tensor) -> Tensor:
     made = values.to(old.dtype).contiguous()
     return nn.Parameter(made) if isinstance(old, nn.Parameter) else made
-
-
-def _renamed(node: Node, names: Mapping[str, str]) -> Node:
-    return replace(
-        node,
-        args=tuple(rename(argument, names) for argument in node.args),
-        kwargs={key: rename(argument, names) for key, argument in node.kwargs.items()},
-    )
 
 
 def _pruned(nodes: Sequence[Node], outputs: tuple[tuple[str | None, str], ...]) -> Graph:

@@ -4,8 +4,9 @@ Nothing here holds a tensor: weights are named, and live beside the graph (see `
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from netstitch.networks.feature_layout import BATCH as BATCH
 from netstitch.networks.feature_layout import Dimension as Dimension
@@ -70,6 +71,18 @@ class Node:
     def layout(self) -> FeatureLayout | None:
         """How a point holds its features; None where the node is no point."""
         return find_layout(self.shape, self.channels) if self.point else None
+
+    def reading(self, names: Mapping[str, str], **changes: Any) -> "Node":
+        """Return the same step of other nodes: with the names that it reads replaced.
+
+        Further changes are those of other fields.
+        """
+        return replace(
+            self,
+            args=tuple(rename(argument, names) for argument in self.args),
+            kwargs={key: rename(argument, names) for key, argument in self.kwargs.items()},
+            **changes,
+        )
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:

@@ -18,12 +18,9 @@ from netstitch.files.documents import WORST, Document, damaged
 from netstitch.networks.feature_layout import stitchable
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
 from netstitch.networks.keys import Keys, is_identifier, is_key
-from netstitch.networks.operations import KINDS
+from netstitch.networks.operations import ENUMERATIONS, KINDS
 from netstitch.networks.propagation import check_arguments
 from netstitch.text import one_line
-
-_ENUMERATIONS = {"dtype": torch.dtype, "memory_format": torch.memory_format, "layout": torch.layout}
-
 
 Cost = Annotated[int, Field(ge=0, le=2**48)]
 """Of one node; those of all nodes of a network add up to a number of 64 bits."""
@@ -103,11 +100,11 @@ def _nodes(rows: Sequence[NodeRow], path: Path) -> tuple[Node, ...]:
             )
         if node.operation == WEIGHT:
             if not is_key(node.path) or keys.clashes(node.path):
-                raise ValueError(f"the weight {node.path!r:.80} of {node.name!r} is no key")
+                raise ValueError(f"the weight {node.path!r:.80} of {node.name!r} cannot be a key")
             keys.add(node.path)
         nodes[node.name] = node
     if sum(node.operation == INPUT for node in nodes.values()) != 1:
-        raise ValueError("it has not one input")
+        raise ValueError("it does not have exactly one input")
     return tuple(nodes.values())
 
 
@@ -117,21 +114,21 @@ def _outputs(
     keys = [key for key, _ in outputs]
     named = None not in keys and len(set(keys)) == len(keys) > 0
     if not named and keys != [None]:
-        raise ValueError(f"the keys {keys!r:.80} of the outputs are none")
+        raise ValueError(f"the keys {keys!r:.80} of the outputs are not distinct strings")
     if any(name not in known for _, name in outputs):
-        raise ValueError("an output is no node")
+        raise ValueError("an output names no node")
     return outputs
 
 
 def _node(row: NodeRow) -> Node:
     if not is_identifier(row.name):
-        raise ValueError(f"node {row.name!r:.80} has no name")
+        raise ValueError(f"{row.name!r:.80} cannot be the name of a node")
     if row.dtype is not None and not isinstance(vars(torch).get(row.dtype), torch.dtype):
         raise ValueError(f"node {row.name!r} has dtype {row.dtype!r:.80}")
     if not all(is_identifier(key) for key in row.kwargs):
-        raise ValueError(f"a keyword of node {row.name!r} is none")
+        raise ValueError(f"a keyword of node {row.name!r} is not an identifier")
     if row.point and not stitchable(row.shape, row.dtype, row.channels):
-        raise ValueError(f"node {row.name!r} is no point")
+        raise ValueError(f"node {row.name!r} cannot be a point, by its shape and type")
     return Node(
         **dict(row)
         | {
@@ -157,16 +154,16 @@ def _argument_from_json(value: Any) -> Argument:
     if isinstance(value, list):
         return tuple(_argument_from_json(item) for item in value)
     if isinstance(value, dict):
-        kind, content = next(iter(value.items()), (None, None))
+        kind, content = next(iter(value.items()), ("", None))
         if len(value) != 1 or not isinstance(content, str):
-            raise ValueError(f"argument {value!r:.80} is none")
+            raise ValueError(f"{value!r:.80} is not an argument of an operation")
         if kind == "ref":
             return Ref(content)
         if kind == "float":
             return float(content)
-        if kind in _ENUMERATIONS and isinstance(vars(torch).get(content), _ENUMERATIONS[kind]):
+        if kind in ENUMERATIONS and isinstance(vars(torch).get(content), ENUMERATIONS[kind]):
             return Enumerated(kind, content)
-        raise ValueError(f"argument {value!r:.80} is none")
+        raise ValueError(f"{value!r:.80} is not an argument of an operation")
     if value is None or isinstance(value, bool | int | str):
         return value
-    raise ValueError(f"argument {value!r:.80} is none")
+    raise ValueError(f"{value!r:.80} is not an argument of an operation")

@@ -121,6 +121,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 """The kind of every operation that may be captured, saved and loaded."""
 
+ENUMERATIONS: Mapping[str, type] = MappingProxyType(
+    {"dtype": torch.dtype, "memory_format": torch.memory_format, "layout": torch.layout}
+)
+"""The enumerations of torch that arguments may be members of."""
+
 _PYTHON: Mapping[str, Callable[..., Any]] = {
     "getitem": operator.getitem,
     "int.add": operator.add,

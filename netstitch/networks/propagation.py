@@ -56,11 +56,11 @@ def check_arguments(graph: Graph) -> None:
 def _tensor(node: Node) -> torch.Tensor:
     sizes = [SAMPLES if size == BATCH else size for size in node.shape or ()]
     if node.shape is None or node.dtype is None or not all(isinstance(s, int) for s in sizes):
-        raise ValueError(f"node {node.name!r} says no shape or type")
+        raise ValueError(f"node {node.name!r} has no shape or type")
     try:
         found = torch.empty(sizes, dtype=vars(torch)[node.dtype])  # type: ignore[arg-type]
     except (RuntimeError, TypeError, OverflowError) as error:
-        raise ValueError(f"node {node.name!r} has a shape that is none") from error
+        raise ValueError(f"node {node.name!r} has an impossible shape") from error
     _check(node, found)
     return found
 
@@ -71,9 +71,9 @@ def _result(node: Node, values: Mapping[str, Any]) -> Any:
     if node.operation == "getitem" and not (
         len(args) == 2 and isinstance(args[0], tuple | list) and _is_whole(args[1])
     ):
-        raise ValueError(f"node {node.name!r} ({node.operation}) takes a list and a place in it")
+        raise ValueError(f"node {node.name!r} ({node.operation}) takes a list and an index")
     if node.operation.startswith("int.") and not all(_is_whole(one) for one in args):
-        raise ValueError(f"node {node.name!r} ({node.operation}) takes whole numbers alone")
+        raise ValueError(f"node {node.name!r} ({node.operation}) takes integers only")
     try:
         found = resolve(node.operation)(*args, **kwargs)
     except _UNKNOWN:
@@ -93,13 +93,13 @@ def _check(node: Node, found: Any) -> None:
         for one in found:
             _check_size(node, one)
     elif not isinstance(found, torch.Tensor | bool | float) and not _is_whole(found):
-        raise ValueError(f"node {node.name!r} ({node.operation}) gives no tensor")
+        raise ValueError(f"node {node.name!r} ({node.operation}) does not give a tensor")
     _check_size(node, found)
     if node.shape is not None and not _agrees(node, found):
         given = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
         raise ValueError(
-            f"node {node.name!r} ({node.operation}) gives {given} for {SAMPLES} samples, and says "
-            f"{node.dtype} {node.shape}"
+            f"node {node.name!r} ({node.operation}) gives {given} for {SAMPLES} samples; its entry "
+            f"says {node.dtype} {node.shape}"
         )
 
 

@@ -150,26 +150,17 @@ def _as_words(members: Sequence[int], count: int) -> NDArray[np.uint64]:
 @njit(cache=True, nogil=True)
 def _follow(
     genotype: Any,
-    first: Any,
-    read_starts: Any,
+    first: Any,  # (l,) each switch's first segment
+    read_starts: Any,  # (segments + 1,) where each segment's switches begin in `reads`
     reads: Any,
-    sets: Any,
-    stitch_costs: Any,
-    costs: Any,
+    sets: Any,  # (segments, words) nodes computed, as bits
+    stitch_costs: Any,  # (segments,) multiply-adds
+    costs: Any,  # (nodes, 2) multiply-adds and elementwise operations
 ) -> Any:
     """Return active switches, computed nodes, multiply-adds and elementwise operations.
 
     Switches stand in a topological order, so one that is read comes before its reader: going from
     the last to the first, each is met once all its readers were.
-
-    Args:
-        genotype: (l,) choices.
-        first: (l,) each switch's first segment.
-        read_starts: (segments + 1,) where each segment's switches begin in `reads`.
-        reads: switches read, segment by segment.
-        sets: (segments, words) nodes computed, as bits.
-        stitch_costs: (segments,) multiply-adds of stitches.
-        costs: (nodes, 2) multiply-adds and elementwise operations.
     """
     active = np.zeros(len(genotype), np.bool_)
     active[-1] = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from netstitch.errors import StitchingError
-from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref, rename
+from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref
 from netstitch.networks.network import Network
 from netstitch.networks.probabilities import WAY_OUT, check_alike
 from netstitch.stitching.reachability import Genotype
@@ -138,12 +138,10 @@ class _Assembly:
         """Return a network's node as it is in subnetworks; names: of what it reads, in order."""
         prefix = self.names[network]
         read = dict(zip(node.inputs, names, strict=True))
-        return replace(
-            node,
+        return node.reading(
+            read,
             name=f"{prefix}_{node.name}",
             path=f"{prefix}.{node.path}" if node.path else prefix,
-            args=tuple(rename(argument, read) for argument in node.args),
-            kwargs={key: rename(argument, read) for key, argument in node.kwargs.items()},
             point=False,
         )
 
@@ -178,14 +176,9 @@ Append = Callable[[Node], str]
 def add_stitch(
     append: Append, names: Sequence[str], stitch: Stitch, source: str, target: Node
 ) -> str:
-    """Add a stitch's weights and layer, and return the layer's name.
+    """Add a stitch's weights and layer in the place of a target; return the layer's name.
 
-    Args:
-        append: adds a node.
-        names: of the networks.
-        stitch: what to add.
-        source: name of the node that the stitch reads.
-        target: the point that it replaces.
+    Networks are named; `source` is the name of the node that the stitch reads.
     """
     key = stitch_key(names, stitch)
     name = key.replace(".", "_").replace("stitches", "stitch")

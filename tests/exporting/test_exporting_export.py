@@ -106,7 +106,7 @@ def test_export_json_says_what_was_exported(supernet, folder):
 
 
 def test_usage_lines_run(supernet, folder):
-    import netstitch.supernet.storage as netstitch
+    import netstitch
 
     genotype = supernet.genotype("net8")
     inputs = torch.rand(3, 5)

@@ -28,7 +28,8 @@ def test_equal_functions_pass() -> None:
 
 def test_a_difference_says_how_large_and_at_which_batch_size() -> None:
     text = difference(lambda x: x * 2, lambda x: x * 2 + 0.5)
-    assert "differs from the model by 0.5 at batch size 3" in text
+    assert "differs from the model by 0.5 (largest output" in text
+    assert "at batch size 3" in text
 
 
 def test_a_difference_of_one_key_is_named() -> None:

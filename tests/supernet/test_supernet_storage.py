@@ -5,11 +5,13 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from small_supernets import three_networks
 from supernet_examples import images, matching, networks, supernet
 from torch import fx
 
@@ -18,6 +20,7 @@ from netstitch.errors import StorageError
 from netstitch.exporting import json_format
 from netstitch.networks import Network
 from netstitch.stitching import Averaging
+from netstitch.supernet import storage
 from netstitch.supernet.supernet import Supernet
 
 
@@ -97,6 +100,22 @@ def test_whether_stitches_were_fitted_comes_back(s: Supernet, folder: Path, tmp_
         rewrite(saved / "supernet.json", lambda document: document.pop("fitted"))
     assert fitted(folder)
     assert not fitted(tmp_path / "never")
+
+
+def test_matches_of_three_networks_come_back(tmp_path: Path) -> None:
+    made = three_networks()
+    made.save(tmp_path / "s")
+    loaded = ns.load(tmp_path / "s")
+    assert isinstance(loaded, Supernet)
+    assert loaded.board == made.board
+    assert [len(match.members) for match in loaded.matching] == [3, 2]
+    assert loaded.cardinalities == (3, 3, 3, 2, 2, 7)
+    structure = storage.load_structure(tmp_path / "s")
+    x = torch.rand(3, *(int(size) for size in (made.graphs[0].input.shape or ())[1:]))
+    for genotype in ([1, 2, 0, 1, 0, 6], [0, 2, 1, 0, 1, 4], [2, 0, 0, 0, 1, 3]):
+        assert torch.equal(loaded(x, genotype), made(x, genotype))
+        assert structure.wiring.signature(np.array(genotype)) == made.signature(genotype)
+        assert structure.wiring.multiply_adds(np.array(genotype)) == made.macs(genotype)
 
 
 def test_a_network_is_loaded_by_the_same_function(folder: Path, s: Supernet) -> None:

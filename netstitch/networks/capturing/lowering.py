@@ -34,11 +34,10 @@ from netstitch.networks.graph import (
     Node,
     Ref,
     references,
-    rename,
 )
 from netstitch.networks.keys import readable_names
 from netstitch.networks.module import ancestors
-from netstitch.networks.operations import KINDS, name_of
+from netstitch.networks.operations import ENUMERATIONS, KINDS, name_of
 from netstitch.networks.points import find_points
 
 _DROPPED = ("_assert", "sym_constrain_range", "_assert_tensor_metadata", "_guards_fn")
@@ -91,11 +90,9 @@ class _Translation:
         names = readable_names(nodes)
         graph = Graph(
             tuple(
-                replace(
-                    node,
+                node.reading(
+                    names,
                     name=names[node.name],
-                    args=tuple(rename(argument, names) for argument in node.args),
-                    kwargs={key: rename(item, names) for key, item in node.kwargs.items()},
                     point=node.name in points,
                     channels=points.get(node.name, 1),
                 )
@@ -291,12 +288,9 @@ class _Translation:
             return tuple(self._argument(item) for item in value)
         if value is None or isinstance(value, bool | int | float | str):
             return value
-        if isinstance(value, torch.dtype):
-            return Enumerated("dtype", str(value).removeprefix("torch."))
-        if isinstance(value, torch.memory_format):
-            return Enumerated("memory_format", str(value).removeprefix("torch."))
-        if isinstance(value, torch.layout):
-            return Enumerated("layout", str(value).removeprefix("torch."))
+        for kind, enumeration in ENUMERATIONS.items():
+            if isinstance(value, enumeration):
+                return Enumerated(kind, str(value).removeprefix("torch."))
         if isinstance(value, torch.device):
             return None
         raise CaptureError(

@@ -51,26 +51,23 @@ def verify(
                 f"{tuple(value.shape)} in place of {tuple(wanted.shape)}; the model may depend on "
                 "the batch size"
             )
-        difference, scale = _difference(wanted, value)
-        if not difference <= TOLERANCE * scale:
+        if difference := _difference(wanted, value):
             raise CaptureError(
-                f"{where}: the capture differs from the model by {difference:.2g} at batch size "
-                f"{len(probe)} (largest output {scale:.2g}); the model may depend on the batch "
-                "size or on chance in evaluation mode"
+                f"{where}: the capture differs from the model by {difference} at batch size "
+                f"{len(probe)}; the model may depend on the batch size or on chance in evaluation "
+                "mode"
             )
         if wanted[-1:].shape != alone[key].shape:
             raise CaptureError(
                 f"{where}: the output has shape {tuple(alone[key].shape)} at batch size 1, "
                 f"expected {tuple(wanted[-1:].shape)}: it {_loses(squeezed)}"
             )
-        difference, scale = _difference(wanted[-1:], alone[key])
-        if not difference <= TOLERANCE * scale:
+        if difference := _difference(wanted[-1:], alone[key]):
             hint = f"; {transposed}" if transposed else ""
             hint = f"; a single sample {_loses(squeezed)}" if squeezed else hint
             raise CaptureError(
-                f"{where}: a sample's output changes by {difference:.2g} with the other samples of "
-                f"its batch (largest output {scale:.2g}); expected a model that treats samples "
-                f"apart in evaluation mode{hint}"
+                f"{where}: a sample's output changes by {difference} with the other samples of its "
+                f"batch; expected a model that treats samples apart in evaluation mode{hint}"
             )
 
 
@@ -87,10 +84,7 @@ def computes_other_lengths(model: nn.Module, network: nn.Module, example: Tensor
         except Exception:  # user code and torch raise any kind
             return False
         for key, wanted in expected.items():
-            if wanted.shape != found[key].shape:
-                return False
-            difference, scale = _difference(wanted, found[key])
-            if not difference <= TOLERANCE * scale:
+            if wanted.shape != found[key].shape or _difference(wanted, found[key]):
                 return False
     return True
 
@@ -124,13 +118,16 @@ def _probe(example: Tensor) -> Tensor:
     return torch.cat([example.flip(0), example[:1] * 0.5 + noise])
 
 
-def _difference(expected: Tensor, found: Tensor) -> tuple[float, float]:
-    """Return the largest difference of tensors of one shape, and the largest expected value."""
+def _difference(expected: Tensor, found: Tensor) -> str:
+    """Return by how much tensors of one shape differ, in words; nothing where they are equal."""
     if not expected.numel():
-        return 0.0, 1.0
+        return ""
     wide = expected.to(torch.float64)
     scale = max(wide.abs().max().item(), 1e-6)
-    return (wide - found.to(torch.float64)).abs().max().item(), scale
+    difference = (wide - found.to(torch.float64)).abs().max().item()
+    if difference <= TOLERANCE * scale:
+        return ""
+    return f"{difference:.2g} (largest output {scale:.2g})"
 
 
 def _by_key(output: Any) -> dict[str | None, Tensor]:
