@@ -17,11 +17,16 @@ LOCK = "run.lock"
 """What a run holds in its folder; alone there, it is left of one that was killed early."""
 
 
-def as_path(value: Any) -> Path:
-    """Return a path given as text or as such; raises StorageError for anything else."""
+def as_path(value: Any, what: str = "the folder") -> Path:
+    """Return a path given as text or as such; raises StorageError for anything else.
+
+    Args:
+        value: The path.
+        what: What the message calls it.
+    """
     if not isinstance(value, str | os.PathLike):
         raise StorageError(
-            f"the folder is {value!r:.80} ({type(value).__name__}); give a path, as text or a "
+            f"{what} is {value!r:.80} ({type(value).__name__}); give a path, as text or a "
             "pathlib.Path"
         )
     return Path(value)

@@ -11,13 +11,13 @@ from netstitch.fitting.feature_stream import Batch, Features, Progress
 from netstitch.fitting.fit_report import FitReport, StitchFit
 from netstitch.fitting.fit_settings import AdamSettings, LeastSquaresSettings, make_settings
 from netstitch.fitting.least_squares import fit_least_squares
-from netstitch.fitting.methods import METHODS, FitMethod, fit
+from netstitch.fitting.methods import METHODS, FitMethod, fit, refine
 from netstitch.fitting.moments import Moments
 from netstitch.fitting.recalibration import batch_norms, recalibrated, stitched_norms
 from netstitch.fitting.refinement.branch_subnetworks import check_refining
 from netstitch.fitting.refinement.refine_report import RefineReport, StitchRefined
 from netstitch.fitting.refinement.refine_settings import RefineSettings
-from netstitch.fitting.refinement.refining import refine
+from netstitch.fitting.refinement.refining import refine_stitches
 
 __all__ = [
     "METHODS",
@@ -41,5 +41,6 @@ __all__ = [
     "make_settings",
     "recalibrated",
     "refine",
+    "refine_stitches",
     "stitched_norms",
 ]

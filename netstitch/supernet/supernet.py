@@ -21,11 +21,8 @@ from netstitch.files.folders import as_path
 from netstitch.fitting import (
     Batch,
     FitReport,
-    Progress,
     RefineReport,
-    RefineSettings,
     fit,
-    make_settings,
     recalibrated,
     refine,
 )
@@ -233,39 +230,18 @@ class Supernet(nn.Module):
         self.fit_report, self.refine_report = report, None
         return report
 
-    def refine(
-        self,
-        batches: Iterable[Batch],
-        *,
-        checkpoint: Path | str | None = None,
-        checkpoint_seconds: float = 30.0,
-        progress: Progress | None = None,
-        **settings: Any,
-    ) -> RefineReport:
+    def refine(self, batches: Iterable[Batch], **settings: Any) -> RefineReport:
         """Train the fitted stitches in sampled subnetworks.
 
         Args:
             batches: inputs (n, ...), or (inputs, labels) pairs whose labels some losses use.
-            checkpoint: a file that says how far it is, from which another call goes on.
-            checkpoint_seconds: between two times that the file is written.
-            progress: called with how far it is.
-            settings: fields of `netstitch.fitting.RefineSettings`.
+            settings: keyword arguments of `netstitch.fitting.refine`.
 
         Raises:
             StitchingError: where the stitches were never fitted.
         """
-        others = ("checkpoint", "checkpoint_seconds", "progress")
-        chosen = make_settings(RefineSettings, "refine", settings, others)
         self.check_fitted()
-        self.refine_report = refine(
-            self,
-            self._layers(),
-            self._own(batches),
-            chosen,
-            checkpoint=checkpoint,
-            checkpoint_seconds=checkpoint_seconds,
-            progress=progress,
-        )
+        self.refine_report = refine(self, self._layers(), self._own(batches), **settings)
         return self.refine_report
 
     @property

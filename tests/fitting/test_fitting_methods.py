@@ -1,8 +1,8 @@
 import pytest
 from supernet_examples import images, supernet
 
-from netstitch.errors import FittingError
-from netstitch.fitting import METHODS, FitReport, fit
+from netstitch.errors import FittingError, StorageError
+from netstitch.fitting import METHODS, FitReport, fit, refine
 
 
 def run(**options: object) -> FitReport:
@@ -46,3 +46,21 @@ def test_what_does_not_exist_is_an_error_with_the_nearest(
 ) -> None:
     with pytest.raises(FittingError, match=message):
         run(**options)
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"stops": 1}, FittingError, "refine has no setting 'stops': did you mean 'steps'"),
+        ({"steps": "many"}, FittingError, "steps is 'many': expected a whole number or None"),
+        ({"checkpoint_seconds": "x"}, FittingError, "checkpoint_seconds is 'x': expected a num"),
+        ({"checkpoint": 3}, StorageError, "checkpoint is 3 .int.; give a path"),
+    ],
+)
+def test_refining_takes_settings_by_name(
+    options: dict[str, object], error: type[Exception], message: str
+) -> None:
+    joined = supernet()
+    layers = [stitch.layer() for stitch in joined.stitches]
+    with pytest.raises(error, match=message):
+        refine(joined, layers, [images(64)], **options)  # type: ignore[arg-type]

@@ -297,7 +297,7 @@ def _read(graph: Graph, contents: Contents, layers: Sequence[str]) -> tuple[Key,
 
 
 def check_refining(union: UnionGraph, settings: RefineSettings) -> None:
-    """Raise FittingError where `refine` would for its loss or teacher, whatever the images are.
+    """Raise FittingError where a loss or teacher cannot be refined with, whatever the images are.
 
     To be called before the stitches are fitted, which takes long.
     """

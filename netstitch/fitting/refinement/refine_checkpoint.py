@@ -12,6 +12,7 @@ from netstitch.files.checkpoint import (
     training_tensors,
 )
 from netstitch.files.documents import Count, Document, Seconds
+from netstitch.files.folders import as_path
 from netstitch.fitting.refinement.refine_report import CurvePoint, LossValue
 from netstitch.fitting.refinement.refine_training import Divergence, Training
 
@@ -42,7 +43,8 @@ def checkpoint_of(
     for part in (training.parts.train, training.parts.choose, training.parts.report):
         tensors += [part.inputs] if part.labels is None else [part.inputs, part.labels]
     mark = fingerprint_of(fixed, tensors)
-    return TrainingCheckpoint(Path(path), "netstitch-refining-3", "refining", mark)
+    file = as_path(path, "checkpoint")
+    return TrainingCheckpoint(file, "netstitch-refining-3", "refining", mark)
 
 
 def write_checkpoint(

@@ -23,7 +23,7 @@ class RefineLog:
         checkpoint: A file to save to, and to go on from where it exists.
         every: Seconds between checkpoints.
         clock: Gives the time in seconds.
-        progress: As of `refine`.
+        progress: As of `refine_stitches`.
 
     Raises:
         StorageError: The checkpoint cannot be read or written; no step is done yet.

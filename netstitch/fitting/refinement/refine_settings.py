@@ -22,7 +22,7 @@ def _check_loss(loss: object) -> object:
 
 
 class RefineSettings(FittingSettings):
-    """Settings of `refine`."""
+    """Settings of `refine_stitches`."""
 
     loss: Annotated[BehaviourLoss, BeforeValidator(_check_loss)] = Field(
         default="outputs",

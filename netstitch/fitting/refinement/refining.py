@@ -59,7 +59,7 @@ STEPS, STEPS_EACH = 300, 5
 """Steps, at least and for each stitch, where neither steps nor seconds are given."""
 
 
-def refine(
+def refine_stitches(
     union: UnionGraph,
     layers: Sequence[Layer],
     batches: Iterable[Batch],
@@ -102,7 +102,7 @@ def refine(
     if settings.steps is None and settings.seconds is None:
         steps = max(STEPS, STEPS_EACH * len(layers))
         settings = settings.model_copy(update={"steps": steps})
-    told = settings.model_dump() | ({"loss": "function"} if callable(settings.loss) else {})
+    reported = settings.model_dump() | ({"loss": "function"} if callable(settings.loss) else {})
     workers = min(available_cores(), SIDES) if layers[0].weight.device.type == "cpu" else 1
     with torch.inference_mode(False), torch.enable_grad(), batch_workers(workers) as pool:
         leaves = leaves_of(layers)
@@ -117,19 +117,21 @@ def refine(
         )
         training = Training(branches, leaves, parts, settings)
         singles = [i for i, each in enumerate(training.sampler.singles) if each is not None]
-        most = max(FEWEST_JUDGED, min(JUDGED, JUDGED_TOGETHER // max(1, len(singles))))
-        choosing, reporting = parts.choose.spread(most), parts.report.spread(most)
-        # Other subnetworks choose than are reported on.
-        panel, others = (_panel(training, singles, [settings.seed, FOUR, i]) for i in range(2))
-        few = _judge(training, choosing.first(CURVE_IMAGES), pool)
-        begun = few([training.single(stitch) for stitch in singles])
-        training.gains.begin({s: mean_of(row) for s, row in zip(singles, begun, strict=True)})
+        count = max(FEWEST_JUDGED, min(JUDGED, JUDGED_TOGETHER // max(1, len(singles))))
+        choosing, reporting = parts.choose.spread(count), parts.report.spread(count)
+        # Stitches are chosen by other subnetworks than are reported on.
+        panel, reported_panel = (
+            _panel(training, singles, [settings.seed, FOUR, i]) for i in range(2)
+        )
+        quick = _judge(training, choosing.first(CURVE_IMAGES), pool)
+        first = quick([training.single(stitch) for stitch in singles])
+        training.gains.begin({s: mean_of(row) for s, row in zip(singles, first, strict=True)})
         stride = max(1, len(singles) // CURVE_BRANCHES)
-        watched = [*panel[:CURVE_BRANCHES], *(training.single(i) for i in singles[::stride])]
-        file = None if checkpoint is None else checkpoint_of(checkpoint, training, told)
+        of_curve = [*panel[:CURVE_BRANCHES], *(training.single(i) for i in singles[::stride])]
+        file = None if checkpoint is None else checkpoint_of(checkpoint, training, reported)
         log = RefineLog(
             training,
-            lambda: mean_of(few(watched)),
+            lambda: mean_of(quick(of_curve)),
             checkpoint=file,
             every=checkpoint_seconds,
             clock=clock,
@@ -140,14 +142,16 @@ def refine(
         log.report("choosing stitches")
         kept = choose(training, trained, panel, _judge(training, choosing, pool))
         log.report("measuring on other images")
-        compared = compare(training, singles, kept, others, _judge(training, reporting, pool))
+        compared = compare(
+            training, singles, kept, reported_panel, _judge(training, reporting, pool)
+        )
     write_layers(layers, [(w.detach(), b.detach()) for w, b in leaves])
     if file is not None:
         file.path.unlink(missing_ok=True)
     seen = training.step * SIDES * settings.batch_size
     diverged = {each.stitch: each.step for each in training.diverged}
     return RefineReport(
-        settings=told,
+        settings=reported,
         steps=training.step,
         samples=seen,
         distinct=min(len(parts.train), seen),

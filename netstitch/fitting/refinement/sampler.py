@@ -38,7 +38,7 @@ Shares = NDArray[np.float64]
 
 
 class Gains:
-    """What each stitch has lately learned by a draw, which says how often it is drawn next.
+    """The fall of each stitch's loss by its last draws, which says how often it is drawn next.
 
     A stitch's gain is the fall of its loss, as the only stitch of a subnetwork, from the older to
     the newer half of its last MEMORY draws, and LEAST of the newer half where that is more. Before
