@@ -8,47 +8,47 @@ from netstitch.text import printable
 
 
 class NetstitchError(Exception):
-    """Something the user gave cannot be used; the message says what, why, and what to do."""
+    """Bad input; the message says what cannot be used, why, and what to do."""
 
     def __str__(self) -> str:
         return printable(super().__str__(), keep="\n")
 
 
 class CaptureError(NetstitchError):
-    """A model cannot be captured, or its capture computes something else."""
+    """A model that cannot be captured, or whose capture computes something else."""
 
 
 class WeightsError(NetstitchError):
-    """A weights file does not fit its model, or is of a kind that is not read."""
+    """A weights file that does not fit its model, or is of a kind that is not read."""
 
 
 class MatchingError(NetstitchError):
-    """Networks cannot be matched: shapes or keys differ, or nothing is compatible."""
+    """Networks that cannot be matched: shapes or keys differ, or nothing is compatible."""
 
 
 class StitchingError(NetstitchError):
-    """A genotype or matching does not belong to the supernet."""
+    """A genotype or matching that does not belong to the supernet."""
 
 
 class FittingError(NetstitchError):
-    """Stitches cannot be fitted on the given batches."""
+    """Batches or settings with which stitches cannot be fitted."""
 
 
 class DataError(NetstitchError):
-    """A data set is empty, damaged, out of range, or not laid out as expected."""
+    """A data set that is empty, damaged, out of range, or not laid out as expected."""
 
 
 class SearchError(NetstitchError):
-    """A search was asked for something that it cannot do."""
+    """A setting or input that a search cannot use."""
 
 
 class ExperimentError(NetstitchError):
-    """An experiment file is not valid."""
+    """An experiment file that is not valid."""
 
 
 class StorageError(NetstitchError):
-    """A folder or file cannot be written, or does not hold what it should."""
+    """A folder or file that cannot be written, or does not hold what it should."""
 
 
 class ExportError(NetstitchError):
-    """An exported file does not compute what the subnetwork does."""
+    """An exported file that does not compute what the subnetwork does."""

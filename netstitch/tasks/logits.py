@@ -55,9 +55,9 @@ def reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> Tensor:
     """
     sure, found = predicted(logits)
     sure = sure.double()
-    place = (sure * bins).ceil().long().clamp(1, bins) - 1
+    bin_of = (sure * bins).ceil().long().clamp(1, bins) - 1
     rows = torch.stack([torch.ones_like(sure), (sure * GRAIN).round(), (found == labels).double()])
     sums = torch.zeros(3, bins, dtype=torch.float64, device=logits.device)
-    sums.index_add_(1, place, rows)
+    sums.index_add_(1, bin_of, rows)
     sums[1] /= GRAIN
     return sums.T.contiguous()

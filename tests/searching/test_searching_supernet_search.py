@@ -421,3 +421,44 @@ def test_cross_entropy_and_calibration_are_left_out_of_probabilities(soft: bool)
     [found] = measure(supernet, task, task.validation, [supernet.genotype()], form)
     assert (found.cross_entropy is None) is soft
     assert (found.calibration is None) is soft
+
+
+def test_progress_names_what_is_searched_for(supernet: Supernet, task: Classification) -> None:
+    seen: list[Progress] = []
+    search(supernet, task, objective="cross-entropy", budget=20, on_progress=seen.append)
+    assert {one.objectives for one in seen} == {("cross-entropy", "multiply_adds")}
+    search(supernet, task, budget=20, on_progress=seen.append)
+    assert seen[-1].objectives == ("accuracy", "multiply_adds")
+
+
+def test_a_task_of_ones_own_is_searched_whatever_its_class(
+    supernet: Supernet, task: Classification
+) -> None:
+    class Plain(ns.Task):
+        measure = "own share"
+
+        def __init__(self) -> None:
+            self.validation = task.validation
+
+        combine, loss = Classification.combine, Classification.loss
+        output, classes, _logits = None, 3, Classification._logits
+
+        def correct(self, outputs: Any, labels: torch.Tensor) -> torch.Tensor:
+            return torch.as_tensor(outputs.argmax(1) == labels)
+
+        def accuracy(self, outputs: Any, labels: torch.Tensor) -> float:
+            return float(self.correct(outputs, labels).sum()) / len(labels)
+
+    own = Plain()
+    names = ("validation", "combine", "loss", "correct", "accuracy")
+    alike = type("Alike", (), {name: getattr(own, name) for name in names})()
+    for name in ("training", "test", "output"):
+        setattr(alike, name, None)
+    alike.ensemble = "logits"
+    plain = search(supernet, replace(task, training=None, test=None))
+    for given in (own, alike):
+        front = search(supernet, given)
+        assert [point.genotype for point in front] == [point.genotype for point in plain]
+        assert [point.validation for point in front] == [point.validation for point in plain]
+        assert front.points[0].cross_entropy == {}
+    assert (search(supernet, own).measure, plain.measure) == ("own share", "accuracy")

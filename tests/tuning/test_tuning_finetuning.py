@@ -221,6 +221,15 @@ def test_what_cannot_be_trained(supernet: Supernet, task: Classification) -> Non
         finetune(supernet, task, genotype, trained="all", learning_rate=1e38)
 
 
+def test_a_task_without_a_loss_for_training(supernet: Supernet, task: Classification) -> None:
+    class Counted(Classification):
+        training_loss = None  # type: ignore[assignment]
+
+    counted = Counted(validation=task.validation, training=task.training, classes=task.classes)
+    with pytest.raises(DataError, match="a Counted has no method training_loss; expected one"):
+        finetune(supernet, counted, stitched(supernet, supernet.names[0]))
+
+
 def test_what_diverges_in_the_last_step_is_seen_in_the_weights(
     supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
 ) -> None:

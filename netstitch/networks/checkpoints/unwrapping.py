@@ -40,12 +40,12 @@ class Found:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is missing and nothing is too much."""
+        """True where nothing is missing and nothing is surplus."""
         return not self.missing and not self.surplus
 
     @property
     def average(self) -> bool:
-        """Whether it is called an exponential moving average of weights."""
+        """True where the prefix is that of an exponential moving average of weights."""
         return called_average(self.prefix)
 
 

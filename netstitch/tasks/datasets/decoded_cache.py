@@ -137,10 +137,10 @@ def sound(folder: Path, kinds: ArrayKinds, mode: Mode) -> Iterator[Generation]:
     count = kinds[INPUTS][0][0]
     expected = {**kinds, STATES: ((count, 4), np.int64), ROWS: ((count,), np.int64)}
     for number in sorted(_numbers(folder), reverse=True):
-        place = folder / str(number)
-        if all(_is_whole(place / name, *kind) for name, kind in expected.items()):
+        inner = folder / str(number)
+        if all(_is_whole(inner / name, *kind) for name, kind in expected.items()):
             try:
-                found = Generation(place, kinds, mode)
+                found = Generation(inner, kinds, mode)
             except FileNotFoundError:
                 continue
             yield found
@@ -152,17 +152,17 @@ def begin(folder: Path, kinds: ArrayKinds, states: States) -> Generation:
     Raises:
         OSError: Where the disk is full.
     """
-    place = folder / str(max(_numbers(folder), default=0) + 1)
-    place.mkdir()
+    inner = folder / str(max(_numbers(folder), default=0) + 1)
+    inner.mkdir()
     try:
         for name, (shape, dtype) in kinds.items():
-            _make(place / name, shape, dtype)
-        np.save(place / STATES, states)
-        np.save(place / ROWS, np.zeros(len(states), np.int64))
+            _make(inner / name, shape, dtype)
+        np.save(inner / STATES, states)
+        np.save(inner / ROWS, np.zeros(len(states), np.int64))
     except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(inner, ignore_errors=True)
         raise
-    return Generation(place, kinds, "r+")
+    return Generation(inner, kinds, "r+")
 
 
 def remove_older(folder: Path, than: Generation) -> None:

@@ -100,24 +100,26 @@ def decode_images(
     check_workers(workers)
     if not listing.files:
         raise DataError(f"{name}: there are no images; expected at least one")
-    place = cache_folder() if cache is None else path_of(cache, "a folder")
-    decoder = _Decoder(listing, transform, place, name, workers, progress, log or _silent)
+    root = cache_folder() if cache is None else path_of(cache, "a folder")
+    decoder = _Decoder(listing, transform, root, name, workers, progress, log or _silent)
     gone = decoder.gone()
     if len(gone) > corrupt:
         decoder.check_damaged(gone, corrupt)
-    kept = decoder.decoded()
-    damaged = decoder.damages(kept)
+    generation = decoder.decoded()
+    damaged = decoder.damages(generation)
     if any(reason is None for reason in damaged.values()):  # what was damaged can be read now
-        kept = decoder.decoded_anew()
-        damaged = decoder.damages(kept)
+        generation = decoder.decoded_anew()
+        damaged = decoder.damages(generation)
     if damaged:
         reasons = {index: reason or "could not be read" for index, reason in damaged.items()}
         decoder.check_damaged(reasons, corrupt)
         shown = "; ".join(f"{listing.files[i]} {reasons[i]}" for i in sorted(reasons)[:3])
         decoder.log(f"{name}: {len(reasons)} of {len(listing)} images are left out: {shown}")
-    inputs, labels = kept.tensors()
+    inputs, labels = generation.tensors()
     if labels is None:
-        labels = torch.tensor([listing.labels[index] for index in kept.good()], dtype=torch.int64)
+        labels = torch.tensor(
+            [listing.labels[index] for index in generation.good()], dtype=torch.int64
+        )
     return Samples(inputs, labels, name, listing.mixed, checked=len(listing.classes))
 
 
@@ -182,13 +184,13 @@ class _Decoder:
 
         What is whole is read without a lock, from disks that cannot be written too.
         """
-        kept = next(sound(self.folder, self.kinds, "c"), None)
-        if kept is not None and self._is_of_now(kept) and not kept.unread():
-            return kept
+        generation = next(sound(self.folder, self.kinds, "c"), None)
+        if generation is not None and self._is_of_now(generation) and not generation.unread():
+            return generation
         with self._held():
-            kept = next(sound(self.folder, self.kinds, "r+"), None)
-            if kept is not None and self._is_of_now(kept):
-                return self._fill(kept)
+            generation = next(sound(self.folder, self.kinds, "r+"), None)
+            if generation is not None and self._is_of_now(generation):
+                return self._fill(generation)
             self._check_room()
             return self._fill(begin(self.folder, self.kinds, self.states))
 
@@ -197,10 +199,10 @@ class _Decoder:
         with self._held():
             return self._fill(begin(self.folder, self.kinds, self.states))
 
-    def damages(self, kept: Generation) -> dict[int, str | None]:
+    def damages(self, generation: Generation) -> dict[int, str | None]:
         """Return what is wrong with damaged images, by index; None where one can be read now."""
         found: dict[int, str | None] = {}
-        for index in kept.damaged():
+        for index in generation.damaged():
             try:
                 with quiet():
                     self._read(index)
@@ -221,8 +223,8 @@ class _Decoder:
                 f"{len(damaged)}"
             )
 
-    def _is_of_now(self, kept: Generation) -> bool:
-        return bool((kept.states == self.states).all())
+    def _is_of_now(self, generation: Generation) -> bool:
+        return bool((generation.states == self.states).all())
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -256,14 +258,16 @@ class _Decoder:
         if needed >= TOLD_FROM:
             self.log(f"{count} images are decoded, once, to {needed / 1e9:.1f} GB in {self.folder}")
 
-    def _fill(self, kept: Generation) -> Generation:
+    def _fill(self, generation: Generation) -> Generation:
         """Read what is left, or take it over from older generations, and remove these."""
-        older = [one for one in sound(self.folder, self.kinds, "c") if one.folder != kept.folder]
-        left, total = kept.unread(), len(kept.rows)
+        older = [
+            one for one in sound(self.folder, self.kinds, "c") if one.folder != generation.folder
+        ]
+        left, total = generation.unread(), len(generation.rows)
 
         def attempt(index: int) -> tuple[int, Decoded | None]:
             for one in older:
-                if one.rows[index] > 0 and (one.states[index] == kept.states[index]).all():
+                if one.rows[index] > 0 and (one.states[index] == generation.states[index]).all():
                     return index, one.values(index)
             try:
                 return index, self._read(index)
@@ -280,10 +284,10 @@ class _Decoder:
                     done += 1
                     if self.progress is not None:
                         self.progress(done, total)
-                kept.add(found)
-        remove_older(self.folder, kept)
+                generation.add(found)
+        remove_older(self.folder, generation)
         # Opened while it is held: who reads without a lock has it, whatever becomes of the folder.
-        return Generation(kept.folder, self.kinds, "c")
+        return Generation(generation.folder, self.kinds, "c")
 
     def _read(self, index: int) -> Decoded:
         """Decode an image and its label map; raise DataError where they are damaged or differ."""

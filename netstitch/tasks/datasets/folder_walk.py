@@ -25,7 +25,7 @@ Identity = tuple[int, int]
 
 @dataclass(frozen=True)
 class Contents:
-    """What lies directly in a folder, sorted; hidden files and what systems leave are passed over.
+    """Names and paths of what lies directly in a folder, sorted; hidden files are passed over.
 
     Attributes:
         images: Paths of files that are named as images, links to files that are gone among them.
@@ -44,7 +44,7 @@ class Contents:
 
     @property
     def kinds(self) -> Kinds:
-        """How many of the other files there are of each kind."""
+        """The number of other files of each kind."""
         return Counter(map(kind_of, self.others))
 
 
@@ -52,14 +52,14 @@ def contents(folder: Path | str) -> Contents:
     """Return what lies directly in a folder; raise DataError where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            kept = [entry for entry in entries if not is_left_behind(entry.name)]
+            shown = [entry for entry in entries if not is_left_behind(entry.name)]
     except OSError as error:
         reason = (error.strerror or one_line(error)).lower()
         raise DataError(
             f"folder {folder} cannot be read: {reason}; correct it or remove it"
         ) from error
     found = Contents([], [], [])
-    for entry in sorted(kept, key=lambda entry: entry.name):
+    for entry in sorted(shown, key=lambda entry: entry.name):
         if _is_folder(entry):
             found.folders.append(Path(entry.path))
         elif is_named_as_image(entry.name) and _may_be_opened(entry):
@@ -85,11 +85,11 @@ def images_below(folder: Path, root: Path | None = None) -> tuple[list[str], Kin
     images: list[str] = []
     left_out: Kinds = Counter()
     above = _above(root or folder)
-    pending = [(folder, above if root is None else _entered(folder, above))]
-    while pending:
-        place, inside = pending.pop()
-        found = contents(place)
-        pending += [(inner, _entered(inner, inside)) for inner in reversed(found.folders)]
+    waiting = [(folder, above if root is None else _entered(folder, above))]
+    while waiting:
+        current, inside = waiting.pop()
+        found = contents(current)
+        waiting += [(inner, _entered(inner, inside)) for inner in reversed(found.folders)]
         left_out += found.kinds
         for image in found.images:
             with quiet():  # Pillow warns of damage, which is said where the file is opened
