@@ -26,6 +26,7 @@ from netstitch.optimization.problem import Genotype, Objective, Problem
 from netstitch.optimization.rejection import RejectionRule
 from netstitch.optimization.run_search import prepare_search, run_search
 from netstitch.optimization.search_result import Progress, SearchResult, Stopped
+from netstitch.optimization.search_settings import SearchSettings
 from netstitch.optimization.search_state import State, load_state, save_state
 from netstitch.optimization.solution import Evaluation, Solution
 
@@ -48,6 +49,7 @@ __all__ = [
     "RayExecutor",
     "RejectionRule",
     "SearchResult",
+    "SearchSettings",
     "SerialExecutor",
     "Setup",
     "SimulatedExecutor",

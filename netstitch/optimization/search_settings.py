@@ -1,0 +1,200 @@
+"""The settings of a search: each declared once, with its default, bounds and text."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from netstitch.errors import SearchError
+from netstitch.optimization.algorithms import (
+    ALGORITHMS,
+    Algorithm,
+    check_algorithm,
+    check_settings,
+)
+from netstitch.optimization.budget import Budget
+from netstitch.text import expected_one_of
+
+EVALUATIONS = 20_000
+SMALLEST_POPULATION = 4
+SWEEP_SIZES = (128, 256, 512, 1024, 2048)
+"""The population sizes that a sweep tries, as the paper's section 7."""
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers of NumPy as Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+Plain = BeforeValidator(_plain)
+
+
+class SearchSettings(BaseModel):
+    """What a search is asked to do; the same names are keys of `[search]` in experiment files.
+
+    Where neither `evaluations` nor `seconds` is given, there is a budget of 20,000 evaluations.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    algorithm: str | Callable[..., Algorithm] = Field(
+        default="ga",
+        description=f"one of {', '.join(ALGORITHMS)}; by default 'ga'. From Python also a function "
+        "that makes an algorithm from a Setup and, by keyword, its settings",
+    )
+    evaluations: Annotated[int, Plain] | None = Field(
+        default=None,
+        ge=1,
+        description=f"budget of evaluations; by default {EVALUATIONS:,}, none where there is a "
+        "budget of seconds",
+    )
+    seconds: Annotated[float, Plain] | None = Field(
+        default=None,
+        gt=0,
+        description="budget of time; by default none; of two budgets the stricter counts",
+    )
+    count_skipped: bool = Field(
+        default=True,
+        description="whether proposals that are known already count towards the budget; "
+        "by default true",
+    )
+    population: Annotated[int | Literal["sweep"], Plain] = Field(
+        default=64,
+        description="genotypes that are improved side by side; by default 64; 'sweep' for a search "
+        f"of each of {', '.join(map(str, SWEEP_SIZES))}, of which the best is kept",
+    )
+    threshold: Annotated[float, Plain] | None = Field(
+        default=None,
+        gt=0,
+        description="least value of the first objective that is maximised, over which the search "
+        "is steered; it is reached when half of the budget is spent; by default none",
+    )
+    settings: dict[str, Any] = Field(
+        default={},
+        description="of the algorithm, by name, such as inactive = 'kept'; by default its own",
+    )
+    patience: Annotated[int, Plain] | None = Field(
+        default=None,
+        ge=1,
+        description="proposals in a row without a new solution after which the search ends, since "
+        "a small space cannot spend its budget; by default 10,000 or 100 for each of the "
+        "population, whichever is more",
+    )
+
+    @classmethod
+    def of(cls, **given: Any) -> Self:
+        """Return the settings; raise SearchError where they cannot be used."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise SearchError(_message(error)) from None
+
+    @field_validator("algorithm", mode="before")
+    @classmethod
+    def _known(cls, algorithm: Any) -> Any:
+        if not isinstance(algorithm, str) and not callable(algorithm):
+            raise ValueError("expected an algorithm's name, such as 'lk-gomea'")
+        if isinstance(algorithm, str) and algorithm not in ALGORITHMS:
+            raise ValueError(expected_one_of(algorithm, ALGORITHMS))
+        return algorithm
+
+    @field_validator("population", mode="before")
+    @classmethod
+    def _size_or_sweep(cls, value: Any) -> Any:
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if value != "sweep" and not (whole and value >= SMALLEST_POPULATION):
+            raise ValueError(
+                f"expected a whole number of {SMALLEST_POPULATION} or more, or 'sweep'"
+            )
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_budget(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("evaluations") is given.get("seconds") is None:
+            return given | {"evaluations": EVALUATIONS}
+        return given
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.population == "sweep":
+            _as_value_error(lambda: self.sizes)
+        elif self.evaluations is not None and self.evaluations < self.population:
+            raise ValueError(
+                f"the budget of {self.evaluations} evaluations is smaller than the population of "
+                f"{self.population}: give a larger budget or a smaller population"
+            )
+        _as_value_error(check_settings, self.algorithm, self.settings)
+        return self
+
+    @property
+    def budget(self) -> Budget:
+        """The end of the search."""
+        return Budget(self.evaluations, self.seconds, self.count_skipped)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The population sizes to search with: one, or those of a sweep within the budget.
+
+        Raises SearchError for a sweep whose smallest size is more than the budget.
+        """
+        if self.population != "sweep":
+            return (self.population,)
+        most = self.evaluations
+        sizes = tuple(size for size in SWEEP_SIZES if most is None or size <= most)
+        if not sizes:
+            raise SearchError(
+                f"a sweep of population sizes begins with {SWEEP_SIZES[0]}, and the budget is "
+                f"{most} evaluations: give a larger budget, or a population size"
+            )
+        return sizes
+
+    @property
+    def size(self) -> int:
+        """The one population size; raises SearchError for a sweep, which is several searches."""
+        if self.population == "sweep":
+            raise SearchError(
+                "the population is 'sweep', which is a search of each size: give one size"
+            )
+        return self.population
+
+    def with_size(self, size: int) -> Self:
+        """Return the settings of the search with this population."""
+        return self.model_copy(update={"population": size})
+
+    @property
+    def unfruitful_proposals(self) -> int:
+        """The patience, by default 10,000 or 100 for each slot."""
+        return max(10_000, 100 * self.size) if self.patience is None else self.patience
+
+    def check_installed(self) -> None:
+        """Raise SearchError where what the algorithm needs is not installed."""
+        check_algorithm(self.algorithm)
+
+
+def _message(error: ValidationError) -> str:
+    """Return the first thing that cannot be used, in one line."""
+    first = error.errors(include_url=False)[0]
+    name, expected = ".".join(map(str, first["loc"][:1])), first["msg"]
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(SearchSettings.model_fields)
+        return f"a search has no setting {name!r}: known are {known}"
+    expected = expected.removeprefix("Value error, ").replace("Input should be", "expected", 1)
+    return f"{name} is {first['input']!r:.80}: {expected}" if name else expected
+
+
+def _as_value_error(check: Callable[..., Any], *given: Any) -> None:
+    """Let what a check refuses be told as an error of the setting."""
+    try:
+        check(*given)
+    except SearchError as error:
+        raise ValueError(str(error)) from None
