@@ -55,7 +55,7 @@ from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, eva
 from netstitch.evaluation.early_stopping import most_informative_order
 from netstitch.evaluation.runtime.shared_work import SharedWork
 from netstitch.networks.content import content_keys
-from netstitch.optimization.executors.executor import Asked
+from netstitch.optimization.executors.executor import Request
 from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.tasks import Classification, Samples
 
@@ -115,7 +115,7 @@ def in_groups(genotypes: Genotypes, count: int, choose: Choose) -> list[list[int
     """Indices of those that are computed together, of CAPACITY that are pending at any time."""
     waiting, groups = EvaluationQueue(choose), []
     for index, genotype in enumerate(genotypes):
-        waiting.put(Asked(index, genotype))
+        waiting.put(Request(index, genotype))
         if len(waiting) == CAPACITY:
             groups.append(waiting.take(count))
     while len(waiting):

@@ -41,19 +41,19 @@ from typing import Any
 import numpy as np
 
 from netstitch.optimization import (
-    Budget,
     Executor,
     Genotype,
     Objective,
     Problem,
     ProcessExecutor,
     RayExecutor,
+    SearchSettings,
     SerialExecutor,
     run_search,
 )
 from netstitch.optimization.executors.ray_connection import connect
-from netstitch.optimization.executors.ray_crew import Crew
-from netstitch.optimization.executors.ray_worker import packed
+from netstitch.optimization.executors.ray_pool import RayPool
+from netstitch.optimization.executors.ray_worker import packed_genotypes
 
 LENGTHS = (413, 1_400)
 """Of genotypes: the paper's ImageNet (a), and a supernet a few times as large."""
@@ -183,8 +183,8 @@ def engine(temporary: Path) -> None:
         result = run_search(
             problem,
             SerialExecutor(evaluate, capacity=population),
-            budget=Budget(max(20_000, 4 * population)),
-            population=population,
+            SearchSettings(evaluations=max(20_000, 4 * population), population=population),
+            seed=0,
         )
         each = (time.process_time() - start) / result.evaluated
         print(f"| {population} | {1e6 * each:.0f} | {1 / each:,.0f} |", flush=True)
@@ -239,7 +239,9 @@ def bytes_moved(temporary: Path) -> None:
                 moved = sent() - before - idle * (time.perf_counter() - start)
                 executor.close()
                 outcome = ([((1.0, 1.0), None)] * group, 0.1)
-                payload = len(pickle.dumps(packed(asked[:group]), 5)) + len(pickle.dumps(outcome))
+                payload = len(pickle.dumps(packed_genotypes(asked[:group]), 5)) + len(
+                    pickle.dumps(outcome)
+                )
                 row = f"{payload / group:,.0f} | {moved / len(asked):,.0f} | {8 * length:,}"
                 print(f"| {length:,} | {group} | {row} |", flush=True)
         print(f"without evaluations: {idle:,.0f} bytes a second (two nodes, one worker)")
@@ -256,7 +258,7 @@ def start(temporary: Path) -> None:
             stored = ray.put(Carries(weights))
             crews = []
             for number in ("first", "second"):
-                crew = Crew(ray, stored, 1, 0.0)
+                crew = RayPool(ray, stored, 1, 0.0)
                 before, begin = sent(), time.perf_counter()
                 crew.start()
                 while not crew.idle:

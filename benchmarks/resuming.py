@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from netstitch.demo.embedded import load_supernet
 from netstitch.evaluation import Store
-from netstitch.optimization import Budget, Completed, Engine
+from netstitch.optimization import Budget, Completed, Engine, Executor
 from netstitch.optimization.executors.replay import ReplayExecutor
 from netstitch.searching.search_recorder import SearchRecorder
 from netstitch.searching.supernet_problem import INITIAL_STITCHES, SupernetSearch
@@ -36,7 +36,7 @@ class EnoughError(Exception):
     """As many evaluations as were asked are done."""
 
 
-class MadeUp:
+class MadeUp(Executor):
     """An executor that gives results in an order of chance, and stops the search at `limit`."""
 
     def __init__(
@@ -48,7 +48,7 @@ class MadeUp:
         self._generator = np.random.default_rng(0)
         self.done = 0
 
-    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
         self._pending.append((ticket, genotype))
 
     def wait(self) -> list[Completed]:
@@ -63,9 +63,6 @@ class MadeUp:
 
     def cancel(self) -> None:
         self._pending.clear()
-
-    def close(self) -> None:
-        self.cancel()
 
 
 def main() -> None:

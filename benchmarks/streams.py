@@ -23,11 +23,11 @@ from netstitch.demo.embedded import load_supernet, load_task
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.networks.sources.model_sources import load_model
 from netstitch.optimization import (
-    Budget,
     Initialisation,
     Objective,
     Problem,
     RejectionRule,
+    SearchSettings,
     SerialExecutor,
     run_search,
 )
@@ -118,8 +118,8 @@ class Noting(SerialExecutor):
         self._digest = supernet.wiring.digest
         self.floors: dict[bytes, float | None] = {}
 
-    def submit(self, ticket: int, genotype: np.ndarray, floor: float | None = None) -> None:
-        self.floors[self._digest(genotype)] = floor
+    def submit(self, ticket: int, genotype: np.ndarray, threshold: float | None = None) -> None:
+        self.floors[self._digest(genotype)] = threshold
         super().submit(ticket, genotype)
 
 
@@ -142,13 +142,13 @@ def record(
             active=supernet.wiring.active,
         ),
         executor,
-        budget=Budget(count, count_skipped=True),
-        algorithm=stream.algorithm,
-        population=POPULATION,
+        SearchSettings(
+            evaluations=count, count_skipped=True, algorithm=stream.algorithm, population=POPULATION
+        ),
         seed=1,
         initial=list(supernet.references().values()),
         initialisation=Initialisation(uniform=(-1,)),
-        bounding=RejectionRule("accuracy", lambda genotype: (1.0, float(supernet.macs(genotype)))),
+        rejection=RejectionRule("accuracy", lambda genotype: (1.0, float(supernet.macs(genotype)))),
     )
     digests = [supernet.wiring.digest(genotype) for genotype in proposed]
     return proposed, [executor.floors.get(digest) for digest in digests]

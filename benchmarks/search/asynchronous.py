@@ -31,12 +31,12 @@ from scipy.stats import wilcoxon
 
 from netstitch.analysis.significance import holm
 from netstitch.optimization import (
-    Budget,
     Evaluation,
     Genotype,
     Initialisation,
     Objective,
     Problem,
+    SearchSettings,
     SimulatedExecutor,
     run_search,
 )
@@ -103,9 +103,9 @@ def run(algorithm: str, duration: str, synchronous: bool, evaluations: int, seed
     result = run_search(
         PROBLEM,
         executor,
-        budget=Budget(evaluations, count_skipped=False),
-        algorithm=algorithm,
-        population=WORKERS,
+        SearchSettings(
+            evaluations=evaluations, count_skipped=False, algorithm=algorithm, population=WORKERS
+        ),
         seed=seed,
         initialisation=Initialisation(probability=0.5, uniform=()),
         on_evaluation=keep,

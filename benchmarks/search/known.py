@@ -41,9 +41,9 @@ from scipy.stats import wilcoxon
 from netstitch.analysis.significance import holm
 from netstitch.optimization import (
     ALGORITHMS,
-    Budget,
     Evaluation,
     Problem,
+    SearchSettings,
     SerialExecutor,
     run_search,
 )
@@ -122,13 +122,16 @@ def run(name: str, way: str, seed: int) -> dict[str, Any]:
     result = run_search(
         case.problem,
         SerialExecutor(case.evaluate),
-        budget=Budget(case.budget, count_skipped=False),
-        algorithm=algorithm,
-        population=case.population,
+        SearchSettings(
+            evaluations=case.budget,
+            count_skipped=False,
+            algorithm=algorithm,
+            population=case.population,
+            settings=settings,
+            patience=PATIENCE,
+        ),
         seed=seed,
         initialisation=case.initialisation,
-        settings=settings,
-        patience=PATIENCE,
         on_evaluation=watch,
     )
     volumes += [volume(case, seen)] * (PARTS - len(volumes))  # it may end before its budget

@@ -25,11 +25,11 @@ import numpy as np
 
 from netstitch.optimization import (
     ALGORITHMS,
-    Budget,
     Genotype,
     Objective,
     Problem,
     Progress,
+    SearchSettings,
     SerialExecutor,
     run_search,
 )
@@ -58,10 +58,11 @@ def measure(algorithm: str, evaluations: int) -> tuple[float, float, float]:
     run_search(
         PROBLEM,
         SerialExecutor(hashed),
-        budget=Budget(evaluations, count_skipped=False),
-        algorithm=algorithm,
-        population=POPULATION,
+        SearchSettings(
+            evaluations=evaluations, count_skipped=False, algorithm=algorithm, population=POPULATION
+        ),
         on_progress=mark,
+        seed=0,
     )
     tenths = 1000 * np.diff(marks) / (evaluations // 10)
     return tenths[0], tenths.mean(), tenths[-1]

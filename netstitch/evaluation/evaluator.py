@@ -27,7 +27,7 @@ from netstitch.networks.content import united
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.inputs import check_inputs, fitting_batches
 from netstitch.networks.interpreter import make_interpreter
-from netstitch.optimization.executors.executor import Floors
+from netstitch.optimization.executors.attempts import Thresholds
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Outputs, Samples, Task
@@ -136,7 +136,7 @@ class Evaluator:
         return found
 
     def evaluate_together(
-        self, genotypes: Sequence[Genotype], thresholds: Floors | None = None
+        self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
     ) -> list[Evaluated | DataError]:
         """Return the objectives of some genotypes, what they have in common computed once.
 

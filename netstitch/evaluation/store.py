@@ -142,7 +142,7 @@ class Store:
             self._note(arrival.signature, known)
 
     def _note(self, signature: Hashable, known: KnownResult) -> None:
-        if known.bounded:
+        if known.stopped_early:
             self._bounded.add(signature)
         else:
             self._bounded.discard(signature)
@@ -271,7 +271,7 @@ class Store:
             self._clock(),
             known.worker,
             known.failure,
-            int(known.bounded),
+            int(known.stopped_early),
         )
         return (*row, checksum(row))
 

@@ -17,14 +17,14 @@ from netstitch.evaluation.shared_tensors import (
     unpack,
     write_mapped,
 )
-from netstitch.optimization.executors.executor import Bounded, Floors
+from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly, Thresholds
 from netstitch.optimization.executors.process_worker import worker_number
 from netstitch.optimization.problem import Genotype
 
 TENSORS = "tensors"
 
 
-class WorkerEvaluator:
+class WorkerEvaluator(BatchEvaluation):
     """Accuracy and multiply-adds of genotypes, for workers in other processes.
 
     Loading it, once in each worker, moves the tensors to the worker's device.
@@ -63,7 +63,7 @@ class WorkerEvaluator:
         return self._objectives(genotype)
 
     def together(
-        self, genotypes: Sequence[Genotype], floors: Floors | None = None
-    ) -> list[Values | Bounded | Exception]:
+        self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
+    ) -> list[Values | StoppedEarly | Exception]:
         """Return the objectives of each genotype, or its error, as `SearchedObjectives` does."""
-        return self._objectives.together(genotypes, floors)
+        return self._objectives.together(genotypes, thresholds)

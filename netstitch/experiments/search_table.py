@@ -10,7 +10,7 @@ from netstitch.errors import SearchError
 from netstitch.experiments.table import Count, Table
 from netstitch.optimization import ALGORITHMS, Budget
 from netstitch.optimization.algorithms import check_settings
-from netstitch.optimization.run_search import SMALLEST_POPULATION
+from netstitch.optimization.search_settings import SMALLEST_POPULATION
 from netstitch.searching.supernet_problem import INITIAL_STITCHES
 from netstitch.searching.sweep import SIZES, sizes_within
 from netstitch.text import did_you_mean

@@ -1,16 +1,16 @@
 """Search over discrete variables for the best trade-offs between objectives.
 
 Nothing here knows what is searched: a `Problem` says which variables and objectives there are, an
-`Executor` evaluates genotypes, and `run_search` runs one of `ALGORITHMS` until its `Budget` ends
-and gives back the non-dominated solutions.
+`Executor` evaluates genotypes, and `run_search` runs one of `ALGORITHMS` as `SearchSettings` say,
+and returns the non-dominated solutions.
 """
 
-from netstitch.optimization.algorithms import ALGORITHMS
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
-from netstitch.optimization.annealing import Threshold
+from netstitch.optimization.algorithms.registry import ALGORITHMS
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.budget import Budget
 from netstitch.optimization.engine import Engine
+from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly
 from netstitch.optimization.executors.executor import Completed, Executor
 from netstitch.optimization.executors.processes import ProcessExecutor
 from netstitch.optimization.executors.ray_executor import RayExecutor
@@ -34,6 +34,7 @@ __all__ = [
     "ALGORITHMS",
     "Algorithm",
     "Archive",
+    "BatchEvaluation",
     "Budget",
     "Completed",
     "Engine",
@@ -56,7 +57,7 @@ __all__ = [
     "Solution",
     "State",
     "Stopped",
-    "Threshold",
+    "StoppedEarly",
     "initial_population",
     "load_state",
     "nonzero_probability",

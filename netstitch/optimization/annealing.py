@@ -15,20 +15,14 @@ RISE = 0.5
 """The share of the budget after which the threshold has reached its target."""
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """The least value that one maximised objective should have in the end."""
-
-    objective: str
-    target: float
-
-
 @dataclass
 class AnnealedConstraint:
     """A threshold on its way from 0 to its target.
 
-    column: index of the objective.
-    value: the threshold as it is now.
+    Attributes:
+        column: Index of the objective.
+        target: The value in the end.
+        value: The threshold as it is now.
     """
 
     column: int
@@ -40,26 +34,23 @@ class AnnealedConstraint:
         self.value = max(self.value, self.target * min(1.0, share / RISE))
 
     def violation(self, solution: Solution) -> float:
-        """How far a solution is under the threshold: 0 if it is not, infinite if it failed."""
+        """Return how far a solution is under the threshold: 0 if it is not, infinite if failed."""
         if solution.objectives is None:
             return math.inf
         return max(0.0, self.value - solution.objectives[self.column])
 
 
-def annealed_constraint(problem: Problem, threshold: Threshold) -> AnnealedConstraint:
-    """The start of a threshold's rise.
+def annealed_constraint(problem: Problem, target: float) -> AnnealedConstraint:
+    """Return the start of a threshold's rise, on the first objective that is maximised.
 
-    Raises SearchError when the objective is unknown or minimised, or the target is not positive.
+    Raises:
+        SearchError: When all objectives are minimised.
     """
-    column = problem.column(threshold.objective)
-    if not problem.objectives[column].maximise:
-        raise SearchError(
-            f"a threshold on {threshold.objective!r}, which is minimised: "
-            "give an objective that is maximised"
-        )
-    if not (threshold.target > 0 and math.isfinite(threshold.target)):
-        raise SearchError(
-            f"the threshold on {threshold.objective!r} is {threshold.target}: "
-            "give a positive number"
-        )
-    return AnnealedConstraint(column, threshold.target)
+    for column, objective in enumerate(problem.objectives):
+        if objective.maximise:
+            return AnnealedConstraint(column, target)
+    names = ", ".join(objective.name for objective in problem.objectives)
+    raise SearchError(
+        f"a threshold of {target}, and all objectives are minimised ({names}): "
+        "give one that is maximised, or leave the threshold out"
+    )

@@ -1,4 +1,4 @@
-"""How much a search may spend."""
+"""The budget of a search."""
 
 import math
 from dataclasses import dataclass
@@ -10,10 +10,14 @@ from netstitch.errors import SearchError
 class Budget:
     """Evaluations, seconds, or both; the stricter one ends the search.
 
-    count_skipped: whether proposals that needed no evaluation of their own, because an equal one is
-        known or under way, count as evaluations (the paper's section 7 counts them).
+    Attributes:
+        evaluations: None for any number.
+        seconds: None for any time.
+        count_skipped: Whether proposals that needed no evaluation of their own, because an equal
+            one is known or under way, count as evaluations (the paper's section 7 counts them).
 
-    Raises SearchError when neither is given, or one is not positive.
+    Raises:
+        SearchError: When neither is given, or one is not positive.
     """
 
     evaluations: int | None = None
@@ -37,11 +41,11 @@ class Budget:
             raise SearchError(f"the budget is {self.seconds} seconds: give a positive number")
 
     def used(self, evaluations: int, skipped: int) -> int:
-        """How many evaluations count as spent."""
+        """Return how many evaluations count as spent."""
         return evaluations + skipped if self.count_skipped else evaluations
 
     def share(self, used: int, elapsed: float) -> float:
-        """The part that is spent, of the evaluations if they are bounded, else of the time.
+        """Return the part that is spent, of the evaluations if they are bounded, else of the time.
 
         Only the former repeats exactly, so the time has no say where there are both.
         """

@@ -1,4 +1,4 @@
-"""What a search evaluated, over time: how much was skipped, and how many stitches were in use.
+"""The evaluations of a search over time: how many were skipped, and how many stitches in use.
 
 The paper's figure 6 counts nonzero variables (stitches that may be used) and those of them that are
 active (stitches that are used), of the solutions evaluated.
@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
 from netstitch.optimization.problem import Genotype, Problem
 from netstitch.optimization.search_state import State
 
 MOMENTS = 100
-"""How many a budget of evaluations is divided into."""
+"""The number of moments that a budget of evaluations is divided into."""
 
 
 @dataclass(frozen=True)
 class Moment:
     """Counts up to a moment, and means over the distinct evaluations since the one before.
 
-    Both means are 0 where there were none.
+    Both means are 0 where there were none; the counts are those of `Progress`.
 
-    used, evaluated, skipped, elapsed: as in `Progress`.
-    nonzero: variables that are not 0. active: those of them that the solution depends on.
+    Attributes:
+        nonzero: Mean number of variables that are not 0.
+        active: Mean number of those of them that the solution depends on.
     """
 
     used: int
@@ -38,16 +38,24 @@ class Moment:
 class History:
     """Gathers moments, one for every `interval` evaluations that count as used.
 
-    counted: (l,) the variables whose values count; a supernet's output switch stitches nothing.
+    Args:
+        problem: What is searched.
+        left_out: Indices of variables whose values do not count, such as a supernet's output
+            switch, which stitches nothing; negative ones count from the end.
+        evaluations: The budget, of which a moment is a hundredth.
+        slots: The interval where there is no budget of evaluations.
     """
 
-    def __init__(self, problem: Problem, counted: npt.NDArray[np.bool_], interval: int) -> None:
+    def __init__(
+        self, problem: Problem, left_out: Sequence[int], evaluations: int | None, slots: int
+    ) -> None:
         self._problem = problem
-        self._counted = counted
-        self._interval = interval
+        self._counted = np.ones(problem.length, dtype=np.bool_)
+        self._counted[list(left_out)] = False
+        self._interval = max(1, slots if evaluations is None else evaluations // MOMENTS)
         self._moments: list[Moment] = []
         self._seen = self._nonzero = self._active = 0  # since the last moment
-        self._next = interval
+        self._next = self._interval
 
     def see(self, genotype: Genotype) -> None:
         """Count a genotype that was evaluated."""
@@ -70,7 +78,7 @@ class History:
             self._end(used, evaluated, skipped, elapsed)
 
     def moments(self) -> tuple[Moment, ...]:
-        """In order of time."""
+        """Return the moments in order of time."""
         return tuple(self._moments)
 
     def _end(self, used: int, evaluated: int, skipped: int, elapsed: float) -> None:
@@ -80,7 +88,7 @@ class History:
         self._seen = self._nonzero = self._active = 0
 
     def state(self) -> State:
-        """All that changes as plain data."""
+        """Return all that changes as plain data."""
         return {
             "moments": [list(vars(moment).values()) for moment in self._moments],
             "since": [self._seen, self._nonzero, self._active],
@@ -88,26 +96,14 @@ class History:
         }
 
     def restore(self, state: State) -> None:
-        """Become what `state` told of."""
+        """Become what `state` returned."""
         self._moments = [Moment(*values) for values in state["moments"]]
         self._seen, self._nonzero, self._active = state["since"]
         self._next = state["next"]
 
 
-def interval(evaluations: int | None, slots: int) -> int:
-    """A hundredth of the budget of evaluations, or one for each slot where there is none."""
-    return max(1, slots if evaluations is None else evaluations // MOMENTS)
-
-
-def counted(length: int, left_out: Sequence[int]) -> npt.NDArray[np.bool_]:
-    """(l,) all variables but those left out, of which negative ones count from the end."""
-    found = np.ones(length, dtype=np.bool_)
-    found[list(left_out)] = False
-    return found
-
-
 def history_table(moments: Sequence[Moment]) -> str:
-    """Moments as CSV, a row each, named as `Moment` does."""
+    """Return moments as CSV, a row each, with the names of the fields of `Moment`."""
     names = [field.name for field in fields(Moment)]
     rows = [[f"{getattr(moment, name):.10g}" for name in names] for moment in moments]
     return "".join(",".join(row) + "\n" for row in [names, *rows])

@@ -8,7 +8,7 @@ members at once.
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from operator import neg
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +17,18 @@ T = TypeVar("T")
 
 
 class NondominatedSet(Protocol[T]):
-    """What both kinds of sets do."""
+    """The methods of both kinds of sets."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return the number of members."""
+        ...
 
     def items(self) -> tuple[T, ...]:
-        """The members."""
+        """Return the members."""
         ...
 
     def admits(self, costs: Sequence[float]) -> bool:
-        """Whether `insert` would take an item of these costs."""
+        """Return whether `insert` would take an item of these costs."""
         ...
 
     def insert(self, costs: Sequence[float], item: T) -> bool:
@@ -38,11 +40,11 @@ class NondominatedSet(Protocol[T]):
         ...
 
     def least(self, column: int) -> float:
-        """The smallest of one cost among the members, of which there must be some."""
+        """Return the smallest of one cost among the members, of which there must be some."""
         ...
 
 
-class Staircase(Generic[T]):
+class Staircase(NondominatedSet[T]):
     """Two costs: members sorted by the first, ascending, so that the second descends."""
 
     def __init__(self) -> None:
@@ -54,15 +56,17 @@ class Staircase(Generic[T]):
         return len(self._items)
 
     def items(self) -> tuple[T, ...]:
-        """The members, by ascending first cost."""
+        """Return the members, by ascending first cost."""
         return tuple(self._items)
 
     def admits(self, costs: Sequence[float]) -> bool:
+        """Return whether `insert` would take an item of these costs."""
         first, second = costs
         left = bisect_right(self._first, first) - 1
         return left < 0 or self._second[left] > second
 
     def insert(self, costs: Sequence[float], item: T) -> bool:
+        """Take the item and drop those it dominates, or return False if it is not better."""
         first, second = costs
         if not self.admits(costs):
             return False
@@ -74,6 +78,7 @@ class Staircase(Generic[T]):
         return True
 
     def drop_above(self, column: int, limit: float) -> None:
+        """Drop the members with more than `limit` of one cost."""
         if column == 0:
             kept = slice(0, bisect_right(self._first, limit))
         else:
@@ -83,10 +88,11 @@ class Staircase(Generic[T]):
         self._items = self._items[kept]
 
     def least(self, column: int) -> float:
+        """Return the smallest of one cost among the members."""
         return self._first[0] if column == 0 else self._second[-1]
 
 
-class CostTable(Generic[T]):
+class CostTable(NondominatedSet[T]):
     """Any number of costs: members in order of entry, their costs as the rows of a table."""
 
     def __init__(self, columns: int) -> None:
@@ -97,7 +103,7 @@ class CostTable(Generic[T]):
         return len(self._items)
 
     def items(self) -> tuple[T, ...]:
-        """The members, in order of entry."""
+        """Return the members, in order of entry."""
         return tuple(self._items)
 
     @property
@@ -105,10 +111,12 @@ class CostTable(Generic[T]):
         return self._rows[: len(self._items)]
 
     def admits(self, costs: Sequence[float]) -> bool:
+        """Return whether `insert` would take an item of these costs."""
         row = np.asarray(costs, dtype=np.float64)
         return not (self._members <= row).all(axis=1).any()
 
     def insert(self, costs: Sequence[float], item: T) -> bool:
+        """Take the item and drop those it dominates, or return False if it is not better."""
         row = np.asarray(costs, dtype=np.float64)
         if not self.admits(costs):
             return False
@@ -120,9 +128,11 @@ class CostTable(Generic[T]):
         return True
 
     def drop_above(self, column: int, limit: float) -> None:
+        """Drop the members with more than `limit` of one cost."""
         self._keep(self._members[:, column] <= limit)
 
     def least(self, column: int) -> float:
+        """Return the smallest of one cost among the members."""
         return float(self._members[:, column].min())
 
     def _keep(self, kept: npt.NDArray[np.bool_]) -> None:
@@ -134,5 +144,5 @@ class CostTable(Generic[T]):
 
 
 def nondominated_set(columns: int) -> NondominatedSet[T]:
-    """An empty set for so many costs."""
+    """Return an empty set for so many costs."""
     return Staircase() if columns == 2 else CostTable(columns)

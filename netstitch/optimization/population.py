@@ -19,26 +19,28 @@ from netstitch.optimization.solution import Solution, packed_solutions, unpacked
 
 
 class Population:
-    """n slots. Weights stay with their slot when another solution comes in (section 5).
+    """Slots with weights, which stay with their slot when another solution comes in (section 5).
 
-    members: the slots' solutions, None until the first is put there.
-    costs: their objectives with smaller better, shape (n, m), infinite where there are none.
-    weights: one vector per slot, shape (n, m).
-    alone: the one objective by which a slot judges for now, whatever its weights; None for most.
-    scale: what costs are normalised by: the population's as of the last reassignment, and before
-        the first one that of the solutions so far.
+    Attributes:
+        members: The slots' solutions, None until the first is put there.
+        costs: Their objectives with smaller better, shape (n, m), infinite where there are none.
+        weights: One vector per slot, shape (n, m).
+        alone: The one objective by which a slot judges for now, whatever its weights; None for
+            most.
+        scale: By which costs are normalised: the population's as of the last reassignment, and
+            before the first one that of the solutions so far.
     """
 
     def __init__(
         self,
         problem: Problem,
         n: int,
-        steering: AnnealedConstraint | None,
+        constraint: AnnealedConstraint | None,
         generator: np.random.Generator,
         scalarise: Scalarisation = tschebysheff,
     ) -> None:
         self._objectives = problem.objectives
-        self._steering = steering
+        self._constraint = constraint
         self._generator = generator
         self._scalarise = scalarise
         self._reassigned = False
@@ -79,7 +81,7 @@ class Population:
         self._reassigned = True
 
     def betters(self, solution: Solution, slot: int, ties: bool = False) -> bool:
-        """Whether a solution is better than a slot's member, or as good with `ties`.
+        """Return whether a solution is better than a slot's member, or as good with `ties`.
 
         An empty slot's member is worse than any that did not fail.
         """
@@ -88,14 +90,14 @@ class Population:
     def prefers(
         self, solution: Solution, other: Solution | None, slot: int, ties: bool = False
     ) -> bool:
-        """Whether a solution is better than another on a slot's weights, or as good with `ties`.
+        """Return whether a solution betters another on a slot's weights, or is as good with `ties`.
 
         Where the slot judges by one objective alone, by that; where the threshold separates them,
         by it alone. None is worse than any that did not fail.
         """
-        if self._steering is not None:
-            ours = self._steering.violation(solution)
-            theirs = math.inf if other is None else self._steering.violation(other)
+        if self._constraint is not None:
+            ours = self._constraint.violation(solution)
+            theirs = math.inf if other is None else self._constraint.violation(other)
             if ours != theirs:
                 return ours < theirs
         costs = np.stack([self._costs(solution), self._costs(other)])
@@ -107,7 +109,7 @@ class Population:
         return bool(own <= least if ties else own < least)
 
     def state(self) -> State:
-        """Members, weights, what is judged alone, and scale as plain data."""
+        """Return all that changes as plain data."""
         return {
             "members": packed_solutions(self.members),
             "weights": self.weights,
@@ -119,7 +121,7 @@ class Population:
         }
 
     def restore(self, state: State) -> None:
-        """Become what `state` told of."""
+        """Become what `state` returned."""
         self.members = unpacked_solutions(state["members"])
         self.costs = np.array([self._costs(member) for member in self.members])
         self.weights = state["weights"]

@@ -1,4 +1,4 @@
-"""What is searched: discrete variables, objectives, and which genotypes mean the same."""
+"""The problem of a search: discrete variables, objectives, and which genotypes mean the same."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -25,16 +25,18 @@ class Objective:
 class Problem:
     """The space of a search.
 
-    cardinalities: number of values of each variable, shape (l,); 1 for one that cannot change.
-    objectives: in the order in which an evaluation gives them.
-    signature: genotypes of equal signature are the same solution and are evaluated once. Every
-        signature is kept for the whole search, so short ones (a digest, bytes) save memory.
-        Without it every genotype is a solution of its own.
-    active: which variables a genotype's solution depends on, boolean of shape (l,); without it,
-        all of them.
+    Attributes:
+        cardinalities: Number of values of each variable, shape (l,); 1 for one that cannot change.
+        objectives: In the order in which an evaluation gives them.
+        signature: Genotypes of equal signature are the same solution and are evaluated once. Every
+            signature is kept for the whole search, so short ones (a digest, bytes) save memory.
+            Without it every genotype is a solution of its own.
+        active: Returns which variables a genotype's solution depends on, boolean of shape (l,);
+            without it, all of them.
 
-    Raises SearchError when there is no variable or objective, a cardinality is under 1, or two
-    objectives share a name.
+    Raises:
+        SearchError: When there is no variable or objective, a cardinality is under 1, or two
+            objectives share a name.
     """
 
     cardinalities: tuple[int, ...]
@@ -67,13 +69,13 @@ class Problem:
         return np.min_scalar_type(max(self.cardinalities) - 1)
 
     def identify(self, genotype: Genotype) -> Hashable:
-        """The signature of a genotype; without `signature`, its values as bytes."""
+        """Return the signature of a genotype; without `signature`, its values as bytes."""
         if self.signature is not None:
             return self.signature(genotype)
         return genotype.astype(self._compact).tobytes()
 
     def column(self, objective: str) -> int:
-        """The index of an objective; raises SearchError when the problem has none of the name."""
+        """Return the index of an objective; raise SearchError when there is none of the name."""
         names = [known.name for known in self.objectives]
         if objective not in names:
             raise SearchError(
@@ -82,7 +84,7 @@ class Problem:
         return names.index(objective)
 
     def checked(self, genotype: Sequence[int] | npt.NDArray[np.integer]) -> Genotype:
-        """A genotype from outside as an array of its own; raises SearchError if it does not fit."""
+        """Return a genotype from outside as an own array; raise SearchError if it does not fit."""
         values = np.asarray(genotype)
         if values.shape != (self.length,) or not np.issubdtype(values.dtype, np.integer):
             raise SearchError(
@@ -100,7 +102,7 @@ class Problem:
 
 
 def as_costs(objectives: Sequence[Objective], values: Sequence[float]) -> tuple[float, ...]:
-    """Objective values in the form where smaller is better, in the same order."""
+    """Return objective values in the form where smaller is better, in the same order."""
     return tuple(
         -value if objective.maximise else value
         for objective, value in zip(objectives, values, strict=True)

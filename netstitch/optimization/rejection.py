@@ -1,4 +1,4 @@
-"""Evaluations that end where their outcome is certain.
+"""Rejection thresholds: evaluations stop early where their outcome is certain.
 
 While an evaluation goes on, the best that its value may still become only falls. Once that is so
 low that the search would decide the same for any value under it, the rest need not be evaluated.
@@ -13,16 +13,18 @@ from netstitch.optimization.problem import Genotype, Problem
 from netstitch.optimization.solution import Solution
 
 STEPS = 14
-"""Halvings of the range in which the floor is sought."""
+"""Halvings of the range in which the rejection threshold is sought."""
 
 
 @dataclass(frozen=True)
 class RejectionRule:
-    """What a search must know to let evaluations end early.
+    """What a search must know to let evaluations stop early.
 
-    objective: the name of one that is maximised, and known bit by bit as an evaluation goes on.
-    best: objectives of a genotype that turns out as well as it can; the others are exact.
-    worst: the least value of the objective.
+    Attributes:
+        objective: The name of one that is maximised, and known bit by bit as an evaluation goes on.
+        best: Returns the objectives of a genotype that turns out as well as it can; those other
+            than `objective` are exact.
+        worst: The least value of the objective.
     """
 
     objective: str
@@ -31,12 +33,16 @@ class RejectionRule:
 
 
 class RejectionTest:
-    """What the value of a result decides, as algorithm and archive are now.
+    """Tells what the value of a result decides, as algorithm and archive are now.
 
-    algorithm: where it has no `matters`, every value decides.
-    bounding: None where no evaluation may end early.
+    Args:
+        problem: What is searched.
+        algorithm: Where it learns from every result, every value decides.
+        archive: The one that results enter.
+        rule: None where no evaluation may stop early.
 
-    Raises SearchError when the problem has no such objective.
+    Raises:
+        SearchError: When the problem does not have the rule's objective.
     """
 
     def __init__(
@@ -44,30 +50,30 @@ class RejectionTest:
         problem: Problem,
         algorithm: Algorithm,
         archive: Archive,
-        bounding: RejectionRule | None,
+        rule: RejectionRule | None,
     ) -> None:
-        self._in_slot: Callable[[int, Solution], bool] | None = getattr(algorithm, "matters", None)
+        self._algorithm = algorithm
         self._archive = archive
-        self._bounding = None if self._in_slot is None else bounding
-        self._column = 0 if bounding is None else problem.column(bounding.objective)
+        self._column = 0 if rule is None else problem.column(rule.objective)
+        self._rule = None if algorithm.learns_from_all else rule
 
     def in_slot(self, slot: int, solution: Solution) -> bool:
-        """Whether the slot would do anything with it."""
-        return self._in_slot is None or self._in_slot(slot, solution)
+        """Return whether the slot would do anything with the solution."""
+        return self._algorithm.learns_from_all or self._algorithm.matters(slot, solution)
 
     def matters(self, slot: int, solution: Solution) -> bool:
-        """Whether slot or archive would do anything with it."""
+        """Return whether slot or archive would do anything with the solution."""
         return self.in_slot(slot, solution) or self._archive.admits(solution)
 
-    def floor(self, slot: int, genotype: Genotype) -> float | None:
-        """Up to which value the result would change nothing; None where every one may."""
-        if self._bounding is None:
+    def threshold(self, slot: int, genotype: Genotype) -> float | None:
+        """Return the value up to which a result changes nothing; None where every one may."""
+        if self._rule is None:
             return None
-        best = self._bounding.best(genotype)
+        best = self._rule.best(genotype)
         before, after = best[: self._column], best[self._column + 1 :]
         return rejection_threshold(
             lambda value: self.matters(slot, Solution(genotype, (*before, value, *after))),
-            self._bounding.worst,
+            self._rule.worst,
             best[self._column],
         )
 
@@ -75,9 +81,12 @@ class RejectionTest:
 def rejection_threshold(
     matters: Callable[[float], bool], worst: float, best: float
 ) -> float | None:
-    """A value up to which none matters, close to the greatest; None where every one does.
+    """Return a value up to which none matters, close to the greatest; None where every one does.
 
-    matters: of a value; where one does, all greater ones do.
+    Args:
+        matters: Returns whether a value does; where one does, all greater ones do.
+        worst: The least value.
+        best: The greatest value.
     """
     if matters(worst):
         return None

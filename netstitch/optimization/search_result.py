@@ -1,4 +1,4 @@
-"""What a search tells while it runs, and what it gives in the end."""
+"""The counts of a search while it runs, and its result in the end."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,20 +10,41 @@ Stopped = Literal["budget", "time", "patience", "converged", "interrupted"]
 """Why a search ended; "patience": proposals in a row brought nothing that was not known."""
 
 
+@dataclass
+class SearchCounts:
+    """What a running search counts; it is part of its state.
+
+    Attributes:
+        skipped: Proposals that needed no evaluation of their own.
+        failed: Evaluations without a result.
+        failure: Why the last one failed.
+        unfruitful: Proposals in a row without a new signature.
+        elapsed: Seconds until the last result; all that a threshold knows of the time.
+    """
+
+    skipped: int = 0
+    failed: int = 0
+    failure: str = ""
+    unfruitful: int = 0
+    elapsed: float = 0.0
+
+
 @dataclass(frozen=True)
 class Progress:
-    """The state of a running search.
+    """The state of a running search, for those who look on.
 
-    used: evaluations that count against the budget, those under way included.
-    evaluated: distinct evaluations that completed, `failed` of them without a result.
-    skipped: proposals that needed no evaluation of their own.
-    in_flight: evaluations that are under way.
-    elapsed: in seconds; rate: completed evaluations per second.
-    idle: of the workers' time so far, the share in which they evaluated nothing.
-    archived: number of solutions in the archive.
-    best: the best value of each objective in the archive; None while it is empty.
-    bounded: of the evaluated, how many ended early since their outcome was certain.
-    objectives: the objectives' names, in the order of `best`.
+    Attributes:
+        used: Evaluations that count against the budget, those under way included.
+        evaluated: Distinct evaluations that completed, `failed` of them without a result.
+        skipped: Proposals that needed no evaluation of their own.
+        in_flight: Evaluations that are under way.
+        elapsed: Seconds since the search began.
+        rate: Completed evaluations per second.
+        idle: The share of the workers' time so far in which they evaluated nothing.
+        archived: Number of solutions in the archive.
+        best: The best value of each objective in the archive; None while it is empty.
+        stopped_early: How many evaluations stopped early since their outcome was certain.
+        objectives: Names of the objectives, in the order of `best`.
     """
 
     used: int
@@ -36,15 +57,18 @@ class Progress:
     idle: float
     archived: int
     best: tuple[float, ...] | None
-    bounded: int = 0
+    stopped_early: int = 0
     objectives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """The non-dominated solutions found, and what `Progress` told at the end.
+    """The non-dominated solutions found, and the counts of `Progress` at the end.
 
-    history: how it went, moment by moment.
+    Attributes:
+        archive: The solutions.
+        history: The counts moment by moment.
+        stopped: Why the search ended.
     """
 
     archive: tuple[Solution, ...]
@@ -56,4 +80,4 @@ class SearchResult:
     idle: float
     history: tuple[Moment, ...]
     stopped: Stopped
-    bounded: int = 0
+    stopped_early: int = 0

@@ -15,9 +15,9 @@ from pydantic import (
 )
 
 from netstitch.errors import SearchError
-from netstitch.optimization.algorithms import (
+from netstitch.optimization.algorithms.algorithm import Algorithm
+from netstitch.optimization.algorithms.registry import (
     ALGORITHMS,
-    Algorithm,
     check_algorithm,
     check_settings,
 )
@@ -128,11 +128,8 @@ class SearchSettings(BaseModel):
     def _usable(self) -> Self:
         if self.population == "sweep":
             _as_value_error(lambda: self.sizes)
-        elif self.evaluations is not None and self.evaluations < self.population:
-            raise ValueError(
-                f"the budget of {self.evaluations} evaluations is smaller than the population of "
-                f"{self.population}: give a larger budget or a smaller population"
-            )
+        else:
+            _as_value_error(check_population, self.population, self.budget)
         _as_value_error(check_settings, self.algorithm, self.settings)
         return self
 
@@ -179,6 +176,20 @@ class SearchSettings(BaseModel):
     def check_installed(self) -> None:
         """Raise SearchError where what the algorithm needs is not installed."""
         check_algorithm(self.algorithm)
+
+
+def check_population(population: int, budget: Budget) -> None:
+    """Raise SearchError for a population that is too small, or larger than the budget."""
+    if population < SMALLEST_POPULATION:
+        raise SearchError(
+            f"the population is {population!r}: give a whole number of at least "
+            f"{SMALLEST_POPULATION}"
+        )
+    if budget.evaluations is not None and budget.evaluations < population:
+        raise SearchError(
+            f"the budget of {budget.evaluations} evaluations is smaller than the population of "
+            f"{population}: give a larger budget or a smaller population"
+        )
 
 
 def _message(error: ValidationError) -> str:

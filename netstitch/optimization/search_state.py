@@ -24,7 +24,7 @@ from netstitch.text import one_line
 State = dict[str, Any]
 """Plain data, as the module says; names do not begin with "$"."""
 
-FORMAT = "netstitch-search-4"
+FORMAT = "netstitch-search-5"
 _ARRAY = "$array"
 
 
@@ -77,7 +77,7 @@ def _digest(text: str, arrays: Mapping[str, npt.NDArray[Any]]) -> str:
 
 
 def _without_arrays(value: Any, arrays: dict[str, npt.NDArray[Any]]) -> Any:
-    """The same as JSON can hold it, its arrays moved away."""
+    """Return the same as JSON can hold it, its arrays moved away."""
     if isinstance(value, np.ndarray):
         name = str(len(arrays))
         arrays[name] = np.ascontiguousarray(value)
@@ -100,14 +100,14 @@ def _with_arrays(value: Any, arrays: dict[str, npt.NDArray[Any]]) -> Any:
 
 
 def packed(lists: Sequence[Sequence[int] | npt.NDArray[np.int64]]) -> State:
-    """Lists of whole numbers of different lengths as two arrays."""
+    """Return lists of whole numbers of different lengths as two arrays."""
     lengths = np.array([len(one) for one in lists], dtype=np.int64)
     values = np.concatenate([np.asarray(one, dtype=np.int64) for one in lists] or [lengths])
     return {"lengths": lengths, "values": values}
 
 
 def unpacked(state: State) -> list[npt.NDArray[np.int64]]:
-    """What `packed` was given, as arrays."""
+    """Return what `packed` was given, as arrays."""
     ends = np.cumsum(state["lengths"])
     return [
         state["values"][end - length : end].copy()
@@ -120,7 +120,7 @@ _SHOWN = 60
 
 
 def as_plain(value: Any) -> Any:
-    """The same with numbers of Python instead of numpy's, and lists for tuples and arrays."""
+    """Return the same with numbers of Python for NumPy's, and lists for tuples and arrays."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Mapping):
@@ -130,7 +130,7 @@ def as_plain(value: Any) -> Any:
     return value
 
 
-def check_asked(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
+def check_config(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
     """Raise SearchError, naming the first difference, when two searches are not the same."""
     for name in dict.fromkeys([*ours, *theirs]):
         if ours.get(name) != theirs.get(name):

@@ -1,4 +1,4 @@
-"""Genotypes with what their evaluation gave."""
+"""Genotypes with the results of their evaluation."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -21,13 +21,18 @@ class Solution:
 class Evaluation:
     """The record of one distinct evaluation.
 
-    ordinal: 1 for the first that completed.
-    objectives: None where it failed; then `failure` says why.
-    bounded: whether it ended early since its outcome was certain; the objectives are then the best
-        that they can be.
-    seconds: what the evaluation took, as measured by its executor. worker: what evaluated it.
-    round: results of one round arrived together; the search proposes nothing between them.
-    skipped: proposals that needed no evaluation so far. elapsed: seconds since the search began.
+    Attributes:
+        ordinal: 1 for the first that completed.
+        genotype: The first one of its signature.
+        signature: As the problem's.
+        objectives: Their values; None where the evaluation failed, and `failure` says why.
+        seconds: The time that the evaluation took, as measured by its executor.
+        worker: What evaluated it.
+        round: Results of one round arrived together; the search proposes nothing between them.
+        skipped: Proposals so far that needed no evaluation.
+        elapsed: Seconds since the search began.
+        stopped_early: Whether it stopped early since its outcome was certain; the objectives are
+            then the best that they can be.
     """
 
     ordinal: int
@@ -40,11 +45,11 @@ class Evaluation:
     round: int = 0
     skipped: int = 0
     elapsed: float = 0.0
-    bounded: bool = False
+    stopped_early: bool = False
 
 
 def packed_solutions(solutions: Sequence[Solution | None]) -> State:
-    """Solutions as arrays, for the state of a search."""
+    """Return solutions as arrays, for the state of a search."""
     there = [solution for solution in solutions if solution is not None]
     known = [solution.objectives for solution in there if solution.objectives is not None]
     return {
@@ -56,7 +61,7 @@ def packed_solutions(solutions: Sequence[Solution | None]) -> State:
 
 
 def unpacked_solutions(state: State) -> list[Solution | None]:
-    """What `packed_solutions` was given."""
+    """Return what `packed_solutions` was given."""
     genotypes, objectives = iter(state["genotypes"]), iter(state["objectives"].tolist())
     known = iter(state["known"])
     return [

@@ -361,7 +361,7 @@ def _search_and_measure(
         "evaluations": result.evaluated,
         "skipped": result.skipped,
         "failed": result.failed,
-        "ended_early": result.bounded,
+        "ended_early": result.stopped_early,
         "search_seconds": result.elapsed,
         "idle": round(result.idle, 4),
         "accuracy_difference": searched.difference,

@@ -10,7 +10,7 @@ from netstitch.evaluation import ExecutionConfig
 from netstitch.matching.objectives import COUNT, DISTINCT, check_choices
 from netstitch.optimization import Budget
 from netstitch.optimization.algorithms import check_algorithm, check_settings
-from netstitch.optimization.run_search import check_population
+from netstitch.optimization.search_settings import check_population
 from netstitch.searching.supernet_problem import INITIAL_STITCHES
 from netstitch.searching.sweep import sizes_within
 

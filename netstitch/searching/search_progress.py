@@ -117,7 +117,7 @@ def search_progress(
         ),
         score=None if progress.best is None else progress.best[0],
         written=clock(),
-        bounded=progress.bounded,
+        bounded=progress.stopped_early,
         objective=progress.objectives[0] if progress.objectives else ACCURACY,
     )
 

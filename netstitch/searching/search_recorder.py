@@ -90,7 +90,7 @@ class SearchRecorder:
         """Write a result before the search learns of it."""
         self._store.add(self._search, evaluation)
         known = self.known.get(evaluation.signature)
-        if known is None or known.bounded:  # a value is worth more than a bound
+        if known is None or known.stopped_early:  # a value is worth more than a bound
             self.known[evaluation.signature] = known_by(evaluation)
         if evaluation.ordinal in self._elapsed:
             self._engine.catch_up(self._elapsed.pop(evaluation.ordinal))
@@ -105,7 +105,7 @@ class SearchRecorder:
 
     def save(self) -> None:
         """Save the state of the search, where it is whole."""
-        if self._engine.whole:
+        if self._engine.between_steps:
             save_state(state_file(self._folder, self._search), self._engine.state())
 
 

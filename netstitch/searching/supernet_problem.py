@@ -16,7 +16,7 @@ from netstitch.optimization import (
     Problem,
     Progress,
     RejectionRule,
-    Threshold,
+    SearchSettings,
     prepare_search,
 )
 from netstitch.optimization.algorithms import Build
@@ -75,24 +75,27 @@ class SupernetSearch:
     ) -> Engine:
         """A search of this size that is not run yet; the reference networks come first."""
         length = len(self.supernet.cardinalities)
-        threshold = None if self.threshold is None else Threshold(self.objective, self.threshold)
         return prepare_search(
             self.problem,
             executor,
-            budget=self.budget,
-            algorithm=self.algorithm,
-            population=population,
+            SearchSettings.of(
+                algorithm=self.algorithm,
+                evaluations=self.budget.evaluations,
+                seconds=self.budget.seconds,
+                count_skipped=self.budget.count_skipped,
+                population=population,
+                threshold=self.threshold,
+                settings=dict(self.settings),
+                patience=self.patience,
+            ),
             seed=self.seed,
-            threshold=threshold,
             initial=list(self.supernet.references().values()),
             initialisation=Initialisation(
                 probability=nonzero_probability(length, self.initial_stitches), uniform=(-1,)
             ),
-            settings=self.settings,
-            patience=self.patience,
             on_evaluation=on_evaluation,
             on_progress=on_progress,
-            bounding=RejectionRule(self.objective, self._best) if self.bounded else None,
+            rejection=RejectionRule(self.objective, self._best) if self.bounded else None,
         )
 
     def _best(self, genotype: Genotype) -> tuple[float, float]:

@@ -32,9 +32,9 @@ from netstitch.optimization.algorithms import (
     Build,
     check_algorithm,
     check_settings,
-    learns_of_all,
+    learns_from_all,
 )
-from netstitch.optimization.run_search import check_population
+from netstitch.optimization.search_settings import check_population
 from netstitch.searching.measured_front import largest_difference, measure_front
 from netstitch.searching.reference_doubts import doubts
 from netstitch.searching.search_arguments import check_arguments, check_searched, read_recalibration
@@ -228,7 +228,7 @@ def run(
     if (
         statistics is not None
         or scored.accuracy_of is None
-        or learns_of_all(algorithm, settings or {})
+        or learns_from_all(algorithm, settings or {})
     ):
         stopping = None
     search = SupernetSearch(

@@ -189,26 +189,26 @@ def test_results_that_the_search_is_given_later_are_written_once(tmp_path: Path)
         assert given_ == [one.signature, two.signature]
 
 
-def test_what_ended_early_is_bounded_until_it_is_done_whole(tmp_path: Path) -> None:
-    def arrival(accuracy: float, *, bounded: bool) -> tuple[Arrival, KnownResult]:
+def test_what_ended_early_is_stopped_early_until_it_is_done_whole(tmp_path: Path) -> None:
+    def arrival(accuracy: float, *, stopped_early: bool) -> tuple[Arrival, KnownResult]:
         one = evaluation(1)
-        completed = Completed(1, (accuracy, 7.0), None, 0.5, "here 1", bounded)
+        completed = Completed(1, (accuracy, 7.0), None, 0.5, "here 1", stopped_early)
         arrived = Arrival(one.signature, one.genotype, completed)
         return arrived, known_by_arrival(arrived, OBJECTIVES)
 
     path = tmp_path / "evaluations.sqlite"
     with Store(path) as store:
-        store.keep([arrival(0.6, bounded=True)])
-        store.add(64, replace(evaluation(1), objectives=(0.6, 7.0), bounded=True))
+        store.keep([arrival(0.6, stopped_early=True)])
+        store.add(64, replace(evaluation(1), objectives=(0.6, 7.0), stopped_early=True))
         assert [row[3] for row in rows(path)] == [0.6]
     with Store(path, create=False) as store:
         [known] = store.known().values()
-        assert (known.objectives, known.bounded) == ((0.6, 7.0), True)
-        store.keep([arrival(0.3, bounded=False)])
-        store.keep([arrival(0.6, bounded=True)])  # late: what is whole stays
+        assert (known.objectives, known.stopped_early) == ((0.6, 7.0), True)
+        store.keep([arrival(0.3, stopped_early=False)])
+        store.keep([arrival(0.6, stopped_early=True)])  # late: what is whole stays
     with Store(path, create=False) as store:
         [known] = store.known().values()
-        assert (known.objectives, known.bounded) == ((0.3, 7.0), False)
+        assert (known.objectives, known.stopped_early) == ((0.3, 7.0), False)
         assert [[one.signature for one in each] for each in store.deliveries(64)] == [
             [b"\x01" * 16]
         ]

@@ -1,21 +1,22 @@
 """Problems, executors and slow twins that the tests of this folder share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from netstitch.optimization import (
-    Budget,
     Completed,
     Evaluation,
     Executor,
     Genotype,
     Objective,
     Problem,
+    SearchSettings,
     SerialExecutor,
     run_search,
 )
-from netstitch.optimization.executors.executor import Asked
+from netstitch.optimization.executors.executor import Request
 
 ACCURACY_MACS = (Objective("accuracy", maximise=True), Objective("macs"))
 
@@ -47,7 +48,7 @@ def nondominated(costs: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
     return sorted(row for row in rows if not any(dominates(other, row) for other in rows))
 
 
-class ShuffledExecutor:
+class ShuffledExecutor(Executor):
     """Hands results back in random order, several at a time, like many machines would."""
 
     def __init__(
@@ -56,11 +57,11 @@ class ShuffledExecutor:
         self.capacity = self.workers = capacity
         self.most_held = 0
         self._serial = SerialExecutor(evaluate)
-        self._held: list[Asked] = []
+        self._held: list[Request] = []
         self._generator = np.random.default_rng(seed)
 
-    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
-        self._held.append(Asked(ticket, genotype, floor))
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        self._held.append(Request(ticket, genotype, threshold))
         self.most_held = max(self.most_held, len(self._held))
 
     def wait(self) -> list[Completed]:
@@ -79,8 +80,12 @@ class ShuffledExecutor:
     def cancel(self) -> None:
         self._held.clear()
 
-    def close(self) -> None:
-        self.cancel()
+
+def parted(options: Mapping[str, Any]) -> tuple[SearchSettings, dict[str, Any]]:
+    """The settings among the options of a search, and the others."""
+    names = SearchSettings.model_fields.keys() & options.keys()
+    settings = SearchSettings.of(**{name: options[name] for name in names})
+    return settings, {name: one for name, one in options.items() if name not in names}
 
 
 def searched(algorithm: str, executor: Executor) -> list[Evaluation]:
@@ -89,9 +94,7 @@ def searched(algorithm: str, executor: Executor) -> list[Evaluation]:
     run_search(
         lotz(20),
         executor,
-        budget=Budget(60),
-        algorithm=algorithm,
-        population=8,
+        SearchSettings(evaluations=60, algorithm=algorithm, population=8),
         seed=3,
         on_evaluation=records.append,
     )

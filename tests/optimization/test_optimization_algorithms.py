@@ -15,21 +15,21 @@ from optimization_cases import (
     leading_ones_trailing_zeros,
     lotz,
     nondominated,
+    parted,
 )
 
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     ALGORITHMS,
-    Budget,
     Evaluation,
     Genotype,
     Problem,
     SearchResult,
     SerialExecutor,
-    Threshold,
     run_search,
 )
-from netstitch.optimization.algorithms import check_settings, entry
+from netstitch.optimization.algorithms import check_settings
+from netstitch.optimization.algorithms.registry import entry
 from netstitch.optimization.problem import as_costs
 
 PROBLEM = Problem((2, 3, 1, 4, 2, 2, 3), ACCURACY_MACS)
@@ -45,11 +45,10 @@ def search(
 ) -> tuple[SearchResult, list[Evaluation]]:
     """A short search and all of its evaluations."""
     records: list[Evaluation] = []
-    options = {"population": 8, "budget": Budget(200), "patience": 100, "seed": 1, **more}
-    executor = options.pop("executor", SerialExecutor(evaluate))
-    result = run_search(
-        problem, executor, algorithm=algorithm, on_evaluation=records.append, **options
-    )
+    executor = more.pop("executor", SerialExecutor(evaluate))
+    options = {"population": 8, "evaluations": 200, "patience": 100, **more}
+    settings, others = parted({"algorithm": algorithm, **options})
+    result = run_search(problem, executor, settings, on_evaluation=records.append, **others)
     return result, records
 
 
@@ -74,7 +73,7 @@ def test_a_seed_gives_the_same_search_again(algorithm: str) -> None:
 @pytest.mark.parametrize("capacity", [1, 3, 8, 50])
 def test_the_budget_is_spent_and_never_exceeded(algorithm: str, capacity: int) -> None:
     executor = SerialExecutor(accuracy_and_macs, capacity)
-    result, records = search(algorithm, executor=executor, problem=lotz(40), budget=Budget(123))
+    result, records = search(algorithm, executor=executor, problem=lotz(40), evaluations=123)
     assert result.stopped == "budget"
     assert result.used == result.evaluated + result.skipped == 123
     assert result.evaluated == len(records)
@@ -112,8 +111,7 @@ def test_the_archive_is_the_front_of_all_that_was_evaluated(
 @pytest.mark.parametrize("cardinality", [1, 2, 5])
 def test_one_variable_is_enough(algorithm: str, cardinality: int) -> None:
     problem = Problem((cardinality,), ACCURACY_MACS)
-    budget = Budget(50, count_skipped=False)
-    result, records = search(algorithm, problem=problem, budget=budget)
+    result, records = search(algorithm, problem=problem, evaluations=50, count_skipped=False)
     # Mixing has no mutation: what no first genotype has is not found.
     missing = 1 if cardinality == 5 and algorithm in MIXING else 0
     assert len({int(one.genotype[0]) for one in records}) == cardinality - missing
@@ -158,7 +156,7 @@ def test_an_interruption_keeps_what_was_found(algorithm: str) -> None:
             raise KeyboardInterrupt
         return accuracy_and_macs(genotype)
 
-    result, records = search(algorithm, evaluate, budget=Budget(500))
+    result, records = search(algorithm, evaluate, evaluations=500)
     assert result.stopped == "interrupted"
     assert result.evaluated == len(records) == 30
     assert front(result) == nondominated(evaluated(records))
@@ -185,9 +183,9 @@ def test_three_objectives_are_searched_like_two(algorithm: str) -> None:
 
 @every_algorithm
 def test_steering_ends_with_the_front_over_the_threshold(algorithm: str) -> None:
-    result, records = search(algorithm, threshold=Threshold("accuracy", 0.5), budget=Budget(400))
+    result, records = search(algorithm, threshold=0.5, evaluations=400)
     costs = evaluated(records)
-    if ALGORITHMS[algorithm].steered:
+    if ALGORITHMS[algorithm].follows_threshold:
         assert any(
             cost[0] > -0.5 for cost in nondominated(costs)
         )  # there is something to leave out
@@ -203,7 +201,7 @@ def test_the_genetic_algorithm_beats_random_search_on_lotz() -> None:
             leading_ones_trailing_zeros,
             problem,
             population=16,
-            budget=Budget(1500),
+            evaluations=1500,
             seed=seed,
         )
         return float(moocore.hypervolume(front(result, problem), ref=[1.0, 1.0]))
@@ -219,21 +217,21 @@ def test_steering_moves_the_genetic_algorithm_over_the_threshold() -> None:
     """Cheap solutions are easy here; the threshold makes it look where the accuracy is."""
     problem = lotz(16)
 
-    def share_over(threshold: Threshold | None) -> float:
+    def share_over(threshold: float | None) -> float:
         _, records = search(
             "ga",
             leading_ones_trailing_zeros,
             problem,
             threshold=threshold,
             population=16,
-            budget=Budget(1500),
+            evaluations=1500,
         )
         late = records[len(records) // 2 :]
         return float(
             np.mean([one.objectives is not None and one.objectives[0] >= 8 for one in late])
         )
 
-    assert share_over(Threshold("ones", 8.0)) > 2 * share_over(None)
+    assert share_over(8.0) > 2 * share_over(None)
 
 
 def test_ties_replace_only_when_they_are_let() -> None:
@@ -242,7 +240,7 @@ def test_ties_replace_only_when_they_are_let() -> None:
     def spread(**settings: Any) -> int:
         problem = lotz(30)
         _, records = search(
-            "ga", lambda genotype: (1.0, 1.0), problem, settings=settings, budget=Budget(600)
+            "ga", lambda genotype: (1.0, 1.0), problem, settings=settings, evaluations=600
         )
         return max(int(one.genotype.sum()) for one in records)
 

@@ -5,15 +5,15 @@ import pytest
 from optimization_cases import ACCURACY_MACS
 
 from netstitch.errors import SearchError
-from netstitch.optimization.annealing import Threshold, annealed_constraint
-from netstitch.optimization.problem import Problem
+from netstitch.optimization.annealing import annealed_constraint
+from netstitch.optimization.problem import Objective, Problem
 from netstitch.optimization.solution import Solution
 
 PROBLEM = Problem((2, 2), ACCURACY_MACS)
 
 
 def test_the_threshold_rises_linearly_until_half_the_budget() -> None:
-    rise = annealed_constraint(PROBLEM, Threshold("accuracy", 0.6))
+    rise = annealed_constraint(PROBLEM, 0.6)
     seen = []
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         rise.advance(share)
@@ -22,22 +22,18 @@ def test_the_threshold_rises_linearly_until_half_the_budget() -> None:
 
 
 def test_the_violation_is_the_distance_to_the_threshold() -> None:
-    rise = annealed_constraint(PROBLEM, Threshold("accuracy", 0.5))
+    rise = annealed_constraint(PROBLEM, 0.5)
     rise.advance(1.0)
     assert rise.violation(Solution(np.array([0, 0]), (0.2, 9.0))) == pytest.approx(0.3)
     assert rise.violation(Solution(np.array([0, 0]), (0.7, 9.0))) == 0.0
     assert rise.violation(Solution(np.array([0, 0]), None)) == math.inf
 
 
-@pytest.mark.parametrize(
-    "threshold, message",
-    [
-        (Threshold("recall", 0.5), "unknown objective 'recall'"),
-        (Threshold("macs", 5.0), "minimised"),
-        (Threshold("accuracy", 0.0), "positive"),
-        (Threshold("accuracy", math.nan), "positive"),
-    ],
-)
-def test_a_threshold_without_meaning_is_refused(threshold: Threshold, message: str) -> None:
-    with pytest.raises(SearchError, match=message):
-        annealed_constraint(PROBLEM, threshold)
+def test_the_first_objective_that_is_maximised_has_the_threshold() -> None:
+    objectives = (Objective("macs"), Objective("accuracy", True), Objective("margin", True))
+    assert annealed_constraint(Problem((2,), objectives), 0.5).column == 1
+
+
+def test_a_threshold_without_meaning_is_refused() -> None:
+    with pytest.raises(SearchError, match=r"0\.5, and all objectives are minimised \(macs\)"):
+        annealed_constraint(Problem((2,), (Objective("macs"),)), 0.5)

@@ -38,7 +38,7 @@ def test_a_failed_solution_never_enters() -> None:
 
 
 def test_members_leave_as_the_threshold_rises() -> None:
-    archive = Archive(CHEAP_GOOD, steered=1)
+    archive = Archive(CHEAP_GOOD, constrained=1)
     for macs, accuracy in [(1, 0.1), (2, 0.4), (3, 0.6)]:
         archive.add(solution(macs, accuracy))
     archive.raise_threshold(0.4)
@@ -47,7 +47,7 @@ def test_members_leave_as_the_threshold_rises() -> None:
 
 
 def test_while_all_are_under_the_threshold_the_nearest_are_held() -> None:
-    archive = Archive(CHEAP_GOOD, steered=1)
+    archive = Archive(CHEAP_GOOD, constrained=1)
     archive.add(solution(1, 0.1))
     archive.add(solution(2, 0.2))
     archive.raise_threshold(0.5)
@@ -83,7 +83,7 @@ def test_a_steered_archive_is_the_front_over_the_threshold(
 
 
 def test_the_threshold_never_falls() -> None:
-    archive = Archive(CHEAP_GOOD, steered=1)
+    archive = Archive(CHEAP_GOOD, constrained=1)
     archive.raise_threshold(0.5)
     archive.raise_threshold(0.2)
     archive.add(solution(3, 0.6))
@@ -98,7 +98,7 @@ def test_the_threshold_never_falls() -> None:
 def test_what_would_enter_is_what_enters(
     rows: list[tuple[int, int]], thresholds: list[int], steered: bool
 ) -> None:
-    archive = Archive(CHEAP_GOOD, steered=1 if steered else None)
+    archive = Archive(CHEAP_GOOD, constrained=1 if steered else None)
     for index, (macs, accuracy) in enumerate(rows):
         if steered and index < len(thresholds):
             archive.raise_threshold(thresholds[index])

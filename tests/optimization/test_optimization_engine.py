@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from optimization_cases import ACCURACY_MACS, ShuffledExecutor, accuracy_and_macs
+from optimization_cases import ACCURACY_MACS, ShuffledExecutor, accuracy_and_macs, parted
 
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     Archive,
-    Budget,
     Evaluation,
     Executor,
     Genotype,
+    Initialisation,
     Problem,
     Progress,
     SearchResult,
@@ -23,13 +23,13 @@ from netstitch.optimization import (
     Solution,
     State,
 )
+from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.engine import Engine
-from netstitch.optimization.history import History
 
 
 @dataclass
-class Scripted:
+class Scripted(Algorithm):
     """Proposes given numbers in turn, as genotypes of one variable, then has converged.
 
     Refuses to be asked by a slot that still waits.
@@ -69,21 +69,20 @@ def value_and_square(genotype: Genotype) -> tuple[float, float]:
 
 def engine(algorithm: Scripted, executor: Executor | None = None, **more: Any) -> Engine:
     problem = more.pop("problem", Problem((1000,), ACCURACY_MACS))
-    options: dict[str, Any] = {
-        "steering": None,
-        "generator": np.random.default_rng(0),
-        "asked": {},
-        "history": History(problem, np.ones(problem.length, dtype=np.bool_), 10**9),
-        "patience": 100,
-        "on_evaluation": None,
-        "on_progress": None,
-        "clock": lambda: 0.0,
-        **more,
-    }
-    budget = options.pop("budget", Budget(1000))
-    archive = options.pop("archive", Archive(problem.objectives))
+    settings, others = parted({"evaluations": 1000, "population": 4, "patience": 100, **more})
+    setup = Setup(
+        problem=problem,
+        population=algorithm.slots,
+        initialisation=Initialisation(),
+        initial=np.empty((0, problem.length), dtype=np.int64),
+        archive=others.pop("archive", Archive(problem.objectives)),
+        constraint=others.pop("constraint", None),
+        generator=np.random.default_rng(0),
+    )
     executor = executor or SerialExecutor(value_and_square)
-    return Engine(problem, algorithm, executor, archive, budget, **options)
+    return Engine(
+        setup, algorithm, executor, settings, config={}, **{"clock": lambda: 0.0} | others
+    )
 
 
 def counting(calls: list[int]) -> Callable[[Genotype], tuple[float, float]]:
@@ -150,8 +149,7 @@ def test_no_more_than_the_capacity_is_under_way() -> None:
 @pytest.mark.parametrize("count_skipped, proposals", [(True, 5), (False, 8)])
 def test_skipped_evaluations_count_as_the_budget_says(count_skipped: bool, proposals: int) -> None:
     algorithm = Scripted([1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8])
-    budget = Budget(5, count_skipped=count_skipped)
-    result = engine(algorithm, budget=budget).run()
+    result = engine(algorithm, evaluations=5, count_skipped=count_skipped).run()
     assert len(algorithm.proposed) == proposals
     assert result.stopped == "budget"
     assert result.used == 5
@@ -159,7 +157,7 @@ def test_skipped_evaluations_count_as_the_budget_says(count_skipped: bool, propo
 
 def test_what_is_under_way_when_the_budget_ends_is_used() -> None:
     algorithm = Scripted(list(range(99)), slots=6)
-    result = engine(algorithm, SerialExecutor(value_and_square, capacity=6), budget=Budget(8)).run()
+    result = engine(algorithm, SerialExecutor(value_and_square, capacity=6), evaluations=8).run()
     assert len(algorithm.proposed) == len(algorithm.received) == result.evaluated == 8
 
 
@@ -175,7 +173,8 @@ def test_when_the_time_is_up_nothing_new_is_started() -> None:
     result = engine(
         algorithm,
         SerialExecutor(evaluate, capacity=2),
-        budget=Budget(seconds=10.0),
+        evaluations=None,
+        seconds=10.0,
         clock=lambda: now,
     ).run()
     assert result.stopped == "time"
@@ -243,7 +242,7 @@ def test_idle_shares_are_those_of_one_search_where_an_executor_serves_several() 
 
 def test_time_begins_when_the_search_does() -> None:
     now = 0.0
-    made = engine(Scripted([1, 2]), budget=Budget(seconds=5.0), clock=lambda: now)
+    made = engine(Scripted([1, 2]), evaluations=None, seconds=5.0, clock=lambda: now)
     now = 100.0
     assert made.run().evaluated == 2
 
@@ -263,26 +262,27 @@ def test_a_state_within_a_step_is_refused() -> None:
 
 
 def test_the_threshold_follows_the_budget_with_skipped_evaluations() -> None:
-    steering = AnnealedConstraint(column=0, target=100.0)
+    constraint = AnnealedConstraint(column=0, target=100.0)
     algorithm = Scripted([50, 50, 50, 200])
-    archive = Archive(ACCURACY_MACS, steered=0)
-    result = engine(algorithm, budget=Budget(10), steering=steering, archive=archive).run()
-    assert steering.value == pytest.approx(80.0)
+    archive = Archive(ACCURACY_MACS, constrained=0)
+    result = engine(algorithm, evaluations=10, constraint=constraint, archive=archive).run()
+    assert constraint.value == pytest.approx(80.0)
     assert [one.objectives for one in result.archive] == [(200.0, 40000.0)]
 
 
 def test_with_time_only_the_threshold_follows_the_clock() -> None:
-    steering = AnnealedConstraint(column=0, target=100.0)
+    constraint = AnnealedConstraint(column=0, target=100.0)
     now = iter(range(1000))
-    archive = Archive(ACCURACY_MACS, steered=0)
+    archive = Archive(ACCURACY_MACS, constrained=0)
     engine(
         Scripted(list(range(99))),
-        budget=Budget(seconds=40.0),
-        steering=steering,
+        evaluations=None,
+        seconds=40.0,
+        constraint=constraint,
         archive=archive,
         clock=lambda: float(next(now)),
     ).run()
-    assert steering.value == 100.0
+    assert constraint.value == 100.0
 
 
 def failing(values: Iterable[int]) -> Callable[[Genotype], tuple[float, float]]:

@@ -6,8 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optimization_cases import leading_ones_trailing_zeros, lotz
 
-from netstitch.optimization import Budget, Evaluation, SerialExecutor, Solution, run_search
-from netstitch.optimization.extremes import balanced_clusters, extreme_objective
+from netstitch.optimization import (
+    Evaluation,
+    SearchSettings,
+    SerialExecutor,
+    Solution,
+    run_search,
+)
+from netstitch.optimization.operators.extremes import balanced_clusters, extreme_objective
 from netstitch.optimization.population import Population
 
 ROW = np.stack([np.arange(20.0), 19.0 - np.arange(20.0)], axis=1)
@@ -76,11 +82,14 @@ def test_a_search_with_extreme_clusters_is_another_one(algorithm: str) -> None:
         result = run_search(
             lotz(12),
             SerialExecutor(leading_ones_trailing_zeros),
-            budget=Budget(600),
-            algorithm=algorithm,
-            population=16,
-            settings={"extreme_clusters": clusters},
+            SearchSettings(
+                evaluations=600,
+                algorithm=algorithm,
+                population=16,
+                settings={"extreme_clusters": clusters},
+            ),
             on_evaluation=records.append,
+            seed=0,
         )
         assert len(result.archive) > 6
         found.append([one.genotype.tolist() for one in records])

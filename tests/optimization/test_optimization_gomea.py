@@ -8,19 +8,19 @@ from optimization_cases import ACCURACY_MACS, lotz
 
 from netstitch.errors import SearchError
 from netstitch.optimization import (
-    Budget,
     Genotype,
     Initialisation,
     Objective,
     Problem,
     SearchResult,
+    SearchSettings,
     SerialExecutor,
     run_search,
 )
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.algorithms.gomea import GenePoolMixing, gomea, lk_gomea
 from netstitch.optimization.archive import Archive
-from netstitch.optimization.operators.acceptance import ACCEPTANCES
+from netstitch.optimization.operators.gene_pool_mixing import ACCEPTANCES
 from netstitch.optimization.operators.scalarisation import Scale
 from netstitch.optimization.solution import Solution
 
@@ -165,9 +165,7 @@ def searched(algorithm: str, order: np.ndarray, seed: int) -> SearchResult:
     return run_search(
         problem,
         SerialExecutor(traps(order)),
-        budget=Budget(1_500, count_skipped=False),
-        algorithm=algorithm,
-        population=32,
+        SearchSettings(evaluations=1_500, count_skipped=False, algorithm=algorithm, population=32),
         seed=seed,
         initialisation=Initialisation(probability=0.5),
     )
@@ -190,9 +188,7 @@ def test_a_population_that_has_converged_ends_the_search() -> None:
         result = run_search(
             Problem((2,) * 8, ACCURACY_MACS),
             SerialExecutor(lambda genotype: (float(genotype.sum()), 8 - float(genotype.sum()))),
-            budget=Budget(100_000),
-            algorithm=algorithm,
-            population=8,
+            SearchSettings(evaluations=100_000, algorithm=algorithm, population=8),
             seed=1,
         )
         assert result.stopped in ("converged", "patience")

@@ -4,20 +4,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from optimization_cases import ACCURACY_MACS, accuracy_and_macs, lotz
+from optimization_cases import ACCURACY_MACS, accuracy_and_macs, lotz, parted
 
 from netstitch.optimization import (
-    Budget,
     Evaluation,
     Genotype,
     Initialisation,
     Moment,
     Problem,
     SearchResult,
+    SearchSettings,
     SerialExecutor,
     run_search,
 )
-from netstitch.optimization.history import History, counted, interval
+from netstitch.optimization.history import History
 
 
 def first_half(genotype: Genotype) -> Any:
@@ -37,10 +37,9 @@ PROBLEM = Problem(
 
 def search(**more: Any) -> tuple[SearchResult, list[Evaluation]]:
     records: list[Evaluation] = []
-    options = {"budget": Budget(400), "population": 8, "seed": 3, **more}
-    result = run_search(
-        PROBLEM, SerialExecutor(accuracy_and_macs), on_evaluation=records.append, **options
-    )
+    settings, others = parted({"evaluations": 400, "population": 8, "seed": 3, **more})
+    executor = SerialExecutor(accuracy_and_macs)
+    result = run_search(PROBLEM, executor, settings, on_evaluation=records.append, **others)
     return result, records
 
 
@@ -79,26 +78,32 @@ def test_without_activity_all_variables_are_active() -> None:
     result = run_search(
         problem,
         SerialExecutor(accuracy_and_macs),
-        budget=Budget(100),
-        population=8,
+        SearchSettings(evaluations=100, population=8),
         initialisation=Initialisation(uniform=()),
+        seed=0,
     )
     assert all(moment.active == moment.nonzero for moment in result.history)
     assert result.history[0].nonzero > 0
 
 
 def test_a_moment_lasts_a_hundredth_of_the_budget_or_one_evaluation_a_slot() -> None:
-    assert interval(20_000, 64) == 200
-    assert interval(50, 64) == 1
-    assert interval(None, 64) == 64
+    for evaluations, slots, interval in ((20_000, 64, 200), (50, 64, 1), (None, 64, 64)):
+        history = History(lotz(3), (), evaluations, slots)
+        for used in range(1, interval + 1):
+            assert not history.moments()
+            history.mark(used, used, 0, 0.0)
+        assert [moment.used for moment in history.moments()] == [interval]
 
 
 def test_variables_left_out_may_be_counted_from_the_end() -> None:
-    assert counted(4, (0, -1)).tolist() == [False, True, True, False]
+    history = History(lotz(4), (0, -1), None, 1)
+    history.see(np.array([1, 1, 0, 1]))
+    history.mark(1, 1, 0, 0.0)
+    assert history.moments()[0].nonzero == 1
 
 
 def test_several_moments_may_pass_at_once() -> None:
-    history = History(lotz(3), counted(3, ()), interval=10)
+    history = History(lotz(3), (), evaluations=1_000, slots=1)
     for used in (4, 35, 38, 41):
         history.see(np.array([1, 1, 0]))
         history.mark(used, 1, 0, 0.0)

@@ -12,11 +12,11 @@ from optimization_cases import ACCURACY_MACS, accuracy_and_macs, lotz
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     Archive,
-    Budget,
     Evaluation,
     Genotype,
     Initialisation,
     Problem,
+    SearchSettings,
     SerialExecutor,
     Setup,
     Solution,
@@ -59,12 +59,9 @@ def search(algorithm: str, **settings: Any) -> list[Evaluation]:
     run_search(
         PROBLEM,
         SerialExecutor(evaluate),
-        budget=Budget(400),
-        algorithm=algorithm,
-        population=16,
+        SearchSettings.of(evaluations=400, algorithm=algorithm, population=16, settings=settings),
         seed=2,
         initialisation=Initialisation(probability=0.5, uniform=()),
-        settings=settings,
         on_evaluation=records.append,
     )
     return records
@@ -169,8 +166,8 @@ def test_what_cannot_be_heeded_is_refused(algorithm: str) -> None:
         run_search(
             lotz(5),
             SerialExecutor(accuracy_and_macs),
-            budget=Budget(20),
-            population=4,
-            algorithm=algorithm,
-            settings={"inactive": "kept"},
+            SearchSettings.of(
+                evaluations=20, population=4, algorithm=algorithm, settings={"inactive": "kept"}
+            ),
+            seed=0,
         )

@@ -3,11 +3,11 @@
 import numpy as np
 
 from netstitch.optimization import (
-    Budget,
     Evaluation,
     Genotype,
     Objective,
     Problem,
+    SearchSettings,
     SerialExecutor,
     run_search,
 )
@@ -69,10 +69,9 @@ def test_all_is_found_that_single_changes_lead_to() -> None:
     result = run_search(
         PROBLEM,
         SerialExecutor(cost),
-        budget=Budget(400),
-        algorithm="local-search",
-        population=4,
+        SearchSettings(evaluations=400, algorithm="local-search", population=4),
         on_evaluation=records.append,
+        seed=0,
     )
     assert [s.objectives for s in result.archive] == [(0.0,)]
     assert len(records) == 2 * 3 * 4  # beginning anew reaches everything

@@ -16,11 +16,11 @@ from optimization_cases import ACCURACY_MACS, dominates, leading_ones_trailing_z
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     Archive,
-    Budget,
     Genotype,
     Initialisation,
     Objective,
     Problem,
+    SearchSettings,
     SerialExecutor,
     Setup,
     Solution,
@@ -347,15 +347,13 @@ def test_an_old_pymoo_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pymoo_is_loaded_when_it_is_needed_and_prints_nothing() -> None:
     code = """
 import sys
-from netstitch.optimization import Budget, Objective, Problem, SerialExecutor, run_search
+from netstitch.optimization import Objective, Problem, SearchSettings, SerialExecutor, run_search
 assert "pymoo" not in sys.modules
 sys.modules["pymoo.functions.compiled.info"] = None  # as where it is not compiled
 run_search(
     Problem((2,) * 9, (Objective("a"), Objective("b"))),
     SerialExecutor(lambda genotype: (float(genotype.sum()), float(genotype[0]))),
-    budget=Budget(30),
-    algorithm="nsga2",
-    population=8,
+    SearchSettings(evaluations=30, algorithm="nsga2", population=8),
 )
 assert "pymoo" in sys.modules
 """
@@ -370,9 +368,7 @@ def test_nsga2_beats_random_search_on_lotz() -> None:
         result = run_search(
             problem,
             SerialExecutor(leading_ones_trailing_zeros),
-            budget=Budget(1500),
-            algorithm=algorithm,
-            population=16,
+            SearchSettings(evaluations=1500, algorithm=algorithm, population=16),
             seed=seed,
         )
         costs = [as_costs(problem.objectives, one.objectives or ()) for one in result.archive]

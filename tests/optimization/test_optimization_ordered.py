@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from optimization_cases import ShuffledExecutor, accuracy_and_macs, searched
 
 from netstitch.optimization import Executor, SerialExecutor
+from netstitch.optimization.executors.attempts import BatchEvaluation, Thresholds
 from netstitch.optimization.executors.executor import WHOLE
 from netstitch.optimization.executors.ordered import OrderedExecutor
 
@@ -48,12 +49,14 @@ def test_nothing_is_left_after_it_was_cancelled() -> None:
 def test_one_that_the_search_waits_for_is_evaluated_alone_before_the_others(group: int) -> None:
     asked: list[int] = []
 
-    class Evaluate:
+    class Evaluate(BatchEvaluation):
         def __call__(self, genotype: np.ndarray) -> tuple[float, float]:
-            [found] = self.together([genotype])
+            [found] = self.together([genotype], [None])
             return found
 
-        def together(self, genotypes: list[np.ndarray]) -> list[tuple[float, float]]:
+        def together(
+            self, genotypes: list[np.ndarray], thresholds: Thresholds
+        ) -> list[tuple[float, float]]:
             asked.append(len(genotypes))
             return [accuracy_and_macs(one) for one in genotypes]
 

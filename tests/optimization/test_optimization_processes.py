@@ -1,8 +1,7 @@
-"""What a genotype does to its worker is in the genotype: see `eventful`."""
+"""What a genotype does to its worker is in the genotype: see `worker_cases`."""
 
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -16,46 +15,28 @@ from typing import Any
 import numpy as np
 import pytest
 from optimization_cases import accuracy_and_macs, results, searched
+from worker_cases import (
+    EXITS,
+    HANGS,
+    INTERRUPTED,
+    INTERRUPTS_THE_PARENT,
+    KILLED,
+    LEAVES,
+    RAISES,
+    REFUSED,
+    TOO_MUCH,
+    Fragile,
+    eventful,
+    kills,
+)
 
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     Genotype,
     SerialExecutor,
 )
+from netstitch.optimization.executors.attempts import BatchEvaluation, Thresholds
 from netstitch.optimization.executors.processes import ProcessExecutor
-
-RAISES, LEAVES, INTERRUPTED, KILLED, EXITS, HANGS, INTERRUPTS_THE_PARENT = range(101, 108)
-REFUSED, TOO_MUCH = 111, 112
-
-
-def eventful(genotype: Genotype) -> tuple[float, ...]:
-    """What happens in an evaluation goes by the first value of its genotype."""
-    match int(genotype[0]):
-        case 101:
-            raise ValueError("shapes\ndiffer")
-        case 102:
-            sys.exit("enough")
-        case 103:
-            os.kill(os.getpid(), signal.SIGINT)
-        case 104:
-            os.kill(os.getpid(), signal.SIGKILL)
-        case 105:
-            os._exit(3)
-        case 106:
-            threading.Event().wait()
-        case 107:
-            parent = multiprocessing.parent_process()
-            assert parent is not None
-            assert parent.pid is not None
-            os.kill(parent.pid, signal.SIGINT)
-            threading.Event().wait()
-    return (float(genotype[0]),)
-
-
-def kills(fatal: list[int], genotype: Genotype) -> tuple[float, float]:
-    if genotype.tolist() == fatal:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return accuracy_and_macs(genotype)
 
 
 def dies_once(folder: Path, genotype: Genotype) -> tuple[float, ...]:
@@ -75,26 +56,15 @@ def tells_and_hangs(genotype: Genotype) -> tuple[float, ...]:
     return ()
 
 
-class Fragile:
-    """Can be pickled, and does in the worker what it is told to when it is unpickled."""
-
-    def __init__(self, function: Callable[..., object], argument: object) -> None:
-        self.reduced = (function, (argument,))
-
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[object]]:
-        return self.reduced
-
-    def __call__(self, genotype: Genotype) -> tuple[float, ...]:
-        return ()
-
-
-class Counted:
+class Counted(BatchEvaluation):
     """`eventful` of some genotypes at once; tells of each with how many it came."""
 
     def __call__(self, genotype: Genotype) -> tuple[float, ...]:
         return (*eventful(genotype), 1.0)
 
-    def together(self, genotypes: Sequence[Genotype]) -> list[tuple[float, ...] | Exception]:
+    def together(
+        self, genotypes: Sequence[Genotype], thresholds: Thresholds
+    ) -> list[tuple[float, ...] | Exception]:
         if any(genotype[0] == TOO_MUCH for genotype in genotypes):
             raise MemoryError
         return [
@@ -350,5 +320,5 @@ def test_no_workers_or_no_room_for_them(workers: int, capacity: int | None) -> N
 
 @pytest.mark.parametrize("settings", [{"group": 0}, {"timeout": 0.0}, {"timeout": -1.0}])
 def test_groups_and_timeouts_that_cannot_be(settings: dict[str, Any]) -> None:
-    with pytest.raises(SearchError, match="at least 1, and a timeout over 0"):
+    with pytest.raises(SearchError, match=r"give at least 1 worker|give more than 0"):
         ProcessExecutor(accuracy_and_macs, 1, capacity=1, **settings)

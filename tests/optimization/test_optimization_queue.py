@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netstitch.optimization import Genotype
-from netstitch.optimization.executors.executor import WHOLE, Asked
+from netstitch.optimization.executors.executor import WHOLE, Request
 from netstitch.optimization.executors.queue import EvaluationQueue
 
 
-def asked(ticket: int) -> Asked:
-    return Asked(ticket, np.array([max(ticket, 0)]))
+def request(ticket: int) -> Request:
+    return Request(ticket, np.array([max(ticket, 0)]))
 
 
 def alike(waiting: Sequence[Genotype], count: int) -> list[int]:
@@ -24,7 +24,7 @@ def alike(waiting: Sequence[Genotype], count: int) -> list[int]:
 def test_the_oldest_are_taken_and_wait_no_more() -> None:
     waiting = EvaluationQueue()
     for ticket in range(5):
-        waiting.put(asked(ticket))
+        waiting.put(request(ticket))
     assert [one.ticket for one in waiting.take(3)] == [0, 1, 2]
     assert [one.ticket for one in waiting.take(3)] == [3, 4]
     assert waiting.take(3) == []
@@ -33,7 +33,7 @@ def test_the_oldest_are_taken_and_wait_no_more() -> None:
 def test_those_that_go_with_the_oldest_are_taken_with_it() -> None:
     waiting = EvaluationQueue(alike)
     for ticket in range(5):
-        waiting.put(asked(ticket))
+        waiting.put(request(ticket))
     assert [one.ticket for one in waiting.take(2)] == [0, 2]
     assert [one.ticket for one in waiting.take(2)] == [1, 3]
     assert [one.ticket for one in waiting.take(2)] == [4]
@@ -42,9 +42,9 @@ def test_those_that_go_with_the_oldest_are_taken_with_it() -> None:
 def test_one_that_the_search_waits_for_is_the_next_and_alone() -> None:
     waiting = EvaluationQueue(alike)
     for ticket in (0, 1, WHOLE):
-        waiting.put(asked(ticket))
+        waiting.put(request(ticket))
     first = waiting.take(1)
-    waiting.put_back([asked(2), *first])  # as where a worker died
+    waiting.put_back([request(2), *first])  # as where a worker died
     assert [one.ticket for one in waiting.take(3)] == [WHOLE]
     assert [one.ticket for one in waiting.take(3)] == [2, 0]
 
@@ -54,7 +54,7 @@ def test_each_is_taken_once_and_the_oldest_never_waits(counts: list[int], chosen
     waiting = EvaluationQueue(alike if chosen else None)
     left = list(range(12))
     for ticket in left:
-        waiting.put(asked(ticket))
+        waiting.put(request(ticket))
     for count in counts:
         taken = [one.ticket for one in waiting.take(count)]
         assert len(taken) <= count

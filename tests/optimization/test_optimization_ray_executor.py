@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 from optimization_cases import accuracy_and_macs, lotz, results, searched
-from test_optimization_processes import (
+from worker_cases import (
     EXITS,
     HANGS,
     INTERRUPTED,
@@ -31,35 +31,32 @@ from test_optimization_processes import (
     Fragile,
     eventful,
     kills,
+    slowly,
 )
 
 from netstitch.errors import SearchError
 from netstitch.optimization import (
-    Budget,
     Completed,
     Evaluation,
     Genotype,
     RayExecutor,
+    SearchSettings,
     SerialExecutor,
     run_search,
 )
 from netstitch.optimization.executors import ray_connection as connection
+from netstitch.optimization.executors.attempts import BatchEvaluation, Thresholds
 from netstitch.optimization.executors.ray_connection import connect, room
 
 HERE = Path(__file__).parent
 NODE = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
 
 
-def slowly(genotype: Genotype) -> tuple[float, float]:
-    time.sleep(0.1)
-    return accuracy_and_macs(genotype)
-
-
 def sees_gpus(genotype: Genotype) -> tuple[float, ...]:
     return tuple(float(each) for each in os.environ["CUDA_VISIBLE_DEVICES"].split(","))
 
 
-class Weighty:
+class Weighty(BatchEvaluation):
     """Carries an array, and evaluates several genotypes together."""
 
     def __init__(self) -> None:
@@ -68,7 +65,9 @@ class Weighty:
     def __call__(self, genotype: Genotype) -> tuple[float, ...]:
         return (float(self.weights[genotype].sum()), 1.0, float(self.weights.flags.owndata))
 
-    def together(self, genotypes: list[Genotype]) -> list[tuple[float, ...] | Exception]:
+    def together(
+        self, genotypes: list[Genotype], thresholds: Thresholds
+    ) -> list[tuple[float, ...] | Exception]:
         assert not any(genotype.flags.writeable for genotype in genotypes)
         return [
             ValueError("not this one")
@@ -259,8 +258,7 @@ def test_a_search_loses_nothing_with_a_worker_and_a_node(cluster: Any) -> None:
         result = run_search(
             lotz(20),
             executor,
-            budget=Budget(200),
-            population=16,
+            SearchSettings(evaluations=200, population=16),
             seed=3,
             on_evaluation=disturb,
         )
@@ -336,9 +334,9 @@ SCRIPT = """
 import os, sys, threading
 import numpy as np
 from pathlib import Path
-from netstitch.optimization import Budget, RayExecutor, run_search
+from netstitch.optimization import RayExecutor, SearchSettings, run_search
 from optimization_cases import accuracy_and_macs, lotz, results, searched
-from test_optimization_ray import slowly
+from worker_cases import slowly
 
 def said(progress):
     if progress.evaluated == 8:
@@ -346,7 +344,8 @@ def said(progress):
 
 executor = RayExecutor(slowly, 2, temporary=Path(sys.argv[1]))
 try:
-    result = run_search(lotz(20), executor, budget=Budget(100_000), population=8, on_progress=said)
+    settings = SearchSettings(evaluations=100_000, population=8)
+    result = run_search(lotz(20), executor, settings, on_progress=said)
 finally:
     executor.close()
 print(result.stopped, result.evaluated > 0, flush=True)

@@ -12,7 +12,6 @@ from optimization_cases import ACCURACY_MACS, ShuffledExecutor
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     ALGORITHMS,
-    Budget,
     Completed,
     Evaluation,
     Executor,
@@ -21,12 +20,12 @@ from netstitch.optimization import (
     Progress,
     RejectionRule,
     SearchResult,
+    SearchSettings,
     SerialExecutor,
     State,
-    Threshold,
     prepare_search,
 )
-from netstitch.optimization.executors.executor import Bounded
+from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly, Thresholds
 from netstitch.optimization.executors.ordered import OrderedExecutor
 from netstitch.optimization.rejection import STEPS, rejection_threshold
 
@@ -54,7 +53,7 @@ BOUNDING = RejectionRule("accuracy", lambda genotype: (1.0, macs(genotype * MASK
 MASK = np.array([0] + [1] * (LENGTH - 1))
 
 
-class InSteps:
+class InSteps(BatchEvaluation):
     """Evaluates as one does batch by batch: what it may end with is over the true value."""
 
     def __init__(self) -> None:
@@ -64,26 +63,26 @@ class InSteps:
         return accuracy(genotype * MASK), macs(genotype * MASK)
 
     def together(
-        self, genotypes: Sequence[Genotype], floors: Sequence[float | None]
-    ) -> list[tuple[float, ...] | Bounded | Exception]:
-        found: list[tuple[float, ...] | Bounded | Exception] = []
-        for genotype, floor in zip(genotypes, floors, strict=True):
+        self, genotypes: Sequence[Genotype], thresholds: Thresholds
+    ) -> list[tuple[float, ...] | StoppedEarly | Exception]:
+        found: list[tuple[float, ...] | StoppedEarly | Exception] = []
+        for genotype, threshold in zip(genotypes, thresholds, strict=True):
             value, cost = self(genotype)
             seen = np.random.default_rng(int(1000 * value)).uniform(0.2, 1.0)
             bound = value + (1 - value) * (1 - seen)
-            early = floor is not None and bound <= floor
+            early = threshold is not None and bound <= threshold
             self.ended += early
-            found.append(Bounded((bound, cost)) if early else (value, cost))
+            found.append(StoppedEarly((bound, cost)) if early else (value, cost))
         return found
 
 
 def searched(
     algorithm: str,
     executor: Executor,
-    bounding: RejectionRule | None,
+    rejection: RejectionRule | None,
     *,
     evaluations: int = 250,
-    threshold: Threshold | None = None,
+    threshold: float | None = None,
     restored: State | None = None,
     states: list[State] | None = None,
     **more: Any,
@@ -97,12 +96,11 @@ def searched(
     engine = prepare_search(
         PROBLEM,
         executor,
-        budget=Budget(evaluations),
-        algorithm=algorithm,
-        population=10,
+        SearchSettings(
+            evaluations=evaluations, algorithm=algorithm, population=10, threshold=threshold
+        ),
         seed=5,
-        threshold=threshold,
-        bounding=bounding,
+        rejection=rejection,
         on_evaluation=records.append,
         on_progress=look,
         **more,
@@ -129,7 +127,7 @@ def way(result: SearchResult, records: list[Evaluation]) -> Any:
 def test_the_search_decides_as_if_none_had_ended_early(
     algorithm: str, target: float | None, capacity: int, group: int
 ) -> None:
-    threshold = None if target is None else Threshold("accuracy", target)
+    threshold = None if target is None else target
 
     def executor(evaluate: InSteps) -> Executor:
         return OrderedExecutor(SerialExecutor(evaluate, capacity, group=group))
@@ -138,12 +136,12 @@ def test_the_search_decides_as_if_none_had_ended_early(
     evaluate = InSteps()
     early = searched(algorithm, executor(evaluate), BOUNDING, threshold=threshold)
     assert way(*early) == way(*plain)
-    bounded = [one for one in early[1] if one.bounded]
-    assert (evaluate.ended >= len(bounded) > 20) == (algorithm in EARLY)
+    stopped_early = [one for one in early[1] if one.stopped_early]
+    assert (evaluate.ended >= len(stopped_early) > 20) == (algorithm in EARLY)
     for one, whole in zip(early[1], plain[1], strict=True):
         assert one.objectives is not None
         assert whole.objectives is not None
-        if one.bounded:
+        if one.stopped_early:
             assert one.objectives[0] >= whole.objectives[0]
             assert one.objectives[1] == whole.objectives[1]
         else:
@@ -154,7 +152,7 @@ def test_one_that_ended_early_is_done_whole_where_a_decision_needs_it() -> None:
     evaluate = InSteps()
     executor = OrderedExecutor(SerialExecutor(evaluate, 8, group=4))
     result, records = searched("ga", executor, BOUNDING, evaluations=800)
-    assert evaluate.ended > sum(one.bounded for one in records)
+    assert evaluate.ended > sum(one.stopped_early for one in records)
     for one in result.archive:
         assert one.objectives == evaluate(one.genotype)
 
@@ -173,14 +171,14 @@ def test_a_state_with_results_that_are_bounded_goes_on_alike(algorithm: str) -> 
     assert [one.genotype.tolist() for one in after] == [
         one.genotype.tolist() for one in records[100:]
     ]
-    assert [one.bounded for one in after] == [one.bounded for one in records[100:]]
+    assert [one.stopped_early for one in after] == [one.stopped_early for one in records[100:]]
 
 
 def test_results_in_any_order_end_with_true_values() -> None:
     evaluate = InSteps()
     result, records = searched("ga", ShuffledExecutor(evaluate, 5, seed=2), BOUNDING)
     assert result.evaluated == len(records)
-    assert any(one.bounded for one in records)
+    assert any(one.stopped_early for one in records)
     for one in result.archive:
         assert one.objectives == evaluate(one.genotype)
 
@@ -188,9 +186,9 @@ def test_results_in_any_order_end_with_true_values() -> None:
 class Stubborn(SerialExecutor):
     """Says of all that may end early that they did, with a bound that is always too high."""
 
-    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
-        super().submit(ticket, genotype, floor)
-        self.asked = floor
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        super().submit(ticket, genotype, threshold)
+        self.asked = threshold
 
     def wait(self) -> list[Completed]:
         [one] = super().wait()
@@ -209,16 +207,16 @@ def test_what_is_bounded_too_high_is_done_whole() -> None:
 
 @given(st.floats(0, 1), st.booleans())
 @settings(deadline=None)
-def test_the_floor_is_just_under_the_least_that_matters(least: float, inclusive: bool) -> None:
+def test_the_threshold_is_just_under_the_least_that_matters(least: float, inclusive: bool) -> None:
     def matters(value: float) -> bool:
         return value >= least if inclusive else value > least
 
-    floor = rejection_threshold(matters, 0.0, 1.0)
-    if floor is None:
+    threshold = rejection_threshold(matters, 0.0, 1.0)
+    if threshold is None:
         assert matters(0.0)
     else:
-        assert not matters(floor)
-        assert floor == 1.0 or matters(min(1.0, floor + 1.01 * 2.0**-STEPS))
+        assert not matters(threshold)
+        assert threshold == 1.0 or matters(min(1.0, threshold + 1.01 * 2.0**-STEPS))
 
 
 def test_an_objective_that_is_not_there_is_refused() -> None:

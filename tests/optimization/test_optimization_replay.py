@@ -1,6 +1,6 @@
 """A search that was stopped repeats itself from what is known, and evaluates nothing again."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import groupby
 from typing import Any
 
@@ -12,14 +12,13 @@ from optimization_cases import ACCURACY_MACS, ShuffledExecutor, accuracy_and_mac
 
 from netstitch.optimization import (
     ALGORITHMS,
-    Budget,
     Engine,
     Evaluation,
     Genotype,
     Problem,
     Progress,
+    SearchSettings,
     State,
-    Threshold,
     prepare_search,
 )
 from netstitch.optimization.executors.replay import KnownResult, ReplayExecutor, known_by
@@ -36,6 +35,7 @@ class Stopped:
         after: int,
         known: dict[Hashable, KnownResult],
         seed: int,
+        clock: Callable[[], float] | None = None,
         **settings: Any,
     ) -> None:
         self.asked: list[bytes] = []
@@ -48,12 +48,10 @@ class Stopped:
         self.engine: Engine = prepare_search(
             PROBLEM,
             self.executor,
-            algorithm=algorithm,
-            population=8,
-            seed=1,
+            SearchSettings.of(algorithm=algorithm, population=8, **{"evaluations": 120} | settings),
             on_evaluation=self._keep,
             on_progress=self._look,
-            **{"budget": Budget(120)} | settings,
+            clock=clock,
         )
         self.moments: dict[int, float] = {}  # of results that come again, by number
 
@@ -123,7 +121,7 @@ class Ticking:
 def test_a_threshold_that_rises_with_time_is_where_it_was(after: int, seed: int) -> None:
     """The clock runs otherwise when a search is repeated, and is read at other moments."""
     known: dict[Hashable, KnownResult] = {}
-    rising = {"budget": Budget(None, 100.0), "threshold": Threshold("accuracy", 0.9)}
+    rising = {"evaluations": None, "seconds": 100.0, "threshold": 0.9}
     first = Stopped("ga", after, known, seed, clock=Ticking(seed, 0.3), **rising)
     first.engine.run()
     again = Stopped("ga", after, known, seed + 1, clock=Ticking(seed, 1e-6), **rising)

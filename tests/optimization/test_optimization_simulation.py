@@ -12,10 +12,10 @@ from optimization_cases import accuracy_and_macs, lotz
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     ALGORITHMS,
-    Budget,
     Evaluation,
     Executor,
     Genotype,
+    SearchSettings,
     SerialExecutor,
     SimulatedExecutor,
     run_search,
@@ -92,12 +92,9 @@ def searched(algorithm: str, executor: Executor, **more: object) -> list[list[in
     run_search(
         lotz(12),
         executor,
-        budget=Budget(150),
-        algorithm=algorithm,
-        population=8,
+        SearchSettings.of(algorithm=algorithm, population=8, **{"evaluations": 150} | more),
         seed=3,
         on_evaluation=records.append,
-        **more,  # type: ignore[arg-type]
     )
     return [record.genotype.tolist() for record in records]
 
@@ -127,10 +124,9 @@ def test_a_budget_of_simulated_time() -> None:
     result = run_search(
         lotz(30),
         simulated,
-        budget=Budget(seconds=10.0),
-        algorithm="random",
-        population=8,
+        SearchSettings(seconds=10.0, algorithm="random", population=8),
         clock=simulated.now,
+        seed=0,
     )
     assert result.stopped == "time"
     assert (result.evaluated, result.elapsed) == (30, 10.0)

@@ -9,18 +9,19 @@ from optimization_cases import ACCURACY_MACS, leading_ones_trailing_zeros, lotz
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     ALGORITHMS,
-    Budget,
     Evaluation,
+    SearchSettings,
     SerialExecutor,
     Solution,
     run_search,
 )
-from netstitch.optimization.algorithms import Setup, entry
+from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.algorithms.ga import a_worse_parent
 from netstitch.optimization.algorithms.gomea import GenePoolMixing
+from netstitch.optimization.algorithms.registry import entry
 from netstitch.optimization.linkage.gene_pool import WholePopulation
 from netstitch.optimization.linkage.linkage_model import LINKAGES, Genotypes, Subset
-from netstitch.optimization.operators.acceptance import (
+from netstitch.optimization.operators.gene_pool_mixing import (
     ACCEPTANCES,
     not_worse,
     not_worse_or_archived,
@@ -95,11 +96,11 @@ def test_strategies_are_exchanged_by_name(setting: str, known: dict[str, object]
             result = run_search(
                 lotz(12),
                 SerialExecutor(leading_ones_trailing_zeros),
-                budget=Budget(300),
-                algorithm=algorithm,
-                population=8,
-                settings={setting: name},
+                SearchSettings.of(
+                    evaluations=300, algorithm=algorithm, population=8, settings={setting: name}
+                ),
                 on_evaluation=records.append,
+                seed=0,
             )
             assert len(result.archive) > 4
             found.add(tuple(one.genotype.tobytes() for one in records))
@@ -108,9 +109,10 @@ def test_strategies_are_exchanged_by_name(setting: str, known: dict[str, object]
             run_search(
                 lotz(12),
                 SerialExecutor(leading_ones_trailing_zeros),
-                budget=Budget(300),
-                algorithm=algorithm,
-                settings={setting: "x"},
+                SearchSettings.of(
+                    evaluations=300, algorithm=algorithm, settings={setting: "x"}, population=256
+                ),
+                seed=0,
             )
 
 
@@ -133,11 +135,9 @@ def test_an_algorithm_of_ones_own_parts_is_run_like_any_other() -> None:
         run_search(
             lotz(12),
             SerialExecutor(leading_ones_trailing_zeros),
-            budget=Budget(300),
-            algorithm=pairwise,
-            population=8,
-            settings=settings,
+            SearchSettings.of(evaluations=300, algorithm=pairwise, population=8, settings=settings),
             on_evaluation=records.append,
+            seed=0,
         )
         found.append([one.genotype.tolist() for one in records])
     assert found[0] == found[1] != found[2]
@@ -145,7 +145,8 @@ def test_an_algorithm_of_ones_own_parts_is_run_like_any_other() -> None:
         run_search(
             lotz(12),
             SerialExecutor(leading_ones_trailing_zeros),
-            budget=Budget(300),
-            algorithm=pairwise,
-            settings={"force": 1},
+            SearchSettings.of(
+                evaluations=300, algorithm=pairwise, settings={"force": 1}, population=256
+            ),
+            seed=0,
         )

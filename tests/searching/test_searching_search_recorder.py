@@ -10,18 +10,20 @@ from hypothesis import strategies as st
 
 from netstitch.evaluation import Store
 from netstitch.optimization import (
-    Budget,
     Completed,
     Engine,
+    Executor,
     Genotype,
     Problem,
     Progress,
     RejectionRule,
     SearchResult,
+    SearchSettings,
     SerialExecutor,
     prepare_search,
 )
-from netstitch.optimization.executors.executor import WHOLE, Asked, Bounded
+from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly
+from netstitch.optimization.executors.executor import WHOLE, Request
 from netstitch.optimization.executors.replay import ReplayExecutor
 from netstitch.searching.search_recorder import SearchRecorder
 from netstitch.searching.supernet_problem import OBJECTIVES
@@ -38,21 +40,21 @@ def objectives(genotype: Genotype) -> tuple[float, float]:
     return float(np.round(accuracy, 3)), float(genotype @ np.arange(1, LENGTH + 1))
 
 
-class InSteps:
+class InSteps(BatchEvaluation):
     """Evaluates as one does batch by batch: what it ends with is over the true value."""
 
     def __call__(self, genotype: Genotype) -> tuple[float, float]:
         return objectives(genotype)
 
     def together(
-        self, genotypes: Sequence[Genotype], floors: Sequence[float | None]
-    ) -> list[tuple[float, float] | Bounded]:
-        found: list[tuple[float, float] | Bounded] = []
-        for genotype, floor in zip(genotypes, floors, strict=True):
+        self, genotypes: Sequence[Genotype], thresholds: Sequence[float | None]
+    ) -> list[tuple[float, float] | StoppedEarly]:
+        found: list[tuple[float, float] | StoppedEarly] = []
+        for genotype, threshold in zip(genotypes, thresholds, strict=True):
             accuracy, cost = objectives(genotype)
             bound = accuracy + 0.7 * (1 - accuracy)
-            early = floor is not None and bound <= floor
-            found.append(Bounded((bound, cost)) if early else (accuracy, cost))
+            early = threshold is not None and bound <= threshold
+            found.append(StoppedEarly((bound, cost)) if early else (accuracy, cost))
         return found
 
 
@@ -62,19 +64,19 @@ PROBLEM = Problem(
 BOUNDING = RejectionRule("accuracy", lambda genotype: (1.0, objectives(genotype)[1]))
 
 
-class Workers:
+class Workers(Executor):
     """Gives results in random order, `together` at a time; `at_whole` is called before a WHOLE."""
 
     def __init__(self, seed: int, together: int, at_whole: Callable[[], None]) -> None:
         self.capacity = self.workers = 6
         self.evaluated: list[bytes] = []
         self._serial = SerialExecutor(InSteps())
-        self._held: list[Asked] = []
+        self._held: list[Request] = []
         self._random = np.random.default_rng(seed)
         self._together, self._at_whole = together, at_whole
 
-    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
-        self._held.append(Asked(ticket, genotype, floor))
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        self._held.append(Request(ticket, genotype, threshold))
 
     def wait(self) -> list[Completed]:
         self._random.shuffle(self._held)  # type: ignore[arg-type]
@@ -94,9 +96,6 @@ class Workers:
 
     def cancel(self) -> None:
         self._held.clear()
-
-    def close(self) -> None:
-        self.cancel()
 
 
 def search(
@@ -118,13 +117,11 @@ def search(
         engine = prepare_search(
             PROBLEM,
             recalling,
-            budget=Budget(120),
-            algorithm="ga",
-            population=SIZE,
+            SearchSettings(evaluations=120, algorithm="ga", population=SIZE),
             seed=1,
             on_evaluation=record.keep,
             on_progress=lambda progress: look(engine, record, progress),
-            bounding=BOUNDING,
+            rejection=BOUNDING,
         )
         record.begin(SIZE, engine, recalling)
         try:

@@ -357,8 +357,8 @@ def test_evaluations_by_cross_entropy_may_end_early(
         searching.run(supernet, task, spread=ExecutionConfig(early=early), **settings)
         for early in ("certain", "never")
     )
-    assert early.result.bounded > 0
-    assert whole.result.bounded == 0
+    assert early.result.stopped_early > 0
+    assert whole.result.stopped_early == 0
     assert early.front == whole.front
 
 

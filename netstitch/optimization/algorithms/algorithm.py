@@ -1,7 +1,7 @@
-"""What the engine asks of a search algorithm, and what an algorithm is made of."""
+"""The protocol of search algorithms, and the setup that each is made from."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,54 +25,67 @@ from netstitch.optimization.solution import Solution
 class Algorithm(Protocol):
     """A search as one loop per slot: propose a genotype, wait for its result, learn from it.
 
-    The engine drives the loops in any interleaving, but each of them in turn: a slot that has
-    proposed is asked again only after it has received.
+    An algorithm of your own is a subclass. The engine drives the loops in any interleaving, but
+    each of them in turn: a slot that has proposed is asked again only after it has received.
 
-    An algorithm that learns nothing of results that it does not take may also have
-
-        def matters(self, slot: int, solution: Solution) -> bool
-
-    Whether `receive` would take this result of the slot's last proposal, not being new in the
-    archive. Where it would not, all that it does is the same for every worse result, so that
-    evaluations may end where that is certain (see `Bounding`).
+    Attributes:
+        slots: The number of loops, n.
+        learns_from_all: Whether it learns from every result. One that does not has `matters`, and
+            evaluations may stop early where their result does not (see `RejectionRule`).
     """
 
-    @property
-    def slots(self) -> int:
-        """How many loops there are, n."""
-        ...
+    slots: int
+    learns_from_all: ClassVar[bool] = True
 
     def propose(self, slot: int) -> Genotype | None:
-        """The slot's next genotype, shape (l,); the engine keeps the array.
+        """Return the slot's next genotype, shape (l,); the engine keeps the array.
 
         None where there is nothing to propose: the slot is asked again after the next result.
         """
         ...
 
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
-        """The result of the slot's last proposal, and whether it is new in the archive."""
+        """Learn from the result of the slot's last proposal.
+
+        Args:
+            slot: The loop.
+            solution: The proposal with its objectives.
+            entered: Whether it is new in the archive.
+        """
         ...
+
+    def matters(self, slot: int, solution: Solution) -> bool:
+        """Return whether `receive` would take a result, were it not new in the archive.
+
+        Where it would not, all that it does is the same for every worse result.
+        """
+        return True
 
     def converged(self) -> bool:
-        """Whether there is nothing more to propose."""
-        ...
+        """Return whether there is nothing more to propose; never, unless an algorithm says so."""
+        return False
 
     def state(self) -> State:
-        """All that changes as plain data, but for the generator: see `Engine.state`."""
+        """Return all that changes as plain data, but for the generator: see `Engine.state`."""
         ...
 
     def restore(self, state: State) -> None:
-        """Become what another one, built from an equal setup, told by `state`."""
+        """Become what another one, built from an equal setup, returned by `state`."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """What every algorithm is built from.
+    """The parts that every algorithm is built from.
 
-    initial: genotypes that the first slots propose first, shape (k, l), k at most the population.
-    steering: the rising threshold, moved by the engine; None without one.
-    generator: the only source of randomness.
+    Attributes:
+        problem: What is searched.
+        population: The number of slots, n.
+        initialisation: How first genotypes are drawn.
+        initial: Genotypes that the first slots propose first, shape (k, l), k at most n.
+        archive: The non-dominated solutions so far.
+        constraint: The rising threshold, moved by the engine; None without one.
+        generator: The only source of randomness.
     """
 
     problem: Problem
@@ -80,17 +93,17 @@ class Setup:
     initialisation: Initialisation
     initial: npt.NDArray[np.int64]
     archive: Archive
-    steering: AnnealedConstraint | None
+    constraint: AnnealedConstraint | None
     generator: np.random.Generator
 
     @property
     def probability(self) -> float:
-        """Of a nonzero value in a first genotype."""
+        """The probability of a nonzero value in a first genotype."""
         given = self.initialisation.probability
         return nonzero_probability(self.problem.length) if given is None else given
 
     def first_genotypes(self) -> npt.NDArray[np.int64]:
-        """One per slot, shape (n, l): the initial ones, and a balanced population after them."""
+        """Return one per slot, shape (n, l): the initial ones, and then a balanced population."""
         genotypes = initial_population(
             self.problem.cardinalities,
             self.population,
@@ -102,15 +115,16 @@ class Setup:
         return genotypes
 
     def empty_population(self, scalarisation: str) -> Population:
-        """Slots with weights, and judged by one of SCALARISATIONS.
+        """Return slots with weights, judged by one of SCALARISATIONS.
 
-        Raises SearchError when there is none of the name.
+        Raises:
+            SearchError: When there is none of the name.
         """
         scalarise = named("scalarisation", scalarisation, SCALARISATIONS)
-        return Population(self.problem, self.population, self.steering, self.generator, scalarise)
+        return Population(self.problem, self.population, self.constraint, self.generator, scalarise)
 
     def random_genotype(self) -> Genotype:
-        """A draw from the distribution of first genotypes."""
+        """Return a draw from the distribution of first genotypes."""
         return random_genotype(
             self.problem.cardinalities,
             self.probability,

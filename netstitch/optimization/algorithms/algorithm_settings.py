@@ -1,4 +1,4 @@
-"""What kinds of values an algorithm's settings may have, as its parameters are annotated."""
+"""The kinds of values that an algorithm's settings may have, as its parameters are annotated."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -12,18 +12,20 @@ from netstitch.errors import SearchError
 
 @dataclass(frozen=True)
 class SettingKind:
-    """described: in words, for a message. types: those of its values; flags are no numbers."""
+    """A kind of value.
+
+    Attributes:
+        described: The kind in words, for a message.
+        types: The types of its values; flags are no numbers.
+    """
 
     described: str
     types: tuple[type, ...]
 
     def holds(self, value: Any) -> bool:
-        """Whether a value is of this kind."""
-        return isinstance(value, self.types) and (type(value) is not bool or self.flags)
-
-    @property
-    def flags(self) -> bool:
-        return bool in self.types or object in self.types
+        """Return whether a value is of this kind."""
+        flags = bool in self.types or object in self.types
+        return isinstance(value, self.types) and (flags or type(value) is not bool)
 
 
 FLAG = SettingKind("true or false", (bool,))
@@ -37,13 +39,19 @@ _KINDS = {bool: FLAG, int: WHOLE, float: NUMBER, str: NAME, type(None): NOTHING}
 
 
 def settings_of(build: Callable[..., Any]) -> Mapping[str, tuple[SettingKind, ...]]:
-    """The parameters of a function or class behind the first, with the kinds of each.
+    """Return the parameters of a function or class behind the first, with the kinds of each.
 
-    Of one that is not annotated, or with another type, any value will do.
+    Keywords of a TypedDict count as parameters. Where one is not annotated, or with another type,
+    any value will do.
     """
     hints = _hints(build.__init__ if inspect.isclass(build) else build)
-    names = list(inspect.signature(build).parameters)[1:]
-    return {name: _kinds(hints.get(name, object)) for name in names}
+    found: dict[str, Any] = {}
+    for name, parameter in list(inspect.signature(build).parameters.items())[1:]:
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD and get_origin(hints.get(name)):
+            found |= get_type_hints(get_args(hints[name])[0])
+        else:
+            found[name] = hints.get(name, object)
+    return {name: _kinds(annotation) for name, annotation in found.items()}
 
 
 def _hints(build: Callable[..., Any]) -> Mapping[str, Any]:
@@ -64,7 +72,7 @@ Strategy = TypeVar("Strategy")
 
 
 def named(kind: str, name: str, known: Mapping[str, Strategy]) -> Strategy:
-    """The strategy of a name; raises SearchError, naming all that there are, for another."""
+    """Return the strategy of a name; raise SearchError, naming all that there are, for another."""
     if name not in known:
         names = ", ".join(map(repr, known))
         raise SearchError(f"unknown {kind} {name!r}: expected one of {names}")

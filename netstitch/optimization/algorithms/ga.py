@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.algorithms.algorithm_settings import named
 from netstitch.optimization.operators.inactive_variables import (
     Inactive,
@@ -20,18 +20,23 @@ from netstitch.optimization.search_state import State
 from netstitch.optimization.solution import Solution
 
 
-class GeneticAlgorithm:
+class GeneticAlgorithm(Algorithm):
     """Each loop evaluates a first genotype for its slot, and from then on offspring.
 
     Parents are drawn in shuffled order, two slots for each offspring, which is made by crossover
     and mutation. It replaces a random one of those parents that it betters on that slot's
     own weights, or is dropped. Weights are reassigned every n results.
 
-    mutation_rate: probability for each variable; None for 1 / l.
-    ties_replace: whether an offspring as good as a parent may replace it.
-    inactive: what is done with values that a solution does not depend on; see `Inactive`.
-    crossover, scalarisation: names of CROSSOVERS and SCALARISATIONS.
+    Args:
+        setup: The parts that it is made of.
+        mutation_rate: Probability for each variable; None for 1 / l.
+        ties_replace: Whether an offspring as good as a parent may replace it.
+        inactive: What is done with values that a solution does not depend on; see `Inactive`.
+        crossover: A name of CROSSOVERS.
+        scalarisation: A name of SCALARISATIONS.
     """
+
+    learns_from_all = False
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class GeneticAlgorithm:
         self._received = 0
 
     def propose(self, slot: int) -> Genotype:
+        """Return the slot's first genotype, or an offspring of two slots."""
         if self.population.members[slot] is None:
             first: Genotype = self._first[slot].copy()
             return settled(self._problem, self._inactive, first)
@@ -72,31 +78,31 @@ class GeneticAlgorithm:
         return settled(self._problem, self._inactive, child)
 
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
+        """Put a first genotype into its slot, and an offspring in the place of a worse parent."""
         parents = self._parents[slot]
         if parents is None:
             self.population.put(slot, solution)
             self._ready += 1
         else:
             self._parents[slot] = None
-            place = a_worse_parent(self.population, solution, parents, self._ties, self._generator)
-            if place is not None:
-                self.population.put(place, solution)
+            replaced = a_worse_parent(
+                self.population, solution, parents, self._ties, self._generator
+            )
+            if replaced is not None:
+                self.population.put(replaced, solution)
         self._received += 1
         if self._received % self.slots == 0:
             self.population.reassign()
 
     def matters(self, slot: int, solution: Solution) -> bool:
-        """Whether it would take a parent's place, or begins a slot."""
+        """Return whether the solution would take a parent's place, or begins a slot."""
         parents = self._parents[slot]
         return parents is None or any(
             self.population.betters(solution, parent, self._ties) for parent in set(parents)
         )
 
-    def converged(self) -> bool:
-        """Never: mutation reaches every genotype."""
-        return False
-
     def state(self) -> State:
+        """Return all that changes as plain data."""
         return {
             "population": self.population.state(),
             "order": list(self._order),
@@ -106,6 +112,7 @@ class GeneticAlgorithm:
         }
 
     def restore(self, state: State) -> None:
+        """Become what `state` returned."""
         self.population.restore(state["population"])
         self._order = list(state["order"])
         self._parents = [None if pair is None else (pair[0], pair[1]) for pair in state["parents"]]
@@ -113,7 +120,7 @@ class GeneticAlgorithm:
         self._received = state["received"]
 
     def _next_parent(self, other: int | None) -> int:
-        """The next slot of the shuffled order that has a member and is not the other parent."""
+        """Return the next slot of the shuffled order with a member, not the other parent's."""
         if other is not None and self._ready == 1:
             return other
         while True:
@@ -136,10 +143,16 @@ def a_worse_parent(
     ties: bool,
     generator: np.random.Generator,
 ) -> int | None:
-    """A random one of the parents' slots whose member the offspring betters; None for none.
+    """Return a random one of the parents' slots whose member the offspring betters, or None.
 
     Members count as they are now: a slot may have another than when the offspring was made.
-    ties: whether one that is as good may be replaced too.
+
+    Args:
+        population: The slots.
+        offspring: What may replace a member.
+        parents: Slots.
+        ties: Whether a member that is as good may be replaced too.
+        generator: Of the choice.
     """
     worse = [one for one in dict.fromkeys(parents) if population.betters(offspring, one, ties)]
     return worse[int(generator.integers(len(worse)))] if worse else None

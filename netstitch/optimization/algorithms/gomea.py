@@ -1,14 +1,13 @@
 """The paper's asynchronous GOMEA, and LK-GOMEA (section 5.2)."""
 
 from math import floor, log2
-from typing import get_args
+from typing import TypedDict, Unpack, get_args
 
 import numpy as np
 
 from netstitch.errors import SearchError
-from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.algorithms.algorithm_settings import named
-from netstitch.optimization.extremes import extreme_objective
 from netstitch.optimization.linkage.gene_pool import (
     SMALLEST,
     Donors,
@@ -22,8 +21,14 @@ from netstitch.optimization.linkage.linkage_model import (
     Genotypes,
     Linkage,
 )
-from netstitch.optimization.operators.acceptance import ACCEPTANCES, NOT_WORSE_OR_ARCHIVED
-from netstitch.optimization.operators.gene_pool_mixing import Mixing, packed_passes, unpacked_passes
+from netstitch.optimization.operators.extremes import extreme_objective
+from netstitch.optimization.operators.gene_pool_mixing import (
+    ACCEPTANCES,
+    NOT_WORSE_OR_ARCHIVED,
+    Mixing,
+    packed_passes,
+    unpacked_passes,
+)
 from netstitch.optimization.operators.inactive_variables import (
     Inactive,
     check_inactive,
@@ -39,7 +44,7 @@ TURNS = 3
 """Passes that may begin before a loop must propose: this one's rest, a forced one, the next."""
 
 
-class GenePoolMixing:
+class GenePoolMixing(Algorithm):
     """Each loop evaluates a first genotype for its slot, and from then on makes passes of mixing.
 
     For each of the gene pool's subsets, the values of a random donor are tried. They are kept when
@@ -49,16 +54,20 @@ class GenePoolMixing:
     forced improvement); where none is, that member takes the slot. Weights are reassigned every n
     passes.
 
-    pool: where subsets and donors come from.
-    acceptance: a name of ACCEPTANCES; by default what is new in the archive is kept although it is
-        worse on the slot's weights, as in the authors' code.
-    forced_improvements: whether there are any.
-    extreme_clusters: 2 or more let a pass of a solution in one of so many clusters of the
-        population that is extreme in an objective judge by that objective alone, as in the
-        authors' code with 5; 0 for none. See `extreme_objective`.
-    inactive: what is done with values that a solution does not depend on; see `Inactive`.
-    scalarisation: a name of SCALARISATIONS.
+    Args:
+        setup: The parts that it is made of.
+        pool: Where subsets and donors come from.
+        acceptance: A name of ACCEPTANCES; by default what is new in the archive is kept although it
+            is worse on the slot's weights, as in the authors' code.
+        forced_improvements: Whether there are any.
+        extreme_clusters: 2 or more let a pass of a solution in one of so many clusters of the
+            population that is extreme in an objective judge by that objective alone, as in the
+            authors' code with 5; 0 for none. See `extreme_objective`.
+        inactive: What is done with values that a solution does not depend on; see `Inactive`.
+        scalarisation: A name of SCALARISATIONS.
     """
+
+    learns_from_all = False
 
     def __init__(
         self,
@@ -91,7 +100,7 @@ class GenePoolMixing:
         self._converged = False
 
     def propose(self, slot: int) -> Genotype | None:
-        """The next change of the slot's pass.
+        """Return the next change of the slot's pass.
 
         None while first genotypes of other slots are under way, since linkage and donors are to
         come from all of the population, and where no donor has anything new.
@@ -124,16 +133,18 @@ class GenePoolMixing:
             mixing.keep(solution, improved=better)
 
     def matters(self, slot: int, solution: Solution) -> bool:
-        """Whether the change would be kept, or begins a slot."""
+        """Return whether the change would be kept, or begins a slot."""
         mixing = self._loops[slot]
         return mixing is None or self._accepts(
             self.population, solution, mixing.solution, slot, False
         )
 
     def converged(self) -> bool:
+        """Return whether there is no linkage left to learn from."""
         return self._converged
 
     def state(self) -> State:
+        """Return all that changes as plain data."""
         return {
             "population": self.population.state(),
             "loops": packed_passes(self._loops),
@@ -143,6 +154,7 @@ class GenePoolMixing:
         }
 
     def restore(self, state: State) -> None:
+        """Become what `state` returned."""
         self.population.restore(state["population"])
         self._loops = unpacked_passes(state["loops"])
         self._fruitless = list(state["fruitless"])
@@ -171,7 +183,7 @@ class GenePoolMixing:
         return begun
 
     def _begin(self, slot: int) -> Mixing:
-        """A new pass for the slot's member."""
+        """Return a new pass for the slot's member."""
         solution = self.population.members[slot]
         assert solution is not None
         if self._clusters:
@@ -186,7 +198,7 @@ class GenePoolMixing:
         return begun
 
     def _forced(self, solution: Solution) -> Mixing | None:
-        """A forced improvement with a random archive member; None where none differs."""
+        """Return a forced improvement with a random archive member; None where none differs."""
         own, generator = solution.genotype, self._setup.generator
         archived = [s for s in self._setup.archive.solutions() if (s.genotype != own).any()]
         if not archived:
@@ -203,7 +215,7 @@ class GenePoolMixing:
         return settled(self._setup.problem, self._inactive, genotype)
 
     def _genotypes(self) -> Genotypes:
-        """Of all slots, (n, l); to be asked for once all have a solution.
+        """Return those of all slots, (n, l); to be asked for once all have a solution.
 
         In the smallest type, since every pass under way keeps what it began with.
         """
@@ -211,29 +223,21 @@ class GenePoolMixing:
         return np.stack(members).astype(self._compact)
 
 
-def gomea(
-    setup: Setup,
-    *,
-    linkage: str = MUTUAL_INFORMATION,
-    acceptance: str = NOT_WORSE_OR_ARCHIVED,
-    forced_improvements: bool = True,
-    extreme_clusters: int = 0,
-    inactive: Inactive = "copied",
-    scalarisation: str = TSCHEBYSHEFF,
-) -> GenePoolMixing:
-    """GOMEA: linkage of the whole population.
+class MixingSettings(TypedDict, total=False):
+    """The settings of every `GenePoolMixing`, as described there."""
 
-    linkage: a name of LINKAGES, what is learned. The others as of `GenePoolMixing`.
-    """
-    return GenePoolMixing(
-        setup,
-        WholePopulation(_linkage(linkage, setup)),
-        acceptance=acceptance,
-        forced_improvements=forced_improvements,
-        extreme_clusters=extreme_clusters,
-        inactive=inactive,
-        scalarisation=scalarisation,
-    )
+    acceptance: str
+    forced_improvements: bool
+    extreme_clusters: int
+    inactive: Inactive
+    scalarisation: str
+
+
+def gomea(
+    setup: Setup, *, linkage: str = MUTUAL_INFORMATION, **mixing: Unpack[MixingSettings]
+) -> GenePoolMixing:
+    """Return GOMEA, with `linkage` of the whole population, a name of LINKAGES."""
+    return GenePoolMixing(setup, WholePopulation(_linkage(linkage, setup)), **mixing)
 
 
 def lk_gomea(
@@ -242,32 +246,27 @@ def lk_gomea(
     smallest_neighbourhood: int = SMALLEST,
     donors: Donors = "neighbours",
     linkage: str = MUTUAL_INFORMATION,
-    acceptance: str = NOT_WORSE_OR_ARCHIVED,
-    forced_improvements: bool = True,
-    extreme_clusters: int = 0,
-    inactive: Inactive = "copied",
-    scalarisation: str = TSCHEBYSHEFF,
+    **mixing: Unpack[MixingSettings],
 ) -> GenePoolMixing:
-    """LK-GOMEA: linkage and donors from each solution's neighbours; it ends when these converged.
+    """Return LK-GOMEA: linkage and donors from neighbours; it ends when these converged.
 
-    smallest_neighbourhood: c. donors: "neighbours", as in the authors' code, or the "population",
-    of which linkage then still comes from neighbours. The others as of `GenePoolMixing`.
+    Args:
+        setup: The parts that it is made of.
+        smallest_neighbourhood: c of the paper.
+        donors: "neighbours", as in the authors' code, or the "population", of which linkage then
+            still comes from neighbours.
+        linkage: A name of LINKAGES.
+        **mixing: Settings of `GenePoolMixing`.
 
-    Raises SearchError for a neighbourhood of none, or donors that are not known.
+    Raises:
+        SearchError: For a neighbourhood of none, or donors that are not known.
     """
     if smallest_neighbourhood < 2:  # one is nothing to learn from
         raise SearchError(f"smallest_neighbourhood is {smallest_neighbourhood}: give 2 or more")
     if donors not in get_args(Donors):
         raise SearchError(f"unknown donors {donors!r}: expected 'neighbours' or 'population'")
-    return GenePoolMixing(
-        setup,
-        Neighbourhoods(_linkage(linkage, setup), smallest_neighbourhood, donors),
-        acceptance=acceptance,
-        forced_improvements=forced_improvements,
-        extreme_clusters=extreme_clusters,
-        inactive=inactive,
-        scalarisation=scalarisation,
-    )
+    pool = Neighbourhoods(_linkage(linkage, setup), smallest_neighbourhood, donors)
+    return GenePoolMixing(setup, pool, **mixing)
 
 
 def _linkage(name: str, setup: Setup) -> Linkage:

@@ -4,21 +4,23 @@ Den Ottelander, Dushatskiy, Virgolin and Bosman, "Local Search is a Remarkably S
 Neural Architecture Search" (EMO 2021): climb on a weighting of the objectives, and begin anew.
 """
 
-from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.search_state import State, packed, unpacked
 from netstitch.optimization.solution import Solution
 
 
-class LocalSearch:
+class LocalSearch(Algorithm):
     """Each loop climbs from its slot's first genotype, and then from random ones.
 
     A sweep takes the variables in random order, tries the other values of each in random order,
     and goes on from each change that is better on the slot's own weights. After a sweep without
     any, the loop begins anew.
 
-    scalarisation: a name of SCALARISATIONS.
+    Args:
+        setup: The parts that it is made of.
+        scalarisation: A name of SCALARISATIONS.
     """
 
     def __init__(self, setup: Setup, *, scalarisation: str = TSCHEBYSHEFF) -> None:
@@ -33,7 +35,7 @@ class LocalSearch:
         self._begins = [True] * self.slots  # whether what is under way begins a climb
 
     def propose(self, slot: int) -> Genotype:
-        """The next neighbour of the slot's member, or where a climb begins."""
+        """Return the next neighbour of the slot's member, or where a climb begins."""
         member = self.population.members[slot]
         if member is None:
             first: Genotype = self._first[slot].copy()
@@ -59,11 +61,8 @@ class LocalSearch:
             self.population.put(slot, solution)
             self._climbed[slot] = True
 
-    def converged(self) -> bool:
-        """Never: there is always another place to begin."""
-        return False
-
     def state(self) -> State:
+        """Return all that changes as plain data."""
         return {
             "population": self.population.state(),
             "variables": packed(self._variables),
@@ -74,6 +73,7 @@ class LocalSearch:
         }
 
     def restore(self, state: State) -> None:
+        """Become what `state` returned."""
         self.population.restore(state["population"])
         self._variables = [one.tolist() for one in unpacked(state["variables"])]
         self._values = [one.tolist() for one in unpacked(state["values"])]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from netstitch.errors import SearchError
-from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.operators.scalarisation import Floats
 from netstitch.optimization.operators.variation import checked_rate, mutation
 from netstitch.optimization.problem import Genotype, as_costs
@@ -33,7 +33,7 @@ def check_installed() -> None:
         ) from None
 
 
-class NSGA2:
+class NSGA2(Algorithm):
     """Generations of n offspring, of which the loops evaluate one at a time.
 
     The first generation are the first genotypes. Parents are chosen by binary tournaments on rank
@@ -42,12 +42,17 @@ class NSGA2:
     one those that are crowded least. Solutions under the threshold come after all that are over
     it, by their violation of it as it is then, and failed ones last.
 
-    parents: genotypes of the last n survivors, shape (n, l); (0, l) in the first generation.
-    costs: their objectives with smaller better, shape (n, m), infinite where they failed.
-    mutation_rate: probability for each variable; None for 1 / l.
-    crossover_rate: probability for each pair of parents; others are copied before mutation.
+    Args:
+        setup: The parts that it is made of.
+        mutation_rate: Probability for each variable; None for 1 / l.
+        crossover_rate: Probability for each pair of parents; others are copied before mutation.
 
-    Raises SearchError when pymoo is not installed.
+    Attributes:
+        parents: Genotypes of the last n survivors, shape (n, l); (0, l) in the first generation.
+        costs: Their objectives with smaller better, shape (n, m), infinite where they failed.
+
+    Raises:
+        SearchError: When pymoo is not installed.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class NSGA2:
         self.parents: Genotype = np.empty((0, problem.length), dtype=np.int64)
         self.costs: Floats = np.empty((0, len(problem.objectives)))
         self._objectives = problem.objectives
-        self._steering = setup.steering
+        self._constraint = setup.constraint
         self._cardinalities = np.asarray(problem.cardinalities, dtype=np.int64)
         self._compact = np.min_scalar_type(max(problem.cardinalities) - 1)
         self._rate = checked_rate(mutation_rate, problem.length)
@@ -74,7 +79,7 @@ class NSGA2:
         self._received = 0
 
     def propose(self, slot: int) -> Genotype | None:
-        """The next offspring; None while the last ones of a generation are under way."""
+        """Return the next offspring; None while the last ones of a generation are under way."""
         if self._proposed == self.slots:
             return None
         self._evaluates[slot] = self._proposed
@@ -90,11 +95,8 @@ class NSGA2:
         if self._received == self.slots:
             self._advance()
 
-    def converged(self) -> bool:
-        """Never: mutation reaches every genotype."""
-        return False
-
     def state(self) -> State:
+        """Return all that changes as plain data."""
         return {
             "parents": self.parents.astype(self._compact),
             "costs": self.costs.copy(),
@@ -106,6 +108,7 @@ class NSGA2:
         }
 
     def restore(self, state: State) -> None:
+        """Become what `state` returned."""
         self.parents = state["parents"].astype(np.int64)
         self.costs = state["costs"].copy()
         self._offspring = state["offspring"].astype(np.int64)
@@ -126,13 +129,13 @@ class NSGA2:
         self._proposed = self._received = 0
 
     def _violations(self, costs: Floats) -> Floats:
-        """How far each solution is under the threshold, infinite where it failed, shape (k,)."""
-        if self._steering is None:
+        """Return how far each solution is under the threshold, (k,), infinite if failed."""
+        if self._constraint is None:
             return np.where(np.isinf(costs[:, 0]), np.inf, 0.0)
-        return np.maximum(0.0, self._steering.value + costs[:, self._steering.column])
+        return np.maximum(0.0, self._constraint.value + costs[:, self._constraint.column])
 
     def _new_offspring(self, parents: Any) -> Genotype:
-        """One per slot, shape (n, l), different from the parents and each other where it can be."""
+        """Return one per slot, (n, l), different from the parents and each other if possible."""
         seen = {genotype.tobytes() for genotype in self.parents}
         offspring: list[Genotype] = []
         attempt = 0
@@ -146,7 +149,7 @@ class NSGA2:
         return np.stack(offspring)
 
     def _children(self, parents: Any, count: int) -> Genotype:
-        """Shape (count, l)."""
+        """Return children of the parents after mutation, shape (count, l)."""
         children = self._pymoo.crossed(parents, count, self._generator)
         cardinalities = np.tile(self._cardinalities, count)
         mutants = mutation(children.ravel(), cardinalities, self._rate, self._generator)
@@ -174,18 +177,18 @@ class _Pymoo:
         self._crossover = TwoPointCrossover(prob=crossover_rate)
 
     def population(self, genotypes: Genotype, costs: Floats, violations: Floats) -> Any:
-        """pymoo's individuals, whose one constraint is the threshold."""
+        """Return pymoo's individuals, whose one constraint is the threshold."""
         return self._new(X=genotypes, F=costs, G=violations[:, None])
 
     def survivors(self, population: Any, n: int, generator: np.random.Generator) -> list[int]:
-        """Indices of the n best, which get their rank and crowding."""
+        """Return indices of the n best, which get their rank and crowding."""
         survivors: list[int] = self._survival.do(
             self._problem, population, n_survive=n, random_state=generator, return_indices=True
         )
         return survivors
 
     def crossed(self, parents: Any, count: int, generator: np.random.Generator) -> Genotype:
-        """Children before mutation, two of each chosen pair, shape (count, l)."""
+        """Return children before mutation, two of each chosen pair, shape (count, l)."""
         tournament = SimpleNamespace(
             tournament_type="comp_by_rank_and_crowding", random_state=generator
         )

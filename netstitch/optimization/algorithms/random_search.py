@@ -1,16 +1,18 @@
 """Random search: the baseline that learns nothing."""
 
-from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.search_state import State
 from netstitch.optimization.solution import Solution
 
 
-class RandomSearch:
+class RandomSearch(Algorithm):
     """Every proposal is an independent draw from the distribution of first genotypes.
 
     The initial genotypes come first. There is no threshold: what is found is what the space holds.
     """
+
+    learns_from_all = False
 
     def __init__(self, setup: Setup) -> None:
         self.slots = setup.population
@@ -18,6 +20,7 @@ class RandomSearch:
         self._proposed = [False] * self.slots
 
     def propose(self, slot: int) -> Genotype:
+        """Return an initial genotype, or a draw."""
         first = not self._proposed[slot]
         self._proposed[slot] = True
         if first and slot < len(self._setup.initial):
@@ -26,18 +29,16 @@ class RandomSearch:
         return self._setup.random_genotype()
 
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
-        pass
+        """Learn nothing."""
 
     def matters(self, slot: int, solution: Solution) -> bool:
-        """Never: nothing is learned."""
-        return False
-
-    def converged(self) -> bool:
-        """Never."""
+        """Return that nothing does."""
         return False
 
     def state(self) -> State:
+        """Return all that changes as plain data."""
         return {"proposed": list(self._proposed)}
 
     def restore(self, state: State) -> None:
+        """Become what `state` returned."""
         self._proposed = list(state["proposed"])

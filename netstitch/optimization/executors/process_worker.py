@@ -1,4 +1,4 @@
-"""What a worker process of `ProcessExecutor` does."""
+"""The work of a worker process of `ProcessExecutor`."""
 
 import ctypes
 import multiprocessing
@@ -7,25 +7,22 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.executor import Asked, Attempt, attempt_in_worker, describe
-from netstitch.optimization.problem import Genotype
+from netstitch.optimization.executors.attempts import Evaluate, Outcome, attempt_in_worker
+from netstitch.optimization.executors.executor import Request
+from netstitch.text import one_line
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
 
-Evaluate = Callable[[Genotype], tuple[float, ...]]
-Outcome = tuple[list[Attempt], float]
-"""What came of the genotypes of a call, and seconds for all of them."""
-
 
 class Begun(ctypes.Structure):
-    """What a worker writes when it begins an evaluation; all 0 before."""
+    """An entry that a worker writes when it begins an evaluation; all 0 before."""
 
     _fields_ = (("worker", ctypes.c_long), ("start", ctypes.c_double))
     worker: int  # the id of its process
@@ -34,7 +31,7 @@ class Begun(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Unloadable:
-    """In the place of an evaluation that a worker cannot load."""
+    """Stands in the place of an evaluation that a worker cannot load."""
 
     reason: str
 
@@ -45,9 +42,9 @@ _number = 0
 
 
 def worker_number() -> int:
-    """Which worker of its pool this process is, from 0; 0 too where it is none.
+    """Return the number of this process in its pool, from 0; 0 too where it is in none.
 
-    Known before an evaluation is loaded, so that each may take a device of its own.
+    It is known before an evaluation is loaded, so that each may take a device of its own.
     """
     return _number
 
@@ -57,7 +54,13 @@ def initialise(
     begun: ctypes.Array[Begun],
     started: "Synchronized[int]",
 ) -> None:
-    """started: how many workers of this pool were, each of which adds itself."""
+    """Load the evaluation in a worker that has just started.
+
+    Args:
+        pickled: The evaluation.
+        begun: Where the workers write what they begin.
+        started: How many workers of this pool have started; each adds itself.
+    """
     global _evaluate, _begun, _number
     with started.get_lock():
         _number = started.value
@@ -68,7 +71,7 @@ def initialise(
     try:
         _evaluate = pickle.loads(pickled)  # noqa: S301 - it comes from the parent
     except Exception as error:  # whichever, `run` tells the parent of it
-        _evaluate = Unloadable(describe(error))
+        _evaluate = Unloadable(one_line(error, kind=True))
 
 
 def _end_with_parent() -> None:
@@ -78,17 +81,15 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def run(place: int, items: Sequence[Asked]) -> Outcome:
-    """Evaluate; raises SearchError when there is nothing to evaluate with."""
+def run(slot: int, requests: Sequence[Request]) -> Outcome:
+    """Evaluate; raise SearchError when there is nothing to evaluate with."""
     if isinstance(_evaluate, Unloadable):
         raise SearchError(
             f"the evaluation cannot be loaded in a worker process ({_evaluate.reason}): give a "
             "function or object of a module that can be imported"
         )
-    for one in items:
+    for one in requests:
         one.genotype.setflags(write=False)
-    begun = _begun[place]
-    begun.worker = os.getpid()
-    begun.start = start = time.perf_counter()
-    attempts = attempt_in_worker(_evaluate, items)
-    return attempts, time.perf_counter() - start
+    _begun[slot].worker = os.getpid()
+    _begun[slot].start = time.perf_counter()
+    return attempt_in_worker(_evaluate, requests)

@@ -10,62 +10,23 @@ import pickle
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from math import inf
 from multiprocessing.process import BaseProcess
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.executor import (
-    Asked,
-    Completed,
-    completed,
-    describe,
-    worker_name,
-)
+from netstitch.optimization.executors.attempts import Evaluate, Outcome
+from netstitch.optimization.executors.executor import Completed, Request, worker_name
 from netstitch.optimization.executors.process_start import interruptions_blocked, start_context
-from netstitch.optimization.executors.process_worker import (
-    Begun,
-    Evaluate,
-    Outcome,
-    initialise,
-    run,
-)
-from netstitch.optimization.executors.queue import Choose, EvaluationQueue
-from netstitch.optimization.problem import Genotype
+from netstitch.optimization.executors.process_worker import Begun, initialise, run
+from netstitch.optimization.executors.queue import Choose
+from netstitch.optimization.executors.worker_executor import PendingTask, WorkerExecutor
+from netstitch.text import one_line
 
 
-@dataclass(eq=False)
-class PendingTask:
-    """Evaluations that go to a worker together, and are not done.
-
-    place: where the worker writes `Begun`. suspect: whether they were under way when a worker
-    died. late: whether they were ended since they took too long.
-    """
-
-    items: Sequence[Asked]
-    place: int = 0
-    suspect: bool = False
-    late: bool = False
-
-
-class ProcessExecutor:
+class ProcessExecutor(WorkerExecutor[Future[Outcome]]):
     """Evaluates in worker processes, first come first served.
-
-    evaluate: objective values of a genotype. It is pickled and goes to each worker once, so it is a
-        function of a module, or an object of a class of one.
-    workers: how many calls run at once, each in a process of its own.
-    capacity: how many evaluations may be submitted, those that wait for a worker included; by
-        default as many as the workers take at once. With the population's size as many as there
-        are loops wait in the queue.
-    group: how many genotypes a worker may be given at once, where `evaluate` is a `Together`. Those
-        that wait are dealt to the free workers, as many to each.
-    choose: which of those that wait go with the oldest; by default the next ones.
-    timeout: seconds that each genotype of a call may take; a worker that needs more is killed.
-    preload: modules that workers find loaded, see `start_server`.
 
     When a worker dies, all evaluations that were under way are suspects, and are run once more, one
     at a time and nothing beside them; where one took too long, only what its worker was given is.
@@ -74,9 +35,22 @@ class ProcessExecutor:
     Workers are started when they are first needed, after `cancel` and `close` too. They leave
     interruptions from the keyboard to this process, and end when it does, however that happens.
 
-    Raises SearchError for no workers, less capacity than workers, a group or timeout that is none,
-    and an evaluation that cannot be pickled; and, from `submit` or `wait`, when workers do not
-    start.
+    Args:
+        evaluate: Objective values of a genotype. It is pickled and goes to each worker once, so it
+            is a function of a module, or an object of a class of one.
+        workers: How many calls run at once, each in a process of its own.
+        capacity: How many evaluations may be submitted, those that wait for a worker included; by
+            default as many as the workers take at once. With the population's size as many as there
+            are loops wait in the queue.
+        group: How many genotypes a worker may be given at once, where `evaluate` is a
+            `BatchEvaluation`. Those that wait are dealt to the free workers, as many to each.
+        choose: Which of those that wait go with the oldest; by default the next ones.
+        timeout: Seconds that each genotype of a call may take; a worker that needs more is killed.
+        preload: Modules that workers find loaded, see `start_server`.
+
+    Raises:
+        SearchError: As `WorkerExecutor`, and for an evaluation that cannot be pickled; from
+            `submit` or `wait` where workers do not start.
     """
 
     def __init__(
@@ -90,19 +64,8 @@ class ProcessExecutor:
         timeout: float | None = None,
         preload: Sequence[str] = (__name__,),
     ) -> None:
-        self.capacity = workers * group if capacity is None else capacity
-        if workers < 1 or self.capacity < workers:
-            raise SearchError(
-                f"{workers} worker processes and room for {self.capacity} evaluations: give at "
-                "least 1 worker, and room for as many evaluations"
-            )
-        if group < 1 or (timeout is not None and not timeout > 0):
-            raise SearchError(
-                f"groups of {group} evaluations with a timeout of {timeout}: give at least 1, and "
-                "a timeout over 0 seconds, or None"
-            )
-        self.workers = workers
-        self._group, self._timeout = group, timeout
+        super().__init__("worker processes", workers, capacity, group, choose, timeout)
+        self._timeout = timeout
         self._context = start_context(preload)
         pickled = _pickled(evaluate)
         # Shared, since a pipe that it fills would hold up `submit` until the worker has started.
@@ -111,161 +74,110 @@ class ProcessExecutor:
         self._pool: ProcessPoolExecutor | None = None
         self._broken = False  # the pool takes no more calls
         self._barren = 0  # pools in a row that broke before they began anything
-        self._begun: ctypes.Array[Begun]  # of this pool's calls, by place
-        self._places: list[int] = []  # the free ones
-        self._waiting = EvaluationQueue(choose)
-        self._suspects: deque[PendingTask] = deque()  # that wait to be run alone
-        self._running: dict[
-            Future[Outcome], PendingTask
-        ] = {}  # in the pool, by order of submission
-        self._busy = 0.0  # seconds of evaluations that are over
-
-    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
-        self._waiting.put(Asked(ticket, genotype, floor))
-        if self._group == 1:  # others are dealt when they are all there
-            self._start()
-
-    def wait(self) -> list[Completed]:
-        """All results that are ready, at least one; none where nothing is under way."""
-        done: list[Completed] = []
-        while not done and (self._running or self._waiting or self._suspects):
-            self._start()
-            ready = wait(self._running, self._patience(), FIRST_COMPLETED).done
-            if self._broken or any(map(_lost, ready)):
-                done = self._recover()
-            else:
-                done = self._take_all(future for future in self._running if future in ready)
-                if not ready:
-                    self._end_late()
-        if self._group == 1:
-            self._start()
-        return done
-
-    def busy(self) -> float:
-        """Seconds that the workers have spent on evaluations so far, all of them together.
-
-        Starting up is none of it, and what was lost with a worker is.
-        """
-        now = time.perf_counter()
-        under_way = 0.0
-        for future, call in self._running.items():
-            if _given(future):
-                under_way += future.result()[1]
-            elif start := self._begun[call.place].start:
-                under_way += now - start
-        return self._busy + under_way
-
-    def cancel(self) -> None:
-        """Forget what is running and waiting, and kill the workers, whatever they do."""
-        self._busy = self.busy()
-        self._waiting.clear()
-        self._suspects.clear()
-        self._running.clear()
-        self._end()
-
-    def close(self) -> None:
-        """As `cancel`."""
-        self.cancel()
+        self._begun: ctypes.Array[Begun]  # what calls of this pool have begun, by slot
+        self._slots: dict[PendingTask, int] = {}  # where a call that runs writes that
+        self._free: list[int] = []  # the other slots
+        self._late: set[PendingTask] = set()  # ended since they took too long
 
     def _start(self) -> None:
         """Put into the pool what waits; a suspect only alone."""
         while (self._suspects or self._waiting) and not self._broken:
             others = self._running.values()
-            if others and (self._suspects or any(call.suspect for call in others)):
+            if others and (self._suspects or any(task.suspect for task in others)):
                 return
             pool = self._open()
-            if not self._places:
+            if not self._free:
                 return
-            call = self._suspects.popleft() if self._suspects else PendingTask(self._dealt())
-            call.place = self._places.pop()
-            self._begun[call.place].start = 0.0
+            task = self._suspects.popleft() if self._suspects else self._deal(len(self._free))
+            slot = self._slots[task] = self._free.pop()
+            self._begun[slot].start = 0.0
             try:
                 with interruptions_blocked():
-                    future = pool.submit(run, call.place, call.items)
+                    future = pool.submit(run, slot, task.requests)
             except BrokenProcessPool:
-                self._put_back(call)
+                if task.suspect:
+                    self._suspects.appendleft(task)
+                else:
+                    self._waiting.put_back(task.requests)
                 self._broken = True
                 return
             except OSError as error:
+                reason = one_line(error, kind=True)
                 raise SearchError(
-                    f"a worker process cannot be started ({describe(error)}): give fewer workers"
+                    f"a worker process cannot be started ({reason}): give fewer workers"
                 ) from error
-            self._running[future] = call
+            self._running[future] = task
 
-    def _dealt(self) -> list[Asked]:
-        """What the next free worker is given, so that all free ones are given as much."""
-        share = -(-len(self._waiting) // len(self._places))
-        return self._waiting.take(min(self._group, share))
+    def _finished(self) -> list[Completed]:
+        ready = wait(self._running, self._time_left(), FIRST_COMPLETED).done
+        if self._broken or any(map(_lost, ready)):
+            return self._recover()
+        if not ready:  # one took too long: its worker's death breaks the pool
+            self._late = {task for task in self._running.values() if self._left(task) <= 0}
+            self._broken = bool(self._late)
+        return self._collect(future for future in self._running if future in ready)
 
-    def _put_back(self, call: PendingTask) -> None:
-        """Let what no worker was given be the next again."""
-        if call.suspect:
-            self._suspects.appendleft(call)
-        else:
-            self._waiting.put_back(call.items)
+    def _collect(self, futures: Iterable[Future[Outcome]]) -> list[Completed]:
+        """Return the results of calls that are done."""
+        done: list[Completed] = []
+        for future in list(futures):
+            task = self._running.pop(future)
+            slot = self._slots.pop(task)
+            self._free.append(slot)
+            self._barren = 0
+            done += self._take(task, future.result(), worker_name(self._begun[slot].worker))
+        return done
 
-    def _take_all(self, futures: Iterable[Future[Outcome]]) -> list[Completed]:
-        return [result for future in list(futures) for result in self._take(future)]
+    def _under_way(self) -> float:
+        now, seconds = time.perf_counter(), 0.0
+        for future, task in self._running.items():
+            if _given(future):
+                seconds += future.result().seconds
+            elif start := self._begun[self._slots[task]].start:
+                seconds += now - start
+        return seconds
 
-    def _take(self, future: Future[Outcome]) -> list[Completed]:
-        call = self._running.pop(future)
-        self._places.append(call.place)
-        attempts, seconds = future.result()
-        self._busy += seconds
-        self._barren = 0
-        worker = worker_name(self._begun[call.place].worker)
-        return completed(call.items, attempts, seconds, worker)
+    def _left(self, task: PendingTask) -> float:
+        """Return the seconds that a call may go on; those of the timeout before it has begun."""
+        assert self._timeout is not None
+        start = self._begun[self._slots[task]].start
+        if not start:
+            return self._timeout
+        return start + self._timeout * len(task.requests) - time.perf_counter()
 
-    def _patience(self) -> float | None:
-        """Seconds until one of the calls that are under way will have taken too long."""
+    def _time_left(self) -> float | None:
+        """Return the seconds until one of the calls under way will have taken too long."""
         if self._timeout is None:
             return None
-        now = time.perf_counter()
-        left = [
-            start + self._timeout * len(call.items) - now
-            for call in self._running.values()
-            if (start := self._begun[call.place].start)
-        ]
-        return max(0.0, min(left, default=self._timeout))
-
-    def _end_late(self) -> None:
-        """Kill the workers of calls that took too long, which breaks the pool."""
-        now = time.perf_counter()
-        for call in self._running.values():
-            begun = self._begun[call.place]
-            limit = (self._timeout or inf) * len(call.items)
-            if begun.start and now - begun.start >= limit:
-                call.late = self._broken = True
+        return max(0.0, min(map(self._left, self._running.values()), default=self._timeout))
 
     def _recover(self) -> list[Completed]:
         """End a pool in which a worker died, and let what is lost with it wait for a new one."""
         now = time.perf_counter()
-        workers = self._end()
-        done = self._take_all(filter(_given, self._running))
+        late, slots, workers = self._late, dict(self._slots), self._end_pool()
+        done = self._collect(filter(_given, self._running))
         self._barren += 1
-        again: list[Asked] = []
-        late = any(call.late for call in self._running.values())
-        for call in self._running.values():
-            begun = self._begun[call.place]
+        again: list[Request] = []
+        for task in self._running.values():
+            begun = self._begun[slots[task]]
             if not begun.start:
-                again += call.items
+                again += task.requests
                 continue
             self._barren = 0
-            self._busy += now - begun.start
-            if call.suspect:
-                ending = (
-                    f"took longer than {self._timeout:g} seconds"
-                    if call.late
-                    else f"died twice in this evaluation ({_ending(workers[begun.worker])})"
-                )
-                failure = f"the worker process {ending}"
-                worker, [one] = worker_name(begun.worker), call.items
-                done.append(Completed(one.ticket, None, failure, now - begun.start, worker))
-            elif late and not call.late:  # killed with the others, and not to blame
-                again += call.items
-            else:
-                self._suspects += [PendingTask([item], suspect=True) for item in call.items]
+            seconds = now - begun.start
+            if late and task not in late and not task.suspect:  # killed beside others
+                self._busy += seconds
+                again += task.requests
+                continue
+            failure = ""
+            if task.suspect and task in late:
+                failure = f"the worker process took longer than {self._timeout:g} seconds"
+            elif task.suspect:
+                ending = _ending(workers[begun.worker])
+                failure = f"the worker process died twice in this evaluation ({ending})"
+            done += self._lose(task, failure, seconds, worker_name(begun.worker))
         self._running.clear()
+        self._slots.clear()
         self._waiting.put_back(again)
         if self._barren > 1:  # one may have bad luck
             raise SearchError(
@@ -277,9 +189,9 @@ class ProcessExecutor:
     def _open(self) -> ProcessPoolExecutor:
         if self._pool is None:
             # Of groups no more than run: what waits may yet be dealt another way.
-            places = self.capacity if self._group == 1 else self.workers
-            self._begun = self._context.RawArray(Begun, places)
-            self._places = list(range(places))
+            slots = self.capacity if self._group == 1 else self.workers
+            self._begun = self._context.RawArray(Begun, slots)
+            self._free = list(range(slots))
             self._pool = ProcessPoolExecutor(
                 self.workers,
                 self._context,
@@ -288,15 +200,19 @@ class ProcessExecutor:
             )
         return self._pool
 
-    def _end(self) -> dict[int, BaseProcess]:
-        """Kill the workers, whatever they do; gives them back by id, all of them ended."""
+    def _end_workers(self) -> None:
+        self._slots.clear()
+        self._end_pool()
+
+    def _end_pool(self) -> dict[int, BaseProcess]:
+        """Kill the workers, whatever they do, and return them by id, all of them ended."""
         pool = self._pool
         if pool is None:
             return {}
         workers: dict[int, BaseProcess] = dict(pool._processes or {})
         for worker in workers.values():
             worker.kill()
-        self._pool, self._broken = None, False
+        self._pool, self._broken, self._late = None, False, set()
         if sys.version_info < (3, 11, 5):
             # Its thread would wait for dead workers to read what they were sent (gh-94777).
             pool._call_queue._reader.close()  # type: ignore[attr-defined]
@@ -310,8 +226,9 @@ def _pickled(evaluate: Evaluate) -> bytes:
     try:
         return pickle.dumps(evaluate)
     except Exception as error:  # whichever, it comes from pickling what was given
+        reason = one_line(error, kind=True)
         raise SearchError(
-            f"the evaluation cannot be sent to worker processes ({describe(error)}): give a "
+            f"the evaluation cannot be sent to worker processes ({reason}): give a "
             "function of a module, no lambda or inner function, or an object that can be pickled"
         ) from error
 
@@ -327,7 +244,7 @@ def _lost(future: Future[Outcome]) -> bool:
 
 
 def _ending(process: BaseProcess) -> str:
-    """How a process ended, in words."""
+    """Return how a process ended, in words."""
     code = process.exitcode
     if code is None or code >= 0:
         return f"exit code {code}"

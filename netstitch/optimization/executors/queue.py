@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from netstitch.optimization.executors.executor import WHOLE, Asked
+from netstitch.optimization.executors.executor import WHOLE, Request
 from netstitch.optimization.problem import Genotype
 
 Choose = Callable[[Sequence[Genotype], int], Sequence[int]]
@@ -15,47 +15,49 @@ Such as of those that share work; the oldest comes first, so that none waits for
 class EvaluationQueue:
     """A queue, first come first served but for those that go with the first.
 
-    choose: by default the oldest go together.
+    Args:
+        choose: Which of those that wait go together; by default the oldest.
     """
 
     def __init__(self, choose: Choose | None = None) -> None:
-        self._choose = choose or first_ones
-        self._asked: list[Asked] = []
+        self._choose = choose or oldest
+        self._requests: list[Request] = []
 
     def __len__(self) -> int:
-        return len(self._asked)
+        return len(self._requests)
 
-    def put(self, asked: Asked) -> None:
+    def put(self, request: Request) -> None:
         """Let an evaluation wait; one that the search waits for is the next."""
-        if asked.ticket == WHOLE:
-            self._asked.insert(0, asked)
+        if request.ticket == WHOLE:
+            self._requests.insert(0, request)
         else:
-            self._asked.append(asked)
+            self._requests.append(request)
 
-    def put_back(self, asked: Sequence[Asked]) -> None:
+    def put_back(self, requests: Sequence[Request]) -> None:
         """Let evaluations be the next again."""
-        self._asked[:0] = asked
-        self._asked.sort(key=lambda one: one.ticket != WHOLE)
+        self._requests[:0] = requests
+        self._requests.sort(key=lambda one: one.ticket != WHOLE)
 
-    def take(self, count: int) -> list[Asked]:
-        """The oldest and those that go with it, `count` or fewer, which no longer wait.
+    def take(self, count: int) -> list[Request]:
+        """Remove and return the oldest and those that go with it, `count` or fewer.
 
         One that the search waits for comes alone, as soon as can be.
         """
-        if not self._asked or count < 1:
+        if not self._requests or count < 1:
             return []
-        if count == 1 or self._asked[0].ticket == WHOLE:
-            return [self._asked.pop(0)]
-        chosen = self._choose([one.genotype for one in self._asked], count)
-        taken = [self._asked[index] for index in chosen]
+        if count == 1 or self._requests[0].ticket == WHOLE:
+            return [self._requests.pop(0)]
+        chosen = self._choose([one.genotype for one in self._requests], count)
+        taken = [self._requests[index] for index in chosen]
         for index in sorted(chosen, reverse=True):
-            del self._asked[index]
+            del self._requests[index]
         return taken
 
     def clear(self) -> None:
-        self._asked.clear()
+        """Forget all that wait."""
+        self._requests.clear()
 
 
-def first_ones(waiting: Sequence[Genotype], count: int) -> list[int]:
-    """The oldest, whatever they are."""
+def oldest(waiting: Sequence[Genotype], count: int) -> list[int]:
+    """Return the indices of the oldest, whatever they are."""
     return list(range(min(count, len(waiting))))

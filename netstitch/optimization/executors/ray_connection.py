@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.executor import describe
+from netstitch.text import one_line
 
 TCP_SECONDS, PROBE_SECONDS = 4.0, 24.0
 """How long an address may take to accept a connection, and then its cluster to let us in."""
@@ -82,11 +82,12 @@ def connect(address: str | None, workers: int, *, temporary: Path | None = None)
         ray.init(log_to_driver=False, logging_level="error", **settings)
     except Exception as error:  # Ray has no common class for what goes wrong here
         _let_print(True)
+        reason = one_line(error, kind=True)
         raise SearchError(
-            f"Ray cannot be started ({describe(error)}): give a temporary folder that is short and "
+            f"Ray cannot be started ({reason}): give a temporary folder that is short and "
             "can be written, and look whether memory and disk are full"
             if address is None
-            else _no_answer(address, describe(error))
+            else _no_answer(address, reason)
         ) from error
     return Connection(ray, ours=True)
 
@@ -154,7 +155,7 @@ def _check_answers(address: str) -> None:
         try:
             socket.create_connection((host.strip("[]"), int(port)), TCP_SECONDS).close()
         except (OSError, OverflowError) as error:
-            raise SearchError(_no_answer(address, describe(error))) from error
+            raise SearchError(_no_answer(address, one_line(error, kind=True))) from error
     probe = [sys.executable, "-P", "-c", _PROBE, address]  # -P: no modules of the current folder
     try:
         done = subprocess.run(
@@ -192,8 +193,9 @@ def _folder(temporary: Path) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        reason = one_line(error, kind=True)
         raise SearchError(
-            f"Ray's temporary folder {folder} cannot be made ({describe(error)}): give another one"
+            f"Ray's temporary folder {folder} cannot be made ({reason}): give another one"
         ) from error
     return str(folder)
 

@@ -1,40 +1,30 @@
-"""What a worker of `RayExecutor` does, in a process that Ray starts on a node of its choice."""
+"""The work of a worker of `RayExecutor`, in a process that Ray starts on a node of its choice."""
 
-import os
 import signal
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from netstitch.optimization.executors.executor import (
-    Asked,
-    Attempt,
-    Floors,
+from netstitch.optimization.executors.attempts import (
+    Evaluate,
+    Outcome,
+    Thresholds,
     attempt_in_worker,
-    describe,
-    worker_name,
 )
+from netstitch.optimization.executors.executor import Request, worker_name
 from netstitch.optimization.problem import Genotype
-
-Evaluate = Callable[[Genotype], tuple[float, ...]]
-
-
-class RayOutcome(NamedTuple):
-    """An attempt for each genotype, and the seconds that they took together."""
-
-    attempts: list[Attempt]
-    seconds: float
+from netstitch.text import one_line
 
 
-class Worker:
+class RayWorker:
     """Holds the evaluation, which it loads once, when it starts.
 
-    stored: the reference to it in Ray's object store, in a list, since Ray would replace a bare one
-        by itself, and nothing could be said of an evaluation that cannot be loaded.
+    Args:
+        stored: The reference to it in Ray's object store, in a list, since Ray would replace a bare
+            one by itself, and nothing could be said of an evaluation that cannot be loaded.
     """
 
     def __init__(self, stored: list[Any]) -> None:
@@ -46,24 +36,22 @@ class Worker:
         try:
             self._evaluate = ray.get(stored[0])
         except Exception as error:  # whichever, the driver is told of it
-            self._reason = describe(error)
+            self._reason = one_line(error, kind=True)
 
     def greet(self) -> tuple[str, str]:
-        """The worker's name, and why it cannot load the evaluation; empty where it has."""
-        return worker_name(os.getpid()), self._reason
+        """Return the worker's name, and why it cannot load the evaluation; empty where it has."""
+        return worker_name(), self._reason
 
-    def run(self, packed: npt.NDArray[np.integer], floors: Floors) -> RayOutcome:
-        """Evaluate the genotypes that `packed` was given."""
+    def run(self, packed: npt.NDArray[np.integer], thresholds: Thresholds) -> Outcome:
+        """Evaluate the genotypes that `packed_genotypes` was given."""
         assert self._evaluate is not None
         genotypes = packed.astype(np.int64)
         genotypes.setflags(write=False)
-        items = [Asked(*one) for one in zip(count(), genotypes, floors, strict=False)]
-        start = time.perf_counter()
-        attempts = attempt_in_worker(self._evaluate, items)
-        return RayOutcome(attempts, time.perf_counter() - start)
+        each = zip(count(), genotypes, thresholds, strict=False)
+        return attempt_in_worker(self._evaluate, [Request(*one) for one in each])
 
 
-def packed(genotypes: Sequence[Genotype]) -> npt.NDArray[np.integer]:
-    """Genotypes of one length as one small array, a byte a variable where that is enough."""
+def packed_genotypes(genotypes: Sequence[Genotype]) -> npt.NDArray[np.integer]:
+    """Return genotypes of one length as one small array, a byte a variable where possible."""
     rows = np.stack(genotypes)
     return rows.astype(np.min_scalar_type(rows.max(initial=0)))

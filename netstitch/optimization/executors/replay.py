@@ -1,4 +1,4 @@
-"""What was evaluated before is not evaluated again, and comes back in the order it came then."""
+"""Results that are known are not evaluated again, and come back in the order they came then."""
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from netstitch.optimization.executors.executor import (
     WHOLE,
     Completed,
-    DelegatingExecutor,
     Executor,
+    WrappedExecutor,
     checked,
 )
 from netstitch.optimization.problem import Genotype, Objective
@@ -17,58 +17,49 @@ from netstitch.optimization.solution import Evaluation
 
 @dataclass(frozen=True)
 class KnownResult:
-    """What an evaluation gave: objectives, or None and the reason of the failure.
-
-    bounded: whether it ended early; the objectives are then the best that they can be.
-    """
+    """The result of an evaluation, whatever its ticket was; fields as of `Completed`."""
 
     objectives: tuple[float, ...] | None
     failure: str | None
     seconds: float
     worker: str = ""
-    bounded: bool = False
-
-
-def known_by(evaluation: Evaluation) -> KnownResult:
-    """What an evaluation gave."""
-    return KnownResult(
-        evaluation.objectives,
-        evaluation.failure,
-        evaluation.seconds,
-        evaluation.worker,
-        evaluation.bounded,
-    )
+    stopped_early: bool = False
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A result as it came from those who evaluate."""
+    """A result as it came from the workers, with what was evaluated."""
 
     signature: Hashable
     genotype: Genotype
     completed: Completed
 
 
+def known_by(source: Evaluation | Completed) -> KnownResult:
+    """Return the result that an evaluation had."""
+    return KnownResult(
+        source.objectives, source.failure, source.seconds, source.worker, source.stopped_early
+    )
+
+
 def known_by_arrival(arrival: Arrival, objectives: Sequence[Objective]) -> KnownResult:
-    """What a result gave, as a search will take it; raises SearchError as `checked` does."""
-    completed = arrival.completed
-    values, failure = checked(completed, objectives)
-    bounded = completed.bounded and values is not None
-    return KnownResult(values, failure, completed.seconds, completed.worker, bounded)
+    """Return a result as a search will take it; raises SearchError as `checked` does."""
+    return known_by(checked(arrival.completed, objectives))
 
 
-class ReplayExecutor(DelegatingExecutor):
+class ReplayExecutor(WrappedExecutor):
     """Answers what is known by its signature, and leaves the rest to another executor.
 
-    What ended early is known to those who ask with a floor; the search judges if it is enough.
+    A result that stopped early answers requests with a threshold; the search judges if it is
+    enough. A search proposes the same again where it gets the same results in the same order.
+    `follow` gives that order, so that a search that was stopped repeats itself up to where it was.
 
-    identify: the signature of a genotype. known: results by signature; what is added to it later
-        is known from then on.
-    on_arrival: called with the results of the other executor as they come, each with its genotype
-        and signature, before they are handed on.
-
-    A search proposes the same again where it gets the same results in the same order. `follow`
-    gives that order, so that a search that was stopped repeats itself up to where it was.
+    Args:
+        executor: Evaluates what is not known.
+        identify: Returns the signature of a genotype.
+        known: Results by signature; those that are added later are known from then on.
+        on_arrival: Called with the results of the other executor as they come, before they are
+            handed on.
     """
 
     def __init__(
@@ -81,9 +72,9 @@ class ReplayExecutor(DelegatingExecutor):
         super().__init__(executor)
         self._identify = identify
         self._known = known
+        self._on_arrival = on_arrival
         self._rounds: deque[Sequence[Hashable]] = deque()
         self._recalled: dict[Hashable, int] = {}  # tickets that wait to be handed back
-        self._on_arrival = on_arrival
         self._submitted: dict[int, tuple[Hashable, Genotype]] = {}  # to the other executor
         self._later: list[Completed] = []  # that came before their turn
 
@@ -100,19 +91,20 @@ class ReplayExecutor(DelegatingExecutor):
         """Whether there is more of an order to follow."""
         return bool(self._rounds)
 
-    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        """Note the ticket of a known result, or hand the evaluation on."""
         signature = self._identify(genotype)
         known = self._known.get(signature)
-        if known is not None and (floor is not None or not known.bounded):
+        if known is not None and (threshold is not None or not known.stopped_early):
             self._recalled[signature] = ticket
         else:
             self._submitted[ticket] = signature, genotype
-            self._executor.submit(ticket, genotype, floor)
+            self._executor.submit(ticket, genotype, threshold)
 
     def wait(self) -> list[Completed]:
-        """The next round's results; without an order, all that are known, or one of the others.
+        """Return the next round; without an order, all that is known, or one round of the others.
 
-        In any case first that which the search waits for, alone.
+        In any case that which the search waits for comes first, alone.
         """
         if WHOLE in self._submitted or WHOLE in self._recalled.values():
             return [self._wait_for_whole()]
@@ -127,7 +119,7 @@ class ReplayExecutor(DelegatingExecutor):
         return self._arrive()
 
     def _wait_for_whole(self) -> Completed:
-        """What the search waits for; the order, and what comes meanwhile, stay for later."""
+        """Return what the search waits for; the order, and what comes meanwhile, stay for later."""
         for signature, ticket in self._recalled.items():
             if ticket == WHOLE:
                 return self._recall(signature)
@@ -139,26 +131,19 @@ class ReplayExecutor(DelegatingExecutor):
                     return one
 
     def _arrive(self) -> list[Completed]:
-        """Results of the other executor."""
+        """Return results of the other executor."""
         completed = self._executor.wait()
         arrived = [Arrival(*self._submitted.pop(one.ticket), one) for one in completed]
         if self._on_arrival is not None and arrived:
             self._on_arrival(arrived)
         return completed
 
+    def _recall(self, signature: Hashable) -> Completed:
+        known = self._known[signature]
+        return Completed(self._recalled.pop(signature), **vars(known))
+
     def _forget(self) -> None:
         self._rounds.clear()
         self._recalled.clear()
         self._submitted.clear()
         self._later.clear()
-
-    def _recall(self, signature: Hashable) -> Completed:
-        known = self._known[signature]
-        return Completed(
-            self._recalled.pop(signature),
-            known.objectives,
-            known.failure,
-            known.seconds,
-            known.worker,
-            known.bounded,
-        )

@@ -1,34 +1,28 @@
 """Evaluations in this process, one call after the other."""
 
-import os
-import time
-from collections.abc import Callable
-
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.executor import (
-    Asked,
-    Completed,
-    attempt_all,
-    completed,
-    worker_name,
-)
+from netstitch.optimization.executors.attempts import Evaluate, attempt_all
+from netstitch.optimization.executors.executor import Completed, Executor, Request, worker_name
 from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.optimization.problem import Genotype
 
 
-class SerialExecutor:
+class SerialExecutor(Executor):
     """Evaluates in this process, first come first served.
 
-    capacity: how many may queue. With 1 every proposal is made knowing all earlier results; with
-        the population's size as many wait as in section 5 of the paper, where all of the loops have
-        a request in the queue.
-    group: how many of them are evaluated at each `wait`, together where `evaluate` is a `Together`.
-    choose: which of those that wait are evaluated with the oldest.
+    Args:
+        evaluate: Objective values of a genotype, or of several.
+        capacity: How many may queue. With 1 every proposal is made knowing all earlier results;
+            with the population's size as many wait as in section 5 of the paper, where all of the
+            loops have a request in the queue.
+        group: How many of them are evaluated at each `wait`, together where `evaluate` is a
+            `BatchEvaluation`.
+        choose: Which of those that wait are evaluated with the oldest.
     """
 
     def __init__(
         self,
-        evaluate: Callable[[Genotype], tuple[float, ...]],
+        evaluate: Evaluate,
         capacity: int = 1,
         *,
         group: int = 1,
@@ -39,32 +33,28 @@ class SerialExecutor:
                 f"an executor has capacity {capacity} and evaluates {group} at once: give at least "
                 "1, and room for as many"
             )
-        self.capacity = capacity
-        self.workers = 1
-        self._group = group
+        self.capacity, self.workers = capacity, 1
+        self._evaluate, self._group = evaluate, group
         self._busy = 0.0
-        self._evaluate = evaluate
         self._waiting = EvaluationQueue(choose)
 
-    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
-        self._waiting.put(Asked(ticket, genotype, floor))
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        """Let an evaluation wait for its turn."""
+        self._waiting.put(Request(ticket, genotype, threshold))
 
     def wait(self) -> list[Completed]:
-        """The results of the next evaluations; an empty list when there are none."""
-        items = self._waiting.take(self._group)
-        if not items:
+        """Evaluate and return the next results; an empty list when nothing waits."""
+        requests = self._waiting.take(self._group)
+        if not requests:
             return []
-        start = time.perf_counter()
-        attempts = attempt_all(self._evaluate, items)
-        seconds = time.perf_counter() - start
-        self._busy += seconds
-        return completed(items, attempts, seconds, worker_name(os.getpid()))
+        outcome = attempt_all(self._evaluate, requests)
+        self._busy += outcome.seconds
+        return outcome.completed(requests, worker_name())
 
     def busy(self) -> float:
+        """Return the seconds spent on evaluations so far."""
         return self._busy
 
     def cancel(self) -> None:
+        """Forget what waits."""
         self._waiting.clear()
-
-    def close(self) -> None:
-        self.cancel()

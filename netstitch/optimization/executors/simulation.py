@@ -11,29 +11,31 @@ from collections.abc import Callable
 from math import isfinite
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.executor import Completed, attempt
+from netstitch.optimization.executors.attempts import Evaluate, attempt
+from netstitch.optimization.executors.executor import Completed, Executor
 from netstitch.optimization.problem import Genotype
 
 
-class SimulatedExecutor:
-    """Workers that take evaluations first come first served, each for its own duration.
+class SimulatedExecutor(Executor):
+    """Takes evaluations first come first served, each for its own duration on a simulated clock.
 
-    evaluate: objective values of a genotype, computed when its time is up.
-    duration: seconds on the simulated clock that a genotype takes, over 0.
-    workers: how many evaluations are under way at once. capacity: how many may be submitted, those
-        that wait for a worker included; by default as many as there are workers.
-    synchronous: whether results are handed back only once all that were submitted are done, as of
-        a generation, instead of each as it completes.
+    Args:
+        evaluate: Objective values of a genotype, computed when its time is up.
+        duration: Seconds on the simulated clock that a genotype takes, over 0.
+        workers: How many evaluations are under way at once.
+        capacity: How many may be submitted, those that wait for a worker included; by default as
+            many as there are workers.
+        synchronous: Whether results are handed back only once all that were submitted are done, as
+            of a generation, instead of each as it completes.
 
-    `now` is the simulated clock, to be given to `run_search` as its clock where time is to count.
-
-    Raises SearchError for no workers, less capacity than workers, and, when it is asked for, a
-    duration that is not a positive number.
+    Raises:
+        SearchError: For no workers, less capacity than workers, and, when it is asked for, a
+            duration that is not a positive number.
     """
 
     def __init__(
         self,
-        evaluate: Callable[[Genotype], tuple[float, ...]],
+        evaluate: Evaluate,
         duration: Callable[[Genotype], float],
         *,
         workers: int,
@@ -55,21 +57,22 @@ class SimulatedExecutor:
         self._waiting: deque[tuple[int, Genotype]] = deque()
 
     def now(self) -> float:
-        """Seconds since the executor was made."""
+        """Return the simulated seconds since the executor was made."""
         return self._time
 
     def busy(self) -> float:
-        """Seconds on the simulated clock that the workers have spent on evaluations so far."""
+        """Return the simulated seconds that the workers have spent on evaluations so far."""
         return self._busy - sum(end - self._time for end, *_ in self._running)  # not done yet
 
-    def submit(self, ticket: int, genotype: Genotype, floor: float | None = None) -> None:
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        """Let an evaluation wait for a worker."""
         self._waiting.append((ticket, genotype))
         self._start()
 
     def wait(self) -> list[Completed]:
-        """All results of the next moment at which there are any; none where nothing is running.
+        """Return all results of the next moment at which there are any; none if nothing is running.
 
-        Synchronous, all results there are, in the order in which they were ready.
+        Synchronous: all results there are, in the order in which they were ready.
         """
         done: list[Completed] = []
         while self._running and (self._synchronous or not done):
@@ -77,7 +80,7 @@ class SimulatedExecutor:
         return done
 
     def _step(self) -> list[Completed]:
-        """What completes next, after which workers take what waits for them."""
+        """Return what completes next, after which workers take what waits for them."""
         self._time = self._running[0][0]
         done = []
         while self._running and self._running[0][0] <= self._time:
@@ -92,9 +95,6 @@ class SimulatedExecutor:
         self._busy -= sum(end - self._time for end, *_ in self._running)
         self._running.clear()
         self._waiting.clear()
-
-    def close(self) -> None:
-        self.cancel()
 
     def _start(self) -> None:
         while self._waiting and len(self._running) < self.workers:

@@ -1,66 +1,55 @@
-"""How long a search takes, and how much of their time its workers evaluate."""
+"""The time that a search takes, and the share of it in which its workers evaluate nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from netstitch.optimization.executors.executor import Executor
 from netstitch.optimization.search_state import State
 
 
-@dataclass(frozen=True)
-class Spent:
-    """Seconds: since the search began; that its workers had, together; that they evaluated."""
-
-    elapsed: float
-    had: float
-    busy: float
-
-    @property
-    def idle(self) -> float:
-        """The share of the workers' time in which they evaluated nothing; 0 before there is any."""
-        return min(1.0, max(0.0, (self.had - self.busy) / self.had)) if self.had > 0 else 0.0
-
-
 class Timing:
     """Counts from `begin` on, and goes on from what an earlier run of the search spent.
 
-    clock: seconds from any start.
+    Args:
+        clock: Seconds from any start.
+        executor: The one whose workers count.
     """
 
     def __init__(self, clock: Callable[[], float], executor: Executor) -> None:
         self._clock = clock
         self._executor = executor
-        self._before = Spent(0.0, 0.0, 0.0)
+        self._elapsed = self._worker_seconds = self._busy = 0.0  # before `begin`
         self.begin()
 
     def begin(self) -> None:
-        """Time counts from now on; what an executor did for others before is not counted."""
+        """Count from now on; what an executor did for others before is not counted."""
         self._start = self._clock()
         self._busy_at_start = self._executor.busy()
 
     def elapsed(self) -> float:
-        """Seconds since the search began, earlier runs of it included."""
-        return self._before.elapsed + self._clock() - self._start
+        """Return the seconds since the search began, earlier runs of it included."""
+        return self._elapsed + self._clock() - self._start
 
     def catch_up(self, elapsed: float) -> None:
         """Let at least so many seconds have passed; workers are not said to have had them."""
-        missing = max(0.0, elapsed - self.elapsed())
-        self._before = replace(self._before, elapsed=self._before.elapsed + missing)
+        self._elapsed += max(0.0, elapsed - self.elapsed())
 
-    def spent(self) -> Spent:
-        """All three."""
-        now = self._clock() - self._start
-        return Spent(
-            self._before.elapsed + now,
-            self._before.had + self._executor.workers * now,
-            self._before.busy + self._executor.busy() - self._busy_at_start,
-        )
+    def spent(self) -> tuple[float, float]:
+        """Return the seconds since the search began, and the idle share of its workers' time."""
+        elapsed, available, busy = self.state().values()
+        idle = (available - busy) / available if available > 0 else 0.0
+        return elapsed, min(1.0, max(0.0, idle))
 
     def state(self) -> State:
-        """What was spent, as plain data."""
-        return dict(vars(self.spent()))
+        """Return the seconds that passed, that all workers had, and that they evaluated."""
+        now = self._clock() - self._start
+        return {
+            "elapsed": self._elapsed + now,
+            "worker_seconds": self._worker_seconds + self._executor.workers * now,
+            "busy": self._busy + self._executor.busy() - self._busy_at_start,
+        }
 
     def restore(self, state: State) -> None:
         """Go on from what another run of the search spent."""
-        self._before = Spent(**state)
+        self._elapsed, self._worker_seconds = state["elapsed"], state["worker_seconds"]
+        self._busy = state["busy"]
         self.begin()

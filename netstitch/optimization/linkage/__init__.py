@@ -1,1 +1,1 @@
-"""Which variables belong together, and where mixing takes values from."""
+"""Linkage: variables that belong together, and the donors that mixing takes values from."""

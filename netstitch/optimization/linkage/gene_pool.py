@@ -1,4 +1,4 @@
-"""Where mixing takes from: the subsets that are copied together, and the donors.
+"""Gene pools of mixing: the subsets that are copied together, and the donors.
 
 GOMEA learns one linkage tree from the whole population; LK-GOMEA learns one for each solution from
 its neighbours, since in different parts of a search space different variables may depend on each
@@ -24,30 +24,30 @@ Donors = Literal["neighbours", "population"]
 
 
 class GenePool(Protocol):
-    """What a pass of mixing begins with."""
+    """The source of a pass of mixing."""
 
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> tuple[list[Subset], Genotypes]:
-        """Subsets in random order, and donors, for a solution of a population's genotypes.
+        """Return subsets in random order, and donors, for a solution of a population's genotypes.
 
-        No subsets where no donor differs from the solution: nothing needs to be learned then.
+        There are none where no donor differs from the solution: nothing is learned then.
         """
         ...
 
     def learn(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> list[Subset]:
-        """The subsets alone, for a donor from elsewhere."""
+        """Return the subsets alone, for a donor from elsewhere."""
         ...
 
     def converged(self, genotypes: Genotypes) -> bool:
-        """Whether there is no linkage left to learn from."""
-        ...
+        """Return whether there is no linkage left to learn from."""
+        return False  # the archive's members are donors too, of forced improvements
 
 
 @dataclass(frozen=True, eq=False)
-class WholePopulation:
+class WholePopulation(GenePool):
     """Linkage of all genotypes; all of them are donors."""
 
     linkage: Linkage
@@ -55,6 +55,7 @@ class WholePopulation:
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> tuple[list[Subset], Genotypes]:
+        """Return subsets of the linkage of all genotypes, which are the donors too."""
         if not _differ(genotypes, own):
             return [], genotypes
         return self.learn(genotypes, own, generator), genotypes
@@ -62,19 +63,18 @@ class WholePopulation:
     def learn(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> list[Subset]:
+        """Return subsets of the linkage of all genotypes."""
         return self.linkage.subsets(genotypes, generator)
-
-    def converged(self, genotypes: Genotypes) -> bool:
-        """Never: the archive's members are donors too, of forced improvements."""
-        return False
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbourhoods:
-    """Linkage of a solution's nearest genotypes, of as many as chance says each time.
+class Neighbourhoods(GenePool):
+    """Linkage of a solution's nearest genotypes, as many as chance says each time.
 
-    smallest: neighbours at least, c. donors: the neighbours alone, as in the authors' code, or all
-    of the population.
+    Attributes:
+        linkage: Learns the subsets.
+        smallest: Neighbours at least, c.
+        donors: The neighbours alone, as in the authors' code, or all of the population.
     """
 
     linkage: Linkage
@@ -84,6 +84,7 @@ class Neighbourhoods:
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> tuple[list[Subset], Genotypes]:
+        """Return subsets of the neighbours' linkage, and the donors."""
         neighbours = self._neighbours(genotypes, own, generator)
         donors = genotypes if self.donors == "population" else neighbours
         if not _differ(donors, own):
@@ -93,6 +94,7 @@ class Neighbourhoods:
     def learn(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> list[Subset]:
+        """Return subsets of the neighbours' linkage."""
         neighbours = self._neighbours(genotypes, own, generator)
         return self.linkage.subsets(neighbours, generator)
 
@@ -103,7 +105,7 @@ class Neighbourhoods:
         return genotypes[nearest(genotypes, own, k, generator)]
 
     def converged(self, genotypes: Genotypes) -> bool:
-        """Whether every neighbourhood of the smallest size is one genotype over and over."""
+        """Return whether every neighbourhood of the smallest size is one genotype over and over."""
         counts = Counter(genotype.tobytes() for genotype in genotypes)
         return min(counts.values(), default=0) >= min(self.smallest, len(genotypes))
 
@@ -113,7 +115,7 @@ def _differ(donors: Genotypes, own: Genotype) -> bool:
 
 
 def neighbourhood_size(n: int, generator: np.random.Generator, smallest: int = SMALLEST) -> int:
-    """k = ceil(n / m) for a number of modes m, uniform and real in [1, max(1, n / smallest)]."""
+    """Return k = ceil(n / m) for a number of modes m, uniform in [1, max(1, n / smallest)]."""
     modes = generator.uniform(1.0, max(1.0, n / smallest))
     return min(n, ceil(n / modes))
 
@@ -121,9 +123,13 @@ def neighbourhood_size(n: int, generator: np.random.Generator, smallest: int = S
 def nearest(
     genotypes: Genotypes, centre: npt.NDArray[np.int64], k: int, generator: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """Indices of the k genotypes at the least Hamming distance; of equally near ones, random ones.
+    """Return indices of the k genotypes at the least Hamming distance, ties broken by chance.
 
-    genotypes: (n, l). centre: (l,).
+    Args:
+        genotypes: Shape (n, l).
+        centre: Shape (l,).
+        k: How many are chosen.
+        generator: Of the ties.
     """
     distances = (genotypes != centre).sum(axis=1)
     shuffled = generator.permutation(len(genotypes))

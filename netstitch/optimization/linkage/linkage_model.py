@@ -1,4 +1,4 @@
-"""Which variables belong together, learned from a set of genotypes: the linkage tree of GOMEA.
+"""Linkage learned from a set of genotypes: the linkage tree of GOMEA.
 
 Variables that depend on each other in a population of good solutions should be copied together
 (section 5.2 of the paper; Thierens and Bosman, "Hierarchical problem solving with the linkage tree
@@ -19,7 +19,7 @@ from scipy.spatial.distance import squareform
 from netstitch.optimization.operators.scalarisation import Floats
 
 Genotypes = npt.NDArray[np.integer]
-"""(n, l) of n genotypes, in any integer type."""
+"""n genotypes, shape (n, l), in any integer type."""
 
 Subset = npt.NDArray[np.int64]
 """Indices of variables that are copied together, in ascending order."""
@@ -31,10 +31,12 @@ Cardinalities = npt.NDArray[np.int64]
 class Linkage(Protocol):
     """Subsets of variables that are copied together, in random order, learned from genotypes."""
 
-    def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]: ...
+    def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
+        """Return the subsets."""
+        ...
 
 
-class MutualInformation:
+class MutualInformation(Linkage):
     """The linkage tree of mutual information.
 
     Genotypes that are those of the last time, as when the first pass of every slot begins, share
@@ -46,30 +48,33 @@ class MutualInformation:
         self._last: tuple[Genotypes, Floats] | None = None
 
     def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
+        """Return the nodes of the tree but its root."""
         if self._last is None or not np.array_equal(self._last[0], genotypes):
             self._last = genotypes, normalised_mutual_information(genotypes, self._cardinalities)
         return tree_subsets(self._last[1], self._cardinalities, generator)
 
 
-class RandomTree:
+class RandomTree(Linkage):
     """A tree of variables joined by chance: subsets of the same sizes, of no meaning."""
 
     def __init__(self, cardinalities: Cardinalities) -> None:
         self._cardinalities = cardinalities
 
     def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
+        """Return the nodes of the tree but its root."""
         length = len(self._cardinalities)
         drawn = np.triu(generator.random((length, length)), 1)
         return tree_subsets(drawn + drawn.T, self._cardinalities, generator)
 
 
-class SingleVariables:
+class SingleVariables(Linkage):
     """Each variable by itself."""
 
     def __init__(self, cardinalities: Cardinalities) -> None:
         self._cardinalities = cardinalities
 
     def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
+        """Return the variables that can change, one by one."""
         free = np.flatnonzero(self._cardinalities > 1)
         return [free[[index]] for index in generator.permutation(len(free))]
 
@@ -89,10 +94,13 @@ def tree_subsets(
 ) -> list[Subset]:
     """Return the nodes of the linkage tree but its root, in random order.
 
-    information: (l, l) normalised mutual information.
-    cardinalities: (l,); variables with one value are left out, since nothing can be copied there.
-    generator: breaks ties between equally dependent variables too. Of a single variable the root
-    is all there is, and it is kept.
+    With a single variable the root is all there is, and it is kept.
+
+    Args:
+        information: Normalised mutual information, shape (l, l).
+        cardinalities: Shape (l,); variables with one value are left out, since nothing can be
+            copied there.
+        generator: Of the order; it breaks ties between equally dependent variables too.
     """
     variables = generator.permutation(np.flatnonzero(cardinalities > 1))
     if len(variables) < 2:
@@ -104,7 +112,7 @@ def tree_subsets(
 
 
 def merges(information: Floats) -> list[tuple[int, int]]:
-    """UPGMA of an (l, l) similarity in [0, 1]: the nodes joined, l - 1 times.
+    """Return the pairs of nodes that UPGMA joins, l - 1 times, for an (l, l) similarity in [0, 1].
 
     Leaves are numbered 0 to l - 1; the node of the i-th merge is l + i.
     """
@@ -115,7 +123,7 @@ def merges(information: Floats) -> list[tuple[int, int]]:
 
 
 def normalised_mutual_information(genotypes: Genotypes, cardinalities: Cardinalities) -> Floats:
-    """(l, l) mutual information over joint entropy, in [0, 1]; 0 where neither variable varies."""
+    """Return mutual information over joint entropy, (l, l) in [0, 1]; 0 where neither varies."""
     count, length = genotypes.shape
     starts = np.concatenate([[0], np.cumsum(cardinalities)[:-1]])
     shown = np.zeros((count, int(cardinalities.sum())), dtype=np.float32)

@@ -1,1 +1,1 @@
-"""How genotypes are made, varied, compared and accepted."""
+"""Operators that make, vary, compare and accept genotypes."""

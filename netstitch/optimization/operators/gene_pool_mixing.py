@@ -4,30 +4,73 @@ Section 5.2 of the paper. A pass is taken a step at a time, since each of its ch
 evaluation of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from netstitch.optimization.linkage.linkage_model import Genotypes, Subset
 from netstitch.optimization.operators.inactive_variables import nothing
+from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.search_state import State, packed, unpacked
 from netstitch.optimization.solution import Solution, packed_solutions, unpacked_solutions
+
+
+class Acceptance(Protocol):
+    """Tells whether mixing keeps a change of a slot's solution (the paper's section 5)."""
+
+    def __call__(
+        self, population: Population, solution: Solution, before: Solution, slot: int, entered: bool
+    ) -> bool:
+        """Return whether a solution takes the place of the one before.
+
+        Args:
+            population: The slots.
+            solution: The changed solution.
+            before: What it was made of.
+            slot: Whose weights count.
+            entered: Whether it is new in the archive.
+        """
+        ...
+
+
+def not_worse(
+    population: Population, solution: Solution, before: Solution, slot: int, entered: bool
+) -> bool:
+    """Return whether it is as good or better on the slot's weights."""
+    return population.prefers(solution, before, slot, ties=True)
+
+
+def not_worse_or_archived(
+    population: Population, solution: Solution, before: Solution, slot: int, entered: bool
+) -> bool:
+    """Return whether it is that, or new in the archive, as in the authors' code."""
+    return entered or not_worse(population, solution, before, slot, entered)
+
+
+NOT_WORSE_OR_ARCHIVED = "not-worse-or-archived"
+ACCEPTANCES: Mapping[str, Acceptance] = MappingProxyType(
+    {NOT_WORSE_OR_ARCHIVED: not_worse_or_archived, "not-worse": not_worse}
+)
 
 
 @dataclass
 class Mixing:
     """A pass over subsets of variables for one solution.
 
-    solution: as changed so far. subsets: those still to come, the next one last.
-    donors: (n, l) genotypes as they were when the pass began, or what they offer of them: the
-        largest value of their type stands for none.
-    forced: the archive member that is the only donor of a forced improvement, which ends with its
-        first change; None in an ordinary pass.
-    changed: whether a change was kept. improved: whether one was better than what it changed, or
-        new in the archive.
+    Attributes:
+        solution: As changed so far.
+        subsets: Those still to come, the next one last.
+        donors: Genotypes as they were when the pass began, (n, l), or what they offer of them: the
+            largest value of their type stands for none.
+        forced: The archive member that is the only donor of a forced improvement, which ends with
+            its first change; None in an ordinary pass.
+        changed: Whether a change was kept.
+        improved: Whether one was better than the solution before, or new in the archive.
     """
 
     solution: Solution
@@ -38,7 +81,7 @@ class Mixing:
     improved: bool = False
 
     def next(self, generator: np.random.Generator) -> Genotype | None:
-        """The solution with the values of a random donor that differs, for the next subset.
+        """Return the solution with a random differing donor's values in the next subset.
 
         Subsets in which no donor differs are passed over; None when there are no more.
         """
@@ -66,7 +109,7 @@ class Mixing:
 
 
 def packed_passes(passes: Sequence[Mixing | None]) -> State:
-    """Passes under way as plain data; genotypes that many have as donors are held once."""
+    """Return passes under way as plain data; genotypes that many have as donors are held once."""
     under_way = [mixing for mixing in passes if mixing is not None]
     distinct: dict[bytes, int] = {}
     rows: list[npt.NDArray[np.integer]] = []
@@ -92,7 +135,7 @@ def packed_passes(passes: Sequence[Mixing | None]) -> State:
 
 
 def unpacked_passes(state: State) -> list[Mixing | None]:
-    """What `packed_passes` was given."""
+    """Return what `packed_passes` was given."""
     passes = iter(
         [
             Mixing(solution, subsets, state["genotypes"][donors], forced, changed, improved)

@@ -1,4 +1,4 @@
-"""What variation does with variables that a solution does not depend on.
+"""Treatments of variables that a solution does not depend on, in variation.
 
 Nothing selects the values of inactive variables, so they drift; once a change makes them active
 they decide what becomes of it (the paper's section 8, which asks for a remedy). Two are offered.
@@ -13,8 +13,8 @@ from netstitch.optimization.linkage.linkage_model import Genotypes
 from netstitch.optimization.problem import Genotype, Problem
 
 Inactive = Literal["copied", "kept", "reset"]
-"""Of inactive values: "copied" from donors like others, as in the paper; "kept", only values that
-are active in the donor are taken over; or "reset" to 0 in every new genotype."""
+"""Inactive values are "copied" from donors like others, as in the paper; "kept", so that only
+values that are active in the donor are taken over; or "reset" to 0 in every new genotype."""
 
 
 def check_inactive(inactive: str, problem: Problem) -> None:
@@ -31,7 +31,7 @@ def check_inactive(inactive: str, problem: Problem) -> None:
 
 
 def offered(problem: Problem, inactive: Inactive, donor: Genotype, own: Genotype) -> Genotype:
-    """What a parent offers in crossover with another: where it offers nothing, that one's own."""
+    """Return what a parent offers in crossover: where that is nothing, the other one's own."""
     if inactive != "kept":
         return donor
     assert problem.active is not None
@@ -39,9 +39,13 @@ def offered(problem: Problem, inactive: Inactive, donor: Genotype, own: Genotype
 
 
 def offered_by_all(problem: Problem, inactive: Inactive, donors: Genotypes) -> Genotypes:
-    """(n, l) what donors offer in mixing, NOTHING where that is nothing.
+    """Return what donors offer in mixing, (n, l), with `nothing` where that is nothing.
 
-    donors: in a type whose largest value, which stands for NOTHING, no variable has.
+    Args:
+        problem: What is searched.
+        inactive: The treatment.
+        donors: Genotypes in a type whose largest value, which stands for `nothing`, no variable
+            has.
     """
     if inactive != "kept":
         return donors
@@ -51,12 +55,12 @@ def offered_by_all(problem: Problem, inactive: Inactive, donors: Genotypes) -> G
 
 
 def nothing(donors: Genotypes) -> int:
-    """The value that stands for none, the largest of the type."""
+    """Return the value that stands for none, the largest of the type."""
     return int(np.iinfo(donors.dtype).max)
 
 
 def settled(problem: Problem, inactive: Inactive, genotype: Genotype) -> Genotype:
-    """A new genotype as it is proposed; it may be changed in place."""
+    """Return a new genotype as it is proposed; it may be changed in place."""
     if inactive == "reset":
         assert problem.active is not None
         genotype[~problem.active(genotype)] = 0

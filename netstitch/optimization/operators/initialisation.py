@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netstitch.errors import SearchError
-from netstitch.optimization.problem import Genotype
+from netstitch.optimization.problem import Genotype, Problem
 
 EXPECTED_NONZEROS = 6.18
 """0.02 of the 309 variables of the paper's pair ImageNet (a)."""
@@ -23,13 +23,15 @@ MOST = 0.5
 
 @dataclass(frozen=True)
 class Initialisation:
-    """How first genotypes are drawn.
+    """The distribution of first genotypes.
 
-    probability: of a nonzero value; None for that of `nonzero_probability`.
-    uniform: indices of the variables that are uniform over all of their values, by default the last
-        (a supernet's output switch); negative ones count from the end.
+    Attributes:
+        probability: Of a nonzero value; None for that of `nonzero_probability`.
+        uniform: Indices of the variables that are uniform over all of their values, by default the
+            last (a supernet's output switch); negative ones count from the end.
 
-    Raises SearchError when the probability is not between 0 and 1.
+    Raises:
+        SearchError: When the probability is not between 0 and 1.
     """
 
     probability: float | None = None
@@ -41,9 +43,18 @@ class Initialisation:
                 f"the probability of a nonzero value is {self.probability}: give 0 to 1"
             )
 
+    def check(self, problem: Problem) -> None:
+        """Raise SearchError for a variable that the problem does not have."""
+        for variable in self.uniform:
+            if not -problem.length <= variable < problem.length:
+                raise SearchError(
+                    f"the initialisation names variable {variable}: the problem has "
+                    f"{problem.length}"
+                )
+
 
 def nonzero_probability(length: int, expected: float = EXPECTED_NONZEROS) -> float:
-    """expected / l, at most 0.5, for genotypes of l variables; in section 5 6.18 / l."""
+    """Return expected / l, at most 0.5, for genotypes of l variables; 6.18 / l in section 5."""
     return min(MOST, expected / length)
 
 
@@ -54,7 +65,7 @@ def initial_population(
     uniform: Sequence[int],
     generator: np.random.Generator,
 ) -> npt.NDArray[np.int64]:
-    """n genotypes, shape (n, l), with the same number of nonzeros in every variable's column.
+    """Return n genotypes, (n, l), with as many nonzeros in every variable's column.
 
     That number is n - floor((1 - probability) n); which genotypes have them is shuffled per
     variable. Nonzero values are uniform over 1 .. c - 1. The variables of `uniform` are drawn
@@ -72,7 +83,7 @@ def random_genotype(
     uniform: Sequence[int],
     generator: np.random.Generator,
 ) -> Genotype:
-    """One genotype of the same distribution, every variable independent of the others."""
+    """Return one genotype of the same distribution, its variables independent of each other."""
     nonzero = generator.random((1, len(cardinalities))) < probability
     genotype: Genotype = _filled(nonzero, cardinalities, uniform, generator)[0]
     return genotype

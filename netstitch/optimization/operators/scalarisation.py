@@ -1,4 +1,4 @@
-"""Many objectives as one number: weighted Tschebysheff distances, and who gets which weights.
+"""Many objectives as one number: weighted Tschebysheff distances, and the slots' weights.
 
 The paper's section 5, which takes them from its reference [23]. Costs are minimised throughout;
 those of a failed solution are infinite.
@@ -14,7 +14,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 CANDIDATES = 10
-"""Random weight vectors drawn for each one that is kept."""
+"""Random weight vectors that are drawn for each one that is kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Scale:
 
     @classmethod
     def of(cls, costs: Floats) -> "Scale":
-        """Of the rows of costs, shape (n, m), that are finite; a range of 0 counts as 1."""
+        """Return the scale of costs, (n, m), from finite rows; a range of 0 counts as 1."""
         finite = costs[np.isfinite(costs).all(axis=1)]
         if not len(finite):
             return cls(np.zeros(costs.shape[1]), np.ones(costs.shape[1]))
@@ -36,7 +36,7 @@ class Scale:
 
 
 def tschebysheff(costs: Floats, weights: Floats, scale: Scale) -> Floats:
-    """The largest weighted normalised cost: (..., m) and (..., m), broadcast, to (...).
+    """Return the largest weighted normalised cost, (...), of (..., m) and (..., m), broadcast.
 
     Normalised costs are clipped below at 0, so nothing is better than the scale's least. Where a
     cost is infinite so is the result, whatever its weight.
@@ -46,13 +46,13 @@ def tschebysheff(costs: Floats, weights: Floats, scale: Scale) -> Floats:
 
 
 def weighted_sum(costs: Floats, weights: Floats, scale: Scale) -> Floats:
-    """As `tschebysheff`, of all objectives together; it finds no hollows of a front."""
+    """Return the sum of weighted normalised costs, which finds no hollows of a front."""
     normalised, failed = _normalised(costs, scale)
     return np.where(failed, np.inf, (weights * normalised).sum(axis=-1))
 
 
 def _normalised(costs: Floats, scale: Scale) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Costs in units of the scale, 0 at least, and which rows have none that are finite."""
+    """Return costs in units of the scale, 0 at least, and which rows have failed."""
     failed = np.asarray(~np.isfinite(costs).all(axis=-1))
     known = np.where(failed[..., None], 0.0, costs)
     return np.maximum((known - scale.least) / scale.extent, 0.0), failed
@@ -68,10 +68,10 @@ SCALARISATIONS: Mapping[str, Scalarisation] = MappingProxyType(
 
 
 def first_weights(n: int, objectives: int, generator: np.random.Generator) -> Floats:
-    """n scattered weight vectors that sum to one, shape (n, m), the single objectives among them.
+    """Return n scattered weight vectors that sum to one, (n, m), the single objectives among them.
 
-    A scattered subset of 10 n uniformly random vectors and the m directions; with n under m, some
-    of the directions.
+    They are a scattered subset of 10 n uniformly random vectors and the m directions; with n under
+    m, some of the directions.
     """
     candidates = np.concatenate(
         [np.eye(objectives), generator.dirichlet(np.ones(objectives), size=CANDIDATES * n)]
@@ -80,7 +80,7 @@ def first_weights(n: int, objectives: int, generator: np.random.Generator) -> Fl
 
 
 def scattered_subset(points: Floats, n: int) -> npt.NDArray[np.int64]:
-    """Indices of n points: the first, then always the one farthest from those chosen so far."""
+    """Return n indices: the first, then always the point farthest from those chosen so far."""
     chosen = np.zeros(n, dtype=np.int64)
     distances = np.full(len(points), np.inf)
     for step in range(1, n):
@@ -99,7 +99,7 @@ def reassigned(
     generator: np.random.Generator,
     scalarise: Scalarisation = tschebysheff,
 ) -> Floats:
-    """The same weight vectors, shape (n, m), row i now for the individual with costs[i].
+    """Return the same weight vectors, (n, m), row i now for the individual with costs[i].
 
     In random order each vector goes to the individual, not yet served, with the best scalarised
     value.

@@ -1,4 +1,4 @@
-"""Variation: how new genotypes are made of old ones (section 5.1 of the paper)."""
+"""Variation: new genotypes from old ones by crossover and mutation (section 5.1 of the paper)."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from netstitch.optimization.problem import Genotype
 def two_point_crossover(
     first: Genotype, second: Genotype, generator: np.random.Generator
 ) -> Genotype:
-    """The first parent with one segment of the second, shape (l,).
+    """Return the first parent with one segment of the second, shape (l,).
 
     The segment lies between two different boundaries out of the l + 1 around the variables, each
     pair as likely.
@@ -32,7 +32,7 @@ def two_point_crossover(
 def one_point_crossover(
     first: Genotype, second: Genotype, generator: np.random.Generator
 ) -> Genotype:
-    """The first parent up to a boundary and the second behind it, shape (l,).
+    """Return the first parent up to a boundary and the second behind it, shape (l,).
 
     The boundary is one of the l before a variable, each as likely.
     """
@@ -45,7 +45,7 @@ def one_point_crossover(
 def uniform_crossover(
     first: Genotype, second: Genotype, generator: np.random.Generator
 ) -> Genotype:
-    """Each variable of either parent, as likely, shape (l,)."""
+    """Return each variable of either parent, as likely, shape (l,)."""
     return np.where(generator.random(len(first)) < 0.5, first, second)
 
 
@@ -62,7 +62,7 @@ CROSSOVERS: Mapping[str, Crossover] = MappingProxyType(
 
 
 def checked_rate(given: float | None, length: int) -> float:
-    """A mutation rate, by default 1 / l; raises SearchError when it is no probability."""
+    """Return a mutation rate, by default 1 / l; raise SearchError when it is no probability."""
     if given is not None and not 0 <= given <= 1:
         raise SearchError(f"mutation_rate is {given}: give 0 to 1")
     return 1 / length if given is None else given
@@ -74,9 +74,9 @@ def mutation(
     rate: float,
     generator: np.random.Generator,
 ) -> Genotype:
-    """A copy in which each variable has, with probability `rate`, another value, each as likely.
+    """Return a copy in which each variable has, with probability `rate`, another value.
 
-    Variables of cardinality 1 have no other value and stay.
+    Other values are as likely. Variables of cardinality 1 have none and stay.
     """
     chosen = np.flatnonzero((generator.random(len(genotype)) < rate) & (cardinalities > 1))
     mutant = genotype.copy()

@@ -15,30 +15,35 @@ from scipy.cluster.vq import kmeans2
 from netstitch.optimization.operators.scalarisation import Floats, Scale, scattered_subset
 
 ITERATIONS = 20
-"""Of k-means at most; a few hundred points in two objectives need fewer."""
+"""The most that k-means makes; a few hundred points in two objectives need fewer."""
 
 
 def extreme_objective(
     costs: Floats, slot: int, clusters: int, generator: np.random.Generator
 ) -> int | None:
-    """The objective in which the slot's cluster is extreme, None where it is in none.
+    """Return the objective in which the slot's cluster is extreme, None where it is in none.
 
-    costs: of the population, (n, m), smaller better, infinite where there are none. Of the clusters
-    that have the slot's solution one is drawn; where none has, the nearest counts. The last
-    objective wins where a cluster is extreme in several.
+    A cluster is drawn from those that have the slot's solution; where none has, the nearest counts.
+    The last objective wins where a cluster is extreme in several.
+
+    Args:
+        costs: Those of the population, (n, m), smaller better, infinite where there are none.
+        slot: The one in question.
+        clusters: How many there are to be.
+        generator: Of the clusters and the draw.
     """
     known = np.flatnonzero(np.isfinite(costs).all(axis=1))
-    place = np.flatnonzero(known == slot)
-    if not len(place) or len(known) < clusters:
+    position = np.flatnonzero(known == slot)
+    if not len(position) or len(known) < clusters:
         return None
     scale = Scale.of(costs)
     points = (costs[known] - scale.least) / scale.extent
     members, centres = balanced_clusters(points, clusters, generator)
-    having = np.flatnonzero((members == place[0]).any(axis=1))
+    having = np.flatnonzero((members == position[0]).any(axis=1))
     if len(having):
         own = int(having[generator.integers(len(having))])
     else:
-        own = int(((centres - points[place[0]]) ** 2).sum(axis=1).argmin())
+        own = int(((centres - points[position[0]]) ** 2).sum(axis=1).argmin())
     extreme = np.flatnonzero(centres.argmin(axis=0) == own)
     return int(extreme[-1]) if len(extreme) else None
 
@@ -46,7 +51,7 @@ def extreme_objective(
 def balanced_clusters(
     points: Floats, clusters: int, generator: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Members, (c, 2 n / c) indices of points, and means, (c, m), of c clusters of (n, m) points.
+    """Return members, (c, 2 n / c) indices, and means, (c, m), of c clusters of (n, m) points.
 
     k-means from scattered points, the first of them the best in one objective drawn at random; then
     each centre takes the points nearest to it, so that most points are in two clusters.

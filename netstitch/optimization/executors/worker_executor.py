@@ -1,0 +1,151 @@
+"""Dealing to workers, and trying again after a death, for process and Ray executors.
+
+An evaluation in which a worker died is a suspect: it is evaluated once more, alone, and has failed
+where its worker dies again.
+"""
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from netstitch.errors import SearchError
+from netstitch.optimization.executors.attempts import Outcome
+from netstitch.optimization.executors.executor import Completed, Executor, Request
+from netstitch.optimization.executors.queue import Choose, EvaluationQueue
+from netstitch.optimization.problem import Genotype
+
+Handle = TypeVar("Handle")
+
+
+@dataclass(eq=False)
+class PendingTask:
+    """Evaluations that go to a worker together, and are not done.
+
+    Attributes:
+        requests: The evaluations.
+        suspect: Whether a worker died in it before.
+        earliest: The moment from which a suspect may run again.
+    """
+
+    requests: Sequence[Request]
+    suspect: bool = False
+    earliest: float = 0.0
+
+
+class WorkerExecutor(Executor, Generic[Handle]):
+    """Evaluates in workers of which some may die, first come first served.
+
+    Args:
+        kind: The workers in words, for messages.
+        workers: How many calls run at once.
+        capacity: How many evaluations may be submitted; by default as many as the workers take.
+        group: How many genotypes a worker may be given at once.
+        choose: Which of those that wait go with the oldest; by default the next ones.
+        timeout: Seconds that each genotype of a call may take; None for any number.
+
+    Raises:
+        SearchError: For no workers, less capacity than workers, and a group or timeout of none.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        workers: int,
+        capacity: int | None,
+        group: int,
+        choose: Choose | None,
+        timeout: float | None,
+    ) -> None:
+        self.capacity = workers * group if capacity is None else capacity
+        self.workers = workers
+        if min(workers, group) < 1 or self.capacity < workers:
+            raise SearchError(
+                f"{workers} {kind} that take {group} evaluations at once and room for "
+                f"{self.capacity}: give at least 1 worker that takes 1, and room for as many "
+                "evaluations as there are workers"
+            )
+        if timeout is not None and not timeout > 0:
+            raise SearchError(f"an evaluation may take {timeout} seconds: give more than 0")
+        self._group = group
+        self._waiting = EvaluationQueue(choose)
+        self._suspects: deque[PendingTask] = deque()  # that wait to be run alone
+        self._running: dict[Handle, PendingTask] = {}  # by order of submission
+        self._busy = 0.0  # seconds of evaluations that are over
+
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        """Let an evaluation wait for a worker."""
+        self._waiting.put(Request(ticket, genotype, threshold))
+        if self._group == 1:  # else `wait`, when all that may go together are there
+            self._start()
+
+    def wait(self) -> list[Completed]:
+        """Return all results that are ready, at least one; none where nothing is under way."""
+        done: list[Completed] = []
+        while not done and (self._running or self._waiting or self._suspects):
+            self._start()
+            done = self._finished()
+        if self._group == 1:
+            self._start()
+        return done
+
+    def busy(self) -> float:
+        """Return the seconds that all workers together have spent on evaluations so far.
+
+        Starting up is none of it, and what was lost with a worker is.
+        """
+        return self._busy + self._under_way()
+
+    def cancel(self) -> None:
+        """Forget what is running and waiting, and kill the workers, whatever they do."""
+        self._busy = self.busy()
+        self._waiting.clear()
+        self._suspects.clear()
+        self._running.clear()
+        self._end_workers()
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Give what waits to workers that have nothing to do."""
+
+    @abstractmethod
+    def _finished(self) -> list[Completed]:
+        """Wait until something happens, and return the results that it gave, if any."""
+
+    @abstractmethod
+    def _under_way(self) -> float:
+        """Return the seconds that were spent on what is running."""
+
+    @abstractmethod
+    def _end_workers(self) -> None:
+        """Kill the workers, whatever they do."""
+
+    def _deal(self, free: int) -> PendingTask:
+        """Return the task of the next of some free workers, so that all are given as much."""
+        share = -(-len(self._waiting) // max(1, free))
+        return PendingTask(self._waiting.take(min(self._group, share)))
+
+    def _take(self, task: PendingTask, outcome: Outcome, worker: str) -> list[Completed]:
+        """Return the results of a task that is done."""
+        self._busy += outcome.seconds
+        return outcome.completed(task.requests, worker)
+
+    def _lose(
+        self, task: PendingTask, failure: str, seconds: float, worker: str, earliest: float = 0.0
+    ) -> list[Completed]:
+        """Let the evaluations of a task whose worker died be tried again alone, or fail.
+
+        Args:
+            task: What the worker was given.
+            failure: The reason, for those that fail.
+            seconds: How long it had run.
+            worker: The worker's name.
+            earliest: The moment from which they may run again.
+        """
+        self._busy += seconds
+        if task.suspect:
+            [request] = task.requests
+            return [Completed(request.ticket, None, failure, seconds, worker)]
+        self._suspects += [PendingTask([one], True, earliest) for one in task.requests]
+        return []
