@@ -23,10 +23,11 @@ import numpy as np
 import timm
 import torch
 import torchvision
+from pairs import load_supernet
 from torch import Tensor, nn
 
 import netstitch as ns
-from netstitch.demo.embedded import load_supernet, load_task
+from netstitch.demo.embedded import load_task
 from netstitch.evaluation import NumericsConfig, measure_numerics
 from netstitch.evaluation.evaluator import arranged_weights
 from netstitch.evaluation.runtime.execution_plan import execute, peak_bytes

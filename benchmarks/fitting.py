@@ -29,11 +29,10 @@ from unittest.mock import patch
 
 import torch
 from behaviour import ACTIVE, DRAWN, LOSS_AT, behaviour, make_subjects
-from pairs import in_order_of, load_networks, load_task
+from pairs import REFINE, in_order_of, load_networks, load_task
 from passes import compare
 
 import netstitch as ns
-from netstitch.demo.demo_run import REFINE
 
 LEAST = "least squares"
 SHOWN = 7

@@ -32,13 +32,12 @@ from statistics import median
 from typing import Any
 
 import torch
-from pairs import FLOOR, in_order_of, load_networks, load_task
+from pairs import FLOOR, REFINE, in_order_of, load_networks, load_task
 from scipy.stats import wilcoxon
 
 import netstitch as ns
 from netstitch.analysis import Front, FrontPoint, hypervolume
 from netstitch.analysis.significance import holm
-from netstitch.demo.demo_run import REFINE
 from netstitch.evaluation import NumericsConfig
 from netstitch.networks import Network
 from netstitch.optimization import Budget

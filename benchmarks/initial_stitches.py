@@ -11,8 +11,10 @@ import argparse
 from dataclasses import replace
 from statistics import median
 
+from pairs import load_supernet
+
 from netstitch.analysis import hypervolume
-from netstitch.demo.embedded import load_supernet, load_task
+from netstitch.demo.embedded import load_task
 from netstitch.evaluation import measure_numerics
 from netstitch.optimization import Budget
 from netstitch.searching.supernet_search import run

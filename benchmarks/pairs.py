@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 import netstitch as ns
+from netstitch.demo.demo_networks import example
 from netstitch.demo.embedded import load_models
 from netstitch.demo.embedded import load_task as load_demo_task
+from netstitch.experiments import find_experiment, read_experiment
 from netstitch.networks import Network
 from netstitch.tasks import Classification, Samples
 from netstitch.threads import threads
@@ -25,6 +27,9 @@ EPOCHS, BATCH = 20, 50
 
 FLOOR = 0.8
 """Accuracy from which hypervolumes are counted."""
+
+REFINE = read_experiment(find_experiment("demo")).refine
+"""How the demo refines."""
 
 
 class Plain(nn.Module):
@@ -91,6 +96,12 @@ def load_task(name: str) -> Classification:
         test=Samples(images[searched.stop :], labels[searched.stop :], "test"),
         classes=10,
     )
+
+
+def load_supernet() -> ns.Supernet:
+    """The demo's networks captured, matched and joined; the stitches are not fitted yet."""
+    networks = [ns.capture(model, example(), name=name) for name, model in load_models().items()]
+    return ns.Supernet(networks, ns.match(*networks))
 
 
 def load_networks(name: str, task: Classification) -> list[Network]:

@@ -10,7 +10,9 @@ images; times are ratios to least squares in the same run.
 
 from statistics import median
 
-from netstitch.demo.embedded import load_supernet, load_task
+from pairs import load_supernet
+
+from netstitch.demo.embedded import load_task
 from netstitch.fitting import FitReport
 
 CLOSE = 1.05

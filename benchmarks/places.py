@@ -20,8 +20,8 @@ from itertools import product
 
 import numpy as np
 import torch
+from pairs import load_supernet
 
-from netstitch.demo.embedded import load_supernet
 from netstitch.matching import OBJECTIVES, POINTS, Matching, affine_chains, match
 from netstitch.matching.objectives import shares_before
 from netstitch.networks import Network, capture

@@ -10,9 +10,10 @@ import argparse
 import random
 import time
 
+from pairs import load_supernet
 from torch import Tensor
 
-from netstitch.demo.embedded import load_supernet, load_task
+from netstitch.demo.embedded import load_task
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.stitching.reachability import Genotype

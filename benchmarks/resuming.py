@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pairs import load_supernet
 
-from netstitch.demo.embedded import load_supernet
 from netstitch.evaluation import Store
 from netstitch.optimization import Budget, Completed, Engine, Executor
 from netstitch.optimization.executors.replay import ReplayExecutor

@@ -32,13 +32,12 @@ from typing import Any
 import numpy as np
 import torch
 from fronts import TEST, VALIDATION, facts
-from pairs import FLOOR, in_order_of, load_networks, load_task
+from pairs import FLOOR, REFINE, in_order_of, load_networks, load_task
 from scipy.stats import wilcoxon
 
 import netstitch as ns
 from netstitch.analysis import hypervolume
 from netstitch.analysis.significance import holm
-from netstitch.demo.demo_run import REFINE
 from netstitch.evaluation import NumericsConfig
 from netstitch.optimization import ALGORITHMS, Budget, Evaluation
 from netstitch.searching.supernet_search import run

@@ -12,11 +12,10 @@ its members their accuracy.
 import argparse
 
 import torch
-from pairs import load_networks, load_task
+from pairs import REFINE, load_networks, load_task
 from torch import Tensor
 
 import netstitch as ns
-from netstitch.demo.demo_run import REFINE
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.stitching.reachability import Genotype
 

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from pairs import load_supernet
 
 import netstitch as ns
-from netstitch.demo.embedded import load_supernet, load_task
+from netstitch.demo.embedded import load_task
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.networks.sources.model_sources import load_model
 from netstitch.optimization import (

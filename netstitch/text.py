@@ -106,10 +106,11 @@ def command(*words: str | Path) -> str:
         *words: What follows "netstitch"; each is quoted where a shell needs it. Paths are taken as
             paths even where they look like options.
     """
-    return " ".join(["netstitch", *map(_quoted, words)])
+    return " ".join(["netstitch", *map(quoted, words)])
 
 
-def _quoted(word: str | Path) -> str:
+def quoted(word: str | Path) -> str:
+    """Return a word of a command, quoted where a shell needs it."""
     text = str(word)
     if isinstance(word, Path) and text.startswith("-"):
         text = f"./{text}"

@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from netstitch.optimization import Budget, Progress
-from netstitch.runs.run_log import WARNING
+from netstitch.events import Advanced, Event, Message, StageBegan
+from netstitch.runs.run_log import RunLog
+from netstitch.searching.search_progress import SearchAdvanced
 
 FEATURES, CLASSES = 6, 3
 
@@ -148,39 +149,36 @@ def write_experiment(folder: Path, *changes: tuple[str, str]) -> Path:
 
 
 class Quiet:
-    """A reporter that remembers, and that may do something while the search goes on."""
+    """A listener that remembers, keeps the run's log, and may do something meanwhile."""
 
     def __init__(self) -> None:
         self.stages: list[str] = []
         self.lines: list[str] = []
+        self.warnings: list[str] = []
         self.evaluated = 0
+        self._log = RunLog()
 
-    @property
-    def warnings(self) -> list[str]:
-        return [line for line in dict.fromkeys(self.lines) if line.startswith(WARNING)]
-
-    def opened(self, folder: Path) -> None:
-        self.folder = folder
-
-    def stage(self, text: str) -> None:
-        self.stages.append(text)
-
-    def told(self, text: str) -> None:
-        self.lines.append(text)
-
-    def progress(self, done: int, total: int | None, text: str) -> None:
-        assert total is None or done <= total
-
-    def searching(self, progress: Progress, budget: Budget) -> None:
-        self.evaluated = progress.evaluated
+    def __call__(self, event: Event) -> None:
+        self._log(event)
+        match event:
+            case StageBegan():
+                self.stages.append(event.name)
+            case Message():
+                self.lines.append(str(event))
+                if event.warning and str(event) not in self.warnings:
+                    self.warnings.append(str(event))
+            case Advanced():
+                assert event.total is None or event.done <= event.total
+            case SearchAdvanced():
+                self.evaluated = event.progress.evaluated
 
 
 class InterruptingRefining(Quiet):
     """Presses Ctrl-C after two steps of refining."""
 
-    def progress(self, done: int, total: int | None, text: str) -> None:
-        super().progress(done, total, text)
-        if text.startswith("refine") and done == 2:
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        if isinstance(event, Advanced) and event.text.startswith("refine") and event.done == 2:
             raise KeyboardInterrupt
 
 
@@ -191,7 +189,7 @@ class Interrupting(Quiet):
         super().__init__()
         self.after = after
 
-    def searching(self, progress: Progress, budget: Budget) -> None:
-        super().searching(progress, budget)
-        if progress.evaluated >= self.after:
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        if isinstance(event, SearchAdvanced) and event.progress.evaluated >= self.after:
             raise KeyboardInterrupt

@@ -11,6 +11,7 @@ from netstitch.cli.options import (
     Folder,
     Formats,
     Whole,
+    again,
     asked_for,
     parse_amount,
 )
@@ -46,20 +47,20 @@ def match_command(
     weights: Path
         Folder with a file for each network.
     """
-    from netstitch.cli.console import Console
+    from netstitch.cli.console import listening
     from netstitch.cli.show import show_matching
+    from netstitch.events import StageBegan
     from netstitch.experiments import find_experiment, load_experiment
     from netstitch.runs.preparing import capture_all, match_all
-    from netstitch.runs.reporter import by_part
 
     asked = asked_for(find_experiment(experiment), data=data, weights=weights)
-    with Console() as console:
-        console.stage("read")
+    with listening() as listener:
+        listener(StageBegan("read"))
         # What is not looked at is not decoded: that can take an hour.
-        models, task = load_experiment(asked, by_part(console), console.told, ["validation"])
-        networks = capture_all(models, task, console)
+        models, task = load_experiment(asked, listener, ["validation"])
+        networks = capture_all(models, task, listener)
         matching = match_all(
-            networks, console, points=asked.matching.points, objective=asked.matching.objective
+            networks, listener, points=asked.matching.points, objective=asked.matching.objective
         )
     show_matching(networks, matching)
 
@@ -103,39 +104,28 @@ def export(
     trust: bool
         Run the Python that the run's samples come from, where that is not your own, or changed.
     """
-    from netstitch.cli.console import Console
-    from netstitch.cli.recalibrating import export_recalibrated, recorded, searched_with
+    from netstitch.cli.console import listening
     from netstitch.cli.show import show_export
-    from netstitch.records import check_front
-    from netstitch.records.front_check import load_front
-    from netstitch.records.run_folder import FRONT_FILE, SUPERNET
-    from netstitch.runs.run import export_point
-    from netstitch.supernet.storage import load_supernet
+    from netstitch.runs.exported_point import export_recorded
+    from netstitch.runs.recorded_run import open_run
 
-    front = load_front(run)
-    chosen = front.pick(
+    opened = open_run(run, trust=trust, again=again("--trust"))
+    chosen = opened.front.pick(
         max_macs=None if max_macs is None else parse_amount(max_macs),
         min_accuracy=min_accuracy,
         point=point,
     )
     folder = run / f"export-{chosen.label}" if output is None else output
-    with Console() as console:
-        supernet = load_supernet(run / SUPERNET)
-        check_front(run / FRONT_FILE, front, supernet.structure)
-        # What a search measured with new statistics is exported with them.
-        if recalibrate or searched_with(run):
-            console.stage("read")
-            exported = export_recalibrated(
-                recorded(run, console, trust=trust),
-                supernet,
-                chosen,
-                folder,
-                console,
-                formats=formats,
-                fold=fold,
-            )
-        else:
-            exported = export_point(supernet, chosen, folder, console, formats=formats, fold=fold)
+    with listening() as listener:
+        exported = export_recorded(
+            opened,
+            chosen,
+            folder,
+            listener,
+            formats=formats,
+            recalibrate=recalibrate,
+            fold=fold,
+        )
     show_export(exported, chosen)
 
 
@@ -183,23 +173,29 @@ def finetune_command(
     trust: bool
         Run the Python that the run's samples come from, where that is not your own, or changed.
     """
-    from netstitch.cli.console import Console
-    from netstitch.cli.finetuned_point import tune_point
+    from netstitch.cli.console import listening
     from netstitch.cli.show import show_tuning
+    from netstitch.events import Message
+    from netstitch.runs.finetuned_point import tune_point
+    from netstitch.runs.recorded_run import open_run
 
-    with Console() as console:
-        tuning = tune_point(
-            run,
-            point,
-            output,
-            console,
-            trained=train,
-            device=device,
-            formats=formats,
-            trust=trust,
-            epochs=epochs,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            seed=seed,
-        )
+    opened = open_run(run, trust=trust, again=again("--trust"))
+    with listening() as listener:
+        try:
+            tuning = tune_point(
+                opened,
+                point,
+                output,
+                listener,
+                trained=train,
+                device=device,
+                formats=formats,
+                epochs=epochs,
+                learning_rate=learning_rate,
+                batch_size=batch_size,
+                seed=seed,
+            )
+        except KeyboardInterrupt:
+            listener(Message(f"to go on: {again()}"))
+            raise
     show_tuning(tuning)

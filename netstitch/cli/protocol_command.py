@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.errors import SearchError
+from netstitch.events import Listener, StageBegan
 from netstitch.experiments import Experiment, load_experiment
 from netstitch.report import read_runs, write_comparison
 from netstitch.runs.planning import override, to_plan
 from netstitch.runs.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
-from netstitch.runs.reporter import Reporter, by_part
 from netstitch.runs.run_plan import RunPlan
 
 COMPARED = "compared"
@@ -17,7 +17,7 @@ COMPARED = "compared"
 
 
 def run_protocol(
-    asked: Experiment, folder: Path, reporter: Reporter, *, sweep: bool, seeds: int | None
+    asked: Experiment, folder: Path, listener: Listener, *, sweep: bool, seeds: int | None
 ) -> Concluded:
     """Carry out what the table protocol of an experiment says.
 
@@ -48,24 +48,24 @@ def run_protocol(
 
     for algorithm, size in populations.items():  # what cannot be run is known before the work
         plan_for(algorithm, size or SWEEP, asked.seed)
-    reporter.stage("read")
-    models, task = load_experiment(asked, by_part(reporter), reporter.told)
+    listener(StageBegan("read"))
+    models, task = load_experiment(asked, listener)
     return carry_out_protocol(
         Protocol(populations, tuple(range(asked.seed, asked.seed + count)), table.accuracy),
         plan_for,
         lambda: models,
         task,
         folder,
-        reporter,
+        listener,
         name=asked.name,
     )
 
 
-def compare_runs(concluded: Concluded, floor: float, reporter: Reporter) -> None:
+def compare_runs(concluded: Concluded, floor: float, listener: Listener) -> None:
     """Write the page, the tables and the figures of `netstitch compare` into the folder."""
     if len(concluded.runs) < 2:
         return
-    reporter.stage("compare")
+    listener(StageBegan("compare"))
     runs = [concluded.folder / f"{run.algorithm}-{run.seed}" for run in concluded.runs]
     folder = concluded.folder / COMPARED
     if folder.exists():  # of a protocol that is carried out again, or had fewer runs

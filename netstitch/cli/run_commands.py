@@ -3,9 +3,7 @@
 Heavy imports stand inside the commands, so that --help answers at once.
 """
 
-from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from netstitch.cli.options import (
     Device,
@@ -17,17 +15,13 @@ from netstitch.cli.options import (
     asked_for,
     free_folder,
 )
-from netstitch.demo import SECONDS
-
-if TYPE_CHECKING:
-    from netstitch.runs.run import Watch
 
 
 def demo(
     *,
     output: Folder = None,
     seed: Whole = 1,
-    seconds: float = SECONDS,
+    seconds: float | None = None,
     paper: bool = False,
     device: str = "cpu",
 ) -> None:
@@ -40,25 +34,42 @@ def demo(
     seed: int
         Of everything random.
     seconds: float
-        After which the search ends in any case; its budget of evaluations mostly ends it before.
+        After which the search ends in any case, by default 75; its budget of evaluations mostly
+        ends it before.
     paper: bool
         Match and fit exactly as the paper does: all points, stitches trained by Adam, not refined.
     device: str
         What fits and evaluates: cpu, cuda, or cuda:0.
     """
-    from netstitch.cli.console import Console
+    from netstitch.cli.console import listening
     from netstitch.cli.report_command import report_on
     from netstitch.cli.show import show_export, show_run
-    from netstitch.demo.demo_run import choose, export_chosen, run_demo
+    from netstitch.demo import choose
+    from netstitch.events import StageBegan
+    from netstitch.experiments import find_experiment, load_experiment
     from netstitch.files.folders import check_new
+    from netstitch.runs.exported_point import export_point
+    from netstitch.runs.planning import to_plan
+    from netstitch.runs.run import carry_out
 
     folder = free_folder(Path("netstitch-demo")) if output is None else output
     check_new(folder)
-    with Console() as console:
-        finished = run_demo(folder, console, seed=seed, seconds=seconds, paper=paper, device=device)
-        exported = export_chosen(finished, folder / "export", console)
+    experiment = asked_for(
+        find_experiment("demo"),
+        paper=paper or None,
+        device=(device,),
+        seed=seed,
+        search={"seconds": seconds},
+    )
+    plan = to_plan(experiment)
+    with listening() as listener:
+        listener(StageBegan("read"))
+        models, task = load_experiment(experiment, listener)
+        finished = carry_out(plan, models, task, folder, listener)
+        chosen = choose(finished.front)
+        exported = export_point(finished.supernet, chosen, folder / "export", listener)
     show_run(finished)
-    show_export(exported, choose(finished.front))
+    show_export(exported, chosen)
     report_on(finished.folder)
 
 
@@ -124,9 +135,10 @@ def run(
         Only build and match the networks, without their weights and data, and run a subnetwork on
         generated images; nothing is written.
     """
-    from netstitch.cli.console import Console
+    from netstitch.cli.console import listening
     from netstitch.cli.report_command import report_on
     from netstitch.cli.show import show_run, show_trial
+    from netstitch.events import Message, StageBegan
     from netstitch.experiments import (
         find_experiment,
         generated_task,
@@ -135,9 +147,9 @@ def run(
         other_images,
     )
     from netstitch.files.folders import check_new
+    from netstitch.records.run_folder import TENSORBOARD
     from netstitch.runs.dry_run import try_out
     from netstitch.runs.planning import to_plan
-    from netstitch.runs.reporter import by_part
     from netstitch.runs.run import carry_out
 
     file = find_experiment(experiment)
@@ -158,16 +170,16 @@ def run(
     )
     plan = to_plan(asked)
     if dry_run:
-        with Console() as console:
-            console.stage("build")
+        with listening() as listener:
+            listener(StageBegan("build"))
             models = load_models(asked, weights=False)
             task = generated_task(asked, models)
             for line in other_images(asked, models, task):
-                console.told(line)
+                listener(Message(line, warning=True))
             trial = try_out(
                 models,
                 task,
-                console,
+                listener,
                 points=plan.points,
                 objective=plan.matching_objective,
                 seed=plan.seed,
@@ -176,10 +188,10 @@ def run(
         return
     folder = free_folder(Path(f"{file.stem}-run")) if output is None else output
     check_new(folder)
-    with Console() as console, _watched(folder, tensorboard) as watch:
-        console.stage("read")
-        models, task = load_experiment(asked, by_part(console), console.told)
-        finished = carry_out(plan, models, task, folder, console, watch)
+    with listening(folder / TENSORBOARD if tensorboard else None) as listener:
+        listener(StageBegan("read"))
+        models, task = load_experiment(asked, listener)
+        finished = carry_out(plan, models, task, folder, listener)
     show_run(finished)
     report_on(finished.folder)
 
@@ -216,26 +228,25 @@ def resume(
         Run the Python that the run's samples come from, and connect to the Ray cluster that it
         names, where these are not your own, or changed; from then on they count as yours.
     """
-    from netstitch.cli.console import Console
-    from netstitch.cli.recorded import (
-        check_recorded_cluster,
-        recorded_plan,
-        recorded_task,
-        spread_otherwise,
-    )
+    from netstitch.cli.console import listening
     from netstitch.cli.report_command import report_on
     from netstitch.cli.show import show_run
+    from netstitch.events import StageBegan
+    from netstitch.records.run_folder import TENSORBOARD
+    from netstitch.runs.planning import to_plan
+    from netstitch.runs.recorded_run import check_recorded_cluster, recorded_task, spread_otherwise
     from netstitch.runs.run import check_resumable
     from netstitch.runs.run import resume as go_on
 
-    asked = check_resumable(run)
-    plan = spread_otherwise(recorded_plan(run, asked), executor, workers, address, device)
+    document = check_resumable(run)
+    experiment = document.experiment(run)
+    plan = spread_otherwise(to_plan(experiment), executor, workers, address, device)
     if address is None and not trust:
-        check_recorded_cluster(run, asked, plan)
-    with Console() as console, _watched(run, tensorboard) as watch:
-        console.stage("read")
-        task = recorded_task(run, asked, console, trust=trust)
-        finished = go_on(plan, task, run, console, watch, sign=trust)
+        check_recorded_cluster(run, document, plan, again=again("--address"))
+    with listening(run / TENSORBOARD if tensorboard else None) as listener:
+        listener(StageBegan("read"))
+        task = recorded_task(run, document, listener, trust=trust, again=again("--trust"))
+        finished = go_on(plan, task, run, listener, sign=trust)
     show_run(finished)
     report_on(finished.folder)
 
@@ -289,9 +300,10 @@ def protocol(
     address: str
         As of netstitch run.
     """
-    from netstitch.cli.console import Console
+    from netstitch.cli.console import listening
     from netstitch.cli.protocol_command import compare_runs, run_protocol
     from netstitch.cli.show import show_protocol
+    from netstitch.events import Message
     from netstitch.experiments import find_experiment
 
     file = find_experiment(experiment)
@@ -305,21 +317,11 @@ def protocol(
         evaluation={"executor": executor, "workers": workers, "address": address},
     )
     folder = Path(f"{file.stem}-protocol") if output is None else output
-    with Console() as console:
+    with listening() as listener:
         try:
-            concluded = run_protocol(asked, folder, console, sweep=sweep, seeds=seeds)
+            concluded = run_protocol(asked, folder, listener, sweep=sweep, seeds=seeds)
         except KeyboardInterrupt:
-            console.told(f"to go on: {again()}")
+            listener(Message(f"to go on: {again()}"))
             raise
-        compare_runs(concluded, asked.protocol.accuracy, console)
+        compare_runs(concluded, asked.protocol.accuracy, listener)
     show_protocol(concluded)
-
-
-def _watched(run: Path, tensorboard: bool) -> AbstractContextManager["Watch | None"]:
-    """What is told how the search stands, besides the run's own file."""
-    if not tensorboard:
-        return nullcontext()
-    from netstitch.records.run_folder import TENSORBOARD
-    from netstitch.runs.tensorboard import TensorBoard
-
-    return closing(TensorBoard(run / TENSORBOARD))

@@ -8,7 +8,6 @@ from rich.text import Text
 
 from netstitch.analysis import FrontPoint, front_table
 from netstitch.cli.console import Terminal
-from netstitch.cli.finetuned_point import Tuning
 from netstitch.exporting import RECALIBRATED, Exported
 from netstitch.matching import Matching
 from netstitch.networks import Network
@@ -16,6 +15,7 @@ from netstitch.networks.graph import Graph
 from netstitch.report.compared_runs import Comparison
 from netstitch.report.comparison_page import answer, group_table, pair_table
 from netstitch.runs.dry_run import Trial
+from netstitch.runs.finetuned_point import Tuning
 from netstitch.runs.protocol import Concluded
 from netstitch.runs.run import Finished
 from netstitch.searching.sweep import Swept

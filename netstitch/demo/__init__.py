@@ -1,7 +1,24 @@
-"""The demo: two networks for Fashion-MNIST and its images, embedded, and the main job on them.
+"""The demo: two networks for Fashion-MNIST and its images, embedded, and which network it exports.
 
-`netstitch demo` runs `job.run_demo`; `python -m netstitch.demo.train` makes the embedded files.
+The shipped experiment `demo` names them, and `netstitch demo` runs it;
+`python -m netstitch.demo.train` makes the embedded files.
 """
 
-SECONDS = 75.0
-"""After which the search ends in any case; here, so that the command line starts without torch."""
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netstitch.analysis import Front, FrontPoint
+
+AFFORDABLE = 0.75
+"""Of the ensemble's multiply-adds, what the exported network may cost."""
+
+
+def choose(front: "Front") -> "FrontPoint":
+    """Return the most accurate network on validation samples that is affordable, or the cheapest.
+
+    Accuracy on test samples plays no part in the choice.
+    """
+    ensemble = front.ensemble
+    limit = AFFORDABLE * ensemble.multiply_adds if ensemble is not None else float("inf")
+    affordable = [point for point in front if point.multiply_adds <= limit]
+    return max(affordable, key=lambda point: point.validation) if affordable else front.points[0]

@@ -39,7 +39,7 @@ def read_experiment(path: Path | str) -> Experiment:
         check_values(path, table)
         experiment = Experiment.model_validate(table)
     except ValidationError as error:
-        raise ExperimentError(f"{path}: {_message(error)}") from None
+        raise ExperimentError(f"{path}: {first_problem(error)}") from None
     except RecursionError:
         raise too_deep(path) from None
     # Of one that came with the package, paths start where the user is.
@@ -65,8 +65,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _message(error: ValidationError) -> str:
-    """The most telling problem: a misspelt key also leaves the right one missing."""
+def first_problem(error: ValidationError) -> str:
+    """Return the most telling problem of several; a misspelt key leaves the right one missing too.
+
+    Args:
+        error: Of validating an Experiment.
+    """
     problems = error.errors(include_url=False)
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     others = len(problems) - 1

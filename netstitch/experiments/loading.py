@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from netstitch.errors import DataError, NetstitchError, WeightsError
+from netstitch.events import Advanced, Event, Listener, Message, ignore
 from netstitch.experiments.class_folders import check_class_folders, class_folders_of
 from netstitch.experiments.experiment import Experiment, NetworkTable
 from netstitch.experiments.named_data_sets import check_there
 from netstitch.experiments.normalisation import other_images
-from netstitch.experiments.sample_sources import Progress, list_images, read_source
-from netstitch.experiments.scaling import Told
+from netstitch.experiments.sample_sources import list_images, read_source
 from netstitch.experiments.task_table import SamplesTable, TaskTable
 from netstitch.experiments.weights_folder import weights_in
 from netstitch.networks import adapted
@@ -33,7 +33,6 @@ from netstitch.tasks import (
 )
 from netstitch.tasks.datasets.overlap import overlaps
 from netstitch.tasks.datasets.sample_selection import apart
-from netstitch.text import printable
 
 PARTS = ("validation", "confirmation", "training", "test")
 """In the order in which they are read."""
@@ -42,12 +41,12 @@ TOLD = ("training", "validation", "confirmation", "test")
 
 
 def load_models(
-    experiment: Experiment, *, weights: bool = True, told: Told | None = None
+    experiment: Experiment, *, weights: bool = True, listener: Listener = ignore
 ) -> list[tuple[str, nn.Module]]:
     """The networks' names and models in the file's order, in evaluation mode, with their weights.
 
     weights: whether those that the file names are read; else models stay as they are built.
-    told: called with lines about how weights were found in files that hold more.
+    listener: told how weights were found in files that hold more.
 
     Raises CaptureError or WeightsError, naming the network, as `load_model` does; WeightsError
     before any is built where files are missing.
@@ -57,13 +56,12 @@ def load_models(
         networks = [
             network.model_copy(update={"weights": None, "ema": False}) for network in networks
         ]
-    return [(network.name, _load_model(experiment, network, told)) for network in networks]
+    return [(network.name, _load_model(experiment, network, listener)) for network in networks]
 
 
 def load_experiment(
     experiment: Experiment,
-    progress: Progress,
-    told: Told,
+    listener: Listener = ignore,
     parts: Sequence[str] = PARTS,
 ) -> tuple[list[tuple[str, nn.Module]], Task]:
     """Return the networks by name and the task, once all that the file names was found.
@@ -72,16 +70,15 @@ def load_experiment(
 
     Args:
         experiment: What names them.
-        progress: Called with a part of the samples, and how far its reading is.
-        told: Called with lines about what was found, warnings among them.
+        listener: Told what was found, warnings among it, and how far reading is.
         parts: The parts of the samples that are read, since decoding can take an hour.
     """
     find_weights(experiment)
     images = find_images(experiment, parts)
-    models = load_models(experiment, told=told)
-    task = load_task(experiment, progress, models, told, images)
+    models = load_models(experiment, listener=listener)
+    task = load_task(experiment, listener, models, images)
     for line in other_images(experiment, models, task):
-        told(line)
+        listener(Message(line, warning=True))
     return models, task
 
 
@@ -139,17 +136,16 @@ def find_images(experiment: Experiment, parts: Sequence[str] = PARTS) -> dict[st
 
 def load_task(
     experiment: Experiment,
-    progress: Progress | None = None,
+    listener: Listener = ignore,
     models: Sequence[tuple[str, nn.Module]] | None = None,
-    told: Told | None = None,
     images: Mapping[str, Listing | None] | None = None,
 ) -> Task:
     """The task with its samples, read and preprocessed once.
 
     models: what `load_models` gave, which label the samples of a task of kind "agreement"; where
         they are not given, they are loaded for that.
-    told: called with lines about what was left out, what it takes on the disk, and samples that are
-        in two parts or have two labels.
+    listener: told what was left out, what it takes on the disk, and of samples that are in two
+        parts or have two labels; each line once.
     images: what `find_images` gave; parts that it was not asked for are left out.
 
     Raises DataError, naming the part (training, validation or test) and its source, when a source
@@ -161,12 +157,13 @@ def load_task(
     sources = _sources(experiment, tuple(images))
     if "confirmation" in images:
         sources["confirmation"] = table.validation
-    once: set[str] = set()
+    once: set[Event] = set()
 
-    def tell(text: str) -> None:
-        if told is not None and text not in once:  # a folder may be that of several parts
-            told(printable(text))
-            once.add(text)
+    def tell(event: Event) -> None:
+        if event not in once:  # a folder may be that of several parts
+            listener(event)
+        if isinstance(event, Message):
+            once.add(event)
 
     for part in (part for part in PARTS if part in images):
         source = sources[part]
@@ -175,19 +172,17 @@ def load_task(
                 assert table.confirmation is not None
                 samples["validation"], read = _apart(samples["validation"], table.confirmation)
             else:
-                read = read_source(experiment, part, source, images[part], progress, tell)
+                read = read_source(experiment, part, source, images[part], tell)
             if table.classes is not None:
                 # A task of this part and the first alone: what does not fit is then this part's.
                 first = samples["validation"] or read
                 _task_of(table)(validation=first, training=read, classes=table.classes)
         samples[part] = read
-        if progress is not None:
-            progress(part, len(read), len(read))
-    if told is not None:
-        for sentence in overlaps({part: its for part in TOLD if (its := samples[part])}):
-            tell(f"warning: {sentence}")
+        listener(Advanced(len(read), len(read), part))
+    for sentence in overlaps({part: its for part in TOLD if (its := samples[part])}):
+        tell(Message(sentence, warning=True))
     if table.kind == "agreement" and models is None:
-        models = load_models(experiment, told=told)
+        models = load_models(experiment, listener=listener)
     return task_of(table, samples, models or ())
 
 
@@ -247,9 +242,7 @@ def _task_of(table: TaskTable) -> type[Classification] | type[Segmentation]:
     return Segmentation if table.kind == "segmentation" else Classification
 
 
-def _load_model(
-    experiment: Experiment, network: NetworkTable, told: Told | None = None
-) -> nn.Module:
+def _load_model(experiment: Experiment, network: NetworkTable, listener: Listener) -> nn.Module:
     weights: Path | str | None = network.weights
     if weights is not None and weights != PRETRAINED:
         weights = Path(os.path.expanduser(weights))
@@ -259,7 +252,7 @@ def _load_model(
             weights,
             folder=Path(experiment.folder),
             ema=network.ema,
-            log=None if told is None else lambda text: told(f"network {network.name!r}: {text}"),
+            log=lambda text: listener(Message(f"network {network.name!r}: {text}")),
         )
         if network.outputs == "probabilities":
             model = with_logarithm(model, experiment.task.output)

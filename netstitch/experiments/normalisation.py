@@ -151,7 +151,7 @@ def _difference(
     settings = "" if published else ", by the settings of its model"
     other = "" if published else "; or with the mean and std that its weights were trained with"
     yield (
-        f"warning: network {name!r} was trained on images of {what[0]}{settings}, and the task's "
+        f"network {name!r} was trained on images of {what[0]}{settings}, and the task's "
         f"have {what[1]}, on which it may do badly: write in its [[networks]] table images = "
         f"{{mean = {_listed(known.mean)}, std = {_listed(known.std)}{size}}} ([networks.images])"
         f"{other}"

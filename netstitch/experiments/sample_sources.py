@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from netstitch.errors import DataError
+from netstitch.events import Advanced, Listener, Message, ignore
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.named_data_sets import is_data_set, list_data_set
-from netstitch.experiments.scaling import Told, array_settings, check_floats
+from netstitch.experiments.scaling import array_settings, check_floats
 from netstitch.experiments.task_table import SamplesTable
 from netstitch.networks.sources.functions import call_function, is_function
 from netstitch.tasks import (
@@ -30,9 +31,6 @@ from netstitch.tasks import (
     unlabelled,
 )
 from netstitch.tasks.datasets.array_files import FILES, read_arrays
-
-Progress = Callable[[str, int, int], None]
-"""Called with the part ("training", "validation", "test"), samples read, and samples in all."""
 
 
 def names_function(experiment: Experiment, source: str) -> bool:
@@ -75,8 +73,7 @@ def read_source(
     part: str,
     table: SamplesTable,
     listing: Listing | None,
-    progress: Progress | None = None,
-    told: Told | None = None,
+    listener: Listener = ignore,
 ) -> Samples:
     """The samples of a part; of a task of kind "agreement", whose labels do not count, the inputs.
 
@@ -86,18 +83,17 @@ def read_source(
     """
 
     def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress(part, done, total)
+        listener(Advanced(done, total, part))
 
     if listing is not None:
-        if told is not None and listing.note:
-            told(f"{part}: {listing.note}")
-        if told is not None and listing.left_out:
-            told(f"warning: {table.source}: {listing.left_out}")
-        return _decoded(experiment, part, listing, report, told)
+        if listing.note:
+            listener(Message(f"{part}: {listing.note}"))
+        if listing.left_out:
+            listener(Message(f"{table.source}: {listing.left_out}", warning=True))
+        return _decoded(experiment, part, listing, report, listener)
     labelled = experiment.task.kind != "agreement"
     if experiment.task.kind == "segmentation":
-        return _maps(experiment, part, table, report, told)
+        return _maps(experiment, part, table, report, listener)
     path = experiment.located(table.source)
     returned: Any
     if _is_file(path):
@@ -105,7 +101,7 @@ def read_source(
     else:
         returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
     take = _labelled if labelled else _unlabelled
-    return take(returned, experiment, part, table, report, told)
+    return take(returned, experiment, part, table, report, listener)
 
 
 def _is_file(path: Path) -> bool:
@@ -117,7 +113,7 @@ def _decoded(
     part: str,
     listing: Listing,
     report: Callable[[int, int], None],
-    told: Told | None,
+    listener: Listener,
 ) -> Samples:
     """The images of a listing, as networks read them."""
     images = experiment.task.images
@@ -129,7 +125,7 @@ def _decoded(
         workers=images.workers,
         corrupt=images.corrupt,
         progress=report,
-        log=told,
+        log=lambda text: listener(Message(text)),
     )
 
 
@@ -138,7 +134,7 @@ def _maps(
     part: str,
     table: SamplesTable,
     report: Callable[[int, int], None],
-    told: Told | None,
+    listener: Listener,
 ) -> Samples:
     """Images with a label map each, from a function that gives (inputs, maps)."""
     if not is_function(table.source):
@@ -153,7 +149,9 @@ def _maps(
             "(n, channels, height, width) and (n, height, width)"
         )
     inputs, maps = returned
-    samples = from_maps(inputs, maps, name=part, **array_settings(experiment, part, inputs, told))
+    samples = from_maps(
+        inputs, maps, name=part, **array_settings(experiment, part, inputs, listener)
+    )
     report(len(samples), len(samples))
     return samples if table.limit is None else samples.first(table.limit)
 
@@ -164,18 +162,18 @@ def _labelled(
     part: str,
     table: SamplesTable,
     report: Callable[[int, int], None],
-    told: Told | None,
+    listener: Listener,
 ) -> Samples:
     """What a function returned, with its labels."""
     if isinstance(returned, tuple) and len(returned) == 2:
-        settings = array_settings(experiment, part, returned[0], told)
+        settings = array_settings(experiment, part, returned[0], listener)
         samples = from_arrays(*returned, name=part, **settings)
         if table.limit is None or table.limit >= len(samples):
             return samples
         kept = evenly(samples.labels.tolist(), table.limit)
         return Samples(samples.inputs[kept], samples.labels[kept], part)
     if _is_dataset(returned):
-        check_floats(experiment, part, told)
+        check_floats(experiment, part, listener)
         return from_dataset(returned, limit=table.limit, name=part, progress=report)
     raise DataError(
         f"the function returned a {type(returned).__name__}; expected a torch Dataset with a "
@@ -189,15 +187,15 @@ def _unlabelled(
     part: str,
     table: SamplesTable,
     report: Callable[[int, int], None],
-    told: Told | None,
+    listener: Listener,
 ) -> Samples:
     """What a function returned, without labels that may come with it."""
     if isinstance(returned, tuple) and len(returned) == 2:
         returned = returned[0]
     if isinstance(returned, Tensor | np.ndarray):
-        return _bare(returned, experiment, part, table.limit, told)
+        return _bare(returned, experiment, part, table.limit, listener)
     if _is_dataset(returned):
-        check_floats(experiment, part, told)
+        check_floats(experiment, part, listener)
         return from_dataset(_Inputs(returned), limit=table.limit, name=part, progress=report)
     raise DataError(
         f"the function returned a {type(returned).__name__}; expected a tensor or an array of "
@@ -214,14 +212,14 @@ def _is_dataset(returned: Any) -> bool:
 
 
 def _bare(
-    inputs: Any, experiment: Experiment, part: str, limit: int | None, told: Told | None
+    inputs: Any, experiment: Experiment, part: str, limit: int | None, listener: Listener
 ) -> Samples:
     """Inputs in an array, so many of them, spread evenly over their order."""
     if inputs.ndim == 0:
         raise DataError(f"inputs are the single number {inputs}; expected an array, (n, ...)")
     zeros = np.zeros(len(inputs), dtype=np.int64)
     samples = from_arrays(
-        inputs, zeros, name=part, **array_settings(experiment, part, inputs, told)
+        inputs, zeros, name=part, **array_settings(experiment, part, inputs, listener)
     )
     if limit is None or limit >= len(samples):
         return samples

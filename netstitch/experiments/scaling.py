@@ -1,6 +1,5 @@
 """How the images in arrays are scaled: what `[task.images]` says of bytes, and of floats."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,17 +7,15 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError
+from netstitch.events import Listener, Message
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.named_data_sets import is_data_set
-
-Told = Callable[[str], None]
-"""Called with a line about what was left out, or looks wrong."""
 
 BYTES = (torch.uint8, np.dtype(np.uint8))
 
 
 def array_settings(
-    experiment: Experiment, part: str, inputs: Any, told: Told | None
+    experiment: Experiment, part: str, inputs: Any, listener: Listener
 ) -> dict[str, Any]:
     """Return the keyword arguments of `from_arrays` for the inputs of a part.
 
@@ -28,7 +25,7 @@ def array_settings(
     images = experiment.task.images
     dtype = inputs.dtype if isinstance(inputs, Tensor) else getattr(inputs, "dtype", None)
     if dtype not in BYTES:
-        check_floats(experiment, part, told)
+        check_floats(experiment, part, listener)
         return {"images": images.arrays}
     if images.normalisation is None and _are_adapted(experiment):
         raise DataError(
@@ -38,22 +35,22 @@ def array_settings(
     return {"images": images.arrays, "normalisation": images.normalisation}
 
 
-def check_floats(experiment: Experiment, part: str, told: Told | None) -> None:
+def check_floats(experiment: Experiment, part: str, listener: Listener) -> None:
     """Raise DataError where a mean or std is given for floats alone, which are taken as they are.
 
-    Where it is that of images in folders too, `told` is told instead. Where networks have images of
-    their own, it says what the floats are normalised with already, and is right.
+    Where it is that of images in folders too, the listener is warned instead. Where networks have
+    images of their own, it says what the floats are normalised with already, and is right.
     """
     if experiment.task.images.normalisation is None or _are_adapted(experiment):
         return
     task = experiment.task
     sources = [one.source for one in (task.training, task.validation, task.test) if one is not None]
     if any(is_data_set(source) or experiment.located(source).is_dir() for source in sources):
-        if told is not None:
-            told(
-                f"warning: the {part} samples are floating point and taken as they are; mean and "
-                "std of [task.images] are applied to images in folders alone"
-            )
+        text = (
+            f"the {part} samples are floating point and taken as they are; mean and std of "
+            "[task.images] are applied to images in folders alone"
+        )
+        listener(Message(text, warning=True))
         return
     raise DataError(
         "inputs are floating point, which are taken as they are, and [task.images] has a mean or "

@@ -1,7 +1,7 @@
 """The documents of a run folder: reading them, what changed since, and whose they are."""
 
 from netstitch.records.digests import network_digests, sample_digests, stitches_digest
-from netstitch.records.front_check import check_front
+from netstitch.records.front_check import check_front, load_front
 from netstitch.records.run_document import (
     Outcome,
     RunDocument,
@@ -9,6 +9,7 @@ from netstitch.records.run_document import (
     read_document,
     update_document,
     versions,
+    write_document,
 )
 from netstitch.records.run_record import RunRecord, read_run
 from netstitch.records.unchanged import (
@@ -29,6 +30,7 @@ __all__ = [
     "check_unchanged",
     "is_refined",
     "keep_warnings",
+    "load_front",
     "network_digests",
     "note_refined",
     "read_document",
@@ -37,4 +39,5 @@ __all__ = [
     "stitches_digest",
     "update_document",
     "versions",
+    "write_document",
 ]

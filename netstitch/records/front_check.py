@@ -9,7 +9,7 @@ from netstitch.analysis.front import front_from_json
 from netstitch.errors import StorageError
 from netstitch.files.documents import WORST
 from netstitch.files.folders import read_file
-from netstitch.records.run_document import read_document
+from netstitch.records.run_document import RunDocument, read_document
 from netstitch.records.run_folder import FRONT_FILE, is_running
 from netstitch.records.run_state import check_begun, how_on, state_of
 from netstitch.records.unchanged import SUPERNET_FILES, check_folder
@@ -18,7 +18,12 @@ from netstitch.text import one_line
 
 
 def load_front(run: Path) -> Front:
-    """Return the front that a run was measured to have.
+    """Return the front that a run was measured to have; raise as `load_document_and_front` does."""
+    return load_document_and_front(run)[1]
+
+
+def load_document_and_front(run: Path) -> tuple[RunDocument, Front]:
+    """Return run.json of a run, and the front that it was measured to have.
 
     Raises:
         StorageError: The folder is not one of a run, the run is not so far, with how it goes on, or
@@ -34,12 +39,11 @@ def load_front(run: Path) -> Front:
             f"{how_on(run, running=running)}"
         )
     front = read_front(run)  # one that is damaged is said to be that, and not that it changed
-    check_folder(run, (*SUPERNET_FILES, FRONT_FILE))
-    return front
+    return check_folder(run, (*SUPERNET_FILES, FRONT_FILE)), front
 
 
 def read_front(run: Path) -> Front:
-    """Return what the front's file of a run says; raises StorageError where it is damaged."""
+    """Return what the front's file of a run says; raise StorageError where it is damaged."""
     path = run / FRONT_FILE
     try:
         return front_from_json(read_file(path))

@@ -2,16 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from netstitch.analysis.dominance import ObjectiveName
 from netstitch.analysis.front import ACCURACY
+from netstitch.errors import StorageError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.execution_config import Early
-from netstitch.files.documents import MOST, Count, Digest, Document, Seconds, validated
+from netstitch.experiments import Experiment
+from netstitch.experiments.experiment_file import first_problem
+from netstitch.files.documents import (
+    MOST,
+    Count,
+    Digest,
+    Document,
+    Seconds,
+    problem,
+    validated,
+)
 from netstitch.files.folders import read_json, write_json
 from netstitch.optimization import Stopped
 from netstitch.records.run_folder import FORMAT, RUN_FILE
@@ -20,10 +31,14 @@ from netstitch.version import VERSION
 
 
 class Outcome(Document):
-    """How a search ended; see `SearchResult`.
+    """How a search ended; what is not named here is as of `SearchResult`.
 
-    accuracy_difference: the largest, of the front's networks, between what the search saw and what
-    was measured. form, spread: what it was measured in, and how evaluations were spread.
+    Attributes:
+        accuracy_difference: The largest, of the front's networks, between what the search saw and
+            what was measured.
+        sweep: Each population size, in short.
+        form: The numerical form of evaluations.
+        spread: How evaluations were spread over processes and devices.
     """
 
     stopped: Stopped
@@ -39,14 +54,58 @@ class Outcome(Document):
     spread: dict[str, Any] = Field(default_factory=dict)
 
 
+class RecordedFit(Document):
+    """What a run says of how its stitches were fitted.
+
+    Attributes:
+        batch_size: Images of a training step; None where there were none.
+    """
+
+    batch_size: Annotated[int, Field(ge=1, le=MOST)] | None = None
+
+
+class RecordedEvaluation(Document):
+    """What a run says of its evaluations.
+
+    Attributes:
+        recalibrate: Training samples that each subnetwork was recalibrated on; 0 for none.
+    """
+
+    recalibrate: Count = 0
+
+
+class RecordedSettings(Document):
+    """What any run says of its settings, those of a plan from Python among them."""
+
+    seed: Count | None = None
+    fit: RecordedFit = RecordedFit()
+    evaluation: RecordedEvaluation = RecordedEvaluation()
+
+
 class RunDocument(Document):
     """The document.
 
-    asked: an experiment, or what a plan from Python says of itself. matches: how many there are.
-    networks, samples: digests by name. fitted, refined: digests of the stitches before and after
-    they are refined. files: digests of what is final in the folder, by path. seconds: that steps
-    took, by name. form, stitches, early, objective: what evaluations depend on, fixed when the
-    search begins. warnings: what was told. signature: over the Python that it ran.
+    Attributes:
+        name: Of the run.
+        asked: The experiment as plain data, or what a plan from Python says of itself.
+        matches: How many there are.
+        written: When the run began, in ISO 8601.
+        versions: Of the packages that decide on its numbers.
+        python: The version.
+        cores: How many the machine had.
+        networks: Digests by name.
+        fitted: Digest of the stitches before they are refined.
+        refined: Digest of the stitches after that.
+        samples: Digests by part.
+        files: Digests of what is final in the folder, by path.
+        seconds: That steps took, by name.
+        form: The numerical form of evaluations, fixed as what follows when the search begins.
+        stitches: Digest of the stitches that are searched.
+        early: When evaluations end early.
+        objective: What is held against the cost.
+        outcome: How the search ended.
+        warnings: Lines, each once.
+        signature: Over the Python that it ran.
     """
 
     name: str = ""
@@ -77,27 +136,36 @@ class RunDocument(Document):
                 raise ValueError(f"its {name} is none")
         if self.form is not None and self.stitches is None:
             raise ValueError("it does not say 'stitches', though its search began")
-        self.seed, self.recalibrate, self.fit_batch  # noqa: B018
+        try:
+            _ = self.settings
+        except ValidationError as error:
+            raise ValueError(f"in asked, {problem(error)}") from None
         return self
 
     @property
-    def seed(self) -> int | None:
-        """Of the run, where it says one."""
-        return _whole("asked.seed", self.asked.get("seed"))
+    def settings(self) -> RecordedSettings:
+        """The settings that any run has."""
+        return RecordedSettings.model_validate(self.asked)
 
-    @property
-    def recalibrate(self) -> int:
-        """Training samples that its search recalibrated each subnetwork on; 0 where it did not."""
-        table = self.asked.get("evaluation")
-        asked = table.get("recalibrate") if isinstance(table, dict) else None
-        return _whole("asked.evaluation.recalibrate", asked) or 0
+    def experiment(self, run: Path) -> Experiment:
+        """Return the experiment that the run is of; `run` is its folder.
 
-    @property
-    def fit_batch(self) -> int | None:
-        """Samples a step that stitches were trained on, where it says so."""
-        table = self.asked.get("fit")
-        asked = table.get("batch_size") if isinstance(table, dict) else None
-        return _whole("asked.fit.batch_size", asked, least=1)
+        Raises:
+            StorageError: It was begun from Python, or asks for what this version does not do.
+        """
+        if not {"networks", "task"} <= self.asked.keys():
+            raise StorageError(
+                f"{run / RUN_FILE} does not say which experiment the run is of, since it was begun "
+                "from Python; go on there with its samples (netstitch.runs.run.resume, or "
+                "ns.export(..., recalibrate=batches))"
+            )
+        try:
+            return Experiment.model_validate(self.asked)
+        except ValidationError as error:
+            raise StorageError(
+                f"{run / RUN_FILE} asks for what this version does not do: {first_problem(error)}; "
+                "go on with the version that wrote it, or run anew"
+            ) from None
 
     @property
     def stopped(self) -> Stopped | None:
@@ -110,14 +178,6 @@ class RunDocument(Document):
         return self.stopped not in (None, "interrupted")
 
 
-def _whole(name: str, value: Any, least: int = 0) -> int | None:
-    if value is None:
-        return None
-    if type(value) is not int or not least <= value <= MOST:
-        raise ValueError(f"{name} is {value!r:.80}, and should be a number of {least} or more")
-    return value
-
-
 def read_document(folder: Path) -> RunDocument:
     """Read run.json of a run; raises StorageError where there is none, or it is not whole."""
     path = folder / RUN_FILE
@@ -125,6 +185,12 @@ def read_document(folder: Path) -> RunDocument:
     found = validated(document, RunDocument, path)
     # Names of files to the byte, of which a model would keep what is Unicode.
     return found.model_copy(update={"asked": document["asked"]})
+
+
+def write_document(folder: Path, document: RunDocument) -> None:
+    """Write run.json of a run."""
+    told = {name: value for name, value in document.model_dump().items() if value is not None}
+    write_json(folder / RUN_FILE, {"format": FORMAT} | told)
 
 
 def update_document(folder: Path, changes: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ code in what connects to it.
 
 import hmac
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,10 @@ import filelock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netstitch.errors import NetstitchError, StorageError
+from netstitch.events import Listener, Message, ignore
 from netstitch.experiments import Experiment
 from netstitch.experiments.sample_sources import names_function
-from netstitch.networks.sources.functions import Located, is_function, locate
+from netstitch.networks.sources.functions import Located, is_function, is_own, locate
 from netstitch.networks.sources.importing import Permission, digest, files_run
 from netstitch.networks.sources.model_sources import function_of
 from netstitch.records.run_document import RunDocument
@@ -30,8 +31,6 @@ from netstitch.records.signing_key import make_key, read_key
 
 SIGNATURE = "signature"
 """The key of run.json."""
-
-Told = Callable[[str], None]
 
 
 class Signature(BaseModel):
@@ -73,23 +72,23 @@ def named_by(experiment: Experiment) -> NamedFunction:
     )
 
 
-def signed(asked: Mapping[str, Any], told: Told | None = None) -> dict[str, Any]:
-    """Return what run.json is to hold so that its Python counts as this user's.
+def signed(asked: Mapping[str, Any], listener: Listener = ignore) -> dict[str, Any] | None:
+    """Return the signature with which the Python of a run counts as this user's, as plain data.
 
     Args:
         asked: What the run was asked, as run.json holds it.
-        told: Told where the run goes unsigned, since the user's key cannot be kept.
+        listener: Warned where the run goes unsigned, since the user's key cannot be kept.
 
     Returns:
-        The key and its value; nothing where the run names no Python and no cluster, or goes
+        What run.json is to hold; None where the run names no Python and no cluster, or goes
         unsigned.
     """
     experiment = _experiment(asked)
     if experiment is None:
-        return {}
+        return None
     named, address = named_by(experiment).every, experiment.evaluation.address
     if not named and address is None:
-        return {}
+        return None
     functions = sorted({one.name for one in named})
     files: dict[str, str] = {}
     for one in named:
@@ -102,15 +101,14 @@ def signed(asked: Mapping[str, Any], told: Told | None = None) -> dict[str, Any]
     try:
         code = _code(make_key(), functions, files, address)
     except (OSError, filelock.Timeout) as error:
-        if told is not None:
-            told(
-                f"warning: the run is not signed, since the key in the state folder cannot be kept "
-                f"({error}): commands that run its Python will ask for --trust; make the folder "
-                "writable, or name another with XDG_STATE_HOME"
-            )
-        return {}
-    found = {"functions": functions, "files": files, "address": address, "code": code}
-    return {SIGNATURE: found}
+        text = (
+            f"the run is not signed, since the key in the state folder cannot be kept ({error}): "
+            "commands that run its Python will ask for --trust; make the folder writable, or name "
+            "another with XDG_STATE_HOME"
+        )
+        listener(Message(text, warning=True))
+        return None
+    return {"functions": functions, "files": files, "address": address, "code": code}
 
 
 def permission_for(
@@ -205,7 +203,7 @@ def _strange(run: Path, again: str, what: str) -> NetstitchError:
 
 
 def _experiment(asked: Mapping[str, Any]) -> Experiment | None:
-    """None for what was asked from Python, or of the demo, which name no functions."""
+    """None for what was asked from Python, which names no functions."""
     try:
         return Experiment.model_validate(asked)
     except ValueError:  # pydantic's own is one
@@ -213,7 +211,7 @@ def _experiment(asked: Mapping[str, Any]) -> Experiment | None:
 
 
 def _located(specs: Iterable[str], folder: Path) -> Iterable[Located]:
-    return (locate(spec, folder) for spec in specs if is_function(spec))
+    return (locate(spec, folder) for spec in specs if is_function(spec) and not is_own(spec))
 
 
 def _shown(one: Located) -> str:

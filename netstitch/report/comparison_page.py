@@ -212,8 +212,8 @@ def _least_p(comparison: Comparison) -> str:
 
 def _seed(run: RunRecord, place: int) -> int:
     """The seed that a run was asked; one of its own where none is told."""
-    seed = run.document.asked.get("seed")
-    return seed if isinstance(seed, int) else -1 - place
+    seed = run.document.settings.seed
+    return -1 - place if seed is None else seed
 
 
 def _seconds(run: RunRecord) -> float | None:

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from netstitch.events import Listener, Message, StageBegan
 from netstitch.runs.preparing import capture_all, match_all
-from netstitch.runs.reporter import Reporter
 from netstitch.stitching import Averaging
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
@@ -44,7 +44,7 @@ class Trial:
 def try_out(
     models: Sequence[tuple[str, nn.Module]],
     task: Task,
-    reporter: Reporter,
+    listener: Listener,
     *,
     points: str,
     objective: str,
@@ -56,19 +56,21 @@ def try_out(
 
     Raises the errors of the steps.
     """
-    networks = capture_all(models, task, reporter)
-    matching = match_all(networks, reporter, points=points, objective=objective)
-    reporter.stage("supernet")
+    networks = capture_all(models, task, listener)
+    matching = match_all(networks, listener, points=points, objective=objective)
+    listener(StageBegan("supernet"))
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
     supernet.set_stitches(supernet.stitch_weights())  # random ones do for a trial
     genotype = _random_genotype(supernet, seed)
     inputs, labels = task.validation.inputs, task.validation.labels
     with torch.inference_mode():
         task.correct(supernet.subnetwork(genotype)(inputs), labels)
-    reporter.told(
-        f"{len(supernet.switches)} switches and the output's, "
-        f"{sum(s.inputs * s.outputs for s in supernet.stitches):,} weights of stitches; a "
-        "subnetwork was run"
+    weights = sum(s.inputs * s.outputs for s in supernet.stitches)
+    listener(
+        Message(
+            f"{len(supernet.switches)} switches and the output's, {weights:,} weights of "
+            "stitches; a subnetwork was run"
+        )
     )
     found = [
         Cost(

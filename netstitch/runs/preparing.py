@@ -6,20 +6,20 @@ import torch
 from torch import nn
 
 from netstitch.errors import DataError
+from netstitch.events import Listener, Message, StageBegan
 from netstitch.matching import Matching, match
 from netstitch.matching.objectives import ALL, COUNT
 from netstitch.networks import Graph, Network, capture
 from netstitch.networks.graph import INPUT, WEIGHT
 from netstitch.networks.module import ancestors
 from netstitch.networks.probabilities import WAY_OUT, check_alike
-from netstitch.runs.reporter import Reporter
 from netstitch.tasks import Task
 
 EXAMPLE_SIZE = 2
 
 
 def capture_all(
-    models: Sequence[tuple[str, nn.Module]], task: Task, reporter: Reporter
+    models: Sequence[tuple[str, nn.Module]], task: Task, listener: Listener
 ) -> list[Network]:
     """Capture each model with the first samples of validation; see `capture`.
 
@@ -28,7 +28,7 @@ def capture_all(
     Raises DataError, naming the network, when the task cannot measure its outputs, and
     StitchingError where some put out probabilities and others logits.
     """
-    reporter.stage("capture")
+    listener(StageBegan("capture"))
     example = task.validation.first(EXAMPLE_SIZE)
     networks = []
     for name, model in models:
@@ -39,13 +39,13 @@ def capture_all(
         except DataError as error:
             raise DataError(f"network {name!r}: {error}") from error
         networks.append(_measured_part(network, task.output))
-        reporter.told(_describe(networks[-1]))
+        listener(Message(_describe(networks[-1])))
     if check_alike([(network.name, network) for network in networks]):
-        reporter.told(
-            "warning: all networks put out probabilities, which are averaged as they are; "
-            "cross-entropies and calibration are left out, since they are of logits: for each, "
-            f"{WAY_OUT}"
+        text = (
+            "all networks put out probabilities, which are averaged as they are; cross-entropies "
+            f"and calibration are left out, since they are of logits: for each, {WAY_OUT}"
         )
+        listener(Message(text, warning=True))
     return networks
 
 
@@ -63,19 +63,19 @@ def _measured_part(network: Network, key: str | None) -> Network:
 
 def match_all(
     networks: Sequence[Network],
-    reporter: Reporter,
+    listener: Listener,
     *,
     points: str = ALL,
     objective: str = COUNT,
 ) -> Matching:
     """Match the networks and tell how many matches there are; points, objective: see `match`."""
-    reporter.stage("match")
+    listener(StageBegan("match"))
     matching = match(*networks, points=points, objective=objective)
     counted = objective == COUNT
     weight = "" if counted else f" of weight {matching.weight:.2f}"
     most = f"{matching.upper_bound:.0f} are" if counted else f"{matching.upper_bound:.2f} is"
     bound = "the maximum" if matching.exact else f"at most {most} possible"
-    reporter.told(f"{len(matching)} matches{weight} ({bound})")
+    listener(Message(f"{len(matching)} matches{weight} ({bound})"))
     return matching
 
 

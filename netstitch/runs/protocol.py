@@ -26,13 +26,13 @@ from netstitch.analysis import Front, hypervolume
 from netstitch.analysis.front_figure import fronts_figure
 from netstitch.analysis.significance import Compared, compare
 from netstitch.errors import StorageError
+from netstitch.events import Listener, Message, StageBegan
 from netstitch.files.documents import WORST, Document, read_as
 from netstitch.files.folders import cannot_write, write_json, write_text
 from netstitch.optimization.search_state import as_plain
 from netstitch.records import Outcome, read_document
 from netstitch.records.front_check import load_front
 from netstitch.records.run_folder import RUN_FILE, differing
-from netstitch.runs.reporter import Reporter
 from netstitch.runs.run import branch_run, finish_preparing, prepare_run, resume
 from netstitch.runs.run_plan import RunPlan
 from netstitch.tasks import Task
@@ -100,7 +100,7 @@ def carry_out_protocol(
     models: Callable[[], Sequence[tuple[str, nn.Module]]],
     task: Task,
     folder: Path,
-    reporter: Reporter,
+    listener: Listener,
     *,
     name: str,
 ) -> Concluded:
@@ -116,22 +116,22 @@ def carry_out_protocol(
     algorithm, population = next(iter(protocol.populations.items()))
     plan = plan_for(algorithm, population or SWEEP, first)
     _claim(folder, protocol, plan)
-    _prepare(plan, models, task, prepared, reporter)
+    _prepare(plan, models, task, prepared, listener)
     sizes: dict[str, int] = {}
     for algorithm, population in protocol.populations.items():
         if population is None:
-            reporter.stage(f"{algorithm}: population sizes")
+            listener(StageBegan(f"{algorithm}: population sizes"))
             place = folder / f"{algorithm}-{SWEEP}"
-            _run(plan_for(algorithm, SWEEP, first), task, prepared, place, reporter)
+            _run(plan_for(algorithm, SWEEP, first), task, prepared, place, listener)
             population = _best_size(place)
-            reporter.told(f"{algorithm} does best with a population of {population:,}")
+            listener(Message(f"{algorithm} does best with a population of {population:,}"))
         sizes[algorithm] = population
     runs, fronts = [], dict[str, list[Front]]()
     for algorithm, population in sizes.items():
         for seed in protocol.seeds:
-            reporter.stage(f"{algorithm}, population {population:,}, seed {seed}")
+            listener(StageBegan(f"{algorithm}, population {population:,}, seed {seed}"))
             place = folder / f"{algorithm}-{seed}"
-            _run(plan_for(algorithm, population, seed), task, prepared, place, reporter)
+            _run(plan_for(algorithm, population, seed), task, prepared, place, listener)
             front = load_front(place)
             fronts.setdefault(algorithm, []).append(front)
             runs.append(_of_run(algorithm, population, seed, place, front, protocol.accuracy))
@@ -175,20 +175,20 @@ def _prepare(
     models: Callable[[], Sequence[tuple[str, nn.Module]]],
     task: Task,
     folder: Path,
-    reporter: Reporter,
+    listener: Listener,
 ) -> None:
     if (folder / RUN_FILE).exists():
-        finish_preparing(plan, task, folder, reporter)
+        finish_preparing(plan, task, folder, listener)
     else:
-        prepare_run(plan, models(), task, folder, reporter)
+        prepare_run(plan, models(), task, folder, listener)
 
 
-def _run(plan: RunPlan, task: Task, prepared: Path, folder: Path, reporter: Reporter) -> None:
+def _run(plan: RunPlan, task: Task, prepared: Path, folder: Path, listener: Listener) -> None:
     """Carry a run out to its end, from where it is."""
     if not (folder / RUN_FILE).exists():
         branch_run(prepared, plan, folder)
     if not read_document(folder).done:
-        finished = resume(plan, task, folder, reporter)
+        finished = resume(plan, task, folder, listener)
         if finished.result.stopped == "interrupted":
             raise KeyboardInterrupt
 

@@ -1,14 +1,14 @@
 """The step of a run that refines: it can be gone on with, and its result takes the fit's place."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from netstitch.events import Listener, Message, advancing
 from netstitch.files.folders import write_bytes, write_json
 from netstitch.fitting import RefineReport
-from netstitch.fitting.feature_stream import Progress
 from netstitch.networks.network_files import weights_content
 from netstitch.records import note_refined
 from netstitch.records.run_folder import REFINING
@@ -26,8 +26,7 @@ def refine_and_save(
     run: Path,
     folder: Path,
     batch: int,
-    told: Callable[[str], None],
-    progress: Progress,
+    listener: Listener,
 ) -> None:
     """Refine, and save what came of it over what was fitted; after Ctrl-C, say how to go on.
 
@@ -37,15 +36,15 @@ def refine_and_save(
     batches = zip(training.batches(batch), torch.split(training.labels, batch), strict=True)
     try:
         report = supernet.refine(
-            batches, checkpoint=run / REFINING, progress=progress, **dict(settings)
+            batches, checkpoint=run / REFINING, progress=advancing(listener), **dict(settings)
         )
     except KeyboardInterrupt:
-        told("the fitted stitches and how far refining got are kept; to go on:")
-        told(command("resume", run))
+        listener(Message("the fitted stitches and how far refining got are kept; to go on:"))
+        listener(Message(command("resume", run)))
         raise
     _save_refined(supernet, report, run, folder)
     for line in _what_came_of(report):
-        told(line)
+        listener(Message(line))
 
 
 def _save_refined(supernet: Supernet, report: RefineReport, run: Path, folder: Path) -> None:

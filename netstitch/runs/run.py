@@ -16,37 +16,46 @@ from typing import Any
 
 from torch import nn
 
-from netstitch.analysis import SPLITS, Front, FrontPoint, front_figure
+from netstitch.analysis import Front, front_figure
 from netstitch.errors import DataError, StorageError
 from netstitch.evaluation import NumericsConfig, Store
 from netstitch.evaluation.workers import prepare
-from netstitch.exporting import Exported, export
-from netstitch.files.folders import copy_linked, read_json, write_json, write_text
+from netstitch.events import (
+    Event,
+    FolderOpened,
+    Listener,
+    Message,
+    StageBegan,
+    advancing,
+    ignore,
+    together,
+)
+from netstitch.files.folders import copy_linked, write_text
 from netstitch.fitting import RefineSettings, check_refining, make_settings
 from netstitch.optimization import SearchResult
 from netstitch.optimization.history import history_table
 from netstitch.optimization.search_state import as_plain
 from netstitch.records import (
+    Outcome,
+    RunDocument,
     check_folder,
     check_samples,
     check_unchanged,
     is_refined,
-    keep_warnings,
     network_digests,
     read_document,
     sample_digests,
     stitches_digest,
     update_document,
     versions,
+    write_document,
 )
 from netstitch.records.digests import digests_of
 from netstitch.records.run_folder import (
     EVALUATIONS,
-    FORMAT,
     FRONT_FILE,
     HISTORY_FILE,
     PROGRESS_FILE,
-    RUN_FILE,
     STITCHES,
     SUPERNET,
     check_asked_again,
@@ -63,11 +72,11 @@ from netstitch.records.unchanged import (
     note_files,
 )
 from netstitch.runs.preparing import capture_all, match_all
+from netstitch.runs.recorded_run import STATISTICS_BATCH
 from netstitch.runs.refining_step import refine_and_save
-from netstitch.runs.reporter import Reporter
 from netstitch.runs.run_plan import RunPlan
 from netstitch.searching.reference_doubts import doubts
-from netstitch.searching.search_progress import SearchProgress, write_progress
+from netstitch.searching.search_progress import SearchMeasured, write_progress
 from netstitch.searching.search_recorder import SearchRecorder, remove_states
 from netstitch.searching.supernet_search import Searched, measured_form, scored_by
 from netstitch.searching.supernet_search import run as run_search
@@ -78,9 +87,6 @@ from netstitch.supernet.storage import load_supernet
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.threads import available_cores
-
-STATISTICS_BATCH = 128
-Watch = Callable[[SearchProgress], None]
 
 
 @dataclass(frozen=True)
@@ -100,13 +106,12 @@ def carry_out(
     models: Sequence[tuple[str, nn.Module]],
     task: Task,
     folder: Path,
-    reporter: Reporter,
-    watch: Watch | None = None,
+    listener: Listener = ignore,
 ) -> Finished:
     """Run the whole way from models to a front, writing into a new folder.
 
-    task: with training samples, which stitches are fitted on. watch: told every second how the
-    search stands, such as a `TensorBoard`.
+    task: with training samples, which stitches are fitted on. listener: told what
+    happens, such as a `RunLog` or a `TensorBoard`.
 
     Ctrl-C while stitches are refined leaves them as they were fitted, and how far refining got.
     During the search it ends this with the front found so far, and everything is written; a second
@@ -120,9 +125,9 @@ def carry_out(
     check_place(folder)
     prepare(plan.spread)
     with taken(folder):
-        supernet = _prepare_folder(plan, models, task, training, folder, reporter)
+        supernet = _prepare_folder(plan, models, task, training, folder, listener)
         _begin_search(plan, supernet, task, folder)
-        return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
+        return _search_and_measure(plan, supernet, task, training, folder, listener)
 
 
 def prepare_run(
@@ -130,25 +135,25 @@ def prepare_run(
     models: Sequence[tuple[str, nn.Module]],
     task: Task,
     folder: Path,
-    reporter: Reporter,
+    listener: Listener,
 ) -> None:
     """The part of `carry_out` before its search, which `branch_run` and `resume` go on from."""
     training = _training(plan, task)
     check_place(folder)
     with taken(folder):
-        _prepare_folder(plan, models, task, training, folder, reporter)
+        _prepare_folder(plan, models, task, training, folder, listener)
 
 
-def finish_preparing(plan: RunPlan, task: Task, folder: Path, reporter: Reporter) -> None:
+def finish_preparing(plan: RunPlan, task: Task, folder: Path, listener: Listener) -> None:
     """What is left of `prepare_run` where that was stopped: to refine.
 
     Raises StorageError as `resume` does.
     """
     check_resumable(folder)
     with locked(folder):
-        reporter.opened(folder)
+        listener(FolderOpened(folder))
         if not is_refined(folder, check_folder(folder, SUPERNET_FILES)):
-            _refine(plan, load_supernet(folder / SUPERNET), _training(plan, task), folder, reporter)
+            _refine(plan, load_supernet(folder / SUPERNET), _training(plan, task), folder, listener)
 
 
 def branch_run(prepared: Path, plan: RunPlan, folder: Path) -> None:
@@ -157,14 +162,13 @@ def branch_run(prepared: Path, plan: RunPlan, folder: Path) -> None:
     The files of the supernet are the same on disk, where that is possible.
     """
     check_place(folder)
-    document = read_json(prepared / RUN_FILE, FORMAT)
+    document = read_document(prepared)
     with taken(folder):
         copy_linked(prepared / SUPERNET, folder / SUPERNET)
         write_text(folder / STITCHES, (prepared / STITCHES).read_text())
-        document.pop(SIGNATURE, None)
         asked = as_plain(plan.asked)
-        changes = {"name": plan.name, "asked": asked, **signed(asked)}
-        write_json(folder / RUN_FILE, document | changes)
+        changes = {"name": plan.name, "asked": asked, "signature": signed(asked)}
+        write_document(folder, document.model_copy(update=changes))
 
 
 def _prepare_folder(
@@ -173,19 +177,18 @@ def _prepare_folder(
     task: Task,
     training: Samples,
     folder: Path,
-    reporter: Reporter,
+    listener: Listener,
 ) -> Supernet:
     """The supernet, fitted and refined, in the run's folder."""
     seconds: dict[str, float] = {}
-    supernet = _prepared(plan, models, task, training, reporter, seconds)
+    supernet = _prepared(plan, models, task, training, listener, seconds)
     supernet.save(folder / SUPERNET)
     write_text(folder / STITCHES, stitch_table(supernet))
-    document = _document(plan, supernet, task, folder, seconds)
-    document |= signed(document["asked"], reporter.told)
+    document = _document(plan, supernet, task, folder, seconds, signed(plan.asked, listener))
     # From here on there is something to go on with, whatever ends this.
-    write_json(folder / RUN_FILE, document | {"warnings": list(reporter.warnings)})
-    reporter.opened(folder)
-    _refine(plan, supernet, training, folder, reporter)
+    write_document(folder, document)
+    listener(FolderOpened(folder))
+    _refine(plan, supernet, training, folder, listener)
     return supernet
 
 
@@ -194,31 +197,31 @@ def _prepared(
     models: Sequence[tuple[str, nn.Module]],
     task: Task,
     training: Samples,
-    reporter: Reporter,
+    listener: Listener,
     seconds: dict[str, float],
 ) -> Supernet:
     """The supernet with its stitches fitted, and the seconds that each step took."""
     with _timed(seconds, "capture"):
-        networks = capture_all(models, task, reporter)
+        networks = capture_all(models, task, listener)
     for network in networks:
         network.to(plan.spread.here)
     with _timed(seconds, "match"):
         matching = match_all(
-            networks, reporter, points=plan.points, objective=plan.matching_objective
+            networks, listener, points=plan.points, objective=plan.matching_objective
         )
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
     scored_by(plan.objective, supernet, task)  # what cannot be scored is known before the work
     if plan.refine is not None:
         check_refining(supernet, make_settings(RefineSettings, "refine", plan.refine))
     for line in doubts(supernet, task):
-        reporter.told(f"warning: {line}")
+        listener(Message(line, warning=True))
     with _timed(seconds, "fit"):
-        _fit(supernet, training, plan, reporter)
+        _fit(supernet, training, plan, listener)
     return supernet.to("cpu")
 
 
-def check_resumable(folder: Path) -> Mapping[str, Any]:
-    """What was asked of a run that can go on, as plain data.
+def check_resumable(folder: Path) -> RunDocument:
+    """Return the document of a run that can go on.
 
     Raises StorageError where the folder is not one of a run, or of another version, and where the
     run is done.
@@ -230,21 +233,20 @@ def check_resumable(folder: Path) -> Mapping[str, Any]:
             "nothing to go on with; for another search give another folder"
         )
     check_unchanged(folder, document, {"versions": versions()})
-    return document.asked
+    return document
 
 
 def resume(
     plan: RunPlan,
     task: Task,
     folder: Path,
-    reporter: Reporter,
-    watch: Watch | None = None,
+    listener: Listener = ignore,
     *,
     sign: bool = False,
 ) -> Finished:
     """Go on with a run that was stopped, however that was, from where it is.
 
-    plan, task: as the run began with, though evaluations may be spread another way. watch: as of
+    plan, task: as the run began with, though evaluations may be spread another way. listener: as of
     `carry_out`. sign: whether the Python that the run names is this user's from now on. What was
     evaluated is not evaluated again, budgets count on from where they were, and a serial search
     ends as it would have.
@@ -259,11 +261,10 @@ def resume(
         check_asked_again(folder, document.asked, as_plain(plan.asked))
         supernet = load_supernet(folder / SUPERNET)
         check_samples(folder, document, task)
-        reporter.opened(folder)
-        keep_warnings(folder, reporter.warnings)
+        listener(FolderOpened(folder))
         if document.form is None:
             if not is_refined(folder, document):
-                _refine(plan, supernet, training, folder, reporter)
+                _refine(plan, supernet, training, folder, listener)
             _begin_search(plan, supernet, task, folder)
         elif plan.spread.early != document.early:
             raise StorageError(
@@ -277,8 +278,10 @@ def resume(
                 f"{plan.objective!r}; go on with the former, or run anew"
             )
         if sign:
-            update_document(folder, signed(document.asked, reporter.told))
-        return _search_and_measure(plan, supernet, task, training, folder, reporter, watch)
+            signature = signed(document.asked, listener)
+            if signature is not None:
+                update_document(folder, {SIGNATURE: signature})
+        return _search_and_measure(plan, supernet, task, training, folder, listener)
 
 
 def _training(plan: RunPlan, task: Task) -> Samples:
@@ -292,12 +295,12 @@ def _training(plan: RunPlan, task: Task) -> Samples:
 
 
 def _refine(
-    plan: RunPlan, supernet: Supernet, training: Samples, folder: Path, reporter: Reporter
+    plan: RunPlan, supernet: Supernet, training: Samples, folder: Path, listener: Listener
 ) -> None:
     if plan.refine is None:
         return
     with _adding(folder, "refine"):
-        reporter.stage("refine")
+        listener(StageBegan("refine"))
         supernet.to(plan.spread.here)
         refine_and_save(
             supernet,
@@ -306,8 +309,7 @@ def _refine(
             run=folder,
             folder=folder / SUPERNET,
             batch=plan.fit_batch,
-            told=reporter.told,
-            progress=reporter.progress,
+            listener=listener,
         )
         supernet.to("cpu")
         note_files(folder)
@@ -335,42 +337,41 @@ def _search_and_measure(
     task: Task,
     training: Samples,
     folder: Path,
-    reporter: Reporter,
-    watch: Watch | None,
+    listener: Listener,
 ) -> Finished:
     with (
         Store(folder / EVALUATIONS, create=False) as store,
         _adding(folder, "search and test"),
     ):
         record = SearchRecorder(folder, store)
-        searched = _search(plan, supernet, task, training, record, folder, reporter, watch)
+        searched = _search(plan, supernet, task, training, record, folder, listener)
     front, result = searched.front, searched.result
     if searched.difference:
-        reporter.told(
+        text = (
             f"accuracies of the front differ by up to {searched.difference:.4f} from those that "
             "the search saw, which had rounding of another form"
         )
-    keep_warnings(folder, reporter.warnings)
+        listener(Message(text))
     forget_files(folder)
     front.to_json(folder / FRONT_FILE)
     front.to_csv(folder / "front.csv")
     write_text(folder / HISTORY_FILE, history_table(result.history))
     front_figure(front, folder / "front.png", title=plan.name, floor="tight")
-    outcome = {
-        "stopped": result.stopped,
-        "evaluations": result.evaluated,
-        "skipped": result.skipped,
-        "failed": result.failed,
-        "ended_early": result.stopped_early,
-        "search_seconds": result.elapsed,
-        "idle": round(result.idle, 4),
-        "accuracy_difference": searched.difference,
-        "sweep": [asdict(one) for one in searched.sweep],
-        "form": asdict(searched.form),
-        "spread": asdict(plan.spread) | {"workers": plan.spread.processes},
-    }
+    outcome = Outcome(
+        stopped=result.stopped,
+        evaluations=result.evaluated,
+        skipped=result.skipped,
+        failed=result.failed,
+        ended_early=result.stopped_early,
+        search_seconds=result.elapsed,
+        idle=round(result.idle, 4),
+        accuracy_difference=searched.difference,
+        sweep=searched.sweep,
+        form=asdict(searched.form),
+        spread=asdict(plan.spread) | {"workers": plan.spread.processes},
+    )
     # Together: a front beside which the run is done is held against its digest.
-    note_files(folder, RESULT_FILES, {"outcome": outcome})
+    note_files(folder, RESULT_FILES, {"outcome": outcome.model_dump()})
     if result.stopped != "interrupted":
         remove_states(folder)
         (folder / PROGRESS_FILE).unlink(missing_ok=True)
@@ -384,15 +385,13 @@ def _search(
     training: Samples,
     record: SearchRecorder,
     folder: Path,
-    reporter: Reporter,
-    watch: Watch | None,
+    listener: Listener,
 ) -> Searched:
-    def told(standing: SearchProgress) -> None:
-        write_progress(folder / PROGRESS_FILE, standing)
-        if watch is not None:
-            watch(standing)
+    def keep(event: Event) -> None:
+        if isinstance(event, SearchMeasured):
+            write_progress(folder / PROGRESS_FILE, event.progress)
 
-    reporter.stage("search")
+    listener(StageBegan("search"))
     form = read_document(folder).form
     assert form is not None
     statistics = training.first(plan.recalibrate) if plan.recalibrate else None
@@ -413,54 +412,46 @@ def _search(
         spread=plan.spread,
         recalibration=None if statistics is None else statistics.batches(STATISTICS_BATCH),
         record=record,
-        on_standing=told,
-        on_progress=lambda progress: reporter.searching(progress, plan.budget),
-        on_measure=reporter.stage,
+        listener=together(keep, listener),
     )
 
 
-def _fit(supernet: Supernet, training: Samples, plan: RunPlan, reporter: Reporter) -> None:
-    reporter.stage("fit")
+def _fit(supernet: Supernet, training: Samples, plan: RunPlan, listener: Listener) -> None:
+    listener(StageBegan("fit"))
     report = supernet.fit(
-        training.batches(plan.fit_batch), progress=reporter.progress, **dict(plan.fit)
+        training.batches(plan.fit_batch), progress=advancing(listener), **dict(plan.fit)
     )
     errors = sorted(row.relative_error for row in report.rows if row.relative_error is not None)
     middle = errors[len(errors) // 2] if errors else float("nan")
-    reporter.told(
-        f"{len(report.rows)} stitches on {report.samples:,} samples, "
-        f"median held-out error {middle:.2f}"
-    )
-
-
-def export_point(
-    supernet: Supernet, point: FrontPoint, folder: Path, reporter: Reporter, **settings: Any
-) -> Exported:
-    """Export a network of a front with its accuracies; settings are those of `export`."""
-    reporter.stage("export")
-    card = {"label": point.label} | {part: point.accuracy(part) for part in SPLITS}
-    return export(
-        supernet, point.genotype, folder, card=card, progress=reporter.progress, **settings
+    stitches, samples = len(report.rows), report.samples
+    listener(
+        Message(f"{stitches} stitches on {samples:,} samples, median held-out error {middle:.2f}")
     )
 
 
 def _document(
-    plan: RunPlan, supernet: Supernet, task: Task, folder: Path, seconds: Mapping[str, float]
-) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "name": plan.name,
-        "asked": dict(plan.asked),
-        "matches": len(supernet.matching),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        "python": platform.python_version(),
-        "cores": available_cores(),
-        "networks": network_digests(folder, supernet.names),
-        "fitted": stitches_digest(folder),
-        "samples": sample_digests(task),
-        "files": digests_of(folder, FILES),
-        "seconds": {name: round(value, 2) for name, value in seconds.items()},
-    }
+    plan: RunPlan,
+    supernet: Supernet,
+    task: Task,
+    folder: Path,
+    seconds: Mapping[str, float],
+    signature: Mapping[str, Any] | None,
+) -> RunDocument:
+    return RunDocument(
+        name=plan.name,
+        asked=dict(plan.asked),
+        matches=len(supernet.matching),
+        written=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions(),
+        python=platform.python_version(),
+        cores=available_cores(),
+        networks=network_digests(folder, supernet.names),
+        fitted=stitches_digest(folder),
+        samples=sample_digests(task),
+        files=digests_of(folder, FILES),
+        seconds={name: round(value, 2) for name, value in seconds.items()},
+        signature=signature,
+    )
 
 
 @contextmanager

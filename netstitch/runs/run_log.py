@@ -1,39 +1,61 @@
-"""The log of a run: every line that it told, with the time, in a file of its folder."""
+"""What a run's folder keeps of the stream of events: run.log, and the warnings in run.json."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-LOG_FILE = "run.log"
+from netstitch.events import Event, FolderOpened, Message
+from netstitch.records import keep_warnings
+from netstitch.runs.event_lines import EventLines
+from netstitch.text import printable
 
-WARNING = "warning: "
-"""How a line begins that tells of what may make a result worthless, while the run goes on."""
+LOG_FILE = "run.log"
 
 
 class RunLog:
-    """Keeps lines until the run's folder is there, and appends them to its log from then on.
+    """A listener that appends every line, with the time, to a log in the run's folder.
 
-    A log that cannot be written is given up: it never ends a run.
+    Lines are kept until the folder is there. A log that cannot be written is given up: it never
+    ends a run. Warnings go into run.json too.
     """
 
-    def __init__(self, now: Callable[[], datetime] = datetime.now) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime] = datetime.now,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._now = now
-        self._waiting: list[str] | None = []
+        self._lines = EventLines(clock)
+        self._waiting: list[str] = []
+        self._warnings: dict[str, None] = {}
+        self._folder: Path | None = None
         self._file: Path | None = None
 
-    def open(self, folder: Path) -> None:
-        """Append what is waiting, and every later line, to the log of this folder."""
-        self._file = folder / LOG_FILE
-        waiting, self._waiting = self._waiting, None
-        self._append("".join(waiting or ()))
-
-    def write(self, text: str) -> None:
-        """Add a line."""
-        line = f"{self._now().isoformat(sep=' ', timespec='seconds')} {text}\n"
-        if self._waiting is not None:
-            self._waiting.append(line)
+    def __call__(self, event: Event) -> None:
+        """Write down an event."""
+        if isinstance(event, FolderOpened):
+            self._open(event.folder)
+            return
+        line = self._lines.line(event)
+        if line is None:
+            return
+        if isinstance(event, Message) and event.warning:
+            self._warnings[str(event)] = None
+            if self._folder is not None:
+                keep_warnings(self._folder, [str(event)])
+        text = f"{self._now().isoformat(sep=' ', timespec='seconds')} {printable(line)}\n"
+        if self._folder is None:
+            self._waiting.append(text)
         else:
-            self._append(line)
+            self._append(text)
+
+    def _open(self, folder: Path) -> None:
+        self._folder, self._file = folder, folder / LOG_FILE
+        self._append("".join(self._waiting))
+        self._waiting.clear()
+        if self._warnings:
+            keep_warnings(folder, tuple(self._warnings))
 
     def _append(self, text: str) -> None:
         if self._file is None or not text:

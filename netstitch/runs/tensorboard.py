@@ -1,52 +1,61 @@
-"""A run's numbers as scalars of TensorBoard, over evaluations; an extra."""
+"""A listener that writes a search's numbers as scalars of TensorBoard; an extra."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from netstitch.errors import SearchError
-from netstitch.searching.search_progress import SearchProgress
+from netstitch.events import Event
+from netstitch.searching.search_progress import SearchMeasured, SearchProgress
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
 
 
-def scalars(standing: SearchProgress) -> dict[str, float]:
-    """What is plotted over evaluations."""
+def scalars(progress: SearchProgress) -> dict[str, float]:
+    """Return what is plotted over evaluations, by name."""
     found = {
-        "search/evaluated": standing.evaluated,
-        "search/skipped": standing.skipped,
-        "search/failed": standing.failed,
-        "search/ended early": standing.bounded,
-        "search/archived": standing.archived,
-        "search/hypervolume": standing.hypervolume,
-        "workers/rate": standing.rate,
-        "workers/idle": standing.idle,
-        "workers/in_flight": standing.in_flight,
+        "search/evaluated": progress.evaluated,
+        "search/skipped": progress.skipped,
+        "search/failed": progress.failed,
+        "search/ended early": progress.bounded,
+        "search/archived": progress.archived,
+        "search/hypervolume": progress.hypervolume,
+        "workers/rate": progress.rate,
+        "workers/idle": progress.idle,
+        "workers/in_flight": progress.in_flight,
     }
-    if standing.cross_entropy is not None:
-        found["search/best_cross_entropy"] = standing.cross_entropy
-    elif standing.score is not None:
-        found["search/best_accuracy"] = standing.score
+    if progress.cross_entropy is not None:
+        found["search/best_cross_entropy"] = progress.cross_entropy
+    elif progress.score is not None:
+        found["search/best_accuracy"] = progress.score
     return found
 
 
 class TensorBoard:
-    """Scalars of a run, one series for each search; to be closed.
+    """Scalars of a run in a folder, one series for each search; to be closed.
 
-    folder: where the files of events go. Raises SearchError where TensorBoard is not installed.
+    Raises:
+        SearchError: TensorBoard is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
         check_tensorboard()
+        self._folder = folder
+        self._writers: dict[int, SummaryWriter] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Write the scalars of a search that was measured; other events are ignored."""
+        if not isinstance(event, SearchMeasured):
+            return
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        self._folder, self._writer_of = folder, SummaryWriter
-        self._writers: dict[int, Any] = {}
-
-    def __call__(self, standing: SearchProgress) -> None:
-        if standing.search not in self._writers:
-            place = self._folder / f"population-{standing.search}"
-            self._writers[standing.search] = self._writer_of(str(place))
-        writer = self._writers[standing.search]
-        for name, value in scalars(standing).items():
-            writer.add_scalar(name, value, standing.used, walltime=standing.written)
+        progress = event.progress
+        if progress.search not in self._writers:
+            folder = self._folder / f"population-{progress.search}"
+            self._writers[progress.search] = SummaryWriter(str(folder))
+        writer = self._writers[progress.search]
+        for name, value in scalars(progress).items():
+            writer.add_scalar(name, value, progress.used, walltime=progress.written)
         writer.flush()
 
     def close(self) -> None:

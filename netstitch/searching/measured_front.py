@@ -1,6 +1,6 @@
 """The networks that a search found, measured on validation and test samples."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import exp
 from typing import Any
 
@@ -13,6 +13,7 @@ from netstitch.analysis.front import ACCURACY, ENSEMBLE
 from netstitch.errors import NetstitchError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.metrics import Metrics, measure
+from netstitch.events import Listener, Message, ignore
 from netstitch.fitting import Batch
 from netstitch.optimization import Solution
 from netstitch.stitching.reachability import Genotype
@@ -27,7 +28,7 @@ def measure_front(
     genotypes: Sequence[Genotype],
     form: NumericsConfig,
     device: torch.device | str = "cpu",
-    told: Callable[[str], None] | None = None,
+    listener: Listener = ignore,
     *,
     recalibration: Sequence[Batch] | None = None,
     objective: ObjectiveName = ACCURACY,
@@ -38,7 +39,7 @@ def measure_front(
     validation samples. recalibration: as in `search`.
 
     Ctrl-C or an error while confirmation or test samples are measured leaves these out, since the
-    front is worth more than its test: `told` is then called with the reason.
+    front is worth more than its test: the listener is then given the reason.
     """
     references = supernet.references()
     everything = [*references.values(), *genotypes]
@@ -55,8 +56,7 @@ def measure_front(
         try:
             parts[part] = measured(samples)
         except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
-            if told is not None:
-                told(f"not measured on {part} samples: {one_line(error)}")
+            listener(Message(f"not measured on {part} samples: {one_line(error)}"))
             break
     # Of other choices of outputs the ensemble need not be one.
     ensemble = list(references).index(ENSEMBLE) if ENSEMBLE in references else None

@@ -15,6 +15,7 @@ from pydantic import RootModel
 
 from netstitch.analysis import hypervolume
 from netstitch.analysis.front import ACCURACY
+from netstitch.events import Event
 from netstitch.files.documents import STRICT, Count, Seconds, Share, read_as
 from netstitch.files.folders import write_text
 from netstitch.optimization import Budget, Progress, Solution
@@ -75,6 +76,21 @@ class SearchProgress:
         if self.objective == ACCURACY or self.score is None:
             return None
         return cross_entropy_of(self.score)
+
+
+@dataclass(frozen=True)
+class SearchAdvanced(Event):
+    """A search has one more result; the budget is that of this search."""
+
+    progress: Progress
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class SearchMeasured(Event):
+    """A search was measured, which is done every second and when it ends."""
+
+    progress: SearchProgress
 
 
 class ProgressDocument(RootModel[SearchProgress]):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 import numpy as np
 
 from netstitch.errors import SearchError
+from netstitch.events import Listener, StageBegan
 from netstitch.optimization import Evaluation, Executor, Progress, SearchResult
 from netstitch.optimization.executors.ordered import OrderedExecutor
 from netstitch.optimization.executors.replay import (
@@ -18,7 +19,13 @@ from netstitch.optimization.executors.replay import (
     known_by,
     known_by_arrival,
 )
-from netstitch.searching.search_progress import EVERY, SearchProgress, Timer, search_progress
+from netstitch.searching.search_progress import (
+    EVERY,
+    SearchAdvanced,
+    SearchMeasured,
+    Timer,
+    search_progress,
+)
 from netstitch.searching.search_recorder import SearchRecorder
 from netstitch.searching.supernet_problem import SupernetSearch
 from netstitch.searching.sweep import Swept, sweep
@@ -33,14 +40,12 @@ def search_sizes(
     *,
     record: SearchRecorder | None,
     on_evaluation: Callable[[Evaluation], None] | None,
-    on_standing: Callable[[SearchProgress], None] | None,
-    on_progress: Callable[[Progress], None] | None,
-    on_measure: Callable[[str], None] | None,
+    listener: Listener,
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
     """Search with a population of each size, and return the best result, and all in short.
 
-    record: where results are written as they come, and the search goes on from. on_measure: called
-    with a line before each of several searches. The other callbacks are as of `searching.run`.
+    record: where results are written as they come, and the search goes on from. The other
+    arguments are as of `searching.run`.
 
     Raises SearchError where a reference network cannot be evaluated, and KeyboardInterrupt where
     the search was stopped before it was as far as its record.
@@ -68,8 +73,8 @@ def search_sizes(
                 known[one.signature] = known_by_arrival(one, problem.objectives)
 
     def search_with(size: int) -> SearchResult:
-        if on_measure is not None and len(sizes) > 1:
-            on_measure(f"search with a population of {size:,}")
+        if len(sizes) > 1:
+            listener(StageBegan(f"search with a population of {size:,}"))
         # What another size evaluated is known, and what this one did before it was stopped.
         arrive = remember if record is None else record.arrive
         recalling = ReplayExecutor(executor, problem.identify, known, arrive)
@@ -78,22 +83,21 @@ def search_sizes(
             if record is not None:
                 record.look()
             if pace.due():
-                tell(progress)
-            if on_progress is not None:
-                on_progress(progress)
+                measure(progress)
+            listener(SearchAdvanced(progress, search.budget))
 
-        def tell(progress: Progress) -> None:
-            if on_standing is not None and not (record is not None and record.behind):
-                on_standing(
-                    search_progress(
-                        size,
-                        progress,
-                        search.budget,
-                        engine.front,
-                        workers=executor.workers,
-                        ensemble=ensemble,
-                    )
-                )
+        def measure(progress: Progress) -> None:
+            if record is not None and record.behind:
+                return
+            measured = search_progress(
+                size,
+                progress,
+                search.budget,
+                engine.front,
+                workers=executor.workers,
+                ensemble=ensemble,
+            )
+            listener(SearchMeasured(measured))
 
         source = OrderedExecutor(recalling) if ordered else recalling
         engine = search.engine(size, source, on_evaluation=keep, on_progress=look)
@@ -104,7 +108,7 @@ def search_sizes(
             if result.stopped == "interrupted" and record.behind:
                 raise KeyboardInterrupt  # what there was before is more than this result
             record.save()
-        tell(engine.progress())
+        measure(engine.progress())
         return result
 
     return sweep(search_with, sizes, ensemble, search.floor)

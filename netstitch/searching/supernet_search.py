@@ -20,6 +20,7 @@ from netstitch.evaluation import (
     measure_numerics,
 )
 from netstitch.evaluation.early_stopping import EarlyStopSettings, most_informative_order
+from netstitch.events import Event, Listener, StageBegan, ignore
 from netstitch.fitting import Batch
 from netstitch.networks.probabilities import WAY_OUT
 from netstitch.optimization import (
@@ -38,7 +39,7 @@ from netstitch.optimization.search_settings import check_population
 from netstitch.searching.measured_front import largest_difference, measure_front
 from netstitch.searching.reference_doubts import doubts
 from netstitch.searching.search_arguments import check_arguments, check_searched, read_recalibration
-from netstitch.searching.search_progress import SearchProgress
+from netstitch.searching.search_progress import SearchAdvanced
 from netstitch.searching.search_recorder import SearchRecorder
 from netstitch.searching.search_sizes import search_sizes
 from netstitch.searching.supernet_problem import INITIAL_STITCHES, SupernetSearch
@@ -155,8 +156,16 @@ def search(
         spread=spread or ExecutionConfig(devices=(device,)),
         recalibration=recalibration,
         on_doubt=lambda line: warnings.warn(line, stacklevel=4),
-        on_progress=on_progress,
+        listener=ignore if on_progress is None else _calling(on_progress),
     ).front
+
+
+def _calling(on_progress: Callable[[Progress], None]) -> Listener:
+    def listener(event: Event) -> None:
+        if isinstance(event, SearchAdvanced):
+            on_progress(event.progress)
+
+    return listener
 
 
 def run(
@@ -179,9 +188,7 @@ def run(
     record: SearchRecorder | None = None,
     on_doubt: Callable[[str], None] | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
-    on_standing: Callable[[SearchProgress], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_measure: Callable[[str], None] | None = None,
+    listener: Listener = ignore,
 ) -> Searched:
     """As `search`, with every setting, and with how the search went.
 
@@ -193,9 +200,8 @@ def run(
     record: where results are written as they come, and the search goes on from.
     on_doubt: called with each line of `doubts` about the references, before anything else runs.
     on_evaluation: called with each distinct evaluation of a search, after it is recorded.
-    on_standing: called with how a search stands, every second, and when it ends.
-    on_measure: called with a line of text before each search of a sweep, and before the front is
-        measured on test samples.
+    listener: told how far the search is, and before each search of a sweep, and before the front is
+        measured, that a stage began.
     """
     task = check_searched(supernet, task)
     check_arguments(algorithm=algorithm, settings=settings, patience=patience, form=form)
@@ -268,9 +274,7 @@ def run(
             spread.ordered,
             record=record,
             on_evaluation=on_evaluation,
-            on_standing=on_standing,
-            on_progress=on_progress,
-            on_measure=on_measure,
+            listener=listener,
         )
     genotypes = [solution.genotype for solution in result.archive]
     if not genotypes and result.stopped == "interrupted":
@@ -279,15 +283,14 @@ def run(
         raise SearchError(
             f"no evaluation was completed within {budget.seconds} seconds: give the search more"
         )
-    if on_measure is not None:
-        on_measure(f"measure {len(genotypes)} networks of the front")
+    listener(StageBegan(f"measure {len(genotypes)} networks of the front"))
     front = measure_front(
         supernet,
         task,
         genotypes,
         alone,
         spread.here,
-        on_measure,
+        listener,
         recalibration=statistics,
         objective=objective,
     )

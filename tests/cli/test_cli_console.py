@@ -1,16 +1,15 @@
 """What is shown while a run goes on, on a terminal and elsewhere."""
 
 import io
-from datetime import datetime
-from pathlib import Path
 
 import pytest
 from rich.console import Console as Terminal
 
-from netstitch.cli.console import BAR, Console, ConsolePace, describe
+from netstitch.cli.console import BAR, Console
+from netstitch.events import Advanced, Message, StageBegan
 from netstitch.optimization import Budget, Progress
-from netstitch.runs.run_log import LOG_FILE
-from netstitch.searching.search_progress import spent
+from netstitch.runs.event_lines import StepPace, describe
+from netstitch.searching.search_progress import SearchAdvanced, spent
 from netstitch.text import duration
 
 
@@ -102,12 +101,12 @@ def test_durations_in_units_of_people(seconds: float, text: str) -> None:
 def test_on_a_terminal_a_bar_stands_under_the_steps_and_goes_again() -> None:
     shown, text = console(terminal=True)
     with shown:
-        shown.stage("search")
-        shown.searching(progress(), Budget(200))
+        shown(StageBegan("search"))
+        shown(SearchAdvanced(progress(), Budget(200)))
         shown._bars.refresh()
         assert "40 evaluated, 4.0/s, best 93.41 %, 30 s left, 2% idle" in text.getvalue()
         assert "…" not in text.getvalue()
-        shown.stage("measure")
+        shown(StageBegan("measure"))
         before = len(text.getvalue())
         shown._bars.refresh()
     assert "evaluated" not in text.getvalue()[before:]
@@ -117,11 +116,11 @@ def test_elsewhere_a_search_is_a_line_now_and_then() -> None:
     clock = Clock()
     shown, text = console(terminal=False, clock=clock)
     with shown:
-        shown.stage("search")
+        shown(StageBegan("search"))
         for second in range(100):
             clock.now = float(second)
-            shown.searching(progress(), Budget(200))
-        shown.told("done")
+            shown(SearchAdvanced(progress(), Budget(200)))
+        shown(Message("done"))
     assert text.getvalue().splitlines() == [
         "search",
         *["  25%: 40 evaluated, 4.0/s, best 93.41 %, 30 s left, 2% idle"] * 3,
@@ -132,8 +131,8 @@ def test_elsewhere_a_search_is_a_line_now_and_then() -> None:
 def test_elsewhere_bars_leave_no_trace() -> None:
     shown, text = console(terminal=False)
     with shown:
-        shown.stage("fit")
-        shown.progress(3, 10, "reading")
+        shown(StageBegan("fit"))
+        shown(Advanced(3, 10, "reading"))
     assert text.getvalue() == "fit\n"
 
 
@@ -141,8 +140,8 @@ def test_brackets_and_long_lines_are_left_as_they_are() -> None:
     shown, text = console(terminal=False)
     line = "[bold]" + 30 * "a long name "
     with shown:
-        shown.stage(line)
-        shown.told(line)
+        shown(StageBegan(line))
+        shown(Message(line))
     assert text.getvalue().splitlines() == [line, f"  {line}"]
 
 
@@ -150,10 +149,10 @@ def test_elsewhere_a_long_step_is_a_line_now_and_then_with_the_time_left() -> No
     clock = Clock()
     shown, text = console(terminal=False, clock=clock)
     with shown:
-        shown.stage("fit")
+        shown(StageBegan("fit"))
         for second in range(101):
             clock.now = float(second)
-            shown.progress(second, 200, "reading")
+            shown(Advanced(second, 200, "reading"))
     assert text.getvalue().splitlines() == [
         "fit",
         "  15%: reading, 3 min left",
@@ -164,7 +163,7 @@ def test_elsewhere_a_long_step_is_a_line_now_and_then_with_the_time_left() -> No
 
 def test_the_time_left_counts_from_where_a_step_was_first_seen() -> None:
     clock = Clock()
-    pace = ConsolePace(clock)
+    pace = StepPace(clock)
     assert pace.left(50, 100) is None  # gone on with: how long the first half took is not known
     clock.now = 10.0
     assert pace.left(60, 100) == 40.0
@@ -175,45 +174,17 @@ def test_the_time_left_counts_from_where_a_step_was_first_seen() -> None:
     assert pace.left(5, 10) == 5.0
 
 
-def test_a_warning_is_shown_and_kept_once() -> None:
+def test_a_warning_is_shown_once() -> None:
     shown, text = console(terminal=False)
     with shown:
-        shown.told("warning: both are the same")
-        shown.told("warning: both are the same")
-        shown.told("twelve")
+        shown(Message("both are the same", warning=True))
+        shown(Message("both are the same", warning=True))
+        shown(Message("twelve"))
     assert text.getvalue().splitlines() == ["  warning: both are the same", "  twelve"]
-    assert shown.warnings == ("warning: both are the same",)
 
 
 def test_what_a_terminal_would_obey_is_shown_as_text() -> None:
     shown, text = console(terminal=True)
     with shown:
-        shown.told("a\x1b]0;owned\x07name \udcff é")
+        shown(Message("a\x1b]0;owned\x07name \udcff é"))
     assert "a\\x1b]0;owned\\x07name \\xff é" in text.getvalue()
-
-
-def test_the_log_has_what_was_told_before_its_folder_was_there(tmp_path: Path) -> None:
-    clock = Clock()
-    shown, _ = console(terminal=True, clock=clock)
-    with shown:
-        shown.stage("read")
-        shown.opened(tmp_path)
-        shown.stage("search")
-        for second in (0.0, 31.0):
-            clock.now = second
-            shown.searching(progress(), Budget(200))
-    lines = (tmp_path / LOG_FILE).read_text().splitlines()
-    assert [line[20:] for line in lines] == [
-        "read",
-        "search",
-        "  25%: 40 evaluated, 4.0/s, best 93.41 %, 30 s left, 2% idle",
-    ]
-    assert datetime.fromisoformat(lines[0][:19])
-
-
-def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
-    shown, text = console(terminal=False)
-    with shown:
-        shown.opened(tmp_path / "gone")
-        shown.told("on and on")
-    assert text.getvalue() == "  on and on\n"

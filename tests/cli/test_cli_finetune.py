@@ -10,9 +10,9 @@ from cli_examples import Called, Caller
 from run_examples import Quiet, write_experiment
 
 import netstitch as ns
-from netstitch.cli.finetuned_point import batch_of
+from netstitch.cli.console import Console
+from netstitch.events import Advanced, Event
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.records import read_document
 from netstitch.runs.planning import to_plan
 from netstitch.runs.run import Finished, carry_out
 
@@ -79,14 +79,17 @@ def test_ctrl_c_keeps_how_far_it_is_and_the_same_command_goes_on(
             "--formats", "json",
         )  # fmt: skip
 
-    def stop(_self: object, done: int, _total: int | None, text: str) -> None:
-        if done == 5 and text.startswith("loss"):
+    listen = Console.__call__
+
+    def stop(console: Console, event: Event) -> None:
+        listen(console, event)
+        if isinstance(event, Advanced) and event.done == 5 and event.text.startswith("loss"):
             raise KeyboardInterrupt
 
     expected = tune(tmp_path / "whole")
     assert expected.code == 0
     with monkeypatch.context() as patched:
-        patched.setattr("netstitch.cli.console.Console.progress", stop)
+        patched.setattr(Console, "__call__", stop)
         stopped = tune(tmp_path / "tuned")
     assert stopped.code == 130
     assert "the same command goes on" in stopped.out
@@ -109,9 +112,6 @@ def test_the_batch_is_that_of_the_run(
         card[name] = json.loads((folder / "export.json").read_text())["card"]["finetuned"]
     assert card["own"]["batch_size"] == 32  # stitches that are solved for have none
     assert card["other"]["batch_size"] == 5
-    document = read_document(finished.folder)
-    asked = {"fit": {"method": "adam", "batch_size": 4}}
-    assert batch_of(document.model_copy(update={"asked": asked})) == 4
 
 
 NORMED = """

@@ -1,6 +1,5 @@
 """`netstitch resume` and `netstitch status`."""
 
-import json
 import time
 from pathlib import Path
 
@@ -9,13 +8,9 @@ import pytest
 from cli_examples import Caller
 from run_examples import Interrupting, Quiet
 
-from netstitch.cli.recorded import recorded_plan, recorded_task
 from netstitch.cli.status_lines import status_lines
-from netstitch.demo.demo_run import demo_plan
-from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.records import read_document
-from netstitch.records.front_check import load_front
+from netstitch.records import load_front
 from netstitch.runs.planning import to_plan
 from netstitch.runs.run import Finished, carry_out, resume
 
@@ -48,9 +43,9 @@ def test_it_goes_on_from_another_folder_too(
 
 def test_a_run_that_goes_on_reports_from_the_search_on(stopped: Path) -> None:
     asked = read_experiment(Path("tiny.toml"))
-    reporter = Quiet()
-    resume(to_plan(asked), load_task(asked), stopped, reporter)
-    assert [stage.split()[0] for stage in reporter.stages] == ["search", "measure"]
+    listener = Quiet()
+    resume(to_plan(asked), load_task(asked), stopped, listener)
+    assert [stage.split()[0] for stage in listener.stages] == ["search", "measure"]
 
 
 def test_a_run_that_is_done_is_refused(netstitch: Caller, finished: Finished) -> None:
@@ -84,14 +79,13 @@ def test_tensorboard_gets_scalars(netstitch: Caller, stopped: Path) -> None:
 def test_the_status_of_a_run_that_was_stopped(netstitch: Caller, stopped: Path) -> None:
     called = netstitch("status", stopped)
     assert (called.code, called.err) == (0, "")
-    first, warning, search, speed, found, cache = called.out.splitlines()
+    first, warning, search, speed, found = called.out.splitlines()
     assert first == "tiny: stopped while it searched; netstitch resume run goes on"
     assert warning.startswith("  warning: every network is at chance on 41 validation samples")
     assert search.startswith("  population 8: 15% of the budget, 9 evaluated, 0 known")
     assert "under way on 1 worker, idle" in speed
     assert " left" not in speed
     assert "in the archive, hypervolume 0." in found
-    assert cache.startswith("  cache: ")
 
 
 def test_the_status_of_a_run_that_goes_on(netstitch: Caller, stopped: Path) -> None:
@@ -111,28 +105,6 @@ def test_the_status_of_a_run_that_is_done(netstitch: Caller, finished: Finished)
     first, _, second = called.out.splitlines()
     assert first == "tiny: done, its search ended by budget"
     assert f"{finished.result.evaluated:,} evaluated, " in second
-
-
-def test_a_run_is_planned_again_from_what_was_asked(finished: Finished) -> None:
-    asked = read_document(finished.folder).asked
-    plan = recorded_plan(finished.folder, asked)
-    assert plan == to_plan(read_experiment(finished.folder.parent / "tiny.toml"))
-    task = recorded_task(finished.folder, asked, Quiet())
-    assert len(task.validation) == 41
-
-
-@pytest.mark.parametrize("paper", [False, True])
-def test_so_is_the_demo(tmp_path: Path, paper: bool) -> None:
-    plan = demo_plan(seed=3, seconds=20, paper=paper)
-    asked = json.loads(json.dumps(dict(plan.asked)))
-    assert recorded_plan(tmp_path, asked) == plan
-    with pytest.raises(StorageError, match=r"run\.json is damaged"):
-        recorded_plan(tmp_path, asked | {"seed": None})
-
-
-def test_a_run_that_was_begun_from_python_goes_on_there(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="begun from Python; go on there"):
-        recorded_plan(tmp_path, {})
 
 
 def test_a_run_that_has_only_begun_says_so(tmp_path: Path) -> None:

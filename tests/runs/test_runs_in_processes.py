@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from run_examples import Interrupting, Quiet, write_experiment
 
-from netstitch.cli.recorded import spread_otherwise
 from netstitch.evaluation import Evaluator
 from netstitch.evaluation.execution_config import Kind
+from netstitch.events import Event, Listener, together
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.optimization import Budget, Progress
 from netstitch.runs.planning import to_plan
+from netstitch.runs.recorded_run import spread_otherwise
 from netstitch.runs.run import Finished, carry_out, resume
-from netstitch.searching.search_progress import SearchProgress
+from netstitch.searching.search_progress import SearchAdvanced, SearchMeasured
 
 SERIAL = (("in_flight = 1", "in_flight = 6"), ("evaluations = 60", "evaluations = 300"))
 PARALLEL = (
@@ -31,23 +31,21 @@ PARALLEL = (
 class Killing(Quiet):
     """Kills a worker in the middle of the search."""
 
-    def searching(self, progress: Progress, budget: Budget) -> None:
-        super().searching(progress, budget)
-        if progress.evaluated in (30, 60):
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        if isinstance(event, SearchAdvanced) and event.progress.evaluated in (30, 60):
             os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
 
 
 def run(
     folder: Path,
     *changes: tuple[str, str],
-    reporter: Quiet | None = None,
-    standings: list[SearchProgress] | None = None,
+    listener: Listener | None = None,
 ) -> Finished:
     folder.mkdir()
     asked = read_experiment(write_experiment(folder, *changes))
-    watch = None if standings is None else standings.append
     models, task = load_models(asked), load_task(asked)
-    return carry_out(to_plan(asked), models, task, folder / "run", reporter or Quiet(), watch)
+    return carry_out(to_plan(asked), models, task, folder / "run", listener or Quiet())
 
 
 def facts(done: Finished) -> list[Any]:
@@ -85,10 +83,11 @@ def test_a_search_for_cross_entropy_is_the_same_in_processes(tmp_path: Path) -> 
 def test_a_run_in_processes_of_which_some_are_killed_is_that_of_one_process(
     tmp_path: Path, serial: Finished
 ) -> None:
-    standings: list[SearchProgress] = []
-    done = run(tmp_path / "made", *PARALLEL, reporter=Killing(), standings=standings)
+    events: list[Event] = []
+    done = run(tmp_path / "made", *PARALLEL, listener=together(Killing(), events.append))
     assert facts(done) == facts(serial)
-    assert standings[-1].workers == 2
+    measured = [event.progress for event in events if isinstance(event, SearchMeasured)]
+    assert measured[-1].workers == 2
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
     assert (outcome["spread"]["kind"], outcome["spread"]["workers"]) == ("processes", 2)
     assert multiprocessing.active_children() == []
@@ -100,7 +99,7 @@ def test_a_run_goes_on_in_processes_or_without(
     tmp_path: Path, serial: Finished, kind: Kind
 ) -> None:
     """What was evaluated and not yet given to the search when it stopped is not done again."""
-    stopped = run(tmp_path / "made", *PARALLEL, reporter=Interrupting(31))
+    stopped = run(tmp_path / "made", *PARALLEL, listener=Interrupting(31))
     assert stopped.result.stopped == "interrupted"
     asked = read_experiment(tmp_path / "made" / "tiny.toml")
     plan = spread_otherwise(to_plan(asked), kind, 2 if kind == "processes" else 0)

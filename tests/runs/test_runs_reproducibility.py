@@ -300,10 +300,10 @@ def test_weights_that_are_assigned_later_are_copied_where_they_are_evaluated(
 # -- what goes on where it was stopped
 
 
-def begun(folder: Path, reporter: Quiet) -> Finished:
+def begun(folder: Path, listener: Quiet) -> Finished:
     folder.mkdir()
     asked = read_experiment(write_experiment(folder))
-    return carry_out(to_plan(asked), load_models(asked), load_task(asked), folder / "run", reporter)
+    return carry_out(to_plan(asked), load_models(asked), load_task(asked), folder / "run", listener)
 
 
 @pytest.fixture(scope="module")
@@ -312,13 +312,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 @pytest.mark.parametrize("offset", FEW)
-@pytest.mark.parametrize("reporter", [InterruptingRefining, lambda: Interrupting(9)])
+@pytest.mark.parametrize("listener", [InterruptingRefining, lambda: Interrupting(9)])
 def test_a_run_goes_on_to_the_same_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Finished, offset: int, reporter: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Finished, offset: int, listener: Any
 ) -> None:
     write_misplaced(monkeypatch, offset)
     with suppress(KeyboardInterrupt):  # while stitches are refined, it ends the run
-        assert begun(tmp_path / "cut", reporter()).result.stopped == "interrupted"
+        assert begun(tmp_path / "cut", listener()).result.stopped == "interrupted"
     asked = read_experiment(tmp_path / "cut" / "tiny.toml")
     done = resume(to_plan(asked), load_task(asked), tmp_path / "cut" / "run", Quiet())
     assert done.front == whole.front

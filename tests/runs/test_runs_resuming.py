@@ -19,6 +19,7 @@ import pytest
 from run_examples import Interrupting, InterruptingRefining, Quiet, write_experiment
 
 from netstitch.errors import StorageError
+from netstitch.events import Event
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.records import check_folder
 from netstitch.runs.planning import to_plan
@@ -31,14 +32,14 @@ def begun(folder: Path, *changes: Change, after: int | None = None) -> Finished:
     """A tiny run, interrupted after some evaluations or not at all."""
     folder.mkdir(exist_ok=True)
     asked = read_experiment(write_experiment(folder, *changes))
-    reporter = Quiet() if after is None else Interrupting(after)
+    listener = Quiet() if after is None else Interrupting(after)
     models, task = load_models(asked), load_task(asked)
-    return carry_out(to_plan(asked), models, task, folder / "run", reporter)
+    return carry_out(to_plan(asked), models, task, folder / "run", listener)
 
 
-def gone_on(folder: Path, reporter: Quiet | None = None) -> Finished:
+def gone_on(folder: Path, listener: Quiet | None = None) -> Finished:
     asked = read_experiment(folder / "tiny.toml")
-    return resume(to_plan(asked), load_task(asked), folder / "run", reporter or Quiet())
+    return resume(to_plan(asked), load_task(asked), folder / "run", listener or Quiet())
 
 
 def evaluations(folder: Path) -> list[tuple[Any, ...]]:
@@ -90,9 +91,9 @@ def test_a_sweep_goes_on_in_the_search_that_it_was_in(tmp_path: Path) -> None:
     assert len(first.sweep) == 1
 
     class SecondSearch(Quiet):
-        def searching(self, progress: Any, budget: Any) -> None:
-            super().searching(progress, budget)
-            if "256" in self.stages[-1] and progress.evaluated == 150:
+        def __call__(self, event: Event) -> None:
+            super().__call__(event)
+            if "256" in self.stages[-1] and self.evaluated == 150:
                 raise KeyboardInterrupt
 
     assert len(gone_on(tmp_path / "cut", SecondSearch()).sweep) == 2

@@ -30,13 +30,13 @@ from netstitch.errors import (
     StorageError,
 )
 from netstitch.evaluation import ExecutionConfig
+from netstitch.events import Advanced, Event, Listener
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.optimization import Budget
-from netstitch.records.front_check import load_front
+from netstitch.records import load_front
 from netstitch.records.run_folder import locked
 from netstitch.runs import run as running
 from netstitch.runs.planning import override, to_plan
-from netstitch.runs.reporter import Reporter
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.runs.run_plan import RunPlan
 from netstitch.supernet.storage import load_supernet
@@ -50,7 +50,7 @@ CONTENT = [
 def carry(
     folder: Path,
     *changes: tuple[str, str],
-    reporter: Reporter | None = None,
+    listener: Listener | None = None,
     models: list[tuple[str, nn.Module]] | None = None,
 ) -> Finished:
     """Run the tiny experiment, written into `folder`, with the run in `folder`/run."""
@@ -60,7 +60,7 @@ def carry(
         models or load_models(asked),
         load_task(asked),
         folder / "run",
-        reporter or Quiet(),
+        listener or Quiet(),
     )
 
 
@@ -167,14 +167,14 @@ def test_the_supernet_of_a_run_loads_and_computes_the_same(finished: Finished) -
         assert torch.equal(loaded(inputs, point.genotype), expected)
 
 
-def test_a_reporter_hears_of_each_step(tmp_path: Path) -> None:
-    reporter = Quiet()
-    done = carry(tmp_path, reporter=reporter)
-    assert reporter.stages[:5] == ["capture", "match", "fit", "refine", "search"]
-    assert reporter.stages[5].startswith("measure ")
-    assert reporter.evaluated == done.result.evaluated
-    assert any("matches (the maximum)" in line for line in reporter.lines)
-    assert any(" stitches on " in line for line in reporter.lines)
+def test_a_listener_hears_of_each_step(tmp_path: Path) -> None:
+    listener = Quiet()
+    done = carry(tmp_path, listener=listener)
+    assert listener.stages[:5] == ["capture", "match", "fit", "refine", "search"]
+    assert listener.stages[5].startswith("measure ")
+    assert listener.evaluated == done.result.evaluated
+    assert any("matches (the maximum)" in line for line in listener.lines)
+    assert any(" stitches on " in line for line in listener.lines)
 
 
 def test_skipped_evaluations_count_as_the_experiment_says(tmp_path: Path) -> None:
@@ -254,10 +254,10 @@ def test_bad_models_leave_nothing(
 def test_a_folder_that_is_not_empty_is_refused_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("kept")
-    reporter = Quiet()
+    listener = Quiet()
     with pytest.raises(StorageError, match="is not empty"):
-        carry(tmp_path, reporter=reporter)
-    assert reporter.stages == []
+        carry(tmp_path, listener=listener)
+    assert listener.stages == []
     assert content(tmp_path / "run") == ["mine.txt"]
 
 
@@ -271,10 +271,10 @@ def test_without_training_samples_nothing_is_fitted(tmp_path: Path) -> None:
 def test_a_folder_under_a_file_is_refused_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file")
     asked = read_experiment(write_experiment(tmp_path))
-    reporter = Quiet()
+    listener = Quiet()
     with pytest.raises(StorageError, match="is a file"):
-        carry_out(to_plan(asked), [], load_task(asked), tmp_path / "run" / "inner", reporter)
-    assert reporter.stages == []
+        carry_out(to_plan(asked), [], load_task(asked), tmp_path / "run" / "inner", listener)
+    assert listener.stages == []
 
 
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:
@@ -372,7 +372,7 @@ def test_no_space_during_the_search_keeps_the_evaluations(
 
 def test_ctrl_c_during_the_search_saves_the_front_so_far(tmp_path: Path) -> None:
     budget = ("evaluations = 60", "evaluations = 1_000_000")
-    done = carry(tmp_path, budget, reporter=Interrupting(after=15))
+    done = carry(tmp_path, budget, listener=Interrupting(after=15))
     assert done.result.stopped == "interrupted"
     assert content(done.folder) == sorted([*CONTENT, "progress.json", "search-8.state"])
     assert load_front(done.folder) == done.front
@@ -394,12 +394,12 @@ def test_ctrl_c_before_the_search_leaves_nothing(
 
 
 def test_ctrl_c_while_refining_keeps_what_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    reporter = InterruptingRefining()
+    listener = InterruptingRefining()
     with pytest.raises(KeyboardInterrupt):
-        carry(tmp_path, reporter=reporter)
+        carry(tmp_path, listener=listener)
     run = tmp_path / "run"
     assert content(run) == ["refining.safetensors", "run.json", "stitches.csv", "supernet"]
-    assert reporter.lines[-1] == f"netstitch resume {run}"
+    assert listener.lines[-1] == f"netstitch resume {run}"
     fitted = ns.load(run)
     assert isinstance(fitted, ns.Supernet)
     assert fitted.refine_report is None
@@ -417,14 +417,14 @@ def test_a_supernet_can_be_read_while_it_is_refined(tmp_path: Path) -> None:
     class Reading(Quiet):
         found: Any = None
 
-        def progress(self, done: int, total: int | None, text: str) -> None:
-            if text.startswith("refine"):
+        def __call__(self, event: Event) -> None:
+            if isinstance(event, Advanced) and event.text.startswith("refine"):
                 self.found = ns.load(tmp_path / "run")
 
-    reporter = Reading()
-    done = carry(tmp_path, reporter=reporter)
-    assert reporter.found.fit_report == done.supernet.fit_report
-    assert reporter.found.refine_report is None
+    listener = Reading()
+    done = carry(tmp_path, listener=listener)
+    assert listener.found.fit_report == done.supernet.fit_report
+    assert listener.found.refine_report is None
 
 
 @pytest.mark.parametrize("error", [FittingError("of a step"), StorageError("no space")])
@@ -447,10 +447,10 @@ def test_an_error_while_refining_keeps_what_was_fitted(
 
 
 def test_a_teacher_that_is_none_is_told_before_stitches_are_fitted(tmp_path: Path) -> None:
-    reporter = Quiet()
+    listener = Quiet()
     with pytest.raises(FittingError, match="there is no teacher 'deeep'"):
-        carry(tmp_path, ("steps = 5", 'steps = 5\nteacher = "deeep"'), reporter=reporter)
-    assert reporter.stages == ["capture", "match"]
+        carry(tmp_path, ("steps = 5", 'steps = 5\nteacher = "deeep"'), listener=listener)
+    assert listener.stages == ["capture", "match"]
     assert not (tmp_path / "run").exists()
 
 
@@ -470,9 +470,9 @@ def test_what_refining_could_not_do_is_told(
         return replace(report, left_out=1234, rows=rows)
 
     monkeypatch.setattr(ns.Supernet, "refine", worse)
-    reporter = Quiet()
-    carry(tmp_path, reporter=reporter)
-    (line,) = [line for line in reporter.lines if "stitches improved" in line]
+    listener = Quiet()
+    carry(tmp_path, listener=listener)
+    (line,) = [line for line in listener.lines if "stitches improved" in line]
     assert line.startswith("2 of ")
     assert "; 1 of them slightly worse on other images; 1,234 images did not fit into" in line
 
@@ -538,13 +538,13 @@ def test_a_matching_that_is_not_known_is_told_before_the_work(settings: Any) -> 
 
 def test_the_experiment_says_where_stitches_stand(tmp_path: Path) -> None:
     asked = '[matching]\npoints = "distinct"\nobjective = "balanced"\n[search]'
-    reporter = Quiet()
-    done = carry(tmp_path, ("[search]", asked), reporter=reporter)
+    listener = Quiet()
+    done = carry(tmp_path, ("[search]", asked), listener=listener)
     networks = [n for n in done.supernet.networks if isinstance(n, ns.Network)]
     expected = ns.match(*networks, points="distinct", objective="balanced")
     assert done.supernet.matching == expected
     line = f"{len(expected)} matches of weight {expected.weight:.2f} (the maximum)"
-    assert line in reporter.lines
+    assert line in listener.lines
 
 
 def test_options_replace_what_the_file_says(tmp_path: Path) -> None:

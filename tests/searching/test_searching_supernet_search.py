@@ -15,9 +15,11 @@ import netstitch as ns
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig
 from netstitch.evaluation.metrics import measure
+from netstitch.events import Event
 from netstitch.matching import Matching
 from netstitch.optimization import ALGORITHMS, Budget, Progress
 from netstitch.searching import supernet_search as searching
+from netstitch.searching.search_progress import SearchAdvanced
 from netstitch.searching.supernet_search import scored_by
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays
@@ -223,12 +225,12 @@ def test_settings_that_cannot_be_used(
 def test_an_interruption_ends_with_the_front_so_far(
     supernet: Supernet, task: Classification
 ) -> None:
-    def interrupt(progress: Progress) -> None:
-        if progress.evaluated == 20:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, SearchAdvanced) and event.progress.evaluated == 20:
             raise KeyboardInterrupt
 
     searched = searching.run(
-        supernet, task, budget=Budget(10**6), population=8, form=FORM, on_progress=interrupt
+        supernet, task, budget=Budget(10**6), population=8, form=FORM, listener=interrupt
     )
     assert searched.result.stopped == "interrupted"
     assert searched.result.evaluated == 20

@@ -7,10 +7,10 @@ import pytest
 import torch
 from run_examples import Quiet, write_experiment
 
-from netstitch.cli.recalibrating import recorded, searched_with
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.runs import run as running
 from netstitch.runs.planning import to_plan
+from netstitch.runs.recorded_run import open_run
 
 
 def carried_out(folder: Path, *changes: tuple[str, str]) -> Path:
@@ -37,18 +37,20 @@ def test_samples_are_those_of_the_search(tmp_path: Path, monkeypatch: pytest.Mon
         ("seed = 1", "seed = 5"),
         ("[evaluation]", "[evaluation]\nrecalibrate = 20"),
     )
-    assert searched_with(run) == 20
-    found = recorded(run, Quiet())
+    found = open_run(run)
+    assert found.document.settings.evaluation.recalibrate == 20
+    task = found.task(Quiet())
     measured = torch.cat(list(seen[0]))
     assert len(measured) == 20
-    assert torch.equal(torch.cat(list(found.batches)), measured)
-    assert found.task.training is not None
-    assert not torch.equal(found.task.training.inputs[:20], measured)  # not as they are sorted
+    assert torch.equal(torch.cat(list(found.statistics(task))), measured)
+    assert task.training is not None
+    assert not torch.equal(task.training.inputs[:20], measured)  # not as they are sorted
 
 
 def test_a_search_without_recalibration_leaves_all_samples_to_it(tmp_path: Path) -> None:
     run = carried_out(tmp_path, ("evaluations = 60", "evaluations = 8"))
-    assert searched_with(run) == 0
-    found = recorded(run, Quiet())
-    assert found.task.training is not None
-    assert torch.equal(torch.cat(list(found.batches)), found.task.training.inputs)
+    found = open_run(run)
+    assert found.document.settings.evaluation.recalibrate == 0
+    task = found.task(Quiet())
+    assert task.training is not None
+    assert torch.equal(torch.cat(list(found.statistics(task))), task.training.inputs)

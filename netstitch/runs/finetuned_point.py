@@ -1,4 +1,4 @@
-"""Training a network of a run's front, and what that was worth."""
+"""Training a network of a recorded run's front, and what that was worth."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,21 +7,16 @@ from typing import Any
 import numpy as np
 
 from netstitch.analysis import FrontPoint, Interval, paired_difference
-from netstitch.cli.options import again
-from netstitch.cli.recalibrating import searched_with, statistics_of
-from netstitch.cli.recorded import recorded_task
 from netstitch.errors import StorageError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.metrics import Metrics, measure
 from netstitch.evaluation.numerics import usable_device
+from netstitch.events import Listener, Message, StageBegan, advancing
 from netstitch.exporting import Exported, export
 from netstitch.files.folders import check_new
 from netstitch.fitting import make_settings, recalibrated
-from netstitch.records import RunDocument, check_front, check_samples, read_document
-from netstitch.records.front_check import load_front
-from netstitch.records.run_folder import FRONT_FILE, RUN_FILE, SUPERNET
-from netstitch.runs.reporter import Reporter
-from netstitch.supernet.storage import load_supernet
+from netstitch.records.run_folder import RUN_FILE
+from netstitch.runs.recorded_run import FinishedRun
 from netstitch.tuning.finetuning import BATCH, FineTuned, FineTuneSettings, Trained, finetune, give
 
 CHECKPOINT = ".training"
@@ -29,10 +24,15 @@ CHECKPOINT = ".training"
 
 
 @dataclass(frozen=True)
-class Row:
+class TunedRow:
     """A measure of a part of the samples, before and after.
 
-    difference: after minus before, of accuracies, with its paired bootstrap interval.
+    Attributes:
+        part: Of the samples.
+        measure: What was measured, such as "accuracy".
+        before: In [0, 1].
+        after: In [0, 1].
+        difference: After minus before, of accuracies, with its paired bootstrap interval.
     """
 
     part: str
@@ -48,50 +48,57 @@ class Tuning:
 
     point: FrontPoint
     tuned: FineTuned
-    rows: tuple[Row, ...]
+    rows: tuple[TunedRow, ...]
     exported: Exported
 
 
 def tune_point(
-    run: Path,
+    run: FinishedRun,
     label: str,
     folder: Path | None,
-    reporter: Reporter,
+    listener: Listener,
     *,
     trained: Trained,
     device: str,
     formats: tuple[str, ...],
     batch_size: int | None = None,
-    trust: bool = False,
     **settings: Any,
 ) -> Tuning:
     """Fine-tune a network of a run's front, measure it before and after, and export it.
 
-    batch_size: samples a step; None for as many as the run's stitches were fitted on. trust: as of
-    `recorded_task`. settings: of `finetune`. The run itself is not changed.
+    The run itself is not changed. After Ctrl-C or a kill the same call goes on where training was,
+    from a file beside the folder.
 
-    After Ctrl-C or a kill the same call goes on where training was, from a file beside the folder.
+    Args:
+        run: The run.
+        label: Of the network, such as "P3".
+        folder: A new one; by default RUN/finetuned-POINT.
+        listener: Told how far it is.
+        trained: Whether its stitches or all of its weights are trained.
+        device: What trains and measures, a name that PyTorch knows.
+        formats: What is written.
+        batch_size: Samples a step; None for as many as the run's stitches were fitted on.
+        **settings: Of `finetune`.
     """
-    front = load_front(run)
-    point = front.pick(point=label)
-    folder = run / f"finetuned-{point.label}" if folder is None else folder
+    point = run.front.pick(point=label)
+    folder = run.folder / f"finetuned-{point.label}" if folder is None else folder
     check_new(folder)
     checkpoint = folder.with_name(folder.name + CHECKPOINT)
     place = usable_device(device)
-    document = read_document(run)
-    form = _form(run, document)
-    settings["batch_size"] = batch_of(document) if batch_size is None else batch_size
+    form = _form(run)
+    if batch_size is None:  # as the paper does
+        batch_size = run.document.settings.fit.batch_size or BATCH
+    settings["batch_size"] = batch_size
     chosen = make_settings(FineTuneSettings, "finetune", {"trained": trained, **settings})
-    reporter.stage("read")
-    supernet = load_supernet(run / SUPERNET)
-    check_front(run / FRONT_FILE, front, supernet.structure)
-    task = recorded_task(run, document.asked, reporter, trust=trust)
-    check_samples(run, document, task)
+    listener(StageBegan("read"))
+    supernet = run.supernet
+    task = run.task(listener)
     genotype = np.array(point.genotype, dtype=supernet.genotype().dtype)
     parts = task.measured
 
     # What a search measured with new statistics is trained, measured and exported with them.
-    statistics = statistics_of(run, task) if searched_with(run) else None
+    searched_so = run.document.settings.evaluation.recalibrate > 0
+    statistics = run.statistics(task) if searched_so else None
 
     def measured() -> dict[str, Metrics]:
         return {
@@ -101,9 +108,9 @@ def tune_point(
             for part, samples in parts.items()
         }
 
-    reporter.stage("measure")
+    listener(StageBegan("measure"))
     before = measured()
-    reporter.stage("train")
+    listener(StageBegan("train"))
     if statistics is not None:
         graph, weights = supernet.subnetwork_graph(genotype)
         give(supernet, recalibrated(graph, weights, statistics))
@@ -115,20 +122,20 @@ def tune_point(
             chosen,
             device=place,
             checkpoint=checkpoint,
-            progress=reporter.progress,
+            progress=advancing(listener),
         )
     except KeyboardInterrupt:
         if checkpoint.exists():
-            reporter.told(f"how far training got is kept in {checkpoint}: the same command goes on")
-            reporter.told(again())
+            kept = f"how far training got is kept in {checkpoint}: the same command goes on"
+            listener(Message(kept))
         raise
     give(supernet, tuned.weights)
-    reporter.stage("measure")
+    listener(StageBegan("measure"))
     after = measured()
     rows = tuple(
         row for part in parts for row in _rows(part, task.measure, before[part], after[part])
     )
-    reporter.stage("export")
+    listener(StageBegan("export"))
     card: dict[str, Any] = {
         "label": point.label,
         "finetuned": {"trained": trained, "steps": len(tuned.losses), **settings},
@@ -142,27 +149,24 @@ def tune_point(
         card=card,
         formats=formats,
         recalibrate=statistics,
-        progress=reporter.progress,
+        progress=advancing(listener),
     )
     checkpoint.unlink(missing_ok=True)
     return Tuning(point, tuned, rows, exported)
 
 
-def _rows(part: str, title: str, before: Metrics, after: Metrics) -> list[Row]:
+def _rows(part: str, title: str, before: Metrics, after: Metrics) -> list[TunedRow]:
     difference = paired_difference(after.correct, before.correct, seed=0)
-    found = [Row(part, title, before.share, after.share, difference)]
+    found = [TunedRow(part, title, before.share, after.share, difference)]
     names = before.further.keys()
-    return found + [Row(part, name, before.further[name], after.further[name]) for name in names]
+    return found + [
+        TunedRow(part, name, before.further[name], after.further[name]) for name in names
+    ]
 
 
-def batch_of(document: RunDocument) -> int:
-    """Images a step that an experiment's stitches are trained on, as the paper fine-tunes too."""
-    return BATCH if document.fit_batch is None else document.fit_batch
-
-
-def _form(run: Path, document: RunDocument) -> NumericsConfig:
-    if document.form is None:
+def _form(run: FinishedRun) -> NumericsConfig:
+    if run.document.form is None:
         raise StorageError(
-            f"{run / RUN_FILE} says no form of evaluations; expected a run with a front"
+            f"{run.folder / RUN_FILE} says no form of evaluations; expected a run with a front"
         )
-    return document.form.exact
+    return run.document.form.exact

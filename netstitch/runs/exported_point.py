@@ -1,0 +1,110 @@
+"""Exporting a network of a recorded run's front, with new batch-norm statistics where asked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from netstitch.analysis import SPLITS, FrontPoint
+from netstitch.evaluation import Evaluator, NumericsConfig
+from netstitch.events import Listener, Message, StageBegan, advancing
+from netstitch.exporting import Exported, export
+from netstitch.runs.recorded_run import STATISTICS_BATCH, FinishedRun
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Task
+
+
+def export_point(
+    supernet: Supernet, point: FrontPoint, folder: Path, listener: Listener, **settings: Any
+) -> Exported:
+    """Export a network of a front with its accuracies.
+
+    Args:
+        supernet: What the front is of.
+        point: The network.
+        folder: A new one.
+        listener: Told how far it is.
+        **settings: Of `export`.
+    """
+    listener(StageBegan("export"))
+    return export(
+        supernet,
+        point.genotype,
+        folder,
+        card=_card(point),
+        progress=advancing(listener),
+        **settings,
+    )
+
+
+def export_recorded(
+    run: FinishedRun,
+    point: FrontPoint,
+    folder: Path,
+    listener: Listener,
+    *,
+    formats: Sequence[str],
+    recalibrate: bool = False,
+    fold: bool = False,
+) -> Exported:
+    """Export a network of a recorded run, as its search measured it.
+
+    Args:
+        run: The run.
+        point: The network.
+        folder: A new one.
+        listener: Told how far it is.
+        formats: What is written.
+        recalibrate: Whether batch norms behind stitches take new statistics from the run's training
+            samples; they do in any case where the run's search measured networks with such.
+        fold: As of `export`.
+    """
+    supernet = run.supernet
+    if not (recalibrate or run.document.settings.evaluation.recalibrate):
+        return export_point(supernet, point, folder, listener, formats=formats, fold=fold)
+    listener(StageBegan("read"))
+    task = run.task(listener)
+    statistics = run.statistics(task)
+    listener(StageBegan("recalibrate"))
+    card = _card(point) | {
+        f"{part}_recalibrated": accuracy
+        for part, accuracy in recalibrated_accuracies(supernet, task, point, statistics).items()
+    }
+    listener(
+        Message(
+            f"validation accuracy {100 * card['validation_recalibrated']:.2f} %, "
+            f"{100 * point.validation:.2f} % before"
+        )
+    )
+    listener(StageBegan("export"))
+    return export(
+        supernet,
+        point.genotype,
+        folder,
+        card=card,
+        formats=formats,
+        recalibrate=statistics,
+        fold=fold,
+        progress=advancing(listener),
+    )
+
+
+def recalibrated_accuracies(
+    supernet: Supernet, task: Task, point: FrontPoint, statistics: Sequence[Tensor]
+) -> dict[str, float]:
+    """Return a network's accuracy in [0, 1] by part of the samples, with new statistics."""
+    genotype = supernet.genotype()
+    genotype[:] = point.genotype
+    form = NumericsConfig(channels_last=False, batch=STATISTICS_BATCH, workers=1)
+    found: dict[str, float] = {}
+    for part in SPLITS:
+        samples = getattr(task, part, None)
+        if samples is not None:
+            evaluator = Evaluator(supernet, task, samples, form, recalibration=statistics)
+            found[part] = evaluator.evaluate(genotype).accuracy
+    return found
+
+
+def _card(point: FrontPoint) -> dict[str, Any]:
+    return {"label": point.label} | {part: point.accuracy(part) for part in SPLITS}

@@ -1,0 +1,149 @@
+"""A run as its folder tells it, to go on with: its front, supernet, experiment and samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netstitch.analysis import Front
+from netstitch.errors import DataError
+from netstitch.evaluation.execution_config import Kind
+from netstitch.events import Listener, ignore
+from netstitch.experiments import load_task
+from netstitch.networks.sources.importing import permitting
+from netstitch.records import RunDocument, check_front, check_samples
+from netstitch.records.front_check import load_document_and_front
+from netstitch.records.run_folder import FRONT_FILE, SUPERNET
+from netstitch.records.trust import check_cluster, permission_for
+from netstitch.runs.run_plan import RunPlan
+from netstitch.supernet.storage import load_supernet
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Task
+from netstitch.text import quoted
+
+STATISTICS_SAMPLES, STATISTICS_BATCH = 4096, 128
+"""Training samples that statistics are taken from, at most, and how many at once."""
+
+TRUSTING = "pass trust=True"
+"""What a caller from Python does to trust a run."""
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that has a front.
+
+    Attributes:
+        folder: Where it is.
+        document: Its run.json.
+        front: As it was measured.
+        trust: As of `recorded_task`.
+        again: As of `recorded_task`.
+    """
+
+    folder: Path
+    document: RunDocument
+    front: Front
+    trust: bool = False
+    again: str = TRUSTING
+
+    @cached_property
+    def supernet(self) -> Supernet:
+        """Its supernet, with the stitches that were searched."""
+        supernet = load_supernet(self.folder / SUPERNET)
+        check_front(self.folder / FRONT_FILE, self.front, supernet.structure)
+        return supernet
+
+    def task(self, listener: Listener) -> Task:
+        """Read its samples, as `recorded_task` does; raise StorageError where they changed."""
+        task = recorded_task(
+            self.folder, self.document, listener, trust=self.trust, again=self.again
+        )
+        check_samples(self.folder, self.document, task)
+        return task
+
+    def statistics(self, task: Task) -> Sequence[Tensor]:
+        """Return batches of training samples that batch norms take statistics from.
+
+        Those that its search recalibrated on, or, where it did not, STATISTICS_SAMPLES of all,
+        spread evenly.
+        """
+        if task.training is None:
+            raise DataError(
+                "the run's task has no training samples, on which statistics are measured; leave "
+                "out --recalibrate"
+            )
+        asked = self.document.settings
+        inputs = task.training.inputs
+        if asked.evaluation.recalibrate:
+            seed = RunPlan.seed if asked.seed is None else asked.seed
+            first = task.training.shuffled(seed).first(asked.evaluation.recalibrate)
+            return torch.split(first.inputs, STATISTICS_BATCH)
+        step = -(-len(inputs) // STATISTICS_SAMPLES)
+        return torch.split(inputs[::step], STATISTICS_BATCH)
+
+
+def open_run(folder: Path, *, trust: bool = False, again: str = TRUSTING) -> FinishedRun:
+    """Return a run that has a front; raise StorageError as `load_front` does."""
+    return FinishedRun(folder, *load_document_and_front(folder), trust, again)
+
+
+def recorded_task(
+    run: Path,
+    document: RunDocument,
+    listener: Listener = ignore,
+    *,
+    trust: bool = False,
+    again: str = TRUSTING,
+) -> Task:
+    """Read the samples that a run was given again, from where they were.
+
+    Args:
+        run: Its folder.
+        document: Its run.json.
+        listener: Told what was found, and how far reading is.
+        trust: Whether Python that run.json names is run even where this user has not signed it.
+        again: What the user is told to do to trust it.
+
+    Raises:
+        StorageError: run.json names no experiment, or Python that is not to be run.
+        DataError: The samples are not there any more.
+    """
+    experiment = document.experiment(run)
+    with permitting(permission_for(run, document, experiment, trust=trust, again=again)):
+        return load_task(experiment, listener)
+
+
+def check_recorded_cluster(run: Path, document: RunDocument, plan: RunPlan, *, again: str) -> None:
+    """Raise StorageError where run.json names a Ray cluster that is not known to be the user's.
+
+    Args:
+        run: Its folder.
+        document: Its run.json.
+        plan: What is about to be carried out.
+        again: The command that names the cluster, but for its address.
+    """
+    address = plan.spread.address
+    if plan.spread.kind == "ray" and address not in (None, "auto"):
+        experiment = document.experiment(run)
+        check_cluster(run, document, experiment, address, again=f"{again} {quoted(address)}")
+
+
+def spread_otherwise(
+    plan: RunPlan,
+    executor: Kind | None,
+    workers: int | None,
+    address: str | None = None,
+    devices: tuple[str, ...] | None = None,
+) -> RunPlan:
+    """Return the plan with evaluations spread another way; None keeps what it says."""
+    if executor == "serial" and workers is None:
+        workers = 0  # those that it began with are no matter of this process
+    given = {"kind": executor, "workers": workers, "address": address, "devices": devices}
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if executor not in (None, "ray"):  # what only Ray knows is no matter of the others
+        changes |= {"address": address, "temporary": None, "gpus_per_worker": 0.0}
+    return replace(plan, spread=replace(plan.spread, **changes))
