@@ -1,4 +1,4 @@
-"""Text for people: one line for each error, hints, amounts in words, and commands to copy.
+"""Text for people: errors on one line, hints, amounts in words, and commands to copy.
 
 Names of files and texts of documents come from elsewhere, and may hold anything: what is printed
 has no control codes, and nothing that cannot be encoded.

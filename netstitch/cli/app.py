@@ -47,12 +47,12 @@ def main() -> None:
         print("netstitch: interrupted before it was done", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except OSError as error:
-        reason, place = (error.strerror or str(error)).lower(), error.filename or "the output"
+        reason, path = (error.strerror or str(error)).lower(), error.filename or "the output"
         if error.errno == errno.ENAMETOOLONG:
-            _fail(f"{place!s:.200}: {reason}; give a shorter one")
+            _fail(f"{path!s:.200}: {reason}; give a shorter one")
         if error.errno not in _OF_THE_MACHINE:
             raise
-        _fail(f"{place}: {reason}; free space or give another place")
+        _fail(f"{path}: {reason}; free space or give another place")
 
 
 def _fail(message: str) -> None:

@@ -1,4 +1,4 @@
-"""Commands on what there is: how far a run is, what would be joined, one network of a front.
+"""The commands `status`, `match`, `export` and `finetune`.
 
 Heavy imports stand inside the commands, so that --help answers at once.
 """

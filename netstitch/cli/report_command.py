@@ -1,4 +1,4 @@
-"""`netstitch report` and `netstitch compare`."""
+"""The commands `netstitch report` and `netstitch compare`."""
 
 from pathlib import Path
 from typing import Literal
@@ -84,7 +84,7 @@ REPORT = "report.html"
 
 
 def report_on(run: Path) -> None:
-    """Write a run's report beside the rest that it made, and say where it is."""
+    """Write a run's report into its folder, and print where it is."""
     from netstitch.cli.console import Terminal
     from netstitch.records import read_run
     from netstitch.report import write_page
@@ -98,7 +98,7 @@ def report_on(run: Path) -> None:
 
 
 def parse_floor(text: str) -> float | Literal["tenth", "tight"]:
-    """The floor that is meant; raises DataError for none."""
+    """Return the floor that an option names; raise DataError for any other text."""
     from netstitch.errors import DataError
 
     if text in FLOORS:

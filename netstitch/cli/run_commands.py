@@ -1,4 +1,4 @@
-"""Commands that carry something out: the demo, an experiment, the rest of one, a protocol.
+"""The commands `demo`, `run`, `resume` and `protocol`.
 
 Heavy imports stand inside the commands, so that --help answers at once.
 """

@@ -1,6 +1,6 @@
-"""What a command found, on stdout."""
+"""Printing what a command found, on stdout."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.table import Table
@@ -22,11 +22,11 @@ from netstitch.searching.sweep import Swept
 from netstitch.text import command
 
 WIDEST = 400
-"""Columns of text that a table may take."""
+"""The widest table, in characters."""
 
 
 def show_run(finished: Finished) -> None:
-    """The reference networks and the front, how the search went, and what was written."""
+    """Print the front, how the search went, and what was written."""
     terminal = Terminal()
     terminal.print()
     _print_whole(terminal, front_table(finished.front))
@@ -68,50 +68,51 @@ def show_run(finished: Finished) -> None:
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """Groups, and every two of them."""
+    """Print the groups of runs, and each two of them."""
     terminal = Terminal()
     terminal.print(answer(comparison), highlight=False)
     tables = (group_table(comparison), pair_table(comparison, comparison.parts[-1]))
     for head, *body in (table for table in tables if table):
-        table = Table(box=box.SIMPLE_HEAD)
-        for index, title in enumerate(head):
-            table.add_column(Text(title), justify="left" if index == 0 else "right")
-        for row in body:
-            table.add_row(*(Text(cell) for cell in row))
         terminal.print()
-        _print_whole(terminal, table)
+        _print_whole(terminal, _table(head, body))
     for note in comparison.notes:
         terminal.print(note, highlight=False, soft_wrap=True)
 
 
 def _sweep_table(swept: Sequence[Swept]) -> Table:
-    """What each population size came to; the best is marked."""
+    """Return what each population size came to; the best is marked."""
     best = max(swept, key=lambda one: one.hypervolume)
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in ("population", "hypervolume", "evaluated", "known", ""):
-        table.add_column(title, justify="right")
-    for one in swept:
-        table.add_row(
+    rows = [
+        (
             f"{one.population:,}",
             f"{one.hypervolume:.4f}",
             f"{one.evaluated:,}",
             f"{one.skipped:,}",
             "kept" if one is best else "",
         )
+        for one in swept
+    ]
+    return _table(("population", "hypervolume", "evaluated", "known", ""), rows, left=0)
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -> Table:
+    """Return a table of texts, of which the first `left` columns are aligned to the left."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for index, head in enumerate(heads):
+        table.add_column(Text(head), justify="left" if index < left else "right")
+    for row in rows:
+        table.add_row(*map(Text, row))
     return table
 
 
 def _print_whole(terminal: Terminal, table: Table) -> None:
-    """Print a table in full: where it is too wide, lines go on in the next one.
-
-    A number cut short would be a wrong one.
-    """
+    """Print a table in full, with lines that wrap where it is too wide: no number is cut short."""
     needed = terminal.measure(table, options=terminal.options.update(max_width=WIDEST)).maximum
     Terminal(width=max(terminal.width, needed)).print(table)
 
 
 def show_export(exported: Exported, point: FrontPoint) -> None:
-    """Which network was written where, and how well each file agrees with it."""
+    """Print which network was written where, and how well each file agrees with it."""
     terminal = Terminal()
     terminal.print(
         f"\n{point.label}: {point.multiply_adds:,} multiply-adds, validation accuracy "
@@ -136,28 +137,19 @@ def show_export(exported: Exported, point: FrontPoint) -> None:
 
 
 def show_tuning(tuning: Tuning) -> None:
-    """What fine-tuning was worth, in one table, and where the network is."""
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("samples")
-    table.add_column("measure")
-    for head in ("before", "after", "difference"):
-        table.add_column(head, justify="right")
+    """Print what fine-tuning was worth, and where the network is."""
+    rows = []
     for row in tuning.rows:
-        change = 100 * (row.after - row.before)
         between = row.difference
-        interval = (
-            f" [{100 * between.low:+.2f}, {100 * between.high:+.2f}]" if between is not None else ""
-        )
-        table.add_row(
-            row.part,
-            row.measure,
-            f"{100 * row.before:.2f}",
-            f"{100 * row.after:.2f}",
-            f"{change:+.2f}{interval}",
+        interval = f" [{100 * between.low:+.2f}, {100 * between.high:+.2f}]" if between else ""
+        change = f"{100 * (row.after - row.before):+.2f}{interval}"
+        rows.append(
+            (row.part, row.measure, f"{100 * row.before:.2f}", f"{100 * row.after:.2f}", change)
         )
     terminal = Terminal()
     terminal.print()
-    _print_whole(terminal, table)
+    heads = ("samples", "measure", "before", "after", "difference")
+    _print_whole(terminal, _table(heads, rows, left=2))
     count = len(tuning.tuned.losses)
     terminal.print(
         f"{tuning.point.label}: {count:,} steps, {len(tuning.tuned.weights)} tensors trained. In "
@@ -169,24 +161,17 @@ def show_tuning(tuning: Tuning) -> None:
 
 
 def show_protocol(concluded: Concluded) -> None:
-    """A row for each algorithm, and what was written."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for head in ("algorithm", "population", "runs", "hypervolume", "least", "most", "p"):
-        table.add_column(head, justify="left" if head == "algorithm" else "right")
+    """Print a row for each algorithm, and what was written."""
+    rows = []
     for one in concluded.compared:
         own = [run for run in concluded.runs if run.algorithm == one.name]
-        table.add_row(
-            one.name,
-            f"{own[0].population:,}",
-            str(len(own)),
-            f"{one.median:.4f}",
-            f"{one.least:.4f}",
-            f"{one.most:.4f}",
-            "best" if one.p is None else f"{one.p:.3f}",
-        )
+        volumes = (f"{volume:.4f}" for volume in (one.median, one.least, one.most))
+        p = "best" if one.p is None else f"{one.p:.3f}"
+        rows.append((one.name, f"{own[0].population:,}", str(len(own)), *volumes, p))
     terminal = Terminal()
     terminal.print()
-    _print_whole(terminal, table)
+    heads = ("algorithm", "population", "runs", "hypervolume", "least", "most", "p")
+    _print_whole(terminal, _table(heads, rows))
     terminal.print(
         "Medians over the runs, on validation samples; p of a Mann-Whitney U test against the "
         "best, corrected for their number.\n",
@@ -203,41 +188,37 @@ def show_protocol(concluded: Concluded) -> None:
 
 
 def show_matching(networks: Sequence[Network], matching: Matching) -> None:
-    """A row for each match: module paths, operation and shape on both sides."""
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("match", justify="right")
-    for network in networks:
-        table.add_column(Text(network.name))
-    for number, match in enumerate(matching):
-        table.add_row(
+    """Print a row for each match: module paths, operations and shapes on both sides."""
+    rows = [
+        (
             str(number),
             *(
                 "" if name is None else _point(network.graph, name)
                 for network, name in zip(networks, match.points, strict=True)
             ),
         )
+        for number, match in enumerate(matching)
+    ]
+    table = _table(("match", *(network.name for network in networks)), rows, left=len(networks) + 1)
     Terminal().print(table)
 
 
 def show_trial(trial: Trial) -> None:
-    """A row for each network: its cost, and that of a subnetwork."""
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("network")
-    for head in ("multiply-adds", "parameters", "points", "stitches"):
-        table.add_column(head, justify="right")
+    """Print a row for each network and a subnetwork: their costs."""
+    rows = []
     for cost in trial.costs:
         numbers = (cost.multiply_adds, cost.parameters, cost.points, cost.stitches)
-        table.add_row(Text(cost.name), *("" if n is None else f"{n:,}" for n in numbers))
+        rows.append((cost.name, *("" if n is None else f"{n:,}" for n in numbers)))
     terminal = Terminal()
-    terminal.print(table)
+    terminal.print(_table(("network", "multiply-adds", "parameters", "points", "stitches"), rows))
     terminal.print("Nothing was fitted, and nothing is written.")
 
 
-def _point(graph: Graph, name: str) -> Text:
+def _point(graph: Graph, name: str) -> str:
     node = graph.by_name[name]
     operation = node.operation.split(".")[1] if "." in node.operation else node.operation
     sizes = "x".join(str(size) for size in (node.shape or ())[1:])
-    return Text(f"{node.path or '.'} {operation} {sizes}")
+    return f"{node.path or '.'} {operation} {sizes}"
 
 
 def _path(terminal: Terminal, path: str, what: str) -> None:

@@ -1,4 +1,4 @@
-"""How far a run is, for people."""
+"""Printing how far a run is."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,18 +12,25 @@ from netstitch.searching.search_progress import SearchProgress, read_progress, s
 from netstitch.text import counted, duration
 
 QUIET = 60.0
-"""Seconds without news after which it is said how old they are."""
+"""Seconds after which the age of the last news is shown."""
 
 
 def show_status(run: Path, clock: Callable[[], float] = time.time) -> None:
-    """Print it; raises StorageError where the folder is not one of a run."""
+    """Print the status of a run; raise StorageError where the folder is none of a run."""
     terminal = Terminal()
     for line in status_lines(run, clock()):
         terminal.print(line, highlight=False, soft_wrap=True)
 
 
 def status_lines(run: Path, now: float) -> Iterator[str]:
-    """The lines of a status. now: seconds since 1970."""
+    """Yield the lines of a status.
+
+    The folder is checked first, which reads all networks: of one that changed, nothing is told.
+
+    Args:
+        run: The folder of the run.
+        now: Seconds since 1970.
+    """
     running = is_running(run)
     if running and not (run / RUN_FILE).exists():
         yield f"{run}: capturing, matching and fitting; there is more to tell when that is done"
@@ -33,7 +40,7 @@ def status_lines(run: Path, now: float) -> Iterator[str]:
     yield f"{document.name or run.name}: {_stage(run, document, running)}"
     yield from (f"  {line}" for line in document.warnings)
     if (run / PROGRESS_FILE).exists():
-        yield from _standing_lines(read_progress(run / PROGRESS_FILE), now if running else None)
+        yield from _progress_lines(read_progress(run / PROGRESS_FILE), now if running else None)
     elif (outcome := document.outcome) is not None:
         yield (
             f"  {outcome.evaluations:,} evaluated, {outcome.skipped:,} known, "
@@ -46,21 +53,21 @@ def _stage(run: Path, document: RunDocument, running: bool) -> str:
     return stage if running or document.done else f"{stage}; {how_on(run, running=False)}"
 
 
-def _standing_lines(standing: SearchProgress, now: float | None) -> Iterator[str]:
-    early = f" ({standing.bounded:,} of them in part)" if standing.bounded else ""
-    failed = f", {standing.failed:,} failed" if standing.failed else ""
+def _progress_lines(progress: SearchProgress, now: float | None) -> Iterator[str]:
+    early = f" ({progress.bounded:,} of them in part)" if progress.bounded else ""
+    failed = f", {progress.failed:,} failed" if progress.failed else ""
     yield (
-        f"  population {standing.search:,}: {standing.share:.0%} of the budget, "
-        f"{standing.evaluated:,} evaluated{early}, {standing.skipped:,} known{failed}"
+        f"  population {progress.search:,}: {progress.share:.0%} of the budget, "
+        f"{progress.evaluated:,} evaluated{early}, {progress.skipped:,} known{failed}"
     )
-    left = "" if now is None or standing.left is None else f", {duration(standing.left)} left"
+    left = "" if now is None or progress.left is None else f", {duration(progress.left)} left"
     yield (
-        f"  {standing.rate:.1f}/s for {duration(standing.elapsed)}{left}; {standing.in_flight} "
-        f"under way on {counted(standing.workers, 'worker')}, "
-        f"idle {standing.idle:.0%}"
+        f"  {progress.rate:.1f}/s for {duration(progress.elapsed)}{left}; {progress.in_flight} "
+        f"under way on {counted(progress.workers, 'worker')}, "
+        f"idle {progress.idle:.0%}"
     )
-    score = standing.score
-    best = "" if score is None else f"best {score_text(standing.objective, score)}, "
-    yield f"  {best}{standing.archived:,} in the archive, hypervolume {standing.hypervolume:.4f}"
-    if now is not None and now - standing.written > QUIET:
-        yield f"  as of {duration(now - standing.written)} ago"
+    score = progress.score
+    best = "" if score is None else f"best {score_text(progress.objective, score)}, "
+    yield f"  {best}{progress.archived:,} in the archive, hypervolume {progress.hypervolume:.4f}"
+    if now is not None and now - progress.written > QUIET:
+        yield f"  as of {duration(now - progress.written)} ago"

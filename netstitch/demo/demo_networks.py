@@ -17,6 +17,7 @@ class Normalise(nn.Module):
     """Centre and scale pixels; a part of the network, so that a stitched network carries it too."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (x - mean) / deviation."""
         return (x - MEAN) / DEVIATION
 
 
@@ -40,6 +41,7 @@ class BasicBlock(nn.Module):
         self.relu2 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu1(self.bn1(self.conv1(x)))
         joined: Tensor = self.relu2(self.bn2(self.conv2(x)) + shortcut)
@@ -69,6 +71,7 @@ class SmallResNet(nn.Module):
         self.fc = nn.Linear(inputs, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits (b, 10) of images (b, 1, 28, 28)."""
         x = self.stem(self.normalise(x))
         x = self.layer3(self.layer2(self.layer1(x)))
         logits: Tensor = self.fc(self.flatten(self.pool(x)))
@@ -88,6 +91,7 @@ class SqueezeExcitation(nn.Module):
         self.gate = nn.Hardsigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the channels (b, n, h, w), scaled."""
         gates: Tensor = self.gate(self.expand(self.relu(self.reduce(self.pool(x)))))
         return x * gates
 
@@ -115,6 +119,7 @@ class InvertedResidual(nn.Module):
         self.shortcut = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output."""
         y: Tensor = self.project(self.se(self.filter(self.expand(x))))
         return x + y if self.shortcut else y
 
@@ -139,21 +144,22 @@ class SmallMobileNet(nn.Module):
         self.classifier = nn.Linear(160, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits (b, 10) of images (b, 1, 28, 28)."""
         x = self.head(self.features(self.stem(self.normalise(x))))
         logits: Tensor = self.classifier(self.flatten(self.pool(x)))
         return logits
 
 
 def resnet() -> nn.Module:
-    """The demo's ResNet, untrained."""
+    """Return the demo's ResNet, untrained."""
     return SmallResNet()
 
 
 def mobilenet() -> nn.Module:
-    """The demo's MobileNet-like network, untrained."""
+    """Return the demo's MobileNet-like network, untrained."""
     return SmallMobileNet()
 
 
 def example() -> Tensor:
-    """Two blank images in the shape both networks read."""
+    """Return two blank images in the shape that both networks read."""
     return torch.zeros(2, 1, 28, 28)

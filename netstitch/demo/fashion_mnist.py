@@ -1,4 +1,4 @@
-"""Fashion-MNIST: the four official files, and how the demo splits them.
+"""Reading Fashion-MNIST's files, and splitting its images as the demo does.
 
 Images are (n, 1, 28, 28) float32 in [0, 1], labels (n,) int64 in 0..9. Source: Xiao, Rasul and
 Vollgraf (2017), MIT licence; see LICENSE-fashion-mnist beside the embedded data.
@@ -17,9 +17,10 @@ SPLIT_SEED = 20_240_714
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """The array of bytes in an IDX file, plain, gzip or xz.
+    """Return the array of bytes in an IDX file, which may be packed with gzip or xz.
 
-    Raises ValueError when the file is not one: the head or the length disagrees.
+    Raises:
+        ValueError: The file is none of these.
     """
     raw = path.read_bytes()
     if path.suffix == ".gz":
@@ -45,12 +46,12 @@ def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
 
 
 def to_images(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n, 28, 28) bytes to (n, 1, 28, 28) float32 in [0, 1]."""
+    """Return images (n, 1, 28, 28) of float32 in [0, 1], of bytes (n, 28, 28)."""
     return (pixels[:, None].astype(np.float32)) / np.float32(255)
 
 
 def stratified(labels: NDArray[np.integer], size: int, seed: int) -> NDArray[np.int64]:
-    """Sorted indices of `size` samples with every class in its share (to within one sample)."""
+    """Return sorted indices of `size` samples, drawn so that every class has about its share."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(labels))
     # Rank within the class, in random order: taking the lowest ranks first draws evenly.
@@ -62,6 +63,6 @@ def stratified(labels: NDArray[np.integer], size: int, seed: int) -> NDArray[np.
 
 
 def split(labels: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the 55,000 images that train the networks and of the 5,000 they never see."""
+    """Return the indices of 55,000 images that train the networks, and of 5,000 that do not."""
     held_out = stratified(labels, VALIDATION, SPLIT_SEED)
     return np.setdiff1d(np.arange(len(labels)), held_out), held_out

@@ -84,13 +84,13 @@ def train(
 
 @torch.inference_mode()
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """The share of images whose highest output is the label."""
+    """Return the share of images whose highest output is the label."""
     outputs = torch.cat([model(batch) for batch in torch.split(images, 500)])
     return (outputs.argmax(1) == labels).double().mean().item()
 
 
 def read_all(folder: Path) -> dict[str, NDArray[np.uint8]]:
-    """The four official arrays by name, from gzip files or unpacked ones."""
+    """Return the four official arrays by name, from gzip files or unpacked ones."""
     arrays = {}
     for part in ("train", "t10k"):
         for kind in ("images-idx3", "labels-idx1"):
@@ -123,6 +123,7 @@ def write_data(arrays: dict[str, NDArray[np.uint8]], output: Path) -> None:
 
 
 def main() -> None:
+    """Make what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, default=DEBIAN)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "data")

@@ -1,10 +1,9 @@
-"""Memory that tensors are computed in begins on boundaries of 64 bytes.
+"""Aligning the memory of tensors to 64 bytes, so that equal numbers give equal results.
 
 On processors with AVX-512 the last bits of matrix products and convolutions depend on where their
-operands begin. What PyTorch allocates begins on a boundary; what is mapped from a file, comes from
-numpy, or is a part of a batch may begin at any multiple of its numbers' size. So whatever takes
-part in a computation goes through `aligned` where it enters, and the interpreters of graphs hold it
-to that (`assert_aligned`). Then equal numbers give equal results, wherever they came from.
+operands begin. What PyTorch allocates is aligned; what is mapped from a file, comes from numpy, or
+is a part of a batch may begin anywhere. So whatever takes part in a computation goes through
+`aligned` where it enters, and the interpreters of graphs check that (`assert_aligned`).
 
 For developers: with NETSTITCH_MISALIGN=1 in the environment, all that netstitch writes tensors
 into (safetensors, arrays of decoded images, files that processes map, what is sent to Ray) begins
@@ -29,10 +28,9 @@ OFF = 4
 
 
 def is_aligned(tensor: Tensor) -> bool:
-    """Return whether a tensor begins on a boundary, or has no memory of its own to begin in.
+    """Return whether a tensor is aligned, or has no memory here that could be.
 
-    Such are those on other devices, sparse ones, and those that stand for others while a program
-    is traced.
+    The latter are on other devices, sparse, or stand for others while a program is traced.
     """
     if torch.compiler.is_compiling() or not isinstance(tensor, Tensor):
         return True
@@ -45,15 +43,12 @@ def is_aligned(tensor: Tensor) -> bool:
 
 
 def aligned(tensor: Tensor) -> Tensor:
-    """Return the tensor itself where it is aligned, else a copy that is, laid out alike.
-
-    Gradients pass through the copy.
-    """
+    """Return the tensor where it is aligned, else a copy of its layout; gradients pass through."""
     return tensor if is_aligned(tensor) else tensor.clone()
 
 
 def aligned_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights by key, those that are not aligned as copies; parameters stay parameters."""
+    """Return weights by key, each aligned; parameters stay parameters."""
     return {key: _aligned_weight(tensor) for key, tensor in weights.items()}
 
 
@@ -64,7 +59,7 @@ def _aligned_weight(tensor: Tensor) -> Tensor:
 
 
 def assert_aligned(tensors: Iterable[Tensor], what: str) -> None:
-    """Raise AssertionError, which says `what` they are, unless all tensors are aligned."""
+    """Raise AssertionError, naming `what` they are, unless all tensors are aligned."""
     for tensor in tensors:
         if not is_aligned(tensor):
             raise AssertionError(
@@ -75,6 +70,6 @@ def assert_aligned(tensors: Iterable[Tensor], what: str) -> None:
 
 
 def padding(position: int) -> int:
-    """Return how many bytes a writer leaves free before a tensor that would begin at `position`."""
+    """Return the bytes that a writer leaves free before a tensor that would begin at `position`."""
     off = OFF if os.environ.get(SWITCH, "") not in ("", "0") else 0
     return (off - position) % ALIGNMENT

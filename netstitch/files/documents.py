@@ -1,7 +1,7 @@
-"""Documents of JSON, each read through one pydantic model.
+"""JSON documents, each read through one pydantic model.
 
-A model says what a document holds: types, bounds, nothing converted. Entries that it does not name
-are ignored, so that a document of a later version can be read; numbers are finite anywhere.
+A model states types and bounds, and nothing is converted. Entries that it does not name are
+ignored, so that documents of later versions can be read; all numbers are finite.
 """
 
 import json
@@ -18,7 +18,7 @@ from netstitch.text import one_line
 STRICT = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
 MOST = 2**63 - 1
-"""What a count can be: no more than an array of numpy or a column of SQLite holds."""
+"""The largest count: what an array of numpy or a column of SQLite holds."""
 
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Choice = Annotated[int, Field(ge=0, lt=2**16)]
@@ -28,7 +28,7 @@ Seconds = Annotated[float, Field(ge=0, le=1e12)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 WORST = "put back a copy of the folder"
-"""What is left to do where a document is damaged."""
+"""What to do about a document that is damaged."""
 
 
 class Document(BaseModel):
@@ -41,17 +41,23 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_as(path: Path, form: str, model: type[Model]) -> Model:
-    """Read a JSON object whose "format" is `form` as a model.
+    """Return a JSON document as a model.
 
-    Raises StorageError, naming the file and the entry, where it is missing or does not fit.
+    Args:
+        path: The file.
+        form: Its "format".
+        model: What it is read as.
+
+    Raises:
+        StorageError: The file is missing, or an entry does not fit, which is named.
     """
     return validated(read_json(path, form), model, path)
 
 
 def validated(document: Mapping[str, Any], model: type[Model], path: Path | str) -> Model:
-    """Return plain data as a model; raises StorageError, naming the file, where it does not fit.
+    """Return plain data as a model; raise StorageError, naming the file, where it does not fit.
 
-    Of text, what is no Unicode (part of a file's name that is not UTF-8) becomes question marks.
+    In text, bytes that are no Unicode, as in names of files, become question marks.
     """
     try:
         # As JSON, since of Python's types a list is no tuple.
@@ -64,19 +70,19 @@ def validated(document: Mapping[str, Any], model: type[Model], path: Path | str)
 
 
 def damaged(path: Path | str, reason: str) -> StorageError:
-    """Return what is said of a document that cannot be what was written."""
+    """Return the error of a document that is not what was written."""
     return StorageError(f"{path} is damaged: {reason}; {WORST}")
 
 
 def problem(error: ValidationError) -> str:
-    """Return the first thing that does not fit, in one line: where, what is expected, and found."""
+    """Return the first problem on one line: where it is, what is expected, and what was found."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
+    location = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":
-        return f"it does not say {place!r}"
+        return f"it does not say {location!r}"
     expected = first["msg"].removeprefix("Value error, ").replace("Input", "it", 1)
-    if first["type"] in ("value_error", "json_invalid") or not place:
-        text = f"{place}: {expected}" if place else expected
+    if first["type"] in ("value_error", "json_invalid") or not location:
+        text = f"{location}: {expected}" if location else expected
     else:
-        text = f"{place} is {first['input']!r:.80}, and {expected}"
+        text = f"{location} is {first['input']!r:.80}, and {expected}"
     return " ".join(text.split())[:300]

@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all."""
+"""Writing files and folders whole or not at all, and reading JSON."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from netstitch.files.leftovers import MADE, begin_file, begin_folder, remove_lef
 from netstitch.text import one_line, printable
 
 LOCK = "run.lock"
-"""What a run holds in its folder; alone there, it is left of one that was killed early."""
+"""The lock of a run in its folder; alone there, it is left of a run that was killed early."""
 
 
 def as_path(value: Any, what: str = "the folder") -> Path:
@@ -33,9 +33,9 @@ def as_path(value: Any, what: str = "the folder") -> Path:
 
 
 def check_new(folder: Path) -> None:
-    """Raise StorageError when the folder exists and is not empty, or cannot be looked into.
+    """Raise StorageError where a folder exists and is not empty, or cannot be read.
 
-    What writers that were killed have left in it does not count, and is removed.
+    What writers that were killed have left in it is removed first.
     """
     check_name(folder)
     try:
@@ -52,9 +52,9 @@ def check_new(folder: Path) -> None:
 
 
 def check_name(path: Path | str) -> None:
-    """Raise StorageError where a path, or the current folder, has a name that is no text.
+    """Raise StorageError where a path, or the current folder, is not UTF-8.
 
-    Documents name files, and other machines read them, so that names have to be UTF-8.
+    Documents name files, and other machines read them.
     """
     full = os.path.abspath(path)
     if "\0" in full:
@@ -69,52 +69,50 @@ def check_name(path: Path | str) -> None:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into that becomes `folder` at the end, and vanishes on any error.
+    """Give a folder to write into, which becomes `folder` at the end and vanishes on any error.
 
-    Of one whose writer is killed, the next writer in the folder above removes what there is.
+    What a writer leaves that is killed is removed by the next one in the folder above.
     """
     check_new(folder)
     folder = Path(os.path.abspath(folder))  # "." has no name to put another beside
     remove_leftovers(folder.parent)
     try:
         partial, held = begin_folder(folder)
+        with held:
+            try:
+                made = partial / MADE
+                yield made
+                for path in [*made.rglob("*"), made]:
+                    flush(path)
+                if folder.is_dir():
+                    folder.rmdir()
+                os.replace(made, folder)
+                flush(folder.parent)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    with held:
-        try:
-            made = partial / MADE
-            yield made
-            for path in [*made.rglob("*"), made]:
-                flush(path)
-            if folder.is_dir():
-                folder.rmdir()
-            os.replace(made, folder)
-            flush(folder.parent)
-        except OSError as error:
-            raise cannot_write(folder, error) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
 
 
 def copy_linked(source: Path, folder: Path) -> None:
-    """A new folder with the files of another, which are the same on disk where it has links.
+    """Make a new folder of links to another's files, or of copies where the disk has no links.
 
     So no file of either may be changed in place; `write_bytes` and its like put new ones there.
     """
     with new_folder(folder) as partial:
         for path in sorted(source.rglob("*")):
-            place = partial / path.relative_to(source)
+            target = partial / path.relative_to(source)
             if path.is_dir():
-                place.mkdir()
+                target.mkdir()
                 continue
             try:
-                os.link(path, place)
+                os.link(path, target)
             except OSError:  # another disk, or one without links
-                shutil.copyfile(path, place)
+                shutil.copyfile(path, target)
 
 
 def cannot_write(path: Path, error: OSError) -> StorageError:
-    """The reason in words, such as "no space left on device"."""
+    """Return the error of a path that cannot be written, with the system's reason."""
     reason = (error.strerror or str(error)).lower()
     return StorageError(f"{path} cannot be written: {reason}; free space or give another place")
 
@@ -122,32 +120,33 @@ def cannot_write(path: Path, error: OSError) -> StorageError:
 def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
     """Replace a file's content in one step, so that a reader never sees half of it.
 
-    lasting: whether it is on the disk when this returns, and so is there after a power failure.
+    Args:
+        path: The file.
+        content: What it holds from then on.
+        lasting: Whether to wait until it is on the disk, where it outlasts a power failure.
     """
     check_name(path)
     remove_leftovers(path.parent)
     try:
         partial, held = begin_file(path)
+        with held:
+            try:
+                partial.write_bytes(content)
+                if lasting:
+                    flush(partial)
+                if os.name == "nt":
+                    held.close()  # it replaces no open files
+                os.replace(partial, path)
+                if lasting:
+                    flush(path.parent)
+            finally:
+                partial.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(path, error) from error
-    with held:
-        try:
-            partial.write_bytes(content)
-            if lasting:
-                flush(partial)
-            if os.name == "nt":
-                held.close()  # it replaces no open files
-            os.replace(partial, path)
-            if lasting:
-                flush(path.parent)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or the list of a folder's files, is on the disk."""
     if path.is_dir() and os.name == "nt":
         return  # it opens no folders
     number = os.open(path, os.O_RDONLY)
@@ -158,12 +157,12 @@ def flush(path: Path) -> None:
 
 
 def write_text(path: Path, content: str, *, lasting: bool = True) -> None:
-    # Names of files that are not UTF-8 are told with question marks.
+    """Replace a file's text as `write_bytes` does; what is no Unicode becomes question marks."""
     write_bytes(path, content.encode(errors="replace"), lasting=lasting)
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write JSON of plain data; NaN and infinity are refused with a StorageError."""
+    """Replace a file with plain data as JSON; raise StorageError for NaN and infinity."""
     try:
         content = json.dumps(document, indent=1, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -174,7 +173,7 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path, form: str) -> dict[str, Any]:
-    """A JSON object whose "format" is `form`; raises StorageError otherwise."""
+    """Return a JSON object whose "format" is `form`; raise StorageError for anything else."""
     check_name(path)
     try:
         text = read_file(path).decode()
@@ -190,7 +189,7 @@ def read_json(path: Path, form: str) -> dict[str, Any]:
 
 
 def read_file(path: Path) -> bytes:
-    """Return a file's content; raises OSError where it cannot be read, or is something else."""
+    """Return a file's content; raise OSError where it cannot be read, or is no file."""
     if path.exists() and not path.is_file():  # a pipe may never end
         raise OSError("it is no file")
     return path.read_bytes()

@@ -1,8 +1,8 @@
-"""What is being written beside its place, and what is left of it where its writer was killed.
+"""Temporary files and folders beside what they will replace, and removing abandoned ones.
 
-A writer holds a lock on what it writes, which the system lets go however the process ends. So the
-next writer in that folder knows what is nobody's any more, on shared file systems too, and removes
-it. Where a file system has no locks, nothing is removed.
+A writer locks what it writes, and the system lets the lock go however the process ends. So the next
+writer in that folder knows what was abandoned, on shared file systems too, and removes it. Where a
+file system has no locks, nothing is removed.
 """
 
 import os
@@ -19,24 +19,23 @@ if sys.platform != "win32":
     import fcntl
 
 HELD = "held"
-"""Of a folder that is being written: the file that its writer holds."""
+"""The file in a temporary folder that its writer locks."""
 MADE = "made"
-"""Of a folder that is being written: what is to take its place."""
+"""The folder in a temporary folder that will take its place."""
 OLD = 3600.0
-"""Seconds after which a folder without a lock is nobody's: its writer was killed before it had one,
-or was of a version without locks."""
+"""Seconds after which a folder without a lock is abandoned: its writer was killed before that."""
 
 LONGEST = 200
-"""Bytes of a name that the one beside it has too: 255 are all that file systems take."""
+"""Bytes of a name that its temporary file has too; file systems take 255."""
 
 _NAME = re.compile(r"\..+\.[0-9]+-[0-9a-f]{8}\.partial", re.DOTALL)
 
 
 def begin_file(path: Path) -> tuple[Path, IO[bytes]]:
-    """Create a file beside a path, of a name that nothing else has, and hold it.
+    """Create a temporary file beside a path, and lock it.
 
     Returns:
-        Its path, and the open file; it is held until that is closed.
+        Its path, and the open file; closing that unlocks it.
     """
     while True:
         partial = _beside(path)
@@ -47,10 +46,10 @@ def begin_file(path: Path) -> tuple[Path, IO[bytes]]:
 
 
 def begin_folder(path: Path) -> tuple[Path, IO[bytes]]:
-    """Create a folder beside a path, of a name that nothing else has, and hold it.
+    """Create a temporary folder beside a path, with the folder MADE in it, and lock it.
 
     Returns:
-        The folder, in which MADE is a folder too, and the file that holds it, until it is closed.
+        Its path, and the open file HELD; closing that unlocks it.
     """
     while True:
         partial = _beside(path)
@@ -69,7 +68,7 @@ def begin_folder(path: Path) -> tuple[Path, IO[bytes]]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what writers that are gone have left in a folder; what cannot be removed stays."""
+    """Remove abandoned files and folders from a folder; what cannot be removed stays."""
     if sys.platform == "win32":
         return  # it has other locks, under which files cannot be replaced
     with suppress(OSError):
@@ -85,7 +84,7 @@ def _beside(path: Path) -> Path:
 
 
 def _hold(file: IO[bytes], path: Path) -> bool:
-    """Lock a file; False where another process removed it before that."""
+    """Lock a file, and return False where another process removed it before that."""
     if sys.platform != "win32":
         with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Tensors in safetensors files, whose reader gives them in memory that can be computed in."""
+"""Reading and writing safetensors files so that their tensors are aligned."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ _LENGTH = 8
 
 
 def placed(content: bytes) -> bytes:
-    """Return the content of a safetensors file with the first tensor on a boundary.
+    """Return the content of a safetensors file with the first tensor aligned.
 
-    The format lets a header end in spaces, and takes no gaps between tensors.
+    The header is filled with spaces; the format allows no gaps between tensors.
     """
     behind = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
     spaces = padding(behind)
@@ -25,10 +25,8 @@ def placed(content: bytes) -> bytes:
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors of a safetensors file by key, aligned, and the text in its header.
 
-    They are copied one by one out of the mapped file, whose pages the system may drop at any time,
-    so that no more memory is needed than they take.
-
-    Raises what safetensors raises: kinds of its own, of Rust, Python and torch.
+    They are copied one by one out of the mapped file, so that no more memory is needed than they
+    take. Whatever safetensors raises is passed on.
     """
     with safetensors.safe_open(path, framework="pt") as file:
         tensors = {key: aligned(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118

@@ -18,39 +18,36 @@ NETWORK_FILES = (GRAPH_FILE, WEIGHTS_FILE)
 
 
 def network_digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """Return those of the networks of the supernet in a run's folder, by name."""
-    place = folder / SUPERNET / "networks"
-    return {name: _digest(place / str(index), NETWORK_FILES) for index, name in enumerate(names)}
+    """Return the digests of the networks in a run's folder, by name."""
+    networks = folder / SUPERNET / "networks"
+    return {name: _digest(networks / str(index), NETWORK_FILES) for index, name in enumerate(names)}
 
 
 def sample_digests(task: Task) -> dict[str, str]:
-    """Return those of a task's samples and labels, by part; training's in the order as read."""
+    """Return the digests of a task's samples with their labels, by part, in the order as read."""
     parts = [("training", task.training), *task.measured.items()]
     return {name: _samples_digest(part) for name, part in parts if part is not None}
 
 
 def stitches_digest(folder: Path) -> str:
-    """Return that of the stitches of the supernet in a run's folder."""
+    """Return the digest of the stitches in a run's folder."""
     return _digest(folder / SUPERNET, [STITCHES_FILE])
 
 
 def content_digest(name: str, content: bytes) -> str:
-    """Return that of a file of this name and content."""
+    """Return the digest of a file of this name and content."""
     found = hashlib.blake2b(f"{name}\0".encode(), digest_size=DIGEST_BYTES)
     found.update(content)
     return found.hexdigest()
 
 
 def digests_of(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """Return those of the files in a folder that are there, by path."""
+    """Return the digests of those files in a folder that are there, by path."""
     return {name: _digest(folder, [name]) for name in names if (folder / name).is_file()}
 
 
 def _digest(folder: Path, names: Sequence[str]) -> str:
-    """Return that of the names and contents of some files; what lies beside them is not read.
-
-    Raises StorageError where one cannot be read.
-    """
+    """Return one digest of the names and contents of files, which raise StorageError if missing."""
     found = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for name in names:
         found.update(f"{name}\0".encode())

@@ -1,4 +1,4 @@
-"""The front of a run, from its folder, and whether it is of the supernet that it lies beside."""
+"""Reading a run's front, and checking it against the supernet that it lies beside."""
 
 from pathlib import Path
 
@@ -26,8 +26,8 @@ def load_document_and_front(run: Path) -> tuple[RunDocument, Front]:
     """Return run.json of a run, and the front that it was measured to have.
 
     Raises:
-        StorageError: The folder is not one of a run, the run is not so far, with how it goes on, or
-            what the front relies on changed since.
+        StorageError: The folder is none of a run, the run has no front yet, or what the front
+            relies on changed since.
     """
     check_begun(run)
     document = read_document(run)
@@ -55,10 +55,12 @@ def read_front(run: Path) -> Front:
 
 
 def check_front(path: Path, front: Front, structure: Structure) -> None:
-    """Raise StorageError where a network of a front, read from `path`, is not of the supernet.
+    """Raise StorageError unless a front's genotypes, costs, stitches and outputs fit a supernet.
 
-    Its genotype fits, and what follows from that, its cost, stitches and output, is what the front
-    says.
+    Args:
+        path: The file that the front was read from.
+        front: The front.
+        structure: Of the supernet.
     """
     for point in (*front.references, *front.points):
         reason = _difference(point, structure)

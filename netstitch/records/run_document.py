@@ -1,4 +1,4 @@
-"""run.json: what was asked of a run, what it began with, and how it ended."""
+"""run.json: the settings of a run, what it began with, and how it ended."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -174,12 +174,12 @@ class RunDocument(Document):
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether the run has nothing left to do."""
         return self.stopped not in (None, "interrupted")
 
 
 def read_document(folder: Path) -> RunDocument:
-    """Read run.json of a run; raises StorageError where there is none, or it is not whole."""
+    """Return run.json of a run; raise StorageError where there is none, or it is not whole."""
     path = folder / RUN_FILE
     document = read_json(path, FORMAT)
     found = validated(document, RunDocument, path)
@@ -189,12 +189,12 @@ def read_document(folder: Path) -> RunDocument:
 
 def write_document(folder: Path, document: RunDocument) -> None:
     """Write run.json of a run."""
-    told = {name: value for name, value in document.model_dump().items() if value is not None}
-    write_json(folder / RUN_FILE, {"format": FORMAT} | told)
+    known = {name: value for name, value in document.model_dump().items() if value is not None}
+    write_json(folder / RUN_FILE, {"format": FORMAT} | known)
 
 
 def update_document(folder: Path, changes: Mapping[str, Any]) -> None:
-    """Replace parts of run.json; what this version does not know stays as it is."""
+    """Replace parts of run.json; entries that this version does not know stay as they are."""
     path = folder / RUN_FILE
     document = read_json(path, FORMAT) | dict(changes)
     validated(document, RunDocument, path)
@@ -202,12 +202,12 @@ def update_document(folder: Path, changes: Mapping[str, Any]) -> None:
 
 
 def keep_warnings(folder: Path, warnings: Sequence[str]) -> None:
-    """Add to run.json what a run was warned of, each line once."""
+    """Add warnings to run.json, each line once."""
     before = read_document(folder).warnings
     if set(warnings) - set(before):
         update_document(folder, {"warnings": list(dict.fromkeys([*before, *warnings]))})
 
 
 def versions() -> dict[str, str]:
-    """Return what decides on the numbers that a run computes."""
+    """Return the versions of the packages that decide on a run's numbers."""
     return {"netstitch": VERSION, "torch": torch.__version__}

@@ -1,4 +1,4 @@
-"""The folder of a run: what is in it, whose it is for now, and whether it still fits its inputs.
+"""The folder of a run: its files, its lock, and comparing what two runs are asked.
 
 RUN/
   run.json              what was asked (all defaults filled in), versions, times, outcome
@@ -49,28 +49,29 @@ FREE = (
         )
     ),
 )  # fmt: skip
-"""Of what a run was asked, what may be otherwise when it goes on: it changes no number."""
+"""Settings that may differ when a run goes on, since they change no number."""
 OF_SAMPLES = ("task.class_order", "task.images.mean", "task.images.std")
-"""What changes samples alone, which are compared by what is in them."""
+"""Settings that change samples alone, which are compared by their content."""
 
 
 def check_place(folder: Path) -> None:
-    """Raise StorageError where a new run could not be made there, before hours are spent on it."""
+    """Raise StorageError where a new run could not be written to a folder."""
     check_new(folder)
-    place = Path(os.path.abspath(folder))
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
-        raise StorageError(f"{folder} cannot be made: {place} is a file; give another folder")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise StorageError(f"{folder} cannot be made: {place} is not writable; give another folder")
+    near = Path(os.path.abspath(folder))
+    while not near.exists() and near != near.parent:
+        near = near.parent
+    if not near.is_dir():
+        raise StorageError(f"{folder} cannot be made: {near} is a file; give another folder")
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise StorageError(f"{folder} cannot be made: {near} is not writable; give another folder")
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a run's folder, alone; it is let go however the process ends.
+    """Hold the lock of a run's folder, which is let go however the process ends.
 
-    Raises StorageError where another process holds it, or the folder is not writable.
+    Raises:
+        StorageError: Another process holds it, or the folder is not writable.
     """
     lock = filelock.FileLock(folder / LOCK)
     try:
@@ -89,7 +90,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a process holds a run's folder."""
+    """Return whether a process holds a run's folder."""
     if not (folder / LOCK).exists():
         return False
     lock = filelock.FileLock(folder / LOCK)
@@ -105,10 +106,10 @@ def is_running(folder: Path) -> bool:
 
 @contextmanager
 def taken(folder: Path) -> Iterator[None]:
-    """Make a run's folder, and hold it; another run that wants it ends before it does any work.
+    """Make a run's folder and hold its lock; what ends this before run.json is there leaves none.
 
-    Until run.json is there, nothing in the folder can be gone on with: whatever ends this before
-    leaves the folder as it was.
+    Raises:
+        StorageError: The folder is not empty, or another run has it.
     """
     check_new(folder)
     existed = folder.is_dir()
@@ -134,8 +135,10 @@ def taken(folder: Path) -> Iterator[None]:
 def check_asked_again(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise StorageError, naming the first difference, where a run is asked something else now.
 
-    Data may have moved, since samples are compared by what is in them, and evaluations may be
-    spread another way.
+    Args:
+        folder: Of the run.
+        before: What it was asked.
+        now: What it is asked.
     """
     key = differing(before, now, OF_SAMPLES)
     if key is not None:
@@ -149,9 +152,12 @@ def check_asked_again(folder: Path, before: Mapping[str, Any], now: Mapping[str,
 def differing(
     before: Mapping[str, Any], now: Mapping[str, Any], left_out: Collection[str] = ()
 ) -> str | None:
-    """The first key, dotted, in which two askings would give other numbers.
+    """Return the first key, dotted, in which two runs would come to other numbers; None for none.
 
-    left_out: keys that do not count, beside those in FREE; a table's name stands for all in it.
+    Args:
+        before: What one is asked.
+        now: What the other is asked.
+        left_out: Keys that do not count, beside those in FREE; a table's name stands for all of it.
     """
     one, other = flat(before), flat(now)
     ignored = {*FREE, *left_out}
@@ -164,7 +170,7 @@ def differing(
 
 
 def flat(asked: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values of nested tables by dotted names."""
+    """Return the values of nested tables by dotted names."""
     found: dict[str, Any] = {}
     for key, value in asked.items():
         name = f"{prefix}{key}"

@@ -1,4 +1,4 @@
-"""What a run's folder tells, whether the run is done, goes on, or was stopped."""
+"""A run, read from its folder, whether it is done, goes on, or was stopped."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +29,23 @@ from netstitch.supernet.storage import load_structure
 
 State = Literal["done", "running", "stopped"]
 CROSS_ENTROPY_SCORE = "exp(-cross-entropy)"
-"""What the scores of a search for the least cross-entropy are."""
+"""The score of a search for the least cross-entropy."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run as its folder tells it.
+    """A run, as its folder tells it.
 
-    document: run.json. structure: of its supernet. front: as it was measured, or, where the search
-    did not come so far, of what was evaluated, in the form of the search; `measured` tells which.
-    evaluations: None before the search began. history, stitches: rows of search.csv and
-    stitches.csv.
+    Attributes:
+        folder: Where it is.
+        state: Whether it is done.
+        document: Its run.json.
+        structure: Of its supernet.
+        front: As it was measured, or, before that, of what was evaluated so far.
+        measured: Whether the front was measured.
+        evaluations: What was evaluated; None before the search began.
+        history: Rows of search.csv.
+        stitches: Rows of stitches.csv.
     """
 
     folder: Path
@@ -54,18 +60,20 @@ class RunRecord:
 
     @property
     def name(self) -> str:
+        """The run's name, or that of its folder."""
         return self.document.name or self.folder.name
 
     @property
     def scored(self) -> str:
-        """What the scores of the search's evaluations are."""
+        """The name of the search's score."""
         return ACCURACY if self.document.objective == ACCURACY else CROSS_ENTROPY_SCORE
 
 
 def read_run(folder: Path) -> RunRecord:
-    """Everything that a report needs; the folder is not changed.
+    """Read a run; its folder is not changed.
 
-    Raises StorageError, naming the file, where it is no run's, or damaged, or nothing is there yet.
+    Raises:
+        StorageError: The folder is no run's, a file in it is damaged, or nothing is there yet.
     """
     check_begun(folder)
     running = is_running(folder)
@@ -97,32 +105,32 @@ def read_run(folder: Path) -> RunRecord:
 def so_far(
     structure: Structure, stored: StoredEvaluations | None, objective: str = ACCURACY
 ) -> Front:
-    """The front of what was evaluated whole, as the search saw it, by its scores."""
+    """Return the front of what was evaluated whole, by the search's own scores."""
     if stored is None or not len(stored):
         return Front(())
     whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.accuracy))
-    candidates = [_point(structure, stored, int(place)) for place in _leading(stored, whole)]
+    candidates = [_point(structure, stored, int(row)) for row in _leading(stored, whole)]
     found = _references(structure, stored, whole)
     return make_front(candidates, found, ACCURACY if objective == ACCURACY else CROSS_ENTROPY_SCORE)
 
 
 def _leading(stored: StoredEvaluations, whole: np.ndarray) -> np.ndarray:
-    """Of many evaluations those that none before them in cost is as good as."""
+    """Return those evaluations that are better than every cheaper one."""
     order = whole[np.lexsort((-stored.accuracy[whole], stored.multiply_adds[whole]))]
     best = np.maximum.accumulate(np.concatenate([[-1.0], stored.accuracy[order]]))[:-1]
     return np.asarray(order[stored.accuracy[order] > best])
 
 
 def _point(
-    structure: Structure, stored: StoredEvaluations, place: int, label: str = ""
+    structure: Structure, stored: StoredEvaluations, row: int, label: str = ""
 ) -> FrontPoint:
-    genotype = stored.genotypes[place].astype(np.int64)
+    genotype = stored.genotypes[row].astype(np.int64)
     return FrontPoint(
         label=label,
         genotype=tuple(genotype.tolist()),
-        multiply_adds=int(stored.multiply_adds[place]),
+        multiply_adds=int(stored.multiply_adds[row]),
         stitches=len(structure.active_stitches(genotype)),
-        validation=float(stored.accuracy[place]),
+        validation=float(stored.accuracy[row]),
         output=structure.outputs[int(genotype[-1])],
     )
 
@@ -130,7 +138,7 @@ def _point(
 def _references(
     structure: Structure, stored: StoredEvaluations, whole: np.ndarray
 ) -> list[FrontPoint]:
-    """The basis networks and the ensemble, as far as they were evaluated."""
+    """Return the basis networks and the ensemble, as far as they were evaluated."""
     length = len(structure.board.cardinalities)
     wanted: dict[bytes, str] = {}
     costs = []
@@ -140,11 +148,11 @@ def _references(
         wanted[structure.wiring.digest(genotype)] = output
         costs.append(structure.wiring.multiply_adds(genotype))
     found: dict[str, FrontPoint] = {}
-    for place in whole[np.isin(stored.multiply_adds[whole], costs)].tolist():
-        signature = structure.wiring.digest(stored.genotypes[place].astype(np.int64))
+    for row in whole[np.isin(stored.multiply_adds[whole], costs)].tolist():
+        signature = structure.wiring.digest(stored.genotypes[row].astype(np.int64))
         if signature in wanted:
             name = wanted[signature]
-            found[name] = _point(structure, stored, place, name)
+            found[name] = _point(structure, stored, row, name)
     return [found[name] for name in structure.outputs if name in found]
 
 

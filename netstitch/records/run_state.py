@@ -1,4 +1,4 @@
-"""Whether a run is done, and else how far it is and how it goes on, in words."""
+"""The state of a run in words, and how it goes on."""
 
 from pathlib import Path
 

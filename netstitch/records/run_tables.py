@@ -1,4 +1,4 @@
-"""search.csv and stitches.csv: how a search went, and how well stitches were fitted."""
+"""Reading search.csv and stitches.csv of a run."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ Mean = Annotated[float, Field(ge=0)]
 
 
 class HistoryRow(BaseModel):
-    """A moment of a search, of which are shown: see `Moment`."""
+    """A row of search.csv; its columns are those of `Moment` that are shown."""
 
     model_config = STRICT
 
@@ -26,7 +26,7 @@ class HistoryRow(BaseModel):
 
 
 class StitchRow(BaseModel):
-    """A stitch; see `stitch_table`."""
+    """A row of stitches.csv, as `stitch_table` writes it."""
 
     model_config = STRICT
 
@@ -43,9 +43,14 @@ Row = TypeVar("Row", bound=BaseModel)
 
 
 def read_table(path: Path, row: type[Row]) -> tuple[Row, ...]:
-    """Read the rows of a CSV file; none where it is not there.
+    """Return the rows of a CSV file; none where it is not there.
 
-    Raises StorageError, naming the file and the entry, where one does not fit.
+    Args:
+        path: The file.
+        row: The model of a row, whose fields are columns.
+
+    Raises:
+        StorageError: An entry does not fit; it is named.
     """
     if not path.exists():
         return ()
@@ -56,8 +61,8 @@ def read_table(path: Path, row: type[Row]) -> tuple[Row, ...]:
         if missing:
             raise damaged(path, f"it has no column {min(missing)!r}")
         for texts in reader:
-            told = {name: text for name, text in texts.items() if text != ""}
-            found.append(row.model_validate_strings(told))
+            given = {name: text for name, text in texts.items() if text != ""}
+            found.append(row.model_validate_strings(given))
     except ValidationError as error:
         raise damaged(path, f"in row {len(found) + 1}, {problem(error)}") from error
     except (OSError, ValueError, TypeError, csv.Error) as error:

@@ -1,7 +1,7 @@
-"""The key that a user's own runs are signed with.
+"""The key with which a user's own runs are signed.
 
-It is in the user's state folder, for nobody else to read. One that is damaged, or that others could
-have read, counts as none.
+It lies in the user's state folder, readable by nobody else. A key that is damaged, or that others
+could have read, counts as none.
 """
 
 import os
@@ -21,7 +21,8 @@ PATIENCE = 5.0
 def state_folder() -> Path:
     """Return $XDG_STATE_HOME/netstitch, by default ~/.local/state/netstitch.
 
-    Raises OSError where the user has no home.
+    Raises:
+        OSError: The user has no home.
     """
     given = os.environ.get("XDG_STATE_HOME", "")
     if os.path.isabs(given):  # the specification has others ignored
@@ -33,7 +34,7 @@ def state_folder() -> Path:
 
 
 def read_key() -> bytes | None:
-    """Return the key; None where there is none that could be relied on."""
+    """Return the key; None where there is none that can be relied on."""
     try:
         # Something else in its place, such as a pipe, must not hold this up.
         number = os.open(state_folder() / NAME, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -47,9 +48,10 @@ def read_key() -> bytes | None:
 
 
 def make_key() -> bytes:
-    """Return the key, made where there is none that could be relied on.
+    """Return the key, and make one where there is none that can be relied on.
 
-    Raises OSError where it cannot be written.
+    Raises:
+        OSError: It cannot be written.
     """
     key = read_key()
     if key is not None:

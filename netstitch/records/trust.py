@@ -11,7 +11,6 @@ code in what connects to it.
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,10 +33,13 @@ SIGNATURE = "signature"
 
 
 class Signature(BaseModel):
-    """What run.json says of the Python of its run.
+    """A user's word for the Python that a run names.
 
-    functions: that it names, as `locate` names them. files: digests of what was run for them, by
-    absolute path. address: of the Ray cluster that it names. code: of these, by the user's key.
+    Attributes:
+        functions: As `locate` names them.
+        files: Digests of what was run for them, by absolute path.
+        address: Of the Ray cluster that the run names.
+        code: Of the others, by the user's key.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -48,28 +50,25 @@ class Signature(BaseModel):
     code: str
 
 
-@dataclass(frozen=True)
-class NamedFunction:
-    """The Python functions that an experiment names."""
+def named_by(experiment: Experiment) -> tuple[list[Located], list[Located]]:
+    """Return the Python functions that an experiment names for its samples, and for its models.
 
-    samples: tuple[Located, ...]
-    models: tuple[Located, ...]
-
-    @property
-    def every(self) -> tuple[Located, ...]:
-        return self.samples + self.models
-
-
-def named_by(experiment: Experiment) -> NamedFunction:
-    """Return which Python functions an experiment names for its samples and its models."""
-    folder, task = Path(experiment.folder), experiment.task
+    Those of this package are left out.
+    """
+    task = experiment.task
     tables = (task.training, task.validation, task.test)
     sources = [table.source for table in tables if table is not None]
+    samples = [source for source in sources if names_function(experiment, source)]
     models = [function_of(network.model) for network in experiment.networks]
-    return NamedFunction(
-        tuple(_located((one for one in sources if names_function(experiment, one)), folder)),
-        tuple(_located((one for one in models if one is not None), folder)),
-    )
+
+    def located(specs: Iterable[str | None]) -> list[Located]:
+        return [
+            locate(spec, Path(experiment.folder))
+            for spec in specs
+            if spec is not None and is_function(spec) and not is_own(spec)
+        ]
+
+    return located(samples), located(models)
 
 
 def signed(asked: Mapping[str, Any], listener: Listener = ignore) -> dict[str, Any] | None:
@@ -86,7 +85,8 @@ def signed(asked: Mapping[str, Any], listener: Listener = ignore) -> dict[str, A
     experiment = _experiment(asked)
     if experiment is None:
         return None
-    named, address = named_by(experiment).every, experiment.evaluation.address
+    samples, models = named_by(experiment)
+    named, address = samples + models, experiment.evaluation.address
     if not named and address is None:
         return None
     functions = sorted({one.name for one in named})
@@ -133,8 +133,9 @@ def permission_for(
     """
     if trust:
         return None
-    named = named_by(experiment)
-    needed = named.samples + (named.models if experiment.task.kind == "agreement" else ())
+    needed, models = named_by(experiment)
+    if experiment.task.kind == "agreement":  # whose labels the models give
+        needed += models
     if not needed:
         return Permission(frozenset(), {}, partial(_strange, run, again))
     signature = _valid(document.signature, experiment)
@@ -173,8 +174,9 @@ def check_cluster(
 
 
 def _valid(value: object, experiment: Experiment) -> Signature | None:
-    """The signature, where it is this user's, of what an experiment names."""
-    functions = {one.name for one in named_by(experiment).every}
+    """Return the signature where it is this user's, of what an experiment names; else None."""
+    samples, models = named_by(experiment)
+    functions = {one.name for one in samples + models}
     key = read_key()
     try:
         found = Signature.model_validate_json(json.dumps(value))
@@ -208,10 +210,6 @@ def _experiment(asked: Mapping[str, Any]) -> Experiment | None:
         return Experiment.model_validate(asked)
     except ValueError:  # pydantic's own is one
         return None
-
-
-def _located(specs: Iterable[str], folder: Path) -> Iterable[Located]:
-    return (locate(spec, folder) for spec in specs if is_function(spec) and not is_own(spec))
 
 
 def _shown(one: Located) -> str:

@@ -1,4 +1,4 @@
-"""Whether what a run's document tells of is still what it was.
+"""Checking that the files and samples of a run are still what its document says.
 
 Whatever shows, exports or goes on with a run relies on files that may have been edited, swapped or
 cut since. They are compared by digests, which takes as long as reading them.
@@ -29,12 +29,16 @@ FILES = (*SUPERNET_FILES, STITCHES, *RESULT_FILES)
 
 
 def check_folder(folder: Path, files: Collection[str] = FILES) -> RunDocument:
-    """Read a run's document, and compare with it what lies in the folder: all but its samples.
+    """Return a run's document, after comparing with it what lies in the folder, but the samples.
 
-    files: the documents that are relied on, of FILES. A run that another process writes at this
-    moment is no changed one.
+    A run that another process writes at this moment is no changed one.
 
-    Raises StorageError, naming the first difference, and as `read_document` does.
+    Args:
+        folder: Of the run.
+        files: The documents that are relied on, of FILES.
+
+    Raises:
+        StorageError: Something changed; the first difference is named.
     """
     document = read_document(folder)
     while True:
@@ -63,27 +67,18 @@ def _check_stitches(folder: Path, document: RunDocument) -> None:
     known, since = {document.stitches}, "its search began"
     if document.stitches is None:
         known, since = {document.fitted, document.refined}, "they were fitted"
-        if document.fitted is None or _is_refined_unnoted(folder, document):
-            return
     if stitches_digest(folder) not in known:
         path = folder / SUPERNET / STITCHES_FILE
         raise changed(folder, f"the stitches changed since {since}", path)
 
 
 def is_refined(folder: Path, document: RunDocument) -> bool:
-    """Return whether a run's stitches are refined, even where none was the better for it."""
-    if document.refined is None:
-        return _is_refined_unnoted(folder, document)
-    return stitches_digest(folder) == document.refined
-
-
-def _is_refined_unnoted(folder: Path, document: RunDocument) -> bool:
-    """Whether it was a version that did not note refined stitches which refined these."""
-    return document.refined is None and (folder / SUPERNET / REFINE_FILE).exists()
+    """Return whether a run's stitches were refined, even where none was the better for it."""
+    return document.refined is not None and stitches_digest(folder) == document.refined
 
 
 def note_refined(folder: Path, content: bytes) -> None:
-    """Keep the digest of refined stitches, from before their file is written."""
+    """Note the digest of refined stitches, which is done before their file is written."""
     update_document(folder, {"refined": content_digest(STITCHES_FILE, content)})
 
 
@@ -97,7 +92,10 @@ def check_unchanged(
 ) -> None:
     """Raise StorageError, naming the first difference, where a run's inputs are others now.
 
-    now: by kind ("versions", "networks" or "samples"), then by name.
+    Args:
+        folder: Of the run.
+        document: Its run.json.
+        now: Digests or versions by kind ("versions", "networks" or "samples"), then by name.
     """
     recorded = {
         "versions": document.versions,
@@ -114,21 +112,21 @@ def check_unchanged(
 def note_files(
     folder: Path, names: Collection[str] = FILES, changes: Mapping[str, Any] | None = None
 ) -> None:
-    """Keep the digests of files that are final now, and other changes of run.json, in one step."""
+    """Note the digests of files that are final now, and other changes of run.json, in one step."""
     files = read_document(folder).files | digests_of(folder, tuple(names))
     update_document(folder, {**(changes or {}), "files": files})
 
 
 def forget_files(folder: Path, names: tuple[str, ...] = RESULT_FILES) -> None:
-    """Drop the digests of files that are about to be written again."""
+    """Forget the digests of files that are about to be written again."""
     files = {n: digest for n, digest in read_document(folder).files.items() if n not in names}
     update_document(folder, {"files": files})
 
 
-def changed(folder: Path, what: str, place: Path | str = "what there was") -> StorageError:
-    """Return what is said of a run that is not as it was."""
+def changed(folder: Path, what: str, kept: Path | str = "what there was") -> StorageError:
+    """Return the error of a run that is not as it was."""
     return StorageError(
-        f"the run in {folder} is not as it was: {what}; put back {place}, or run anew"
+        f"the run in {folder} is not as it was: {what}; put back {kept}, or run anew"
     )
 
 
@@ -144,8 +142,8 @@ def _difference(
     if name not in before:
         return StorageError(f"{folder / RUN_FILE} does not say that the run began with {what}")
     if kind == "networks":
-        place = folder / SUPERNET / "networks" / str(list(before).index(name))
-        return changed(folder, f"{what} changed since the run began", place)
+        kept = folder / SUPERNET / "networks" / str(list(before).index(name))
+        return changed(folder, f"{what} changed since the run began", kept)
     gone = name not in now
     return changed(
         folder, f"{what} {'are not there any more' if gone else 'changed since the run began'}"

@@ -1,4 +1,4 @@
-"""Exporting a network of a recorded run's front, with new batch-norm statistics where asked."""
+"""Exporting a network of a front, with new batch-norm statistics where asked."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,13 @@ from netstitch.tasks import Task
 
 
 def export_point(
-    supernet: Supernet, point: FrontPoint, folder: Path, listener: Listener, **settings: Any
+    supernet: Supernet,
+    point: FrontPoint,
+    folder: Path,
+    listener: Listener,
+    *,
+    card: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> Exported:
     """Export a network of a front with its accuracies.
 
@@ -25,17 +31,13 @@ def export_point(
         point: The network.
         folder: A new one.
         listener: Told how far it is.
+        card: What the card says besides.
         **settings: Of `export`.
     """
     listener(StageBegan("export"))
-    return export(
-        supernet,
-        point.genotype,
-        folder,
-        card=_card(point),
-        progress=advancing(listener),
-        **settings,
-    )
+    said = {"label": point.label} | {part: point.accuracy(part) for part in SPLITS} | (card or {})
+    progress = advancing(listener)
+    return export(supernet, point.genotype, folder, card=said, progress=progress, **settings)
 
 
 def export_recorded(
@@ -44,9 +46,8 @@ def export_recorded(
     folder: Path,
     listener: Listener,
     *,
-    formats: Sequence[str],
     recalibrate: bool = False,
-    fold: bool = False,
+    **settings: Any,
 ) -> Exported:
     """Export a network of a recorded run, as its search measured it.
 
@@ -55,39 +56,23 @@ def export_recorded(
         point: The network.
         folder: A new one.
         listener: Told how far it is.
-        formats: What is written.
         recalibrate: Whether batch norms behind stitches take new statistics from the run's training
             samples; they do in any case where the run's search measured networks with such.
-        fold: As of `export`.
+        **settings: Of `export`.
     """
     supernet = run.supernet
     if not (recalibrate or run.document.settings.evaluation.recalibrate):
-        return export_point(supernet, point, folder, listener, formats=formats, fold=fold)
+        return export_point(supernet, point, folder, listener, **settings)
     listener(StageBegan("read"))
     task = run.task(listener)
     statistics = run.statistics(task)
     listener(StageBegan("recalibrate"))
-    card = _card(point) | {
-        f"{part}_recalibrated": accuracy
-        for part, accuracy in recalibrated_accuracies(supernet, task, point, statistics).items()
-    }
-    listener(
-        Message(
-            f"validation accuracy {100 * card['validation_recalibrated']:.2f} %, "
-            f"{100 * point.validation:.2f} % before"
-        )
-    )
-    listener(StageBegan("export"))
-    return export(
-        supernet,
-        point.genotype,
-        folder,
-        card=card,
-        formats=formats,
-        recalibrate=statistics,
-        fold=fold,
-        progress=advancing(listener),
-    )
+    found = recalibrated_accuracies(supernet, task, point, statistics)
+    now, before = 100 * found["validation"], 100 * point.validation
+    listener(Message(f"validation accuracy {now:.2f} %, {before:.2f} % before"))
+    card = {f"{part}_recalibrated": accuracy for part, accuracy in found.items()}
+    settings |= {"card": card, "recalibrate": statistics}
+    return export_point(supernet, point, folder, listener, **settings)
 
 
 def recalibrated_accuracies(
@@ -104,7 +89,3 @@ def recalibrated_accuracies(
             evaluator = Evaluator(supernet, task, samples, form, recalibration=statistics)
             found[part] = evaluator.evaluate(genotype).accuracy
     return found
-
-
-def _card(point: FrontPoint) -> dict[str, Any]:
-    return {"label": point.label} | {part: point.accuracy(part) for part in SPLITS}

@@ -84,7 +84,7 @@ def tune_point(
     folder = run.folder / f"finetuned-{point.label}" if folder is None else folder
     check_new(folder)
     checkpoint = folder.with_name(folder.name + CHECKPOINT)
-    place = usable_device(device)
+    used = usable_device(device)
     form = _form(run)
     if batch_size is None:  # as the paper does
         batch_size = run.document.settings.fit.batch_size or BATCH
@@ -103,7 +103,7 @@ def tune_point(
     def measured() -> dict[str, Metrics]:
         return {
             part: measure(
-                supernet, task, samples, [genotype], form, place, recalibration=statistics
+                supernet, task, samples, [genotype], form, used, recalibration=statistics
             )[0]
             for part, samples in parts.items()
         }
@@ -120,7 +120,7 @@ def tune_point(
             task,
             genotype,
             chosen,
-            device=place,
+            device=used,
             checkpoint=checkpoint,
             progress=advancing(listener),
         )

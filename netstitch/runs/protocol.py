@@ -28,7 +28,7 @@ from netstitch.analysis.significance import Compared, compare
 from netstitch.errors import StorageError
 from netstitch.events import Listener, Message, StageBegan
 from netstitch.files.documents import WORST, Document, read_as
-from netstitch.files.folders import cannot_write, write_json, write_text
+from netstitch.files.folders import cannot_write, check_new, write_json, write_text
 from netstitch.optimization.search_state import as_plain
 from netstitch.records import Outcome, read_document
 from netstitch.records.front_check import load_front
@@ -159,11 +159,8 @@ def _claim(folder: Path, protocol: Protocol, plan: RunPlan) -> None:
                     "was; give another folder, or what it began with"
                 )
         return
+    check_new(folder)
     try:
-        if folder.exists() and any(folder.iterdir()):
-            raise StorageError(
-                f"{folder} exists and is not empty; give another folder, or empty it"
-            )
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error

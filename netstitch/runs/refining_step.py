@@ -1,4 +1,4 @@
-"""The step of a run that refines: it can be gone on with, and its result takes the fit's place."""
+"""The refining step of a run, which can be gone on with and saves its result over the fit's."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,8 +30,14 @@ def refine_and_save(
 ) -> None:
     """Refine, and save what came of it over what was fitted; after Ctrl-C, say how to go on.
 
-    training: samples in the run's order. settings: of `Supernet.refine`.
-    run: its folder. folder: the supernet as it was fitted. batch: samples read at once.
+    Args:
+        supernet: With fitted stitches.
+        training: Samples in the run's order.
+        settings: Of `Supernet.refine`.
+        run: The folder of the run.
+        folder: Of the supernet as it was fitted.
+        batch: Samples that are read at once.
+        listener: Told how far it is, and what came of it.
     """
     batches = zip(training.batches(batch), torch.split(training.labels, batch), strict=True)
     try:

@@ -111,7 +111,8 @@ def carry_out(
     """Run the whole way from models to a front, writing into a new folder.
 
     task: with training samples, which stitches are fitted on. listener: told what
-    happens, such as a `RunLog` or a `TensorBoard`.
+    happens, such as a `RunLog`, which keeps run.log and the warnings in run.json, or a
+    `TensorBoard`.
 
     Ctrl-C while stitches are refined leaves them as they were fitted, and how far refining got.
     During the search it ends this with the front found so far, and everything is written; a second

@@ -23,7 +23,7 @@ from netstitch.events import Event
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.records import check_folder
 from netstitch.runs.planning import to_plan
-from netstitch.runs.run import Finished, carry_out, prepare_run, resume
+from netstitch.runs.run import Finished, carry_out, resume
 
 Change = tuple[str, str]
 
@@ -285,18 +285,6 @@ def test_a_kill_while_refined_stitches_take_the_place_of_fitted_ones(
     check_folder(tmp_path / "run")
     assert facts(gone_on(tmp_path)) == facts(whole)
     assert check_folder(tmp_path / "run").done
-
-
-def test_refined_stitches_of_a_run_of_before_they_were_noted(tmp_path: Path) -> None:
-    whole = begun(tmp_path / "whole")
-    asked = read_experiment(write_experiment(tmp_path))
-    run, quiet = tmp_path / "run", Quiet()
-    prepare_run(to_plan(asked), load_models(asked), load_task(asked), run, quiet)
-    document = json.loads((run / "run.json").read_text())
-    del document["refined"], document["files"]
-    (run / "run.json").write_text(json.dumps(document))
-    assert facts(gone_on(tmp_path, quiet)) == facts(whole)
-    assert quiet.stages.count("refine") == 1
 
 
 def test_an_interruption_while_it_repeats_itself_changes_nothing(tmp_path: Path) -> None:
