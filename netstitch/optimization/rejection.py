@@ -35,11 +35,7 @@ class RejectionRule:
 class RejectionTest:
     """Tells what the value of a result decides, as algorithm and archive are now.
 
-    Args:
-        problem: What is searched.
-        algorithm: Where it learns from every result, every value decides.
-        archive: The one that results enter.
-        rule: None where no evaluation may stop early.
+    Where the algorithm learns from every result, or there is no rule, every value decides.
 
     Raises:
         SearchError: When the problem does not have the rule's objective.
@@ -83,10 +79,7 @@ def rejection_threshold(
 ) -> float | None:
     """Return a value up to which none matters, close to the greatest; None where every one does.
 
-    Args:
-        matters: Returns whether a value does; where one does, all greater ones do.
-        worst: The least value.
-        best: The greatest value.
+    Values lie between `worst` and `best`; where one matters, all greater ones do.
     """
     if matters(worst):
         return None

@@ -26,7 +26,7 @@ def evaluation(ordinal: int, signature: int, accuracy: float | None, bounded: bo
         round=ordinal,
         elapsed=0.25 * ordinal,
         skipped=3 * ordinal,
-        bounded=bounded and accuracy is not None,
+        stopped_early=bounded and accuracy is not None,
     )
 
 

@@ -45,13 +45,7 @@ class Algorithm(Protocol):
         ...
 
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
-        """Learn from the result of the slot's last proposal.
-
-        Args:
-            slot: The loop.
-            solution: The proposal with its objectives.
-            entered: Whether it is new in the archive.
-        """
+        """Learn from the slot's last proposal; `entered` says if it is new in the archive."""
         ...
 
     def matters(self, slot: int, solution: Solution) -> bool:

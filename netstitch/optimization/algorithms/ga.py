@@ -145,14 +145,8 @@ def a_worse_parent(
 ) -> int | None:
     """Return a random one of the parents' slots whose member the offspring betters, or None.
 
-    Members count as they are now: a slot may have another than when the offspring was made.
-
-    Args:
-        population: The slots.
-        offspring: What may replace a member.
-        parents: Slots.
-        ties: Whether a member that is as good may be replaced too.
-        generator: Of the choice.
+    Members count as they are now: a slot may have another than when the offspring was made. With
+    `ties` a member that is as good may be replaced too.
     """
     worse = [one for one in dict.fromkeys(parents) if population.betters(offspring, one, ties)]
     return worse[int(generator.integers(len(worse)))] if worse else None

@@ -32,7 +32,7 @@ class RandomSearch(Algorithm):
         """Learn nothing."""
 
     def matters(self, slot: int, solution: Solution) -> bool:
-        """Return that nothing does."""
+        """Return False: nothing is learned."""
         return False
 
     def state(self) -> State:

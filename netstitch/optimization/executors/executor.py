@@ -68,11 +68,8 @@ class Executor(Protocol):
     def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
         """Take an evaluation, without waiting for it.
 
-        Args:
-            ticket: Its number.
-            genotype: What to evaluate.
-            threshold: The rejection threshold: the evaluation may stop once the objective of the
-                search's `RejectionRule` cannot get over it. None: it may not stop early.
+        It may stop early once the objective of the search's `RejectionRule` cannot get over the
+        rejection threshold; None: it may not.
         """
         ...
 

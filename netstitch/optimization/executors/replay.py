@@ -74,7 +74,7 @@ class ReplayExecutor(WrappedExecutor):
         self._known = known
         self._on_arrival = on_arrival
         self._rounds: deque[Sequence[Hashable]] = deque()
-        self._recalled: dict[Hashable, int] = {}  # tickets that wait to be handed back
+        self._replayed: dict[Hashable, int] = {}  # tickets that wait to be handed back
         self._submitted: dict[int, tuple[Hashable, Genotype]] = {}  # to the other executor
         self._later: list[Completed] = []  # that came before their turn
 
@@ -96,7 +96,7 @@ class ReplayExecutor(WrappedExecutor):
         signature = self._identify(genotype)
         known = self._known.get(signature)
         if known is not None and (threshold is not None or not known.stopped_early):
-            self._recalled[signature] = ticket
+            self._replayed[signature] = ticket
         else:
             self._submitted[ticket] = signature, genotype
             self._executor.submit(ticket, genotype, threshold)
@@ -106,13 +106,13 @@ class ReplayExecutor(WrappedExecutor):
 
         In any case that which the search waits for comes first, alone.
         """
-        if WHOLE in self._submitted or WHOLE in self._recalled.values():
+        if WHOLE in self._submitted or WHOLE in self._replayed.values():
             return [self._wait_for_whole()]
-        if self._rounds and all(signature in self._recalled for signature in self._rounds[0]):
-            return [self._recall(signature) for signature in self._rounds.popleft()]
+        if self._rounds and all(signature in self._replayed for signature in self._rounds[0]):
+            return [self._replay(signature) for signature in self._rounds.popleft()]
         self._rounds.clear()
-        if self._recalled:
-            return [self._recall(signature) for signature in list(self._recalled)]
+        if self._replayed:
+            return [self._replay(signature) for signature in list(self._replayed)]
         if self._later:
             later, self._later = self._later, []
             return later
@@ -120,9 +120,9 @@ class ReplayExecutor(WrappedExecutor):
 
     def _wait_for_whole(self) -> Completed:
         """Return what the search waits for; the order, and what comes meanwhile, stay for later."""
-        for signature, ticket in self._recalled.items():
+        for signature, ticket in self._replayed.items():
             if ticket == WHOLE:
-                return self._recall(signature)
+                return self._replay(signature)
         while True:
             completed = self._arrive()
             self._later += [one for one in completed if one.ticket != WHOLE]
@@ -138,12 +138,12 @@ class ReplayExecutor(WrappedExecutor):
             self._on_arrival(arrived)
         return completed
 
-    def _recall(self, signature: Hashable) -> Completed:
+    def _replay(self, signature: Hashable) -> Completed:
         known = self._known[signature]
-        return Completed(self._recalled.pop(signature), **vars(known))
+        return Completed(self._replayed.pop(signature), **vars(known))
 
     def _forget(self) -> None:
         self._rounds.clear()
-        self._recalled.clear()
+        self._replayed.clear()
         self._submitted.clear()
         self._later.clear()

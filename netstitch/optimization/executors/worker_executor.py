@@ -37,13 +37,7 @@ class PendingTask:
 class WorkerExecutor(Executor, Generic[Handle]):
     """Evaluates in workers of which some may die, first come first served.
 
-    Args:
-        kind: The workers in words, for messages.
-        workers: How many calls run at once.
-        capacity: How many evaluations may be submitted; by default as many as the workers take.
-        group: How many genotypes a worker may be given at once.
-        choose: Which of those that wait go with the oldest; by default the next ones.
-        timeout: Seconds that each genotype of a call may take; None for any number.
+    Arguments are those of `ProcessExecutor`; `kind` names the workers in messages.
 
     Raises:
         SearchError: For no workers, less capacity than workers, and a group or timeout of none.
@@ -136,12 +130,7 @@ class WorkerExecutor(Executor, Generic[Handle]):
     ) -> list[Completed]:
         """Let the evaluations of a task whose worker died be tried again alone, or fail.
 
-        Args:
-            task: What the worker was given.
-            failure: The reason, for those that fail.
-            seconds: How long it had run.
-            worker: The worker's name.
-            earliest: The moment from which they may run again.
+        `seconds` were lost with the worker; they may run again from the moment `earliest` on.
         """
         self._busy += seconds
         if task.suspect:

@@ -123,13 +123,9 @@ def neighbourhood_size(n: int, generator: np.random.Generator, smallest: int = S
 def nearest(
     genotypes: Genotypes, centre: npt.NDArray[np.int64], k: int, generator: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """Return indices of the k genotypes at the least Hamming distance, ties broken by chance.
+    """Return indices of the k genotypes of n at the least Hamming distance from the centre.
 
-    Args:
-        genotypes: Shape (n, l).
-        centre: Shape (l,).
-        k: How many are chosen.
-        generator: Of the ties.
+    Ties are broken by chance.
     """
     distances = (genotypes != centre).sum(axis=1)
     shuffled = generator.permutation(len(genotypes))

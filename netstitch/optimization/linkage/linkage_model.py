@@ -96,11 +96,8 @@ def tree_subsets(
 
     With a single variable the root is all there is, and it is kept.
 
-    Args:
-        information: Normalised mutual information, shape (l, l).
-        cardinalities: Shape (l,); variables with one value are left out, since nothing can be
-            copied there.
-        generator: Of the order; it breaks ties between equally dependent variables too.
+    Ties between equally dependent variables are broken by chance. Variables with one value are left
+    out, since nothing can be copied there. `information` is normalised mutual information, (l, l).
     """
     variables = generator.permutation(np.flatnonzero(cardinalities > 1))
     if len(variables) < 2:

@@ -24,13 +24,8 @@ def extreme_objective(
     """Return the objective in which the slot's cluster is extreme, None where it is in none.
 
     A cluster is drawn from those that have the slot's solution; where none has, the nearest counts.
-    The last objective wins where a cluster is extreme in several.
-
-    Args:
-        costs: Those of the population, (n, m), smaller better, infinite where there are none.
-        slot: The one in question.
-        clusters: How many there are to be.
-        generator: Of the clusters and the draw.
+    The last objective wins where a cluster is extreme in several. Costs are the population's,
+    (n, m), smaller better, infinite where there are none.
     """
     known = np.flatnonzero(np.isfinite(costs).all(axis=1))
     position = np.flatnonzero(known == slot)

@@ -26,15 +26,7 @@ class Acceptance(Protocol):
     def __call__(
         self, population: Population, solution: Solution, before: Solution, slot: int, entered: bool
     ) -> bool:
-        """Return whether a solution takes the place of the one before.
-
-        Args:
-            population: The slots.
-            solution: The changed solution.
-            before: What it was made of.
-            slot: Whose weights count.
-            entered: Whether it is new in the archive.
-        """
+        """Return whether it replaces the one before; `entered` says if it is in the archive."""
         ...
 
 

@@ -41,11 +41,7 @@ def offered(problem: Problem, inactive: Inactive, donor: Genotype, own: Genotype
 def offered_by_all(problem: Problem, inactive: Inactive, donors: Genotypes) -> Genotypes:
     """Return what donors offer in mixing, (n, l), with `nothing` where that is nothing.
 
-    Args:
-        problem: What is searched.
-        inactive: The treatment.
-        donors: Genotypes in a type whose largest value, which stands for `nothing`, no variable
-            has.
+    Donors are in a type whose largest value, which stands for `nothing`, no variable has.
     """
     if inactive != "kept":
         return donors
