@@ -31,7 +31,6 @@ from netstitch.networks.content import INPUT_KEY, content_keys, sample_bytes, un
 from netstitch.networks.graph import INPUT, WEIGHT, Graph
 from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.stitching.reachability import Genotype
-from netstitch.text import one_line
 
 Key = str
 """A content key."""
@@ -234,12 +233,11 @@ class BranchSubnetworks:
         return against_labels(outputs, labels)
 
     def check(self, examples: Examples) -> None:
-        """Run the networks on inputs, and compute a loss of labels on what comes out.
+        """Compute a loss of labels on what the networks give; other losses need no check.
 
         Raises:
-            FittingError: Inputs do not fit the networks, or the loss cannot train.
+            FittingError: The loss does not fit the labels, or has no gradient.
         """
-        self._check_inputs(examples.first(2).inputs)
         if not self.labelled:
             return
         branch = self.branch(list(self.union.references().values())[-1])
@@ -250,20 +248,6 @@ class BranchSubnetworks:
                 "the loss function gives no gradient: compute the loss from the outputs with "
                 "torch, without .detach(), .item() or torch.no_grad()"
             )
-
-    def _check_inputs(self, inputs: Tensor) -> None:
-        try:
-            with torch.no_grad():
-                self._originals.compute(self.arrange(inputs))
-        except RuntimeError as error:
-            given = ", ".join(map(str, inputs.shape[1:]))
-            captured = self._graphs[0].input
-            taken = ", ".join(map(str, (captured.shape or ())[1:]))
-            raise FittingError(
-                f"inputs (batch, {given}) of {str(inputs.dtype).removeprefix('torch.')} do not fit "
-                f"the networks ({one_line(error)}): give ones like those they were captured with, "
-                f"(batch, {taken}) of {captured.dtype}"
-            ) from error
 
     def _original_ends(self) -> set[Key]:
         """Return the content keys of the outputs of the basis networks and the ensemble."""

@@ -53,7 +53,7 @@ class Training:
             that the activations of a step may take, about.
 
     Raises:
-        FittingError: The images do not fit the networks or the loss.
+        FittingError: The labels do not fit the loss.
 
     Attributes:
         first: Weight and bias of every stitch after the first stage.
