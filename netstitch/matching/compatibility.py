@@ -80,7 +80,7 @@ def _without(graph: Graph) -> str:
             f"computes tokens (batch, t, c), as a transformer does, of which no tensor can be "
             f"stitched ({_called(tokens, 'tokens')} is the first)"
         )
-    return "has no tensor with the batch in dimension 0 and channels that can be told"
+    return "has no tensor with the batch in dimension 0 and channels that can be followed"
 
 
 def _called(node: Node, kind: str) -> str:

@@ -41,7 +41,7 @@ def build_module(
         elif node.name not in needed:
             continue
         elif node.operation == WEIGHT:
-            place(root, node.path, weights[node.path])
+            register(root, node.path, weights[node.path])
             values[node.name] = drawn.create_node("get_attr", node.path, name=node.name)
         else:
             values[node.name] = drawn.create_node(
@@ -59,9 +59,8 @@ def build_module(
         drawn.output({str(key): values[name] for key, name in graph.outputs})
     module = fx.GraphModule(root, drawn, class_name="StitchedNetwork")
     if html is not None:
-        # torch gives each GraphModule a class of its own, and a copy leaves out those of this name.
-        own = {"_repr_html_": lambda _: html(), "__module__": type(module).__module__}
-        module.__class__ = type("GraphModuleImpl", (type(module),), own)
+        # torch has just made this class for this module alone; copies and pickles get new ones.
+        type(module)._repr_html_ = lambda _: html()  # type: ignore[attr-defined]
     return module.eval()
 
 
@@ -85,7 +84,7 @@ def to_torch(argument: Argument, values: Mapping[str, Any]) -> Any:
     return argument
 
 
-def place(root: nn.Module, key: str, tensor: Tensor) -> None:
+def register(root: nn.Module, key: str, tensor: Tensor) -> None:
     """Hang a tensor into nested modules, so that the state dict keeps the key a user knows."""
     *path, name = key.split(".")
     module = root

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from netstitch.files.alignment import aligned, aligned_weights
 from netstitch.networks.graph import WEIGHT, Graph
-from netstitch.networks.module import build_module, place
+from netstitch.networks.module import build_module, register
 
 
 class Network(nn.Module):
@@ -28,7 +28,7 @@ class Network(nn.Module):
         own = self.weights  # without those of steps that no output depends on; a stitch may
         for node in graph.nodes:
             if node.operation == WEIGHT and node.path not in own:
-                place(self.module, node.path, weights[node.path])
+                register(self.module, node.path, weights[node.path])
 
     def forward(self, x: Tensor) -> Any:
         """Return the model's output for a batch: a tensor, or a dictionary of tensors."""

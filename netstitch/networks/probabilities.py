@@ -44,7 +44,7 @@ is."""
 _LOGITS = {Kind.CONVOLUTION, Kind.LINEAR, Kind.RECURRENT}
 TOLERANCE = 1e-3
 SCALES = (0.5, 1.0)
-"""Of the noise that a network is tried on, a batch each: a softmax by hand soon overflows."""
+"""Of the noise that a network is run on, a batch each: a softmax by hand soon overflows."""
 BATCH = 3
 
 
@@ -64,7 +64,7 @@ def probabilities_of(network: Network) -> dict[str | None, str]:
         elif _may_be_either(network.graph, end):
             open_ones.append((key, end))
     if open_ones:
-        values = _tried(network)
+        values = _noise_outputs(network)
         for key, end in open_ones:
             bounded = any(node.operation in _SQUASHING for node in _tail(network.graph, end))
             if all(are_probabilities(batch[key], whole=not bounded) for batch in values):
@@ -152,17 +152,17 @@ def _tail(graph: Graph, end: Node) -> Iterator[Node]:
         seen.update(node.inputs)
 
 
-def _tried(network: Network) -> list[Mapping[str | None, Tensor]]:
+def _noise_outputs(network: Network) -> list[Mapping[str | None, Tensor]]:
     """Return outputs by key for batches of noise."""
     graph = network.graph
     sizes = [int(size) for size in (graph.input.shape or ())[1:]]
-    place = next(iter(network.weights.values()), torch.zeros(0)).device
+    device = next(iter(network.weights.values()), torch.zeros(0)).device
     generator = torch.Generator().manual_seed(0)
     module = build_module(graph, network.weights, outputs=[name for _, name in graph.outputs])
     found: list[Mapping[str | None, Tensor]] = []
     with torch.inference_mode():
         for scale in SCALES:
             noise = scale * torch.randn(BATCH, *sizes, generator=generator)
-            values = module(noise.to(place))
+            values = module(noise.to(device))
             found.append(dict(zip(graph.output_keys, values, strict=True)))
     return found

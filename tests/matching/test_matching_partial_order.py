@@ -54,7 +54,7 @@ def test_a_part_keeps_the_order_through_what_is_left_out():
 
 
 def test_rearranging_moves_positions_only():
-    order = partial_order([0, 1, 2, 3, 4, 5], DIAMOND, range(6)).rearranged([0, 2, 4, 1, 3, 5])
+    order = partial_order([0, 1, 2, 3, 4, 5], DIAMOND, range(6)).part([0, 2, 4, 1, 3, 5])
     assert order.nodes == (0, 2, 4, 1, 3, 5)
     assert order.covers() == [[], [0], [1], [0], [3], [2, 4]]
 

@@ -129,3 +129,7 @@ def test_a_subnetwork_draws_itself_and_holds_nothing_of_it() -> None:
     inputs = torch.rand(2, 2, 6, 6)
     assert torch.equal(copied(inputs), module(inputs))
     assert not hasattr(copied, "_repr_html_")  # a copy is a plain module
+    stored = io.BytesIO()
+    torch.save(module, stored)
+    stored.seek(0)
+    assert torch.equal(torch.load(stored, weights_only=False)(inputs), module(inputs))

@@ -114,4 +114,4 @@ def _rearranged(
             # A pair is put in once, under its node of A unless only that of B was woken now.
             if is_ready(candidate) and not (side == 1 and twin in woken):
                 ready.append(candidate)
-    return order_a.rearranged(placed[0]), order_b.rearranged(placed[1])
+    return order_a.part(placed[0]), order_b.part(placed[1])

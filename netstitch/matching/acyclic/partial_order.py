@@ -42,22 +42,14 @@ class PartialOrder:
             found.append(immediate[::-1])
         return found
 
-    def rearranged(self, positions: Sequence[int]) -> "PartialOrder":
-        """Return the same order with its present positions listed anew."""
-        place = {old: new for new, old in enumerate(positions)}
-        return PartialOrder(
-            tuple(self.nodes[old] for old in positions),
-            tuple(_bits(place[low] for low in _members(self.below[old])) for old in positions),
-        )
-
     def part(self, positions: Sequence[int]) -> "PartialOrder":
-        """Return the order among some of the positions, given in ascending order."""
-        place = {old: new for new, old in enumerate(positions)}
+        """Return the order among some positions, or all, listed in an order that extends it."""
+        new = {old: position for position, old in enumerate(positions)}
         chosen = _bits(positions)
         return PartialOrder(
             tuple(self.nodes[old] for old in positions),
             tuple(
-                _bits(place[low] for low in _members(self.below[old] & chosen)) for old in positions
+                _bits(new[low] for low in _members(self.below[old] & chosen)) for old in positions
             ),
         )
 
