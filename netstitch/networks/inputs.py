@@ -36,13 +36,9 @@ def with_free_length(graph: Graph) -> Graph:
 def check_inputs(
     graphs: Sequence[Graph], shape: Sequence[Dimension], what: str, error: type[NetstitchError]
 ) -> None:
-    """Raise `error` unless the networks take inputs of a shape.
+    """Raise `error` unless the networks, which have one input shape, take inputs of a shape.
 
-    Args:
-        graphs: of the networks, all of one input shape.
-        shape: sizes of the inputs, the batch first.
-        what: what messages call the inputs.
-        error: the exception to raise.
+    The batch is the first size; `what` is what messages call the inputs.
     """
     expected = graphs[0].input.shape or ()
     free = all(graph.input.kwargs.get(FREE_LENGTH) is True for graph in graphs)
@@ -142,14 +138,8 @@ def fitting_batches(
 ) -> Iterable[Batch]:
     """Return the same batches, each checked as it is read.
 
-    An iterator stays one; a collection keeps its length. Reading raises `error` as `read_batches`
-    and `check_inputs` do.
-
-    Args:
-        graphs: of the networks that will run on the batches.
-        batches: inputs, or tuples that start with them.
-        error: the exception to raise.
-        dtype: the type that inputs must have; by default any floating-point one.
+    An iterator stays one; a collection keeps its length. Inputs must have the dtype given, or any
+    floating-point one. Reading raises `error` as `read_batches` and `check_inputs` do.
     """
     _check_several(batches, error)
     given = _Fitting(tuple(graphs), batches, error, dtype)

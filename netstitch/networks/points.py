@@ -53,11 +53,7 @@ CHANNELS_SECOND = Axes(0, 1)
 
 
 def find_points(nodes: Sequence[Node]) -> Mapping[str, int]:
-    """Return the points by name, each with the axis of its channels.
-
-    Args:
-        nodes: of a graph, in topological order.
-    """
+    """Return the points among nodes in topological order, each with the axis of its channels."""
     known: dict[str, Axes] = {}  # of the nodes that depend on the input
     shapes: dict[str, Shape] = {}
     for node in nodes:

@@ -48,13 +48,8 @@ def make_subgraph(
 
     Nodes are named after their network ("resnet_layer1_0_conv1_conv2d"), weights likewise
     ("resnet.layer1.0.conv1.weight"), stitches after their match ("stitches.003.resnet_to_vit").
-
-    Args:
-        structure: networks and switches.
-        averaging: how outputs are averaged.
-        genotype: (l,) one choice per switch.
-        made: nodes of earlier calls with the same structure; new ones are added. Making them takes
-            most of the time.
+    Making nodes takes most of the time: `made` has those of earlier calls with the same structure,
+    and new ones are added to it.
     """
     return _Assembly(structure, averaging, genotype, {} if made is None else made).result()
 
@@ -217,14 +212,8 @@ def add_average(
     Probabilities are averaged as logarithms, so that none becomes zero: the logarithm of the sum
     of exponentials of (log share + log probability).
 
-    Args:
-        append: adds a node.
-        rule: of averaging.
-        key: of the output.
-        names: of the networks.
-        shares: of the networks in the mean.
-        outputs: for each network the node that it ends in.
-        like: a node of the outputs' shape and type.
+    Names, shares, and the nodes that they end in are given for each network; `like` is a node of
+    the outputs' shape and type.
     """
 
     def operate(

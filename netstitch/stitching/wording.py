@@ -10,12 +10,7 @@ MOST = 4
 
 
 def in_words(found: Composition, names: Sequence[str]) -> str:
-    """Return what a subnetwork is made of, section by section, and what its output is.
-
-    Args:
-        found: the sections.
-        names: of the networks.
-    """
+    """Return what a subnetwork is made of, section by section, and what its output is."""
     chain = _is_chain(found)
     described = [
         part_in_words(part, names) + ("" if chain else _stitched(found, index, names))

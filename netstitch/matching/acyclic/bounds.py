@@ -62,12 +62,8 @@ def relaxed_bound(
 ) -> float:
     """Return the smallest bound found in STEPS subgradient steps.
 
-    Args:
-        order_a: of the nodes of A.
-        order_b: of the nodes of B.
-        weights: (n_a, n_b).
-        matched: the assignment.
-        enough: the weight of a known acyclic matching; the search ends when the bound falls to it.
+    The weights are (n_a, n_b); `enough` is the weight of a known acyclic matching, at which the
+    search ends.
     """
     parts_a = parts(order_a, STATES // (len(order_b) + 1))
     parts_b = parts(order_b, STATES // sum(len(part) for part in parts_a))

@@ -21,15 +21,11 @@ Step = tuple[int | None, int | None]
 def heaviest_way(a: Downsets, b: Downsets, weights: Weights) -> list[Step]:
     """Return the steps of a heaviest way: (i, j), or (i, None) and (None, j) for single nodes.
 
-    Of moves that lead to equal sums a pair goes before a single node; of pairs the one whose node
-    of A has the earlier position, then whose node of B has; of single nodes one of A before one of
-    B, the earlier position first. Sums are in float64. Takes 2 bytes for each of the
-    len(a) * len(b) states, and 16 for each state of the widest layer of A.
-
-    Args:
-        a: downsets of A.
-        b: downsets of B.
-        weights: (n_a, n_b), 0 where incompatible, finite.
+    The weights are (n_a, n_b), finite, 0 where incompatible. Of moves that lead to equal sums a
+    pair goes before a single node; of pairs the one whose node of A has the earlier position, then
+    whose node of B has; of single nodes one of A before one of B, the earlier position first. Sums
+    are in float64. Takes 2 bytes for each of the len(a) * len(b) states, and 16 for each state of
+    the widest layer of A.
     """
     choices = np.empty((len(a), len(b)), np.uint16)
     _fill(

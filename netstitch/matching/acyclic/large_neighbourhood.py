@@ -28,15 +28,9 @@ def improved(
     enough: float,
     states: int = STATES,
 ) -> Pairs:
-    """Return an acyclic matching that weighs no less than a known one. Deterministic.
+    """Return an acyclic matching that weighs no less than a known one, `pairs`. Deterministic.
 
-    Args:
-        order_a: of the nodes of A.
-        order_b: of the nodes of B.
-        weights: (n_a, n_b).
-        pairs: the known acyclic matching.
-        enough: an upper bound, at which the search ends.
-        states: of a table, at most; bands are as wide as it allows.
+    The search ends at `enough`, an upper bound. Bands are as wide as `states` of a table allow.
     """
     choose = random.Random(0)
     best = fsum(weights[pair] for pair in pairs)

@@ -72,15 +72,11 @@ def topological_order(
 ) -> list[int]:
     """Return the nodes 0..n-1, each after all that it reads.
 
-    Args:
-        n: number of nodes.
-        edges: (source, target) each.
-        name: what messages call the graph.
-        first: of the nodes that are ready, take the lowest number, or the one that became ready
-            last (which follows a branch to its end before the next one is begun).
+    Of the nodes that are ready, the first is the one of the lowest number, or the newest: that
+    which became ready last, which follows a branch to its end before the next one is begun.
 
     Raises:
-        MatchingError: for an edge out of range and for a cycle.
+        MatchingError: calling the graph `name`, for an edge out of range and for a cycle.
     """
     consumers: list[list[int]] = [[] for _ in range(n)]
     waiting = [0] * n
@@ -141,12 +137,7 @@ def is_acyclic(
 ) -> bool:
     """Return whether the union of both graphs has no cycle once the nodes of every pair are one.
 
-    Args:
-        n_a: number of nodes of A.
-        edges_a: (source, target) each.
-        n_b: number of nodes of B.
-        edges_b: (source, target) each.
-        pairs: (node of A, node of B) each.
+    Arguments are as in `maximum_acyclic_matching`; pairs are (node of A, node of B).
 
     Raises:
         MatchingError: when a pair names no node, or a node is in two pairs.

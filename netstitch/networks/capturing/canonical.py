@@ -57,13 +57,7 @@ class OperatorCall:
 def canonical(
     call: OperatorCall, input_name: str, count: Callable[[Any], int | Ref]
 ) -> OperatorCall:
-    """Return the same call in the form that graphs use.
-
-    Args:
-        call: of an exported operation.
-        input_name: name of the graph's input.
-        count: gives a size of a fake tensor as an argument.
-    """
+    """Return the same call in the form that graphs use; `count` gives a size of a fake tensor."""
     name, args, value = call.operation, call.args, call.value
     short = name.split(".")[1] if name.startswith("aten.") else ""
     if name == BATCH_NORM:

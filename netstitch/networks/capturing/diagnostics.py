@@ -26,11 +26,8 @@ def explain(
 ) -> str:
     """Return one line: model, operation where it is named, the user's source line, and the reason.
 
-    Args:
-        title: the model's name.
-        error: what export raised.
-        line: where it went wrong, when that is known better than from the error.
-        hint: what to do.
+    The source line may be given where it is known better than from the error; a hint says what to
+    do.
     """
     where = line or source_line(error)
     operation = re.search(r"\b(?:aten|torch\.ops\.\w+)\.\w+(?:\.\w+)?", str(error))

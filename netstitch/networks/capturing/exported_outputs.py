@@ -20,13 +20,8 @@ def find_outputs(
 ) -> tuple[Output, ...]:
     """Return the outputs of a program among the nodes made of it.
 
-    A dictionary may hold None or numbers beside tensors; these are left out.
-
-    Args:
-        title: the model's name.
-        program: what torch.export made.
-        nodes: of the graph.
-        replaced: names of nodes by the names of exported nodes that they stand for.
+    A dictionary may hold None or numbers beside tensors; these are left out. `replaced` has names
+    of nodes by the names of exported nodes that they stand for.
 
     Raises:
         CaptureError: for a model that changes its state, and for outputs that are neither a tensor
