@@ -386,7 +386,9 @@ def test_a_cluster_that_a_stranger_names_is_not_connected_to(
         assert "this would connect to the Ray cluster at 127.0.0.1:1" in called.error
         assert called.error.endswith("--address 127.0.0.1:1")
     assert (run / "run.json").read_bytes() == before
-    update_document(run, signed(read_document(run).asked))  # as where this user asked for it
+    update_document(
+        run, {SIGNATURE: signed(read_document(run).asked)}
+    )  # as where this user asked for it
     assert "not made by you" not in netstitch("resume", run).error
     assert netstitch("resume", run, "--executor", "serial").code == 0
 

@@ -43,8 +43,9 @@ from netstitch.supernet.storage import load_supernet
 
 CONTENT = [
     *("evaluations.sqlite", "front.csv", "front.json", "front.png"),
-    *("run.json", "search.csv", "stitches.csv", "supernet"),
+    *("run.json", "run.log", "search.csv", "stitches.csv", "supernet"),
 ]
+REFINING = ["refining.safetensors", "run.json", "run.log", "stitches.csv", "supernet"]
 
 
 def carry(
@@ -366,8 +367,8 @@ def test_no_space_during_the_search_keeps_the_evaluations(
     monkeypatch.setattr(running.Store, "add", full)
     with pytest.raises(StorageError, match="full"):
         carry(tmp_path)
-    kept = ["evaluations.sqlite", "progress.json", "run.json", "stitches.csv", "supernet"]
-    assert content(tmp_path / "run") == kept
+    kept = ["evaluations.sqlite", "progress.json", "run.json", "run.log"]
+    assert content(tmp_path / "run") == [*kept, "stitches.csv", "supernet"]
 
 
 def test_ctrl_c_during_the_search_saves_the_front_so_far(tmp_path: Path) -> None:
@@ -398,7 +399,7 @@ def test_ctrl_c_while_refining_keeps_what_goes_on_to_the_same_end(tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         carry(tmp_path, listener=listener)
     run = tmp_path / "run"
-    assert content(run) == ["refining.safetensors", "run.json", "stitches.csv", "supernet"]
+    assert content(run) == REFINING
     assert listener.lines[-1] == f"netstitch resume {run}"
     fitted = ns.load(run)
     assert isinstance(fitted, ns.Supernet)
@@ -438,12 +439,7 @@ def test_an_error_while_refining_keeps_what_was_fitted(
     monkeypatch.setattr(ns.Supernet, "refine", broken)
     with pytest.raises(type(error), match=str(error)):
         carry(tmp_path)
-    assert content(tmp_path / "run") == [
-        "refining.safetensors",
-        "run.json",
-        "stitches.csv",
-        "supernet",
-    ]
+    assert content(tmp_path / "run") == REFINING
 
 
 def test_a_teacher_that_is_none_is_told_before_stitches_are_fitted(tmp_path: Path) -> None:
@@ -587,7 +583,7 @@ def test_a_real_interruption_ends_with_the_front_and_exit_code_0(tmp_path: Path)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err.decode()
     left = set(content(folder)) - {"progress.json", "search-8.state"}
-    assert left == {*CONTENT, "report.html", "run.log"}  # both of the command line
+    assert left == {*CONTENT, "report.html"}  # of the command line
     assert b"interrupted" in out
     assert len(load_front(folder)) > 0
 
