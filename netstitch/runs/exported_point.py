@@ -60,7 +60,7 @@ def export_recorded(
             samples; they do in any case where the run's search measured networks with such.
         **settings: Of `export`.
     """
-    supernet = run.supernet
+    supernet = run.supernet()
     if not (recalibrate or run.document.settings.evaluation.recalibrate):
         return export_point(supernet, point, folder, listener, **settings)
     listener(StageBegan("read"))

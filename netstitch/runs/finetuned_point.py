@@ -91,7 +91,7 @@ def tune_point(
     settings["batch_size"] = batch_size
     chosen = make_settings(FineTuneSettings, "finetune", {"trained": trained, **settings})
     listener(StageBegan("read"))
-    supernet = run.supernet
+    supernet = run.supernet()
     task = run.task(listener)
     genotype = np.array(point.genotype, dtype=supernet.genotype().dtype)
     parts = task.measured

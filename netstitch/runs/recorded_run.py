@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +49,8 @@ class FinishedRun:
     trust: bool = False
     again: str = TRUSTING
 
-    @cached_property
     def supernet(self) -> Supernet:
-        """Its supernet, with the stitches that were searched."""
+        """Read its supernet, with the stitches that were searched."""
         supernet = load_supernet(self.folder / SUPERNET)
         check_front(self.folder / FRONT_FILE, self.front, supernet.structure)
         return supernet
