@@ -13,7 +13,7 @@ from netstitch.runs.protocol import SWEEP, Concluded, Protocol, carry_out_protoc
 from netstitch.runs.run_plan import RunPlan
 
 COMPARED = "compared"
-"""Of a protocol's folder, where its runs are compared."""
+"""The folder in a protocol's folder that holds the comparison of its runs."""
 
 
 def run_protocol(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from netstitch.analysis import Front, FrontPoint
 
 AFFORDABLE = 0.75
-"""Of the ensemble's multiply-adds, what the exported network may cost."""
+"""The most that the exported network may cost, as a share of the ensemble's multiply-adds."""
 
 
 def choose(front: "Front") -> "FrontPoint":

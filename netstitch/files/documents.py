@@ -28,7 +28,7 @@ Seconds = Annotated[float, Field(ge=0, le=1e12)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 WORST = "put back a copy of the folder"
-"""What to do about a document that is damaged."""
+"""The way out where a document is damaged."""
 
 
 class Document(BaseModel):

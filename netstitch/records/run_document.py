@@ -31,7 +31,7 @@ from netstitch.version import VERSION
 
 
 class Outcome(Document):
-    """How a search ended; what is not named here is as of `SearchResult`.
+    """The end of a search; what is not named here is as of `SearchResult`.
 
     Attributes:
         accuracy_difference: The largest, of the front's networks, between what the search saw and
@@ -55,7 +55,7 @@ class Outcome(Document):
 
 
 class RecordedFit(Document):
-    """What a run says of how its stitches were fitted.
+    """Settings of a run's fit.
 
     Attributes:
         batch_size: Images of a training step; None where there were none.
@@ -65,7 +65,7 @@ class RecordedFit(Document):
 
 
 class RecordedEvaluation(Document):
-    """What a run says of its evaluations.
+    """Settings of a run's evaluations.
 
     Attributes:
         recalibrate: Training samples that each subnetwork was recalibrated on; 0 for none.
@@ -75,7 +75,7 @@ class RecordedEvaluation(Document):
 
 
 class RecordedSettings(Document):
-    """What any run says of its settings, those of a plan from Python among them."""
+    """Settings that every run has, those from Python too; others are not looked at."""
 
     seed: Count | None = None
     fit: RecordedFit = RecordedFit()
@@ -169,12 +169,12 @@ class RunDocument(Document):
 
     @property
     def stopped(self) -> Stopped | None:
-        """How the search ended; None before it did."""
+        """The end of the search; None before it ended."""
         return None if self.outcome is None else self.outcome.stopped
 
     @property
     def done(self) -> bool:
-        """Whether the run has nothing left to do."""
+        """True where the run has nothing left to do."""
         return self.stopped not in (None, "interrupted")
 
 

@@ -23,7 +23,7 @@ from netstitch.tasks import Task
 
 SUPERNET_FILES = tuple(f"{SUPERNET}/{name}" for name in (SUPERNET_FILE, FIT_FILE, REFINE_FILE))
 RESULT_FILES = (FRONT_FILE, HISTORY_FILE)
-"""What is written again when a run that was interrupted goes on."""
+"""Documents that are written again when a run that was interrupted goes on."""
 FILES = (*SUPERNET_FILES, STITCHES, *RESULT_FILES)
 """Documents of a run folder whose digests are kept, each from when it is final."""
 

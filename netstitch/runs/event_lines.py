@@ -58,7 +58,7 @@ class EventLines:
 
 
 class StepPace:
-    """How fast a step goes, from where it was first seen."""
+    """The pace of a step, from where it was first seen."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -20,7 +20,7 @@ from netstitch.runs.recorded_run import FinishedRun
 from netstitch.tuning.finetuning import BATCH, FineTuned, FineTuneSettings, Trained, finetune, give
 
 CHECKPOINT = ".training"
-"""What the name of the new folder ends in for the file that says how far training is."""
+"""The ending of the checkpoint's name, behind that of the new folder."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TunedRow:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What fine-tuning a network came to, and where it was written."""
+    """A fine-tuned network, measured before and after, and its export."""
 
     point: FrontPoint
     tuned: FineTuned

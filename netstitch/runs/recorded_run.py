@@ -28,7 +28,7 @@ STATISTICS_SAMPLES, STATISTICS_BATCH = 4096, 128
 """Training samples that statistics are taken from, at most, and how many at once."""
 
 TRUSTING = "pass trust=True"
-"""What a caller from Python does to trust a run."""
+"""The way to trust a run from Python, as a message says it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a run's folder keeps of the stream of events: run.log, and the warnings in run.json."""
+"""The log of a run: its events as lines in run.log, and its warnings in run.json."""
 
 import time
 from collections.abc import Callable
