@@ -272,7 +272,7 @@ def print_scaling(
     print("\n| | seconds | times faster |\n|---|---:|---:|")
     first = None
     for workers, in_flight in ((1, 1), (2, 2), (1, 16), (2, 16)):
-        spread = ExecutionConfig("processes", workers=workers, in_flight=in_flight)
+        spread = ExecutionConfig(workers=workers, in_flight=in_flight)
         with evaluating(make, spread) as executor:
             for ticket, genotype in enumerate(some[:in_flight]):  # workers start
                 executor.submit(ticket, genotype)

@@ -40,8 +40,8 @@ from netstitch.analysis import Front, FrontPoint, hypervolume
 from netstitch.analysis.significance import holm
 from netstitch.evaluation import NumericsConfig
 from netstitch.networks import Network
-from netstitch.optimization import Budget
 from netstitch.searching.supernet_search import run
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 
 SEEDS, EVALUATIONS, POPULATION, THRESHOLD = 10, 250, 32, 0.9
 VALIDATION, TEST = 768, 5_000
@@ -92,10 +92,8 @@ def fit_and_search(pair: str, name: str, seed: int, folder: str) -> dict[str, An
     found = run(
         supernet,
         few,
-        budget=Budget(EVALUATIONS),
-        population=POPULATION,
+        SupernetSearchSettings(evaluations=EVALUATIONS, population=POPULATION, threshold=THRESHOLD),
         seed=seed,
-        threshold=THRESHOLD,
         form=NumericsConfig(channels_last=True, batch=128, workers=1),
     )
     return {

@@ -16,8 +16,8 @@ from pairs import load_supernet
 from netstitch.analysis import hypervolume
 from netstitch.demo.embedded import load_task
 from netstitch.evaluation import measure_numerics
-from netstitch.optimization import Budget
 from netstitch.searching.supernet_search import run
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 
 VALUES = (1.5, 3.0, 6.18, 12.0)
 FLOOR = 0.8
@@ -42,10 +42,13 @@ def main() -> None:
             front = run(
                 supernet,
                 few,
-                budget=Budget(options.evaluations, count_skipped=False),
-                population=32,
+                SupernetSearchSettings(
+                    evaluations=options.evaluations,
+                    count_skipped=False,
+                    population=32,
+                    initial_stitches=value,
+                ),
                 seed=seed,
-                initial_stitches=value,
                 form=form,
             ).front
             accuracies = [point.validation for point in front]

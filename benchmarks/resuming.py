@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from pairs import load_supernet
 
 from netstitch.evaluation import Store
-from netstitch.optimization import Budget, Completed, Engine, Executor
+from netstitch.optimization import Completed, Engine, Executor
 from netstitch.optimization.executors.replay import ReplayExecutor
 from netstitch.searching.search_recorder import SearchRecorder
-from netstitch.searching.supernet_problem import INITIAL_STITCHES, SupernetSearch
+from netstitch.searching.supernet_problem import SupernetSearch
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 from netstitch.supernet.supernet import Supernet
 
 POPULATION = 512
@@ -108,16 +109,10 @@ def searched(
 ) -> tuple[float, int]:
     """Seconds until so many more evaluations are done and one more is asked for, and how many."""
     started = time.perf_counter()
-    search = SupernetSearch(
-        supernet,
-        options.algorithm,
-        Budget(100 * options.evaluations),
-        1,
-        None,
-        INITIAL_STITCHES,
-        {},
-        10**9,
+    settings = SupernetSearchSettings(
+        algorithm=options.algorithm, evaluations=100 * options.evaluations, patience=10**9
     )
+    search = SupernetSearch(supernet, settings, seed=1)
     path = folder / "evaluations.sqlite"
     executor = MadeUp(objectives, options.in_flight, more)
     with Store(path, create=not path.exists()) as store:

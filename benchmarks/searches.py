@@ -39,8 +39,11 @@ import netstitch as ns
 from netstitch.analysis import hypervolume
 from netstitch.analysis.significance import holm
 from netstitch.evaluation import NumericsConfig
-from netstitch.optimization import ALGORITHMS, Budget, Evaluation
+from netstitch.events import Event
+from netstitch.optimization import ALGORITHMS
+from netstitch.searching.search_progress import ResultRecorded
 from netstitch.searching.supernet_search import run
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 
 SEEDS, EVALUATIONS, POPULATION, THRESHOLD = 10, 1_000, 64, 0.9
 SHARES = (0.25, 0.5, 1.0)
@@ -76,9 +79,10 @@ class Seen:
     def __init__(self) -> None:
         self.objectives: list[tuple[float, ...] | None] = []
 
-    def add(self, evaluation: Evaluation) -> None:
+    def add(self, event: Event) -> None:
         """Remember one; of a failed one nothing, so that later ones keep their ordinal."""
-        self.objectives.append(evaluation.objectives)
+        if isinstance(event, ResultRecorded):
+            self.objectives.append(event.evaluation.objectives)
 
 
 def search(pair: str, name: str, seed: int, evaluations: int, folder: str) -> dict[str, Any]:
@@ -93,14 +97,16 @@ def search(pair: str, name: str, seed: int, evaluations: int, folder: str) -> di
     found = run(
         supernet,
         few,
-        algorithm=way.algorithm,
-        settings=way.settings,
-        budget=Budget(evaluations),
-        population=POPULATION,
+        SupernetSearchSettings(
+            algorithm=way.algorithm,
+            settings=way.settings,
+            evaluations=evaluations,
+            population=POPULATION,
+            threshold=THRESHOLD,
+        ),
         seed=seed,
-        threshold=THRESHOLD,
         form=NumericsConfig(channels_last=True, batch=128, workers=1),
-        on_evaluation=seen.add,
+        listener=seen.add,
     )
     whole = max(point.multiply_adds for point in found.front.references)
     result = found.result

@@ -8,6 +8,7 @@ from typing import Literal
 
 from netstitch.cli.options import (
     ALL_FORMATS,
+    ExperimentOptions,
     Folder,
     Formats,
     Whole,
@@ -53,15 +54,13 @@ def match_command(
     from netstitch.experiments import find_experiment, load_experiment
     from netstitch.runs.preparing import capture_all, match_all
 
-    asked = asked_for(find_experiment(experiment), data=data, weights=weights)
+    asked = asked_for(find_experiment(experiment), ExperimentOptions(data, weights))
     with listening() as listener:
         listener(StageBegan("read"))
         # What is not looked at is not decoded: that can take an hour.
         models, task = load_experiment(asked, listener, ["validation"])
         networks = capture_all(models, task, listener)
-        matching = match_all(
-            networks, listener, points=asked.matching.points, objective=asked.matching.objective
-        )
+        matching = match_all(networks, listener, asked.matching)
     show_matching(networks, matching)
 
 

@@ -1,9 +1,11 @@
 """Options that several commands take, and an experiment as they change it."""
 
+import json
 import math
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -43,13 +45,7 @@ def _whole(word: str, expected: str) -> int:
 
 
 Whole = Annotated[int, Parameter(converter=parse_whole)]
-Population = Annotated[
-    int | Literal["sweep"] | None,
-    Parameter(name=["--population-size", "--population"], converter=parse_size),
-]
-Executor = Literal["serial", "processes", "ray"] | None
 Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
-Device = Annotated[tuple[str, ...] | None, Parameter(name="--device", negative="")]
 Formats = tuple[Literal["json", "pt2", "onnx"], ...]
 ALL_FORMATS: Formats = ("json", "pt2", "onnx")
 
@@ -79,30 +75,92 @@ def free_folder(folder: Path) -> Path:
     return next(candidate for candidate in numbered if not candidate.exists())
 
 
+_TEXTS: dict[str, str] = json.loads(Path(__file__).with_name("key_texts.json").read_text())
+"""What settings say of themselves, by dotted key, written down since their classes load slowly."""
+
+
+def _text(key: str, **others: Any) -> Parameter:
+    """Return an option that takes the place of a key of the experiment, with the key's text."""
+    return Parameter(help=f"Instead of {key}: {_TEXTS[key]}.", **others)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ExperimentOptions:
+    """Where an experiment's files are, and how it proceeds."""
+
+    data: Annotated[Path | None, _text("data")] = None
+    weights: Annotated[Path | None, _text("weights")] = None
+    paper: Annotated[
+        bool | None,
+        Parameter(
+            help="Instead of the experiment's tables matching, fit and refine, exactly what the "
+            "paper does; no batch norm is recalibrated. --no-paper for what netstitch does by "
+            "default."
+        ),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class BudgetOptions:
+    """Keys of [search] that end it."""
+
+    evaluations: Annotated[Whole | None, _text("search.evaluations")] = None
+    seconds: Annotated[float | None, _text("search.seconds")] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SearchOptions(BudgetOptions):
+    """Keys of [search]."""
+
+    algorithm: Annotated[str | None, _text("search.algorithm")] = None
+    population: Annotated[
+        int | Literal["sweep"] | None,
+        _text(
+            "search.population",
+            name=["--population-size", "--population"],
+            converter=parse_size,
+        ),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """Keys of [evaluation]."""
+
+    device: Annotated[
+        tuple[str, ...] | None, _text("evaluation.device", name="--device", negative="")
+    ] = None
+    executor: Annotated[
+        Literal["serial", "processes", "ray"] | None, _text("evaluation.executor")
+    ] = None
+    workers: Annotated[Whole | None, _text("evaluation.workers")] = None
+    address: Annotated[str | None, _text("evaluation.address")] = None
+
+
 def asked_for(
     file: Path,
+    options: ExperimentOptions | None = None,
+    search: BudgetOptions | None = None,
+    evaluation: EvaluationOptions | None = None,
     *,
-    data: Path | None = None,
-    weights: Path | None = None,
-    paper: bool | None = None,
-    device: tuple[str, ...] | None = None,
     seed: int | None = None,
-    search: dict[str, Any] | None = None,
-    evaluation: dict[str, Any] | None = None,
 ) -> "Experiment":
-    """The experiment of a file with what the options say instead; None keeps the file's."""
-    from netstitch.experiments import read_experiment
-    from netstitch.runs.planning import override
+    """Return the experiment of a file with what the options say instead; None keeps the file's."""
+    from netstitch.experiments import override, read_experiment
 
+    options = options or ExperimentOptions()
+    paths = {"data": options.data, "weights": options.weights}
+    top = {key: None if path is None else str(path.absolute()) for key, path in paths.items()}
+    procedure = None if options.paper is None else "paper" if options.paper else "netstitch"
     return override(
         read_experiment(file),
+        search=None if search is None else vars(search),
+        evaluation=None if evaluation is None else vars(evaluation),
+        procedure=procedure,
         seed=seed,
-        data=None if data is None else str(data.absolute()),
-        weights=None if weights is None else str(weights.absolute()),
-        procedure=None if paper is None else "paper" if paper else "netstitch",
-        search=search,
-        evaluation={
-            "device": None if device is None else list(device),
-            **(evaluation or {}),
-        },
+        **top,
     )

@@ -6,11 +6,9 @@ from typing import Any
 
 from netstitch.errors import SearchError
 from netstitch.events import Listener, StageBegan
-from netstitch.experiments import Experiment, load_experiment
+from netstitch.experiments import Experiment, RunSettings, load_experiment, override
 from netstitch.report import read_runs, write_comparison
-from netstitch.runs.planning import override, to_plan
 from netstitch.runs.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
-from netstitch.runs.run_plan import RunPlan
 
 COMPARED = "compared"
 """The folder in a protocol's folder that holds the comparison of its runs."""
@@ -40,19 +38,19 @@ def run_protocol(
                 "protocol.populations, or leave out --no-sweep"
             )
 
-    def plan_for(algorithm: str, population: int | str, seed: int) -> RunPlan:
+    def settings_for(algorithm: str, population: int | str, seed: int) -> RunSettings:
         chosen: dict[str, Any] = {"algorithm": algorithm, "population": population, "settings": {}}
         if algorithm == asked.search.algorithm:
             chosen["settings"] = asked.search.settings
-        return to_plan(override(asked, seed=seed, search=chosen))
+        return override(asked, seed=seed, search=chosen)
 
     for algorithm, size in populations.items():  # what cannot be run is known before the work
-        plan_for(algorithm, size or SWEEP, asked.seed)
+        settings_for(algorithm, size or SWEEP, asked.seed)
     listener(StageBegan("read"))
     models, task = load_experiment(asked, listener)
     return carry_out_protocol(
         Protocol(populations, tuple(range(asked.seed, asked.seed + count)), table.accuracy),
-        plan_for,
+        settings_for,
         lambda: models,
         task,
         folder,

@@ -6,10 +6,11 @@ Heavy imports stand inside the commands, so that --help answers at once.
 from pathlib import Path
 
 from netstitch.cli.options import (
-    Device,
-    Executor,
+    BudgetOptions,
+    EvaluationOptions,
+    ExperimentOptions,
     Folder,
-    Population,
+    SearchOptions,
     Whole,
     again,
     asked_for,
@@ -49,23 +50,21 @@ def demo(
     from netstitch.experiments import find_experiment, load_experiment
     from netstitch.files.folders import check_new
     from netstitch.runs.exported_point import export_point
-    from netstitch.runs.planning import to_plan
     from netstitch.runs.run import carry_out
 
     folder = free_folder(Path("netstitch-demo")) if output is None else output
     check_new(folder)
-    experiment = asked_for(
+    asked = asked_for(
         find_experiment("demo"),
-        paper=paper or None,
-        device=(device,),
+        ExperimentOptions(paper=paper or None),
+        BudgetOptions(seconds=seconds),
+        EvaluationOptions(device=(device,)),
         seed=seed,
-        search={"seconds": seconds},
     )
-    plan = to_plan(experiment)
     with listening() as listener:
         listener(StageBegan("read"))
-        models, task = load_experiment(experiment, listener)
-        finished = carry_out(plan, models, task, folder, listener)
+        models, task = load_experiment(asked, listener)
+        finished = carry_out(asked, models, task, folder, listener)
         chosen = choose(finished.front)
         exported = export_point(finished.supernet, chosen, folder / "export", listener)
     show_run(finished)
@@ -76,19 +75,11 @@ def demo(
 def run(
     experiment: str,
     *,
-    data: Path | None = None,
-    weights: Path | None = None,
+    options: ExperimentOptions | None = None,
+    search: SearchOptions | None = None,
+    evaluation: EvaluationOptions | None = None,
     output: Folder = None,
-    algorithm: str | None = None,
-    evaluations: Whole | None = None,
-    seconds: float | None = None,
-    population: Population = None,
     seed: Whole | None = None,
-    paper: bool | None = None,
-    device: Device = None,
-    executor: Executor = None,
-    workers: Whole | None = None,
-    address: str | None = None,
     tensorboard: bool = False,
     dry_run: bool = False,
 ) -> None:
@@ -99,36 +90,10 @@ def run(
     experiment: str
         A TOML file that names two models, a task and a search (see examples/own_models), or the
         name of one of the paper's: imagenet-a, imagenet-b, voc.
-    data: Path
-        Folder that holds the data sets, such as imagenet and imagenetv2.
-    weights: Path
-        Folder with a file for each network, such as resnet152.safetensors, instead of the weights
-        that the file names.
     output: Path
         New folder for the run; by default named after the experiment.
-    algorithm: str
-        Instead of the file's: ga, gomea, lk-gomea, local-search, nsga2 or random.
-    evaluations: int
-        Instead of the file's budget.
-    seconds: float
-        Instead of the file's time limit.
-    population: int
-        Instead of the file's; sweep for a search of each size from 128 to 2048, of which the one
-        with the most hypervolume is kept.
     seed: int
-        Instead of the file's.
-    paper: bool
-        Instead of the file's tables matching, fit and refine, exactly what the paper does; no
-        batch norm is recalibrated. --no-paper for what netstitch does by default.
-    device: str
-        Instead of the file's, what fits and evaluates: cpu, cuda, or cuda:0; several, such as
-        --device cuda:0 --device cuda:1, are taken in turn by workers.
-    executor: str
-        Instead of the file's: serial, evaluations in this process, processes, or ray.
-    workers: int
-        Instead of the file's, how many processes evaluate; 0 for as many as fit.
-    address: str
-        Of a Ray cluster, HOST:PORT, or auto for the one that this machine is part of.
+        Instead of the experiment's, of everything random.
     tensorboard: bool
         Also write scalars for TensorBoard, into the folder tensorboard of the run.
     dry_run: bool
@@ -149,26 +114,11 @@ def run(
     from netstitch.files.folders import check_new
     from netstitch.records.run_folder import TENSORBOARD
     from netstitch.runs.dry_run import try_out
-    from netstitch.runs.planning import to_plan
     from netstitch.runs.run import carry_out
 
     file = find_experiment(experiment)
-    asked = asked_for(
-        file,
-        data=data,
-        weights=weights,
-        paper=paper,
-        device=device,
-        seed=seed,
-        search={
-            "algorithm": algorithm,
-            "evaluations": evaluations,
-            "seconds": seconds,
-            "population": population,
-        },
-        evaluation={"executor": executor, "workers": workers, "address": address},
-    )
-    plan = to_plan(asked)
+    asked = asked_for(file, options, search, evaluation, seed=seed)
+    asked.check()
     if dry_run:
         with listening() as listener:
             listener(StageBegan("build"))
@@ -176,14 +126,7 @@ def run(
             task = generated_task(asked, models)
             for line in other_images(asked, models, task):
                 listener(Message(line, warning=True))
-            trial = try_out(
-                models,
-                task,
-                listener,
-                points=plan.points,
-                objective=plan.matching_objective,
-                seed=plan.seed,
-            )
+            trial = try_out(models, task, listener, asked)
         show_trial(trial)
         return
     folder = free_folder(Path(f"{file.stem}-run")) if output is None else output
@@ -191,7 +134,7 @@ def run(
     with listening(folder / TENSORBOARD if tensorboard else None) as listener:
         listener(StageBegan("read"))
         models, task = load_experiment(asked, listener)
-        finished = carry_out(plan, models, task, folder, listener)
+        finished = carry_out(asked, models, task, folder, listener)
     show_run(finished)
     report_on(finished.folder)
 
@@ -199,10 +142,7 @@ def run(
 def resume(
     run: Path,
     *,
-    device: Device = None,
-    executor: Executor = None,
-    workers: Whole | None = None,
-    address: str | None = None,
+    evaluation: EvaluationOptions | None = None,
     tensorboard: bool = False,
     trust: bool = False,
 ) -> None:
@@ -214,14 +154,6 @@ def resume(
     ----------
     run: Path
         The folder of the run.
-    device: str
-        Instead of what the run began with, what evaluates: cpu, cuda, or cuda:0, or several.
-    executor: str
-        Instead of what the run began with: serial, evaluations in this process, processes, or ray.
-    workers: int
-        Instead of what the run began with, how many processes evaluate; 0 for as many as fit.
-    address: str
-        Of a Ray cluster, HOST:PORT, or auto for the one that this machine is part of.
     tensorboard: bool
         Also write scalars for TensorBoard, into the folder tensorboard of the run.
     trust: bool
@@ -233,20 +165,19 @@ def resume(
     from netstitch.cli.show import show_run
     from netstitch.events import StageBegan
     from netstitch.records.run_folder import TENSORBOARD
-    from netstitch.runs.planning import to_plan
     from netstitch.runs.recorded_run import check_recorded_cluster, recorded_task, spread_otherwise
     from netstitch.runs.run import check_resumable
     from netstitch.runs.run import resume as go_on
 
     document = check_resumable(run)
     experiment = document.experiment(run)
-    plan = spread_otherwise(to_plan(experiment), executor, workers, address, device)
-    if address is None and not trust:
-        check_recorded_cluster(run, document, plan, again=again("--address"))
+    settings = spread_otherwise(experiment, **vars(evaluation or EvaluationOptions()))
+    if not trust and (evaluation is None or evaluation.address is None):
+        check_recorded_cluster(run, document, settings, again=again("--address"))
     with listening(run / TENSORBOARD if tensorboard else None) as listener:
         listener(StageBegan("read"))
         task = recorded_task(run, document, listener, trust=trust, again=again("--trust"))
-        finished = go_on(plan, task, run, listener, sign=trust)
+        finished = go_on(settings, task, run, listener, sign=trust)
     show_run(finished)
     report_on(finished.folder)
 
@@ -254,18 +185,12 @@ def resume(
 def protocol(
     experiment: str,
     *,
-    data: Path | None = None,
-    weights: Path | None = None,
+    options: ExperimentOptions | None = None,
+    budget: BudgetOptions | None = None,
+    evaluation: EvaluationOptions | None = None,
     output: Folder = None,
     sweep: bool = True,
     seeds: Whole | None = None,
-    evaluations: Whole | None = None,
-    seconds: float | None = None,
-    paper: bool | None = None,
-    device: Device = None,
-    executor: Executor = None,
-    workers: Whole | None = None,
-    address: str | None = None,
 ) -> None:
     """Run an experiment's whole protocol: each algorithm, a sweep of population sizes, and seeds.
 
@@ -275,30 +200,12 @@ def protocol(
     ----------
     experiment: str
         A TOML file, or one of imagenet-a, imagenet-b, voc; its table protocol says what is run.
-    data: Path
-        Folder that holds the data sets.
-    weights: Path
-        Folder with a file for each network, instead of the weights that the file names.
     output: Path
         Folder for the protocol, new or one to go on with; by default named after the experiment.
     sweep: bool
         Whether population sizes from 128 to 2048 are tried; --no-sweep for those of the file.
     seeds: int
         Instead of the file's number of runs of each algorithm.
-    evaluations: int
-        Instead of the file's budget of each search.
-    seconds: float
-        Instead of the file's time limit of each search.
-    paper: bool
-        As of netstitch run.
-    device: str
-        As of netstitch run.
-    executor: str
-        As of netstitch run.
-    workers: int
-        As of netstitch run.
-    address: str
-        As of netstitch run.
     """
     from netstitch.cli.console import listening
     from netstitch.cli.protocol_command import compare_runs, run_protocol
@@ -307,15 +214,7 @@ def protocol(
     from netstitch.experiments import find_experiment
 
     file = find_experiment(experiment)
-    asked = asked_for(
-        file,
-        data=data,
-        weights=weights,
-        paper=paper,
-        device=device,
-        search={"evaluations": evaluations, "seconds": seconds},
-        evaluation={"executor": executor, "workers": workers, "address": address},
-    )
+    asked = asked_for(file, options, budget, evaluation)
     folder = Path(f"{file.stem}-protocol") if output is None else output
     with listening() as listener:
         try:

@@ -1,99 +1,129 @@
-"""How evaluations are executed: processes, threads, devices, and the numbers they compute with."""
+"""On how much of a machine, or of many, evaluations are asked to run."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
+from pydantic import Field, field_validator
 
 from netstitch.errors import SearchError
 from netstitch.evaluation.early_stopping import EarlyStopSettings
 from netstitch.evaluation.numerics import FULL, Precision, check_precision, usable_device
+from netstitch.files.settings import Positive, Settings
 from netstitch.optimization.executors.ray_connection import import_ray
 from netstitch.threads import available_cores
 
-Kind = Literal["serial", "processes", "ray"]
+ExecutorName = Literal["processes", "serial", "ray"]
 Early = Literal["certain", "likely", "never"]
-TIMEOUT = 3600.0
-ERROR = 1e-3
 
 
-@dataclass(frozen=True)
-class ExecutionConfig:
-    """How evaluations are spread over a machine, or many, and in which form they run.
+class ExecutionConfig(Settings):
+    """How evaluations are spread over a machine, or many, and in which form they run."""
 
-    Attributes:
-        kind: "serial", in this process, "processes", or "ray", the machines of a Ray cluster.
-        workers: Processes; 0 for as many as have a core for each of their threads, and one for each
-            device that is not the CPU. They take devices in turn, so several may share a GPU.
-        threads: Batches that each process runs side by side, each on a core; 0 for one in
-            processes, and one for each core where there is one process, or one alone where it
-            drives a device.
-        devices: Names that PyTorch knows.
-        in_flight: Evaluations under way; a search proposes as many before it knows their results.
-            With more than there are processes, each computes some together, each common tensor
-            once.
-        ordered: Whether the search is given results in the order in which it asked for them, so
-            that it depends on its seed and `in_flight` alone; otherwise as they come.
-        early: When evaluations end early: "certain" where the accuracy can no longer get over the
-            rejection threshold, which changes nothing of what is found, "likely" where with
-            probability `error` at most it would, or "never".
-        error: See `early`.
-        fused: Whether operations are joined where that is equal up to rounding, such as a batch
-            norm with the layer before it.
-        precision: Of weights and activations; "bfloat16" and "float16" are for GPUs. What a search
-            finds is measured again with each network's own operations.
-        batch: Samples that networks are run on together; 0 for what is fastest here.
-        timeout: Seconds that an evaluation in a process may take, before it is taken for hung.
-        address: Of a Ray cluster, HOST:PORT, or "auto" for the one that this machine is part of;
-            None starts one here.
-        temporary: Folder for logs and sockets of a Ray cluster that is started; Ray's own by
-            default.
-        gpus_per_worker: GPUs that each worker of a Ray cluster takes; a fraction lets some share
-            one. The device is then "cuda", the one that the worker sees.
-    """
+    refusal = SearchError
 
-    kind: Kind = "serial"
-    workers: int = 0
-    threads: int = 0
-    devices: tuple[str, ...] = ("cpu",)
-    in_flight: int = 1
-    ordered: bool = True
-    early: Early = "certain"
-    error: float = ERROR
-    fused: bool = True
-    precision: Precision = FULL
-    batch: int = 0
-    timeout: float = TIMEOUT
-    address: str | None = None
-    temporary: str | None = None
-    gpus_per_worker: float = 0.0
+    device: str | tuple[str, ...] = Field(
+        default="cpu",
+        description="a device of PyTorch, or some that workers take in turn: 'cpu', 'cuda', "
+        "['cuda:0', 'cuda:1'], ...; workers of a Ray cluster have one each, 'cpu' or 'cuda'",
+    )
+    executor: ExecutorName = Field(
+        default="processes",
+        description="'processes', workers that share networks and samples, or 'serial', this "
+        "process alone, or 'ray', the machines of a Ray cluster",
+    )
+    address: str | None = Field(
+        default=None,
+        description="of a Ray cluster, 'HOST:PORT', or 'auto' for the one that this machine is "
+        "part of; by default one is started here",
+    )
+    temporary: str | None = Field(
+        default=None,
+        description="folder for logs and sockets of a Ray cluster that is started, with a short "
+        "path; by default Ray's own",
+    )
+    gpus_per_worker: float = Field(
+        default=0.0,
+        ge=0,
+        description="GPUs that each worker of a Ray cluster takes, such as 0.5 for two on each",
+    )
+    workers: int = Field(
+        default=0,
+        ge=0,
+        description="processes; 0 for as many as have a core for each of their threads, or one "
+        "for each device that is not the CPU",
+    )
+    threads: int = Field(
+        default=0,
+        ge=0,
+        description="batches that each worker runs side by side, each on a core; 0 for one, and "
+        "for one a core where the executor is 'serial'",
+    )
+    in_flight: Positive = Field(
+        default=16,
+        description="evaluations under way, so many as the search proposes before it knows their "
+        "results; workers compute some of them together, what they have in common once",
+    )
+    order: Literal["asked", "finished"] = Field(
+        default="asked",
+        description="in which the search is given results: 'asked', so that it depends on the "
+        "seed and in_flight alone, or as they are 'finished', which keeps workers busy where some "
+        "evaluations take many times longer than others",
+    )
+    early: Early = Field(
+        default="certain",
+        description="whether evaluations end early: where the outcome is 'certain', which changes "
+        "nothing of what is found, or 'likely', or 'never'",
+    )
+    error: float = Field(
+        default=1e-3,
+        gt=0,
+        lt=1,
+        description="with early = 'likely', the probability that an evaluation ends early which "
+        "the search would have taken",
+    )
+    fused: bool = Field(
+        default=True,
+        description="whether operations are joined where that is equal up to rounding, such as a "
+        "batch norm with the layer before it; what the search finds is measured again without",
+    )
+    precision: Precision = Field(
+        default=FULL,
+        description="of weights and activations in evaluations: 'float32', or 'bfloat16' or "
+        "'float16', which GPUs run faster; what the search finds is measured again in float32",
+    )
+    batch: int = Field(
+        default=0,
+        ge=0,
+        description="samples that networks are run on together; 0 for what is fastest here",
+    )
+    timeout: float = Field(
+        default=3600.0,
+        gt=0,
+        description="seconds after which an evaluation is taken for hung, and tried once more in "
+        "another process",
+    )
+
+    @field_validator("device", mode="before")
+    @classmethod
+    def _named(cls, device: object) -> object:
+        names = (device,) if isinstance(device, str) else device
+        if not isinstance(names, list | tuple) or not names:
+            raise ValueError("expected a device of PyTorch or more, such as 'cpu' or 'cuda:0'")
+        try:
+            for name in names:
+                torch.device(name)
+        except (RuntimeError, TypeError):
+            raise ValueError("expected a device of PyTorch, such as 'cpu' or 'cuda:0'") from None
+        return device if isinstance(device, str) else tuple(names)
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The names of the devices, one or more."""
+        return (self.device,) if isinstance(self.device, str) else self.device
 
     def check(self) -> None:
-        """Raise SearchError unless this machine can do it."""
-        kinds: tuple[str, ...] = get_args(Kind)
-        if self.kind not in kinds:
-            known = ", ".join(map(repr, kinds))
-            raise SearchError(f"executor {self.kind!r} is not known: give {known}")
-        if not self.devices or min(self.workers, self.threads, self.in_flight - 1) < 0:
-            raise SearchError(
-                f"{self.workers} workers of {self.threads} threads on {len(self.devices)} devices, "
-                f"{self.in_flight} evaluations in flight: give 0 or more workers and threads, and "
-                "at least 1 device and evaluation"
-            )
-        if self.early not in get_args(Early) or not 0 < self.error < 1:
-            known = ", ".join(map(repr, get_args(Early)))
-            raise SearchError(
-                f"evaluations that end early: {self.early!r}, with an error of {self.error}: give "
-                f"one of {known}, and a probability between 0 and 1"
-            )
-        if self.precision not in get_args(Precision):
-            known = ", ".join(map(repr, get_args(Precision)))
-            raise SearchError(f"precision {self.precision!r} is not known: give {known}")
-        if self.batch < 0:
-            raise SearchError(f"a batch of {self.batch} samples: give 1 or more, or 0 for the best")
-        if not self.timeout > 0:
-            raise SearchError(f"a timeout of {self.timeout} seconds: give more than 0")
-        if self.kind == "ray":
+        """Raise SearchError when this machine cannot do it."""
+        if self.executor == "ray":
             self._check_ray()
             return
         if self.address or self.temporary or self.gpus_per_worker:
@@ -103,7 +133,7 @@ class ExecutionConfig:
             )
         for device in self.devices:
             check_precision(usable_device(device), self.precision)
-        if self.kind == "serial" and (self.workers > 1 or len(self.devices) > 1):
+        if self.executor == "serial" and (self.workers > 1 or len(self.devices) > 1):
             raise SearchError(
                 f"{self.workers} workers on {len(self.devices)} devices cannot work in one "
                 "process: give the executor 'processes', or one device and threads"
@@ -116,14 +146,14 @@ class ExecutionConfig:
         self._check_in_flight()
 
     def _check_in_flight(self) -> None:
-        if self.kind != "serial" and self.in_flight < self.workers:
+        if self.executor != "serial" and self.in_flight < self.workers:
             raise SearchError(
                 f"{self.workers} workers cannot all work at {self.in_flight} evaluations in "
                 "flight: give fewer workers, or as many in flight"
             )
 
     def _check_ray(self) -> None:
-        """Check what is known before the cluster answers; the rest is when evaluations begin."""
+        """What can be told before the cluster answers; the rest is when evaluations begin."""
         import_ray()
         self._check_in_flight()
         if len(self.devices) > 1:
@@ -133,7 +163,7 @@ class ExecutionConfig:
 
     @property
     def stopping(self) -> EarlyStopSettings | None:
-        """Settings of evaluations that end early; None where they do not."""
+        """When evaluations end early; None where they do not."""
         return {
             "certain": EarlyStopSettings(),
             "likely": EarlyStopSettings(self.error),
@@ -142,11 +172,11 @@ class ExecutionConfig:
 
     @property
     def here(self) -> torch.device:
-        """The device on which this process measures itself.
+        """Where this process runs what it measures itself.
 
         Workers of Ray have devices of their own, on machines of which nothing is known here.
         """
-        return torch.device("cpu") if self.kind == "ray" else self.places[0]
+        return torch.device("cpu") if self.executor == "ray" else self.places[0]
 
     @property
     def alone(self) -> int:
@@ -163,16 +193,16 @@ class ExecutionConfig:
         """Batches that a process runs at the same time."""
         if self.threads:
             return self.threads
-        return self.alone if self.kind == "serial" else 1
+        return self.alone if self.executor == "serial" else 1
 
     @property
     def processes(self) -> int:
-        """Processes that evaluate at the same time."""
-        if self.kind == "serial":
+        """How many evaluate at the same time."""
+        if self.executor == "serial":
             return 1
         if self.workers:
             return self.workers
-        if self.kind == "processes" and any(place.type != "cpu" for place in self.places):
+        if self.executor == "processes" and any(place.type != "cpu" for place in self.places):
             return min(self.in_flight, len(self.devices))
         return max(1, min(self.in_flight, available_cores() // self.side_by_side))
 

@@ -27,7 +27,7 @@ _PREFIX, _LOCK = "netstitch-shared-", "lock"
 
 def prepare(execution: ExecutionConfig) -> None:
     """Begin to start processes, which takes a while, beside what comes before the search."""
-    if execution.kind == "processes":
+    if execution.executor == "processes":
         start_server(PRELOAD)
 
 
@@ -47,8 +47,8 @@ def evaluating(make: Make, execution: ExecutionConfig) -> AbstractContextManager
         StorageError: When it begins and there is no room for the tensors that processes share.
     """
     execution.check()
-    begin = {"serial": _in_this_process, "processes": _in_processes, "ray": _on_ray}[execution.kind]
-    return begin(make, execution)
+    begin = {"serial": _in_this_process, "processes": _in_processes, "ray": _on_ray}
+    return begin[execution.executor](make, execution)
 
 
 @contextmanager
@@ -103,7 +103,8 @@ def _on_ray(make: Make, execution: ExecutionConfig) -> Iterator[Executor]:
 
 def _choose(evaluator: Evaluator, execution: ExecutionConfig) -> Choose | None:
     """Return a choice by shared work; None where the order changes results, or none are grouped."""
-    return SharedWork(evaluator.supernet) if execution.ordered and execution.together > 1 else None
+    grouped = execution.order == "asked" and execution.together > 1
+    return SharedWork(evaluator.supernet) if grouped else None
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 `read_experiment` gives an `Experiment` with all defaults filled in, or one line that says which
 key of the file is wrong. `load_experiment` brings in what it names: `find_weights` and
 `find_images` say whether that is there, `load_models` and `load_task` read it, and `other_images`
-says whether these fit together.
+says whether these fit together. `RunSettings` is an experiment without networks and task, for runs
+that are begun from Python.
 """
 
 from netstitch.experiments.experiment import Experiment
@@ -17,9 +18,12 @@ from netstitch.experiments.loading import (
     load_task,
 )
 from netstitch.experiments.normalisation import other_images
+from netstitch.experiments.overriding import override
+from netstitch.experiments.run_settings import RunSettings
 
 __all__ = [
     "Experiment",
+    "RunSettings",
     "find_experiment",
     "find_images",
     "find_weights",
@@ -28,6 +32,7 @@ __all__ = [
     "load_models",
     "load_task",
     "other_images",
+    "override",
     "read_experiment",
     "shipped",
 ]

@@ -6,32 +6,26 @@ fitted on, and a search with a budget.
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from netstitch.experiments.evaluation_table import EvaluationSettings
-from netstitch.experiments.fit_table import LEAST_SQUARES, FitTable, LeastSquaresTable
-from netstitch.experiments.procedure import with_procedure
-from netstitch.experiments.protocol_table import ProtocolTable
-from netstitch.experiments.refine_table import RefineTable
-from netstitch.experiments.search_table import EVALUATIONS, SearchTable
-from netstitch.experiments.table import Count, Table
+from netstitch.experiments.run_settings import RunSettings
 from netstitch.experiments.task_table import PerChannel, TaskTable
-from netstitch.matching.objectives import INSTEAD, REMOVED
+from netstitch.files.settings import Positive, Settings
 
 
-class AdapterTable(Table):
+class AdapterTable(Settings):
     """The images that a network was trained on, where they are not those of the task."""
 
-    size: Count | None = Field(
+    size: Positive | None = Field(
         default=None, description="edge of the square input in pixels; by default the task's"
     )
     mean: PerChannel = Field(description="per channel, of values in [0, 1]")
     std: PerChannel = Field(description="per channel, as mean")
 
 
-class NetworkTable(Table):
+class NetworkTable(Settings):
     """One trained network."""
 
     model: str = Field(
@@ -49,7 +43,7 @@ class NetworkTable(Table):
     ema: bool = Field(
         default=False,
         description="whether the exponential moving average of weights is taken that the file "
-        "holds beside them; by default false",
+        "holds beside them",
     )
     name: str = Field(
         default="",
@@ -58,7 +52,7 @@ class NetworkTable(Table):
     )
     outputs: Literal["logits", "probabilities"] = Field(
         default="logits",
-        description="what it puts out: 'logits' (the default), or 'probabilities', as behind a "
+        description="what it puts out: 'logits', or 'probabilities', as behind a "
         "softmax or a sigmoid, whose logarithm becomes part of the network",
     )
     images: AdapterTable | None = Field(
@@ -68,41 +62,9 @@ class NetworkTable(Table):
     )
 
 
-class MatchingTable(Table):
-    """Which points are joined."""
-
-    points: Literal["all", "distinct"] = Field(
-        default="distinct",
-        description="'distinct' (the default), which takes points that differ by an affine map "
-        "for one, such as a convolution and its batch norm, or 'all'",
-    )
-    objective: Literal["count", "balanced"] = Field(
-        default="count",
-        description="what the matching maximises: 'count' (the default), the matches, or "
-        "'balanced', matches at like shares of both networks' multiply-adds",
-    )
-
-    @field_validator("objective", mode="before")
-    @classmethod
-    def _there_still(cls, objective: object) -> object:
-        if objective in REMOVED:
-            raise ValueError(INSTEAD)
-        return objective
-
-
-class Experiment(Table):
+class Experiment(RunSettings):
     """An experiment file's content, all defaults filled in; see `read_experiment`."""
 
-    name: str = Field(
-        default="",
-        description="what reports call it; by default the file's name without its ending",
-    )
-    seed: int = Field(default=1, ge=0, description="of everything random; by default 1")
-    procedure: Literal["netstitch", "paper"] = Field(
-        default="netstitch",
-        description="where the tables matching, fit, refine and evaluation start from: "
-        "'netstitch' (the default), or 'paper', exactly what the paper does",
-    )
     folder: str = Field(
         default="", description="where relative paths start; by default the file's own folder"
     )
@@ -118,25 +80,6 @@ class Experiment(Table):
         min_length=2, description="two or more [[networks]] tables"
     )
     task: TaskTable = Field(description="what the networks do, and its samples")
-    matching: MatchingTable = Field(default=MatchingTable(), description="which points are joined")
-    fit: FitTable = Field(default=LeastSquaresTable(), description="how the stitches are fitted")
-    refine: RefineTable = Field(
-        default=RefineTable(), description="how fitted stitches are trained in subnetworks"
-    )
-    search: SearchTable = Field(
-        default=SearchTable(evaluations=EVALUATIONS), description="how it is searched"
-    )
-    evaluation: EvaluationSettings = Field(
-        default=EvaluationSettings(), description="what evaluates subnetworks"
-    )
-    protocol: ProtocolTable = Field(
-        default=ProtocolTable(), description="what `netstitch protocol` runs"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_procedure(cls, experiment: Any) -> Any:
-        return with_procedure(experiment) if isinstance(experiment, dict) else experiment
 
     @field_validator("networks")
     @classmethod
@@ -152,19 +95,8 @@ class Experiment(Table):
             named.append(network.model_copy(update={"name": name}))
         return named
 
-    @property
-    def fit_settings(self) -> dict[str, Any]:
-        """Keyword arguments for `Supernet.fit`, the method among them."""
-        settings = self.fit.model_dump(exclude={"batch"})
-        return settings if self.fit.method == LEAST_SQUARES else settings | {"seed": self.seed}
-
-    @property
-    def refine_settings(self) -> dict[str, Any] | None:
-        """Keyword arguments for `Supernet.refine`; None where stitches stay as they are fitted."""
-        return self.refine.settings | {"seed": self.seed} if self.refine.enabled else None
-
     def located(self, path: str) -> Path:
-        """A path of the file, relative ones from the experiment's folder."""
+        """Return a path of the file, relative ones from the experiment's folder."""
         return Path(self.folder) / os.path.expanduser(path)
 
 

@@ -10,7 +10,7 @@ from pydantic import (
     model_validator,
 )
 
-from netstitch.experiments.table import Count, Table
+from netstitch.files.settings import Positive, Settings
 from netstitch.tasks import EnsembleKind, ImageLayout
 from netstitch.tasks.datasets.class_order import ORDERS
 from netstitch.tasks.datasets.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Interpolation
@@ -20,7 +20,7 @@ from netstitch.tasks.datasets.sample_selection import Selection
 PerChannel = Annotated[tuple[float, ...], Field(strict=False, min_length=1, max_length=3)]
 
 
-class SamplesTable(Table):
+class SamplesTable(Settings):
     """A set of samples."""
 
     source: str = Field(
@@ -38,10 +38,9 @@ class SamplesTable(Table):
     year: int | None = Field(default=None, description="of 'voc': 2012, or 2007")
     boxes: bool = Field(
         default=False,
-        description="of 'imagenet': whether only images with bounding boxes count; by default "
-        "false",
+        description="of 'imagenet': whether only images with bounding boxes count",
     )
-    limit: Count | None = Field(
+    limit: Positive | None = Field(
         default=None,
         description="keep this many: as 'selection' says, of a Dataset the first ones; by "
         "default all",
@@ -53,28 +52,27 @@ class SamplesTable(Table):
     )
 
 
-class ImagesTable(Table):
+class ImagesTable(Settings):
     """How images become inputs."""
 
-    size: Count = Field(
+    size: Positive = Field(
         default=224,
-        description="edge of the square input in pixels, for image folders; by default 224",
+        description="edge of the square input in pixels, for image folders",
     )
     crop: float = Field(
         default=0.875,
         gt=0,
         le=1,
-        description="part of the resized image's shorter edge that is kept, for image folders; "
-        "by default 0.875",
+        description="part of the resized image's shorter edge that is kept, for image folders",
     )
     interpolation: Interpolation = Field(
         default="bicubic",
-        description="of resizing, for image folders: 'bicubic' (the default) or 'bilinear'",
+        description="of resizing, for image folders: 'bicubic' or 'bilinear'",
     )
     corrupt: int = Field(
         default=0,
         ge=0,
-        description="how many damaged images of a part may be left out; by default 0, none",
+        description="how many damaged images of a part may be left out",
     )
     cache: str | None = Field(
         default=None,
@@ -84,7 +82,7 @@ class ImagesTable(Table):
     workers: int = Field(
         default=0,
         ge=0,
-        description="threads that decode images; 0 (the default) for one a core",
+        description="threads that decode images; 0 for one a core",
     )
     mean: PerChannel = Field(
         default=IMAGENET_MEAN,
@@ -125,12 +123,12 @@ class ImagesTable(Table):
         return self
 
 
-class TaskTable(Table):
+class TaskTable(Settings):
     """What the networks do, and the samples it is measured on."""
 
     kind: Literal["classification", "agreement", "segmentation"] = Field(
         default="classification",
-        description="'classification' (the default), 'segmentation', a class for each pixel, 255 "
+        description="'classification', 'segmentation', a class for each pixel, 255 "
         "for those that do not count, or 'agreement', which measures on how many "
         "samples a network gives the class that the ensemble gives, and needs no labels",
     )
@@ -143,7 +141,7 @@ class TaskTable(Table):
         default="either",
         description="of folders of images: how class folders are numbered, by their names as "
         "'text' (0, 1, 10, 2, as torchvision does), by the 'number' in them (0, 1, 2, 10, as timm "
-        "does), or in the order of a list of their names; 'either' (the default), where the former "
+        "does), or in the order of a list of their names; 'either', where the former "
         "two are the same",
     )
     output: str | None = Field(
@@ -153,7 +151,7 @@ class TaskTable(Table):
     )
     ensemble: EnsembleKind = Field(
         default="logits",
-        description="what the ensemble averages: 'logits' (the default) or 'probabilities'",
+        description="what the ensemble averages: 'logits' or 'probabilities'",
     )
     training: SamplesTable = Field(
         description="a table with the samples that stitches are fitted on; their labels are used "
@@ -162,7 +160,7 @@ class TaskTable(Table):
     validation: SamplesTable = Field(
         description="a table with the samples that the search evaluates on"
     )
-    confirmation: Count | None = Field(
+    confirmation: Positive | None = Field(
         default=None,
         description="so many further samples of validation's source, or of its own where it has no "
         "limit, which the search does not see: the front is measured on them too; by default none",

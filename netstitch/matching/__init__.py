@@ -11,7 +11,7 @@ from netstitch.matching.compatibility import compatible
 from netstitch.matching.equivalence import affine_chains
 from netstitch.matching.match_networks import match
 from netstitch.matching.matches import Match, Matching
-from netstitch.matching.objectives import OBJECTIVES, POINTS
+from netstitch.matching.matching_settings import OBJECTIVES, POINTS, MatchingSettings
 
 __all__ = [
     "OBJECTIVES",
@@ -19,6 +19,7 @@ __all__ = [
     "AcyclicMatching",
     "Match",
     "Matching",
+    "MatchingSettings",
     "affine_chains",
     "compatible",
     "is_acyclic",

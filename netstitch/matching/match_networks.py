@@ -19,14 +19,8 @@ from netstitch.matching.compatibility import (
 from netstitch.matching.equivalence import affine_chains
 from netstitch.matching.matches import Match, Matching
 from netstitch.matching.matching_drawing import placed
-from netstitch.matching.objectives import (
-    ALL,
-    BALANCED,
-    COUNT,
-    DISTINCT,
-    balanced,
-    check_choices,
-)
+from netstitch.matching.matching_settings import MatchingObjective, MatchingSettings, Points
+from netstitch.matching.objectives import balanced
 from netstitch.networks.graph import WEIGHT, Graph, Node
 from netstitch.networks.inputs import check_one_task
 
@@ -35,8 +29,8 @@ Weighing = Callable[[Node, Node], float] | npt.ArrayLike
 
 def match(
     *networks: NamedNetwork,
-    points: str = ALL,
-    objective: str = COUNT,
+    points: Points = "distinct",
+    objective: MatchingObjective = "count",
     weights: Weighing | None = None,
 ) -> Matching:
     """Return the heaviest acyclic matching of two networks' points (the paper's section 3).
@@ -69,10 +63,10 @@ def match(
             networks of different tasks, weights of a wrong shape, negative or not finite, and when
             no points fit.
     """
-    check_choices(points, objective)
+    MatchingSettings(points=points, objective=objective)  # raises where there is none of the name
     for network in networks:
         _check_named(network)
-    if weights is not None and objective != COUNT:
+    if weights is not None and objective != "count":
         raise MatchingError(
             f"match was given weights and the objective {objective!r}: give one of both, weights "
             "are an objective of their own"
@@ -89,7 +83,7 @@ def match(
         raise MatchingError(
             f"no point of {a.name} is compatible with one of {b.name}: {why_none(a, b)}"
         )
-    worth = balanced(a.graph, b.graph) if objective == BALANCED else _weigher(a, b, weights)
+    worth = balanced(a.graph, b.graph) if objective == "balanced" else _weigher(a, b, weights)
     table = np.zeros((len(steps_a.members), len(steps_b.members)))
     for steps, (node_a, node_b) in pairs.items():
         weight = table[steps] = worth(node_a, node_b)
@@ -125,13 +119,13 @@ class _Steps:
     edges: list[tuple[int, int]]
 
 
-def _merged(graph: Graph, points: str) -> _Steps:
+def _merged(graph: Graph, points: Points) -> _Steps:
     """Return the steps of a graph.
 
     Merging a chain makes no cycle, since only its next point reads one of its points.
     """
     chain_of = {}
-    if points == DISTINCT:
+    if points == "distinct":
         chain_of = {node.name: chain[0].name for chain in affine_chains(graph) for node in chain}
     matched = {node.name for node in candidates(graph)}
     at: dict[str, int] = {}

@@ -7,38 +7,10 @@ whole. The balanced objective prefers matches of points that lie equally deep.
 
 from collections.abc import Callable
 
-from netstitch.errors import MatchingError
 from netstitch.networks.counting import share_before
 from netstitch.networks.graph import Graph, Node
-from netstitch.text import did_you_mean
-
-COUNT, BALANCED = "count", "balanced"
-OBJECTIVES = (COUNT, BALANCED)
-
-ALL, DISTINCT = "all", "distinct"
-POINTS = (ALL, DISTINCT)
-
-REMOVED = ("stitchability", "savings")
-"""Objectives of earlier versions; docs/fitting.md tells what was measured of them."""
-
-INSTEAD = (
-    "it was removed: give 'count' or 'balanced', or weights of your own in Python, "
-    "ns.match(a, b, weights=...)"
-)
 
 LEAST = 1e-6
-
-
-def check_choices(points: str, objective: str) -> None:
-    """Raise MatchingError, with the nearest known word, for a choice that does not exist."""
-    if objective in REMOVED:
-        raise MatchingError(f"objective {objective!r} is not known; {INSTEAD}")
-    for what, word, known in (("points", points, POINTS), ("objective", objective, OBJECTIVES)):
-        if word not in known:
-            raise MatchingError(
-                f"{what} {word!r} is not known: {did_you_mean(str(word), known)}expected one of "
-                f"{', '.join(map(repr, known))}"
-            )
 
 
 def balanced(a: Graph, b: Graph) -> Callable[[Node, Node], float]:

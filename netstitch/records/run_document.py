@@ -13,7 +13,6 @@ from netstitch.errors import StorageError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.execution_config import Early
 from netstitch.experiments import Experiment
-from netstitch.experiments.experiment_file import first_problem
 from netstitch.files.documents import (
     MOST,
     Count,
@@ -24,6 +23,7 @@ from netstitch.files.documents import (
     validated,
 )
 from netstitch.files.folders import read_json, write_json
+from netstitch.files.settings import fault_line
 from netstitch.optimization import Stopped
 from netstitch.records.run_folder import FORMAT, RUN_FILE
 from netstitch.searching.sweep import Swept
@@ -162,9 +162,10 @@ class RunDocument(Document):
         try:
             return Experiment.model_validate(self.asked)
         except ValidationError as error:
+            fault = fault_line(error, Experiment, top="the top level")
             raise StorageError(
-                f"{run / RUN_FILE} asks for what this version does not do: {first_problem(error)}; "
-                "go on with the version that wrote it, or run anew"
+                f"{run / RUN_FILE} asks for what this version does not do: {fault}; go on "
+                "with the version that wrote it, or run anew"
             ) from None
 
     @property

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from netstitch.events import Listener, Message, StageBegan
+from netstitch.experiments import RunSettings
 from netstitch.runs.preparing import capture_all, match_all
 from netstitch.stitching import Averaging
 from netstitch.stitching.reachability import Genotype
@@ -45,23 +46,20 @@ def try_out(
     models: Sequence[tuple[str, nn.Module]],
     task: Task,
     listener: Listener,
-    *,
-    points: str,
-    objective: str,
-    seed: int = 0,
+    settings: RunSettings,
 ) -> Trial:
     """Capture and match models, build the supernet, and run a random subnetwork, nothing fitted.
 
-    task: with a few samples of any content. points, objective: of the matching.
+    task: with a few samples of any content.
 
     Raises the errors of the steps.
     """
     networks = capture_all(models, task, listener)
-    matching = match_all(networks, listener, points=points, objective=objective)
+    matching = match_all(networks, listener, settings.matching)
     listener(StageBegan("supernet"))
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
     supernet.set_stitches(supernet.stitch_weights())  # random ones do for a trial
-    genotype = _random_genotype(supernet, seed)
+    genotype = _random_genotype(supernet, settings.seed)
     inputs, labels = task.validation.inputs, task.validation.labels
     with torch.inference_mode():
         task.correct(supernet.subnetwork(genotype)(inputs), labels)

@@ -7,8 +7,7 @@ from torch import nn
 
 from netstitch.errors import DataError
 from netstitch.events import Listener, Message, StageBegan
-from netstitch.matching import Matching, match
-from netstitch.matching.objectives import ALL, COUNT
+from netstitch.matching import Matching, MatchingSettings, match
 from netstitch.networks import Graph, Network, capture
 from netstitch.networks.graph import INPUT, WEIGHT
 from netstitch.networks.module import ancestors
@@ -62,16 +61,12 @@ def _measured_part(network: Network, key: str | None) -> Network:
 
 
 def match_all(
-    networks: Sequence[Network],
-    listener: Listener,
-    *,
-    points: str = ALL,
-    objective: str = COUNT,
+    networks: Sequence[Network], listener: Listener, settings: MatchingSettings
 ) -> Matching:
-    """Match the networks and tell how many matches there are; points, objective: see `match`."""
+    """Match the networks and tell how many matches there are."""
     listener(StageBegan("match"))
-    matching = match(*networks, points=points, objective=objective)
-    counted = objective == COUNT
+    matching = match(*networks, points=settings.points, objective=settings.objective)
+    counted = settings.objective == "count"
     weight = "" if counted else f" of weight {matching.weight:.2f}"
     most = f"{matching.upper_bound:.0f} are" if counted else f"{matching.upper_bound:.2f} is"
     bound = "the maximum" if matching.exact else f"at most {most} possible"

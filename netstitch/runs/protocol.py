@@ -27,6 +27,7 @@ from netstitch.analysis.front_figure import fronts_figure
 from netstitch.analysis.significance import Compared, compare
 from netstitch.errors import StorageError
 from netstitch.events import Listener, Message, StageBegan
+from netstitch.experiments import RunSettings
 from netstitch.files.documents import WORST, Document, read_as
 from netstitch.files.folders import cannot_write, check_new, write_json, write_text
 from netstitch.optimization.search_state import as_plain
@@ -34,7 +35,6 @@ from netstitch.records import Outcome, read_document
 from netstitch.records.front_check import load_front
 from netstitch.records.run_folder import RUN_FILE, differing
 from netstitch.runs.run import branch_run, finish_preparing, prepare_run, resume
-from netstitch.runs.run_plan import RunPlan
 from netstitch.tasks import Task
 
 EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
@@ -42,8 +42,8 @@ EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
 PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-1", "protocol.json"
 SWEEP = "sweep"
 
-PlanFor = Callable[[str, int | str, int], RunPlan]
-"""The plan of an algorithm with a population size, or "sweep", and a seed."""
+SettingsFor = Callable[[str, int | str, int], RunSettings]
+"""The settings of a run of an algorithm with a population size, or "sweep", and a seed."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Concluded:
 
 def carry_out_protocol(
     protocol: Protocol,
-    plan_for: PlanFor,
+    settings_for: SettingsFor,
     models: Callable[[], Sequence[tuple[str, nn.Module]]],
     task: Task,
     folder: Path,
@@ -114,15 +114,15 @@ def carry_out_protocol(
     """
     first, prepared = protocol.seeds[0], folder / PREPARED
     algorithm, population = next(iter(protocol.populations.items()))
-    plan = plan_for(algorithm, population or SWEEP, first)
-    _claim(folder, protocol, plan)
-    _prepare(plan, models, task, prepared, listener)
+    settings = settings_for(algorithm, population or SWEEP, first)
+    _claim(folder, protocol, settings)
+    _prepare(settings, models, task, prepared, listener)
     sizes: dict[str, int] = {}
     for algorithm, population in protocol.populations.items():
         if population is None:
             listener(StageBegan(f"{algorithm}: population sizes"))
             place = folder / f"{algorithm}-{SWEEP}"
-            _run(plan_for(algorithm, SWEEP, first), task, prepared, place, listener)
+            _run(settings_for(algorithm, SWEEP, first), task, prepared, place, listener)
             population = _best_size(place)
             listener(Message(f"{algorithm} does best with a population of {population:,}"))
         sizes[algorithm] = population
@@ -131,7 +131,7 @@ def carry_out_protocol(
         for seed in protocol.seeds:
             listener(StageBegan(f"{algorithm}, population {population:,}, seed {seed}"))
             place = folder / f"{algorithm}-{seed}"
-            _run(plan_for(algorithm, population, seed), task, prepared, place, listener)
+            _run(settings_for(algorithm, population, seed), task, prepared, place, listener)
             front = load_front(place)
             fronts.setdefault(algorithm, []).append(front)
             runs.append(_of_run(algorithm, population, seed, place, front, protocol.accuracy))
@@ -141,9 +141,9 @@ def carry_out_protocol(
     return Concluded(folder, tuple(runs), tuple(compare(volumes)))
 
 
-def _claim(folder: Path, protocol: Protocol, plan: RunPlan) -> None:
+def _claim(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
     """Note what the folder is for, or see that it is for this."""
-    asked = as_plain(plan.asked)
+    asked = settings.config
     document = {"format": FORMAT, "protocol": as_plain(asdict(protocol)), "asked": asked}
     path = folder / DOCUMENT
     if path.exists():
@@ -168,24 +168,26 @@ def _claim(folder: Path, protocol: Protocol, plan: RunPlan) -> None:
 
 
 def _prepare(
-    plan: RunPlan,
+    settings: RunSettings,
     models: Callable[[], Sequence[tuple[str, nn.Module]]],
     task: Task,
     folder: Path,
     listener: Listener,
 ) -> None:
     if (folder / RUN_FILE).exists():
-        finish_preparing(plan, task, folder, listener)
+        finish_preparing(settings, task, folder, listener)
     else:
-        prepare_run(plan, models(), task, folder, listener)
+        prepare_run(settings, models(), task, folder, listener)
 
 
-def _run(plan: RunPlan, task: Task, prepared: Path, folder: Path, listener: Listener) -> None:
+def _run(
+    settings: RunSettings, task: Task, prepared: Path, folder: Path, listener: Listener
+) -> None:
     """Carry a run out to its end, from where it is."""
     if not (folder / RUN_FILE).exists():
-        branch_run(prepared, plan, folder)
+        branch_run(prepared, settings, folder)
     if not read_document(folder).done:
-        finished = resume(plan, task, folder, listener)
+        finished = resume(settings, task, folder, listener)
         if finished.result.stopped == "interrupted":
             raise KeyboardInterrupt
 

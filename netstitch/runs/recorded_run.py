@@ -1,7 +1,7 @@
 """A run as its folder tells it, to go on with: its front, supernet, experiment and samples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,14 @@ from torch import Tensor
 
 from netstitch.analysis import Front
 from netstitch.errors import DataError
-from netstitch.evaluation.execution_config import Kind
+from netstitch.evaluation.execution_config import ExecutorName
 from netstitch.events import Listener, ignore
-from netstitch.experiments import load_task
+from netstitch.experiments import RunSettings, load_task
 from netstitch.networks.sources.importing import permitting
 from netstitch.records import RunDocument, check_front, check_samples
 from netstitch.records.front_check import load_document_and_front
 from netstitch.records.run_folder import FRONT_FILE, SUPERNET
 from netstitch.records.trust import check_cluster, permission_for
-from netstitch.runs.run_plan import RunPlan
 from netstitch.supernet.storage import load_supernet
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
@@ -77,7 +76,7 @@ class FinishedRun:
         asked = self.document.settings
         inputs = task.training.inputs
         if asked.evaluation.recalibrate:
-            seed = RunPlan.seed if asked.seed is None else asked.seed
+            seed = RunSettings().seed if asked.seed is None else asked.seed
             first = task.training.shuffled(seed).first(asked.evaluation.recalibrate)
             return torch.split(first.inputs, STATISTICS_BATCH)
         step = -(-len(inputs) // STATISTICS_SAMPLES)
@@ -115,33 +114,35 @@ def recorded_task(
         return load_task(experiment, listener)
 
 
-def check_recorded_cluster(run: Path, document: RunDocument, plan: RunPlan, *, again: str) -> None:
+def check_recorded_cluster(
+    run: Path, document: RunDocument, settings: RunSettings, *, again: str
+) -> None:
     """Raise StorageError where run.json names a Ray cluster that is not known to be the user's.
 
     Args:
         run: Its folder.
         document: Its run.json.
-        plan: What is about to be carried out.
+        settings: What is about to be carried out.
         again: The command that names the cluster, but for its address.
     """
-    address = plan.spread.address
-    if plan.spread.kind == "ray" and address not in (None, "auto"):
+    address = settings.evaluation.address
+    if settings.evaluation.executor == "ray" and address not in (None, "auto"):
         experiment = document.experiment(run)
         check_cluster(run, document, experiment, address, again=f"{again} {quoted(address)}")
 
 
 def spread_otherwise(
-    plan: RunPlan,
-    executor: Kind | None,
-    workers: int | None,
+    settings: RunSettings,
+    executor: ExecutorName | None = None,
+    workers: int | None = None,
     address: str | None = None,
-    devices: tuple[str, ...] | None = None,
-) -> RunPlan:
-    """Return the plan with evaluations spread another way; None keeps what it says."""
+    device: str | tuple[str, ...] | None = None,
+) -> RunSettings:
+    """Return the settings with evaluations spread another way; None keeps what it says."""
     if executor == "serial" and workers is None:
         workers = 0  # those that it began with are no matter of this process
-    given = {"kind": executor, "workers": workers, "address": address, "devices": devices}
+    given = {"executor": executor, "workers": workers, "address": address, "device": device}
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if executor not in (None, "ray"):  # what only Ray knows is no matter of the others
         changes |= {"address": address, "temporary": None, "gpus_per_worker": 0.0}
-    return replace(plan, spread=replace(plan.spread, **changes))
+    return settings.changed(evaluation=settings.evaluation.changed(**changes))

@@ -35,11 +35,19 @@ def measure_front(
 ) -> Front:
     """Measure networks and references on all samples but training's, and keep the front.
 
-    genotypes: what a search found; equal and dominated ones are dropped, by the objective on
-    validation samples. recalibration: as in `search`.
-
     Ctrl-C or an error while confirmation or test samples are measured leaves these out, since the
     front is worth more than its test: the listener is then given the reason.
+
+    Args:
+        supernet: With fitted stitches.
+        task: What is measured.
+        genotypes: What a search found; equal and dominated ones are dropped, by the objective on
+            validation samples.
+        form: Numerical form of the measurement.
+        device: Where it runs.
+        listener: Told what is left out.
+        recalibration: As of `search`.
+        objective: What makes a front with the cost.
     """
     references = supernet.references()
     everything = [*references.values(), *genotypes]
@@ -80,7 +88,7 @@ def measure_front(
 def _measures(
     parts: Mapping[Split, Sequence[Metrics]], index: int, ensemble: int | None
 ) -> dict[str, Any]:
-    """What a network was measured to be, as fields of a point."""
+    """Return the measures of a network, as fields of a point."""
     own = {part: found[index] for part, found in parts.items()}
     fields: dict[str, Any] = {part: outcomes.share for part, outcomes in own.items()}
     for part, found in parts.items():
@@ -107,9 +115,11 @@ def _measures(
 
 
 def largest_difference(front: Front, found: Sequence[Solution]) -> float:
-    """The most by which the front's objective differs from what the search took it for.
+    """Return the most by which the front's objective differs from what the search took it for.
 
-    found: of the search, the score first: accuracy, or exp(-cross-entropy).
+    Args:
+        front: As it was measured.
+        found: By the search, the score first: accuracy, or exp(-cross-entropy).
     """
     taken = {
         tuple(one.genotype.tolist()): one.objectives[0]

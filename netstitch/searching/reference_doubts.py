@@ -68,7 +68,7 @@ def _look(supernet: Supernet, task: Task, samples: Samples) -> _Looked:
     place = next(iter(supernet.tensors().values()), torch.zeros(0)).device
 
     def look(inputs: Tensor, labels: Tensor) -> list[NDArray[np.float64]]:
-        """Of a batch, (b,) for each network and the ensemble."""
+        """Return which samples of a batch are right, (b,), for each network and the ensemble."""
         with torch.inference_mode():  # it holds for one thread only
             outputs = [
                 select(network(inputs.to(place)), task.output).cpu()
@@ -87,7 +87,7 @@ def _look(supernet: Supernet, task: Task, samples: Samples) -> _Looked:
 
 
 def _at_chance(looked: _Looked, labels: Tensor, guessed: NDArray[np.float64]) -> Iterator[str]:
-    """guessed: (n,) of a network that gives the commonest class always, whatever it is shown."""
+    """Yield a line where no network beats `guessed`, (n,), always the commonest class."""
     # Half of what chance leaves is enough where samples are too few for a test.
     halfway = (1 + guessed.mean()) / 2
     if not any(
@@ -104,7 +104,7 @@ def _at_chance(looked: _Looked, labels: Tensor, guessed: NDArray[np.float64]) ->
 
 
 def _tells_apart(right: NDArray[np.float64], labels: Tensor) -> bool:
-    """Whether a network tells classes apart, though it may be right no more often than by guessing.
+    """Return whether a network tells classes apart, be it right no more often than by guessing.
 
     So it is where nearly all samples have one class. What is given whatever is shown adds up to 1
     over the shares of each class that are right.

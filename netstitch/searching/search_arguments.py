@@ -1,48 +1,39 @@
-"""What a search is given, held against what it takes, before anything is measured."""
+"""Checks of what a search is given, before anything is measured."""
 
 from collections.abc import Callable, Iterable, Mapping
-from numbers import Real
-from typing import Any
+from inspect import signature
+from typing import Any, get_args
 
-import torch
-
+from netstitch.analysis import ObjectiveName
+from netstitch.analysis.front import ACCURACY
 from netstitch.errors import DataError, FittingError, SearchError
 from netstitch.evaluation import ExecutionConfig, NumericsConfig
 from netstitch.networks.graph import Dimension
 from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
+from netstitch.networks.probabilities import WAY_OUT
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Samples, Task
+from netstitch.tasks import CrossEntropyTask, Samples, Task
 from netstitch.tasks.datasets.given import described
 from netstitch.tasks.task import as_task
-
-_NUMBER = (Real, "a number")
-_KINDS: Mapping[str, tuple[Any, str]] = {
-    "seconds": (Real | None, "a number, or None for no end by time"),
-    "threshold": (Real | None, "a number, or None for none"),
-    "initial_stitches": _NUMBER,
-    "patience": (int | None, "a whole number, or None for the default"),
-    "settings": (Mapping | None, "a mapping of the algorithm's settings by name"),
-    "form": (
-        NumericsConfig | None,
-        "a netstitch.evaluation.NumericsConfig, or None to measure one",
-    ),
-    "spread": (ExecutionConfig | None, "a netstitch.evaluation.ExecutionConfig"),
-    "device": (str | torch.device, "a name that PyTorch knows, such as 'cpu'"),
-    "algorithm": (str | Callable, "an algorithm's name, such as 'lk-gomea'"),
-}
+from netstitch.text import expected_one_of
 
 
-def check_arguments(**given: Any) -> None:
-    """Raise SearchError for an argument of another kind than a search takes, by its name."""
-    for name, value in given.items():
-        kind, expected = _KINDS[name]
-        if not isinstance(value, kind):
-            raise SearchError(f"{name} is {value!r:.80}: give {expected}")
-    initial_stitches = given.get("initial_stitches", 1.0)
-    if not initial_stitches > 0:
-        raise SearchError(
-            f"initial_stitches is {initial_stitches}; expected a number over 0, such as 6.18"
-        )
+def check_names(given: Mapping[str, object], function: Callable[..., object]) -> None:
+    """Raise SearchError, with the nearest name, for a keyword that a function does not take."""
+    known = signature(function).parameters
+    for name in given:
+        if name not in known:
+            raise SearchError(f"search has no setting {name!r}: {expected_one_of(name, known)}")
+
+
+def check_kinds(*, form: Any, spread: Any) -> None:
+    """Raise SearchError for a form or a spread that is none."""
+    for name, value, kind in (("form", form, NumericsConfig), ("spread", spread, ExecutionConfig)):
+        if value is not None and not isinstance(value, kind):
+            raise SearchError(
+                f"{name} is {value!r:.80}: give a netstitch.evaluation.{kind.__name__}, or None"
+            )
 
 
 def check_searched(supernet: Any, task: object) -> Task:
@@ -58,8 +49,7 @@ def check_searched(supernet: Any, task: object) -> Task:
 
 
 def check_samples(supernet: Supernet, task: Task) -> None:
-    """Raise DataError where a task's samples have another size than the networks were captured
-    for."""
+    """Raise DataError where samples have another size than the networks were captured for."""
     for samples in (task.training, task.validation, task.test):
         if isinstance(samples, Samples):
             shape: tuple[Dimension, ...] = ("batch", *samples.shape)
@@ -69,7 +59,8 @@ def check_samples(supernet: Supernet, task: Task) -> None:
 def read_recalibration(supernet: Supernet, batches: Iterable[Batch] | None) -> list[Batch] | None:
     """Return the batches, which each network evaluated reads again; None where none were given.
 
-    Raises FittingError for other inputs than the networks take, and for no batch.
+    Raises:
+        FittingError: They are no inputs of the networks, or none at all.
     """
     if batches is None:
         return None
@@ -77,3 +68,48 @@ def read_recalibration(supernet: Supernet, batches: Iterable[Batch] | None) -> l
     if not any(len(batch[0]) for batch in read):
         raise FittingError("recalibration holds no samples: give at least one batch of inputs")
     return read
+
+
+def check_search(
+    supernet: Supernet, task: Task, settings: SupernetSearchSettings, spread: ExecutionConfig
+) -> Task:
+    """Return the task as `scored_by` does, where the search can be done.
+
+    Raises:
+        DataError: The samples are none of the networks', or no samples.
+        SearchError: The supernet and the task do not go together, or this machine cannot do what
+            is asked.
+        StitchingError: Stitches were never fitted.
+    """
+    task = check_searched(supernet, task)
+    if supernet.averaging.rule != task.ensemble:
+        raise SearchError(
+            f"the supernet's ensemble averages {supernet.averaging.rule}, the task's "
+            f"{task.ensemble}; build the supernet with averaging=Averaging({task.ensemble!r})"
+        )
+    supernet.check_fitted()
+    scored = scored_by(settings.objective, supernet, task)
+    settings.check_installed()
+    spread.check()
+    return scored
+
+
+def scored_by(objective: ObjectiveName, supernet: Supernet, task: Task) -> Task:
+    """Return the task as a search scores it: by accuracy or by cross-entropy.
+
+    Raises:
+        SearchError: The objective is not known, or is cross-entropy where the networks put out
+            probabilities.
+    """
+    if objective not in get_args(ObjectiveName):
+        raise SearchError(
+            f"objective {objective!r} is not known; give 'accuracy' or 'cross-entropy'"
+        )
+    if objective == ACCURACY:
+        return task
+    if supernet.puts_out_probabilities(task.output):
+        raise SearchError(
+            f"the objective {objective!r} is of logits, and the networks end in probabilities: for "
+            f"each, {WAY_OUT}"
+        )
+    return CrossEntropyTask(task)

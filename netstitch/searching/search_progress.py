@@ -18,7 +18,7 @@ from netstitch.analysis.front import ACCURACY
 from netstitch.events import Event
 from netstitch.files.documents import STRICT, Count, Seconds, Share, read_as
 from netstitch.files.folders import write_text
-from netstitch.optimization import Budget, Progress, Solution
+from netstitch.optimization import Budget, Evaluation, Progress, Solution
 
 FORMAT = "netstitch-progress-1"
 EVERY = 1.0
@@ -33,6 +33,7 @@ class Timer:
         self._next = clock()
 
     def due(self) -> bool:
+        """Return whether it is time, and begin to wait anew where it is."""
         now = self._clock()
         if now < self._next:
             return False
@@ -44,11 +45,17 @@ class Timer:
 class SearchProgress:
     """A search in numbers.
 
-    search: its population size. share: of the budget that is gone, 0 to 1. left: seconds at the
-    speed so far, None before there is any. hypervolume: of what was found, normalised by the
-    ensemble's multiply-adds, over a score of 0. score: the best, an accuracy, or
-    exp(-cross-entropy) where that is the `objective`. written: seconds since 1970.
-    The others as in `Progress`; workers evaluate at the same time, in_flight waits included.
+    Attributes:
+        search: Its population size.
+        share: Of the budget that is gone, 0 to 1.
+        used: As of `Progress`, like the others that are not told here.
+        in_flight: Evaluations under way, those that wait included.
+        workers: How many evaluate at the same time.
+        left: Seconds until the budget is spent, at the speed so far; None before there is any.
+        hypervolume: Of what was found, normalised by the ensemble's multiply-adds, over score 0.
+        score: The best: an accuracy, or exp(-cross-entropy) where that is the objective.
+        objective: What is searched for.
+        written: Seconds since 1970.
     """
 
     search: Count
@@ -87,6 +94,13 @@ class SearchAdvanced(Event):
 
 
 @dataclass(frozen=True)
+class ResultRecorded(Event):
+    """A distinct evaluation of a search is done, and recorded."""
+
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
 class SearchMeasured(Event):
     """A search was measured, which is done every second and when it ends."""
 
@@ -109,7 +123,7 @@ def search_progress(
     ensemble: int,
     clock: Callable[[], float] = time.time,
 ) -> SearchProgress:
-    """The numbers of a moment; ensemble: its multiply-adds."""
+    """Return the numbers of a moment; `ensemble` are its multiply-adds."""
     share = spent(progress, budget)
     values = [one.objectives for one in front if one.objectives is not None]
     return SearchProgress(
@@ -151,7 +165,7 @@ def score_text(objective: str, score: float) -> str:
 
 
 def spent(progress: Progress, budget: Budget) -> float:
-    """The share of the budget that is gone, 0 to 1; of two budgets the one that ends first."""
+    """Return the share of the budget that is gone, 0 to 1; of two the one that ends first."""
     shares = [0.0]
     if budget.evaluations:
         shares.append(progress.used / budget.evaluations)
@@ -161,7 +175,7 @@ def spent(progress: Progress, budget: Budget) -> float:
 
 
 def time_left(progress: Progress, share: float) -> float | None:
-    """Seconds until the budget is spent, at the speed so far; None before there is any."""
+    """Return the seconds until the budget is spent, at the speed so far, where there is any."""
     return progress.elapsed / share - progress.elapsed if share > 0 else None
 
 
@@ -171,5 +185,5 @@ def write_progress(path: Path, search_progress: SearchProgress) -> None:
 
 
 def read_progress(path: Path) -> SearchProgress:
-    """What a run wrote last; raises StorageError where there is nothing, or it is damaged."""
+    """Return what a run wrote last; StorageError where there is nothing, or it is damaged."""
     return read_as(path, FORMAT, ProgressDocument).root

@@ -31,7 +31,8 @@ PAUSE, SHARE = 5.0, 0.01
 class SearchRecorder:
     """The record of a run's searches, one for each population size.
 
-    known: results of everything that was evaluated, by signature.
+    Attributes:
+        known: Results of everything that was evaluated, by signature.
     """
 
     def __init__(
@@ -50,9 +51,13 @@ class SearchRecorder:
     def begin(self, search: int, engine: Engine, executor: ReplayExecutor) -> None:
         """Bring a search to where it was.
 
-        search: its population size. engine: not run yet. executor: of the engine, over `known`.
+        Args:
+            search: Its population size.
+            engine: It is not run yet.
+            executor: That of the engine, over `known`.
 
-        Raises StorageError where the record does not hold together.
+        Raises:
+            StorageError: The record does not hold together.
         """
         self._search, self._engine = search, engine
         self._saved, self._pause = self._clock(), PAUSE
@@ -110,7 +115,7 @@ class SearchRecorder:
 
 
 def state_file(folder: Path, search: int) -> Path:
-    """Where the state of the search of a population size is."""
+    """Return the file of the state of the search of a population size."""
     return folder / f"search-{search}.state"
 
 

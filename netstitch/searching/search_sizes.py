@@ -4,7 +4,7 @@ What one size evaluated is known to the next, and what a search that was stopped
 goes on from its record.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from netstitch.optimization.executors.replay import (
 )
 from netstitch.searching.search_progress import (
     EVERY,
+    ResultRecorded,
     SearchAdvanced,
     SearchMeasured,
     Timer,
@@ -34,22 +35,27 @@ from netstitch.stitching.reachability import Genotype
 
 def search_sizes(
     search: SupernetSearch,
-    sizes: Sequence[int],
     executor: Executor,
     ordered: bool,
     *,
     record: SearchRecorder | None,
-    on_evaluation: Callable[[Evaluation], None] | None,
     listener: Listener,
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
     """Search with a population of each size, and return the best result, and all in short.
 
-    record: where results are written as they come, and the search goes on from. The other
-    arguments are as of `searching.run`.
+    Args:
+        search: What is searched, and how.
+        executor: What evaluates.
+        ordered: Whether the search is given results in the order in which it asked for them.
+        record: Where results are written as they come, and the search goes on from.
+        listener: Told of each distinct evaluation, how far the search is, and which population size
+            begins.
 
-    Raises SearchError where a reference network cannot be evaluated, and KeyboardInterrupt where
-    the search was stopped before it was as far as its record.
+    Raises:
+        SearchError: A reference network cannot be evaluated.
+        KeyboardInterrupt: The search was stopped before it was as far as its record.
     """
+    sizes = search.settings.sizes
     references = search.supernet.references()
     known: dict[Hashable, KnownResult] = {} if record is None else record.known
     ordered = ordered and executor.capacity > 1
@@ -61,13 +67,12 @@ def search_sizes(
             record.keep(evaluation)
         else:
             known[evaluation.signature] = known_by(evaluation)
-        if on_evaluation is not None:
-            on_evaluation(evaluation)
+        listener(ResultRecorded(evaluation))
         if evaluation.failure is not None:
             _check_no_reference(references, evaluation)
 
     def remember(arrivals: Sequence[Arrival]) -> None:
-        """What ended early and was done whole after all."""
+        """Take in what ended early and was done whole after all."""
         for one in arrivals:
             if one.signature in known:
                 known[one.signature] = known_by_arrival(one, problem.objectives)
@@ -84,7 +89,7 @@ def search_sizes(
                 record.look()
             if pace.due():
                 measure(progress)
-            listener(SearchAdvanced(progress, search.budget))
+            listener(SearchAdvanced(progress, search.settings.budget))
 
         def measure(progress: Progress) -> None:
             if record is not None and record.behind:
@@ -92,7 +97,7 @@ def search_sizes(
             measured = search_progress(
                 size,
                 progress,
-                search.budget,
+                search.settings.budget,
                 engine.front,
                 workers=executor.workers,
                 ensemble=ensemble,
@@ -115,7 +120,7 @@ def search_sizes(
 
 
 def _check_no_reference(references: Mapping[str, Genotype], evaluation: Evaluation) -> None:
-    """Stop where a basis network or the ensemble fails: nothing could be compared with it."""
+    """Raise SearchError where a reference fails, with which nothing could be compared."""
     for name, genotype in references.items():
         if np.array_equal(genotype, evaluation.genotype):
             raise SearchError(

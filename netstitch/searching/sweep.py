@@ -8,40 +8,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from netstitch.analysis import hypervolume
-from netstitch.errors import SearchError
 from netstitch.files.documents import Count
-from netstitch.optimization import Budget, SearchResult
-
-SIZES = (128, 256, 512, 1024, 2048)
-"""The paper's."""
+from netstitch.optimization import SearchResult
 
 
 @dataclass(frozen=True)
 class Swept:
     """One size, and what a run with it came to.
 
-    hypervolume: of the accuracies and multiply-adds that the search saw, normalised by the
-        ensemble's cost, over the sweep's floor.
+    Attributes:
+        population: The size.
+        hypervolume: Of the accuracies and multiply-adds that the search saw, normalised by the
+            ensemble's cost, over the sweep's floor.
+        evaluated: Distinct evaluations.
+        skipped: Proposals that were known.
     """
 
     population: Count
     hypervolume: float
     evaluated: Count
     skipped: Count
-
-
-def sizes_within(budget: Budget) -> tuple[int, ...]:
-    """Those of SIZES that a budget has an evaluation for each of.
-
-    Raises SearchError when there are none.
-    """
-    sizes = tuple(n for n in SIZES if budget.evaluations is None or n <= budget.evaluations)
-    if not sizes:
-        raise SearchError(
-            f"a sweep of population sizes begins with {SIZES[0]}, and the budget is "
-            f"{budget.evaluations} evaluations: give a larger budget, or a population size"
-        )
-    return sizes
 
 
 def sweep(
@@ -52,10 +38,13 @@ def sweep(
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
     """Run each size, and keep the result with the most hypervolume, the first of equal ones.
 
-    search: a run with a population size; its objectives are accuracy and multiply-adds.
-    ensemble: multiply-adds of the ensemble. floor: the accuracy that hypervolumes count from.
-
     An interruption ends the sweep too: of what there is, the best is kept, as interrupted.
+
+    Args:
+        search: Runs with a population size; its objectives are accuracy and multiply-adds.
+        sizes: The population sizes.
+        ensemble: Multiply-adds of the ensemble.
+        floor: The accuracy that hypervolumes count from.
     """
     results: list[SearchResult] = []
     swept: list[Swept] = []

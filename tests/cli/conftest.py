@@ -7,7 +7,6 @@ from cli_examples import Caller
 from run_examples import Quiet, write_experiment
 
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.runs.planning import to_plan
 from netstitch.runs.run import Finished, carry_out
 
 
@@ -20,7 +19,7 @@ def netstitch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("experiment")
     asked = read_experiment(write_experiment(folder))
-    return carry_out(to_plan(asked), load_models(asked), load_task(asked), folder / "run", Quiet())
+    return carry_out(asked, load_models(asked), load_task(asked), folder / "run", Quiet())
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import netstitch as ns
 from netstitch.cli.console import Console
 from netstitch.events import Advanced, Event
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.runs.planning import to_plan
 from netstitch.runs.run import Finished, carry_out
 
 
@@ -147,7 +146,7 @@ def test_a_run_that_recalibrates_is_measured_and_written_so(
     models.write_text(models.read_text() + NORMED)
     asked = read_experiment(path)
     task = load_task(asked)
-    run = carry_out(to_plan(asked), load_models(asked), task, tmp_path / "run", Quiet())
+    run = carry_out(asked, load_models(asked), task, tmp_path / "run", Quiet())
     stitched = max(run.front, key=lambda point: point.stitches)
     assert stitched.stitches
     called = netstitch(

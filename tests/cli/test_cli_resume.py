@@ -11,7 +11,6 @@ from run_examples import Interrupting, Quiet
 from netstitch.cli.status_lines import status_lines
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.records import load_front
-from netstitch.runs.planning import to_plan
 from netstitch.runs.run import Finished, carry_out, resume
 
 
@@ -20,7 +19,7 @@ def stopped(experiment: Path) -> Path:
     """A run of the tiny experiment that was interrupted after nine evaluations."""
     asked = read_experiment(experiment)
     models, task = load_models(asked), load_task(asked)
-    carry_out(to_plan(asked), models, task, Path("run"), Interrupting(9))
+    carry_out(asked, models, task, Path("run"), Interrupting(9))
     return Path("run")
 
 
@@ -44,7 +43,7 @@ def test_it_goes_on_from_another_folder_too(
 def test_a_run_that_goes_on_reports_from_the_search_on(stopped: Path) -> None:
     asked = read_experiment(Path("tiny.toml"))
     listener = Quiet()
-    resume(to_plan(asked), load_task(asked), stopped, listener)
+    resume(asked, load_task(asked), stopped, listener)
     assert [stage.split()[0] for stage in listener.stages] == ["search", "measure"]
 
 

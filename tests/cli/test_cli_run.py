@@ -74,7 +74,7 @@ def test_every_algorithm_can_be_asked_for(
 def test_a_population_may_be_swept(
     netstitch: Caller, experiment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("netstitch.searching.sweep.SIZES", (4, 8))
+    monkeypatch.setattr("netstitch.optimization.search_settings.SWEEP_SIZES", (4, 8))
     called = netstitch("run", experiment, "-o", "out", "--population-size", "sweep")
     assert called.code == 0
     assert "search with a population of 4\n" in called.out
@@ -266,7 +266,7 @@ def test_an_interruption_has_its_own_exit_code(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("netstitch.runs.run.match_all", interrupt)
+    monkeypatch.setattr("netstitch.runs.preparing_step.match_all", interrupt)
     before = files(experiment.parent)
     called = netstitch("run", experiment)
     assert called.code == 130

@@ -20,7 +20,6 @@ from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.records import network_digests, read_document, update_document
 from netstitch.records.trust import SIGNATURE, signed
 from netstitch.records.unchanged import note_files
-from netstitch.runs.planning import to_plan
 from netstitch.runs.recorded_run import recorded_task
 from netstitch.runs.run import carry_out
 
@@ -72,8 +71,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own")
     asked = read_experiment(python_experiment(folder))
     models, task = load_models(asked), load_task(asked)
-    carry_out(to_plan(asked), models, task, folder / "run", Quiet())
-    carry_out(to_plan(asked), models, task, folder / "stopped", Interrupting(9))
+    carry_out(asked, models, task, folder / "run", Quiet())
+    carry_out(asked, models, task, folder / "stopped", Interrupting(9))
     return folder
 
 
@@ -272,7 +271,7 @@ def test_without_a_state_folder_runs_go_unsigned(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     asked = read_experiment(python_experiment(tmp_path))
     models, task, listener = load_models(asked), load_task(asked), Quiet()
-    carry_out(to_plan(asked), models, task, tmp_path / "run", listener)
+    carry_out(asked, models, task, tmp_path / "run", listener)
     assert sum("the run is not signed" in line for line in listener.warnings) == 1
     assert read_document(tmp_path / "run").signature is None
     with pytest.raises(StorageError, match="was not made by you here"):
@@ -361,7 +360,7 @@ def test_data_files_and_libraries_never_ask(
     tmp_path: Path, stranger: None, monkeypatch: pytest.MonkeyPatch, netstitch: Caller
 ) -> None:
     asked = read_experiment(write_experiment(tmp_path))
-    carry_out(to_plan(asked), load_models(asked), load_task(asked), tmp_path / "run", Quiet())
+    carry_out(asked, load_models(asked), load_task(asked), tmp_path / "run", Quiet())
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
     (tmp_path / "models.py").write_text("raise SystemExit")
     options = ("--point", "1", "--recalibrate", "--formats", "json", "-o", tmp_path / "out")
@@ -375,7 +374,7 @@ def test_a_cluster_that_a_stranger_names_is_not_connected_to(
     """Whoever runs a Ray cluster can run code in what connects to it."""
     asked = read_experiment(write_experiment(tmp_path))
     models, task = load_models(asked), load_task(asked)
-    carry_out(to_plan(asked), models, task, tmp_path / "run", Interrupting(9))
+    carry_out(asked, models, task, tmp_path / "run", Interrupting(9))
     evaluation = read_document(tmp_path / "run").asked["evaluation"]
     changes = evaluation | {"executor": "ray", "address": "127.0.0.1:1"}
     run = edited(tmp_path / "run", tmp_path / "theirs", evaluation=changes)

@@ -21,11 +21,11 @@ from netstitch.experiments import (
     load_experiment,
     load_models,
     load_task,
+    override,
     read_experiment,
 )
 from netstitch.records import sample_digests
 from netstitch.runs.exported_point import export_point
-from netstitch.runs.planning import override, to_plan
 from netstitch.runs.run import carry_out
 
 
@@ -59,11 +59,12 @@ def test_settings_that_cannot_be_used_are_refused(options: dict[str, Any]) -> No
 
 
 def test_the_seed_is_that_of_everything() -> None:
-    own, paper = to_plan(demo(seed=7)), to_plan(demo(seed=7, procedure="paper"))
-    assert own.refine is not None
-    assert (own.seed, own.refine["seed"]) == (7, 7)
-    assert (paper.seed, paper.fit["method"], paper.fit["seed"]) == (7, "adam", 7)
-    assert (paper.points, paper.matching_objective, paper.refine) == ("all", "count", None)
+    own, paper = demo(seed=7), demo(seed=7, procedure="paper")
+    assert own.refine_settings is not None
+    assert (own.seed, own.refine_settings["seed"]) == (7, 7)
+    assert (paper.seed, paper.fit.method, paper.fit_settings["seed"]) == (7, "adam", 7)
+    assert (paper.matching.points, paper.matching.objective) == ("all", "count")
+    assert paper.refine_settings is None
 
 
 def test_refining_is_limited_in_time() -> None:
@@ -85,7 +86,7 @@ def test_its_samples_and_networks_are_the_embedded_ones() -> None:
 def test_the_whole_demo_in_a_short_search(tmp_path: Path) -> None:
     listener, experiment = Quiet(), demo(search={"seconds": 8.0})
     models, task = load_experiment(experiment, listener)
-    finished = carry_out(to_plan(experiment), models, task, tmp_path / "demo", listener)
+    finished = carry_out(experiment, models, task, tmp_path / "demo", listener)
     assert [stage.split()[0] for stage in listener.stages] == [
         *("capture", "match", "fit", "refine", "search", "measure"),
     ]

@@ -71,7 +71,7 @@ def test_every_spread_gives_the_same(
 ) -> None:
     asked = genotypes(supernet, 20)
     workers = 2 if kind == "processes" else 0
-    spread = ExecutionConfig(kind, workers=workers, in_flight=in_flight)
+    spread = ExecutionConfig(executor=kind, workers=workers, in_flight=in_flight)
     with evaluating(made(supernet, task), spread) as executor:
         assert executor.capacity == in_flight
         assert results(executor, asked) == plainly(supernet, task, asked)
@@ -132,7 +132,7 @@ def test_no_room_for_what_is_shared(
     monkeypatch.setattr(module, "WorkerEvaluator", full)
     with (
         pytest.raises(StorageError, match="no space left on device"),
-        evaluating(made(supernet, task), ExecutionConfig("processes", workers=1)),
+        evaluating(made(supernet, task), ExecutionConfig(workers=1, in_flight=1)),
     ):
         pass
     assert list(temporary.iterdir()) == []
@@ -142,7 +142,7 @@ def test_no_room_for_what_is_shared(
 def test_on_ray_it_is_the_same(supernet: Supernet, task: Classification) -> None:
     asked = genotypes(supernet, 20)
     with tempfile.TemporaryDirectory(prefix="ns", dir="/tmp") as folder:
-        spread = ExecutionConfig("ray", workers=2, in_flight=12, temporary=folder)
+        spread = ExecutionConfig(executor="ray", workers=2, in_flight=12, temporary=folder)
         with evaluating(made(supernet, task), spread) as executor:
             assert results(executor, asked) == plainly(supernet, task, asked)
 
@@ -166,7 +166,9 @@ def test_those_that_share_work_are_computed_together_where_the_order_stays(
     supernet: Supernet, task: Classification, ordered: bool, together: list[int]
 ) -> None:
     families = [supernet.genotype(output) for output in ("wide", "deep")]
-    spread = ExecutionConfig(in_flight=6, ordered=ordered)
+    spread = ExecutionConfig(
+        executor="serial", in_flight=6, order="asked" if ordered else "finished"
+    )
     with evaluating(made(supernet, task), spread) as executor:
         for ticket in range(6):
             executor.submit(ticket, families[ticket % 2])

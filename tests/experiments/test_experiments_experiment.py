@@ -7,15 +7,12 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from netstitch.experiments import Experiment
-from netstitch.experiments.experiment import MatchingTable
-from netstitch.experiments.fit_table import AdamTable, LeastSquaresTable
-from netstitch.experiments.refine_table import RefineTable
+from netstitch.experiments.settings_tables import AdamTable, LeastSquaresTable, RefineTable
 from netstitch.experiments.task_table import ImagesTable
 from netstitch.fitting import fit_adam, fit_least_squares, refine
 from netstitch.matching import OBJECTIVES, POINTS
+from netstitch.matching.matching_settings import MatchingSettings
 from netstitch.optimization import Budget
-from netstitch.runs.run_plan import OBJECTIVE as DEFAULT_OBJECTIVE
-from netstitch.runs.run_plan import POINTS as DEFAULT_POINTS
 from netstitch.tasks import Preprocessing
 
 SMALLEST = {
@@ -119,10 +116,8 @@ def test_an_evaluation_that_cannot_be(table):
 def test_every_way_to_match_can_be_asked_for():
     known = {"points": POINTS, "objective": OBJECTIVES}
     for key, values in known.items():
-        field = MatchingTable.model_fields[key]
+        field = MatchingSettings.model_fields[key]
         assert get_args(field.annotation) == values
-    defaults = MatchingTable()
-    assert (defaults.points, defaults.objective) == (DEFAULT_POINTS, DEFAULT_OBJECTIVE)
 
 
 def test_the_papers_procedure_is_one_setting_and_own_keys_come_first():

@@ -66,7 +66,7 @@ def test_a_file_gets_its_name_and_folder(file):
         ("population", "popluation", "unknown key 'popluation' in [search]; did you mean 'popu"),
         ('source = "v', 'sorce = "v', "unknown key 'sorce' in [task.validation]; did you mean"),
         ("[fit]", "[fit]\nrigde = 1.0", "unknown key 'rigde' in [fit]; did you mean 'ridge'?"),
-        ("[fit]", "[fit]\nsamples = 1", "unknown key 'samples' in [fit]; known: method, batch, r"),
+        ("[fit]", "[fit]\nsamples = 1", "unknown key 'samples' in [fit]; known: ridge, holdout, m"),
         ("classes = 10", "", "[task]: it lacks the key 'classes'; expected the number of classes"),
         ("[task.training]\nsource", "source", "unknown key 'source' in [task]; known: kind,"),
         ('model = "models.py:one"', "", "[[networks]] number 1 lacks the key 'model'; expected"),
@@ -88,7 +88,7 @@ def test_a_file_gets_its_name_and_folder(file):
             "= 32\nsettings.tie_replace = true",
             "no setting 'tie_replace': known are mutation",
         ),
-        ("= 32", "= 32\nevaluations = 9", "[search]: evaluations is 9, less than the population"),
+        ("= 32", "= 32\nevaluations = 9", "[search]: the budget of 9 evaluations is smaller than"),
         ("= 32", "= 32\nthreshold = 50", "'threshold' in [search] is 50; expected less than 1"),
         ("= 32", '= 32\nalgorithm = "gaa"', "'algorithm' in [search] is 'gaa'; did you mean 'ga'"),
         (
@@ -131,7 +131,16 @@ def test_a_file_gets_its_name_and_folder(file):
             '"sequential"',
             "'method' in [fit] is 'sequential'; it was removed: give 'least-squares', and refine",
         ),
-        ('"least-squares"', '"adam"\nridge = 1', "unknown key 'ridge' in [fit]; known: method, ba"),
+        (
+            '"least-squares"',
+            '"adam"\nridge = 1',
+            "unknown key 'ridge' in [fit]; known: learning_",
+        ),
+        (
+            "[fit]",
+            "[fit]\nseed = 3",
+            "[fit]: the seed is that of the whole run; give it",
+        ),
         (
             "seed = 3",
             "evaluation = {cache = 2.0}",

@@ -9,7 +9,6 @@ import pytest
 
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.records import load_front
-from netstitch.runs.planning import to_plan
 from netstitch.runs.run import carry_out
 from netstitch.tasks.agreement import AGREEMENT
 
@@ -45,7 +44,7 @@ def test_the_example_goes_the_whole_way(tmp_path: Path) -> None:
     experiment = read_experiment(file)
     models = load_models(experiment)
     task = load_task(experiment, models=models)
-    carry_out(to_plan(experiment), models, task, tmp_path / "run")
+    carry_out(experiment, models, task, tmp_path / "run")
     front = load_front(tmp_path / "run")
     assert front.measure == AGREEMENT
     assert front.ensemble is not None

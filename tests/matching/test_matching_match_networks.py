@@ -182,7 +182,7 @@ def test_nothing_compatible_names_both():
 def test_distinct_points_are_matched_once_at_the_end_of_their_chain():
     a, (conv_a, norm_a, _) = line("conv", "norm", "pool", name="a")
     b, (conv_b, norm_b, _) = line("conv", "norm", "pool", name="b")
-    assert list(match(a, b)) == [Match((conv_a, conv_b)), Match((norm_a, norm_b))]
+    assert list(match(a, b, points="all")) == [Match((conv_a, conv_b)), Match((norm_a, norm_b))]
     found = match(a, b, points="distinct")
     assert list(found) == [Match((norm_a, norm_b))]
     assert found.weight == found.upper_bound == 1
@@ -254,11 +254,11 @@ def test_balanced_matches_join_equal_shares_where_the_count_takes_the_first():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"points": "distict"}, "points 'distict' is not known: did you mean 'distinct'?"),
-        ({"points": 3}, "points 3 is not known: expected one of 'all', 'distinct'"),
-        ({"objective": "balance"}, "objective 'balance' is not known: did you mean 'balanced'?"),
+        ({"points": "distict"}, "points is 'distict'; did you mean 'distinct'?"),
+        ({"points": 3}, "points is 3; expected 'all' or 'distinct'"),
+        ({"objective": "balance"}, "objective is 'balance'; did you mean 'balanced'?"),
         ({"objective": "stitchability"}, "removed: give 'count' or 'balanced', or weights of your"),
-        ({"objective": "savings"}, "'savings' is not known; it was removed"),
+        ({"objective": "savings"}, "objective is 'savings'; it was removed"),
         ({"objective": "balanced", "weights": np.ones((4, 4))}, "give one of both"),
     ],
 )

@@ -3,19 +3,19 @@ from chain_examples import Builder, line, random_networks
 from hypothesis import given, settings
 
 from netstitch.errors import MatchingError
-from netstitch.matching import OBJECTIVES, POINTS, compatible
-from netstitch.matching.objectives import LEAST, balanced, check_choices, shares_before
+from netstitch.matching import OBJECTIVES, POINTS, MatchingSettings, compatible
+from netstitch.matching.objectives import LEAST, balanced, shares_before
 
 
 @pytest.mark.parametrize("points", POINTS)
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_listed_choice_exists(points, objective):
-    check_choices(points, objective)
+    MatchingSettings(points=points, objective=objective)
 
 
 def test_the_nearest_word_is_offered():
-    with pytest.raises(MatchingError, match=r"objective 'balance' .* did you mean 'balanced'"):
-        check_choices("all", "balance")
+    with pytest.raises(MatchingError, match=r"objective is 'balance'; did you mean 'balanced'"):
+        MatchingSettings(objective="balance")
 
 
 def test_balance_falls_with_the_distance_of_shares():

@@ -6,7 +6,6 @@ import pytest
 from run_examples import Quiet, write_experiment
 
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.runs.planning import to_plan
 from netstitch.runs.run import carry_out
 
 
@@ -15,5 +14,5 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the experiment; the run is in its folder run."""
     folder = tmp_path_factory.mktemp("experiment")
     asked = read_experiment(write_experiment(folder))
-    carry_out(to_plan(asked), load_models(asked), load_task(asked), folder / "run", Quiet())
+    carry_out(asked, load_models(asked), load_task(asked), folder / "run", Quiet())
     return folder

@@ -17,7 +17,6 @@ from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.records import check_folder, read_document, update_document
 from netstitch.records.run_folder import FRONT_FILE
 from netstitch.records.unchanged import forget_files, note_files
-from netstitch.runs.planning import to_plan
 from netstitch.runs.run import carry_out
 from netstitch.supernet.storage import load_structure
 
@@ -194,7 +193,7 @@ def test_a_run_is_done_together_with_the_digest_of_its_front(
 
     monkeypatch.setattr("netstitch.records.unchanged.update_document", watched)
     asked = read_experiment(write_experiment(tmp_path))
-    carry_out(to_plan(asked), load_models(asked), load_task(asked), tmp_path / "run", Quiet())
+    carry_out(asked, load_models(asked), load_task(asked), tmp_path / "run", Quiet())
     assert seen[-1] == (True, True)
     assert set(seen) == {(False, False), (True, True)}
 
@@ -221,7 +220,7 @@ def test_a_kill_between_the_front_and_its_digest_is_no_change(
     """The front of an interrupted run is replaced when the run goes on."""
     asked = read_experiment(write_experiment(tmp_path))
     models, task = load_models(asked), load_task(asked)
-    carry_out(to_plan(asked), models, task, tmp_path / "run", Interrupting(20))
+    carry_out(asked, models, task, tmp_path / "run", Interrupting(20))
     assert "front.json" in read_document(tmp_path / "run").files
 
     def killed(*_: object, **__: object) -> None:

@@ -9,27 +9,25 @@ from run_examples import Quiet, write_experiment
 
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.runs import run as running
-from netstitch.runs.planning import to_plan
+from netstitch.runs import searching_step
 from netstitch.runs.recorded_run import open_run
 
 
 def carried_out(folder: Path, *changes: tuple[str, str]) -> Path:
     asked = read_experiment(write_experiment(folder, *changes))
     task = load_task(asked)
-    return running.carry_out(
-        to_plan(asked), load_models(asked), task, folder / "run", Quiet()
-    ).folder
+    return running.carry_out(asked, load_models(asked), task, folder / "run", Quiet()).folder
 
 
 def test_samples_are_those_of_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    search = running.run_search
+    search = searching_step.run_search
 
     def watched(*given: Any, recalibration: Any, **settings: Any) -> Any:
         seen.append(recalibration)
         return search(*given, recalibration=recalibration, **settings)
 
-    monkeypatch.setattr(running, "run_search", watched)
+    monkeypatch.setattr(searching_step, "run_search", watched)
     few = ("evaluations = 60", "evaluations = 8")
     run = carried_out(
         tmp_path,

@@ -13,10 +13,9 @@ import pytest
 from run_examples import Interrupting, Quiet, write_experiment
 
 from netstitch.evaluation import Evaluator
-from netstitch.evaluation.execution_config import Kind
+from netstitch.evaluation.execution_config import ExecutorName
 from netstitch.events import Event, Listener, together
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.runs.planning import to_plan
 from netstitch.runs.recorded_run import spread_otherwise
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.searching.search_progress import SearchAdvanced, SearchMeasured
@@ -45,7 +44,7 @@ def run(
     folder.mkdir()
     asked = read_experiment(write_experiment(folder, *changes))
     models, task = load_models(asked), load_task(asked)
-    return carry_out(to_plan(asked), models, task, folder / "run", listener or Quiet())
+    return carry_out(asked, models, task, folder / "run", listener or Quiet())
 
 
 def facts(done: Finished) -> list[Any]:
@@ -89,20 +88,20 @@ def test_a_run_in_processes_of_which_some_are_killed_is_that_of_one_process(
     measured = [event.progress for event in events if isinstance(event, SearchMeasured)]
     assert measured[-1].workers == 2
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
-    assert (outcome["spread"]["kind"], outcome["spread"]["workers"]) == ("processes", 2)
+    assert (outcome["spread"]["executor"], outcome["spread"]["workers"]) == ("processes", 2)
     assert multiprocessing.active_children() == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["processes", "serial"])
 def test_a_run_goes_on_in_processes_or_without(
-    tmp_path: Path, serial: Finished, kind: Kind
+    tmp_path: Path, serial: Finished, kind: ExecutorName
 ) -> None:
     """What was evaluated and not yet given to the search when it stopped is not done again."""
     stopped = run(tmp_path / "made", *PARALLEL, listener=Interrupting(31))
     assert stopped.result.stopped == "interrupted"
     asked = read_experiment(tmp_path / "made" / "tiny.toml")
-    plan = spread_otherwise(to_plan(asked), kind, 2 if kind == "processes" else 0)
+    plan = spread_otherwise(asked, kind, 2 if kind == "processes" else 0)
     done = resume(plan, load_task(asked), stopped.folder, Quiet())
     assert facts(done) == facts(serial)
 

@@ -8,11 +8,10 @@ import pytest
 from run_examples import Quiet, write_experiment
 
 from netstitch.errors import StorageError
-from netstitch.experiments import find_experiment, load_models, load_task, read_experiment
+from netstitch.experiments import find_experiment, load_models, load_task, override, read_experiment
 from netstitch.files.folders import write_json
 from netstitch.records import RunDocument, read_document
 from netstitch.records.run_folder import FORMAT, RUN_FILE
-from netstitch.runs.planning import override, to_plan
 from netstitch.runs.recorded_run import recorded_task
 from netstitch.runs.run import Finished, carry_out
 
@@ -22,7 +21,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("recorded")
     few = ("evaluations = 60", "evaluations = 8")
     asked = read_experiment(write_experiment(folder, few))
-    return carry_out(to_plan(asked), load_models(asked), load_task(asked), folder / "run", Quiet())
+    return carry_out(asked, load_models(asked), load_task(asked), folder / "run", Quiet())
 
 
 def recorded(folder: Path, asked: dict[str, Any]) -> RunDocument:
@@ -34,8 +33,8 @@ def recorded(folder: Path, asked: dict[str, Any]) -> RunDocument:
 
 def test_a_run_is_planned_again_from_what_was_asked(finished: Finished) -> None:
     document = read_document(finished.folder)
-    expected = to_plan(read_experiment(finished.folder.parent / "tiny.toml"))
-    assert to_plan(document.experiment(finished.folder)) == expected
+    expected = read_experiment(finished.folder.parent / "tiny.toml")
+    assert document.experiment(finished.folder) == expected
     assert len(recorded_task(finished.folder, document).validation) == 41
 
 
@@ -43,7 +42,7 @@ def test_a_run_is_planned_again_from_what_was_asked(finished: Finished) -> None:
 def test_so_is_the_demo_whose_functions_nobody_has_to_trust(tmp_path: Path, procedure: str) -> None:
     asked = override(read_experiment(find_experiment("demo")), seed=3, procedure=procedure)
     document = recorded(tmp_path, json.loads(asked.model_dump_json(exclude_none=True)))
-    assert to_plan(document.experiment(tmp_path)) == to_plan(asked)
+    assert document.experiment(tmp_path) == asked
     assert len(recorded_task(tmp_path, document).validation) == 2_048
 
 

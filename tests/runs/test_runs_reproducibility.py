@@ -30,7 +30,6 @@ from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.files.alignment import is_aligned
 from netstitch.networks import Network
 from netstitch.optimization.search_state import load_state, save_state
-from netstitch.runs.planning import to_plan
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays, from_file
@@ -303,7 +302,7 @@ def test_weights_that_are_assigned_later_are_copied_where_they_are_evaluated(
 def begun(folder: Path, listener: Quiet) -> Finished:
     folder.mkdir()
     asked = read_experiment(write_experiment(folder))
-    return carry_out(to_plan(asked), load_models(asked), load_task(asked), folder / "run", listener)
+    return carry_out(asked, load_models(asked), load_task(asked), folder / "run", listener)
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +319,7 @@ def test_a_run_goes_on_to_the_same_end(
     with suppress(KeyboardInterrupt):  # while stitches are refined, it ends the run
         assert begun(tmp_path / "cut", listener()).result.stopped == "interrupted"
     asked = read_experiment(tmp_path / "cut" / "tiny.toml")
-    done = resume(to_plan(asked), load_task(asked), tmp_path / "cut" / "run", Quiet())
+    done = resume(asked, load_task(asked), tmp_path / "cut" / "run", Quiet())
     assert done.front == whole.front
 
 

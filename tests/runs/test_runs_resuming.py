@@ -22,7 +22,6 @@ from netstitch.errors import StorageError
 from netstitch.events import Event
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.records import check_folder
-from netstitch.runs.planning import to_plan
 from netstitch.runs.run import Finished, carry_out, resume
 
 Change = tuple[str, str]
@@ -34,12 +33,12 @@ def begun(folder: Path, *changes: Change, after: int | None = None) -> Finished:
     asked = read_experiment(write_experiment(folder, *changes))
     listener = Quiet() if after is None else Interrupting(after)
     models, task = load_models(asked), load_task(asked)
-    return carry_out(to_plan(asked), models, task, folder / "run", listener)
+    return carry_out(asked, models, task, folder / "run", listener)
 
 
 def gone_on(folder: Path, listener: Quiet | None = None) -> Finished:
     asked = read_experiment(folder / "tiny.toml")
-    return resume(to_plan(asked), load_task(asked), folder / "run", listener or Quiet())
+    return resume(asked, load_task(asked), folder / "run", listener or Quiet())
 
 
 def evaluations(folder: Path) -> list[tuple[Any, ...]]:
@@ -77,7 +76,7 @@ def test_the_end_is_that_of_a_run_that_was_never_stopped(
     second = Interrupting(21)
     assert gone_on(tmp_path / "cut", second).result.stopped == "interrupted"
     assert second.evaluated == 21
-    third = resume(to_plan(asked), load_task(asked), tmp_path / "cut" / "run", Quiet())
+    third = resume(asked, load_task(asked), tmp_path / "cut" / "run", Quiet())
     assert facts(third) == facts(whole)
     assert evaluations(tmp_path / "cut") == evaluations(tmp_path / "whole")
     assert not list((tmp_path / "cut" / "run").glob("*.state"))
@@ -258,7 +257,7 @@ def test_stitches_that_changed_while_a_run_is_stopped_in_refining_are_not_refine
     asked = read_experiment(write_experiment(tmp_path))
     models, task = load_models(asked), load_task(asked)
     with pytest.raises(KeyboardInterrupt):
-        carry_out(to_plan(asked), models, task, tmp_path / "run", InterruptingRefining())
+        carry_out(asked, models, task, tmp_path / "run", InterruptingRefining())
     changed_stitches(tmp_path)
     with pytest.raises(StorageError, match="the stitches changed since they were fitted; put back"):
         gone_on(tmp_path)
@@ -267,7 +266,7 @@ def test_stitches_that_changed_while_a_run_is_stopped_in_refining_are_not_refine
 
 
 @pytest.mark.parametrize(
-    "place", ["refining_step.write_bytes", "refining_step.write_json", "run.Store"]
+    "place", ["refining_step.write_bytes", "refining_step.write_json", "searching_step.Store"]
 )
 def test_a_kill_while_refined_stitches_take_the_place_of_fitted_ones(
     tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
@@ -308,7 +307,7 @@ def test_samples_that_are_gone_are_named(tmp_path: Path) -> None:
         validation=task.validation, training=task.training, test=None, classes=task.classes
     )
     with pytest.raises(StorageError, match="the test samples are not there any more"):
-        resume(to_plan(asked), without, tmp_path / "run", Quiet())
+        resume(asked, without, tmp_path / "run", Quiet())
 
 
 def test_a_run_belongs_to_one_process(tmp_path: Path) -> None:
@@ -349,7 +348,6 @@ import os, sys, time
 from pathlib import Path
 import torch
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.runs.planning import to_plan
 from netstitch.runs.run import carry_out, resume
 sys.path.insert(0, sys.argv[2])
 from run_examples import Quiet
@@ -360,7 +358,7 @@ for line in sys.stdin:  # a fork for each, since importing takes longer than the
         try:
             torch.set_num_threads(1)
             asked = read_experiment(folder / "tiny.toml")
-            plan, task = to_plan(asked), load_task(asked)
+            task = load_task(asked)
             if (run / "run.json").exists():
                 resume(plan, task, run, Quiet())
             else:

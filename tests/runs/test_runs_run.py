@@ -23,22 +23,19 @@ import netstitch as ns
 from netstitch.errors import (
     CaptureError,
     DataError,
+    ExperimentError,
     FittingError,
-    MatchingError,
     NetstitchError,
     SearchError,
     StorageError,
 )
-from netstitch.evaluation import ExecutionConfig
+from netstitch.evaluation import Store
 from netstitch.events import Advanced, Event, Listener
-from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.optimization import Budget
+from netstitch.experiments import RunSettings, load_models, load_task, override, read_experiment
 from netstitch.records import load_front
 from netstitch.records.run_folder import locked
-from netstitch.runs import run as running
-from netstitch.runs.planning import override, to_plan
+from netstitch.runs import preparing_step, searching_step
 from netstitch.runs.run import Finished, carry_out, resume
-from netstitch.runs.run_plan import RunPlan
 from netstitch.supernet.storage import load_supernet
 
 CONTENT = [
@@ -57,7 +54,7 @@ def carry(
     """Run the tiny experiment, written into `folder`, with the run in `folder`/run."""
     asked = read_experiment(write_experiment(folder, *changes))
     return carry_out(
-        to_plan(asked),
+        asked,
         models or load_models(asked),
         load_task(asked),
         folder / "run",
@@ -99,7 +96,7 @@ def test_run_json_says_what_was_asked_and_what_came_of_it(finished: Finished) ->
     outcome = document["outcome"]
     assert outcome["stopped"] == finished.result.stopped == "budget"
     assert outcome["evaluations"] + outcome["skipped"] == 60
-    assert outcome["spread"] | {"devices": ["cpu"], "workers": 1} == outcome["spread"]
+    assert outcome["spread"] | {"device": "cpu", "workers": 1} == outcome["spread"]
 
 
 def test_the_store_has_a_row_for_each_evaluation(finished: Finished) -> None:
@@ -128,7 +125,7 @@ def test_how_many_stitches_were_in_use_is_a_table(finished: Finished) -> None:
 
 
 def test_a_sweep_keeps_the_best_population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netstitch.searching.sweep.SIZES", (4, 8, 16, 1000))
+    monkeypatch.setattr("netstitch.optimization.search_settings.SWEEP_SIZES", (4, 8, 16, 1000))
     done = carry(tmp_path, ("population = 8", 'population = "sweep"'))
     assert [one.population for one in done.sweep] == [4, 8, 16]
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
@@ -197,19 +194,19 @@ def test_device_and_threads_are_the_experiments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, Any] = {}
-    search = running.run_search
+    search = searching_step.run_search
 
     def watched(*args: Any, **settings: Any) -> Any:
         seen.update(settings)
         return search(*args, **settings)
 
-    monkeypatch.setattr(running, "run_search", watched)
+    monkeypatch.setattr(searching_step, "run_search", watched)
     table = '[evaluation]\ndevice = "cpu:0"\nthreads = 3'
     done = carry(tmp_path, ("[evaluation]", table))
     assert (seen["spread"].devices, seen["form"].workers) == (("cpu:0",), 3)
     assert done.form.workers == 3
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
-    assert outcome["spread"]["devices"] == ["cpu:0"]
+    assert outcome["spread"]["device"] == "cpu:0"
 
 
 def test_outputs_that_are_not_measured_are_left_out_of_the_networks(tmp_path: Path) -> None:
@@ -266,7 +263,7 @@ def test_without_training_samples_nothing_is_fitted(tmp_path: Path) -> None:
     asked = read_experiment(write_experiment(tmp_path))
     task = replace(load_task(asked), training=None)
     with pytest.raises(DataError, match="no training samples"):
-        carry_out(to_plan(asked), load_models(asked), task, tmp_path / "run", Quiet())
+        carry_out(asked, load_models(asked), task, tmp_path / "run", Quiet())
 
 
 def test_a_folder_under_a_file_is_refused_before_any_work(tmp_path: Path) -> None:
@@ -274,7 +271,7 @@ def test_a_folder_under_a_file_is_refused_before_any_work(tmp_path: Path) -> Non
     asked = read_experiment(write_experiment(tmp_path))
     listener = Quiet()
     with pytest.raises(StorageError, match="is a file"):
-        carry_out(to_plan(asked), [], load_task(asked), tmp_path / "run" / "inner", listener)
+        carry_out(asked, [], load_task(asked), tmp_path / "run" / "inner", listener)
     assert listener.stages == []
 
 
@@ -316,7 +313,7 @@ def test_a_run_that_wants_the_folder_of_another_ends_before_it_does_anything(
 ) -> None:
     (tmp_path / "run").mkdir()
     with locked(tmp_path / "run"):
-        monkeypatch.setattr(running, "capture_all", None)
+        monkeypatch.setattr(preparing_step, "capture_all", None)
         with pytest.raises(StorageError, match="is being run by another process"):
             carry(tmp_path)
     assert content(tmp_path / "run") == []
@@ -338,7 +335,10 @@ def test_no_space_for_the_supernet_leaves_nothing(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("place", ["refine_and_save", "Store", "run_search"])
+@pytest.mark.parametrize(
+    "place",
+    ["preparing_step.refine_and_save", "searching_step.Store", "searching_step.run_search"],
+)
 def test_what_ends_a_run_later_leaves_all_to_go_on_with(
     tmp_path: Path, finished: Finished, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,25 +346,25 @@ def test_what_ends_a_run_later_leaves_all_to_go_on_with(
         raise StorageError("no space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(running, place, full)
+        patched.setattr(f"netstitch.runs.{place}", full)
         with pytest.raises(StorageError, match="no space left on device"):
             carry(tmp_path)
     asked = read_experiment(tmp_path / "tiny.toml")
-    done = running.resume(to_plan(asked), load_task(asked), tmp_path / "run", Quiet())
+    done = resume(asked, load_task(asked), tmp_path / "run", Quiet())
     assert done.front == finished.front
 
 
 def test_no_space_during_the_search_keeps_the_evaluations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = running.Store.add
+    add = Store.add
 
-    def full(self: running.Store, search: int, evaluation: Any) -> None:
+    def full(self: Store, search: int, evaluation: Any) -> None:
         if evaluation.ordinal > 5:
             raise StorageError("e.sqlite cannot be written (full)")
         add(self, search, evaluation)
 
-    monkeypatch.setattr(running.Store, "add", full)
+    monkeypatch.setattr(Store, "add", full)
     with pytest.raises(StorageError, match="full"):
         carry(tmp_path)
     kept = ["evaluations.sqlite", "progress.json", "run.json", "run.log"]
@@ -388,7 +388,7 @@ def test_ctrl_c_before_the_search_leaves_nothing(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, part, interrupt)
+    monkeypatch.setattr(preparing_step, part, interrupt)
     with pytest.raises(KeyboardInterrupt):
         carry(tmp_path)
     assert not (tmp_path / "run").exists()
@@ -405,7 +405,7 @@ def test_ctrl_c_while_refining_keeps_what_goes_on_to_the_same_end(tmp_path: Path
     assert isinstance(fitted, ns.Supernet)
     assert fitted.refine_report is None
     asked = read_experiment(tmp_path / "tiny.toml")
-    done = resume(to_plan(asked), load_task(asked), run, Quiet())
+    done = resume(asked, load_task(asked), run, Quiet())
     assert content(run) == CONTENT
     (tmp_path / "whole").mkdir()
     whole = carry(tmp_path / "whole")
@@ -511,25 +511,33 @@ def test_a_folder_without_a_front_is_one_line(tmp_path: Path, finished: Finished
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"algorithm": "gaa"}, "did you mean 'ga'"),
+        ({"search": {"algorithm": "gaa"}}, "did you mean 'ga'"),
         ({"seed": -1}, "seed is -1"),
-        ({"spread": ExecutionConfig(workers=-1)}, "-1 workers"),
-        ({"spread": ExecutionConfig(devices=("gpu",))}, "device 'gpu'"),
-        ({"population": 3}, "population is 3"),
-        ({"population": 100, "budget": Budget(99)}, "budget of 99"),
-        ({"population": "sweep", "budget": Budget(99)}, "begins with 128, and the budget is 99"),
-        ({"settings": {"inactve": "kept"}}, "did you mean 'inactive'"),
+        ({"evaluation": {"workers": -1}}, "'workers' in .evaluation. is -1"),
+        ({"evaluation": {"device": "gpu"}}, "'device' in .evaluation. is 'gpu'"),
+        ({"search": {"population": 3}}, "'population' in .search. is 3"),
+        ({"search": {"population": 100, "evaluations": 99}}, "budget of 99"),
+        (
+            {"search": {"population": "sweep", "evaluations": 99}},
+            "begins with 128, and the budget is 99",
+        ),
+        ({"search": {"settings": {"inactve": "kept"}}}, "did you mean 'inactive'"),
+        ({"matching": {"points": "distict"}}, "did you mean"),
+        ({"matching": {"objective": "balance"}}, "did you mean"),
     ],
 )
-def test_a_plan_that_cannot_be_carried_out_is_none(settings: Any, message: str) -> None:
-    with pytest.raises(SearchError, match=message):
-        RunPlan("name", **settings)
+def test_settings_that_cannot_be_carried_out_are_none(settings: Any, message: str) -> None:
+    with pytest.raises(ExperimentError, match=message):
+        RunSettings(**settings)
 
 
-@pytest.mark.parametrize("settings", [{"points": "distict"}, {"matching_objective": "balance"}])
-def test_a_matching_that_is_not_known_is_told_before_the_work(settings: Any) -> None:
-    with pytest.raises(MatchingError, match="did you mean"):
-        RunPlan("name", **settings)
+def test_what_this_machine_cannot_do_is_told_before_the_work(tmp_path: Path) -> None:
+    asked = read_experiment(write_experiment(tmp_path))
+    settings = asked.changed(evaluation=asked.evaluation.changed(device="cuda:99"))
+    listener = Quiet()
+    with pytest.raises(SearchError, match="cuda:99"):
+        carry_out(settings, load_models(asked), load_task(asked), tmp_path / "run", listener)
+    assert listener.stages == []
 
 
 def test_the_experiment_says_where_stitches_stand(tmp_path: Path) -> None:
@@ -545,10 +553,10 @@ def test_the_experiment_says_where_stitches_stand(tmp_path: Path) -> None:
 
 def test_options_replace_what_the_file_says(tmp_path: Path) -> None:
     asked = read_experiment(write_experiment(tmp_path))
-    plan = to_plan(override(asked, seed=7, search={"evaluations": 500, "algorithm": None}))
-    assert (plan.seed, plan.budget.evaluations, plan.algorithm) == (7, 500, "ga")
-    assert plan.population == 8
-    assert plan.fit == {"method": "least-squares", "ridge": 1e-4, "holdout": 0.125,
+    found = override(asked, seed=7, search={"evaluations": 500, "algorithm": None})
+    assert (found.seed, found.search.evaluations, found.search.algorithm) == (7, 500, "ga")
+    assert found.search.population == 8
+    assert found.fit_settings == {"method": "least-squares", "ridge": 1e-4, "holdout": 0.125,
                         "memory_budget": 2_000_000_000, "positions": 1024}  # fmt: skip
 
 
@@ -557,7 +565,7 @@ def test_options_replace_what_the_file_says(tmp_path: Path) -> None:
     [
         (None, {"algorithm": "gaa"}, "--algorithm gaa: .*did you mean 'ga'"),
         (None, {"population": 1}, "--population-size 1: expected .*4"),
-        (None, {"evaluations": 5}, "evaluations is 5, less than the population of 8"),
+        (None, {"evaluations": 5}, "the budget of 5 evaluations is smaller than the popul"),
         (-1, {}, "--seed -1: expected .*0"),
         (None, {"seconds": 0.0}, "--seconds 0.0: expected"),
     ],

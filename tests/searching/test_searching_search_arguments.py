@@ -1,5 +1,6 @@
 """A search of what is no supernet, no task, or with settings of another kind is one line."""
 
+import pydoc
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,10 @@ from small_supernets import random_samples, random_task, small_supernet
 
 import netstitch as ns
 from netstitch.errors import DataError, FittingError, SearchError
+from netstitch.searching.supernet_search_settings import (
+    SearchKeywords,
+    SupernetSearchSettings,
+)
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification
 
@@ -69,12 +74,12 @@ def test_samples_of_another_size_name_both_shapes(supernet: Supernet, part: str)
 @pytest.mark.parametrize(
     ("settings", "error", "expected"),
     [
-        ({"threshold": "high"}, SearchError, "threshold is 'high': give a number"),
+        ({"threshold": "high"}, SearchError, "threshold is 'high'; expected a valid number"),
         ({"seconds": "60"}, SearchError, "60 seconds: give a positive number"),
-        ({"settings": ["size"]}, SearchError, "settings is ['size']: give a mapping"),
+        ({"settings": ["size"]}, SearchError, "settings is ['size']; expected a valid dictionary"),
         ({"patience": "long"}, SearchError, "patience is 'long'"),
         ({"initial_stitches": None}, SearchError, "initial_stitches is None"),
-        ({"initial_stitches": 0}, SearchError, "a number over 0"),
+        ({"initial_stitches": 0}, SearchError, "initial_stitches is 0; expected greater than 0"),
         ({"form": "fast"}, SearchError, "netstitch.evaluation.NumericsConfig"),
         ({"spread": 4}, SearchError, "netstitch.evaluation.ExecutionConfig"),
         ({"device": None}, SearchError, "such as 'cpu'"),
@@ -91,6 +96,26 @@ def test_settings_of_another_kind(
     with pytest.raises(error):
         ns.search(supernet, random_task(), **{"budget": 20, "population": 8, **settings})
     assert expected in refused(supernet, random_task(), **settings)
+
+
+def test_a_setting_that_there_is_not_gets_the_nearest_name(supernet: Supernet) -> None:
+    assert "search has no setting 'algoritm': did you mean 'algorithm'? expected one of" in (
+        refused(supernet, random_task(), algoritm="ga")
+    )
+
+
+def test_help_shows_every_setting_with_its_text() -> None:
+    text = pydoc.render_doc(ns.search, renderer=pydoc.plaintext)
+    for name, field in SupernetSearchSettings.model_fields.items():
+        if name not in ("evaluations", "count_skipped"):  # one is the budget, one of files
+            assert f"{name}: " in text
+            assert str(field.description)[:30] in text
+    assert "seconds: float | None = None" in text
+
+
+def test_keywords_have_the_types_of_the_settings() -> None:
+    fields = SupernetSearchSettings.model_fields
+    assert SearchKeywords.__annotations__.keys() == fields.keys() - {"evaluations", "count_skipped"}
 
 
 def test_a_task_of_other_things_than_samples() -> None:

@@ -17,10 +17,11 @@ from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig
 from netstitch.evaluation.metrics import measure
 from netstitch.events import Event
 from netstitch.matching import Matching
-from netstitch.optimization import ALGORITHMS, Budget, Progress
+from netstitch.optimization import ALGORITHMS, Progress
 from netstitch.searching import supernet_search as searching
 from netstitch.searching.search_progress import SearchAdvanced
 from netstitch.searching.supernet_search import scored_by
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays
 
@@ -114,19 +115,19 @@ def test_a_seed_repeats_bit_for_bit_and_another_does_not(
 
 
 def test_the_budget_is_kept(supernet: Supernet, task: Classification) -> None:
-    result = searching.run(supernet, task, budget=Budget(50), population=8, form=FORM).result
+    settings = SupernetSearchSettings(evaluations=50, population=8)
+    result = searching.run(supernet, task, settings, form=FORM).result
     assert result.evaluated + result.skipped == result.used == 50
     assert result.stopped == "budget"
     distinct = searching.run(
-        supernet, task, budget=Budget(50, count_skipped=False), population=8, form=FORM
+        supernet, task, settings.changed(count_skipped=False), form=FORM
     ).result
     assert distinct.evaluated == 50
 
 
 def test_time_ends_a_search(supernet: Supernet, task: Classification) -> None:
-    result = searching.run(
-        supernet, task, budget=Budget(10**9, seconds=0.2), population=8, form=FORM
-    ).result
+    settings = SupernetSearchSettings(evaluations=10**9, seconds=0.2, population=8)
+    result = searching.run(supernet, task, settings, form=FORM).result
     assert result.stopped == "time"
 
 
@@ -207,7 +208,7 @@ def test_an_error_on_test_samples_keeps_the_front(
         ({"budget": None}, "no end"),
         ({"seed": -1}, "seed is -1"),
         ({"settings": {"rate": 1}}, "no setting 'rate'"),
-        ({"device": "gpu"}, "device 'gpu'"),
+        ({"device": "gpu"}, "device is 'gpu'"),
     ],
 )
 def test_settings_that_cannot_be_used(
@@ -229,9 +230,8 @@ def test_an_interruption_ends_with_the_front_so_far(
         if isinstance(event, SearchAdvanced) and event.progress.evaluated == 20:
             raise KeyboardInterrupt
 
-    searched = searching.run(
-        supernet, task, budget=Budget(10**6), population=8, form=FORM, listener=interrupt
-    )
+    settings = SupernetSearchSettings(evaluations=10**6, population=8)
+    searched = searching.run(supernet, task, settings, form=FORM, listener=interrupt)
     assert searched.result.stopped == "interrupted"
     assert searched.result.evaluated == 20
     assert len(searched.front) > 0
@@ -262,7 +262,7 @@ def test_an_interruption_before_the_first_result_is_one(
 
     monkeypatch.setattr(Evaluator, "evaluate", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        search(supernet, task)
+        search(supernet, task, spread=ExecutionConfig(executor="serial", in_flight=1))
 
 
 def test_outputs_without_an_ensemble_have_no_differences(
@@ -294,20 +294,25 @@ def test_a_threshold_drops_what_is_under_it(supernet: Supernet, task: Classifica
 
 
 def test_the_form_is_measured_where_none_is_given(supernet: Supernet, task: Classification) -> None:
-    searched = searching.run(
-        supernet, task, budget=Budget(20), population=8, spread=ExecutionConfig(threads=3)
-    )
+    settings = SupernetSearchSettings(evaluations=20, population=8)
+    spread = ExecutionConfig(executor="serial", threads=3)
+    searched = searching.run(supernet, task, settings, spread=spread)
     assert searched.form.workers == 3
     assert not searched.form.channels_last  # rows have no layout
 
 
 @pytest.mark.parametrize(
-    "spread", [ExecutionConfig(), ExecutionConfig(precision="bfloat16", fused=False)]
+    "spread",
+    [
+        ExecutionConfig(executor="serial"),
+        ExecutionConfig(executor="serial", precision="bfloat16", fused=False),
+    ],
 )
 def test_the_front_is_measured_with_the_networks_own_operations(
     supernet: Supernet, task: Classification, spread: ExecutionConfig
 ) -> None:
-    searched = searching.run(supernet, task, budget=Budget(60), population=8, spread=spread)
+    settings = SupernetSearchSettings(evaluations=60, population=8)
+    searched = searching.run(supernet, task, settings, spread=spread)
     assert (searched.form.fused, searched.form.precision) == (spread.fused, spread.precision)
     evaluator = Evaluator(supernet, task, task.validation, searched.form.exact)
     for point in (*searched.front.points, *searched.front.references):
@@ -349,14 +354,16 @@ def test_a_front_of_cross_entropy(supernet: Supernet, task: Classification) -> N
 def test_evaluations_by_cross_entropy_may_end_early(
     supernet: Supernet, task: Classification
 ) -> None:
-    settings: dict[str, Any] = {
-        "objective": "cross-entropy",
-        "budget": Budget(80),
-        "population": 8,
-        "form": replace(FORM, batch=8),
-    }
+    settings = SupernetSearchSettings(objective="cross-entropy", evaluations=80, population=8)
+    form = replace(FORM, batch=8)
     early, whole = (
-        searching.run(supernet, task, spread=ExecutionConfig(early=early), **settings)
+        searching.run(
+            supernet,
+            task,
+            settings,
+            form=form,
+            spread=ExecutionConfig(executor="serial", in_flight=1, early=early),
+        )
         for early in ("certain", "never")
     )
     assert early.result.stopped_early > 0
@@ -365,7 +372,7 @@ def test_evaluations_by_cross_entropy_may_end_early(
 
 
 def test_an_objective_that_is_not_known(supernet: Supernet, task: Classification) -> None:
-    with pytest.raises(SearchError, match="objective 'loss' is not known; give 'accuracy' or"):
+    with pytest.raises(SearchError, match="objective is 'loss'; expected 'accuracy' or"):
         search(supernet, task, objective="loss")
 
 

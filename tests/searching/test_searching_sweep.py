@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from netstitch.errors import SearchError
-from netstitch.optimization import Budget, SearchResult, Solution
-from netstitch.searching.sweep import SIZES, Swept, sizes_within, sweep
+from netstitch.optimization import SearchResult, Solution
+from netstitch.optimization.search_settings import SWEEP_SIZES
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings
+from netstitch.searching.sweep import Swept, sweep
 
 
 def result(*objectives: tuple[float, float], stopped: Any = "budget") -> SearchResult:
@@ -76,7 +78,8 @@ def test_an_archive_that_is_empty_is_worth_nothing() -> None:
 
 
 def test_sizes_are_those_that_the_budget_has_evaluations_for() -> None:
-    assert sizes_within(Budget(600)) == (128, 256, 512)
-    assert sizes_within(Budget(seconds=5.0)) == SIZES
+    swept = SupernetSearchSettings(evaluations=600, population="sweep")
+    assert swept.sizes == (128, 256, 512)
+    assert swept.changed(evaluations=None, seconds=5.0).sizes == SWEEP_SIZES
     with pytest.raises(SearchError, match="begins with 128, and the budget is 127 evaluations"):
-        sizes_within(Budget(127))
+        swept.changed(evaluations=127)

@@ -1,7 +1,6 @@
 """What the command line gives takes the place of what the file says."""
 
-from netstitch.experiments import Experiment
-from netstitch.runs.planning import override, to_plan
+from netstitch.experiments import Experiment, override
 
 FILE = {
     "networks": [{"model": "m.py:net"}, {"model": "m.py:net"}],
@@ -15,12 +14,12 @@ FILE = {
 
 def test_the_papers_procedure_takes_the_place_of_what_the_file_says():
     asked = Experiment.model_validate(FILE)
-    plan = to_plan(override(asked, seed=7, search={}, procedure="paper"))
-    assert (plan.points, plan.matching_objective) == ("all", "count")
-    assert (plan.fit["method"], plan.fit["seed"]) == ("adam", 7)
-    assert plan.refine is None
-    assert plan.recalibrate == 0
-    assert plan.spread.threads == 3  # no matter of the procedure
+    found = override(asked, seed=7, search={}, procedure="paper")
+    assert (found.matching.points, found.matching.objective) == ("all", "count")
+    assert (found.fit_settings["method"], found.fit_settings["seed"]) == ("adam", 7)
+    assert found.refine_settings is None
+    assert found.evaluation.recalibrate == 0
+    assert found.evaluation.threads == 3  # no matter of the procedure
 
 
 def test_without_a_procedure_the_file_is_kept():

@@ -1,0 +1,133 @@
+"""Tables of an experiment file that add to settings of rooms what only a whole run knows.
+
+How samples are read, that the seed is that of the run, and keys of earlier versions.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from netstitch.evaluation import ExecutionConfig
+from netstitch.files.settings import Positive, Settings
+from netstitch.fitting.fit_settings import REMOVED, AdamSettings, LeastSquaresSettings
+from netstitch.fitting.refinement.refine_settings import RefineSettings
+from netstitch.optimization import ALGORITHMS
+from netstitch.text import expected_one_of
+
+# Literals by type too, since they are the values of fields of one possible value.
+LEAST_SQUARES: Literal["least-squares"] = "least-squares"
+ADAM: Literal["adam"] = "adam"
+PAPERS_ALGORITHMS = ("ga", "gomea", "lk-gomea")
+
+_METHODS = "'least-squares' or 'adam', each with settings of its own"
+_BATCH = "images a batch in which samples are read"
+
+
+class _OfRun(Settings):
+    """A table without a seed of its own: that of the run counts."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_seed(cls, table: object) -> object:
+        if isinstance(table, dict) and "seed" in table:
+            raise ValueError("the seed is that of the whole run; give it at the top level")
+        return table
+
+
+class LeastSquaresTable(LeastSquaresSettings, _OfRun):
+    """Stitches fitted in closed form."""
+
+    removed = REMOVED
+
+    method: Literal["least-squares"] = Field(default=LEAST_SQUARES, description=_METHODS)
+    batch: Positive = Field(default=64, description=_BATCH)
+
+
+class AdamTable(AdamSettings, _OfRun):
+    """Stitches trained as the paper does (section 6)."""
+
+    seed: int = Field(default=1, exclude=True, description="that of the run, which is no key")
+    method: Literal["adam"] = Field(default=ADAM, description=_METHODS)
+    batch: Positive = Field(default=64, description=_BATCH)
+
+
+def _method(table: Any) -> Any:
+    if isinstance(table, LeastSquaresTable | AdamTable):
+        return table.method
+    return table.get("method", LEAST_SQUARES) if isinstance(table, dict) else LEAST_SQUARES
+
+
+FitTable = Annotated[
+    Annotated[LeastSquaresTable, Tag(LEAST_SQUARES)] | Annotated[AdamTable, Tag(ADAM)],
+    Discriminator(_method),
+]
+"""The table of the method that it names."""
+
+
+class RefineTable(RefineSettings, _OfRun):
+    """Stitches trained in sampled subnetworks, after they were fitted."""
+
+    seed: int = Field(default=1, exclude=True, description="that of the run, which is no key")
+    enabled: bool = Field(default=True, description="whether to refine")
+
+
+class EvaluationTable(ExecutionConfig):
+    """What evaluates subnetworks, and on how much of the machine."""
+
+    cache: float | None = Field(
+        default=None,
+        ge=0,
+        description="0, or left out: activations are not kept between evaluations, since those "
+        "under way are computed together",
+    )
+    recalibrate: int = Field(
+        default=0,
+        ge=0,
+        description="training samples that batch norms behind the stitches of each subnetwork take "
+        "their statistics from; 0 to keep those of the networks",
+    )
+
+    @field_validator("cache")
+    @classmethod
+    def _kept_no_more(cls, cache: float | None) -> float | None:
+        if cache:
+            raise ValueError(
+                "activations are no longer kept between evaluations; those under way, in_flight, "
+                "are computed together instead: leave cache out, or give 0"
+            )
+        return cache
+
+
+class ProtocolTable(Settings):
+    """What a protocol runs (section 7 of the paper); a sweep tries sizes from 128 to 2,048."""
+
+    populations: dict[str, Positive] = Field(
+        default={},
+        description="the population size of each algorithm, by name, for protocols without a "
+        "sweep; by default those that a sweep finds",
+    )
+    algorithms: list[str] = Field(
+        default=[],
+        description="that are run; by default those of 'populations', or the paper's",
+    )
+    seeds: Positive = Field(default=5, description="runs of each algorithm")
+    accuracy: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="that fronts are drawn and hypervolumes counted from, those of a sweep of "
+        "population sizes too",
+    )
+
+    @field_validator("algorithms", "populations")
+    @classmethod
+    def _known(cls, names: list[str] | dict[str, int]) -> list[str] | dict[str, int]:
+        for name in names:
+            if name not in ALGORITHMS:
+                raise ValueError(f"{name!r}: {expected_one_of(name, ALGORITHMS)}")
+        return names
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The algorithms that are run."""
+        return tuple(self.algorithms or self.populations or PAPERS_ALGORITHMS)

@@ -1,0 +1,58 @@
+"""Settings of a supernet's search: keywords of `ns.search`, and the table [search] of a file."""
+
+from typing import Any, Literal, TypedDict
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+
+from netstitch.analysis import ObjectiveName
+from netstitch.errors import SearchError
+from netstitch.files.settings import Settings
+from netstitch.optimization.algorithms import Build
+from netstitch.optimization.algorithms.registry import name_of
+from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS
+from netstitch.optimization.search_settings import SearchSettings
+
+
+class SupernetSearchSettings(SearchSettings, Settings):
+    """How a supernet is searched (section 5 of the paper)."""
+
+    refusal = SearchError
+
+    objective: ObjectiveName = Field(
+        default="accuracy",
+        description="what is held against multiply-adds, 'accuracy' or 'cross-entropy'; then a "
+        "threshold is of exp(-cross-entropy), the geometric mean of the probabilities of what is "
+        "right",
+    )
+    threshold: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="accuracy in (0, 1) over which the search is steered, in full from half of "
+        "the budget on; by default none",
+    )
+    initial_stitches: float = Field(
+        default=EXPECTED_NONZEROS,
+        gt=0,
+        description="how many switches of a first genotype are expected to read a stitch, by "
+        "default as in the paper; each has at least one in the first population",
+    )
+
+    @model_serializer(mode="wrap")
+    def _by_name(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # An algorithm of a user's own is a function.
+        written: dict[str, Any] = write(self)
+        return written | {"algorithm": name_of(self.algorithm)}
+
+
+class SearchKeywords(TypedDict, total=False):
+    """Keywords of `ns.search` that are fields of `SupernetSearchSettings`."""
+
+    objective: ObjectiveName
+    algorithm: str | Build
+    seconds: float | None
+    population: int | Literal["sweep"]
+    threshold: float | None
+    initial_stitches: float
+    settings: Any
+    patience: int | None

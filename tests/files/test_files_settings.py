@@ -1,0 +1,70 @@
+"""Settings: wrong names and values are one line, with the nearest word."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+import pytest
+from pydantic import Field, ValidationError
+
+from netstitch.errors import SearchError
+from netstitch.files.settings import Positive, Settings, fault_line
+
+
+class Sauce(Settings):
+    refusal = SearchError
+    removed: ClassVar = {("herb", "hemlock"): "it was removed: give 'basil'"}
+
+    herb: Literal["basil", "thyme"] = Field(default="basil", description="what it tastes of")
+    cups: Positive = Field(default=2, description="how much")
+    heat: float = Field(default=0.5, ge=0, lt=1, description="how hot")
+
+
+class Meal(Settings):
+    sauce: Sauce = Field(default=Sauce(), description="what is on top")
+    guests: list[str] = Field(min_length=1, description="who eats")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"herbs": "basil"}, "unknown key 'herbs'; did you mean 'herb'? known: herb, cups, heat"),
+        ({"herb": "basl"}, "herb is 'basl'; did you mean 'basil'? expected 'basil' or 'thyme'"),
+        ({"herb": "hemlock"}, "herb is 'hemlock'; it was removed: give 'basil'"),
+        ({"cups": 0}, "cups is 0; expected greater than or equal to 1"),
+        ({"cups": True}, "cups is True; expected a valid integer"),
+        ({"heat": float("nan")}, "heat is nan; expected a finite number"),
+        ({"heat": 2, "cups": 0}, "cups is 0; expected greater than or equal to 1 (1 more problem)"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(given: dict[str, object], message: str) -> None:
+    with pytest.raises(SearchError) as caught:
+        Sauce(**given)  # type: ignore[arg-type]
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"guests": ["a"], "sauce": {"cups": 0}}, "'cups' in [sauce] is 0; expected greater than"),
+        ({"guests": ["a"], "sauce": {"cup": 1}}, "unknown key 'cup' in [sauce]; did you mean 'cu"),
+        ({"guests": ["a", 3]}, "value 2 of 'guests' in the menu is 3; expected a valid string"),
+        ({"guests": []}, "'guests' in the menu is []; expected at least 1, give more"),
+        ({}, "the menu lacks the key 'guests'; expected who eats"),
+        ({"guests": ["a"], "sauce": "red"}, "'sauce' in the menu is 'red'; expected a table"),
+    ],
+)
+def test_a_fault_within_tables_names_the_table(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Meal.model_validate(given)
+    assert fault_line(caught.value, Meal, top="the menu").startswith(message)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    found = Sauce(cups=np.int64(3), heat=np.float32(0.25))
+    assert (found.cups, found.heat) == (3, 0.25)
+
+
+def test_changes_are_checked_too() -> None:
+    assert Sauce().changed(cups=5) == Sauce(cups=5)
+    with pytest.raises(SearchError, match="cups is -1"):
+        Sauce().changed(cups=-1)
