@@ -69,7 +69,7 @@ def joined(models: Sequence[nn.Module], names: Sequence[str], size: int) -> ns.S
         ns.capture(model.eval(), example, name=name)
         for model, name in zip(models, names, strict=True)
     ]
-    supernet = ns.Supernet(networks, ns.match(*networks))
+    supernet = ns.Supernet(networks, ns.match(*networks, points="all"))
     supernet.set_stitches(supernet.stitch_weights())  # random ones cost what fitted ones do
     return supernet
 

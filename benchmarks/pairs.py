@@ -101,7 +101,7 @@ def load_task(name: str) -> Classification:
 def load_supernet() -> ns.Supernet:
     """The demo's networks captured, matched and joined; the stitches are not fitted yet."""
     networks = [ns.capture(model, example(), name=name) for name, model in load_models().items()]
-    return ns.Supernet(networks, ns.match(*networks))
+    return ns.Supernet(networks, ns.match(*networks, points="all"))
 
 
 def load_networks(name: str, task: Classification) -> list[Network]:

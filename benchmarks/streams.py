@@ -73,7 +73,7 @@ def imagenet_supernet() -> ns.Supernet:
         ns.capture(load_model(f"timm:{name}"), example, name=short)
         for name, short in zip(IMAGENET, names, strict=True)
     ]
-    supernet = ns.Supernet(networks, ns.match(*networks))
+    supernet = ns.Supernet(networks, ns.match(*networks, points="all"))
     supernet.set_stitches(supernet.stitch_weights())  # random ones cost what fitted ones do
     return supernet
 
