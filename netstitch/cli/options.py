@@ -24,12 +24,12 @@ BITS = 64
 
 
 def parse_whole(kind: Any, tokens: Sequence[Token]) -> int:
-    """The number of an option; raises ValueError, which becomes a line, for any other."""
+    """Return the number of an option; raises ValueError, which becomes a line, for any other."""
     return _whole(tokens[0].value, "a whole number")
 
 
 def parse_size(kind: Any, tokens: Sequence[Token]) -> int | str:
-    """A population size, or the word for all of them."""
+    """Return a population size, or the word for all of them."""
     word = tokens[0].value
     return SWEEP if word == SWEEP else _whole(word, f"a whole number or {SWEEP!r}")
 
@@ -59,7 +59,7 @@ _FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 
 
 def parse_amount(text: str) -> float:
-    """A positive number of multiply-adds; raises SearchError for anything else."""
+    """Return a positive number of multiply-adds; raises SearchError for anything else."""
     number = r"[0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?"
     found = re.fullmatch(rf"\s*({number})\s*([kmgt]?)\s*", text, re.IGNORECASE)
     if found is None or not 0 < float(found.group(1)) < math.inf:
@@ -68,7 +68,7 @@ def parse_amount(text: str) -> float:
 
 
 def free_folder(folder: Path) -> Path:
-    """The folder, or the first of folder-2, folder-3, ... that is not there yet."""
+    """Return the folder, or the first of folder-2, folder-3, ... that is not there yet."""
     if not folder.exists():
         return folder
     numbered = (folder.with_name(f"{folder.name}-{number}") for number in count(2))

@@ -19,9 +19,14 @@ def run_protocol(
 ) -> Concluded:
     """Carry out what the table protocol of an experiment says.
 
-    sweep: whether population sizes are tried; else those of the table, or of the table search,
-    count. seeds: runs of each algorithm, instead of the table's; they are numbered from the
-    experiment's seed on.
+    Args:
+        asked: The experiment.
+        folder: A new one, or that of a protocol to go on with.
+        listener: Told what happens.
+        sweep: Whether population sizes are tried; else those of the table, or of the table search,
+            count.
+        seeds: Runs of each algorithm, instead of the table's; they are numbered from the
+            experiment's seed on.
     """
     table = asked.protocol
     count = table.seeds if seeds is None else seeds

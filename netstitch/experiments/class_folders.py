@@ -17,7 +17,9 @@ NAMED_ALIKE = "imagenet:"
 def class_folders_of(listing: Listing | None, table: SamplesTable) -> tuple[str, ...]:
     """Return the names of a part's class folders, by label; none where its classes are no folders.
 
-    listing: what was found of the part, None where it is none of images.
+    Args:
+        listing: The images of the part, None where it has none.
+        table: Its table.
     """
     named = not is_data_set(table.source) or table.source.startswith(NAMED_ALIKE)
     return listing.classes if listing is not None and named else ()
@@ -26,11 +28,18 @@ def class_folders_of(listing: Listing | None, table: SamplesTable) -> tuple[str,
 def check_class_folders(
     experiment: Experiment, part: str, names: Mapping[str, tuple[str, ...]], source: str
 ) -> None:
-    """Raise DataError unless a part has the class folders of the others, as many as classes.
-
-    names: the class folders of all parts. source: of the part.
+    """Check that a part has the class folders of the others, as many as there are classes.
 
     The part is held against the first one that has as many class folders as the task has classes.
+
+    Args:
+        experiment: What says the number of classes.
+        part: The part's name.
+        names: The class folders of all parts.
+        source: The part's source.
+
+    Raises:
+        DataError: It has other class folders, or another number of them.
     """
     found, classes = names[part], experiment.task.classes
     if not found:

@@ -18,12 +18,17 @@ COUNT, SEED = 4, 0
 
 
 def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) -> Task:
-    """The experiment's task on noise of its samples' shape.
+    """Return the experiment's task on noise of its samples' shape.
 
     That is the shape of those that a file or function has, where they are there, or else of images
     of `[task.images] size`.
 
-    Raises DataError as `agreement` does, where networks do not fit together.
+    Args:
+        experiment: What the task is.
+        models: By name; those of a task of kind "agreement" label the samples.
+
+    Raises:
+        DataError: The models give outputs of different shapes.
     """
     shape = _shape(experiment)
     generator = torch.Generator().manual_seed(SEED)
@@ -36,7 +41,7 @@ def generated_task(experiment: Experiment, models: list[tuple[str, nn.Module]]) 
 
 
 def _shape(experiment: Experiment) -> tuple[int, ...]:
-    """Of one sample."""
+    """Return the shape of one sample."""
     table, images = experiment.task.validation, experiment.task.images
     readable = table.source.lower().endswith(FILES) or is_function(table.source)
     if readable and not is_data_set(table.source):

@@ -43,13 +43,16 @@ TOLD = ("training", "validation", "confirmation", "test")
 def load_models(
     experiment: Experiment, *, weights: bool = True, listener: Listener = ignore
 ) -> list[tuple[str, nn.Module]]:
-    """The networks' names and models in the file's order, in evaluation mode, with their weights.
+    """Return names and models in the file's order, in evaluation mode, with their weights.
 
-    weights: whether those that the file names are read; else models stay as they are built.
-    listener: told how weights were found in files that hold more.
+    Args:
+        experiment: What names them.
+        weights: Whether those that the file names are read; else models stay as they are built.
+        listener: Told how weights were found in files that hold more.
 
-    Raises CaptureError or WeightsError, naming the network, as `load_model` does; WeightsError
-    before any is built where files are missing.
+    Raises:
+        CaptureError: As `load_model` does, naming the network.
+        WeightsError: As `load_model` does; before any is built where files are missing.
     """
     networks = find_weights(experiment) if weights else experiment.networks
     if not weights:
@@ -83,9 +86,10 @@ def load_experiment(
 
 
 def find_weights(experiment: Experiment) -> list[NetworkTable]:
-    """The networks with the files of their weights, which are there and of kinds that are read.
+    """Return the networks with the files of their weights; no tensors are read.
 
-    Raises WeightsError, naming the network, where one is not; no tensors are read.
+    Raises:
+        WeightsError: A file is not there, or of a kind that is not read; the network is named.
     """
     networks = experiment.networks
     if experiment.weights is not None:
@@ -112,8 +116,9 @@ def find_images(experiment: Experiment, parts: Sequence[str] = PARTS) -> dict[st
 
     Nothing is decoded, so that what is missing is known before the work.
 
-    Raises DataError, naming the part and its source, where one is missing or laid out otherwise,
-    and where class folders are not those of the other parts, or not as many as classes.
+    Raises:
+        DataError: A source is missing or laid out otherwise, or has class folders that are not
+            those of the other parts, or not as many as classes; it and its part are named.
     """
     check_there(experiment)
     found: dict[str, Listing | None] = {}
@@ -140,16 +145,19 @@ def load_task(
     models: Sequence[tuple[str, nn.Module]] | None = None,
     images: Mapping[str, Listing | None] | None = None,
 ) -> Task:
-    """The task with its samples, read and preprocessed once.
+    """Return the task with its samples, read and preprocessed once.
 
-    models: what `load_models` gave, which label the samples of a task of kind "agreement"; where
-        they are not given, they are loaded for that.
-    listener: told what was left out, what it takes on the disk, and of samples that are in two
-        parts or have two labels; each line once.
-    images: what `find_images` gave; parts that it was not asked for are left out.
+    Args:
+        experiment: What names them.
+        listener: Told what was left out, what it takes on the disk, and of samples that are in two
+            parts or have two labels; each line once.
+        models: What `load_models` gave, which label the samples of a task of kind "agreement";
+            where they are not given, they are loaded for that.
+        images: What `find_images` gave; parts that it was not asked for are left out.
 
-    Raises DataError, naming the part (training, validation or test) and its source, when a source
-    is missing, empty, damaged, or of another kind, and when its samples do not fit the task.
+    Raises:
+        DataError: A source is missing, empty, damaged, or of another kind, or its samples do not
+            fit the task; its part (training, validation or test) and the source are named.
     """
     table = experiment.task
     images = find_images(experiment) if images is None else images
@@ -187,7 +195,7 @@ def load_task(
 
 
 def _sources(experiment: Experiment, parts: Sequence[str]) -> dict[str, SamplesTable]:
-    """Where parts are read from; validation samples with those that are to confirm."""
+    """Return where parts are read from; validation samples with those that are to confirm."""
     task = experiment.task
     found = {"validation": task.validation, "training": task.training, "test": task.test}
     limit, count = task.validation.limit, task.confirmation
@@ -218,9 +226,12 @@ def task_of(
     samples: Mapping[str, Samples | None],
     models: Sequence[tuple[str, nn.Module]],
 ) -> Task:
-    """The task that a table says, on samples by part; models label those of "agreement".
+    """Return the task that a table says.
 
-    samples: parts that are not in it the task does not have; validation must be.
+    Args:
+        table: What the task is.
+        samples: By part; the task does not have those that are missing, but validation must be.
+        models: By name; they label the samples of "agreement".
     """
     validation = samples["validation"]
     assert validation is not None

@@ -15,9 +15,13 @@ from netstitch.tasks import Listing, imagenet, imagenet_v2, voc
 class DataSet:
     """A data set with a layout of its own.
 
-    title, origin: what it is called, and where it is to be had. splits: those that there are; none
-    where it has no splits. keys: of a samples table, that it takes. masks: whether it has a class
-    for each pixel.
+    Attributes:
+        title: What it is called.
+        origin: Where it is to be had.
+        listed: Lists its images, from its folder and a table of samples.
+        splits: Its splits; none where it has none.
+        keys: Those of a samples table that it takes.
+        masks: Whether it has a class for each pixel.
     """
 
     title: str
@@ -64,22 +68,23 @@ DATA_SETS = {
 
 
 def is_data_set(source: str) -> bool:
-    """Whether a source names a data set and its folder, such as "imagenet:ILSVRC2012"."""
+    """Return whether a source names a data set and its folder, such as "imagenet:ILSVRC2012"."""
     word, colon, folder = source.partition(":")
     return bool(colon and folder) and word in DATA_SETS
 
 
 def folder_of(experiment: Experiment, source: str) -> Path:
-    """The folder of a data set: from that of all data sets, where the experiment has one."""
+    """Return the folder of a data set: from that of all data sets, where the experiment has one."""
     folder = os.path.expanduser(source.partition(":")[2])
     return Path(experiment.folder) / os.path.expanduser(experiment.data) / folder
 
 
 def list_data_set(experiment: Experiment, table: SamplesTable) -> Listing:
-    """The images of a part that names a data set.
+    """Return the images of a part that names a data set.
 
-    Raises DataError where the table does not fit the data set, the folder is laid out otherwise,
-    or the classes are not as many as the experiment's.
+    Raises:
+        DataError: The table does not fit the data set, the folder is laid out otherwise, or the
+            classes are not as many as the experiment's.
     """
     word = table.source.partition(":")[0]
     found = DATA_SETS[word]

@@ -30,7 +30,10 @@ NEARBY = 1.5
 class KnownNormalisation:
     """The images that a network was trained on.
 
-    mean, std: per channel, of values in [0, 1]. sizes: edges in pixels; none where it is not known.
+    Attributes:
+        mean: Per channel, of values in [0, 1].
+        std: Per channel, as mean.
+        sizes: Edges in pixels; none where they are not known.
     """
 
     mean: tuple[float, ...]
@@ -41,12 +44,15 @@ class KnownNormalisation:
 def other_images(
     experiment: Experiment, models: Sequence[tuple[str, nn.Module]], task: Task
 ) -> Iterator[str]:
-    """Tell, a line each, which networks were trained on other images than the task's.
+    """Yield a line for each network that was trained on other images than the task's.
 
-    Told of networks with weights, and without a table [networks.images]; and of tasks whose images
-    are decoded, or arrays of bytes.
+    Looked at are networks with weights and without a table [networks.images], and tasks whose
+    images are decoded, or arrays of bytes.
 
-    models: as `load_models` gives them.
+    Args:
+        experiment: What names the networks.
+        models: As `load_models` returns them.
+        task: As `load_task` returns it.
     """
     given = _of_task(experiment, task.validation)
     if given is None:
@@ -62,7 +68,7 @@ def other_images(
 
 
 def known_images(network: NetworkTable, model: nn.Module) -> KnownNormalisation | None:
-    """The images that a model of timm or torchvision says it was trained on; None for others."""
+    """Return the images that timm or torchvision says a model was trained on; None for others."""
     settings = getattr(unwrapped(model), "pretrained_cfg", None)
     if settings is not None:
         return _of_timm(settings)
@@ -85,7 +91,7 @@ def known_images(network: NetworkTable, model: nn.Module) -> KnownNormalisation 
 
 
 def _of_timm(settings: Any) -> KnownNormalisation | None:
-    """settings: timm's `pretrained_cfg`, a dictionary or its own class."""
+    """Return the images that timm's `pretrained_cfg` names, a dictionary or a class of its own."""
     values = settings if isinstance(settings, dict) else vars(settings)
     mean, std = values.get("mean"), values.get("std")
     if not mean or not std:
@@ -96,13 +102,13 @@ def _of_timm(settings: Any) -> KnownNormalisation | None:
 
 
 def _has_weights(experiment: Experiment, network: NetworkTable) -> bool:
-    """Whether they are named, or the model comes from a function, which may load them itself."""
+    """Return whether weights are named, or the model comes from a function, which may load some."""
     named = network.weights is not None or experiment.weights is not None
     return named or network.model.partition(":")[0] not in ("timm", "torchvision")
 
 
 def _of_task(experiment: Experiment, samples: Samples) -> KnownNormalisation | None:
-    """The images of the task; None where it is not known what was done to them."""
+    """Return the images of the task; None where it is not known what was done to them."""
     if len(samples.shape) != 3:
         return None
     table, source = experiment.task.images, experiment.task.validation.source
@@ -117,7 +123,7 @@ def _of_task(experiment: Experiment, samples: Samples) -> KnownNormalisation | N
 
 
 def _are_bytes(inputs: Tensor, given: KnownNormalisation) -> bool:
-    """Whether inputs (n, c, h, w) are bytes that were normalised so."""
+    """Return whether inputs (n, c, h, w) are bytes that were normalised so."""
     mean, std = (np.array(each)[:, None, None] for each in (given.mean, given.std))
     pixels = (inputs.double().numpy() * std + mean) * 255
     whole = pixels.round()
@@ -128,10 +134,16 @@ def _are_bytes(inputs: Tensor, given: KnownNormalisation) -> bool:
 def _difference(
     name: str, known: KnownNormalisation, given: KnownNormalisation, *, published: bool
 ) -> Iterator[str]:
-    """published: whether the weights are those that the model's settings speak of, as far as known.
+    """Yield a line where the images of a network and of the task differ.
 
     Weights of a file may have been trained on images of another size, and rightly so: only a
     normalisation is told of, since most keep the model's.
+
+    Args:
+        name: The network's.
+        known: The images that it was trained on.
+        given: The images of the task.
+        published: Whether its weights are those that the model's settings speak of, if known.
     """
     pairs = [*zip(known.mean, given.mean, strict=True), *zip(known.std, given.std, strict=True)]
     other_values = any(abs(own - task) > TOLERANCE for own, task in pairs)

@@ -34,7 +34,7 @@ from netstitch.tasks.datasets.array_files import FILES, read_arrays
 
 
 def names_function(experiment: Experiment, source: str) -> bool:
-    """Whether `read_source` would call a function for samples of a source."""
+    """Return whether `read_source` would call a function for samples of a source."""
     if is_data_set(source):
         return False
     if experiment.task.kind == "segmentation":
@@ -47,7 +47,8 @@ def list_images(experiment: Experiment, table: SamplesTable) -> Listing | None:
 
     How many classes a folder has is not looked at; see `check_class_folders`.
 
-    Raises DataError where these are missing or laid out otherwise.
+    Raises:
+        DataError: They are missing or laid out otherwise.
     """
     if is_data_set(table.source):
         return list_data_set(experiment, table).kept(table.limit, table.selection)
@@ -75,11 +76,17 @@ def read_source(
     listing: Listing | None,
     listener: Listener = ignore,
 ) -> Samples:
-    """The samples of a part; of a task of kind "agreement", whose labels do not count, the inputs.
+    """Return the samples of a part; of a task of kind "agreement" the inputs alone.
 
-    listing: what `list_images` gave for it.
+    Args:
+        experiment: What the samples are of.
+        part: Its name.
+        table: Its table.
+        listing: What `list_images` gave for it.
+        listener: Told what was left out, and how far reading is.
 
-    Raises DataError when the source is missing, empty, damaged or of another kind.
+    Raises:
+        DataError: The source is missing, empty, damaged or of another kind.
     """
 
     def report(done: int, total: int) -> None:
@@ -115,7 +122,7 @@ def _decoded(
     report: Callable[[int, int], None],
     listener: Listener,
 ) -> Samples:
-    """The images of a listing, as networks read them."""
+    """Return the images of a listing, as networks read them."""
     images = experiment.task.images
     return decode_images(
         listing,
@@ -136,7 +143,7 @@ def _maps(
     report: Callable[[int, int], None],
     listener: Listener,
 ) -> Samples:
-    """Images with a label map each, from a function that gives (inputs, maps)."""
+    """Return images with a label map each, from a function that gives (inputs, maps)."""
     if not is_function(table.source):
         raise DataError(
             "segmentation reads a data set ('voc:FOLDER'), or what 'file.py:function' gives; "
@@ -164,7 +171,7 @@ def _labelled(
     report: Callable[[int, int], None],
     listener: Listener,
 ) -> Samples:
-    """What a function returned, with its labels."""
+    """Return the samples that a function returned, with their labels."""
     if isinstance(returned, tuple) and len(returned) == 2:
         settings = array_settings(experiment, part, returned[0], listener)
         samples = from_arrays(*returned, name=part, **settings)
@@ -189,7 +196,7 @@ def _unlabelled(
     report: Callable[[int, int], None],
     listener: Listener,
 ) -> Samples:
-    """What a function returned, without labels that may come with it."""
+    """Return the inputs that a function returned, without labels that may come with them."""
     if isinstance(returned, tuple) and len(returned) == 2:
         returned = returned[0]
     if isinstance(returned, Tensor | np.ndarray):
@@ -214,7 +221,7 @@ def _is_dataset(returned: Any) -> bool:
 def _bare(
     inputs: Any, experiment: Experiment, part: str, limit: int | None, listener: Listener
 ) -> Samples:
-    """Inputs in an array, so many of them, spread evenly over their order."""
+    """Return inputs in an array, so many of them, spread evenly over their order."""
     if inputs.ndim == 0:
         raise DataError(f"inputs are the single number {inputs}; expected an array, (n, ...)")
     zeros = np.zeros(len(inputs), dtype=np.int64)

@@ -19,8 +19,9 @@ def array_settings(
 ) -> dict[str, Any]:
     """Return the keyword arguments of `from_arrays` for the inputs of a part.
 
-    Raises DataError as `check_floats` does, and for bytes of which networks with images of their
-    own do not know what they are normalised with.
+    Raises:
+        DataError: As `check_floats` does, and for bytes of which networks with images of their own
+            do not know what they are normalised with.
     """
     images = experiment.task.images
     dtype = inputs.dtype if isinstance(inputs, Tensor) else getattr(inputs, "dtype", None)

@@ -14,7 +14,8 @@ def weights_in(folder: Path, network: NetworkTable) -> Path:
     So files may keep the names that libraries and trainers gave them, such as
     resnet50-11ad3fa6.pth and resnet50_best.pth.tar.
 
-    Raises WeightsError where there is none, or more than one.
+    Raises:
+        WeightsError: There is none, or more than one.
     """
     name = network.name
     if not folder.is_dir():

@@ -32,9 +32,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a trial found.
+    """The outcome of a trial.
 
-    costs: of the basis networks, their ensemble, and the subnetwork that was run.
+    Attributes:
+        supernet: Its stitches are not fitted.
+        genotype: The subnetwork that was run.
+        costs: Of the basis networks, their ensemble, and the subnetwork.
     """
 
     supernet: Supernet
@@ -50,9 +53,11 @@ def try_out(
 ) -> Trial:
     """Capture and match models, build the supernet, and run a random subnetwork, nothing fitted.
 
-    task: with a few samples of any content.
-
-    Raises the errors of the steps.
+    Args:
+        models: Two or more, by name.
+        task: With a few samples of any content.
+        listener: Told what is found.
+        settings: What is matched, and the seed of the subnetwork.
     """
     networks = capture_all(models, task, listener)
     matching = match_all(networks, listener, settings.matching)
@@ -85,7 +90,7 @@ def try_out(
 
 
 def _random_genotype(supernet: Supernet, seed: int) -> Genotype:
-    """Of the ensemble, so that all networks run, with a stitch or two."""
+    """Return one of the ensemble, so that all networks run, with a stitch or two."""
     random = np.random.default_rng(seed)
     genotype = supernet.genotype(len(supernet.outputs) - 1)
     for switch, count in enumerate(supernet.cardinalities[:-1]):

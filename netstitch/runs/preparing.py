@@ -24,8 +24,9 @@ def capture_all(
 
     What only serves outputs that the task does not measure is left out of the networks.
 
-    Raises DataError, naming the network, when the task cannot measure its outputs, and
-    StitchingError where some put out probabilities and others logits.
+    Raises:
+        DataError: The task cannot measure the outputs of a network, which is named.
+        StitchingError: Some put out probabilities and others logits.
     """
     listener(StageBegan("capture"))
     example = task.validation.first(EXAMPLE_SIZE)
@@ -49,7 +50,7 @@ def capture_all(
 
 
 def _measured_part(network: Network, key: str | None) -> Network:
-    """The network pruned to the output of a key, where it has others."""
+    """Return the network pruned to the output of a key, where it has others."""
     graph = network.graph
     if key is None or graph.output_keys in ((None,), (key,)):
         return network

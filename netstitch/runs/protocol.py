@@ -48,10 +48,12 @@ SettingsFor = Callable[[str, int | str, int], RunSettings]
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a protocol runs.
+    """The runs that a protocol consists of.
 
-    populations: of each algorithm; None where a sweep is to find it. seeds: of the runs; a sweep
-    has the first. accuracy: hypervolumes count from it, and fronts are drawn from it.
+    Attributes:
+        populations: Of each algorithm; None where a sweep is to find it.
+        seeds: Of the runs; a sweep has the first.
+        accuracy: Hypervolumes count from it, and fronts are drawn from it.
     """
 
     populations: Mapping[str, int | None]
@@ -63,8 +65,17 @@ class Protocol:
 class Run:
     """One run of a protocol.
 
-    validation, test: hypervolume of its front on these samples, normalised by the ensemble's
-    multiply-adds, over the protocol's accuracy.
+    Attributes:
+        algorithm: By name.
+        population: Its size.
+        seed: Of the search.
+        validation: Hypervolume of its front on these samples, normalised by the ensemble's
+            multiply-adds, over the protocol's accuracy.
+        test: As validation.
+        networks: Of its front.
+        evaluations: Distinct ones.
+        skipped: Proposals that were known.
+        seconds: Of the search.
     """
 
     algorithm: str
@@ -106,11 +117,20 @@ def carry_out_protocol(
 ) -> Concluded:
     """Carry out a protocol in a folder, or what is left of it.
 
-    models: what gives the networks, where they are not captured yet.
-
     Ctrl-C ends it with KeyboardInterrupt, and all that there is is kept.
 
-    Raises StorageError where the folder is of another protocol, and the errors of runs.
+    Args:
+        protocol: The runs.
+        settings_for: The settings of each.
+        models: Gives the networks, where they are not captured yet.
+        task: What they do.
+        folder: A new one, or that of the protocol.
+        listener: Told what happens.
+        name: What figures are called.
+
+    Raises:
+        StorageError: The folder is of another protocol.
+        NetstitchError: Of a run.
     """
     first, prepared = protocol.seeds[0], folder / PREPARED
     algorithm, population = next(iter(protocol.populations.items()))
@@ -193,7 +213,7 @@ def _run(
 
 
 def _best_size(folder: Path) -> int:
-    """The population size whose run has the most hypervolume, the first of equal ones."""
+    """Return the population size whose run has the most hypervolume, the first of equal ones."""
     swept = _outcome(folder).sweep
     if not swept:
         raise StorageError(f"{folder / RUN_FILE} is damaged: it tells of no sweep; {WORST}")

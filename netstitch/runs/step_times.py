@@ -23,6 +23,7 @@ def adding(folder: Path, name: str) -> Iterator[None]:
 def timed(
     seconds: dict[str, float], name: str, clock: Callable[[], float] = time.perf_counter
 ) -> Iterator[None]:
+    """Time a step, and note it under its name."""
     started = clock()
     yield
     seconds[name] = clock() - started
