@@ -21,7 +21,7 @@ Holdout = Annotated[
     Field(
         gt=0,
         le=0.5,
-        description="share of the samples that errors are measured on; by default 0.125",
+        description="share of the samples that errors are measured on",
     ),
 ]
 
@@ -46,19 +46,18 @@ class LeastSquaresSettings(FittingSettings):
         default=RIDGE,
         ge=0,
         description="how strongly weights are drawn to 0, relative to the mean variance of what "
-        "the stitch reads; by default 1e-4",
+        "the stitch reads",
     )
     holdout: Holdout = 0.125
     memory_budget: int = Field(
         default=2_000_000_000,
         ge=1,
-        description="bytes for the moments, beyond which there are more passes; by default 2e9",
+        description="bytes for the moments, beyond which there are more passes",
     )
     positions: int = Field(
         default=POSITIONS,
         ge=1,
-        description="of larger maps so many, at random, are looked at in each image; by default "
-        "1024",
+        description="of larger maps so many, at random, are looked at in each image",
     )
 
     @field_validator("ridge", mode="before")
@@ -75,27 +74,25 @@ class AdamSettings(FittingSettings):
     learning_rate: float = Field(
         default=1e-3,
         gt=0,
-        description="of the first step; it falls to 0 along a cosine; by default 1e-3",
+        description="of the first step; it falls to 0 along a cosine",
     )
-    batch_size: int = Field(default=32, ge=1, description="images a training step; by default 32")
+    batch_size: int = Field(default=32, ge=1, description="images a training step")
     samples: int = Field(
         default=16_384,
         ge=1,
-        description="images trained on in all, repeats included; by default 16,384",
+        description="images trained on in all, repeats included",
     )
-    weight_decay: float = Field(
-        default=0.0, ge=0, description="decoupled from the gradient; by default 0, none"
-    )
+    weight_decay: float = Field(default=0.0, ge=0, description="decoupled from the gradient")
     holdout: Holdout = 0.125
     memory_budget: int = Field(
         default=2_000_000_000,
         ge=1,
-        description="bytes of images to hold, so that they can be shuffled; by default 2e9",
+        description="bytes of images to hold, so that they can be shuffled",
     )
     seed: int = Field(
         default=1,
         ge=0,
-        description="of the initial weights and of the order of the images; by default 1",
+        description="of the initial weights and of the order of the images",
     )
 
 

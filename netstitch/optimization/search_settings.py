@@ -48,7 +48,7 @@ class SearchSettings(BaseModel):
 
     algorithm: str | Callable[..., Algorithm] = Field(
         default="ga",
-        description=f"one of {', '.join(ALGORITHMS)}; by default 'ga'. From Python also a function "
+        description=f"one of {', '.join(ALGORITHMS)}; from Python also a function "
         "that makes an algorithm from a Setup and, by keyword, its settings",
     )
     evaluations: Annotated[int, Plain] | None = Field(
@@ -64,12 +64,11 @@ class SearchSettings(BaseModel):
     )
     count_skipped: bool = Field(
         default=True,
-        description="whether proposals that are known already count towards the budget; "
-        "by default true",
+        description="whether proposals that are known already count towards the budget;",
     )
     population: Annotated[int | Literal["sweep"], Plain] = Field(
         default=64,
-        description="genotypes that are improved side by side; by default 64; 'sweep' for a search "
+        description="genotypes that are improved side by side; 'sweep' for a search "
         f"of each of {', '.join(map(str, SWEEP_SIZES))}, of which the best is kept",
     )
     threshold: Annotated[float, Plain] | None = Field(

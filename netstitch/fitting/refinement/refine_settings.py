@@ -26,13 +26,13 @@ class RefineSettings(FittingSettings):
 
     loss: Annotated[BehaviourLoss, BeforeValidator(_check_loss)] = Field(
         default="outputs",
-        description="what is compared: 'outputs' (the default) of stitched networks and their "
+        description="what is compared: 'outputs' of stitched networks and their "
         "teachers, the 'features' that last layers read, or outputs with 'labels'",
     )
     teacher: str = Field(
         default=OWN,
         min_length=1,
-        description="'own' (the default), the network whose output it is, or the name of a "
+        description="'own', the network whose output it is, or the name of a "
         "network or 'ensemble' for all",
     )
     steps: int | None = Field(
@@ -50,21 +50,20 @@ class RefineSettings(FittingSettings):
         default=1e-2,
         gt=0,
         le=1e30,  # Adam's steps are float32, and it divides the rate by less than 1
-        description="of the first step, for features that vary by 1; it falls along a cosine; by "
-        "default 1e-2",
+        description="of the first step, for features that vary by 1; it falls along a cosine",
     )
-    batch_size: int = Field(default=32, ge=1, description="images of a batch; by default 32")
-    subnetworks: int = Field(default=6, ge=1, description="sampled for each batch; by default 6")
+    batch_size: int = Field(default=32, ge=1, description="images of a batch")
+    subnetworks: int = Field(default=6, ge=1, description="sampled for each batch")
     holdout: float = Field(
         default=0.125,
         gt=0,
         le=0.5,
         description="share of the samples not trained on: half of them choose which stitches "
-        "improved, half are reported on; by default 0.125",
+        "improved, half are reported on",
     )
     memory_budget: int = Field(
         default=2_000_000_000,
         ge=1,
-        description="bytes, each, of images held, and of activations; by default 2e9",
+        description="bytes, each, of images held, and of activations",
     )
-    seed: int = Field(default=1, ge=0, description="of everything random; by default 1")
+    seed: int = Field(default=1, ge=0, description="of everything random")
