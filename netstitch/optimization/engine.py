@@ -11,13 +11,13 @@ from typing import Any
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
-from netstitch.optimization.delivery import Delivery
 from netstitch.optimization.executors.executor import Completed, Executor
 from netstitch.optimization.executors.timing import Timing
 from netstitch.optimization.history import History
 from netstitch.optimization.loops import Loops
 from netstitch.optimization.problem import Genotype
 from netstitch.optimization.rejection import RejectionRule, RejectionTest
+from netstitch.optimization.result_inbox import ResultInbox
 from netstitch.optimization.result_ledger import ResultLedger
 from netstitch.optimization.search_result import Progress, SearchCounts, SearchResult, Stopped
 from netstitch.optimization.search_settings import SearchSettings
@@ -74,7 +74,7 @@ class Engine:
 
         self._loops = Loops(algorithm.slots)
         self._ledger = ResultLedger(len(setup.problem.objectives))
-        self._delivery = Delivery(executor, setup.problem.objectives)
+        self._inbox = ResultInbox(executor, setup.problem.objectives)
         self._counts = SearchCounts()
         self._between_steps = True
         self._stopped: Stopped | None = None
@@ -94,7 +94,7 @@ class Engine:
                 self._fill()
                 if not self._ledger.pending:
                     break
-                self._delivery.wait()
+                self._inbox.wait()
             self._stopped = self._stopped or "converged"  # no loop has anything to propose
             self._check_failures()  # of a small space, fewer than there are slots
         except KeyboardInterrupt:
@@ -110,20 +110,20 @@ class Engine:
         return self._result(self._stopped)
 
     def _take_arrived(self) -> None:
-        while self._delivery:
-            if self._must_be_whole(self._delivery.next):
-                pending = self._ledger.pending[self._delivery.next.ticket]
-                self._delivery.complete_next(pending.waiting[0][1])
-            self._take(self._delivery.next)
+        while self._inbox:
+            if self._must_be_whole(self._inbox.next):
+                pending = self._ledger.pending[self._inbox.next.ticket]
+                self._inbox.complete_next(pending.waiting[0][1])
+            self._take(self._inbox.next)
 
     def _take_rest(self) -> None:
         """After an interruption, work in what has arrived, up to one that must be done whole."""
         while True:
-            while self._delivery:
-                if self._must_be_whole(self._delivery.next):
+            while self._inbox:
+                if self._must_be_whole(self._inbox.next):
                     return
-                self._take(self._delivery.next)
-            if not self._delivery.begin_early_round():
+                self._take(self._inbox.next)
+            if not self._inbox.begin_early_round():
                 return
 
     def _fill(self) -> None:
@@ -175,7 +175,7 @@ class Engine:
         """Return what a slot receives of a known signature, whole where that matters to it."""
         known = Solution(genotype, self._ledger.known[signature])
         if self._ledger.stopped_early(signature) and self._rejection.in_slot(slot, known):
-            whole = self._delivery.evaluate_whole(genotype)
+            whole = self._inbox.evaluate_whole(genotype)
             known = Solution(genotype, whole.objectives)
             self._ledger.complete(signature, whole.objectives)
             self._note_failure(whole.failure)
@@ -201,7 +201,7 @@ class Engine:
         One that stopped early must be one that need not be done whole.
         """
         self._between_steps = False
-        self._delivery.arrived.popleft()
+        self._inbox.arrived.popleft()
         objectives, early = completed.objectives, completed.stopped_early
         pending = self._ledger.close(completed.ticket, objectives, stopped_early=early)
         genotype = pending.waiting[0][1]
@@ -218,7 +218,7 @@ class Engine:
                     seconds=completed.seconds,
                     failure=completed.failure,
                     worker=completed.worker,
-                    round=self._delivery.round,
+                    round=self._inbox.round,
                     skipped=self._counts.skipped,
                     elapsed=self._counts.elapsed,
                     stopped_early=early,
@@ -264,7 +264,7 @@ class Engine:
     @property
     def delivered(self) -> int:
         """Results that the search was given so far, those that it has not worked in included."""
-        return self.taken + len(self._delivery)
+        return self.taken + len(self._inbox)
 
     @property
     def taken(self) -> int:
@@ -357,7 +357,7 @@ class Engine:
             "generator": self._generator.bit_generator.state,
             "history": self._history.state(),
             "ledger": self._ledger.state(),
-            "delivery": self._delivery.state(),
+            "inbox": self._inbox.state(),
             "loops": self._loops.state(),
             "counts": dict(vars(self._counts)),
             "timing": self._timing.state(),
@@ -382,11 +382,11 @@ class Engine:
         self._generator.bit_generator.state = state["generator"]
         self._history.restore(state["history"])
         self._ledger.restore(state["ledger"])
-        self._delivery.restore(state["delivery"])
+        self._inbox.restore(state["inbox"])
         self._loops.restore(state["loops"])
         self._counts = SearchCounts(**state["counts"])
         self._timing.restore(state["timing"])
-        arrived = self._delivery.tickets()
+        arrived = self._inbox.tickets()
         for ticket, pending in self._ledger.pending.items():
             if ticket not in arrived:
                 self._executor.submit(ticket, pending.waiting[0][1], pending.threshold)

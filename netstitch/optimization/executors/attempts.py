@@ -52,7 +52,7 @@ class Attempt(NamedTuple):
     stopped_early: bool = False
 
 
-class Outcome(NamedTuple):
+class TaskOutcome(NamedTuple):
     """An attempt for each genotype of a call, and the seconds that they took together."""
 
     attempts: list[Attempt]
@@ -62,7 +62,9 @@ class Outcome(NamedTuple):
         """Return the results of the requests, each with its part of the seconds."""
         each = self.seconds / len(requests)
         return [
-            Completed(one.ticket, found.objectives, found.failure, each, worker, found[2])
+            Completed(
+                one.ticket, found.objectives, found.failure, each, worker, found.stopped_early
+            )
             for one, found in zip(requests, self.attempts, strict=True)
         ]
 
@@ -75,7 +77,7 @@ def attempt(evaluate: Evaluate, genotype: Genotype) -> Attempt:
         return Attempt(None, one_line(error, kind=True))
 
 
-def attempt_all(evaluate: Evaluate, requests: Sequence[Request]) -> Outcome:
+def attempt_all(evaluate: Evaluate, requests: Sequence[Request]) -> TaskOutcome:
     """Evaluate what was requested, together where that is possible and of use.
 
     Where they fail together, each is tried alone, so that those which are not to blame go on.
@@ -91,10 +93,10 @@ def attempt_all(evaluate: Evaluate, requests: Sequence[Request]) -> Outcome:
             attempts = []
     if len(attempts) != len(requests):
         attempts = [attempt(evaluate, genotype) for genotype in genotypes]
-    return Outcome(attempts, time.perf_counter() - start)
+    return TaskOutcome(attempts, time.perf_counter() - start)
 
 
-def attempt_in_worker(evaluate: Evaluate, requests: Sequence[Request]) -> Outcome:
+def attempt_in_worker(evaluate: Evaluate, requests: Sequence[Request]) -> TaskOutcome:
     """Do as `attempt_all`, and go on after what ends other programs, such as sys.exit."""
     start = time.perf_counter()
     try:
@@ -106,7 +108,7 @@ def attempt_in_worker(evaluate: Evaluate, requests: Sequence[Request]) -> Outcom
             attempts = [
                 found for one in requests for found in attempt_in_worker(evaluate, [one]).attempts
             ]
-        return Outcome(attempts, time.perf_counter() - start)
+        return TaskOutcome(attempts, time.perf_counter() - start)
 
 
 def _attempt(found: tuple[float, ...] | StoppedEarly | Exception) -> Attempt:

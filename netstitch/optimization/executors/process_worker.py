@@ -13,7 +13,7 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.attempts import Evaluate, Outcome, attempt_in_worker
+from netstitch.optimization.executors.attempts import Evaluate, TaskOutcome, attempt_in_worker
 from netstitch.optimization.executors.executor import Request
 from netstitch.text import one_line
 
@@ -81,7 +81,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def run(slot: int, requests: Sequence[Request]) -> Outcome:
+def run(slot: int, requests: Sequence[Request]) -> TaskOutcome:
     """Evaluate; raise SearchError when there is nothing to evaluate with."""
     if isinstance(_evaluate, Unloadable):
         raise SearchError(

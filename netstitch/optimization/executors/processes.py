@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.attempts import Evaluate, Outcome
+from netstitch.optimization.executors.attempts import Evaluate, TaskOutcome
 from netstitch.optimization.executors.executor import Completed, Request, worker_name
 from netstitch.optimization.executors.process_start import interruptions_blocked, start_context
 from netstitch.optimization.executors.process_worker import Begun, initialise, run
@@ -25,7 +25,7 @@ from netstitch.optimization.executors.worker_executor import PendingTask, Worker
 from netstitch.text import one_line
 
 
-class ProcessExecutor(WorkerExecutor[Future[Outcome]]):
+class ProcessExecutor(WorkerExecutor[Future[TaskOutcome]]):
     """Evaluates in worker processes, first come first served.
 
     When a worker dies, all evaluations that were under way are suspects, and are run once more, one
@@ -117,7 +117,7 @@ class ProcessExecutor(WorkerExecutor[Future[Outcome]]):
             self._broken = bool(self._late)
         return self._collect(future for future in self._running if future in ready)
 
-    def _collect(self, futures: Iterable[Future[Outcome]]) -> list[Completed]:
+    def _collect(self, futures: Iterable[Future[TaskOutcome]]) -> list[Completed]:
         """Return the results of calls that are done."""
         done: list[Completed] = []
         for future in list(futures):
@@ -233,12 +233,12 @@ def _pickled(evaluate: Evaluate) -> bytes:
         ) from error
 
 
-def _given(future: Future[Outcome]) -> bool:
+def _given(future: Future[TaskOutcome]) -> bool:
     """Whether there is an outcome; a call that a pool takes as it breaks may never be done."""
     return future.done() and future.exception() is None
 
 
-def _lost(future: Future[Outcome]) -> bool:
+def _lost(future: Future[TaskOutcome]) -> bool:
     """Whether a call that is done went down with its pool."""
     return isinstance(future.exception(), BrokenProcessPool)
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.attempts import Outcome, Thresholds
+from netstitch.optimization.executors.attempts import TaskOutcome, Thresholds
 from netstitch.optimization.executors.ray_worker import RayWorker
 
 MOST_STARTS, LONGEST_PAUSE = 3, 60.0
@@ -105,7 +105,7 @@ class RayPool:
         slot.future = future
         self._awaited[future] = slot
 
-    def answers(self, until: float) -> list[tuple[WorkerSlot, Outcome | str]]:
+    def answers(self, until: float) -> list[tuple[WorkerSlot, TaskOutcome | str]]:
         """Return the outcomes of workers that ran, or how they died; wait until that moment.
 
         There may be none earlier, where workers have started, or are to be.
@@ -113,7 +113,7 @@ class RayPool:
         Raises:
             SearchError: When workers cannot load the evaluation, or do not start.
         """
-        found: list[tuple[WorkerSlot, Outcome | str]] = []
+        found: list[tuple[WorkerSlot, TaskOutcome | str]] = []
         for future in self._done(until):
             slot = self._awaited.pop(future)
             slot.alive = slot.since  # it has answered, but who knows when
@@ -150,7 +150,7 @@ class RayPool:
 
     def _welcome(
         self, slot: WorkerSlot, name: str, reason: str
-    ) -> list[tuple[WorkerSlot, Outcome | str]]:
+    ) -> list[tuple[WorkerSlot, TaskOutcome | str]]:
         if reason:
             return self._lose(slot, f"{reason}, {name}", cannot_load=True)
         slot.name, slot.proven, slot.failed = name, True, 0
@@ -159,7 +159,7 @@ class RayPool:
 
     def _lose(
         self, slot: WorkerSlot, reason: str, cannot_load: bool = False
-    ) -> list[tuple[WorkerSlot, Outcome | str]]:
+    ) -> list[tuple[WorkerSlot, TaskOutcome | str]]:
         """Have a worker replaced; return how it died, where it was evaluating."""
         self._kill(slot)
         slot.due = time.monotonic()

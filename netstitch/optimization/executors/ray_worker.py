@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from netstitch.optimization.executors.attempts import (
     Evaluate,
-    Outcome,
+    TaskOutcome,
     Thresholds,
     attempt_in_worker,
 )
@@ -42,7 +42,7 @@ class RayWorker:
         """Return the worker's name, and why it cannot load the evaluation; empty where it has."""
         return worker_name(), self._reason
 
-    def run(self, packed: npt.NDArray[np.integer], thresholds: Thresholds) -> Outcome:
+    def run(self, packed: npt.NDArray[np.integer], thresholds: Thresholds) -> TaskOutcome:
         """Evaluate the genotypes that `packed_genotypes` was given."""
         assert self._evaluate is not None
         genotypes = packed.astype(np.int64)

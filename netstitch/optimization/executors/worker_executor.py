@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.attempts import Outcome
+from netstitch.optimization.executors.attempts import TaskOutcome
 from netstitch.optimization.executors.executor import Completed, Executor, Request
 from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.optimization.problem import Genotype
@@ -120,7 +120,7 @@ class WorkerExecutor(Executor, Generic[Handle]):
         share = -(-len(self._waiting) // max(1, free))
         return PendingTask(self._waiting.take(min(self._group, share)))
 
-    def _take(self, task: PendingTask, outcome: Outcome, worker: str) -> list[Completed]:
+    def _take(self, task: PendingTask, outcome: TaskOutcome, worker: str) -> list[Completed]:
         """Return the results of a task that is done."""
         self._busy += outcome.seconds
         return outcome.completed(task.requests, worker)

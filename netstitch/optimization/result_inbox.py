@@ -16,7 +16,7 @@ from netstitch.optimization.problem import Genotype, Objective
 from netstitch.optimization.search_state import State
 
 
-class Delivery:
+class ResultInbox:
     """Results that have arrived and are not worked in yet, in the order of their arrival.
 
     Attributes:
