@@ -5,8 +5,7 @@ equal content, in one graph or in several, have equal values.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from math import prod
 
@@ -53,49 +52,68 @@ def text_of(node: Node, texts: Mapping[str, str]) -> str:
     return " ".join([*parts, *(f"{name}={of(value)}" for name, value in node.kwargs.items())])
 
 
-def united(graphs: Iterable[Graph], known: Collection[str] = ()) -> Graph:
+def united(
+    graphs: Sequence[Graph],
+    known: Collection[str] = (),
+    contents: Sequence[Mapping[str, str]] | None = None,
+) -> Graph:
     """Return one graph that computes what several do, each content once.
 
     Args:
         graphs: Their nodes are named by their content keys in the new graph. Nodes that no output
             depends on are left out.
         known: Content keys of values that are given: where they are read, they become inputs.
+        contents: The `content_keys` of each graph, where they are at hand.
 
     Returns:
         A graph whose outputs are those of all graphs in turn.
     """
     nodes: dict[str, Node] = {}
     outputs: list[tuple[str | None, str]] = []
-    for graph in graphs:
-        names = {n.name: f"weight {n.path}" for n in graph.nodes if n.operation == WEIGHT}
-        names |= content_keys(graph)
+    for graph, keys in zip(graphs, contents or map(content_keys, graphs), strict=True):
+        names = dict(keys)
         outputs += [(key, names[name]) for key, name in graph.outputs]
         needed = {name for _, name in graph.outputs}
         for node in reversed(graph.nodes):
-            if node.name in needed and names[node.name] not in known:
+            if node.name in needed and names.get(node.name) not in known:
                 needed.update(node.inputs)
         for node in graph.nodes:
-            name = names[node.name]
-            if node.name in needed and name not in nodes:
-                nodes[name] = (
-                    Node(name, INPUT, shape=node.shape, dtype=node.dtype)
-                    if name in known
-                    else renamed(node, name, names)
-                )
+            if node.name not in needed:
+                continue
+            if node.operation == WEIGHT:
+                # Its own name, unless another graph has that for another weight.
+                same = nodes.setdefault(node.name, node).path == node.path
+                name = names[node.name] = node.name if same else f"weight {node.path}"
+            else:
+                name = names[node.name]
+            if name in nodes:
+                continue
+            if name in known:
+                nodes[name] = Node(name, INPUT, shape=node.shape, dtype=node.dtype)
+            else:
+                nodes[name] = renamed(node, name, names)
     return Graph(tuple(nodes.values()), tuple(outputs))
 
 
 def renamed(node: Node, name: str, names: Mapping[str, str]) -> Node:
     """Return a node under a name that reads others under theirs."""
-    return replace(
-        node,
-        name=name,
-        args=tuple(rename(argument, names) for argument in node.args),
-        kwargs={key: rename(argument, names) for key, argument in node.kwargs.items()},
+    return Node(
+        name,
+        node.operation,
+        tuple([rename(argument, names) for argument in node.args]),
+        {key: rename(argument, names) for key, argument in node.kwargs.items()},
+        node.shape,
+        node.dtype,
+        node.path,
+        node.multiply_adds,
+        node.elementwise,
+        node.point,
     )
 
 
 def sample_bytes(node: Node) -> int:
     """Return the bytes of a node's value for one sample, at four bytes a number."""
-    numbers = re.findall(r"\d+", " ".join(map(str, node.shape or ())))  # of "49*batch" too
-    return 4 * prod(map(int, numbers))
+    size = 4
+    for one in node.shape or ():
+        size *= one if isinstance(one, int) else prod(map(int, re.findall(r"\d+", one)))
+    return size

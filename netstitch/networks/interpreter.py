@@ -4,8 +4,9 @@ It runs captured graphs, subnetworks, several of these as one (`united`), and th
 evaluations put subnetworks together from.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +18,8 @@ from netstitch.networks.graph import INPUT, WEIGHT, Graph
 from netstitch.networks.in_place import InPlace, overwrites, takes_the_place
 from netstitch.networks.module import to_torch
 from netstitch.networks.operations import resolve
+
+_resolve = cache(resolve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,61 +144,60 @@ def make_interpreter(
             more.
         functions: What to call in the place of a node's own operation, by the node's name.
     """
-    returned = dict.fromkeys([name for _, name in graph.outputs] if results is None else results)
     inputs = [node.name for node in graph.nodes if node.operation == INPUT]
     steps = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
-    sizes = {node.name: sample_bytes(node) for node in steps}
-    registers = {name: index for index, name in enumerate([*inputs, *sizes])}
+    registers = {name: index for index, name in enumerate([*inputs, *(n.name for n in steps)])}
     own = {node.name: weights[node.path] for node in graph.nodes if node.operation == WEIGHT}
     assert_aligned(own.values(), "an interpreter's weights")
     values = {name: Register(index) for name, index in registers.items()} | own
-    frees = _last_uses(graph, returned)
+    names = [name for _, name in graph.outputs] if results is None else results
+    returned = tuple([registers[name] for name in names])
     ways = overwrites(graph, registers) if overwriting else {}
-    instructions = []
-    held = peak = 0
-    for node in steps:
-        args = tuple(to_torch(argument, values) for argument in node.args)
+    instructions: list[Instruction] = []
+    freed = set(returned)
+    for node in reversed(steps):
+        args = tuple([to_torch(argument, values) for argument in node.args])
         kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
-        freed = frees.get(node.name, ())
+        operands = tuple([(i, a.index) for i, a in enumerate(args) if type(a) is Register])
+        nested = set(_registers([*(arg for arg in args if type(arg) is list), *kwargs.values()]))
+        # A value that nothing reads is freed at once.
+        frees = {registers[node.name], *(index for _, index in operands), *nested} - freed
+        freed |= frees
+        function = functions.get(node.name) or _resolve(node.operation)
         instructions.append(
             Instruction(
-                functions.get(node.name) or resolve(node.operation),
+                function,
                 args,
                 kwargs,
-                tuple((i, arg.index) for i, arg in enumerate(args) if isinstance(arg, Register)),
-                _holds_registers([*(arg for arg in args if type(arg) is list), *kwargs.values()]),
-                tuple(registers[name] for name in freed),
+                operands,
+                bool(nested),
+                tuple(frees),
                 ways.get(node.name, ()),
             )
         )
-        held += sizes[node.name]
+    instructions.reverse()
+    peak = _peak_bytes([0] * len(inputs) + [sample_bytes(node) for node in steps], instructions)
+    return Interpreter(tuple(instructions), tuple(registers), len(inputs), returned, peak)
+
+
+def _peak_bytes(sizes: Sequence[int], instructions: Sequence[Instruction]) -> int:
+    """Return the most bytes held at once, where each register's value has a size."""
+    held = peak = 0
+    first = len(sizes) - len(instructions)
+    for size, instruction in zip(sizes[first:], instructions, strict=True):
+        held += size
         peak = max(peak, held)
-        held -= sum(sizes.get(name, 0) for name in freed)
-    ends = tuple(registers[name] for name in returned)
-    return Interpreter(tuple(instructions), tuple(registers), len(inputs), ends, peak)
+        held -= sum([sizes[register] for register in instruction.frees])
+    return peak
 
 
-def _last_uses(graph: Graph, returned: Collection[str]) -> dict[str, list[str]]:
-    """Return, by node, the values that no later node reads, and that are not returned."""
-    last: dict[str, str] = {}
-    for node in graph.nodes:
-        if node.operation == WEIGHT:
-            continue
-        if node.operation != INPUT:
-            last[node.name] = node.name  # where nothing reads it
-        last |= dict.fromkeys(node.inputs, node.name)
-    frees: dict[str, list[str]] = {}
-    for name, reader in last.items():
-        if name not in returned and graph.by_name[name].operation != WEIGHT:
-            frees.setdefault(reader, []).append(name)
-    return frees
-
-
-def _holds_registers(items: list[Any]) -> bool:
-    return any(
-        isinstance(item, Register) or (isinstance(item, list) and _holds_registers(item))
-        for item in items
-    )
+def _registers(items: Iterable[Any]) -> Iterator[int]:
+    """Yield the registers in nested lists."""
+    for item in items:
+        if isinstance(item, Register):
+            yield item.index
+        elif isinstance(item, list):
+            yield from _registers(item)
 
 
 def _filled(argument: Any, values: list[Any]) -> Any:

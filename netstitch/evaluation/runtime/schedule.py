@@ -59,7 +59,10 @@ class Schedule:
         self._results = [
             np.array([number for _, number in pairs]) for pairs in self.fragments.results
         ]
-        self._interpreters: dict[_Form, Interpreter] = {}
+        self._plain = (
+            [] if fused else [make_interpreter(f.graph, weights) for f in self.fragments.every]
+        )
+        self._fused_forms: dict[_Form, Interpreter] = {}
 
     def plan(self, genotypes: Sequence[Genotype]) -> ExecutionPlan:
         """Return one plan for several subnetworks."""
@@ -90,11 +93,13 @@ class Schedule:
         values = np.zeros(len(order), dtype=np.int64)  # the input's, and no step's
         values[steps] = np.arange(1, 1 + len(steps))
         fragments = order[steps]
-        forms = zip(
-            fragments.tolist(), left_out[steps].tolist(), carried[steps].tolist(), strict=True
-        )
-        interpreters = [self._interpreters.get(form) or self._make(form) for form in forms]
-        peaks = np.fromiter((one.peak for one in interpreters), np.int64, len(interpreters))
+        numbers = fragments.tolist()
+        if self._fused:
+            forms = zip(numbers, left_out[steps].tolist(), carried[steps].tolist(), strict=True)
+            interpreters = [self._fused_forms.get(form) or self._fuse(form) for form in forms]
+        else:
+            interpreters = [self._plain[number] for number in numbers]
+        peaks = np.array([one.peak for one in interpreters], dtype=np.int64)
         results = iter(values[first[ends]].tolist())
         return ExecutionPlan(
             interpreters=interpreters,
@@ -129,17 +134,13 @@ class Schedule:
             carried = np.full(len(order), trace.NOTHING, dtype=np.int64)
         return order, sources, results, left_out, carried
 
-    def _make(self, form: _Form) -> Interpreter:
+    def _fuse(self, form: _Form) -> Interpreter:
         """Return the interpreter of a fragment in a form that was not needed so far."""
         number, left_out, carried = form
-        fragment = self.fragments.every[number]
-        if self._fused:
-            norms = [n for n in self._norms if n.fragment == number and left_out >> n.slot & 1]
-            norm = None if carried == trace.NOTHING else self._norms[carried]
-            made = fused(fragment, self._weights, norms, norm)
-        else:
-            made = make_interpreter(fragment.graph, self._weights)
-        self._interpreters[form] = made
+        norms = [n for n in self._norms if n.fragment == number and left_out >> n.slot & 1]
+        norm = None if carried == trace.NOTHING else self._norms[carried]
+        made = fused(self.fragments.every[number], self._weights, norms, norm)
+        self._fused_forms[form] = made
         return made
 
 

@@ -103,7 +103,7 @@ class BranchSubnetworks:
         self._contents = [content_keys(graph) for graph in graphs]
         self._layers = [last_layers(graph) for graph in graphs]
         self._units: dict[Key, float] = {}
-        together = united(graphs)
+        together = united(graphs, contents=self._contents)
         self._originals = make_interpreter(together, weights, results=())
         self._sizes = _sizes(together)
 
@@ -113,7 +113,7 @@ class BranchSubnetworks:
         contents = content_keys(graph)
         outputs = _ends(graph, contents)
         pairs = self._pairs(graph, contents, int(genotype[-1]))
-        own = united([graph], self._sizes)
+        own = united([graph], self._sizes, [contents])
         sizes = _sizes(own)
         compared = [*(key for _, key in outputs), *(key for key, _ in pairs if key in sizes)]
         return BranchSubnetwork(
