@@ -13,20 +13,21 @@ and 0.6 % at 256, and a mean accuracy of 84.9 to 85.0 % either way and at any ba
 up from 72.2 %. A thousand images give 84.9 % too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from netstitch.errors import FittingError
-from netstitch.files.alignment import aligned
+from netstitch.files.alignment import aligned, aligned_weights
 from netstitch.fitting.feature_stream import Batch, Progress, count_batches, inputs
 from netstitch.fitting.moments import MeanVariance
 from netstitch.networks.folding import BATCH_NORM
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref
 from netstitch.networks.inputs import check_inputs
-from netstitch.networks.module import Weights, ancestors, to_torch
+from netstitch.networks.interpreter import make_interpreter
+from netstitch.networks.module import Weights, ancestors
 from netstitch.networks.operations import resolve
 
 STITCHES = "stitches."
@@ -118,9 +119,30 @@ def recalibrated(
     if not norms:
         return dict(weights)
     statistics = {keys: MeanVariance() for keys in norms.values()}
+    where = ""
+
+    def measuring(node: Node) -> Callable[..., Tensor]:
+        """Return a batch norm with the statistics of what it reads, which are kept."""
+
+        def normalised(values: Tensor, *args: Any) -> Tensor:
+            count, mean, variance = _own_statistics(node, values, where)
+            statistics[norms[node.name]].merge(count, mean, variance)
+            normalise: Callable[..., Tensor] = resolve(BATCH_NORM)
+            return normalise(values, *args[:2], mean, variance, *args[4:])
+
+        return normalised
+
+    needed = ancestors(graph, list(norms))
+    nodes = tuple(n for n in graph.nodes if n.name in needed or n.operation == INPUT)
+    interpreter = make_interpreter(
+        Graph(nodes, ()),
+        aligned_weights(weights),
+        functions={name: measuring(graph.by_name[name]) for name in norms},
+    )
+    device = next(iter(weights.values())).device
     with torch.no_grad():
-        for where, values in _joined(_checked(graph, batches, progress)):
-            _measure(graph, weights, norms, statistics, values, where)
+        for where, values in _joined(_checked(graph, batches, progress)):  # noqa: B007
+            interpreter.run([values.to(device)])
     if not next(iter(statistics.values())).count:
         raise FittingError("the batches hold no samples: give at least one batch of inputs")
     new = dict(weights)
@@ -161,40 +183,6 @@ def _joined(batches: Iterable[tuple[int, Tensor]]) -> Iterator[tuple[str, Tensor
     rest = pending if ready is None else [ready[1], *pending]
     if rest:
         yield f"batch {number}", rest[0] if len(rest) == 1 else torch.cat(rest)
-
-
-def _measure(
-    graph: Graph,
-    weights: Weights,
-    norms: Mapping[str, Kept],
-    statistics: Mapping[Kept, MeanVariance],
-    batch: Tensor,
-    where: str,
-) -> None:
-    """Run the graph up to its last norm, each norm with the statistics of this batch."""
-    needed = ancestors(graph, list(norms))
-    nodes = [node for node in graph.nodes if node.name in needed]
-    last = {name: node.name for node in nodes for name in node.inputs}
-    values: dict[str, Any] = {}
-    for node in nodes:
-        if node.operation == INPUT:
-            device = next((tensor.device for tensor in weights.values()), batch.device)
-            values[node.name] = batch.to(device)
-            continue
-        if node.operation == WEIGHT:
-            values[node.name] = weights[node.path]
-            continue
-        args = [to_torch(argument, values) for argument in node.args]
-        if node.name in norms:
-            count, mean, variance = _own_statistics(node, args[0], where)
-            statistics[norms[node.name]].merge(count, mean, variance)
-            args[3:5] = mean, variance
-        kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
-        values[node.name] = resolve(node.operation)(*args, **kwargs)
-        del args, kwargs
-        for name in node.inputs:
-            if last[name] == node.name:
-                del values[name]
 
 
 def _own_statistics(node: Node, values: Tensor, where: str) -> tuple[int, Tensor, Tensor]:

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
-from netstitch.files.alignment import aligned
-from netstitch.networks.module import build_module
+from netstitch.files.alignment import aligned, aligned_weights
+from netstitch.networks.graph import INPUT, Graph
+from netstitch.networks.interpreter import Interpreter, make_interpreter
+from netstitch.networks.module import ancestors
 from netstitch.networks.network import Network
 from netstitch.stitching.stitch import FeatureRef
 
@@ -18,41 +20,45 @@ def _tensors(network: Network) -> Iterator[Tensor]:
 
 
 class FeatureReader:
-    """Runs basis networks up to some points; keeps the modules made for the last ones."""
+    """Runs basis networks up to some points; keeps the interpreters made for the last ones."""
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
         self._points: tuple[FeatureRef, ...] = ()
-        self._modules: list[tuple[list[int], fx.GraphModule]] = []
+        self._interpreters: list[tuple[list[int], Interpreter]] = []
 
     def __call__(self, inputs: Tensor, points: Sequence[FeatureRef]) -> list[Tensor]:
         """Return the values of points for inputs (b, ...), in their order.
 
         Each network runs once. Inputs are moved to the device of the networks.
         """
-        if tuple(points) != self._points or not self._modules:
+        if tuple(points) != self._points or not self._interpreters:
             self._prepare(points)
         inputs = aligned(inputs.to(self._device(inputs)))
         values: list[Tensor] = [inputs] * len(points)
         with torch.inference_mode():
-            for positions, module in self._modules:
-                for position, value in zip(positions, module(inputs), strict=True):
+            for positions, interpreter in self._interpreters:
+                for position, value in zip(positions, interpreter.run([inputs]), strict=True):
                     values[position] = value
         return values
 
     def forget(self) -> None:
-        """Make modules anew next time, since the networks' tensors were replaced."""
-        self._points, self._modules = (), []
+        """Make interpreters anew next time, since the networks' tensors were replaced."""
+        self._points, self._interpreters = (), []
 
     def _device(self, inputs: Tensor) -> torch.device:
         return next(chain.from_iterable(map(_tensors, self._networks)), inputs).device
 
     def _prepare(self, points: Sequence[FeatureRef]) -> None:
-        self._modules = []
+        self._interpreters = []
         for index, network in enumerate(self._networks):
             positions = [i for i, point in enumerate(points) if point.network == index]
             if positions:
                 names = [points[i].point for i in positions]
-                module = build_module(network.graph, network.weights, outputs=names)
-                self._modules.append((positions, module))
+                needed = ancestors(network.graph, names)
+                nodes = [n for n in network.graph.nodes if n.name in needed or n.operation == INPUT]
+                graph = Graph(tuple(nodes), ())
+                weights = aligned_weights(network.weights)
+                interpreter = make_interpreter(graph, weights, results=names)
+                self._interpreters.append((positions, interpreter))
         self._points = tuple(points)
