@@ -44,10 +44,7 @@ class Node:
     Attributes:
         name: unique in its graph, a Python identifier.
         operation: INPUT, WEIGHT, or an allow-listed operation such as "aten.conv2d.default".
-        args: positional arguments.
-        kwargs: keyword arguments.
         shape: sizes of the tensor, dimension 0 first; None where the value is no single tensor.
-        dtype: of the tensor, such as "float32".
         path: the module path a user knows the step by ("layer3.4.conv2"); for weights, their key.
         multiply_adds: at batch 1.
         elementwise: elements that other operations touch, at batch 1.

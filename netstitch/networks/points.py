@@ -29,15 +29,9 @@ class Axes:
 
 @dataclass(frozen=True)
 class PointStep:
-    """One operation, with axes and shapes of those inputs that depend on the network's input.
+    """One operation, with the names, axes and shapes of inputs that depend on the network's input.
 
-    Attributes:
-        operation: its name.
-        args: its arguments.
-        names: the nodes that these inputs are.
-        axes: of these inputs.
-        shapes: of these inputs.
-        output: shape of the result; None where it is a tuple of tensors.
+    The output's shape is None where it is a tuple of tensors.
     """
 
     operation: str

@@ -18,16 +18,10 @@ class Section:
     """Nodes of one network, joined by what they read of one another.
 
     Attributes:
-        network: its index.
-        first: module path of the first node.
-        last: module path of the last node.
-        begins: share of the network's multiply-adds before it, in the order of computation.
-        ends: share up to its end.
-        multiply_adds: of the section itself.
-        reads_input: it reads the task's input.
-        gives_output: an output of the network is in it.
-        whole_start: it begins with the network's first node.
-        whole_end: it ends with the network's last node.
+        first: module path of the first node; `last` is that of the last one. begins: share of the
+        network's multiply-adds before it, in the order of computation; `ends` is
+            the share up to its end.
+        whole_start: it begins with the network's first node; `whole_end`: ends with the last one.
     """
 
     network: int
@@ -44,12 +38,9 @@ class Section:
 
 @dataclass(frozen=True)
 class StitchEdge:
-    """An active stitch between two sections.
+    """An active stitch between two sections, all by index.
 
     Attributes:
-        stitch: its index.
-        source: index of the section that it reads.
-        target: index of the section that reads it.
         at: share of the source network's multiply-adds where it reads.
         to: share of the target network's where its result is read first.
     """
@@ -63,14 +54,7 @@ class StitchEdge:
 
 @dataclass(frozen=True)
 class Composition:
-    """The sections of a subnetwork, in an order of computation, and the stitches between them.
-
-    Attributes:
-        output: name of the output switch's choice.
-        parts: the sections.
-        joints: the stitches.
-        stitch_multiply_adds: of all stitches.
-    """
+    """The sections of a subnetwork, in an order of computation, and the stitches between them."""
 
     output: str
     parts: tuple[Section, ...]

@@ -35,13 +35,14 @@ class Switch:
 
 @dataclass(frozen=True)
 class Switchboard:
-    """All decisions of a supernet, in the order of the genotype.
+    """All decisions of a supernet, in the order of the genotype: grouped by match, the output's
+    last.
 
     Attributes:
         matches: for each match its points by network index, in topological order.
-        stitches: grouped by match.
-        switches: grouped by match.
-        outputs: choices of the output switch, which comes last: sets of networks.
+        stitches: the stitches that switches choose between.
+        switches: all but the output switch.
+        outputs: choices of the output switch: sets of networks.
     """
 
     matches: tuple[dict[int, str], ...]

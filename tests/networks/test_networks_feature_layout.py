@@ -2,12 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
-from netstitch.matching import Match, Matching, compatible
+import netstitch as ns
 from netstitch.networks import feature_layout
 from netstitch.networks.feature_layout import BATCH, MAP, VECTOR, FeatureLayout, find_layout
-from netstitch.networks.graph import Graph, Node, Ref
-from netstitch.stitching import make_switchboard
 
 
 def test_a_layout_is_found_by_its_rank_and_channels() -> None:
@@ -36,25 +35,42 @@ def test_a_layer_maps_every_position_alike(layout: FeatureLayout, shape: tuple[i
     torch.testing.assert_close(layout.rows(found.detach(), torch.arange(2)), rows.detach())
 
 
-def test_a_row_more_in_the_table_makes_tokens_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    def tokens(name: str, width: int) -> Node:
-        shape = (BATCH, 5, width)
-        return Node(name, "aten.relu.default", (Ref("x"),), shape=shape, point=True, channels=2)
+class Mixer(nn.Module):
+    """Layers on tokens (n, t, c); the classes are of their mean."""
 
-    def graph(width: int) -> Graph:
-        return Graph((Node("x", "input"), tokens("t", width)), ((None, "t"),))
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embed, self.mix, self.head = (
+            nn.Linear(6, width), nn.Linear(width, width), nn.Linear(width, 3),
+        )  # fmt: skip
 
-    assert tokens("t", 8).layout is None
-    added = FeatureLayout("token", ("batch", "t", "c"), "aten.linear.default")
-    monkeypatch.setattr(feature_layout, "LAYOUTS", (*feature_layout.LAYOUTS, added))
-    assert compatible(tokens("t", 8), tokens("t", 3))
-    matching = Matching((Match(("t", "t")),), 1.0, 1.0, "by hand")
-    first, second = make_switchboard((graph(8), graph(3)), matching).stitches
-    assert (first.inputs, first.outputs, first.positions) == (8, 3, 5)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.mix(self.embed(x).relu()).relu().mean(1))
+
+
+def test_with_a_row_more_in_the_table_tokens_are_matched_stitched_and_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tokens = FeatureLayout("token", ("batch", "t", "c"), "aten.linear.default")
+    x = torch.rand(16, 5, 6)
+    torch.manual_seed(0)
+    models = [Mixer(8), Mixer(4)]
+    assert not [p for p in ns.capture(models[0], x).graph.points if len(p.shape or ()) == 3]
+    monkeypatch.setattr(feature_layout, "LAYOUTS", (*feature_layout.LAYOUTS, tokens))
+    a, b = (ns.capture(model, x) for model in models)
+    matching = ns.match(a, b)
+    assert len([p for p in a.graph.points if p.layout == tokens]) == 4
+    supernet = ns.Supernet([a, b], matching)
+    first = supernet.stitches[0]
+    assert (first.layout, first.inputs, first.outputs) == (tokens, 8, 4)
+    assert (first.positions, first.multiply_adds) == (5, 8 * 4 * 5)
+    report = supernet.fit([torch.rand(256, 5, 6)])
+    assert max(row.relative_error or 0 for row in report.rows) < 1
     features = torch.rand(2, 5, 8)
-    assert first.layer()(features).shape == (2, 5, 3)
-    assert torch.equal(first.layout.rows(features, torch.arange(2)), features.flatten(0, 1))
-    assert second.multiply_adds == 3 * 8 * 5
+    assert torch.equal(tokens.rows(features, torch.arange(2)), features.flatten(0, 1))
+    genotype = supernet.genotype("mixer_2", [1])
+    assert supernet.subnetwork(genotype)(x).shape == (16, 3)
+    assert supernet.active_stitches(genotype) == (0,)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

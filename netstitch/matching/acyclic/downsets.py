@@ -59,8 +59,7 @@ def downsets(order: PartialOrder, cap: int, move_cap: int) -> Downsets | None:
         known = moves
         while True:
             count, moves = _visit(
-                *(*relations, first, last, known, bits),
-                *(starts, positions, targets, parents, added),
+                relations, first, last, known, bits, (starts, positions, targets, parents, added)
             )
             if count >= 0:
                 break
@@ -107,24 +106,19 @@ def _flat(lists: list[list[int]]) -> tuple[npt.NDArray[np.int64], Integers]:
 
 @njit(cache=True, nogil=True)
 def _visit(
-    cover_starts: Any,
-    covers: Any,
-    above_starts: Any,
-    above: Any,
+    relations: Any,
     first: int,
     last: int,
     moves: int,
     bits: Any,
-    starts: Any,
-    positions: Any,
-    targets: Any,
-    parents: Any,
-    added: Any,
+    found: Any,
 ) -> Any:
     """Write the moves of the layer first..last and make the next one.
 
     Returns the counts of downsets and of moves, (-1, -1) when the arrays have no room for them.
     """
+    cover_starts, covers, above_starts, above = relations
+    starts, positions, targets, parents, added = found
     n = len(cover_starts) - 1
     count = last
     for d in range(first, last):

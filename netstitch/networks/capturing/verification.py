@@ -24,8 +24,8 @@ def verify(
 
     Args:
         title: the model's name.
-        model: the model.
-        network: what was captured of it.
+        model: what was captured.
+        network: what it became.
         example: the batch that it was captured with.
         squeezed: the user's line in which a single sample's batch dimension would be dropped.
         transposed: names a layer that takes the batch for something else, and what to do.
