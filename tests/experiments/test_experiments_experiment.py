@@ -7,9 +7,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from netstitch.experiments import Experiment
-from netstitch.experiments.settings_tables import AdamTable, LeastSquaresTable, RefineTable
+from netstitch.experiments.settings_tables import AdamTable, LeastSquaresTable
 from netstitch.experiments.task_table import ImagesTable
-from netstitch.fitting import fit_adam, fit_least_squares, refine
+from netstitch.fitting.fit_settings import AdamSettings
 from netstitch.matching import OBJECTIVES, POINTS
 from netstitch.matching.matching_settings import MatchingSettings
 from netstitch.optimization import Budget
@@ -51,9 +51,6 @@ def test_networks_get_distinct_names():
 @pytest.mark.parametrize(
     "table, function, own",
     [
-        (LeastSquaresTable(), fit_least_squares, {"method", "batch"}),
-        (AdamTable(), fit_adam, {"method", "batch"}),
-        (RefineTable(), refine, {"enabled"}),
         (ImagesTable(), Preprocessing, {"arrays", "corrupt", "cache", "workers"}),
     ],
 )
@@ -74,7 +71,7 @@ def test_settings_of_a_method_are_arguments_of_it():
     settings = experiment(seed=7, fit={"method": "adam", "samples": 64}).fit_settings
     assert settings.pop("method") == "adam"
     assert (settings["seed"], settings["samples"]) == (7, 64)
-    assert settings.keys() <= inspect.signature(fit_adam).parameters.keys()
+    assert settings.keys() <= AdamSettings.model_fields.keys()
 
 
 @pytest.mark.parametrize(
