@@ -139,7 +139,7 @@ def test_an_experiment_that_is_not_there(netstitch: Caller, tmp_path: Path) -> N
         ("classes = 3", "clases = 3", "did you mean 'classes'"),
         ("population = 8", "population = 'many'", "population"),
         ("[search]", "[search", "no valid TOML"),
-        ("evaluations = 60", "evaluations = 6", "less than the population of 8"),
+        ("evaluations = 60", "evaluations = 6", "smaller than the population of 8"),
         ("[evaluation]", "[evaluation]\ndevice = 'gpu'", "device"),
         ("[evaluation]", "[evaluation]\ndevice = 'meta'", "'meta'"),
         ("models.py:deep", "models.py:deeep", "deep"),
