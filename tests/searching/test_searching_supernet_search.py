@@ -134,7 +134,7 @@ def test_time_ends_a_search(supernet: Supernet, task: Classification) -> None:
 def test_accuracies_may_be_those_of_recalibrated_networks() -> None:
     supernet, task = small_supernet(), random_task()
     inputs = [random_samples(64, seed=3).inputs]
-    found = ns.search(supernet, task, budget=60, population=16, recalibration=iter(inputs))
+    found = ns.search(supernet, task, budget=150, population=16, recalibration=iter(inputs))
     stitched = [point for point in found if point.stitches]
     assert stitched
     for point in stitched:
