@@ -12,10 +12,11 @@ from netstitch.networks.graph import Graph, Node, Ref
 
 
 def work(schedule: Schedule, genotypes: list[np.ndarray]) -> int:
-    """Operations of genotypes that are computed together."""
-    distinct = {key: unit for one in genotypes for unit, key in schedule.keys(one).items()}
-    graphs = [schedule.units.units[unit].graph for unit in distinct.values()]
-    return sum(node.multiply_adds + node.elementwise for graph in graphs for node in graph.nodes)
+    """Operations of what some genotypes compute together."""
+    nodes = [node for fragment in schedule.fragments.every for node in fragment.graph.nodes]
+    works = {node.name: node.multiply_adds + node.elementwise for node in nodes}
+    each = [one.names[one.inputs :] for one in schedule.plan(genotypes).interpreters]
+    return sum(works[name] for names in each for name in names)
 
 
 def test_work_behind_a_node_is_what_depends_on_it() -> None:
