@@ -36,7 +36,8 @@ from pairs import FLOOR, REFINE, in_order_of, load_networks, load_task
 from scipy.stats import wilcoxon
 
 import netstitch as ns
-from netstitch.analysis import Front, FrontPoint, hypervolume
+from netstitch.analysis import Front, FrontPoint
+from netstitch.analysis.hypervolume import hypervolume_of
 from netstitch.analysis.significance import holm
 from netstitch.evaluation import NumericsConfig
 from netstitch.networks import Network
@@ -112,12 +113,7 @@ def facts(front: Front) -> dict[str, Any]:
     whole = ensemble.multiply_adds
     points = list(front)
     volumes = {
-        part: hypervolume(
-            [getattr(point, part) for point in points],
-            [point.multiply_adds for point in points],
-            ensemble=whole,
-            accuracy_floor=FLOOR,
-        )
+        part: hypervolume_of(points, part, ensemble=whole, accuracy_floor=FLOOR)
         for part in ("validation", "test")
     }
     return {

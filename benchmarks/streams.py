@@ -87,7 +87,7 @@ def demo_objectives(supernet: ns.Supernet) -> Evaluate:
 
     def evaluate(genotype: np.ndarray) -> tuple[float, float]:
         measured = evaluator.evaluate(genotype)
-        return measured.accuracy, float(measured.multiply_adds)
+        return measured.accuracy, measured.cost
 
     return evaluate
 

@@ -1,12 +1,13 @@
 """Analysis: the front as data, in tables and figures, with how sure its differences are.
 
-Knows accuracies and multiply-adds, nothing of networks: a front can be read and drawn anywhere.
+Knows accuracies and costs, nothing of networks: a front can be read and drawn anywhere.
 """
 
 from netstitch.analysis.bootstrap import Interval, paired_difference
 from netstitch.analysis.dominance import SPLITS, ObjectiveName, Split, nondominated
-from netstitch.analysis.front import Front, FrontPoint, make_front
+from netstitch.analysis.front import Front, make_front
 from netstitch.analysis.front_figure import front_figure
+from netstitch.analysis.front_point import FrontPoint
 from netstitch.analysis.hypervolume import hypervolume
 from netstitch.analysis.tables import front_table
 

@@ -1,4 +1,4 @@
-"""What a share of runs attains: empirical attainment surfaces.
+"""Empirical attainment surfaces: what a share of runs attains.
 
 Grunert da Fonseca, Fonseca and Hall (2001), Inferential Performance Assessment of Stochastic
 Optimisers and the Attainment Function.
@@ -11,33 +11,34 @@ import numpy as np
 
 from netstitch.errors import DataError
 
-Network = tuple[float, float]
-"""Multiply-adds and accuracy."""
+CostAndAccuracy = tuple[float, float]
 
 
-def attainment(fronts: Sequence[Sequence[Network]], share: float) -> tuple[Network, ...]:
-    """The corners, by rising multiply-adds, of what at least a share of the runs attains.
-
-    fronts: of each run its networks. share: over 0 to 1; 0.5 is the median run.
+def attainment(
+    fronts: Sequence[Sequence[CostAndAccuracy]], share: float
+) -> tuple[CostAndAccuracy, ...]:
+    """Return the corners, by rising cost, of what at least a share of the runs attains.
 
     At a cost, the surface is the accuracy that this share of runs reaches at that cost or less.
 
-    Raises DataError for a share that is none, or where there are no networks.
+    Args:
+        fronts: The networks of each run.
+        share: Over 0 to 1; 0.5 is the median run.
+
+    Raises:
+        DataError: The share is none, or there are no networks.
     """
     if not 0 < share <= 1:
         raise DataError(f"a share of {share} of the runs is none; expected over 0 to 1")
     points = np.array([network for front in fronts for network in front], float)
     if not len(points):
         raise DataError("the runs have no networks, so there is no surface that they attain")
-    sets = np.repeat(np.arange(len(fronts)), [len(front) for front in fronts])
     # Runs without any network attain nothing: the others are then a smaller share of all.
-    present = len(np.unique(sets))
+    sets = np.repeat(np.arange(len(fronts)), [len(front) for front in fronts])
+    present, numbers = np.unique(sets, return_inverse=True)
     needed = int(np.ceil(share * len(fronts) - 1e-9))
-    if needed > present:
+    if needed > len(present):
         return ()
-    percentile = 100 * needed / present
-    found = moocore.eaf(
-        points * [1, -1], np.unique(sets, return_inverse=True)[1] + 1, percentiles=[percentile]
-    )
-    corners = sorted((float(cost), float(-negative)) for cost, negative, _ in found)
-    return tuple(corners)
+    percentile = 100 * needed / len(present)
+    found = moocore.eaf(points * [1, -1], numbers + 1, percentiles=[percentile])
+    return tuple(sorted((float(cost), float(-negative)) for cost, negative, _ in found))

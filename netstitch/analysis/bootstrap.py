@@ -1,7 +1,7 @@
-"""How sure a difference of two accuracies on the same samples is.
+"""Bootstrap intervals of a difference of two accuracies.
 
-The paired bootstrap: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13
-(percentile intervals), over samples that carry both networks' outcomes.
+Percentile intervals (Efron and Tibshirani, 1993, An Introduction to the Bootstrap, chapter 13),
+over samples that carry each network's outcomes.
 """
 
 from dataclasses import dataclass
@@ -37,16 +37,21 @@ def paired_difference(
     seed: int,
     level: float = 0.95,
 ) -> Interval:
-    """Accuracy of a minus accuracy of b, with its paired percentile-bootstrap interval.
-
-    correct_a, correct_b: (n,) bool, whether each network is right on each of the same n samples; or
-        shares in [0, 1], such as of an image's pixels.
+    """Return the accuracy of a minus that of b, with its paired bootstrap interval.
 
     A resample draws n samples with replacement, and of each only a - b adds to the difference. So
     the counts of its distinct values (+1, 0 and -1 where samples are right or wrong) are
     multinomial, and drawing them is the same as drawing the samples.
 
-    Raises DataError for no samples, unequal lengths, or values outside [0, 1].
+    Args:
+        correct_a: (n,) bool, where a is right; or shares in [0, 1], such as of an image's pixels.
+        correct_b: (n,), where b is, on the same samples.
+        resamples: How many are drawn.
+        seed: Of the drawing.
+        level: Of the interval, in (0, 1).
+
+    Raises:
+        DataError: There are no samples, lengths differ, or values lie outside [0, 1].
     """
     a, b = _outcomes(correct_a), _outcomes(correct_b)
     if a.shape != b.shape:
@@ -55,19 +60,15 @@ def paired_difference(
             "give both networks' outcomes on the same samples"
         )
     _check(resamples, level)
-    tail = (1 - level) / 2
     random = np.random.default_rng(seed)
     size, difference = len(a), a - b
-    if np.isin(difference, (-1, 0, 1)).all():
-        better, worse = int((difference == 1).sum()), int((difference == -1).sum())
-        shares = np.array([better, worse, size - better - worse]) / size
-        drawn = random.multinomial(size, shares, size=resamples)
-        differences, found = (drawn[:, 0] - drawn[:, 1]) / size, (better - worse) / size
-    else:
-        differences = _resampled_means(difference, resamples, random)
-        found = float(difference.mean())
-    low, high = np.quantile(differences, [tail, 1 - tail])
-    return Interval(found, float(low), float(high), level)
+    if not np.isin(difference, (-1, 0, 1)).all():
+        means = _resampled_means(difference, resamples, random)
+        return _interval(float(difference.mean()), means, level)
+    better, worse = int((difference == 1).sum()), int((difference == -1).sum())
+    shares = np.array([better, worse, size - better - worse]) / size
+    drawn = random.multinomial(size, shares, size=resamples)
+    return _interval((better - worse) / size, (drawn[:, 0] - drawn[:, 1]) / size, level)
 
 
 def independent_difference(
@@ -78,25 +79,28 @@ def independent_difference(
     seed: int,
     level: float = 0.95,
 ) -> Interval:
-    """Accuracy on samples a minus accuracy on other samples b, with its bootstrap interval.
+    """Return the accuracy on samples a minus that on other samples b, with its interval.
 
-    correct_a: (n,), correct_b: (m,), as of `paired_difference`. Both are resampled, each for
-    itself: such as one network's outcomes on validation and on test samples.
-
-    Raises DataError as `paired_difference` does, but for unequal lengths.
+    Both are resampled, each for itself: such as one network's outcomes on validation and on test
+    samples. Arguments and errors are those of `paired_difference`, but lengths may differ.
     """
     a, b = _outcomes(correct_a), _outcomes(correct_b)
     _check(resamples, level)
-    random, tail = np.random.default_rng(seed), (1 - level) / 2
-    drawn = _resampled_means(a, resamples, random) - _resampled_means(b, resamples, random)
+    random = np.random.default_rng(seed)
+    means = _resampled_means(a, resamples, random) - _resampled_means(b, resamples, random)
+    return _interval(float(a.mean() - b.mean()), means, level)
+
+
+def _interval(found: float, drawn: NDArray[np.float64], level: float) -> Interval:
+    tail = (1 - level) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
-    return Interval(float(a.mean() - b.mean()), float(low), float(high), level)
+    return Interval(found, float(low), float(high), level)
 
 
 def _resampled_means(
     values: NDArray[np.float64], resamples: int, random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(resamples,) means of as many values drawn with replacement, by counts of distinct ones."""
+    """Return (resamples,) means of as many values drawn again, by counts of distinct ones."""
     size = len(values)
     distinct, counts = np.unique(values, return_counts=True)
     return np.concatenate(

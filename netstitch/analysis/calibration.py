@@ -1,4 +1,4 @@
-"""Whether a network is right as often as it says: reliability diagrams and their error.
+"""Reliability diagrams, and the expected calibration error.
 
 Guo et al. (2017), On Calibration of Modern Neural Networks, section 2: predictions in bins of equal
 width by the confidence in the predicted class, 0 to 1, each bin with its upper end, so that a
@@ -14,10 +14,13 @@ from netstitch.files.documents import Count
 class Calibration:
     """Predictions by their confidence, in bins from 0 to 1.
 
-    counts: of each bin, how many predictions. confidences, right: of each bin, the sum of their
-    confidences, and how many are right.
+    Attributes:
+        counts: How many predictions each bin has.
+        confidences: The sum of each bin's confidences.
+        right: How many of each bin are right.
 
-    Raises ValueError for sums that are not of as many bins, or negative.
+    Raises:
+        ValueError: Sums are not of as many bins, or cannot be.
     """
 
     counts: tuple[Count, ...]
@@ -33,21 +36,15 @@ class Calibration:
 
     @property
     def error(self) -> float:
-        """The expected calibration error: the bins' mean |accuracy - confidence|, by their counts.
+        """The expected calibration error, 0 without predictions.
 
-        0 where there are no predictions.
+        The bins' mean |accuracy - confidence|, weighted by their counts.
         """
-        total = sum(self.counts)
         gaps = zip(self.right, self.confidences, strict=True)
-        return sum(abs(right - confidence) for right, confidence in gaps) / max(1, total)
+        return sum(abs(right - sure) for right, sure in gaps) / max(1, sum(self.counts))
 
     @property
     def diagram(self) -> tuple[tuple[float, float, int], ...]:
-        """Of each bin that is not empty: mean confidence, accuracy, and count."""
-        return tuple(
-            (confidence / count, right / count, count)
-            for count, confidence, right in zip(
-                self.counts, self.confidences, self.right, strict=True
-            )
-            if count
-        )
+        """Mean confidence, accuracy, and count of each bin that is not empty."""
+        bins = zip(self.counts, self.confidences, self.right, strict=True)
+        return tuple((sure / count, right / count, count) for count, sure, right in bins if count)

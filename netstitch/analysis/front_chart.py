@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Literal
 
 from netstitch.analysis.dominance import SPLITS, Split, nondominated
-from netstitch.analysis.front import Front, FrontPoint
+from netstitch.analysis.front import Front
+from netstitch.analysis.front_point import FrontPoint
 from netstitch.drawing.chart import Chart, Series
 from netstitch.errors import DataError
 
@@ -17,7 +18,6 @@ Floor = float | Literal["tenth", "tight"]
 "tight": just under the references and the front near them.
 """
 
-COST = "multiply-adds of one sample"
 BEYOND = 1.12
 """The front's boundary ends at so many times the greatest cost."""
 
@@ -41,7 +41,7 @@ def front_chart(
         cloud: Other networks, drawn behind the front.
     """
     kept = front.leading(split)
-    right = BEYOND * max((p.multiply_adds for p in (*front.points, *front.references)), default=1)
+    right = BEYOND * max((p.cost for p in (*front.points, *front.references)), default=1)
     series = []
     if len(cloud):
         costs, accuracies = zip(*cloud, strict=True)
@@ -58,7 +58,7 @@ def front_chart(
         series.append(replace(marks, style=index, look="faded"))
     series.append(_references(front.references, split, words))
     return Chart(
-        COST,
+        front.cost_label,
         front.measure,
         tuple(each for each in series if len(each.x)),
         from_zero=False,
@@ -86,7 +86,13 @@ def fronts_chart(fronts: Mapping[str, Sequence[Front]], split: Split) -> Chart:
         x, y = _columns(_places(nondominated(known, split), split))
         series.append(Series(f"{name}, {len(each)} runs", x, y, "steps", index))
     series.append(replace(_references(first.references, split), labels=()))
-    return Chart(COST, first.measure, tuple(series), from_zero=False, title=split.capitalize())
+    return Chart(
+        first.cost_label,
+        first.measure,
+        tuple(series),
+        from_zero=False,
+        title=split.capitalize(),
+    )
 
 
 def with_limits(charts: Sequence[Chart], floor: float) -> list[Chart]:
@@ -163,8 +169,8 @@ def _marks(
 
 
 def _places(points: Sequence[FrontPoint], split: Split) -> list[tuple[float, float]]:
-    pairs = [(point.multiply_adds, point.accuracy(split)) for point in points]
-    return [(float(cost), accuracy) for cost, accuracy in pairs if accuracy is not None]
+    pairs = [(point.cost, point.accuracy(split)) for point in points]
+    return [(cost, accuracy) for cost, accuracy in pairs if accuracy is not None]
 
 
 def _columns(places: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

@@ -1,7 +1,7 @@
-"""Tests of significance: of networks on the same samples, and of ways to search by their runs."""
+"""Tests of significance: of networks on the same samples, and of searches by their runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
 
@@ -33,11 +33,14 @@ def p_better(correct_a: ArrayLike, correct_b: ArrayLike) -> float:
 
 
 @dataclass(frozen=True)
-class Compared:
+class AgainstBest:
     """The runs of an algorithm, held against those of the best one.
 
-    median, least, most: of its runs. p: that the best algorithm's runs differ only by chance, by a
-    two-sided Mann-Whitney U test, corrected for the number of tests (Holm); None for the best.
+    Attributes:
+        name: Of the algorithm.
+        median: Of its runs' values, as `least` and `most`.
+        p: That the best algorithm's runs differ only by chance, by a two-sided Mann-Whitney U test,
+            corrected for the number of tests (Holm); None for the best.
     """
 
     name: str
@@ -47,28 +50,34 @@ class Compared:
     p: float | None
 
 
-def compare(values: Mapping[str, Sequence[float]]) -> list[Compared]:
+def compare_with_best(values: Mapping[str, Sequence[float]]) -> list[AgainstBest]:
     """Compare each algorithm with the one of the highest median, in the order given.
 
-    values: one or more of each algorithm, higher is better.
+    Args:
+        values: One or more of each algorithm, higher is better.
     """
     best = max(values, key=lambda name: median(values[name]))
     others = [name for name in values if name != best]
     raw = [float(mannwhitneyu(values[best], values[name]).pvalue) for name in others]
     corrected = dict(zip(others, holm(raw), strict=True))
     return [
-        Compared(name, median(found), min(found), max(found), corrected.get(name))
+        AgainstBest(name, median(found), min(found), max(found), corrected.get(name))
         for name, found in values.items()
     ]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two ways and how sure their difference is.
+    """Two groups of runs, and how sure their difference is.
 
-    difference: the median of the first minus that of the second; of paired runs, of differences.
-    p: two-sided; corrected: for the number of pairs (Holm). effect: -1 to 1, how much more of the
-    ranks speaks for the first than for the second. paired: by seeds. runs: of both.
+    Attributes:
+        difference: The median of the first minus that of the second; of paired runs, the median of
+            differences.
+        p: Two-sided.
+        corrected: The same for the number of pairs (Holm).
+        effect: -1 to 1, how much more of the ranks speaks for the first than for the second.
+        paired: By seeds.
+        runs: How many each group has.
     """
 
     first: str
@@ -82,20 +91,22 @@ class Pair:
 
 
 def pairwise(values: Mapping[str, Mapping[int, float]]) -> tuple[Pair, ...]:
-    """Compare every two ways to search, in the order given.
+    """Compare every two groups of runs, in the order given.
 
     Wilcoxon's signed-rank test (1945) where both have runs of the same seeds, the rank-sum test
     where they have not. Effect sizes are rank-biserial correlations (Kerby, 2014, The Simple
     Difference Formula).
 
-    values: of each way one number of each run, by its seed; higher is better.
+    Args:
+        values: One number of each run of a group, by its seed; higher is better.
 
-    Raises DataError where a way has no runs, or a number that is not finite.
+    Raises:
+        DataError: A group has no runs, or a number that is not finite.
     """
     for name, runs in values.items():
         if not runs or not np.isfinite(list(runs.values())).all():
             raise DataError(f"{name} has no runs, or one whose number is not finite; give some")
-    found = []
+    pairs = []
     for first, second in combinations(values, 2):
         a, b = values[first], values[second]
         paired = a.keys() == b.keys()
@@ -103,18 +114,13 @@ def pairwise(values: Mapping[str, Mapping[int, float]]) -> tuple[Pair, ...]:
             difference, p, effect = _signed_ranks(np.array([a[seed] - b[seed] for seed in a]))
         else:
             difference, p, effect = _rank_sums(np.array([*a.values()]), np.array([*b.values()]))
-        found.append((first, second, difference, p, effect, paired, (len(a), len(b))))
-    corrected = holm([p for _, _, _, p, _, _, _ in found])
-    return tuple(
-        Pair(first, second, difference, p, adjusted, effect, paired, runs)
-        for (first, second, difference, p, effect, paired, runs), adjusted in zip(
-            found, corrected, strict=True
-        )
-    )
+        pairs.append(Pair(first, second, difference, p, p, effect, paired, (len(a), len(b))))
+    corrected = holm([pair.p for pair in pairs])
+    return tuple(replace(pair, corrected=p) for pair, p in zip(pairs, corrected, strict=True))
 
 
 def _signed_ranks(differences: np.ndarray) -> tuple[float, float, float]:
-    """Median, p and effect; without any difference nothing speaks for either."""
+    """Return median, p and effect; without any difference nothing speaks for either."""
     other = differences[differences != 0]
     if not len(other):
         return 0.0, 1.0, 0.0

@@ -1,4 +1,4 @@
-"""How good a genotype is: accuracy on samples, and multiply-adds."""
+"""How good a genotype is: accuracy on samples, and its cost."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import DataError, FittingError, SearchError
 from netstitch.evaluation.early_stopping import EarlyStopSettings, EarlyStopState
 from netstitch.evaluation.numerics import FULL, NumericsConfig
@@ -45,12 +46,12 @@ class Evaluated:
 
     Attributes:
         accuracy: In [0, 1].
-        multiply_adds: Of one image.
+        cost: For one sample.
         bounded: Whether the evaluation ended early; the accuracy is then the most that it can be.
     """
 
     accuracy: float
-    multiply_adds: int
+    cost: float
     bounded: bool = False
 
 
@@ -76,6 +77,7 @@ class Evaluator:
         stopping: When evaluations with a rejection threshold end early; by default where it is
             certain that they do not get over it. Without effect with `recalibration`, and for a
             task without `accuracy_of`.
+        cost: What is held against accuracy.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Evaluator:
         device: torch.device | str = "cpu",
         recalibration: Iterable[Batch] | None = None,
         stopping: EarlyStopSettings | None = None,
+        cost: Cost = MULTIPLY_ADDS,
     ) -> None:
         if recalibration is not None and form.precision != FULL:
             raise SearchError(
@@ -100,6 +103,7 @@ class Evaluator:
         self.supernet = supernet
         self.task = task
         self.form = form
+        self.cost = cost
         self._fitted = supernet.fitted
         self._labels = samples.labels
         self._stopping = stopping or EarlyStopSettings()
@@ -166,8 +170,7 @@ class Evaluator:
         ]
         self._compute(genotypes, states)
         return [
-            state.error
-            or Evaluated(state.accuracy, self.supernet.macs(genotype), state.bound is not None)
+            state.error or Evaluated(state.accuracy, self._cost(genotype), state.bound is not None)
             for genotype, state in zip(genotypes, states, strict=True)
         ]
 
@@ -178,7 +181,10 @@ class Evaluator:
                 accuracy = self.task.accuracy(outputs, self._labels)
         except DataError as error:
             return error
-        return Evaluated(accuracy, self.supernet.macs(genotype))
+        return Evaluated(accuracy, self._cost(genotype))
+
+    def _cost(self, genotype: Genotype) -> float:
+        return float(self.cost.of(self.supernet, genotype))
 
     def outputs(self, genotype: Genotype) -> Outputs:
         """Return the subnetwork's output for all samples, as the network gives it."""

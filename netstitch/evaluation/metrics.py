@@ -1,4 +1,4 @@
-"""What networks of a supernet get right, sample by sample."""
+"""The outcomes of networks on samples: correctness of each, calibration, and further measures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation.evaluator import Evaluator
@@ -22,10 +21,13 @@ from netstitch.tasks.cross_entropy import exact_nats
 
 @dataclass(frozen=True)
 class Metrics:
-    """Of some samples: whether a network is right on each, or the share of each that is, (n,).
+    """A network's outcomes on n samples.
 
-    further: other measures of all of them, by name, such as "mean IoU". cross_entropy: in nats, the
-    mean over samples, and calibration: of the predicted classes, where the task can tell these.
+    Attributes:
+        correct: (n,) bool, or the share of each sample that is right.
+        further: Other measures of all samples, by name, such as "mean IoU".
+        cross_entropy: In nats, the mean over samples, where the task can tell it.
+        calibration: Of the predicted classes, where the task can tell it.
     """
 
     correct: NDArray[Any]
@@ -50,12 +52,13 @@ def measure(
     *,
     recalibration: Sequence[Batch] | None = None,
 ) -> list[Metrics]:
-    """Outcomes of each genotype's network; what they have in common is computed once.
+    """Return the outcomes of each genotype's network; what they share is computed once.
 
-    form, device, recalibration: as of `Evaluator`. Cross-entropy and calibration are of logits, and
-    are left out where the networks put out probabilities.
+    Cross-entropy and calibration are of logits, and are left out where the networks put out
+    probabilities. Arguments are those of `Evaluator`.
 
-    Raises DataError where outputs are not finite.
+    Raises:
+        DataError: Outputs are not finite.
     """
     evaluator = Evaluator(supernet, task, samples, form, device=device, recalibration=recalibration)
     measures: dict[str, Measure] = {"correct": task.correct}
@@ -71,13 +74,18 @@ def measure(
         by_name = dict(zip(measures, values, strict=True))
         correct = by_name.pop("correct").cpu().numpy()
         totals = {name: value.sum(0) for name, value in by_name.items()}
-        nats = totals.get("cross_entropy")
+        nats, calibration = totals.get("cross_entropy"), None
+        if "reliability" in totals:
+            counts, confidences, right = totals["reliability"].T.tolist()
+            calibration = Calibration(
+                tuple(map(int, counts)), tuple(confidences), tuple(map(int, right))
+            )
         found.append(
             Metrics(
                 correct,
                 task.further(totals["tally"]) if "tally" in totals else {},
                 None if nats is None else float(nats) / len(correct),
-                _calibration(totals["reliability"]) if "reliability" in totals else None,
+                calibration,
             )
         )
     return found
@@ -85,9 +93,3 @@ def measure(
 
 def _summed(measure: Measure) -> Measure:
     return lambda outputs, labels: measure(outputs, labels)[None]
-
-
-def _calibration(sums: Tensor) -> Calibration:
-    """sums: (bins, 3) of counts, confidences and right predictions."""
-    counts, confidences, right = sums.T.tolist()
-    return Calibration(tuple(map(int, counts)), tuple(confidences), tuple(map(int, right)))

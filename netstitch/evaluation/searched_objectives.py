@@ -1,4 +1,4 @@
-"""What a search asks of an evaluator."""
+"""The objectives that a search asks of an evaluator."""
 
 from collections.abc import Sequence
 
@@ -7,32 +7,34 @@ from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEa
 from netstitch.optimization.problem import Genotype
 
 Values = tuple[float, float]
-"""Accuracy and multiply-adds."""
+"""Accuracy and cost."""
 
 
 class SearchedObjectives(BatchEvaluation):
-    """Accuracy and multiply-adds of genotypes, one by one or some together."""
+    """Accuracy and cost of genotypes, one by one or some together."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
 
     def __call__(self, genotype: Genotype) -> Values:
-        return _values(self.evaluator.evaluate(genotype))
+        """Return the objectives of one genotype."""
+        measured = self.evaluator.evaluate(genotype)
+        return measured.accuracy, measured.cost
 
     def together(
         self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
     ) -> list[Values | StoppedEarly | Exception]:
-        """Of each genotype its objectives, or what is wrong with it.
+        """Return the objectives of each genotype, or its error.
 
-        thresholds: accuracies that evaluations must get over to go on to their end.
+        Args:
+            genotypes: Evaluated in one go.
+            thresholds: Accuracies that evaluations must get over to go on to their end.
         """
-        found = self.evaluator.evaluate_together(genotypes, thresholds)
-        return [_found(one) if isinstance(one, Evaluated) else one for one in found]
-
-
-def _found(measured: Evaluated) -> Values | StoppedEarly:
-    return StoppedEarly(_values(measured)) if measured.bounded else _values(measured)
-
-
-def _values(measured: Evaluated) -> Values:
-    return measured.accuracy, float(measured.multiply_adds)
+        found: list[Values | StoppedEarly | Exception] = []
+        for one in self.evaluator.evaluate_together(genotypes, thresholds):
+            if isinstance(one, Evaluated):
+                values = one.accuracy, one.cost
+                found.append(StoppedEarly(values) if one.bounded else values)
+            else:
+                found.append(one)
+        return found

@@ -8,6 +8,7 @@ Write-ahead logging with a flush for each evaluation keeps what was written when
 killed, and when the power fails.
 """
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -15,57 +16,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, groupby
 from pathlib import Path
-from types import TracebackType
 from typing import cast
-from urllib.parse import quote
-from zlib import crc32
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
+from netstitch.costs import MULTIPLY_ADDS
 from netstitch.errors import StorageError
-from netstitch.evaluation.store_rows import DELIVERY, EVALUATION, Row
-from netstitch.files.documents import problem
+from netstitch.evaluation.store_tables import (
+    APPLICATION,
+    TABLES,
+    VERSION,
+    Named,
+    check_file,
+    checked_rows,
+    checksum,
+    connect,
+    damaged,
+    read_objectives,
+)
 from netstitch.optimization import Evaluation
 from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by
 from netstitch.optimization.problem import Genotype
 
-APPLICATION, VERSION = 0x6E737469, 4
-"""What the file says that it is ("nsti"), and the version of its tables."""
+OBJECTIVES = ("accuracy", MULTIPLY_ADDS.name)
 
-_TABLES = (
-    """
-    CREATE TABLE evaluations (
-        ordinal INTEGER PRIMARY KEY, -- of the run
-        genotype BLOB NOT NULL,      -- one unsigned 16-bit integer per switch
-        signature BLOB NOT NULL UNIQUE, -- digest of the active switches and their choices
-        accuracy REAL,               -- on validation samples; NULL where the evaluation failed
-        multiply_adds INTEGER,
-        seconds REAL NOT NULL,       -- that it took
-        finished REAL NOT NULL,      -- seconds since 1970
-        worker TEXT NOT NULL,        -- machine and process that evaluated it
-        failure TEXT,
-        bounded INTEGER NOT NULL,    -- whether it ended early: accuracy is the most that it can be
-        checksum INTEGER NOT NULL    -- CRC-32 of the row
-    )
-    """,
-    """
-    CREATE TABLE deliveries (
-        search INTEGER NOT NULL,     -- its population size
-        number INTEGER NOT NULL,     -- of the search, from 1
-        evaluation INTEGER NOT NULL REFERENCES evaluations (ordinal),
-        round INTEGER NOT NULL,      -- results of one round arrived together
-        skipped INTEGER NOT NULL,    -- proposals so far that were known already
-        elapsed REAL NOT NULL,       -- seconds of the search so far
-        checksum INTEGER NOT NULL,   -- CRC-32 of the row
-        PRIMARY KEY (search, number)
-    ) WITHOUT ROWID
-    """,
-)
-
-_INSERT = "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"INSERT INTO evaluations VALUES ({', '.join('?' * 10)})"
 _REPLACE = _INSERT.replace("INSERT", "REPLACE")
-_DELIVER = "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)"
+_DELIVER = f"INSERT INTO deliveries VALUES ({', '.join('?' * 7)})"
 
 
 @dataclass(frozen=True)
@@ -80,17 +57,26 @@ class Delivery:
 class Store:
     """The file, open for writing; a context manager that closes it.
 
-    create: whether it is to be new; otherwise what is there is read and checked.
+    Args:
+        path: The file.
+        objectives: Names of the values of an evaluation, in their order.
+        create: Whether it is to be new; otherwise what is there is read and checked.
+        clock: Seconds since 1970.
 
-    Raises StorageError, naming the file, where it cannot be written, or is damaged, or of another
-    version.
+    Raises:
+        StorageError: The file cannot be written, is damaged, or is of another version.
     """
 
     def __init__(
-        self, path: Path, *, create: bool = True, clock: Callable[[], float] = time.time
+        self,
+        path: Path,
+        objectives: Sequence[str] = OBJECTIVES,
+        *,
+        create: bool = True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.path = path
-        self._clock = clock
+        self._objectives, self._clock = tuple(objectives), clock
         if not create and not path.exists():
             raise StorageError(
                 f"{path} is missing; it holds what was evaluated: put it back, or run anew"
@@ -98,7 +84,7 @@ class Store:
         try:
             if create:
                 path.touch(exist_ok=False)
-            self._connection = _connected(path)
+            self._connection = connect(path, "mode=rw")
         except (sqlite3.Error, OSError) as error:
             raise self._failed(error) from error
         try:
@@ -106,9 +92,7 @@ class Store:
                 self._make()
             check_file(self._connection, path)
             self._connection.execute("PRAGMA synchronous=FULL")
-            self._ordinals = self._read_ordinals()
-            self._bounded = self._read_bounded()
-            self._delivered = self._read_delivered()
+            self._read_signatures()
         except sqlite3.Error as error:
             self.close()
             raise self._failed(error) if create else damaged(path, error) from error
@@ -121,7 +105,8 @@ class Store:
 
         What is there already stays, but for evaluations that ended early.
 
-        Raises StorageError when it cannot; the earlier ones are safe.
+        Raises:
+            StorageError: It cannot be written; earlier evaluations are safe.
         """
         fresh = count(len(self._ordinals) + 1)
         written = [
@@ -129,23 +114,12 @@ class Store:
             for arrival, known in arrivals
             if arrival.signature not in self._ordinals or arrival.signature in self._bounded
         ]
-        try:
-            with self._transaction():
-                for ordinal, arrival, known in written:
-                    row = self._row(ordinal, arrival.genotype, arrival.signature, known)
-                    self._connection.execute(_REPLACE, row)
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
+        with self._transaction():
+            for ordinal, arrival, known in written:
+                row = self._row(ordinal, arrival.genotype, arrival.signature, known)
+                self._connection.execute(_REPLACE, row)
         for ordinal, arrival, known in written:
-            assert isinstance(arrival.signature, bytes)
-            self._ordinals[arrival.signature] = ordinal
-            self._note(arrival.signature, known)
-
-    def _note(self, signature: Hashable, known: KnownResult) -> None:
-        if known.stopped_early:
-            self._bounded.add(signature)
-        else:
-            self._bounded.discard(signature)
+            self._note(arrival.signature, ordinal, known)
 
     def add(self, search: int, evaluation: Evaluation) -> None:
         """Write what a search is given next, and its evaluation where it is not there yet.
@@ -153,74 +127,64 @@ class Store:
         What was given before is left as it is where it is the same; where it is not, the search
         went another way, and what was written of it from there on goes.
 
-        Raises StorageError when it cannot; the earlier ones are safe.
+        Raises:
+            StorageError: It cannot be written; earlier evaluations are safe.
         """
         signature = evaluation.signature
         assert isinstance(signature, bytes)
         delivered = self._delivered.setdefault(search, [])
         if delivered[evaluation.ordinal - 1 : evaluation.ordinal] == [signature]:
             return
-        ordinal = self._ordinals.get(signature)
-        try:
-            with self._transaction():
-                if evaluation.ordinal <= len(delivered):
-                    self._connection.execute(
-                        "DELETE FROM deliveries WHERE search = ? AND number >= ?",
-                        (search, evaluation.ordinal),
-                    )
-                if ordinal is None:
-                    ordinal = len(self._ordinals) + 1
-                    known = known_by(evaluation)
-                    row = self._row(ordinal, evaluation.genotype, signature, known)
-                    self._connection.execute(_INSERT, row)
-                given = (
-                    search,
-                    evaluation.ordinal,
-                    ordinal,
-                    evaluation.round,
-                    evaluation.skipped,
-                    evaluation.elapsed,
+        ordinal, known = self._ordinals.get(signature), known_by(evaluation)
+        is_new = ordinal is None
+        ordinal = ordinal or len(self._ordinals) + 1
+        with self._transaction():
+            if evaluation.ordinal <= len(delivered):
+                self._connection.execute(
+                    "DELETE FROM deliveries WHERE search = ? AND number >= ?",
+                    (search, evaluation.ordinal),
                 )
-                self._connection.execute(_DELIVER, (*given, checksum(given)))
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-        if signature not in self._ordinals:
-            self._note(signature, known_by(evaluation))
-        self._ordinals[signature] = ordinal
+            if is_new:
+                row = self._row(ordinal, evaluation.genotype, signature, known)
+                self._connection.execute(_INSERT, row)
+            given = (
+                search,
+                evaluation.ordinal,
+                ordinal,
+                evaluation.round,
+                evaluation.skipped,
+                evaluation.elapsed,
+            )
+            self._connection.execute(_DELIVER, (*given, checksum(given)))
+        if is_new:
+            self._note(signature, ordinal, known)
         del delivered[evaluation.ordinal - 1 :]
         delivered.append(signature)
 
     def known(self) -> dict[Hashable, KnownResult]:
-        """Results of all evaluations by signature."""
+        """Return the results of all evaluations by signature.
+
+        Raises:
+            StorageError: One is damaged, or has other objectives than this store.
+        """
+        query = "SELECT * FROM evaluations ORDER BY ordinal"
+        rows = list(checked_rows(self._connection, self.path, query))
+        values = map(self._values, read_objectives(self.path, [row[3] for row in rows]))
         return {
-            signature: KnownResult(
-                None if accuracy is None else (accuracy, float(multiply_adds)),
-                failure,
-                seconds,
-                worker,
-                bool(bounded),
+            signature: KnownResult(objectives, failure, seconds, worker, bool(bounded))
+            for (_, _, signature, _, seconds, _, worker, failure, bounded), objectives in zip(
+                rows, values, strict=True
             )
-            for (
-                _,
-                _,
-                signature,
-                accuracy,
-                multiply_adds,
-                seconds,
-                _,
-                worker,
-                failure,
-                bounded,
-            ) in self._rows("SELECT * FROM evaluations ORDER BY ordinal", EVALUATION)
         }
 
     def deliveries(self, search: int, after: int = 0) -> list[list[Delivery]]:
-        """What a search was given behind so many results, by rounds."""
+        """Return what a search was given behind so many results, by rounds."""
         signatures = {ordinal: signature for signature, ordinal in self._ordinals.items()}
-        rows = self._rows(
+        rows = checked_rows(
+            self._connection,
+            self.path,
             f"SELECT * FROM deliveries WHERE search = {search:d} AND number > {after:d} "
             "ORDER BY number",
-            DELIVERY,
         )
         try:
             given = [
@@ -232,41 +196,58 @@ class Store:
         return [list(group) for _, group in groupby(given, key=lambda one: one.round)]
 
     def delivered(self, search: int) -> int:
-        """How many results a search was given."""
+        """Return how many results a search was given."""
         return len(self._delivered.get(search, ()))
 
     def close(self) -> None:
+        """Close the file."""
         self._connection.close()
 
     def __enter__(self) -> "Store":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _make(self) -> None:
         self._connection.execute("PRAGMA journal_mode=WAL")
         with self._transaction():
-            for table in _TABLES:
+            for table in TABLES:
                 self._connection.execute(table)
             self._connection.execute(f"PRAGMA application_id={APPLICATION}")
             self._connection.execute(f"PRAGMA user_version={VERSION}")
 
+    def _read_signatures(self) -> None:
+        """Keep which evaluations there are, which of them ended early, and who was given them."""
+        read = self._connection.execute
+        self._ordinals: dict[bytes, int] = dict(read("SELECT signature, ordinal FROM evaluations"))
+        early = read("SELECT signature FROM evaluations WHERE bounded")
+        self._bounded: set[Hashable] = {signature for (signature,) in early}
+        self._delivered: dict[int, list[bytes]] = {}
+        for search, signature in read(
+            "SELECT search, signature FROM deliveries JOIN evaluations ON evaluation = ordinal "
+            "ORDER BY search, number"
+        ):
+            self._delivered.setdefault(search, []).append(signature)
+
+    def _note(self, signature: Hashable, ordinal: int, known: KnownResult) -> None:
+        self._ordinals[cast(bytes, signature)] = ordinal
+        if known.stopped_early:
+            self._bounded.add(signature)
+        else:
+            self._bounded.discard(signature)
+
     def _row(
         self, ordinal: int, genotype: Genotype, signature: Hashable, known: KnownResult
     ) -> tuple[object, ...]:
-        accuracy, multiply_adds = known.objectives or (None, None)
+        named = None
+        if known.objectives is not None:
+            named = json.dumps(dict(zip(self._objectives, known.objectives, strict=True)))
         row = (
             ordinal,
             genotype.astype(np.uint16).tobytes(),
             signature,
-            accuracy,
-            None if multiply_adds is None else int(multiply_adds),
+            named,
             known.seconds,
             self._clock(),
             known.worker,
@@ -275,99 +256,33 @@ class Store:
         )
         return (*row, checksum(row))
 
-    def _rows(self, query: str, kind: TypeAdapter[Row]) -> Iterator[Row]:
-        return checked_rows(self._connection, self.path, query, kind)
-
-    def _read_ordinals(self) -> dict[bytes, int]:
-        rows = self._connection.execute("SELECT signature, ordinal FROM evaluations")
-        return dict(rows.fetchall())
-
-    def _read_bounded(self) -> set[Hashable]:
-        rows = self._connection.execute("SELECT signature FROM evaluations WHERE bounded")
-        return {signature for (signature,) in rows}
-
-    def _read_delivered(self) -> dict[int, list[bytes]]:
-        rows = self._connection.execute(
-            "SELECT search, signature FROM deliveries JOIN evaluations ON evaluation = ordinal "
-            "ORDER BY search, number"
-        )
-        delivered: dict[int, list[bytes]] = {}
-        for search, signature in rows:
-            delivered.setdefault(search, []).append(signature)
-        return delivered
+    def _values(self, named: Named | None) -> tuple[float, ...] | None:
+        if named is None:
+            return None
+        if tuple(named) != self._objectives:
+            raise StorageError(
+                f"{self.path} holds {', '.join(named)} of each evaluation, and the search is for "
+                f"{', '.join(self._objectives)}; search for the same, or into a new folder"
+            )
+        return tuple(named.values())
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All of it or nothing."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        """Write all of it or nothing; raises StorageError where that cannot be."""
         try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:  # a full disk ends it by itself
-                self._connection.execute("ROLLBACK")
-            raise
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # a full disk ends it by itself
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> StorageError:
         return StorageError(
             f"{self.path} cannot be written ({error}); free space or give another folder: "
             "what was written before is intact"
         )
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    place = f"file:{quote(str(path.absolute()))}?mode=rw"  # which makes no file
-    connection = sqlite3.connect(place, uri=True, isolation_level=None)
-    # Damaged text is no other error than damaged numbers: checks and checksums find both.
-    connection.text_factory = lambda raw: raw.decode(errors="replace")
-    return connection
-
-
-def check_file(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise StorageError where the file is not a whole one of this version."""
-    try:
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        problems = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        # The latter where SQLite quotes a name that is damaged, in a message that is no text.
-        raise damaged(path, error) from error
-    if application != APPLICATION or version != VERSION:
-        raise StorageError(
-            f"{path} is not a store of evaluations of version {VERSION}; use the version of "
-            "netstitch that wrote it"
-        )
-    if problems != ["ok"]:
-        raise damaged(path, problems[0])
-
-
-def checked_rows(
-    connection: sqlite3.Connection, path: Path, query: str, kind: TypeAdapter[Row]
-) -> Iterator[Row]:
-    """Whole rows without their checksums; raises StorageError where one does not fit.
-
-    kind: EVALUATION or DELIVERY.
-    """
-    try:
-        for *row, written in connection.execute(query):
-            if checksum(tuple(row)) != written:
-                raise damaged(path, f"row {row[:2]} is not as it was written")
-            yield kind.validate_python(tuple(row))
-    except ValidationError as error:
-        raise damaged(path, problem(error)) from error
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        # Of its pages, of text that is none, or of a name in its schema that is none.
-        raise damaged(path, error) from error
-
-
-def checksum(row: tuple[object, ...]) -> int:
-    """What the last column of a row is, of those before it."""
-    return crc32(repr(row).encode())
-
-
-def damaged(path: Path, reason: object) -> StorageError:
-    """What is said of a store that is not whole."""
-    why = " ".join(str(reason).split())
-    return StorageError(
-        f"{path} is damaged ({why}); put back a copy of the run folder, or run anew"
-    )

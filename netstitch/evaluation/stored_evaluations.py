@@ -1,47 +1,34 @@
-"""The evaluations of a run, read while it goes on or afterwards, as arrays."""
+"""The evaluations of a run as arrays, read while it goes on or afterwards."""
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.errors import StorageError
-from netstitch.evaluation.store import check_file, checked_rows, damaged
-from netstitch.evaluation.store_rows import DELIVERY, EVALUATION, Row
-
-
-@dataclass(frozen=True, eq=False)
-class StoredEvaluations:
-    """Distinct evaluations in the order in which they were finished, n of them.
-
-    genotypes: (n, l). accuracy: (n,), NaN where one failed; where it ended early, the most that it
-    can be. multiply_adds: (n,), 0 where one failed. seconds: (n,), that each took. bounded: (n,),
-    whether it ended early. failures: what is said of those that failed, by their place.
-    searches: by population size, what the search was given.
-    """
-
-    genotypes: NDArray[np.uint16]
-    accuracy: NDArray[np.float64]
-    multiply_adds: NDArray[np.int64]
-    seconds: NDArray[np.float64]
-    bounded: NDArray[np.bool_]
-    failures: dict[int, str]
-    searches: dict[int, "DeliveredResults"]
-
-    def __len__(self) -> int:
-        return len(self.accuracy)
+from netstitch.evaluation.store import OBJECTIVES
+from netstitch.evaluation.store_tables import (
+    check_file,
+    checked_rows,
+    connect,
+    damaged,
+    read_objectives,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class DeliveredResults:
-    """What a search was given, m results in order.
+    """Results in the order in which a search was given them, m of them.
 
-    evaluation: (m,), the place of each among the evaluations. skipped: (m,), proposals so far that
-    were known. elapsed: (m,), seconds of the search so far.
+    Attributes:
+        evaluation: (m,), the index of each among the evaluations.
+        skipped: (m,), proposals so far that were known.
+        elapsed: (m,), seconds of the search so far.
     """
 
     evaluation: NDArray[np.int64]
@@ -49,58 +36,114 @@ class DeliveredResults:
     elapsed: NDArray[np.float64]
 
 
-def read_evaluations(path: Path) -> StoredEvaluations:
-    """All of a run's evaluations; the file is not changed, and may be written meanwhile.
+@dataclass(frozen=True, eq=False)
+class StoredEvaluations:
+    """Distinct evaluations in the order in which they were finished, n of them.
 
-    Raises StorageError, naming the file, where it is missing, damaged or of another version.
+    Attributes:
+        genotypes: (n, l).
+        signatures: Each one's digest of its active switches.
+        objectives: By name, the score first and then the cost, (n,) each: NaN where an evaluation
+            failed; where it ended early, the best that they can be.
+        seconds: (n,), that each took.
+        bounded: (n,), whether it ended early.
+        failures: By index, why an evaluation failed.
+        searches: By population size, the results that the search was given.
+    """
+
+    genotypes: NDArray[np.uint16]
+    signatures: tuple[bytes, ...]
+    objectives: Mapping[str, NDArray[np.float64]]
+    seconds: NDArray[np.float64]
+    bounded: NDArray[np.bool_]
+    failures: dict[int, str]
+    searches: dict[int, DeliveredResults]
+
+    def __len__(self) -> int:
+        return len(self.signatures)
+
+    @property
+    def score(self) -> NDArray[np.float64]:
+        """The accuracies, or what a search held against the cost in their place, in [0, 1]."""
+        return next(iter(self.objectives.values()))
+
+    @property
+    def cost(self) -> NDArray[np.float64]:
+        """The costs, in the unit of `cost_name`."""
+        return self.objectives[self.cost_name]
+
+    @property
+    def cost_name(self) -> str:
+        """The name of the cost that the search made small."""
+        return list(self.objectives)[1]
+
+
+def read_evaluations(path: Path) -> StoredEvaluations:
+    """Return all of a run's evaluations; the file is not changed, and may be written meanwhile.
+
+    Raises:
+        StorageError: The file is missing, damaged or of another version.
     """
     if not path.is_file():
         raise StorageError(f"{path} is missing; it holds what was evaluated: put it back")
+    # Without a log beside the file nobody writes it, and SQLite need make none.
+    logged = path.with_name(f"{path.name}-wal").exists()
     try:
-        with closing(_opened(path)) as connection:
+        with closing(connect(path, "mode=ro" if logged else "immutable=1")) as connection:
             check_file(connection, path)
             connection.execute("BEGIN")  # both tables as of one moment
             query = "SELECT * FROM evaluations ORDER BY ordinal"
-            rows = list(checked_rows(connection, path, query, EVALUATION))
+            rows = list(checked_rows(connection, path, query))
             query = "SELECT * FROM deliveries ORDER BY search, number"
-            given = list(checked_rows(connection, path, query, DELIVERY))
+            given = list(checked_rows(connection, path, query))
     except sqlite3.Error as error:
         raise damaged(path, error) from error
-    return _arrays(path, rows, given)
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """Read-only; without a log beside the file nobody writes it, and SQLite need make none."""
-    logged = path.with_name(f"{path.name}-wal").exists()
-    place = f"file:{quote(str(path.absolute()))}?{'mode=ro' if logged else 'immutable=1'}"
-    connection = sqlite3.connect(place, uri=True, isolation_level=None)
-    connection.text_factory = lambda raw: raw.decode(errors="replace")
-    return connection
-
-
-def _arrays(path: Path, rows: list[Row], given: list[Row]) -> StoredEvaluations:
-    lengths = {len(row[1]) for row in rows}
-    if len(lengths) > 1 or any(length % 2 or not length for length in lengths):
+    ordinals, genotypes, signatures, objectives, seconds, _, _, failures, bounded = (
+        zip(*rows, strict=True) if rows else ((),) * 9
+    )
+    lengths = {len(genotype) for genotype in genotypes}
+    if len(lengths) > 1 or 0 in lengths:
         raise damaged(path, f"genotypes have {min(lengths)} to {max(lengths)} bytes")
-    place = {row[0]: index for index, row in enumerate(rows)}
-    missing = next((row[2] for row in given if row[2] not in place), None)
+    flat = np.frombuffer(b"".join(genotypes), np.uint16)
+    return StoredEvaluations(
+        flat.reshape(len(rows), -1) if rows else flat.reshape(0, 0),
+        signatures,
+        _by_name(path, objectives),
+        np.array(seconds, np.float64),
+        np.array(bounded, np.bool_),
+        {index: why for index, why in enumerate(failures) if why is not None},
+        _searches(path, ordinals, given),
+    )
+
+
+def _by_name(path: Path, texts: tuple[str | None, ...]) -> dict[str, NDArray[np.float64]]:
+    """Return (n,) values of each objective, checked to be a score in [0, 1] and a cost."""
+    rows = read_objectives(path, texts)
+    names = next((tuple(row) for row in rows if row is not None), OBJECTIVES)
+    other = next((row for row in rows if row is not None and tuple(row) != names), None)
+    if other is not None or len(names) != 2:
+        raise damaged(path, f"evaluations have {', '.join(names)}, and {', '.join(other or {})}")
+    failed = (np.nan,) * len(names)
+    values = np.array([failed if row is None else (*row.values(),) for row in rows], np.float64)
+    score, cost = values.reshape(-1, 2).T
+    if (score < 0).any() or (score > 1).any() or (cost < 0).any():
+        raise damaged(path, f"{names[0]} or {names[1]} of an evaluation cannot be")
+    return dict(zip(names, (score, cost), strict=True))
+
+
+def _searches(
+    path: Path, ordinals: tuple[int, ...], given: list[tuple[Any, ...]]
+) -> dict[int, DeliveredResults]:
+    index = {ordinal: place for place, ordinal in enumerate(ordinals)}
+    missing = next((row[2] for row in given if row[2] not in index), None)
     if missing is not None:
         raise damaged(path, f"there is no evaluation {missing}")
-    genotypes = np.frombuffer(b"".join(row[1] for row in rows), np.uint16)
-    searches: dict[int, DeliveredResults] = {}
+    found = {}
     for search in dict.fromkeys(row[0] for row in given):
         own = [row for row in given if row[0] == search]
-        searches[search] = DeliveredResults(
-            np.array([place[row[2]] for row in own], np.int64),
+        found[search] = DeliveredResults(
+            np.array([index[row[2]] for row in own], np.int64),
             np.array([row[4] for row in own], np.int64),
             np.array([row[5] for row in own], np.float64),
         )
-    return StoredEvaluations(
-        genotypes.reshape(len(rows), -1) if rows else genotypes.reshape(0, 0),
-        np.array([np.nan if row[3] is None else row[3] for row in rows], np.float64),
-        np.array([row[4] or 0 for row in rows], np.int64),
-        np.array([row[5] for row in rows], np.float64),
-        np.array([bool(row[9]) for row in rows], np.bool_),
-        {index: str(row[8]) for index, row in enumerate(rows) if row[8] is not None},
-        searches,
-    )
+    return found

@@ -6,6 +6,7 @@ import numpy as np
 
 from netstitch.analysis import Front, FrontPoint
 from netstitch.analysis.front import front_from_json
+from netstitch.costs import MULTIPLY_ADDS, PARAMETERS
 from netstitch.errors import StorageError
 from netstitch.files.documents import WORST
 from netstitch.files.folders import read_file
@@ -63,21 +64,24 @@ def check_front(path: Path, front: Front, structure: Structure) -> None:
         structure: Of the supernet.
     """
     for point in (*front.references, *front.points):
-        reason = _difference(point, structure)
+        reason = _difference(point, front.cost_name, structure)
         if reason is not None:
             raise StorageError(f"{path} is of another supernet: {point.label} {reason}; {WORST}")
 
 
-def _difference(point: FrontPoint, structure: Structure) -> str | None:
+def _difference(point: FrontPoint, cost_name: str, structure: Structure) -> str | None:
     limits = structure.board.cardinalities
     if len(point.genotype) != len(limits) or any(
         value >= limit for value, limit in zip(point.genotype, limits, strict=True)
     ):
         return f"does not fit its {len(limits)} switches"
     genotype = np.array(point.genotype, np.int64)
-    cost = structure.wiring.multiply_adds(genotype)
-    if point.multiply_adds != cost:
-        return f"has {point.multiply_adds:,} multiply-adds, and what it selects {cost:,}"
+    work = structure.wiring.multiply_adds(genotype)
+    if point.multiply_adds != work:
+        return f"has {point.multiply_adds:,} multiply-adds, and what it selects {work:,}"
+    known = {MULTIPLY_ADDS.name: work, PARAMETERS.name: point.parameters}.get(cost_name)
+    if point.cost != known:
+        return f"has a cost of {point.cost:,.10g} {cost_name}, and what it selects {known}"
     stitches = len(structure.active_stitches(genotype))
     if point.stitches != stitches:
         return f"has {point.stitches:,} stitches, and what it selects {stitches:,}"

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 
 from netstitch.analysis import Front, FrontPoint, make_front
-from netstitch.analysis.front import ACCURACY
+from netstitch.analysis.front_point import ACCURACY
+from netstitch.costs import COSTS, find_cost
 from netstitch.errors import StorageError
 from netstitch.evaluation.stored_evaluations import StoredEvaluations, read_evaluations
 from netstitch.files.documents import WORST
@@ -108,17 +109,19 @@ def so_far(
     """Return the front of what was evaluated whole, by the search's own scores."""
     if stored is None or not len(stored):
         return Front(())
-    whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.accuracy))
+    whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.score))
     candidates = [_point(structure, stored, int(row)) for row in _leading(stored, whole)]
     found = _references(structure, stored, whole)
-    return make_front(candidates, found, ACCURACY if objective == ACCURACY else CROSS_ENTROPY_SCORE)
+    measure = ACCURACY if objective == ACCURACY else CROSS_ENTROPY_SCORE
+    cost = find_cost(stored.cost_name)
+    return make_front(candidates, found, measure, cost_name=cost.name, unit=cost.unit)
 
 
 def _leading(stored: StoredEvaluations, whole: np.ndarray) -> np.ndarray:
     """Return those evaluations that are better than every cheaper one."""
-    order = whole[np.lexsort((-stored.accuracy[whole], stored.multiply_adds[whole]))]
-    best = np.maximum.accumulate(np.concatenate([[-1.0], stored.accuracy[order]]))[:-1]
-    return np.asarray(order[stored.accuracy[order] > best])
+    order = whole[np.lexsort((-stored.score[whole], stored.cost[whole]))]
+    best = np.maximum.accumulate(np.concatenate([[-1.0], stored.score[order]]))[:-1]
+    return np.asarray(order[stored.score[order] > best])
 
 
 def _point(
@@ -128,10 +131,11 @@ def _point(
     return FrontPoint(
         label=label,
         genotype=tuple(genotype.tolist()),
-        multiply_adds=int(stored.multiply_adds[row]),
+        multiply_adds=structure.wiring.multiply_adds(genotype),
         stitches=len(structure.active_stitches(genotype)),
-        validation=float(stored.accuracy[row]),
+        validation=float(stored.score[row]),
         output=structure.outputs[int(genotype[-1])],
+        cost=float(stored.cost[row]),
     )
 
 
@@ -139,21 +143,15 @@ def _references(
     structure: Structure, stored: StoredEvaluations, whole: np.ndarray
 ) -> list[FrontPoint]:
     """Return the basis networks and the ensemble, as far as they were evaluated."""
-    length = len(structure.board.cardinalities)
-    wanted: dict[bytes, str] = {}
-    costs = []
+    rows = {stored.signatures[row]: row for row in whole.tolist()}
+    found = []
     for index, output in enumerate(structure.outputs):
-        genotype = np.zeros(length, np.int64)
+        genotype = np.zeros(len(structure.board.cardinalities), np.int64)
         genotype[-1] = index
-        wanted[structure.wiring.digest(genotype)] = output
-        costs.append(structure.wiring.multiply_adds(genotype))
-    found: dict[str, FrontPoint] = {}
-    for row in whole[np.isin(stored.multiply_adds[whole], costs)].tolist():
-        signature = structure.wiring.digest(stored.genotypes[row].astype(np.int64))
-        if signature in wanted:
-            name = wanted[signature]
-            found[name] = _point(structure, stored, row, name)
-    return [found[name] for name in structure.outputs if name in found]
+        row = rows.get(structure.wiring.digest(genotype))
+        if row is not None:
+            found.append(_point(structure, stored, row, output))
+    return found
 
 
 def _check_fits(folder: Path, stored: StoredEvaluations, structure: Structure) -> None:
@@ -168,4 +166,8 @@ def _check_fits(folder: Path, stored: StoredEvaluations, structure: Structure) -
     if (stored.genotypes >= np.array(limits)).any():
         raise StorageError(
             f"{path} is of another supernet: a genotype does not fit its switches; {WORST}"
+        )
+    if stored.cost_name not in COSTS:
+        raise StorageError(
+            f"{path} holds a cost {stored.cost_name!r:.80} that is not known; {WORST}"
         )

@@ -1,20 +1,20 @@
-"""Several runs of one task, grouped by what they were asked, and what each group found."""
+"""Several runs of one task, in groups of the same settings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netstitch.analysis import FrontPoint, hypervolume
 from netstitch.analysis.dominance import SPLITS, Split
 from netstitch.analysis.front_chart import Floor, accuracy_floor
+from netstitch.analysis.hypervolume import hypervolume_of
 from netstitch.errors import DataError
 from netstitch.records.run_folder import flat
 from netstitch.records.run_record import RunRecord, read_run
 from netstitch.records.run_state import how_on, state_of
 
 LEFT_OUT = ("seed", "name", "folder", "output")
-"""What runs of one group may differ in, beside how their evaluations were spread."""
+"""Settings that runs of one group may differ in, beside how their evaluations were spread."""
 
 
 @dataclass(frozen=True)
@@ -29,42 +29,52 @@ class RunGroup:
 class Comparison:
     """Groups of runs, and the reference point that hypervolumes have in common.
 
-    floor: the accuracy, ensemble: the multiply-adds. notes: what a reader must know.
+    Attributes:
+        floor: Its accuracy.
+        ensemble: Its cost.
+        unit: Of the cost.
+        notes: What a reader must know.
     """
 
     groups: tuple[RunGroup, ...]
     floor: float
-    ensemble: int
+    ensemble: float
+    unit: str
     notes: tuple[str, ...]
 
     @property
+    def runs(self) -> tuple[RunRecord, ...]:
+        """The runs of all groups."""
+        return tuple(run for group in self.groups for run in group.runs)
+
+    @property
     def parts(self) -> tuple[Split, ...]:
-        """What all runs were measured on."""
-        runs = [run for group in self.groups for run in group.runs]
-        return tuple(part for part in SPLITS if all(part in run.front.parts for run in runs))
+        """The parts of the data that all runs were measured on."""
+        return tuple(part for part in SPLITS if all(part in run.front.parts for run in self.runs))
 
     def volume(self, run: RunRecord, part: Split) -> float:
-        """The hypervolume of a run's front."""
-        known = networks_of(run, part)
-        return hypervolume(
-            [accuracy for _, accuracy in known],
-            [int(cost) for cost, _ in known],
-            ensemble=self.ensemble,
-            accuracy_floor=self.floor,
-        )
+        """Return the hypervolume of a run's front."""
+        ensemble, floor = self.ensemble, self.floor
+        points = run.front.points
+        return hypervolume_of(points, part, ensemble=ensemble, accuracy_floor=floor) or 0.0
 
 
 def networks_of(run: RunRecord, part: Split) -> list[tuple[float, float]]:
-    """Multiply-adds and accuracies of a run's front."""
-    points: Sequence[FrontPoint] = run.front.points
-    return [(p.multiply_adds, a) for p in points if (a := p.accuracy(part)) is not None]
+    """Return costs and accuracies of a run's front."""
+    return [(p.cost, a) for p in run.front.points if (a := p.accuracy(part)) is not None]
 
 
 def read_runs(folders: Sequence[Path], floor: Floor = "tenth") -> Comparison:
-    """Runs, grouped; floor: as of `write_page`, of all runs' reference networks.
+    """Read runs, and group them.
 
-    Raises DataError where there are fewer than two, one is named twice, they are of different
-    tasks, or one has evaluated nothing, and StorageError as `read_run` does.
+    Args:
+        folders: Of the runs.
+        floor: As of `write_page`, of all runs' reference networks.
+
+    Raises:
+        DataError: There are fewer than two, one is given twice, one has evaluated nothing, or they
+            are of different tasks or costs.
+        StorageError: As `read_run` does.
     """
     if len(folders) < 2:
         raise DataError(f"{len(folders)} run was given to compare; give two or more run folders")
@@ -75,7 +85,7 @@ def read_runs(folders: Sequence[Path], floor: Floor = "tenth") -> Comparison:
         raise DataError(f"{twice} was given twice; give each run once")
     runs = [read_run(folder) for folder in folders]
     for run in runs:
-        _check_same_task(runs[0], run)
+        _check_comparable(runs[0], run)
     notes = [
         f"{run.folder} is {'still running' if run.state == 'running' else 'not done'}: it counts "
         f"as far as it is; {how_on(run.folder, running=run.state == 'running')}"
@@ -90,24 +100,29 @@ def read_runs(folders: Sequence[Path], floor: Floor = "tenth") -> Comparison:
             "The runs searched for different objectives: what they found is compared by accuracy, "
             "and how they came to it is not."
         )
-    ensemble = runs[0].front.ensemble
-    cost = sum(graph.multiply_adds for graph in runs[0].structure.graphs)
+    front = runs[0].front
     return Comparison(
         _grouped(runs),
-        accuracy_floor(runs[0].front.references or runs[0].front.points, ["validation"], floor),
-        cost if ensemble is None else ensemble.multiply_adds,
+        accuracy_floor(front.references or front.points, ["validation"], floor),
+        front.ensemble_cost,
+        front.unit,
         tuple(notes),
     )
 
 
-def _check_same_task(first: RunRecord, run: RunRecord) -> None:
-    """Networks and samples are the same, by their digests; only then numbers can be compared."""
+def _check_comparable(first: RunRecord, run: RunRecord) -> None:
+    """Raise DataError unless networks and samples are the same, by their digests, and the cost."""
     if not run.front.points:
         running = run.state == "running"
         raise DataError(
             f"{run.folder} has evaluated nothing yet, since it is "
             f"{state_of(run.folder, run.document, running=running)}, so there is nothing to "
             f"compare; leave it out, or {how_on(run.folder, running=running)}"
+        )
+    if run.front.cost_name != first.front.cost_name:
+        raise DataError(
+            f"{run.folder} has the cost {run.front.cost_name}, and {first.folder} "
+            f"{first.front.cost_name}; compare runs of one cost"
         )
     one, other = first.document, run.document
     for kind, ours, theirs in (
@@ -124,18 +139,19 @@ def _check_same_task(first: RunRecord, run: RunRecord) -> None:
 
 
 def _grouped(runs: Sequence[RunRecord]) -> tuple[RunGroup, ...]:
-    """Groups in the order of their first runs, named by what they differ in."""
-    asked = [_asked(run) for run in runs]
-    keys = sorted({key for one in asked for key in one})
-    differing = [key for key in keys if len({repr(one.get(key)) for one in asked}) > 1]
+    """Return groups in the order of their first runs, named by the settings that differ."""
+    configs = [_config(run) for run in runs]
+    keys = sorted({key for config in configs for key in config})
+    differing = [key for key in keys if len({repr(each.get(key)) for each in configs}) > 1]
     members: dict[str, list[RunRecord]] = {}
-    for run, one in zip(runs, asked, strict=True):
-        name = ", ".join(_told(key, one[key]) for key in differing if one.get(key) is not None)
+    for run, config in zip(runs, configs, strict=True):
+        settings = [(key, config[key]) for key in differing if config.get(key) is not None]
+        name = ", ".join(_setting(key, value) for key, value in settings)
         members.setdefault(name or "all runs", []).append(run)
     return tuple(RunGroup(name, tuple(own)) for name, own in members.items())
 
 
-def _asked(run: RunRecord) -> Mapping[str, Any]:
+def _config(run: RunRecord) -> Mapping[str, Any]:
     found: dict[str, Any] = flat(run.document.asked)
     return {
         key: value
@@ -144,8 +160,8 @@ def _asked(run: RunRecord) -> Mapping[str, Any]:
     }
 
 
-def _told(key: str, value: Any) -> str:
-    """ "search.algorithm": "ga" is told as "ga", "search.population": 64 as "population 64"."""
+def _setting(key: str, value: object) -> str:
+    """Return "ga" for "search.algorithm", and "population 64" for "search.population"."""
     name = key.rpartition(".")[2].replace("_", " ")
     text = str(value) if name in ("algorithm", "procedure") else f"{name} {value}"
     return text.encode(errors="replace").decode()  # of file names that are not UTF-8

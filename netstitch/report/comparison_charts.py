@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from netstitch.analysis.attainment import Network, attainment
+from netstitch.analysis.attainment import CostAndAccuracy, attainment
 from netstitch.analysis.dominance import Split
 from netstitch.drawing.chart import Chart, Series
 from netstitch.records.run_record import RunRecord
@@ -64,7 +64,7 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
     series.append(
         Series(
             "reference",
-            [point.multiply_adds for point, _ in known],
+            [point.cost for point, _ in known],
             [accuracy for _, accuracy in known],
             "marks",
             look="reference",
@@ -74,14 +74,14 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
     best = max([accuracy for one in series for accuracy in one.y], default=1.0)
     margin = 0.05 * max(best - comparison.floor, 0.01)
     return Chart(
-        "multiply-adds of one sample",
+        first.cost_label,
         f"{first.measure}, {part}",
         tuple(series),
         y_range=(comparison.floor, best + margin),
     )
 
 
-def attained(group: RunGroup, part: Split, share: float) -> tuple[Network, ...]:
+def attained(group: RunGroup, part: Split, share: float) -> tuple[CostAndAccuracy, ...]:
     """Return the corners of what a share of a group's runs attain."""
     return attainment([networks_of(run, part) for run in group.runs], share)
 

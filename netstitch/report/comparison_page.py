@@ -7,14 +7,13 @@ from pathlib import Path
 from statistics import median
 
 from netstitch.analysis.dominance import Split
-from netstitch.analysis.significance import pairwise
+from netstitch.analysis.significance import Pair, pairwise
 from netstitch.analysis.tables import latex, markdown
-from netstitch.drawing.chart import Bars, Chart
 from netstitch.drawing.matplotlib_chart import print_chart
 from netstitch.drawing.print_style import FORMATS
 from netstitch.files.folders import new_folder, write_text
 from netstitch.records.run_record import RunRecord
-from netstitch.report.compared_runs import Comparison, RunGroup
+from netstitch.report.compared_runs import Comparison
 from netstitch.report.comparison_charts import attainment_chart, convergence_chart
 from netstitch.report.report_sections import ReportSection
 from netstitch.report.run_page import render_sections
@@ -25,12 +24,20 @@ Rows = list[list[str]]
 def write_comparison(comparison: Comparison, folder: Path) -> None:
     """Write compare.html, compare.md, compare.tex, runs.csv and all figures into a new folder.
 
-    Raises StorageError where it is not new or cannot be written, and leaves nothing.
+    Raises:
+        StorageError: It is not new or cannot be written; nothing is left.
     """
     sections = comparison_sections(comparison)
+    page = render_sections(
+        name=f"{len(comparison.runs)} runs compared",
+        answer=answer(comparison),
+        notes=comparison.notes,
+        sections=sections,
+        footer=", ".join(str(run.folder) for run in comparison.runs),
+    )
+    tables = [section for section in sections if section.table]
     with new_folder(folder) as partial:
-        write_text(partial / "compare.html", comparison_page(comparison, sections))
-        tables = [section for section in sections if section.table]
+        write_text(partial / "compare.html", page)
         write_text(
             partial / "compare.md",
             "\n".join(f"{s.title}. {s.text}\n\n{markdown(s.table)}" for s in tables),
@@ -47,28 +54,13 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
                     print_chart(chart, partial / f"{section.name}-{index}.{form}")
 
 
-def comparison_page(comparison: Comparison, sections: Sequence[ReportSection]) -> str:
-    """The page as HTML."""
-    runs = [run for group in comparison.groups for run in group.runs]
-    return render_sections(
-        name=f"{len(runs)} runs compared",
-        answer=answer(comparison),
-        notes=comparison.notes,
-        sections=sections,
-        footer=", ".join(str(run.folder) for run in runs),
-    )
-
-
 def comparison_sections(comparison: Comparison) -> list[ReportSection]:
-    """Tables and charts, with what they show in words."""
+    """Return tables and charts, with what they show in words."""
     point = (
         f"Hypervolumes are over the reference point of accuracy {comparison.floor:g} and the "
-        f"ensemble's {comparison.ensemble:,} multiply-adds, in units of the latter: 1 would be a "
-        "perfect network without cost, over accuracy 0."
+        f"ensemble's {comparison.ensemble:,.10g} {comparison.unit}, in units of the latter: 1 "
+        "would be a perfect network without cost, over accuracy 0."
     )
-    charts: dict[str, Chart | Bars] = {
-        f"On {part} samples": attainment_chart(comparison, part) for part in comparison.parts
-    }
     part = comparison.parts[-1]
     sections = [
         ReportSection(
@@ -88,96 +80,92 @@ def comparison_sections(comparison: Comparison) -> list[ReportSection]:
             {},
             pair_table(comparison, part),
         ),
-        ReportSection(
-            "convergence",
-            "Convergence",
-            "Hypervolume on validation samples: the median run of each group, and a band from the "
-            "first to the third quartile of its runs. " + point,
-            {"Over evaluations": convergence_chart(comparison)},
-        ),
+    ]
+    if len({run.scored for run in comparison.runs}) == 1:
+        sections.append(
+            ReportSection(
+                "convergence",
+                "Convergence",
+                "Hypervolume on validation samples: the median run of each group, and a band from "
+                f"the first to the third quartile of its runs. {point}",
+                {"Over evaluations": convergence_chart(comparison)},
+            )
+        )
+    sections.append(
         ReportSection(
             "attainment",
             "Attainment",
             "Empirical attainment surfaces: at a cost, the accuracy that half of a group's runs "
             "reach at that cost or less; dotted, what any of them reaches, and what all do.",
-            charts,
-        ),
-    ]
-    if len({run.scored for group in comparison.groups for run in group.runs}) > 1:
-        sections = [section for section in sections if section.name != "convergence"]
+            {f"On {part} samples": attainment_chart(comparison, part) for part in comparison.parts},
+        )
+    )
     return sections
 
 
 def group_table(comparison: Comparison) -> Rows:
-    """A row for each group, its runs in numbers."""
+    """Return a row for each group, its runs in numbers."""
     parts = comparison.parts
     head = ["group", "runs", *(f"hypervolume, {part}" for part in parts)]
     rows = [[*head, "networks on the front", "evaluations", "seconds"]]
     for group in comparison.groups:
         cells = [group.name, str(len(group.runs))]
-        cells += [
-            _spread([comparison.volume(run, part) for run in group.runs], 4) for part in parts
-        ]
-        cells.append(_spread([len(run.front) for run in group.runs], 0))
-        cells.append(_spread([_evaluated(group, index) for index in range(len(group.runs))], 0))
-        seconds = [_seconds(run) or 0.0 for run in group.runs]
-        rows.append([*cells, _spread(seconds, 0)])
+        cells += [_range([comparison.volume(run, part) for run in group.runs], 4) for part in parts]
+        cells.append(_range([len(run.front) for run in group.runs], 0))
+        cells.append(_range([_evaluated(run) for run in group.runs], 0))
+        cells.append(_range([_seconds(run) or 0.0 for run in group.runs], 0))
+        rows.append(cells)
     return rows
+
+
+def _pairs(comparison: Comparison, part: Split) -> tuple[Pair, ...]:
+    return pairwise(
+        {
+            group.name: {
+                _seed(run, index): comparison.volume(run, part)
+                for index, run in enumerate(group.runs)
+            }
+            for group in comparison.groups
+        }
+    )
 
 
 def pair_table(comparison: Comparison, part: Split) -> Rows:
-    """A row for every two groups; none where there is one group."""
-    if len(comparison.groups) < 2:
-        return []
-    values = {
-        group.name: {
-            _seed(run, place): comparison.volume(run, part) for place, run in enumerate(group.runs)
-        }
-        for group in comparison.groups
-    }
-    rows = [["first", "second", "runs", "difference", "test", "p", "p, corrected", "effect"]]
-    for pair in pairwise(values):
-        test = "signed-rank" if pair.paired else "rank-sum"
-        rows.append(
-            [
-                pair.first,
-                pair.second,
-                f"{pair.runs[0]}, {pair.runs[1]}",
-                f"{pair.difference:+.4f}",
-                test,
-                f"{pair.p:.3f}",
-                f"{pair.corrected:.3f}",
-                f"{pair.effect:+.2f}",
-            ]
-        )
-    return rows
+    """Return a row for every two groups; nothing where there is one group."""
+    rows = [
+        [
+            pair.first,
+            pair.second,
+            f"{pair.runs[0]}, {pair.runs[1]}",
+            f"{pair.difference:+.4f}",
+            "signed-rank" if pair.paired else "rank-sum",
+            f"{pair.p:.3f}",
+            f"{pair.corrected:.3f}",
+            f"{pair.effect:+.2f}",
+        ]
+        for pair in _pairs(comparison, part)
+    ]
+    head = ["first", "second", "runs", "difference", "test", "p", "p, corrected", "effect"]
+    return [head, *rows] if rows else []
 
 
 def runs_table(comparison: Comparison) -> str:
-    """A row of CSV for each run."""
+    """Return a row of CSV for each run."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     parts = comparison.parts
     head = ["group", "run", "seed", *(f"hypervolume_{part}" for part in parts)]
     writer.writerow([*head, "networks", "evaluations", "seconds"])
     for group in comparison.groups:
-        for place, run in enumerate(group.runs):
-            writer.writerow(
-                [
-                    group.name,
-                    run.folder,
-                    _seed(run, place),
-                    *(comparison.volume(run, part) for part in parts),
-                    len(run.front),
-                    _evaluated(group, place),
-                    _seconds(run),
-                ]
-            )
+        for index, run in enumerate(group.runs):
+            volumes = [comparison.volume(run, part) for part in parts]
+            row = [group.name, run.folder, _seed(run, index), *volumes]
+            writer.writerow([*row, len(run.front), _evaluated(run), _seconds(run)])
     return text.getvalue()
 
 
 def answer(comparison: Comparison) -> str:
-    """Which group does best, and whether that may be chance."""
+    """Say which group does best, and whether that may be chance."""
     part = comparison.parts[-1]
     medians = {
         group.name: median(comparison.volume(run, part) for run in group.runs)
@@ -189,18 +177,18 @@ def answer(comparison: Comparison) -> str:
             f"All runs were asked the same: the median hypervolume is {medians[best]:.4f} on "
             f"{part} samples."
         )
-    pairs = pair_table(comparison, part)[1:]
-    sure = [row for row in pairs if best in row[:2] and float(row[6]) < 0.05]
-    text = f"{best} has the most hypervolume on {part} samples, {medians[best]:.4f} in the median"
+    pairs = _pairs(comparison, part)
+    sure = sum(best in (pair.first, pair.second) and pair.corrected < 0.05 for pair in pairs)
     others = len(medians) - 1
     return (
-        f"{text}; beyond chance (p < 0.05, corrected) over {len(sure)} of the {others} "
+        f"{best} has the most hypervolume on {part} samples, {medians[best]:.4f} in the median; "
+        f"beyond chance (p < 0.05, corrected) over {sure} of the {others} "
         f"other{'' if others == 1 else 's'}."
     )
 
 
 def _least_p(comparison: Comparison) -> str:
-    """How few runs there are, where no difference could be told from chance."""
+    """Say that there are few runs, where no difference could be told from chance."""
     fewest = min(len(group.runs) for group in comparison.groups)
     least = 2.0 ** (1 - fewest)  # of all ways to sign the ranks, two are as far out
     if least <= 0.05:
@@ -210,24 +198,23 @@ def _least_p(comparison: Comparison) -> str:
     )
 
 
-def _seed(run: RunRecord, place: int) -> int:
-    """The seed that a run was asked; one of its own where none is told."""
+def _seed(run: RunRecord, index: int) -> int:
+    """Return the seed that a run was asked; one of its own where none is told."""
     seed = run.document.settings.seed
-    return -1 - place if seed is None else seed
+    return -1 - index if seed is None else seed
 
 
 def _seconds(run: RunRecord) -> float | None:
-    """Those of the search; None before it ended."""
+    """Return those of the search; None before it ended."""
     outcome = run.document.outcome
     return None if outcome is None else outcome.search_seconds
 
 
-def _evaluated(group: RunGroup, place: int) -> int:
-    stored = group.runs[place].evaluations
-    return 0 if stored is None else len(stored)
+def _evaluated(run: RunRecord) -> int:
+    return 0 if run.evaluations is None else len(run.evaluations)
 
 
-def _spread(values: Sequence[float], digits: int) -> str:
+def _range(values: Sequence[float], digits: int) -> str:
     middle = f"{median(values):,.{digits}f}"
     if len(values) == 1:
         return middle

@@ -1,12 +1,14 @@
 """The networks of a report: each in words, as a drawing, and as a row of the table."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from netstitch.analysis import Front, FrontPoint, Interval
 from netstitch.analysis.dominance import SPLITS, Split
+from netstitch.analysis.front_rows import difference_text
 from netstitch.records.run_record import RunRecord
 from netstitch.stitching.sections import Composition, composition
 from netstitch.stitching.subnetwork_drawing import drawing, error_in_words
@@ -14,9 +16,40 @@ from netstitch.stitching.wording import in_words, span_of
 from netstitch.text import amount, command, counted
 
 
+class Cell(NamedTuple):
+    """A cell of the table, and the number that it is sorted by."""
+
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class NetworkRow:
+    """A row of the table; its share of the ensemble's cost and its accuracy are in percent."""
+
+    label: str
+    share: float
+    accuracy: float
+    reference: bool
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class ShownNetwork:
+    """What is shown of a network when it is chosen."""
+
+    label: str
+    words: str
+    summary: str
+    drawing: str
+    command: str
+    parts: list[dict[str, str]]
+
+
 def columns_of(front: Front) -> list[str]:
-    """Headings of the table."""
-    heads = ["network", "made of", "output", "stitches", "multiply-adds", "of ensemble"]
+    """Return the headings of the table."""
+    unit = "" if front.unit == front.cost_name else f" ({front.unit})"
+    heads = ["network", "made of", "output", "stitches", front.cost_name + unit, "of ensemble"]
     for part in _tabled(front):
         heads += [part, "minus ensemble"]
     heads += [f"validation minus {part}" for part in _tabled(front) if part != "validation"]
@@ -24,106 +57,78 @@ def columns_of(front: Front) -> list[str]:
 
 
 def _tabled(front: Front) -> list[Split]:
-    """Parts of the data that have columns; test samples always, since they should be there."""
+    """Return the parts of the data that have columns; test samples always: they should be there."""
     return [part for part in SPLITS if part in front.parts or part == "test"]
 
 
 def words_of(run: RunRecord) -> dict[str, str]:
-    """What each network is made of, by label."""
+    """Return what each network is made of, by label."""
     return {
         point.label: in_words(_composition(run, point), run.structure.names)
         for point in (*run.front.references, *run.front.points)
     }
 
 
-def described(run: RunRecord, words: Mapping[str, str]) -> list[dict[str, Any]]:
-    """What is shown of each network when it is chosen."""
-    errors = errors_of(run)
+def described(run: RunRecord, words: Mapping[str, str]) -> list[ShownNetwork]:
+    """Return what is shown of each network when it is chosen."""
+    errors: dict[int, float | None] = {}
+    if len(run.stitches) == len(run.structure.board.stitches):
+        errors = {index: row.relative_error for index, row in enumerate(run.stitches)}
     found = []
     for point in (*run.front.references, *run.front.points):
-        made = _composition(run, point)
-        title = f"{point.label}: {words[point.label]}"
-        found.append(
-            {
-                "label": point.label,
-                "words": words[point.label],
-                "summary": _summary(run, point),
-                "drawing": drawing(made, run.structure.names, errors, title),
-                "command": _command(run, point),
-                "parts": _parts(run, made, errors),
-            }
-        )
+        label, made, text = point.label, _composition(run, point), words[point.label]
+        picture = drawing(made, run.structure.names, errors, f"{label}: {text}")
+        export = command("export", run.folder, "--point", label) if run.measured else ""
+        parts = _parts(run, made, errors)
+        found.append(ShownNetwork(label, text, _summary(run.front, point), picture, export, parts))
     return found
 
 
-def errors_of(run: RunRecord) -> dict[int, float | None]:
-    """The relative error of each stitch, by index; the file has them in their order."""
-    rows = run.stitches
-    if len(rows) != len(run.structure.board.stitches):
-        return {}
-    return {index: row.relative_error for index, row in enumerate(rows)}
-
-
-def row_of(run: RunRecord, point: FrontPoint, words: Mapping[str, str]) -> dict[str, Any]:
-    """A row of the table; cells have the number that they are sorted by."""
-    ensemble = run.front.ensemble
-    share = point.multiply_adds / ensemble.multiply_adds if ensemble is not None else None
-    last = run.front.parts[-1]
-    calibration, nats = point.calibration.get(last), point.cross_entropy.get(last)
-    error = None if calibration is None else calibration.error
+def row_of(run: RunRecord, point: FrontPoint, words: Mapping[str, str]) -> NetworkRow:
+    """Return a network's row of the table."""
+    front = run.front
+    share = point.cost / front.ensemble_cost if front.ensemble is not None else None
+    calibration = point.calibration.get(front.parts[-1])
     cells = [
-        _text(words[point.label]),
-        _text(point.output),
-        _number(point.stitches, str(point.stitches)),
-        _number(point.multiply_adds, amount(point.multiply_adds)),
-        _number(share, "" if share is None else f"{share:.0%}"),
+        Cell(words[point.label]),
+        Cell(point.output),
+        Cell(str(point.stitches), point.stitches),
+        Cell(amount(point.cost), point.cost),
+        _number(share, "{:.0%}"),
     ]
-    for part in _tabled(run.front):
+    for part in _tabled(front):
         accuracy = point.accuracy(part)
-        cells.append(_number(accuracy, "" if accuracy is None else f"{100 * accuracy:.2f} %"))
+        cells.append(_number(None if accuracy is None else 100 * accuracy, "{:.2f} %"))
         cells.append(_interval(point.difference(part)))
-    if "confirmation" in run.front.parts:
-        cells.append(_interval(point.confirmation_gap))
-    cells.append(_interval(point.gap))
-    cells.append(_number(nats, "" if nats is None else f"{nats:.4f}"))
-    cells.append(_number(error, "" if error is None else f"{error:.4f}"))
-    return {
-        "label": point.label,
-        "share": 100 * (share or 0.0),
-        "accuracy": 100 * point.validation,
-        "reference": point in run.front.references,
-        "cells": cells,
-    }
+    cells += [_interval(point.gap_to(part)) for part in _tabled(front) if part != "validation"]
+    cells.append(_number(point.cross_entropy.get(front.parts[-1]), "{:.4f}"))
+    cells.append(_number(None if calibration is None else calibration.error, "{:.4f}"))
+    is_reference = point in front.references
+    return NetworkRow(
+        point.label, 100 * (share or 0.0), 100 * point.validation, is_reference, cells
+    )
 
 
 def _composition(run: RunRecord, point: FrontPoint) -> Composition:
     return composition(run.structure, np.array(point.genotype, np.int64))
 
 
-def _summary(run: RunRecord, point: FrontPoint) -> str:
-    ensemble = run.front.ensemble
-    cost = f"{amount(point.multiply_adds)} multiply-adds"
-    if ensemble is not None:
-        cost += f" ({point.multiply_adds / ensemble.multiply_adds:.0%} of the ensemble's)"
+def _summary(front: Front, point: FrontPoint) -> str:
+    cost = f"{amount(point.cost)} {front.unit}"
+    if front.ensemble is not None:
+        cost += f" ({point.cost / front.ensemble_cost:.0%} of the ensemble's)"
     further = "".join(
         f", {100 * accuracy:.2f} % on {part} samples"
-        for part in ("confirmation", "test")
-        if (accuracy := getattr(point, part)) is not None
+        for part in SPLITS[1:]
+        if (accuracy := point.accuracy(part)) is not None
     )
     stitches = counted(point.stitches, "active stitch", "active stitches")
     return f"{cost}, {stitches}; {100 * point.validation:.2f} % on validation samples{further}."
 
 
-def _command(run: RunRecord, point: FrontPoint) -> str:
-    if not run.measured:
-        return ""
-    return command("export", run.folder, "--point", point.label)
-
-
 def _parts(
     run: RunRecord, made: Composition, errors: Mapping[int, float | None]
 ) -> list[dict[str, str]]:
-    names = run.structure.names
     rows = []
     for index, part in enumerate(made.parts):
         reads = ["the input"] if part.reads_input else []
@@ -136,7 +141,7 @@ def _parts(
         ]
         rows.append(
             {
-                "network": names[part.network],
+                "network": run.structure.names[part.network],
                 "modules": span_of(part.first, part.last),
                 "cost": amount(part.multiply_adds),
                 "reads": "; ".join(reads),
@@ -145,17 +150,9 @@ def _parts(
     return rows
 
 
-def _text(text: str) -> dict[str, Any]:
-    return {"text": text, "value": None}
+def _number(value: float | None, form: str) -> Cell:
+    return Cell("" if value is None else form.format(value), value)
 
 
-def _number(value: float | None, text: str) -> dict[str, Any]:
-    return {"text": text, "value": value}
-
-
-def _interval(found: Interval | None) -> dict[str, Any]:
-    if found is None:
-        return {"text": "", "value": None}
-    low, high = 100 * found.low, 100 * found.high
-    text = f"{100 * found.difference:+.2f} [{low:+.2f}, {high:+.2f}]"
-    return {"text": text, "value": found.difference}
+def _interval(found: Interval | None) -> Cell:
+    return Cell(difference_text(found), None if found is None else found.difference)

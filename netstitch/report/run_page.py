@@ -21,29 +21,38 @@ from netstitch.report.search_charts import cloud_of
 from netstitch.report.summary import answer, notes, table_text, versions
 from netstitch.version import VERSION
 
+_FRONT_TEXT = (
+    "Each mark is a network: the further up, the more often it is right, the further left, the "
+    "cheaper it is. The line bounds what the front dominates. Crosses are the networks that went "
+    "in, and their ensemble; in a shaded region a network costs no more than one of these and is "
+    "as accurate."
+)
+
 
 def write_page(run: RunRecord, path: Path, *, floor: Floor = "tenth") -> None:
     """Write the report of a run.
 
-    floor: the accuracy from which the front is shown first, and over which hypervolumes count
-        beside those over 0: "tenth" is the worst reference network's rounded down to a multiple of
-        0.1 (the paper's section 7), "tight" lies just under the references, or a number.
+    Args:
+        run: The run.
+        path: The file of HTML.
+        floor: The accuracy from which the front is shown first, and over which hypervolumes count
+            beside those over 0: "tenth" is the worst reference network's rounded down to a multiple
+            of 0.1 (the paper's section 7), "tight" lies just under the references, or a number.
 
-    Raises StorageError where the file cannot be written, DataError for a floor that is none.
+    Raises:
+        StorageError: The file cannot be written.
+        DataError: The floor is none.
     """
     write_text(path, page(run, floor=floor))
 
 
 def page(run: RunRecord, *, floor: Floor = "tenth") -> str:
-    """The report of a run as HTML; see `write_page`."""
+    """Return the report of a run as HTML; see `write_page`."""
     charts: dict[str, Any] = {}
     context = _front(run, floor, charts)
-    article = _template("page.network.html")
-    networks = {each["label"]: article.render(network=each) for each in context.pop("networks")}
     return _rendered(
         "page.html",
         charts,
-        networks,
         **context,
         name=run.name,
         answer=answer(run),
@@ -58,16 +67,19 @@ def page(run: RunRecord, *, floor: Floor = "tenth") -> str:
 def render_sections(
     *, name: str, answer: str, notes: Sequence[str], sections: Sequence[ReportSection], footer: str
 ) -> str:
-    """A page of sections alone.
+    """Return a page of sections alone.
 
-    name: its title. answer: what stands first. notes: what a reader must know. footer: from what it
-    was made.
+    Args:
+        name: Its title.
+        answer: What stands first.
+        notes: What a reader must know.
+        sections: In their order.
+        footer: From what it was made.
     """
     charts: dict[str, Any] = {}
     return _rendered(
         "page.base.html",
         charts,
-        {},
         name=name,
         answer=answer,
         notes=notes,
@@ -78,7 +90,11 @@ def render_sections(
 
 
 def _rendered(
-    template: str, charts: Mapping[str, Any], networks: Mapping[str, str], **context: Any
+    template: str,
+    charts: Mapping[str, Any],
+    *,
+    networks: Mapping[str, str] | None = None,
+    **context: Any,
 ) -> str:
     return _template(template).render(
         context,
@@ -87,85 +103,74 @@ def _rendered(
         script=_file("page.js"),
         plotly=get_plotlyjs(),
         charts=_json(charts),
-        details=_json(networks),
+        details=_json(networks or {}),
     )
 
 
 def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, Any]:
-    """The charts of the front, the networks one by one, and the table of them."""
+    """Return the charts of the front, the networks one by one, and the table of them."""
     front = run.front
     shown = (*front.references, *front.points)
     if not shown:
-        return {"fronts": [], "networks": [], "rows": [], "first": ""}
-    parts = front.parts
-    words = words_of(run)
-    ceiling = max(point.multiply_adds for point in shown)
+        return {"fronts": [], "networks": {}, "rows": [], "first": ""}
+    parts, words = front.parts, words_of(run)
+    ceiling = max(point.cost for point in shown)
     cloud = cloud_of(run.evaluations, ceiling)
-    known = [a for p in shown for part in parts if (a := p.accuracy(part)) is not None]
+    highest = max(a for p in shown for part in parts if (a := p.accuracy(part)) is not None)
     # What the search saw are accuracies, or else no places on these charts.
     scored_on = "validation" if run.scored in (front.objective, front.measure) else None
-    found = []
+    fronts = []
     for part in parts:
         chart = front_chart(front, part, words, cloud.tolist() if part == scored_on else ())
-        figure = interactive(chart)
-        title = f"On {part} samples"
-        _add(charts, f"front-{part}", figure, top=max(known), right=1.12 * ceiling)
-        label = f"{title}: {front.measure} against multiply-adds; the table below has the numbers"
-        found.append({"id": f"front-{part}", "title": title, "label": label})
-    floors: dict[str, tuple[str, Floor]] = {
-        "paper": ("the worst reference, rounded down to a tenth", "tenth"),
-        "tight": ("just under the references", "tight"),
+        name, title = f"front-{part}", f"On {part} samples"
+        _add(charts, name, interactive(chart), top=highest, right=1.12 * ceiling)
+        fronts.append(
+            {
+                "id": name,
+                "title": title,
+                "label": f"{title}: {front.measure} against {front.cost_name}; the table below has "
+                "the numbers",
+            }
+        )
+    floors: dict[str, Floor] = {
+        "the worst reference, rounded down to a tenth": "tenth",
+        "just under the references": "tight",
     }
-    if floor not in ("tenth", "tight"):
-        floors = {"asked": (str(floor), floor), **floors}
+    if floor not in floors.values():
+        floors = {str(floor): floor, **floors}
+    base = front.references or front.points
     choices = [
-        {
-            "name": name,
-            "value": accuracy_floor(front.references or front.points, parts, what),
-            "chosen": what == floor,
-        }
-        for name, what in floors.values()
+        {"name": name, "value": accuracy_floor(base, parts, each), "chosen": each == floor}
+        for name, each in floors.items()
     ]
-    choices.append({"name": "0", "value": 0.0, "chosen": False})
     # What there is to see first is a stitched network from the middle of the front.
     several = [point for point in front.points if point.stitches] or front.points or shown
-    first = several[len(several) // 2]
+    article = _template("page.network.html")
     return {
-        "fronts": found,
-        "floors": choices,
-        "front_text": (
-            "Each mark is a network: the further up, the more often it is right, the further left, "
-            "the cheaper it is. The line bounds what the front dominates. Crosses are the networks "
-            "that went in, and their ensemble; in a shaded region a network costs no more than one "
-            "of these and is as accurate."
-        ),
-        "networks": described(run, words),
+        "fronts": fronts,
+        "floors": [*choices, {"name": "0", "value": 0.0, "chosen": False}],
+        "front_text": _FRONT_TEXT,
+        "networks": {each.label: article.render(network=each) for each in described(run, words)},
         "columns": columns_of(front),
         "rows": [row_of(run, point, words) for point in shown],
+        "cost": front.cost_name,
         "table_text": table_text(run),
         "placeholder": run.structure.names[0],
-        "first": first.label,
+        "first": several[len(several) // 2].label,
     }
 
 
 def _sections(sections: Sequence[ReportSection], charts: dict[str, Any]) -> list[dict[str, Any]]:
-    """Sections as the template reads them, their charts added to the others."""
+    """Return sections as the template reads them, their charts added to the others."""
     found = []
-    for told in sections:
+    for section in sections:
         listed = []
-        for index, (caption, chart) in enumerate(told.charts.items()):
-            name = f"{told.name}-{index}"
+        for index, (caption, chart) in enumerate(section.charts.items()):
+            name = f"{section.name}-{index}"
             _add(charts, name, interactive(chart))
-            listed.append({"id": name, "title": caption, "label": f"{told.title}: {caption}"})
-        found.append(
-            {
-                "id": told.name,
-                "title": told.title,
-                "text": told.text,
-                "charts": listed,
-                "table": told.table,
-            }
-        )
+            listed.append({"id": name, "title": caption, "label": f"{section.title}: {caption}"})
+        about = {"title": section.title, "text": section.text, "table": section.table}
+        found.append({"id": section.name, "charts": listed, **about})
     return found
 
 
@@ -175,7 +180,7 @@ def _add(charts: dict[str, Any], name: str, figure: go.Figure, **more: Any) -> N
 
 
 def _json(data: Mapping[str, Any]) -> str:
-    """JSON that can stand in a script element whatever its texts are."""
+    """Return JSON that can stand in a script element whatever its texts are."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

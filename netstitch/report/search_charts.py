@@ -15,13 +15,13 @@ CLOUD, FINEST = 1_000, 400
 
 
 def hypervolume_charts(
-    stored: StoredEvaluations, ensemble: int, floors: Sequence[float]
+    stored: StoredEvaluations, ensemble: float, floors: Sequence[float]
 ) -> tuple[Chart, Chart]:
     """Return normalised hypervolume on validation samples, over evaluations and over minutes.
 
     Args:
         stored: The evaluations; each search (population size) has a line.
-        ensemble: The ensemble's multiply-adds.
+        ensemble: The ensemble's cost.
         floors: Accuracies over which the hypervolume counts, a line each.
     """
     over_count: list[Series] = []
@@ -47,13 +47,13 @@ def hypervolume_charts(
 
 
 def course_of(
-    stored: StoredEvaluations, given: DeliveredResults, ensemble: int, floor: float
+    stored: StoredEvaluations, given: DeliveredResults, ensemble: float, floor: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the `hypervolume_course` of a search; networks that ended early add nothing."""
-    whole = np.where(stored.bounded, np.nan, stored.accuracy)
+    whole = np.where(stored.bounded, np.nan, stored.score)
     return hypervolume_course(
         whole[given.evaluation],
-        stored.multiply_adds[given.evaluation],
+        stored.cost[given.evaluation],
         ensemble=ensemble,
         accuracy_floor=floor,
     )
@@ -111,20 +111,20 @@ def errors_chart(stitches: Sequence[StitchRow]) -> Chart:
     return Chart("depth of the target (share of multiply-adds)", "relative error", tuple(series))
 
 
-def cloud_of(stored: StoredEvaluations | None, ceiling: int) -> np.ndarray:
-    """Return multiply-adds and accuracies, (n, 2), of what was evaluated whole.
+def cloud_of(stored: StoredEvaluations | None, ceiling: float) -> np.ndarray:
+    """Return costs and accuracies, (n, 2), of what was evaluated whole.
 
     Where there are many, one mark of each cell of a grid stands for all in it: as fine a grid as
     CLOUD marks allow, since browsers take a second for ten thousand.
 
     Args:
         stored: The evaluations; None where there are none.
-        ceiling: Multiply-adds up to which there are any.
+        ceiling: Cost up to which there are any.
     """
     if stored is None or not len(stored):
         return np.zeros((0, 2))
-    whole = ~stored.bounded & ~np.isnan(stored.accuracy)
-    pairs = np.column_stack([stored.multiply_adds[whole], stored.accuracy[whole]]).astype(float)
+    whole = ~stored.bounded & ~np.isnan(stored.score)
+    pairs = np.column_stack([stored.cost[whole], stored.score[whole]])
     cells = FINEST
     while True:
         grid = np.floor(pairs / [max(1, ceiling), 1.0] * cells)

@@ -1,39 +1,41 @@
 """A run in sentences: what was found, and what is missing."""
 
-from netstitch.analysis import FrontPoint, hypervolume
+from netstitch.analysis import FrontPoint
 from netstitch.analysis.dominance import SPLITS, Split
+from netstitch.analysis.hypervolume import hypervolume_of
 from netstitch.records.run_record import RunRecord
 from netstitch.text import command
 
 
 def answer(run: RunRecord) -> str:
-    """The first sentences: what the front gives against the networks that went in."""
+    """Return the first sentences: what the front gives against the networks that went in."""
     front = run.front
     if not front.points:
         return "No network was evaluated yet."
     part = front.parts[-1]
-    stitched = [point for point in front.leading(part) if point.stitches]
     text = (
         f"{len(front.points)} networks are on the front, "
         f"{sum(point.stitches > 0 for point in front.points)} of them stitched."
     )
     if front.objective == "cross-entropy":
-        text += " They have the least cross-entropy on validation samples for their multiply-adds."
-    better = _dominating(front.points, front.references, part)
+        text += (
+            f" They have the least cross-entropy on validation samples for their {front.cost_name}."
+        )
+    better = _dominating(run, part)
     for reference, point in better:
-        saved = 1 - point.multiply_adds / reference.multiply_adds
+        saved = 1 - point.cost / reference.cost
         gain = 100 * ((point.accuracy(part) or 0.0) - (reference.accuracy(part) or 0.0))
         text += (
             f" {point.label} is as accurate as {reference.label} on {part} samples or better "
             f"({gain:+.2f} points) and costs {saved:.0%} less."
         )
-    if not better and stitched and front.references:
+    if not better and front.references and any(one.stitches for one in front.leading(part)):
         text += f" None dominates a network that went in, on {part} samples."
     return text
 
 
 def notes(run: RunRecord) -> list[str]:
-    """What a reader must know of a run that is not whole, and of how sure it is."""
+    """Return what a reader must know of a run that is not whole, and of how sure it is."""
     found = [line[:1].upper() + line[1:] for line in run.document.warnings]
     if run.state == "running":
         found.append(
@@ -60,68 +62,61 @@ def notes(run: RunRecord) -> list[str]:
         )
     for part in parts[1:]:
         found += _gap_note(run, part)
-    failed = 0 if run.evaluations is None else len(run.evaluations.failures)
-    if failed and run.evaluations is not None:
-        reason = next(iter(run.evaluations.failures.values()))
-        found.append(f"{failed:,} evaluations failed, the first of them: {reason}")
+    if run.evaluations is not None and (failures := run.evaluations.failures):
+        reason = next(iter(failures.values()))
+        found.append(f"{len(failures):,} evaluations failed, the first of them: {reason}")
     return found
 
 
 def table_text(run: RunRecord) -> str:
-    """What stands in the table."""
+    """Return what the table of networks shows, and the hypervolumes of its networks."""
     front, volumes = run.front, []
-    for part in SPLITS:
+    for part in SPLITS if front.ensemble is not None else ():
         for name, points in (("front", front.points), ("networks that went in", front.references)):
-            value = _hypervolume(run, points, part)
+            value = hypervolume_of(points, part, ensemble=front.ensemble_cost)
             if value is not None:
                 volumes.append(f"{name} on {part} {value:.4f}")
     text = (
         "Differences are in points, with the 95 % interval of a bootstrap over samples; those to "
         "the ensemble are paired. The cross-entropy, in nats, and the calibration error are those "
-        f"on {run.front.parts[-1]} samples."
+        f"on {front.parts[-1]} samples."
     )
     return f"{text} Hypervolume over accuracy 0: {', '.join(volumes)}." if volumes else text
 
 
 def versions(run: RunRecord) -> str:
-    """What the run was made with."""
+    """Return when and with which versions the run was made."""
     document = run.document
     made = ", ".join(f"{name} {value}" for name, value in document.versions.items())
     count = "" if run.evaluations is None else f" {len(run.evaluations):,} networks were evaluated."
     return f"Run on {document.written or 'a day that is not known'} with {made}.{count}"
 
 
-def _dominating(
-    points: tuple[FrontPoint, ...],
-    references: tuple[FrontPoint, ...],
-    part: Split,
-) -> list[tuple[FrontPoint, FrontPoint]]:
-    """Each reference that a cheaper network is as accurate as, with the cheapest such."""
+def _dominating(run: RunRecord, part: Split) -> list[tuple[FrontPoint, FrontPoint]]:
+    """Return each reference that a cheaper network is as accurate as, with the cheapest such."""
     found = []
-    for reference in references:
-        asked = reference.accuracy(part)
-        fitting = [
+    given = {each.genotype for each in run.front.references}
+    for reference in run.front.references:
+        least = reference.accuracy(part)
+        fitting = (  # by rising cost
             point
-            for point in points
-            if asked is not None
-            and (point.accuracy(part) or -1.0) >= asked
-            and point.multiply_adds < reference.multiply_adds
-            and point.genotype not in {each.genotype for each in references}
-        ]
-        if fitting:
-            cheapest = min(fitting, key=lambda point: point.multiply_adds)
-            found.append((reference, cheapest))
+            for point in run.front.points
+            if least is not None
+            and (point.accuracy(part) or -1.0) >= least
+            and point.cost < reference.cost
+            and point.genotype not in given
+        )
+        found += [(reference, point) for point in [next(fitting, None)] if point is not None]
     return found
 
 
 def _gap_note(run: RunRecord, part: Split) -> list[str]:
-    """Whether the front gains more than the references where the search looked.
+    """Say whether the front gains more than the references where the search looked.
 
     Samples of two parts may be of different origin, so that a gap by itself says nothing.
     """
-    field = "gap" if part == "test" else "confirmation_gap"
-    own = [gap for p in run.front.points if (gap := getattr(p, field)) is not None]
-    others = [g.difference for p in run.front.references if (g := getattr(p, field)) is not None]
+    own = [gap for p in run.front.points if (gap := p.gap_to(part)) is not None]
+    others = [gap.difference for p in run.front.references if (gap := p.gap_to(part)) is not None]
     if not own or not others:
         return []
     sure = sum(gap.low > max(others) for gap in own)
@@ -132,13 +127,3 @@ def _gap_note(run: RunRecord, part: Split) -> list[str]:
         f"that went in {100 * sum(others) / len(others):+.2f}. For {sure} of {len(own)} the gap is "
         "larger than for any of the latter, beyond chance (95 %)."
     ]
-
-
-def _hypervolume(run: RunRecord, points: tuple[FrontPoint, ...], part: Split) -> float | None:
-    ensemble = run.front.ensemble
-    known = [(a, p.multiply_adds) for p in points if (a := p.accuracy(part)) is not None]
-    if ensemble is None or not known:
-        return None
-    return hypervolume(
-        [a for a, _ in known], [m for _, m in known], ensemble=ensemble.multiply_adds
-    )

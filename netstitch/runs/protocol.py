@@ -22,9 +22,10 @@ from typing import Any
 
 from torch import nn
 
-from netstitch.analysis import Front, hypervolume
+from netstitch.analysis import Front, Split
 from netstitch.analysis.front_figure import fronts_figure
-from netstitch.analysis.significance import Compared, compare
+from netstitch.analysis.hypervolume import hypervolume_of
+from netstitch.analysis.significance import AgainstBest, compare_with_best
 from netstitch.errors import StorageError
 from netstitch.events import Listener, Message, StageBegan
 from netstitch.experiments import RunSettings
@@ -102,7 +103,7 @@ class Concluded:
 
     folder: Path
     runs: tuple[Run, ...]
-    compared: tuple[Compared, ...]
+    compared: tuple[AgainstBest, ...]
 
 
 def carry_out_protocol(
@@ -158,7 +159,7 @@ def carry_out_protocol(
     write_text(folder / "runs.csv", _table(runs))
     fronts_figure(fronts, folder / "fronts.png", title=name, floor=protocol.accuracy or "tight")
     volumes = {name: [r.validation for r in runs if r.algorithm == name] for name in sizes}
-    return Concluded(folder, tuple(runs), tuple(compare(volumes)))
+    return Concluded(folder, tuple(runs), tuple(compare_with_best(volumes)))
 
 
 def _claim(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
@@ -230,25 +231,18 @@ def _of_run(
     algorithm: str, population: int, seed: int, folder: Path, front: Front, accuracy: float
 ) -> Run:
     outcome = _outcome(folder)
-    ensemble = front.ensemble
-    assert ensemble is not None
 
-    def volume(values: Sequence[float | None]) -> float | None:
-        if any(value is None for value in values):
-            return None
-        return hypervolume(
-            [value for value in values if value is not None],
-            [point.multiply_adds for point in front],
-            ensemble=ensemble.multiply_adds,
-            accuracy_floor=accuracy,
+    def volume(part: Split) -> float | None:
+        return hypervolume_of(
+            front.points, part, ensemble=front.ensemble_cost, accuracy_floor=accuracy
         )
 
     return Run(
         algorithm,
         population,
         seed,
-        volume([point.validation for point in front]) or 0.0,
-        volume([point.test for point in front]),
+        volume("validation") or 0.0,
+        volume("test"),
         len(front),
         outcome.evaluations,
         outcome.skipped,

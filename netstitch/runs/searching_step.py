@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from netstitch.analysis import Front, front_figure
+from netstitch.analysis.front_point import ACCURACY
+from netstitch.costs import find_cost
 from netstitch.evaluation import NumericsConfig, Store
 from netstitch.events import (
     Event,
@@ -93,7 +95,9 @@ def search_and_measure(
 ) -> Finished:
     """Search, or go on with the search, and write the front and what came of it."""
     with (
-        Store(folder / EVALUATIONS, create=False) as store,
+        Store(
+            folder / EVALUATIONS, (ACCURACY, find_cost(settings.search.cost).name), create=False
+        ) as store,
         adding(folder, "search and test"),
     ):
         record = SearchRecorder(folder, store)

@@ -9,7 +9,8 @@ import torch
 from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
 from netstitch.analysis.bootstrap import independent_difference
 from netstitch.analysis.dominance import ObjectiveName, Split
-from netstitch.analysis.front import ACCURACY, ENSEMBLE
+from netstitch.analysis.front_point import ACCURACY, ENSEMBLE
+from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import NetstitchError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.metrics import Metrics, measure
@@ -32,6 +33,7 @@ def measure_front(
     *,
     recalibration: Sequence[Batch] | None = None,
     objective: ObjectiveName = ACCURACY,
+    cost: Cost = MULTIPLY_ADDS,
 ) -> Front:
     """Measure networks and references on all samples but training's, and keep the front.
 
@@ -75,6 +77,7 @@ def measure_front(
             genotype=tuple(int(value) for value in genotype),
             multiply_adds=supernet.macs(genotype),
             parameters=supernet.parameters_of(genotype),
+            cost=float(cost.of(supernet, genotype)),
             stitches=len(supernet.active_stitches(genotype)),
             output=supernet.outputs[int(genotype[-1])],
             **_measures(parts, index, ensemble),
@@ -82,7 +85,7 @@ def measure_front(
         for index, genotype in enumerate(everything)
     ]
     count = len(references)
-    return make_front(points[count:], points[:count], task.measure, objective)
+    return make_front(points[count:], points[:count], task.measure, objective, cost.name, cost.unit)
 
 
 def _measures(
@@ -90,27 +93,21 @@ def _measures(
 ) -> dict[str, Any]:
     """Return the measures of a network, as fields of a point."""
     own = {part: found[index] for part, found in parts.items()}
-    fields: dict[str, Any] = {part: outcomes.share for part, outcomes in own.items()}
+    fields: dict[str, Any] = {part: metrics.share for part, metrics in own.items()}
     for part, found in parts.items():
         fields[f"{part}_difference"] = _difference(found, index, ensemble)
-    for part, name in (("confirmation", "confirmation_gap"), ("test", "gap")):
-        if part in parts:
-            fields[name] = _gap(own["validation"], parts[part][index])
+        if part != "validation":
+            name = "gap" if part == "test" else f"{part}_gap"
+            correct = own["validation"].correct, own[part].correct
+            fields[name] = independent_difference(*correct, seed=0)
     fields["further"] = {
         f"{part} {name}": value
-        for part, outcomes in own.items()
-        for name, value in outcomes.further.items()
+        for part, metrics in own.items()
+        for name, value in metrics.further.items()
     }
-    fields["cross_entropy"] = {
-        part: outcomes.cross_entropy
-        for part, outcomes in own.items()
-        if outcomes.cross_entropy is not None
-    }
-    fields["calibration"] = {
-        part: outcomes.calibration
-        for part, outcomes in own.items()
-        if outcomes.calibration is not None
-    }
+    for name in ("cross_entropy", "calibration"):
+        values = {part: getattr(metrics, name) for part, metrics in own.items()}
+        fields[name] = {part: value for part, value in values.items() if value is not None}
     return fields
 
 
@@ -146,7 +143,3 @@ def _difference(measured: Sequence[Metrics], index: int, ensemble: int | None) -
     if ensemble is None or index == ensemble:
         return None
     return paired_difference(measured[index].correct, measured[ensemble].correct, seed=0)
-
-
-def _gap(validation: Metrics, test: Metrics) -> Interval:
-    return independent_difference(validation.correct, test.correct, seed=0)

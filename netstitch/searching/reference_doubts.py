@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from torch import Tensor
 
-from netstitch.analysis.front import ENSEMBLE
+from netstitch.analysis.front_point import ENSEMBLE
 from netstitch.analysis.significance import p_better
 from netstitch.errors import NetstitchError
 from netstitch.supernet.supernet import Supernet

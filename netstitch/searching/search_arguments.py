@@ -5,7 +5,7 @@ from inspect import signature
 from typing import Any, get_args
 
 from netstitch.analysis import ObjectiveName
-from netstitch.analysis.front import ACCURACY
+from netstitch.analysis.front_point import ACCURACY
 from netstitch.errors import DataError, FittingError, SearchError
 from netstitch.evaluation import ExecutionConfig, NumericsConfig
 from netstitch.networks.graph import Dimension

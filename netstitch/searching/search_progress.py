@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import RootModel
 
 from netstitch.analysis import hypervolume
-from netstitch.analysis.front import ACCURACY
+from netstitch.analysis.front_point import ACCURACY
 from netstitch.events import Event
 from netstitch.files.documents import STRICT, Count, Seconds, Share, read_as
 from netstitch.files.folders import write_text
@@ -52,7 +52,7 @@ class SearchProgress:
         in_flight: Evaluations under way, those that wait included.
         workers: How many evaluate at the same time.
         left: Seconds until the budget is spent, at the speed so far; None before there is any.
-        hypervolume: Of what was found, normalised by the ensemble's multiply-adds, over score 0.
+        hypervolume: Of what was found, normalised by the ensemble's cost, over score 0.
         score: The best: an accuracy, or exp(-cross-entropy) where that is the objective.
         objective: What is searched for.
         written: Seconds since 1970.
@@ -120,10 +120,10 @@ def search_progress(
     front: Sequence[Solution],
     *,
     workers: int,
-    ensemble: int,
+    ensemble: float,
     clock: Callable[[], float] = time.time,
 ) -> SearchProgress:
-    """Return the numbers of a moment; `ensemble` are its multiply-adds."""
+    """Return the numbers of a moment; `ensemble` is its cost."""
     share = spent(progress, budget)
     values = [one.objectives for one in front if one.objectives is not None]
     return SearchProgress(
@@ -142,7 +142,7 @@ def search_progress(
         archived=progress.archived,
         hypervolume=hypervolume(
             [score for score, _ in values],
-            [int(multiply_adds) for _, multiply_adds in values],
+            [cost for _, cost in values],
             ensemble=ensemble,
         ),
         score=None if progress.best is None else progress.best[0],

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netstitch.analysis.front import ACCURACY
+from netstitch.analysis.front_point import ACCURACY
+from netstitch.costs import MULTIPLY_ADDS, Cost, find_cost
 from netstitch.optimization import (
     Engine,
     Evaluation,
@@ -20,7 +21,7 @@ from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 
-OBJECTIVES = (Objective(ACCURACY, maximise=True), Objective("multiply_adds"))
+OBJECTIVES = (Objective(ACCURACY, maximise=True), Objective(MULTIPLY_ADDS.name))
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,25 @@ class SupernetSearch:
     floor: float = 0.0
 
     @property
+    def cost(self) -> Cost:
+        """What is held against the objective."""
+        return find_cost(self.settings.cost)
+
+    @property
     def problem(self) -> Problem:
-        """The scores by the objective, and multiply-adds, of genotypes."""
+        """The scores by the objective, and the costs, of genotypes."""
         return Problem(
             self.supernet.cardinalities,
-            (Objective(self.settings.objective, maximise=True), OBJECTIVES[1]),
+            (Objective(self.settings.objective, maximise=True), Objective(self.cost.name)),
             signature=self.supernet.wiring.digest,
             active=self.supernet.wiring.active,
         )
 
     @property
-    def ensemble(self) -> int:
-        """Multiply-adds of the ensemble, or of the dearest reference where there is none."""
-        supernet = self.supernet
-        return max(supernet.macs(genotype) for genotype in supernet.references().values())
+    def ensemble(self) -> float:
+        """The cost of the ensemble, or of the dearest reference where there is none."""
+        references = self.supernet.references().values()
+        return max(self.cost.of(self.supernet, genotype) for genotype in references)
 
     def engine(
         self,
@@ -83,4 +89,4 @@ class SupernetSearch:
 
     def _best(self, genotype: Genotype) -> tuple[float, float]:
         """Return the objectives of a genotype that gets all samples right."""
-        return 1.0, float(self.supernet.macs(genotype))
+        return 1.0, float(self.cost.of(self.supernet, genotype))

@@ -8,7 +8,8 @@ from typing import Unpack
 import torch
 
 from netstitch.analysis import Front
-from netstitch.analysis.front import ACCURACY
+from netstitch.analysis.front_point import ACCURACY
+from netstitch.costs import find_cost
 from netstitch.errors import SearchError
 from netstitch.evaluation import (
     Evaluator,
@@ -74,7 +75,7 @@ def search(
     on_progress: Callable[[Progress], None] | None = None,
     **options: Unpack[SearchKeywords],
 ) -> Front:
-    """Return the front of accuracy on the task's validation samples against multiply-adds.
+    """Return the front of accuracy on the task's validation samples against a cost.
 
     Where the task has test samples, the front's networks are measured on them too, with the
     difference to the ensemble and its paired bootstrap interval. Ctrl-C ends the search with the
@@ -100,9 +101,9 @@ def search(
             was measured. By default norms keep the statistics of the basis networks.
         on_progress: Called after every distinct evaluation.
         **options: Fields of `netstitch.searching.supernet_search_settings.SupernetSearchSettings`:
-            objective, algorithm (a name, or what makes one of your own, as
-            `netstitch.optimization.run_search` takes), seconds, population, threshold,
-            initial_stitches, settings and patience.
+            objective, cost (a name or a `netstitch.costs.Cost`), algorithm (a name, or what makes
+            one of your own, as `netstitch.optimization.run_search` takes), seconds, population,
+            threshold, initial_stitches, settings and patience.
 
     Raises:
         SearchError: A setting cannot be used, which is told before anything is evaluated, or all
@@ -170,6 +171,7 @@ def run(
     scored = check_search(supernet, task, settings, spread)
     statistics = read_recalibration(supernet, recalibration)
     form = form or measured_form(supernet, task, spread)
+    cost = find_cost(settings.cost)
     # What this process measures itself has all cores, and does not depend on how many. It is
     # measured with the networks' own operations, as those that are exported.
     alone = replace(form.exact, workers=spread.alone)
@@ -190,6 +192,7 @@ def run(
             device=device,
             recalibration=statistics,
             stopping=stopping,
+            cost=cost,
         )
 
     problem = SupernetSearch(
@@ -220,5 +223,6 @@ def run(
         listener,
         recalibration=statistics,
         objective=settings.objective,
+        cost=cost,
     )
     return Searched(front, result, form, swept, largest_difference(front, result.archive))

@@ -2,9 +2,16 @@
 
 from typing import Any, Literal, TypedDict
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    Field,
+    InstanceOf,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from netstitch.analysis import ObjectiveName
+from netstitch.costs import COSTS, MULTIPLY_ADDS, Cost, find_cost
 from netstitch.errors import SearchError
 from netstitch.files.settings import Settings
 from netstitch.optimization.algorithms import Build
@@ -20,9 +27,13 @@ class SupernetSearchSettings(SearchSettings, Settings):
 
     objective: ObjectiveName = Field(
         default="accuracy",
-        description="what is held against multiply-adds, 'accuracy' or 'cross-entropy'; then a "
+        description="what is held against the cost, 'accuracy' or 'cross-entropy'; then a "
         "threshold is of exp(-cross-entropy), the geometric mean of the probabilities of what is "
         "right",
+    )
+    cost: str | InstanceOf[Cost] = Field(
+        default=MULTIPLY_ADDS.name,
+        description=f"what networks are to need little of, one of {', '.join(map(repr, COSTS))}",
     )
     threshold: float | None = Field(
         default=None,
@@ -38,17 +49,27 @@ class SupernetSearchSettings(SearchSettings, Settings):
         "default as in the paper; each has at least one in the first population",
     )
 
+    @field_validator("cost")
+    @classmethod
+    def _known_cost(cls, cost: str | Cost) -> str | Cost:
+        try:
+            find_cost(cost)
+        except SearchError as error:
+            raise ValueError(str(error)) from None
+        return cost
+
     @model_serializer(mode="wrap")
     def _by_name(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # An algorithm of a user's own is a function.
+        # An algorithm and a cost of a user's own are objects.
         written: dict[str, Any] = write(self)
-        return written | {"algorithm": name_of(self.algorithm)}
+        return written | {"algorithm": name_of(self.algorithm), "cost": find_cost(self.cost).name}
 
 
 class SearchKeywords(TypedDict, total=False):
     """Keywords of `ns.search` that are fields of `SupernetSearchSettings`."""
 
     objective: ObjectiveName
+    cost: str | Cost
     algorithm: str | Build
     seconds: float | None
     population: int | Literal["sweep"]

@@ -18,7 +18,7 @@ class Swept:
 
     Attributes:
         population: The size.
-        hypervolume: Of the accuracies and multiply-adds that the search saw, normalised by the
+        hypervolume: Of the accuracies and costs that the search saw, normalised by the
             ensemble's cost, over the sweep's floor.
         evaluated: Distinct evaluations.
         skipped: Proposals that were known.
@@ -33,7 +33,7 @@ class Swept:
 def sweep(
     search: Callable[[int], SearchResult],
     sizes: Sequence[int],
-    ensemble: int,
+    ensemble: float,
     floor: float = 0.0,
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
     """Run each size, and keep the result with the most hypervolume, the first of equal ones.
@@ -41,9 +41,9 @@ def sweep(
     An interruption ends the sweep too: of what there is, the best is kept, as interrupted.
 
     Args:
-        search: Runs with a population size; its objectives are accuracy and multiply-adds.
+        search: Runs with a population size; its objectives are accuracy and cost.
         sizes: The population sizes.
-        ensemble: Multiply-adds of the ensemble.
+        ensemble: The cost of the ensemble.
         floor: The accuracy that hypervolumes count from.
     """
     results: list[SearchResult] = []
@@ -60,7 +60,7 @@ def sweep(
         values = [one.objectives for one in result.archive if one.objectives is not None]
         volume = hypervolume(
             [accuracy for accuracy, _ in values],
-            [int(multiply_adds) for _, multiply_adds in values],
+            [cost for _, cost in values],
             ensemble=ensemble,
             accuracy_floor=floor,
         )

@@ -108,7 +108,7 @@ def edit(path: Path, change) -> None:
     ("change", "message"),
     [
         (lambda d: d.update(format="other"), "format"),
-        (lambda d: d.update(version=2), "version"),
+        (lambda d: d.update(version=1), "version"),
         (lambda d: d.update(surplus=1), "surplus"),
         (lambda d: d.pop("points"), "it does not say 'points'"),
         (lambda d: d["points"][1].update(multiply_adds="many"), "points.1.multiply_adds"),
@@ -207,3 +207,27 @@ def test_impossible_numbers():
         FrontPoint("P1", (0,), 1, 0, float("nan"))
     with pytest.raises(ValueError, match="negative"):
         FrontPoint("P1", (0,), -1, 0, 0.5)
+
+
+def test_a_front_of_another_cost(tmp_path):
+    points = [
+        FrontPoint(f"c{index}", (index,), macs, 0, accuracy, cost=cost)
+        for index, (macs, accuracy, cost) in enumerate([(9, 0.8, 0.02), (5, 0.7, 0.5)])
+    ]
+    front = make_front(points, cost_name="latency", unit="seconds")
+    assert [(point.genotype, point.cost) for point in front] == [((0,), 0.02)]
+    assert front.pick(max_cost=0.02).multiply_adds == 9
+    with pytest.raises(SearchError, match=r"at most 0\.01 seconds; .* P1 \(0\.02 seconds"):
+        front.pick(max_cost=0.01)
+    assert front.table()[0][3] == "latency (seconds)"
+    assert front.cost_label == "latency, seconds"
+    front.to_json(tmp_path / "front.json")
+    assert Front.from_json(tmp_path / "front.json") == front
+    front.to_csv(tmp_path / "front.csv")
+    (row,) = csv.DictReader((tmp_path / "front.csv").read_text().splitlines())
+    assert (row["cost"], row["cost_name"], row["unit"]) == ("0.02", "latency", "seconds")
+
+
+def test_the_cost_is_the_multiply_adds_unless_it_is_said(front):
+    assert [point.cost for point in front] == [point.multiply_adds for point in front]
+    assert front.pick(max_cost=5e6) == front.pick(max_macs=5e6)

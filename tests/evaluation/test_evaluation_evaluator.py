@@ -77,7 +77,7 @@ def test_measured_are_accuracy_and_multiply_adds(supernet: Supernet) -> None:
     right = logits.argmax(1) == task.validation.labels
     measured = evaluator.evaluate(genotype)
     assert measured.accuracy == int(right.sum()) / len(right)
-    assert measured.multiply_adds == supernet.macs(genotype)
+    assert measured.cost == supernet.macs(genotype)
 
 
 @pytest.mark.parametrize("together", [0, 20_000, 10**9])

@@ -1,5 +1,6 @@
 """The store: what was written is there, whatever happens to the process."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -57,8 +58,9 @@ def test_each_evaluation_is_a_row(tmp_path: Path) -> None:
     first, second = rows(path)
     genotype = np.frombuffer(first[1], dtype=np.uint16)
     assert genotype.tolist() == [0, 1, 1]
-    assert first[2:-1] == (b"\x01" * 16, 0.25, 1_000_000, 0.5, 9.0, "here 1", None, 0)
-    assert second[3:-1] == (None, None, 0.5, 9.0, "here 1", "DataError: NaN", 0)
+    values = '{"accuracy": 0.25, "multiply-adds": 1000000.0}'
+    assert first[2:-1] == (b"\x01" * 16, values, 0.5, 9.0, "here 1", None, 0)
+    assert second[3:-1] == (None, 0.5, 9.0, "here 1", "DataError: NaN", 0)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
@@ -99,7 +101,7 @@ from pathlib import Path
 import numpy as np
 from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
-from netstitch.optimization.executors.replay import Arrival, Known, known_by, known_by_arrival
+from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by, known_by_arrival
 from netstitch.searching.supernet_problem import OBJECTIVES
 
 store = Store(Path(sys.argv[1]))
@@ -200,7 +202,7 @@ def test_what_ended_early_is_stopped_early_until_it_is_done_whole(tmp_path: Path
     with Store(path) as store:
         store.keep([arrival(0.6, stopped_early=True)])
         store.add(64, replace(evaluation(1), objectives=(0.6, 7.0), stopped_early=True))
-        assert [row[3] for row in rows(path)] == [0.6]
+        assert [json.loads(str(row[3]))["accuracy"] for row in rows(path)] == [0.6]
     with Store(path, create=False) as store:
         [known] = store.known().values()
         assert (known.objectives, known.stopped_early) == ((0.6, 7.0), True)
@@ -212,3 +214,23 @@ def test_what_ended_early_is_stopped_early_until_it_is_done_whole(tmp_path: Path
         assert [[one.signature for one in each] for each in store.deliveries(64)] == [
             [b"\x01" * 16]
         ]
+
+
+def test_a_search_for_other_objectives_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "e.sqlite"
+    with Store(path) as store:
+        store.add(4, evaluation(1))
+    other = Store(path, ("accuracy", "parameters"), create=False)
+    with other, pytest.raises(StorageError, match="holds accuracy, multiply-adds of each") as error:
+        other.known()
+    assert "\n" not in str(error.value)
+
+
+def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "e.sqlite"
+    Store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version=4")
+    connection.close()
+    with pytest.raises(StorageError, match="not a store of evaluations of version 5"):
+        Store(path, create=False)

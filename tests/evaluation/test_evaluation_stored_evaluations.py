@@ -51,10 +51,10 @@ def test_rows_come_back(rows: list[tuple[int, float | None, bool]]) -> None:
         assert len(found) == len(rows)
         for place, (signature, accuracy, bounded) in enumerate(rows):
             assert found.genotypes[place].tolist() == [signature % 3, 1, signature]
-            assert np.isnan(found.accuracy[place]) == (accuracy is None)
+            assert np.isnan(found.score[place]) == (accuracy is None)
             if accuracy is not None:
-                assert found.accuracy[place] == accuracy
-                assert found.multiply_adds[place] == 10 * signature
+                assert found.score[place] == accuracy
+                assert found.cost[place] == 10 * signature
                 assert found.bounded[place] == bounded
             assert (place in found.failures) == (accuracy is None)
         if rows:
@@ -76,7 +76,7 @@ def test_a_changed_row_is_found(tmp_path: Path) -> None:
     with Store(path) as store:
         store.add(64, evaluation(1, 1, 0.5, False))
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE evaluations SET accuracy = 0.9")
+        connection.execute("UPDATE evaluations SET worker = 'there'")
     with pytest.raises(StorageError, match="is damaged"):
         read_evaluations(path)
 

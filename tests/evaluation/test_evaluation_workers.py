@@ -61,7 +61,7 @@ def results(executor: Executor, asked: list[np.ndarray]) -> list[tuple[float, ..
 def plainly(supernet: Supernet, task: Classification, asked: list[np.ndarray]) -> list[Any]:
     evaluator = Evaluator(supernet, task, task.validation, FORM)
     found = [evaluator.evaluate(genotype) for genotype in asked]
-    return [(one.accuracy, float(one.multiply_adds)) for one in found]
+    return [(one.accuracy, one.cost) for one in found]
 
 
 @pytest.mark.parametrize("in_flight", [2, 12])

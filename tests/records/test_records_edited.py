@@ -21,7 +21,7 @@ from edited_documents import (
 
 import netstitch as ns
 from netstitch.errors import NetstitchError
-from netstitch.evaluation.store import checksum
+from netstitch.evaluation.store_tables import checksum
 from netstitch.searching.search_progress import SearchProgress, write_progress
 
 DOCUMENTS = {

@@ -1,5 +1,6 @@
 """A run folder as large as wanted, of a small supernet, with accuracies that are made up."""
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from netstitch.analysis import FrontPoint, make_front
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation import Store
-from netstitch.evaluation.store import checksum
+from netstitch.evaluation.store_tables import checksum
 from netstitch.files.folders import write_json, write_text
 from netstitch.records import network_digests
 from netstitch.records.run_folder import (
@@ -111,8 +112,12 @@ def store(folder: Path, genotypes: np.ndarray, accuracies: np.ndarray, costs: np
             index,
             genotype.astype(np.uint16).tobytes(),
             index.to_bytes(16),
-            float(accuracies[index - 1]),
-            int(costs[index - 1]),
+            json.dumps(
+                {
+                    "accuracy": float(accuracies[index - 1]),
+                    "multiply-adds": float(costs[index - 1]),
+                }
+            ),
             0.01,
             1e9 + index,
             "here",
@@ -123,7 +128,7 @@ def store(folder: Path, genotypes: np.ndarray, accuracies: np.ndarray, costs: np
         delivery = (POPULATION, index, index, index, 2 * index, 0.01 * index)
         given.append((*delivery, checksum(delivery)))
     with sqlite3.connect(folder / EVALUATIONS) as connection:
-        connection.executemany(f"INSERT INTO evaluations VALUES ({','.join('?' * 11)})", rows)
+        connection.executemany(f"INSERT INTO evaluations VALUES ({','.join('?' * 10)})", rows)
         connection.executemany(f"INSERT INTO deliveries VALUES ({','.join('?' * 7)})", given)
     connection.close()
 

@@ -51,7 +51,7 @@ def facts(done: Finished) -> list[Any]:
     """All that does not depend on time, the evaluations with the order of deliveries included."""
     connection = sqlite3.connect(done.folder / "evaluations.sqlite")
     deliveries = connection.execute(
-        "SELECT number, genotype, signature, accuracy, multiply_adds, failure, round, skipped"
+        "SELECT number, genotype, signature, objectives, failure, round, skipped"
         " FROM deliveries JOIN evaluations ON evaluation = ordinal ORDER BY number"
     ).fetchall()
     count = connection.execute("SELECT count(*) FROM evaluations").fetchone()
@@ -117,7 +117,8 @@ def test_in_the_order_of_finishing_each_evaluation_is_what_it_is_elsewhere(
     evaluator = Evaluator(done.supernet, task, task.validation, done.form)
     deliveries = facts(done)[4]
     assert len({signature for _, _, signature, *_ in deliveries}) == len(deliveries)
-    for _, genotype, _, accuracy, multiply_adds, failure, *_ in deliveries:
+    for _, genotype, _, objectives, failure, *_ in deliveries:
         measured = evaluator.evaluate(np.frombuffer(genotype, np.uint16).astype(np.int64))
-        assert (measured.accuracy, measured.multiply_adds) == (accuracy, multiply_adds)
+        values = {"accuracy": measured.accuracy, "multiply-adds": measured.cost}
+        assert json.loads(objectives) == values
         assert failure is None

@@ -45,7 +45,7 @@ def evaluations(folder: Path) -> list[tuple[Any, ...]]:
     connection = sqlite3.connect(folder / "run" / "evaluations.sqlite")
     try:
         return connection.execute(
-            "SELECT ordinal, genotype, signature, accuracy, multiply_adds, failure, search, number,"
+            "SELECT ordinal, genotype, signature, objectives, failure, search, number,"
             " round, skipped FROM deliveries JOIN evaluations ON evaluation = ordinal"
             " ORDER BY search, number"
         ).fetchall()

@@ -34,6 +34,8 @@ from netstitch.events import Advanced, Event, Listener
 from netstitch.experiments import RunSettings, load_models, load_task, override, read_experiment
 from netstitch.records import load_front
 from netstitch.records.run_folder import locked
+from netstitch.records.run_record import read_run
+from netstitch.report import page
 from netstitch.runs import preparing_step, searching_step
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.supernet.storage import load_supernet
@@ -102,7 +104,8 @@ def test_run_json_says_what_was_asked_and_what_came_of_it(finished: Finished) ->
 def test_the_store_has_a_row_for_each_evaluation(finished: Finished) -> None:
     connection = sqlite3.connect(finished.folder / "evaluations.sqlite")
     rows = connection.execute(
-        "SELECT genotype, accuracy, multiply_adds FROM evaluations"
+        "SELECT genotype, objectives ->> 'accuracy', objectives ->> 'multiply-adds'"
+        " FROM evaluations"
     ).fetchall()
     connection.close()
     assert len(rows) == finished.result.evaluated
@@ -611,3 +614,23 @@ def _wait_for_evaluations(path: Path, count: int, process: subprocess.Popen[byte
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
     raise AssertionError("the search did not get going")
+
+
+def test_a_run_against_parameters(tmp_path: Path) -> None:
+    done = carry(tmp_path, ("population = 8", 'population = 8\ncost = "parameters"'))
+    assert (done.front.cost_name, done.front.unit) == ("parameters", "parameters")
+    assert all(point.cost == point.parameters for point in done.front)
+    run = read_run(done.folder)
+    assert run.evaluations is not None
+    assert run.evaluations.cost_name == "parameters"
+    assert run.front == done.front
+    assert "accuracy against parameters" in page(run)
+    (done.folder / "front.json").unlink()
+    document = json.loads((done.folder / "run.json").read_text())
+    del document["outcome"], document["files"]
+    (done.folder / "run.json").write_text(json.dumps(document))
+    unmeasured = read_run(done.folder).front
+    assert unmeasured.cost_name == "parameters"
+    assert [one.cost for one in unmeasured.references] == [
+        one.cost for one in done.front.references
+    ]

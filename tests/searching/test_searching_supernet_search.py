@@ -12,6 +12,7 @@ from small_supernets import as_they_are, random_samples, random_task, small_supe
 from torch import nn
 
 import netstitch as ns
+from netstitch.costs import Cost, find_cost
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig
 from netstitch.evaluation.metrics import measure
@@ -435,9 +436,9 @@ def test_cross_entropy_and_calibration_are_left_out_of_probabilities(soft: bool)
 def test_progress_names_what_is_searched_for(supernet: Supernet, task: Classification) -> None:
     seen: list[Progress] = []
     search(supernet, task, objective="cross-entropy", budget=20, on_progress=seen.append)
-    assert {one.objectives for one in seen} == {("cross-entropy", "multiply_adds")}
+    assert {one.objectives for one in seen} == {("cross-entropy", "multiply-adds")}
     search(supernet, task, budget=20, on_progress=seen.append)
-    assert seen[-1].objectives == ("accuracy", "multiply_adds")
+    assert seen[-1].objectives == ("accuracy", "multiply-adds")
 
 
 def test_a_task_of_ones_own_is_searched_whatever_its_class(
@@ -471,3 +472,30 @@ def test_a_task_of_ones_own_is_searched_whatever_its_class(
         assert [point.validation for point in front] == [point.validation for point in plain]
         assert front.points[0].cross_entropy == {}
     assert (search(supernet, own).measure, plain.measure) == ("own share", "accuracy")
+
+
+def elementwise_together(supernet: Supernet, genotypes: Any) -> float:
+    return max(supernet.elementwise(genotype) for genotype in genotypes)
+
+
+OWN = Cost("elementwise", "operations", Supernet.elementwise, elementwise_together)
+
+
+@pytest.mark.parametrize(("cost", "unit"), [("parameters", "parameters"), (OWN, "operations")])
+def test_a_front_against_another_cost(
+    supernet: Supernet, task: Classification, cost: str | Cost, unit: str
+) -> None:
+    front = search(supernet, task, cost=cost)
+    of = find_cost(cost).of
+    assert (front.cost_name, front.unit) == (find_cost(cost).name, unit)
+    for point in (*front.references, *front):
+        assert point.cost == of(supernet, point.genotype)
+        assert point.multiply_adds == supernet.macs(point.genotype)
+    costs = [point.cost for point in front]
+    assert costs == sorted(set(costs))
+    assert front.pick(max_cost=costs[0]).label == "P1"
+
+
+def test_a_cost_that_is_not_known(supernet: Supernet, task: Classification) -> None:
+    with pytest.raises(SearchError, match="cost 'parameter' is not known: did you mean"):
+        search(supernet, task, cost="parameter")
