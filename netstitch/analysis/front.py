@@ -140,8 +140,8 @@ class Front:
                 limits.append(f"at most {_brief(max_cost, self.unit)}")
             if min_accuracy is not None:
                 limits.append(f"a validation accuracy of at least {min_accuracy:g}")
-            asked = " and ".join(limits)
-            raise SearchError(f"no network of the front has {asked}; {self._range()}")
+            wanted = " and ".join(limits)
+            raise SearchError(f"no network of the front has {wanted}; {self._range()}")
         if not bounded:
             return fitting[0]
         return max(fitting, key=lambda candidate: (candidate.validation, -candidate.cost))
@@ -194,7 +194,7 @@ class Front:
     def _range(self) -> str:
         if not self.points:
             return "the front is empty, search with a larger budget or a lower threshold"
-        # Rounded outwards from what is asked: a limit copied from this message must find the point.
+        # Rounded outwards: a limit copied from this message must find the point.
         cheapest, dearest = (
             f"{point.label} ({_brief(point.cost, self.unit)}, validation accuracy "
             f"{math.floor(point.validation * 1e4) / 1e4:g})"

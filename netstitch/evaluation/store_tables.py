@@ -57,8 +57,8 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         path: The file.
         mode: Parameters of SQLite's URI, such as "mode=rw".
     """
-    place = f"file:{quote(str(path.absolute()))}?{mode}"
-    connection = sqlite3.connect(place, uri=True, isolation_level=None)
+    uri = f"file:{quote(str(path.absolute()))}?{mode}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     # Damaged text is no other error than damaged numbers: checks and checksums find both.
     connection.text_factory = lambda raw: raw.decode(errors="replace")
     return connection

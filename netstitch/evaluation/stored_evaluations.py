@@ -134,15 +134,15 @@ def _by_name(path: Path, texts: tuple[str | None, ...]) -> dict[str, NDArray[np.
 def _searches(
     path: Path, ordinals: tuple[int, ...], given: list[tuple[Any, ...]]
 ) -> dict[int, DeliveredResults]:
-    index = {ordinal: place for place, ordinal in enumerate(ordinals)}
-    missing = next((row[2] for row in given if row[2] not in index), None)
+    index_of = {ordinal: index for index, ordinal in enumerate(ordinals)}
+    missing = next((row[2] for row in given if row[2] not in index_of), None)
     if missing is not None:
         raise damaged(path, f"there is no evaluation {missing}")
     found = {}
     for search in dict.fromkeys(row[0] for row in given):
         own = [row for row in given if row[0] == search]
         found[search] = DeliveredResults(
-            np.array([index[row[2]] for row in own], np.int64),
+            np.array([index_of[row[2]] for row in own], np.int64),
             np.array([row[4] for row in own], np.int64),
             np.array([row[5] for row in own], np.float64),
         )

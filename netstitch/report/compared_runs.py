@@ -78,9 +78,8 @@ def read_runs(folders: Sequence[Path], floor: Floor = "tenth") -> Comparison:
     """
     if len(folders) < 2:
         raise DataError(f"{len(folders)} run was given to compare; give two or more run folders")
-    places = [folder.resolve() for folder in folders]
-    named = zip(folders, places, strict=True)
-    twice = next((folder for folder, place in named if places.count(place) > 1), None)
+    resolved = [folder.resolve() for folder in folders]
+    twice = next((folder for folder in folders if resolved.count(folder.resolve()) > 1), None)
     if twice is not None:
         raise DataError(f"{twice} was given twice; give each run once")
     runs = [read_run(folder) for folder in folders]

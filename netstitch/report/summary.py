@@ -98,15 +98,13 @@ def _dominating(run: RunRecord, part: Split) -> list[tuple[FrontPoint, FrontPoin
     given = {each.genotype for each in run.front.references}
     for reference in run.front.references:
         least = reference.accuracy(part)
-        fitting = (  # by rising cost
-            point
-            for point in run.front.points
-            if least is not None
-            and (point.accuracy(part) or -1.0) >= least
-            and point.cost < reference.cost
-            and point.genotype not in given
-        )
-        found += [(reference, point) for point in [next(fitting, None)] if point is not None]
+        if least is None:
+            continue
+        for point in run.front.points:  # by rising cost
+            accurate = (point.accuracy(part) or -1.0) >= least
+            if accurate and point.cost < reference.cost and point.genotype not in given:
+                found.append((reference, point))
+                break
     return found
 
 

@@ -20,7 +20,7 @@ ACTIVE = 2.0
 
 
 @dataclass(frozen=True)
-class Cost:
+class NetworkCost:
     """What a network costs: multiply-adds of one sample, parameters, and points or stitches."""
 
     name: str
@@ -42,7 +42,7 @@ class Trial:
 
     supernet: Supernet
     genotype: Genotype
-    costs: tuple[Cost, ...]
+    costs: tuple[NetworkCost, ...]
 
 
 def try_out(
@@ -76,7 +76,7 @@ def try_out(
         )
     )
     found = [
-        Cost(
+        NetworkCost(
             name,
             supernet.macs(reference),
             supernet.parameters_of(reference),
@@ -86,7 +86,7 @@ def try_out(
     ]
     stitches = len(supernet.active_stitches(genotype))
     own = supernet.macs(genotype), supernet.parameters_of(genotype)
-    return Trial(supernet, genotype, (*found, Cost("subnetwork", *own, stitches=stitches)))
+    return Trial(supernet, genotype, (*found, NetworkCost("subnetwork", *own, stitches=stitches)))
 
 
 def _random_genotype(supernet: Supernet, seed: int) -> Genotype:
