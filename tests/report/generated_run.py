@@ -14,7 +14,7 @@ from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation import Store
 from netstitch.evaluation.store_tables import checksum
 from netstitch.files.folders import write_json, write_text
-from netstitch.records import network_digests
+from netstitch.records import network_digests, stitches_digest
 from netstitch.records.run_folder import (
     EVALUATIONS,
     FORMAT,
@@ -42,7 +42,11 @@ def generate(
     supernet.save(folder / SUPERNET)
     rng = np.random.default_rng(seed)
     about = document(name, evaluations, done)
-    write_json(folder / "run.json", about | {"networks": network_digests(folder, supernet.names)})
+    digests = {
+        "networks": network_digests(folder, supernet.names),
+        "fitted": stitches_digest(folder),
+    }
+    write_json(folder / "run.json", about | digests)
     genotypes = rng.integers(0, supernet.cardinalities, (evaluations, len(supernet.cardinalities)))
     whole = supernet.macs(supernet.genotype("ensemble"))
     costs = np.array([supernet.macs(genotype) for genotype in genotypes])
