@@ -40,7 +40,10 @@ def page(room: str) -> str:
     functions = [each for each in found.values() if inspect.isfunction(each)]
     classes = [each for each in found.values() if inspect.isclass(each)]
     lines = [f"::: {each.__module__}.{each.__qualname__}\n" for each in (*functions, *classes)]
-    return "\n".join(filter(None, [*shown, ""])) + "\n" + "\n".join(lines)
+    return (
+        "\n\n".join([*(part.strip() for part in shown if part), *(each.strip() for each in lines)])
+        + "\n"
+    )
 
 
 def main() -> None:

@@ -1,1 +1,26 @@
-"""Runs: prepare, search, resume and export, from an experiment to a folder."""
+"""Runs: prepare, search, resume, fine-tune and export, from an experiment to a folder.
+
+What the command line does, from Python. A run tells what happens to a `Listener` of
+`netstitch.events`, such as `run_log.RunLog`.
+"""
+
+from netstitch.runs.dry_run import try_out
+from netstitch.runs.exported_point import export_point, export_recorded
+from netstitch.runs.finetuned_point import tune_point
+from netstitch.runs.protocol import carry_out_protocol
+from netstitch.runs.recorded_run import FinishedRun, open_run
+from netstitch.runs.run import carry_out, resume
+from netstitch.runs.searching_step import Finished
+
+__all__ = [
+    "Finished",
+    "FinishedRun",
+    "carry_out",
+    "carry_out_protocol",
+    "export_point",
+    "export_recorded",
+    "open_run",
+    "resume",
+    "try_out",
+    "tune_point",
+]

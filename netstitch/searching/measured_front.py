@@ -50,6 +50,7 @@ def measure_front(
         listener: Told what is left out.
         recalibration: As of `search`.
         objective: What makes a front with the cost.
+        cost: What networks are to need little of.
     """
     references = supernet.references()
     everything = [*references.values(), *genotypes]

@@ -35,8 +35,9 @@ class Switch:
 
 @dataclass(frozen=True)
 class Switchboard:
-    """All decisions of a supernet, in the order of the genotype: grouped by match, the output's
-    last.
+    """All decisions of a supernet, in the order of the genotype.
+
+    They are grouped by match, and the output's is the last.
 
     Attributes:
         matches: for each match its points by network index, in topological order.

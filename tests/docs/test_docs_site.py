@@ -150,3 +150,10 @@ def test_the_tour_is_kept_with_what_it_shows() -> None:
 def _blocks(text: str) -> list[tuple[str, str]]:
     found: Iterator[re.Match[str]] = re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
     return [(match[1], match[2]) for match in found]
+
+
+def test_api_pages_are_as_they_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DOCS))
+    pages = importlib.import_module("api_pages")
+    for room in pages.ROOMS:
+        assert (DOCS / "api" / f"{room}.md").read_text() == pages.page(room), room
