@@ -7,6 +7,9 @@ import importlib
 import inspect
 from pathlib import Path
 
+import netstitch as ns
+
+BEGINS, ENDS = "<!-- names -->\n", "\n<!-- end of names -->"
 API = Path(__file__).parent / "api"
 
 ROOMS = (
@@ -46,8 +49,26 @@ def page(room: str) -> str:
     )
 
 
+def public_names() -> str:
+    """Return the table of what `import netstitch as ns` gives, each with its room's page."""
+    rows = ["| name | stands in |", "|---|---|"]
+    for name in sorted(ns.__all__):
+        found = getattr(ns, name)
+        if not (inspect.isfunction(found) or inspect.isclass(found)):
+            continue
+        room = found.__module__.split(".")[1] if "." in found.__module__ else ""
+        if room in ROOMS:
+            anchor = f"{found.__module__}.{found.__qualname__}"
+            rows.append(f"| `ns.{name}` | [{room}]({room}.md#{anchor}) |")
+    return "\n".join(rows) + "\n"
+
+
 def main() -> None:
-    """Write every page."""
+    """Write every page, and the table of public names."""
+    index = (API / "index.md").read_text()
+    before, _, rest = index.partition(BEGINS)
+    _, _, after = rest.partition(ENDS)
+    (API / "index.md").write_text(f"{before}{BEGINS}\n{public_names()}{ENDS}{after}")
     for room in ROOMS:
         (API / f"{room}.md").write_text(page(room))
 
