@@ -6,6 +6,7 @@ from pydantic import (
     Field,
     InstanceOf,
     SerializerFunctionWrapHandler,
+    field_serializer,
     field_validator,
     model_serializer,
 )
@@ -18,6 +19,7 @@ from netstitch.optimization.algorithms import Build
 from netstitch.optimization.algorithms.registry import name_of
 from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS
 from netstitch.optimization.search_settings import SearchSettings
+from netstitch.text import expected_one_of
 
 
 class SupernetSearchSettings(SearchSettings, Settings):
@@ -52,17 +54,19 @@ class SupernetSearchSettings(SearchSettings, Settings):
     @field_validator("cost")
     @classmethod
     def _known_cost(cls, cost: str | Cost) -> str | Cost:
-        try:
-            find_cost(cost)
-        except SearchError as error:
-            raise ValueError(str(error)) from None
+        if isinstance(cost, str) and cost not in COSTS:
+            raise ValueError(expected_one_of(cost, COSTS))
         return cost
+
+    @field_serializer("cost")
+    def _name_of_cost(self, cost: str | Cost) -> str:
+        return find_cost(cost).name
 
     @model_serializer(mode="wrap")
     def _by_name(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # An algorithm and a cost of a user's own are objects.
+        # An algorithm of a user's own is a function.
         written: dict[str, Any] = write(self)
-        return written | {"algorithm": name_of(self.algorithm), "cost": find_cost(self.cost).name}
+        return written | {"algorithm": name_of(self.algorithm)}
 
 
 class SearchKeywords(TypedDict, total=False):

@@ -497,5 +497,5 @@ def test_a_front_against_another_cost(
 
 
 def test_a_cost_that_is_not_known(supernet: Supernet, task: Classification) -> None:
-    with pytest.raises(SearchError, match="cost 'parameter' is not known: did you mean"):
+    with pytest.raises(SearchError, match="cost is 'parameter'; did you mean 'parameters'"):
         search(supernet, task, cost="parameter")
