@@ -18,10 +18,16 @@ class Section:
     """Nodes of one network, joined by what they read of one another.
 
     Attributes:
-        first: module path of the first node; `last` is that of the last one. begins: share of the
-        network's multiply-adds before it, in the order of computation; `ends` is
-            the share up to its end.
-        whole_start: it begins with the network's first node; `whole_end`: ends with the last one.
+        network: Index of the network.
+        first: Module path of the first node.
+        last: Module path of the last one.
+        begins: Share of the network's multiply-adds before it, in the order of computation.
+        ends: Share up to its end.
+        multiply_adds: Of its nodes.
+        reads_input: It reads the network's input.
+        gives_output: It gives the output.
+        whole_start: It begins with the network's first node.
+        whole_end: It ends with the network's last node.
     """
 
     network: int
