@@ -4,14 +4,13 @@ Heavy imports stand inside the commands, so that --help answers at once.
 """
 
 from pathlib import Path
-from typing import Literal
 
 from netstitch.cli.options import (
     ALL_FORMATS,
     ExperimentOptions,
     Folder,
     Formats,
-    Whole,
+    TrainingOptions,
     again,
     asked_for,
     parse_amount,
@@ -132,11 +131,7 @@ def finetune_command(
     run: Path,
     *,
     point: str,
-    train: Literal["stitches", "all"] = "stitches",
-    epochs: Whole = 1,
-    learning_rate: float = 1e-4,
-    batch_size: Whole | None = None,
-    seed: Whole = 1,
+    training: TrainingOptions | None = None,
     device: str = "cpu",
     output: Folder = None,
     formats: Formats = ALL_FORMATS,
@@ -153,16 +148,6 @@ def finetune_command(
         The folder of a finished run.
     point: str
         The network called P3 (or 3) in the run's table.
-    train: str
-        Its stitches, or all of its weights.
-    epochs: int
-        Passes over the training samples.
-    learning_rate: float
-        Of Adam's first step; it falls to 0 along a cosine.
-    batch_size: int
-        Samples a step; by default what the run's table fit says, which is 32 where it says nothing.
-    seed: int
-        Of the order of the samples.
     device: str
         What trains and measures: cpu, cuda, or cuda:0.
     output: Path
@@ -178,6 +163,7 @@ def finetune_command(
     from netstitch.runs.finetuned_point import tune_point
     from netstitch.runs.recorded_run import open_run
 
+    chosen = training or TrainingOptions()
     opened = open_run(run, trust=trust, again=again("--trust"))
     with listening() as listener:
         try:
@@ -186,13 +172,13 @@ def finetune_command(
                 point,
                 output,
                 listener,
-                trained=train,
+                trained=chosen.train,
                 device=device,
                 formats=formats,
-                epochs=epochs,
-                learning_rate=learning_rate,
-                batch_size=batch_size,
-                seed=seed,
+                epochs=chosen.epochs,
+                learning_rate=chosen.learning_rate,
+                batch_size=chosen.batch_size,
+                seed=chosen.seed,
             )
         except KeyboardInterrupt:
             listener(Message(f"to go on: {again()}"))

@@ -128,6 +128,28 @@ class SearchOptions(BudgetOptions):
 
 @Parameter(name="*")
 @dataclass(frozen=True)
+class TrainingOptions:
+    """How a network of a front is trained."""
+
+    train: Annotated[
+        Literal["stitches", "all"], Parameter(help="Its stitches, or all of its weights.")
+    ] = "stitches"
+    epochs: Annotated[Whole, Parameter(help="Passes over the training samples.")] = 1
+    learning_rate: Annotated[
+        float, Parameter(help="Of Adam's first step; it falls to 0 along a cosine.")
+    ] = 1e-4
+    batch_size: Annotated[
+        Whole | None,
+        Parameter(
+            help="Samples a step; by default what the run's table fit says, which is 32 where it "
+            "says nothing."
+        ),
+    ] = None
+    seed: Annotated[Whole, Parameter(help="Of the order of the samples.")] = 1
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
 class EvaluationOptions:
     """Keys of [evaluation]."""
 

@@ -98,3 +98,13 @@ def register(root: nn.Module, key: str, tensor: Tensor) -> None:
         module.register_parameter(name, tensor)
     else:
         module.register_buffer(name, tensor)
+
+
+def copied_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies of weights by the same keys; those of parameters take gradients."""
+    copies: dict[str, Tensor] = {}
+    for key, tensor in weights.items():
+        copy = tensor.detach().clone()
+        trained = isinstance(tensor, nn.Parameter)
+        copies[key] = nn.Parameter(copy, copy.is_floating_point()) if trained else copy
+    return copies

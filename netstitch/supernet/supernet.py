@@ -33,7 +33,7 @@ from netstitch.networks.counting import count_parameters
 from netstitch.networks.feature_layout import StitchLayer
 from netstitch.networks.graph import WEIGHT, Graph
 from netstitch.networks.inputs import fitting_batches
-from netstitch.networks.module import build_module
+from netstitch.networks.module import build_module, copied_weights
 from netstitch.networks.network import Network
 from netstitch.stitching import subnetwork_html
 from netstitch.stitching.feature_reader import FeatureReader
@@ -359,7 +359,7 @@ class Supernet(nn.Module):
             inputs = fitting_batches(self.graphs, recalibrate, FittingError)
             weights = recalibrated(graph, weights, inputs)
         if not share:
-            weights = {key: _own(tensor) for key, tensor in weights.items()}
+            weights = copied_weights(weights)
         structure, chosen = self.structure, self._checked(genotype)
         rows = () if self.fit_report is None else self.fit_report.rows
         errors = {index: row.relative_error for index, row in enumerate(rows)}
@@ -394,10 +394,3 @@ class Supernet(nn.Module):
         from netstitch.supernet.storage import write_supernet
 
         write_supernet(self, as_path(folder))
-
-
-def _own(tensor: Tensor) -> Tensor:
-    copy = tensor.detach().clone()
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(copy, requires_grad=copy.is_floating_point())
-    return copy
