@@ -87,7 +87,7 @@ def _text(key: str, **others: Any) -> Parameter:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class ExperimentOptions:
-    """Where an experiment's files are, and how it proceeds."""
+    """An experiment's files, and its procedure."""
 
     data: Annotated[Path | None, _text("data")] = None
     weights: Annotated[Path | None, _text("weights")] = None
@@ -129,7 +129,7 @@ class SearchOptions(BudgetOptions):
 @Parameter(name="*")
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a network of a front is trained."""
+    """The training of a front's network."""
 
     train: Annotated[
         Literal["stitches", "all"], Parameter(help="Its stitches, or all of its weights.")

@@ -82,7 +82,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Line:
-    """What joins a lane to a lower one.
+    """A line from a lane to a lower one.
 
     Attributes:
         lanes: Indices of both networks.

@@ -1,4 +1,4 @@
-"""How good subnetworks are, computed without doing the same work twice, and never lost."""
+"""Evaluation of subnetworks: no work is done twice, and no result is lost."""
 
 from netstitch.evaluation.evaluator import Evaluated, Evaluator
 from netstitch.evaluation.execution_config import ExecutionConfig

@@ -16,7 +16,7 @@ AccuracyOf = Callable[[float, int], float]
 
 @dataclass(frozen=True)
 class EarlyStopSettings:
-    """When an evaluation of a genotype may end.
+    """The condition on which the evaluation of a genotype ends early.
 
     Attributes:
         error: 0 to end where the accuracy cannot get over the rejection threshold even if all
@@ -99,12 +99,12 @@ class EarlyStopState:
 
     @property
     def may_end(self) -> bool:
-        """Whether it may end before all batches."""
+        """It may end before all batches."""
         return self._threshold is not None
 
     @property
     def accuracy(self) -> float:
-        """Of all samples, or the most that it can be, where it ended early."""
+        """The accuracy on all samples, or the most that it can be, where it ended early."""
         return self._accuracy(self._right, self._samples) if self.bound is None else self.bound
 
     def add(self, batch: int, outputs: Outputs) -> None:

@@ -1,4 +1,4 @@
-"""How good a genotype is: accuracy on samples, and its cost."""
+"""The evaluator: accuracy of genotypes on samples, and their costs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor

@@ -17,7 +17,7 @@ Early = Literal["certain", "likely", "never"]
 
 
 class ExecutionConfig(Settings):
-    """How evaluations are spread over a machine, or many, and in which form they run."""
+    """Processes, machines and numerical form of evaluations."""
 
     refusal = SearchError
 
@@ -153,7 +153,7 @@ class ExecutionConfig(Settings):
             )
 
     def _check_ray(self) -> None:
-        """What can be told before the cluster answers; the rest is when evaluations begin."""
+        """Raise SearchError for what is known to fail before a cluster answers."""
         import_ray()
         self._check_in_flight()
         if len(self.devices) > 1:
@@ -163,7 +163,7 @@ class ExecutionConfig(Settings):
 
     @property
     def stopping(self) -> EarlyStopSettings | None:
-        """When evaluations end early; None where they do not."""
+        """The condition on which evaluations end early; None where they do not."""
         return {
             "certain": EarlyStopSettings(),
             "likely": EarlyStopSettings(self.error),
@@ -172,7 +172,7 @@ class ExecutionConfig(Settings):
 
     @property
     def here(self) -> torch.device:
-        """Where this process runs what it measures itself.
+        """The device on which this process runs what it measures itself.
 
         Workers of Ray have devices of their own, on machines of which nothing is known here.
         """
@@ -197,7 +197,7 @@ class ExecutionConfig(Settings):
 
     @property
     def processes(self) -> int:
-        """How many evaluate at the same time."""
+        """The number of processes that evaluate at the same time."""
         if self.executor == "serial":
             return 1
         if self.workers:

@@ -23,7 +23,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 @dataclass(frozen=True)
 class NumericsConfig:
-    """How samples are run.
+    """The numerical form in which samples are run.
 
     Without fusing and in float32, results are bit for bit those of the subnetwork's own operations
     in this layout and batch size. Each form's results depend on the form and on nothing else.

@@ -1,4 +1,4 @@
-"""What becomes of outputs as they come, batch by batch: all of them are more than memory holds."""
+"""Reducers of outputs, batch by batch, since all outputs together are more than memory holds."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -17,12 +17,12 @@ class OutputReducer(Protocol):
 
     @property
     def may_end(self) -> bool:
-        """Whether it may have enough before all batches."""
+        """It may have enough before all batches."""
         ...
 
     @property
     def ended(self) -> bool:
-        """Whether it has enough."""
+        """It has enough."""
         ...
 
     def add(self, batch: int, outputs: Outputs) -> None:

@@ -39,7 +39,7 @@ BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiv
 
 
 class _FileSchema(GenerateJsonSchema):
-    """What a file can say, which is no function."""
+    """A schema of what a file can say, which is no function."""
 
     def callable_schema(self, schema: core_schema.CallableSchema) -> JsonSchemaValue:
         raise PydanticOmit

@@ -35,7 +35,7 @@ _IN_PART = ("evaluation",)
 
 
 class RunSettings(Settings):
-    """What a run does with the networks and the task that it is given."""
+    """The settings of a run, for any networks and task."""
 
     refusal = ExperimentError
 

@@ -1,4 +1,4 @@
-"""How the images in arrays are scaled: what `[task.images]` says of bytes, and of floats."""
+"""Scaling of images in arrays: what `[task.images]` says of bytes, and of floats."""
 
 from typing import Any
 

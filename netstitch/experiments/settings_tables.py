@@ -72,7 +72,7 @@ class RefineTable(RefineSettings, _OfRun):
 
 
 class EvaluationTable(ExecutionConfig):
-    """What evaluates subnetworks, and on how much of the machine."""
+    """The executor of evaluations, and its share of the machine."""
 
     cache: float | None = Field(
         default=None,
@@ -99,7 +99,7 @@ class EvaluationTable(ExecutionConfig):
 
 
 class ProtocolTable(Settings):
-    """What a protocol runs (section 7 of the paper); a sweep tries sizes from 128 to 2,048."""
+    """The runs of a protocol (section 7 of the paper); a sweep tries sizes from 128 to 2,048."""
 
     populations: dict[str, Positive] = Field(
         default={},

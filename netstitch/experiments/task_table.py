@@ -53,7 +53,7 @@ class SamplesTable(Settings):
 
 
 class ImagesTable(Settings):
-    """How images become inputs."""
+    """The preprocessing that makes inputs of images."""
 
     size: Positive = Field(
         default=224,
@@ -124,7 +124,7 @@ class ImagesTable(Settings):
 
 
 class TaskTable(Settings):
-    """What the networks do, and the samples it is measured on."""
+    """The networks' task, and the samples it is measured on."""
 
     kind: Literal["classification", "agreement", "segmentation"] = Field(
         default="classification",

@@ -48,7 +48,7 @@ def _reopen_pt2(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outp
 
 @dataclass(frozen=True)
 class Format:
-    """How one format is written and run.
+    """One format: functions that write it and run it.
 
     Attributes:
         files: Names of the files it writes; the first one stands for all in messages.

@@ -52,7 +52,7 @@ class Matching:
 
     @property
     def exact(self) -> bool:
-        """Whether no acyclic matching weighs more."""
+        """No acyclic matching weighs more."""
         return self.weight >= self.upper_bound
 
     def _repr_html_(self) -> str:

@@ -19,7 +19,7 @@ INSTEAD = (
 
 
 class MatchingSettings(Settings):
-    """Which points are joined."""
+    """The choice of points that are joined."""
 
     refusal = MatchingError
     removed: ClassVar = {("objective", word): INSTEAD for word in ("stitchability", "savings")}

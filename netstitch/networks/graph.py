@@ -66,7 +66,7 @@ class Node:
 
     @property
     def layout(self) -> FeatureLayout | None:
-        """How a point holds its features; None where the node is no point."""
+        """The layout of a point's features; None where the node is no point."""
         return find_layout(self.shape, self.channels) if self.point else None
 
     def reading(self, names: Mapping[str, str], **changes: Any) -> "Node":

@@ -273,7 +273,7 @@ class Engine:
 
     @property
     def between_steps(self) -> bool:
-        """Whether no step is half done, so that `state` can be asked for."""
+        """No step is half done, so `state` can be asked for."""
         return self._between_steps
 
     @property

@@ -18,7 +18,7 @@ STEPS = 14
 
 @dataclass(frozen=True)
 class RejectionRule:
-    """What a search must know to let evaluations stop early.
+    """The rule by which a search lets evaluations stop early.
 
     Attributes:
         objective: The name of one that is maximised, and known bit by bit as an evaluation goes on.

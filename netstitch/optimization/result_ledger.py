@@ -78,7 +78,7 @@ class ResultLedger:
 
     @property
     def early(self) -> int:
-        """How many stopped early."""
+        """The number of evaluations that stopped early."""
         return len(self._early)
 
     def stopped_early(self, signature: Hashable) -> bool:

@@ -12,7 +12,7 @@ Stopped = Literal["budget", "time", "patience", "converged", "interrupted"]
 
 @dataclass
 class SearchCounts:
-    """What a running search counts; it is part of its state.
+    """The counts of a running search; they are part of its state.
 
     Attributes:
         skipped: Proposals that needed no evaluation of their own.

@@ -39,7 +39,7 @@ Plain = BeforeValidator(_plain)
 
 
 class SearchSettings(BaseModel):
-    """What a search is asked to do; the same names are keys of `[search]` in experiment files.
+    """The settings of a search; the same names are keys of `[search]` in experiment files.
 
     Where neither `evaluations` nor `seconds` is given, there is a budget of 20,000 evaluations.
     """

@@ -36,7 +36,7 @@ class NetworkRow:
 
 @dataclass(frozen=True)
 class ShownNetwork:
-    """What is shown of a network when it is chosen."""
+    """A network as it is shown when it is chosen."""
 
     label: str
     words: str

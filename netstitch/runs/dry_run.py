@@ -21,7 +21,7 @@ ACTIVE = 2.0
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """What a network costs: multiply-adds of one sample, parameters, and points or stitches."""
+    """The costs of a network: multiply-adds of one sample, parameters, and points or stitches."""
 
     name: str
     multiply_adds: int

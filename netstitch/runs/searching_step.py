@@ -50,7 +50,7 @@ from netstitch.tasks import Samples, Task
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run made.
+    """A finished run.
 
     Attributes:
         folder: Where it is.

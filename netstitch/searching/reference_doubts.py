@@ -1,4 +1,4 @@
-"""Whether the networks that everything is held against look as if they worked.
+"""Doubts about the references: networks that do not look as if they worked.
 
 Networks that are fed images of another normalisation, or whose classes have another order than the
 labels', give results that look like any others. So the basis networks and their ensemble are looked
@@ -58,7 +58,7 @@ def doubts(supernet: Supernet, task: Task) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Looked:
-    """Which samples each basis network and the ensemble get right, or which share of each, (n,)."""
+    """The samples that each basis network and the ensemble get right, or shares of them, (n,)."""
 
     alone: Mapping[str, NDArray[np.float64]]
     ensemble: NDArray[np.float64]

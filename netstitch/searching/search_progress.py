@@ -1,4 +1,4 @@
-"""How a search stands, for people and programs that watch a run from outside.
+"""The progress of a search, for people and programs that watch a run from outside.
 
 A run writes it into its folder every second, as JSON that is replaced whole; `netstitch status`
 reads it.

@@ -1,4 +1,4 @@
-"""What a search leaves in its run folder as it goes on, and goes on from after it was stopped.
+"""The record of a search in its run folder, from which it goes on after it was stopped.
 
 Every result is in the store before the search sees it, with the order in which results came. From
 time to time the whole state of the search is saved beside it. A search that goes on starts from the
@@ -82,7 +82,7 @@ class SearchRecorder:
 
     @property
     def behind(self) -> bool:
-        """Whether the search still repeats what it had been given before it was stopped."""
+        """The search still repeats what it had been given before it was stopped."""
         return self._engine.taken < self._store.delivered(self._search)
 
     def arrive(self, arrivals: Sequence[Arrival]) -> None:

@@ -26,7 +26,7 @@ OBJECTIVES = (Objective(ACCURACY, maximise=True), Objective(MULTIPLY_ADDS.name))
 
 @dataclass(frozen=True)
 class SupernetSearch:
-    """What is searched, and how; each population size is a search of its own.
+    """A supernet as a search problem; each population size is a search of its own.
 
     Attributes:
         supernet: What is searched.
@@ -44,7 +44,7 @@ class SupernetSearch:
 
     @property
     def cost(self) -> Cost:
-        """What is held against the objective."""
+        """The cost that is held against the objective."""
         return find_cost(self.settings.cost)
 
     @property

@@ -23,7 +23,7 @@ from netstitch.text import expected_one_of
 
 
 class SupernetSearchSettings(SearchSettings, Settings):
-    """How a supernet is searched (section 5 of the paper)."""
+    """The settings of a supernet's search (section 5 of the paper)."""
 
     refusal = SearchError
 

@@ -1,4 +1,4 @@
-"""Which population size a search does best with: one run of each, on one store of evaluations.
+"""A sweep of population sizes: one search of each, on one store of evaluations.
 
 The paper's section 7 chooses every algorithm's population so, by the normalised hypervolume at the
 end of a run with the whole budget.

@@ -246,7 +246,7 @@ class Supernet(nn.Module):
 
     @property
     def fitted(self) -> bool:
-        """Whether stitches have weights that mean something: fitted, set, or there are none."""
+        """Stitches have weights that mean something: fitted, set, or there are none."""
         return self._given or self.fit_report is not None or not self.stitches
 
     def check_fitted(self, genotype: AnyGenotype | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What to compute for genotypes of one supernet, worked out in less time than one operation takes.
+"""The schedule of what to compute for genotypes, found in less time than one operation takes.
 
 Everything that is the same for all genotypes is worked out when the schedule is made; what is left
 are a few compiled passes over the fragments that a genotype needs. Equal values, in one subnetwork

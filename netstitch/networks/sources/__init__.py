@@ -1,1 +1,1 @@
-"""Where models come from: functions of the user, timm, torchvision."""
+"""Sources of models: functions of the user, timm, torchvision."""

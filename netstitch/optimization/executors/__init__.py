@@ -1,1 +1,1 @@
-"""Where evaluations run: in this process, in many, on a Ray cluster."""
+"""Executors of evaluations: this process, many processes, a Ray cluster."""

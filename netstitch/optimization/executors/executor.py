@@ -1,4 +1,4 @@
-"""What a search asks of an executor, which runs evaluations, and what it is handed back."""
+"""The interface of an executor, which runs evaluations, and of what it hands back."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""How worker processes come to be, quickly and without a copy of what this process has begun.
+"""Start of worker processes, quickly and without a copy of what this process has begun.
 
 A worker must not be a fork of this process, whose threads of torch would be lost in the middle of
 something. So a server is started, which does nothing but load what workers need, once, and each

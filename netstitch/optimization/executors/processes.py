@@ -234,12 +234,12 @@ def _pickled(evaluate: Evaluate) -> bytes:
 
 
 def _given(future: Future[TaskOutcome]) -> bool:
-    """Whether there is an outcome; a call that a pool takes as it breaks may never be done."""
+    """Return whether there is an outcome; a call that a breaking pool takes may never be done."""
     return future.done() and future.exception() is None
 
 
 def _lost(future: Future[TaskOutcome]) -> bool:
-    """Whether a call that is done went down with its pool."""
+    """Return whether a call that is done went down with its pool."""
     return isinstance(future.exception(), BrokenProcessPool)
 
 

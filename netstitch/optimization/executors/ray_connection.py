@@ -118,7 +118,7 @@ def check_room(ray: Any, workers: int, gpus_per_worker: float) -> None:
 
 
 def room(resources: Iterable[Mapping[str, float]], gpus_per_worker: float) -> int:
-    """How many workers nodes of these resources hold, each with a CPU and its share of GPUs."""
+    """Return how many workers such nodes hold, each with a CPU and its share of GPUs."""
     return sum(
         min(int(each.get("CPU", 0)), _served(int(each.get("GPU", 0)), gpus_per_worker))
         for each in resources
@@ -126,7 +126,7 @@ def room(resources: Iterable[Mapping[str, float]], gpus_per_worker: float) -> in
 
 
 def _served(gpus: int, share: float) -> int:
-    """How many workers GPUs serve; a share of one is never split over two."""
+    """Return how many workers GPUs serve; a share of one is never split over two."""
     if share == 0:
         return sys.maxsize
     if share > 1:
@@ -201,7 +201,7 @@ def _folder(temporary: Path) -> str:
 
 
 def _let_print(may: bool) -> None:
-    """Whether Ray prints what its nodes tell; pages of it, when one is lost, with no setting."""
+    """Let Ray print what its nodes tell, or not: pages of it when one is lost, with no setting."""
     from ray._private import worker
 
     if hasattr(worker, "_worker_logs_enabled"):

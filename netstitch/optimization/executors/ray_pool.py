@@ -202,7 +202,7 @@ def _works(slot: WorkerSlot) -> bool:
 
 
 def _cannot_load(error: Exception) -> bool:
-    """Whether a worker could not be made of what it was sent, as where netstitch is missing."""
+    """Return whether a worker could not be made of what it was sent, as without netstitch."""
     return "error raised in its creation task" in str(error)
 
 

@@ -88,7 +88,7 @@ class ReplayExecutor(WrappedExecutor):
 
     @property
     def following(self) -> bool:
-        """Whether there is more of an order to follow."""
+        """There is more of an order to follow."""
         return bool(self._rounds)
 
     def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:

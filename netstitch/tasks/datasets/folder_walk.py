@@ -1,4 +1,4 @@
-"""What lies in folders: images, further folders, and files that are not read."""
+"""The contents of folders: images, further folders, and files that are not read."""
 
 import os
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Which samples a limit keeps."""
+"""The selection of samples that a limit keeps."""
 
 from collections.abc import Sequence
 from typing import Literal
