@@ -18,7 +18,6 @@ from netstitch.records import read_run
 from netstitch.records.run_folder import SUPERNET
 from netstitch.records.run_record import RunRecord
 from netstitch.report import write_figures
-from netstitch.report.network_sections import errors_of
 from netstitch.stitching import composition, in_words
 from netstitch.stitching.subnetwork_drawing import STYLE, drawing
 from netstitch.supernet.storage import load_supernet
@@ -52,7 +51,8 @@ def network(run: RunRecord) -> str:
     point = max(run.front.points, key=lambda point: point.stitches)
     made = composition(run.structure, np.array(point.genotype, np.int64))
     words = in_words(made, run.structure.names)
-    return drawing(made, run.structure.names, errors_of(run), f"{point.label}: {words}")
+    errors = {index: row.relative_error for index, row in enumerate(run.stitches)}
+    return drawing(made, run.structure.names, errors, f"{point.label}: {words}")
 
 
 def on_white(svg: str) -> str:

@@ -57,7 +57,7 @@ class Method:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-AS_IN_DEMO = REFINE.settings | {"seconds": None}
+AS_IN_DEMO = REFINE | {"seconds": None}
 
 METHODS = {
     LEAST: Method(),

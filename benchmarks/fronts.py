@@ -74,7 +74,7 @@ def fit(supernet: ns.Supernet, pair: str, training: ns.Samples, way: Way, seed: 
     seeded = {} if way.method == "least-squares" else {"seed": seed}
     supernet.fit(batches, method=way.method, **seeded)
     if way.refined:
-        settings = REFINE.settings if pair == "demo" else {}
+        settings = REFINE if pair == "demo" else {}
         supernet.refine(batches, **(settings | {"seed": seed, "seconds": None}))
 
 

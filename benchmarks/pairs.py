@@ -28,7 +28,7 @@ EPOCHS, BATCH = 20, 50
 FLOOR = 0.8
 """Accuracy from which hypervolumes are counted."""
 
-REFINE = read_experiment(find_experiment("demo")).refine
+REFINE = read_experiment(find_experiment("demo")).refine_settings or {}
 """How the demo refines."""
 
 

@@ -144,7 +144,7 @@ def make_supernet(pair: str, folder: Path) -> None:
     )
     batches = in_order_of(task.training, 1).batches(64)
     supernet.fit(batches)
-    settings = REFINE.settings if pair == "demo" else {}
+    settings = REFINE if pair == "demo" else {}
     supernet.refine(batches, **(settings | {"seed": 1, "seconds": None}))
     supernet.save(folder)  # whole or not at all
 

@@ -32,7 +32,7 @@ def main() -> None:
     supernet = ns.Supernet(networks, ns.match(*networks, points="distinct"))
     batches = task.training.batches(64)
     supernet.fit(batches)
-    supernet.refine(batches, **(REFINE.settings if options.pair == "demo" else {}))
+    supernet.refine(batches, **(REFINE if options.pair == "demo" else {}))
     test = task.test.first(options.images)
     evaluator = Evaluator(
         supernet, task, test, NumericsConfig(channels_last=True, batch=125, workers=1)
