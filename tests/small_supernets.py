@@ -60,7 +60,7 @@ def small_supernet(seed: int = 0, *, channels: int = 2, keys: bool = False) -> S
     names = ("wide", "deep")
     made = models(seed, channels=channels, keys=keys)
     a, b = (capture(model, example, name=name) for model, name in zip(made, names, strict=True))
-    return as_they_are(Supernet([a, b], match(a, b)))
+    return as_they_are(Supernet([a, b], match(a, b, points="all")))
 
 
 def three_networks() -> Supernet:

@@ -81,7 +81,6 @@ def check_search(
             is asked.
         StitchingError: Stitches were never fitted.
     """
-    task = check_searched(supernet, task)
     if supernet.averaging.rule != task.ensemble:
         raise SearchError(
             f"the supernet's ensemble averages {supernet.averaging.rule}, the task's "

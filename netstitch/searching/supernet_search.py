@@ -28,6 +28,7 @@ from netstitch.searching.search_arguments import (
     check_kinds,
     check_names,
     check_search,
+    check_searched,
     read_recalibration,
 )
 from netstitch.searching.search_progress import SearchAdvanced
@@ -122,6 +123,7 @@ def search(
         if isinstance(event, SearchAdvanced) and on_progress is not None:
             on_progress(event.progress)
 
+    task = check_searched(supernet, task)
     check_search(supernet, task, settings, spread)
     for line in doubts(supernet, task):
         warnings.warn(line, stacklevel=2)
@@ -168,6 +170,7 @@ def run(
             a sweep, and before the front is measured, that a stage began.
     """
     spread = spread or ExecutionConfig(executor="serial")
+    task = check_searched(supernet, task)
     scored = check_search(supernet, task, settings, spread)
     statistics = read_recalibration(supernet, recalibration)
     form = form or measured_form(supernet, task, spread)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,6 +42,10 @@ class FeatureReader:
                 for position, value in zip(positions, interpreter.run([inputs]), strict=True):
                     values[position] = value
         return values
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Interpreters hold functions of torch, which cannot be sent to another process.
+        return {"_networks": self._networks, "_points": (), "_interpreters": []}
 
     def forget(self) -> None:
         """Make interpreters anew next time, since the networks' tensors were replaced."""

@@ -52,7 +52,9 @@ def test_what_is_drawn_is_no_part_of_what_a_matching_is() -> None:
         supernet.matching.method,
     )
     assert plain == supernet.matching
-    assert ns.match(*supernet.networks)._repr_html_() == supernet.matching._repr_html_()
+    assert (
+        ns.match(*supernet.networks, points="all")._repr_html_() == supernet.matching._repr_html_()
+    )
 
 
 @given(name=st.sampled_from(["<script>", "a&b", "x" * 40]))

@@ -300,7 +300,7 @@ def test_outputs_that_are_none(folder: Path, outputs: Any) -> None:
 
 def test_a_point_that_no_stitch_reads(folder: Path) -> None:
     rewrite(folder, lambda d: row(d, "relu").update(shape=["batch", 4, 4]))
-    assert "no point" in refused(folder)
+    assert "cannot be a point" in refused(folder)
 
 
 def test_a_cycle(folder: Path) -> None:

@@ -12,6 +12,7 @@ from netstitch.errors import SearchError, StorageError
 from netstitch.optimization import Budget, Progress, Solution
 from netstitch.runs.tensorboard import TensorBoard, check_tensorboard, scalars
 from netstitch.searching.search_progress import (
+    SearchMeasured,
     SearchProgress,
     Timer,
     read_progress,
@@ -86,9 +87,8 @@ def test_tensorboard_has_a_series_for_each_search(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     with closing(TensorBoard(tmp_path)) as watch:
-        watch(stands())
-        watch(stands(used=100, hypervolume=0.6))
-        watch(stands(search=128))
+        for found in (stands(), stands(used=100, hypervolume=0.6), stands(search=128)):
+            watch(SearchMeasured(found))
     events = EventAccumulator(str(tmp_path / "population-64"))
     events.Reload()
     found = [(one.step, one.value) for one in events.Scalars("search/hypervolume")]

@@ -55,7 +55,7 @@ def _of_maps(classes: int) -> Supernet:
     torch.manual_seed(3)
     example = torch.randn(2, 2, SIZE, SIZE)
     a, b = (capture(Mapped(w, classes), example, name=f"maps{w}") for w in (3, 4))
-    return Supernet([a, b], match(a, b))
+    return Supernet([a, b], match(a, b, points="all"))
 
 
 def _anew(supernet: Supernet, seed: int, matching: Matching | None = None) -> Supernet:
