@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from netstitch.experiments.run_settings import RunSettings
 from netstitch.experiments.task_table import PerChannel, TaskTable
 from netstitch.files.settings import Positive, Settings
+from netstitch.networks.sources.model_sources import SOURCES
 
 
 class AdapterTable(Settings):
@@ -31,7 +32,7 @@ class NetworkTable(Settings):
     model: str = Field(
         min_length=1,
         description="where the model comes from: 'file.py:function', 'package.module:function', "
-        "'timm:NAME' or 'torchvision:NAME'",
+        + " or ".join(f"'{library}:NAME'" for library in SOURCES),
     )
     weights: str | None = Field(
         default=None,

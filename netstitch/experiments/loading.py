@@ -1,7 +1,7 @@
 """An experiment's models and samples, from where its file says they are."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +38,11 @@ PARTS = ("validation", "confirmation", "training", "test")
 """In the order in which they are read."""
 TOLD = ("training", "validation", "confirmation", "test")
 """In the order in which they are held against one another."""
+LABELLED: Mapping[str, Callable[..., Task]] = {
+    "classification": Classification,
+    "segmentation": Segmentation,
+}
+"""Tasks by kind, where samples have labels."""
 
 
 def load_models(
@@ -184,7 +189,7 @@ def load_task(
             if table.classes is not None:
                 # A task of this part and the first alone: what does not fit is then this part's.
                 first = samples["validation"] or read
-                _task_of(table)(validation=first, training=read, classes=table.classes)
+                LABELLED[table.kind](validation=first, training=read, classes=table.classes)
         samples[part] = read
         listener(Advanced(len(read), len(read), part))
     for sentence in overlaps({part: its for part in TOLD if (its := samples[part])}):
@@ -246,11 +251,7 @@ def task_of(
     if table.kind == "agreement":
         return agreement([model for _, model in models], **settings)
     assert table.classes is not None
-    return _task_of(table)(classes=table.classes, **settings)
-
-
-def _task_of(table: TaskTable) -> type[Classification] | type[Segmentation]:
-    return Segmentation if table.kind == "segmentation" else Classification
+    return LABELLED[table.kind](classes=table.classes, **settings)
 
 
 def _load_model(experiment: Experiment, network: NetworkTable, listener: Listener) -> nn.Module:

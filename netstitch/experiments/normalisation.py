@@ -16,7 +16,7 @@ from netstitch.experiments.experiment import Experiment, NetworkTable
 from netstitch.experiments.named_data_sets import is_data_set
 from netstitch.networks.capturing.exportable import unwrapped
 from netstitch.networks.sources.functions import is_function
-from netstitch.networks.sources.model_sources import PRETRAINED
+from netstitch.networks.sources.model_sources import PRETRAINED, function_of
 from netstitch.tasks import Samples, Task
 from netstitch.tasks.datasets.array_files import FILES
 
@@ -104,7 +104,7 @@ def _of_timm(settings: Any) -> KnownNormalisation | None:
 def _has_weights(experiment: Experiment, network: NetworkTable) -> bool:
     """Return whether weights are named, or the model comes from a function, which may load some."""
     named = network.weights is not None or experiment.weights is not None
-    return named or network.model.partition(":")[0] not in ("timm", "torchvision")
+    return named or function_of(network.model) is not None
 
 
 def _of_task(experiment: Experiment, samples: Samples) -> KnownNormalisation | None:

@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 
 from netstitch.errors import ExperimentError
 from netstitch.experiments.settings_tables import (
-    LEAST_SQUARES,
     EvaluationTable,
     FitTable,
     LeastSquaresTable,
@@ -75,7 +74,7 @@ class RunSettings(Settings):
     def fit_settings(self) -> dict[str, Any]:
         """Keyword arguments for `Supernet.fit`, the method among them."""
         settings = self.fit.model_dump(exclude={"batch"})
-        return settings if self.fit.method == LEAST_SQUARES else settings | {"seed": self.seed}
+        return settings | ({"seed": self.seed} if "seed" in type(self.fit).model_fields else {})
 
     @property
     def refine_settings(self) -> dict[str, Any] | None:

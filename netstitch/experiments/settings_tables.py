@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from netstitch.evaluation import ExecutionConfig
 from netstitch.files.settings import Positive, Settings
 from netstitch.fitting.fit_settings import REMOVED, AdamSettings, LeastSquaresSettings
+from netstitch.fitting.methods import METHODS
 from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.optimization import ALGORITHMS
 from netstitch.text import expected_one_of
@@ -19,7 +20,7 @@ LEAST_SQUARES: Literal["least-squares"] = "least-squares"
 ADAM: Literal["adam"] = "adam"
 PAPERS_ALGORITHMS = ("ga", "gomea", "lk-gomea")
 
-_METHODS = "'least-squares' or 'adam', each with settings of its own"
+_METHODS = f"{' or '.join(map(repr, METHODS))}, each with settings of its own"
 _BATCH = "images a batch in which samples are read"
 
 
@@ -52,9 +53,8 @@ class AdamTable(AdamSettings, _OfRun):
 
 
 def _method(table: Any) -> Any:
-    if isinstance(table, LeastSquaresTable | AdamTable):
-        return table.method
-    return table.get("method", LEAST_SQUARES) if isinstance(table, dict) else LEAST_SQUARES
+    keys = vars(table) if isinstance(table, Settings) else table
+    return keys.get("method", LEAST_SQUARES) if isinstance(keys, dict) else LEAST_SQUARES
 
 
 FitTable = Annotated[

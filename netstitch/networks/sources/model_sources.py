@@ -2,8 +2,9 @@
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
@@ -16,7 +17,20 @@ from netstitch.text import did_you_mean, one_line
 from netstitch.threads import quiet
 
 PRETRAINED = "pretrained"
-LIBRARIES = ("timm", "torchvision")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A library whose models have names.
+
+    Attributes:
+        build: Returns the model of a name. The second argument says whether it has the library's
+            own weights; the third is the file of the weights that are loaded next, None without.
+        origin: Returns where the library has the weights of a name, an address; None without any.
+    """
+
+    build: Callable[[str, bool, Path | None], object]
+    origin: Callable[[str], str | None] = lambda name: None
 
 
 def load_model(
@@ -57,14 +71,12 @@ def load_model(
             f"ema = true asks for a moving average of the weights of {spec!r}, for which no file "
             "is given; give weights, the file that holds it, or leave ema out"
         )
-    if library == "timm":
-        model = _from_timm(name, own)
-    elif library == "torchvision":
-        model = _from_torchvision(name, own, file)
+    if library in SOURCES:
+        model = SOURCES[library].build(name, own, file)
     elif own:
         raise WeightsError(
-            f"{spec!r} has no weights that are {PRETRAINED!r}, which timm's and torchvision's "
-            "models have; give a file, or none where the function loads them"
+            f"{spec!r} has no weights that are {PRETRAINED!r}, which models of "
+            f"{' and '.join(SOURCES)} have; give a file, or none where the function loads them"
         )
     else:
         model = call_function(spec, folder=folder, error=CaptureError)
@@ -80,10 +92,17 @@ def load_model(
 def function_of(spec: str) -> str | None:
     """Return the function that `load_model` would call for a model; None for a library's."""
     spec = spec.removeprefix("python:")
-    return None if spec.partition(":")[0] in LIBRARIES else spec
+    return None if spec.partition(":")[0] in SOURCES else spec
 
 
-def _from_timm(name: str, pretrained: bool) -> object:
+def origin_of(model: str) -> str:
+    """Return where a library has a model's weights, as a part of a sentence; "" without any."""
+    library, _, name = model.removeprefix("python:").partition(":")
+    page = SOURCES[library].origin(name) if library in SOURCES else None
+    return f", from {page}" if page else ""
+
+
+def _from_timm(name: str, pretrained: bool, file: Path | None) -> object:
     try:
         timm = importlib.import_module("timm")
     except ModuleNotFoundError:
@@ -152,19 +171,24 @@ def _unknown(library: str, name: str, known: list[str]) -> CaptureError:
     )
 
 
-def origin_of(model: str) -> str:
-    """Return where a library has a model's weights, as a part of a sentence; "" without any."""
-    library, _, name = model.partition(":")
-    if library == "timm":
-        import timm
+def _timm_page(name: str) -> str | None:
+    import timm
 
-        known = timm.get_pretrained_cfg(name, allow_unregistered=True)
-        page = getattr(known, "hf_hub_id", None)
-        return f", from https://huggingface.co/{page}" if page else ""
-    if library == "torchvision":
-        from torchvision import models
+    page = getattr(timm.get_pretrained_cfg(name, allow_unregistered=True), "hf_hub_id", None)
+    return f"https://huggingface.co/{page}" if page else None
 
-        if name in models.list_models():
-            default = next(iter(models.get_model_weights(name)), None)
-            return f", from {default.url}" if default is not None else ""
-    return ""
+
+def _torchvision_page(name: str) -> str | None:
+    from torchvision import models
+
+    if name not in models.list_models():
+        return None
+    default = next(iter(models.get_model_weights(name)), None)
+    return None if default is None else str(default.url)
+
+
+SOURCES: Mapping[str, ModelSource] = {
+    "timm": ModelSource(_from_timm, _timm_page),
+    "torchvision": ModelSource(_from_torchvision, _torchvision_page),
+}
+"""The libraries, by what stands before the colon: "timm:NAME"."""

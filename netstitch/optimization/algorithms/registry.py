@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from inspect import isclass, isroutine
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -46,16 +45,14 @@ class Entry:
         return settings_of(self.build)
 
 
-ALGORITHMS: Mapping[str, Entry] = MappingProxyType(
-    {
-        "ga": Entry(GeneticAlgorithm),
-        "gomea": Entry(gomea),
-        "lk-gomea": Entry(lk_gomea),
-        "local-search": Entry(LocalSearch),
-        "nsga2": Entry(NSGA2, check=check_pymoo),
-        "random": Entry(RandomSearch, follows_threshold=False),
-    }
-)
+ALGORITHMS: Mapping[str, Entry] = {
+    "ga": Entry(GeneticAlgorithm),
+    "gomea": Entry(gomea),
+    "lk-gomea": Entry(lk_gomea),
+    "local-search": Entry(LocalSearch),
+    "nsga2": Entry(NSGA2, check=check_pymoo),
+    "random": Entry(RandomSearch, follows_threshold=False),
+}
 
 
 def entry(algorithm: str | Build) -> Entry:
