@@ -6,7 +6,7 @@ import numpy as np
 
 from netstitch.analysis import Front, FrontPoint
 from netstitch.analysis.front import front_from_json
-from netstitch.costs import MULTIPLY_ADDS, PARAMETERS
+from netstitch.costs import COSTS, MULTIPLY_ADDS, PARAMETERS
 from netstitch.errors import StorageError
 from netstitch.files.documents import WORST
 from netstitch.files.folders import read_file
@@ -58,11 +58,17 @@ def read_front(run: Path) -> Front:
 def check_front(path: Path, front: Front, structure: Structure) -> None:
     """Raise StorageError unless a front's genotypes, costs, stitches and outputs fit a supernet.
 
+    Of costs, multiply-adds and parameters are compared: others may need more than the structure.
+
     Args:
         path: The file that the front was read from.
         front: The front.
         structure: Of the supernet.
     """
+    if front.cost_name not in COSTS:
+        raise StorageError(
+            f"{path} holds a cost {front.cost_name!r:.80} that is not known; {WORST}"
+        )
     for point in (*front.references, *front.points):
         reason = _difference(point, front.cost_name, structure)
         if reason is not None:
@@ -79,9 +85,11 @@ def _difference(point: FrontPoint, cost_name: str, structure: Structure) -> str 
     work = structure.wiring.multiply_adds(genotype)
     if point.multiply_adds != work:
         return f"has {point.multiply_adds:,} multiply-adds, and what it selects {work:,}"
-    known = {MULTIPLY_ADDS.name: work, PARAMETERS.name: point.parameters}.get(cost_name)
-    if point.cost != known:
-        return f"has a cost of {point.cost:,.10g} {cost_name}, and what it selects {known}"
+    known = {MULTIPLY_ADDS.name: work, PARAMETERS.name: point.parameters}
+    if point.cost != known.get(cost_name, point.cost):  # other costs take the whole supernet
+        return (
+            f"has a cost of {point.cost:,.10g} {cost_name}, and what it selects {known[cost_name]}"
+        )
     stitches = len(structure.active_stitches(genotype))
     if point.stitches != stitches:
         return f"has {point.stitches:,} stitches, and what it selects {stitches:,}"

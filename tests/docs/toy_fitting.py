@@ -1,0 +1,53 @@
+"""A fitting method: every stitch gives the mean of what it stands for, times a number."""
+
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+
+import torch
+from pydantic import Field
+
+from netstitch.fitting.feature_stream import Batch, Features, Layer, Progress, inputs, read_features
+from netstitch.fitting.fit_report import FitReport, StitchFit
+from netstitch.fitting.fit_settings import FittingSettings
+from netstitch.fitting.stitch_layers import held_out_errors, write_layers
+from netstitch.stitching.stitch import Stitch
+
+
+class ToySettings(FittingSettings):
+    """Settings of `fit_toy`."""
+
+    factor: float = Field(default=1.0, gt=0, description="what means are multiplied by")
+
+
+def fit_toy(
+    stitches: Sequence[Stitch],
+    layers: Sequence[Layer],
+    features: Features,
+    batches: Iterable[Batch],
+    settings: ToySettings,
+    progress: Progress | None = None,
+) -> FitReport:
+    """Write into every layer no weight, and as its bias the mean of the features of its target."""
+    begin = perf_counter()
+    values = torch.cat([batch for _, batch in inputs(batches)])
+    found, every = read_features(stitches, features, values), torch.arange(len(values))
+    means = [stitch.layout.rows(found[stitch.target], every).mean(0) for stitch in stitches]
+    maps = [
+        (torch.zeros(stitch.outputs, stitch.inputs), settings.factor * mean)
+        for stitch, mean in zip(stitches, means, strict=True)
+    ]
+    write_layers(layers, maps)
+    errors = held_out_errors(stitches, layers, features, [values])
+    if progress is not None:
+        progress(1, 1, "toy")
+    return FitReport(
+        method="toy",
+        settings=settings.model_dump(),
+        samples=len(values),
+        held_out=len(values),
+        seconds=perf_counter() - begin,
+        rows=tuple(
+            StitchFit(stitch.match, stitch.source, stitch.target, error)
+            for stitch, error in zip(stitches, errors, strict=True)
+        ),
+    )
