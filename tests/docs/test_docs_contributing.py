@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +36,28 @@ TOYS = Path(__file__).parent
 PAGE = (ROOT / "docs" / "contributing.md").read_text()
 pytestmark = pytest.mark.filterwarnings("ignore:every network is at chance")
 FORM = NumericsConfig(channels_last=False, batch=16, workers=1)
+
+
+def test_rooms_stand_on_the_page_in_the_order_of_the_contract() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (contract,) = project["tool"]["importlinter"]["contracts"]
+    rows = PAGE.partition("| room |")[2].partition("\n\n")[0]
+    named = [
+        name.removesuffix(".py").removesuffix("/") for name in re.findall("`([a-z./]+)`", rows)
+    ]
+    rooms = [name for name in named if name in contract["layers"]]
+    left_out = {"__main__", "version"}
+    assert set(rooms) == set(contract["layers"]) - left_out
+    order = contract["layers"][::-1]
+    assert rooms == [room for room in order if room in rooms]
+
+
+def test_files_that_the_page_names_exist() -> None:
+    files = re.findall(r"`([a-z_/]+\.(?:py|toml|md))`", PAGE)
+    assert len(files) > 20
+    for file in files:
+        found = [path for path in (ROOT / file, ROOT / "netstitch" / file) if path.exists()]
+        assert found, file
 
 
 def test_a_fitting_method(monkeypatch: pytest.MonkeyPatch) -> None:
