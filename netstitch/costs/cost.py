@@ -13,7 +13,8 @@ from netstitch.text import expected_one_of
 class Cost:
     """A number that a search makes small, of one subnetwork or of several that run together.
 
-    Workers in other processes compute it too, so its functions are those of a module.
+    Workers in other processes compute it too, so its functions are those of a module. The cost of
+    the ensemble is the unit of hypervolumes, and has to be over 0.
 
     Attributes:
         name: Unique among costs; it names the objective in the table of evaluations.

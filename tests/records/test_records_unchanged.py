@@ -273,6 +273,18 @@ def test_a_cost_that_is_not_the_genotypes(folder: Path) -> None:
         assert "multiply-adds, and what it selects" in command(name, folder)
 
 
+def test_a_cost_of_another_name(folder: Path) -> None:
+    path = folder / "run" / "front.json"
+    document = json.loads(path.read_text())
+    for name, expected in (
+        ("parameters", "parameters, and what it selects"),
+        ("money", "front.json holds a cost 'money' that is not known"),
+    ):
+        path.write_text(json.dumps(document | {"cost_name": name}))
+        note_files(folder / "run")
+        assert expected in command("export", folder)
+
+
 def test_a_graph_that_asks_for_a_petabyte(folder: Path) -> None:
     path = folder / "run" / "supernet" / "networks" / "0" / "graph.json"
     document = json.loads(path.read_text())
