@@ -40,7 +40,6 @@ from netstitch.searching.supernet_search_settings import SearchKeywords, Superne
 from netstitch.searching.sweep import Swept
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
-from netstitch.tasks.task import as_task
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,6 @@ def search(
 
     task = check_searched(supernet, task)
     check_search(supernet, task, settings, spread)
-    task = as_task(task)
     for line in doubts(supernet, task):
         warnings.warn(line, stacklevel=2)
     return run(
