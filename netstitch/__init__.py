@@ -12,7 +12,7 @@ Names are loaded when they are first used, so that `import netstitch` alone is f
 """
 
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path as _Path
 from typing import TYPE_CHECKING, Any
 
 from netstitch.version import VERSION
@@ -66,7 +66,7 @@ __all__ = [
 ]
 
 
-def load(folder: Path | str) -> "Network | Supernet | fx.GraphModule":
+def load(folder: _Path | str) -> "Network | Supernet | fx.GraphModule":
     """Return what `save` or `netstitch export` wrote: a network, a supernet, or a subnetwork.
 
     Nothing in the folder can run code: graphs are listed operations, weights are safetensors.

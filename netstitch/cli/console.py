@@ -16,7 +16,7 @@ from rich.text import Text
 
 from netstitch.events import Advanced, Event, Listener, Message, StageBegan, together
 from netstitch.runs.event_lines import EventLines
-from netstitch.runs.run_log import RunLog
+from netstitch.runs.run_log import RunLog, WarningKeeper
 from netstitch.searching.search_progress import SearchAdvanced, spent
 from netstitch.text import printable
 
@@ -111,7 +111,8 @@ class Console:
 def listening(tensorboard: Path | None = None) -> Iterator[Listener]:
     """Listen to a run: on the console, in its log and, where a folder is given, for TensorBoard."""
     with ExitStack() as stack:
-        listeners: list[Listener] = [stack.enter_context(Console()), RunLog()]
+        console = stack.enter_context(Console())
+        listeners: list[Listener] = [console, RunLog(), WarningKeeper()]
         if tensorboard is not None:
             from netstitch.runs.tensorboard import TensorBoard
 

@@ -50,7 +50,7 @@ def run_protocol(
         return override(asked, seed=seed, search=chosen)
 
     for algorithm, size in populations.items():  # what cannot be run is known before the work
-        settings_for(algorithm, size or SWEEP, asked.seed)
+        settings_for(algorithm, size or SWEEP, asked.seed).check()
     listener(StageBegan("read"))
     models, task = load_experiment(asked, listener)
     return carry_out_protocol(

@@ -172,6 +172,7 @@ def resume(
     document = check_resumable(run)
     experiment = document.experiment(run)
     settings = spread_otherwise(experiment, **vars(evaluation or EvaluationOptions()))
+    settings.check()
     if not trust and (evaluation is None or evaluation.address is None):
         check_recorded_cluster(run, document, settings, again=again("--address"))
     with listening(run / TENSORBOARD if tensorboard else None) as listener:

@@ -25,7 +25,7 @@ TENSORS = "tensors"
 
 
 class WorkerEvaluator(BatchEvaluation):
-    """Accuracy and multiply-adds of genotypes, for workers in other processes.
+    """Accuracy and cost of genotypes, for workers in other processes.
 
     Loading it, once in each worker, moves the tensors to the worker's device.
 

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from netstitch.errors import ExperimentError
+from netstitch.costs import COSTS, find_cost
+from netstitch.errors import ExperimentError, SearchError
 from netstitch.experiments.settings_tables import (
     EvaluationTable,
     FitTable,
@@ -92,6 +93,12 @@ class RunSettings(Settings):
         """Raise SearchError where this machine cannot do what is asked."""
         self.search.check_installed()
         self.evaluation.check()
+        cost = find_cost(self.search.cost)
+        if COSTS.get(cost.name) is not cost:
+            raise SearchError(
+                f"cost {cost.name!r} is one of your own, and a run is read again by names: give "
+                f"one of {', '.join(COSTS)}, or search with ns.search(cost=...)"
+            )
 
 
 def with_procedure(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class SearchSettings(BaseModel):
     )
     count_skipped: bool = Field(
         default=True,
-        description="whether proposals that are known already count towards the budget;",
+        description="whether proposals that are known already count towards the budget",
     )
     population: Annotated[int | Literal["sweep"], Plain] = Field(
         default=64,
@@ -115,6 +115,11 @@ class SearchSettings(BaseModel):
                 f"expected a whole number of {SMALLEST_POPULATION} or more, or 'sweep'"
             )
         return value
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _none_are_none(cls, value: Any) -> Any:
+        return {} if value is None else value
 
     @model_validator(mode="before")
     @classmethod

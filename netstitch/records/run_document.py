@@ -87,7 +87,7 @@ class RunDocument(Document):
 
     Attributes:
         name: Of the run.
-        asked: The experiment as plain data, or what a plan from Python says of itself.
+        asked: The experiment as plain data, or the settings of a run from Python.
         matches: How many there are.
         written: When the run began, in ISO 8601.
         versions: Of the packages that decide on its numbers.

@@ -28,7 +28,7 @@ import filelock
 from netstitch.errors import StorageError
 from netstitch.files.folders import LOCK, cannot_write, check_new
 
-FORMAT = "netstitch-run-2"
+FORMAT = "netstitch-run-3"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
 HISTORY_FILE, EVALUATIONS, STITCHES = "search.csv", "evaluations.sqlite", "stitches.csv"
 PROGRESS_FILE, REFINING = "progress.json", "refining.safetensors"
@@ -145,7 +145,7 @@ def check_asked_again(folder: Path, before: Mapping[str, Any], now: Mapping[str,
         is_now, was = flat(now).get(key), flat(before).get(key)
         raise StorageError(
             f"the run in {folder} was asked something else: {key} is {is_now!r:.80} and was "
-            f"{was!r:.80}; give the plan that it began with"
+            f"{was!r:.80}; give the settings that it began with"
         )
 
 

@@ -83,9 +83,7 @@ def recalibrated_accuracies(
     genotype[:] = point.genotype
     form = NumericsConfig(channels_last=False, batch=STATISTICS_BATCH, workers=1)
     found: dict[str, float] = {}
-    for part in SPLITS:
-        samples = getattr(task, part, None)
-        if samples is not None:
-            evaluator = Evaluator(supernet, task, samples, form, recalibration=statistics)
-            found[part] = evaluator.evaluate(genotype).accuracy
+    for part, samples in task.measured.items():
+        evaluator = Evaluator(supernet, task, samples, form, recalibration=statistics)
+        found[part] = evaluator.evaluate(genotype).accuracy
     return found

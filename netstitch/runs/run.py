@@ -12,11 +12,7 @@ from torch import nn
 
 from netstitch.errors import StorageError
 from netstitch.evaluation.workers import prepare
-from netstitch.events import (
-    FolderOpened,
-    Listener,
-    ignore,
-)
+from netstitch.events import FolderOpened, Listener, ignore, together
 from netstitch.experiments import RunSettings
 from netstitch.files.folders import copy_linked, write_text
 from netstitch.records import (
@@ -43,9 +39,10 @@ from netstitch.records.unchanged import (
     SUPERNET_FILES,
 )
 from netstitch.runs.preparing_step import prepare_folder, refine_run, training_samples
+from netstitch.runs.run_log import WarningKeeper
 from netstitch.runs.searching_step import Finished, begin_search, search_and_measure
 from netstitch.supernet.storage import load_supernet
-from netstitch.tasks import Task
+from netstitch.tasks import Task, as_task
 
 __all__ = [
     "Finished",
@@ -85,6 +82,7 @@ def carry_out(
     Raises:
         NetstitchError: Of the steps; before any work, where this machine cannot do what is asked.
     """
+    task, listener = as_task(task), together(WarningKeeper(), listener)
     training = training_samples(settings, task)
     check_place(folder)
     settings.check()
@@ -103,8 +101,10 @@ def prepare_run(
     listener: Listener,
 ) -> None:
     """Do the part of `carry_out` before its search, which `branch_run` and `resume` go on from."""
+    task, listener = as_task(task), together(WarningKeeper(), listener)
     training = training_samples(settings, task)
     check_place(folder)
+    settings.check()
     with taken(folder):
         prepare_folder(settings, models, task, training, folder, listener)
 
@@ -116,6 +116,7 @@ def finish_preparing(settings: RunSettings, task: Task, folder: Path, listener: 
         StorageError: As of `resume`.
     """
     check_resumable(folder)
+    task, listener = as_task(task), together(WarningKeeper(), listener)
     with locked(folder):
         listener(FolderOpened(folder))
         if not is_refined(folder, check_folder(folder, SUPERNET_FILES)):
@@ -178,6 +179,7 @@ def resume(
         StorageError: Another process runs it, it is done, or its inputs changed.
     """
     check_resumable(folder)
+    task, listener = as_task(task), together(WarningKeeper(), listener)
     training = training_samples(settings, task)
     settings.check()
     prepare(settings.evaluation)

@@ -1,4 +1,4 @@
-"""The log of a run: its events as lines in run.log, and its warnings in run.json."""
+"""Listeners that keep what a run tells: its lines in run.log, and its warnings in run.json."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class RunLog:
     """A listener that appends every line, with the time, to a log in the run's folder.
 
     Lines are kept until the folder is there. A log that cannot be written is given up: it never
-    ends a run. Warnings go into run.json too.
+    ends a run.
     """
 
     def __init__(
@@ -28,8 +28,7 @@ class RunLog:
         self._now = now
         self._lines = EventLines(clock)
         self._waiting: list[str] = []
-        self._warnings: dict[str, None] = {}
-        self._folder: Path | None = None
+        self._opened = False
         self._file: Path | None = None
 
     def __call__(self, event: Event) -> None:
@@ -40,22 +39,16 @@ class RunLog:
         line = self._lines.line(event)
         if line is None:
             return
-        if isinstance(event, Message) and event.warning:
-            self._warnings[str(event)] = None
-            if self._folder is not None:
-                keep_warnings(self._folder, [str(event)])
         text = f"{self._now().isoformat(sep=' ', timespec='seconds')} {printable(line)}\n"
-        if self._folder is None:
-            self._waiting.append(text)
-        else:
+        if self._opened:
             self._append(text)
+        else:
+            self._waiting.append(text)
 
     def _open(self, folder: Path) -> None:
-        self._folder, self._file = folder, folder / LOG_FILE
+        self._opened, self._file = True, folder / LOG_FILE
         self._append("".join(self._waiting))
         self._waiting.clear()
-        if self._warnings:
-            keep_warnings(folder, tuple(self._warnings))
 
     def _append(self, text: str) -> None:
         if self._file is None or not text:
@@ -65,3 +58,24 @@ class RunLog:
                 file.write(text)
         except OSError:
             self._file = None
+
+
+class WarningKeeper:
+    """A listener that keeps warnings in the run.json of the run's folder, each once.
+
+    They wait until the folder is there.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+        self._folder: Path | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Keep a warning; other events are ignored."""
+        if isinstance(event, FolderOpened):
+            self._folder = event.folder
+        elif isinstance(event, Message) and event.warning:
+            self._waiting.append(str(event))
+        if self._folder is not None and self._waiting:
+            keep_warnings(self._folder, self._waiting)
+            self._waiting.clear()

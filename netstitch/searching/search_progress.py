@@ -20,7 +20,7 @@ from netstitch.files.documents import STRICT, Count, Seconds, Share, read_as
 from netstitch.files.folders import write_text
 from netstitch.optimization import Budget, Evaluation, Progress, Solution
 
-FORMAT = "netstitch-progress-1"
+FORMAT = "netstitch-progress-2"
 EVERY = 1.0
 """Seconds between two that are written."""
 

@@ -203,7 +203,7 @@ def run(
         settings,
         seed,
         bounded=stopping is not None,
-        floor=floor if settings.objective == ACCURACY else 0.0,  # it is no likelihood
+        floor=floor if settings.objective == ACCURACY else 0.0,  # it is an accuracy
     )
     with evaluating(make, spread) as executor:
         result, swept = search_sizes(

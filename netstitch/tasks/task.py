@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar, Literal, Self
 
+import torch
 from torch import Tensor
 
 from netstitch.errors import DataError
@@ -114,7 +115,11 @@ class Task(ABC):
         """Return a copy that measures the same, of one sample, for workers that have their own."""
         alone = copy(self)
         vars(alone).update(
-            validation=self.validation.first(1), training=None, confirmation=None, test=None
+            # Taken, not a view: what is sent holds all that a view is of.
+            validation=self.validation.taken(torch.tensor([0])),
+            training=None,
+            confirmation=None,
+            test=None,
         )
         return alone
 
@@ -150,6 +155,16 @@ class AdaptedTask(Task):
     def kind(self) -> str:
         """The name of the object's class."""
         return type(self._task).__name__
+
+    def without_samples(self) -> Self:
+        """Return the same of a copy of the object that has lost its samples, where it can."""
+        alone = copy(self._task)
+        if hasattr(alone, "__dict__"):
+            vars(alone).update(
+                {name: None for name in ("training", "confirmation", "test") if name in vars(alone)}
+            )
+            vars(alone)["validation"] = self.validation.taken(torch.tensor([0]))
+        return type(self)(alone)
 
     def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
         """Return what the object's own method does, as the following ones do."""

@@ -56,3 +56,7 @@ def test_patience_grows_with_the_population() -> None:
     assert SearchSettings().unfruitful_proposals == 10_000
     assert SearchSettings(population=2048).unfruitful_proposals == 204_800
     assert SearchSettings(patience=7).unfruitful_proposals == 7
+
+
+def test_no_settings_of_an_algorithm_are_none() -> None:
+    assert SearchSettings.of(settings=None).settings == {}

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from run_examples import Interrupting, InterruptingRefining, Quiet, write_experi
 from torch import nn
 
 import netstitch as ns
+from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import (
     CaptureError,
     DataError,
@@ -32,7 +34,7 @@ from netstitch.errors import (
 from netstitch.evaluation import Store
 from netstitch.events import Advanced, Event, Listener
 from netstitch.experiments import RunSettings, load_models, load_task, override, read_experiment
-from netstitch.records import load_front
+from netstitch.records import load_front, read_document
 from netstitch.records.run_folder import locked
 from netstitch.records.run_record import read_run
 from netstitch.report import page
@@ -81,7 +83,7 @@ def test_a_run_folder_holds_all_that_was_found(finished: Finished) -> None:
 
 def test_run_json_says_what_was_asked_and_what_came_of_it(finished: Finished) -> None:
     document = json.loads((finished.folder / "run.json").read_text())
-    assert document["format"] == "netstitch-run-2"
+    assert document["format"] == "netstitch-run-3"
     assert document["name"] == "tiny"
     assert list(document["networks"]) == ["wide", "deep"]
     assert document["matches"] == len(finished.supernet.matching)
@@ -541,6 +543,38 @@ def test_what_this_machine_cannot_do_is_told_before_the_work(tmp_path: Path) -> 
     with pytest.raises(SearchError, match="cuda:99"):
         carry_out(settings, load_models(asked), load_task(asked), tmp_path / "run", listener)
     assert listener.stages == []
+
+
+def test_a_cost_of_ones_own_is_no_cost_of_a_run(tmp_path: Path) -> None:
+    """A run is read again by what its folder says, which names costs."""
+    asked = read_experiment(write_experiment(tmp_path))
+    own = Cost("steps", "steps", MULTIPLY_ADDS.of, MULTIPLY_ADDS.together)
+    settings = asked.changed(search=asked.search.changed(cost=own))
+    with pytest.raises(SearchError, match=r"'steps' is one of your own.*ns\.search\(cost="):
+        carry_out(settings, load_models(asked), load_task(asked), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_task_by_its_attributes_and_warnings_without_a_listener(tmp_path: Path) -> None:
+    asked = read_experiment(write_experiment(tmp_path))
+    whole = load_task(asked)
+    names = [
+        "training",
+        "validation",
+        "test",
+        "output",
+        "ensemble",
+        "combine",
+        "loss",
+        "accuracy",
+        "correct",
+    ]
+    wrong = whole.validation.labels.roll(1)  # so that all networks are at chance
+    validation = ns.Samples(whole.validation.inputs, wrong, whole.validation.name)
+    alike = SimpleNamespace(**{name: getattr(whole, name) for name in names})
+    alike.validation, alike.guessed = validation, whole.guessed
+    done = carry_out(asked, load_models(asked), alike, tmp_path / "run")  # type: ignore[arg-type]
+    assert any("at chance" in line for line in read_document(done.folder).warnings)
 
 
 def test_the_experiment_says_where_stitches_stand(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
         assert read_progress(tmp_path / "progress.json") == found
 
 
-@pytest.mark.parametrize("content", ['{"format": "netstitch-progress-1"}', "{", ""])
+@pytest.mark.parametrize("content", ['{"format": "netstitch-progress-2"}', "{", ""])
 def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "progress.json").write_text(content)
     with pytest.raises(StorageError, match=r"progress\.json"):

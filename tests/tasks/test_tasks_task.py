@@ -92,6 +92,12 @@ def test_without_samples_it_measures_the_same() -> None:
     assert (len(plain.without_samples().validation), plain.without_samples().training) == (1, None)
 
 
+def test_what_is_sent_to_workers_holds_no_samples() -> None:
+    many = ns.Samples(torch.rand(4_000, 50), torch.zeros(4_000, dtype=torch.int64))
+    for task in (LooksLikeOne(many), ns.Classification(validation=many, training=many, classes=4)):
+        assert len(pickle.dumps(as_task(task).without_samples())) < 10_000
+
+
 def test_an_object_that_has_all_of_a_task_becomes_one() -> None:
     task = as_task(LooksLikeOne(SAMPLES))
     labels = SAMPLES.labels
