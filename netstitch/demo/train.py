@@ -20,13 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from netstitch.demo.demo_networks import mobilenet, resnet
-from netstitch.demo.fashion_mnist import (
-    read_idx,
-    split,
-    stratified,
-    to_images,
-    write_idx,
-)
+from netstitch.demo.fashion_mnist import read_idx, split, stratified, to_images, write_idx
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 MODELS: dict[str, Callable[[], nn.Module]] = {"resnet": resnet, "mobilenet": mobilenet}

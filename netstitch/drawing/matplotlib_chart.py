@@ -15,15 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from netstitch.drawing.chart import Bars, Chart, Series
 from netstitch.drawing.mark_labels import place_labels
 from netstitch.drawing.print_style import DOTS_PER_INCH, print_style, save_figure, svg_of
-from netstitch.drawing.theme import (
-    LINE,
-    REFERENCE,
-    SHADE,
-    SHADE_EDGE,
-    WIDTHS,
-    Columns,
-    style_of,
-)
+from netstitch.drawing.theme import LINE, REFERENCE, SHADE, SHADE_EDGE, WIDTHS, Columns, style_of
 from netstitch.text import unit_and_scale
 
 RATIO = 0.72

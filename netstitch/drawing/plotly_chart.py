@@ -8,12 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from netstitch.drawing.chart import Bars, Chart, Series
-from netstitch.drawing.theme import (
-    LINE_ON_PAGE,
-    REFERENCE_ON_PAGE,
-    SHADE_EDGE,
-    style_of,
-)
+from netstitch.drawing.theme import LINE_ON_PAGE, REFERENCE_ON_PAGE, SHADE_EDGE, style_of
 
 HOVER = 56
 """Letters of a line beside the mouse."""

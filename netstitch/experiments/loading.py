@@ -23,14 +23,7 @@ from netstitch.networks import adapted
 from netstitch.networks.checkpoints.file_kinds import kind_of, shown
 from netstitch.networks.logarithm import with_logarithm
 from netstitch.networks.sources.model_sources import PRETRAINED, load_model, origin_of
-from netstitch.tasks import (
-    Classification,
-    Listing,
-    Samples,
-    Segmentation,
-    Task,
-    agreement,
-)
+from netstitch.tasks import Classification, Listing, Samples, Segmentation, Task, agreement
 from netstitch.tasks.datasets.overlap import overlaps
 from netstitch.tasks.datasets.sample_selection import apart
 

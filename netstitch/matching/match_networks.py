@@ -9,13 +9,7 @@ from torch import nn
 
 from netstitch.errors import MatchingError
 from netstitch.matching.acyclic.solver import maximum_acyclic_matching
-from netstitch.matching.compatibility import (
-    NamedNetwork,
-    PointKind,
-    candidates,
-    kind_of,
-    why_none,
-)
+from netstitch.matching.compatibility import NamedNetwork, PointKind, candidates, kind_of, why_none
 from netstitch.matching.equivalence import affine_chains
 from netstitch.matching.matches import Match, Matching
 from netstitch.matching.matching_drawing import placed

@@ -16,11 +16,7 @@ from pydantic import (
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm
-from netstitch.optimization.algorithms.registry import (
-    ALGORITHMS,
-    check_algorithm,
-    check_settings,
-)
+from netstitch.optimization.algorithms.registry import ALGORITHMS, check_algorithm, check_settings
 from netstitch.optimization.budget import Budget
 from netstitch.text import expected_one_of
 

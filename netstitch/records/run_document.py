@@ -13,15 +13,7 @@ from netstitch.errors import StorageError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.execution_config import Early
 from netstitch.experiments import Experiment
-from netstitch.files.documents import (
-    MOST,
-    Count,
-    Digest,
-    Document,
-    Seconds,
-    problem,
-    validated,
-)
+from netstitch.files.documents import MOST, Count, Digest, Document, Seconds, problem, validated
 from netstitch.files.folders import read_json, write_json
 from netstitch.files.settings import fault_line
 from netstitch.optimization import Stopped

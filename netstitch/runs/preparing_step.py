@@ -12,13 +12,7 @@ from typing import Any
 from torch import nn
 
 from netstitch.errors import DataError
-from netstitch.events import (
-    FolderOpened,
-    Listener,
-    Message,
-    StageBegan,
-    advancing,
-)
+from netstitch.events import FolderOpened, Listener, Message, StageBegan, advancing
 from netstitch.experiments import RunSettings
 from netstitch.files.folders import write_text
 from netstitch.fitting import check_refining
@@ -31,15 +25,9 @@ from netstitch.records import (
     write_document,
 )
 from netstitch.records.digests import digests_of
-from netstitch.records.run_folder import (
-    STITCHES,
-    SUPERNET,
-)
+from netstitch.records.run_folder import STITCHES, SUPERNET
 from netstitch.records.trust import signed
-from netstitch.records.unchanged import (
-    FILES,
-    note_files,
-)
+from netstitch.records.unchanged import FILES, note_files
 from netstitch.runs.preparing import capture_all, match_all
 from netstitch.runs.refining_step import refine_and_save
 from netstitch.runs.step_times import adding, timed

@@ -35,9 +35,7 @@ from netstitch.records.run_folder import (
     taken,
 )
 from netstitch.records.trust import SIGNATURE, signed
-from netstitch.records.unchanged import (
-    SUPERNET_FILES,
-)
+from netstitch.records.unchanged import SUPERNET_FILES
 from netstitch.runs.preparing_step import prepare_folder, refine_run, training_samples
 from netstitch.runs.run_log import WarningKeeper
 from netstitch.runs.searching_step import Finished, begin_search, search_and_measure

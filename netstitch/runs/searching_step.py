@@ -7,22 +7,12 @@ from netstitch.analysis import Front, front_figure
 from netstitch.analysis.front_point import ACCURACY
 from netstitch.costs import find_cost
 from netstitch.evaluation import NumericsConfig, Store
-from netstitch.events import (
-    Event,
-    Listener,
-    Message,
-    StageBegan,
-    together,
-)
+from netstitch.events import Event, Listener, Message, StageBegan, together
 from netstitch.experiments import RunSettings
 from netstitch.files.folders import write_text
 from netstitch.optimization import SearchResult
 from netstitch.optimization.history import history_table
-from netstitch.records import (
-    Outcome,
-    read_document,
-    stitches_digest,
-)
+from netstitch.records import Outcome, read_document, stitches_digest
 from netstitch.records.run_folder import (
     EVALUATIONS,
     FRONT_FILE,
@@ -30,12 +20,7 @@ from netstitch.records.run_folder import (
     PROGRESS_FILE,
     STITCHES,
 )
-from netstitch.records.unchanged import (
-    RESULT_FILES,
-    SUPERNET_FILES,
-    forget_files,
-    note_files,
-)
+from netstitch.records.unchanged import RESULT_FILES, SUPERNET_FILES, forget_files, note_files
 from netstitch.runs.recorded_run import STATISTICS_BATCH
 from netstitch.runs.step_times import adding
 from netstitch.searching.search_progress import SearchMeasured, write_progress

@@ -6,12 +6,7 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError
-from netstitch.evaluation import (
-    Evaluator,
-    ExecutionConfig,
-    NumericsConfig,
-    measure_numerics,
-)
+from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, measure_numerics
 from netstitch.evaluation.early_stopping import EarlyStopSettings, most_informative_order
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task

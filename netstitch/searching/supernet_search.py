@@ -11,12 +11,7 @@ from netstitch.analysis import Front
 from netstitch.analysis.front_point import ACCURACY
 from netstitch.costs import find_cost
 from netstitch.errors import SearchError
-from netstitch.evaluation import (
-    Evaluator,
-    ExecutionConfig,
-    NumericsConfig,
-    evaluating,
-)
+from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, evaluating
 from netstitch.events import Event, Listener, StageBegan, ignore
 from netstitch.files.settings import with_keywords
 from netstitch.fitting import Batch

@@ -18,14 +18,7 @@ from torch import Tensor, fx, nn
 from netstitch.errors import FittingError, StitchingError
 from netstitch.files.alignment import aligned
 from netstitch.files.folders import as_path
-from netstitch.fitting import (
-    Batch,
-    FitReport,
-    RefineReport,
-    fit,
-    recalibrated,
-    refine,
-)
+from netstitch.fitting import Batch, FitReport, RefineReport, fit, recalibrated, refine
 from netstitch.fitting.fit_settings import check_threads
 from netstitch.matching.matches import Matching
 from netstitch.matching.matching_drawing import placed

@@ -12,10 +12,7 @@ from small_supernets import random_task, small_supernet
 from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation import evaluator as module
-from netstitch.evaluation.early_stopping import (
-    EarlyStopSettings,
-    most_informative_order,
-)
+from netstitch.evaluation.early_stopping import EarlyStopSettings, most_informative_order
 from netstitch.evaluation.evaluator import Evaluated
 from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, KeyedOutputs
 from netstitch.supernet.supernet import Supernet

@@ -7,12 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_supernets import (
-    plainly,
-    random_task,
-    small_supernet,
-    three_networks,
-)
+from small_supernets import plainly, random_task, small_supernet, three_networks
 
 from netstitch.errors import DataError, StitchingError
 from netstitch.evaluation import Evaluator, NumericsConfig

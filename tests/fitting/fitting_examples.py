@@ -6,14 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.fitting import (
-    METHODS,
-    Batch,
-    Features,
-    FitReport,
-    Progress,
-    make_settings,
-)
+from netstitch.fitting import METHODS, Batch, Features, FitReport, Progress, make_settings
 from netstitch.fitting.feature_stream import Layer
 from netstitch.networks.feature_layout import MAP, VECTOR
 from netstitch.stitching.stitch import FeatureRef, Stitch

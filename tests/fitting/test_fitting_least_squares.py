@@ -3,14 +3,7 @@ from weakref import WeakSet
 
 import pytest
 import torch
-from fitting_examples import (
-    both_ways,
-    features_of,
-    least_squares,
-    networks,
-    random_inputs,
-    state,
-)
+from fitting_examples import both_ways, features_of, least_squares, networks, random_inputs, state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn

@@ -6,13 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optimization_cases import leading_ones_trailing_zeros, lotz
 
-from netstitch.optimization import (
-    Evaluation,
-    SearchSettings,
-    SerialExecutor,
-    Solution,
-    run_search,
-)
+from netstitch.optimization import Evaluation, SearchSettings, SerialExecutor, Solution, run_search
 from netstitch.optimization.operators.extremes import balanced_clusters, extreme_objective
 from netstitch.optimization.population import Population
 

@@ -31,10 +31,7 @@ from worker_cases import (
 )
 
 from netstitch.errors import SearchError
-from netstitch.optimization import (
-    Genotype,
-    SerialExecutor,
-)
+from netstitch.optimization import Genotype, SerialExecutor
 from netstitch.optimization.executors.attempts import BatchEvaluation, Thresholds
 from netstitch.optimization.executors.processes import ProcessExecutor
 

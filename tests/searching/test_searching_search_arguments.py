@@ -10,10 +10,7 @@ from small_supernets import random_samples, random_task, small_supernet
 
 import netstitch as ns
 from netstitch.errors import DataError, FittingError, SearchError
-from netstitch.searching.supernet_search_settings import (
-    SearchKeywords,
-    SupernetSearchSettings,
-)
+from netstitch.searching.supernet_search_settings import SearchKeywords, SupernetSearchSettings
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification
 

@@ -10,15 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from refinement_examples import (
-    StoppedError,
-    batches,
-    equal,
-    fitted,
-    judge_little,
-    stop_at,
-    weights,
-)
+from refinement_examples import StoppedError, batches, equal, fitted, judge_little, stop_at, weights
 from torch import Tensor
 
 from netstitch.errors import StorageError
