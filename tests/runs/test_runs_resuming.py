@@ -368,9 +368,9 @@ for line in sys.stdin:  # a fork for each, since importing takes longer than the
             asked = read_experiment(folder / "tiny.toml")
             task = load_task(asked)
             if (run / "run.json").exists():
-                resume(plan, task, run, Quiet())
+                resume(asked, task, run, Quiet())
             else:
-                carry_out(plan, load_models(asked), task, run, Quiet())
+                carry_out(asked, load_models(asked), task, run, Quiet())
             os._exit(0)
         except BaseException as error:
             print("failed", repr(error), file=sys.stderr, flush=True)
@@ -392,7 +392,7 @@ def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path: Path) -> None
     store = folder / "run" / "evaluations.sqlite"
     generator = np.random.default_rng(3)
     seen: list[int] = []
-    command = [sys.executable, "-c", KILLED, str(folder), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", KILLED, str(folder), str(Path(__file__).parents[1])]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as nursery:
