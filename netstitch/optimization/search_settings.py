@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from netstitch.errors import SearchError
+from netstitch.files.settings import as_value_error
 from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.algorithms.registry import ALGORITHMS, check_algorithm, check_settings
 from netstitch.optimization.budget import Budget
@@ -127,10 +128,10 @@ class SearchSettings(BaseModel):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if self.population == "sweep":
-            _as_value_error(lambda: self.sizes)
+            as_value_error(lambda: self.sizes)
         else:
-            _as_value_error(check_population, self.population, self.budget)
-        _as_value_error(check_settings, self.algorithm, self.settings)
+            as_value_error(check_population, self.population, self.budget)
+        as_value_error(check_settings, self.algorithm, self.settings)
         return self
 
     @property
@@ -201,11 +202,3 @@ def _message(error: ValidationError) -> str:
         return f"a search has no setting {name!r}: known are {known}"
     expected = expected.removeprefix("Value error, ").replace("Input should be", "expected", 1)
     return f"{name} is {first['input']!r:.80}: {expected}" if name else expected
-
-
-def _as_value_error(check: Callable[..., Any], *given: Any) -> None:
-    """Let what a check refuses be told as an error of the setting."""
-    try:
-        check(*given)
-    except SearchError as error:
-        raise ValueError(str(error)) from None
