@@ -45,6 +45,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_files_that_pages_name_exist() -> None:
+    pages = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+    named = [
+        (page.name, file)
+        for page in pages
+        for file in re.findall(
+            r"`(?:python )?((?:netstitch|tests|benchmarks|examples|docs)/[^`:]*?\.\w+)",
+            page.read_text(),
+        )
+    ]
+    assert len(named) > 50
+    assert [each for each in named if not (ROOT / each[1]).exists()] == []
+
+
 @pytest.mark.slow
 def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
