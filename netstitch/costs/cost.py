@@ -1,10 +1,13 @@
 """A cost by name or as an object: multiply-adds and parameters, and how to add one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from netstitch.costs.counts import multiply_adds_together, parameters_together
+from torch import nn
+
 from netstitch.errors import SearchError
+from netstitch.networks.graph import WEIGHT, rename
 from netstitch.supernet.supernet import AnyGenotype, Supernet
 from netstitch.text import expected_one_of
 
@@ -30,6 +33,39 @@ class Cost:
     together: Callable[[Supernet, Sequence[AnyGenotype]], float]
 
 
+def multiply_adds_together(supernet: Supernet, genotypes: Sequence[AnyGenotype]) -> int:
+    """Return the multiply-adds of computing subnetworks together, each common tensor once.
+
+    Two tensors are one where the same operation reads the same tensors: a layer behind a stitch is
+    another one than the same layer behind the original features.
+    """
+    numbers: dict[Hashable, int] = {}  # of each distinct tensor
+    costs: dict[int, int] = {}
+    for genotype in genotypes:
+        own: dict[str, str] = {}  # each node's tensor, as text for the arguments that refer to it
+        repeats: Counter[Hashable] = Counter()
+        for node in supernet.pruned_graph(genotype).nodes:
+            named = tuple((key, rename(value, own)) for key, value in node.kwargs.items())
+            computed = (node.operation, node.path, rename(node.args, own), named)
+            repeats[computed] += 1  # a network may compute the same twice, and pays twice
+            number = numbers.setdefault((computed, repeats[computed]), len(numbers))
+            own[node.name] = str(number)
+            costs[number] = node.multiply_adds
+    return sum(costs.values())
+
+
+def parameters_together(supernet: Supernet, genotypes: Sequence[AnyGenotype]) -> int:
+    """Return the number of parameters that any of the subnetworks reads."""
+    keys = {
+        node.path
+        for genotype in genotypes
+        for node in supernet.pruned_graph(genotype).nodes
+        if node.operation == WEIGHT
+    }
+    tensors = supernet.tensors()
+    return sum(tensors[key].numel() for key in keys if isinstance(tensors[key], nn.Parameter))
+
+
 MULTIPLY_ADDS = Cost("multiply-adds", "multiply-adds", Supernet.macs, multiply_adds_together)
 PARAMETERS = Cost("parameters", "parameters", Supernet.parameters_of, parameters_together)
 
@@ -38,11 +74,7 @@ COSTS: Mapping[str, Cost] = {cost.name: cost for cost in (MULTIPLY_ADDS, PARAMET
 
 
 def find_cost(cost: str | Cost) -> Cost:
-    """Return the cost of a name, or the object that was given.
-
-    Raises:
-        SearchError: There is no cost of that name.
-    """
+    """Return the cost of a name, or the object that was given; SearchError without one."""
     if isinstance(cost, Cost):
         return cost
     if cost not in COSTS:
