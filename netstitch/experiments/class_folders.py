@@ -8,7 +8,7 @@ from netstitch.experiments.named_data_sets import is_data_set
 from netstitch.experiments.task_table import SamplesTable
 from netstitch.tasks import Listing
 from netstitch.tasks.datasets.class_order import differences
-from netstitch.tasks.datasets.image_folder import check_count
+from netstitch.text import printable
 
 NAMED_ALIKE = "imagenet:"
 """Sources of the data set whose classes are named as its folders are."""
@@ -51,5 +51,9 @@ def check_class_folders(
             "expected the same, or classes would be numbered apart: put the missing folders there, "
             "with their images, and remove the others"
         )
-    if classes is not None:
-        check_count(experiment.located(source), found, classes)
+    if classes not in (None, len(found)):
+        shown = printable(", ".join(found[:5])) + (", ..." if len(found) > 5 else "")
+        raise DataError(
+            f"{experiment.located(source)} holds {len(found)} class folders; expected {classes} "
+            f"and found {shown}: check the folder and the number of classes"
+        )

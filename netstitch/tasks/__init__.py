@@ -1,25 +1,23 @@
 """Tasks: how outputs become a loss and an accuracy, and the samples they are measured on.
 
-Samples are decoded and preprocessed once and then held in memory, whether they come from arrays,
-a file of arrays, a `torch.utils.data.Dataset` or a folder of images; or in a file that is mapped
-into memory, where they come from a listing of images (`decode_images`).
+Samples are decoded and preprocessed once. Those of arrays, files of arrays and datasets are held in
+memory, and those of a listing of images in a file that is mapped into it (`decode_images`).
 """
 
 from netstitch.tasks.agreement import agreement
 from netstitch.tasks.classification import Classification
 from netstitch.tasks.cross_entropy import CrossEntropyTask
 from netstitch.tasks.datasets.array_files import from_file, read_inputs
-from netstitch.tasks.datasets.arrays import ImageLayout, from_arrays, from_maps
+from netstitch.tasks.datasets.arrays import ImageLayout, from_arrays, from_maps, unlabelled
 from netstitch.tasks.datasets.class_order import ClassOrder
 from netstitch.tasks.datasets.decoded_images import cache_folder, decode_images
-from netstitch.tasks.datasets.image_folder import from_image_folder, image_folder
+from netstitch.tasks.datasets.image_folder import all_images, image_folder
 from netstitch.tasks.datasets.imagenet import imagenet
 from netstitch.tasks.datasets.imagenet_v2 import imagenet_v2
 from netstitch.tasks.datasets.listing import Listing
 from netstitch.tasks.datasets.preprocessing import Preprocessing
 from netstitch.tasks.datasets.sample_selection import evenly
 from netstitch.tasks.datasets.torch_dataset import Progress, from_dataset
-from netstitch.tasks.datasets.unlabelled import all_images, from_images, unlabelled
 from netstitch.tasks.datasets.voc import voc
 from netstitch.tasks.samples import Batches, Samples
 from netstitch.tasks.segmentation import Segmentation
@@ -50,8 +48,6 @@ __all__ = [
     "from_arrays",
     "from_dataset",
     "from_file",
-    "from_image_folder",
-    "from_images",
     "from_maps",
     "image_folder",
     "imagenet",

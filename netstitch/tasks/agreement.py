@@ -8,8 +8,8 @@ from torch import Tensor
 from netstitch.errors import DataError, NetstitchError
 from netstitch.networks.probabilities import WAY_OUT, are_probabilities
 from netstitch.tasks.classification import Classification
+from netstitch.tasks.datasets.arrays import unlabelled
 from netstitch.tasks.datasets.given import described
-from netstitch.tasks.datasets.unlabelled import unlabelled
 from netstitch.tasks.samples import Samples, check_samples
 from netstitch.tasks.task import EnsembleKind
 from netstitch.tasks.task_outputs import Outputs, nonfinite, select

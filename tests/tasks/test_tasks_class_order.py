@@ -9,7 +9,7 @@ from timm.data.readers import reader_image_folder
 from torchvision.datasets import ImageFolder
 
 from netstitch.errors import DataError
-from netstitch.tasks import from_image_folder, image_folder
+from netstitch.tasks import image_folder
 
 TWELVE = [str(number) for number in range(12)]
 NAMES = (TWELVE, ["class1", "class10", "class2"], ["Bee", "ant", "cat"], ["1", "02", "10"])
@@ -28,7 +28,7 @@ def test_orders_are_those_of_torchvision_and_timm(tmp_path: Path, names: list[st
 def test_where_they_differ_the_user_says_which(tmp_path: Path, names: list[str]) -> None:
     class_folders(tmp_path, names, 1)
     with pytest.raises(DataError, match="the order of the class folders is not clear") as raised:
-        from_image_folder(tmp_path)
+        image_folder(tmp_path)
     assert "class_order = 'text', 'number' or a list" in str(raised.value)
 
 
@@ -51,7 +51,6 @@ def test_labels_follow_a_list_of_names(tmp_path: Path) -> None:
     found = image_folder(tmp_path, class_order=["2", "0", "1"])
     assert [Path(file).parent.name for file in found.files] == ["2", "0", "1"]
     assert found.labels == (0, 1, 2)
-    assert image_folder(tmp_path, classes=["2", "0", "1"]) == found
 
 
 @pytest.mark.parametrize(
@@ -70,9 +69,3 @@ def test_orders_that_are_none(tmp_path: Path, order: Any, message: str) -> None:
     class_folders(tmp_path, TWELVE[:3], 1)
     with pytest.raises(DataError, match=message):
         image_folder(tmp_path, class_order=order)
-
-
-def test_names_are_stated_once(tmp_path: Path) -> None:
-    class_folders(tmp_path, TWELVE[:3], 1)
-    with pytest.raises(DataError, match="the number of classes and an order, or a list"):
-        image_folder(tmp_path, classes=["0", "1", "2"], class_order="text")

@@ -28,8 +28,6 @@ def net(*_: Any) -> torch.Tensor:
     "read",
     [
         tasks.image_folder,
-        tasks.from_image_folder,
-        tasks.from_images,
         tasks.all_images,
         tasks.from_file,
         tasks.read_inputs,
@@ -49,8 +47,7 @@ def test_what_is_no_limit(tmp_path: Path, limit: Any) -> None:
     class_folders(tmp_path / "data", ["ant", "bee"])
     np.savez(tmp_path / "data.npz", inputs=INPUTS, labels=LABELS)
     for read in (
-        lambda: tasks.from_image_folder(tmp_path / "data", limit=limit),
-        lambda: tasks.from_images(tmp_path / "data", limit=limit),
+        lambda: tasks.all_images(tmp_path / "data", limit=limit),
         lambda: tasks.image_folder(tmp_path / "data").kept(limit, "evenly"),
         lambda: tasks.from_file(tmp_path / "data.npz", limit=limit),
         lambda: tasks.from_dataset(TensorDataset(INPUTS, LABELS), limit=limit),
@@ -108,10 +105,3 @@ def test_other_slips(slip: Callable[[], Any], message: str) -> None:
     with pytest.raises(DataError, match=message) as raised:
         slip()
     assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize("classes", ["abc", 3.0, 0, {"a": 1}])
-def test_what_is_no_number_of_classes(tmp_path: Path, classes: Any) -> None:
-    class_folders(tmp_path, ["a", "b", "c"])
-    with pytest.raises(DataError, match="expected the number of classes and an order, or a list"):
-        tasks.image_folder(tmp_path, classes=classes)

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from netstitch.errors import DataError
-from netstitch.tasks import Preprocessing, from_images, unlabelled
+from netstitch.tasks import Preprocessing, Samples, all_images, decode_images, unlabelled
 
 SMALL = Preprocessing(size=4, crop=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)
 
@@ -29,9 +29,13 @@ def reds(inputs: torch.Tensor) -> list[int]:
     return [int(round(float(one) / 50) * 50) for one in inputs[:, 0, 0, 0] * 255]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_all_images_are_read_in_order_of_their_paths(folder: Path, workers: int) -> None:
-    samples = from_images(folder, SMALL, workers=workers)
+def read(folder: Path, limit: int | None = None) -> Samples:
+    listing = all_images(folder, limit=limit)
+    return decode_images(listing, SMALL, name="photos", cache=folder.parent / "cache")
+
+
+def test_all_images_are_read_in_order_of_their_paths(folder: Path) -> None:
+    samples = read(folder)
     assert samples.name == "photos"
     assert samples.shape == (3, 4, 4)
     assert reds(samples.inputs) == [100, 50, 0, 150]
@@ -39,27 +43,21 @@ def test_all_images_are_read_in_order_of_their_paths(folder: Path, workers: int)
 
 
 def test_a_limit_is_spread_over_the_order(folder: Path) -> None:
-    assert reds(from_images(folder, SMALL, limit=2).inputs) == [100, 0]
-    assert len(from_images(folder, SMALL, limit=9)) == 4
-
-
-def test_progress_is_told(folder: Path) -> None:
-    told: list[tuple[int, int]] = []
-    from_images(folder, SMALL, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (4, 4)
+    assert reds(read(folder, limit=2).inputs) == [100, 0]
+    assert len(all_images(folder, limit=9)) == 4
 
 
 def test_what_is_no_folder_of_images(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"notes\.txt is no folder"):
-        from_images(folder / "notes.txt")
+        all_images(folder / "notes.txt")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty holds no images; expected files ending in \.jpg"):
-        from_images(tmp_path / "empty")
+        all_images(tmp_path / "empty")
     with pytest.raises(DataError, match="a limit of 0"):
-        from_images(folder, limit=0)
+        all_images(folder, limit=0)
     (folder / "a" / "1.png").write_bytes(b"torn")
     with pytest.raises(DataError, match=r"1\.png is no readable image"):
-        from_images(folder, SMALL)
+        read(folder)
 
 
 def test_inputs_alone_are_samples() -> None:

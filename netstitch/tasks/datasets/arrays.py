@@ -104,6 +104,13 @@ def from_maps(
     return Samples(found.inputs, classes.to(torch.uint8), name)
 
 
+def unlabelled(inputs: Tensor, name: str = "validation") -> Samples:
+    """Return samples of which only the inputs (n, ...) are known; raises as `Samples` does."""
+    if not isinstance(inputs, Tensor) or inputs.ndim == 0:
+        raise DataError(f"{name}: inputs are {described(inputs)}; expected a tensor, (n, ...)")
+    return Samples(inputs, torch.zeros(len(inputs), dtype=torch.int64), name)
+
+
 def _arrange(
     values: Tensor, name: str, images: ImageLayout, normalisation: Normalisation | None
 ) -> Tensor:

@@ -18,15 +18,9 @@ from typing import Literal
 
 from netstitch.errors import DataError
 from netstitch.tasks.datasets.folder_layouts import describe_folder, is_synset, read_listed
-from netstitch.tasks.datasets.folder_walk import (
-    Contents,
-    Kinds,
-    check_one_label,
-    contents,
-    describe_left_out,
-)
+from netstitch.tasks.datasets.folder_walk import Contents, Kinds, contents
 from netstitch.tasks.datasets.given import path_of
-from netstitch.tasks.datasets.listing import Listing
+from netstitch.tasks.datasets.listing import Listing, labelled_images
 
 ImageNetSplit = Literal["train", "val"]
 
@@ -66,14 +60,11 @@ def imagenet(folder: Path | str, split: ImageNetSplit, *, boxes: bool = False) -
 
 
 def _cls_loc(folder: Path, root: Path, images: Path, split: ImageNetSplit, boxes: bool) -> Listing:
-    place = _split(images, split)
-    found = contents(place)
+    place, found = _split(images, split)
     annotations = root / "Annotations" / "CLS-LOC" / split
     notes = annotations if boxes else None
-    if split == "train":
-        return _by_class(place, found, notes)
-    known = _known_synsets(folder, images)
-    if any(map(is_synset, found.names)):  # sorted since
+    known = _known_synsets(folder, images, split)
+    if split == "train" or any(map(is_synset, found.names)):  # validation images, sorted since
         return _by_class(place, found, notes, known)
     files = _by_stem(place, found)
     solved = _of_solutions(folder, root)
@@ -89,87 +80,72 @@ def _cls_loc(folder: Path, root: Path, images: Path, split: ImageNetSplit, boxes
         if not files:
             raise DataError(f"no image has boxes in {notes}; expected {first}.xml there")
     source = SOLUTIONS if solved else str(annotations)
-    return _flat(files, synset_of, known or synset_of.values(), source, found.kinds)
+    return _flat(files, synset_of, known or synset_of.values(), source, found)
 
 
 def _original(folder: Path, split: ImageNetSplit, boxes: bool) -> Listing:
-    place = _split(folder, split)
+    place, found = _split(folder, split)
     if boxes and split == "val":
         raise DataError(
             f"{folder}: boxes are read for the split 'train' of ImageNet's original layout; leave "
             "boxes out for 'val'"
         )
-    found = contents(place)
-    notes = _boxes_of(folder, split) if boxes else None
-    if any(map(is_synset, found.names)):
-        if found.images:
-            raise DataError(
-                f"{place} holds class folders, and {len(found.images)} images beside them, such as "
-                f"{Path(found.images[0]).name}; expected all in one way, finish sorting them"
-            )
-        train = folder / "train"
-        known = contents(train).names if split == "val" and train.is_dir() else []
-        return _by_class(place, found, notes, known)
-    if split == "train":
-        raise DataError(f"{describe_folder(place)}; {EXPECTED}")
+    if split == "train" or any(map(is_synset, found.names)):
+        notes = _boxes_of(folder) if boxes else None
+        return _by_class(place, found, notes, _known_synsets(folder, folder, split))
     files = _by_stem(place, found)
     synset_of, synsets = _of_devkit(folder, sorted(files))
-    return _flat(files, synset_of, synsets, str(folder / DEVKIT), found.kinds)
+    return _flat(files, synset_of, synsets, str(folder / DEVKIT), found)
 
 
-def _split(root: Path, split: str) -> Path:
+def _split(root: Path, split: str) -> tuple[Path, Contents]:
+    """Return the folder of a split, and what lies in it."""
     if not (root / split).is_dir():
         there = ", ".join(contents(root).names) or "nothing"
         raise DataError(f"{root} has no split {split!r}: it holds {there}; put the split there")
-    return root / split
+    return root / split, contents(root / split)
 
 
-def _by_class(
-    place: Path, found: Contents, notes: Path | None, known: Sequence[str] = ()
-) -> Listing:
+def _by_class(place: Path, found: Contents, notes: Path | None, known: Sequence[str]) -> Listing:
     """List images in a folder of each class; those with a file in `notes` where there is one.
 
-    `known` are all classes, where the training images say them: validation images may be of some
-    only, and must have the same numbers.
+    `known` are all classes, where something says them: validation images may be of some only, and
+    must have the same numbers.
     """
-    synsets = found.names
-    strange = [name for name in synsets if not is_synset(name)]
-    if strange or not synsets:
+    strange = [name for name in found.names if not is_synset(name)]
+    if strange or not found.names:
         what = f"holds the folder {strange[0]}" if strange else "holds no folders"
         raise DataError(f"{place} {what}; expected one for each class, named as n01440764")
-    classes = [name for name in known if is_synset(name)] or synsets
-    unknown = [name for name in synsets if name not in classes]
-    if unknown:
+    if found.images:
         raise DataError(
-            f"{place} holds the class {unknown[0]}, which the training images have not; expected "
-            f"some of their {len(classes)} classes"
+            f"{place} holds class folders, and {len(found.images)} images beside them, such as "
+            f"{Path(found.images[0]).name}; expected all in one way, finish sorting them"
         )
-    files: list[str] = []
-    labels: list[int] = []
+    classes = known or found.names
+    numbers = {synset: label for label, synset in enumerate(classes)}
+    images: list[tuple[str, int]] = []
     left_out: Kinds = Counter()
-    for synset in synsets:
-        inside = contents(place / synset)
-        images = inside.images
-        if not images:
+    for folder in found.folders:
+        synset, inside = folder.name, contents(folder)
+        if synset not in numbers:
             raise DataError(
-                f"{place / synset} holds no images; expected *.JPEG, unpack it again or remove it"
+                f"{place} holds the class {synset}, which the training images have not; expected "
+                f"some of their {len(classes)} classes"
             )
-        if notes is not None:
-            noted = {note.stem for note in (notes / synset).glob("*.xml")}
-            images = [file for file in images if Path(file).stem in noted]
-        files += images
-        labels += [classes.index(synset)] * len(images)
+        if not inside.images:
+            raise DataError(
+                f"{folder} holds no images; expected *.JPEG, unpack it again or remove it"
+            )
+        noted = None if notes is None else {note.stem for note in (notes / synset).glob("*.xml")}
+        images += [
+            (file, numbers[synset])
+            for file in inside.images
+            if noted is None or Path(file).stem in noted
+        ]
         left_out += inside.kinds
-    if not files:
-        missing = f" that have boxes in {notes}" if notes is not None else ""
-        raise DataError(f"{place} holds no images{missing}; expected n01440764/*.JPEG")
-    check_one_label(files, labels, classes)
-    return Listing(
-        tuple(files),
-        tuple(labels),
-        classes=tuple(classes),
-        left_out=describe_left_out(left_out),
-    )
+    if not images:
+        raise DataError(f"{place} holds no images that have boxes in {notes}; expected n*/*.xml")
+    return labelled_images(images, classes, left_out)
 
 
 def _flat(
@@ -177,25 +153,20 @@ def _flat(
     synset_of: Mapping[str, str],
     synsets: Iterable[str],
     source: str,
-    left_out: Kinds,
+    found: Contents,
 ) -> Listing:
     """List images in one folder, with their classes by name, which are from `source`."""
     number = {synset: label for label, synset in enumerate(sorted(set(synsets)))}
-    labels = []
-    for stem in sorted(files):
+    images = []
+    for stem, file in sorted(files.items()):
         synset = synset_of.get(stem)
         if synset not in number:
             what = "no class" if synset is None else f"the class {synset}, which is not known"
             raise DataError(
-                f"{files[stem]} has {what} in {source}; expected one of {len(number)}, get it anew"
+                f"{file} has {what} in {source}; expected one of {len(number)}, get it anew"
             )
-        labels.append(number[synset])
-    return Listing(
-        tuple(files[stem] for stem in sorted(files)),
-        tuple(labels),
-        classes=tuple(number),
-        left_out=describe_left_out(left_out),
-    )
+        images.append((file, number[synset]))
+    return labelled_images(images, tuple(number), found.kinds)
 
 
 def _by_stem(place: Path, found: Contents) -> dict[str, str]:
@@ -204,20 +175,21 @@ def _by_stem(place: Path, found: Contents) -> dict[str, str]:
     return {Path(file).stem: file for file in found.images}
 
 
-def _known_synsets(folder: Path, images: Path) -> list[str]:
-    """Return all classes, as the mapping or the training images say; none without either."""
-    mapping = folder / "LOC_synset_mapping.txt"
+def _known_synsets(folder: Path, images: Path, split: ImageNetSplit) -> list[str]:
+    """Return all classes of validation images, as the mapping or the training images say."""
+    mapping, train = folder / "LOC_synset_mapping.txt", images / "train"
+    if split == "train":
+        return []
     if mapping.exists():
         return [line.split()[0] for line in read_listed(mapping).splitlines() if line.strip()]
-    train = images / "train"
-    return contents(train).names if train.is_dir() else []
+    return [name for name in contents(train).names if is_synset(name)] if train.is_dir() else []
 
 
 def _of_solutions(folder: Path, root: Path) -> dict[str, str]:
     for path in (folder / SOLUTIONS, root / SOLUTIONS):
         if path.exists():
             try:
-                rows = list(csv.DictReader(read_listed(path).splitlines()))
+                rows = csv.DictReader(read_listed(path).splitlines())
                 return {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
             except (KeyError, IndexError, AttributeError, csv.Error) as error:
                 raise DataError(
@@ -272,9 +244,9 @@ def _of_devkit(folder: Path, stems: list[str]) -> tuple[dict[str, str], Iterable
     return found, synset_of.values()
 
 
-def _boxes_of(folder: Path, split: str) -> Path:
+def _boxes_of(folder: Path) -> Path:
     for name in BOXES:
-        for place in (folder / name / split, folder / name):
+        for place in (folder / name / "train", folder / name):
             if place.is_dir() and any(map(is_synset, contents(place).names)):
                 return place
     raise DataError(

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from netstitch.errors import DataError
 from netstitch.tasks.datasets.folder_layouts import describe_folder, is_number
-from netstitch.tasks.datasets.folder_walk import Kinds, contents, describe_left_out
+from netstitch.tasks.datasets.folder_walk import Kinds, contents
 from netstitch.tasks.datasets.given import path_of
-from netstitch.tasks.datasets.listing import Listing
+from netstitch.tasks.datasets.listing import Listing, labelled_images
 
 CLASSES = 1_000
 VARIANTS = ("matched-frequency", "threshold0.7", "top-images")
@@ -52,14 +52,8 @@ def imagenet_v2(folder: Path | str) -> Listing:
             found.setdefault(name, (int(place.name), name, file))
     if not found:
         raise DataError(f"{describe_folder(folder)}, and no image is in it; {EXPECTED}")
-    images = sorted(found.values())
-    return Listing(
-        tuple(file for _, _, file in images),
-        tuple(label for label, _, _ in images),
-        classes=tuple(map(str, range(CLASSES))),
-        note=_note(variants),
-        left_out=describe_left_out(left_out),
-    )
+    images = [(file, label) for label, _, file in sorted(found.values())]
+    return labelled_images(images, tuple(map(str, range(CLASSES))), left_out, _note(variants))
 
 
 def _variants(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from netstitch.tasks.datasets.folder_walk import Kinds, check_one_label, describe_left_out
 from netstitch.tasks.datasets.sample_selection import Selection, chosen
 
 
@@ -44,3 +45,17 @@ class Listing:
             labels=tuple(self.labels[index] for index in indices),
             masks=tuple(self.masks[index] for index in indices) if self.masks else (),
         )
+
+
+def labelled_images(
+    images: Sequence[tuple[str, int]], classes: Sequence[str], left_out: Kinds, note: str = ""
+) -> Listing:
+    """Return a listing of files and their labels.
+
+    Raises:
+        DataError: Where links or hard links bring one file in under two labels.
+    """
+    files, labels = zip(*images, strict=True)
+    check_one_label(files, labels, classes)
+    said = describe_left_out(left_out)
+    return Listing(files, labels, classes=tuple(classes), note=note, left_out=said)

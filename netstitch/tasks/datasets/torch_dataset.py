@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from netstitch.errors import DataError
 from netstitch.tasks.datasets.given import check_limit, check_workers, described, dtype_name
 from netstitch.tasks.samples import Samples
+from netstitch.text import one_line
 
 Progress = Callable[[int, int], None]
 """Called with (samples decoded, samples in all)."""
@@ -41,60 +42,42 @@ def from_dataset(
             shape than the first; and as `Samples` does.
     """
     check_limit(limit)
-    if not isinstance(dataset, Sized):
+    check_workers(workers)
+    if not isinstance(dataset, Sized) or not hasattr(dataset, "__getitem__"):
+        lacking = "items" if isinstance(dataset, Sized) else "length"
         raise DataError(
-            f"{name}: {described(dataset)} has no length; expected a map-style dataset with "
-            "__len__ and __getitem__"
-        )
-    if not hasattr(dataset, "__getitem__"):
-        raise DataError(
-            f"{name}: {described(dataset)} has no items; expected a map-style dataset with "
-            "__len__ and __getitem__, such as the loader's own"
+            f"{name}: {described(dataset)} has no {lacking}; expected a map-style dataset with "
+            "__len__ and __getitem__, such as that of a loader"
         )
     total = len(dataset) if limit is None else min(limit, len(dataset))
-    return decode(dataset, [f"item {index}" for index in range(total)], workers, name, progress)
-
-
-def decode(
-    dataset: Dataset[Any],
-    titles: list[str],
-    workers: int,
-    name: str,
-    progress: Progress | None,
-) -> Samples:
-    """Return samples of the first items of a dataset, as many as `titles`, their names."""
-    if not titles:
+    if not total:
         raise DataError(f"{name}: the data set is empty; expected at least one sample")
-    check_workers(workers)
     loader = DataLoader(
-        _Guarded(dataset, len(titles)),
-        batch_size=ITEMS_TOGETHER,
-        num_workers=workers,
-        collate_fn=list,
+        _Guarded(dataset, total), batch_size=ITEMS_TOGETHER, num_workers=workers, collate_fn=list
     )
-    inputs, labels, done = torch.empty(0), torch.empty(len(titles), dtype=torch.int64), 0
+    inputs, labels, done = torch.empty(0), torch.empty(total, dtype=torch.int64), 0
     for items in loader:
         for item in items:
-            value, label = _pair(item, f"{name}: {titles[done]}")
+            value, label = _pair(item, f"{name}: item {done}")
             if done == 0:
-                inputs = torch.empty((len(titles), *value.shape))
+                inputs = torch.empty((total, *value.shape))
             if value.shape != inputs.shape[1:]:
                 raise DataError(
-                    f"{name}: {titles[done]} has shape {tuple(value.shape)} but {titles[0]} has "
+                    f"{name}: item {done} has shape {tuple(value.shape)} but item 0 has "
                     f"{tuple(inputs.shape[1:])}; expected equal shapes, resize or crop in the "
                     "transform"
                 )
             inputs[done], labels[done] = value, label
             done += 1
         if progress is not None:
-            progress(done, len(titles))
+            progress(done, total)
     return Samples(inputs, labels, name)
 
 
 def _pair(item: object, title: str) -> tuple[Tensor, int]:
     """Return the float tensor and the class number of an item; raise DataError for others."""
-    if isinstance(item, _Failure):
-        raise DataError(f"{title} {item.message}")
+    if isinstance(item, DataError):
+        raise DataError(f"{title} {item}")
     if not isinstance(item, tuple | list) or len(item) != 2 or not isinstance(item[0], Tensor):
         raise DataError(
             f"{title} is {described(item)}; expected (tensor, label), "
@@ -113,15 +96,8 @@ def _pair(item: object, title: str) -> tuple[Tensor, int]:
     return value.detach(), int(label)
 
 
-class _Failure:
-    """The description of what went wrong with an item, in the place of the item."""
-
-    def __init__(self, message: str) -> None:
-        self.message = message
-
-
 class _Guarded(Dataset[Any]):
-    """The first `length` items, or their failures: an exception would not say which item it was."""
+    """The first `length` items, or errors in their place: raised, they would not say of which."""
 
     def __init__(self, dataset: Dataset[Any], length: int) -> None:
         self.dataset, self.length = dataset, length
@@ -133,7 +109,5 @@ class _Guarded(Dataset[Any]):
         try:
             return self.dataset[index]
         except Exception as error:
-            text = " ".join(str(error).split())[:200]
-            if isinstance(error, DataError):
-                return _Failure(text)
-            return _Failure(f"cannot be read ({type(error).__name__}: {text}); repair or drop it")
+            said = one_line(error, kind=True)
+            return DataError(f"cannot be read ({said}); repair or drop it")
