@@ -1,7 +1,7 @@
 """Samples of an experiment, with labels or without, from where its file says they are."""
 
 import os
-from collections.abc import Callable, Sized
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from netstitch.errors import DataError
-from netstitch.events import Advanced, Listener, Message, ignore
+from netstitch.events import Listener, Message, ignore
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.named_data_sets import is_data_set, list_data_set
 from netstitch.experiments.scaling import array_settings, check_floats
@@ -27,10 +27,10 @@ from netstitch.tasks import (
     from_dataset,
     from_maps,
     image_folder,
-    read_inputs,
+    read_arrays,
     unlabelled,
 )
-from netstitch.tasks.datasets.array_files import FILES, read_arrays
+from netstitch.tasks.datasets.array_files import FILES
 
 
 def names_function(experiment: Experiment, source: str) -> bool:
@@ -88,27 +88,23 @@ def read_source(
     Raises:
         DataError: The source is missing, empty, damaged or of another kind.
     """
-
-    def report(done: int, total: int) -> None:
-        listener(Advanced(done, total, part))
-
     if listing is not None:
         if listing.note:
             listener(Message(f"{part}: {listing.note}"))
         if listing.left_out:
             listener(Message(f"{table.source}: {listing.left_out}", warning=True))
-        return _decoded(experiment, part, listing, report, listener)
+        return _decoded(experiment, part, listing, listener)
     labelled = experiment.task.kind != "agreement"
     if experiment.task.kind == "segmentation":
-        return _maps(experiment, part, table, report, listener)
+        return _maps(experiment, part, table, listener)
     path = experiment.located(table.source)
     returned: Any
     if _is_file(path):
-        returned = read_arrays(path) if labelled else read_inputs(path)
+        returned = read_arrays(path) if labelled else read_arrays(path, ["inputs"])[0]
     else:
         returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
     take = _labelled if labelled else _unlabelled
-    return take(returned, experiment, part, table, report, listener)
+    return take(returned, experiment, part, table, listener)
 
 
 def _is_file(path: Path) -> bool:
@@ -119,7 +115,6 @@ def _decoded(
     experiment: Experiment,
     part: str,
     listing: Listing,
-    report: Callable[[int, int], None],
     listener: Listener,
 ) -> Samples:
     """Return the images of a listing, as networks read them."""
@@ -131,8 +126,7 @@ def _decoded(
         cache=None if images.cache is None else experiment.located(images.cache),
         workers=images.workers,
         corrupt=images.corrupt,
-        progress=report,
-        log=lambda text: listener(Message(text)),
+        listener=listener,
     )
 
 
@@ -140,7 +134,6 @@ def _maps(
     experiment: Experiment,
     part: str,
     table: SamplesTable,
-    report: Callable[[int, int], None],
     listener: Listener,
 ) -> Samples:
     """Return images with a label map each, from a function that gives (inputs, maps)."""
@@ -159,7 +152,6 @@ def _maps(
     samples = from_maps(
         inputs, maps, name=part, **array_settings(experiment, part, inputs, listener)
     )
-    report(len(samples), len(samples))
     return samples if table.limit is None else samples.first(table.limit)
 
 
@@ -168,7 +160,6 @@ def _labelled(
     experiment: Experiment,
     part: str,
     table: SamplesTable,
-    report: Callable[[int, int], None],
     listener: Listener,
 ) -> Samples:
     """Return the samples that a function returned, with their labels."""
@@ -181,7 +172,7 @@ def _labelled(
         return Samples(samples.inputs[kept], samples.labels[kept], part)
     if _is_dataset(returned):
         check_floats(experiment, part, listener)
-        return from_dataset(returned, limit=table.limit, name=part, progress=report)
+        return from_dataset(returned, limit=table.limit, name=part, listener=listener)
     raise DataError(
         f"the function returned a {type(returned).__name__}; expected a torch Dataset with a "
         "length, or the pair (inputs, labels)"
@@ -193,7 +184,6 @@ def _unlabelled(
     experiment: Experiment,
     part: str,
     table: SamplesTable,
-    report: Callable[[int, int], None],
     listener: Listener,
 ) -> Samples:
     """Return the inputs that a function returned, without labels that may come with them."""
@@ -203,7 +193,7 @@ def _unlabelled(
         return _bare(returned, experiment, part, table.limit, listener)
     if _is_dataset(returned):
         check_floats(experiment, part, listener)
-        return from_dataset(_Inputs(returned), limit=table.limit, name=part, progress=report)
+        return from_dataset(_Inputs(returned), limit=table.limit, name=part, listener=listener)
     raise DataError(
         f"the function returned a {type(returned).__name__}; expected a tensor or an array of "
         "inputs, or a torch Dataset with a length"

@@ -7,7 +7,7 @@ memory, and those of a listing of images in a file that is mapped into it (`deco
 from netstitch.tasks.agreement import agreement
 from netstitch.tasks.classification import Classification
 from netstitch.tasks.cross_entropy import CrossEntropyTask
-from netstitch.tasks.datasets.array_files import from_file, read_inputs
+from netstitch.tasks.datasets.array_files import read_arrays
 from netstitch.tasks.datasets.arrays import ImageLayout, from_arrays, from_maps, unlabelled
 from netstitch.tasks.datasets.class_order import ClassOrder
 from netstitch.tasks.datasets.decoded_images import cache_folder, decode_images
@@ -17,7 +17,7 @@ from netstitch.tasks.datasets.imagenet_v2 import imagenet_v2
 from netstitch.tasks.datasets.listing import Listing
 from netstitch.tasks.datasets.preprocessing import Preprocessing
 from netstitch.tasks.datasets.sample_selection import evenly
-from netstitch.tasks.datasets.torch_dataset import Progress, from_dataset
+from netstitch.tasks.datasets.torch_dataset import from_dataset
 from netstitch.tasks.datasets.voc import voc
 from netstitch.tasks.samples import Batches, Samples
 from netstitch.tasks.segmentation import Segmentation
@@ -34,7 +34,6 @@ __all__ = [
     "Listing",
     "Outputs",
     "Preprocessing",
-    "Progress",
     "Samples",
     "Segmentation",
     "Task",
@@ -47,12 +46,11 @@ __all__ = [
     "evenly",
     "from_arrays",
     "from_dataset",
-    "from_file",
     "from_maps",
     "image_folder",
     "imagenet",
     "imagenet_v2",
-    "read_inputs",
+    "read_arrays",
     "select",
     "unlabelled",
     "voc",

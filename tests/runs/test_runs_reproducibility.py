@@ -32,7 +32,7 @@ from netstitch.networks import Network
 from netstitch.optimization.search_state import load_state, save_state
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays, from_file
+from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays, read_arrays
 from netstitch.tuning import finetuning
 from netstitch.tuning.finetuning import FineTuneSettings, finetune
 
@@ -234,7 +234,7 @@ def test_samples_may_begin_anywhere(
         for samples in (
             samples_of(given_),
             from_arrays(given_.numpy(), plain.labels.numpy()),
-            from_file(tmp_path / "x.safetensors"),
+            from_arrays(*read_arrays(tmp_path / "x.safetensors")),
             samples_of(whole[1:]),  # a view
         ):
             assert equal(outputs(supernet, samples, form), expected)

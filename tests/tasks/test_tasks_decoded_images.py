@@ -18,6 +18,7 @@ from official_trees import VOC_NAMES, label_map, original, pascal, picture
 from PIL import Image
 
 from netstitch.errors import DataError, StorageError
+from netstitch.events import Advanced, Event
 from netstitch.files.alignment import ALIGNMENT, is_aligned
 from netstitch.tasks import Listing, Preprocessing, decode_images, imagenet, voc
 from netstitch.tasks.datasets import decoded_images as module
@@ -101,17 +102,17 @@ def test_work_that_was_stopped_goes_on(
     listing = imagenet(original(tmp_path / "data"), "train")
     monkeypatch.setattr(module, "TOGETHER", 2)
 
-    def interrupt(done: int, total: int) -> None:
-        if done == 5:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Advanced) and event.done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        decode_images(listing, SMALL, name="x", cache=tmp_path, workers=1, progress=interrupt)
+        decode_images(listing, SMALL, name="x", cache=tmp_path, workers=1, listener=interrupt)
     opened.clear()
-    done: list[int] = []
-    decode_images(listing, SMALL, name="x", cache=tmp_path, progress=lambda n, _: done.append(n))
+    told: list[Event] = []
+    decode_images(listing, SMALL, name="x", cache=tmp_path, listener=told.append)
     assert sorted(opened) == sorted(listing.files[4:])
-    assert done == [5, 6]
+    assert told == [Advanced(5, 6, "x"), Advanced(6, 6, "x")]
 
 
 def test_damaged_images_are_named_and_counted(tmp_path: Path) -> None:
@@ -127,15 +128,15 @@ def test_damaged_images_are_named_and_counted(tmp_path: Path) -> None:
     assert "corrupt = 2" in str(found.value)
     with pytest.raises(DataError, match="and 1 may be"):
         decode_images(listing, SMALL, name="training", cache=tmp_path / "cache", corrupt=1)
-    told: list[str] = []
+    told: list[Event] = []
     samples = decode_images(
-        listing, SMALL, name="x", cache=tmp_path / "cache", corrupt=2, log=told.append
+        listing, SMALL, name="x", cache=tmp_path / "cache", corrupt=2, listener=told.append
     )
     kept = [0, 2, 3, 5]
     assert torch.equal(samples.inputs, whole[kept])
     assert samples.labels.tolist() == [listing.labels[index] for index in kept]
-    assert "2 of 6 images are left out" in told[0]
-    assert listing.files[4] in told[0]
+    assert "2 of 6 images are left out" in str(told[-1])
+    assert listing.files[4] in str(told[-1])
 
 
 def test_grey_and_cmyk_images_are_converted(tmp_path: Path) -> None:
@@ -325,12 +326,13 @@ def test_room_on_the_disk_is_told_and_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listing = imagenet(original(tmp_path / "data"), "train")
-    told: list[str] = []
+    told: list[Event] = []
     monkeypatch.setattr(module, "TOLD_FROM", 1)
-    decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", log=told.append)
-    assert told[0].startswith("x: 6 images are decoded, once, to 0.0 GB in ")
-    decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", log=told.append)
-    assert len(told) == 1
+    decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", listener=told.append)
+    assert str(told[0]).startswith("x: 6 images are decoded, once, to 0.0 GB in ")
+    told.clear()
+    decode_images(listing, SMALL, name="x", cache=tmp_path / "cache", listener=told.append)
+    assert told == []
     full = shutil.disk_usage(tmp_path)._replace(free=1_000)
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: full)
     with pytest.raises(StorageError, match=r"take 0.0 GB and .* has 0.0 GB free; make room"):
@@ -371,12 +373,12 @@ def test_the_cache_is_as_decoding_in_memory_whatever_happens_to_files(
 
 
 def _decode_until(listing: Listing, cache: Path, stop: int) -> None:
-    def interrupt(done: int, _: int) -> None:
-        if done >= stop:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Advanced) and event.done >= stop:
             raise KeyboardInterrupt
 
     with (
         mock.patch.object(module, "TOGETHER", 2),
         contextlib.suppress(KeyboardInterrupt, DataError),
     ):
-        decode_images(listing, SMALL, name="x", cache=cache, corrupt=5, progress=interrupt)
+        decode_images(listing, SMALL, name="x", cache=cache, corrupt=5, listener=interrupt)

@@ -29,8 +29,7 @@ def net(*_: Any) -> torch.Tensor:
     [
         tasks.image_folder,
         tasks.all_images,
-        tasks.from_file,
-        tasks.read_inputs,
+        tasks.read_arrays,
         tasks.imagenet_v2,
         lambda path: tasks.imagenet(path, "val"),
         lambda path: tasks.voc(path, 2012, "val"),
@@ -45,11 +44,9 @@ def test_what_is_no_path(read: Callable[[Any], Any], path: Any) -> None:
 @pytest.mark.parametrize("limit", [0, -1, 2.5, "3", True, [3]])
 def test_what_is_no_limit(tmp_path: Path, limit: Any) -> None:
     class_folders(tmp_path / "data", ["ant", "bee"])
-    np.savez(tmp_path / "data.npz", inputs=INPUTS, labels=LABELS)
     for read in (
         lambda: tasks.all_images(tmp_path / "data", limit=limit),
         lambda: tasks.image_folder(tmp_path / "data").kept(limit, "evenly"),
-        lambda: tasks.from_file(tmp_path / "data.npz", limit=limit),
         lambda: tasks.from_dataset(TensorDataset(INPUTS, LABELS), limit=limit),
         lambda: tasks.evenly([0, 1], limit),
     ):

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from netstitch.errors import DataError
+from netstitch.events import Advanced
 from netstitch.tasks import Listing, Preprocessing, Samples, decode_images, image_folder
 
 SMALL = Preprocessing(size=8, crop=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -75,9 +76,9 @@ def test_endings_in_capitals_and_nested_images(tmp_path):
 
 
 def test_progress(tree):
-    calls = []
-    decoded(image_folder(tree), tree, progress=lambda done, total: calls.append((done, total)))
-    assert calls[-1] == (12, 12)
+    told = []
+    decoded(image_folder(tree), tree, listener=told.append)
+    assert told[-1] == Advanced(12, 12, "val")
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg"])

@@ -4,6 +4,7 @@ import torch
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from netstitch.errors import DataError
+from netstitch.events import Advanced
 from netstitch.tasks import from_dataset
 
 
@@ -56,10 +57,10 @@ def test_labels_of_other_integer_types():
 
 
 def test_progress_ends_at_the_total():
-    calls = []
-    from_dataset(Items(good(37)), progress=lambda done, total: calls.append((done, total)))
-    assert calls == sorted(calls)
-    assert calls[-1] == (37, 37)
+    told = []
+    from_dataset(Items(good(37)), listener=told.append)
+    assert [event.done for event in told] == [16, 32, 37]
+    assert told[-1] == Advanced(37, 37, "validation")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Samples from a file of arrays: .npz or .safetensors, neither of which can hold code."""
+"""Arrays of a file, .npz or .safetensors, of which neither can then run code."""
 
 import math
 import os
@@ -11,10 +11,8 @@ import safetensors
 import safetensors.torch
 
 from netstitch.errors import DataError
-from netstitch.tasks.datasets.arrays import Array, ImageLayout, Normalisation, from_arrays
+from netstitch.tasks.datasets.arrays import Array
 from netstitch.tasks.datasets.given import path_of
-from netstitch.tasks.datasets.sample_selection import Selection, chosen
-from netstitch.tasks.samples import Samples
 from netstitch.text import one_line
 
 FILES = (".npz", ".safetensors")
@@ -31,45 +29,15 @@ MOST_COMPRESSED = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1_100}
 OTHERWISE = 100_000
 
 
-def from_file(
-    path: Path | str,
-    *,
-    name: str | None = None,
-    images: ImageLayout | None = None,
-    normalisation: Normalisation | None = None,
-    limit: int | None = None,
-    selection: Selection = "evenly",
-) -> Samples:
-    """Return samples from the arrays `inputs` and `labels` of a .npz or .safetensors file.
+def read_arrays(path: Path | str, entries: Sequence[str] = ENTRIES) -> tuple[Array, ...]:
+    """Return the arrays of some names in a .npz or .safetensors file, by default inputs and labels.
 
-    Pickles are never read: an array of Python objects is refused, not opened. The name is by
-    default the file's, without its ending. A `limit` keeps that many, evenly over the classes, or
-    the first ones where `selection` says so. The other arguments are those of `from_arrays`.
+    Pickles are never read: an array of Python objects is refused, not opened.
 
     Raises:
-        DataError: When the file is missing, damaged or of another kind, and as `from_arrays` does.
+        DataError: When the file is missing, damaged or of another kind, or lacks one of them.
     """
-    inputs, labels = read_arrays(path)
-    name = Path(path).stem if name is None else name
-    samples = from_arrays(inputs, labels, name=name, images=images, normalisation=normalisation)
-    kept = chosen(samples.labels.tolist(), limit, selection)
-    if len(kept) == len(samples):
-        return samples
-    return Samples(samples.inputs[kept], samples.labels[kept], name)
-
-
-def read_arrays(path: Path | str) -> tuple[Array, Array]:
-    """Return the arrays `inputs` and `labels`; raise DataError as `from_file` does."""
-    found = _read(path_of(path, "a .npz or .safetensors file"), ENTRIES)
-    return found["inputs"], found["labels"]
-
-
-def read_inputs(path: Path | str) -> Array:
-    """Return the array `inputs` alone, (n, ...); raise DataError as `from_file` does."""
-    return _read(path_of(path, "a .npz or .safetensors file"), ENTRIES[:1])["inputs"]
-
-
-def _read(path: Path, entries: Sequence[str]) -> dict[str, Array]:
+    path = path_of(path, "a .npz or .safetensors file")
     if not os.path.isfile(path):  # which, unlike the path's own, says no where it may not look
         raise DataError(f"{path} is no file; expected a .npz or .safetensors file of arrays")
     kind = path.suffix.lower()
@@ -89,16 +57,13 @@ def _read(path: Path, entries: Sequence[str]) -> dict[str, Array]:
         ) from error
     except Exception as error:
         # Damage shows in many ways: BadZipFile, zlib.error, TokenError, RuntimeError, KeyError.
-        pickled = (
-            "or holds a pickle, which is not read: " if kind == ".npz" else "or another kind: "
-        )
         raise DataError(
-            f"{path} cannot be read as {kind} ({one_line(error)[:160]}); it is damaged {pickled}"
-            "save it again"
+            f"{path} cannot be read as {kind} ({one_line(error)[:160]}); it is damaged, of another "
+            "kind, or holds a pickle, which is not read: save it again"
         ) from error
 
 
-def _read_npz(path: Path, entries: Sequence[str]) -> dict[str, Array]:
+def _read_npz(path: Path, entries: Sequence[str]) -> tuple[Array, ...]:
     with path.open("rb") as file:
         if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
             raise DataError(f"{path} is a single array; expected .npz with {' and '.join(entries)}")
@@ -106,12 +71,12 @@ def _read_npz(path: Path, entries: Sequence[str]) -> dict[str, Array]:
         held = {one.filename: one for one in archive.infolist()}
         names = [name.removesuffix(ARRAY) for name in held if name.endswith(ARRAY)]
         _check_entries(path, names, entries)
-        found: dict[str, Array] = {}
+        found = []
         for entry in entries:
             _check_member(f"{path}: {entry}", archive, held[entry + ARRAY])
             with archive.open(held[entry + ARRAY]) as member:
-                found[entry] = np.lib.format.read_array(member, allow_pickle=False)
-        return found
+                found.append(np.lib.format.read_array(member, allow_pickle=False))
+        return tuple(found)
 
 
 def _check_member(title: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
@@ -142,10 +107,10 @@ def _check_member(title: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -
         )
 
 
-def _read_safetensors(path: Path, entries: Sequence[str]) -> dict[str, Array]:
+def _read_safetensors(path: Path, entries: Sequence[str]) -> tuple[Array, ...]:
     with safetensors.safe_open(path, framework="pt") as archive:
         _check_entries(path, list(archive.keys()), entries)
-        return {entry: archive.get_tensor(entry) for entry in entries}
+        return tuple(archive.get_tensor(entry) for entry in entries)
 
 
 def _check_entries(path: Path, found: list[str], entries: Sequence[str]) -> None:

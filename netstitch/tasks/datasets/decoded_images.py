@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,6 +22,7 @@ import PIL
 import torch
 
 from netstitch.errors import DataError, StorageError
+from netstitch.events import Advanced, Listener, Message, ignore
 from netstitch.files.folders import cannot_write, write_json
 from netstitch.tasks.datasets.decoded_cache import (
     GONE,
@@ -40,7 +41,6 @@ from netstitch.tasks.datasets.given import check_workers, described, path_of
 from netstitch.tasks.datasets.image_files import open_image
 from netstitch.tasks.datasets.listing import Listing
 from netstitch.tasks.datasets.preprocessing import Preprocessing
-from netstitch.tasks.datasets.torch_dataset import Progress
 from netstitch.tasks.samples import VOID, Samples
 from netstitch.threads import available_cores, quiet
 
@@ -49,9 +49,6 @@ TOGETHER = 256
 """Images after which what was decoded is written down."""
 TOLD_FROM = 100_000_000
 """Bytes on disk that are told before they are taken."""
-
-Log = Callable[[str], None]
-"""Called with a line of text."""
 
 
 def cache_folder() -> Path:
@@ -71,8 +68,7 @@ def decode_images(
     cache: Path | None = None,
     workers: int = 0,
     corrupt: int = 0,
-    progress: Progress | None = None,
-    log: Log | None = None,
+    listener: Listener = ignore,
 ) -> Samples:
     """Return the samples of a listing in its order, decoded where the cache does not have them.
 
@@ -84,8 +80,7 @@ def decode_images(
         workers: Threads that decode, by default one a core (decoding holds no lock of Python's).
         corrupt: Images that may be left out since they are damaged or not there; more are an
             error.
-        progress: Called with (images decoded, all).
-        log: Called with a line on images that are left out, and on room taken on the disk.
+        listener: Told how many are decoded, which are left out, and of room taken on the disk.
 
     Raises:
         DataError: Where more images are damaged than allowed, with their number and the name of
@@ -101,7 +96,7 @@ def decode_images(
     if not listing.files:
         raise DataError(f"{name}: there are no images; expected at least one")
     root = cache_folder() if cache is None else path_of(cache, "a folder")
-    decoder = _Decoder(listing, transform, root, name, workers, progress, log or _silent)
+    decoder = _Decoder(listing, transform, root, name, workers, listener)
     gone = decoder.gone()
     if len(gone) > corrupt:
         decoder.check_damaged(gone, corrupt)
@@ -114,17 +109,13 @@ def decode_images(
         reasons = {index: reason or "could not be read" for index, reason in damaged.items()}
         decoder.check_damaged(reasons, corrupt)
         shown = "; ".join(f"{listing.files[i]} {reasons[i]}" for i in sorted(reasons)[:3])
-        decoder.log(f"{name}: {len(reasons)} of {len(listing)} images are left out: {shown}")
+        listener(Message(f"{name}: {len(reasons)} of {len(listing)} images are left out: {shown}"))
     inputs, labels = generation.tensors()
     if labels is None:
         labels = torch.tensor(
             [listing.labels[index] for index in generation.good()], dtype=torch.int64
         )
     return Samples(inputs, labels, name, listing.mixed, checked=len(listing.classes))
-
-
-def _silent(line: str) -> None:
-    """Log nothing."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +127,7 @@ class _Decoder:
     cache: Path
     name: str
     workers: int
-    progress: Progress | None
-    log: Log
+    listener: Listener
 
     @cached_property
     def folder(self) -> Path:
@@ -235,7 +225,8 @@ class _Decoder:
             try:
                 lock.acquire(timeout=0)
             except filelock.Timeout:
-                self.log(f"{self.name}: another process decodes these images; waiting for it")
+                said = f"{self.name}: another process decodes these images; waiting for it"
+                self.listener(Message(said))
                 lock.acquire()
             with lock:
                 lock.release()  # of the two that are held now, one stays
@@ -256,7 +247,8 @@ class _Decoder:
                 "table task.images or with $NETSTITCH_CACHE"
             )
         if needed >= TOLD_FROM:
-            self.log(f"{count} images are decoded, once, to {needed / 1e9:.1f} GB in {self.folder}")
+            said = f"{count} images are decoded, once, to {needed / 1e9:.1f} GB in {self.folder}"
+            self.listener(Message(said))
 
     def _fill(self, generation: Generation) -> Generation:
         """Read what is left, or take it over from older generations, and remove these."""
@@ -282,8 +274,7 @@ class _Decoder:
                 for one in pool.map(attempt, left[start : start + TOGETHER]):
                     found.append(one)
                     done += 1
-                    if self.progress is not None:
-                        self.progress(done, total)
+                    self.listener(Advanced(done, total, self.name))
                 generation.add(found)
         remove_older(self.folder, generation)
         # Opened while it is held: who reads without a lock has it, whatever becomes of the folder.

@@ -1,6 +1,6 @@
 """Samples from a `torch.utils.data.Dataset`: every item decoded once."""
 
-from collections.abc import Callable, Sized
+from collections.abc import Sized
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from netstitch.errors import DataError
+from netstitch.events import Advanced, Listener, ignore
 from netstitch.tasks.datasets.given import check_limit, check_workers, described, dtype_name
 from netstitch.tasks.samples import Samples
 from netstitch.text import one_line
-
-Progress = Callable[[int, int], None]
-"""Called with (samples decoded, samples in all)."""
 
 ITEMS_TOGETHER = 16
 
@@ -25,7 +23,7 @@ def from_dataset(
     limit: int | None = None,
     workers: int = 0,
     name: str = "validation",
-    progress: Progress | None = None,
+    listener: Listener = ignore,
 ) -> Samples:
     """Return samples from a map-style dataset of (float tensor, class number) items.
 
@@ -35,7 +33,7 @@ def from_dataset(
             known before decoding, so give a `torch.utils.data.Subset` for another choice.
         workers: Processes that decode.
         name: The samples' name in messages.
-        progress: Called with (samples decoded, samples in all).
+        listener: Told how many are decoded, as `Advanced`.
 
     Raises:
         DataError: When an item (which is named) cannot be read, is no such pair, or has another
@@ -69,8 +67,7 @@ def from_dataset(
                 )
             inputs[done], labels[done] = value, label
             done += 1
-        if progress is not None:
-            progress(done, total)
+        listener(Advanced(done, total, name))
     return Samples(inputs, labels, name)
 
 
