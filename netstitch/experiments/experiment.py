@@ -11,9 +11,10 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from netstitch.experiments.run_settings import RunSettings
-from netstitch.experiments.task_table import PerChannel, TaskTable
+from netstitch.experiments.task_table import TaskTable
 from netstitch.files.settings import Positive, Settings
 from netstitch.networks.sources.model_sources import SOURCES
+from netstitch.tasks.datasets.preprocessing import PerChannel
 
 
 class AdapterTable(Settings):

@@ -18,7 +18,6 @@ from netstitch.experiments.task_table import SamplesTable
 from netstitch.networks.sources.functions import call_function, is_function
 from netstitch.tasks import (
     Listing,
-    Preprocessing,
     Samples,
     all_images,
     decode_images,
@@ -121,7 +120,7 @@ def _decoded(
     images = experiment.task.images
     return decode_images(
         listing,
-        Preprocessing(images.size, images.mean, images.std, images.crop, images.interpolation),
+        images,
         name=part,
         cache=None if images.cache is None else experiment.located(images.cache),
         workers=images.workers,

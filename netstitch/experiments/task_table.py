@@ -1,6 +1,6 @@
 """The tables of an experiment file that say what is measured, on which samples."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -13,11 +13,8 @@ from pydantic import (
 from netstitch.files.settings import Positive, Settings
 from netstitch.tasks import EnsembleKind, ImageLayout
 from netstitch.tasks.datasets.class_order import ORDERS
-from netstitch.tasks.datasets.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Interpolation
+from netstitch.tasks.datasets.preprocessing import PerChannel, Preprocessing
 from netstitch.tasks.datasets.sample_selection import Selection
-
-# A file has arrays where the settings have tuples; everything else is taken at its word.
-PerChannel = Annotated[tuple[float, ...], Field(strict=False, min_length=1, max_length=3)]
 
 
 class SamplesTable(Settings):
@@ -52,23 +49,9 @@ class SamplesTable(Settings):
     )
 
 
-class ImagesTable(Settings):
+class ImagesTable(Preprocessing):
     """The preprocessing that makes inputs of images."""
 
-    size: Positive = Field(
-        default=224,
-        description="edge of the square input in pixels, for image folders",
-    )
-    crop: float = Field(
-        default=0.875,
-        gt=0,
-        le=1,
-        description="part of the resized image's shorter edge that is kept, for image folders",
-    )
-    interpolation: Interpolation = Field(
-        default="bicubic",
-        description="of resizing, for image folders: 'bicubic' or 'bilinear'",
-    )
     corrupt: int = Field(
         default=0,
         ge=0,
@@ -83,16 +66,6 @@ class ImagesTable(Settings):
         default=0,
         ge=0,
         description="threads that decode images; 0 for one a core",
-    )
-    mean: PerChannel = Field(
-        default=IMAGENET_MEAN,
-        description="per channel, of values in [0, 1], for image folders, where one value makes "
-        "grey inputs, and for arrays of bytes; by default ImageNet's for folders, and bytes are "
-        "not normalised; refused beside floating-point arrays, unless [networks.images] has to "
-        "know what they are normalised with",
-    )
-    std: PerChannel = Field(
-        default=IMAGENET_STD, description="per channel, as mean, and by default as mean"
     )
     arrays: ImageLayout | None = Field(
         default=None,
@@ -112,15 +85,6 @@ class ImagesTable(Settings):
         written: dict[str, Any] = write(self)
         left_out = {"mean", "std"} if self.normalisation is None else set()
         return {key: value for key, value in written.items() if key not in left_out}
-
-    @model_validator(mode="after")
-    def _alike(self) -> Self:
-        if len(self.mean) != len(self.std) or len(self.mean) == 2 or min(self.std) <= 0:
-            raise ValueError(
-                f"mean has {len(self.mean)} values and std {len(self.std)}; expected 1 (grey) or 3 "
-                "(RGB) of each, and std above 0"
-            )
-        return self
 
 
 class TaskTable(Settings):

@@ -1,4 +1,3 @@
-import inspect
 import json
 from pathlib import Path
 from typing import get_args
@@ -8,12 +7,10 @@ from pydantic import BaseModel, ValidationError
 
 from netstitch.experiments import Experiment
 from netstitch.experiments.settings_tables import AdamTable, LeastSquaresTable
-from netstitch.experiments.task_table import ImagesTable
 from netstitch.fitting.fit_settings import AdamSettings
 from netstitch.matching import OBJECTIVES, POINTS
 from netstitch.matching.matching_settings import MatchingSettings
 from netstitch.optimization import Budget
-from netstitch.tasks import Preprocessing
 
 SMALLEST = {
     "networks": [{"model": "m.py:net"}, {"model": "m.py:net"}],
@@ -46,18 +43,6 @@ def test_networks_get_distinct_names():
     tables[3]["name"] = "net_2"
     names = [network.name for network in experiment(networks=tables).networks]
     assert names == ["net", "resnet18", "net_3", "net_2"]
-
-
-@pytest.mark.parametrize(
-    "table, function, own",
-    [
-        (ImagesTable(), Preprocessing, {"arrays", "corrupt", "cache", "workers"}),
-    ],
-)
-def test_defaults_are_those_of_what_is_called(table, function, own):
-    parameters = inspect.signature(function).parameters
-    for name, value in table.model_dump(exclude=own).items():
-        assert value == parameters[name].default, name
 
 
 def test_settings_of_a_method_are_arguments_of_it():

@@ -62,9 +62,15 @@ def test_palettes_with_transparency_convert_without_a_warning(recwarn):
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [{"size": 0}, {"crop": 0.0}, {"crop": 1.5}, {"std": (0, 0, 0)}, {"mean": (0.5,)}],
+    ("settings", "message"),
+    [
+        ({"size": 0}, "size is 0; expected greater"),
+        ({"crop": 0.0}, "crop is 0.0; expected greater"),
+        ({"crop": 1.5}, "crop is 1.5; expected less"),
+        ({"std": (0, 0, 0)}, "expected 1 .grey. or 3 .RGB. of each, and std above 0"),
+        ({"mean": (0.5,)}, "mean has 1 values and std 3"),
+    ],
 )
-def test_senseless_settings(settings):
-    with pytest.raises(DataError, match="preprocessing"):
+def test_senseless_settings(settings, message):
+    with pytest.raises(DataError, match=message):
         Preprocessing(**settings)

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -154,7 +154,9 @@ class _Decoder:
         return {
             "format": FORMAT,
             "pillow": PIL.__version__,
-            "preprocessing": asdict(self.transform),
+            "preprocessing": {
+                name: getattr(self.transform, name) for name in Preprocessing.model_fields
+            },
             "images": len(self.listing),
             "classes": len(self.listing.classes),
             "first": os.path.abspath(self.listing.files[0]),

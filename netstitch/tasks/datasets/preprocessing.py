@@ -1,70 +1,66 @@
 """From an image of any mode and size to a network's input."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
 from PIL import Image
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from netstitch.errors import DataError
-from netstitch.tasks.datasets.given import is_count
+from netstitch.files.settings import Positive, Settings
 
 Interpolation = Literal["bicubic", "bilinear"]
+# A file has arrays where the settings have tuples; everything else is taken at its word.
+PerChannel = Annotated[tuple[float, ...], Field(strict=False, min_length=1, max_length=3)]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-@dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Settings):
     """Resize, crop the middle, scale to [0, 1], normalise: what ImageNet networks are tested with.
 
-    The orientation that a camera noted is not applied, as torchvision and timm do not.
-
-    Attributes:
-        size: Edge of the square input in pixels.
-        mean: Per channel, of values in [0, 1]; one value makes grey inputs, three make RGB.
-        std: As `mean`.
-        crop: The part of the resized image's shorter edge that the crop keeps.
-        interpolation: Of the resizing.
-
-    Raises:
-        DataError: For settings that make no sense.
+    The orientation that a camera noted is not applied, as torchvision and timm do not. Settings
+    that make no sense raise a DataError.
     """
 
-    size: int = 224
-    mean: Sequence[float] = IMAGENET_MEAN
-    std: Sequence[float] = IMAGENET_STD
-    crop: float = 0.875
-    interpolation: Interpolation = "bicubic"
+    refusal = DataError
 
-    def __post_init__(self) -> None:
-        numbers = (self.crop, *_numbers(self.mean), *_numbers(self.std))
-        if not is_count(self.size) or not all(isinstance(one, Real) for one in numbers):
-            raise DataError(
-                f"preprocessing: size {self.size!r:.40}, crop {self.crop!r:.40}, mean "
-                f"{self.mean!r:.40} and std {self.std!r:.40} do not fit; expected pixels of an "
-                "edge, a number, and a list of numbers for mean and for std"
+    size: Positive = Field(
+        default=224,
+        description="edge of the square input in pixels, for image folders",
+    )
+    crop: float = Field(
+        default=0.875,
+        gt=0,
+        le=1,
+        description="part of the resized image's shorter edge that is kept, for image folders",
+    )
+    interpolation: Interpolation = Field(
+        default="bicubic",
+        description="of resizing, for image folders: 'bicubic' or 'bilinear'",
+    )
+    mean: PerChannel = Field(
+        default=IMAGENET_MEAN,
+        description="per channel, of values in [0, 1], for image folders, where one value makes "
+        "grey inputs, and for arrays of bytes; by default ImageNet's for folders, and bytes are "
+        "not normalised; refused beside floating-point arrays, unless [networks.images] has to "
+        "know what they are normalised with",
+    )
+    std: PerChannel = Field(
+        default=IMAGENET_STD, description="per channel, as mean, and by default as mean"
+    )
+
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        if len(self.mean) != len(self.std) or len(self.mean) == 2 or min(self.std) <= 0:
+            raise ValueError(
+                f"mean has {len(self.mean)} values and std {len(self.std)}; expected 1 (grey) or 3 "
+                "(RGB) of each, and std above 0"
             )
-        if self.interpolation not in get_args(Interpolation):
-            raise DataError(
-                f"preprocessing: interpolation {self.interpolation!r:.40} is not known; give "
-                "'bicubic' or 'bilinear'"
-            )
-        if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
-            raise DataError(
-                f"preprocessing: mean has {len(self.mean)} values and std {len(self.std)}; "
-                "expected 1 (grey) or 3 (RGB) of each"
-            )
-        if not 0 < self.crop <= 1 or min(self.std) <= 0:
-            raise DataError(
-                f"preprocessing: size {self.size}, crop {self.crop} and std {tuple(self.std)} do "
-                "not fit; expected a size of 1 or more, a crop in (0, 1] and positive std"
-            )
+        return self
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -130,8 +126,3 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
         values = np.asarray(image, dtype=np.int64)
         return Image.fromarray((values.clip(0, 65_535) >> 8).astype(np.uint8))
     return image
-
-
-def _numbers(values: object) -> Sequence[object]:
-    """Return what should be a list of numbers; something that is none where it is no list."""
-    return values if isinstance(values, Sequence) and not isinstance(values, str) else (None,)
