@@ -1,22 +1,21 @@
 """The arrays of decoded images on disk.
 
 The folder of a listing holds generations, numbered folders. In each are the inputs of the images
-that could be read, one after the other (`inputs.npy`), their label maps where there are any
-(`masks.npy`), of which state of each file they are (`states.npy`), and which row an image has
-(`rows.npy`: 0 where it was not read yet, -1 where it is damaged, else the row and 1).
+that could be read, one after the other (`inputs`), their label maps where there are any (`masks`),
+of which state of each file they are (`states`), and which row an image has (`rows`: 0 where it was
+not read yet, -1 where it is damaged, else the row and 1). Files hold the numbers of one array.
 
 A row that was written never changes, since running processes may have it mapped. Where files
 changed, a new generation takes over the rows of those that did not; the older ones are removed once
 it is whole.
 """
 
-import io
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -26,34 +25,31 @@ from torch import Tensor
 from netstitch.files.alignment import padding
 from netstitch.tasks.datasets.listing import Listing
 
-INPUTS, MASKS, STATES, ROWS = "inputs.npy", "masks.npy", "states.npy", "rows.npy"
+INPUTS, MASKS, STATES, ROWS = "inputs", "masks", "states", "rows"
 DAMAGED = -1
 GONE = -1
 """In a state: the file is not there."""
-_TEXT = 10
-"""Bytes before the text of a header, of which the last two are its length."""
 
 States = NDArray[np.int64]
 """(n, 4) size and time of change of each image, and of its label map."""
-Mode = Literal["r+", "c"]
-Shape = tuple[int, ...]
-ArrayKinds = dict[str, tuple[Shape, DTypeLike]]
-"""Shape and type of the arrays of images, by file."""
+ArrayKinds = dict[str, tuple[tuple[int, ...], DTypeLike]]
+"""Shape and type of arrays, by file."""
 Decoded = tuple[Tensor, Tensor | None]
 """The input and the label map of an image."""
 
 
-def kinds_of(listing: Listing, shape: Shape) -> ArrayKinds:
-    """Return the arrays of a listing's inputs, each of a shape, and of its label maps."""
-    kinds: ArrayKinds = {INPUTS: ((len(listing), *shape), np.float32)}
+def kinds_of(listing: Listing, shape: tuple[int, ...]) -> ArrayKinds:
+    """Return the arrays of a listing whose inputs have a shape."""
+    count = len(listing)
+    kinds: ArrayKinds = {INPUTS: ((count, *shape), np.float32)}
     if listing.masks:
-        kinds[MASKS] = ((len(listing), *shape[1:]), np.uint8)
-    return kinds
+        kinds[MASKS] = ((count, *shape[1:]), np.uint8)
+    return {**kinds, STATES: ((count, 4), np.int64), ROWS: ((count,), np.int64)}
 
 
 def bytes_of(kinds: ArrayKinds) -> int:
     """Return the bytes that arrays take."""
-    return sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in kinds.values())
+    return sum(prod(shape) * np.dtype(dtype).itemsize for shape, dtype in kinds.values())
 
 
 def states_of(listing: Listing) -> States:
@@ -74,15 +70,17 @@ class Generation:
 
     Args:
         folder: Of the generation.
-        kinds: The arrays of images in it.
+        kinds: The arrays in it.
         mode: "r+" to add images, or "c": what is written into arrays then does not reach the disk.
     """
 
-    def __init__(self, folder: Path, kinds: ArrayKinds, mode: Mode) -> None:
+    def __init__(self, folder: Path, kinds: ArrayKinds, mode: Literal["r+", "c"]) -> None:
         self.folder = folder
-        self.states: States = np.load(folder / STATES)
-        self.rows = np.lib.format.open_memmap(folder / ROWS, mode=mode)
-        self._arrays = [np.lib.format.open_memmap(folder / name, mode=mode) for name in kinds]
+        arrays = [
+            np.memmap(folder / name, dtype, mode, padding(0), shape)
+            for name, (shape, dtype) in kinds.items()
+        ]
+        *self._arrays, self.states, self.rows = arrays
 
     def unread(self) -> list[int]:
         """Return the indices of images that were not read yet."""
@@ -129,21 +127,18 @@ def _pair(tensors: list[Tensor]) -> Decoded:
     return tensors[0], tensors[1] if len(tensors) > 1 else None
 
 
-def sound(folder: Path, kinds: ArrayKinds, mode: Mode) -> Iterator[Generation]:
-    """Yield the generations whose files are as they should be, the newest first.
+def sound(folder: Path, kinds: ArrayKinds, mode: Literal["r+", "c"]) -> Iterator[Generation]:
+    """Yield the generations whose files are as large as they should be, the newest first.
 
-    Another process may remove one meanwhile, which then is none.
+    One that cannot be read, or that another process removes meanwhile, is none.
     """
-    count = kinds[INPUTS][0][0]
-    expected = {**kinds, STATES: ((count, 4), np.int64), ROWS: ((count,), np.int64)}
     for number in sorted(_numbers(folder), reverse=True):
         inner = folder / str(number)
-        if all(_is_whole(inner / name, *kind) for name, kind in expected.items()):
-            try:
-                found = Generation(inner, kinds, mode)
-            except FileNotFoundError:
-                continue
-            yield found
+        try:
+            if all((inner / name).stat().st_size == size for name, size in _sizes(kinds).items()):
+                yield Generation(inner, kinds, mode)
+        except OSError:
+            continue
 
 
 def begin(folder: Path, kinds: ArrayKinds, states: States) -> Generation:
@@ -155,14 +150,18 @@ def begin(folder: Path, kinds: ArrayKinds, states: States) -> Generation:
     inner = folder / str(max(_numbers(folder), default=0) + 1)
     inner.mkdir()
     try:
-        for name, (shape, dtype) in kinds.items():
-            _make(inner / name, shape, dtype)
-        np.save(inner / STATES, states)
-        np.save(inner / ROWS, np.zeros(len(states), np.int64))
+        for name, size in _sizes(kinds).items():
+            with (inner / name).open("wb") as file:
+                file.truncate(size)
+                if hasattr(os, "posix_fallocate"):  # else a full disk would end the process
+                    os.posix_fallocate(file.fileno(), 0, size)
+        begun = Generation(inner, kinds, "r+")
+        begun.states[:] = states
+        begun.states.flush()
     except BaseException:
         shutil.rmtree(inner, ignore_errors=True)
         raise
-    return Generation(inner, kinds, "r+")
+    return begun
 
 
 def remove_older(folder: Path, than: Generation) -> None:
@@ -178,33 +177,6 @@ def _numbers(folder: Path) -> list[int]:
     return [int(one.name) for one in folder.iterdir() if one.name.isdecimal() and one.is_dir()]
 
 
-def _is_whole(path: Path, shape: Shape, dtype: DTypeLike) -> bool:
-    """Return whether a file holds an array of this shape, to its end; it is not changed."""
-    # Mapping with "r" refuses a file that was cut; with "r+" it would be made longer.
-    with suppress(OSError, ValueError, TypeError, SyntaxError, EOFError):
-        found: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-        return bool(found.shape == shape and found.dtype == dtype)
-    return False
-
-
-def _make(path: Path, shape: Shape, dtype: DTypeLike) -> None:
-    header = _header(shape, dtype)
-    with path.open("wb") as file:
-        file.write(header)
-        file.truncate(len(header) + int(np.prod(shape)) * np.dtype(dtype).itemsize)
-    if hasattr(os, "posix_fallocate"):  # else a full disk would end the process, not the run
-        with path.open("r+b") as file:
-            try:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _header(shape: Shape, dtype: DTypeLike) -> bytes:
-    """Return the header of an array whose numbers begin on a boundary of memory."""
-    made = io.BytesIO()
-    about = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(made, about)
-    content = made.getvalue()
-    text = content[_TEXT:-1] + b" " * padding(len(content)) + b"\n"
-    return content[: _TEXT - 2] + len(text).to_bytes(2, "little") + text
+def _sizes(kinds: ArrayKinds) -> dict[str, int]:
+    """Return the bytes of each file."""
+    return {name: padding(0) + bytes_of({name: kind}) for name, kind in kinds.items()}

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import filelock
 import PIL
@@ -44,20 +45,19 @@ from netstitch.tasks.datasets.preprocessing import Preprocessing
 from netstitch.tasks.samples import VOID, Samples
 from netstitch.threads import available_cores, quiet
 
-FORMAT = "netstitch-decoded-4"
+FORMAT = "netstitch-decoded-5"
 TOGETHER = 256
 """Images after which what was decoded is written down."""
 TOLD_FROM = 100_000_000
 """Bytes on disk that are told before they are taken."""
+READABLE = "could not be read"
+"""What is wrong with an image that can be read after all."""
 
 
 def cache_folder() -> Path:
     """Return where decoded images are kept: $NETSTITCH_CACHE, or the user's cache folder."""
-    own = os.environ.get("NETSTITCH_CACHE")
-    if own:
-        return Path(os.path.expanduser(own))
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(base)) / "netstitch"
+    return Path(os.path.expanduser(os.environ.get("NETSTITCH_CACHE") or f"{base}/netstitch"))
 
 
 def decode_images(
@@ -97,24 +97,19 @@ def decode_images(
         raise DataError(f"{name}: there are no images; expected at least one")
     root = cache_folder() if cache is None else path_of(cache, "a folder")
     decoder = _Decoder(listing, transform, root, name, workers, listener)
-    gone = decoder.gone()
-    if len(gone) > corrupt:
-        decoder.check_damaged(gone, corrupt)
+    decoder.check_damaged(decoder.gone(), corrupt)
     generation = decoder.decoded()
     damaged = decoder.damages(generation)
-    if any(reason is None for reason in damaged.values()):  # what was damaged can be read now
-        generation = decoder.decoded_anew()
+    if READABLE in damaged.values():
+        generation = decoder.decoded(anew=True)
         damaged = decoder.damages(generation)
+    decoder.check_damaged(damaged, corrupt)
     if damaged:
-        reasons = {index: reason or "could not be read" for index, reason in damaged.items()}
-        decoder.check_damaged(reasons, corrupt)
-        shown = "; ".join(f"{listing.files[i]} {reasons[i]}" for i in sorted(reasons)[:3])
-        listener(Message(f"{name}: {len(reasons)} of {len(listing)} images are left out: {shown}"))
+        shown = "; ".join(f"{listing.files[i]} {damaged[i]}" for i in sorted(damaged)[:3])
+        listener(Message(f"{name}: {len(damaged)} of {len(listing)} images are left out: {shown}"))
     inputs, labels = generation.tensors()
     if labels is None:
-        labels = torch.tensor(
-            [listing.labels[index] for index in generation.good()], dtype=torch.int64
-        )
+        labels = torch.tensor([listing.labels[i] for i in generation.good()], dtype=torch.int64)
     return Samples(inputs, labels, name, listing.mixed, checked=len(listing.classes))
 
 
@@ -171,34 +166,32 @@ class _Decoder:
             found[index] = f"{mask}is not there; put it back"
         return found
 
-    def decoded(self) -> Generation:
-        """Return all images, what is not in the cache decoded.
+    def decoded(self, *, anew: bool = False) -> Generation:
+        """Return all images, what is not in the cache decoded, and with `anew` what is damaged.
 
         What is whole is read without a lock, from disks that cannot be written too.
         """
-        generation = next(sound(self.folder, self.kinds, "c"), None)
-        if generation is not None and self._is_of_now(generation) and not generation.unread():
-            return generation
+        whole = None if anew else self._latest("c")
+        if whole is not None and not whole.unread():
+            return whole
         with self._held():
-            generation = next(sound(self.folder, self.kinds, "r+"), None)
-            if generation is not None and self._is_of_now(generation):
-                return self._fill(generation)
-            self._check_room()
-            return self._fill(begin(self.folder, self.kinds, self.states))
+            begun = None if anew else self._latest("r+")
+            if begun is None:
+                self._check_room()
+                begun = begin(self.folder, self.kinds, self.states)
+            self._fill(begun)
+            remove_older(self.folder, begun)
+            # Opened while it is held: who reads without a lock has it, whatever becomes of it.
+            return Generation(begun.folder, self.kinds, "c")
 
-    def decoded_anew(self) -> Generation:
-        """Return all images of a new generation, where damaged ones are read again."""
-        with self._held():
-            return self._fill(begin(self.folder, self.kinds, self.states))
-
-    def damages(self, generation: Generation) -> dict[int, str | None]:
-        """Return what is wrong with damaged images, by index; None where one can be read now."""
-        found: dict[int, str | None] = {}
+    def damages(self, generation: Generation) -> dict[int, str]:
+        """Return what is wrong with damaged images, by index."""
+        found = {}
         for index in generation.damaged():
             try:
                 with quiet():
                     self._read(index)
-                found[index] = None
+                found[index] = READABLE
             except DataError as error:
                 found[index] = str(error)
         return found
@@ -215,8 +208,10 @@ class _Decoder:
                 f"{len(damaged)}"
             )
 
-    def _is_of_now(self, generation: Generation) -> bool:
-        return bool((generation.states == self.states).all())
+    def _latest(self, mode: Literal["r+", "c"]) -> Generation | None:
+        """Return the newest generation, where the files are as they were for it."""
+        found = next(sound(self.folder, self.kinds, mode), None)
+        return found if found is not None and (found.states == self.states).all() else None
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -225,13 +220,12 @@ class _Decoder:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.folder / "lock")
             try:
-                lock.acquire(timeout=0)
+                held = lock.acquire(timeout=0)
             except filelock.Timeout:
                 said = f"{self.name}: another process decodes these images; waiting for it"
                 self.listener(Message(said))
-                lock.acquire()
-            with lock:
-                lock.release()  # of the two that are held now, one stays
+                held = lock.acquire()
+            with held:
                 if not (self.folder / "about.json").exists():
                     write_json(self.folder / "about.json", self._about)
                 yield
@@ -252,8 +246,8 @@ class _Decoder:
             said = f"{count} images are decoded, once, to {needed / 1e9:.1f} GB in {self.folder}"
             self.listener(Message(said))
 
-    def _fill(self, generation: Generation) -> Generation:
-        """Read what is left, or take it over from older generations, and remove these."""
+    def _fill(self, generation: Generation) -> None:
+        """Read what is left, or take it over from older generations."""
         older = [
             one for one in sound(self.folder, self.kinds, "c") if one.folder != generation.folder
         ]
@@ -278,9 +272,6 @@ class _Decoder:
                     done += 1
                     self.listener(Advanced(done, total, self.name))
                 generation.add(found)
-        remove_older(self.folder, generation)
-        # Opened while it is held: who reads without a lock has it, whatever becomes of the folder.
-        return Generation(generation.folder, self.kinds, "c")
 
     def _read(self, index: int) -> Decoded:
         """Decode an image and its label map; raise DataError where they are damaged or differ."""
