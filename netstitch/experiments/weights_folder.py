@@ -4,7 +4,7 @@ from pathlib import Path
 
 from netstitch.errors import WeightsError
 from netstitch.experiments.experiment import NetworkTable
-from netstitch.networks.checkpoints.file_kinds import bare_name, has_ending, shown
+from netstitch.networks.checkpoints.file_kinds import ENDING, bare_name, shown
 from netstitch.networks.sources.model_sources import origin_of
 
 
@@ -23,7 +23,7 @@ def weights_in(folder: Path, network: NetworkTable) -> Path:
             f"{shown(folder)} is no folder; expected one with a file for each network"
         )
     try:
-        files = sorted(path for path in folder.iterdir() if has_ending(path.name))
+        files = sorted(path for path in folder.iterdir() if ENDING.search(path.name))
     except OSError as error:
         raise WeightsError(
             f"{shown(folder)} cannot be read ({error.strerror}); make it readable, or give a copy"

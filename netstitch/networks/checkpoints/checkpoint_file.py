@@ -1,13 +1,12 @@
 """The tensors of a checkpoint, by the names that lead to them, read without running anything."""
 
-import json
 import pickle
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -15,13 +14,10 @@ from torch import Tensor
 
 from netstitch.errors import WeightsError
 from netstitch.networks.checkpoints.file_kinds import ADVICE, AGAIN, brief, kind_of, shown, some
-from netstitch.networks.checkpoints.stand_ins import StandIn, with_stand_ins
+from netstitch.networks.checkpoints.stand_ins import STAND_INS, StandIn
 from netstitch.threads import quiet
 
 CHUNK = 1 << 20
-
-Container = Mapping[object, object] | Sequence[object]
-"""An object of a checkpoint that other objects are in."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +42,7 @@ class StoredTensor:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The content of a file.
-
-    Attributes:
-        file: Its path.
-        tensors: All tensors in it.
-        others: Classes of other objects, by dotted path.
-    """
+    """All tensors in a file, and the classes of other objects by dotted path."""
 
     file: Path
     tensors: list[StoredTensor]
@@ -70,9 +60,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
         WeightsError: When the file is missing, damaged, of another kind, holds objects of any other
             class (which are not made), or no tensors.
     """
-    kind = kind_of(path)
-    content = _read_safetensors(path) if kind == "safetensors" else _read_restricted(path)
-    if not isinstance(content, Mapping) and not _holds_mapping(content):
+    read = _read_safetensors if kind_of(path) == "safetensors" else _read_restricted
+    try:
+        content = read(path)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(f"{shown(path)} is {_refused(str(error))}") from error
+    except Exception as error:  # damage shows as EOFError, RuntimeError, KeyError and more
+        reason = brief(" ".join(str(error).split())) or type(error).__name__
+        raise WeightsError(
+            f"{shown(path)} is cut off or damaged ({reason}); {AGAIN}, or {ADVICE}"
+        ) from error
+    # Also a list of dictionaries, as of a network and of its optimizer.
+    several = content if isinstance(content, list | tuple) else [content]
+    if not any(isinstance(each, Mapping) for each in several):
         raise WeightsError(
             f"{shown(path)} holds {_called(content)}; expected tensors by name, {ADVICE}"
         )
@@ -90,33 +90,24 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        try:
-            str(path).encode()
-        except UnicodeEncodeError:  # a name that the reader does not find
-            return safetensors.torch.load(path.read_bytes())
-        return safetensors.torch.load_file(path)
-    except Exception as error:  # of the file's dtypes too, which torch may lack
-        lacking = _lacking(path)
-        if lacking:
-            raise WeightsError(f"{shown(path)} is cut off: {lacking}; {AGAIN}") from error
-        raise WeightsError(
-            f"{shown(path)} is no readable safetensors file ({_reason(error)}); {AGAIN}, or "
-            f"{ADVICE}"
-        ) from error
+        str(path).encode()
+    except UnicodeEncodeError:  # a name that the reader does not find
+        return safetensors.torch.load(path.read_bytes())
+    return safetensors.torch.load_file(path)
 
 
-def _lacking(path: Path) -> str:
-    """Return how much of a safetensors file is there, where its header says more."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if 8 + length <= size else {}
-        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
-        expected = 8 + length + max(ends, default=0)
-        return f"it has {size:,} of {expected:,} bytes" if size < expected else ""
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        return ""
+def _read_restricted(path: Path) -> Any:
+    _check_sums(path)
+    # Quiet, since torch warns of what it refuses in the next moment. A file and not its path, by
+    # whose ending torch would judge it. Sparse tensors whose indices are out of range would be read
+    # from anywhere in memory.
+    with (
+        quiet(),
+        torch.serialization.safe_globals(STAND_INS),
+        torch.sparse.check_sparse_tensor_invariants(),  # type: ignore[no-untyped-call]
+        path.open("rb") as file,
+    ):
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _check_sums(path: Path) -> None:
@@ -130,27 +121,6 @@ def _check_sums(path: Path) -> None:
                 with archive.open(info) as member:
                     while member.read(CHUNK):
                         pass
-
-
-def _read_restricted(path: Path) -> object:
-    try:
-        _check_sums(path)
-        # Quiet, since torch warns of what it refuses in the next moment. A file and not its path,
-        # by whose ending torch would judge it. Sparse tensors whose indices are out of range would
-        # be read from anywhere in memory.
-        with (
-            quiet(),
-            with_stand_ins(),
-            torch.sparse.check_sparse_tensor_invariants(),  # type: ignore[no-untyped-call]
-            path.open("rb") as file,
-        ):
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(f"{shown(path)} is {_refused(str(error))}") from error
-    except Exception as error:  # damage shows as EOFError, RuntimeError, KeyError and more
-        raise WeightsError(
-            f"{shown(path)} is cut off or damaged ({_reason(error)}); {AGAIN}, or {ADVICE}"
-        ) from error
 
 
 def _refused(reason: str) -> str:
@@ -168,10 +138,10 @@ def _refused(reason: str) -> str:
     return f"a pickle of more than tensors{what}, which could run code and was not run; {ADVICE}"
 
 
-def _leaves(content: Container) -> Iterator[tuple[tuple[str, ...], str, object]]:
+def _leaves(content: Any) -> Iterator[tuple[tuple[str, ...], str, object]]:
     """Yield all values that are no containers, with the keys that lead to them."""
     seen: set[int] = set()
-    waiting: list[tuple[tuple[str, ...], Container]] = [((), content)]
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
     for holder, container in waiting:
         if id(container) in seen:
             continue
@@ -184,15 +154,6 @@ def _leaves(content: Container) -> Iterator[tuple[tuple[str, ...], str, object]]
                 yield holder, str(key), value
 
 
-def _holds_mapping(content: object) -> TypeGuard[Sequence[object]]:
-    """Return whether it is a list of dictionaries, as of a network and of its optimizer."""
-    return isinstance(content, list | tuple) and any(isinstance(each, Mapping) for each in content)
-
-
 def _called(value: object) -> str:
     kind = value.stands_for if isinstance(value, StandIn) else type(value).__name__
     return f"a{'n' * (kind[0] in 'aeiou')} {kind}"
-
-
-def _reason(error: Exception) -> str:
-    return brief(" ".join(str(error).split())) or type(error).__name__

@@ -1,5 +1,6 @@
 """The kind of a file given as weights, told by its first bytes and never by its name."""
 
+import codecs
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from netstitch.errors import WeightsError
+from netstitch.text import printable
 
 Kind = Literal["safetensors", "torch"]
 
@@ -30,14 +32,26 @@ UNPACK = "unpack it and give the file of weights that is in it"
 
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 FOREIGN = (
-    *((magic, f"compressed by {by}", UNPACK) for magic, by in PACKED.items()),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
-    (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
-    (b"PK\x05\x06", "a zip archive without files", AGAIN),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as Keras writes", ADVICE),
-    (b"GGUF", "a GGUF file", ADVICE),
-    (b"\x93NUMPY", "an array of NumPy's", ADVICE),
+    *((re.escape(magic), f"compressed by {by}", UNPACK) for magic, by in PACKED.items()),
+    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
+    (rb"Rar!\x1a\x07", "a RAR archive", UNPACK),
+    (rb"PK\x05\x06", "a zip archive without files", AGAIN),
+    (rb"\x89HDF\r\n\x1a\n", "an HDF5 file, such as Keras writes", ADVICE),
+    (rb"GGUF", "a GGUF file", ADVICE),
+    (rb"\x93NUMPY", "an array of NumPy's", ADVICE),
+    (rb"\0+\Z", "zeros where a file should begin", AGAIN),
+    (rb"\x80[\0-\x05]", "a plain pickle, which could run code and was not run", ADVICE),
+    (rb"....TFL3", "a TensorFlow Lite file", ADVICE),
+    (rb"\x08[\x01-\x20]\x12", "an ONNX file", ADVICE),
 )
+"""What files of other kinds begin with, what they are, and what to do about it."""
+PROGRAMS = (
+    ("constants.pkl", "a TorchScript archive, a program"),
+    ("archive_format", "an archive of torch.export (.pt2), a program"),
+    ("serialized_exported_program.json", "an archive of torch.export (.pt2), a program"),
+    ("model.weights.h5", "a model of Keras (.keras)"),
+)
+"""Files in zip archives of other kinds, and what the archives are."""
 
 
 def kind_of(path: Path) -> Kind:
@@ -60,169 +74,135 @@ def kind_of(path: Path) -> Kind:
         raise WeightsError(
             f"{shown(path)} cannot be read ({error.strerror}); make it readable, or give a copy"
         ) from error
-    if not head:
-        raise WeightsError(f"{shown(path)} is empty (0 bytes), not weights; {AGAIN}")
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= LONGEST_HEADER:
         return "safetensors"
-    if head.startswith(b"PK\x03\x04"):
-        return _torch_zip(path)
-    if TORCH_MAGIC in head[:32]:
+    zipped = _zipped(path) if head.startswith(b"PK\x03\x04") else None
+    if zipped == "torch" or TORCH_MAGIC in head[:32]:
         return "torch"
-    what, advice = _foreign(path, head)
+    what, advice = zipped or _foreign(path, head)
     raise WeightsError(f"{shown(path)} is {what}, not weights that are read; {advice}")
 
 
 def shown(path: Path) -> str:
     """Return a path as text that can be printed, whatever bytes its name is made of."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return printable(str(path))
 
 
-def _torch_zip(path: Path) -> Kind:
+def _zipped(path: Path) -> Literal["torch"] | tuple[str, str]:
+    """Return whose zip archive a file is, or what it is instead and what to do about it."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except Exception as error:  # of a hostile directory too
-        raise WeightsError(
-            f"{shown(path)} is a zip archive that is cut off or damaged "
-            f"({path.stat().st_size:,} bytes); {AGAIN}"
-        ) from error
+    except Exception:  # of a hostile directory too
+        size = path.stat().st_size
+        return f"a zip archive that is cut off or damaged ({size:,} bytes)", AGAIN
     files = {name.partition("/")[2] or name for name in names} | set(names)
-    if "constants.pkl" in files:
-        what, advice = "a TorchScript archive, a program", ADVICE
-    elif "data.pkl" in files:
+    for inside, what in PROGRAMS:
+        if inside in files:
+            return what, ADVICE
+    if "data.pkl" in files:
         return "torch"
-    elif files & {"archive_format", "serialized_exported_program.json"}:
-        what, advice = "an archive of torch.export (.pt2), a program", ADVICE
-    elif "model.weights.h5" in files:
-        what, advice = "a model of Keras (.keras)", ADVICE
-    elif all(name.endswith(".npy") for name in names):
-        what, advice = "an archive of NumPy's arrays (.npz)", ADVICE
-    else:
-        what, advice = f"a zip archive of {some(names)}", UNPACK
-    raise WeightsError(f"{shown(path)} is {what}, not weights that are read; {advice}")
+    if all(name.endswith(".npy") for name in names):
+        return "an archive of NumPy's arrays (.npz)", ADVICE
+    return f"a zip archive of {some(names)}", UNPACK
 
 
 def _foreign(path: Path, head: bytes) -> tuple[str, str]:
     """Return what a file is, and what to do about it."""
-    for magic, what, advice in FOREIGN:
-        if head.startswith(magic):
+    if not head:
+        return "empty (0 bytes)", AGAIN
+    for pattern, what, advice in FOREIGN:
+        if re.match(pattern, head, re.DOTALL):
             return what, advice
-    if not head.strip(b"\0"):
-        return "zeros where a file should begin", AGAIN
-    if head[0] == 0x80 and head[1:2] <= b"\x05":
-        return "a plain pickle, which could run code and was not run", ADVICE
-    if head[4:8] == b"TFL3":
-        return "a TensorFlow Lite file", ADVICE
-    if re.match(rb"\x08[\x01-\x20]\x12", head):
-        return "an ONNX file", ADVICE
-    if head[257:262] == b"ustar" or _is_tar(path):
-        return _tar(path)
-    if (text := _text(head)) is not None:
+    if names := _files_of_tar(path):
+        if "storages" in names:
+            return "in the format that torch.save had until 2017, which could run code", ADVICE
+        return f"a tar archive of {some(names)}", UNPACK
+    if text := _text(head):
         return _written(path, text)
     begin = head[:4].hex(" ")
     return f"of no known kind (it begins with the bytes {begin})", f"{AGAIN}, or {ADVICE}"
 
 
-def _is_tar(path: Path) -> bool:
-    try:
-        return tarfile.is_tarfile(path)
-    except Exception:  # damage shows in many ways, and is then no tar archive
-        return False
-
-
-def _tar(path: Path) -> tuple[str, str]:
+def _files_of_tar(path: Path) -> list[str]:
+    """Return the first files of a tar archive; none of anything else."""
     try:
         with tarfile.open(path, "r:") as archive:
-            names = [member.name for member, _ in zip(archive, range(4), strict=False)]
+            return [member.name for member, _ in zip(archive, range(4), strict=False)]
     except Exception:  # damage shows in many ways
-        return "a damaged tar archive", AGAIN
-    if "storages" in names:
-        return "in the format that torch.save had until 2017, which could run code", ADVICE
-    return f"a tar archive of {some(names)}", UNPACK
+        return []
 
 
-def _text(head: bytes) -> str | None:
-    """Return the start of a file of text; None for any other."""
+def _text(head: bytes) -> str:
+    """Return the start of a file of text; nothing for any other."""
     if head.lstrip()[:1] == b"<":  # of a page, in whatever encoding
         return head.decode("utf-8", "replace").strip()
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
-    else:
-        try:
-            text = head.removeprefix(b"\xef\xbb\xbf").decode()
-        except UnicodeDecodeError as error:
-            if len(head) < HEAD or error.start < HEAD - 4:
-                return None
-            text = head[: error.start].decode()
-    text = text.strip()
-    return text if text and all(c.isprintable() or c in "\r\n\t\f" for c in text) else None
+    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    decode = codecs.utf_16_decode if wide else codecs.utf_8_decode
+    try:
+        # The last character may be cut off.
+        text = decode(head.removeprefix(codecs.BOM_UTF8), "strict", False)[0].strip()
+    except UnicodeDecodeError:
+        return ""
+    return text if all(c.isprintable() or c in "\r\n\t\f" for c in text) else ""
 
 
 def _written(path: Path, text: str) -> tuple[str, str]:
+    """Return what a file of text is, and what to do about it."""
     folder, name = shlex.quote(shown(path.absolute().parent)), shlex.quote(shown(Path(path.name)))
+    fetch = f"fetch it: git -C {folder}"
     if text.startswith(("version https://git-lfs", "version http://git-media", "oid sha256:")):
-        pull = f"git -C {folder} lfs pull --include {name}"
-        return "a Git LFS pointer to a file elsewhere", f"fetch it: {pull}"
+        return "a Git LFS pointer to a file elsewhere", f"{fetch} lfs pull --include {name}"
     if "/annex/objects/" in text[:300]:
-        fetch = f"fetch it: git -C {folder} annex get {name}"
-        return "a git-annex pointer to a file elsewhere", fetch
+        return "a git-annex pointer to a file elsewhere", f"{fetch} annex get {name}"
+    first = f"({' '.join(text.split())[:60]!r})"
     if text[0] == "<" and re.search(r"<(!doctype )?(html|head|body|title|script|p)\b", text, re.I):
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
-        called = f" ({_first_line(title.group(1))!r})" if title else ""
+        called = f" ({' '.join(title.group(1).split())[:60]!r})" if title else ""
         return f"an HTML page{called}", f"the download gave a page instead of the file: {AGAIN}"
     if text.startswith("<"):
-        return f"an XML document ({_first_line(text)!r})", AGAIN
-    if text.startswith(("{", "[")):
-        return _json(path, text)
-    return f"text ({_first_line(text)!r})", f"{AGAIN}, or {ADVICE}"
-
-
-def _json(path: Path, text: str) -> tuple[str, str]:
-    try:
-        if path.stat().st_size > LONGEST_INDEX:
-            raise ValueError("more than an index is")
-        content = json.loads(path.read_bytes())
-        shards = sorted({str(shard) for shard in content["weight_map"].values()})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return f"JSON ({_first_line(text)!r})", AGAIN
-    return (
-        f"the index of weights that are split over {len(shards)} files ({some(shards)})",
-        f"join them: python -c {shlex.quote(_joining(path, shards))}, and give that file",
-    )
-
-
-def _joining(path: Path, shards: list[str]) -> str:
-    """Return a program that writes one file of the shards that an index names."""
-    if all(shard.endswith(".safetensors") for shard in shards):
-        read, imported = "load_file(d / f)", "load_file, save_file"
-    else:
-        read, imported = "torch.load(d / f, map_location='cpu', weights_only=True)", "save_file"
-    return (
-        f"import json, torch; from pathlib import Path; from safetensors.torch import {imported}; "
+        return f"an XML document {first}", AGAIN
+    if not text.startswith(("{", "[")):
+        return f"text {first}", f"{AGAIN}, or {ADVICE}"
+    shards = _shards(path)
+    if not shards:
+        return f"JSON {first}", AGAIN
+    program = (
+        "import json; from pathlib import Path; from safetensors.torch import save_file; "
+        "from netstitch.networks.checkpoints.checkpoint_file import read_checkpoint; "
         f"i = Path({str(path)!r}); d = i.parent; "
         "files = set(json.loads(i.read_text())['weight_map'].values()); "
-        f"save_file({{k: t.clone() for f in files for k, t in {read}.items()}}, "
-        "d / 'joined.safetensors')"
+        "save_file({s.path: s.tensor.clone().contiguous() for f in files "
+        "for s in read_checkpoint(d / f).tensors}, d / 'joined.safetensors')"
     )
+    return (
+        f"the index of weights that are split over {len(shards)} files ({some(shards)})",
+        f"join them: python -c {shlex.quote(program)}, and give that file",
+    )
+
+
+def _shards(path: Path) -> list[str]:
+    """Return the files that an index of split weights names; none for other JSON."""
+    try:
+        if path.stat().st_size > LONGEST_INDEX:
+            return []
+        content = json.loads(path.read_bytes())
+        return sorted({str(shard) for shard in content["weight_map"].values()})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return []
 
 
 def _files_in(folder: Path) -> str:
     """Return what to give instead of a folder: the files in it that may be weights."""
     try:
-        names = sorted(path.name for path in folder.iterdir() if has_ending(path.name))
+        names = sorted(path.name for path in folder.iterdir() if ENDING.search(path.name))
     except OSError:
         names = []
     return f"a file in it, such as {some(names)}" if names else "a file of weights"
 
 
-def has_ending(name: str) -> bool:
-    """Return whether a file's name ends as those of weights do, in any case of letters."""
-    return bare_name(name) != name
-
-
 def bare_name(name: str) -> str:
-    """Return a file's name without the ending that weights have."""
+    """Return a file's name without the ending that weights have, in any case of letters."""
     return ENDING.sub("", name)
 
 
@@ -236,7 +216,3 @@ def brief(text: str) -> str:
     """Return what a file gives as text without what a terminal would act on, and not too long."""
     shown = "".join(c if c.isprintable() else "?" for c in text)
     return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}..."
-
-
-def _first_line(text: str) -> str:
-    return " ".join(text.split())[:60]

@@ -8,10 +8,7 @@ other names stay refused.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
-
-import torch
 
 NAMES = {
     "argparse": "Namespace",
@@ -42,8 +39,6 @@ DICTIONARIES = {
 }
 """Kinds of dict, which the reader fills; they become plain ones, as weights may lie below."""
 
-Allowed = tuple[Callable[..., object], str]
-
 
 class StandIn:
     """An object that was not built."""
@@ -64,27 +59,12 @@ class _Dictionary:
         return OrderedDict()
 
 
-def _named(kind: type, classes: dict[str, str]) -> list[Allowed]:
+def _named(kind: type, classes: dict[str, str]) -> list[Any]:
+    """Return pairs of a stand-in and of the name that it has for the reader."""
     paths = [f"{module}.{name}" for module, names in classes.items() for name in names.split()]
-    return [
-        (
-            type(
-                kind.__name__,
-                (kind,),
-                {"stands_for": "numpy.ndarray" if path.endswith("_reconstruct") else path},
-            ),
-            path,
-        )
-        for path in paths
-    ]
+    of = {path: "numpy.ndarray" if path.endswith("_reconstruct") else path for path in paths}
+    return [(type(kind.__name__, (kind,), {"stands_for": of[path]}), path) for path in paths]
 
 
-STAND_INS: list[Callable[..., Any] | Allowed] = [
-    *_named(StandIn, NAMES),
-    *_named(_Dictionary, DICTIONARIES),
-]
-
-
-def with_stand_ins() -> torch.serialization.safe_globals:
-    """Return a context in which `torch.load(..., weights_only=True)` makes stand-ins."""
-    return torch.serialization.safe_globals(STAND_INS)
+STAND_INS = [*_named(StandIn, NAMES), *_named(_Dictionary, DICTIONARIES)]
+"""What `torch.serialization.safe_globals` takes."""

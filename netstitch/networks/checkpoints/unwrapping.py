@@ -6,14 +6,16 @@ stands before the names of the model's own tensors, wherever all of them are, is
 """
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from netstitch.networks.checkpoints.checkpoint_file import Checkpoint, StoredTensor
 from netstitch.networks.checkpoints.file_kinds import brief
+from netstitch.networks.checkpoints.stored_tensors import Tensors, missing_of
 
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """Parts of names that wrapping leaves, also in the middle, where a part of a network is wrapped."""
@@ -48,48 +50,44 @@ class Found:
         """True where the prefix is that of an exponential moving average of weights."""
         return called_average(self.prefix)
 
+    @property
+    def holders(self) -> set[tuple[str, ...]]:
+        """The keys of all dictionaries that the tensors are in."""
+        return {stored.holder for stored in self.tensors.values()}
 
-def find_weights(
-    checkpoint: Checkpoint, names: Iterable[str], missing: Callable[[Iterable[str]], list[str]]
-) -> list[Found]:
+
+def find_weights(checkpoint: Checkpoint, own: Tensors) -> list[Found]:
     """Return where a checkpoint has tensors of a model, those with the most of them first.
 
     The model's names are taken as they are if all are found somewhere; else without the parts that
     wrapping leaves in their middle, and then without what only the model's own names begin with.
-    `missing` returns the names that a model lacks where it is given only some.
     """
-    names = list(names)
-    found = _found(checkpoint, {name: name for name in names}, str, missing)
-    if not any(each.whole for each in found):
-        bare = {_without(name, WRAPPERS): name for name in names}
-        inner = dict(bare)
-        while len(first := {name.partition(".")[0] for name in inner}) == 1 and first <= OUTER:
-            inner = {name.partition(".")[2]: own for name, own in inner.items()}
-        for own in (bare, inner):
-            if len(own) < len(names):  # two names became one
-                continue
-            again = _found(checkpoint, own, lambda path: _without(path, WRAPPERS), missing)
+    found = _found(checkpoint, own, {name: name for name in own}, dropped=())
+    if any(each.whole for each in found):
+        return found
+    bare = {_without(name, WRAPPERS): name for name in own}
+    inner = dict(bare)
+    while len(first := {name.partition(".")[0] for name in inner}) == 1 and first <= OUTER:
+        inner = {name.partition(".")[2]: full for name, full in inner.items()}
+    for names in (bare, inner):
+        if len(names) == len(own):  # no two names became one
+            again = _found(checkpoint, own, names, dropped=WRAPPERS)
             if any(each.whole for each in again):
                 return again
     return found
 
 
 def _found(
-    checkpoint: Checkpoint,
-    own: Mapping[str, str],
-    read: Callable[[str], str],
-    missing: Callable[[Iterable[str]], list[str]],
+    checkpoint: Checkpoint, own: Tensors, names: Mapping[str, str], dropped: Collection[str]
 ) -> list[Found]:
-    """Find names as `own` maps them to the model's, in paths as `read` returns them."""
-    paths = {id(stored): read(stored.path) for stored in checkpoint.tensors}
-    if len(set(paths.values())) < len({stored.path for stored in checkpoint.tensors}):
+    """Find names that stand for a model's own, in paths without some of their parts."""
+    paths = [_without(stored.path, dropped) for stored in checkpoint.tensors]
+    if len(set(paths)) < len({stored.path for stored in checkpoint.tensors}):
         return []  # two names became one
     by_prefix: dict[str, dict[str, StoredTensor]] = defaultdict(dict)
-    for stored in checkpoint.tensors:
-        path = paths[id(stored)]
-        starts = [0, *(at.end() for at in re.finditer(r"\.", path))]
-        for start in starts:
-            name = own.get(path[start:])
+    for path, stored in zip(paths, checkpoint.tensors, strict=True):
+        for start in (0, *(at.end() for at in re.finditer(r"\.", path))):
+            name = names.get(path[start:])
             if name is not None:
                 by_prefix[path[:start]].setdefault(name, stored)
     most = max(map(len, by_prefix.values()), default=0)
@@ -99,13 +97,13 @@ def _found(
             continue
         holders = {stored.holder for stored in tensors.values()}
         surplus = [
-            paths[id(stored)].removeprefix(prefix)
-            for stored in checkpoint.tensors
+            path.removeprefix(prefix)
+            for path, stored in zip(paths, checkpoint.tensors, strict=True)
             if stored.holder in holders
-            and paths[id(stored)].startswith(prefix)
-            and paths[id(stored)].removeprefix(prefix) not in own
+            and path.startswith(prefix)
+            and path.removeprefix(prefix) not in names
         ]
-        found.append(Found(prefix, tensors, missing(tensors), surplus))
+        found.append(Found(prefix, tensors, missing_of(own, tensors), surplus))
     return sorted(found, key=lambda each: (-len(each.tensors), len(each.surplus), each.prefix))
 
 
@@ -125,7 +123,7 @@ def _equal(first: Found, second: Found) -> bool:
     )
 
 
-def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
+def _same(first: Tensor, second: Tensor) -> bool:
     try:
         return torch.equal(first, second)
     except (RuntimeError, TypeError):  # of kinds that cannot be compared
@@ -135,12 +133,12 @@ def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
 def averages_beside(checkpoint: Checkpoint, taken: Found | None = None) -> list[str]:
     """Return the prefixes of tensors that are called a moving average and were not taken."""
     own = {id(stored) for stored in taken.tensors.values()} if taken else set()
-    found: Counter[str] = Counter()
+    found: dict[str, None] = {}
     for stored in checkpoint.tensors:
         parts = [*stored.holder, *stored.name.split(".")[:-1]]
         last = max((at for at, part in enumerate(parts) if called_average(part)), default=None)
         if id(stored) not in own and last is not None:
-            found[".".join(parts[: last + 1])] += 1
+            found[".".join(parts[: last + 1])] = None
     return list(found)
 
 
@@ -150,40 +148,24 @@ def called_average(path: str) -> bool:
     return "ema" in words or "moving_average" in path.lower()
 
 
-def left_beside(checkpoint: Checkpoint, taken: Found) -> list[str]:
-    """Return names in the state dicts that weights were taken from, of what is not the model's."""
-    own = {id(stored) for stored in taken.tensors.values()}
-    holders = {stored.holder for stored in taken.tensors.values()}
-    return [
-        stored.name
-        for stored in checkpoint.tensors
-        if stored.holder in holders and id(stored) not in own
-    ]
-
-
 def way_to(taken: Found) -> str:
     """Return in words where weights stand: under which keys, and behind which prefix."""
-    holders = {stored.holder for stored in taken.tensors.values()}
-    holder = ".".join(next(iter(holders))) if len(holders) == 1 else ""
+    holder = ".".join(next(iter(taken.holders))) if len(taken.holders) == 1 else ""
     prefix = taken.prefix
     for above in (holder, _without(holder, WRAPPERS)):
         if above and prefix.startswith(f"{above}."):
             prefix = prefix.removeprefix(f"{above}.")
             break
-    words = []
-    if holder:
-        words.append(f"under {brief(holder)!r}")
+    words = [f"under {brief(holder)!r}"] if holder else []
     if prefix:
         words.append(f"with the prefix {brief(prefix)!r}")
-    dropped = sorted(
+    dropped = {
         part
-        for part in WRAPPERS
-        if any(
-            part in stored.name.removeprefix(prefix).split(".") and part not in name.split(".")
-            for name, stored in taken.tensors.items()
-        )
-    )
-    words += [f"with {part + '.'!r} within their names" for part in dropped]
+        for name, stored in taken.tensors.items()
+        for part in WRAPPERS.intersection(stored.name.removeprefix(prefix).split("."))
+        if part not in name.split(".")
+    }
+    words += [f"with {part + '.'!r} within their names" for part in sorted(dropped)]
     name, stored = next(iter(taken.tensors.items()))
     lacked = name.removesuffix(stored.name)
     if lacked != name and lacked:
@@ -191,5 +173,5 @@ def way_to(taken: Found) -> str:
     return ", ".join(words)
 
 
-def _without(path: str, parts: set[str]) -> str:
+def _without(path: str, parts: Collection[str]) -> str:
     return ".".join(part for part in path.split(".") if part not in parts)
