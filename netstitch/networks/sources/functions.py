@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, cast
 
 from torch import nn
 
@@ -19,7 +19,6 @@ from netstitch.networks.capturing.diagnostics import source_line
 from netstitch.networks.sources.importing import check_permitted, importing_from
 from netstitch.text import did_you_mean, one_line
 
-T = TypeVar("T")
 FORMS = "'path/to/file.py:function' or 'package.module:function'"
 
 OWN_MODULE = "netstitch.demo.embedded"
@@ -40,23 +39,45 @@ def call_function(
         error: The kind raised when the function is not there, cannot be called, or itself raises
             (the message then names the innermost line of the user's code).
     """
-    place, _, function = spec.rpartition(":")
+    place = spec.rpartition(":")[0]
     if not is_function(spec):
         raise error(f"{spec!r} names no function; expected {FORMS}")
     if not place.endswith(".py") and not all(part.isidentifier() for part in place.split(".")):
         raise error(f"{spec!r}: {place!r} is neither a .py file nor a module; expected {FORMS}")
-    if is_own(spec):
-        named = _attribute(_load_module(place, spec, error), function, spec, error)
-        return _guarded(spec, error, named)
-    found = locate(spec, Path.cwd() if folder is None else folder)
-    check_permitted(found.name)
-    with importing_from(found.root) as load:
-        if place.endswith(".py"):
-            module = _load_file(found.files[0], spec, error, load)
-        else:
-            module = _load_module(place, spec, error)
-        named = _attribute(module, function, spec, error)
-        return _guarded(spec, error, named)
+    try:
+        if is_own(spec):
+            return _function(importlib.import_module(place), spec, error)()
+        found = locate(spec, Path.cwd() if folder is None else folder)
+        check_permitted(found.name)
+        with importing_from(found.root) as load:
+            if not place.endswith(".py"):
+                return _function(importlib.import_module(place), spec, error)()
+            [path] = found.files
+            if not path.is_file():
+                raise error(
+                    f"{spec!r}: there is no file {path}; check the path, it starts from the folder"
+                )
+            # Two files of one name must not take each other's place among the loaded modules.
+            name = f"_{path.stem}_{sha256(str(path).encode()).hexdigest()[:12]}"
+            return _function(load(name, path), spec, error)()
+    except NetstitchError:
+        raise
+    except SyntaxError as failure:
+        line = f"{failure.filename}:{failure.lineno}"
+        raise error(f"{spec!r} cannot be read: {line}: {failure.msg}; correct it") from failure
+    except (Exception, SystemExit) as failure:
+        # Where a module is there, it imports something that is not.
+        missing = failure.name if isinstance(failure, ModuleNotFoundError) else None
+        if missing is not None and f"{place}.".startswith(f"{missing}."):
+            raise error(
+                f"{spec!r}: there is no module {missing!r}; install it, or give a file as "
+                "'path/to/file.py:function'"
+            ) from None
+        where = source_line(failure)
+        raise error(
+            f"{spec!r} raised {one_line(failure, kind=True)}{f' at {where}' if where else ''}; "
+            "expected a function that runs without arguments"
+        ) from failure
 
 
 @dataclass(frozen=True)
@@ -103,34 +124,9 @@ def is_own(spec: str) -> bool:
     return spec.rpartition(":")[0] == OWN_MODULE
 
 
-def _load_file(
-    path: Path, spec: str, error: type[NetstitchError], load: Callable[[str, Path], ModuleType]
-) -> ModuleType:
-    if not path.is_file():
-        raise error(f"{spec!r}: there is no file {path}; check the path, it starts from the folder")
-    # Two files of one name must not take each other's place among the loaded modules.
-    name = f"_{path.stem}_{sha256(str(path).encode()).hexdigest()[:12]}"
-    return _guarded(spec, error, lambda: load(name, path))
-
-
-def _load_module(name: str, spec: str, error: type[NetstitchError]) -> ModuleType:
-    def load() -> ModuleType:
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError as missing:
-            if missing.name is None or not f"{name}.".startswith(f"{missing.name}."):
-                raise  # the module is there and imports something that is not
-            raise error(
-                f"{spec!r}: there is no module {missing.name!r}; install it, or give a file as "
-                "'path/to/file.py:function'"
-            ) from None
-
-    return _guarded(spec, error, load)
-
-
-def _attribute(
-    module: ModuleType, function: str, spec: str, error: type[NetstitchError]
-) -> Callable[[], object]:
+def _function(module: ModuleType, spec: str, error: type[NetstitchError]) -> Callable[[], object]:
+    """Return the function that a text names; raise `error` where the module has none."""
+    function = spec.rpartition(":")[2]
     names = [
         name
         for name, value in vars(module).items()
@@ -150,22 +146,4 @@ def _attribute(
             f"{spec!r}: {function} is a {type(value).__name__}, not a function; expected a "
             "function without arguments, write one that returns it"
         )
-    called: Callable[[], object] = value
-    return called
-
-
-def _guarded(spec: str, error: type[NetstitchError], run: Callable[[], T]) -> T:
-    """Run the user's code; whatever it raises becomes one line with its place."""
-    try:
-        return run()
-    except NetstitchError:
-        raise
-    except SyntaxError as failure:
-        place = f"{failure.filename}:{failure.lineno}"
-        raise error(f"{spec!r} cannot be read: {place}: {failure.msg}; correct it") from failure
-    except (Exception, SystemExit) as failure:
-        where = source_line(failure)
-        raise error(
-            f"{spec!r} raised {one_line(failure, kind=True)}{f' at {where}' if where else ''}; "
-            "expected a function that runs without arguments"
-        ) from failure
+    return cast(Callable[[], object], value)

@@ -6,7 +6,6 @@ certain contents may be run, anything else is refused before it is.
 """
 
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -23,9 +22,10 @@ from importlib.machinery import (
     ModuleSpec,
     SourceFileLoader,
 )
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from netstitch.errors import NetstitchError
 
@@ -71,13 +71,10 @@ def digest(content: bytes) -> str:
 
 
 def files_run(root: Path) -> dict[str, str]:
-    """Return which files were run for functions whose modules are looked for in a folder.
+    """Return the digests of the files that were run for a folder's functions, by absolute path.
 
     Args:
         root: The folder, as it was given to `importing_from`.
-
-    Returns:
-        The digests of their contents, as they were run, by absolute path.
     """
     found = {}
     for module in list(sys.modules.values()):
@@ -153,9 +150,8 @@ class _Source:
     def load(self, name: str, path: Path) -> ModuleType:
         """Run a file as a module of a name, which is among the loaded ones from then on."""
         loader = self._loading(_SourceLoader)(name, str(path))
-        spec = ModuleSpec(name, loader, origin=str(path))
-        spec.has_location = True
-        module = importlib.util.module_from_spec(spec)
+        spec = cast(ModuleSpec, spec_from_file_location(name, path, loader=loader))
+        module = module_from_spec(spec)
         # Dataclasses and others look their module up while it is still being run.
         sys.modules[name] = module
         try:
@@ -173,14 +169,17 @@ class _Source:
         return found
 
     def _loading(self, kind: Any) -> Any:
-        return lambda name, path: kind(name, path, self)
+        def made(name: str, path: str) -> Any:
+            loader = kind(name, path)
+            loader.source = self
+            return loader
+
+        return made
 
 
 class _SourceLoader(SourceFileLoader):
-    def __init__(self, name: str, path: str, source: _Source) -> None:
-        super().__init__(name, path)
-        self.source = source
-        self.digest: str | None = None
+    source: _Source
+    digest: str | None = None
 
     def get_code(self, fullname: str) -> CodeType:
         content = self.get_data(self.path)
@@ -189,10 +188,8 @@ class _SourceLoader(SourceFileLoader):
 
 
 class _ExtensionLoader(ExtensionFileLoader):
-    def __init__(self, name: str, path: str, source: _Source) -> None:
-        super().__init__(name, path)
-        self.source = source
-        self.digest: str | None = None
+    source: _Source
+    digest: str | None = None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         self.digest = self.source.check(self.path, Path(self.path).read_bytes())
@@ -201,7 +198,4 @@ class _ExtensionLoader(ExtensionFileLoader):
 
 def _longest(path: str, folders: list[str]) -> int:
     """Return the length of the longest of the folders that a path lies in; 0 without any."""
-    found = [
-        len(one) for one in folders if path == one or path.startswith(one.rstrip(os.sep) + os.sep)
-    ]
-    return max(found, default=0)
+    return max((len(one) for one in folders if Path(path).is_relative_to(one)), default=0)
