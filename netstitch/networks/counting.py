@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import ancestors
-from netstitch.networks.operations import Kind
+from netstitch.networks.operations import KINDS, Kind
 
 Shape = Sequence[int]
 
@@ -20,7 +20,7 @@ _COMPUTES = (Kind.ELEMENTWISE, Kind.NORM, Kind.POOLING, Kind.REDUCTION, Kind.OTH
 
 
 def multiply_adds(
-    operation: str, kind: Kind, output: Shape, inputs: Sequence[Shape], equation: str = ""
+    operation: str, output: Shape, inputs: Sequence[Shape], equation: str = ""
 ) -> int:
     """Return the multiply-adds of an operation; 0 for kinds that do not multiply matrices.
 
@@ -28,12 +28,12 @@ def multiply_adds(
 
     Args:
         operation: its name.
-        kind: its kind.
         output: shape of the result.
         inputs: shapes of the tensor arguments, in order (the weight of a convolution or linear map
             is the second).
         equation: of an Einstein sum.
     """
+    kind = KINDS[operation]
     if kind is Kind.CONVOLUTION:
         weight = inputs[1]
         if "transpose" in operation:  # weight (in, out / groups, *kernel): work follows the input
@@ -74,11 +74,10 @@ def _einstein_sum(equation: str, output: Shape, inputs: Sequence[Shape]) -> int:
     return prod(sizes.values()) * rest * max(len(inputs) - 1, 0)
 
 
-def elementwise(kind: Kind, output: Shape, inputs: Sequence[Shape]) -> int:
+def elementwise(operation: str, output: Shape, inputs: Sequence[Shape]) -> int:
     """Return the elements that activations, norms, pooling and sums touch; otherwise 0."""
-    if kind not in _COMPUTES:
-        return 0
-    return max([prod(output), *(prod(shape) for shape in inputs)])
+    touched = max(map(prod, (output, *inputs)))
+    return touched if KINDS[operation] in _COMPUTES else 0
 
 
 def count_parameters(weights: Mapping[str, Tensor]) -> int:

@@ -63,7 +63,7 @@ def check_logarithm(network: Network) -> None:
             what = "its output" if key is None else f"its output {key!r}"
             pick = "" if key is None else ", or wrap the model to give the output that holds some"
             raise CaptureError(
-                f'{network.name}: outputs = "probabilities", and {what} holds none (it ends in '
+                f'outputs = "probabilities", and {what} holds none (it ends in '
                 f"{graph.by_name[name].operation}): leave this out where it puts out logits{pick}"
             )
 

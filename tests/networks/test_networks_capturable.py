@@ -82,7 +82,9 @@ def test_a_quantised_model_says_so_and_asks_for_the_one_before(make: Callable[[]
 
 
 def test_other_tensors_that_are_no_plain_ones_are_named() -> None:
-    assert "'weight' is a Packed; expected plain tensors" in refused(holding(Packed(torch.ones(1))))
+    assert "'weight', which is a Packed; expected plain tensors" in refused(
+        holding(Packed(torch.ones(1)))
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -118,7 +120,7 @@ def test_a_class_a_function_and_what_else_is_no_module() -> None:
 def test_weights_without_values_are_named() -> None:
     with torch.device("meta"):
         model = TinyCNN()
-    assert "'0'), 'weight' has no values" in refused(model.stem)
+    assert "'0' holds 'weight', which has no values" in refused(model.stem)
     assert "run the model once on the example" in refused(nn.Sequential(nn.LazyConv2d(4, 3)))
 
 

@@ -176,4 +176,4 @@ def test_a_submodule_named_like_a_keyword() -> None:
 def test_names_of_several_lines_stay_one_line() -> None:
     with pytest.raises(CaptureError) as caught:
         capture(Model(branching), rows(), name="a\nb")
-    assert message(caught.value).startswith("a b ")
+    assert message(caught.value).startswith("a b: ")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 
-from netstitch.networks.graph import Argument, Enumerated, Ref
+from netstitch.networks.graph import Argument, Enumerated, Ref, references
 from netstitch.networks.operations import KINDS
 
 BATCH_NORM = "aten._native_batch_norm_legit_no_training.default"
@@ -52,6 +52,11 @@ class OperatorCall:
     args: tuple[Argument, ...]
     kwargs: dict[str, Argument]
     value: Any
+
+    @property
+    def read(self) -> list[str]:
+        """Names of the nodes that it reads."""
+        return list(references((self.args, *self.kwargs.values())))
 
 
 def canonical(

@@ -3,6 +3,7 @@
 They come before anything is traced, so that messages speak of what the user gave.
 """
 
+from keyword import iskeyword
 from typing import Any
 
 import torch
@@ -11,7 +12,6 @@ from torch.export import ExportedProgram
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from netstitch.errors import CaptureError
-from netstitch.networks.capturing.exportable import unwrapped
 
 _QUANTISED = (".quantized", ".qat", ".fake_quantize", ".observer")
 _FLOAT = "give the model in float32, as it was before, and quantise what is exported instead"
@@ -21,20 +21,63 @@ _PYTHON = (
 )
 
 
-def check_model(model: Any, name: str | None) -> tuple[str, nn.Module]:
-    """Return a model's name, on one line, and the module inside of wrappers.
+def check_model(model: Any) -> None:
+    """Raise CaptureError, with what to give instead, for anything but a module."""
+    if isinstance(model, nn.Module):
+        return
+    kind = type(model).__name__
+    instead = f"a {kind}: build the model first"
+    if isinstance(model, type):
+        instead = f"the class {model.__name__}: give an instance of it, {model.__name__}(...)"
+    elif isinstance(model, torch.jit.ScriptFunction):
+        instead = f"a TorchScript function: {_PYTHON}"
+    elif isinstance(model, ExportedProgram):
+        instead = "an ExportedProgram: give the module that it was exported from"
+    elif isinstance(model, dict):
+        instead += ", and give its weights, if these are them, to model.load_state_dict(...)"
+    elif isinstance(model, str):
+        instead = f"the text {model[:80]!r}: build the model first, and give the module"
+    elif callable(model):
+        instead += ", or write a module whose forward calls it"
+    raise CaptureError(f"capture takes a torch.nn.Module, got {instead}")
 
-    Raises:
-        CaptureError: with what to give instead, for anything but a module, for TorchScript,
-            quantised models, and weights without values.
-    """
-    if not isinstance(model, nn.Module):
-        raise CaptureError(f"capture takes a torch.nn.Module, got {_model_instead(model)}")
-    module = unwrapped(model)
-    title = " ".join(str(name or type(module).__name__).split())
-    for path, part in module.named_modules():
-        _check_part(title, f" (submodule {path!r})" if path else "", part)
-    return title, module
+
+def check_parts(model: nn.Module) -> None:
+    """Raise CaptureError for TorchScript, quantised parts, and weights without values."""
+    for path, part in model.named_modules():
+        where = f"submodule {path!r}" if path else "the model"
+        if any(iskeyword(name) for name in path.split(".")):
+            raise CaptureError(
+                f"{where} is named like a Python keyword, which torch.export cannot take; rename it"
+            )
+        if isinstance(part, torch.jit.ScriptModule):
+            raise CaptureError(
+                f"{where} is a TorchScript module (torch.jit), which cannot be captured; {_PYTHON}"
+            )
+        home = type(part).__module__
+        if home.startswith("torch.ao.") and any(word in home for word in _QUANTISED):
+            what = type(part).__name__
+            raise CaptureError(f"{where} is quantised, or prepared for it ({what}); {_FLOAT}")
+        tensors = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
+        for key, tensor in tensors:
+            if fault := _fault_of(tensor):
+                raise CaptureError(f"{where} holds {key!r}, which {fault}")
+
+
+def _fault_of(tensor: Tensor) -> str | None:
+    """Return why a tensor can be no weight of a captured network, and what to do."""
+    kind, home = type(tensor).__name__, type(tensor).__module__
+    wrapper = is_traceable_wrapper_subclass(tensor)
+    packed = home.partition(".")[0] == "bitsandbytes" or (wrapper and "quant" in kind.lower())
+    if tensor.is_quantized or packed:
+        return f"is quantised ({tensor.dtype if tensor.is_quantized else kind}); {_FLOAT}"
+    if wrapper:
+        return f"is a {kind}; expected plain tensors as weights"
+    if torch.nn.parameter.is_lazy(tensor):
+        return "has no size yet (lazy); run the model once on the example first"
+    if tensor.is_meta:
+        return "has no values (it is on the device 'meta'); load the model's weights"
+    return None
 
 
 def batch_second(model: nn.Module) -> str | None:
@@ -49,61 +92,7 @@ def batch_second(model: nn.Module) -> str | None:
     return None
 
 
-def _model_instead(model: Any) -> str:
-    if isinstance(model, type):
-        return f"the class {model.__name__}: give an instance of it, {model.__name__}(...)"
-    if isinstance(model, torch.jit.ScriptFunction):
-        return f"a TorchScript function: {_PYTHON}"
-    if isinstance(model, ExportedProgram):
-        return "an ExportedProgram: give the module that it was exported from"
-    if isinstance(model, dict):
-        return (
-            f"a {type(model).__name__}: if these are its weights, build the model first and give "
-            "them to model.load_state_dict(...)"
-        )
-    if isinstance(model, str):
-        return f"the text {model[:80]!r}: build the model first, and give the module"
-    kind = type(model).__name__
-    if callable(model):
-        return f"a {kind}: build the model first, or write a module whose forward calls it"
-    return f"a {kind}: build the model first"
-
-
-def _check_part(title: str, where: str, part: nn.Module) -> None:
-    if isinstance(part, torch.jit.ScriptModule):
-        raise CaptureError(
-            f"{title}{where} is a TorchScript module (torch.jit), which cannot be captured; "
-            f"{_PYTHON}"
-        )
-    home = type(part).__module__
-    if home.startswith("torch.ao.") and any(word in home for word in _QUANTISED):
-        what = type(part).__name__
-        raise CaptureError(f"{title}{where} is quantised, or prepared for it ({what}); {_FLOAT}")
-    tensors = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
-    for key, tensor in tensors:
-        _check_tensor(title, f"{where}, {key!r}", tensor)
-
-
-def _check_tensor(title: str, where: str, tensor: Tensor) -> None:
-    kind, home = type(tensor).__name__, type(tensor).__module__
-    wrapper = is_traceable_wrapper_subclass(tensor)
-    packed = home.partition(".")[0] == "bitsandbytes" or (wrapper and "quant" in kind.lower())
-    if tensor.is_quantized or packed:
-        what = str(tensor.dtype) if tensor.is_quantized else kind
-        raise CaptureError(f"{title}{where} is quantised ({what}); {_FLOAT}")
-    if wrapper:
-        raise CaptureError(f"{title}{where} is a {kind}; expected plain tensors as weights")
-    if torch.nn.parameter.is_lazy(tensor):
-        raise CaptureError(
-            f"{title}{where} has no size yet (lazy); run the model once on the example first"
-        )
-    if tensor.is_meta:
-        raise CaptureError(
-            f"{title}{where} has no values (it is on the device 'meta'); load the model's weights"
-        )
-
-
-def check_example(title: str, model: nn.Module, example: Any) -> Tensor:
+def check_example(model: nn.Module, example: Any) -> Tensor:
     """Return the example as float32 with two samples or more, detached.
 
     Raises:
@@ -111,52 +100,47 @@ def check_example(title: str, model: nn.Module, example: Any) -> Tensor:
             floating-point numbers on the model's device.
     """
     if not isinstance(example, Tensor):
-        raise CaptureError(f"{title}: {_example_instead(example)}")
+        raise CaptureError(_example_instead(example))
     if not example.is_floating_point():
         kind = str(example.dtype).removeprefix("torch.")
         raise CaptureError(
-            f"{title}: the example is {kind}; expected floating-point inputs: give them as the "
-            "model reads them, normalised, or example.float() (models of token numbers cannot be "
-            "captured)"
+            f"the example is {kind}; expected floating-point inputs: give them as the model reads "
+            "them, normalised, or example.float() (models of token numbers cannot be captured)"
         )
     if example.ndim < 2 or len(example) == 0:
         raise CaptureError(
-            f"{title}: the example has shape {tuple(example.shape)}; expected at least one sample "
-            "and one further dimension: give a batch, example.unsqueeze(0) makes one of a sample"
+            f"the example has shape {tuple(example.shape)}; expected at least one sample and one "
+            "further dimension: give a batch, example.unsqueeze(0) makes one of a sample"
         )
-    if example.is_meta:
+    devices = {parameter.device for parameter in model.parameters()}
+    if example.is_meta or (devices and example.device not in devices):
+        home = min(map(str, devices), default="cpu")
         raise CaptureError(
-            f"{title}: the example is on the device 'meta' and has no values; give one that has"
+            f"the example is on the device {str(example.device)!r} and the model on {home!r}; give "
+            "one that has values there"
         )
     if not torch.isfinite(example).all():
-        raise CaptureError(f"{title}: the example holds NaN or infinity; give a finite one")
-    devices = {parameter.device for parameter in model.parameters()}
-    if devices and example.device not in devices:
-        home = min(map(str, devices))
-        raise CaptureError(
-            f"{title}: the example is on {example.device} and the model on {home}; give "
-            f"example.to({home!r})"
-        )
+        raise CaptureError("the example holds NaN or infinity; give a finite one")
     # Export takes a size of 1 as fixed.
     example = example.detach().to(torch.float32).clone()
     return torch.cat([example, example]) if len(example) == 1 else example
 
 
 def _example_instead(example: Any) -> str:
-    expected = "expected one tensor whose dimension 0 is the batch"
     if example is None:
         return (
             "capture needs an example as its second argument; expected a batch of the model's "
             "inputs, such as torch.rand(2, 3, 224, 224)"
         )
-    what = f"the example is a {type(example).__name__}"
+    way = ""
     if type(example).__module__.partition(".")[0] == "numpy":
-        return f"{what}; {expected}: give torch.from_numpy(example)"
-    if isinstance(example, tuple | list) and example:
+        way = ": give torch.from_numpy(example)"
+    elif isinstance(example, tuple | list) and example:
         if all(isinstance(size, int) for size in example):
-            return f"{what} of numbers; {expected}: if it is a shape, give torch.rand(*example)"
-        if isinstance(example[0], Tensor):
-            return f"{what} of tensors; {expected}: give the inputs alone, example[0]"
-    if hasattr(example, "__iter__") and not isinstance(example, str | dict | tuple | list):
-        return f"{what}; {expected}: if it gives batches, give the inputs of one, next(iter(...))"
-    return f"{what}; {expected}"
+            way = ": if it is a shape, give torch.rand(*example)"
+        elif isinstance(example[0], Tensor):
+            way = ": give the inputs alone, example[0]"
+    elif hasattr(example, "__iter__") and not isinstance(example, str | dict | tuple | list):
+        way = ": if it gives batches, give the inputs of one, next(iter(...))"
+    kind = type(example).__name__
+    return f"the example is a {kind}; expected one tensor whose dimension 0 is the batch{way}"

@@ -6,11 +6,17 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from netstitch.errors import CaptureError
-from netstitch.networks.capturing.capturable import batch_second, check_example, check_model
+from netstitch.networks.capturing.capturable import (
+    batch_second,
+    check_example,
+    check_model,
+    check_parts,
+)
 from netstitch.networks.capturing.diagnostics import batch_line, explain, fixes_batch, squeeze_line
-from netstitch.networks.capturing.exportable import Whole, check_names, copied, with_plain_weights
+from netstitch.networks.capturing.exportable import Whole, copied, unwrapped, with_plain_weights
 from netstitch.networks.capturing.lowering import translate
 from netstitch.networks.capturing.verification import computes_other_lengths, verify
 from netstitch.networks.inputs import with_free_length
@@ -47,59 +53,57 @@ def capture(
             capture's outputs differ from the model's at a batch size that capture did not see, and
             for "probabilities" that are none.
     """
-    title, model = check_model(model, name)
-    example = check_example(title, model, example)
-    check_names(title, model)
-    frozen = _freeze(title, model)
+    check_model(model)
+    model = unwrapped(model)
+    title = " ".join(str(name or type(model).__name__).split())
+    try:
+        return _captured(title, model, example, outputs)
+    except CaptureError as error:
+        raise CaptureError(f"{title}: {error}") from error
+    except Exception as error:  # torch.export raises many kinds, user code any
+        raise CaptureError(f"{title}: {explain(error)}") from error
+
+
+def _captured(title: str, model: nn.Module, example: Tensor | None, outputs: Puts) -> Network:
+    check_parts(model)
+    example = check_example(model, example)
+    frozen = _freeze(model)
     if outputs == "probabilities":
         take_logarithm(frozen)
     elif outputs != "logits":
-        raise CaptureError(
-            f"{title}: outputs {outputs!r} are not known; give 'logits' or 'probabilities'"
-        )
-    try:
-        # The exporter prints the graph that it fails at, beside the error that it raises.
-        with quiet(), redirect_stderr(StringIO()), torch.no_grad():
-            program = _export(title, with_plain_weights(frozen), example)
-            graph, weights = translate(title, program)
-            network = Network(title, graph, weights)
-            verify(
-                title,
-                frozen,
-                network,
-                example,
-                squeezed=squeeze_line(program),
-                transposed=batch_second(frozen),
-            )
-            if computes_other_lengths(frozen, network, example):
-                network = Network(title, with_free_length(graph), weights)
-            if takes_logarithm(frozen):
-                check_logarithm(network)
-    except CaptureError:
-        raise
-    except Exception as error:  # torch.export raises many kinds, user code any
-        raise CaptureError(explain(title, error)) from error
+        raise CaptureError(f"outputs {outputs!r} are not known; give 'logits' or 'probabilities'")
+    # The exporter prints the graph that it fails at, beside the error that it raises.
+    with quiet(), redirect_stderr(StringIO()), torch.no_grad():
+        program = _export(with_plain_weights(frozen), example)
+        graph, weights = translate(program)
+        network = Network(title, graph, weights)
+        squeezed, transposed = squeeze_line(program), batch_second(frozen)
+        verify(frozen, network, example, squeezed=squeezed, transposed=transposed)
+        if computes_other_lengths(frozen, network, example):
+            network = Network(title, with_free_length(graph), weights)
+        if takes_logarithm(frozen):
+            check_logarithm(network)
     return network
 
 
-def _freeze(title: str, model: nn.Module) -> nn.Module:
+def _freeze(model: nn.Module) -> nn.Module:
     """Return a frozen copy, since tracing one instance twice fails for some models."""
     try:
         return copied(model).eval().float().requires_grad_(False)
     except Exception as error:  # modules copy themselves in their own ways
         reason = str(error).strip().partition("\n")[0].partition(". ")[0]
         raise CaptureError(
-            f"{title} cannot be copied and frozen ({reason}); expected a module of plain parameters"
-            " and buffers: detach tensors that it keeps, and remove what cannot be copied"
+            f"it cannot be copied and frozen ({reason}); expected a module of plain parameters and "
+            "buffers: detach tensors that it keeps, and remove what cannot be copied"
         ) from error
 
 
-def _export(title: str, model: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
+def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
     whole, batch = Whole(model), torch.export.Dim("batch")
 
-    def run() -> torch.export.ExportedProgram:
+    def run() -> ExportedProgram:
         program = torch.export.export(whole, (example,), dynamic_shapes=({0: batch},))
-        functional: torch.export.ExportedProgram = program.run_decompositions({})
+        functional: ExportedProgram = program.run_decompositions({})
         return functional
 
     try:
@@ -107,4 +111,4 @@ def _export(title: str, model: nn.Module, example: Tensor) -> torch.export.Expor
     except Exception as error:
         fixed = fixes_batch(error)
         line, hint = (batch_line(run), batch_second(model)) if fixed else (None, None)
-        raise CaptureError(explain(title, error, line, hint)) from error
+        raise CaptureError(explain(error, line, hint)) from error

@@ -5,13 +5,13 @@ norms of old hooks, tables of positions. None of that depends on the input, so t
 weight, and no operation of it stays in the graph, needs to be listed, or is charged for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from netstitch.networks.graph import Argument, references
+from netstitch.networks.capturing.canonical import OperatorCall
 from netstitch.networks.keys import Keys
 from netstitch.networks.module import to_torch
 
@@ -22,13 +22,10 @@ class Constants:
     def __init__(self) -> None:
         self._values: dict[str, Any] = {}
         self._paths: dict[str, str] = {}
-        self._trained: dict[str, str] = {}  # names of what parameters go into, with the first one
+        self._trained: set[str] = set()  # names of what parameters go into
         self._memory: set[int] = set()  # where parameters lie
         self._computed: dict[str, str] = {}  # names by the call that they are results of
         self._keys = Keys()
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
 
     def number(self, name: str) -> bool | int | float | None:
         """Return the value of a node that is a number; None for any other one."""
@@ -44,37 +41,30 @@ class Constants:
         self._values[name] = tensor
         self._paths[name] = path
         if trained:
-            self._trained[name] = name
+            self._trained.add(name)
             self._memory.add(tensor.untyped_storage().data_ptr())
 
-    def follows(self, args: Sequence[Argument], kwargs: Mapping[str, Argument]) -> bool:
+    def follows(self, call: OperatorCall) -> bool:
         """Return whether a call reads constants alone."""
-        return all(name in self._values for name in _read(args, kwargs))
+        return all(name in self._values for name in call.read)
 
-    def computed_before(
-        self, operation: str, args: Sequence[Argument], kwargs: Mapping[str, Argument], name: str
-    ) -> str:
+    def computed_before(self, call: OperatorCall, name: str) -> str:
         """Return the name of an equal call's result, or `name` where this is the first one."""
-        return self._computed.setdefault(repr((operation, args, sorted(kwargs.items()))), name)
+        key = repr((call.operation, call.args, sorted(call.kwargs.items())))
+        return self._computed.setdefault(key, name)
 
-    def compute(
-        self,
-        name: str,
-        function: Callable[..., Any],
-        args: Sequence[Argument],
-        kwargs: Mapping[str, Argument],
-    ) -> Any:
+    def compute(self, name: str, function: Callable[..., Any], call: OperatorCall) -> Any:
         """Return the value of a call that reads constants alone, and keep it."""
         value = function(
-            *(to_torch(item, self._values) for item in args),
-            **{key: to_torch(item, self._values) for key, item in kwargs.items()},
+            *(to_torch(item, self._values) for item in call.args),
+            **{key: to_torch(item, self._values) for key, item in call.kwargs.items()},
         )
         self._values[name] = value
-        first = next((self._trained[x] for x in _read(args, kwargs) if x in self._trained), None)
-        if first is not None:
-            self._trained[name] = first
         # What is made of a parameter has its name, by which a user knows it.
+        first = next((read for read in call.read if read in self._trained), None)
         self._paths[name] = f"constants.{name}" if first is None else self._paths[first]
+        if first is not None:
+            self._trained.add(name)
         return value
 
     def stays(self, value: Any) -> bool:
@@ -100,7 +90,3 @@ class Constants:
         if name in self._trained and kept.is_floating_point():
             return torch.nn.Parameter(kept, requires_grad=False)
         return kept
-
-
-def _read(args: Sequence[Argument], kwargs: Mapping[str, Argument]) -> list[str]:
-    return list(references((tuple(args), tuple(kwargs.values()))))

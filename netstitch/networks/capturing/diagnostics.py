@@ -21,17 +21,15 @@ _GUARDS = "torch.fx.experimental.symbolic_shapes"
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
-def explain(
-    title: str, error: BaseException, line: str | None = None, hint: str | None = None
-) -> str:
-    """Return one line: model, operation where it is named, the user's source line, and the reason.
+def explain(error: BaseException, line: str | None = None, hint: str | None = None) -> str:
+    """Return one line: the operation where it is named, the user's source line, and the reason.
 
     The source line may be given where it is known better than from the error; a hint says what to
     do.
     """
     where = line or source_line(error)
     operation = re.search(r"\b(?:aten|torch\.ops\.\w+)\.\w+(?:\.\w+)?", str(error))
-    parts = [f"{title} cannot be exported"]
+    parts = ["it cannot be exported"]
     if operation:
         parts.append(f"operation {operation.group(0)}")
     if where:

@@ -12,7 +12,6 @@ and a parametrization may branch on its weight.
 import copy
 import re
 from collections.abc import Iterator
-from keyword import iskeyword
 from typing import Any
 
 import torch
@@ -20,8 +19,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weight_norm
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
-
-from netstitch.errors import CaptureError
 
 _ATTRIBUTE = "model"
 _HOOKS = (WeightNorm, SpectralNorm, prune.BasePruningMethod)
@@ -53,16 +50,6 @@ def unwrapped(model: nn.Module) -> nn.Module:
             model = model._orig_mod  # type: ignore[assignment]
         else:
             return model
-
-
-def check_names(title: str, model: nn.Module) -> None:
-    """Raise CaptureError for a submodule that export cannot write code for."""
-    for path, _ in model.named_modules():
-        if any(iskeyword(part) for part in path.split(".")):
-            raise CaptureError(
-                f"{title}: submodule {path!r} is named like a Python keyword, which torch.export "
-                "cannot take; rename it"
-            )
 
 
 def with_plain_weights(model: nn.Module) -> nn.Module:

@@ -1,7 +1,6 @@
 """Outputs of an exported program: one tensor, or tensors by key, each with the batch first."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
@@ -16,7 +15,7 @@ Output = tuple[str | None, str]
 
 
 def find_outputs(
-    title: str, program: ExportedProgram, nodes: Sequence[Node], replaced: Mapping[str, str]
+    program: ExportedProgram, nodes: Sequence[Node], replaced: Mapping[str, str]
 ) -> tuple[Output, ...]:
     """Return the outputs of a program among the nodes made of it.
 
@@ -33,7 +32,7 @@ def find_outputs(
         of_input = changed[0].kind is OutputKind.USER_INPUT_MUTATION
         what = "its input" if of_input else repr(inner_path(changed[0].target or ""))
         raise CaptureError(
-            f"{title} changes {what} in evaluation mode; expected a model without side "
+            f"it changes {what} in evaluation mode; expected a model without side "
             "effects: copy a tensor before changing it in place"
         )
     names = [getattr(spec.arg, "name", None) or None for spec in specs]
@@ -42,31 +41,27 @@ def find_outputs(
     structure = tree_unflatten(names, spec) if spec is not None else names[0]
     shapes = {node.name: node.shape for node in nodes}
     if isinstance(structure, str):
-        _check_shape(f"{title}: the output", shapes.get(structure))
+        _check_shape("the output", shapes.get(structure))
         return ((None, structure),)
     if isinstance(structure, dict) and any(structure.values()):
         found = []
         for key, name in structure.items():
             if name is None:
                 continue
-            _check_entry(title, key, name)
-            _check_shape(f"{title}: output {key!r}", shapes.get(name))
+            if not isinstance(key, str):
+                raise CaptureError(f"an output is called {key!r}; expected strings as keys")
+            if not isinstance(name, str):
+                raise CaptureError(
+                    f"output {key!r} is a {type(name).__name__}; expected a tensor: wrap the model "
+                    "in a module that picks its outputs"
+                )
+            _check_shape(f"output {key!r}", shapes.get(name))
             found.append((key, name))
         return tuple(found)
     raise CaptureError(
-        f"{title} returns a {type(structure).__name__}; expected a tensor or a "
+        f"it returns a {type(structure).__name__}; expected a tensor or a "
         "dictionary of tensors: wrap the model in a module that picks its output"
     )
-
-
-def _check_entry(title: str, key: Any, value: Any) -> None:
-    if not isinstance(key, str):
-        raise CaptureError(f"{title}: an output is called {key!r}; expected strings as keys")
-    if not isinstance(value, str):
-        raise CaptureError(
-            f"{title}: output {key!r} is a {type(value).__name__}; expected a tensor: wrap the "
-            "model in a module that picks its outputs"
-        )
 
 
 def _check_shape(where: str, shape: Sequence[int | str] | None) -> None:

@@ -43,21 +43,20 @@ from netstitch.networks.points import find_points
 _DROPPED = ("_assert", "sym_constrain_range", "_assert_tensor_metadata", "_guards_fn")
 
 
-def translate(title: str, program: ExportedProgram) -> tuple[Graph, dict[str, Tensor]]:
+def translate(program: ExportedProgram) -> tuple[Graph, dict[str, Tensor]]:
     """Return the graph of an exported program, and its weights by key.
 
     Raises:
         CaptureError: for an operation that is not listed, for more than one input, and for outputs
             that are neither a tensor nor a dictionary of tensors.
     """
-    return _Translation(title, program).result()
+    return _Translation(program).result()
 
 
 class _Translation:
     """One walk over the exported nodes; holds what has been translated so far."""
 
-    def __init__(self, title: str, program: ExportedProgram) -> None:
-        self.title = title
+    def __init__(self, program: ExportedProgram) -> None:
         self.program = program
         self.nodes: list[Node] = []
         self.replaced: dict[str, str] = {}  # names of exported nodes that others stand for
@@ -80,7 +79,7 @@ class _Translation:
                 self._placeholder(node, specs[node.name])
             elif node.op == "call_function":
                 self._call(node)
-        outputs = find_outputs(self.title, self.program, self.nodes, self.replaced)
+        outputs = find_outputs(self.program, self.nodes, self.replaced)
         kept = ancestors(Graph(tuple(self.nodes), outputs), [name for _, name in outputs])
         nodes = [node for node in self.nodes if node.name in kept or node.operation == INPUT]
         read = [node.name for node in nodes if node.operation == WEIGHT]
@@ -109,14 +108,16 @@ class _Translation:
             value = node.meta["val"]
             if self.input or not isinstance(value, Tensor):
                 raise CaptureError(
-                    f"{self.title} takes more than one input; expected a model of one tensor: "
-                    "wrap it in a module that fixes the others"
+                    "it takes more than one input; expected a model of one tensor: wrap it in a "
+                    "module that fixes the others"
                 )
             self.input = node.name
             self.symbol = value.shape[0].node.expr  # type: ignore[attr-defined]
             self._add(node, OperatorCall(INPUT, (), {}, value))
             return
-        tensor = _stored(self.program, spec.target)
+        state = self.program.state_dict
+        stored: Mapping[str, Any] = state if spec.target in state else self.program.constants
+        tensor: Tensor = stored[spec.target]
         # Two names for one tensor: keep the first. Strides matter: one may be a transposed view.
         same = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
         if tensor.numel() and same in self.placed:
@@ -156,49 +157,47 @@ class _Translation:
         ):
             self.replaced[node.name] = self._name(source)
             return
-        args = tuple(self._argument(item) for item in node.args)
         kwargs = {
             key: self._argument(item)
             for key, item in node.kwargs.items()
             if key not in ("device", "layout", "pin_memory")
         }
-        if self._is_constant(node, name, args, kwargs) and self._fold(node, name, args, kwargs):
+        args = tuple(self._argument(item) for item in node.args)
+        call = OperatorCall(name, args, kwargs, node.meta.get("val"))
+        if self._is_constant(node, call):
             return
         if name == "aten.sym_size.int":  # every size follows the input's batch: read it there
-            self._size(node)
+            size = self._count(node, node.meta["val"])
+            if isinstance(size, Ref):
+                self.replaced[node.name] = size.name
+            else:
+                self.constants.remember(node.name, size)
             return
         if is_random(node, name):
             raise CaptureError(
-                f"{self.title} draws random numbers in evaluation mode (operation {name}"
-                f"{_used_at(node)}); expected a model whose output follows from its input"
+                f"it draws random numbers in evaluation mode (operation {name}{_used_at(node)}); "
+                "expected a model whose output follows from its input"
             )
-        call = OperatorCall(name, args, kwargs, node.meta.get("val"))
         call = canonical(call, self.input, lambda size: self._count(node, size))
         if call.operation not in KINDS:
             raise self._refused(node, f"operation {name} is not supported")
         self._add(node, call)
 
     def _refused(self, node: fx.Node, reason: str) -> CaptureError:
-        return CaptureError(f"{self.title}: {reason}{_used_at(node)}; {_way_out(node)}")
+        return CaptureError(f"{reason}{_used_at(node)}; {_way_out(node)}")
 
-    def _is_constant(
-        self, node: fx.Node, name: str, args: tuple[Argument, ...], kwargs: dict[str, Argument]
-    ) -> bool:
-        """Return whether a call follows from weights alone; it need not be listed then."""
-        changes = isinstance(node.target, OpOverload) and node.target._schema.is_mutable
-        return not changes and not is_random(node, name) and self.constants.follows(args, kwargs)
-
-    def _fold(
-        self, node: fx.Node, name: str, args: tuple[Argument, ...], kwargs: dict[str, Argument]
-    ) -> bool:
-        """Compute a constant, and return whether the network then need not."""
-        first = self.constants.computed_before(name, args, kwargs, node.name)
+    def _is_constant(self, node: fx.Node, call: OperatorCall) -> bool:
+        """Compute what follows from weights alone; return whether the network then need not."""
+        function: Any = node.target
+        changes = isinstance(function, OpOverload) and function._schema.is_mutable
+        if changes or is_random(node, call.operation) or not self.constants.follows(call):
+            return False
+        first = self.constants.computed_before(call, node.name)
         if first != node.name:
             self.replaced[node.name] = first
             return True
-        function: Any = node.target
-        value = self.constants.compute(node.name, function, args, kwargs)
-        can_stay = name in KINDS and self.made.issuperset(references((args, *kwargs.values())))
+        value = self.constants.compute(node.name, function, call)
+        can_stay = call.operation in KINDS and self.made.issuperset(call.read)
         if can_stay and self.constants.stays(value):
             return False
         if isinstance(value, Tensor):
@@ -214,27 +213,19 @@ class _Translation:
                 dtype=str(call.value.dtype).removeprefix("torch."),
             )
             self.sizes[node.name] = tuple(self._at_batch_one(size) for size in call.value.shape)
-        kind = KINDS.get(call.operation)
-        if kind is not None:
+        if call.operation in KINDS:
             output = self.sizes.get(node.name, ())
             equation = str(call.args[0]) if call.operation == "aten.einsum.default" else ""
             # With repeats, since a matrix may be multiplied by itself.
             read = [self.sizes[name] for name in references(call.args) if name in self.sizes]
             made = replace(
                 made,
-                multiply_adds=multiply_adds(call.operation, kind, output, read, equation),
-                elementwise=elementwise(kind, output, read) if made.shape else 0,
+                multiply_adds=multiply_adds(call.operation, output, read, equation),
+                elementwise=elementwise(call.operation, output, read) if made.shape else 0,
             )
         self._append(made)
 
     # -- sizes
-
-    def _size(self, node: fx.Node) -> None:
-        size = self._count(node, node.meta["val"])
-        if isinstance(size, Ref):
-            self.replaced[node.name] = size.name
-        else:
-            self.constants.remember(node.name, size)
 
     def _count(self, node: fx.Node, size: Any) -> int | Ref:
         """Return a size as an argument: a number, or a node that reads the input's batch."""
@@ -262,7 +253,7 @@ class _Translation:
         expression = size.node.expr
         if expression.free_symbols - {self.symbol}:
             raise CaptureError(
-                f"{self.title}: a size depends on the data (operation {name_of(node.target)}"
+                f"a size depends on the data (operation {name_of(node.target)}"
                 f"{_used_at(node)}); expected sizes that follow from the input's"
             )
         return expression
@@ -294,7 +285,7 @@ class _Translation:
         if isinstance(value, torch.device):
             return None
         raise CaptureError(
-            f"{self.title}: an argument of type {type(value).__name__} cannot be captured; "
+            f"an argument of type {type(value).__name__} cannot be captured; "
             "expected tensors, numbers, lists, dtypes"
         )
 
@@ -315,14 +306,6 @@ def _way_out(node: fx.Node) -> str:
 def _used_at(node: fx.Node) -> str:
     line = last_users_line(node.meta.get("stack_trace") or "")
     return f", used at {line}" if line else ""
-
-
-def _stored(program: ExportedProgram, target: str) -> Tensor:
-    tensors: Mapping[str, Any] = (
-        program.state_dict if target in program.state_dict else program.constants
-    )
-    tensor: Tensor = tensors[target]
-    return tensor
 
 
 def _module_path(node: fx.Node) -> str:

@@ -12,7 +12,6 @@ TOLERANCE = 1e-4
 
 
 def verify(
-    title: str,
     model: nn.Module,
     network: nn.Module,
     example: Tensor,
@@ -23,7 +22,6 @@ def verify(
     """Compare outputs for one sample more than the example has, and for that sample alone.
 
     Args:
-        title: the model's name.
         model: what was captured.
         network: what it became.
         example: the batch that it was captured with.
@@ -34,40 +32,40 @@ def verify(
         CaptureError: naming the output, where they differ in shape or value, are not finite, or
             where a sample's output depends on the other samples of its batch.
     """
+    loses = (
+        f"a single sample loses the batch dimension{f' at {squeezed}' if squeezed else ''}; name "
+        "the dimensions to drop, as squeeze((2, 3)) does, or use flatten(1)"
+    )
     probe = _probe(example)
     expected, found = _by_key(model(probe)), _by_key(network(probe))
-    alone = _alone(title, network, probe[-1:], squeezed)
+    try:
+        alone = _by_key(network(probe[-1:]))
+    except Exception as error:  # torch raises many kinds
+        if squeezed is None:
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        raise CaptureError(f"it fails at batch size 1 ({reason}): {loses}") from error
     for key, value in found.items():
-        where = title if key is None else f"{title}, output {key!r}"
+        where = "the output" if key is None else f"output {key!r}"
         wanted = expected[key]
         if not torch.isfinite(wanted).all():
             raise CaptureError(
                 f"{where}: the model's own output holds NaN or infinity; check its weights, and "
                 "that the example looks like its data"
             )
-        if wanted.shape != value.shape:
-            raise CaptureError(
-                f"{where}: the capture differs from the model in shape at batch size {len(probe)}, "
-                f"{tuple(value.shape)} in place of {tuple(wanted.shape)}; the model may depend on "
-                "the batch size"
-            )
         if difference := _difference(wanted, value):
             raise CaptureError(
-                f"{where}: the capture differs from the model by {difference} at batch size "
+                f"{where}: the capture differs from the model {difference} at batch size "
                 f"{len(probe)}; the model may depend on the batch size or on chance in evaluation "
                 "mode"
             )
-        if wanted[-1:].shape != alone[key].shape:
-            raise CaptureError(
-                f"{where}: the output has shape {tuple(alone[key].shape)} at batch size 1, "
-                f"expected {tuple(wanted[-1:].shape)}: it {_loses(squeezed)}"
-            )
         if difference := _difference(wanted[-1:], alone[key]):
-            hint = f"; {transposed}" if transposed else ""
-            hint = f"; a single sample {_loses(squeezed)}" if squeezed else hint
+            dropped = squeezed or alone[key].dim() < wanted.dim()
+            hint = loses if dropped else transposed
             raise CaptureError(
-                f"{where}: a sample's output changes by {difference} with the other samples of its "
-                f"batch; expected a model that treats samples apart in evaluation mode{hint}"
+                f"{where}: the last sample's differs {difference} where it is alone; expected a "
+                "model that treats samples apart in evaluation mode, whatever the other samples of "
+                f"its batch are{f'; {hint}' if hint else ''}"
             )
 
 
@@ -83,32 +81,9 @@ def computes_other_lengths(model: nn.Module, network: nn.Module, example: Tensor
             expected, found = _by_key(model(other)), _by_key(network(other))
         except Exception:  # user code and torch raise any kind
             return False
-        for key, wanted in expected.items():
-            if wanted.shape != found[key].shape or _difference(wanted, found[key]):
-                return False
+        if any(_difference(wanted, found[key]) for key, wanted in expected.items()):
+            return False
     return True
-
-
-def _alone(
-    title: str, network: nn.Module, sample: Tensor, squeezed: str | None
-) -> dict[str | None, Tensor]:
-    try:
-        return _by_key(network(sample))
-    except Exception as error:  # torch raises many kinds
-        if squeezed is None:
-            raise
-        reason = str(error).strip().partition("\n")[0]
-        raise CaptureError(
-            f"{title} fails at batch size 1 ({reason}): a single sample {_loses(squeezed)}"
-        ) from error
-
-
-def _loses(squeezed: str | None) -> str:
-    at = f" at {squeezed}" if squeezed else ""
-    return (
-        f"loses the batch dimension{at}; name the dimensions to drop, as squeeze((2, 3)) does, or "
-        "use flatten(1)"
-    )
 
 
 def _probe(example: Tensor) -> Tensor:
@@ -119,7 +94,9 @@ def _probe(example: Tensor) -> Tensor:
 
 
 def _difference(expected: Tensor, found: Tensor) -> str:
-    """Return by how much tensors of one shape differ, in words; nothing where they are equal."""
+    """Return by how much tensors differ, in words; nothing where they are equal."""
+    if expected.shape != found.shape:
+        return f"in shape, {tuple(found.shape)} in place of {tuple(expected.shape)},"
     if not expected.numel():
         return ""
     wide = expected.to(torch.float64)
@@ -127,7 +104,7 @@ def _difference(expected: Tensor, found: Tensor) -> str:
     difference = (wide - found.to(torch.float64)).abs().max().item()
     if difference <= TOLERANCE * scale:
         return ""
-    return f"{difference:.2g} (largest output {scale:.2g})"
+    return f"by {difference:.2g} (largest output {scale:.2g})"
 
 
 def _by_key(output: Any) -> dict[str | None, Tensor]:
