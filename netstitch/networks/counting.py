@@ -24,14 +24,8 @@ def multiply_adds(
 ) -> int:
     """Return the multiply-adds of an operation; 0 for kinds that do not multiply matrices.
 
-    Biases are not counted. All shapes are at batch 1.
-
-    Args:
-        operation: its name.
-        output: shape of the result.
-        inputs: shapes of the tensor arguments, in order (the weight of a convolution or linear map
-            is the second).
-        equation: of an Einstein sum.
+    Biases are not counted. All shapes are at batch 1; those of the tensor arguments stand in order
+    (the weight of a convolution or linear map is the second). The equation is an Einstein sum's.
     """
     kind = KINDS[operation]
     if kind is Kind.CONVOLUTION:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from netstitch.networks.content import renamed
 from netstitch.networks.graph import WEIGHT, Argument, Graph, Node, Ref
 from netstitch.networks.keys import Keys
 
@@ -98,7 +99,7 @@ def _fold(
             nodes += [] if isinstance(bias, Ref) else [bias_node]
             nodes.append(replace(layer, args=args))
         elif node is not norm:
-            nodes.append(node.reading(names))
+            nodes.append(renamed(node, node.name, names))
     outputs = tuple((key, names[name]) for key, name in graph.outputs)
     return _pruned(nodes, outputs), new
 

@@ -4,9 +4,8 @@ Nothing here holds a tensor: weights are named, and live beside the graph (see `
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from netstitch.networks.feature_layout import BATCH as BATCH
 from netstitch.networks.feature_layout import Dimension as Dimension
@@ -69,18 +68,6 @@ class Node:
         """The layout of a point's features; None where the node is no point."""
         return find_layout(self.shape, self.channels) if self.point else None
 
-    def reading(self, names: Mapping[str, str], **changes: Any) -> "Node":
-        """Return the same step of other nodes: with the names that it reads replaced.
-
-        Further changes are those of other fields.
-        """
-        return replace(
-            self,
-            args=tuple(rename(argument, names) for argument in self.args),
-            kwargs={key: rename(argument, names) for key, argument in self.kwargs.items()},
-            **changes,
-        )
-
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """Names of the nodes this one reads, in order of first use, without repeats."""
@@ -89,11 +76,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in topological order, and which of them are the outputs.
+    """Nodes in topological order, and the outputs: pairs of key and node name.
 
-    Attributes:
-        nodes: what a node reads stands before it.
-        outputs: (key, node name) pairs; a single one with key None where the output is one tensor.
+    A single output has the key None where the network's output is one tensor.
     """
 
     nodes: tuple[Node, ...]

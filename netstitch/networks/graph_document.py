@@ -5,7 +5,7 @@ arguments. Names and keys end up in code that torch.fx makes, so they are held t
 nothing but a name.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +13,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from netstitch.errors import StorageError
-from netstitch.files.documents import WORST, Document, damaged
+from netstitch.files.documents import Document, damaged
 from netstitch.networks.feature_layout import stitchable
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
 from netstitch.networks.keys import Keys, is_identifier, is_key
@@ -73,30 +72,31 @@ def to_graph(document: GraphDocument, path: Path) -> Graph:
             reference to a node that does not come before.
     """
     try:
-        nodes = _nodes(document.nodes, path)
-        outputs = _outputs(document.outputs, {node.name for node in nodes})
-        graph = Graph(nodes, outputs)
+        nodes = _nodes(document.nodes)
+        keys = [key for key, _ in document.outputs]
+        named = None not in keys and len(set(keys)) == len(keys) > 0
+        if not named and keys != [None]:
+            raise ValueError(f"the keys {keys!r:.80} of the outputs are not distinct strings")
+        if any(name not in nodes for _, name in document.outputs):
+            raise ValueError("an output names no node")
+        graph = Graph(tuple(nodes.values()), document.outputs)
         check_arguments(graph)
     except (TypeError, ValueError) as error:
         raise damaged(path, one_line(error)) from error
     return graph
 
 
-def _nodes(rows: Sequence[NodeRow], path: Path) -> tuple[Node, ...]:
+def _nodes(rows: Sequence[NodeRow]) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
     keys = Keys()
     for row in rows:
         node = _node(row)
         if node.operation not in (INPUT, WEIGHT) and node.operation not in KINDS:
-            raise StorageError(
-                f"{path}: operation {node.operation!r:.80} is not one that netstitch runs; "
-                "the file is damaged or was not written by netstitch"
-            )
+            raise ValueError(f"operation {node.operation!r:.80} is not one that netstitch runs")
         unknown = [name for name in node.inputs if name not in nodes]
         if unknown or node.name in nodes:
-            raise StorageError(
-                f"{path}: node {node.name!r} stands twice or reads {unknown} before it is made; "
-                f"{WORST}"
+            raise ValueError(
+                f"node {node.name!r} stands twice or reads {unknown} before it is made"
             )
         if node.operation == WEIGHT:
             if not is_key(node.path) or keys.clashes(node.path):
@@ -105,19 +105,7 @@ def _nodes(rows: Sequence[NodeRow], path: Path) -> tuple[Node, ...]:
         nodes[node.name] = node
     if sum(node.operation == INPUT for node in nodes.values()) != 1:
         raise ValueError("it does not have exactly one input")
-    return tuple(nodes.values())
-
-
-def _outputs(
-    outputs: tuple[tuple[str | None, str], ...], known: Collection[str]
-) -> tuple[tuple[str | None, str], ...]:
-    keys = [key for key, _ in outputs]
-    named = None not in keys and len(set(keys)) == len(keys) > 0
-    if not named and keys != [None]:
-        raise ValueError(f"the keys {keys!r:.80} of the outputs are not distinct strings")
-    if any(name not in known for _, name in outputs):
-        raise ValueError("an output names no node")
-    return outputs
+    return nodes
 
 
 def _node(row: NodeRow) -> Node:
@@ -153,17 +141,15 @@ def _argument_to_json(argument: Argument) -> Any:
 def _argument_from_json(value: Any) -> Argument:
     if isinstance(value, list):
         return tuple(_argument_from_json(item) for item in value)
-    if isinstance(value, dict):
-        kind, content = next(iter(value.items()), ("", None))
-        if len(value) != 1 or not isinstance(content, str):
-            raise ValueError(f"{value!r:.80} is not an argument of an operation")
-        if kind == "ref":
-            return Ref(content)
-        if kind == "float":
-            return float(content)
-        if kind in ENUMERATIONS and isinstance(vars(torch).get(content), ENUMERATIONS[kind]):
-            return Enumerated(kind, content)
-        raise ValueError(f"{value!r:.80} is not an argument of an operation")
     if value is None or isinstance(value, bool | int | str):
         return value
+    if isinstance(value, dict) and len(value) == 1:
+        [(kind, content)] = value.items()
+        if kind == "ref" and isinstance(content, str):
+            return Ref(content)
+        if kind == "float" and isinstance(content, str):
+            return float(content)
+        members = vars(torch) if isinstance(content, str) else {}
+        if kind in ENUMERATIONS and isinstance(members.get(content), ENUMERATIONS[kind]):
+            return Enumerated(kind, content)
     raise ValueError(f"{value!r:.80} is not an argument of an operation")

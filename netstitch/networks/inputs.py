@@ -68,36 +68,28 @@ def check_one_task(
     names: Sequence[str], graphs: Sequence[Graph], error: type[NetstitchError]
 ) -> None:
     """Raise `error` unless networks take inputs of one shape and give outputs of equal shapes."""
-    first, outputs = names[0], _output_shapes(graphs[0])
-    for name, graph in zip(names[1:], graphs[1:], strict=True):
-        if graph.input.shape != graphs[0].input.shape:
-            shapes = [_shown(each.input.shape or ()) for each in (graphs[0], graph)]
+    first, (expected, *others) = names[0], graphs
+    for name, graph in zip(names[1:], others, strict=True):
+        if graph.input.shape != expected.input.shape:
+            shapes = [_shown(each.input.shape or ()) for each in (expected, graph)]
             raise error(
                 f"{first} takes inputs of shape {shapes[0]} and {name} of {shapes[1]}; capture all "
                 "networks with the same example"
             )
-        own = _output_shapes(graph)
-        if own.keys() != outputs.keys():
+        if _outputs(graph) != _outputs(expected):
             raise error(
-                f"{first} gives {_keys(outputs)} and {name} gives {_keys(own)}; networks that are "
-                "joined must give the same outputs"
+                f"{first} gives {', '.join(_outputs(expected))} and {name} gives "
+                f"{', '.join(_outputs(graph))}; networks that are joined must do the same task, "
+                "with outputs of the same names and shapes"
             )
-        for key, shape in outputs.items():
-            if own[key] != shape:
-                what = "an output" if key is None else f"an output {key!r}"
-                raise error(
-                    f"{first} gives {what} of shape {_shown(shape)} and {name} of "
-                    f"{_shown(own[key])}; networks that are joined must do the same task"
-                )
 
 
-def _output_shapes(graph: Graph) -> dict[str | None, tuple[Dimension, ...]]:
-    return {key: graph.by_name[name].shape or () for key, name in graph.outputs}
-
-
-def _keys(outputs: Iterable[str | None]) -> str:
-    keys = list(outputs)
-    return "one tensor" if None in keys else f"the outputs {', '.join(map(repr, keys))}"
+def _outputs(graph: Graph) -> list[str]:
+    """Return the outputs in words, in the order of their names."""
+    shapes = [(key, _shown(graph.by_name[name].shape or ())) for key, name in graph.outputs]
+    return sorted(
+        f"one tensor {shape}" if key is None else f"{key!r} {shape}" for key, shape in shapes
+    )
 
 
 def read_batches(
@@ -112,20 +104,21 @@ def read_batches(
         together = isinstance(batch, tuple | list) and bool(batch)
         values, rest = (batch[0], tuple(batch[1:])) if together else (batch, ())
         if not isinstance(values, Tensor):
+            way = ""
+            if type(values).__module__.partition(".")[0] == "numpy":
+                way = "; give torch.from_numpy(array) of each"
+            elif isinstance(values, dict):
+                key = next(iter(values), "inputs")
+                way = f"; give the inputs of each, batch[{key!r}] for example"
             raise error(
                 f"batch {number} is a {type(values).__name__}: expected a tensor of inputs, or a "
-                f"tuple that starts with one{_instead(values)}"
+                f"tuple that starts with one{way}"
             )
         if not values.is_floating_point() or values.dim() == 0:
-            labels = isinstance(batches, tuple | list) and not together and number > 1
             raise error(
-                f"batch {number} has dtype {_name(values.dtype)} and "
-                f"shape {tuple(values.shape)}: expected floating-point inputs (batch, ...); "
-                + (
-                    "if these are labels, give [(inputs, labels)]"
-                    if labels
-                    else "convert them, with .float() for example"
-                )
+                f"batch {number} has dtype {_name(values.dtype)} and shape {tuple(values.shape)}: "
+                "expected floating-point inputs (batch, ...); convert them, with .float() for "
+                "example, or if these are labels, give [(inputs, labels)]"
             )
         yield number, values, rest
 
@@ -136,10 +129,10 @@ def fitting_batches(
     error: type[NetstitchError],
     dtype: torch.dtype | None = None,
 ) -> Iterable[Batch]:
-    """Return the same batches, each checked as it is read.
+    """Return the same batches, each checked as it is read; a collection keeps its length.
 
-    An iterator stays one; a collection keeps its length. Inputs must have the dtype given, or any
-    floating-point one. Reading raises `error` as `read_batches` and `check_inputs` do.
+    Inputs must have the dtype given, or any floating-point one. Reading raises `error` as
+    `read_batches` and `check_inputs` do.
     """
     _check_several(batches, error)
     given = _Fitting(tuple(graphs), batches, error, dtype)
@@ -184,11 +177,3 @@ def _check_several(batches: Any, error: type[NetstitchError]) -> None:
 
 def _name(dtype: torch.dtype | None) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _instead(batch: Any) -> str:
-    if type(batch).__module__.partition(".")[0] == "numpy":
-        return "; give torch.from_numpy(array) of each"
-    if isinstance(batch, dict):
-        return f"; give the inputs of each, batch[{next(iter(batch), 'inputs')!r}] for example"
-    return ""

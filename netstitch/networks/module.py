@@ -32,8 +32,7 @@ def build_module(
     """
     wanted = [name for _, name in graph.outputs] if outputs is None else list(outputs)
     needed = ancestors(graph, wanted)
-    root = nn.Module()
-    drawn = fx.Graph()
+    root, drawn = nn.Module(), fx.Graph()
     values: dict[str, fx.Node] = {}
     for node in graph.nodes:
         if node.operation == INPUT:
@@ -51,15 +50,17 @@ def build_module(
                 {key: to_torch(argument, values) for key, argument in node.kwargs.items()},
                 name=node.name,
             )
+    returned = [values[name] for name in wanted]
     if outputs is not None:
-        drawn.output([values[name] for name in outputs])
+        drawn.output(returned)
     elif graph.output_keys == (None,):
-        drawn.output(values[graph.outputs[0][1]])
+        drawn.output(returned[0])
     else:
-        drawn.output({str(key): values[name] for key, name in graph.outputs})
+        drawn.output(dict(zip(map(str, graph.output_keys), returned, strict=True)))
     module = fx.GraphModule(root, drawn, class_name="StitchedNetwork")
     if html is not None:
-        # torch has just made this class for this module alone; copies and pickles get new ones.
+        # torch has just made this class for this module alone; copies and pickles get new ones,
+        # while an attribute of the module would go with them.
         type(module)._repr_html_ = lambda _: html()  # type: ignore[attr-defined]
     return module.eval()
 
@@ -91,9 +92,7 @@ def register(root: nn.Module, key: str, tensor: Tensor) -> None:
     for part in path:
         if part not in module._modules:
             module.add_module(part, nn.Module())
-        child = module._modules[part]
-        assert child is not None
-        module = child
+        module = module.get_submodule(part)
     if isinstance(tensor, nn.Parameter):
         module.register_parameter(name, tensor)
     else:

@@ -77,12 +77,13 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 def weights_content(weights: Mapping[str, Tensor]) -> bytes:
     """Return what `write_weights` writes."""
     parameters = [key for key, value in weights.items() if isinstance(value, torch.nn.Parameter)]
-    tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
+    tensors: dict[str, Tensor] = {}
     seen: set[int] = set()
-    for key, tensor in tensors.items():  # safetensors refuses tensors that share memory
+    for key, value in weights.items():
+        tensor = value.detach().cpu().contiguous()
         memory = tensor.untyped_storage().data_ptr()
-        if memory in seen:
-            tensors[key] = tensor.clone()
+        # The format takes no tensors that share memory.
+        tensors[key] = tensor.clone() if memory in seen else tensor
         seen.add(memory)
     return placed(to_bytes(tensors, metadata={_PARAMETERS: json.dumps(parameters)}))
 

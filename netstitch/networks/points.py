@@ -31,7 +31,7 @@ class Axes:
 class PointStep:
     """One operation, with the names, axes and shapes of inputs that depend on the network's input.
 
-    The output's shape is None where it is a tuple of tensors.
+    The output's shape is empty where it is a tuple of tensors.
     """
 
     operation: str
@@ -39,7 +39,7 @@ class PointStep:
     names: tuple[str, ...]
     axes: tuple[Axes, ...]
     shapes: tuple[Shape, ...]
-    output: Shape | None
+    output: Shape
 
 
 UNKNOWN = Axes(None, None)
@@ -50,39 +50,34 @@ def find_points(nodes: Sequence[Node]) -> Mapping[str, int]:
     """Return the points among nodes in topological order, each with the axis of its channels."""
     known: dict[str, Axes] = {}  # of the nodes that depend on the input
     shapes: dict[str, Shape] = {}
+    points: dict[str, int] = {}
+    adapting = adapter_nodes(nodes)
     for node in nodes:
         shapes[node.name] = node.shape or ()
         if node.operation == INPUT:
             known[node.name] = CHANNELS_SECOND
             continue
-        sources = tuple(name for name in node.inputs if name in known)
-        if not sources or node.operation == WEIGHT or node.operation in _WITHOUT_CONTENT:
+        names = tuple(name for name in node.inputs if name in known)
+        if not names or node.operation == WEIGHT or node.operation in _WITHOUT_CONTENT:
             continue
-        step = PointStep(
-            node.operation,
-            node.args,
-            sources,
-            tuple(known[name] for name in sources),
-            tuple(shapes[name] for name in sources),
-            node.shape,
-        )
-        known[node.name] = _RULES.get(KINDS[node.operation], _not_understood)(step)
+        axes, read = tuple(known[name] for name in names), tuple(shapes[name] for name in names)
+        step = PointStep(node.operation, node.args, names, axes, read, node.shape or ())
+        rule = _RULES.get(KINDS[node.operation])
+        own = known[node.name] = UNKNOWN if rule is None else rule(step)
         if node.shape is None:  # parts of a tuple have the axes of the whole
-            shapes[node.name] = step.shapes[0]
-    adapting = adapter_nodes(nodes)
-    return {
-        node.name: axes.channels
-        for node in nodes
-        if node.operation != INPUT
-        and node.name not in adapting
-        and (axes := known.get(node.name, UNKNOWN)).batch == 0
-        and axes.channels is not None
-        and stitchable(node.shape, node.dtype, axes.channels)
-    }
+            shapes[node.name] = read[0]
+        fits = stitchable(node.shape, node.dtype, own.channels)
+        if own.batch == 0 and own.channels is not None and fits and node.name not in adapting:
+            points[node.name] = own.channels
+    return points
 
 
-def _not_understood(step: PointStep) -> Axes:
-    return UNKNOWN
+def _named(step: PointStep, position: int, default: int | None = None) -> list[int]:
+    """Return the axes of the first input that an argument names, counted from the front."""
+    given = step.args[position] if len(step.args) > position else default
+    rank = len(step.shapes[0])
+    items = given if isinstance(given, tuple) else (given,)
+    return [axis % rank for axis in items if isinstance(axis, int) and rank]
 
 
 def _alone(step: PointStep, position: int) -> bool:
@@ -94,15 +89,13 @@ def _alone(step: PointStep, position: int) -> bool:
 
 def _convolved(step: PointStep) -> Axes:
     # Convolutions read (batch, channels, ...) by definition, whatever axis 1 meant before.
-    batch = step.axes[0].batch if _alone(step, 0) else None
-    return Axes(0, 1) if batch == 0 else UNKNOWN
+    return CHANNELS_SECOND if _alone(step, 0) and step.axes[0].batch == 0 else UNKNOWN
 
 
 def _linear(step: PointStep) -> Axes:
     if not _alone(step, 1 if step.operation == "aten.addmm.default" else 0):
         return UNKNOWN
-    last = len(step.output or ()) - 1
-    batch = step.axes[0].batch
+    last, batch = len(step.output) - 1, step.axes[0].batch
     return Axes(None if batch == last else batch, last)
 
 
@@ -110,7 +103,7 @@ def _product(step: PointStep) -> Axes:
     """Keep the axes before the last two, which matrix products and attention mix."""
     if step.operation == "aten.einsum.default":  # mixes any axes
         return UNKNOWN
-    rank = len(step.output or ())
+    rank = len(step.output)
     batches = {
         None if axes.batch is None else axes.batch + rank - len(shape)
         for axes, shape in zip(step.axes, step.shapes, strict=True)
@@ -121,7 +114,7 @@ def _product(step: PointStep) -> Axes:
 
 def _aligned(step: PointStep) -> Axes:
     """Keep axes through an elementwise operation, where its inputs agree."""
-    if any(len(shape) != len(step.output or ()) for shape in step.shapes):
+    if any(len(shape) != len(step.output) for shape in step.shapes):
         return UNKNOWN
     batches = {axes.batch for axes in step.axes}
     channels = {axes.channels for axes in step.axes} - {None}
@@ -133,10 +126,8 @@ def _aligned(step: PointStep) -> Axes:
 
 def _joined(step: PointStep) -> Axes:
     """Keep axes through a join, unless it sets samples of different kinds side by side."""
-    axis = step.args[1] if len(step.args) > 1 else 0
     axes = _aligned(step) if step.operation == "aten.cat.default" else UNKNOWN
-    along = isinstance(axis, int) and axes.batch == axis % len(step.output or (0,))
-    return UNKNOWN if along else axes
+    return UNKNOWN if axes.batch in _named(step, 1, default=0) else axes
 
 
 def _normalised(step: PointStep) -> Axes:
@@ -147,20 +138,10 @@ def _normalised(step: PointStep) -> Axes:
     return step.axes[0]
 
 
-def _first(step: PointStep) -> Axes:
-    return step.axes[0]
-
-
 def _reduced(step: PointStep) -> Axes:
     """Drop the axes that a reduction names, unless it keeps them with size 1."""
-    if step.output is None:
-        return UNKNOWN
-    position = 2 if step.operation in _ORDER_FIRST else 1
-    axes = step.args[position] if len(step.args) > position else None
-    axes = axes if isinstance(axes, tuple) else (axes,)
-    rank = len(step.shapes[0])
-    gone = [axis % rank for axis in axes if isinstance(axis, int)]
-    if not gone or len(gone) != len(axes) or step.axes[0].batch in gone:
+    rank, gone = len(step.shapes[0]), _named(step, 2 if step.operation in _ORDER_FIRST else 1)
+    if not gone or not step.output or step.axes[0].batch in gone:
         return UNKNOWN
     if len(step.output) == rank:
         return step.axes[0]
@@ -169,38 +150,36 @@ def _reduced(step: PointStep) -> Axes:
 
 def _without(step: PointStep, gone: Sequence[int]) -> Axes:
     """Return the axes of the first input once the axes `gone` are dropped."""
-    dropped = {axis % len(step.shapes[0]) for axis in gone}
+    return _moved(step, [axis for axis in range(len(step.shapes[0])) if axis not in gone])
 
-    def moved(axis: int | None) -> int | None:
-        if axis is None or axis in dropped:
-            return None
-        return axis - sum(other < axis for other in dropped)
 
-    return Axes(moved(step.axes[0].batch), moved(step.axes[0].channels))
+def _moved(step: PointStep, order: Sequence[int]) -> Axes:
+    """Return the axes of the first input where those of `order` are the ones that are left."""
+    places = {axis: place for place, axis in enumerate(order)}
+    own = step.axes[0]
+    return Axes(
+        None if own.batch is None else places.get(own.batch),
+        None if own.channels is None else places.get(own.channels),
+    )
 
 
 def _permuted(step: PointStep) -> Axes:
-    rank = len(step.shapes[0])
-    order = list(range(rank))
-    if step.operation == "aten.permute.default" and isinstance(step.args[1], tuple):
-        order = [axis % rank for axis in step.args[1] if isinstance(axis, int)]
+    order = list(range(len(step.shapes[0])))
+    if step.operation == "aten.permute.default":
+        order = _named(step, 1)
     elif step.operation == "aten.transpose.int":
-        first, second = (axis % rank for axis in step.args[1:3] if isinstance(axis, int))
+        [first], [second] = _named(step, 1), _named(step, 2)
         order[first], order[second] = order[second], order[first]
     elif step.operation == "aten.t.default":
         order.reverse()
     else:
         return UNKNOWN
-    batch, channels = step.axes[0].batch, step.axes[0].channels
-    return Axes(
-        None if batch is None else order.index(batch),
-        None if channels is None else order.index(channels),
-    )
+    return _moved(step, order)
 
 
 def _reshaped(step: PointStep) -> Axes:
     """Follow axes through a reshape; the order is row-major, so an outermost batch stays so."""
-    before, after, channels = step.shapes[0], step.output or (), step.axes[0].channels
+    before, after, channels = step.shapes[0], step.output, step.axes[0].channels
     if step.axes[0].batch != 0 or not after or isinstance(after[0], int):
         return UNKNOWN
     if len(after) == 2 and after[0] == BATCH:
@@ -227,14 +206,11 @@ def _part(step: PointStep) -> Axes:
     if step.operation == "getitem":
         return own
     if step.operation in _ONE_OF_AN_AXIS:
-        axis = step.args[1] if len(step.args) > 1 else 0
-        return _without(step, [axis]) if isinstance(axis, int) else UNKNOWN
+        return _without(step, _named(step, 1, default=0))
     if step.operation in _WITH_AXES_THIRD:
-        axes = step.args[2] if len(step.args) > 2 else 0  # a roll without axes moves the batch too
-        axes = axes if isinstance(axes, tuple) else (axes,)
-        moved = [axis % len(before) for axis in axes if isinstance(axis, int)]
+        moved = _named(step, 2, default=0)  # a roll without axes moves the batch too
         return own if moved and own.batch not in moved else UNKNOWN
-    if step.operation in _KEEPING_AXES and after is not None and len(after) == len(before):
+    if step.operation in _KEEPING_AXES and len(after) == len(before):
         # Where the batch has another size, samples were left out or added.
         whole = own.batch is None or after[own.batch] == before[own.batch]
         return own if whole else UNKNOWN
@@ -277,11 +253,11 @@ _RULES: Mapping[Kind, Callable[[PointStep], Axes]] = {
     Kind.ATTENTION: _product,
     Kind.ELEMENTWISE: _aligned,
     Kind.NORM: _normalised,
-    Kind.POOLING: _first,
+    Kind.POOLING: lambda step: step.axes[0],
     Kind.REDUCTION: _reduced,
     Kind.RESHAPE: _reshaped,
     Kind.PERMUTE: _permuted,
     Kind.JOIN: _joined,
     Kind.PART: _part,
-    Kind.COPY: _first,
+    Kind.COPY: lambda step: step.axes[0],
 }

@@ -55,12 +55,10 @@ def check_arguments(graph: Graph) -> None:
 
 def _tensor(node: Node) -> torch.Tensor:
     sizes = [SAMPLES if size == BATCH else size for size in node.shape or ()]
-    if node.shape is None or node.dtype is None or not all(isinstance(s, int) for s in sizes):
-        raise ValueError(f"node {node.name!r} has no shape or type")
     try:
-        found = torch.empty(sizes, dtype=vars(torch)[node.dtype])  # type: ignore[arg-type]
-    except (RuntimeError, TypeError, OverflowError) as error:
-        raise ValueError(f"node {node.name!r} has an impossible shape") from error
+        found = torch.empty(sizes, dtype=vars(torch)[str(node.dtype)])  # type: ignore[arg-type]
+    except (RuntimeError, TypeError, OverflowError, KeyError) as error:
+        raise ValueError(f"node {node.name!r} has no shape and type that can be") from error
     _check(node, found)
     return found
 
@@ -89,23 +87,18 @@ def _result(node: Node, values: Mapping[str, Any]) -> Any:
 
 def _check(node: Node, found: Any) -> None:
     """Raise ValueError where a value is not what its node says."""
-    if isinstance(found, tuple | list):
-        for one in found:
-            _check_size(node, one)
-    elif not isinstance(found, torch.Tensor | bool | float) and not _is_whole(found):
+    several = isinstance(found, tuple | list)
+    for one in found if several else [found]:
+        if isinstance(one, torch.Tensor) and one.numel() > MOST * SAMPLES:
+            raise ValueError(f"node {node.name!r} ({node.operation}) is too large to be held")
+    if not (several or isinstance(found, torch.Tensor | bool | float) or _is_whole(found)):
         raise ValueError(f"node {node.name!r} ({node.operation}) does not give a tensor")
-    _check_size(node, found)
     if node.shape is not None and not _agrees(node, found):
         given = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
         raise ValueError(
             f"node {node.name!r} ({node.operation}) gives {given} for {SAMPLES} samples; its entry "
             f"says {node.dtype} {node.shape}"
         )
-
-
-def _check_size(node: Node, found: Any) -> None:
-    if isinstance(found, torch.Tensor) and found.numel() > MOST * SAMPLES:
-        raise ValueError(f"node {node.name!r} ({node.operation}) is too large to be held")
 
 
 def _agrees(node: Node, found: Any) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from netstitch.errors import StitchingError
+from netstitch.networks.content import renamed
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref
 from netstitch.networks.network import Network
 from netstitch.networks.probabilities import WAY_OUT, check_alike
@@ -133,12 +134,8 @@ class _Assembly:
         """Return a network's node as it is in subnetworks; names: of what it reads, in order."""
         prefix = self.names[network]
         read = dict(zip(node.inputs, names, strict=True))
-        return node.reading(
-            read,
-            name=f"{prefix}_{node.name}",
-            path=f"{prefix}.{node.path}" if node.path else prefix,
-            point=False,
-        )
+        path = f"{prefix}.{node.path}" if node.path else prefix
+        return replace(renamed(node, f"{prefix}_{node.name}", read), path=path, point=False)
 
     def _append(self, node: Node) -> str:
         """Add a node; a name that networks "a" and "a_b" both give is numbered."""

@@ -391,8 +391,8 @@ def test_networks_that_do_not_belong_together() -> None:
         first, small(lambda x: x[:, :4], torch.ones(2, 5))
     )
     different = joined(first, small(lambda x: {"a": x}))
-    assert "made gives one tensor and made_2 gives the outputs 'a'" in different
-    assert "of shape (batch, 4)" in joined(first, small(lambda x: x[:, :3]))
+    assert "made gives one tensor (batch, 4) and made_2 gives 'a' (batch, 4)" in different
+    assert "gives one tensor (batch, 3)" in joined(first, small(lambda x: x[:, :3]))
 
 
 def test_networks_of_logits_are_not_joined_with_those_of_probabilities() -> None:

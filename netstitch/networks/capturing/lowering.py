@@ -22,6 +22,7 @@ from netstitch.networks.capturing.constants import Constants
 from netstitch.networks.capturing.diagnostics import last_users_line
 from netstitch.networks.capturing.exportable import inner_path, plain_path
 from netstitch.networks.capturing.exported_outputs import find_outputs
+from netstitch.networks.content import renamed
 from netstitch.networks.counting import elementwise, multiply_adds
 from netstitch.networks.graph import (
     BATCH,
@@ -89,9 +90,8 @@ class _Translation:
         names = readable_names(nodes)
         graph = Graph(
             tuple(
-                node.reading(
-                    names,
-                    name=names[node.name],
+                replace(
+                    renamed(node, names[node.name], names),
                     point=node.name in points,
                     channels=points.get(node.name, 1),
                 )
