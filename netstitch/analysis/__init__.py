@@ -4,10 +4,10 @@ Knows accuracies and costs, nothing of networks: a front can be read and drawn a
 """
 
 from netstitch.analysis.bootstrap import Interval, paired_difference
-from netstitch.analysis.dominance import SPLITS, ObjectiveName, Split, nondominated
+from netstitch.analysis.dominance import nondominated
 from netstitch.analysis.front import Front, make_front
 from netstitch.analysis.front_figure import front_figure
-from netstitch.analysis.front_point import FrontPoint
+from netstitch.analysis.front_point import SPLITS, FrontPoint, ObjectiveName, Split
 from netstitch.analysis.hypervolume import hypervolume
 from netstitch.analysis.tables import front_table
 

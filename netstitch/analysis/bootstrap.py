@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from netstitch.errors import DataError
 
+RESAMPLES, LEVEL = 10_000, 0.95
 TOGETHER = 500
 """Resamples drawn in one go, where samples may be right in part."""
 
@@ -22,21 +23,14 @@ class Interval:
     difference: float
     low: float
     high: float
-    level: float = 0.95
+    level: float = LEVEL
 
     def __post_init__(self) -> None:
         if not (self.low <= self.high and 0 < self.level < 1 and np.isfinite(self.difference)):
             raise ValueError(f"{self} is no interval: expected low <= high and a level in (0, 1)")
 
 
-def paired_difference(
-    correct_a: ArrayLike,
-    correct_b: ArrayLike,
-    *,
-    resamples: int = 10_000,
-    seed: int,
-    level: float = 0.95,
-) -> Interval:
+def paired_difference(correct_a: ArrayLike, correct_b: ArrayLike, *, seed: int) -> Interval:
     """Return the accuracy of a minus that of b, with its paired bootstrap interval.
 
     A resample draws n samples with replacement, and of each only a - b adds to the difference. So
@@ -46,9 +40,7 @@ def paired_difference(
     Args:
         correct_a: (n,) bool, where a is right; or shares in [0, 1], such as of an image's pixels.
         correct_b: (n,), where b is, on the same samples.
-        resamples: How many are drawn.
         seed: Of the drawing.
-        level: Of the interval, in (0, 1).
 
     Raises:
         DataError: There are no samples, lengths differ, or values lie outside [0, 1].
@@ -59,64 +51,46 @@ def paired_difference(
             f"outcomes of {len(a)} and {len(b)} samples cannot be paired; "
             "give both networks' outcomes on the same samples"
         )
-    _check(resamples, level)
     random = np.random.default_rng(seed)
     size, difference = len(a), a - b
     if not np.isin(difference, (-1, 0, 1)).all():
-        means = _resampled_means(difference, resamples, random)
-        return _interval(float(difference.mean()), means, level)
+        return _interval(float(difference.mean()), _resampled_means(difference, random))
     better, worse = int((difference == 1).sum()), int((difference == -1).sum())
     shares = np.array([better, worse, size - better - worse]) / size
-    drawn = random.multinomial(size, shares, size=resamples)
-    return _interval((better - worse) / size, (drawn[:, 0] - drawn[:, 1]) / size, level)
+    drawn = random.multinomial(size, shares, size=RESAMPLES)
+    return _interval((better - worse) / size, (drawn[:, 0] - drawn[:, 1]) / size)
 
 
-def independent_difference(
-    correct_a: ArrayLike,
-    correct_b: ArrayLike,
-    *,
-    resamples: int = 10_000,
-    seed: int,
-    level: float = 0.95,
-) -> Interval:
+def independent_difference(correct_a: ArrayLike, correct_b: ArrayLike, *, seed: int) -> Interval:
     """Return the accuracy on samples a minus that on other samples b, with its interval.
 
     Both are resampled, each for itself: such as one network's outcomes on validation and on test
     samples. Arguments and errors are those of `paired_difference`, but lengths may differ.
     """
     a, b = _outcomes(correct_a), _outcomes(correct_b)
-    _check(resamples, level)
     random = np.random.default_rng(seed)
-    means = _resampled_means(a, resamples, random) - _resampled_means(b, resamples, random)
-    return _interval(float(a.mean() - b.mean()), means, level)
+    means = _resampled_means(a, random) - _resampled_means(b, random)
+    return _interval(float(a.mean() - b.mean()), means)
 
 
-def _interval(found: float, drawn: NDArray[np.float64], level: float) -> Interval:
-    tail = (1 - level) / 2
+def _interval(found: float, drawn: NDArray[np.float64]) -> Interval:
+    tail = (1 - LEVEL) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
-    return Interval(found, float(low), float(high), level)
+    return Interval(found, float(low), float(high))
 
 
 def _resampled_means(
-    values: NDArray[np.float64], resamples: int, random: np.random.Generator
+    values: NDArray[np.float64], random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return (resamples,) means of as many values drawn again, by counts of distinct ones."""
+    """Return (RESAMPLES,) means of as many values drawn again, by counts of distinct ones."""
     size = len(values)
     distinct, counts = np.unique(values, return_counts=True)
     return np.concatenate(
         [
-            random.multinomial(size, counts / size, size=len(part)) @ distinct / size
-            for part in np.array_split(np.arange(resamples), -(-resamples // TOGETHER))
+            random.multinomial(size, counts / size, size=TOGETHER) @ distinct / size
+            for _ in range(RESAMPLES // TOGETHER)
         ]
     )
-
-
-def _check(resamples: int, level: float) -> None:
-    if resamples < 1 or not 0 < level < 1:
-        raise DataError(
-            f"{resamples} resamples at level {level} give no interval; expected 1 or more "
-            "resamples and a level between 0 and 1"
-        )
 
 
 def _outcomes(correct: ArrayLike) -> NDArray[np.float64]:

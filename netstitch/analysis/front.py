@@ -1,20 +1,28 @@
 """The front: networks that give the most accuracy for their cost, as plain data."""
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from netstitch.analysis.dominance import SPLITS, ObjectiveName, Split, nondominated
-from netstitch.analysis.front_point import ACCURACY, ENSEMBLE, MULTIPLY_ADDS, FrontPoint
-from netstitch.analysis.front_rows import csv_columns, csv_rows, table_rows
-from netstitch.analysis.tables import front_html
-from netstitch.errors import SearchError, StorageError
+from netstitch.analysis.dominance import nondominated
+from netstitch.analysis.front_chart import Cloud, Floor, accuracy_floor, front_chart, with_limits
+from netstitch.analysis.front_point import (
+    ACCURACY,
+    ENSEMBLE,
+    MULTIPLY_ADDS,
+    FrontPoint,
+    ObjectiveName,
+    Split,
+    parts_of,
+)
+from netstitch.analysis.front_rows import csv_text, filled, table_rows
+from netstitch.drawing.chart import Chart
+from netstitch.errors import DataError, SearchError, StorageError
 from netstitch.files.documents import STRICT, problem
 from netstitch.files.folders import write_bytes
 from netstitch.text import one_line, unit_and_scale
@@ -29,8 +37,7 @@ class Front:
         references: Each basis network and the ensemble, in the order given.
         measure: The name of the points' accuracies, of 0 to 1, in figures.
         objective: What the points are the best in for their cost.
-        cost_name: The name of the cost.
-        unit: The unit of the cost.
+        cost_name: The name of the cost, counted in `unit`.
 
     Raises:
         ValueError: Two points or references share a label.
@@ -59,7 +66,24 @@ class Front:
         return len(self.points)
 
     def _repr_html_(self) -> str:
-        return front_html(self)
+        """Return the figure of `front_figure` and the table, as HTML that needs no file."""
+        if not self.networks:
+            return "<p>The front is empty.</p>"
+        # Imported here, since a front is data, and is read where nothing is drawn too.
+        from netstitch.drawing.matplotlib_chart import panels_svg
+
+        head, *rows = filled(self.table())
+        cells = "".join(f"<th>{escape(heading)}</th>" for heading in head)
+        lines = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+        )
+        table = f"<table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
+        return f"{panels_svg(self.charts('tight'))}{table}"
+
+    @property
+    def networks(self) -> tuple[FrontPoint, ...]:
+        """The reference networks, and the points behind them."""
+        return (*self.references, *self.points)
 
     @property
     def ensemble(self) -> FrontPoint | None:
@@ -83,16 +107,27 @@ class Front:
     @property
     def parts(self) -> tuple[Split, ...]:
         """The parts of the data that networks were measured on; validation always."""
-        shown = (*self.points, *self.references)
-        return tuple(
-            part
-            for part in SPLITS
-            if part == "validation" or any(one.accuracy(part) is not None for one in shown)
-        )
+        return parts_of(self.networks)
 
     def leading(self, on: Split) -> tuple[FrontPoint, ...]:
         """Return the points that none dominates on a part of the data."""
         return nondominated(self.points, on, self.objective)
+
+    def chart(self, on: Split, words: Mapping[str, str] | None = None, cloud: Cloud = ()) -> Chart:
+        """Return accuracy against cost on a part of the data; see `front_chart`."""
+        axes = self.cost_label, self.measure
+        return front_chart(self.points, self.leading(on), self.references, on, axes, words, cloud)
+
+    def charts(self, floor: Floor = "tenth") -> list[Chart]:
+        """Return a chart of each part of the data, with common ranges from a least accuracy on.
+
+        Raises:
+            DataError: The front has neither points nor references, or none over the floor.
+        """
+        if not self.networks:
+            raise DataError("the front holds no networks to draw; search first")
+        lowest = accuracy_floor(self.references or self.points, self.parts, floor)
+        return with_limits([self.chart(part) for part in self.parts], lowest)
 
     def pick(
         self,
@@ -115,43 +150,42 @@ class Front:
         Raises:
             SearchError: Nothing fits; it says what there is.
         """
-        bounded = max_macs is not None or max_cost is not None
+        fitting, wanted = list(self.points), []
+        if max_macs is not None:
+            fitting = [each for each in fitting if each.multiply_adds <= max_macs]
+            wanted.append(f"at most {_brief(max_macs, MULTIPLY_ADDS)}")
+        if max_cost is not None:
+            fitting = [each for each in fitting if each.cost <= max_cost]
+            wanted.append(f"at most {_brief(max_cost, self.unit)}")
+        if min_accuracy is not None:
+            fitting = [each for each in fitting if each.validation >= min_accuracy]
+            wanted.append(f"a validation accuracy of at least {min_accuracy:g}")
         if point is not None:
-            if bounded or min_accuracy is not None:
+            if wanted:
                 raise SearchError("give a point of the front or limits to choose it by, not both")
             return self._named(str(point))
-        if not bounded and min_accuracy is None:
+        if not wanted:
             raise SearchError(
                 "nothing to choose a network by; give the most multiply-adds, the most cost, the "
                 "least accuracy, or a point of the front"
             )
-        fitting = [
-            candidate
-            for candidate in self.points
-            if (max_macs is None or candidate.multiply_adds <= max_macs)
-            and (max_cost is None or candidate.cost <= max_cost)
-            and (min_accuracy is None or candidate.validation >= min_accuracy)
-        ]
         if not fitting:
-            limits = []
-            if max_macs is not None:
-                limits.append(f"at most {_brief(max_macs, MULTIPLY_ADDS)}")
-            if max_cost is not None:
-                limits.append(f"at most {_brief(max_cost, self.unit)}")
-            if min_accuracy is not None:
-                limits.append(f"a validation accuracy of at least {min_accuracy:g}")
-            wanted = " and ".join(limits)
-            raise SearchError(f"no network of the front has {wanted}; {self._range()}")
-        if not bounded:
+            raise SearchError(
+                f"no network of the front has {' and '.join(wanted)}; {self._range()}"
+            )
+        if max_macs is None and max_cost is None:
             return fitting[0]
-        return max(fitting, key=lambda candidate: (candidate.validation, -candidate.cost))
+        return max(fitting, key=lambda each: (each.validation, -each.cost))
 
     def table(self) -> list[list[str]]:
         """Return a header and a row for each reference network and point, formatted for reading.
 
         Accuracies and differences, which are to the ensemble, are in percent.
         """
-        return table_rows(self)
+        whole = self.ensemble.cost if self.ensemble else None
+        return table_rows(
+            self.networks, self.parts, self.objective, whole, self.cost_name, self.unit
+        )
 
     def to_csv(self, path: Path | str) -> None:
         """Write reference networks and points, a row each, as plain numbers.
@@ -159,11 +193,8 @@ class Front:
         Raises:
             StorageError: The file cannot be written; nothing half-written is left.
         """
-        text = io.StringIO()
-        writer = csv.DictWriter(text, csv_columns(self), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(csv_rows(self))
-        write_bytes(Path(path), text.getvalue().encode())
+        text = csv_text(self.references, self.points, self.cost_name, self.unit)
+        write_bytes(Path(path), text.encode())
 
     def to_json(self, path: Path | str) -> None:
         """Write the front as JSON that `from_json` reads; raises StorageError as `to_csv` does."""

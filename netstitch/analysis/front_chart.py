@@ -1,13 +1,12 @@
 """Fronts as charts, after the paper's Figures 4 and 5 (section 8)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from netstitch.analysis.dominance import SPLITS, Split, nondominated
-from netstitch.analysis.front import Front
-from netstitch.analysis.front_point import FrontPoint
+from netstitch.analysis.dominance import nondominated
+from netstitch.analysis.front_point import FrontPoint, Split
 from netstitch.drawing.chart import Chart, Series
 from netstitch.errors import DataError
 
@@ -26,7 +25,13 @@ Cloud = Sequence[tuple[float, float]]
 
 
 def front_chart(
-    front: Front, split: Split, words: Mapping[str, str] | None = None, cloud: Cloud = ()
+    points: Sequence[FrontPoint],
+    kept: Sequence[FrontPoint],
+    references: Sequence[FrontPoint],
+    split: Split,
+    axes: tuple[str, str],
+    words: Mapping[str, str] | None = None,
+    cloud: Cloud = (),
 ) -> Chart:
     """Return accuracy against cost on the samples of a split.
 
@@ -35,20 +40,22 @@ def front_chart(
     crosses; the shaded regions are where a network dominates one of them.
 
     Args:
-        front: With points, references or both.
+        points: Of the front.
+        kept: Those of them that none dominates on these samples.
+        references: Of the front; there are some where there are no points.
         split: Of the samples.
+        axes: Titles of cost and accuracy.
         words: What each network is made of, by label.
         cloud: Other networks, drawn behind the front.
     """
-    kept = front.leading(split)
-    right = BEYOND * max((p.cost for p in (*front.points, *front.references)), default=1)
+    right = BEYOND * max((p.cost for p in (*points, *references)), default=1)
     series = []
     if len(cloud):
         costs, accuracies = zip(*cloud, strict=True)
         series.append(Series("evaluated", costs, accuracies, "marks", look="cloud"))
-    series.append(_boundary("front", front.points, split, right))
-    outputs = dict.fromkeys(point.output for point in (*front.references, *front.points))
-    fallen = [point for point in front.points if point not in kept]
+    series.append(_boundary("front", points, split, right))
+    outputs = dict.fromkeys(point.output for point in (*references, *points))
+    fallen = [point for point in points if point not in kept]
     for index, output in enumerate(outputs):
         name = f"output: {output}" if output else "network"
         own = [point for point in kept if point.output == output]
@@ -56,27 +63,33 @@ def front_chart(
         own = [point for point in fallen if point.output == output]
         marks = _marks("fell off this front", own, split, words)
         series.append(replace(marks, style=index, look="faded"))
-    series.append(_references(front.references, split, words))
+    series.append(_references(references, split, words))
     return Chart(
-        front.cost_label,
-        front.measure,
+        *axes,
         tuple(each for each in series if len(each.x)),
         from_zero=False,
         title=split.capitalize(),
-        regions=tuple(_places(front.references, split)),
+        regions=tuple(_places(references, split)),
         region="dominates a reference",
     )
 
 
-def fronts_chart(fronts: Mapping[str, Sequence[Front]], split: Split) -> Chart:
+def fronts_chart(
+    fronts: Mapping[str, Sequence[Iterable[FrontPoint]]],
+    references: Sequence[FrontPoint],
+    split: Split,
+    axes: tuple[str, str],
+) -> Chart:
     """Return the fronts of several algorithms' runs on the samples of a split.
 
+    Dots are the networks of all runs, lines the front of each algorithm's together.
+
     Args:
-        fronts: Of each algorithm those of its runs, all of the same reference networks. Dots are
-            the networks of all runs, lines the front of each algorithm's together.
+        fronts: Of each algorithm those of its runs.
+        references: The same of all fronts.
         split: Of the samples.
+        axes: Titles of cost and accuracy.
     """
-    first = next(iter(fronts.values()))[0]
     series = []
     for index, (name, each) in enumerate(fronts.items()):
         points = [point for front in each for point in front]
@@ -85,14 +98,8 @@ def fronts_chart(fronts: Mapping[str, Sequence[Front]], split: Split) -> Chart:
         known = [point for point in points if point.accuracy(split) is not None]
         x, y = _columns(_places(nondominated(known, split), split))
         series.append(Series(f"{name}, {len(each)} runs", x, y, "steps", index))
-    series.append(replace(_references(first.references, split), labels=()))
-    return Chart(
-        first.cost_label,
-        first.measure,
-        tuple(series),
-        from_zero=False,
-        title=split.capitalize(),
-    )
+    series.append(replace(_references(references, split), labels=()))
+    return Chart(*axes, tuple(series), from_zero=False, title=split.capitalize())
 
 
 def with_limits(charts: Sequence[Chart], floor: float) -> list[Chart]:
@@ -137,11 +144,6 @@ def accuracy_floor(base: Sequence[FrontPoint], splits: Sequence[Split], floor: F
     if floor != "tight":
         raise DataError(f"floor {floor!r} is not known; give 'tenth', 'tight' or an accuracy")
     return max(0.0, min(known) - 0.5 * max(0.005, max(known) - min(known)))
-
-
-def splits_of(points: Sequence[FrontPoint]) -> list[Split]:
-    """Return the splits on which any of the networks was measured."""
-    return [split for split in SPLITS if any(p.accuracy(split) is not None for p in points)]
 
 
 def _boundary(name: str, points: Sequence[FrontPoint], split: Split, right: float) -> Series:

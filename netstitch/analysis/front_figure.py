@@ -4,15 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from netstitch.analysis.front import Front
-from netstitch.analysis.front_chart import (
-    Floor,
-    accuracy_floor,
-    front_chart,
-    fronts_chart,
-    splits_of,
-    with_limits,
-)
-from netstitch.drawing.chart import Chart
+from netstitch.analysis.front_chart import Floor, accuracy_floor, fronts_chart, with_limits
+from netstitch.analysis.front_point import parts_of
 from netstitch.drawing.theme import Columns
 from netstitch.errors import DataError
 
@@ -42,30 +35,13 @@ def front_figure(
     # Imported here, since a front is data, and is read where nothing is drawn too.
     from netstitch.drawing.matplotlib_chart import print_panels
 
-    print_panels(_charts(front, floor), Path(path), title=title, columns=columns)
-
-
-def front_svg(front: Front, *, floor: Floor = "tight") -> str:
-    """Return the same as an SVG element, to stand in a page or a notebook."""
-    from netstitch.drawing.matplotlib_chart import panels_svg
-
-    return panels_svg(_charts(front, floor))
+    print_panels(front.charts(floor), Path(path), title=title, columns=columns)
 
 
 def fronts_figure(
-    fronts: Mapping[str, Sequence[Front]],
-    path: Path | str,
-    *,
-    title: str | None = None,
-    floor: Floor = "tight",
+    fronts: Mapping[str, Sequence[Front]], path: Path, *, title: str, floor: Floor
 ) -> None:
     """Write the fronts of some algorithms' runs: validation left, test right; see `fronts_chart`.
-
-    Args:
-        fronts: Of each algorithm those of its runs, all of the same reference networks.
-        path: Its ending says the format, PNG, PDF or SVG.
-        title: Above the panels.
-        floor: The least accuracy shown.
 
     Raises:
         DataError: There is nothing to draw.
@@ -76,15 +52,8 @@ def fronts_figure(
     points = [point for each in fronts.values() for front in each for point in front]
     if not points:
         raise DataError("the fronts hold no networks to draw; search first")
-    splits = splits_of(points)
-    charts = [fronts_chart(fronts, split) for split in splits]
-    references = next(iter(fronts.values()))[0].references
-    lowest = accuracy_floor(references or points, splits, floor)
-    print_panels(with_limits(charts, lowest), Path(path), title=title)
-
-
-def _charts(front: Front, floor: Floor) -> list[Chart]:
-    if not front.points and not front.references:
-        raise DataError("the front holds no networks to draw; search first")
-    charts = [front_chart(front, split) for split in front.parts]
-    return with_limits(charts, accuracy_floor(front.references or front.points, front.parts, floor))
+    first, parts = next(iter(fronts.values()))[0], parts_of(points)
+    axes = first.cost_label, first.measure
+    charts = [fronts_chart(fronts, first.references, part, axes) for part in parts]
+    lowest = accuracy_floor(first.references or points, parts, floor)
+    print_panels(with_limits(charts, lowest), path, title=title)

@@ -1,13 +1,19 @@
 """A point of a front: a network, and what was measured of it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
-from netstitch.analysis.dominance import SPLITS, ObjectiveName, Split
 from netstitch.files.documents import Choice, Count
+
+Split = Literal["validation", "confirmation", "test"]
+"""Samples that the search chose by; others like them that it did not see; and test samples."""
+SPLITS: tuple[Split, ...] = get_args(Split)
+ObjectiveName = Literal["accuracy", "cross-entropy"]
+"""What is held against the cost."""
 
 ENSEMBLE = "ensemble"
 """The output choice of a reference network that makes it the one others are compared with."""
@@ -23,7 +29,6 @@ class FrontPoint:
     Attributes:
         label: Unique in its front ("P3", or a reference network's name).
         genotype: The choice of each switch.
-        multiply_adds: For one sample.
         stitches: How many are active.
         validation: Accuracy in [0, 1], as `confirmation` and `test` are.
         output: The output choice ("resnet", "ensemble").
@@ -34,7 +39,6 @@ class FrontPoint:
         cross_entropy: In nats, the mean over samples, by part of the data.
         calibration: By part of the data.
         cost: In the unit of its front; by default the multiply-adds.
-        kind: What the point is: a genotype's network.
 
     Raises:
         ValueError: Counts or the cost are negative, or an accuracy is outside [0, 1].
@@ -58,7 +62,6 @@ class FrontPoint:
     cross_entropy: dict[str, float] = field(default_factory=dict)
     calibration: dict[str, Calibration] = field(default_factory=dict)
     cost: float = math.nan
-    kind: Literal["network"] = "network"
 
     def __post_init__(self) -> None:
         if math.isnan(self.cost):
@@ -91,3 +94,12 @@ class FrontPoint:
             return self.accuracy(on)
         nats = self.cross_entropy.get(on)
         return None if nats is None else -nats
+
+
+def parts_of(points: Sequence[FrontPoint]) -> tuple[Split, ...]:
+    """Return the parts of the data that some of the points were measured on; validation always."""
+    return tuple(
+        part
+        for part in SPLITS
+        if part == "validation" or any(point.accuracy(part) is not None for point in points)
+    )

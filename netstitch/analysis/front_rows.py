@@ -1,15 +1,22 @@
-"""The networks of a front as rows: text to be read, and plain numbers for a file of CSV."""
+"""The networks of a front as rows: text to be read, and plain numbers as CSV."""
 
+import csv
+import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from netstitch.analysis.bootstrap import Interval
-from netstitch.analysis.dominance import SPLITS
-from netstitch.analysis.front_point import ACCURACY, MULTIPLY_ADDS, FrontPoint
+from netstitch.analysis.front_point import (
+    ACCURACY,
+    MULTIPLY_ADDS,
+    SPLITS,
+    FrontPoint,
+    ObjectiveName,
+    Split,
+)
 from netstitch.text import unit_and_scale
 
-if TYPE_CHECKING:
-    from netstitch.analysis.front import Front
+Rows = Sequence[Sequence[str]]
+"""A header and rows below it."""
 
 _HEADS = {"validation": "val."}
 _PLAIN = (
@@ -22,24 +29,28 @@ _INTERVALS = (
 )
 
 
-def table_rows(front: "Front") -> list[list[str]]:
-    """Return what `Front.table` does."""
-    points = (*front.references, *front.points)
-    parts = [part for part in SPLITS if part in front.parts or part == "test"]
-    nats = parts if front.objective != ACCURACY else []
-    whole = front.ensemble.cost if front.ensemble else None
-    further = further_names(points)
-    if front.cost_name == MULTIPLY_ADDS:
+def table_rows(
+    networks: Sequence[FrontPoint],
+    measured: Sequence[Split],
+    objective: ObjectiveName,
+    whole: float | None,
+    cost_name: str,
+    unit: str,
+) -> list[list[str]]:
+    """Return what `Front.table` does; `whole` is the ensemble's cost, where there is one."""
+    parts = [part for part in SPLITS if part in measured or part == "test"]
+    nats = parts if objective != ACCURACY else []
+    further = _further(networks)
+    if cost_name == MULTIPLY_ADDS:
         cost, scale = "MACs (M)", 1e6
     else:
-        prefix, scale = unit_and_scale(max((point.cost for point in points), default=0.0))
-        cost = f"{front.cost_name} ({prefix}{'' if front.unit == front.cost_name else front.unit})"
+        prefix, scale = unit_and_scale(max((point.cost for point in networks), default=0.0))
+        cost = f"{cost_name} ({prefix}{'' if unit == cost_name else unit})"
     head = ["network", "output", "stitches", cost.removesuffix(" ()"), "of ens."]
     for part in parts:
         head += [part, f"{_HEADS.get(part, part)} minus ensemble"]
-    head += [*(f"{part} cross-entropy" for part in nats), *further]
-    rows = [head]
-    for point in points:
+    rows = [[*head, *(f"{part} cross-entropy" for part in nats), *further]]
+    for point in networks:
         row = [point.label, point.output, str(point.stitches), f"{point.cost / scale:.2f}"]
         row.append(f"{point.cost / whole:.0%}" if whole else "")
         for part in parts:
@@ -49,26 +60,35 @@ def table_rows(front: "Front") -> list[list[str]]:
     return rows
 
 
-def csv_columns(front: "Front") -> list[str]:
-    """Return the columns of `csv_rows`."""
-    return [
+def filled(rows: Rows) -> list[list[str]]:
+    """Return a table without the columns that have no value in any row; the first one stays."""
+    head, *body = rows
+    used = [index for index in range(len(head)) if index == 0 or any(row[index] for row in body)]
+    return [[row[index] for index in used] for row in rows]
+
+
+def csv_text(
+    references: Sequence[FrontPoint], points: Sequence[FrontPoint], cost_name: str, unit: str
+) -> str:
+    """Return reference networks and points as CSV, with a header."""
+    columns = [
         *("kind", *_PLAIN),
         *(f"{name}{end}" for name in _INTERVALS for end in ("", "_low", "_high")),
         *(f"{part}_{name}" for name in ("cross_entropy", "calibration_error") for part in SPLITS),
         *("cost_name", "unit"),
-        *further_names((*front.references, *front.points)),
+        *_further([*references, *points]),
     ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for kind, networks in (("reference", references), ("front", points)):
+        common = {"kind": kind, "cost_name": cost_name, "unit": unit}
+        writer.writerows(common | _csv_row(point) for point in networks)
+    return text.getvalue()
 
 
-def csv_rows(front: "Front") -> list[dict[str, object]]:
-    """Return the reference networks and points by column, without those that have no value."""
-    rows = [_csv_row("reference", point) for point in front.references]
-    rows += [_csv_row("front", point) for point in front.points]
-    return [row | {"cost_name": front.cost_name, "unit": front.unit} for row in rows]
-
-
-def _csv_row(kind: str, point: FrontPoint) -> dict[str, object]:
-    row: dict[str, object] = {"kind": kind} | {name: getattr(point, name) for name in _PLAIN}
+def _csv_row(point: FrontPoint) -> dict[str, object]:
+    row: dict[str, object] = {name: getattr(point, name) for name in _PLAIN}
     row["genotype"] = " ".join(map(str, point.genotype))
     for name in _INTERVALS:
         found: Interval | None = getattr(point, name)
@@ -79,9 +99,9 @@ def _csv_row(kind: str, point: FrontPoint) -> dict[str, object]:
     return row | point.further
 
 
-def further_names(points: Sequence[FrontPoint]) -> list[str]:
+def _further(networks: Sequence[FrontPoint]) -> list[str]:
     """Return the names of further measures, in the order in which they first occur."""
-    return list(dict.fromkeys(name for point in points for name in point.further))
+    return list(dict.fromkeys(name for point in networks for name in point.further))
 
 
 def _percent(share: float | None) -> str:

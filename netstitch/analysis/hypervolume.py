@@ -7,30 +7,23 @@ import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netstitch.analysis.dominance import ScoredPoint, Split
+from netstitch.analysis.front_point import FrontPoint, Split
 from netstitch.errors import DataError
 
 
 def hypervolume(
-    accuracies: ArrayLike,
-    costs: ArrayLike,
-    *,
-    ensemble: float,
-    accuracy_floor: float = 0.0,
-    cost_ceiling: float = 1.0,
+    accuracies: ArrayLike, costs: ArrayLike, *, ensemble: float, accuracy_floor: float = 0.0
 ) -> float:
     """Return the area that networks dominate, with costs in units of the ensemble's.
 
-    The reference point is (accuracy_floor, cost_ceiling), by default accuracy 0 at the ensemble's
-    cost: a perfect network without cost would have 1. Networks that are not better than the
-    reference point in both add nothing.
+    The reference point is the accuracy floor at the ensemble's cost: over 0 a perfect network
+    without cost would have 1. Networks that are not better than it in both add nothing.
 
     Args:
         accuracies: (n,).
         costs: (n,).
         ensemble: The cost of the ensemble.
         accuracy_floor: The least accuracy that counts.
-        cost_ceiling: The greatest cost that counts, in units of the ensemble's.
 
     Raises:
         DataError: Lengths differ, values are not finite, or the ensemble has no cost.
@@ -47,48 +40,38 @@ def hypervolume(
     points = np.column_stack([scores, spent / ensemble])
     if not np.isfinite(points).all():
         raise DataError("an accuracy or cost is NaN or infinite; expected finite numbers")
-    reference = [accuracy_floor, cost_ceiling]
-    return float(moocore.hypervolume(points, ref=reference, maximise=[True, False]))
+    return float(moocore.hypervolume(points, ref=[accuracy_floor, 1], maximise=[True, False]))
 
 
 def hypervolume_of(
-    points: Sequence[ScoredPoint], on: Split, *, ensemble: float, accuracy_floor: float = 0.0
+    points: Sequence[FrontPoint], on: Split, *, ensemble: float, accuracy_floor: float = 0.0
 ) -> float | None:
     """Return the hypervolume of the points' accuracies on a part of the data; None without any."""
-    known = [(a, point.cost) for point in points if (a := point.score(on, "accuracy")) is not None]
+    known = [(a, point.cost) for point in points if (a := point.accuracy(on)) is not None]
     if not known:
         return None
     return hypervolume(*np.transpose(known), ensemble=ensemble, accuracy_floor=accuracy_floor)
 
 
 def hypervolume_course(
-    accuracies: ArrayLike,
-    costs: ArrayLike,
-    *,
-    ensemble: float,
-    accuracy_floor: float = 0.0,
+    accuracies: ArrayLike, costs: ArrayLike, *, ensemble: float, accuracy_floor: float = 0.0
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return where the hypervolume rises, and to what; between these it stays.
 
     Args:
         accuracies: (n,) in the order in which networks were known; NaN where one is not.
         costs: (n,).
-        ensemble: The cost of the ensemble; dearer networks add nothing.
-        accuracy_floor: The least accuracy that counts.
+        ensemble: As of `hypervolume`.
+        accuracy_floor: As of `hypervolume`.
 
     Returns:
-        Indices (m,) from 0, and hypervolumes (m,), both rising; see `hypervolume`.
+        Indices (m,) from 0, and hypervolumes (m,), both rising.
     """
     # Non-dominated networks by rising cost, and so by rising accuracy.
     kept: list[float] = []
     best: list[float] = []
-    indices: list[int] = []
-    values: list[float] = []
-    pairs = zip(
-        np.asarray(accuracies, np.float64).tolist(),
-        np.asarray(costs, np.float64).tolist(),
-        strict=True,
-    )
+    rises: list[tuple[int, float]] = []
+    pairs = np.column_stack([accuracies, costs]).astype(np.float64).tolist()
     for index, (accuracy, cost) in enumerate(pairs):
         if not accuracy > accuracy_floor or cost >= ensemble:
             continue  # NaN among them
@@ -97,6 +80,7 @@ def hypervolume_course(
             continue
         dominated = slice(bisect_left(kept, cost), bisect_right(best, accuracy))
         kept[dominated], best[dominated] = [cost], [accuracy]
-        indices.append(index)
-        values.append(hypervolume(best, kept, ensemble=ensemble, accuracy_floor=accuracy_floor))
-    return np.array(indices, np.int64), np.array(values, np.float64)
+        area = hypervolume(best, kept, ensemble=ensemble, accuracy_floor=accuracy_floor)
+        rises.append((index, area))
+    indices, values = np.array(rises, np.float64).reshape(-1, 2).T
+    return indices.astype(np.int64), values

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, ValidationError, model_validator
 
-from netstitch.analysis.dominance import ObjectiveName
-from netstitch.analysis.front_point import ACCURACY
+from netstitch.analysis.front_point import ACCURACY, ObjectiveName
 from netstitch.errors import StorageError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.execution_config import Early

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from netstitch.analysis import Front, FrontPoint
-from netstitch.analysis.dominance import Split
+from netstitch.analysis.front_point import Split
 from netstitch.drawing.chart import Chart, Series
 
 LISTED = 40

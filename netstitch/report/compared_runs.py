@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netstitch.analysis.dominance import SPLITS, Split
 from netstitch.analysis.front_chart import Floor, accuracy_floor
+from netstitch.analysis.front_point import SPLITS, Split
 from netstitch.analysis.hypervolume import hypervolume_of
 from netstitch.errors import DataError
 from netstitch.records.run_folder import flat

@@ -3,7 +3,7 @@
 import numpy as np
 
 from netstitch.analysis.attainment import CostAndAccuracy, attainment
-from netstitch.analysis.dominance import Split
+from netstitch.analysis.front_point import Split
 from netstitch.drawing.chart import Chart, Series
 from netstitch.records.run_record import RunRecord
 from netstitch.report.compared_runs import Comparison, RunGroup, networks_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from netstitch.analysis.dominance import Split
+from netstitch.analysis.front_point import Split
 from netstitch.analysis.significance import Pair, pairwise
 from netstitch.analysis.tables import latex, markdown
 from netstitch.drawing.matplotlib_chart import print_chart

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netstitch.analysis import Front, FrontPoint, Interval
-from netstitch.analysis.dominance import SPLITS, Split
+from netstitch.analysis.front_point import SPLITS, Split
 from netstitch.analysis.front_rows import difference_text
 from netstitch.records.run_record import RunRecord
 from netstitch.stitching.sections import Composition, composition

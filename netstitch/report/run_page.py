@@ -10,7 +10,7 @@ import jinja2
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from netstitch.analysis.front_chart import Floor, accuracy_floor, front_chart
+from netstitch.analysis.front_chart import Floor, accuracy_floor
 from netstitch.drawing.lanes import STYLE
 from netstitch.drawing.plotly_chart import interactive
 from netstitch.files.folders import write_text
@@ -121,7 +121,7 @@ def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, An
     scored_on = "validation" if run.scored in (front.objective, front.measure) else None
     fronts = []
     for part in parts:
-        chart = front_chart(front, part, words, cloud.tolist() if part == scored_on else ())
+        chart = front.chart(part, words, cloud.tolist() if part == scored_on else ())
         name, title = f"front-{part}", f"On {part} samples"
         _add(charts, name, interactive(chart), top=highest, right=1.12 * ceiling)
         fronts.append(

@@ -1,7 +1,7 @@
 """A run in sentences: what was found, and what is missing."""
 
 from netstitch.analysis import FrontPoint
-from netstitch.analysis.dominance import SPLITS, Split
+from netstitch.analysis.front_point import SPLITS, Split
 from netstitch.analysis.hypervolume import hypervolume_of
 from netstitch.records.run_record import RunRecord
 from netstitch.text import command

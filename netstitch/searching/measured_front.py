@@ -8,8 +8,7 @@ import torch
 
 from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
 from netstitch.analysis.bootstrap import independent_difference
-from netstitch.analysis.dominance import ObjectiveName, Split
-from netstitch.analysis.front_point import ACCURACY, ENSEMBLE
+from netstitch.analysis.front_point import ACCURACY, ENSEMBLE, ObjectiveName, Split
 from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import NetstitchError
 from netstitch.evaluation import NumericsConfig

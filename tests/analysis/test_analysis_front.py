@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,22 @@ def test_a_front_of_another_cost(tmp_path):
 def test_the_cost_is_the_multiply_adds_unless_it_is_said(front):
     assert [point.cost for point in front] == [point.multiply_adds for point in front]
     assert front.pick(max_cost=5e6) == front.pick(max_macs=5e6)
+
+
+@dataclass(frozen=True)
+class Staged(FrontPoint):
+    """A point that is more than a genotype: networks in stages, by their thresholds."""
+
+    thresholds: tuple[float, ...] = ()
+
+
+def test_a_point_may_be_more_than_a_genotype(front, tmp_path):
+    staged = Staged("c", (1, 1), 3_000_000, 2, 0.928, 0.925, "ensemble", thresholds=(0.9,))
+    mixed = make_front([*front, staged], front.references)
+    found = mixed.pick(max_cost=3e6)
+    assert isinstance(found, Staged)
+    assert (found.label, found.thresholds) == ("P2", (0.9,))
+    assert [row[0] for row in mixed.table()[-3:]] == ["P1", "P2", "P3"]
+    assert 3e6 in [x for series in mixed.chart("test").series for x in series.x]
+    mixed.to_csv(tmp_path / "front.csv")
+    assert "P2,1 1,3000000" in (tmp_path / "front.csv").read_text()
