@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from netstitch.matching.matching_drawing import matching_svg
 from netstitch.records import read_run
 from netstitch.records.run_folder import SUPERNET
 from netstitch.records.run_record import RunRecord
@@ -42,7 +41,7 @@ def main() -> None:
         for source, target in COPIED.items():
             shutil.copyfile(Path(place) / "figures" / source, IMAGES / target)
     matching = load_supernet(folder / SUPERNET).matching
-    (IMAGES / "matching.svg").write_text(on_white(matching_svg(matching)) + "\n")
+    (IMAGES / "matching.svg").write_text(on_white(matching.svg()) + "\n")
     (IMAGES / "network.svg").write_text(on_white(network(run)) + "\n")
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from pairs import load_supernet
 
-from netstitch.matching import OBJECTIVES, POINTS, Matching, affine_chains, match
+from netstitch.matching import OBJECTIVES, POINTS, Matching, equivalence_classes, match
 from netstitch.matching.objectives import shares_before
 from netstitch.networks import Network, capture
 from netstitch.supernet.supernet import Supernet
@@ -47,7 +47,7 @@ def costs(supernet: Supernet, genotypes: int, seed: int) -> np.ndarray:
 def compare(networks: Sequence[Network], genotypes: int, seed: int) -> None:
     """Print the points of both networks, and a line for each choice of points and objective."""
     for network in networks:
-        chains = affine_chains(network.graph)
+        chains = equivalence_classes(network.graph)
         print(f"{network.name}: {len(network.graph.points)} points in {len(chains)} chains")
     print(
         f"{'points':9}{'objective':14}{'matches':>8}{'variables':>10}{'seconds':>9}"

@@ -2,13 +2,13 @@
 
 `match` makes a Matching of networks; `maximum_acyclic_matching` is the bare solver below it, for
 any two acyclic graphs and any non-negative weights; `is_acyclic` verifies a result;
-`affine_chains` finds points that differ by an affine map.
+`equivalence_classes` finds points that differ by an affine map of each channel.
 """
 
 from netstitch.matching.acyclic.partial_order import is_acyclic
 from netstitch.matching.acyclic.solver import AcyclicMatching, maximum_acyclic_matching
 from netstitch.matching.compatibility import compatible
-from netstitch.matching.equivalence import affine_chains
+from netstitch.matching.equivalence import equivalence_classes
 from netstitch.matching.match_networks import match
 from netstitch.matching.matches import Match, Matching
 from netstitch.matching.matching_settings import OBJECTIVES, POINTS, MatchingSettings
@@ -20,8 +20,8 @@ __all__ = [
     "Match",
     "Matching",
     "MatchingSettings",
-    "affine_chains",
     "compatible",
+    "equivalence_classes",
     "is_acyclic",
     "match",
     "maximum_acyclic_matching",

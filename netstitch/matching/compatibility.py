@@ -1,6 +1,6 @@
 """Compatibility of points (the paper's section 3), and the reason where no two are compatible."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from netstitch.networks.feature_layout import LAYOUTS, FeatureLayout
 from netstitch.networks.graph import INPUT, WEIGHT, Dimension, Graph, Node
@@ -41,6 +41,7 @@ def candidates(graph: Graph) -> tuple[Node, ...]:
     return tuple(node for node in graph.points if node.name not in outputs)
 
 
+@runtime_checkable
 class NamedNetwork(Protocol):
     """A name and a graph: all that `match` needs of a network."""
 
@@ -66,9 +67,9 @@ def _without(graph: Graph) -> str:
     steps = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
     recurrent = next((n for n in steps if KINDS.get(n.operation) is Kind.RECURRENT), None)
     if recurrent is not None:
-        kind = recurrent.operation.split(".")[1]
+        kind, name = recurrent.operation.split(".")[1], recurrent.path or recurrent.name
         return (
-            f"is recurrent ({_called(recurrent, kind)}): what its layers give are sequences "
+            f"is recurrent ({kind}, {name!r}): what its layers give are sequences "
             "(batch, t, c), which stitches do not read, nor what is made of them"
         )
     if graph.points:
@@ -77,14 +78,10 @@ def _without(graph: Graph) -> str:
     tokens = next((n for n in steps if n.shape is not None and len(n.shape) == 3), None)
     if tokens is not None:
         return (
-            f"computes tokens (batch, t, c), as a transformer does, of which no tensor can be "
-            f"stitched ({_called(tokens, 'tokens')} is the first)"
+            "computes tokens (batch, t, c), as a transformer does, of which no tensor can be "
+            f"stitched ({tokens.path or tokens.name!r} is the first)"
         )
     return "has no tensor with the batch in dimension 0 and channels that can be followed"
-
-
-def _called(node: Node, kind: str) -> str:
-    return f"{kind}, {node.path!r}" if node.path else f"{kind}, {node.name!r}"
 
 
 def _layouts(graph: Graph) -> str:

@@ -1,4 +1,4 @@
-"""Chains of points that hold the same features up to an affine map of each channel.
+"""Equivalence classes of points: the same features up to an affine map of each channel.
 
 A convolution and the batch norm behind it, a clone, pooled features before and after they are
 flattened: a stitch can read or make any of them equally well, since it absorbs the affine map
@@ -6,16 +6,16 @@ between them. To match each of them adds switches to the search and no further n
 """
 
 from collections.abc import Callable, Mapping
-from math import isfinite, prod
+from math import isfinite
 
 from netstitch.networks.graph import WEIGHT, Argument, Dimension, Graph, Node, Ref
 from netstitch.networks.operations import KINDS, Kind
 
 
-def affine_chains(graph: Graph) -> tuple[tuple[Node, ...], ...]:
-    """Return the points in chains, each in the order of computation; most hold one point.
+def equivalence_classes(graph: Graph) -> tuple[tuple[Node, ...], ...]:
+    """Return the points in classes, each in the order of computation; most hold one point.
 
-    A point v continues the chain of a point u when both hold:
+    A class is a chain, in which a point v follows a point u when both hold:
 
     - v is made of u and of constants alone, by a map that is affine, invertible and the same at
       every position, and that keeps channels apart: a batch norm in evaluation mode, adding or
@@ -29,13 +29,13 @@ def affine_chains(graph: Graph) -> tuple[tuple[Node, ...], ...]:
     """
     readers: dict[str, list[Node]] = {node.name: [] for node in graph.nodes}
     for node in graph.nodes:
-        if KINDS.get(node.operation) is not Kind.SIZE:  # sizes are the same everywhere
+        if not _is_size(node):  # sizes are the same everywhere
             for name in node.inputs:
                 readers[name].append(node)
     outputs = {name for _, name in graph.outputs}
     found: dict[str, list[Node]] = {}  # by the name of the last point so far
     for node in graph.points:
-        source = continued(graph, node)
+        source = _continued(graph, node)
         alone = source is not None and source.name not in outputs and readers[source.name] == [node]
         chain = found.pop(source.name) if source is not None and alone else []
         found[node.name] = [*chain, node]
@@ -43,28 +43,25 @@ def affine_chains(graph: Graph) -> tuple[tuple[Node, ...], ...]:
     return tuple(tuple(chain) for chain in sorted(found.values(), key=lambda c: first[c[0].name]))
 
 
-def continued(graph: Graph, node: Node) -> Node | None:
+def _continued(graph: Graph, node: Node) -> Node | None:
     """Return the point that `node` is an affine, invertible map of, channel by channel, if any."""
     read = [graph.by_name[name] for name in node.inputs]
-    moving = [source for source in read if source.operation != WEIGHT and not _is_size(source)]
-    if len(moving) != 1 or not moving[0].point:
+    moving = [each for each in read if each.operation != WEIGHT and not _is_size(each)]
+    rule, width = _RULES.get(node.operation), _width(node)
+    if rule is None or not width or len(moving) != 1 or width != _width(moving[0]):
         return None
-    source = moving[0]
-    if node.layout is None or source.layout is None or _width(node) != _width(source):
-        return None
-    rule = _RULES.get(node.operation)
     constant = {each.name: each for each in read if each.operation == WEIGHT}
-    return source if rule is not None and rule(source, node, constant) else None
+    return moving[0] if rule(moving[0], node, constant) else None
 
 
 Constants = Mapping[str, Node]
 """The weights that an operation reads, by name."""
 
 
-def _width(point: Node) -> tuple[Dimension, ...] | None:
-    """Return the batch and the number of channels."""
-    layout, shape = point.layout, point.shape or ()
-    return None if layout is None else (shape[0], shape[layout.channels])
+def _width(node: Node) -> tuple[Dimension, ...]:
+    """Return the batch and the number of channels; nothing for a node that is no point."""
+    layout, shape = node.layout, node.shape or ()
+    return () if layout is None else (shape[0], shape[layout.channels])
 
 
 def _is_size(node: Node) -> bool:
@@ -85,14 +82,14 @@ def _kept(source: Node, node: Node, constants: Constants) -> bool:
 
 def _reshaped(source: Node, node: Node, constants: Constants) -> bool:
     """Accept the same shape, or one position before and after: channels keep their order."""
-    before, after = (
-        prod(int(size) for size in point.layout.sizes(point.shape or ()))
+    sizes = [
+        size
         for point in (source, node)
         if point.layout is not None
-    )
-    return node.args[:1] == (Ref(source.name),) and (
-        node.shape == source.shape or before == after == 1
-    )
+        for size in point.layout.sizes(point.shape or ())
+    ]
+    single = all(size == 1 for size in sizes)
+    return _kept(source, node, constants) or (single and node.args[:1] == (Ref(source.name),))
 
 
 def _shifted(source: Node, node: Node, constants: Constants) -> bool:
@@ -113,10 +110,6 @@ def _divided(source: Node, node: Node, constants: Constants) -> bool:
     return exact and node.args[0] == Ref(source.name) and _scaled(source, node, constants)
 
 
-def _negated(source: Node, node: Node, constants: Constants) -> bool:
-    return True
-
-
 def _one_a_channel(source: Node, node: Node, constants: Constants) -> bool:
     """Return whether one operand is the source, the other a number or one constant per channel."""
     pair = node.args[:2]
@@ -127,15 +120,11 @@ def _one_a_channel(source: Node, node: Node, constants: Constants) -> bool:
     if not isinstance(other, Ref):
         return isinstance(other, int | float)
     shape = constants[other.name].shape if other.name in constants else None
-    if shape is None:
+    rank = len(source.shape or ())
+    if shape is None or source.layout is None or len(shape) > rank:
         return False
-    layout, rank = source.layout, len(source.shape or ())
     aligned = (*[1] * (rank - len(shape)), *shape)
-    return (
-        layout is not None
-        and len(aligned) == rank
-        and all(size == 1 for axis, size in enumerate(aligned) if axis != layout.channels)
-    )
+    return all(size == 1 for axis, size in enumerate(aligned) if axis != source.layout.channels)
 
 
 def _scale(value: Argument) -> bool:
@@ -165,5 +154,5 @@ _RULES: dict[str, Callable[[Node, Node, Constants], bool]] = {
     "aten.mul.Scalar": _scaled,
     "aten.div.Tensor": _divided,
     "aten.div.Scalar": _divided,
-    "aten.neg.default": _negated,
+    "aten.neg.default": lambda source, node, constants: True,
 }

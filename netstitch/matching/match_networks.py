@@ -10,13 +10,13 @@ from torch import nn
 from netstitch.errors import MatchingError
 from netstitch.matching.acyclic.solver import maximum_acyclic_matching
 from netstitch.matching.compatibility import NamedNetwork, PointKind, candidates, kind_of, why_none
-from netstitch.matching.equivalence import affine_chains
+from netstitch.matching.equivalence import equivalence_classes
 from netstitch.matching.matches import Match, Matching
-from netstitch.matching.matching_drawing import placed
 from netstitch.matching.matching_settings import MatchingObjective, MatchingSettings, Points
 from netstitch.matching.objectives import balanced
 from netstitch.networks.graph import WEIGHT, Graph, Node
 from netstitch.networks.inputs import check_one_task
+from netstitch.text import one_line
 
 Weighing = Callable[[Node, Node], float] | npt.ArrayLike
 
@@ -32,14 +32,14 @@ def match(
     Points that are an output of their network are not matched. Ties, and networks too wide for the
     exact solver, are as in `maximum_acyclic_matching`.
 
-    With "distinct" points, points that differ by an affine map of each channel (`affine_chains`)
-    count as one: a convolution and the batch norm behind it, no-ops, pooled features before and
-    after they are flattened. A stitch between two of them computes what one between their chains
-    does with other weights, so no network is lost, up to an affine map and provided that scales of
-    batch norms are not 0; but a chain has one partner, where with "all" each of its points may have
-    one. Chains are matched at the last points of both that are compatible: to compute the source
-    further costs nothing more, the target's map is not computed behind the stitch, and normalised
-    features are easier to fit.
+    With "distinct" points, those that differ by an affine map of each channel
+    (`equivalence_classes`) count as one: a convolution and the batch norm behind it, no-ops, pooled
+    features before and after they are flattened. A stitch between two of them computes what one
+    between their classes does with other weights, so no network is lost, up to an affine map and
+    provided that scales of batch norms are not 0; but a class has one partner, where with "all"
+    each of its points may have one. Classes are matched at the last points of both that are
+    compatible: to compute the source further costs nothing more, the target's map is not computed
+    behind the stitch, and normalised features are easier to fit.
 
     Args:
         networks: two captured networks.
@@ -80,12 +80,13 @@ def match(
     worth = balanced(a.graph, b.graph) if objective == "balanced" else _weigher(a, b, weights)
     table = np.zeros((len(steps_a.members), len(steps_b.members)))
     for steps, (node_a, node_b) in pairs.items():
-        weight = table[steps] = worth(node_a, node_b)
+        what = f"the weight of matching {node_a.name} with {node_b.name} is"
+        try:
+            weight = table[steps] = float(worth(node_a, node_b))
+        except (TypeError, ValueError) as error:
+            raise MatchingError(f"{what} no number ({one_line(error)}); give 0 or more") from error
         if not (np.isfinite(weight) and weight >= 0):
-            raise MatchingError(
-                f"the weight of matching {node_a.name} with {node_b.name} is {weight}; "
-                "weights must be finite and not negative"
-            )
+            raise MatchingError(f"{what} {weight}; weights must be finite and not negative")
     if not table.any():
         raise MatchingError(
             f"every match of {a.name} with {b.name} has weight 0: give a positive weight to some "
@@ -97,12 +98,12 @@ def match(
     chosen = [pairs[pair] for pair in found.pairs]
     matches = tuple(Match((node_a.name, node_b.name)) for node_a, node_b in chosen)
     matching = Matching(matches, found.weight, found.upper_bound, found.method)
-    return placed(matching, (a.name, b.name), (a.graph, b.graph))
+    return matching.placed((a.name, b.name), (a.graph, b.graph))
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """A network's nodes as the solver numbers them: without weights, and each chain as one.
+    """A network's nodes as the solver numbers them: without weights, and each class as one.
 
     Attributes:
         members: for each step its points that may be matched, in the order of computation.
@@ -116,11 +117,11 @@ class _Steps:
 def _merged(graph: Graph, points: Points) -> _Steps:
     """Return the steps of a graph.
 
-    Merging a chain makes no cycle, since only its next point reads one of its points.
+    Merging a class makes no cycle, since only its next point reads one of its points.
     """
-    chain_of = {}
+    first_of = {}
     if points == "distinct":
-        chain_of = {node.name: chain[0].name for chain in affine_chains(graph) for node in chain}
+        first_of = {node.name: one[0].name for one in equivalence_classes(graph) for node in one}
     matched = {node.name for node in candidates(graph)}
     at: dict[str, int] = {}
     members: list[list[Node]] = []
@@ -128,7 +129,7 @@ def _merged(graph: Graph, points: Points) -> _Steps:
     for node in graph.nodes:
         if node.operation == WEIGHT:
             continue
-        first = chain_of.get(node.name, node.name)
+        first = first_of.get(node.name, node.name)
         if first == node.name:
             members.append([])
         at[node.name] = at.get(first, len(members) - 1)
@@ -160,18 +161,7 @@ def _weigher(
     if weights is None:
         return lambda node_a, node_b: 1.0
     if callable(weights):
-        function = weights
-
-        def checked(node_a: Node, node_b: Node) -> float:
-            try:
-                return float(function(node_a, node_b))
-            except (TypeError, ValueError) as error:
-                raise MatchingError(
-                    f"the weight of matching {node_a.name} with {node_b.name} is no number "
-                    f"({' '.join(str(error).split())[:160]}); weights must be numbers of 0 or more"
-                ) from error
-
-        return checked
+        return weights
     points_a = {node.name: index for index, node in enumerate(a.graph.points)}
     points_b = {node.name: index for index, node in enumerate(b.graph.points)}
     try:
@@ -189,13 +179,11 @@ def _weigher(
 
 
 def _check_named(network: object) -> None:
-    if isinstance(getattr(network, "graph", None), Graph) and hasattr(network, "name"):
+    if isinstance(network, NamedNetwork):
         return
     kind = type(network).__name__
     if isinstance(network, list | tuple):
         what = f"a {kind}: give the networks one by one, ns.match(*networks)"
-    elif isinstance(network, nn.Module) and hasattr(network, "networks"):
-        what = f"a {kind}: give the networks that it joins, ns.match(*supernet.networks)"
     elif isinstance(network, nn.Module):
         what = f"the model {kind}: capture it first, ns.capture(model, example)"
     else:

@@ -1,10 +1,13 @@
-"""Matches of any number of networks, and matchings, as data."""
+"""Matches of any number of networks, and matchings, as data and as a picture."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
+from itertools import pairwise
 
-from netstitch.matching.matching_drawing import matching_svg
+from netstitch.drawing.lanes import Line, lines_svg
+from netstitch.networks.counting import spans
+from netstitch.networks.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -55,20 +58,41 @@ class Matching:
         """No acyclic matching weighs more."""
         return self.weight >= self.upper_bound
 
+    def placed(self, names: Sequence[str], graphs: Sequence[Graph]) -> "Matching":
+        """Return the matching with what it takes to draw it: names, and how deep points lie."""
+        ends = [{name: end for name, (_, end) in spans(graph).items()} for graph in graphs]
+        depths = tuple(
+            tuple(
+                None if point is None else own[point]
+                for point, own in zip(match.points, ends, strict=True)
+            )
+            for match in self.matches
+        )
+        return replace(self, names=tuple(names), depths=depths)
+
+    def svg(self) -> str:
+        """Return a picture of a matching that is `placed`, as an SVG.
+
+        Along the lane of a network its multiply-adds count in the order of computation.
+        """
+        lines = []
+        for match, depths in zip(self.matches, self.depths, strict=True):
+            title = " and ".join(match.members.values())
+            known = [(lane, depth) for lane, depth in enumerate(depths) if depth is not None]
+            for (upper, start), (lower, end) in pairwise(known):
+                lines.append(Line((upper, lower), (start, end), title))
+        return lines_svg(self.names, lines, f"{len(self.matches)} matches")
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the number of matches, the bound, and the points."""
         bound = "the maximum" if self.exact else f"at most {self.upper_bound:g} is possible"
-        rows = "".join(
-            f"<tr><td>{index}</td>{_cells(match)}</tr>" for index, match in enumerate(self.matches)
-        )
         head = "".join(f"<th>{escape(name)}</th>" for name in self.names)
-        rows = (f"<tr><th></th>{head}</tr>" if head else "") + rows
+        rows = [f"<tr><th></th>{head}</tr>"] if head else []
+        for index, match in enumerate(self.matches):
+            cells = "".join(f"<td>{escape(point or '')}</td>" for point in match.points)
+            rows.append(f"<tr><td>{index}</td>{cells}</tr>")
         return (
             f"<p>{len(self)} matches of weight {self.weight:g} ({bound}), by {escape(self.method)}"
-            f"</p>{matching_svg(self) if self.depths else ''}<div"
-            f' style="max-height: 24em; overflow: auto"><table>{rows}</table></div>'
+            f"</p>{self.svg() if self.depths else ''}<div"
+            f' style="max-height: 24em; overflow: auto"><table>{"".join(rows)}</table></div>'
         )
-
-
-def _cells(match: Match) -> str:
-    return "".join(f"<td>{escape(point or '')}</td>" for point in match.points)

@@ -87,3 +87,12 @@ def share_before(graph: Graph, name: str) -> float:
     needed = ancestors(graph, [name])
     part = sum(node.multiply_adds for node in graph.nodes if node.name in needed)
     return part / max(1, graph.multiply_adds)
+
+
+def spans(graph: Graph) -> dict[str, tuple[float, float]]:
+    """Return the shares of multiply-adds before and behind each node, in their order."""
+    total, before, found = max(1, graph.multiply_adds), 0, {}
+    for node in graph.nodes:
+        found[node.name] = before / total, (before + node.multiply_adds) / total
+        before += node.multiply_adds
+    return found

@@ -7,7 +7,8 @@ chains, so a section is described by where it begins and ends in the order of co
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from netstitch.networks.graph import INPUT, WEIGHT, Graph
+from netstitch.networks.counting import spans
+from netstitch.networks.graph import INPUT, WEIGHT
 from netstitch.stitching.reachability import Genotype
 from netstitch.stitching.stitch import FeatureRef
 from netstitch.stitching.structure import Structure
@@ -93,15 +94,15 @@ def composition(structure: Structure, genotype: Genotype) -> Composition:
     links = {(group_of[_node(stitches[i].source)], group_of[ref]) for ref, i in crossings}
     order = _in_order(len(groups), links)
     rank = {group: position for position, group in enumerate(order)}
-    spans = [_spans(graph) for graph in structure.graphs]
+    shares = [spans(graph) for graph in structure.graphs]
     subset = structure.board.outputs[int(genotype[-1])]
     ends = {(i, name) for i in subset for _, name in structure.graphs[i].outputs}
-    parts = tuple(_section(structure, groups[group], spans, ends, made) for group in order)
+    parts = tuple(_section(structure, groups[group], shares, ends, made) for group in order)
     joints: dict[tuple[int, int], StitchEdge] = {}
     for (network, name), index in crossings:
         source = _node(stitches[index].source)
         start, target = rank[group_of[source]], rank[group_of[network, name]]
-        at, to = spans[source[0]][source[1]][1], spans[network][name][0]
+        at, to = shares[source[0]][source[1]][1], shares[network][name][0]
         joints.setdefault((index, target), StitchEdge(index, start, target, at, to))
     cost = sum(stitches[index].multiply_adds for index in {index for index, _ in joints})
     ordered = tuple(joints[key] for key in sorted(joints))
@@ -160,19 +161,10 @@ def _in_order(count: int, links: Collection[tuple[int, int]]) -> list[int]:
     return order
 
 
-def _spans(graph: Graph) -> dict[str, tuple[float, float]]:
-    """Return the shares of multiply-adds before and behind each node, in their order."""
-    total, before, found = max(1, graph.multiply_adds), 0, {}
-    for node in graph.nodes:
-        found[node.name] = before / total, (before + node.multiply_adds) / total
-        before += node.multiply_adds
-    return found
-
-
 def _section(
     structure: Structure,
     group: Sequence[NodeRef],
-    spans: Sequence[Mapping[str, tuple[float, float]]],
+    shares: Sequence[Mapping[str, tuple[float, float]]],
     ends: Collection[NodeRef],
     made: Mapping[NodeRef, int],
 ) -> Section:
@@ -187,8 +179,8 @@ def _section(
         network=network,
         first=named[0],
         last=named[-1],
-        begins=spans[network][first.name][0],
-        ends=spans[network][last.name][1],
+        begins=shares[network][first.name][0],
+        ends=shares[network][last.name][1],
         multiply_adds=sum(node.multiply_adds for node in nodes),
         reads_input=any(start in node.inputs for node in nodes) and (network, start) not in made,
         gives_output=any(ref in ends for ref in group),

@@ -21,7 +21,6 @@ from netstitch.files.folders import as_path
 from netstitch.fitting import Batch, FitReport, RefineReport, fit, recalibrated, refine
 from netstitch.fitting.fit_settings import check_threads
 from netstitch.matching.matches import Matching
-from netstitch.matching.matching_drawing import placed
 from netstitch.networks.counting import count_parameters
 from netstitch.networks.feature_layout import StitchLayer
 from netstitch.networks.graph import WEIGHT, Graph
@@ -106,7 +105,7 @@ class Supernet(nn.Module):
         self.probabilities = check_outputs(self.names, networks, self.averaging)
         self.board = make_switchboard(self.graphs, matching, outputs)
         if not matching.depths:  # one made by hand, or read from a file
-            self.matching = placed(matching, self.names, self.graphs)
+            self.matching = matching.placed(self.names, self.graphs)
         self.structure = Structure(self.names, self.graphs, self.board)
         self.layers = nn.ModuleList(stitch.layer() for stitch in self.board.stitches)
         self.requires_grad_(False)

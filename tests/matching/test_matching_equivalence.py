@@ -6,7 +6,7 @@ from chain_examples import CELL, MAP, Builder, line, random_networks
 from hypothesis import assume, given, settings
 from supernet_examples import images, networks
 
-from netstitch.matching import Match, Matching, affine_chains
+from netstitch.matching import Match, Matching, equivalence_classes
 from netstitch.networks.graph import BATCH, INPUT, Graph, Node, Ref
 from netstitch.networks.module import build_module
 from netstitch.supernet.supernet import Supernet
@@ -20,7 +20,10 @@ def of_line(*kinds):
     """The chains of a line of operations, by kind."""
     network, steps = line(*kinds)
     kind_of = dict(zip(steps, kinds, strict=True))
-    return [tuple(kind_of[name] for name in chain) for chain in names(affine_chains(network.graph))]
+    return [
+        tuple(kind_of[name] for name in chain)
+        for chain in names(equivalence_classes(network.graph))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,7 @@ def test_what_somebody_else_reads_does_not_go_on():
     norm = builder.apply("norm", conv)
     beside = builder.apply("add", norm, conv)
     graph = builder.network([beside]).graph
-    assert names(affine_chains(graph)) == [(conv,), (norm,), (beside,)]
+    assert names(equivalence_classes(graph)) == [(conv,), (norm,), (beside,)]
 
 
 def test_two_norms_of_one_tensor_are_two_places():
@@ -54,14 +57,14 @@ def test_two_norms_of_one_tensor_are_two_places():
     conv = builder.apply("conv", "x")
     norms = [builder.apply("norm", conv) for _ in range(2)]
     graph = builder.network(norms).graph
-    assert names(affine_chains(graph)) == [(conv,), *((norm,) for norm in norms)]
+    assert names(equivalence_classes(graph)) == [(conv,), *((norm,) for norm in norms)]
 
 
 def test_an_output_does_not_go_on():
     builder = Builder()
     conv = builder.apply("conv", "x")
     norm = builder.apply("norm", conv)
-    assert names(affine_chains(builder.network([conv, norm]).graph)) == [(conv,), (norm,)]
+    assert names(equivalence_classes(builder.network([conv, norm]).graph)) == [(conv,), (norm,)]
 
 
 def test_reading_the_size_of_a_tensor_is_not_reading_it():
@@ -69,7 +72,7 @@ def test_reading_the_size_of_a_tensor_is_not_reading_it():
     pool = builder.apply("pool", "x")
     builder.nodes.append(Node("size", "aten.sym_size.int", (Ref(pool), 0)))
     flat = builder.step("reshape.default", (Ref(pool), (Ref("size"), 3)), (3,))
-    assert names(affine_chains(builder.network([flat]).graph)) == [(pool, flat)]
+    assert names(equivalence_classes(builder.network([flat]).graph)) == [(pool, flat)]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_what_cannot_be_undone_or_is_not_understood_is_a_place_of_its_own(
     builder = Builder()
     conv = builder.apply("conv", "x")
     last = builder.step(operation, (Ref(conv), *arguments), MAP, **kwargs)
-    assert names(affine_chains(builder.network([last]).graph)) == [(conv,), (last,)]
+    assert names(equivalence_classes(builder.network([last]).graph)) == [(conv,), (last,)]
 
 
 def test_batch_statistics_are_not_affine():
@@ -99,7 +102,10 @@ def test_batch_statistics_are_not_affine():
     last = nodes[-1]
     training = (*last.args[:5], True, *last.args[6:])
     nodes[-1] = Node(last.name, last.operation, training, shape=last.shape, point=True)
-    assert names(affine_chains(Graph(tuple(nodes), network.graph.outputs))) == [(conv,), (norm,)]
+    assert names(equivalence_classes(Graph(tuple(nodes), network.graph.outputs))) == [
+        (conv,),
+        (norm,),
+    ]
 
 
 def test_positions_that_become_features_are_another_place():
@@ -108,7 +114,7 @@ def test_positions_that_become_features_are_another_place():
         Node("u", "aten.sin.default", (Ref("x"),), shape=(BATCH, *MAP), point=True),
         Node("v", "aten.reshape.default", (Ref("u"), (-1, 48)), shape=(BATCH, 48), point=True),
     )
-    assert names(affine_chains(Graph(nodes, ((None, "v"),)))) == [("u",), ("v",)]
+    assert names(equivalence_classes(Graph(nodes, ((None, "v"),)))) == [("u",), ("v",)]
 
 
 def moves(values):
@@ -149,9 +155,11 @@ def test_chains_are_what_a_regression_on_random_inputs_finds(network):
             doubled = v.args[:2] == (Ref(u), Ref(u))  # x + x is 2 x, but is not looked into
             if moving == [u] and not doubled and affine_both_ways(values[u], values[v.name]):
                 expected.add((u, v.name))
-    found = {pair for chain in names(affine_chains(graph)) for pair in pairwise(chain)}
+    found = {pair for chain in names(equivalence_classes(graph)) for pair in pairwise(chain)}
     assert found == expected
-    assert sorted(name for chain in names(affine_chains(graph)) for name in chain) == sorted(points)
+    assert sorted(name for chain in names(equivalence_classes(graph)) for name in chain) == sorted(
+        points
+    )
 
 
 def joined(a, b, *pairs):
@@ -174,7 +182,7 @@ def test_no_network_is_lost_up_to_an_affine_map():
     the stitch S W T^-1 between what they give.
     """
     a, b = networks()
-    chain_a, chain_b = (names(affine_chains(network.graph))[0] for network in (a, b))
+    chain_a, chain_b = (names(equivalence_classes(network.graph))[0] for network in (a, b))
     assert len(chain_a) == len(chain_b) == 2
     before = joined(a, b, (chain_a[0], chain_b[0]))
     behind = joined(a, b, (chain_a[1], chain_b[1]))
@@ -205,4 +213,4 @@ def test_no_network_is_lost_up_to_an_affine_map():
 def test_a_cell_and_its_flat_features_share_a_chain_across_layouts():
     network, (pool, flat, last) = line("pool", "flatten", "sin")
     assert network.graph.by_name[pool].shape == (BATCH, *CELL)
-    assert names(affine_chains(network.graph)) == [(pool, flat), (last,)]
+    assert names(equivalence_classes(network.graph)) == [(pool, flat), (last,)]

@@ -9,7 +9,7 @@ from matching_examples import all_acyclic_matchings
 from torch import nn
 
 from netstitch.errors import MatchingError
-from netstitch.matching import Match, affine_chains, compatible, match
+from netstitch.matching import Match, compatible, equivalence_classes, match
 from netstitch.networks.graph import BATCH, INPUT, WEIGHT, Graph, Node, Ref
 
 
@@ -203,7 +203,7 @@ def slow_distinct(a, b):
         steps = [node for node in network.graph.nodes if node.operation != WEIGHT]
         at = {node.name: index for index, node in enumerate(steps)}
         edges = [(at[name], at[n.name]) for n in steps for name in n.inputs if name in at]
-        chain = {n.name: i for i, c in enumerate(affine_chains(network.graph)) for n in c}
+        chain = {n.name: i for i, c in enumerate(equivalence_classes(network.graph)) for n in c}
         output = network.graph.outputs[0][1]
         return steps, edges, [chain.get(node.name) for node in steps], output
 
@@ -235,7 +235,7 @@ def test_distinct_points_give_the_most_matches_that_use_no_chain_twice(a, b):
     found = match(a, b, points="distinct")
     assert len(found) == expected
     for network, side in ((a, 0), (b, 1)):
-        chain = {n.name: i for i, c in enumerate(affine_chains(network.graph)) for n in c}
+        chain = {n.name: i for i, c in enumerate(equivalence_classes(network.graph)) for n in c}
         used = [chain[each.points[side]] for each in found]
         assert len(set(used)) == len(used)
 

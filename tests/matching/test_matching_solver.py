@@ -13,7 +13,7 @@ from matching_examples import (
 
 from netstitch.errors import MatchingError
 from netstitch.matching import is_acyclic, maximum_acyclic_matching
-from netstitch.matching.acyclic.solver import BANDS, BOUNDS_MEET, PROGRAMME
+from netstitch.matching.acyclic.solver import BANDS, BOUNDS_MEET, PROGRAM
 
 CHAIN = [(0, 1), (1, 2)]
 
@@ -68,7 +68,7 @@ def test_recorded_networks_with_weights_need_the_programme(name):
     weights = compatible * np.random.default_rng(7).random(compatible.shape)
     found = maximum_acyclic_matching(*graphs, weights)
     check((*graphs, weights), found)
-    assert found.method == PROGRAMME
+    assert found.method == PROGRAM
     assert found.weight == found.upper_bound
 
 
@@ -116,7 +116,7 @@ def test_ties_of_the_programme_break_towards_the_earliest_match():
     # so the first move is the single node 0 of A.
     weights = [[0.0, 2.0], [2.0, 0.0]]
     found = maximum_acyclic_matching(2, [(0, 1)], 2, [(0, 1)], weights)
-    assert found.method == PROGRAMME
+    assert found.method == PROGRAM
     assert found.pairs == ((1, 0),)
 
 

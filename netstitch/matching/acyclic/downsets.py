@@ -43,12 +43,7 @@ class Downsets:
 def downsets(order: PartialOrder, cap: int, move_cap: int) -> Downsets | None:
     """Return all downsets of an order; None for more than `cap`, or `move_cap` moves."""
     n = len(order)
-    covers = order.covers()
-    above: list[list[int]] = [[] for _ in range(n)]
-    for position, immediate in enumerate(covers):
-        for low in immediate:
-            above[low].append(position)
-    relations = (*_flat(covers), *_flat(above))
+    relations = (*_flat(order.covers()), *_flat(order.above()))
     layers = np.zeros(n + 2, np.int64)
     starts = np.zeros(n + 2, np.int64)
     positions, targets, parents, added = (np.full(n + 1, -1, np.int32) for _ in range(4))
@@ -88,31 +83,18 @@ def _longer(array: npt.NDArray[Any], limit: int) -> npt.NDArray[Any]:
 
 def chain(order: PartialOrder) -> Downsets:
     """Return the downsets of the linear order of the positions: its prefixes."""
-    n = len(order)
-    steps = np.arange(n + 2, dtype=np.int64)
-    return Downsets(
-        steps,
-        np.minimum(steps, n),
-        np.asarray(order.nodes, np.int32),
-        np.arange(1, n + 1, dtype=np.int32),
-    )
+    steps = np.arange(len(order) + 2, dtype=np.int64)
+    nodes, targets = np.asarray(order.nodes, np.int32), steps[1:-1].astype(np.int32)
+    return Downsets(steps, np.minimum(steps, len(order)), nodes, targets)
 
 
 def _flat(lists: list[list[int]]) -> tuple[npt.NDArray[np.int64], Integers]:
-    starts = np.zeros(len(lists) + 1, np.int64)
-    np.cumsum([len(items) for items in lists], out=starts[1:])
+    starts = np.cumsum([0, *map(len, lists)])
     return starts, np.array([item for items in lists for item in items], np.int32)
 
 
 @njit(cache=True, nogil=True)
-def _visit(
-    relations: Any,
-    first: int,
-    last: int,
-    moves: int,
-    bits: Any,
-    found: Any,
-) -> Any:
+def _visit(relations: Any, first: int, last: int, moves: int, bits: Any, found: Any) -> Any:
     """Write the moves of the layer first..last and make the next one.
 
     Returns the counts of downsets and of moves, (-1, -1) when the arrays have no room for them.

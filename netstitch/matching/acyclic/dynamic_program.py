@@ -6,6 +6,7 @@ B, or a compatible pair at once; the heaviest way from nothing to everything is 
 matching. Over tighter orders than the graphs' own the same program gives a lower bound.
 """
 
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from netstitch.matching.acyclic.downsets import Downsets
 
 Weights = npt.NDArray[np.float64]
 Step = tuple[int | None, int | None]
+Pairs = tuple[tuple[int, int], ...]
+"""Pairs of nodes of A and B."""
 
 
 def heaviest_way(a: Downsets, b: Downsets, weights: Weights) -> list[Step]:
@@ -27,14 +30,16 @@ def heaviest_way(a: Downsets, b: Downsets, weights: Weights) -> list[Step]:
     are in float64. Takes 2 bytes for each of the len(a) * len(b) states, and 16 for each state of
     the widest layer of A.
     """
+    # One more than the most moves of a downset of B. Moves are an antichain, so n of them mean 2**n
+    # downsets: what fits into memory leaves the product of both sides' far under 65,536.
+    base = int(np.diff(b.starts).max(initial=0)) + 1
     choices = np.empty((len(a), len(b)), np.uint16)
     _fill(
         *(a.layers, a.starts, a.nodes, a.targets),
         *(b.starts, b.nodes, b.targets),
         np.ascontiguousarray(weights),
-        choices,
+        *(base, choices),
     )
-    base = _base(b)
     steps: list[Step] = []
     at_a = at_b = 0
     while at_a < len(a) - 1 or at_b < len(b) - 1:
@@ -50,18 +55,14 @@ def heaviest_way(a: Downsets, b: Downsets, weights: Weights) -> list[Step]:
     return steps
 
 
-def pairs_of(steps: list[Step]) -> tuple[tuple[int, int], ...]:
+def pairs_of(steps: list[Step]) -> Pairs:
     """Return the pairs among the steps, in order."""
     return tuple((i, j) for i, j in steps if i is not None and j is not None)
 
 
-def _base(b: Downsets) -> int:
-    """Return one more than the most moves of any downset.
-
-    These moves are an antichain, so n of them mean 2**n downsets: any number of states that fits
-    into memory leaves the product of both graphs' bases far under the 65,536 of a uint16.
-    """
-    return int(np.diff(b.starts).max(initial=0)) + 1
+def weight_of(weights: Weights, pairs: Pairs) -> float:
+    """Return the sum of the pairs' weights, rounded once."""
+    return fsum(weights[pair] for pair in pairs)
 
 
 @njit(cache=True, nogil=True)
@@ -74,16 +75,12 @@ def _fill(
     nodes_b: Any,
     targets_b: Any,
     weights: Any,
+    base: int,
     choices: Any,
 ) -> None:
     """Write each state's best move: base * (1 + move of A, or 0) + (1 + move of B, or 0)."""
     count_b = len(starts_b) - 1
-    base = 1
-    for t in range(count_b):
-        base = max(base, starts_b[t + 1] - starts_b[t] + 1)
-    widest = 1
-    for k in range(len(layers) - 1):
-        widest = max(widest, layers[k + 1] - layers[k])
+    widest = np.diff(layers).max()
     # Only choices are kept for all states; a state's sum is read by its own layer of A and the
     # one before, which is what leaves room for sums in float64.
     here = np.empty((widest, count_b))

@@ -7,17 +7,20 @@ next ones.
 """
 
 import random
-from math import fsum
 
 from netstitch.matching.acyclic.downsets import Downsets, chain, downsets
-from netstitch.matching.acyclic.dynamic_program import Step, Weights, heaviest_way, pairs_of
+from netstitch.matching.acyclic.dynamic_program import (
+    Pairs,
+    Weights,
+    heaviest_way,
+    pairs_of,
+    weight_of,
+)
 from netstitch.matching.acyclic.partial_order import PartialOrder
 
 ROUNDS = 40
 PATIENCE = 6
 STATES = 4_000_000
-
-Pairs = tuple[tuple[int, int], ...]
 
 
 def improved(
@@ -33,7 +36,7 @@ def improved(
     The search ends at `enough`, an upper bound. Bands are as wide as `states` of a table allow.
     """
     choose = random.Random(0)
-    best = fsum(weights[pair] for pair in pairs)
+    best = weight_of(weights, pairs)
     stale = 0
     for turn in range(ROUNDS):
         if best >= enough or stale >= PATIENCE:
@@ -44,9 +47,8 @@ def improved(
         share = int(states**0.5)
         cap_a = (states // small_b, small_a, share)[turn % 3]
         cap_b = (small_b, states // small_a, share)[turn % 3]
-        steps: list[Step] = heaviest_way(_band(order_a, cap_a), _band(order_b, cap_b), weights)
-        found = pairs_of(steps)
-        weight = fsum(weights[pair] for pair in found)
+        found = pairs_of(heaviest_way(_band(order_a, cap_a), _band(order_b, cap_b), weights))
+        weight = weight_of(weights, found)
         stale = 0 if weight > best * (1 + 1e-12) else stale + 1
         if weight >= best:
             pairs, best = found, weight
@@ -77,19 +79,14 @@ def _rearranged(
     for i, j in pairs:
         partner[0, place_a[i]] = (1, place_b[j])
         partner[1, place_b[j]] = (0, place_a[i])
-    covers = (order_a.covers(), order_b.covers())
-    above: tuple[list[list[int]], ...] = tuple([[] for _ in side] for side in covers)
-    for side in (0, 1):
-        for position, immediate in enumerate(covers[side]):
-            for low in immediate:
-                above[side][low].append(position)
-    waiting = tuple([len(immediate) for immediate in side] for side in covers)
+    above = order_a.above(), order_b.above()
+    waiting = tuple([len(immediate) for immediate in o.covers()] for o in (order_a, order_b))
 
     def is_ready(item: tuple[int, int]) -> bool:
         other = partner.get(item)
         return not waiting[item[0]][item[1]] and (other is None or not waiting[other[0]][other[1]])
 
-    ready = [(s, p) for s in (0, 1) for p in range(len(covers[s])) if is_ready((s, p))]
+    ready = [(s, p) for s in (0, 1) for p in range(len(above[s])) if is_ready((s, p))]
     ready = [item for item in ready if item[0] == 0 or item not in partner]
     placed: tuple[list[int], list[int]] = ([], [])
     while ready:

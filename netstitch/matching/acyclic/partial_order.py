@@ -7,6 +7,7 @@ works on the partial order that reachability gives the nodes that have a compati
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
 from netstitch.errors import MatchingError
@@ -42,29 +43,30 @@ class PartialOrder:
             found.append(immediate[::-1])
         return found
 
+    def above(self) -> list[list[int]]:
+        """Return for each position its immediate successors, ascending."""
+        found: list[list[int]] = [[] for _ in self.nodes]
+        for position, immediate in enumerate(self.covers()):
+            for low in immediate:
+                found[low].append(position)
+        return found
+
     def part(self, positions: Sequence[int]) -> "PartialOrder":
         """Return the order among some positions, or all, listed in an order that extends it."""
         new = {old: position for position, old in enumerate(positions)}
+        nodes = tuple(self.nodes[old] for old in positions)
         chosen = _bits(positions)
-        return PartialOrder(
-            tuple(self.nodes[old] for old in positions),
-            tuple(
-                _bits(new[low] for low in _members(self.below[old] & chosen)) for old in positions
-            ),
-        )
+        below = [_members(self.below[old] & chosen) for old in positions]
+        return PartialOrder(nodes, tuple(_bits(new[low] for low in lows) for lows in below))
 
     def banded(self, width: int) -> "PartialOrder":
         """Return a tighter order, where a node waits for all `width` or more positions before it.
 
         Width 1 leaves one linear order, that of the positions.
         """
-        return PartialOrder(
-            self.nodes,
-            tuple(
-                low | (1 << max(position - width + 1, 0)) - 1
-                for position, low in enumerate(self.below)
-            ),
-        )
+        ends = (max(position - width + 1, 0) for position in range(len(self)))
+        below = (low | (1 << end) - 1 for low, end in zip(self.below, ends, strict=True))
+        return PartialOrder(self.nodes, tuple(below))
 
 
 def topological_order(
@@ -88,20 +90,18 @@ def topological_order(
             )
         consumers[source].append(target)
         waiting[target] += 1
-    ready = [node for node in range(n) if not waiting[node]]
-    if first == "newest":
-        ready.reverse()
+    # By rank: the number itself, or for the newest first one that falls with each that is added.
+    ready = [(node, node) for node in range(n) if not waiting[node]]
+    ranks = count(0, -1)
     order: list[int] = []
     while ready:
-        node = heapq.heappop(ready) if first == "lowest" else ready.pop()
+        _, node = heapq.heappop(ready)
         order.append(node)
-        for consumer in consumers[node] if first == "lowest" else reversed(consumers[node]):
+        for consumer in reversed(consumers[node]):
             waiting[consumer] -= 1
             if not waiting[consumer]:
-                if first == "lowest":
-                    heapq.heappush(ready, consumer)
-                else:
-                    ready.append(consumer)
+                rank = consumer if first == "lowest" else next(ranks)
+                heapq.heappush(ready, (rank, consumer))
     if len(order) < n:
         stuck = next(node for node in range(n) if waiting[node])
         raise MatchingError(
@@ -142,23 +142,19 @@ def is_acyclic(
     Raises:
         MatchingError: when a pair names no node, or a node is in two pairs.
     """
-    label_a = list(range(n_a))
     label_b = list(range(n_a, n_a + n_b))
-    used_a: set[int] = set()
-    used_b: set[int] = set()
+    used: set[int] = set()
     for i, j in pairs:
         if not (0 <= i < n_a and 0 <= j < n_b):
             raise MatchingError(
                 f"pair ({i}, {j}) names a node outside 0..{n_a - 1} or 0..{n_b - 1}; "
                 "give it as (node of A, node of B)"
             )
-        if i in used_a or j in used_b:
+        if i in used or n_a + j in used:
             raise MatchingError(f"pair ({i}, {j}) reuses a node; each may be in one pair at most")
-        used_a.add(i)
-        used_b.add(j)
-        label_b[j] = label_a[i]
-    merged = [(label_a[s], label_a[t]) for s, t in edges_a]
-    merged += [(label_b[s], label_b[t]) for s, t in edges_b]
+        used |= {i, n_a + j}
+        label_b[j] = i
+    merged = [*edges_a, *((label_b[s], label_b[t]) for s, t in edges_b)]
     try:
         topological_order(n_a + n_b, merged, "merged")
     except MatchingError:
@@ -167,10 +163,7 @@ def is_acyclic(
 
 
 def _bits(positions: Iterable[int]) -> int:
-    mask = 0
-    for position in positions:
-        mask |= 1 << position
-    return mask
+    return sum(1 << position for position in positions)
 
 
 def _members(mask: int) -> Iterable[int]:

@@ -7,7 +7,6 @@ cap a search with a lower and an upper bound.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,13 @@ import numpy.typing as npt
 from netstitch.errors import MatchingError
 from netstitch.matching.acyclic.bounds import assignment, assignment_bound, relaxed_bound
 from netstitch.matching.acyclic.downsets import chain, downsets
-from netstitch.matching.acyclic.dynamic_program import Weights, heaviest_way, pairs_of
+from netstitch.matching.acyclic.dynamic_program import (
+    Pairs,
+    Weights,
+    heaviest_way,
+    pairs_of,
+    weight_of,
+)
 from netstitch.matching.acyclic.large_neighbourhood import STATES, improved
 from netstitch.matching.acyclic.partial_order import (
     Edge,
@@ -28,7 +33,7 @@ STATE_CAP = 200_000_000
 ROUNDING = 1e-12
 
 BOUNDS_MEET = "linear order meets the assignment bound"
-PROGRAMME = "dynamic programme"
+PROGRAM = "dynamic programme"
 BANDS = "banded search with a relaxed bound"
 
 
@@ -44,7 +49,7 @@ class AcyclicMatching:
         method: the algorithm that found it, in words.
     """
 
-    pairs: tuple[tuple[int, int], ...]
+    pairs: Pairs
     weight: float
     upper_bound: float
     method: str
@@ -103,25 +108,22 @@ def maximum_acyclic_matching(
 
     branch_a = topological_order(n_a, listed_a, "A", first="newest")
     branch_b = topological_order(n_b, listed_b, "B", first="newest")
-    tried = [(order_a, order_b)]
-    tried.append(
-        (partial_order(branch_a, listed_a, kept_a), partial_order(branch_b, listed_b, kept_b))
-    )
-    lower: list[tuple[float, tuple[tuple[int, int], ...]]] = []
-    for some_a, some_b in tried:
-        pairs = pairs_of(heaviest_way(chain(some_a), chain(some_b), table))
-        lower.append((_weight(table, pairs), pairs))
-        if lower[-1][0] >= upper * (1 - ROUNDING):
-            return AcyclicMatching(pairs, lower[-1][0], lower[-1][0], BOUNDS_MEET)
+    newest = partial_order(branch_a, listed_a, kept_a), partial_order(branch_b, listed_b, kept_b)
+    tried: list[Pairs] = []
+    for some_a, some_b in ((order_a, order_b), newest):
+        tried.append(pairs_of(heaviest_way(chain(some_a), chain(some_b), table)))
+        weight = weight_of(table, tried[-1])
+        if weight >= upper * (1 - ROUNDING):
+            return AcyclicMatching(tried[-1], weight, weight, BOUNDS_MEET)
 
     exact = _program(order_a, order_b, table, state_cap)
     if exact is not None:
-        weight = _weight(table, exact)
-        return AcyclicMatching(exact, weight, weight, PROGRAMME)
+        weight = weight_of(table, exact)
+        return AcyclicMatching(exact, weight, weight, PROGRAM)
 
-    start = max(lower, key=lambda found: found[0])[1]
+    start = max(tried, key=lambda pairs: weight_of(table, pairs))
     pairs = improved(order_a, order_b, table, start, upper, min(STATES, state_cap))
-    weight = _weight(table, pairs)
+    weight = weight_of(table, pairs)
     upper = relaxed_bound(order_a, order_b, table, matched, weight)
     if weight >= upper * (1 - ROUNDING):
         upper = weight
@@ -130,7 +132,7 @@ def maximum_acyclic_matching(
 
 def _program(
     order_a: PartialOrder, order_b: PartialOrder, weights: Weights, state_cap: int
-) -> tuple[tuple[int, int], ...] | None:
+) -> Pairs | None:
     """Return the exact program's pairs; None where the cap allows too few states or moves."""
     a = downsets(order_a, state_cap // (len(order_b) + 1), state_cap // 8)
     if a is None:
@@ -141,17 +143,11 @@ def _program(
     return pairs_of(heaviest_way(a, b, weights))
 
 
-def _weight(weights: Weights, pairs: Iterable[tuple[int, int]]) -> float:
-    return fsum(weights[pair] for pair in pairs)
-
-
 def _checked_edges(edges: Iterable[Edge], name: str) -> list[Edge]:
     try:
         return [(int(source), int(target)) for source, target in edges]
     except (TypeError, ValueError):
-        raise MatchingError(
-            f"graph {name}: edges must be (source, target) pairs of node numbers"
-        ) from None
+        raise MatchingError(f"graph {name}: edges must be pairs of node numbers") from None
 
 
 def _checked_weights(weights: npt.ArrayLike, n_a: int, n_b: int) -> Weights:

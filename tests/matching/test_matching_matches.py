@@ -11,7 +11,6 @@ from small_supernets import small_supernet, three_networks
 import netstitch as ns
 from netstitch.drawing.lanes import LEFT, LENGTH
 from netstitch.matching import Match, Matching
-from netstitch.matching.matching_drawing import matching_svg
 from netstitch.supernet.supernet import Supernet
 
 
@@ -25,7 +24,7 @@ def test_a_matching_names_its_points() -> None:
 @pytest.mark.parametrize("supernet", [small_supernet(), three_networks()], ids=["two", "three"])
 def test_lines_join_points_where_they_stand(supernet: Supernet) -> None:
     """The share of multiply-adds done by a point, counted the obvious way."""
-    svg = matching_svg(supernet.matching)
+    svg = supernet.matching.svg()
     lines = [tuple(map(float, pair)) for pair in re.findall(r'x1="([\d.]+)".*?x2="([\d.]+)"', svg)]
     expected = []
     for match in supernet.matching:
