@@ -19,7 +19,7 @@ from netstitch.records.run_record import RunRecord
 from netstitch.report import write_figures
 from netstitch.stitching import composition, in_words
 from netstitch.stitching.subnetwork_drawing import STYLE, drawing
-from netstitch.supernet.storage import load_supernet
+from netstitch.supernet.supernet_loading import load_supernet
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 COPIED = {

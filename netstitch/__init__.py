@@ -82,17 +82,18 @@ def load(folder: _Path | str) -> "Network | Supernet | fx.GraphModule":
     from netstitch.files.folders import as_path
     from netstitch.networks import network_files
     from netstitch.supernet import storage
+    from netstitch.supernet.supernet_loading import load_supernet
 
     folder = as_path(folder)
     if (folder / storage.SUPERNET_FILE).exists():
-        return storage.load_supernet(folder)
+        return load_supernet(folder)
     if (folder / json_format.SUBNETWORK_FILE).exists():
         return json_format.load_subnetwork(folder)
     if (folder / network_files.GRAPH_FILE).exists():
         return network_files.load_network(folder)
     inside = folder / "supernet"
     if (inside / storage.SUPERNET_FILE).exists():  # the folder of a run
-        return storage.load_supernet(inside)
+        return load_supernet(inside)
     raise StorageError(
         f"{folder} holds no network, supernet or subnetwork ({network_files.GRAPH_FILE}, "
         f"{storage.SUPERNET_FILE} or {json_format.SUBNETWORK_FILE}); give a folder that netstitch "

@@ -18,8 +18,8 @@ from netstitch.records import RunDocument, check_front, check_samples
 from netstitch.records.front_check import load_document_and_front
 from netstitch.records.run_folder import FRONT_FILE, SUPERNET
 from netstitch.records.trust import check_cluster, permission_for
-from netstitch.supernet.storage import load_supernet
 from netstitch.supernet.supernet import Supernet
+from netstitch.supernet.supernet_loading import load_supernet
 from netstitch.tasks import Task
 from netstitch.text import quoted
 

@@ -39,7 +39,7 @@ from netstitch.records.unchanged import SUPERNET_FILES
 from netstitch.runs.preparing_step import prepare_folder, refine_run, training_samples
 from netstitch.runs.run_log import WarningKeeper
 from netstitch.runs.searching_step import Finished, begin_search, search_and_measure
-from netstitch.supernet.storage import load_supernet
+from netstitch.supernet.supernet_loading import load_supernet
 from netstitch.tasks import Task, as_task
 
 __all__ = [

@@ -41,6 +41,7 @@ from netstitch.stitching.subgraph import (
     stitch_key,
 )
 from netstitch.stitching.switches import Switch, make_switchboard
+from netstitch.supernet.storage import write_supernet
 from netstitch.supernet.supernet_arguments import (
     blank_inputs,
     check_arguments,
@@ -96,6 +97,7 @@ class Supernet(nn.Module):
         """
         super().__init__()
         matching = check_arguments(networks, matching, averaging)
+        self.basis_networks = tuple(networks)
         self.networks = nn.ModuleList(networks)
         self.graphs: tuple[Graph, ...] = tuple(network.graph for network in networks)
         self.names = distinct_names([network.name for network in networks])
@@ -107,7 +109,8 @@ class Supernet(nn.Module):
         if not matching.depths:  # one made by hand, or read from a file
             self.matching = matching.placed(self.names, self.graphs)
         self.structure = Structure(self.names, self.graphs, self.board)
-        self.layers = nn.ModuleList(stitch.layer() for stitch in self.board.stitches)
+        self._layers: list[StitchLayer] = [stitch.layer() for stitch in self.board.stitches]
+        self.layers = nn.ModuleList(self._layers)
         self.requires_grad_(False)
         self.fit_report: FitReport | None = None
         self.refine_report: RefineReport | None = None
@@ -115,11 +118,6 @@ class Supernet(nn.Module):
         self._features = FeatureReader(networks)
         self._made: Subgraph = {}
         self.train(False)
-
-    @property
-    def basis_networks(self) -> tuple[Network, ...]:
-        """The networks that are joined, in their order."""
-        return tuple(network for network in self.networks if isinstance(network, Network))
 
     # -- decisions
 
@@ -216,7 +214,7 @@ class Supernet(nn.Module):
         refs = [ref for stitch in self.stitches for ref in (stitch.source, stitch.target)]
         blank = blank_inputs(self.graphs).to(next(self.parameters(), torch.zeros(0)).device)
         with fastest_threads(lambda: self.features(blank, refs), candidates=candidates) as used:
-            report = fit(self, self._layers(), self._own(batches), method=method, **settings)
+            report = fit(self, self._layers, self._own(batches), method=method, **settings)
         report = replace(report, settings={**report.settings, "threads": used})
         # Only now: a fit that fails leaves the layers, and so the report on them.
         self.fit_report, self.refine_report = report, None
@@ -233,7 +231,7 @@ class Supernet(nn.Module):
             StitchingError: where the stitches were never fitted.
         """
         self.check_fitted()
-        self.refine_report = refine(self, self._layers(), self._own(batches), **settings)
+        self.refine_report = refine(self, self._layers, self._own(batches), **settings)
         return self.refine_report
 
     @property
@@ -261,9 +259,6 @@ class Supernet(nn.Module):
             for key, tensor in own.items():
                 tensor.copy_(weights[key])
         self._given, self.fit_report, self.refine_report = True, None, None
-
-    def _layers(self) -> list[StitchLayer]:
-        return [layer for layer in self.layers if isinstance(layer, StitchLayer)]
 
     def _own(self, batches: Iterable[Batch]) -> Iterable[Batch]:
         """Return the batches, checked as they are read."""
@@ -382,7 +377,16 @@ class Supernet(nn.Module):
 
     def save(self, folder: Path | str) -> None:
         """Write networks, matching, stitches and reports into a new folder."""
-        # Storage reads supernets too, and so imports this module.
-        from netstitch.supernet.storage import write_supernet
-
-        write_supernet(self, as_path(folder))
+        matching, averaging = self.matching, self.averaging
+        document = {
+            "names": list(self.names),
+            "matches": [list(match.points) for match in matching],
+            "weight": matching.weight,
+            "upper_bound": matching.upper_bound,
+            "method": matching.method,
+            "outputs": [list(subset) for subset in self.board.outputs],
+            "ensemble": {"rule": averaging.rule, "weights": averaging.weights},
+            "fitted": self.fitted,
+        }
+        stitches, reports = self.stitch_weights(), (self.fit_report, self.refine_report)
+        write_supernet(as_path(folder), document, self.basis_networks, stitches, *reports)

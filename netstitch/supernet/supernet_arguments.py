@@ -20,15 +20,12 @@ MEASURED_WORK = 20_000_000_000
 
 def check_arguments(networks: Any, matching: Any, averaging: Any) -> Matching:
     """Return the matching; raise StitchingError unless the arguments are of their types."""
-    if not isinstance(networks, list | tuple) or not all(isinstance(n, Network) for n in networks):
-        each = networks if isinstance(networks, list | tuple) else [networks]
-        other = next((one for one in each if not isinstance(one, Network)), networks)
-        raise StitchingError(
-            f"the networks hold a {type(other).__name__}; expected a list of captured networks, "
-            "[ns.capture(model_a, example), ns.capture(model_b, example)]"
-            if other is not networks
-            else f"the networks are a {type(other).__name__}; expected a list of two or more"
-        )
+    instead = "expected a list of captured networks, [ns.capture(model, example), ...]"
+    if not isinstance(networks, list | tuple):
+        raise StitchingError(f"the networks are a {type(networks).__name__}; {instead}")
+    for network in networks:
+        if not isinstance(network, Network):
+            raise StitchingError(f"the networks hold a {type(network).__name__}; {instead}")
     if not isinstance(matching, Matching):
         raise StitchingError(
             f"the matching is a {type(matching).__name__}; expected ns.match(a, b) of the networks"
@@ -61,20 +58,17 @@ def check_weights(own: Mapping[str, Tensor], weights: Any) -> None:
     advice = "give tensors of the keys and shapes of stitch_weights()"
     if not isinstance(weights, Mapping):
         raise StitchingError(f"the weights are a {type(weights).__name__}; {advice}")
-    other = sorted(set(own) ^ set(weights), key=str)
-    if other:
-        what = "missing" if other[0] in own else "of no stitch"
-        raise StitchingError(
-            f"the weights are not of these stitches: {other[0]} is {what}; {advice}"
-        )
+    for key in sorted(set(own) ^ set(weights), key=str):
+        what = "missing" if key in own else "of no stitch"
+        raise StitchingError(f"the weights are not of these stitches: {key} is {what}; {advice}")
     for key, tensor in own.items():
         given = weights[key]
         if not isinstance(given, Tensor):
             raise StitchingError(f"the weights of {key} are a {type(given).__name__}; {advice}")
         if given.shape != tensor.shape:
+            shapes = f"{tuple(given.shape)} and not {tuple(tensor.shape)}"
             raise StitchingError(
-                f"the weights are not of these stitches: {key} has shape {tuple(given.shape)} and "
-                f"should have {tuple(tensor.shape)}; {advice}"
+                f"the weights are not of these stitches: {key} has shape {shapes}; {advice}"
             )
         if not given.is_floating_point() or given.is_meta or given.layout != torch.strided:
             kind = "on the device meta" if given.is_meta else f"{given.dtype}, {given.layout}"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cli_examples import Caller
 
-from netstitch.supernet.storage import load_supernet
+from netstitch.supernet.supernet_loading import load_supernet
 
 SOFT = """
 

@@ -40,7 +40,7 @@ from netstitch.records.run_record import read_run
 from netstitch.report import page
 from netstitch.runs import preparing_step, searching_step
 from netstitch.runs.run import Finished, carry_out, resume
-from netstitch.supernet.storage import load_supernet
+from netstitch.supernet.supernet_loading import load_supernet
 
 CONTENT = [
     *("evaluations.sqlite", "front.csv", "front.json", "front.png"),
