@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from netstitch.errors import ExportError, NetstitchError
 from netstitch.exporting.export_check import (
@@ -23,12 +23,11 @@ from netstitch.exporting.export_check import (
     probes,
 )
 from netstitch.exporting.formats import Format, choose_formats
-from netstitch.exporting.onnx_format import OPSET, input_name
+from netstitch.exporting.onnx_format import OPSET, PACKAGES
 from netstitch.exporting.subnetwork import Subnetwork, take_subnetwork
 from netstitch.files.folders import as_path, check_new, new_folder, write_json
 from netstitch.fitting import Batch, stitched_norms
-from netstitch.networks.folding import BATCH_NORM, fold
-from netstitch.networks.module import build_module
+from netstitch.networks.counting import count_parameters
 from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import AnyGenotype, Supernet
@@ -66,13 +65,7 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Exported:
-    """A folder that `export` wrote.
-
-    Attributes:
-        folder: Where it is.
-        card: Facts about the subnetwork, as in export.json.
-        files: One for each format.
-    """
+    """A folder that `export` wrote, with the facts of export.json and a file of each format."""
 
     folder: Path
     card: Mapping[str, Any]
@@ -109,8 +102,7 @@ def export(
         recalibrate: Batches of inputs (n, ...), or of tuples that start with them, that the batch
             norms behind the subnetwork's stitches take their statistics from (see
             `netstitch.fitting.recalibrated`); a few hundred images are enough, labels are not
-            needed. The card says how many norms there were; none is no error, since nothing needs
-            to change then.
+            needed. The card says how many norms there were, which may be none.
         fold: Let convolutions and linear layers carry the batch norms behind them, where nothing
             else reads them; the files are compared with the subnetwork before folding.
         progress: Called before each step and at the end.
@@ -137,31 +129,25 @@ def export(
         changes[RECALIBRATED] = len(stitched_norms(subnetwork.graph))
     compared = probes(subnetwork, example)
     if fold:
-        before = _norms(subnetwork)
-        subnetwork = _folded(subnetwork)
-        changes[FOLDED] = before - _norms(subnetwork)
+        folded = subnetwork.folded()
+        changes[FOLDED] = subnetwork.batch_norms - folded.batch_norms
+        subnetwork = folded
     facts = _facts(supernet, genotype, subnetwork, card or {}, changes)
+    report = progress or (lambda done, total, text: None)
     with new_folder(folder) as partial:
         files = []
         for done, (name, form) in enumerate(chosen.items()):
-            if progress is not None:
-                progress(done, len(chosen), f"writing and checking {form.files[0]}")
+            report(done, len(chosen), f"writing and checking {form.files[0]}")
             started = time.perf_counter()
             found = _write_and_check(form, subnetwork, partial, facts, compared)
-            files.append(
-                ExportedFile(
-                    name,
-                    folder / form.files[0],
-                    # A format's files, and what an exporter lays beside them.
-                    sum(p.stat().st_size for f in form.files for p in partial.glob(f"{f}*")),
-                    found,
-                    time.perf_counter() - started,
-                    _usage(form, subnetwork, folder.as_posix()),
-                )
-            )
+            # A format's files, and what an exporter lays beside them.
+            size = sum(p.stat().st_size for f in form.files for p in partial.glob(f"{f}*"))
+            seconds = time.perf_counter() - started
+            usage = form.usage_in(folder.as_posix(), subnetwork)
+            path = folder / form.files[0]
+            files.append(ExportedFile(name, path, size, found, seconds, usage))
         write_json(partial / EXPORT_FILE, _document(subnetwork, facts, chosen, files))
-    if progress is not None:
-        progress(len(chosen), len(chosen), f"wrote {folder}")
+    report(len(chosen), len(chosen), f"wrote {folder}")
     return Exported(folder, facts, tuple(files))
 
 
@@ -203,13 +189,12 @@ def _facts(
     """Return the card with all that is added to it; raise ExportError unless it is JSON data."""
     if not isinstance(card, Mapping):
         raise ExportError(f"the card is a {type(card).__name__}; give a dictionary, or none")
-    parameters = [t.numel() for t in subnetwork.weights.values() if isinstance(t, nn.Parameter)]
     facts = {**card, **changes} | {
         "genotype": genotype.tolist(),
         "output": supernet.outputs[int(genotype[-1])],
         "networks": list(supernet.names),
         "multiply_adds": supernet.macs(genotype),
-        "parameters": sum(parameters),
+        "parameters": count_parameters(subnetwork.weights),
     }
     try:
         json.dumps(facts, allow_nan=False)
@@ -227,7 +212,7 @@ def _document(
     formats: Mapping[str, Format],
     files: Sequence[ExportedFile],
 ) -> dict[str, Any]:
-    packages = ("torch", "onnx", "onnxscript", "onnxruntime") if "onnx" in formats else ("torch",)
+    packages = ("torch", *(PACKAGES if "onnx" in formats else ()))
     node = subnetwork.graph.input
     document: dict[str, Any] = {
         "format": EXPORT,
@@ -243,7 +228,7 @@ def _document(
                 "bytes": file.bytes,
                 "largest_difference": asdict(file.difference),
                 # Relative to the folder, so that it may be moved.
-                "usage": _usage(formats[file.format], subnetwork, "."),
+                "usage": formats[file.format].usage_in(".", subnetwork),
             }
             for file in files
         },
@@ -253,22 +238,8 @@ def _document(
     return document
 
 
-def _usage(form: Format, subnetwork: Subnetwork, folder: str) -> str:
-    return form.usage.replace("INPUT", input_name(subnetwork)).replace("FOLDER", folder)
-
-
 def _installed_version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _norms(subnetwork: Subnetwork) -> int:
-    return sum(node.operation == BATCH_NORM for node in subnetwork.graph.nodes)
-
-
-def _folded(subnetwork: Subnetwork) -> Subnetwork:
-    """Return the subnetwork with batch norms folded where other layers carry them."""
-    graph, weights = fold(subnetwork.graph, subnetwork.weights)
-    return Subnetwork(graph, weights, build_module(graph, weights), subnetwork.example)

@@ -43,11 +43,7 @@ class Probe:
 
 
 def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]:
-    """Return a batch of each of BATCH_SIZES, equal at every call, with the subnetwork's outputs.
-
-    Args:
-        subnetwork: That files are compared with.
-        example: Inputs whose mean and standard deviation the batches take; see `random_inputs`.
+    """Return a batch of each of BATCH_SIZES, as of `random_inputs`, with the subnetwork's outputs.
 
     Raises:
         ExportError: Where the subnetwork itself cannot be run.
@@ -64,12 +60,7 @@ def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]
 
 
 def check(file: str, run: Callable[[Tensor], Outputs], probes: Sequence[Probe]) -> Difference:
-    """Return the largest difference of a file's outputs from the subnetwork's on all probes.
-
-    Args:
-        file: Its name, for messages.
-        run: Computes a batch with what the file holds.
-        probes: Of the subnetwork.
+    """Return the largest difference of a file's outputs, which `run` computes, on all probes.
 
     Raises:
         ExportError: Where keys or shapes of outputs are not equal, or values differ by more than

@@ -1,10 +1,9 @@
 """The formats that a subnetwork can be written in, by name."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -55,8 +54,7 @@ class Format:
         write: Writes them into an existing folder; the card is plain JSON data about the
             subnetwork.
         reopen: Reads them back, and returns a function that computes a batch.
-        usage: How to run it, one line of Python; FOLDER and INPUT stand for the folder and the
-            input.
+        usage: How to run it, one line of Python; FOLDER and INPUT stand for these.
         check_installed: Raises ExportError when a package is missing.
     """
 
@@ -66,41 +64,39 @@ class Format:
     usage: str
     check_installed: Callable[[], None] = lambda: None
 
+    def usage_in(self, folder: str, subnetwork: Subnetwork) -> str:
+        """Return how to run the files of a subnetwork in a folder."""
+        name = onnx_format.input_name(subnetwork)
+        return self.usage.replace("INPUT", name).replace("FOLDER", folder)
 
-FORMATS: Mapping[str, Format] = MappingProxyType(
-    {
-        "json": Format(
-            (SUBNETWORK_FILE, WEIGHTS_FILE),
-            _write_json,
-            _reopen_json,
-            'model = netstitch.load("FOLDER"); model(inputs)',
-        ),
-        "pt2": Format(
-            (PT2_FILE,),
-            _write_pt2,
-            _reopen_pt2,
-            f'model = torch.export.load("FOLDER/{PT2_FILE}").module(); model(inputs)  '
-            "# holds a pickle: open it only where you trust who wrote it",
-        ),
-        "onnx": Format(
-            (onnx_format.FILE,),
-            onnx_format.write,
-            onnx_format.reopen,
-            f'session = onnxruntime.InferenceSession("FOLDER/{onnx_format.FILE}"); '
-            'session.run(None, {"INPUT": inputs.numpy()})',
-            onnx_format.check_installed,
-        ),
-    }
-)
+
+FORMATS = {
+    "json": Format(
+        (SUBNETWORK_FILE, WEIGHTS_FILE),
+        _write_json,
+        _reopen_json,
+        'model = netstitch.load("FOLDER"); model(inputs)',
+    ),
+    "pt2": Format(
+        (PT2_FILE,),
+        _write_pt2,
+        _reopen_pt2,
+        f'model = torch.export.load("FOLDER/{PT2_FILE}").module(); model(inputs)  '
+        "# holds a pickle: open it only where you trust who wrote it",
+    ),
+    "onnx": Format(
+        (onnx_format.FILE,),
+        onnx_format.write,
+        onnx_format.reopen,
+        f'session = onnxruntime.InferenceSession("FOLDER/{onnx_format.FILE}"); '
+        'session.run(None, {"INPUT": inputs.numpy()})',
+        onnx_format.check_installed,
+    ),
+}
 
 
 def choose_formats(names: Sequence[str]) -> dict[str, Format]:
-    """Return formats by name, in the order given, without repeats.
-
-    Raises:
-        ExportError: For a name that is not known, for none, and for a format whose packages are
-            not installed.
-    """
+    """Return formats by name, in the order given; raise ExportError for what cannot be written."""
     known = ", ".join(FORMATS)
     if not isinstance(names, list | tuple) or not names:
         raise ExportError(f"formats is {names!r:.80}; expected a list of at least one of {known}")

@@ -32,14 +32,7 @@ class SubnetworkDocument(GraphDocument):
 def write_subnetwork(
     folder: Path, graph: Graph, weights: dict[str, Tensor], card: dict[str, Any]
 ) -> None:
-    """Write a subnetwork's graph and weights into an existing folder.
-
-    Args:
-        folder: where to write.
-        graph: what the subnetwork computes.
-        weights: tensors by the keys that the graph names.
-        card: what to keep beside the graph, such as cost and accuracy; plain JSON data.
-    """
+    """Write a subnetwork's graph and weights into an existing folder, and plain data beside."""
     document = {"format": SUBNETWORK, "card": card} | graph_to_json(graph)
     write_json(folder / SUBNETWORK_FILE, document)
     write_weights(folder / WEIGHTS_FILE, weights)

@@ -2,7 +2,7 @@
 
 import importlib.util
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,12 @@ SINGLE_FILE_LIMIT = 2_000_000_000
 WITHOUT = 'formats=["json", "pt2"]; on the command line --formats json --formats pt2'
 """The arguments that leave ONNX out."""
 
-_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 def check_installed() -> None:
     """Raise ExportError unless all packages are installed that ONNX takes."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ExportError(
             f"{FILE} needs {' and '.join(missing)}, not installed here; "
@@ -40,8 +40,11 @@ def check_installed() -> None:
 
 def input_name(subnetwork: Subnetwork) -> str:
     """Return the ONNX name of the input: "input", or "input_" where an output has that key."""
-    name = "input"
-    while name in subnetwork.graph.output_keys:
+    return _free("input", set(subnetwork.graph.output_keys))
+
+
+def _free(name: str, taken: Collection[str | None]) -> str:
+    while name in taken:
         name += "_"
     return name
 
@@ -112,11 +115,8 @@ def _rename_inner(made: torch.onnx.ONNXProgram, names: list[str]) -> None:
     taken = {value.name for value in inner} | set(names)
     for value in inner:
         if value.name in names:
-            name = f"{value.name}_inner"
-            while name in taken:
-                name += "_"
-            value.name = name
-            taken.add(name)
+            value.name = _free(f"{value.name}_inner", taken)
+            taken.add(value.name)
 
 
 def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:

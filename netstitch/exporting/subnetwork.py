@@ -9,6 +9,7 @@ from torch import Tensor, fx, nn
 
 from netstitch.errors import ExportError, FittingError
 from netstitch.fitting import Batch, recalibrated
+from netstitch.networks.folding import BATCH_NORM, fold
 from netstitch.networks.graph import Graph
 from netstitch.networks.inputs import fitting_batches
 from netstitch.networks.module import build_module
@@ -27,17 +28,17 @@ Outputs = dict[str | None, Tensor]
 class Subnetwork:
     """A subnetwork on the CPU, in evaluation mode, its weights contiguous and its own.
 
-    Attributes:
-        graph: What it computes.
-        weights: Tensors by key.
-        module: A plain PyTorch module of the same.
-        example: (TRACE_BATCH, ...) the input it is traced with.
+    The example (TRACE_BATCH, ...) is the input it is traced with.
     """
 
     graph: Graph
     weights: Mapping[str, Tensor]
-    module: fx.GraphModule
     example: Tensor
+
+    @cached_property
+    def module(self) -> fx.GraphModule:
+        """A plain PyTorch module of the same."""
+        return build_module(self.graph, self.weights)
 
     @cached_property
     def program(self) -> torch.export.ExportedProgram:
@@ -51,6 +52,15 @@ class Subnetwork:
         with torch.no_grad():
             return by_key(self.module(inputs))
 
+    @property
+    def batch_norms(self) -> int:
+        """How many batch norms it has."""
+        return sum(node.operation == BATCH_NORM for node in self.graph.nodes)
+
+    def folded(self) -> "Subnetwork":
+        """Return the same with batch norms folded where other layers carry them."""
+        return Subnetwork(*fold(self.graph, self.weights), self.example)
+
 
 def take_subnetwork(
     supernet: Supernet,
@@ -58,31 +68,20 @@ def take_subnetwork(
     example: Tensor | None = None,
     recalibrate: Iterable[Batch] | None = None,
 ) -> Subnetwork:
-    """Return the subnetwork of a genotype, ready to be written.
-
-    Args:
-        supernet: It stays as it is.
-        genotype: Of the supernet.
-        example: Inputs (n, ...) whose mean and standard deviation the trace's inputs take.
-        recalibrate: Inputs that batch norms take their statistics from; see `recalibrated`.
-    """
+    """Return the subnetwork of a genotype, ready to be written; arguments are those of `export`."""
     graph, tensors = supernet.subnetwork_graph(genotype)
     if recalibrate is not None:
         batches = fitting_batches(supernet.graphs, recalibrate, FittingError)
         tensors = recalibrated(graph, tensors, batches)
     weights = {key: _own(tensor) for key, tensor in tensors.items()}
-    module = build_module(graph, weights)
-    return Subnetwork(graph, weights, module, random_inputs(graph, TRACE_BATCH, example))
+    return Subnetwork(graph, weights, random_inputs(graph, TRACE_BATCH, example))
 
 
 def random_inputs(graph: Graph, batch: int, example: Tensor | None = None) -> Tensor:
     """Return (batch, ...) normal noise in the shape of the graph's input, equal at every call.
 
-    Args:
-        graph: That takes the inputs.
-        batch: How many.
-        example: Inputs (n, ...) whose mean and standard deviation to take instead of 0 and 1. Its
-            values are not used: files carry the inputs of their trace, and data may be private.
+    Mean and standard deviation are 0 and 1, or those of an example (n, ...). Its values are not
+    used: files carry the inputs of their trace, and data may be private.
 
     Raises:
         ExportError: Where the example does not have the input's shape, or is not finite.

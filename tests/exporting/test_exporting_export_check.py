@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from netstitch.errors import ExportError
 from netstitch.exporting.export_check import BATCH_SIZES, check, difference, probes
 from netstitch.exporting.subnetwork import TRACE_BATCH, take_subnetwork
-from netstitch.networks.module import build_module
 
 NUMBERS = st.lists(st.floats(0.5, 2), min_size=1, max_size=6)
 
@@ -99,6 +98,6 @@ def test_a_subnetwork_that_cannot_be_run_is_named():
     *before, last = subnetwork.graph.nodes
     changed = replace(last, args=(*last.args, *("x",) * 20))
     graph = replace(subnetwork.graph, nodes=(*before, changed))
-    edited = replace(subnetwork, graph=graph, module=build_module(graph, subnetwork.weights))
+    edited = replace(subnetwork, graph=graph)
     with pytest.raises(ExportError, match="the subnetwork cannot be run"):
         probes(edited)
