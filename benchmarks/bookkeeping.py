@@ -30,8 +30,7 @@ import netstitch as ns
 from netstitch.demo.embedded import load_task
 from netstitch.evaluation import NumericsConfig, measure_numerics
 from netstitch.evaluation.evaluator import arranged_weights
-from netstitch.evaluation.runtime.execution_plan import execute, peak_bytes
-from netstitch.evaluation.runtime.schedule import Schedule
+from netstitch.evaluation.runtime.schedule import Schedule, execute, peak_bytes
 from netstitch.networks.content import united
 from netstitch.networks.interpreter import make_interpreter
 from netstitch.stitching.reachability import Genotype

@@ -19,9 +19,8 @@ from netstitch.evaluation.output_reducers import (
     OutputCollector,
     OutputReducer,
 )
-from netstitch.evaluation.runtime.execution_plan import KeyedOutputs, execute, peak_bytes
 from netstitch.evaluation.runtime.sample_layout import ArrangedBatches
-from netstitch.evaluation.runtime.schedule import Schedule
+from netstitch.evaluation.runtime.schedule import KeyedOutputs, Schedule, execute, peak_bytes
 from netstitch.fitting import Batch, recalibrated
 from netstitch.fitting.feature_stream import inputs
 from netstitch.networks.content import united

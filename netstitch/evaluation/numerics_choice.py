@@ -13,8 +13,7 @@ from torch import Tensor
 
 from netstitch.evaluation.evaluator import TOGETHER, arranged_weights
 from netstitch.evaluation.numerics import FULL, NumericsConfig, Precision
-from netstitch.evaluation.runtime.execution_plan import execute
-from netstitch.evaluation.runtime.schedule import Schedule
+from netstitch.evaluation.runtime.schedule import Schedule, execute
 from netstitch.files.alignment import aligned_weights
 from netstitch.networks.content import united
 from netstitch.networks.interpreter import make_interpreter

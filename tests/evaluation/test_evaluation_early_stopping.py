@@ -14,7 +14,7 @@ from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation import evaluator as module
 from netstitch.evaluation.early_stopping import EarlyStopSettings, most_informative_order
 from netstitch.evaluation.evaluator import Evaluated
-from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, KeyedOutputs
+from netstitch.evaluation.runtime.schedule import ExecutionPlan, KeyedOutputs
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, Outputs
 

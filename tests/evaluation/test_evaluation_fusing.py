@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from netstitch.evaluation import Evaluator, NumericsConfig, measure_numerics
 from netstitch.evaluation.evaluator import arranged_weights
-from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, execute
-from netstitch.evaluation.runtime.schedule import Schedule
+from netstitch.evaluation.runtime.schedule import ExecutionPlan, Schedule, execute
 from netstitch.matching import Match, Matching, match
 from netstitch.networks import capture
 from netstitch.networks.folding import BATCH_NORM

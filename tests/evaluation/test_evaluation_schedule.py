@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from schedule_examples import images, random_genotype, random_supernet, seeds
 from small_supernets import random_samples, three_networks
 
-from netstitch.evaluation.runtime.execution_plan import ExecutionPlan, execute, peak_bytes
 from netstitch.evaluation.runtime.fragments import THE_INPUT, content
-from netstitch.evaluation.runtime.schedule import Schedule
+from netstitch.evaluation.runtime.schedule import ExecutionPlan, Schedule, execute, peak_bytes
 from netstitch.networks.content import content_keys, sample_bytes
 from netstitch.networks.interpreter import make_interpreter
 from netstitch.stitching.subgraph import Averaging

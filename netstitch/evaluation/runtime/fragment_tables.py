@@ -1,15 +1,13 @@
 """A supernet's fragments in flat arrays, as the compiled passes of `trace.py` read them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.evaluation.runtime.fragments import Fragment, Fragments, content
 from netstitch.evaluation.runtime.fusing import Norm, can_carry, is_only
-from netstitch.evaluation.runtime.trace import NOTHING
 from netstitch.networks.folding import BATCH_NORM
 from netstitch.networks.in_place import makes_new_memory, views
 from netstitch.stitching.reachability import offsets
@@ -17,28 +15,31 @@ from netstitch.stitching.reachability import offsets
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+NOTHING = -1
+"""Stands for no switch, and for no norm."""
 
-@dataclass(frozen=True)
-class FragmentTables:
+
+class FragmentTables(NamedTuple):
     """A supernet's fragments in flat arrays.
 
     A fragment has slots, one for each value that it reads. A slot has edges, one for each fragment
     that its switch may choose.
 
     Attributes:
+        results: (choices, outputs), the fragments of the outputs, by choice of the output switch.
         slot_starts: Where each fragment's slots begin.
         slot_switches: The switch that each slot reads through, or NOTHING.
         slot_views: Whether the fragment's value may share memory with the slot's.
         edge_starts: Where each slot's edges begin.
         edge_fragments: The fragment at the end of each edge.
         edge_norms: The norm that reads along each edge and that its end can carry, or NOTHING.
-        contents: Equal for fragments of equal content.
+        contents: Equal for fragments of equal content, and less than their number.
         norm_contents: Likewise for norms.
         only_norm: Whether a fragment is one norm alone.
         makes_new: Whether a fragment's value is in memory of its own.
-        sizes: Bytes of a fragment's value for one sample.
     """
 
+    results: Ints
     slot_starts: Ints
     slot_switches: Ints
     slot_views: Bools
@@ -49,7 +50,6 @@ class FragmentTables:
     norm_contents: Ints
     only_norm: Bools
     makes_new: Bools
-    sizes: Ints
 
 
 def make_tables(fragments: Fragments, norms: Sequence[Norm], fused: bool) -> FragmentTables:
@@ -74,6 +74,7 @@ def make_tables(fragments: Fragments, norms: Sequence[Norm], fused: bool) -> Fra
         ]
     only = {norm.fragment for norm in norms if is_only(every[norm.fragment], norm)}
     return FragmentTables(
+        results=np.array([[number for _, number in pairs] for pairs in fragments.results]),
         slot_starts=offsets([len(one.reads) for one in every]),
         slot_switches=_ints(-1 - read if read < 0 else NOTHING for read in reads),
         slot_views=_bools(view for one in every for view in _views(one, fused)),
@@ -84,7 +85,6 @@ def make_tables(fragments: Fragments, norms: Sequence[Norm], fused: bool) -> Fra
         norm_contents=_numbered(norm.content for norm in norms),
         only_norm=_bools(index in only for index in range(len(every))),
         makes_new=_bools(makes_new_memory(one.root) for one in every),
-        sizes=_ints(one.size for one in every),
     )
 
 
@@ -99,8 +99,7 @@ def _bools(values: Iterable[bool]) -> Bools:
 def _numbered(contents: Iterable[str]) -> Ints:
     """Return a number for each content, the same for equal ones."""
     numbers: dict[str, int] = {}
-    counter = count()
-    return _ints(numbers.setdefault(one, next(counter)) for one in contents)
+    return _ints(numbers.setdefault(one, len(numbers)) for one in contents)
 
 
 def _views(fragment: Fragment, fused: bool) -> list[bool]:

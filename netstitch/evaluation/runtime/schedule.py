@@ -2,31 +2,56 @@
 
 Everything that is the same for all genotypes is worked out when the schedule is made; what is left
 are a few compiled passes over the fragments that a genotype needs. Equal values, in one subnetwork
-or in different ones, are computed once.
+or in different ones, are computed once, and each is freed after its last use.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
 from netstitch.evaluation.numerics import FULL, Precision
-from netstitch.evaluation.runtime import trace
-from netstitch.evaluation.runtime.execution_plan import ExecutionPlan
-from netstitch.evaluation.runtime.fragment_tables import Ints, make_tables
-from netstitch.evaluation.runtime.fragments import THE_INPUT, make_fragments
+from netstitch.evaluation.runtime.fragment_tables import NOTHING, Bools, Ints, make_tables
+from netstitch.evaluation.runtime.fragments import make_fragments
 from netstitch.evaluation.runtime.fusing import find_norms, fused
 from netstitch.evaluation.runtime.half_precision import in_precision, shrunk
+from netstitch.evaluation.runtime.trace import find_steps
+from netstitch.files.alignment import assert_aligned
 from netstitch.networks.interpreter import Interpreter, make_interpreter
-from netstitch.stitching.reachability import Genotype, offsets
+from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 
-_Trace = tuple[Ints, Ints, Ints, Ints, Ints]
-"""What genotypes compute: order, sources and results as `trace.trace` returns them, then left_out
-and carried as `trace.fuse` does."""
+KeyedOutputs = dict[str | None, Tensor]
+"""Tensors by output key."""
 
 _Form = tuple[int, int, int]
 """A fragment, the slots whose norm it leaves out, as bits, and the norm that it carries."""
+
+
+@dataclass(frozen=True)
+class ExecutionPlan:
+    """Fragments in an order in which they can be computed; value 0 is the batch.
+
+    Attributes:
+        interpreters: For each step, the interpreter of its fragment; step i computes value i + 1.
+        reads: Values that the steps read, one step after the other.
+        read_starts: Where each step's reads begin.
+        last: For each read, whether no later step reads the value, and it is no output.
+        owned: For each read, whether the step may overwrite it.
+        sizes: Bytes of each step's value for one sample.
+        peaks: The most bytes that each step holds of its own at once, for one sample.
+        outputs: For each subnetwork, (output key, value) pairs.
+    """
+
+    interpreters: list[Interpreter]
+    reads: Ints
+    read_starts: Ints
+    last: Bools
+    owned: Bools
+    sizes: Ints
+    peaks: Ints
+    outputs: tuple[tuple[tuple[str | None, int], ...], ...]
 
 
 class Schedule:
@@ -56,106 +81,78 @@ class Schedule:
         self._norms = find_norms(self.fragments) if fused else []
         self._tables = make_tables(self.fragments, self._norms, fused)
         self._shrunk = shrunk(self.fragments, precision)
-        self._results = [
-            np.array([number for _, number in pairs]) for pairs in self.fragments.results
-        ]
-        self._plain = (
-            [] if fused else [make_interpreter(f.graph, weights) for f in self.fragments.every]
-        )
-        self._fused_forms: dict[_Form, Interpreter] = {}
+        self._sizes = np.array([one.size for one in self.fragments.every]) // self._shrunk
+        self._interpreters: dict[_Form, Interpreter] = {}
 
     def plan(self, genotypes: Sequence[Genotype]) -> ExecutionPlan:
         """Return one plan for several subnetworks."""
-        tables = self._tables
-        traces = [self._trace(genotype) for genotype in genotypes]
-        order, sources, ends, left_out, carried = traces[0] if len(traces) == 1 else _join(traces)
-        first, slots = trace.first_equal(
-            order,
-            sources,
-            left_out,
-            carried,
-            tables.slot_starts,
-            tables.contents,
-            tables.norm_contents,
-            tables.only_norm,
+        steps = find_steps(np.array(genotypes, dtype=np.int64), self._tables, self._fused)
+        forms = zip(
+            steps.fragments.tolist(), steps.left_out.tolist(), steps.carried.tolist(), strict=True
         )
-        steps, reads, read_starts, last, owned = trace.arrange(
-            order,
-            sources,
-            ends,
-            first,
-            slots,
-            THE_INPUT,
-            tables.slot_starts,
-            tables.slot_views,
-            tables.makes_new,
-        )
-        values = np.zeros(len(order), dtype=np.int64)  # the input's, and no step's
-        values[steps] = np.arange(1, 1 + len(steps))
-        fragments = order[steps]
-        numbers = fragments.tolist()
-        if self._fused:
-            forms = zip(numbers, left_out[steps].tolist(), carried[steps].tolist(), strict=True)
-            interpreters = [self._fused_forms.get(form) or self._fuse(form) for form in forms]
-        else:
-            interpreters = [self._plain[number] for number in numbers]
+        interpreters = [self._interpreters.get(form) or self._bind(form) for form in forms]
         peaks = np.array([one.peak for one in interpreters], dtype=np.int64)
-        results = iter(values[first[ends]].tolist())
+        results = iter(steps.results.tolist())
         return ExecutionPlan(
             interpreters=interpreters,
-            reads=values[reads],
-            read_starts=read_starts,
-            last=last,
-            owned=owned,
-            sizes=tables.sizes[fragments] // self._shrunk[fragments],
-            peaks=peaks // self._shrunk[fragments],
+            reads=steps.reads,
+            read_starts=steps.read_starts,
+            last=steps.last,
+            owned=steps.owned,
+            sizes=self._sizes[steps.fragments],
+            peaks=peaks // self._shrunk[steps.fragments],
             outputs=tuple(
                 tuple((key, next(results)) for key, _ in self.fragments.results[genotype[-1]])
                 for genotype in genotypes
             ),
         )
 
-    def _trace(self, genotype: Genotype) -> _Trace:
-        tables = self._tables
-        order, sources, edges, results = trace.trace(
-            np.ascontiguousarray(genotype, dtype=np.int64),
-            self._results[genotype[-1]],
-            tables.slot_starts,
-            tables.slot_switches,
-            tables.edge_starts,
-            tables.edge_fragments,
-        )
-        if self._fused:
-            left_out, carried = trace.fuse(
-                order, sources, edges, results, tables.edge_norms, tables.slot_starts
-            )
-        else:
-            left_out = np.zeros(len(order), dtype=np.int64)
-            carried = np.full(len(order), trace.NOTHING, dtype=np.int64)
-        return order, sources, results, left_out, carried
-
-    def _fuse(self, form: _Form) -> Interpreter:
+    def _bind(self, form: _Form) -> Interpreter:
         """Return the interpreter of a fragment in a form that was not needed so far."""
         number, left_out, carried = form
-        norms = [n for n in self._norms if n.fragment == number and left_out >> n.slot & 1]
-        norm = None if carried == trace.NOTHING else self._norms[carried]
-        made = fused(self.fragments.every[number], self._weights, norms, norm)
-        self._fused_forms[form] = made
+        fragment = self.fragments.every[number]
+        if self._fused:
+            norms = [n for n in self._norms if n.fragment == number and left_out >> n.slot & 1]
+            norm = None if carried == NOTHING else self._norms[carried]
+            made = fused(fragment, self._weights, norms, norm)
+        else:
+            made = make_interpreter(fragment.graph, self._weights)
+        self._interpreters[form] = made
         return made
 
 
-def _join(traces: Sequence[_Trace]) -> _Trace:
-    """Return several traces as one after the other."""
-    starts = offsets([len(order) for order, *_ in traces])
-    order, sources, results, left_out, carried = zip(*traces, strict=True)
+def execute(plan: ExecutionPlan, batch: Tensor) -> list[KeyedOutputs]:
+    """Return the outputs of each subnetwork for one batch.
 
-    def moved(parts: Sequence[Ints]) -> Ints:
-        return np.concatenate([part + start for part, start in zip(parts, starts, strict=False)])
+    Args:
+        plan: Values other than outputs are freed after their last use, and in the fused form
+            overwritten.
+        batch: In aligned memory; it is never overwritten.
+    """
+    assert_aligned([batch], "a plan's batch")
+    values: list[Tensor | None] = [batch]
+    reads, starts = plan.reads.tolist(), plan.read_starts.tolist()
+    last, owned = plan.last.tolist(), plan.owned.tolist()
+    for step, interpreter in enumerate(plan.interpreters):
+        inputs = []
+        mine = 0
+        for at in range(starts[step], starts[step + 1]):
+            index = reads[at]
+            inputs.append(values[index])
+            if last[at]:
+                values[index] = None
+                mine |= owned[at] << len(inputs) - 1
+        values += interpreter.run(inputs, mine)
+    return [{key: values[index] for key, index in pairs} for pairs in plan.outputs]  # type: ignore[misc]
 
-    return (
-        np.concatenate(order),
-        moved(sources),
-        moved(results),
-        np.concatenate(left_out),
-        np.concatenate(carried),
-    )
+
+def peak_bytes(plan: ExecutionPlan) -> int:
+    """Return the most bytes of values that `execute` holds at once, for one sample.
+
+    The batch is left out.
+    """
+    step_of = np.repeat(np.arange(len(plan.sizes)), np.diff(plan.read_starts))
+    sizes = np.append([0], plan.sizes)
+    freed = np.bincount(step_of[plan.last], sizes[plan.reads[plan.last]], len(plan.sizes))
+    kept = plan.sizes - freed.astype(np.int64)
+    return int((np.cumsum(kept) - kept + plan.peaks).max(initial=0))

@@ -1,255 +1,248 @@
 """Compiled passes over a supernet's fragments: what genotypes compute, and what they share.
 
-They read the arrays of `fragment_tables.py`. A *position* is a value that a genotype needs; the
-positions of several genotypes follow one another.
+A *value* is a fragment as one genotype computes it. The values of several genotypes follow one
+another, each behind what it reads; `find_steps` calls the passes over them in turn.
 """
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-NOTHING = -1
-_FACTOR = 6364136223846793005  # of Knuth's linear congruential generator
+from netstitch.evaluation.runtime.fragment_tables import NOTHING, Bools, FragmentTables, Ints
+from netstitch.evaluation.runtime.fragments import THE_INPUT
+
+
+class Steps(NamedTuple):
+    """What to compute: value 0 is the input, and step i computes value i + 1.
+
+    Attributes:
+        fragments: (s,), the fragment of each step.
+        left_out: (s,), the slots whose norm it leaves out, as bits.
+        carried: (s,), the norm that it carries, or NOTHING.
+        read_starts: (s + 1,), where its reads begin.
+        reads: (r,), the values that are read, one step after the other.
+        last: (r,), whether no later step reads the value, and it is no output.
+        owned: (r,), whether the step may overwrite the value: a step made it in memory of its own,
+            and no view of it is left.
+        results: The values that are outputs, one genotype after the other.
+    """
+
+    fragments: Ints
+    left_out: Ints
+    carried: Ints
+    read_starts: Ints
+    reads: Ints
+    last: Bools
+    owned: Bools
+    results: Ints
+
+
+class _Needed(NamedTuple):
+    """The values that genotypes need, with their slots side by side.
+
+    Attributes:
+        fragments: (n,), the fragment of each value.
+        starts: (n + 1,), where its slots begin.
+        sources: (m,), the value that each slot reads.
+        edges: (m,), the edge that leads there.
+        results: The values that are outputs, one genotype after the other.
+    """
+
+    fragments: Ints
+    starts: Ints
+    sources: Ints
+    edges: Ints
+    results: Ints
 
 
 @njit(cache=True, nogil=True)
-def trace(
-    genotype: Any,
-    results: Any,
-    slot_starts: Any,
-    slot_switches: Any,
-    edge_starts: Any,
-    edge_fragments: Any,
-) -> Any:
-    """Return the fragments that some results need, what is read before what reads it.
+def find_steps(genotypes: Ints, tables: FragmentTables, fused: bool) -> Steps:
+    """Return what genotypes (g, l) compute, equal values once."""
+    needed = _needed_values(genotypes, tables)
+    left_out, carried = _moved_norms(needed, tables, fused)
+    first, reads = _first_equal(needed, left_out, carried, tables)
+    return _ordered_steps(needed, left_out, carried, first, reads, tables)
 
-    Returns:
-        (order, sources, edges, results): the fragment at each position; for all their slots in turn
-        the position that is read and the edge that leads there; the positions of the results.
-    """
-    count = len(slot_starts) - 1
-    position = np.full(count, NOTHING, np.int64)
-    started = np.zeros(count, np.bool_)
-    cursor = np.zeros(count, np.int64)
+
+@njit(cache=True, nogil=True)
+def _needed_values(genotypes: Ints, tables: FragmentTables) -> _Needed:
+    """Return the values that each genotype's outputs depend on, depth first."""
+    count = len(tables.contents)
+    outputs = tables.results.shape[1]
+    fragments = np.empty(len(genotypes) * count, np.int64)
+    starts = np.zeros(len(genotypes) * count + 1, np.int64)
+    sources = np.empty(len(genotypes) * len(tables.slot_switches), np.int64)
+    edges = np.empty(len(sources), np.int64)
+    results = np.empty(len(genotypes) * outputs, np.int64)
+    value_of = np.empty(count, np.int64)  # of each fragment, in one genotype
     stack = np.empty(count, np.int64)
-    order = np.empty(count, np.int64)
-    edge = np.empty(len(slot_switches), np.int64)
     done = 0
-    reads = 0
-    for result in results:
-        top = 0
-        if not started[result]:
+    for number, genotype in enumerate(genotypes):
+        value_of[:] = NOTHING
+        for output, result in enumerate(tables.results[genotype[-1]]):
             stack[0] = result
-            started[result] = True
-            top = 1
-        while top:
-            fragment = stack[top - 1]
-            slot = slot_starts[fragment] + cursor[fragment]
-            if slot == slot_starts[fragment + 1]:
-                position[fragment] = done
-                order[done] = fragment
-                done += 1
-                reads += cursor[fragment]
-                top -= 1
-                continue
-            cursor[fragment] += 1
-            switch = slot_switches[slot]
-            edge[slot] = edge_starts[slot] + (genotype[switch] if switch >= 0 else 0)
-            source = edge_fragments[edge[slot]]
-            if not started[source]:
-                started[source] = True
-                stack[top] = source
-                top += 1
-    sources = np.empty(reads, np.int64)
-    edges = np.empty(reads, np.int64)
-    at = 0
-    for fragment in order[:done]:
-        for slot in range(slot_starts[fragment], slot_starts[fragment + 1]):
-            edges[at] = edge[slot]
-            sources[at] = position[edge_fragments[edge[slot]]]
-            at += 1
-    return order[:done].copy(), sources, edges, position[results]
+            depth = 1 if value_of[result] == NOTHING else 0
+            while depth:
+                fragment = stack[depth - 1]
+                at = starts[done]
+                for slot in range(tables.slot_starts[fragment], tables.slot_starts[fragment + 1]):
+                    switch = tables.slot_switches[slot]
+                    choice = 0 if switch == NOTHING else genotype[switch]
+                    edges[at] = tables.edge_starts[slot] + choice
+                    source = tables.edge_fragments[edges[at]]
+                    sources[at] = value_of[source]
+                    if sources[at] == NOTHING:  # it comes first
+                        stack[depth] = source
+                        depth += 1
+                        break
+                    at += 1
+                else:
+                    depth -= 1
+                    value_of[fragment] = done
+                    fragments[done] = fragment
+                    done += 1
+                    starts[done] = at
+            results[number * outputs + output] = value_of[result]
+    return _Needed(
+        fragments[:done],
+        starts[: done + 1],
+        sources[: starts[done]],
+        edges[: starts[done]],
+        results,
+    )
 
 
 @njit(cache=True, nogil=True)
-def fuse(order: Any, sources: Any, edges: Any, results: Any, edge_norms: Any, starts: Any) -> Any:
-    """Find the norms that layers of other fragments carry, where nothing else reads those layers.
+def _moved_norms(needed: _Needed, tables: FragmentTables, fused: bool) -> tuple[Ints, Ints]:
+    """Return the norms that fragments leave out and carry, as in `Steps`, by value.
 
-    Returns:
-        (left_out, carried): for each position the slots whose norm is left out, as bits, and the
-        norm that is carried.
+    A layer carries the norm of another fragment where nothing else reads the layer's value.
     """
-    uses = np.zeros(len(order), np.int64)
-    for source in sources:
+    count = len(needed.fragments)
+    left_out = np.zeros(count, np.int64)
+    carried = np.full(count, NOTHING, np.int64)
+    if not fused:
+        return left_out, carried
+    uses = np.zeros(count, np.int64)
+    for source in needed.sources:
         uses[source] += 1
-    for result in results:
+    for result in needed.results:
         uses[result] += 1
-    left_out = np.zeros(len(order), np.int64)
-    carried = np.full(len(order), NOTHING, np.int64)
-    at = 0
-    for place, fragment in enumerate(order):
-        for slot in range(starts[fragment + 1] - starts[fragment]):
-            norm = edge_norms[edges[at]]
-            if norm != NOTHING and uses[sources[at]] == 1:
-                left_out[place] |= 1 << slot
-                carried[sources[at]] = norm
-            at += 1
+    for value in range(count):
+        begin = needed.starts[value]
+        for at in range(begin, needed.starts[value + 1]):
+            norm = tables.edge_norms[needed.edges[at]]
+            if norm != NOTHING and uses[needed.sources[at]] == 1:
+                left_out[value] |= 1 << (at - begin)
+                carried[needed.sources[at]] = norm
     return left_out, carried
 
 
 @njit(cache=True, nogil=True)
-def first_equal(
-    order: Any,
-    sources: Any,
-    left_out: Any,
-    carried: Any,
-    starts: Any,
-    contents: Any,
-    norm_contents: Any,
-    only_norm: Any,
-) -> Any:
-    """Find positions of equal values: all weights are frozen, so they depend on content alone.
+def _first_equal(
+    needed: _Needed, left_out: Ints, carried: Ints, tables: FragmentTables
+) -> tuple[Ints, Ints]:
+    """Return the first value that is equal to each, and (m,) the first that is equal to each read.
 
-    Values are equal where fragments of equal content carry equal norms, leave out norms at the same
-    slots, and read equal values.
-
-    Returns:
-        (first, reads): the first position with an equal value, for each position; where the slots
-        of each begin in `sources`.
+    All weights are frozen, so values are equal where fragments of equal content carry equal norms,
+    leave out norms at the same slots, and read equal values.
     """
-    count = len(order)
-    reads = np.empty(count + 1, np.int64)
-    reads[0] = 0
-    first = np.empty(count, np.int64)
-    size = 16
-    while size < 2 * count:
-        size *= 2
-    table = np.full(size, NOTHING, np.int64)
-    for place in range(count):
-        fragment = order[place]
-        begin = reads[place]
-        slots = starts[fragment + 1] - starts[fragment]
-        reads[place + 1] = begin + slots
-        if only_norm[fragment] and left_out[place]:  # it is what it reads
-            first[place] = first[sources[begin]]
+    fragments, starts = needed.fragments, needed.starts
+    first = np.empty(len(fragments), np.int64)
+    reads = np.empty(len(needed.sources), np.int64)
+    # Distinct values of fragments of equal content are a chain, the latest first.
+    latest = np.full(len(tables.contents), NOTHING, np.int64)
+    before = np.full(len(fragments), NOTHING, np.int64)
+    for value, fragment in enumerate(fragments):
+        begin, end = starts[value], starts[value + 1]
+        for at in range(begin, end):
+            reads[at] = first[needed.sources[at]]
+        if tables.only_norm[fragment] and left_out[value]:  # it is what it reads
+            first[value] = reads[begin]
             continue
-        norm = norm_contents[carried[place]] if carried[place] != NOTHING else NOTHING
-        key = ((contents[fragment] * _FACTOR) ^ left_out[place]) * _FACTOR ^ norm
-        for slot in range(slots):
-            key = (key * _FACTOR) ^ first[sources[begin + slot]]
-        at = ((key * _FACTOR) >> 32) & (size - 1)
-        while table[at] != NOTHING:
-            other = table[at]
-            before = NOTHING if carried[other] == NOTHING else norm_contents[carried[other]]
-            equal = contents[order[other]] == contents[fragment] and before == norm
-            equal = equal and left_out[other] == left_out[place]
-            for slot in range(slots if equal else 0):
-                one, two = sources[reads[other] + slot], sources[begin + slot]
-                equal = equal and first[one] == first[two]
+        norm = NOTHING if carried[value] == NOTHING else tables.norm_contents[carried[value]]
+        content = tables.contents[fragment]
+        other = latest[content]
+        while other != NOTHING:
+            theirs = NOTHING if carried[other] == NOTHING else tables.norm_contents[carried[other]]
+            equal = theirs == norm and left_out[other] == left_out[value]
+            for slot in range(end - begin if equal else 0):
+                equal = equal and reads[starts[other] + slot] == reads[begin + slot]
             if equal:
                 break
-            at = (at + 1) & (size - 1)
-        if table[at] == NOTHING:
-            table[at] = place
-        first[place] = table[at]
+            other = before[other]
+        if other == NOTHING:
+            before[value] = latest[content]
+            latest[content] = value
+        first[value] = value if other == NOTHING else other
     return first, reads
 
 
 @njit(cache=True, nogil=True)
-def arrange(
-    order: Any,
-    sources: Any,
-    results: Any,
-    first: Any,
-    slots: Any,
-    given: Any,
-    starts: Any,
-    slot_views: Any,
-    makes_new: Any,
-) -> Any:
-    """Find what has to be computed, and all that running it takes.
+def _ordered_steps(
+    needed: _Needed,
+    left_out: Ints,
+    carried: Ints,
+    first: Ints,
+    reads: Ints,
+    tables: FragmentTables,
+) -> Steps:
+    """Return the values that outputs depend on as steps, and when each is read for the last time.
 
     Args:
-        order: As `trace` returns it.
-        sources: As `trace` returns it.
-        results: As `trace` returns it.
-        first: As `first_equal` returns it.
-        slots: Where the slots of each position begin, as `first_equal` returns it.
-        given: The fragment whose value is given.
-        starts: Of the fragments' slots.
-        slot_views: Of each slot.
-        makes_new: Of each fragment.
-
-    Returns:
-        (steps, reads, read_starts, last, owned): positions to compute in order; for the slots of
-        the steps in turn the position read, where each step's begin, whether nothing reads that
-        later, and whether it may be overwritten: it was made by a step in memory of its own, and no
-        view of it is left.
+        needed: All values, equal ones too.
+        left_out: As `_moved_norms` returns it.
+        carried: As `_moved_norms` returns it.
+        first: As `_first_equal` returns it.
+        reads: As `_first_equal` returns it.
+        tables: Of the supernet.
     """
-    count = len(order)
-    wanted = np.zeros(count, np.bool_)
-    is_result = np.zeros(count, np.bool_)
-    for result in results:
-        wanted[first[result]] = True
-        is_result[first[result]] = True
-    for place in range(count - 1, -1, -1):
-        if wanted[place]:
-            for at in range(slots[place], slots[place + 1]):
-                wanted[first[sources[at]]] = True
-    steps = np.empty(count, np.int64)
-    read_starts = np.zeros(count + 1, np.int64)
-    reads = np.empty(len(sources), np.int64)
-    last_read = np.full(count, NOTHING, np.int64)
-    viewed = np.zeros(count, np.bool_)
-    step = 0
-    at = 0
-    for place in range(count):
-        if not wanted[place] or order[place] == given:
-            continue
-        for index in range(slots[place], slots[place + 1]):
-            source = first[sources[index]]
-            reads[at] = source
-            last_read[source] = at
-            if slot_views[starts[order[place]] + index - slots[place]]:
-                viewed[source] = True
-            at += 1
-        steps[step] = place
-        step += 1
-        read_starts[step] = at
-    last = np.zeros(at, np.bool_)
-    owned = np.zeros(at, np.bool_)
-    for each in range(step):
-        for at in range(read_starts[each], read_starts[each + 1]):
-            source = reads[at]
-            if last_read[source] != at or is_result[source]:
-                continue
-            last[at] = True
-            once = True
-            for other in range(read_starts[each], at):
-                once = once and reads[other] != source
-            free = order[source] != given and not viewed[source]
-            owned[at] = once and free and makes_new[order[source]]
-    return steps[:step].copy(), reads[: len(last)].copy(), read_starts[: step + 1], last, owned
+    fragments, starts = needed.fragments, needed.starts
+    wanted = np.zeros(len(fragments), np.bool_)
+    wanted[first[needed.results]] = True
+    for value in range(len(fragments) - 1, -1, -1):
+        if wanted[value]:
+            wanted[reads[starts[value] : starts[value + 1]]] = True
+    wanted &= fragments != THE_INPUT
+    steps = np.flatnonzero(wanted)
+    number = np.zeros(len(fragments), np.int64)  # of each value in the plan
+    number[steps] = np.arange(1, len(steps) + 1)
+    results = number[first[needed.results]]
 
+    read_starts = np.zeros(len(steps) + 1, np.int64)
+    read = np.empty(len(reads), np.int64)
+    viewed = np.zeros(len(steps) + 1, np.bool_)
+    for step, computed in enumerate(steps):
+        begin, end = starts[computed], starts[computed + 1]
+        at = read_starts[step]
+        slot = tables.slot_starts[fragments[computed]]
+        read_starts[step + 1] = at + end - begin
+        read[at : read_starts[step + 1]] = number[reads[begin:end]]
+        for offset in range(end - begin):
+            viewed[read[at + offset]] |= tables.slot_views[slot + offset]
 
-@njit(cache=True, nogil=True)
-def peak(reads: Any, read_starts: Any, last: Any, sizes: Any, inside: Any) -> Any:
-    """Return the most bytes of values held at once.
-
-    Args:
-        reads: Values that the steps read; step i computes value i + 1, and value 0 is given.
-        read_starts: Where each step's reads begin.
-        last: Whether each read is the last of its value.
-        sizes: Bytes of each value.
-        inside: The most bytes that each step holds of its own values.
-    """
-    held = 0
-    most = 0
-    for step in range(len(inside)):
-        most = max(most, held + inside[step])
-        held += sizes[step + 1]
-        for at in range(read_starts[step], read_starts[step + 1]):
-            if last[at]:
-                held -= sizes[reads[at]]
-    return most
+    used_later = np.zeros(len(steps) + 1, np.bool_)
+    used_later[results] = True
+    may_overwrite = ~viewed
+    may_overwrite[0] = False
+    may_overwrite[1:] &= tables.makes_new[fragments[steps]]
+    last = np.zeros(read_starts[-1], np.bool_)
+    owned = np.zeros(read_starts[-1], np.bool_)
+    for step in range(len(steps) - 1, -1, -1):
+        for at in range(read_starts[step + 1] - 1, read_starts[step] - 1, -1):
+            source = read[at]
+            if not used_later[source]:
+                used_later[source] = last[at] = True
+                twice = (read[read_starts[step] : at] == source).any()
+                owned[at] = may_overwrite[source] and not twice
+    return Steps(
+        fragments[steps],
+        left_out[steps],
+        carried[steps],
+        read_starts,
+        read[: read_starts[-1]],
+        last,
+        owned,
+        results,
+    )
