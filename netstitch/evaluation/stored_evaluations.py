@@ -64,17 +64,22 @@ class StoredEvaluations:
 
     @property
     def score(self) -> NDArray[np.float64]:
-        """The accuracies, or what a search held against the cost in their place, in [0, 1]."""
-        return next(iter(self.objectives.values()))
+        """What the search made large, in [0, 1]."""
+        return self.objectives[self.score_name]
 
     @property
     def cost(self) -> NDArray[np.float64]:
-        """The costs, in the unit of `cost_name`."""
+        """What the search made small."""
         return self.objectives[self.cost_name]
 
     @property
+    def score_name(self) -> str:
+        """The name of the score, such as "accuracy"."""
+        return next(iter(self.objectives))
+
+    @property
     def cost_name(self) -> str:
-        """The name of the cost that the search made small."""
+        """The name of the cost."""
         return list(self.objectives)[1]
 
 

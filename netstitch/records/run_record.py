@@ -27,10 +27,9 @@ from netstitch.records.run_tables import HistoryRow, StitchRow, read_table
 from netstitch.records.unchanged import check_folder
 from netstitch.stitching.structure import Structure
 from netstitch.supernet.storage import load_structure
+from netstitch.tasks.cross_entropy import CROSS_ENTROPY_SCORE
 
 State = Literal["done", "running", "stopped"]
-CROSS_ENTROPY_SCORE = "exp(-cross-entropy)"
-"""The score of a search for the least cross-entropy."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def read_run(folder: Path) -> RunRecord:
         front = read_front(folder)
         check_front(folder / FRONT_FILE, front, structure)
     else:
-        front = so_far(structure, stored, document.objective)
+        front = so_far(structure, stored)
     return RunRecord(
         folder,
         "running" if running else "done" if document.done else "stopped",
@@ -103,18 +102,15 @@ def read_run(folder: Path) -> RunRecord:
     )
 
 
-def so_far(
-    structure: Structure, stored: StoredEvaluations | None, objective: str = ACCURACY
-) -> Front:
+def so_far(structure: Structure, stored: StoredEvaluations | None) -> Front:
     """Return the front of what was evaluated whole, by the search's own scores."""
     if stored is None or not len(stored):
         return Front(())
     whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.score))
     candidates = [_point(structure, stored, int(row)) for row in _leading(stored, whole)]
     found = _references(structure, stored, whole)
-    measure = ACCURACY if objective == ACCURACY else CROSS_ENTROPY_SCORE
     cost = find_cost(stored.cost_name)
-    return make_front(candidates, found, measure, cost_name=cost.name, unit=cost.unit)
+    return make_front(candidates, found, stored.score_name, cost_name=cost.name, unit=cost.unit)
 
 
 def _leading(stored: StoredEvaluations, whole: np.ndarray) -> np.ndarray:
@@ -167,7 +163,10 @@ def _check_fits(folder: Path, stored: StoredEvaluations, structure: Structure) -
         raise StorageError(
             f"{path} is of another supernet: a genotype does not fit its switches; {WORST}"
         )
-    if stored.cost_name not in COSTS:
-        raise StorageError(
-            f"{path} holds a cost {stored.cost_name!r:.80} that is not known; {WORST}"
-        )
+    scores = ACCURACY, CROSS_ENTROPY_SCORE
+    for kind, name, known in (
+        ("score", stored.score_name, scores),
+        ("cost", stored.cost_name, COSTS),
+    ):
+        if name not in known:
+            raise StorageError(f"{path} holds a {kind} {name!r:.80} that is not known; {WORST}")

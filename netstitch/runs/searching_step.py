@@ -31,6 +31,7 @@ from netstitch.searching.supernet_search import run as run_search
 from netstitch.searching.sweep import Swept
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
+from netstitch.tasks.cross_entropy import CROSS_ENTROPY_SCORE
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,10 @@ def search_and_measure(
     listener: Listener,
 ) -> Finished:
     """Search, or go on with the search, and write the front and what came of it."""
+    score = ACCURACY if settings.search.objective == ACCURACY else CROSS_ENTROPY_SCORE
+    objectives = score, find_cost(settings.search.cost).name
     with (
-        Store(
-            folder / EVALUATIONS, (ACCURACY, find_cost(settings.search.cost).name), create=False
-        ) as store,
+        Store(folder / EVALUATIONS, objectives, create=False) as store,
         adding(folder, "search and test"),
     ):
         record = SearchRecorder(folder, store)

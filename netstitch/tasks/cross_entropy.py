@@ -15,6 +15,8 @@ from netstitch.errors import DataError
 from netstitch.tasks.task import Measure, Task
 from netstitch.tasks.task_outputs import Outputs
 
+CROSS_ENTROPY_SCORE = "exp(-cross-entropy)"
+"""The score's name."""
 WORST = 1024.0
 """Nats of a sample that are counted at most, so that sums stay exact."""
 GRAIN = 2.0**24
@@ -28,7 +30,7 @@ class CrossEntropyTask(Task):
         DataError: For a task without the cross-entropy of each sample.
     """
 
-    measure = "exp(-cross-entropy)"
+    measure = CROSS_ENTROPY_SCORE
 
     def __init__(self, task: Task) -> None:
         if task.cross_entropy is None:

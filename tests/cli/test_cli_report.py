@@ -9,6 +9,7 @@ from cli_examples import Caller
 from run_examples import write_experiment
 
 from netstitch.analysis import Front
+from netstitch.evaluation.stored_evaluations import read_evaluations
 from netstitch.runs.run import Finished
 
 
@@ -98,6 +99,7 @@ def test_a_search_for_cross_entropy_that_was_confirmed(
         "cross-entropy",
         ("validation", "confirmation", "test"),
     )
+    assert read_evaluations(run / "evaluations.sqlite").score_name == "exp(-cross-entropy)"
     text = (run / "report.html").read_text()
     assert "the least cross-entropy on validation samples for their multiply-adds" in text
     assert "exp(-cross-entropy)" in text
