@@ -11,14 +11,8 @@ from torch import Tensor
 
 from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import DataError, FittingError, SearchError
-from netstitch.evaluation.early_stopping import EarlyStopSettings, EarlyStopState
+from netstitch.evaluation.early_stopping import EarlyStopState
 from netstitch.evaluation.numerics import FULL, NumericsConfig
-from netstitch.evaluation.output_reducers import (
-    Measure,
-    MeasureCollector,
-    OutputCollector,
-    OutputReducer,
-)
 from netstitch.evaluation.runtime.sample_layout import ArrangedBatches
 from netstitch.evaluation.runtime.schedule import KeyedOutputs, Schedule, execute, peak_bytes
 from netstitch.fitting import Batch, recalibrated
@@ -27,16 +21,25 @@ from netstitch.networks.content import united
 from netstitch.networks.graph import WEIGHT
 from netstitch.networks.inputs import check_inputs, fitting_batches
 from netstitch.networks.interpreter import make_interpreter
-from netstitch.optimization.executors.attempts import Thresholds
+from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly, Thresholds
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Outputs, Samples, Task
 from netstitch.threads import batch_workers, threads
 
+Measure = Callable[[Outputs, Tensor], Tensor]
+"""Values (n, ...) of the outputs and labels of n samples."""
+Compute = Callable[[Tensor], list[KeyedOutputs]]
+"""Returns the outputs of some subnetworks for a batch."""
+
+Objectives = tuple[float, float]
+"""Accuracy and cost."""
+
 TOGETHER = 2_000_000_000
 """Bytes of values that genotypes computed together may hold at once, about."""
 ROUNDS = 4
-"""Batches that each worker runs before outputs are looked at, where all batches are run anyway."""
+"""Batches that each worker runs before outputs are looked at, where no end is in sight: workers
+then seldom wait for each other."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Evaluated:
     bounded: bool = False
 
 
-class Evaluator:
+class Evaluator(BatchEvaluation):
     """Evaluates genotypes of a supernet on the same samples, sharing what they have in common.
 
     An evaluator is for the supernet as it was when it was made: not for other stitches. Where these
@@ -73,9 +76,6 @@ class Evaluator:
             depends on the whole genotype, so nothing is shared or fused: genotypes evaluated
             together are computed one after the other, and each costs a pass over these batches
             more. By default norms keep the statistics of the basis networks.
-        stopping: When evaluations with a rejection threshold end early; by default where it is
-            certain that they do not get over it. Without effect with `recalibration`, and for a
-            task without `accuracy_of`.
         cost: What is held against accuracy.
     """
 
@@ -88,7 +88,6 @@ class Evaluator:
         *,
         device: torch.device | str = "cpu",
         recalibration: Iterable[Batch] | None = None,
-        stopping: EarlyStopSettings | None = None,
         cost: Cost = MULTIPLY_ADDS,
     ) -> None:
         if recalibration is not None and form.precision != FULL:
@@ -105,7 +104,6 @@ class Evaluator:
         self.cost = cost
         self._fitted = supernet.fitted
         self._labels = samples.labels
-        self._stopping = stopping or EarlyStopSettings()
         # Kept as they are read, since every genotype reads them again.
         self._recalibration = (
             None
@@ -127,6 +125,24 @@ class Evaluator:
         """Made where it is first needed: not by a process that only passes the evaluator on."""
         return Schedule(self.supernet, self._weights, self.form.fused, self.form.precision)
 
+    def __call__(self, genotype: Genotype) -> Objectives:
+        """Return accuracy and cost of one genotype, as a search takes them."""
+        measured = self.evaluate(genotype)
+        return measured.accuracy, measured.cost
+
+    def together(
+        self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
+    ) -> list[Objectives | StoppedEarly | Exception]:
+        """Return accuracy and cost of each genotype, or its error, as a search takes them."""
+        found: list[Objectives | StoppedEarly | Exception] = []
+        for one in self.evaluate_together(genotypes, thresholds):
+            if isinstance(one, Evaluated):
+                values = one.accuracy, one.cost
+                found.append(StoppedEarly(values) if one.bounded else values)
+            else:
+                found.append(one)
+        return found
+
     def evaluate(self, genotype: Genotype) -> Evaluated:
         """Return the objectives of one genotype.
 
@@ -145,31 +161,28 @@ class Evaluator:
 
         Args:
             genotypes: Of the supernet.
-            thresholds: Accuracies; the evaluation of a genotype ends, batch by batch, once it does
-                not get over its own. None for one that is done whole.
+            thresholds: Accuracies; the evaluation of a genotype ends, batch by batch, once it is
+                certain not to get over its own. None for one that is done whole. Without effect
+                with recalibration, and for a task without `accuracy_of`.
 
         Returns:
             A DataError in the place of those whose outputs are not finite.
         """
-        accuracy = self.task.accuracy_of
-        if accuracy is None:
+        if self.task.accuracy_of is None:
             each = zip(genotypes, self.outputs_together(genotypes), strict=True)
             return [self._measured_whole(genotype, outputs) for genotype, outputs in each]
-        ends = self._recalibration is None
-        states = [
-            EarlyStopState(
-                self.task,
-                accuracy,
-                self._labels,
-                self.form.batch,
-                self._stopping,
-                threshold if ends else None,
-            )
-            for threshold in thresholds or [None] * len(genotypes)
-        ]
-        self._compute(genotypes, states)
+        if thresholds is None or self._recalibration is not None:
+            thresholds = [None] * len(genotypes)
+        labels = torch.split(self._labels, self.form.batch)
+        states = [EarlyStopState(self.task, labels, one) for one in thresholds]
+        self._compute(
+            genotypes,
+            lambda one, batch, outputs: states[one].add(batch, outputs),
+            lambda one: states[one].ended,
+            rounds=ROUNDS if all(one is None for one in thresholds) else 1,
+        )
         return [
-            state.error or Evaluated(state.accuracy, self._cost(genotype), state.bound is not None)
+            state.error or Evaluated(state.accuracy, self._cost(genotype), state.bounded)
             for genotype, state in zip(genotypes, states, strict=True)
         ]
 
@@ -191,13 +204,10 @@ class Evaluator:
         return outputs
 
     def outputs_together(self, genotypes: Sequence[Genotype]) -> list[Outputs]:
-        """Return the outputs of several genotypes, each common tensor computed once a batch.
-
-        In parts, where all of them together would hold more than TOGETHER bytes.
-        """
-        collectors = [OutputCollector() for _ in genotypes]
-        self._compute(genotypes, collectors)
-        return [collector.outputs for collector in collectors]
+        """Return the outputs of several genotypes, each common tensor computed once a batch."""
+        parts: list[list[Outputs]] = [[] for _ in genotypes]
+        self._compute(genotypes, lambda one, _, outputs: parts[one].append(outputs))
+        return [_joined(outputs) for outputs in parts]
 
     def measured_together(
         self, genotypes: Sequence[Genotype], *measures: Measure
@@ -212,54 +222,71 @@ class Evaluator:
             measures: Called with the outputs and labels of a batch.
         """
         labels = torch.split(self._labels, self.form.batch)
-        collectors = [MeasureCollector(measures, labels) for _ in genotypes]
-        self._compute(genotypes, collectors)
-        return [collector.values for collector in collectors]
+        parts: list[list[list[Tensor]]] = [[] for _ in genotypes]
 
-    def _compute(self, genotypes: Sequence[Genotype], reducers: Sequence[OutputReducer]) -> None:
-        """Give the outputs of each genotype to its reducer, for as many batches as it takes."""
+        def take(one: int, batch: int, outputs: Outputs) -> None:
+            parts[one].append([measure(outputs, labels[batch]) for measure in measures])
+
+        self._compute(genotypes, take)
+        return [[torch.cat(values) for values in zip(*part, strict=True)] for part in parts]
+
+    def _compute(
+        self,
+        genotypes: Sequence[Genotype],
+        take: Callable[[int, int, Outputs], None],
+        ended: Callable[[int], bool] = lambda one: False,
+        *,
+        rounds: int = ROUNDS,
+    ) -> None:
+        """Give away the outputs of genotypes, in parts where all would hold more than TOGETHER.
+
+        Args:
+            genotypes: Of the supernet.
+            take: Called with the index of a genotype, a batch, and its outputs; batches come in
+                order.
+            ended: Returns whether a genotype needs no more batches; by default none ends early.
+            rounds: Batches that each worker runs, at most, before `ended` is asked.
+        """
         if not self._fitted:
             for genotype in genotypes:
                 self.supernet.check_fitted(genotype)
+        groups = [list(range(len(genotypes)))]
         if self._recalibration is not None:
-            for genotype, reducer in zip(genotypes, reducers, strict=True):
-                self._compute_recalibrated(genotype, self._recalibration, reducer)
-            return
-        plan = self._schedule.plan(genotypes)
-        held = peak_bytes(plan) * self.form.batch * self.form.workers
-        if len(genotypes) > 1 and held > TOGETHER:
-            half = len(genotypes) // 2
-            self._compute(genotypes[:half], reducers[:half])
-            self._compute(genotypes[half:], reducers[half:])
-            return
-        going = list(range(len(genotypes)))
-        # Rounds without an end in sight are longer, so that workers seldom wait for each other.
-        endless = not any(reducer.may_end for reducer in reducers)
-        rounds = min(max(1, TOGETHER // max(1, held)), ROUNDS) if endless else 1
-        at_once = self.form.workers * rounds
-        with batch_workers(self.form.workers) as pool:
-            for start in range(0, len(self._batches), at_once):
-                batches = range(start, min(start + at_once, len(self._batches)))
-                results = self._run(pool, partial(execute, plan), batches)
-                for position, one in enumerate(going):
-                    for batch, outputs in zip(batches, results, strict=True):
-                        reducers[one].add(batch, _measurable(outputs[position]))
-                left = [one for one in going if not reducers[one].ended]
-                if not left:
-                    break
-                if len(left) < len(going):
-                    going = left
-                    plan = self._schedule.plan([genotypes[one] for one in going])
+            groups = [[one] for one in groups[0]]
+        while groups:
+            going = groups.pop(0)
+            compute, held = self._prepared([genotypes[one] for one in going])
+            if len(going) > 1 and held > TOGETHER:
+                half = len(going) // 2
+                groups = [going[:half], going[half:], *groups]
+                continue
+            at_once = self.form.workers * min(max(1, TOGETHER // max(1, held)), rounds)
+            every = range(len(self._batches))
+            with batch_workers(self.form.workers) as pool:
+                for start in every[::at_once]:
+                    batches = every[start : start + at_once]
+                    results = self._run(pool, compute, batches)
+                    for position, one in enumerate(going):
+                        for batch, outputs in zip(batches, results, strict=True):
+                            take(one, batch, _measurable(outputs[position]))
+                    left = [one for one in going if not ended(one)]
+                    if not left:
+                        break
+                    if len(left) < len(going):
+                        going = left
+                        compute, _ = self._prepared([genotypes[one] for one in going])
 
-    def _compute_recalibrated(
-        self, genotype: Genotype, batches: Sequence[Tensor], reducer: OutputReducer
-    ) -> None:
-        """Give outputs with the statistics that batches give this very subnetwork."""
+    def _prepared(self, genotypes: Sequence[Genotype]) -> tuple[Compute, int]:
+        """Return what computes outputs of a batch, and the bytes that all workers then hold."""
+        if self._recalibration is None:
+            plan = self._schedule.plan(genotypes)
+            return partial(execute, plan), peak_bytes(plan) * self.form.batch * self.form.workers
+        [genotype] = genotypes
         graph, _ = self.supernet.subnetwork_graph(genotype)
         keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
         own = {key: self._weights[key] for key in keys}
         with threads(1):  # so that statistics do not depend on the cores there are
-            weights = recalibrated(graph, own, batches)
+            weights = recalibrated(graph, own, self._recalibration)
         graph = united([graph])
         interpreter = make_interpreter(graph, weights)
 
@@ -267,16 +294,10 @@ class Evaluator:
             values = interpreter.compute(batch)
             return [{key: values[name] for key, name in graph.outputs}]
 
-        with batch_workers(self.form.workers) as pool:
-            results = self._run(pool, compute, range(len(self._batches)))
-            for batch, [outputs] in enumerate(results):
-                reducer.add(batch, _measurable(outputs))
+        return compute, interpreter.peak * self.form.batch * self.form.workers
 
     def _run(
-        self,
-        pool: Executor,
-        compute: Callable[[Tensor], list[KeyedOutputs]],
-        batches: Sequence[int],
+        self, pool: Executor, compute: Compute, batches: Sequence[int]
     ) -> list[list[KeyedOutputs]]:
         """Return results by batch, in order; batches run side by side."""
 
@@ -302,6 +323,15 @@ def arranged_weights(
     """Return the supernet's tensors by path, laid out like the activations that they meet."""
     tensors = supernet.tensors()
     return {path: form.arrange(tensor.detach().to(device)) for path, tensor in tensors.items()}
+
+
+def _joined(parts: Sequence[Outputs]) -> Outputs:
+    """Return the outputs of all batches as one."""
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    if tensors:
+        return torch.cat(tensors)
+    by_key = [part for part in parts if not isinstance(part, Tensor)]
+    return {key: torch.cat([part[key] for part in by_key]) for key in by_key[0]}
 
 
 def _measurable(outputs: KeyedOutputs) -> Outputs:

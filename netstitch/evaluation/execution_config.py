@@ -3,23 +3,24 @@
 from typing import Literal
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from netstitch.errors import SearchError
-from netstitch.evaluation.early_stopping import EarlyStopSettings
 from netstitch.evaluation.numerics import FULL, Precision, check_precision, usable_device
 from netstitch.files.settings import Positive, Settings
 from netstitch.optimization.executors.ray_connection import import_ray
 from netstitch.threads import available_cores
 
 ExecutorName = Literal["processes", "serial", "ray"]
-Early = Literal["certain", "likely", "never"]
+Early = Literal["certain", "never"]
+_REMOVED = {("early", "likely"): "it was removed, since it saved no time: give 'certain'"}
 
 
 class ExecutionConfig(Settings):
     """Processes, machines and numerical form of evaluations."""
 
     refusal = SearchError
+    removed = _REMOVED
 
     device: str | tuple[str, ...] = Field(
         default="cpu",
@@ -72,14 +73,7 @@ class ExecutionConfig(Settings):
     early: Early = Field(
         default="certain",
         description="whether evaluations end early: where the outcome is 'certain', which changes "
-        "nothing of what is found, or 'likely', or 'never'",
-    )
-    error: float = Field(
-        default=1e-3,
-        gt=0,
-        lt=1,
-        description="with early = 'likely', the probability that an evaluation ends early which "
-        "the search would have taken",
+        "nothing of what is found, or 'never'",
     )
     fused: bool = Field(
         default=True,
@@ -102,6 +96,15 @@ class ExecutionConfig(Settings):
         description="seconds after which an evaluation is taken for hung, and tried once more in "
         "another process",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_error(cls, table: object) -> object:
+        if isinstance(table, dict) and "error" in table:
+            raise ValueError(
+                "error was of early = 'likely', which was removed: leave it out, and give 'certain'"
+            )
+        return table
 
     @field_validator("device", mode="before")
     @classmethod
@@ -160,15 +163,6 @@ class ExecutionConfig(Settings):
             raise SearchError(
                 "Ray gives each worker its device: give one, 'cpu' or 'cuda', and gpus_per_worker"
             )
-
-    @property
-    def stopping(self) -> EarlyStopSettings | None:
-        """The condition on which evaluations end early; None where they do not."""
-        return {
-            "certain": EarlyStopSettings(),
-            "likely": EarlyStopSettings(self.error),
-            "never": None,
-        }[self.early]
 
     @property
     def here(self) -> torch.device:

@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from netstitch.analysis.calibration import Calibration
-from netstitch.evaluation.evaluator import Evaluator
+from netstitch.evaluation.evaluator import Evaluator, Measure
 from netstitch.evaluation.numerics import NumericsConfig
-from netstitch.evaluation.output_reducers import Measure
 from netstitch.fitting import Batch
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet

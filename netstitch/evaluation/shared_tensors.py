@@ -1,8 +1,8 @@
-"""Objects whose tensors lie in a file that all processes of a machine map into memory.
+"""Objects whose tensors lie where all processes of a machine read them, instead of copying them.
 
-A process that maps such a file holds no copy: pages are read when first touched, and are the same
-memory for all processes. Files serve a program and the processes that it starts: none outlives
-them, and none that came from elsewhere is opened. Tensors are aligned where they are mapped.
+That is a file that they map into memory, of which pages are read when first touched, or an array
+that Ray shares. Both serve a program and the processes that it starts: none outlives them, and none
+that came from elsewhere is opened. Tensors are aligned where they are read.
 """
 
 import io
@@ -20,16 +20,16 @@ from torch import Tensor, nn
 from netstitch.files.alignment import aligned, padding
 
 
-@dataclass(frozen=True)
-class MappedTensors:
-    """An object whose tensors are in a file.
+@dataclass(frozen=True, eq=False)
+class SharedTensors:
+    """An object whose tensors are elsewhere.
 
     Attributes:
-        path: The file.
+        content: The tensors' storages, one after the other: the file, or an array.
         rest: Everything but the tensors, pickled.
     """
 
-    path: Path
+    content: Path | NDArray[np.uint8]
     rest: bytes
 
 
@@ -56,59 +56,46 @@ class TensorPlace:
     parameter: bool
 
 
-@dataclass(frozen=True, eq=False)
-class PackedTensors:
-    """An object whose tensors are in one array, which Ray's processes on a machine share.
+def share(value: Any, path: Path | None = None) -> SharedTensors:
+    """Write the tensors of an object, as they lie in memory, into a new file or an array.
 
-    Attributes:
-        content: The tensors' storages, one after the other.
-        rest: Everything but the tensors, pickled.
-    """
+    Tensors that share memory share it there too. Those on other devices are written as they are on
+    the CPU.
 
-    content: NDArray[np.uint8]
-    rest: bytes
-
-
-def pack(value: Any) -> PackedTensors:
-    """Return the object with its tensors, on the CPU, in one array; raise what pickling raises."""
-    content, rest = io.BytesIO(), io.BytesIO()
-    _Writer(rest, content).dump(value)
-    return PackedTensors(np.frombuffer(content.getbuffer(), np.uint8), rest.getvalue())
-
-
-def unpack(packed: PackedTensors) -> Any:
-    """Return the object, its tensors in the array's memory, which nothing may write into.
-
-    An array that does not begin on a boundary of memory, such as Ray's shared ones, is copied.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        everything = aligned(torch.from_numpy(packed.content))
-    return _Reader(io.BytesIO(packed.rest), everything).load()
-
-
-def write_mapped(value: Any, path: Path) -> MappedTensors:
-    """Write the tensors of an object into a new file, as they lie in memory.
-
-    Tensors that share memory share it in the file too. Those on other devices are written as they
-    are on the CPU.
+    Args:
+        value: The object.
+        path: The file; None for an array.
 
     Raises:
-        OSError: Where the file cannot be written. What pickling raises is raised too.
+        OSError: The file is there, or cannot be written. What pickling raises is raised too.
     """
-    with path.open("xb") as file:
-        rest = io.BytesIO()
-        _Writer(rest, file).dump(value)
-    return MappedTensors(path, rest.getvalue())
+    rest = io.BytesIO()
+    if path is not None:
+        with path.open("xb") as file:
+            _Writer(rest, file).dump(value)
+        return SharedTensors(path, rest.getvalue())
+    content = io.BytesIO()
+    _Writer(rest, content).dump(value)
+    return SharedTensors(np.frombuffer(content.getbuffer(), np.uint8), rest.getvalue())
 
 
-def read_mapped(mapped: MappedTensors) -> Any:
-    """Return the object, its tensors mapped from the file; writes change this copy alone."""
-    size = mapped.path.stat().st_size
+def load_shared(shared: SharedTensors) -> Any:
+    """Return the object, its tensors in the memory of the file or the array.
+
+    What is written into those of a file changes this copy alone; nothing may write into an array.
+    One that does not begin on a boundary of memory, such as Ray's, is copied.
+    """
     everything = torch.empty(0, dtype=torch.uint8)
-    if size:  # private: pages are shared until something writes into them
-        everything = torch.from_file(str(mapped.path), shared=False, size=size, dtype=torch.uint8)
-    return _Reader(io.BytesIO(mapped.rest), everything).load()
+    if not isinstance(shared.content, Path):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+            everything = aligned(torch.from_numpy(shared.content))
+    elif size := shared.content.stat().st_size:
+        # Private: pages are shared until something writes into them.
+        everything = torch.from_file(
+            str(shared.content), shared=False, size=size, dtype=torch.uint8
+        )
+    return _Reader(io.BytesIO(shared.rest), everything).load()
 
 
 class _Writer(pickle.Pickler):

@@ -2,27 +2,77 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from copy import copy
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
-from netstitch.evaluation.evaluator import Evaluator
+from netstitch.evaluation.evaluator import Evaluator, Objectives
 from netstitch.evaluation.execution_config import ExecutionConfig
 from netstitch.evaluation.runtime.shared_work import SharedWork
-from netstitch.evaluation.searched_objectives import SearchedObjectives
-from netstitch.evaluation.worker_evaluator import WorkerEvaluator
+from netstitch.evaluation.shared_tensors import load_shared, share
 from netstitch.files.folders import cannot_write
-from netstitch.optimization import Executor, ProcessExecutor, RayExecutor, SerialExecutor
+from netstitch.optimization import (
+    BatchEvaluation,
+    Executor,
+    ProcessExecutor,
+    RayExecutor,
+    SerialExecutor,
+    StoppedEarly,
+)
+from netstitch.optimization.executors.attempts import Thresholds
 from netstitch.optimization.executors.process_start import start_server
+from netstitch.optimization.executors.process_worker import worker_number
 from netstitch.optimization.executors.queue import Choose
+from netstitch.stitching.reachability import Genotype
 
-PRELOAD = ("netstitch.evaluation.worker_evaluator",)
+PRELOAD = ("netstitch.evaluation.workers",)
 """Modules that workers need, and that take seconds to load."""
 
-_PREFIX, _LOCK = "netstitch-shared-", "lock"
+_PREFIX, _LOCK, _TENSORS = "netstitch-shared-", "lock", "tensors"
+
+
+class WorkerEvaluator(BatchEvaluation):
+    """An evaluator for workers, which share its tensors instead of copying them.
+
+    Loading it, once in each worker, moves the tensors to the worker's device.
+
+    Args:
+        evaluator: On the CPU.
+        devices: Of the workers, which take them in turn. A worker of Ray sees only the GPU that it
+            may use.
+        folder: Where the tensors are written into a file that all workers of a `ProcessExecutor`
+            map; it must be there as long as they are. None for a `RayExecutor`: the tensors go
+            along as one array, which the workers of a machine share.
+    """
+
+    def __init__(
+        self, evaluator: Evaluator, devices: Sequence[torch.device], folder: Path | None = None
+    ) -> None:
+        alone = copy(evaluator)
+        alone.task = evaluator.task.without_samples()
+        self._shared = share(alone, None if folder is None else folder / _TENSORS)
+        self._devices = tuple(devices)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        torch.set_num_threads(1)  # batches run side by side, see `NumericsConfig`
+        self._evaluator: Evaluator = load_shared(self._shared)
+        self._evaluator.move(self._devices[worker_number() % len(self._devices)])
+
+    def __call__(self, genotype: Genotype) -> Objectives:
+        """Return what the evaluator does."""
+        return self._evaluator(genotype)
+
+    def together(
+        self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
+    ) -> list[Objectives | StoppedEarly | Exception]:
+        """Return what the evaluator does."""
+        return self._evaluator.together(genotypes, thresholds)
 
 
 def prepare(execution: ExecutionConfig) -> None:
@@ -55,7 +105,7 @@ def evaluating(make: Make, execution: ExecutionConfig) -> AbstractContextManager
 def _in_this_process(make: Make, execution: ExecutionConfig) -> Iterator[Executor]:
     evaluator = make(execution.here)
     yield SerialExecutor(
-        SearchedObjectives(evaluator),
+        evaluator,
         execution.in_flight,
         group=execution.together,
         choose=_choose(evaluator, execution),

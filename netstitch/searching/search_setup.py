@@ -7,7 +7,7 @@ from torch import Tensor
 
 from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, measure_numerics
-from netstitch.evaluation.early_stopping import EarlyStopSettings, most_informative_order
+from netstitch.evaluation.early_stopping import most_informative_order
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 
@@ -25,23 +25,12 @@ def measured_form(supernet: Supernet, task: Task, spread: ExecutionConfig) -> Nu
     )
 
 
-def in_order(
-    supernet: Supernet,
-    task: Task,
-    stopping: EarlyStopSettings | None,
-    form: NumericsConfig,
-    device: torch.device,
-) -> Samples:
+def in_order(supernet: Supernet, task: Task, form: NumericsConfig, device: torch.device) -> Samples:
     """Return the validation samples as evaluations that end early go through them.
 
-    They are the most informative first, by how the reference networks do on them, where what ends
-    early is certain, and in a random order where it is likely.
+    They are the most informative first, by how the reference networks do on them.
     """
     samples = task.validation
-    if stopping is None:
-        return samples
-    if stopping.error:
-        return samples.shuffled(0)
     evaluator = Evaluator(supernet, task, samples, form, device=device)
     references = list(supernet.references().values())
     order: Tensor | None = None

@@ -178,8 +178,8 @@ def run(
         or scored.accuracy_of is None
         or learns_from_all(settings.algorithm, settings.settings)
     )
-    stopping = None if whole else spread.stopping
-    samples = in_order(supernet, scored, stopping, alone, spread.here)
+    early = spread.early == "certain" and not whole
+    samples = in_order(supernet, scored, alone, spread.here) if early else scored.validation
 
     def make(device: torch.device) -> Evaluator:
         return Evaluator(
@@ -189,7 +189,6 @@ def run(
             form,
             device=device,
             recalibration=statistics,
-            stopping=stopping,
             cost=cost,
         )
 
@@ -197,7 +196,7 @@ def run(
         supernet,
         settings,
         seed,
-        bounded=stopping is not None,
+        bounded=early,
         floor=floor if settings.objective == ACCURACY else 0.0,  # it is an accuracy
     )
     with evaluating(make, spread) as executor:

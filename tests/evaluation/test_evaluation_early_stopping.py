@@ -12,11 +12,11 @@ from small_supernets import random_task, small_supernet
 from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation import evaluator as module
-from netstitch.evaluation.early_stopping import EarlyStopSettings, most_informative_order
+from netstitch.evaluation.early_stopping import EarlyStopState, most_informative_order
 from netstitch.evaluation.evaluator import Evaluated
 from netstitch.evaluation.runtime.schedule import ExecutionPlan, KeyedOutputs
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Classification, Outputs
+from netstitch.tasks import Classification, Outputs, Task
 
 
 @pytest.fixture(scope="module")
@@ -125,35 +125,25 @@ def test_certain_is_what_no_rest_can_change(data: st.DataObject) -> None:
     seen = data.draw(st.integers(0, samples))
     right = data.draw(st.integers(0, seen))
     floor = data.draw(st.floats(0, 1))
-    bound = EarlyStopSettings().bound(lambda r, n: r / n, right, seen, samples, floor, 1)
+    labels = [torch.ones(seen), torch.ones(samples - seen)]
+    state = EarlyStopState(share_of_ones(), labels, floor)
+    state.add(0, torch.arange(seen) < right)
     possible = [(right + more) / samples for more in range(samples - seen + 1)]
-    if bound is None:
-        assert max(possible) > floor
+    if not state.bounded:
+        assert max(possible) > floor or seen == samples
     else:
-        assert bound == max(possible) <= floor
+        assert state.accuracy == max(possible) <= floor
 
 
-@pytest.mark.parametrize("true", [0.5, 0.55, 0.62])
-def test_likely_is_wrong_no_oftener_than_it_says(true: float) -> None:
-    samples, batch, error, floor = 400, 40, 0.05, 0.5
-    generator = np.random.default_rng(0)
-    stopping, wrong, ended = EarlyStopSettings(error), 0, 0
-    right = np.arange(samples) < round(samples * true) + 1  # just over the floor, and more
-    for _ in range(600):
-        order = generator.permutation(right)
-        for seen in range(batch, samples, batch):
-            bound = stopping.bound(
-                lambda r, n: r / n, int(order[:seen].sum()), seen, samples, floor, 9
-            )
-            if bound is not None:
-                assert bound <= floor
-                wrong += 1
-                break
-    for seen in range(batch, samples, batch):  # of one that is far under it
-        bound = stopping.bound(lambda r, n: r / n, seen // 5, seen, samples, floor, 9)
-        ended = ended or seen * (bound is not None)
-    assert wrong / 600 <= error
-    assert 0 < ended <= 80
+def share_of_ones() -> Task:
+    """A task whose outputs are said to be right or not."""
+
+    class Given(Classification):
+        def correct(self, outputs: Outputs, labels: torch.Tensor) -> torch.Tensor:
+            assert isinstance(outputs, torch.Tensor)
+            return outputs
+
+    return Given(validation=random_task().validation, classes=3)
 
 
 def test_only_a_task_of_which_nothing_else_counts_may_end_early(supernet: Supernet) -> None:

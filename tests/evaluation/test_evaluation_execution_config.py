@@ -19,7 +19,8 @@ from netstitch.evaluation import execution_config as module
         ({"threads": -1}, "threads is -1; expected greater than or equal to 0"),
         ({"timeout": 0.0}, "expected greater than 0"),
         ({"precision": "half"}, "precision is 'half'; .*expected 'float32', 'bfloat16' or 'float"),
-        ({"error": 1.0, "early": "likely"}, "error is 1.0; expected less than 1"),
+        ({"early": "likely"}, "early is 'likely'; it was removed, .*: give 'certain'"),
+        ({"error": 0.01}, "error was of early = 'likely', which was removed: leave it out"),
     ],
 )
 def test_what_no_machine_can_do(settings: dict[str, Any], message: str) -> None:

@@ -10,13 +10,7 @@ from hypothesis import strategies as st
 from misplacement import OFFSETS, misplaced, write_misplaced
 from torch import nn
 
-from netstitch.evaluation.shared_tensors import (
-    PackedTensors,
-    pack,
-    read_mapped,
-    unpack,
-    write_mapped,
-)
+from netstitch.evaluation.shared_tensors import SharedTensors, load_shared, share
 from netstitch.files.alignment import ALIGNMENT, SWITCH, is_aligned
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.uint8, torch.bool)
@@ -25,7 +19,7 @@ DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.uint8
 def through(value: Any, folder: Path) -> Any:
     path = folder / "tensors"
     path.unlink(missing_ok=True)
-    return read_mapped(write_mapped(value, path))
+    return load_shared(share(value, path))
 
 
 @given(
@@ -78,13 +72,13 @@ def test_what_was_off_a_boundary_of_memory_is_on_one_in_the_file(
     """So workers map large arrays of numpy, and copy none of them."""
     monkeypatch.delenv(SWITCH, raising=False)
     tensor = misplaced(torch.rand(100), offset)
-    mapped = write_mapped((torch.ones(1), tensor), tmp_path / "tensors")
-    start = mapped.path.read_bytes().find(tensor.numpy().tobytes())
+    mapped = share((torch.ones(1), tensor), tmp_path / "tensors")
+    start = (tmp_path / "tensors").read_bytes().find(tensor.numpy().tobytes())
     assert start > 0
     assert start % ALIGNMENT == 0
-    _, found = read_mapped(mapped)
+    _, found = load_shared(mapped)
     found[0] = -1  # into the mapped page, and not the file
-    assert torch.equal(read_mapped(mapped)[1], tensor)
+    assert torch.equal(load_shared(mapped)[1], tensor)
 
 
 @pytest.mark.parametrize("offset", OFFSETS)
@@ -94,9 +88,10 @@ def test_tensors_are_aligned_wherever_they_are(
     write_misplaced(monkeypatch, offset)
     value = {dtype: (torch.rand(5, 3) * 100).to(dtype) for dtype in DTYPES}
     value |= {"part": value[torch.float32][1:], "weight": nn.Parameter(torch.rand(3))}
-    sent = pack(value)
-    shifted = PackedTensors(misplaced(torch.from_numpy(sent.content), offset).numpy(), sent.rest)
-    for found in (through(value, tmp_path), unpack(sent), unpack(shifted)):
+    sent = share(value)
+    assert not isinstance(sent.content, Path)
+    shifted = SharedTensors(misplaced(torch.from_numpy(sent.content), offset).numpy(), sent.rest)
+    for found in (through(value, tmp_path), load_shared(sent), load_shared(shifted)):
         for name, tensor in value.items():
             assert is_aligned(found[name])
             assert torch.equal(found[name], tensor)
@@ -116,14 +111,14 @@ def test_tensors_are_in_the_file_and_what_changes_them_is_not(
 ) -> None:
     monkeypatch.delenv(SWITCH, raising=False)
     tensor = torch.rand(1000)
-    mapped = write_mapped({"a": tensor}, tmp_path / "tensors")
-    assert mapped.path.stat().st_size == 4000
+    mapped = share({"a": tensor}, tmp_path / "tensors")
+    assert (tmp_path / "tensors").stat().st_size == 4000
     assert len(mapped.rest) < 1000
-    read_mapped(mapped)["a"].zero_()
-    assert torch.equal(read_mapped(mapped)["a"], tensor)
+    load_shared(mapped)["a"].zero_()
+    assert torch.equal(load_shared(mapped)["a"], tensor)
 
 
 def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "tensors").write_text("mine")
     with pytest.raises(FileExistsError):
-        write_mapped(1, tmp_path / "tensors")
+        share(1, tmp_path / "tensors")

@@ -13,7 +13,7 @@ from small_supernets import random_task, small_supernet
 from netstitch.errors import DataError, StorageError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, evaluating
 from netstitch.evaluation import workers as module
-from netstitch.evaluation.worker_evaluator import WorkerEvaluator
+from netstitch.evaluation.workers import WorkerEvaluator
 from netstitch.optimization import Executor
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 import netstitch as ns
 from netstitch.errors import FittingError
 from netstitch.evaluation import Evaluator, NumericsConfig
-from netstitch.evaluation.worker_evaluator import WorkerEvaluator
+from netstitch.evaluation.workers import WorkerEvaluator
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.files.alignment import is_aligned
 from netstitch.networks import Network
