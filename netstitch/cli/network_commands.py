@@ -159,28 +159,15 @@ def finetune_command(
     """
     from netstitch.cli.console import listening
     from netstitch.cli.show import show_tuning
-    from netstitch.events import Message
     from netstitch.runs.finetuned_point import tune_point
     from netstitch.runs.recorded_run import open_run
+    from netstitch.tuning import FineTuneSettings
 
-    chosen = training or TrainingOptions()
+    given = vars(training or TrainingOptions())
+    settings = FineTuneSettings(**{name: one for name, one in given.items() if one is not None})
     opened = open_run(run, trust=trust, again=again("--trust"))
     with listening() as listener:
-        try:
-            tuning = tune_point(
-                opened,
-                point,
-                output,
-                listener,
-                trained=chosen.train,
-                device=device,
-                formats=formats,
-                epochs=chosen.epochs,
-                learning_rate=chosen.learning_rate,
-                batch_size=chosen.batch_size,
-                seed=chosen.seed,
-            )
-        except KeyboardInterrupt:
-            listener(Message(f"to go on: {again()}"))
-            raise
+        tuning = tune_point(
+            opened, point, output, listener, settings=settings, device=device, formats=formats
+        )
     show_tuning(tuning)

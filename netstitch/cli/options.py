@@ -84,6 +84,12 @@ def _text(key: str, **others: Any) -> Parameter:
     return Parameter(help=f"Instead of {key}: {_TEXTS[key]}.", **others)
 
 
+def _training(setting: str, **others: Any) -> Parameter:
+    """Return an option with the text of a setting of fine-tuning."""
+    text = _TEXTS[f"finetune.{setting}"]
+    return Parameter(help=f"{text[0].upper()}{text[1:]}.", **others)
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class ExperimentOptions:
@@ -129,23 +135,15 @@ class SearchOptions(BudgetOptions):
 @Parameter(name="*")
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The training of a front's network."""
+    """The training of a front's network; None for the default of its settings."""
 
-    train: Annotated[
-        Literal["stitches", "all"], Parameter(help="Its stitches, or all of its weights.")
-    ] = "stitches"
-    epochs: Annotated[Whole, Parameter(help="Passes over the training samples.")] = 1
-    learning_rate: Annotated[
-        float, Parameter(help="Of Adam's first step; it falls to 0 along a cosine.")
-    ] = 1e-4
-    batch_size: Annotated[
-        Whole | None,
-        Parameter(
-            help="Samples a step; by default what the run's table fit says, which is 32 where it "
-            "says nothing."
-        ),
-    ] = None
-    seed: Annotated[Whole, Parameter(help="Of the order of the samples.")] = 1
+    trained: Annotated[Literal["stitches", "all"] | None, _training("trained", name="--train")] = (
+        None
+    )
+    epochs: Annotated[Whole | None, _training("epochs")] = None
+    learning_rate: Annotated[float | None, _training("learning_rate")] = None
+    batch_size: Annotated[Whole | None, _training("batch_size")] = None
+    seed: Annotated[Whole | None, _training("seed")] = None
 
 
 @Parameter(name="*")

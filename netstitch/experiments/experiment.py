@@ -67,6 +67,8 @@ class NetworkTable(Settings):
 class Experiment(RunSettings):
     """An experiment file's content, all defaults filled in; see `read_experiment`."""
 
+    called = "the top level"
+
     folder: str = Field(
         default="", description="where relative paths start; by default the file's own folder"
     )

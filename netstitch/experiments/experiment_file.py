@@ -5,13 +5,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from netstitch.errors import ExperimentError
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.toml_text import check_values, read_toml_text, too_deep
 from netstitch.files.folders import check_name
-from netstitch.files.settings import fault_line
 from netstitch.text import did_you_mean, one_line
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -32,11 +29,10 @@ def read_experiment(path: Path | str) -> Experiment:
     check_name(path)
     table = _read_toml(path)
     try:
-        check_values(path, table)
-        experiment = Experiment.model_validate(table)
-    except ValidationError as error:
-        fault = fault_line(error, Experiment, top="the top level")
-        raise ExperimentError(f"{path}: {fault}") from None
+        check_values(table)
+        experiment = Experiment(**table)
+    except ExperimentError as error:
+        raise ExperimentError(f"{path}: {error}") from None
     except RecursionError:
         raise too_deep(path) from None
     # Of one that came with the package, paths start where the user is.

@@ -18,6 +18,7 @@ from pydantic_core import PydanticOmit, core_schema
 
 from netstitch.experiments.experiment import Experiment
 from netstitch.files.settings import settings_fields, tables_of
+from netstitch.tuning import FineTuneSettings
 
 HEAD = """# All keys of experiment files
 
@@ -107,8 +108,10 @@ def _default(field: FieldInfo) -> str:
 def key_texts() -> dict[str, str]:
     """Return what keys that options of the command line take the place of say, by dotted key."""
     texts = {name: Experiment.model_fields[name].description for name in ("data", "weights")}
+    tables: dict[str, type[BaseModel]] = {"finetune": FineTuneSettings}
     for table in ("search", "evaluation"):
-        (model,) = tables_of(Experiment.model_fields[table].annotation)
+        (tables[table],) = tables_of(Experiment.model_fields[table].annotation)
+    for table, model in tables.items():
         for name in settings_fields(model):
             texts[f"{table}.{name}"] = model.model_fields[name].description
     return {key: text or "" for key, text in texts.items()}

@@ -3,15 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from netstitch.errors import ExperimentError
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.run_settings import replaced
-from netstitch.files.settings import expected_text
-
-OPTIONS = {"population": "population-size"}
-"""Options of the command line that are not named as the key of the file."""
 
 
 def override(
@@ -37,16 +31,13 @@ def override(
     filled = experiment.model_dump()
     if procedure is not None:
         filled = replaced(filled, procedure)
-    given: dict[str, Any] = {}
-    for name, keys in (("search", search), ("evaluation", evaluation), (None, top)):
-        changes = {key: value for key, value in (keys or {}).items() if value is not None}
-        (filled if name is None else filled[name]).update(changes)
-        given |= changes
+    for table, keys in (
+        (filled, top),
+        (filled["search"], search or {}),
+        (filled["evaluation"], evaluation or {}),
+    ):
+        table.update({key: value for key, value in keys.items() if value is not None})
     try:
-        return Experiment.model_validate(filled)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = str(first["loc"][-1])
-        # A whole table is at fault where two of its keys do not go together.
-        option = f"--{OPTIONS.get(key, key)} {first['input']}: " if key in given else ""
-        raise ExperimentError(f"{option}{expected_text(first)}; correct the option") from None
+        return Experiment(**filled)
+    except ExperimentError as error:
+        raise ExperimentError(f"{error}; correct the option") from None

@@ -5,12 +5,19 @@ How samples are read, that the seed is that of the run, and keys of earlier vers
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from netstitch.evaluation import ExecutionConfig
-from netstitch.files.settings import Positive, Settings
-from netstitch.fitting.fit_settings import REMOVED, AdamSettings, LeastSquaresSettings
-from netstitch.fitting.methods import METHODS
+from netstitch.files.settings import Positive, Settings, as_value_error
+from netstitch.fitting.fit_settings import AdamSettings, LeastSquaresSettings
+from netstitch.fitting.methods import METHODS, check_method
 from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.optimization import ALGORITHMS
 from netstitch.text import expected_one_of
@@ -38,8 +45,6 @@ class _OfRun(Settings):
 class LeastSquaresTable(LeastSquaresSettings, _OfRun):
     """Stitches fitted in closed form."""
 
-    removed = REMOVED
-
     method: Literal["least-squares"] = Field(default=LEAST_SQUARES, description=_METHODS)
     batch: Positive = Field(default=64, description=_BATCH)
 
@@ -52,14 +57,25 @@ class AdamTable(AdamSettings, _OfRun):
     batch: Positive = Field(default=64, description=_BATCH)
 
 
+def _with_method(table: Any) -> Any:
+    """Return a table with the method that it names, or that counts where it names none."""
+    if isinstance(table, Settings):
+        return table
+    if not isinstance(table, dict):
+        raise ValueError("expected a table")
+    filled = {"method": LEAST_SQUARES} | table
+    as_value_error(check_method, filled["method"])
+    return filled
+
+
 def _method(table: Any) -> Any:
-    keys = vars(table) if isinstance(table, Settings) else table
-    return keys.get("method", LEAST_SQUARES) if isinstance(keys, dict) else LEAST_SQUARES
+    return table["method"] if isinstance(table, dict) else table.method
 
 
 FitTable = Annotated[
     Annotated[LeastSquaresTable, Tag(LEAST_SQUARES)] | Annotated[AdamTable, Tag(ADAM)],
     Discriminator(_method),
+    BeforeValidator(_with_method),
 ]
 """The table of the method that it names."""
 

@@ -72,7 +72,7 @@ def too_deep(path: Path) -> ExperimentError:
     )
 
 
-def check_values(path: Path, document: dict[str, Any]) -> None:
+def check_values(document: dict[str, Any]) -> None:
     """Raise ExperimentError, naming the key, for values that no setting can have.
 
     These are whole numbers of more than 64 bits, and texts that are too long to name a file, or
@@ -94,7 +94,7 @@ def check_values(path: Path, document: dict[str, Any]) -> None:
                     f"bytes at most, and paths of {LONGEST_PATH:,}"
                 )
         if fault is not None:
-            raise ExperimentError(f"{path}: {key[-200:]} {fault}")
+            raise ExperimentError(f"{key[-200:]} {fault}")
 
 
 def _values(key: str, value: Any) -> Iterator[tuple[str, Any]]:

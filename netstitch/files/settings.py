@@ -6,23 +6,41 @@ messages about wrong values come from it.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, getdoc, signature
-from numbers import Integral, Real
 from textwrap import fill, indent
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+import numpy as np
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from netstitch.errors import NetstitchError
-from netstitch.text import did_you_mean
+from netstitch.text import counted, did_you_mean, expected_one_of
 
 Positive = Annotated[int, Field(ge=1)]
 
-Location = tuple[int | str, ...]
 LONGEST = 60
 """Characters of a value that a message shows."""
+UNKNOWN, MISSING = "unknown_setting", "missing_setting"
+"""The types of faults that tell of a name, where all others tell of a value."""
+EXPECTED = {
+    "greater_than": "expected more than {gt:g}",
+    "greater_than_equal": "expected {ge:g} or more",
+    "less_than": "expected less than {lt:g}",
+    "less_than_equal": "expected {le:g} or less",
+    "too_short": "expected at least {min_length}, give more",
+    "model_type": "expected a table",
+}
+"""What is expected in shorter words than pydantic's, by the type of fault."""
 
 
 class Settings(BaseModel):
@@ -30,30 +48,88 @@ class Settings(BaseModel):
 
     Attributes:
         refusal: What is raised for settings that cannot be used.
+        called: What messages call them where they are no table within others; by default their
+            class.
         removed: What replaces a value of earlier versions, by key and value.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
     refusal: ClassVar[type[NetstitchError]] = NetstitchError
+    called: ClassVar[str] = ""
     removed: ClassVar[Mapping[tuple[str, str], str]] = {}
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, /, **given: Any) -> None:
         try:
-            super().__init__(**{name: _plain(value) for name, value in given.items()})
+            super().__init__(**given)
         except ValidationError as error:
-            raise self.refusal(fault_line(error, type(self))) from None
+            called = self.called or type(self).__name__
+            raise self.refusal(_fault(error, given, called)) from None
 
     # Tables within tables are not made by it, so that the outermost one says where a fault is.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def from_keywords(cls, given: Mapping[str, Any], others: Iterable[str]) -> Self:
+        """Return what a function was given by name; `others` are keywords that are no settings."""
+        check_names(cls.called, given, [*settings_fields(cls), *others], cls.refusal)
+        return cls(**given)
 
     def changed(self, **changes: Any) -> Self:
         """Return these settings with others in the place of some, checked like them."""
         return type(self)(**{**dict(self), **changes})
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        for name in given:
+            if name not in cls.model_fields:
+                text = _unknown(name, settings_fields(cls))
+                raise PydanticCustomError(UNKNOWN, "{text}", {"text": text})
+        for name, field in cls.model_fields.items():
+            if name not in given and field.is_required():
+                text = f"lacks the key {name!r}; expected {field.description}"
+                raise PydanticCustomError(MISSING, "{text}", {"text": text})
+        return given
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_value(cls, value: Any, field: ValidationInfo) -> Any:
+        """Refuse a value of earlier versions, and return a number of NumPy as one of Python."""
+        if isinstance(value, str) and (field.field_name, value) in cls.removed:
+            raise ValueError(cls.removed[str(field.field_name), value])
+        return value.item() if isinstance(value, np.generic) else value
+
 
 def settings_fields(model: type[BaseModel]) -> list[str]:
     """Return the names of the fields that may be given."""
     return [name for name, field in model.model_fields.items() if not field.exclude]
+
+
+def tables_of(annotation: Any) -> list[type[BaseModel]]:
+    """Return the tables inside an annotation such as `list[NetworkTable]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in tables_of(part)]
+
+
+def check_names(
+    called: str, given: Iterable[str], known: Iterable[str], refusal: type[NetstitchError]
+) -> None:
+    """Raise the refusal, with the nearest name, for a name that is not known."""
+    words = list(known)
+    for name in given:
+        if name not in words:
+            raise refusal(f"{called} {_unknown(name, words)}")
+
+
+def as_value_error(check: Callable[..., Any], *given: Any) -> None:
+    """Let what a check refuses be a fault of the settings that are being read."""
+    try:
+        check(*given)
+    except NetstitchError as error:
+        raise ValueError(str(error)) from None
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -70,16 +146,13 @@ def with_keywords(model: type[Settings], keywords: type) -> Callable[[Function],
     def shown(function: Function) -> Function:
         own = signature(function)
         kept = [p for p in own.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
-        fields = {name: model.model_fields[name] for name in keywords.__annotations__}
-        kinds, kind = keywords.__annotations__, Parameter.KEYWORD_ONLY
-        kept += [
-            Parameter(name, kind, default=field.default, annotation=kinds[name])
-            for name, field in fields.items()
-        ]
-        texts = [
-            indent(fill(f"{name}: {field.description}", 92, subsequent_indent=4 * " "), 4 * " ")
-            for name, field in fields.items()
-        ]
+        texts = []
+        for name, kind in keywords.__annotations__.items():
+            field = model.model_fields[name]
+            default = field.default
+            kept.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind))
+            text = fill(f"{name}: {field.description}", 92, subsequent_indent=4 * " ")
+            texts.append(indent(text, 4 * " "))
         function.__doc__ = "\n".join([getdoc(function) or "", "", "Keyword settings:", *texts])
         function.__signature__ = own.replace(parameters=kept)  # type: ignore[attr-defined]
         return function
@@ -87,134 +160,70 @@ def with_keywords(model: type[Settings], keywords: type) -> Callable[[Function],
     return shown
 
 
-def _plain(value: Any) -> Any:
-    """Return a number of NumPy as one of Python."""
-    if isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    return float(value) if isinstance(value, Real) else value
-
-
-def fault_line(error: ValidationError, model: type[BaseModel], *, top: str = "") -> str:
-    """Return the most telling fault in one line: what is wrong, what was expected.
-
-    A misspelt key is told first, since it also leaves the right one missing.
-
-    Args:
-        error: What pydantic found.
-        model: The class of the outermost table.
-        top: What the outermost table is called; without it, it is not named.
-    """
+def _fault(error: ValidationError, given: Mapping[str, Any], called: str) -> str:
+    """Return the most telling fault in one line, and how many more there are."""
     problems = error.errors(include_url=False)
-    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    line, others = _line(first, model, top), len(problems) - 1
-    return f"{line} ({others} more problem{'s' if others > 1 else ''})" if others else line
+    # A misspelt key comes first, since the right one is missing then.
+    first = next((one for one in problems if one["type"] == UNKNOWN), problems[0])
+    line = _line(first, given, called)
+    others = len({tuple(_place(one["loc"], given)) for one in problems}) - 1
+    return f"{line} ({counted(others, 'more problem')})" if others else line
 
 
-def _line(problem: ErrorDetails, model: type[BaseModel], top: str) -> str:
-    location, table, inner = _followed(problem["loc"], model)
-    if not location:
-        return expected_text(problem)
-    key, value = str(location[-1]), problem["input"]
-
-    def within(outer: Location, template: str) -> str:
-        where = table_name(outer) if outer else top
-        return template.format(where) if where else ""
-
-    if problem["type"] == "extra_forbidden":
-        known = settings_fields(table)
-        hint = f"{did_you_mean(key[:LONGEST], known)}known: {', '.join(known)}"
-        return f"unknown key {_shown(key)}{within(location[:-1], ' in {}')}; {hint}"
-    if problem["type"] == "missing":
-        meaning = table.model_fields[key].description
-        missing = f"the key {key!r}; expected {meaning}"
-        return f"{within(location[:-1], '{} lacks ') or 'there lacks '}{missing}"
-    expected = expected_text(problem)
-    if problem["type"] == "union_tag_invalid":  # told of the table, but its method is at fault
-        table, key = inner[0], problem["ctx"]["discriminator"].strip("_()'")
-        value = value.get(key)
-        known = re.findall(r"'([^']+)'", problem["ctx"]["expected_tags"])
-        expected = f"{did_you_mean(value, known)}expected one of {', '.join(map(repr, known))}"
-        location = (*location, key)
-    elif isinstance(value, dict) and problem["type"] == "value_error":
-        return f"{table_name(location)}: {expected}"
-    expected = _removed(table, key, value) or expected
-    if isinstance(location[-1], int):
-        outer = location[:-2]
-        name = f"value {location[-1] + 1} of {str(location[-2])!r}"
+def _line(problem: ErrorDetails, given: Mapping[str, Any], called: str) -> str:
+    place, value, expected = _place(problem["loc"], given), problem["input"], _expected(problem)
+    table = _table(place) if place else called
+    if problem["type"] in (UNKNOWN, MISSING):
+        return f"{table} {expected}"
+    if problem["type"] == "value_error" and isinstance(value, dict):
+        return f"{table}: {expected}" if place else expected
+    *outer, key = place
+    if isinstance(key, int):
+        *outer, listed = outer
+        name = f"value {key + 1} of {listed!r}"
     else:
-        outer, name = location[:-1], _shown(key) if top or location[:-1] else key
-    return f"{name}{within(outer, ' in {}')} is {_shown(value)}; {expected}"
+        name = repr(key) if outer else key
+    where = f" in {_table(outer)}" if outer else ""
+    return f"{name}{where} is {_shown(value)}; {expected}"
 
 
-def _removed(table: type[BaseModel], key: str, value: Any) -> str | None:
-    return table.removed.get((key, str(value))) if issubclass(table, Settings) else None
+def _place(location: Iterable[int | str], given: Any) -> list[int | str]:
+    """Return a location as it stands in what was given: unions put words of their own into it."""
+    place = []
+    for part in location:
+        rows = range(len(given)) if isinstance(given, list | tuple) else ()
+        if part in (given if isinstance(given, dict) else rows):
+            given = given[part]
+            place.append(part)
+    return place
 
 
-def expected_text(problem: ErrorDetails) -> str:
-    """Return what was expected instead, with the nearest known word where there is one."""
-    message = problem["msg"].removeprefix("Value error, ")
-    message = message.replace("Input should be", "expected")
-    if problem["type"] == "too_short":
-        message = f"expected at least {problem['ctx']['min_length']}, give more"
-    if problem["type"] in ("model_type", "list_type"):
-        message = "expected a table" if problem["type"] == "model_type" else "expected a list"
-    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+def _expected(problem: ErrorDetails) -> str:
+    """Return what was expected, with the nearest known word where there is one."""
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    if problem["type"] in EXPECTED:
+        message = EXPECTED[problem["type"]].format(**problem["ctx"])
+    if problem["type"] == "literal_error":
         known = re.findall(r"'([^']+)'", problem["ctx"]["expected"])
         message = did_you_mean(problem["input"], known) + message
     return " ".join(message.split())
 
 
-def table_name(location: Location) -> str:
+def _table(place: list[int | str]) -> str:
     """Return the head of a table as it stands in a file."""
-    if isinstance(location[-1], int):
-        return f"[[{'.'.join(map(str, location[:-1]))}]] number {location[-1] + 1}"
-    return f"[{'.'.join(map(str, location))}]"
+    if isinstance(place[-1], int):
+        return f"[[{'.'.join(map(str, place[:-1]))}]] number {place[-1] + 1}"
+    return f"[{'.'.join(map(str, place))}]"
 
 
-def _followed(
-    loc: Location, model: type[BaseModel]
-) -> tuple[Location, type[BaseModel], list[type[BaseModel]]]:
-    """Return a location without the tags of unions, its table, and those that may stand there."""
-    named: list[int | str] = []
-    table, inner = model, list[type[BaseModel]]()
-    for part in loc:
-        tagged = [one for one in inner if part in _tags(one)] if len(inner) > 1 else []
-        if tagged:
-            inner = tagged
-            continue
-        if inner and isinstance(part, str):
-            table, inner = inner[0], []
-        named.append(part)
-        if isinstance(part, str) and part in table.model_fields:
-            inner = tables_of(table.model_fields[part].annotation)
-    return tuple(named), table, inner
-
-
-def _tags(model: type[BaseModel]) -> list[Any]:
-    return [field.default for field in model.model_fields.values()]
-
-
-def tables_of(annotation: Any) -> list[type[BaseModel]]:
-    """Return the tables inside an annotation such as `list[NetworkTable]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for part in get_args(annotation) for found in tables_of(part)]
+def _unknown(name: object, known: Iterable[str]) -> str:
+    return f"has no setting {_shown(name)}; {expected_one_of(str(name)[:LONGEST], known)}"
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list) and any(isinstance(row, dict) for row in value):
-        return f"a list of {len(value)} table{'s' if len(value) != 1 else ''}"
+        return f"a list of {counted(len(value), 'table')}"
     text = repr(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
-
-
-def as_value_error(check: Callable[..., Any], *given: Any) -> None:
-    """Let what a check refuses be a fault of the settings that are being read."""
-    try:
-        check(*given)
-    except NetstitchError as error:
-        raise ValueError(str(error)) from None

@@ -9,7 +9,7 @@ the second stage, which trains fitted stitches in sampled subnetworks.
 from netstitch.fitting.adam import fit_adam
 from netstitch.fitting.feature_stream import Batch, Features, Progress
 from netstitch.fitting.fit_report import FitReport, StitchFit
-from netstitch.fitting.fit_settings import AdamSettings, LeastSquaresSettings, make_settings
+from netstitch.fitting.fit_settings import AdamSettings, LeastSquaresSettings
 from netstitch.fitting.least_squares import fit_least_squares
 from netstitch.fitting.methods import METHODS, FitMethod, fit, refine
 from netstitch.fitting.moments import Moments
@@ -38,7 +38,6 @@ __all__ = [
     "fit",
     "fit_adam",
     "fit_least_squares",
-    "make_settings",
     "recalibrated",
     "refine",
     "refine_stitches",

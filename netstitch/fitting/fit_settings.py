@@ -3,18 +3,14 @@
 Keyword arguments of `Supernet.fit` and keys of an experiment's [fit] are fields of these models.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, ClassVar
 
-import numpy as np
-from annotated_types import Ge, Gt, Le
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic.fields import FieldInfo
+from pydantic import Field
 
 from netstitch.errors import FittingError
+from netstitch.files.settings import Settings
 from netstitch.fitting.moments import POSITIONS
 from netstitch.fitting.solve import RIDGE
-from netstitch.text import expected_one_of
 
 Holdout = Annotated[
     float,
@@ -25,22 +21,20 @@ Holdout = Annotated[
     ),
 ]
 
-REMOVED: Mapping[tuple[str, str], str] = {
-    ("method", "sequential"): "it was removed: give 'least-squares', and refine the stitches for "
-    "inputs that come through others",
-    ("ridge", "held-out"): "it was removed: give a number of 0 or more, or leave it out",
-}
-"""What replaces a value that a setting of this name could have in earlier versions."""
 
+class FittingSettings(Settings):
+    """Settings of one method."""
 
-class FittingSettings(BaseModel):
-    """Settings of one method; unknown names and values of other types are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    refusal = FittingError
 
 
 class LeastSquaresSettings(FittingSettings):
     """Settings of `fit_least_squares`."""
+
+    called = "least-squares"
+    removed: ClassVar = {
+        ("ridge", "held-out"): "it was removed: give a number of 0 or more, or leave it out"
+    }
 
     ridge: float = Field(
         default=RIDGE,
@@ -60,16 +54,11 @@ class LeastSquaresSettings(FittingSettings):
         description="of larger maps so many, at random, are looked at in each image",
     )
 
-    @field_validator("ridge", mode="before")
-    @classmethod
-    def _check_removed(cls, ridge: object) -> object:
-        if ("ridge", str(ridge)) in REMOVED:
-            raise ValueError(REMOVED["ridge", str(ridge)])
-        return ridge
-
 
 class AdamSettings(FittingSettings):
     """Settings of `fit_adam`."""
+
+    called = "adam"
 
     learning_rate: float = Field(
         default=1e-3,
@@ -96,65 +85,7 @@ class AdamSettings(FittingSettings):
     )
 
 
-Chosen = TypeVar("Chosen", bound=FittingSettings)
-
-
-def make_settings(
-    model: type[Chosen], name: str, given: Mapping[str, Any], others: Iterable[str] = ()
-) -> Chosen:
-    """Return keyword arguments as the settings of a method.
-
-    Args:
-        model: The class of the settings.
-        name: What messages call the method.
-        given: Values by name; numbers may be numpy's.
-        others: Further keyword arguments that the caller takes, for the message.
-
-    Raises:
-        FittingError: A name is not known, or a value is of another type or out of bounds.
-    """
-    for key in given:
-        if key not in model.model_fields:
-            known = [*model.model_fields, *others]
-            raise FittingError(f"{name} has no setting {key!r}: {expected_one_of(key, known)}")
-    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in given.items()}
-    try:
-        return model.model_validate(plain)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = str(first["loc"][0])
-        if first["type"] == "value_error":
-            expected = first["msg"].removeprefix("Value error, ")
-        elif first["type"].endswith(("_type", "_from_float")):
-            expected = f"expected {_kind(model.model_fields[key])}"
-        else:
-            expected = f"expected {_bounds(model.model_fields[key]) or first['msg']}"
-        raise FittingError(f"{key} is {given[key]!r:.80}: {expected}") from error
-
-
-_KINDS = ((int, "a whole number"), (float, "a number"), (str, "text"), (type(None), "None"))
-
-
-def _kind(field: FieldInfo) -> str:
-    """Return the types of a field in words."""
-    kinds = get_args(field.annotation) or (field.annotation,)
-    return " or ".join(word for kind, word in _KINDS if kind in kinds)
-
-
-def _bounds(field: FieldInfo) -> str:
-    """Return the bounds of a number in words."""
-    words = []
-    for bound in field.metadata:
-        if isinstance(bound, Ge):
-            words.append(f"{bound.ge} or more")
-        elif isinstance(bound, Gt):
-            words.append(f"a number over {bound.gt}")
-        elif isinstance(bound, Le):
-            words.append(f"at most {bound.le:g}")
-    return ", and ".join(words)
-
-
 def check_threads(threads: Any) -> None:
     """Raise FittingError unless a number of threads is a whole one of 1 or more, or None."""
     if threads is not None and (type(threads) is not int or threads < 1):
-        raise FittingError(f"threads is {threads!r:.80}: expected a whole number of 1 or more")
+        raise FittingError(f"threads is {threads!r:.80}; expected a whole number of 1 or more")

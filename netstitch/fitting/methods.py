@@ -9,13 +9,7 @@ from netstitch.errors import FittingError
 from netstitch.fitting.adam import fit_adam
 from netstitch.fitting.feature_stream import Batch, Features, Layer, Progress
 from netstitch.fitting.fit_report import FitReport
-from netstitch.fitting.fit_settings import (
-    REMOVED,
-    AdamSettings,
-    FittingSettings,
-    LeastSquaresSettings,
-    make_settings,
-)
+from netstitch.fitting.fit_settings import AdamSettings, FittingSettings, LeastSquaresSettings
 from netstitch.fitting.least_squares import fit_least_squares
 from netstitch.fitting.refinement.refine_report import RefineReport
 from netstitch.fitting.refinement.refine_settings import RefineSettings
@@ -47,6 +41,19 @@ METHODS: Mapping[str, FitMethod] = {
 }
 
 
+def check_method(method: object) -> None:
+    """Raise FittingError where there is no method of a name."""
+    if isinstance(method, str) and method in METHODS:
+        return
+    expected = expected_one_of(method, METHODS)
+    if method == "sequential":
+        expected = (
+            "it was removed: give 'least-squares', and refine the stitches for inputs that come "
+            "through others"
+        )
+    raise FittingError(f"unknown fitting method {method!r}; {expected}")
+
+
 def fit(
     union: UnionGraph,
     layers: Sequence[Layer],
@@ -69,11 +76,9 @@ def fit(
     Raises:
         FittingError: The method or a setting is not known, or the method cannot fit.
     """
-    if not isinstance(method, str) or method not in METHODS:
-        expected = REMOVED.get(("method", str(method))) or expected_one_of(method, METHODS)
-        raise FittingError(f"unknown fitting method {method!r}: {expected}")
+    check_method(method)
     chosen = METHODS[method]
-    given = make_settings(chosen.settings, method, settings, ("method", "progress", "threads"))
+    given = chosen.settings.from_keywords(settings, ("method", "progress", "threads"))
     return chosen.fit(union.stitches, layers, union.features, batches, given, progress)
 
 
@@ -103,9 +108,9 @@ def refine(
         StorageError: The checkpoint cannot be written, is damaged, or of another refining.
     """
     others = ("checkpoint", "checkpoint_seconds", "progress")
-    chosen = make_settings(RefineSettings, "refine", settings, others)
+    chosen = RefineSettings.from_keywords(settings, others)
     if not isinstance(checkpoint_seconds, int | float):
-        raise FittingError(f"checkpoint_seconds is {checkpoint_seconds!r:.80}: expected a number")
+        raise FittingError(f"checkpoint_seconds is {checkpoint_seconds!r:.80}; expected a number")
     return refine_stitches(
         union,
         layers,

@@ -1,21 +1,13 @@
 """The settings of a search: each declared once, with its default, bounds and text."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Self
+from numbers import Integral
+from typing import Any, Literal, Self
 
-import numpy as np
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from netstitch.errors import SearchError
-from netstitch.files.settings import as_value_error
+from netstitch.files.settings import Settings, as_value_error
 from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.algorithms.registry import ALGORITHMS, check_algorithm, check_settings
 from netstitch.optimization.budget import Budget
@@ -27,34 +19,27 @@ SWEEP_SIZES = (128, 256, 512, 1024, 2048)
 """The population sizes that a sweep tries, as the paper's section 7."""
 
 
-def _plain(value: Any) -> Any:
-    """Return numbers of NumPy as Python's."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
-Plain = BeforeValidator(_plain)
-
-
-class SearchSettings(BaseModel):
+class SearchSettings(Settings):
     """The settings of a search; the same names are keys of `[search]` in experiment files.
 
     Where neither `evaluations` nor `seconds` is given, there is a budget of 20,000 evaluations.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    refusal = SearchError
+    called = "search"
 
     algorithm: str | Callable[..., Algorithm] = Field(
         default="ga",
         description=f"one of {', '.join(ALGORITHMS)}; from Python also a function "
         "that makes an algorithm from a Setup and, by keyword, its settings",
     )
-    evaluations: Annotated[int, Plain] | None = Field(
+    evaluations: int | None = Field(
         default=None,
         ge=1,
         description=f"budget of evaluations; by default {EVALUATIONS:,}, none where there is a "
         "budget of seconds",
     )
-    seconds: Annotated[float, Plain] | None = Field(
+    seconds: float | None = Field(
         default=None,
         gt=0,
         description="budget of time; by default none; of two budgets the stricter counts",
@@ -63,12 +48,12 @@ class SearchSettings(BaseModel):
         default=True,
         description="whether proposals that are known already count towards the budget",
     )
-    population: Annotated[int | Literal["sweep"], Plain] = Field(
+    population: int | Literal["sweep"] = Field(
         default=64,
         description="genotypes that are improved side by side; 'sweep' for a search "
         f"of each of {', '.join(map(str, SWEEP_SIZES))}, of which the best is kept",
     )
-    threshold: Annotated[float, Plain] | None = Field(
+    threshold: float | None = Field(
         default=None,
         gt=0,
         description="least value of the first objective that is maximised, over which the search "
@@ -78,21 +63,13 @@ class SearchSettings(BaseModel):
         default={},
         description="of the algorithm, by name, such as inactive = 'kept'; by default its own",
     )
-    patience: Annotated[int, Plain] | None = Field(
+    patience: int | None = Field(
         default=None,
         ge=1,
         description="proposals in a row without a new solution after which the search ends, since "
         "a small space cannot spend its budget; by default 10,000 or 100 for each of the "
         "population, whichever is more",
     )
-
-    @classmethod
-    def of(cls, **given: Any) -> Self:
-        """Return the settings; raise SearchError where they cannot be used."""
-        try:
-            return cls(**given)
-        except ValidationError as error:
-            raise SearchError(_message(error)) from None
 
     @field_validator("algorithm", mode="before")
     @classmethod
@@ -106,7 +83,7 @@ class SearchSettings(BaseModel):
     @field_validator("population", mode="before")
     @classmethod
     def _size_or_sweep(cls, value: Any) -> Any:
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
         if value != "sweep" and not (whole and value >= SMALLEST_POPULATION):
             raise ValueError(
                 f"expected a whole number of {SMALLEST_POPULATION} or more, or 'sweep'"
@@ -165,10 +142,6 @@ class SearchSettings(BaseModel):
             )
         return self.population
 
-    def with_size(self, size: int) -> Self:
-        """Return the settings of the search with this population."""
-        return self.model_copy(update={"population": size})
-
     @property
     def unfruitful_proposals(self) -> int:
         """The patience, by default 10,000 or 100 for each slot."""
@@ -191,14 +164,3 @@ def check_population(population: int, budget: Budget) -> None:
             f"the budget of {budget.evaluations} evaluations is smaller than the population of "
             f"{population}: give a larger budget or a smaller population"
         )
-
-
-def _message(error: ValidationError) -> str:
-    """Return the first thing that cannot be used, in one line."""
-    first = error.errors(include_url=False)[0]
-    name, expected = ".".join(map(str, first["loc"][:1])), first["msg"]
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(SearchSettings.model_fields)
-        return f"a search has no setting {name!r}: known are {known}"
-    expected = expected.removeprefix("Value error, ").replace("Input should be", "expected", 1)
-    return f"{name} is {first['input']!r:.80}: {expected}" if name else expected

@@ -8,13 +8,12 @@ import torch
 from pydantic import Field, ValidationError, model_validator
 
 from netstitch.analysis.front_point import ACCURACY, ObjectiveName
-from netstitch.errors import StorageError
+from netstitch.errors import ExperimentError, StorageError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.execution_config import Early
 from netstitch.experiments import Experiment
 from netstitch.files.documents import MOST, Count, Digest, Document, Seconds, problem, validated
 from netstitch.files.folders import read_json, write_json
-from netstitch.files.settings import fault_line
 from netstitch.optimization import Stopped
 from netstitch.records.run_folder import FORMAT, RUN_FILE
 from netstitch.searching.sweep import Swept
@@ -151,11 +150,10 @@ class RunDocument(Document):
                 "ns.export(..., recalibrate=batches))"
             )
         try:
-            return Experiment.model_validate(self.asked)
-        except ValidationError as error:
-            fault = fault_line(error, Experiment, top="the top level")
+            return Experiment(**self.asked)
+        except ExperimentError as error:
             raise StorageError(
-                f"{run / RUN_FILE} asks for what this version does not do: {fault}; go on "
+                f"{run / RUN_FILE} asks for what this version does not do: {error}; go on "
                 "with the version that wrote it, or run anew"
             ) from None
 

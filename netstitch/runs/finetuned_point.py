@@ -14,10 +14,10 @@ from netstitch.evaluation.numerics import usable_device
 from netstitch.events import Listener, Message, StageBegan, advancing
 from netstitch.exporting import Exported, export
 from netstitch.files.folders import check_new
-from netstitch.fitting import make_settings, recalibrated
+from netstitch.fitting import recalibrated
 from netstitch.records.run_folder import RUN_FILE
 from netstitch.runs.recorded_run import FinishedRun
-from netstitch.tuning.finetuning import BATCH, FineTuned, FineTuneSettings, Trained, finetune, give
+from netstitch.tuning.finetuning import FineTuned, FineTuneSettings, finetune, give
 
 CHECKPOINT = ".training"
 """The ending of the checkpoint's name, behind that of the new folder."""
@@ -58,11 +58,9 @@ def tune_point(
     folder: Path | None,
     listener: Listener,
     *,
-    trained: Trained,
+    settings: FineTuneSettings,
     device: str,
     formats: tuple[str, ...],
-    batch_size: int | None = None,
-    **settings: Any,
 ) -> Tuning:
     """Fine-tune a network of a run's front, measure it before and after, and export it.
 
@@ -74,11 +72,10 @@ def tune_point(
         label: Of the network, such as "P3".
         folder: A new one; by default RUN/finetuned-POINT.
         listener: Told how far it is.
-        trained: Whether its stitches or all of its weights are trained.
+        settings: What is trained, for how long and how fast; where they give no batch size, it is
+            that of the fit of the run's stitches.
         device: What trains and measures, a name that PyTorch knows.
         formats: What is written.
-        batch_size: Samples a step; None for as many as the run's stitches were fitted on.
-        **settings: Of `finetune`.
     """
     point = run.front.pick(point=label)
     folder = run.folder / f"finetuned-{point.label}" if folder is None else folder
@@ -86,10 +83,9 @@ def tune_point(
     checkpoint = folder.with_name(folder.name + CHECKPOINT)
     used = usable_device(device)
     form = _form(run)
-    if batch_size is None:  # as the paper does
-        batch_size = run.document.settings.fit.batch_size or BATCH
-    settings["batch_size"] = batch_size
-    chosen = make_settings(FineTuneSettings, "finetune", {"trained": trained, **settings})
+    fitted_on = run.document.settings.fit.batch_size
+    if fitted_on is not None and "batch_size" not in settings.model_fields_set:
+        settings = settings.changed(batch_size=fitted_on)  # as the paper does
     listener(StageBegan("read"))
     supernet = run.supernet()
     task = run.task(listener)
@@ -119,7 +115,7 @@ def tune_point(
             supernet,
             task,
             genotype,
-            chosen,
+            settings,
             device=used,
             checkpoint=checkpoint,
             progress=advancing(listener),
@@ -138,7 +134,7 @@ def tune_point(
     listener(StageBegan("export"))
     card: dict[str, Any] = {
         "label": point.label,
-        "finetuned": {"trained": trained, "steps": len(tuned.losses), **settings},
+        "finetuned": {"steps": len(tuned.losses), **settings.model_dump()},
         **{part: after[part].share for part in parts},
         **{f"{part}_before": before[part].share for part in parts},
     }

@@ -1,7 +1,6 @@
 """Checks of what a search is given, before anything is measured."""
 
-from collections.abc import Callable, Iterable, Mapping
-from inspect import signature
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from netstitch.analysis import ObjectiveName
@@ -16,15 +15,6 @@ from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import CrossEntropyTask, Samples, Task
 from netstitch.tasks.datasets.given import described
 from netstitch.tasks.task import as_task
-from netstitch.text import expected_one_of
-
-
-def check_names(given: Mapping[str, object], function: Callable[..., object]) -> None:
-    """Raise SearchError, with the nearest name, for a keyword that a function does not take."""
-    known = signature(function).parameters
-    for name in given:
-        if name not in known:
-            raise SearchError(f"search has no setting {name!r}: {expected_one_of(name, known)}")
 
 
 def check_kinds(*, form: Any, spread: Any) -> None:

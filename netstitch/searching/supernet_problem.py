@@ -76,7 +76,7 @@ class SupernetSearch:
         return prepare_search(
             self.problem,
             executor,
-            settings.with_size(population),
+            settings.changed(population=population),
             seed=self.seed,
             initial=list(self.supernet.references().values()),
             initialisation=Initialisation(

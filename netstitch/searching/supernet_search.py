@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Unpack
 
 import torch
@@ -13,7 +14,7 @@ from netstitch.costs import find_cost
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, evaluating
 from netstitch.events import Event, Listener, StageBegan, ignore
-from netstitch.files.settings import with_keywords
+from netstitch.files.settings import check_names, with_keywords
 from netstitch.fitting import Batch
 from netstitch.optimization import Budget, Progress, SearchResult
 from netstitch.optimization.algorithms import learns_from_all
@@ -21,7 +22,6 @@ from netstitch.searching.measured_front import largest_difference, measure_front
 from netstitch.searching.reference_doubts import doubts
 from netstitch.searching.search_arguments import (
     check_kinds,
-    check_names,
     check_search,
     check_searched,
     read_recalibration,
@@ -106,7 +106,7 @@ def search(
             evaluations fail.
         StitchingError: Stitches were never fitted.
     """
-    check_names(options, search)
+    check_names("search", options, signature(search).parameters, SearchError)
     check_kinds(form=form, spread=spread)
     Budget(budget, options.get("seconds"))  # one that has no end is no default
     settings = SupernetSearchSettings(evaluations=budget, **options)

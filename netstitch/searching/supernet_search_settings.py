@@ -13,8 +13,6 @@ from pydantic import (
 
 from netstitch.analysis import ObjectiveName
 from netstitch.costs import COSTS, MULTIPLY_ADDS, Cost, find_cost
-from netstitch.errors import SearchError
-from netstitch.files.settings import Settings
 from netstitch.optimization.algorithms import Build
 from netstitch.optimization.algorithms.registry import name_of
 from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS
@@ -22,10 +20,8 @@ from netstitch.optimization.search_settings import SearchSettings
 from netstitch.text import expected_one_of
 
 
-class SupernetSearchSettings(SearchSettings, Settings):
+class SupernetSearchSettings(SearchSettings):
     """The settings of a supernet's search (section 5 of the paper)."""
-
-    refusal = SearchError
 
     objective: ObjectiveName = Field(
         default="accuracy",

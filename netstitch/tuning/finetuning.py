@@ -23,7 +23,7 @@ from netstitch.files.checkpoint import (
     training_tensors,
 )
 from netstitch.files.documents import Document
-from netstitch.fitting.fit_settings import FittingSettings
+from netstitch.files.settings import Settings
 from netstitch.networks.graph import WEIGHT, Graph
 from netstitch.networks.inputs import check_inputs
 from netstitch.networks.module import build_module
@@ -37,18 +37,21 @@ from netstitch.threads import threads
 
 Trained = Literal["stitches", "all"]
 Progress = Callable[[int, int, str], None]
-BATCH = 32
 SAVED_EVERY = 60.0
 """Seconds of training that a kill may cost."""
 COMPARED = 64
 """Inputs that tell sets of samples apart, with all of their labels; sets may be many gigabytes."""
 
 
-class FineTuneSettings(FittingSettings):
+class FineTuneSettings(Settings):
     """Settings of `finetune`."""
 
+    refusal = FittingError
+    called = "finetune"
+
     trained: Trained = Field(
-        default="stitches", description="the network's stitches, or all of its weights"
+        default="stitches",
+        description="the network's stitches, or all of its weights; by default stitches",
     )
     epochs: int = Field(default=1, ge=1, description="passes over the samples; by default 1")
     learning_rate: float = Field(
@@ -57,7 +60,12 @@ class FineTuneSettings(FittingSettings):
         le=1e36,  # float32 has little more
         description="of Adam's first step; it falls to 0 along a cosine; by default 1e-4",
     )
-    batch_size: int = Field(default=BATCH, ge=1, description="samples a step; by default 32")
+    batch_size: int = Field(
+        default=32,
+        ge=1,
+        description="samples a step; by default as many as the run's stitches were fitted on, "
+        "or 32",
+    )
     seed: int = Field(default=1, ge=0, description="of the samples' order; by default 1")
 
 

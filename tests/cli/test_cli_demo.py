@@ -11,8 +11,8 @@ import netstitch as ns
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--seconds", "0"], "--seconds 0.0: expected greater than 0"),
-        (["--seed", "-1"], "--seed -1: expected greater than or equal to 0"),
+        (["--seconds", "0"], "'seconds' in [search] is 0.0; expected more than 0"),
+        (["--seed", "-1"], "seed is -1; expected 0 or more"),
         (["-o", "mine"], "mine exists and is not empty"),
         (["-o", "mine/file/demo"], "is a file"),
     ],

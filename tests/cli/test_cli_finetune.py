@@ -61,7 +61,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert "the front has no point '99'" in error(point="99")
     plain = next(one.label for one in finished.front.references)
     assert "the network has no stitches to train" in error(point=plain)
-    assert "epochs is 0: expected 1 or more" in error("--epochs", 0)
+    assert "epochs is 0; expected 1 or more" in error("--epochs", 0)
     assert "learning_rate is -1" in error("--learning-rate", -1)
     assert "cannot run on device 'cuda:7'" in error("--device", "cuda:7")
     assert "run.json" in netstitch("finetune", tmp_path / "no", "--point", "1").error

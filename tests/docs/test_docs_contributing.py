@@ -70,7 +70,7 @@ def test_a_fitting_method(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted = torch.tensor([i for i in range(20) if i % 8 != 7])
     mean = stitch.layout.rows(target, fitted).mean(0)
     torch.testing.assert_close(bias, 2 * mean)
-    with pytest.raises(FittingError, match="toy has no setting 'factors': did you mean 'factor'"):
+    with pytest.raises(FittingError, match="toy has no setting 'factors'; did you mean 'factor'"):
         supernet.fit([images], method="toy", factors=2.0)
 
 

@@ -25,6 +25,8 @@ from netstitch.stitching.stitch import Stitch
 class ToySettings(FittingSettings):
     """Settings of `fit_toy`."""
 
+    called = "toy"
+
     factor: float = Field(default=1.0, gt=0, description="what means are multiplied by")
     holdout: Holdout = 0.125
 

@@ -3,8 +3,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from netstitch.errors import ExperimentError
 from netstitch.experiments import Experiment
 from netstitch.experiments.settings_tables import AdamTable, LeastSquaresTable
 from netstitch.fitting.fit_settings import AdamSettings
@@ -19,12 +20,12 @@ SMALLEST = {
 
 
 def experiment(**changes):
-    return Experiment.model_validate(SMALLEST | changes)
+    return Experiment(**(SMALLEST | changes))
 
 
 def read_back(found):
     """The experiment as a run's document keeps it."""
-    return Experiment.model_validate(json.loads(found.model_dump_json(exclude_none=True)))
+    return Experiment(**json.loads(found.model_dump_json(exclude_none=True)))
 
 
 def test_a_small_experiment_is_filled_in_with_defaults():
@@ -91,7 +92,7 @@ def test_paths_start_from_the_folder():
 
 @pytest.mark.parametrize("table", [{"device": "gpu"}, {"threads": -1}])
 def test_an_evaluation_that_cannot_be(table):
-    with pytest.raises(ValidationError):
+    with pytest.raises(ExperimentError):
         experiment(evaluation=table)
 
 
@@ -104,15 +105,15 @@ def test_every_way_to_match_can_be_asked_for():
 
 def test_the_papers_procedure_is_one_setting_and_own_keys_come_first():
     plain = SMALLEST | {"procedure": "paper"}
-    found = Experiment.model_validate(plain)
+    found = Experiment(**plain)
     assert found.matching.points == "all"
     assert found.matching.objective == "count"
     assert found.fit.method == "adam"
     assert found.refine_settings is None
     assert read_back(found) == found
-    own = Experiment.model_validate(plain | {"fit": {"samples": 64}})
+    own = Experiment(**(plain | {"fit": {"samples": 64}}))
     assert (own.fit.method, own.fit.samples) == ("adam", 64)
-    own = Experiment.model_validate(plain | {"evaluation": {"recalibrate": 50}})
+    own = Experiment(**(plain | {"evaluation": {"recalibrate": 50}}))
     assert own.evaluation.recalibrate == 50
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.fitting import METHODS, Batch, Features, FitReport, Progress, make_settings
+from netstitch.fitting import METHODS, Batch, Features, FitReport, Progress
 from netstitch.fitting.feature_stream import Layer
 from netstitch.networks.feature_layout import MAP, VECTOR
 from netstitch.stitching.stitch import FeatureRef, Stitch
@@ -75,7 +75,7 @@ def fit_by(
     **settings: Any,
 ) -> FitReport:
     """Fit by a method, its settings given by name."""
-    chosen = make_settings(METHODS[method].settings, method, settings)
+    chosen = METHODS[method].settings(**settings)
     return METHODS[method].fit(stitches, layers, features, batches, chosen, progress)
 
 

@@ -31,12 +31,12 @@ def test_every_method_fits_reports_and_tells_its_progress(method: str) -> None:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"method": "least_squares"}, "'least_squares': did you mean 'least-squares'"),
+        ({"method": "least_squares"}, "'least_squares'; did you mean 'least-squares'"),
         ({"method": "Adamw"}, "did you mean 'adam'"),
         ({"method": "qqq"}, "expected one of least-squares, adam"),
-        ({"method": "sequential"}, "'sequential': it was removed: give 'least-squares'"),
-        ({"ridge": "held-out"}, "ridge is 'held-out': it was removed: give a number"),
-        ({"rigde": 1}, "no setting 'rigde': did you mean 'ridge'"),
+        ({"method": "sequential"}, "'sequential'; it was removed: give 'least-squares'"),
+        ({"ridge": "held-out"}, "ridge is 'held-out'; it was removed: give a number"),
+        ({"rigde": 1}, "no setting 'rigde'; did you mean 'ridge'"),
         ({"method": "adam", "learning-rate": 1}, "did you mean 'learning_rate'"),
         ({"method": "adam", "ridge": 1}, "adam has no setting 'ridge'"),
     ],
@@ -51,9 +51,9 @@ def test_what_does_not_exist_is_an_error_with_the_nearest(
 @pytest.mark.parametrize(
     "options, error, message",
     [
-        ({"stops": 1}, FittingError, "refine has no setting 'stops': did you mean 'steps'"),
-        ({"steps": "many"}, FittingError, "steps is 'many': expected a whole number or None"),
-        ({"checkpoint_seconds": "x"}, FittingError, "checkpoint_seconds is 'x': expected a num"),
+        ({"stops": 1}, FittingError, "refine has no setting 'stops'; did you mean 'steps'"),
+        ({"steps": "many"}, FittingError, "steps is 'many'; expected a valid integer"),
+        ({"checkpoint_seconds": "x"}, FittingError, "checkpoint_seconds is 'x'; expected a num"),
         ({"checkpoint": 3}, StorageError, "checkpoint is 3 .int.; give a path"),
     ],
 )

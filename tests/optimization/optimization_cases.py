@@ -84,7 +84,7 @@ class ShuffledExecutor(Executor):
 def parted(options: Mapping[str, Any]) -> tuple[SearchSettings, dict[str, Any]]:
     """The settings among the options of a search, and the others."""
     names = SearchSettings.model_fields.keys() & options.keys()
-    settings = SearchSettings.of(**{name: options[name] for name in names})
+    settings = SearchSettings(**{name: options[name] for name in names})
     return settings, {name: one for name, one in options.items() if name not in names}
 
 

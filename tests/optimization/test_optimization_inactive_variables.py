@@ -59,7 +59,7 @@ def search(algorithm: str, **settings: Any) -> list[Evaluation]:
     run_search(
         PROBLEM,
         SerialExecutor(evaluate),
-        SearchSettings.of(evaluations=400, algorithm=algorithm, population=16, settings=settings),
+        SearchSettings(evaluations=400, algorithm=algorithm, population=16, settings=settings),
         seed=2,
         initialisation=Initialisation(probability=0.5, uniform=()),
         on_evaluation=records.append,
@@ -166,7 +166,7 @@ def test_what_cannot_be_heeded_is_refused(algorithm: str) -> None:
         run_search(
             lotz(5),
             SerialExecutor(accuracy_and_macs),
-            SearchSettings.of(
+            SearchSettings(
                 evaluations=20, population=4, algorithm=algorithm, settings={"inactive": "kept"}
             ),
             seed=0,

@@ -48,7 +48,7 @@ class Stopped:
         self.engine: Engine = prepare_search(
             PROBLEM,
             self.executor,
-            SearchSettings.of(algorithm=algorithm, population=8, **{"evaluations": 120} | settings),
+            SearchSettings(algorithm=algorithm, population=8, **{"evaluations": 120} | settings),
             on_evaluation=self._keep,
             on_progress=self._look,
             clock=clock,

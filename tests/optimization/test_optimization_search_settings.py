@@ -2,7 +2,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from netstitch.errors import SearchError
 from netstitch.optimization import Budget, SearchSettings
@@ -11,24 +10,22 @@ from netstitch.optimization import Budget, SearchSettings
 @pytest.mark.parametrize(
     "given, message",
     [
-        ({"population": 3}, "population is 3: expected a whole number of 4 or more, or 'sweep'"),
+        ({"population": 3}, "population is 3; expected a whole number of 4 or more, or 'sweep'"),
         ({"population": 10, "evaluations": 9}, "budget of 9 evaluations is smaller than the pop"),
         ({"population": "sweep", "evaluations": 100}, "begins with 128.*give a larger budget"),
-        ({"algorithm": "gaa"}, "algorithm is 'gaa': did you mean 'ga'"),
-        ({"algorithm": 5}, "algorithm is 5: expected an algorithm's name"),
+        ({"algorithm": "gaa"}, "algorithm is 'gaa'; did you mean 'ga'"),
+        ({"algorithm": 5}, "algorithm is 5; expected an algorithm's name"),
         ({"settings": {"rate": 1}}, "no setting 'rate'"),
-        ({"patience": 0}, "patience is 0: expected greater"),
-        ({"threshold": float("nan")}, "threshold is nan: expected a finite number"),
-        ({"evaluations": 20.5}, "evaluations is 20.5: expected a valid integer"),
-        ({"budget": 5}, "a search has no setting 'budget': known are algorithm"),
+        ({"patience": 0}, "patience is 0; expected 1 or more"),
+        ({"threshold": float("nan")}, "threshold is nan; expected a finite number"),
+        ({"evaluations": 20.5}, "evaluations is 20.5; expected a valid integer"),
+        ({"budget": 5}, "search has no setting 'budget'; expected one of algorithm"),
     ],
 )
 def test_settings_that_cannot_be_used_are_one_line(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SearchError, match=message) as caught:
-        SearchSettings.of(**given)
-    assert "\n" not in str(caught.value)
-    with pytest.raises(ValidationError):
         SearchSettings(**given)
+    assert "\n" not in str(caught.value)
 
 
 def test_without_an_end_there_is_a_budget_of_evaluations() -> None:
@@ -38,7 +35,7 @@ def test_without_an_end_there_is_a_budget_of_evaluations() -> None:
 
 
 def test_numbers_of_numpy_are_taken() -> None:
-    settings = SearchSettings.of(population=np.int64(8), seconds=np.float64(2.0))
+    settings = SearchSettings(population=np.int64(8), seconds=np.float64(2.0))
     assert (settings.population, settings.seconds) == (8, 2.0)
     assert type(settings.population) is int
 
@@ -48,7 +45,7 @@ def test_a_sweep_has_the_sizes_that_its_budget_allows() -> None:
     assert settings.sizes == (128, 256, 512)
     with pytest.raises(SearchError, match="a search of each size"):
         settings.size  # noqa: B018
-    assert settings.with_size(256).size == 256
+    assert settings.changed(population=256).size == 256
     assert SearchSettings(population=8).sizes == (8,)
 
 
@@ -59,4 +56,4 @@ def test_patience_grows_with_the_population() -> None:
 
 
 def test_no_settings_of_an_algorithm_are_none() -> None:
-    assert SearchSettings.of(settings=None).settings == {}
+    assert SearchSettings(settings=None).settings == {}

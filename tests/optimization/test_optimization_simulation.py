@@ -92,7 +92,7 @@ def searched(algorithm: str, executor: Executor, **more: object) -> list[list[in
     run_search(
         lotz(12),
         executor,
-        SearchSettings.of(algorithm=algorithm, population=8, **{"evaluations": 150} | more),
+        SearchSettings(algorithm=algorithm, population=8, **{"evaluations": 150} | more),
         seed=3,
         on_evaluation=records.append,
     )

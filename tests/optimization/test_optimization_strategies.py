@@ -96,7 +96,7 @@ def test_strategies_are_exchanged_by_name(setting: str, known: dict[str, object]
             result = run_search(
                 lotz(12),
                 SerialExecutor(leading_ones_trailing_zeros),
-                SearchSettings.of(
+                SearchSettings(
                     evaluations=300, algorithm=algorithm, population=8, settings={setting: name}
                 ),
                 on_evaluation=records.append,
@@ -109,7 +109,7 @@ def test_strategies_are_exchanged_by_name(setting: str, known: dict[str, object]
             run_search(
                 lotz(12),
                 SerialExecutor(leading_ones_trailing_zeros),
-                SearchSettings.of(
+                SearchSettings(
                     evaluations=300, algorithm=algorithm, settings={setting: "x"}, population=256
                 ),
                 seed=0,
@@ -135,7 +135,7 @@ def test_an_algorithm_of_ones_own_parts_is_run_like_any_other() -> None:
         run_search(
             lotz(12),
             SerialExecutor(leading_ones_trailing_zeros),
-            SearchSettings.of(evaluations=300, algorithm=pairwise, population=8, settings=settings),
+            SearchSettings(evaluations=300, algorithm=pairwise, population=8, settings=settings),
             on_evaluation=records.append,
             seed=0,
         )
@@ -145,7 +145,7 @@ def test_an_algorithm_of_ones_own_parts_is_run_like_any_other() -> None:
         run_search(
             lotz(12),
             SerialExecutor(leading_ones_trailing_zeros),
-            SearchSettings.of(
+            SearchSettings(
                 evaluations=300, algorithm=pairwise, settings={"force": 1}, population=256
             ),
             seed=0,

@@ -375,7 +375,7 @@ def test_a_fit_says_its_threads_and_takes_them_again(kind: type[nn.Module]) -> N
     assert report.settings["threads"] == used
     assert second.fit_report == report
     assert equal(list(first.stitch_weights().values()), list(second.stitch_weights().values()))
-    with pytest.raises(FittingError, match="threads is 0: expected a whole number of 1 or more"):
+    with pytest.raises(FittingError, match="threads is 0; expected a whole number of 1 or more"):
         first.fit(values, threads=0)
 
 

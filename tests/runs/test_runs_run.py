@@ -600,11 +600,11 @@ def test_options_replace_what_the_file_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "seed, search, message",
     [
-        (None, {"algorithm": "gaa"}, "--algorithm gaa: .*did you mean 'ga'"),
-        (None, {"population": 1}, "--population-size 1: expected .*4"),
+        (None, {"algorithm": "gaa"}, "'algorithm' in .search. is 'gaa'; did you mean 'ga'"),
+        (None, {"population": 1}, "'population' in .search. is 1; expected .*4"),
         (None, {"evaluations": 5}, "the budget of 5 evaluations is smaller than the popul"),
-        (-1, {}, "--seed -1: expected .*0"),
-        (None, {"seconds": 0.0}, "--seconds 0.0: expected"),
+        (-1, {}, "seed is -1; expected .*0"),
+        (None, {"seconds": 0.0}, "'seconds' in .search. is 0.0; expected"),
     ],
 )
 def test_options_that_cannot_be_used(

@@ -76,7 +76,7 @@ def test_samples_of_another_size_name_both_shapes(supernet: Supernet, part: str)
         ({"settings": ["size"]}, SearchError, "settings is ['size']; expected a valid dictionary"),
         ({"patience": "long"}, SearchError, "patience is 'long'"),
         ({"initial_stitches": None}, SearchError, "initial_stitches is None"),
-        ({"initial_stitches": 0}, SearchError, "initial_stitches is 0; expected greater than 0"),
+        ({"initial_stitches": 0}, SearchError, "initial_stitches is 0; expected more than 0"),
         ({"form": "fast"}, SearchError, "netstitch.evaluation.NumericsConfig"),
         ({"spread": 4}, SearchError, "netstitch.evaluation.ExecutionConfig"),
         ({"device": None}, SearchError, "such as 'cpu'"),
@@ -96,7 +96,7 @@ def test_settings_of_another_kind(
 
 
 def test_a_setting_that_there_is_not_gets_the_nearest_name(supernet: Supernet) -> None:
-    assert "search has no setting 'algoritm': did you mean 'algorithm'? expected one of" in (
+    assert "search has no setting 'algoritm'; did you mean 'algorithm'? expected one of" in (
         refused(supernet, random_task(), algoritm="ga")
     )
 

@@ -503,9 +503,9 @@ def test_a_supernet_takes_tensors_of_its_own_type(s: Supernet) -> None:
 
 
 def test_a_setting_that_refining_does_not_have(s: Supernet) -> None:
-    with pytest.raises(FittingError, match="refine has no setting 'step': did you mean 'steps'"):
+    with pytest.raises(FittingError, match="refine has no setting 'step'; did you mean 'steps'"):
         s.refine([images(64)], step=3)
-    with pytest.raises(FittingError, match="steps is 'many': expected a whole number or None"):
+    with pytest.raises(FittingError, match="steps is 'many'; expected a valid integer"):
         s.refine([images(64)], steps="many")
 
 

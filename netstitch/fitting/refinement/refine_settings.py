@@ -24,6 +24,8 @@ def _check_loss(loss: object) -> object:
 class RefineSettings(FittingSettings):
     """Settings of `refine_stitches`."""
 
+    called = "refine"
+
     loss: Annotated[BehaviourLoss, BeforeValidator(_check_loss)] = Field(
         default="outputs",
         description="what is compared: 'outputs' of stitched networks and their "
