@@ -67,6 +67,7 @@ def export(
     run: Path,
     *,
     max_macs: str | None = None,
+    max_cost: str | None = None,
     min_accuracy: float | None = None,
     point: str | None = None,
     output: Folder = None,
@@ -86,6 +87,8 @@ def export(
         The folder of a finished run.
     max_macs: str
         The most accurate network of at most so many multiply-adds, such as 5M or 1.2G.
+    max_cost: str
+        The same of the cost that the run searched with, in its unit.
     min_accuracy: float
         The cheapest network of at least this validation accuracy, such as 0.93.
     point: str
@@ -110,6 +113,7 @@ def export(
     opened = open_run(run, trust=trust, again=again("--trust"))
     chosen = opened.front.pick(
         max_macs=None if max_macs is None else parse_amount(max_macs),
+        max_cost=None if max_cost is None else parse_amount(max_cost),
         min_accuracy=min_accuracy,
         point=point,
     )

@@ -59,11 +59,11 @@ _FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 
 
 def parse_amount(text: str) -> float:
-    """Return a positive number of multiply-adds; raises SearchError for anything else."""
+    """Return a positive amount, such as of multiply-adds; raises SearchError for anything else."""
     number = r"[0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?"
     found = re.fullmatch(rf"\s*({number})\s*([kmgt]?)\s*", text, re.IGNORECASE)
     if found is None or not 0 < float(found.group(1)) < math.inf:
-        raise SearchError(f"{text!r} is no number of multiply-adds; expected such as 5M or 1.2G")
+        raise SearchError(f"{text!r} is no positive amount; expected such as 5M or 1.2G")
     return float(found.group(1)) * _FACTORS[found.group(2).lower()]
 
 

@@ -38,6 +38,13 @@ def test_all_formats_by_multiply_adds(
     assert same(finished, "P1", folder)
 
 
+def test_by_cost(netstitch: Caller, finished: Finished, tmp_path: Path) -> None:
+    chosen = finished.front.points[1]
+    arguments = ("--max-cost", f"{chosen.cost / 1000}k", "--formats", "json", "-o", tmp_path / "e")
+    assert netstitch("export", finished.folder, *arguments).code == 0
+    assert same(finished, chosen.label, tmp_path / "e")
+
+
 @pytest.mark.parametrize("given", ["P1", "1"])
 def test_by_point(netstitch: Caller, finished: Finished, tmp_path: Path, given: str) -> None:
     arguments = ("--point", given, "--formats", "json", "-o", tmp_path / "e")
@@ -70,7 +77,9 @@ def test_a_reference_network(netstitch: Caller, finished: Finished, tmp_path: Pa
     [
         (["--max-macs", "1"], "the front runs from P1"),
         (["--min-accuracy", "1.1"], "the front runs from P1"),
-        (["--max-macs", "5X"], "'5X' is no number of multiply-adds; expected such as 5M"),
+        (["--max-macs", "5X"], "'5X' is no positive amount; expected such as 5M"),
+        (["--max-cost", "1"], "the front runs from P1"),
+        (["--max-cost", "5X"], "'5X' is no positive amount; expected such as 5M"),
         (["--max-macs", "-5M"], "--max-macs"),
         (["--point", "99"], "no point '99'"),
         ([], "nothing to choose a network by"),
