@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import rich.console
@@ -27,7 +26,7 @@ class Terminal(rich.console.Console):
     """Prints text as it is: names from elsewhere neither style it nor steer the terminal."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(markup=False, emoji=False, **settings)
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -71,12 +70,7 @@ class Console:
             self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.terminal.is_terminal:
             self._bars.stop()
 
@@ -97,12 +91,10 @@ class Console:
             self.terminal.print(Text(printable(line), style=style), soft_wrap=True)
 
     def _advance(self, event: Advanced | SearchAdvanced) -> None:
-        done: float
-        total: float | None
         if isinstance(event, Advanced):
-            done, total = event.done, event.total
+            done, total = float(event.done), event.total
         else:
-            done, total = spent(event.progress, event.budget), 1.0
+            done, total = spent(event.progress, event.budget), 1
         note = self._lines.note
         self._bars.update(self._bar, completed=done, total=total, note=note, visible=True)
 

@@ -48,7 +48,7 @@ def report(
     write_page(recorded, path, floor=least)
     if figures is not None:
         write_figures(recorded, figures, floor=least, columns=columns)
-    Terminal().print(str(path), highlight=False, soft_wrap=True)
+    Terminal().print(str(path), soft_wrap=True)
 
 
 def compare(*runs: Path, floor: str = "tenth", output: Folder = None) -> None:
@@ -77,7 +77,7 @@ def compare(*runs: Path, floor: str = "tenth", output: Folder = None) -> None:
     comparison = read_runs(runs, parse_floor(floor))
     write_comparison(comparison, folder)
     show_comparison(comparison)
-    Terminal().print(f"\n{folder / 'compare.html'}", highlight=False, soft_wrap=True)
+    Terminal().print(f"\n{folder / 'compare.html'}", soft_wrap=True)
 
 
 REPORT = "report.html"
@@ -92,7 +92,6 @@ def report_on(run: Path) -> None:
     write_page(read_run(run), run / REPORT)
     Terminal().print(
         f"\nOpen {run / REPORT} in a browser: the front, each network, and how the search went.",
-        highlight=False,
         soft_wrap=True,
     )
 

@@ -47,12 +47,10 @@ def show_run(finished: Finished) -> None:
         f"\n{result.evaluated:,} networks evaluated in {result.elapsed:.0f} s ({rate:.1f}/s, "
         f"workers idle {result.idle:.0%} of the time), {result.skipped:,} proposals were "
         f"known{failed}; the search ended since {ended}.",
-        highlight=False,
     )
     terminal.print(
         "Accuracies in percent, each beside its paired difference to the ensemble with the 95 % "
         "bootstrap interval.\n",
-        highlight=False,
     )
     for name, what in (
         ("front.png", "the front as a figure"),
@@ -70,13 +68,13 @@ def show_run(finished: Finished) -> None:
 def show_comparison(comparison: Comparison) -> None:
     """Print the groups of runs, and each two of them."""
     terminal = Terminal()
-    terminal.print(answer(comparison), highlight=False)
+    terminal.print(answer(comparison))
     tables = (group_table(comparison), pair_table(comparison, comparison.parts[-1]))
     for head, *body in (table for table in tables if table):
         terminal.print()
         _print_whole(terminal, _table(head, body))
     for note in comparison.notes:
-        terminal.print(note, highlight=False, soft_wrap=True)
+        terminal.print(note, soft_wrap=True)
 
 
 def _sweep_table(swept: Sequence[Swept]) -> Table:
@@ -117,7 +115,6 @@ def show_export(exported: Exported, point: FrontPoint) -> None:
     terminal.print(
         f"\n{point.label}: {point.multiply_adds:,} multiply-adds, validation accuracy "
         f"{100 * point.validation:.2f} %, {point.stitches} stitches",
-        highlight=False,
     )
     recalibrated = exported.card.get(RECALIBRATED)
     if recalibrated is not None:
@@ -127,7 +124,7 @@ def show_export(exported: Exported, point: FrontPoint) -> None:
             if recalibrated
             else "no batch norm stands behind a stitch: nothing to recalibrate, weights unchanged"
         )
-        terminal.print(change, highlight=False, soft_wrap=True)
+        terminal.print(change, soft_wrap=True)
     for file in exported.files:
         _path(
             terminal,
@@ -154,7 +151,6 @@ def show_tuning(tuning: Tuning) -> None:
     terminal.print(
         f"{tuning.point.label}: {count:,} steps, {len(tuning.tuned.weights)} tensors trained. In "
         "percent, the difference with its paired 95 % bootstrap interval.\n",
-        highlight=False,
     )
     for file in tuning.exported.files:
         _path(terminal, str(file.path), file.usage)
@@ -175,7 +171,6 @@ def show_protocol(concluded: Concluded) -> None:
     terminal.print(
         "Medians over the runs, on validation samples; p of a Mann-Whitney U test against the "
         "best, corrected for their number.\n",
-        highlight=False,
     )
     for name, what in (
         ("runs.csv", "every run, with its hypervolume on test samples"),

@@ -19,7 +19,7 @@ def show_status(run: Path, clock: Callable[[], float] = time.time) -> None:
     """Print the status of a run; raise StorageError where the folder is none of a run."""
     terminal = Terminal()
     for line in status_lines(run, clock()):
-        terminal.print(line, highlight=False, soft_wrap=True)
+        terminal.print(line, soft_wrap=True)
 
 
 def status_lines(run: Path, now: float) -> Iterator[str]:

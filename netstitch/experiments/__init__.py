@@ -7,18 +7,12 @@ says whether these fit together. `RunSettings` is an experiment without networks
 that are begun from Python.
 """
 
-from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.experiment import Experiment, override
 from netstitch.experiments.experiment_file import find_experiment, read_experiment, shipped
 from netstitch.experiments.generated_images import generated_task
-from netstitch.experiments.loading import (
-    find_images,
-    find_weights,
-    load_experiment,
-    load_models,
-    load_task,
-)
+from netstitch.experiments.loading import find_images, load_experiment, load_task
+from netstitch.experiments.network_loading import find_weights, load_models
 from netstitch.experiments.normalisation import other_images
-from netstitch.experiments.overriding import override
 from netstitch.experiments.run_settings import RunSettings
 
 __all__ = [

@@ -5,12 +5,14 @@ fitted on, and a search with a budget.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from netstitch.experiments.run_settings import RunSettings
+from netstitch.errors import ExperimentError
+from netstitch.experiments.run_settings import RunSettings, replaced
 from netstitch.experiments.task_table import TaskTable
 from netstitch.files.settings import Positive, Settings
 from netstitch.networks.sources.model_sources import SOURCES
@@ -102,6 +104,41 @@ class Experiment(RunSettings):
     def located(self, path: str) -> Path:
         """Return a path of the file, relative ones from the experiment's folder."""
         return Path(self.folder) / os.path.expanduser(path)
+
+
+def override(
+    experiment: Experiment,
+    *,
+    search: Mapping[str, Any] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+    procedure: str | None = None,
+    **top: Any,
+) -> Experiment:
+    """Return the experiment with other values; None keeps the file's.
+
+    Args:
+        experiment: What the file says.
+        search: Keys of the table [search].
+        evaluation: Keys of the table [evaluation].
+        procedure: Takes the place of all that a procedure has of the file's tables.
+        **top: Keys of the top level, such as the seed.
+
+    Raises:
+        ExperimentError: The result is not valid.
+    """
+    filled = experiment.model_dump()
+    if procedure is not None:
+        filled = replaced(filled, procedure)
+    for table, keys in (
+        (filled, top),
+        (filled["search"], search or {}),
+        (filled["evaluation"], evaluation or {}),
+    ):
+        table.update({key: value for key, value in keys.items() if value is not None})
+    try:
+        return Experiment(**filled)
+    except ExperimentError as error:
+        raise ExperimentError(f"{error}; correct the option") from None
 
 
 def _free(name: str, taken: set[str]) -> str:

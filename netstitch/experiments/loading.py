@@ -1,31 +1,26 @@
-"""An experiment's models and samples, from where its file says they are."""
+"""An experiment's samples and its task, from where its file says they are."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from netstitch.errors import DataError, NetstitchError, WeightsError
+from netstitch.errors import DataError
 from netstitch.events import Advanced, Event, Listener, Message, ignore
-from netstitch.experiments.class_folders import check_class_folders, class_folders_of
-from netstitch.experiments.experiment import Experiment, NetworkTable
-from netstitch.experiments.named_data_sets import check_there
+from netstitch.experiments.experiment import Experiment
+from netstitch.experiments.named_data_sets import check_there, is_data_set
+from netstitch.experiments.network_loading import find_weights, load_models
 from netstitch.experiments.normalisation import other_images
 from netstitch.experiments.sample_sources import list_images, read_source
 from netstitch.experiments.task_table import SamplesTable, TaskTable
-from netstitch.experiments.weights_folder import weights_in
-from netstitch.networks import adapted
-from netstitch.networks.checkpoints.file_kinds import kind_of, shown
-from netstitch.networks.logarithm import with_logarithm
-from netstitch.networks.sources.model_sources import PRETRAINED, load_model, origin_of
 from netstitch.tasks import Classification, Listing, Samples, Segmentation, Task, agreement
+from netstitch.tasks.datasets.class_order import differences
 from netstitch.tasks.datasets.overlap import overlaps
 from netstitch.tasks.datasets.sample_selection import apart
+from netstitch.text import printable
 
 PARTS = ("validation", "confirmation", "training", "test")
 """In the order in which they are read."""
@@ -36,28 +31,8 @@ LABELLED: Mapping[str, Callable[..., Task]] = {
     "segmentation": Segmentation,
 }
 """Tasks by kind, where samples have labels."""
-
-
-def load_models(
-    experiment: Experiment, *, weights: bool = True, listener: Listener = ignore
-) -> list[tuple[str, nn.Module]]:
-    """Return names and models in the file's order, in evaluation mode, with their weights.
-
-    Args:
-        experiment: What names them.
-        weights: Whether those that the file names are read; else models stay as they are built.
-        listener: Told how weights were found in files that hold more.
-
-    Raises:
-        CaptureError: As `load_model` does, naming the network.
-        WeightsError: As `load_model` does; before any is built where files are missing.
-    """
-    networks = find_weights(experiment) if weights else experiment.networks
-    if not weights:
-        networks = [
-            network.model_copy(update={"weights": None, "ema": False}) for network in networks
-        ]
-    return [(network.name, _load_model(experiment, network, listener)) for network in networks]
+NAMED_ALIKE = "imagenet:"
+"""Sources of the data set whose classes are named as its folders are."""
 
 
 def load_experiment(
@@ -83,32 +58,6 @@ def load_experiment(
     return models, task
 
 
-def find_weights(experiment: Experiment) -> list[NetworkTable]:
-    """Return the networks with the files of their weights; no tensors are read.
-
-    Raises:
-        WeightsError: A file is not there, or of a kind that is not read; the network is named.
-    """
-    networks = experiment.networks
-    if experiment.weights is not None:
-        folder = experiment.located(experiment.weights)
-        networks = [
-            network.model_copy(update={"weights": str(weights_in(folder, network))})
-            for network in networks
-        ]
-    for network in networks:
-        if network.weights not in (None, PRETRAINED):
-            file = experiment.located(str(network.weights))
-            if not os.path.exists(file):
-                raise WeightsError(
-                    f"network {network.name!r}: {shown(file)} is not there; expected its weights"
-                    f"{origin_of(network.model)}"
-                )
-            with _of_network(network):
-                kind_of(file)
-    return networks
-
-
 def find_images(experiment: Experiment, parts: Sequence[str] = PARTS) -> dict[str, Listing | None]:
     """Return the images of parts whose sources are data sets or folders; None for others.
 
@@ -129,11 +78,7 @@ def find_images(experiment: Experiment, parts: Sequence[str] = PARTS) -> dict[st
                 listing, found["confirmation"] = _listed_apart(listing, count, table)
             found[part] = listing
     if experiment.task.kind == "classification":
-        names = {part: class_folders_of(found[part], table) for part, table in sources.items()}
-        named = {part: its for part, its in names.items() if its}
-        for part in named:
-            with _located(part, sources[part]):
-                check_class_folders(experiment, part, named, sources[part].source)
+        _check_class_folders(experiment, sources, found)
     return found
 
 
@@ -192,6 +137,39 @@ def load_task(
     return task_of(table, samples, models or ())
 
 
+def _check_class_folders(
+    experiment: Experiment,
+    sources: Mapping[str, SamplesTable],
+    found: Mapping[str, Listing | None],
+) -> None:
+    """Raise DataError where parts have other class folders than one another or than classes.
+
+    A part is held against the first one that has as many class folders as the task has classes.
+    """
+    names, classes = {}, experiment.task.classes
+    for part, table in sources.items():
+        listing = found[part]
+        named = not is_data_set(table.source) or table.source.startswith(NAMED_ALIKE)
+        if listing is not None and listing.classes and named:
+            names[part] = listing.classes
+    like = next((one for one, its in names.items() if len(its) == classes), next(iter(names), ""))
+    for part, own in names.items():
+        with _located(part, sources[part]):
+            if set(own) != set(names[like]):
+                raise DataError(
+                    f"its class folders are not those of {like}: {differences(own, names[like])}; "
+                    "expected the same, or classes would be numbered apart: put the missing "
+                    "folders there, with their images, and remove the others"
+                )
+            if classes not in (None, len(own)):
+                shown = printable(", ".join(own[:5])) + (", ..." if len(own) > 5 else "")
+                folder = experiment.located(sources[part].source)
+                raise DataError(
+                    f"{folder} holds {len(own)} class folders; expected {classes} and found "
+                    f"{shown}: check the folder and the number of classes"
+                )
+
+
 def _sources(experiment: Experiment, parts: Sequence[str]) -> dict[str, SamplesTable]:
     """Return where parts are read from; validation samples with those that are to confirm."""
     task = experiment.task
@@ -245,42 +223,6 @@ def task_of(
         return agreement([model for _, model in models], **settings)
     assert table.classes is not None
     return LABELLED[table.kind](classes=table.classes, **settings)
-
-
-def _load_model(experiment: Experiment, network: NetworkTable, listener: Listener) -> nn.Module:
-    weights: Path | str | None = network.weights
-    if weights is not None and weights != PRETRAINED:
-        weights = Path(os.path.expanduser(weights))
-    with _of_network(network):
-        model = load_model(
-            network.model,
-            weights,
-            folder=Path(experiment.folder),
-            ema=network.ema,
-            log=lambda text: listener(Message(f"network {network.name!r}: {text}")),
-        )
-        if network.outputs == "probabilities":
-            model = with_logarithm(model, experiment.task.output)
-        if network.images is None:
-            return model
-        own, task = network.images, experiment.task.images
-        return adapted(
-            model,
-            mean=own.mean,
-            std=own.std,
-            size=own.size,
-            task_mean=task.mean,
-            task_std=task.std,
-        )
-
-
-@contextmanager
-def _of_network(network: NetworkTable) -> Iterator[None]:
-    """Say which network an error is about."""
-    try:
-        yield
-    except NetstitchError as error:
-        raise type(error)(f"network {network.name!r}: {error}") from error
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Sized
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -13,7 +15,6 @@ from netstitch.errors import DataError
 from netstitch.events import Listener, Message, ignore
 from netstitch.experiments.experiment import Experiment
 from netstitch.experiments.named_data_sets import is_data_set, list_data_set
-from netstitch.experiments.scaling import array_settings, check_floats
 from netstitch.experiments.task_table import SamplesTable
 from netstitch.networks.sources.functions import call_function, is_function
 from netstitch.tasks import (
@@ -30,6 +31,8 @@ from netstitch.tasks import (
     unlabelled,
 )
 from netstitch.tasks.datasets.array_files import FILES
+
+BYTES = (torch.uint8, np.dtype(np.uint8))
 
 
 def names_function(experiment: Experiment, source: str) -> bool:
@@ -87,140 +90,152 @@ def read_source(
     Raises:
         DataError: The source is missing, empty, damaged or of another kind.
     """
+    reader = _Reader(experiment, part, table, listener)
     if listing is not None:
-        if listing.note:
-            listener(Message(f"{part}: {listing.note}"))
-        if listing.left_out:
-            listener(Message(f"{table.source}: {listing.left_out}", warning=True))
-        return _decoded(experiment, part, listing, listener)
-    labelled = experiment.task.kind != "agreement"
+        return reader.decoded(listing)
     if experiment.task.kind == "segmentation":
-        return _maps(experiment, part, table, listener)
-    path = experiment.located(table.source)
-    returned: Any
+        return reader.maps()
+    labelled, path = experiment.task.kind != "agreement", experiment.located(table.source)
     if _is_file(path):
-        returned = read_arrays(path) if labelled else read_arrays(path, ["inputs"])[0]
+        found: Any = read_arrays(path) if labelled else read_arrays(path, ["inputs"])[0]
     else:
-        returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
-    take = _labelled if labelled else _unlabelled
-    return take(returned, experiment, part, table, listener)
+        found = reader.returned()
+    return reader.labelled(found) if labelled else reader.unlabelled(found)
 
 
 def _is_file(path: Path) -> bool:
     return path.suffix.lower() in FILES
 
 
-def _decoded(
-    experiment: Experiment,
-    part: str,
-    listing: Listing,
-    listener: Listener,
-) -> Samples:
-    """Return the images of a listing, as networks read them."""
-    images = experiment.task.images
-    return decode_images(
-        listing,
-        images,
-        name=part,
-        cache=None if images.cache is None else experiment.located(images.cache),
-        workers=images.workers,
-        corrupt=images.corrupt,
-        listener=listener,
-    )
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one part of an experiment's samples; the fields are as of `read_source`."""
 
+    experiment: Experiment
+    part: str
+    table: SamplesTable
+    listener: Listener
 
-def _maps(
-    experiment: Experiment,
-    part: str,
-    table: SamplesTable,
-    listener: Listener,
-) -> Samples:
-    """Return images with a label map each, from a function that gives (inputs, maps)."""
-    if not is_function(table.source):
-        raise DataError(
-            "segmentation reads a data set ('voc:FOLDER'), or what 'file.py:function' gives; "
-            "expected one of these"
+    def decoded(self, listing: Listing) -> Samples:
+        """Return the images of a listing, as networks read them."""
+        if listing.note:
+            self.listener(Message(f"{self.part}: {listing.note}"))
+        if listing.left_out:
+            self.listener(Message(f"{self.table.source}: {listing.left_out}", warning=True))
+        images = self.experiment.task.images
+        return decode_images(
+            listing,
+            images,
+            name=self.part,
+            cache=None if images.cache is None else self.experiment.located(images.cache),
+            workers=images.workers,
+            corrupt=images.corrupt,
+            listener=self.listener,
         )
-    returned = call_function(table.source, folder=Path(experiment.folder), error=DataError)
-    if not (isinstance(returned, tuple) and len(returned) == 2):
-        raise DataError(
-            f"the function returned a {type(returned).__name__}; expected the pair (inputs, maps), "
-            "(n, channels, height, width) and (n, height, width)"
-        )
-    inputs, maps = returned
-    samples = from_maps(
-        inputs, maps, name=part, **array_settings(experiment, part, inputs, listener)
-    )
-    return samples if table.limit is None else samples.first(table.limit)
 
+    def returned(self) -> Any:
+        """Return what the function that the source names returns."""
+        folder = Path(self.experiment.folder)
+        return call_function(self.table.source, folder=folder, error=DataError)
 
-def _labelled(
-    returned: Any,
-    experiment: Experiment,
-    part: str,
-    table: SamplesTable,
-    listener: Listener,
-) -> Samples:
-    """Return the samples that a function returned, with their labels."""
-    if isinstance(returned, tuple) and len(returned) == 2:
-        settings = array_settings(experiment, part, returned[0], listener)
-        samples = from_arrays(*returned, name=part, **settings)
-        if table.limit is None or table.limit >= len(samples):
+    def maps(self) -> Samples:
+        """Return images with a label map each, from a function that gives (inputs, maps)."""
+        if not is_function(self.table.source):
+            raise DataError(
+                "segmentation reads a data set ('voc:FOLDER'), or what 'file.py:function' gives; "
+                "expected one of these"
+            )
+        found = self.returned()
+        if not _is_pair(found):
+            shapes = "(n, channels, height, width) and (n, height, width)"
+            raise _unexpected(found, f"the pair (inputs, maps), {shapes}")
+        samples = from_maps(*found, name=self.part, **self._scaling(found[0]))
+        return samples if self.table.limit is None else samples.first(self.table.limit)
+
+    def labelled(self, found: Any) -> Samples:
+        """Return the samples that a file or function gave, with their labels."""
+        if not _is_pair(found):
+            return self._items(found, found, "the pair (inputs, labels)")
+        samples = from_arrays(*found, name=self.part, **self._scaling(found[0]))
+        limit = self.table.limit
+        if limit is None or limit >= len(samples):
             return samples
-        kept = evenly(samples.labels.tolist(), table.limit)
-        return Samples(samples.inputs[kept], samples.labels[kept], part)
-    if _is_dataset(returned):
-        check_floats(experiment, part, listener)
-        return from_dataset(returned, limit=table.limit, name=part, listener=listener)
-    raise DataError(
-        f"the function returned a {type(returned).__name__}; expected a torch Dataset with a "
-        "length, or the pair (inputs, labels)"
-    )
+        kept = evenly(samples.labels.tolist(), limit)
+        return Samples(samples.inputs[kept], samples.labels[kept], self.part)
+
+    def unlabelled(self, found: Any) -> Samples:
+        """Return the inputs that a file or function gave, without labels that may come along."""
+        inputs = found[0] if _is_pair(found) else found
+        if not isinstance(inputs, Tensor | np.ndarray):
+            return self._items(inputs, _Inputs(inputs), "a tensor or an array of inputs")
+        if inputs.ndim == 0:
+            raise DataError(f"inputs are the single number {inputs}; expected an array, (n, ...)")
+        zeros, limit = np.zeros(len(inputs), dtype=np.int64), self.table.limit
+        samples = from_arrays(inputs, zeros, name=self.part, **self._scaling(inputs))
+        if limit is None or limit >= len(samples):
+            return samples
+        kept = [index * len(samples) // limit for index in range(limit)]
+        return unlabelled(samples.inputs[kept], self.part)
+
+    def _items(self, found: Any, dataset: Any, otherwise: str) -> Samples:
+        if (
+            not isinstance(found, Sized)
+            or not hasattr(found, "__getitem__")
+            or isinstance(found, dict | str | tuple | Tensor)
+        ):
+            raise _unexpected(found, f"{otherwise}, or a torch Dataset with a length")
+        self._check_floats()
+        limit = self.table.limit
+        return from_dataset(dataset, limit=limit, name=self.part, listener=self.listener)
+
+    def _scaling(self, inputs: Any) -> dict[str, Any]:
+        """Return the keyword arguments of `from_arrays` for images in arrays, bytes or floats."""
+        images = self.experiment.task.images
+        dtype = inputs.dtype if isinstance(inputs, Tensor | np.ndarray) else None
+        if dtype not in BYTES:
+            self._check_floats()
+            return {"images": images.arrays}
+        if images.normalisation is None and self._adapted:
+            raise DataError(
+                "networks have images of their own, and [task.images] does not say what these "
+                "bytes are normalised with; give mean and std there (0 and 1 for not at all)"
+            )
+        return {"images": images.arrays, "normalisation": images.normalisation}
+
+    def _check_floats(self) -> None:
+        """Raise DataError where a mean or std is given for floats, which are taken as they are.
+
+        Where it is that of images in folders too, the listener is warned instead. Where networks
+        have images of their own, it says what the floats are normalised with, and is right.
+        """
+        task = self.experiment.task
+        if task.images.normalisation is None or self._adapted:
+            return
+        tables = (task.training, task.validation, task.test)
+        sources = [table.source for table in tables if table is not None]
+        if any(is_data_set(one) or self.experiment.located(one).is_dir() for one in sources):
+            text = (
+                f"the {self.part} samples are floating point and taken as they are; mean and std "
+                "of [task.images] are applied to images in folders alone"
+            )
+            self.listener(Message(text, warning=True))
+            return
+        raise DataError(
+            "inputs are floating point, which are taken as they are, and [task.images] has a mean "
+            "or std; leave these out, or give bytes (uint8), to which they are applied"
+        )
+
+    @property
+    def _adapted(self) -> bool:
+        return any(network.images is not None for network in self.experiment.networks)
 
 
-def _unlabelled(
-    returned: Any,
-    experiment: Experiment,
-    part: str,
-    table: SamplesTable,
-    listener: Listener,
-) -> Samples:
-    """Return the inputs that a function returned, without labels that may come with them."""
-    if isinstance(returned, tuple) and len(returned) == 2:
-        returned = returned[0]
-    if isinstance(returned, Tensor | np.ndarray):
-        return _bare(returned, experiment, part, table.limit, listener)
-    if _is_dataset(returned):
-        check_floats(experiment, part, listener)
-        return from_dataset(_Inputs(returned), limit=table.limit, name=part, listener=listener)
-    raise DataError(
-        f"the function returned a {type(returned).__name__}; expected a tensor or an array of "
-        "inputs, or a torch Dataset with a length"
-    )
+def _is_pair(found: Any) -> bool:
+    return isinstance(found, tuple) and len(found) == 2
 
 
-def _is_dataset(returned: Any) -> bool:
-    return (
-        isinstance(returned, Sized)
-        and hasattr(returned, "__getitem__")
-        and not isinstance(returned, dict | str | tuple | Tensor)
-    )
-
-
-def _bare(
-    inputs: Any, experiment: Experiment, part: str, limit: int | None, listener: Listener
-) -> Samples:
-    """Return inputs in an array, so many of them, spread evenly over their order."""
-    if inputs.ndim == 0:
-        raise DataError(f"inputs are the single number {inputs}; expected an array, (n, ...)")
-    zeros = np.zeros(len(inputs), dtype=np.int64)
-    samples = from_arrays(
-        inputs, zeros, name=part, **array_settings(experiment, part, inputs, listener)
-    )
-    if limit is None or limit >= len(samples):
-        return samples
-    kept = [index * len(samples) // limit for index in range(limit)]
-    return unlabelled(samples.inputs[kept], part)
+def _unexpected(found: Any, expected: str) -> DataError:
+    return DataError(f"the function returned a {type(found).__name__}; expected {expected}")
 
 
 class _Inputs(Dataset[Any]):

@@ -129,7 +129,7 @@ def test_match_takes_the_experiments_settings(netstitch: Caller, experiment: Pat
 
 def test_an_experiment_that_is_not_there(netstitch: Caller, tmp_path: Path) -> None:
     line = refused(netstitch, tmp_path, "run", tmp_path / "none.toml")
-    assert "none.toml is not there" in line
+    assert "none.toml: the experiment file is not there" in line
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_what_is_no_toml_gets_the_line(file):
 
 
 def test_files_that_cannot_be_read(file, tmp_path):
-    with pytest.raises(ExperimentError, match=r"my-pair\.toml is not there"):
+    with pytest.raises(ExperimentError, match=r"my-pair\.toml: the experiment file is not there"):
         read_experiment(file)
     with pytest.raises(ExperimentError, match="is a directory"):
         read_experiment(tmp_path)

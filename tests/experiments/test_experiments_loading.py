@@ -236,7 +236,7 @@ def test_progress_names_the_part(folder):
         ("missing", "missing is not there; expected a .npz or .safetensors file, a folder"),
         ("narrow.pt", "narrow.pt is of another kind"),
         ("data.py:pear", "there is no function 'pear' in"),
-        ("data.py:nothing", "the function returned a NoneType; expected a torch Dataset"),
+        ("data.py:nothing", "the function returned a NoneType; expected the pair (inputs"),
         ("data.py:fails", "FileNotFoundError"),
     ],
 )

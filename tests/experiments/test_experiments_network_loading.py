@@ -5,7 +5,7 @@ import pytest
 
 from netstitch.errors import WeightsError
 from netstitch.experiments.experiment import NetworkTable
-from netstitch.experiments.weights_folder import weights_in
+from netstitch.experiments.network_loading import weights_in
 
 SMALL = NetworkTable(model="models.py:small", name="small")
 
@@ -38,7 +38,7 @@ def test_more_than_one_is_refused_and_named(tmp_path):
     for name in ("small.pth", "small.CKPT"):
         (tmp_path / name).touch()
     message = refused(tmp_path)
-    assert "small.CKPT, small.pth for network 'small'" in message
+    assert "small.CKPT, small.pth of network 'small'" in message
     assert "one of them" in message
 
 
@@ -51,5 +51,5 @@ def test_names_that_are_not_utf_8(tmp_path):
 
 
 def test_none_is_refused_with_what_is_expected(tmp_path):
-    assert "expected small.safetensors, or small.pth" in refused(tmp_path)
+    assert "expected small.safetensors or small.pth" in refused(tmp_path)
     assert "is no folder" in refused(tmp_path / "lost")

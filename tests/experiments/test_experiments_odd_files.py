@@ -9,7 +9,7 @@ import pytest
 
 from netstitch.errors import ExperimentError
 from netstitch.experiments import read_experiment
-from netstitch.experiments.toml_text import LARGEST
+from netstitch.experiments.experiment_file import LARGEST
 
 TEXT = """
 [[networks]]
@@ -71,7 +71,7 @@ def test_latin_text_and_binary_files(file: Path) -> None:
     ("x" + ".x" * 100_000 + " = 1", "too deep"),
     ("x = {" + "y." * 100_000 + "z = 1}", "too deep"),
     ("x = " + "{x = " * 2000 + "1" + "}" * 2000, "too deep"),
-    ("seed = " + "9" * 5000, "cannot be read"),
+    ("seed = " + "9" * 5000, "no valid TOML"),
     ("seed = " + "9" * 30, "seed is a whole number of more than 64 bits"),
     ("seed = nan", "seed is nan"),
     ("seed = 2020-01-01", "seed is datetime.date(2020, 1, 1)"),
