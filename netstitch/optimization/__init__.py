@@ -22,13 +22,12 @@ from netstitch.optimization.operators.initialisation import (
     initial_population,
     nonzero_probability,
 )
-from netstitch.optimization.problem import Genotype, Objective, Problem
+from netstitch.optimization.problem import Evaluation, Genotype, Objective, Problem, Solution, State
 from netstitch.optimization.rejection import RejectionRule
 from netstitch.optimization.run_search import prepare_search, run_search
 from netstitch.optimization.search_result import Progress, SearchResult, Stopped
 from netstitch.optimization.search_settings import SearchSettings
-from netstitch.optimization.search_state import State, load_state, save_state
-from netstitch.optimization.solution import Evaluation, Solution
+from netstitch.optimization.search_state import load_state, save_state
 
 __all__ = [
     "ALGORITHMS",

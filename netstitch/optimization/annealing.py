@@ -8,8 +8,7 @@ import math
 from dataclasses import dataclass
 
 from netstitch.errors import SearchError
-from netstitch.optimization.problem import Problem
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Problem, Solution
 
 RISE = 0.5
 """The share of the budget after which the threshold has reached its target."""

@@ -4,9 +4,7 @@ import math
 from collections.abc import Sequence
 
 from netstitch.optimization.nondominated import NondominatedSet, nondominated_set
-from netstitch.optimization.problem import Objective, as_costs
-from netstitch.optimization.search_state import State
-from netstitch.optimization.solution import Solution, packed_solutions, unpacked_solutions
+from netstitch.optimization.problem import Objective, Solution, State, as_costs
 
 
 class Archive:
@@ -78,12 +76,10 @@ class Archive:
 
     def state(self) -> State:
         """Return members and threshold as plain data."""
-        return {"members": packed_solutions(self.solutions()), "limit": self._limit}
+        return {"members": list(self.solutions()), "limit": self._limit}
 
     def restore(self, state: State) -> None:
         """Become what `state` returned; the archive must be empty."""
         self._limit = state["limit"]
-        for solution in unpacked_solutions(state["members"]):
-            assert solution is not None
-            assert solution.objectives is not None
+        for solution in state["members"]:
             self._members.insert(as_costs(self._objectives, solution.objectives), solution)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from netstitch.optimization.problem import Genotype, Problem
-from netstitch.optimization.search_state import State
+from netstitch.optimization.problem import Genotype, Problem, State
 
 MOMENTS = 100
 """The number of moments that a budget of evaluations is divided into."""

@@ -13,9 +13,7 @@ from netstitch.optimization.operators.scalarisation import (
     reassigned,
     tschebysheff,
 )
-from netstitch.optimization.problem import Problem, as_costs
-from netstitch.optimization.search_state import State
-from netstitch.optimization.solution import Solution, packed_solutions, unpacked_solutions
+from netstitch.optimization.problem import Problem, Solution, State, as_costs
 
 
 class Population:
@@ -111,7 +109,7 @@ class Population:
     def state(self) -> State:
         """Return all that changes as plain data."""
         return {
-            "members": packed_solutions(self.members),
+            "members": list(self.members),
             "weights": self.weights,
             "alone": list(self.alone),
             "shown": self._shown,
@@ -122,7 +120,7 @@ class Population:
 
     def restore(self, state: State) -> None:
         """Become what `state` returned."""
-        self.members = unpacked_solutions(state["members"])
+        self.members = list(state["members"])
         self.costs = np.array([self._costs(member) for member in self.members])
         self.weights = state["weights"]
         self.alone = list(state["alone"])

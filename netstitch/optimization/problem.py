@@ -1,8 +1,9 @@
-"""The problem of a search: discrete variables, objectives, and which genotypes mean the same."""
+"""The problem of a search, and the solutions of it that are evaluated."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ from netstitch.errors import SearchError
 
 Genotype = npt.NDArray[np.int64]
 """One value per variable, shape (l,); variable i takes 0 .. cardinalities[i] - 1."""
+
+State = dict[str, Any]
+"""All that changes of a part of a search, by name: what `save_state` can write."""
 
 
 @dataclass(frozen=True)
@@ -107,3 +111,42 @@ def as_costs(objectives: Sequence[Objective], values: Sequence[float]) -> tuple[
         -value if objective.maximise else value
         for objective, value in zip(objectives, values, strict=True)
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A genotype and its objective values, None where its evaluation failed."""
+
+    genotype: Genotype
+    objectives: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The record of one distinct evaluation.
+
+    Attributes:
+        ordinal: 1 for the first that completed.
+        genotype: The first one of its signature.
+        signature: As the problem's.
+        objectives: Their values; None where the evaluation failed, and `failure` says why.
+        seconds: The time that the evaluation took, as measured by its executor.
+        worker: What evaluated it.
+        round: Results of one round arrived together; the search proposes nothing between them.
+        skipped: Proposals so far that needed no evaluation.
+        elapsed: Seconds since the search began.
+        stopped_early: Whether it stopped early since its outcome was certain; the objectives are
+            then the best that they can be.
+    """
+
+    ordinal: int
+    genotype: Genotype
+    signature: Hashable
+    objectives: tuple[float, ...] | None
+    seconds: float
+    failure: str | None
+    worker: str = ""
+    round: int = 0
+    skipped: int = 0
+    elapsed: float = 0.0
+    stopped_early: bool = False

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.archive import Archive
-from netstitch.optimization.problem import Genotype, Problem
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Genotype, Problem, Solution
 
 STEPS = 14
 """Halvings of the range in which the rejection threshold is sought."""

@@ -4,16 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netstitch.optimization.executors.executor import (
-    WHOLE,
-    Completed,
-    Executor,
-    checked,
-    packed_results,
-    unpacked_results,
-)
-from netstitch.optimization.problem import Genotype, Objective
-from netstitch.optimization.search_state import State
+from netstitch.optimization.executors.executor import WHOLE, Completed, Executor, checked
+from netstitch.optimization.problem import Genotype, Objective, State
 
 
 class ResultInbox:
@@ -77,15 +69,15 @@ class ResultInbox:
         return {one.ticket for results in (self.arrived, *self._early) for one in results}
 
     def state(self) -> State:
-        """Return all of it as plain data."""
+        """Return all that changes."""
         return {
-            "arrived": packed_results(self.arrived),
-            "early": [packed_results(results) for results in self._early],
+            "arrived": list(self.arrived),
+            "early": [list(results) for results in self._early],
             "round": self.round,
         }
 
     def restore(self, state: State) -> None:
         """Become what `state` returned."""
-        self.arrived = deque(unpacked_results(state["arrived"]))
-        self._early = deque(unpacked_results(results) for results in state["early"])
+        self.arrived = deque(state["arrived"])
+        self._early = deque(list(results) for results in state["early"])
         self.round = state["round"]

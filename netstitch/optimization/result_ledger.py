@@ -1,14 +1,12 @@
 """The results of a search by signature, and the evaluations that are under way."""
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from math import isnan, nan
 
 import numpy as np
 
-from netstitch.errors import SearchError
-from netstitch.optimization.problem import Genotype
-from netstitch.optimization.search_state import State, packed, unpacked
+from netstitch.optimization.problem import Genotype, State
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +33,17 @@ class ResultLedger:
     Attributes:
         known: Objectives of each signature in the order in which they came; None where it failed,
             and the best that they can be where the evaluation stopped early.
+        early: The signatures of those that stopped early.
         pending: Evaluations under way by ticket, in the order of tickets.
         submitted: Tickets so far.
     """
 
     def __init__(self, columns: int) -> None:
         self.known: dict[Hashable, tuple[float, ...] | None] = {}
+        self.early: set[Hashable] = set()
         self.pending: dict[int, Pending] = {}
         self.submitted = 0
         self._tickets: dict[Hashable, int] = {}
-        self._early: set[Hashable] = set()  # signatures of those that stopped early
         self._columns = columns
 
     def join(self, signature: Hashable, slot: int, genotype: Genotype) -> bool:
@@ -56,7 +55,7 @@ class ResultLedger:
         return True
 
     def open(
-        self, signature: Hashable, slot: int, genotype: Genotype, threshold: float | None = None
+        self, signature: Hashable, slot: int, genotype: Genotype, threshold: float | None
     ) -> int:
         """Return a ticket for a new evaluation."""
         ticket = self.submitted
@@ -66,94 +65,46 @@ class ResultLedger:
         return ticket
 
     def close(
-        self, ticket: int, objectives: tuple[float, ...] | None, *, stopped_early: bool = False
+        self, ticket: int, objectives: tuple[float, ...] | None, *, stopped_early: bool
     ) -> Pending:
         """Enter a result, and return who waited for it."""
         pending = self.pending.pop(ticket)
         del self._tickets[pending.signature]
         if stopped_early:
-            self._early.add(pending.signature)
+            self.early.add(pending.signature)
         self.known[pending.signature] = objectives
         return pending
 
-    @property
-    def early(self) -> int:
-        """The number of evaluations that stopped early."""
-        return len(self._early)
-
-    def stopped_early(self, signature: Hashable) -> bool:
-        """Return whether the known objectives are only the best that they can be."""
-        return signature in self._early
-
     def complete(self, signature: Hashable, objectives: tuple[float, ...] | None) -> None:
         """Enter the whole result of an evaluation that had stopped early."""
-        self._early.remove(signature)
+        self.early.remove(signature)
         self.known[signature] = objectives
 
     def state(self) -> State:
-        """Return all of it as plain data; raise SearchError for signatures that are not bytes."""
-        waiting = [pending.waiting for pending in self.pending.values()]
+        """Return all that changes."""
         failed = (nan,) * self._columns
         rows = [failed if one is None else one for one in self.known.values()]
         return {
-            "signatures": _packed_signatures(self.known),
+            "signatures": list(self.known),
             "objectives": np.array(rows, dtype=np.float64).reshape(-1, self._columns),
-            "early": _packed_signatures(self._early),
+            "early": list(self.early),
             "submitted": self.submitted,
             "tickets": list(self.pending),
-            "pending": _packed_signatures(one.signature for one in self.pending.values()),
-            "thresholds": [pending.threshold for pending in self.pending.values()],
-            "slots": packed([[slot for slot, _ in pairs] for pairs in waiting]),
-            "genotypes": np.array(
-                [genotype for pairs in waiting for _, genotype in pairs], dtype=np.int64
-            ),
+            "pending": [replace(one, waiting=list(one.waiting)) for one in self.pending.values()],
         }
 
     def restore(self, state: State) -> None:
         """Become what `state` returned."""
-        signatures = _unpacked_signatures(state["signatures"])
         rows = map(tuple, state["objectives"].tolist())
         self.known = {
             signature: None if isnan(row[0]) else row
-            for signature, row in zip(signatures, rows, strict=True)
+            for signature, row in zip(state["signatures"], rows, strict=True)
         }
-        self._early = set(_unpacked_signatures(state["early"]))
+        self.early = set(state["early"])
         self.submitted = state["submitted"]
-        genotypes = iter(state["genotypes"])
-        pending = _unpacked_signatures(state["pending"])
-        self.pending = {}
-        for ticket, signature, threshold, slots in zip(
-            state["tickets"], pending, state["thresholds"], unpacked(state["slots"]), strict=True
-        ):
-            waiting = [(int(slot), _read_only(next(genotypes))) for slot in slots]
-            self.pending[ticket] = Pending(signature, waiting, threshold)
+        pending = [replace(one, waiting=list(one.waiting)) for one in state["pending"]]
+        for one in pending:
+            for _, genotype in one.waiting:
+                genotype.setflags(write=False)
+        self.pending = dict(zip(state["tickets"], pending, strict=True))
         self._tickets = {one.signature: ticket for ticket, one in self.pending.items()}
-
-
-def _read_only(genotype: Genotype) -> Genotype:
-    own = genotype.copy()
-    own.setflags(write=False)
-    return own
-
-
-def _packed_signatures(signatures: Iterable[Hashable]) -> State:
-    content = []
-    for signature in signatures:
-        if not isinstance(signature, bytes):
-            raise SearchError(
-                f"a signature of type {type(signature).__name__} cannot be saved: let the "
-                "problem's `signature` give bytes, such as a digest"
-            )
-        content.append(signature)
-    return {
-        "lengths": np.array([len(one) for one in content], dtype=np.int64),
-        "bytes": np.frombuffer(b"".join(content), dtype=np.uint8).copy(),
-    }
-
-
-def _unpacked_signatures(state: State) -> list[bytes]:
-    content, ends = state["bytes"].tobytes(), np.cumsum(state["lengths"]).tolist()
-    return [
-        content[end - length : end]
-        for end, length in zip(ends, state["lengths"].tolist(), strict=True)
-    ]

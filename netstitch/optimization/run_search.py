@@ -1,40 +1,44 @@
 """One call that puts a search together and runs it."""
 
 from collections.abc import Callable, Sequence
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Setup
-from netstitch.optimization.algorithms.registry import entry, name_of
+from netstitch.optimization.algorithms.registry import built, entry, name_of
 from netstitch.optimization.annealing import annealed_constraint
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.engine import Engine
 from netstitch.optimization.executors.executor import Executor
 from netstitch.optimization.operators.initialisation import Initialisation
-from netstitch.optimization.problem import Problem
+from netstitch.optimization.problem import Evaluation, Problem
 from netstitch.optimization.rejection import RejectionRule
 from netstitch.optimization.search_result import Progress, SearchResult
 from netstitch.optimization.search_settings import SearchSettings
 from netstitch.optimization.search_state import as_plain
-from netstitch.optimization.solution import Evaluation
 
 InitialGenotypes = Sequence[Sequence[int] | npt.NDArray[np.integer]]
+
+
+class SearchOptions(TypedDict, total=False):
+    """Keywords of `run_search`, as described there."""
+
+    seed: int
+    initial: InitialGenotypes
+    initialisation: Initialisation | None
+    rejection: RejectionRule | None
+    on_evaluation: Callable[[Evaluation], None] | None
+    on_progress: Callable[[Progress], None] | None
 
 
 def run_search(
     problem: Problem,
     executor: Executor,
     settings: SearchSettings,
-    *,
-    seed: int = 1,
-    initial: InitialGenotypes = (),
-    initialisation: Initialisation | None = None,
-    rejection: RejectionRule | None = None,
-    clock: Callable[[], float] | None = None,
-    on_evaluation: Callable[[Evaluation], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    **options: Unpack[SearchOptions],
 ) -> SearchResult:
     """Search a problem with one of ALGORITHMS or another (the paper's section 5).
 
@@ -48,31 +52,17 @@ def run_search(
         problem: What is searched.
         executor: Evaluates genotypes.
         settings: What the search is asked to do.
-        seed: Of all that is drawn.
-        initial: Genotypes that the first slots start from, such as the reference networks.
-        initialisation: How the other first genotypes are drawn.
-        rejection: Lets evaluations stop early where their outcome is certain, which changes nothing
-            of what is found. Those of "ga", "gomea", "lk-gomea" and "random" may; others learn from
-            every value.
-        clock: Seconds from any start, for the time budget; by default the executor's.
-        on_evaluation: Called with every distinct evaluation before the algorithm learns of it.
-        on_progress: Called after every distinct evaluation.
+        **options: `seed`: of all that is drawn, 1 by default. `initial`: genotypes that the first
+            slots start from, such as the reference networks. `initialisation`: how the other first
+            genotypes are drawn. `rejection`: lets evaluations stop early where their outcome is
+            certain, which changes nothing of what is found; those of "ga", "gomea", "lk-gomea" and
+            "random" may, others learn from every value. `on_evaluation`: called with every distinct
+            evaluation before the algorithm learns of it. `on_progress`: called after each of them.
 
     Raises:
         SearchError: On bad input before anything is evaluated, and when all evaluations fail.
     """
-    return prepare_search(
-        problem,
-        executor,
-        settings,
-        seed=seed,
-        initial=initial,
-        initialisation=initialisation,
-        rejection=rejection,
-        clock=clock,
-        on_evaluation=on_evaluation,
-        on_progress=on_progress,
-    ).run()
+    return prepare_search(problem, executor, settings, **options).run()
 
 
 def prepare_search(
@@ -84,7 +74,6 @@ def prepare_search(
     initial: InitialGenotypes = (),
     initialisation: Initialisation | None = None,
     rejection: RejectionRule | None = None,
-    clock: Callable[[], float] | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Engine:
@@ -133,12 +122,11 @@ def prepare_search(
     }
     return Engine(
         setup,
-        entry(settings.algorithm).build(setup, **settings.settings),
+        built(settings.algorithm, setup, settings.settings),
         executor,
         settings,
         config=as_plain(config),
         rejection=rejection,
-        clock=clock,
         on_evaluation=on_evaluation,
         on_progress=on_progress,
     )

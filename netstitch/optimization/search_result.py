@@ -4,32 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netstitch.optimization.history import Moment
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Solution
 
 Stopped = Literal["budget", "time", "patience", "converged", "interrupted"]
 """Why a search ended; "patience": proposals in a row brought nothing that was not known."""
 
 
-@dataclass
-class SearchCounts:
-    """The counts of a running search; they are part of its state.
-
-    Attributes:
-        skipped: Proposals that needed no evaluation of their own.
-        failed: Evaluations without a result.
-        failure: Why the last one failed.
-        unfruitful: Proposals in a row without a new signature.
-        elapsed: Seconds until the last result; all that a threshold knows of the time.
-    """
-
-    skipped: int = 0
-    failed: int = 0
-    failure: str = ""
-    unfruitful: int = 0
-    elapsed: float = 0.0
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """The state of a running search, for those who look on.
 
@@ -51,19 +32,19 @@ class Progress:
     evaluated: int
     failed: int
     skipped: int
-    in_flight: int
+    in_flight: int = 0
     elapsed: float
-    rate: float
+    rate: float = 0.0
     idle: float
-    archived: int
-    best: tuple[float, ...] | None
+    archived: int = 0
+    best: tuple[float, ...] | None = None
     stopped_early: int = 0
     objectives: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
-class SearchResult:
-    """The non-dominated solutions found, and the counts of `Progress` at the end.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SearchResult(Progress):
+    """The non-dominated solutions found, and the counts at the end.
 
     Attributes:
         archive: The solutions.
@@ -72,12 +53,5 @@ class SearchResult:
     """
 
     archive: tuple[Solution, ...]
-    used: int
-    evaluated: int
-    failed: int
-    skipped: int
-    elapsed: float
-    idle: float
     history: tuple[Moment, ...]
     stopped: Stopped
-    stopped_early: int = 0

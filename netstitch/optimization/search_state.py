@@ -1,122 +1,131 @@
-"""The state of a search as plain data, and as a file.
+"""The state of a search as a file: a checkpoint of arrays, and everything else as JSON.
 
-A state holds numbers, text, lists, dictionaries with names as keys, and arrays. Its file is one of
-safetensors, replaced whole: the arrays, and everything else as JSON in the header. Opening one runs
-no code.
+A state holds numbers, text, bytes, lists, tuples, dictionaries with names as keys, arrays, and
+dataclasses of KINDS. Reading one runs no code.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import safetensors
-from safetensors.numpy import save
+import torch
+from pydantic import BaseModel
 
 from netstitch.errors import SearchError, StorageError
-from netstitch.files.folders import cannot_write, write_bytes
-from netstitch.files.tensor_files import placed
-from netstitch.text import one_line
+from netstitch.files.checkpoint import TrainingCheckpoint, fingerprint_of
+from netstitch.optimization.executors.executor import Completed
+from netstitch.optimization.operators.gene_pool_mixing import Mixing
+from netstitch.optimization.problem import Solution, State
+from netstitch.optimization.result_ledger import Pending
 
-State = dict[str, Any]
-"""Plain data, as the module says; names do not begin with "$"."""
+FORMAT = "netstitch-search-6"
+KINDS: Mapping[str, Any] = {one.__name__: one for one in (Completed, Mixing, Pending, Solution)}
+_SHOWN = 60
+_PLAIN = (type(None), bool, int, float, str)
 
-FORMAT = "netstitch-search-5"
-_ARRAY = "$array"
+
+class _Content(BaseModel):
+    """The file's JSON: the state without its arrays, and a digest of both."""
+
+    state: dict[str, Any]
+    digest: str
 
 
 def save_state(path: Path, state: State) -> None:
-    """Write a state in place of what was there; raises StorageError where that cannot be."""
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    plain = _without_arrays(state, arrays)
-    try:
-        text = json.dumps(plain)
-        header = {"format": FORMAT, "state": text, "digest": _digest(text, arrays)}
-        write_bytes(path, placed(save(arrays, header)))
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    """Write a state in place of what was there.
+
+    Raises:
+        SearchError: It holds something that a state cannot hold.
+        StorageError: The file cannot be written.
+    """
+    arrays: list[npt.NDArray[Any]] = []
+    plain = _encoded(state, arrays)
+    # Strides of empty arrays are 0, which no digest can be taken of.
+    tensors = [torch.tensor(one).clone(memory_format=torch.contiguous_format) for one in arrays]
+    content = {"state": plain, "digest": fingerprint_of(plain, tensors)}
+    _file(path).write(content, {str(index): one for index, one in enumerate(tensors)})
 
 
 def load_state(path: Path) -> State:
     """Read what `save_state` wrote; raises StorageError where it is not that, or damaged."""
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise StorageError(
-                    f"{path} has format {header.get('format')!r:.80}; this version reads {FORMAT!r}"
-                )
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if header["digest"] != _digest(header["state"], arrays):
+    if not path.exists():
+        raise StorageError(f"{path} is missing; expected the state of a search")
+    with _file(path).reading(_Content) as (content, tensors):
+        found = [tensors[str(index)] for index in range(len(tensors))]
+        if content.digest != fingerprint_of(content.state, found):
             raise StorageError(f"{path} is damaged: its content is not as it was written")
-        state: State = _with_arrays(json.loads(header["state"]), arrays)
-    except FileNotFoundError:
-        raise StorageError(f"{path} is missing; expected the state of a search") from None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        RecursionError,
-        safetensors.SafetensorError,
-    ) as error:
-        raise StorageError(
-            f"{path} cannot be read ({one_line(error)}); expected the state of a search"
-        ) from error
+        state: State = _decoded(content.state, [one.numpy() for one in found])
     return state
 
 
-def _digest(text: str, arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    found = blake2b(text.encode(), digest_size=16)
-    for name in sorted(arrays):
-        found.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        found.update(arrays[name].tobytes())
-    return found.hexdigest()
+def _file(path: Path) -> TrainingCheckpoint:
+    return TrainingCheckpoint(path, FORMAT, "search", fingerprint="")
 
 
-def _without_arrays(value: Any, arrays: dict[str, npt.NDArray[Any]]) -> Any:
-    """Return the same as JSON can hold it, its arrays moved away."""
-    if isinstance(value, np.ndarray):
-        name = str(len(arrays))
-        arrays[name] = np.ascontiguousarray(value)
-        return {_ARRAY: name}
+def _encoded(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
+    """Return the same as JSON can hold it, with arrays moved to the end of `arrays`."""
+    if isinstance(value, _PLAIN):
+        return value
     if isinstance(value, dict):
-        return {key: _without_arrays(one, arrays) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_arrays(one, arrays) for one in value]
-    return value
-
-
-def _with_arrays(value: Any, arrays: dict[str, npt.NDArray[Any]]) -> Any:
-    if isinstance(value, dict):
-        if _ARRAY in value:
-            return arrays[value[_ARRAY]]
-        return {key: _with_arrays(one, arrays) for key, one in value.items()}
+        return {name: _encoded(one, arrays) for name, one in value.items()}
     if isinstance(value, list):
-        return [_with_arrays(one, arrays) for one in value]
-    return value
+        return _encoded_list(value, arrays)
+    if isinstance(value, tuple):
+        return {"$tuple": _encoded(list(value), arrays)}
+    if isinstance(value, bytes):
+        return {"$bytes": value.hex()}
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"$array": len(arrays) - 1}
+    kind = type(value).__name__
+    if kind not in KINDS:
+        raise SearchError(
+            f"the state of a search holds a {kind}, which cannot be saved: let algorithm and "
+            "problem use numbers, text, bytes, lists, tuples, dictionaries, arrays and solutions"
+        )
+    return {f"${kind}": _encoded(vars(value), arrays)}
 
 
-def packed(lists: Sequence[Sequence[int] | npt.NDArray[np.int64]]) -> State:
-    """Return lists of whole numbers of different lengths as two arrays."""
-    lengths = np.array([len(one) for one in lists], dtype=np.int64)
-    values = np.concatenate([np.asarray(one, dtype=np.int64) for one in lists] or [lengths])
-    return {"lengths": lengths, "values": values}
+def _encoded_list(values: list[Any], arrays: list[npt.NDArray[Any]]) -> Any:
+    """Return a list as `_encoded` does; many bytes or one-dimensional arrays are joined."""
+    kinds = {type(one) for one in values}
+    if kinds == {bytes}:
+        mark, rows = "$bytes in a row", [np.frombuffer(one, np.uint8) for one in values]
+    elif kinds == {np.ndarray} and {(one.ndim, one.dtype) for one in values} == {
+        (1, values[0].dtype)
+    }:
+        mark, rows = "$arrays in a row", values
+    else:
+        return [_encoded(one, arrays) for one in values]
+    arrays += [np.array([len(one) for one in rows]), np.concatenate(rows)]
+    return {mark: len(arrays) - 2}
 
 
-def unpacked(state: State) -> list[npt.NDArray[np.int64]]:
-    """Return what `packed` was given, as arrays."""
-    ends = np.cumsum(state["lengths"])
-    return [
-        state["values"][end - length : end].copy()
-        for end, length in zip(ends, state["lengths"], strict=True)
-    ]
-
-
-_SHOWN = 60
-"""Characters of a value that a message quotes."""
+def _decoded(value: Any, arrays: Sequence[npt.NDArray[Any]]) -> Any:
+    """Return what `_encoded` was given."""
+    if isinstance(value, list):
+        return [_decoded(one, arrays) for one in value]
+    if not isinstance(value, dict):
+        return value
+    mark: str
+    content: Any
+    mark, content = next(iter(value.items()), ("", None))
+    if mark == "$tuple":
+        return tuple(_decoded(content, arrays))
+    if mark == "$bytes":
+        return bytes.fromhex(content)
+    if mark == "$array":
+        return arrays[content]
+    if mark in ("$bytes in a row", "$arrays in a row"):
+        lengths, values = arrays[content : content + 2]
+        row: Any = values.tobytes() if mark == "$bytes in a row" else values
+        ends = zip(np.cumsum(lengths).tolist(), lengths.tolist(), strict=True)
+        return [row[end - length : end] for end, length in ends]
+    if mark.startswith("$"):
+        return KINDS[mark[1:]](**_decoded(content, arrays))
+    return {name: _decoded(one, arrays) for name, one in value.items()}
 
 
 def as_plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ from netstitch.events import Event, Listener, StageBegan, ignore
 from netstitch.files.settings import check_names, with_keywords
 from netstitch.fitting import Batch
 from netstitch.optimization import Budget, Progress, SearchResult
-from netstitch.optimization.algorithms import learns_from_all
+from netstitch.optimization.algorithms.registry import learns_from_all
 from netstitch.searching.measured_front import largest_difference, measure_front
 from netstitch.searching.reference_doubts import doubts
 from netstitch.searching.search_arguments import (

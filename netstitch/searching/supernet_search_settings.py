@@ -13,8 +13,7 @@ from pydantic import (
 
 from netstitch.analysis import ObjectiveName
 from netstitch.costs import COSTS, MULTIPLY_ADDS, Cost, find_cost
-from netstitch.optimization.algorithms import Build
-from netstitch.optimization.algorithms.registry import name_of
+from netstitch.optimization.algorithms.registry import Build, name_of
 from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS
 from netstitch.optimization.search_settings import SearchSettings
 from netstitch.text import expected_one_of

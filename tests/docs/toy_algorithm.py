@@ -3,9 +3,7 @@
 import numpy as np
 
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
-from netstitch.optimization.problem import Genotype
-from netstitch.optimization.search_state import State
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Genotype, Solution, State
 
 
 class ToySearch(Algorithm):

@@ -81,6 +81,19 @@ class ShuffledExecutor(Executor):
         self._held.clear()
 
 
+class ClockedExecutor(SerialExecutor):
+    """Evaluates one call after the other, by a clock of its own."""
+
+    def __init__(
+        self,
+        evaluate: Callable[[Genotype], tuple[float, ...]],
+        clock: Callable[[], float],
+        capacity: int = 1,
+    ) -> None:
+        super().__init__(evaluate, capacity)
+        self.now = clock  # type: ignore[method-assign]
+
+
 def parted(options: Mapping[str, Any]) -> tuple[SearchSettings, dict[str, Any]]:
     """The settings among the options of a search, and the others."""
     names = SearchSettings.model_fields.keys() & options.keys()

@@ -21,15 +21,17 @@ from optimization_cases import (
 from netstitch.errors import SearchError
 from netstitch.optimization import (
     ALGORITHMS,
+    Algorithm,
     Evaluation,
     Genotype,
     Problem,
     SearchResult,
     SerialExecutor,
+    Setup,
+    Solution,
     run_search,
 )
-from netstitch.optimization.algorithms import check_settings
-from netstitch.optimization.algorithms.registry import entry
+from netstitch.optimization.algorithms.registry import check_settings, entry
 from netstitch.optimization.problem import as_costs
 
 PROBLEM = Problem((2, 3, 1, 4, 2, 2, 3), ACCURACY_MACS)
@@ -289,3 +291,32 @@ def test_unknown_names_get_the_nearest_known_one() -> None:
         check_settings("ga", {"tie_replace": True})
     with pytest.raises(SearchError, match="'random' has no setting 'x': it takes none"):
         check_settings("random", {"x": 1})
+
+
+class NoSubclass:
+    """Has what an algorithm needs, but not the rest of it."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.slots = setup.population
+
+    def propose(self, slot: int) -> Genotype:
+        return np.array([slot])
+
+    def receive(self, slot: int, solution: Solution, entered: bool) -> None: ...
+
+
+class HalfOfOne(Algorithm):
+    """Lacks `receive`, `state` and `restore`."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.slots = setup.population
+
+    def propose(self, slot: int) -> Genotype:
+        return np.array([slot])
+
+
+@pytest.mark.parametrize("own", [NoSubclass, HalfOfOne, lambda setup: None])
+def test_an_algorithm_of_ones_own_that_is_none_is_one_line(own: Any) -> None:
+    with pytest.raises(SearchError, match="makes no Algorithm: give a subclass of") as caught:
+        search(own)
+    assert "\n" not in str(caught.value)

@@ -6,8 +6,7 @@ from optimization_cases import ACCURACY_MACS
 
 from netstitch.errors import SearchError
 from netstitch.optimization.annealing import annealed_constraint
-from netstitch.optimization.problem import Objective, Problem
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Objective, Problem, Solution
 
 PROBLEM = Problem((2, 2), ACCURACY_MACS)
 

@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from optimization_cases import nondominated
 
 from netstitch.optimization.archive import Archive
-from netstitch.optimization.problem import Objective, as_costs
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Objective, Solution, as_costs
 
 CHEAP_GOOD = (Objective("macs"), Objective("accuracy", maximise=True))
 THREE = (*CHEAP_GOOD, Objective("error"))

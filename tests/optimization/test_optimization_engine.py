@@ -6,7 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from optimization_cases import ACCURACY_MACS, ShuffledExecutor, accuracy_and_macs, parted
+from optimization_cases import (
+    ACCURACY_MACS,
+    ClockedExecutor,
+    ShuffledExecutor,
+    accuracy_and_macs,
+    parted,
+)
 
 from netstitch.errors import SearchError
 from netstitch.optimization import (
@@ -80,9 +86,7 @@ def engine(algorithm: Scripted, executor: Executor | None = None, **more: Any) -
         generator=np.random.default_rng(0),
     )
     executor = executor or SerialExecutor(value_and_square)
-    return Engine(
-        setup, algorithm, executor, settings, config={}, **{"clock": lambda: 0.0} | others
-    )
+    return Engine(setup, algorithm, executor, settings, config={}, **others)
 
 
 def counting(calls: list[int]) -> Callable[[Genotype], tuple[float, float]]:
@@ -172,10 +176,9 @@ def test_when_the_time_is_up_nothing_new_is_started() -> None:
     algorithm = Scripted(list(range(99)), slots=4)
     result = engine(
         algorithm,
-        SerialExecutor(evaluate, capacity=2),
+        ClockedExecutor(evaluate, lambda: now, capacity=2),
         evaluations=None,
         seconds=10.0,
-        clock=lambda: now,
     ).run()
     assert result.stopped == "time"
     assert result.evaluated == 11  # one more was under way
@@ -212,7 +215,8 @@ def test_records_come_before_the_algorithm_learns_of_them() -> None:
 def test_progress_tells_where_the_search_is() -> None:
     now = iter(range(1000))
     seen: list[Progress] = []
-    engine(Scripted([9, 9, 2]), on_progress=seen.append, clock=lambda: float(next(now))).run()
+    executor = ClockedExecutor(value_and_square, lambda: float(next(now)))
+    engine(Scripted([9, 9, 2]), executor, on_progress=seen.append).run()
     last = seen[-1]
     assert (last.used, last.evaluated, last.skipped, last.failed) == (3, 2, 1, 0)
     assert (last.archived, last.best) == (2, (9.0, 4.0))
@@ -225,9 +229,7 @@ def test_progress_tells_what_is_under_way_and_how_idle_workers_are() -> None:
         value_and_square, lambda genotype: float(genotype[0]), workers=2, capacity=3
     )
     seen: list[Progress] = []
-    result = engine(
-        Scripted([10, 1, 2, 3], slots=3), executor, on_progress=seen.append, clock=executor.now
-    ).run()
+    result = engine(Scripted([10, 1, 2, 3], slots=3), executor, on_progress=seen.append).run()
     assert [(one.elapsed, one.in_flight) for one in seen] == [(1, 2), (3, 2), (6, 1), (10, 0)]
     assert [one.idle for one in seen] == [0, 0, 0, 4 / 20]
     assert result.idle == 4 / 20
@@ -236,13 +238,14 @@ def test_progress_tells_what_is_under_way_and_how_idle_workers_are() -> None:
 def test_idle_shares_are_those_of_one_search_where_an_executor_serves_several() -> None:
     executor = SimulatedExecutor(value_and_square, lambda genotype: 1.0, workers=2)
     for _ in range(2):
-        result = engine(Scripted([1, 2, 3]), executor, clock=executor.now).run()
+        result = engine(Scripted([1, 2, 3]), executor).run()
         assert result.idle == 0.5  # one loop, two workers
 
 
 def test_time_begins_when_the_search_does() -> None:
     now = 0.0
-    made = engine(Scripted([1, 2]), evaluations=None, seconds=5.0, clock=lambda: now)
+    executor = ClockedExecutor(value_and_square, lambda: now)
+    made = engine(Scripted([1, 2]), executor, evaluations=None, seconds=5.0)
     now = 100.0
     assert made.run().evaluated == 2
 
@@ -276,11 +279,11 @@ def test_with_time_only_the_threshold_follows_the_clock() -> None:
     archive = Archive(ACCURACY_MACS, constrained=0)
     engine(
         Scripted(list(range(99))),
+        ClockedExecutor(value_and_square, lambda: float(next(now))),
         evaluations=None,
         seconds=40.0,
         constraint=constraint,
         archive=archive,
-        clock=lambda: float(next(now)),
     ).run()
     assert constraint.value == 100.0
 

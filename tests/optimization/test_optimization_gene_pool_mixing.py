@@ -3,7 +3,7 @@
 import numpy as np
 
 from netstitch.optimization.operators.gene_pool_mixing import Mixing
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Solution
 
 GENERATOR = np.random.default_rng(0)
 

@@ -22,7 +22,7 @@ from netstitch.optimization.algorithms.gomea import GenePoolMixing, gomea, lk_go
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.operators.gene_pool_mixing import ACCEPTANCES
 from netstitch.optimization.operators.scalarisation import Scale
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Solution
 
 BLOCKS, SIZE = 3, 5
 LENGTH = BLOCKS * SIZE

@@ -15,7 +15,7 @@ from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.algorithms.local_search import LocalSearch
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.operators.initialisation import Initialisation
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Solution
 
 PROBLEM = Problem((2, 3, 1, 4), (Objective("cost"),))
 

@@ -3,8 +3,7 @@ from optimization_cases import ACCURACY_MACS
 
 from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.population import Population
-from netstitch.optimization.problem import Problem
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Problem, Solution
 
 PROBLEM = Problem((2, 2), ACCURACY_MACS)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optimization_cases import ACCURACY_MACS, accuracy_and_macs, lotz, parted
+from optimization_cases import ACCURACY_MACS, ClockedExecutor, accuracy_and_macs, lotz, parted
 
 from netstitch.errors import SearchError, StorageError
 from netstitch.optimization import (
@@ -26,8 +26,6 @@ from netstitch.optimization import (
     prepare_search,
     save_state,
 )
-from netstitch.optimization.search_state import packed, unpacked
-from netstitch.optimization.solution import packed_solutions, unpacked_solutions
 
 PROBLEM = Problem((2, 3, 1, 4, 2, 2, 3, 2, 2, 300), ACCURACY_MACS)
 
@@ -179,9 +177,8 @@ def test_the_time_budget_counts_on() -> None:
     def prepared() -> Engine:
         return prepare_search(
             lotz(30),
-            SerialExecutor(evaluate),
+            ClockedExecutor(evaluate, lambda: now),
             SearchSettings(seconds=10.0, population=4),
-            clock=lambda: now,
             on_progress=lambda progress: states.append(search.state()),
             seed=0,
         )
@@ -213,10 +210,21 @@ def test_a_state_of_another_search_is_refused_with_the_difference(tmp_path: Path
         Told("gomea", tmp_path / "state").engine.restore(state)
 
 
-def test_signatures_that_are_not_bytes_cannot_be_saved(tmp_path: Path) -> None:
-    problem = Problem((2,) * 8, ACCURACY_MACS, signature=lambda genotype: int(genotype.sum()))
+def test_signatures_of_any_kind_that_a_state_holds_can_be_saved(tmp_path: Path) -> None:
+    problem = Problem((3,) * 8, ACCURACY_MACS, signature=lambda genotype: tuple(genotype.tolist()))
+    whole = Told("ga", tmp_path / "state", 30, problem=problem)
+    result = whole.engine.run()
+    again = Told("ga", tmp_path / "state", problem=problem)
+    again.engine.restore(load_state(tmp_path / "state"))
+    assert facts(again.engine.run()) == facts(result)
+
+
+def test_what_a_state_cannot_hold_is_one_line(tmp_path: Path) -> None:
+    problem = Problem(
+        (2,) * 8, ACCURACY_MACS, signature=lambda genotype: frozenset(enumerate(genotype.tolist()))
+    )
     told = Told("ga", tmp_path / "state", 3, problem=problem)
-    with pytest.raises(SearchError, match="a signature of type int cannot be saved"):
+    with pytest.raises(SearchError, match="a search holds a frozenset, which cannot be saved"):
         told.engine.run()
 
 
@@ -225,11 +233,15 @@ def test_files_that_are_no_states_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="is missing"):
         load_state(file)
     file.write_text("no state")
-    with pytest.raises(StorageError, match="cannot be read"):
+    with pytest.raises(StorageError, match="is no readable checkpoint"):
         load_state(file)
     save_state(file, {"numbers": np.arange(10_000)})
-    file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(StorageError, match="cannot be read"):
+    content = file.read_bytes()
+    file.write_bytes(content[:-100])
+    with pytest.raises(StorageError, match="is no readable checkpoint"):
+        load_state(file)
+    file.write_bytes(content[:-100] + b"\1" * 100)
+    with pytest.raises(StorageError, match="is damaged"):
         load_state(file)
     with pytest.raises(StorageError, match="cannot be written"):
         save_state(tmp_path / "nowhere" / "state", {})
@@ -256,24 +268,38 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
             assert found[name] == value
 
 
-@given(st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=5))
-def test_lists_of_different_lengths_are_packed_and_unpacked(lists: list[list[int]]) -> None:
-    assert [one.tolist() for one in unpacked(packed(lists))] == lists
+arrays = st.lists(st.integers(0, 9), max_size=4).map(lambda values: np.array(values, np.int64))
+genotypes = st.lists(st.integers(0, 9), min_size=3, max_size=3).map(np.array)
+plain = st.none() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 
 
+@settings(deadline=None)
 @given(
-    st.lists(
+    rows=st.lists(arrays, max_size=5),
+    digests=st.lists(st.binary(), max_size=5),
+    mixed=st.lists(plain | st.tuples(plain, plain), max_size=5),
+    solutions=st.lists(
         st.none()
-        | st.tuples(
-            st.lists(st.integers(0, 9), min_size=3, max_size=3),
-            st.none() | st.tuples(st.floats(-9, 9), st.floats(-9, 9)),
-        ),
+        | st.builds(Solution, genotypes, st.none() | st.tuples(st.floats(-9, 9), st.floats(-9, 9))),
         max_size=6,
-    )
+    ),
 )
-def test_solutions_are_packed_and_unpacked(given_ones: list[Any]) -> None:
-    solutions = [None if one is None else Solution(np.array(one[0]), one[1]) for one in given_ones]
-    found = unpacked_solutions(packed_solutions(solutions))
-    assert [
-        None if one is None else (one.genotype.tolist(), one.objectives) for one in found
-    ] == given_ones
+def test_all_that_a_state_may_hold_is_read_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[Any],
+    digests: list[bytes],
+    mixed: list[Any],
+    solutions: list[Solution | None],
+) -> None:
+    file = tmp_path_factory.mktemp("search") / "state"
+    save_state(
+        file, {"rows": rows, "digests": digests, "mixed": mixed, "deep": {"solutions": solutions}}
+    )
+    found = load_state(file)
+    assert [one.tolist() for one in found["rows"]] == [one.tolist() for one in rows]
+    assert (found["digests"], found["mixed"]) == (digests, mixed)
+
+    def shown(one: Solution | None) -> Any:
+        return one and (one.genotype.tolist(), one.objectives)
+
+    assert list(map(shown, found["deep"]["solutions"])) == list(map(shown, solutions))

@@ -125,7 +125,6 @@ def test_a_budget_of_simulated_time() -> None:
         lotz(30),
         simulated,
         SearchSettings(seconds=10.0, algorithm="random", population=8),
-        clock=simulated.now,
         seed=0,
     )
     assert result.stopped == "time"

@@ -1,12 +1,14 @@
-"""The protocol of search algorithms, and the setup that each is made from."""
+"""The base of search algorithms, and the setup that each is made from."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from netstitch.optimization.algorithms.algorithm_settings import named
+from netstitch.errors import SearchError
 from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.operators.initialisation import (
@@ -17,12 +19,10 @@ from netstitch.optimization.operators.initialisation import (
 )
 from netstitch.optimization.operators.scalarisation import SCALARISATIONS
 from netstitch.optimization.population import Population
-from netstitch.optimization.problem import Genotype, Problem
-from netstitch.optimization.search_state import State
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Genotype, Problem, Solution, State
 
 
-class Algorithm(Protocol):
+class Algorithm(ABC):
     """A search as one loop per slot: propose a genotype, wait for its result, learn from it.
 
     An algorithm of your own is a subclass. The engine drives the loops in any interleaving, but
@@ -37,16 +37,16 @@ class Algorithm(Protocol):
     slots: int
     learns_from_all: ClassVar[bool] = True
 
+    @abstractmethod
     def propose(self, slot: int) -> Genotype | None:
         """Return the slot's next genotype, shape (l,); the engine keeps the array.
 
         None where there is nothing to propose: the slot is asked again after the next result.
         """
-        ...
 
+    @abstractmethod
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
         """Learn from the slot's last proposal; `entered` says if it is new in the archive."""
-        ...
 
     def matters(self, slot: int, solution: Solution) -> bool:
         """Return whether `receive` would take a result, were it not new in the archive.
@@ -59,13 +59,13 @@ class Algorithm(Protocol):
         """Return whether there is nothing more to propose; never, unless an algorithm says so."""
         return False
 
+    @abstractmethod
     def state(self) -> State:
         """Return all that changes as plain data, but for the generator: see `Engine.state`."""
-        ...
 
+    @abstractmethod
     def restore(self, state: State) -> None:
         """Become what another one, built from an equal setup, returned by `state`."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,3 +125,14 @@ class Setup:
             self.initialisation.uniform,
             self.generator,
         )
+
+
+Strategy = TypeVar("Strategy")
+
+
+def named(kind: str, name: str, known: Mapping[str, Strategy]) -> Strategy:
+    """Return the strategy of a name; raise SearchError, naming all that there are, for another."""
+    if name not in known:
+        names = ", ".join(map(repr, known))
+        raise SearchError(f"unknown {kind} {name!r}: expected one of {names}")
+    return known[name]

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
-from netstitch.optimization.algorithms.algorithm_settings import named
+from netstitch.optimization.algorithms.algorithm import Algorithm, Setup, named
 from netstitch.optimization.operators.inactive_variables import (
     Inactive,
     check_inactive,
@@ -15,9 +14,7 @@ from netstitch.optimization.operators.inactive_variables import (
 from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
 from netstitch.optimization.operators.variation import CROSSOVERS, TWO_POINT, checked_rate, mutation
 from netstitch.optimization.population import Population
-from netstitch.optimization.problem import Genotype
-from netstitch.optimization.search_state import State
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Genotype, Solution, State
 
 
 class GeneticAlgorithm(Algorithm):
@@ -115,7 +112,7 @@ class GeneticAlgorithm(Algorithm):
         """Become what `state` returned."""
         self.population.restore(state["population"])
         self._order = list(state["order"])
-        self._parents = [None if pair is None else (pair[0], pair[1]) for pair in state["parents"]]
+        self._parents = list(state["parents"])
         self._ready = state["ready"]
         self._received = state["received"]
 

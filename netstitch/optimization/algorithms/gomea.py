@@ -6,8 +6,7 @@ from typing import TypedDict, Unpack, get_args
 import numpy as np
 
 from netstitch.errors import SearchError
-from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
-from netstitch.optimization.algorithms.algorithm_settings import named
+from netstitch.optimization.algorithms.algorithm import Algorithm, Setup, named
 from netstitch.optimization.linkage.gene_pool import (
     SMALLEST,
     Donors,
@@ -36,9 +35,7 @@ from netstitch.optimization.operators.inactive_variables import (
     settled,
 )
 from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
-from netstitch.optimization.problem import Genotype
-from netstitch.optimization.search_state import State
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Genotype, Solution, State
 
 TURNS = 3
 """Passes that may begin before a loop must propose: this one's rest, a forced one, the next."""

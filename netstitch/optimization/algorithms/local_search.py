@@ -6,9 +6,7 @@ Neural Architecture Search" (EMO 2021): climb on a weighting of the objectives, 
 
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
-from netstitch.optimization.problem import Genotype
-from netstitch.optimization.search_state import State, packed, unpacked
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Genotype, Solution, State
 
 
 class LocalSearch(Algorithm):
@@ -65,8 +63,8 @@ class LocalSearch(Algorithm):
         """Return all that changes as plain data."""
         return {
             "population": self.population.state(),
-            "variables": packed(self._variables),
-            "values": packed(self._values),
+            "variables": [list(one) for one in self._variables],
+            "values": [list(one) for one in self._values],
             "variable": list(self._variable),
             "climbed": list(self._climbed),
             "begins": list(self._begins),
@@ -75,8 +73,8 @@ class LocalSearch(Algorithm):
     def restore(self, state: State) -> None:
         """Become what `state` returned."""
         self.population.restore(state["population"])
-        self._variables = [one.tolist() for one in unpacked(state["variables"])]
-        self._values = [one.tolist() for one in unpacked(state["values"])]
+        self._variables = [list(one) for one in state["variables"]]
+        self._values = [list(one) for one in state["values"]]
         self._variable = list(state["variable"])
         self._climbed = list(state["climbed"])
         self._begins = list(state["begins"])

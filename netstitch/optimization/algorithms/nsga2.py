@@ -13,9 +13,7 @@ from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.operators.scalarisation import Floats
 from netstitch.optimization.operators.variation import checked_rate, mutation
-from netstitch.optimization.problem import Genotype, as_costs
-from netstitch.optimization.search_state import State
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Genotype, Solution, State, as_costs
 
 ATTEMPTS = 10
 """How often offspring that are not new are made anew before they are taken as they are."""

@@ -1,9 +1,7 @@
 """Random search: the baseline that learns nothing."""
 
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
-from netstitch.optimization.problem import Genotype
-from netstitch.optimization.search_state import State
-from netstitch.optimization.solution import Solution
+from netstitch.optimization.problem import Genotype, Solution, State
 
 
 class RandomSearch(Algorithm):

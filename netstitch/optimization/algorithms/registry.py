@@ -1,15 +1,15 @@
-"""The search algorithms by name."""
+"""The search algorithms by name, with their settings, which are keywords that make them."""
 
+import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from inspect import isclass, isroutine
-from typing import Any
+from types import NoneType
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
-from netstitch.optimization.algorithms.algorithm_settings import SettingKind, settings_of
 from netstitch.optimization.algorithms.ga import GeneticAlgorithm
 from netstitch.optimization.algorithms.gomea import gomea, lk_gomea
 from netstitch.optimization.algorithms.local_search import LocalSearch
@@ -39,11 +39,6 @@ class Entry:
     follows_threshold: bool = True
     check: Callable[[], None] = lambda: None
 
-    @property
-    def settings(self) -> Mapping[str, tuple[SettingKind, ...]]:
-        """The settings it takes, by name, each with the kinds of values that it may have."""
-        return settings_of(self.build)
-
 
 ALGORITHMS: Mapping[str, Entry] = {
     "ga": Entry(GeneticAlgorithm),
@@ -64,8 +59,7 @@ def entry(algorithm: str | Build) -> Entry:
     if callable(algorithm):
         return Entry(algorithm)
     if algorithm not in ALGORITHMS:
-        known = _known(algorithm, tuple(ALGORITHMS))
-        raise SearchError(f"unknown algorithm {algorithm!r}: {known}")
+        raise SearchError(f"unknown algorithm {algorithm!r}: {_known(algorithm, ALGORITHMS)}")
     return ALGORITHMS[algorithm]
 
 
@@ -73,8 +67,26 @@ def name_of(algorithm: str | Build) -> str:
     """Return the name, or where a user's own is defined."""
     if isinstance(algorithm, str):
         return algorithm
-    kind = algorithm if isclass(algorithm) or isroutine(algorithm) else type(algorithm)
+    own = inspect.isclass(algorithm) or inspect.isroutine(algorithm)
+    kind = algorithm if own else type(algorithm)
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def built(algorithm: str | Build, setup: Setup, settings: Mapping[str, Any]) -> Algorithm:
+    """Return an algorithm, made from a setup.
+
+    Raises:
+        SearchError: When a user's own is none, or a setting has a value that it cannot use.
+    """
+    build = entry(algorithm).build
+    made: object = None if inspect.isabstract(build) else build(setup, **settings)
+    if not isinstance(made, Algorithm):
+        raise SearchError(
+            f"{name_of(algorithm)!r} makes no Algorithm: give a subclass of "
+            "netstitch.optimization.Algorithm with propose, receive, state and restore, or a "
+            "function that returns one"
+        )
+    return made
 
 
 def check_algorithm(algorithm: str | Build) -> None:
@@ -84,17 +96,18 @@ def check_algorithm(algorithm: str | Build) -> None:
 
 def check_settings(algorithm: str | Build, settings: Mapping[str, Any]) -> None:
     """Raise SearchError when an algorithm does not know a setting, or cannot use its value."""
-    known, name = entry(algorithm).settings, name_of(algorithm)
+    known, name = _annotations(entry(algorithm).build), name_of(algorithm)
     for setting, value in settings.items():
         if setting not in known:
             raise SearchError(
                 f"algorithm {name!r} has no setting {setting!r}: {_known(setting, known)}"
             )
-        if not any(kind.holds(value) for kind in known[setting]):
-            kinds = " or ".join(kind.described for kind in known[setting])
-            raise SearchError(f"setting {setting!r} of {name!r} is {value!r}: expected {kinds}")
+        kinds = _kinds(known[setting])
+        if not any(kind.holds(value) for kind in kinds):
+            expected = " or ".join(kind.described for kind in kinds)
+            raise SearchError(f"setting {setting!r} of {name!r} is {value!r}: expected {expected}")
     if settings:
-        entry(algorithm).build(_smallest_setup(), **settings)  # which looks at the values
+        built(algorithm, _smallest_setup(), settings)  # which looks at the values
 
 
 def learns_from_all(algorithm: str | Build, settings: Mapping[str, Any]) -> bool:
@@ -104,7 +117,7 @@ def learns_from_all(algorithm: str | Build, settings: Mapping[str, Any]) -> bool
     """
     if not isinstance(algorithm, str):
         return False
-    return entry(algorithm).build(_smallest_setup(), **settings).learns_from_all
+    return built(algorithm, _smallest_setup(), settings).learns_from_all
 
 
 def _smallest_setup() -> Setup:
@@ -127,3 +140,49 @@ def _known(word: str, known: Collection[str]) -> str:
         return "it takes none"
     hint = did_you_mean(word, known).strip()
     return f"known are {', '.join(known)}{f', {hint}' if hint else ''}"
+
+
+class _Kind(NamedTuple):
+    """A kind of values that a setting may have: in words for a message, and their types."""
+
+    described: str
+    types: tuple[type, ...]
+
+    def holds(self, value: Any) -> bool:
+        flags = bool in self.types or object in self.types  # flags are no numbers
+        return isinstance(value, self.types) and (flags or type(value) is not bool)
+
+
+_ANYTHING = _Kind("anything", (object,))
+_KINDS = {
+    bool: _Kind("true or false", (bool,)),
+    int: _Kind("a whole number", (int, np.integer)),
+    float: _Kind("a number", (int, float, np.number)),
+    str: _Kind("a name", (str,)),
+    NoneType: _Kind("nothing", (NoneType,)),
+}
+
+
+def _kinds(annotation: Any) -> list[_Kind]:
+    if get_origin(annotation) is Literal:
+        return [_KINDS[str]]
+    parts = get_args(annotation) or (annotation,)
+    return [_KINDS.get(part, _ANYTHING) for part in parts]
+
+
+def _annotations(build: Build) -> Mapping[str, Any]:
+    """Return the annotations of settings by name; keywords of a TypedDict count as settings.
+
+    Any value will do where a setting is not annotated, or with another type than those of _KINDS.
+    """
+    try:
+        hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
+    except (TypeError, NameError):  # of a `partial`, or where a name is not known at run time
+        hints = {}
+    found: dict[str, Any] = {}
+    for name, parameter in list(inspect.signature(build).parameters.items())[1:]:
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD and get_origin(hints.get(name)):
+            found |= get_type_hints(get_args(hints[name])[0])
+        else:
+            found[name] = hints.get(name, object)
+    return found

@@ -3,16 +3,13 @@
 import os
 import platform
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 from netstitch.errors import SearchError
 from netstitch.optimization.problem import Genotype, Objective
-from netstitch.optimization.search_state import State
 
 WHOLE = -1
 """The ticket of an evaluation that stopped early and is now done whole.
@@ -150,24 +147,3 @@ def checked(completed: Completed, objectives: Sequence[Objective]) -> Completed:
             failure = f"objective {name!r} is {value}, not a finite number"
             return replace(completed, objectives=None, failure=failure, stopped_early=False)
     return completed
-
-
-def packed_results(results: Iterable[Completed]) -> State:
-    """Return results as plain data, for the state of a search; see `unpacked_results`."""
-    return {
-        "facts": [
-            [one.ticket, one.failure, one.seconds, one.worker, one.stopped_early] for one in results
-        ],
-        "objectives": [
-            None if one.objectives is None else np.array(one.objectives, dtype=np.float64)
-            for one in results
-        ],
-    }
-
-
-def unpacked_results(state: State) -> list[Completed]:
-    """Return what `packed_results` was given."""
-    return [
-        Completed(ticket, None if values is None else tuple(values.tolist()), *facts)
-        for (ticket, *facts), values in zip(state["facts"], state["objectives"], strict=True)
-    ]

@@ -11,8 +11,7 @@ from netstitch.optimization.executors.executor import (
     WrappedExecutor,
     checked,
 )
-from netstitch.optimization.problem import Genotype, Objective
-from netstitch.optimization.solution import Evaluation
+from netstitch.optimization.problem import Evaluation, Genotype, Objective
 
 
 @dataclass(frozen=True)

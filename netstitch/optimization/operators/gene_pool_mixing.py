@@ -5,19 +5,16 @@ evaluation of its own.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from netstitch.optimization.linkage.linkage_model import Genotypes, Subset
 from netstitch.optimization.operators.inactive_variables import nothing
 from netstitch.optimization.population import Population
-from netstitch.optimization.problem import Genotype
-from netstitch.optimization.search_state import State, packed, unpacked
-from netstitch.optimization.solution import Solution, packed_solutions, unpacked_solutions
+from netstitch.optimization.problem import Genotype, Solution, State
 
 
 class Acceptance(Protocol):
@@ -101,46 +98,24 @@ class Mixing:
 
 
 def packed_passes(passes: Sequence[Mixing | None]) -> State:
-    """Return passes under way as plain data; genotypes that many have as donors are held once."""
-    under_way = [mixing for mixing in passes if mixing is not None]
-    distinct: dict[bytes, int] = {}
-    rows: list[npt.NDArray[np.integer]] = []
-    donors = []
-    for mixing in under_way:
-        indices = []
-        for row in mixing.donors:
-            known = distinct.setdefault(row.tobytes(), len(rows))
-            if known == len(rows):
-                rows.append(row)
-            indices.append(known)
-        donors.append(indices)
-    return {
-        "under_way": [mixing is not None for mixing in passes],
-        "solutions": packed_solutions([mixing.solution for mixing in under_way]),
-        "forced": packed_solutions([mixing.forced for mixing in under_way]),
-        "subsets": [packed(mixing.subsets) for mixing in under_way],
-        "donors": packed(donors),
-        "genotypes": np.array(rows),
-        "changed": [mixing.changed for mixing in under_way],
-        "improved": [mixing.improved for mixing in under_way],
-    }
+    """Return passes under way as a state; genotypes that many have as donors are held once."""
+    rows: dict[bytes, int] = {}
+    packed: list[Mixing | None] = []
+    kind: np.dtype[np.integer] = np.dtype(np.int64)
+    for mixing in passes:
+        if mixing is None:
+            packed.append(None)
+            continue
+        kind = mixing.donors.dtype
+        indices = [rows.setdefault(row.tobytes(), len(rows)) for row in mixing.donors]
+        packed.append(replace(mixing, subsets=list(mixing.subsets), donors=np.array(indices)))
+    return {"passes": packed, "donors": np.array([np.frombuffer(row, kind) for row in rows])}
 
 
 def unpacked_passes(state: State) -> list[Mixing | None]:
     """Return what `packed_passes` was given."""
-    passes = iter(
-        [
-            Mixing(solution, subsets, state["genotypes"][donors], forced, changed, improved)
-            for solution, subsets, donors, forced, changed, improved in zip(
-                unpacked_solutions(state["solutions"]),
-                map(unpacked, state["subsets"]),
-                unpacked(state["donors"]),
-                unpacked_solutions(state["forced"]),
-                state["changed"],
-                state["improved"],
-                strict=True,
-            )
-            if solution is not None
-        ]
-    )
-    return [next(passes) if under_way else None for under_way in state["under_way"]]
+    return [
+        mixing
+        and replace(mixing, subsets=list(mixing.subsets), donors=state["donors"][mixing.donors])
+        for mixing in state["passes"]
+    ]
