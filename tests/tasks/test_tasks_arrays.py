@@ -58,7 +58,7 @@ def test_arrays_that_torch_cannot_share():
     [
         (np.zeros((2, 3), np.uint8), LABELS, None, "inputs are uint8; .*images='nhwc'"),
         (np.zeros((2, 4, 4), np.uint8), LABELS, "nhwc", "means 4 dimensions"),
-        (np.zeros((2, 4, 4), np.int32), LABELS, "nhw", "images are int32"),
+        (np.zeros((2, 4, 4), np.int32), LABELS, "nhw", "inputs are int32"),
         (np.zeros((2, 4, 4), np.uint8), LABELS, "hwn", "'hwn' is not known"),
         (np.zeros((2, 3)), np.array([1.0, 0.0]), None, "labels are float64; expected integers"),
         (np.zeros((2, 3)), np.array([True, False]), None, "labels are bool"),

@@ -1,7 +1,7 @@
 """Samples from arrays."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -45,32 +45,9 @@ def from_arrays(
     Raises:
         DataError: For anything else, for a normalisation of floats, and as `Samples` does.
     """
-    values, classes = _tensor(inputs, name, "inputs"), _tensor(labels, name, "labels")
-    kind = dtype_name(values.dtype)
-    if normalisation is not None and values.is_floating_point():
-        raise DataError(
-            f"{name}: inputs are {kind}, which are taken as they are, and a mean and std are given;"
-            " leave these out, or give bytes (uint8), which they are applied to"
-        )
-    if images is not None:
-        values = _arrange(values, name, images, normalisation)
-    elif not values.is_floating_point():
-        raise DataError(
-            f"{name}: inputs are {kind}; expected floating point, or images of bytes with their "
-            "layout named, such as images='nhwc'"
-        )
-    if not _is_integral(classes):
-        raise DataError(
-            f"{name}: labels are {dtype_name(classes.dtype)}; expected integers, the numbers of "
-            "the classes: convert whole ones, labels.astype(int)"
-        )
-    if values.dtype not in FLOATS:
-        raise DataError(f"{name}: inputs are {kind}; expected float32 or another float")
-    return Samples(
-        values.detach().to("cpu", torch.float32).contiguous(),
-        classes.detach().to("cpu", torch.int64).contiguous(),
-        name,
-    )
+    classes = _integers(labels, name, "labels")
+    values = _inputs(inputs, name, images, normalisation)
+    return Samples(values, classes.detach().to("cpu", torch.int64).contiguous(), name)
 
 
 def from_maps(
@@ -86,22 +63,20 @@ def from_maps(
     `maps` are (n, height, width) or (n, 1, height, width) integers of any width from 0 to 255, of
     which 255 is of no class.
     """
-    classes = _tensor(maps, name, "label maps")
+    classes = _integers(maps, name, "label maps")
     if classes.ndim == 4 and classes.shape[1] == 1:
         classes = classes[:, 0]
-    if classes.ndim != 3 or not _is_integral(classes):
+    if classes.ndim != 3:
         raise DataError(
-            f"{name}: label maps are {dtype_name(classes.dtype)} {tuple(classes.shape)}; expected "
-            "integers (n, height, width)"
+            f"{name}: label maps have shape {tuple(classes.shape)}; expected (n, height, width)"
         )
-    if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) <= 255:
+    if classes.numel() and not 0 <= int(classes.min()) <= int(classes.max()) <= 255:
         raise DataError(
             f"{name}: label maps hold classes from {int(classes.min())} to {int(classes.max())}; "
             "expected 0 to 255"
         )
-    unlabelled = torch.zeros(len(classes), dtype=torch.int64)
-    found = from_arrays(inputs, unlabelled, name=name, images=images, normalisation=normalisation)
-    return Samples(found.inputs, classes.to(torch.uint8), name)
+    values = _inputs(inputs, name, images, normalisation)
+    return Samples(values, classes.detach().to("cpu", torch.uint8), name)
 
 
 def unlabelled(inputs: Tensor, name: str = "validation") -> Samples:
@@ -111,29 +86,42 @@ def unlabelled(inputs: Tensor, name: str = "validation") -> Samples:
     return Samples(inputs, torch.zeros(len(inputs), dtype=torch.int64), name)
 
 
-def _arrange(
-    values: Tensor, name: str, images: ImageLayout, normalisation: Normalisation | None
+def _inputs(
+    inputs: Array, name: str, images: ImageLayout | None, normalisation: Normalisation | None
 ) -> Tensor:
-    """Return images as (n, c, h, w) floating point, bytes divided by 255 and normalised."""
-    if images not in ("nhw", "nhwc", "nchw"):
+    """Return float32 inputs; images as (n, c, h, w), bytes divided by 255 and normalised."""
+    values = _tensor(inputs, name, "inputs")
+    kind, of_bytes = dtype_name(values.dtype), values.dtype == torch.uint8
+    if normalisation is not None and values.is_floating_point():
+        raise DataError(
+            f"{name}: inputs are {kind}, which are taken as they are, and a mean and std are given;"
+            " leave these out, or give bytes (uint8), which they are applied to"
+        )
+    if values.dtype not in FLOATS and (images is None or not of_bytes):
+        raise DataError(
+            f"{name}: inputs are {kind}; expected float32 or another float, or images of bytes "
+            "(uint8) with their layout named, such as images='nhwc'"
+        )
+    if images is not None:
+        values = _channels_first(values, name, images)
+        if of_bytes:
+            values = values.to(torch.float32) / 255
+        if normalisation is not None:
+            values = _normalised(values, name, normalisation)
+    return values.detach().to("cpu", torch.float32).contiguous()
+
+
+def _channels_first(values: Tensor, name: str, images: ImageLayout) -> Tensor:
+    if images not in get_args(ImageLayout):
         raise DataError(f"image layout {images!r} is not known; give 'nhw', 'nhwc' or 'nchw'")
     if values.ndim != len(images):
         raise DataError(
             f"{name}: inputs have shape {tuple(values.shape)}, but images={images!r} means "
             f"{len(images)} dimensions; name the layout that they have"
         )
-    if values.dtype == torch.uint8:
-        values = values.to(torch.float32) / 255
-    elif not values.is_floating_point():
-        raise DataError(
-            f"{name}: images are {dtype_name(values.dtype)}; expected bytes (uint8) or floating "
-            "point"
-        )
     if images == "nhw":
-        values = values[:, None]
-    elif images == "nhwc":
-        values = values.permute(0, 3, 1, 2)
-    return values if normalisation is None else _normalised(values, name, normalisation)
+        return values[:, None]
+    return values.permute(0, 3, 1, 2) if images == "nhwc" else values
 
 
 def _normalised(values: Tensor, name: str, normalisation: Normalisation) -> Tensor:
@@ -177,5 +165,11 @@ def _tensor(array: Array, name: str, part: str) -> Tensor:
     return torch.from_numpy(np.require(native, requirements=["C", "W"]))
 
 
-def _is_integral(tensor: Tensor) -> bool:
-    return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
+def _integers(array: Array, name: str, part: str) -> Tensor:
+    found = _tensor(array, name, part)
+    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
+        raise DataError(
+            f"{name}: {part} are {dtype_name(found.dtype)}; expected integers, the numbers of the "
+            "classes: convert whole ones, labels.astype(int)"
+        )
+    return found
