@@ -1,5 +1,6 @@
 """Image files: which ones are read, and opening them."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -7,20 +8,19 @@ from PIL import Image, TiffImagePlugin
 
 from netstitch.errors import DataError
 
-COMMON = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif", ".jfif")
 FORMATS = (
     "AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA",
     "TIFF", "WEBP",
 )  # fmt: skip
 """Pillow's formats that are read. Others hold no single picture, or run a program to draw one."""
-OTHERS = (".apng", ".avifs", ".pfm")
+OTHERS = {".apng", ".avifs", ".pfm"}
 """Endings of moving pictures, and of floating-point numbers, among these formats."""
 KIND_OF_PICTURE, REDUCED = 254, 1
 """The tag of a picture in a file of TIFF, and its bit for a smaller version of another one."""
 PAGED = (".gif", ".tif", ".tiff")
 """Endings of kinds that may hold several pictures, which Pillow counts without reading them."""
 
-ENDINGS = f"{', '.join(COMMON[:6])} and the like"
+ENDINGS = ".jpg, .jpeg, .png, .webp, .bmp, .tif and the like"
 """Endings of images, as a part of a message."""
 LEFT_BEHIND = ("thumbs.db", "desktop.ini", "__macosx", "lost+found", "@eadir", "$recycle.bin")
 
@@ -33,15 +33,10 @@ def formats() -> tuple[str, ...]:
 
 
 @cache
-def extensions() -> tuple[str, ...]:
-    """Return the endings of images in these formats, the most common ones first."""
-    read = [
-        ending
-        for kind in formats()
-        for ending, of in sorted(Image.registered_extensions().items())
-        if of == kind and ending not in OTHERS
-    ]
-    return tuple(sorted(read, key=lambda one: COMMON.index(one) if one in COMMON else len(COMMON)))
+def extensions() -> frozenset[str]:
+    """Return the endings of images in these formats."""
+    endings = Image.registered_extensions().items()
+    return frozenset(ending for ending, kind in endings if kind in formats()) - OTHERS
 
 
 def is_left_behind(name: str) -> bool:
@@ -51,7 +46,7 @@ def is_left_behind(name: str) -> bool:
 
 def is_named_as_image(name: str) -> bool:
     """Return whether a file that is not hidden has the name of an image."""
-    return name.lower().endswith(extensions())
+    return os.path.splitext(name)[1].lower() in extensions()
 
 
 def holds_several(file: Path | str) -> bool:

@@ -50,52 +50,31 @@ def imagenet(folder: Path | str, split: ImageNetSplit, *, boxes: bool = False) -
     folder = path_of(folder, "a folder of ImageNet")
     if split not in ("train", "val"):
         raise DataError(f"ImageNet has no split {split!r}; give 'train' or 'val'")
-    for root in (folder, folder / "ILSVRC"):
-        images = root / "Data" / "CLS-LOC"
-        if images.is_dir():
-            return _cls_loc(folder, root, images, split, boxes)
-    if not any((folder / name).is_dir() for name in ("train", "val")):
+    roots = (folder, folder / "ILSVRC")
+    root = next((root for root in roots if (root / "Data" / "CLS-LOC").is_dir()), None)
+    images = folder if root is None else root / "Data" / "CLS-LOC"
+    if root is None and not any((folder / name).is_dir() for name in ("train", "val")):
         raise DataError(f"{describe_folder(folder)}; {EXPECTED}")
-    return _original(folder, split, boxes)
-
-
-def _cls_loc(folder: Path, root: Path, images: Path, split: ImageNetSplit, boxes: bool) -> Listing:
     place, found = _split(images, split)
-    annotations = root / "Annotations" / "CLS-LOC" / split
-    notes = annotations if boxes else None
-    known = _known_synsets(folder, images, split)
+    annotations = None if root is None else root / "Annotations" / "CLS-LOC" / split
+    notes = (annotations or _boxes_of(folder, split)) if boxes else None
+    known = _known_synsets(folder, images) if split == "val" else []
     if split == "train" or any(map(is_synset, found.names)):  # validation images, sorted since
         return _by_class(place, found, notes, known)
-    files = _by_stem(place, found)
-    solved = _of_solutions(folder, root)
-    synset_of = solved or _of_annotations(annotations, files)
-    if not synset_of:
-        raise DataError(
-            f"the classes of the images in {place} are not there; expected {SOLUTIONS} in "
-            f"{folder}, or {annotations}/*.xml"
-        )
+    if not found.images:
+        raise DataError(f"{describe_folder(place)}; expected images ending in .JPEG")
+    files = {Path(file).stem: file for file in found.images}
+    if annotations is None:
+        synset_of, known = _of_devkit(folder, sorted(files))
+        source = str(folder / DEVKIT)
+    else:
+        synset_of, source = _of_cls_loc(folder, annotations, files)
     if notes is not None:
-        first = min(files)
-        files = {stem: file for stem, file in files.items() if (notes / f"{stem}.xml").exists()}
-        if not files:
-            raise DataError(f"no image has boxes in {notes}; expected {first}.xml there")
-    source = SOLUTIONS if solved else str(annotations)
+        noted = {stem: file for stem, file in files.items() if (notes / f"{stem}.xml").exists()}
+        if not noted:
+            raise DataError(f"no image has boxes in {notes}; expected {min(files)}.xml there")
+        files = noted
     return _flat(files, synset_of, known or synset_of.values(), source, found)
-
-
-def _original(folder: Path, split: ImageNetSplit, boxes: bool) -> Listing:
-    place, found = _split(folder, split)
-    if boxes and split == "val":
-        raise DataError(
-            f"{folder}: boxes are read for the split 'train' of ImageNet's original layout; leave "
-            "boxes out for 'val'"
-        )
-    if split == "train" or any(map(is_synset, found.names)):
-        notes = _boxes_of(folder) if boxes else None
-        return _by_class(place, found, notes, _known_synsets(folder, folder, split))
-    files = _by_stem(place, found)
-    synset_of, synsets = _of_devkit(folder, sorted(files))
-    return _flat(files, synset_of, synsets, str(folder / DEVKIT), found)
 
 
 def _split(root: Path, split: str) -> tuple[Path, Contents]:
@@ -169,39 +148,40 @@ def _flat(
     return labelled_images(images, tuple(number), found.kinds)
 
 
-def _by_stem(place: Path, found: Contents) -> dict[str, str]:
-    if not found.images:
-        raise DataError(f"{describe_folder(place)}; expected images ending in .JPEG")
-    return {Path(file).stem: file for file in found.images}
-
-
-def _known_synsets(folder: Path, images: Path, split: ImageNetSplit) -> list[str]:
-    """Return all classes of validation images, as the mapping or the training images say."""
+def _known_synsets(folder: Path, images: Path) -> list[str]:
+    """Return all classes, as the mapping or the training images say; none without either."""
     mapping, train = folder / "LOC_synset_mapping.txt", images / "train"
-    if split == "train":
-        return []
     if mapping.exists():
         return [line.split()[0] for line in read_listed(mapping).splitlines() if line.strip()]
     return [name for name in contents(train).names if is_synset(name)] if train.is_dir() else []
 
 
-def _of_solutions(folder: Path, root: Path) -> dict[str, str]:
-    for path in (folder / SOLUTIONS, root / SOLUTIONS):
+def _of_cls_loc(
+    folder: Path, annotations: Path, stems: Iterable[str]
+) -> tuple[dict[str, str], str]:
+    """Return the classes of validation images by name, and what they are from."""
+    for path in (folder / SOLUTIONS, folder / "ILSVRC" / SOLUTIONS):
         if path.exists():
             try:
                 rows = csv.DictReader(read_listed(path).splitlines())
-                return {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
+                solved = {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
             except (KeyError, IndexError, AttributeError, csv.Error) as error:
                 raise DataError(
                     f"{path} is damaged; expected the columns ImageId and PredictionString"
                 ) from error
-    return {}
+            return solved, SOLUTIONS
+    if not annotations.is_dir():
+        raise DataError(
+            f"the classes of the images in {folder} are not there; expected {SOLUTIONS} in it, or "
+            f"{annotations}/*.xml"
+        )
+    return _of_annotations(annotations, stems), str(annotations)
 
 
 def _of_annotations(notes: Path, stems: Iterable[str]) -> dict[str, str]:
     """Return the class of each image's first object, by an expression: no XML is parsed."""
     found = {}
-    for stem in stems if notes.is_dir() else ():
+    for stem in stems:
         path = notes / f"{stem}.xml"
         text = read_listed(path) if path.exists() else ""
         name = re.search(r"<name>\s*(n\d{8})\s*</name>", text)
@@ -211,7 +191,7 @@ def _of_annotations(notes: Path, stems: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _of_devkit(folder: Path, stems: list[str]) -> tuple[dict[str, str], Iterable[str]]:
+def _of_devkit(folder: Path, stems: list[str]) -> tuple[dict[str, str], list[str]]:
     """Return the classes of validation images by name, and all classes."""
     from scipy.io import loadmat
 
@@ -241,10 +221,16 @@ def _of_devkit(folder: Path, stems: list[str]) -> tuple[dict[str, str], Iterable
     if unknown:
         raise DataError(f"{truth} has the class {unknown[0]}, which {meta} does not have")
     found = {stem: synset_of[number] for stem, number in zip(stems, numbers, strict=True)}
-    return found, synset_of.values()
+    return found, list(synset_of.values())
 
 
-def _boxes_of(folder: Path) -> Path:
+def _boxes_of(folder: Path, split: str) -> Path:
+    """Return the folder of boxes in the original layout."""
+    if split == "val":
+        raise DataError(
+            f"{folder}: boxes are read for the split 'train' of ImageNet's original layout; leave "
+            "boxes out for 'val'"
+        )
     for name in BOXES:
         for place in (folder / name / "train", folder / name):
             if place.is_dir() and any(map(is_synset, contents(place).names)):
