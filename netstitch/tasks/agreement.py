@@ -8,8 +8,8 @@ from torch import Tensor
 from netstitch.errors import DataError, NetstitchError
 from netstitch.networks.probabilities import WAY_OUT, are_probabilities
 from netstitch.tasks.classification import Classification
-from netstitch.tasks.datasets.arrays import unlabelled
 from netstitch.tasks.datasets.given import described
+from netstitch.tasks.logits import average
 from netstitch.tasks.samples import Samples, check_samples
 from netstitch.tasks.task import EnsembleKind
 from netstitch.tasks.task_outputs import Outputs, nonfinite, select
@@ -46,35 +46,27 @@ def agreement(
         DataError: When networks' outputs are not (n, classes) alike, or not finite, and where some
             are probabilities and others logits.
     """
-    parts = {
-        "validation": validation,
-        "training": training,
-        "confirmation": confirmation,
-        "test": test,
-    }
     check_samples(validation, training=training, confirmation=confirmation, test=test)
     members = list(networks) if isinstance(networks, Iterable) else []
     if not members or not all(map(callable, members)):
         raise DataError(
             f"networks are {described(networks)}; expected a list of them, the ensemble's members"
         )
-    labelled: dict[str, Samples | None] = {}
     classes = 0
-    for name, samples in parts.items():
-        if samples is None:
-            labelled[name] = None
-            continue
+
+    def labelled(samples: Samples) -> Samples:
+        nonlocal classes
         chosen = []
         for inputs in samples.batches(batch):
             logits = _ensemble(members, inputs, output, ensemble, samples.name)
             classes = logits.shape[1]
             chosen.append(logits.argmax(1))
-        labelled[name] = Samples(samples.inputs, torch.cat(chosen), samples.name)
+        return Samples(samples.inputs, torch.cat(chosen), samples.name)
+
+    parts = {"training": training, "confirmation": confirmation, "test": test}
     return Classification(
-        validation=labelled["validation"] or validation,
-        training=labelled["training"],
-        confirmation=labelled["confirmation"],
-        test=labelled["test"],
+        validation=labelled(validation),
+        **{part: labelled(samples) for part, samples in parts.items() if samples is not None},
         classes=classes,
         output=output,
         ensemble=ensemble,
@@ -115,10 +107,7 @@ def _ensemble(
             f"{part}: network {number} of {len(soft)} ends in probabilities and others in logits, "
             f"which cannot be averaged: {WAY_OUT}"
         )
-    classes = shapes[0][1]
-    # Only `combine` is wanted of it, which asks for nothing of the samples.
-    like = Classification(validation=unlabelled(inputs[:1]), classes=classes, ensemble=ensemble)
-    combined = like.combine(outputs).clone()
+    combined = average(outputs, None, ensemble)
     if nonfinite(combined).any():
         raise DataError(
             f"{part}: the ensemble's output is not finite for {int(nonfinite(combined).sum())} of "

@@ -3,14 +3,16 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 from torch import Tensor
 
 from netstitch.errors import DataError
 from netstitch.fitting.refinement.behaviour_losses import against_labels
+from netstitch.tasks.datasets.given import is_count
 from netstitch.tasks.logits import average, predicted
-from netstitch.tasks.samples import Samples, check_classes, check_samples
+from netstitch.tasks.samples import Samples, check_samples
 from netstitch.tasks.task import EnsembleKind, Task
 from netstitch.tasks.task_outputs import Outputs, check_finite, select
 
@@ -28,16 +30,15 @@ class LabelledTask(Task):
     ensemble: EnsembleKind = "logits"
     measure: str = "accuracy"
 
-    most_classes: ClassVar[int | None] = None
+    most_classes: ClassVar[float] = inf
 
     def __post_init__(self) -> None:
-        check_classes(self.classes, self.most_classes)
-        others = {
-            "training": self.training,
-            "confirmation": self.confirmation,
-            "test": self.test,
-        }
-        check_samples(self.validation, **others)
+        if not is_count(self.classes) or not 2 <= self.classes <= self.most_classes:
+            expected = f"2 to {self.most_classes}" if self.most_classes < inf else "2 or more"
+            raise DataError(f"classes is {self.classes!r:.60}; give their number, {expected}")
+        check_samples(
+            self.validation, training=self.training, confirmation=self.confirmation, test=self.test
+        )
         if self.ensemble not in ("logits", "probabilities"):
             raise DataError(
                 f"ensemble {self.ensemble!r} is not known; give 'logits' or 'probabilities'"

@@ -127,15 +127,6 @@ def check_samples(validation: Samples, **others: Samples | None) -> None:
             )
 
 
-def check_classes(classes: int, most: int | None = None) -> None:
-    """Raise DataError unless a number of classes is 2 or more, and at most `most`."""
-    if not is_count(classes):
-        raise DataError(f"classes is {classes!r:.60}; give their number, such as 10")
-    if not 2 <= classes <= (most or classes):
-        expected = "2 or more" if most is None else f"2 to {most}"
-        raise DataError(f"{classes} classes cannot be told apart; give {expected}")
-
-
 def _check_tensors(samples: Samples) -> None:
     for part, value in (("inputs", samples.inputs), ("labels", samples.labels)):
         if not isinstance(value, Tensor) or value.is_meta or value.layout != torch.strided:
@@ -146,46 +137,39 @@ def _check_tensors(samples: Samples) -> None:
 
 
 def _check_kinds(samples: Samples) -> None:
-    if samples.labels.ndim not in (1, 3):
-        maps = samples.labels.ndim == 4 and samples.labels.shape[1] == 1
+    inputs, labels = samples.inputs, samples.labels
+    if labels.ndim not in (1, 3):
+        maps = labels.ndim == 4 and labels.shape[1] == 1
         way = "give labels.squeeze(1)" if maps else "for one-hot rows give labels.argmax(1)"
         raise DataError(
-            f"{samples.name}: labels have shape {tuple(samples.labels.shape)}; expected one class "
-            f"number per sample, (n,), or per pixel, (n, height, width); {way}"
+            f"{samples.name}: labels have shape {tuple(labels.shape)}; expected one class number "
+            f"per sample, (n,), or per pixel, (n, height, width); {way}"
         )
-    if samples.inputs.dtype != torch.float32:
-        raise DataError(
-            f"{samples.name}: inputs are {dtype_name(samples.inputs.dtype)}; expected float32, "
-            "convert them first (netstitch.tasks.from_arrays does)"
-        )
-    expected = torch.uint8 if samples.labels.ndim == 3 else torch.int64
-    if samples.labels.dtype != expected:
-        raise DataError(
-            f"{samples.name}: labels are {dtype_name(samples.labels.dtype)}; expected "
-            f"{dtype_name(expected)}, convert them first (netstitch.tasks.from_arrays does)"
-        )
+    expected = torch.uint8 if labels.ndim == 3 else torch.int64
+    for part, value, kind in (("inputs", inputs, torch.float32), ("labels", labels, expected)):
+        if value.dtype != kind:
+            raise DataError(
+                f"{samples.name}: {part} are {dtype_name(value.dtype)}; expected "
+                f"{dtype_name(kind)}, convert them first (netstitch.tasks.from_arrays does)"
+            )
 
 
 def _check_sizes(samples: Samples) -> None:
-    if samples.inputs.ndim < 2:
+    inputs, labels = samples.inputs, samples.labels
+    if inputs.ndim < 2 or 0 in inputs.shape[1:]:
         raise DataError(
-            f"{samples.name}: inputs have shape {tuple(samples.inputs.shape)}; expected the "
-            "samples along dimension 0 and features behind it, (n, ...)"
+            f"{samples.name}: inputs have shape {tuple(inputs.shape)}; expected the samples along "
+            "dimension 0 and the values of each behind it, (n, ...)"
         )
-    if len(samples.inputs) != len(samples.labels):
+    if len(inputs) != len(labels):
         raise DataError(
-            f"{samples.name}: {len(samples.inputs)} inputs but {len(samples.labels)} labels; "
-            "expected one label per input, give arrays of equal length"
+            f"{samples.name}: {len(inputs)} inputs but {len(labels)} labels; expected one label "
+            "per input, give arrays of equal length"
         )
-    if len(samples.inputs) == 0:
+    if len(inputs) == 0:
         raise DataError(
             f"{samples.name}: there are no samples; expected at least one, check where the data "
             "comes from and its limit"
-        )
-    if samples.inputs[0].numel() == 0:
-        raise DataError(
-            f"{samples.name}: inputs have shape {tuple(samples.inputs.shape)}, which holds no "
-            "values; expected no dimension of size 0"
         )
 
 

@@ -130,7 +130,7 @@ def test_all_samples_have_one_shape():
 
 
 def test_settings_that_make_no_sense():
-    with pytest.raises(DataError, match="1 classes"):
+    with pytest.raises(DataError, match="classes is 1; give their number"):
         Classification(validation=samples(1), classes=1)
     with pytest.raises(DataError, match="'votes' is not known"):
         task(ensemble="votes")

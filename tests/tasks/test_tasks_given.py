@@ -86,7 +86,7 @@ def test_what_is_no_limit(tmp_path: Path, limit: Any) -> None:
             "classes is '3'; give their number",
         ),
         (lambda: tasks.Segmentation(validation=PAIR, classes=3), "validation is a tuple"),
-        (lambda: tasks.Segmentation(validation=SAMPLES, classes=999), "give 2 to 255"),
+        (lambda: tasks.Segmentation(validation=SAMPLES, classes=999), "their number, 2 to 255"),
         (lambda: tasks.agreement(nn.Linear(3, 3), validation=SAMPLES), "expected a list of them"),
         (lambda: tasks.agreement([], validation=SAMPLES), "expected a list of them"),
         (lambda: tasks.agreement([net], validation=PAIR), "validation is a tuple"),

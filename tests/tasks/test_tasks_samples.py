@@ -70,7 +70,7 @@ def test_a_batch_size_of_zero_is_refused():
     ("inputs", "labels", "message"),
     [
         (torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64), "train: there are no samples"),
-        (torch.zeros(3, 0), torch.zeros(3, dtype=torch.int64), "holds no values"),
+        (torch.zeros(3, 0), torch.zeros(3, dtype=torch.int64), r"inputs have shape \(3, 0\)"),
         (torch.zeros(3), torch.zeros(3, dtype=torch.int64), r"inputs have shape \(3,\)"),
         (torch.zeros(3, 2), torch.zeros(2, dtype=torch.int64), "3 inputs but 2 labels"),
         (torch.zeros(3, 2), torch.zeros(3, 4, dtype=torch.int64), "one-hot"),
