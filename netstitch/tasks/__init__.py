@@ -21,8 +21,8 @@ from netstitch.tasks.datasets.torch_dataset import from_dataset
 from netstitch.tasks.datasets.voc import voc
 from netstitch.tasks.samples import Batches, Samples
 from netstitch.tasks.segmentation import Segmentation
-from netstitch.tasks.task import EnsembleKind, Task, as_task
-from netstitch.tasks.task_outputs import Outputs, check_finite, select
+from netstitch.tasks.task import Task, as_task
+from netstitch.tasks.task_outputs import EnsembleKind, Outputs, check_finite, select
 
 __all__ = [
     "Batches",

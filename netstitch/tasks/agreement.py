@@ -9,10 +9,8 @@ from netstitch.errors import DataError, NetstitchError
 from netstitch.networks.probabilities import WAY_OUT, are_probabilities
 from netstitch.tasks.classification import Classification
 from netstitch.tasks.datasets.given import described
-from netstitch.tasks.logits import average
 from netstitch.tasks.samples import Samples, check_samples
-from netstitch.tasks.task import EnsembleKind
-from netstitch.tasks.task_outputs import Outputs, nonfinite, select
+from netstitch.tasks.task_outputs import EnsembleKind, Outputs, average, nonfinite, select
 from netstitch.text import one_line
 
 AGREEMENT = "agreement with the ensemble"

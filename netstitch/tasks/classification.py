@@ -8,9 +8,8 @@ from torch.nn import functional
 
 from netstitch.errors import DataError
 from netstitch.tasks.labelled import LabelledTask
-from netstitch.tasks.logits import reliability
 from netstitch.tasks.samples import Samples, check_labels
-from netstitch.tasks.task_outputs import Outputs
+from netstitch.tasks.task_outputs import Outputs, reliability
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -11,10 +11,16 @@ from torch import Tensor
 from netstitch.errors import DataError
 from netstitch.fitting.refinement.behaviour_losses import against_labels
 from netstitch.tasks.datasets.given import is_count
-from netstitch.tasks.logits import average, predicted
 from netstitch.tasks.samples import Samples, check_samples
-from netstitch.tasks.task import EnsembleKind, Task
-from netstitch.tasks.task_outputs import Outputs, check_finite, select
+from netstitch.tasks.task import Task
+from netstitch.tasks.task_outputs import (
+    EnsembleKind,
+    Outputs,
+    average,
+    check_finite,
+    predicted,
+    select,
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

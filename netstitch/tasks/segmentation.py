@@ -9,9 +9,8 @@ from torch.nn import functional
 
 from netstitch.errors import DataError
 from netstitch.tasks.labelled import LabelledTask
-from netstitch.tasks.logits import reliability
 from netstitch.tasks.samples import VOID, Samples
-from netstitch.tasks.task_outputs import Outputs
+from netstitch.tasks.task_outputs import Outputs, reliability
 
 GRAIN = 2.0**32
 """Shares of an image are multiples of 1 / GRAIN, so that their sums are exact in any order."""

@@ -11,10 +11,8 @@ from torch import Tensor
 from netstitch.errors import DataError
 from netstitch.tasks.datasets.given import described
 from netstitch.tasks.samples import Samples, check_samples
-from netstitch.tasks.task_outputs import Outputs
+from netstitch.tasks.task_outputs import EnsembleKind, Outputs
 
-EnsembleKind = Literal["logits", "probabilities"]
-"""What the ensemble averages: the networks' outputs, or the softmax of them."""
 MeasuredSplit = Literal["validation", "confirmation", "test"]
 Measure = Callable[[Outputs, Tensor], Tensor]
 """Values (n, ...) of the outputs and labels of n samples."""
@@ -42,7 +40,7 @@ class Task(ABC):
         training_loss: The loss as a scalar tensor with a gradient, for fine-tuning.
         confidence: ``confidence(outputs)`` returns the probability of what the network predicts
             for each sample, (n,), without labels.
-        reliability: Sums by confidence, (bins, 3), for calibration; see `tasks.logits.reliability`.
+        reliability: Sums by confidence, (bins, 3), for calibration, as those of `Classification`.
         tally: Counts that add up over batches, from which `further` computes other measures.
         guessed: ``guessed(labels)`` returns `correct` of a network that gives the commonest class
             always, (n,): what is no better is at chance.

@@ -32,9 +32,9 @@ class Listing:
     def __len__(self) -> int:
         return len(self.files)
 
-    def kept(self, limit: int | None, selection: Selection, seed: int = 0) -> "Listing":
+    def kept(self, limit: int | None, selection: Selection) -> "Listing":
         """Return the images that a limit keeps; see `chosen`."""
-        indices = chosen(self.labels, limit, selection, seed)
+        indices = chosen(self.labels, limit, selection)
         return replace(self.taken(indices), mixed=selection == "random" or self.mixed)
 
     def taken(self, indices: Sequence[int]) -> "Listing":

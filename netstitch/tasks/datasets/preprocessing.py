@@ -1,6 +1,6 @@
 """From an image of any mode and size to a network's input."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
@@ -73,7 +73,7 @@ class Preprocessing(Settings):
         from torchvision.transforms.v2 import functional as images
 
         image = to_colour(image) if len(self.mean) == 3 else _to_eight_bits(image).convert("L")
-        cropped = self._cropped(image, images.InterpolationMode(self.interpolation))
+        cropped = self._cropped(image, self.interpolation)
         values = images.to_dtype(images.to_image(cropped), torch.float32, scale=True)
         normalised: Tensor = images.normalize(values, list(self.mean), list(self.std))
         return normalised.as_subclass(Tensor)
@@ -86,8 +86,6 @@ class Preprocessing(Settings):
         Raises:
             DataError: For a map that has colours in the place of class numbers.
         """
-        from torchvision.transforms.v2 import functional as images
-
         if image.mode not in ("P", "L"):
             raise DataError(
                 f"is a label map of mode {image.mode}; expected class numbers in a palette or in "
@@ -95,15 +93,16 @@ class Preprocessing(Settings):
             )
         # A palette says which colour a class is shown in; its numbers are the classes.
         numbers = Image.fromarray(np.asarray(image))
-        cropped = self._cropped(numbers, images.InterpolationMode.NEAREST)
-        return torch.from_numpy(np.array(cropped))
+        return torch.from_numpy(np.array(self._cropped(numbers, "nearest")))
 
-    def _cropped(self, image: Image.Image, interpolation: Any) -> Any:
+    def _cropped(self, image: Image.Image, interpolation: str) -> Image.Image:
         from torchvision.transforms.v2 import functional as images
 
         edge = max(self.size, round(self.size / self.crop))
-        resized = images.resize(image, [edge], interpolation=interpolation)
-        return images.center_crop(resized, [self.size, self.size])
+        kind = images.InterpolationMode(interpolation)
+        resized = images.resize(image, [edge], interpolation=kind)
+        cropped: Image.Image = images.center_crop(resized, [self.size, self.size])
+        return cropped
 
 
 def to_colour(image: Image.Image) -> Image.Image:

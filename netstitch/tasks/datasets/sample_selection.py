@@ -8,17 +8,16 @@ import numpy as np
 from netstitch.errors import DataError
 from netstitch.tasks.datasets.given import check_limit
 
+SEED = 0
 Selection = Literal["evenly", "first", "random"]
 """Keep samples evenly over the classes, the first ones, or random ones in random order."""
 
 
-def chosen(
-    labels: Sequence[int], limit: int | None, selection: Selection, seed: int = 0
-) -> list[int]:
+def chosen(labels: Sequence[int], limit: int | None, selection: Selection) -> list[int]:
     """Return the indices of the samples that a limit keeps; all of them without a limit.
 
-    They ascend but for "random", whose order is random too, by `seed`: of all samples where there
-    is no limit.
+    They ascend but for "random", whose order is random too, and always the same: of all samples
+    where there is no limit.
 
     Raises:
         DataError: For a limit under 1 or an unknown selection.
@@ -27,8 +26,7 @@ def chosen(
     if selection not in ("evenly", "first", "random"):
         raise DataError(f"selection {selection!r} is not known; give 'evenly', 'first' or 'random'")
     if selection == "random":
-        order = np.random.default_rng(seed).permutation(len(labels))[:limit]
-        return [int(index) for index in order]
+        return list(map(int, np.random.default_rng(SEED).permutation(len(labels))[:limit]))
     if limit is None or limit >= len(labels):
         return list(range(len(labels)))
     return list(range(limit)) if selection == "first" else evenly(labels, limit)
@@ -72,4 +70,4 @@ def evenly(labels: Sequence[int], limit: int) -> list[int]:
     _, starts, counts = np.unique(array[grouped], return_index=True, return_counts=True)
     turn = np.empty(len(array), dtype=np.int64)
     turn[grouped] = np.arange(len(array)) - np.repeat(starts, counts)
-    return [int(index) for index in np.sort(np.lexsort((array, turn))[:limit])]
+    return list(map(int, np.sort(np.lexsort((array, turn))[:limit])))

@@ -9,7 +9,7 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 from netstitch.analysis.calibration import Calibration
 from netstitch.tasks import Classification, Samples, Segmentation
-from netstitch.tasks.logits import BINS, reliability
+from netstitch.tasks.task_outputs import BINS, reliability
 
 
 def calibration(sums: Tensor) -> Calibration:
