@@ -27,7 +27,8 @@ class Classification(LabelledTask):
         measure: The name of the share of samples that are right, in figures and tables.
 
     Raises:
-        DataError: For labels out of range, or samples of different shapes.
+        DataError: For labels out of range, or samples of different shapes; and from the methods,
+            for outputs that are not (n, classes), lack the task's key, or are not finite.
     """
 
     def _check_labels(self, samples: Samples) -> None:
@@ -39,30 +40,23 @@ class Classification(LabelledTask):
         check_labels(samples, self.classes)
 
     def loss(self, outputs: Outputs, labels: Tensor) -> float:
-        """Return the mean cross-entropy in nats; raises as `correct` does."""
+        """Return the mean cross-entropy in nats."""
         return float(functional.cross_entropy(self._logits(outputs, labels).double(), labels))
 
     def cross_entropy(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return (n,) float64 nats: minus the logarithm of the probability of each label.
-
-        Raises as `correct` does.
-        """
+        """Return (n,) float64 nats: minus the logarithm of the probability of each label."""
         logits = self._logits(outputs, labels).double()
         return functional.cross_entropy(logits, labels, reduction="none")
 
     def margin(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return (n,) each label's logit less the highest other one; raises as `correct` does."""
+        """Return (n,) each label's logit less the highest other one."""
         logits = self._logits(outputs, labels)
         own = logits.gather(1, labels[:, None])
         others = logits.scatter(1, labels[:, None], -torch.inf)
         return own[:, 0] - others.max(1).values
 
     def correct(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return (n,) bool of (n, classes) logits and (n,) labels; of equal logits the first wins.
-
-        Raises:
-            DataError: When outputs are not (n, classes), lack the task's key, or are not finite.
-        """
+        """Return (n,) bool: which labels have the highest logit; of equal ones the first wins."""
         return self._logits(outputs, labels).argmax(1) == labels
 
     def guessed(self, labels: Tensor) -> Tensor:
@@ -70,5 +64,5 @@ class Classification(LabelledTask):
         return (labels == labels.mode().values).double()
 
     def reliability(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return (bins, 3) sums by confidence, see `reliability`; raises as `correct` does."""
+        """Return (bins, 3) sums by confidence, see `task_outputs.reliability`."""
         return reliability(self._logits(outputs, labels), labels)

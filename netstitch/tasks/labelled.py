@@ -58,17 +58,11 @@ class LabelledTask(Task):
         """Raise DataError unless the labels of samples fit the task."""
 
     def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
-        """Return the ensemble's logits from those of its networks; equal weights if None.
-
-        Logits or probabilities are averaged, as `ensemble` says; see `average`.
-
-        Raises:
-            DataError: When there are no outputs, or not one weight for each.
-        """
+        """Return the ensemble's logits from those of its networks, see `task_outputs.average`."""
         return average(outputs, weights, self.ensemble)
 
     def accuracy(self, outputs: Outputs, labels: Tensor) -> float:
-        """Return the mean of `correct` over samples, in [0, 1]; raises as `correct` does."""
+        """Return the mean of `correct` over samples, in [0, 1]."""
         return self.accuracy_of(self.correct(outputs, labels).sum().item(), len(labels))
 
     def accuracy_of(self, right: float, samples: int) -> float:
@@ -86,7 +80,7 @@ class LabelledTask(Task):
         return against_labels({self.output: select(outputs, self.output)}, labels)
 
     def _logits(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return the logits, (n, classes, ...); raise DataError where `correct` says."""
+        """Return the logits, (n, classes, ...); DataError for others."""
         logits = select(outputs, self.output)
         expected = (len(labels), self.classes, *labels.shape[1:])
         if tuple(logits.shape) != expected or len(labels) == 0:

@@ -29,7 +29,9 @@ class Segmentation(LabelledTask):
     pixel by pixel.
 
     Raises:
-        DataError: For labels that are no maps, out of range, or of another size than the images.
+        DataError: For labels that are no maps, out of range, or of another size than the images;
+            and from the methods, for outputs of another shape, without the task's key, or not
+            finite.
     """
 
     measure: str = "pixel accuracy"
@@ -59,20 +61,14 @@ class Segmentation(LabelledTask):
                 )
 
     def loss(self, outputs: Outputs, labels: Tensor) -> float:
-        """Return the mean cross-entropy in nats of the pixels that count; 0 without any.
-
-        Raises as `correct` does.
-        """
+        """Return the mean cross-entropy in nats of the pixels that count; 0 without any."""
         logits = self._logits(outputs, labels)
         if not (labels != VOID).any():
             return 0.0
         return float(functional.cross_entropy(logits, labels.long(), ignore_index=VOID))
 
     def cross_entropy(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return (n,) float64 nats: the mean over the pixels of each image that count; 0 without.
-
-        Raises as `correct` does.
-        """
+        """Return (n,) float64 nats: each image's mean over the pixels that count; 0 without any."""
         logits, counts = self._logits(outputs, labels), labels != VOID
         nats = functional.cross_entropy(
             logits, labels.long(), ignore_index=VOID, reduction="none"
@@ -80,11 +76,7 @@ class Segmentation(LabelledTask):
         return nats.sum((1, 2)) / counts.sum((1, 2)).clamp(min=1)
 
     def correct(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return (n,) float64 shares of right pixels, of (n, classes, h, w) and (n, h, w).
-
-        Raises:
-            DataError: When outputs are of another shape, lack the task's key, or are not finite.
-        """
+        """Return (n,) float64 shares of right pixels, of (n, classes, h, w) and (n, h, w)."""
         found = self._logits(outputs, labels).argmax(1)
         counts = labels != VOID
         right, counted = ((found == labels) & counts).sum((1, 2)), counts.sum((1, 2))
@@ -100,29 +92,20 @@ class Segmentation(LabelledTask):
         return shares[shares.mean(1).argmax()]
 
     def tally(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return (classes, classes) int64: how many pixels of a class (row) are taken for which.
-
-        Raises as `correct` does.
-        """
+        """Return (classes, classes) int64: how many pixels of a class (row) are taken for which."""
         found = self._logits(outputs, labels).argmax(1)
         counts = labels != VOID
         pairs = labels[counts].long() * self.classes + found[counts]
         return torch.bincount(pairs, minlength=self.classes**2).view(self.classes, self.classes)
 
     def reliability(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return (bins, 3) sums over the pixels that count, see `reliability`.
-
-        Raises as `correct` does.
-        """
+        """Return (bins, 3) sums over the pixels that count, see `task_outputs.reliability`."""
         logits = self._logits(outputs, labels).movedim(1, -1)
         counts = labels != VOID
         return reliability(logits[counts], labels[counts].long())
 
     def further(self, tally: Tensor) -> Mapping[str, float]:
-        """Return the mean IoU from the sum of `tally` over all samples.
-
-        It is the mean intersection over union of the classes that are there or are found.
-        """
+        """Return the mean IoU, of the classes that are there or are found, from sums of `tally`."""
         hits = tally.diagonal().double()
         union = tally.sum(0) + tally.sum(1) - tally.diagonal()
         seen = union > 0

@@ -18,13 +18,9 @@ GRAIN = 2.0**24
 
 
 def select(outputs: Outputs, key: str | None) -> Tensor:
-    """Return the tensor that a task looks at.
+    """Return the tensor that a task looks at: outputs that are one, or an entry of a dictionary.
 
-    A tensor is returned as it is. Of a dictionary, the entry `key`; where key is None, the only
-    entry.
-
-    Raises:
-        DataError: When that names no entry.
+    That is the entry `key`, where key is None the only one; DataError where there is no such.
     """
     if isinstance(outputs, Tensor):
         return outputs

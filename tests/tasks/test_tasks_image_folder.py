@@ -121,7 +121,7 @@ def test_images_without_class_folders(tree):
 
 
 def test_an_empty_folder(tmp_path):
-    assert "holds no folders" in refused(tmp_path)
+    assert "holds no folders and no images; expected one" in refused(tmp_path)
 
 
 def test_the_parent_of_the_splits(tree):

@@ -1,5 +1,6 @@
 """The layouts of known data sets, for messages about folders that are laid out otherwise."""
 
+import os
 from pathlib import Path
 
 from netstitch.errors import DataError
@@ -31,10 +32,8 @@ def read_listed(path: Path) -> str:
 
 def describe_folder(path: Path) -> str:
     """Return what a folder holds, and which known layout that resembles, as part of a sentence."""
-    if not path.exists():
-        return f"{path} does not exist"
-    if not path.is_dir():
-        return f"{path} is a file"
+    if not os.path.isdir(path):  # which, unlike the path's own, says no where it may not look
+        return f"{path} is a file" if os.path.exists(path) else f"{path} does not exist"
     found = contents(path)
     if resembled := _resembled(path, found):
         return f"{path} looks like {resembled}"
@@ -48,8 +47,8 @@ def describe_folder(path: Path) -> str:
     if found.folders:
         more = f" and {len(found.folders) - 3} more" if len(found.folders) > 3 else ""
         return f"{path} holds the folders {', '.join(found.names[:3])}{more}"
-    images = len(found.images)
-    return f"{path} holds {images} images directly" if images else f"{path} is empty"
+    held = f"{len(found.images)} images directly" if found.images else "no folders and no images"
+    return f"{path} holds {held}"
 
 
 def _resembled(path: Path, found: Contents) -> str | None:

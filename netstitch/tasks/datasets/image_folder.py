@@ -6,6 +6,7 @@ from pathlib import Path
 
 from netstitch.errors import DataError
 from netstitch.tasks.datasets.class_order import ClassOrder, in_order
+from netstitch.tasks.datasets.folder_layouts import describe_folder
 from netstitch.tasks.datasets.folder_walk import (
     Contents,
     contents,
@@ -85,15 +86,11 @@ def all_images(path: Path | str, *, limit: int | None = None) -> Listing:
 
 def _class_folders(path: Path) -> Contents:
     """Return what lies in a folder of class folders, or raise a DataError that says what does."""
-    layout = f"expected one folder of images per class, such as {path / 'cat' / '1.jpg'}"
-    if not os.path.isdir(path):  # which, unlike the path's own, says no where it may not look
-        fault = "is a file" if os.path.exists(path) else "does not exist"
-        raise DataError(f"folder {path} {fault}; {layout}")
-    found = contents(path)
-    if not found.folders:
-        images = len(found.images)
-        holds = f"holds {images} images directly" if images else "holds no folders"
-        raise DataError(f"{path} {holds}; {layout}")
+    if not os.path.isdir(path) or not (found := contents(path)).folders:
+        raise DataError(
+            f"{describe_folder(path)}; expected one folder of images per class, such as "
+            f"{path / 'cat' / '1.jpg'}"
+        )
     _check_not_parent(path, found.folders)
     return found
 
