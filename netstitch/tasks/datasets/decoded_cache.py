@@ -34,8 +34,8 @@ States = NDArray[np.int64]
 """(n, 4) size and time of change of each image, and of its label map."""
 ArrayKinds = dict[str, tuple[tuple[int, ...], DTypeLike]]
 """Shape and type of arrays, by file."""
-Decoded = tuple[Tensor, Tensor | None]
-"""The input and the label map of an image."""
+Decoded = list[Tensor]
+"""The input of an image, and its label map where there is one."""
 
 
 def kinds_of(listing: Listing, shape: tuple[int, ...]) -> ArrayKinds:
@@ -95,14 +95,14 @@ class Generation:
         return np.flatnonzero(self.rows > 0).tolist()
 
     def values(self, index: int) -> Decoded:
-        """Return a copy of the input and the label map of an image that is there."""
+        """Return a copy of what an image that is there became."""
         row = int(self.rows[index]) - 1
-        return _pair([torch.from_numpy(np.array(array[row])) for array in self._arrays])
+        return [torch.from_numpy(np.array(array[row])) for array in self._arrays]
 
     def tensors(self) -> Decoded:
-        """Return the inputs and label maps of the images that are there, which are mapped files."""
+        """Return the same of all images that are there, together: tensors that are mapped files."""
         count = len(self.good())
-        return _pair([torch.from_numpy(array)[:count] for array in self._arrays])
+        return [torch.from_numpy(array)[:count] for array in self._arrays]
 
     def add(self, found: Sequence[tuple[int, Decoded | None]]) -> None:
         """Write the next images by index, in their order; None for one that is damaged."""
@@ -112,8 +112,7 @@ class Generation:
             if values is None:
                 rows.append(DAMAGED)
                 continue
-            for array, value in zip(self._arrays, values, strict=False):
-                assert value is not None
+            for array, value in zip(self._arrays, values, strict=True):
                 array[row] = value.numpy()
             row += 1
             rows.append(row)
@@ -121,10 +120,6 @@ class Generation:
             array.flush()
         self.rows[[index for index, _ in found]] = rows
         self.rows.flush()
-
-
-def _pair(tensors: list[Tensor]) -> Decoded:
-    return tensors[0], tensors[1] if len(tensors) > 1 else None
 
 
 def sound(folder: Path, kinds: ArrayKinds, mode: Literal["r+", "c"]) -> Iterator[Generation]:

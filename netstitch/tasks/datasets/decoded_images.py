@@ -107,9 +107,9 @@ def decode_images(
     if damaged:
         shown = "; ".join(f"{listing.files[i]} {damaged[i]}" for i in sorted(damaged)[:3])
         listener(Message(f"{name}: {len(damaged)} of {len(listing)} images are left out: {shown}"))
-    inputs, labels = generation.tensors()
-    if labels is None:
-        labels = torch.tensor([listing.labels[i] for i in generation.good()], dtype=torch.int64)
+    inputs, *maps = generation.tensors()
+    labels = torch.tensor([listing.labels[i] for i in generation.good()], dtype=torch.int64)
+    labels = maps[0] if maps else labels
     return Samples(inputs, labels, name, listing.mixed, checked=len(listing.classes))
 
 
@@ -277,7 +277,7 @@ class _Decoder:
         """Decode an image and its label map; raise DataError where they are damaged or differ."""
         image = open_image(self.listing.files[index])
         if not self.listing.masks:
-            return self.transform(image), None
+            return [self.transform(image)]
         file = self.listing.masks[index]
         try:
             shown = open_image(file)
@@ -296,4 +296,4 @@ class _Decoder:
                 f"has a label map {file} with the class number {int(unknown[0])}; expected 0 to "
                 f"{classes - 1}, or {VOID} for pixels that do not count"
             )
-        return self.transform(image), mask
+        return [self.transform(image), mask]

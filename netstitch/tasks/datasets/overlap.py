@@ -34,16 +34,12 @@ def overlaps(parts: Mapping[str, Samples]) -> list[str]:
         samples that have several labels, where labels are class numbers.
     """
     found = _suspects(parts)
-    common = [
-        (one, other, int(np.isin(found[other][1], found[one][1]).sum()))
-        for one, other in combinations(parts, 2)
-    ]
-    counts = [
-        f"{count:,} of {len(parts[other]):,} {other} samples are also {one} samples"
-        for one, other, count in common
-        if count
-    ]
-    said = []
+    counts, said = [], []
+    for one, other in combinations(parts, 2):
+        if count := int(np.isin(found[other][1], found[one][1]).sum()):
+            counts.append(
+                f"{count:,} of {len(parts[other]):,} {other} samples are also {one} samples"
+            )
     if counts:
         said.append(
             f"the same samples are in two parts: {'; '.join(counts)}: figures on them say little "
