@@ -35,8 +35,7 @@ from netstitch.matching.acyclic.partial_order import partial_order, topological_
 from netstitch.matching.compatibility import candidates, kind_of
 from netstitch.networks import Graph, capture
 from netstitch.networks.graph import WEIGHT
-from netstitch.networks.graph_document import graph_to_json, to_graph
-from netstitch.networks.network_files import NetworkDocument
+from netstitch.networks.network_files import NetworkDocument, graph_to_json, to_graph
 from netstitch.networks.sources.model_sources import load_model
 
 PAIRS: dict[str, tuple[str, str, int]] = {

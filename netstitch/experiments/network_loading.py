@@ -12,7 +12,7 @@ from netstitch.events import Listener, Message, ignore
 from netstitch.experiments.experiment import Experiment, NetworkTable
 from netstitch.networks import adapted
 from netstitch.networks.checkpoints.file_kinds import ENDING, bare_name, kind_of, shown
-from netstitch.networks.logarithm import with_logarithm
+from netstitch.networks.probabilities import with_logarithm
 from netstitch.networks.sources.model_sources import PRETRAINED, load_model, origin_of
 
 

@@ -9,13 +9,15 @@ from torch import Tensor, fx
 from netstitch.files.documents import read_as
 from netstitch.files.folders import write_json
 from netstitch.networks.graph import Graph
-from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
 from netstitch.networks.module import build_module
 from netstitch.networks.network_files import (
     WEIGHTS_FILE,
+    GraphDocument,
     built,
     check_weights,
+    graph_to_json,
     read_weights,
+    to_graph,
     write_weights,
 )
 

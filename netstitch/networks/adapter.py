@@ -1,11 +1,10 @@
 """Networks that were trained on images prepared in different ways, on the images of one task.
 
-The way from the task's images to a network's own, other means, deviations or another size, becomes
-the first part of the network itself. So it is captured and exported with it, and a subnetwork that
-needs one network carries only that one's.
+Preparation becomes the first part of the network itself, and is captured and exported with it.
 """
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -39,9 +38,6 @@ def adapted(
         task_std: likewise.
         size: edge of the square images that the model was trained on, to which the task's are
             resized (bilinear, antialiased where they shrink). By default they keep their size.
-
-    Raises:
-        CaptureError: for numbers that do not fit one another.
     """
     lengths = {len(each) for each in (mean, std, task_mean, task_std)}
     if len(lengths) != 1 or min(*std, *task_std) <= 0 or (size is not None and size < 1):
@@ -53,35 +49,28 @@ def adapted(
     taken = {name for name, _ in [*model.named_parameters(), *model.named_buffers()]}
     if taken & set(BUFFERS):
         raise CaptureError(f"{type(model).__name__} is adapted already: give it as it was trained")
-    scale = [theirs / own for theirs, own in zip(task_std, std, strict=True)]
-    shift = [
-        (theirs - own) / deviation
-        for theirs, own, deviation in zip(task_mean, mean, std, strict=True)
-    ]
+    own, theirs, deviations = (
+        torch.tensor(each, dtype=torch.float64).view(-1, 1, 1) for each in (mean, task_mean, std)
+    )
+    scale = torch.tensor(task_std, dtype=torch.float64).view(-1, 1, 1) / deviations
     # Within a wrapper: what hangs on the wrapper itself is lost where capture takes it off.
     made = copied(unwrapped(model))
-    for name, values in ((SCALE, scale), (SHIFT, shift)):
-        made.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1))
-    made.register_forward_pre_hook(_Adapt(size))
+    made.register_buffer(SCALE, scale.float())
+    made.register_buffer(SHIFT, ((theirs - own) / deviations).float())
+    made.register_forward_pre_hook(partial(_adapt, size))
     return made
 
 
-class _Adapt:
-    """A hook that prepares images before the model's forward."""
-
-    def __init__(self, size: int | None) -> None:
-        self._size = size
-
-    def __call__(self, model: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor]:
-        [images] = args
-        values = images * getattr(model, SCALE) + getattr(model, SHIFT)
-        size = self._size
-        if size is not None and tuple(values.shape[2:]) != (size, size):
-            smaller = size < max(values.shape[2:])
-            values = functional.interpolate(
-                values, (size, size), mode="bilinear", align_corners=False, antialias=smaller
-            )
-        return (values,)
+def _adapt(size: int | None, model: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor]:
+    """Prepare images before the model's forward."""
+    [images] = args
+    values = images * getattr(model, SCALE) + getattr(model, SHIFT)
+    if size is not None and tuple(values.shape[2:]) != (size, size):
+        smaller = size < max(values.shape[2:])
+        values = functional.interpolate(
+            values, (size, size), mode="bilinear", align_corners=False, antialias=smaller
+        )
+    return (values,)
 
 
 def adapter_nodes(nodes: Sequence[Node]) -> Collection[str]:
@@ -90,11 +79,10 @@ def adapter_nodes(nodes: Sequence[Node]) -> Collection[str]:
     They are images in a network's own form, and no features to be stitched.
     """
     found: set[str] = set()
-    read: dict[str, frozenset[str]] = {}  # paths of the weights that a node depends on
+    read: dict[str, set[str]] = {}  # paths of the weights that a node depends on
     for node in nodes:
-        below = frozenset[str]().union(*(read.get(name, frozenset()) for name in node.inputs))
-        read[node.name] = below | {node.path} if node.operation == WEIGHT else below
-        of_adapter = read[node.name] and read[node.name] <= set(BUFFERS)
-        if of_adapter and node.operation not in (INPUT, WEIGHT):
+        own = {node.path} if node.operation == WEIGHT else set()
+        below = read[node.name] = own.union(*(read[name] for name in node.inputs))
+        if below and below <= set(BUFFERS) and node.operation not in (INPUT, WEIGHT):
             found.add(node.name)
     return found

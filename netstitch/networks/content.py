@@ -1,7 +1,6 @@
 """Content keys of values, and several graphs as one, in which each content is there once.
 
-All weights are frozen, so a value depends only on its operation and on what that reads. Nodes of
-equal content, in one graph or in several, have equal values.
+All weights are frozen, so nodes of equal content, in one graph or in several, have equal values.
 """
 
 import re
@@ -57,16 +56,13 @@ def united(
     known: Collection[str] = (),
     contents: Sequence[Mapping[str, str]] | None = None,
 ) -> Graph:
-    """Return one graph that computes what several do, each content once.
+    """Return one graph that computes what several do, each content once; it has all their outputs.
 
     Args:
         graphs: Their nodes are named by their content keys in the new graph. Nodes that no output
             depends on are left out.
         known: Content keys of values that are given: where they are read, they become inputs.
         contents: The `content_keys` of each graph, where they are at hand.
-
-    Returns:
-        A graph whose outputs are those of all graphs in turn.
     """
     nodes: dict[str, Node] = {}
     outputs: list[tuple[str | None, str]] = []

@@ -1,8 +1,7 @@
-"""Counting of multiply-adds and parameters.
+"""Counting of multiply-adds and parameters, from shapes at batch 1.
 
-Multiply-adds of an operation come from its shapes at batch 1: convolution, linear, matrix product,
-attention and recurrent layers. `torch.utils.flop_counter` counts floating-point operations, two a
-multiply-add, and misses fused attention on a CPU; the tests compare with it elsewhere.
+`torch.utils.flop_counter` counts two operations a multiply-add, and misses fused attention on a
+CPU; the tests compare with it elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,11 +48,7 @@ def multiply_adds(
 
 
 def _einstein_sum(equation: str, output: Shape, inputs: Sequence[Shape]) -> int:
-    """Return one multiply-add per combination of indices and further operand, contracted at once.
-
-    Named indices have the size that an operand gives them; what stands for "..." is counted by
-    the part of the output that no name takes.
-    """
+    """Return one multiply-add per combination of indices and further operand."""
     left, _, right = equation.replace(" ", "").partition("->")
     sizes: dict[str, int] = {}
     for term, shape in zip(left.split(","), inputs, strict=True):

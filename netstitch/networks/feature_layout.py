@@ -1,7 +1,6 @@
 """Feature layouts: the axis of the channels, the sizes that must agree, the layer that translates.
 
-`LAYOUTS` lists all of them. With a row more, tensors of that layout become points, and are matched,
-stitched, fitted and exported.
+With one more in `LAYOUTS`, tensors of it are points, and matched, stitched, fitted and exported.
 """
 
 from collections.abc import Sequence
@@ -68,9 +67,10 @@ class FeatureLayout:
     def rows(
         self, features: Tensor, samples: Tensor, positions: int | None = None, seed: int = 0
     ) -> Tensor:
-        """Return the chosen samples' features as a new float32 matrix, a row for each position.
+        """Return the chosen samples' features as (observations, channels), a row for each position.
 
-        Every position counts as an observation, since a stitch maps positions one by one.
+        Every position counts as an observation, since a stitch maps positions one by one. Rows are
+        float32, in memory that may be overwritten; their order never depends on strides.
 
         Args:
             features: a tensor of this layout.
@@ -79,10 +79,6 @@ class FeatureLayout:
                 samples, and for tensors of equal sizes and one seed. Neighbours are so much alike
                 that more of them tell little. By default all.
             seed: of the draw.
-
-        Returns:
-            (observations, channels), in memory of its own that may be overwritten. The order of
-            observations depends on the batch and the sizes only, never on strides.
         """
         width = features.shape[self.channels]
         last = features.movedim(self.channels, -1)

@@ -1,10 +1,9 @@
 """Batch norms folded into the convolution or linear layer before them.
 
-With its statistics fixed, a batch norm is a scale and a shift of each channel, which the layer
-before it can carry in its weight and bias: one operation less, and equal up to rounding.
+With fixed statistics, a norm is a scale and a shift of each channel: equal up to rounding.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -71,17 +70,21 @@ def _weight(graph: Graph, argument: Argument) -> bool:
 def _fold(
     graph: Graph, weights: dict[str, Tensor], layer: Node, norm: Node
 ) -> tuple[Graph, dict[str, Tensor]]:
+    def read(argument: Argument) -> Node | None:
+        return graph.by_name[argument.name] if isinstance(argument, Ref) else None
+
     def tensor(argument: Argument, default: float) -> Tensor:
-        if isinstance(argument, Ref):
-            return weights[graph.by_name[argument.name].path].detach().double()
-        return torch.full((), default, dtype=torch.float64)
+        node = read(argument)
+        if node is None:
+            return torch.full((), default, dtype=torch.float64)
+        return weights[node.path].detach().double()
 
     _, gain, shift, mean, variance = norm.args[:5]
-    epsilon = norm.args[7]
+    epsilon, weight_node = norm.args[7], read(layer.args[1])
     assert isinstance(epsilon, float)
-    weight_node = _node(graph, layer.args[1])
+    assert weight_node is not None
     bias = layer.args[2] if len(layer.args) > 2 else None
-    bias_node = _node(graph, bias) if isinstance(bias, Ref) else _new_bias(graph, layer)
+    bias_node = read(bias) or _new_bias(graph, weight_node)
     scale = tensor(gain, 1) / torch.sqrt(tensor(variance, 1) + epsilon)
     old = weights[weight_node.path]
     # Outputs are axis 0 of the weights of all these layers, groups or not.
@@ -101,17 +104,13 @@ def _fold(
         elif node is not norm:
             nodes.append(renamed(node, node.name, names))
     outputs = tuple((key, names[name]) for key, name in graph.outputs)
-    return _pruned(nodes, outputs), new
+    kept = {name for node in nodes for name in node.inputs}
+    nodes = [node for node in nodes if node.operation != WEIGHT or node.name in kept]
+    return Graph(tuple(nodes), outputs), new
 
 
-def _node(graph: Graph, argument: Argument) -> Node:
-    assert isinstance(argument, Ref)
-    return graph.by_name[argument.name]
-
-
-def _new_bias(graph: Graph, layer: Node) -> Node:
+def _new_bias(graph: Graph, weight: Node) -> Node:
     """Return a node for the bias of a layer that has none, beside its weight."""
-    weight = _node(graph, layer.args[1])
     keys = Keys()
     for path in {node.path for node in graph.nodes if node.operation == WEIGHT}:
         keys.add(path)
@@ -127,9 +126,3 @@ def _new_bias(graph: Graph, layer: Node) -> Node:
 def _like(old: Tensor, values: Tensor) -> Tensor:
     made = values.to(old.dtype).contiguous()
     return nn.Parameter(made) if isinstance(old, nn.Parameter) else made
-
-
-def _pruned(nodes: Sequence[Node], outputs: tuple[tuple[str | None, str], ...]) -> Graph:
-    """Return the graph without weights that nothing reads any more."""
-    read = {name for node in nodes for name in node.inputs}
-    return Graph(tuple(n for n in nodes if n.operation != WEIGHT or n.name in read), outputs)

@@ -1,7 +1,6 @@
 """In-place operations: results in the memory of a value that nothing reads any more.
 
-An activation that writes where it reads moves fewer bytes, and needs no new memory, which the
-system would have to clear. The numbers are the same, and so are the result's layout and type.
+They move fewer bytes and need no new memory. Numbers, layout and type of results are the same.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref
+from netstitch.networks.graph import INPUT, Graph, Node, Ref
 from netstitch.networks.operations import KINDS, Kind
 
 _ACTIVATIONS = (
@@ -23,18 +22,8 @@ _OF_TWO = frozenset({"aten.add.Tensor", "aten.mul.Tensor", "aten.sub.Tensor", "a
 _EITHER = frozenset({"aten.add.Tensor", "aten.mul.Tensor"})
 """Those of two whose operands may change places: sums and products do not depend on it."""
 
-_NEW_MEMORY = frozenset(
-    {
-        Kind.CONVOLUTION,
-        Kind.LINEAR,
-        Kind.MATRIX_PRODUCT,
-        Kind.ELEMENTWISE,
-        Kind.NORM,
-        Kind.POOLING,
-        Kind.REDUCTION,
-        Kind.JOIN,
-    }
-)
+_NEW_MEMORY = {Kind.CONVOLUTION, Kind.LINEAR, Kind.MATRIX_PRODUCT, Kind.ELEMENTWISE}
+_NEW_MEMORY |= {Kind.NORM, Kind.POOLING, Kind.REDUCTION, Kind.JOIN}
 """Kinds of operations that never give what they read, or a view of it."""
 
 
@@ -61,9 +50,7 @@ def makes_new_memory(node: Node) -> bool:
 def views(graph: Graph, passing: Collection[str] = ()) -> dict[str, frozenset[str]]:
     """Return, by node, the nodes whose memory its value may share.
 
-    Args:
-        graph: Any.
-        passing: Operations that may be left out, so that what they read stands for them.
+    Operations that are `passing` may be left out, so that what they read stands for them.
     """
     found: dict[str, frozenset[str]] = {}
     for node in graph.nodes:
@@ -76,13 +63,9 @@ def views(graph: Graph, passing: Collection[str] = ()) -> dict[str, frozenset[st
 
 
 def overwrites(graph: Graph, registers: Mapping[str, int]) -> dict[str, tuple[InPlace, ...]]:
-    """Return, by node, how it may overwrite an operand.
+    """Return, by node, how it may overwrite an operand; `registers` are by name of node.
 
     An operand that is an input may be overwritten only where the caller owns it.
-
-    Args:
-        graph: Any.
-        registers: By name of node.
     """
     shared = views(graph)
     order = {node.name: index for index, node in enumerate(graph.nodes)}
@@ -99,54 +82,37 @@ def overwrites(graph: Graph, registers: Mapping[str, int]) -> dict[str, tuple[In
             order[other] < order[at.name] and name not in shared[other] for other in others
         )
 
-    found = {}
+    found: dict[str, tuple[InPlace, ...]] = {}
     for node in graph.nodes:
-        ways = []
-        for argument in _candidates(node):
-            operand = node.args[argument]
-            assert isinstance(operand, Ref)
-            source = graph.by_name[operand.name]
+        for argument, operand in _candidates(node):
+            source = graph.by_name[operand]
             owned = source.operation == INPUT or makes_new_memory(source)
             same = (source.shape, source.dtype) == (node.shape, node.dtype)
-            if source.operation != WEIGHT and owned and same and dies(source.name, node):
-                function = _in_place(node.operation)
-                ways.append(InPlace(argument, registers[source.name], function))
-        if ways:
-            found[node.name] = tuple(ways)
+            if owned and same and dies(operand, node):
+                _, packet, overload = node.operation.split(".")
+                function = getattr(getattr(torch.ops.aten, f"{packet}_"), overload)
+                way = InPlace(argument, registers[operand], function)
+                found[node.name] = (*found.get(node.name, ()), way)
     return found
 
 
-def _candidates(node: Node) -> list[int]:
-    """Return the positions of the operands in whose memory a node could be computed."""
-    args = node.args
-    if node.operation in _OF_ONE:
-        return [0] if isinstance(args[0], Ref) and not node.kwargs else []
-    if node.operation not in _OF_TWO or len(args) != 2 or node.kwargs or args[0] == args[1]:
+def _candidates(node: Node) -> list[tuple[int, str]]:
+    """Return the operands in whose memory a node could be computed, by position."""
+    of_two = node.operation in _OF_TWO and len(node.args) == 2 and node.args[0] != node.args[1]
+    if node.kwargs or not (of_two or node.operation in _OF_ONE):
         return []
-    positions = (0, 1) if node.operation in _EITHER else (0,)
-    return [position for position in positions if isinstance(args[position], Ref)]
-
-
-def _in_place(operation: str) -> Callable[..., Tensor]:
-    _, packet, overload = operation.split(".")
-    function: Callable[..., Tensor] = getattr(getattr(torch.ops.aten, f"{packet}_"), overload)
-    return function
+    operands = enumerate(node.args[: 2 if node.operation in _EITHER else 1])
+    return [(position, one.name) for position, one in operands if isinstance(one, Ref)]
 
 
 def takes_the_place(way: InPlace, args: list[Any]) -> bool:
     """Return whether the result in an operand's memory is laid out as it would be in new memory."""
     operand = args[way.argument]
-    if not _has_one_layout(operand):
+    last = operand.dim() == 4 and operand.is_contiguous(memory_format=torch.channels_last)
+    if operand.is_contiguous() == last:  # none of the two layouts, or both, with sizes of one
         return False
     other = args[1 - way.argument] if len(args) == 2 else None
     if way.argument == 0 or not isinstance(other, Tensor):
         return True
     # New memory would be laid out like the first operand.
     return bool(other.stride() == operand.stride() and other.shape == operand.shape)
-
-
-def _has_one_layout(tensor: Tensor) -> bool:
-    """Return whether a tensor fits one layout alone: those with sizes of one fit several."""
-    if tensor.dim() != 4:
-        return tensor.is_contiguous()
-    return tensor.is_contiguous() != tensor.is_contiguous(memory_format=torch.channels_last)

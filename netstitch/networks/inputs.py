@@ -1,10 +1,7 @@
-"""Checks of inputs: they have the sizes that the networks were captured with.
+"""Checks of inputs: all sizes but the batch are those that the networks were captured with.
 
-A convolutional network computes something for images of any size; but what it was trained for, what
-it costs, and which points can be stitched follow from the size at capture. So one rule holds for
-everything that runs networks on a user's inputs: all sizes but the batch are those of capture. The
-length of sequences (n, t, c) may differ where capture found that the network computes the same as
-its model then too.
+What a network was trained for, its cost and its points follow from these. The length of sequences
+(n, t, c) may differ where capture found that the network computes the same as its model then too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

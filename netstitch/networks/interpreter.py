@@ -1,10 +1,6 @@
-"""The interpreter of graphs: instructions that are run one after the other.
+"""The interpreter of graphs, of several as one, and of fragments: instructions run in order."""
 
-It runs captured graphs, subnetworks, several of these as one (`united`), and the fragments that
-evaluations put subnetworks together from.
-"""
-
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
@@ -73,11 +69,9 @@ class Interpreter:
     peak: int
 
     def run(self, values: list[Any], owned: int = 0) -> list[Any]:
-        """Return the results.
+        """Return the results for values of the inputs, in order; the list is used up.
 
-        Args:
-            values: Of the inputs, in order; the list is used up.
-            owned: Bits of the inputs that may be overwritten, since nothing else reads them.
+        `owned` has bits of the inputs that may be overwritten, since nothing else reads them.
         """
         for instruction in self.instructions:
             args = list(instruction.args)
@@ -106,9 +100,8 @@ class Interpreter:
     ) -> dict[str, Any]:
         """Return the results of a `united` graph by name.
 
-        Args:
-            batch: The networks' input, in aligned memory.
-            known: Values of the other inputs by name; further ones are ignored.
+        The batch is in aligned memory; `known` has values of the other inputs by name, of which
+        further ones are ignored.
         """
         assert_aligned([batch], "an interpreter's batch")
         given = {**known, INPUT_KEY: batch}
@@ -161,34 +154,21 @@ def make_interpreter(
         operands = tuple([(i, a.index) for i, a in enumerate(args) if type(a) is Register])
         nested = set(_registers([*(arg for arg in args if type(arg) is list), *kwargs.values()]))
         # A value that nothing reads is freed at once.
-        frees = {registers[node.name], *(index for _, index in operands), *nested} - freed
-        freed |= frees
+        frees = tuple({registers[node.name], *(index for _, index in operands), *nested} - freed)
+        freed.update(frees)
         function = functions.get(node.name) or _resolve(node.operation)
+        over = ways.get(node.name, ())
         instructions.append(
-            Instruction(
-                function,
-                args,
-                kwargs,
-                operands,
-                bool(nested),
-                tuple(frees),
-                ways.get(node.name, ()),
-            )
+            Instruction(function, args, kwargs, operands, bool(nested), frees, over)
         )
     instructions.reverse()
-    peak = _peak_bytes([0] * len(inputs) + [sample_bytes(node) for node in steps], instructions)
-    return Interpreter(tuple(instructions), tuple(registers), len(inputs), returned, peak)
-
-
-def _peak_bytes(sizes: Sequence[int], instructions: Sequence[Instruction]) -> int:
-    """Return the most bytes held at once, where each register's value has a size."""
+    sizes = [0] * len(inputs) + [sample_bytes(node) for node in steps]
     held = peak = 0
-    first = len(sizes) - len(instructions)
-    for size, instruction in zip(sizes[first:], instructions, strict=True):
+    for size, instruction in zip(sizes[len(inputs) :], instructions, strict=True):
         held += size
         peak = max(peak, held)
         held -= sum([sizes[register] for register in instruction.frees])
-    return peak
+    return Interpreter(tuple(instructions), tuple(registers), len(inputs), returned, peak)
 
 
 def _registers(items: Iterable[Any]) -> Iterator[int]:

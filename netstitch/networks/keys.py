@@ -1,9 +1,7 @@
 """Keys of weights and names of nodes, which can stand in a module and in the code made for it.
 
-A key such as "layer3.4.conv2.weight" becomes nested modules, and an attribute in the code that
-`torch.fx` generates. So its parts consist of letters, digits and underscores, and are neither
-keywords nor names that modules need for themselves. Modules "graph" and "a b" of a user's model are
-renamed; a file with such a key is refused.
+A key such as "layer3.4.conv2.weight" becomes nested modules, and an attribute in generated code. So
+its parts are neither keywords nor names that modules need for themselves.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""The operations a graph may hold, by name, and the kind of each.
+"""The operations a graph may hold, by name, and the kind of each. No argument is changed.
 
-A saved graph is data from elsewhere: only names listed here are ever turned into calls, so opening
-one cannot run anything but tensor arithmetic. All of them are functional (no argument is changed).
+Only names listed here are ever turned into calls, so a saved graph from elsewhere cannot run
+anything but tensor arithmetic.
 """
 
 import operator
@@ -147,11 +147,7 @@ def name_of(target: object) -> str:
 
 
 def resolve(name: str) -> Callable[..., Any]:
-    """Return the function behind a listed name.
-
-    Raises:
-        KeyError: for a name that is not listed, or that this version of torch does not have.
-    """
+    """Return the function behind a listed name; raise KeyError for one that torch does not have."""
     if name not in KINDS:
         raise KeyError(name)
     if name in _PYTHON:

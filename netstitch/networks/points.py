@@ -1,10 +1,9 @@
 """Points: the tensors of a network that can be stitched.
 
-A point depends on the input, has the batch in dimension 0, and a known channel axis in one of the
-layouts that stitches read (`feature_layout.LAYOUTS`). Two axes are followed from the input through
-every operation: that of the batch (as its outermost factor), and that of the channels. An operation
-that is not understood makes both unknown, so that no tensor is taken for a point by guess:
-attention maps are none, nor windows folded into the batch.
+A point depends on the input, has the batch in dimension 0, and a known channel axis in one of
+`feature_layout.LAYOUTS`. The axes of batch (its outermost factor) and channels are followed through
+every operation; one that is not understood makes both unknown, so that nothing is taken for a point
+by guess, such as attention maps, or windows folded into the batch.
 """
 
 from collections.abc import Callable, Mapping, Sequence

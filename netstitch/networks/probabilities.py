@@ -1,15 +1,18 @@
-"""Detection of networks that put out probabilities, as a softmax does, instead of logits.
+"""Networks that put out probabilities, as a softmax does: their detection and their logarithms.
 
-Averaged with logits, probabilities hardly count, and a softmax of them is nearly flat: networks are
-joined only where they put out the same.
+Averaged with logits, they hardly count: networks are joined only where they put out the same. Of
+probabilities that is the logarithm, whose softmax they are: the last part of the network itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from netstitch.errors import StitchingError
+from netstitch.errors import CaptureError, StitchingError
+from netstitch.networks.capturing.exportable import copied, unwrapped
 from netstitch.networks.graph import Graph, Node, references
 from netstitch.networks.module import build_module
 from netstitch.networks.network import Network
@@ -46,6 +49,13 @@ TOLERANCE = 1e-3
 SCALES = (0.5, 1.0)
 """Of the noise that a network is run on, a batch each: a softmax by hand soon overflows."""
 BATCH = 3
+SMALLEST = 1e-30
+"""Smaller probabilities, 0 among them, count as this one: its logarithm, and the gradient there,
+are finite in float32."""
+LOWEST = -70.0
+"""Under the logarithm of SMALLEST: it counts only where evaluations in float16 know no SMALLEST."""
+
+_STEPS = ("aten.clamp_min.default", "aten.log.default", "aten.clamp_min.default")
 
 
 def probabilities_of(network: Network) -> dict[str | None, str]:
@@ -56,20 +66,19 @@ def probabilities_of(network: Network) -> dict[str | None, str]:
     0 and sum to 1 over the classes are probabilities.
     """
     found: dict[str | None, str] = {}
-    open_ones: list[tuple[str | None, Node]] = []
+    values: list[Mapping[str | None, Tensor]] = []
     for key, name in network.graph.outputs:
         end = origin(network.graph, name)
         if end.operation in _ENDS:
             found[key] = _ENDS[end.operation]
-        elif _may_be_either(network.graph, end):
-            open_ones.append((key, end))
-    if open_ones:
-        values = _noise_outputs(network)
-        for key, end in open_ones:
-            bounded = any(node.operation in _SQUASHING for node in _tail(network.graph, end))
-            if all(are_probabilities(batch[key], whole=not bounded) for batch in values):
-                found[key] = BY_HAND
-    return {key: found[key] for key in network.graph.output_keys if key in found}
+        elif KINDS.get(end.operation) not in _LOGITS:
+            tail = _tail(network.graph, end)
+            bounded = not tail.isdisjoint(_SQUASHING)
+            if bounded or any(operation.startswith("aten.div.") for operation in tail):
+                values = values or _noise_outputs(network)
+                if all(are_probabilities(batch[key], whole=not bounded) for batch in values):
+                    found[key] = BY_HAND
+    return found
 
 
 def origin(graph: Graph, name: str) -> Node:
@@ -77,7 +86,8 @@ def origin(graph: Graph, name: str) -> Node:
     node = graph.by_name[name]
     while True:
         kind = KINDS.get(node.operation)
-        resized = kind is Kind.POOLING and ("avg_pool" in node.operation or _is_resize(node))
+        words = ("avg_pool", "upsample")
+        resized = kind is Kind.POOLING and any(word in node.operation for word in words)
         if not (kind in _MOVING or resized or node.operation in _KEEPING):
             return node
         read = [graph.by_name[one] for one in references(node.args[:1])]
@@ -103,17 +113,14 @@ def are_probabilities(values: Tensor, *, whole: bool = True) -> bool:
 
 
 def check_alike(networks: Sequence[tuple[str, Network]]) -> frozenset[str | None]:
-    """Return the keys of the outputs in which all networks put out probabilities.
-
-    Args:
-        networks: each with the name that messages give it.
+    """Return the keys of the outputs in which all networks, given by name, put out probabilities.
 
     Raises:
         StitchingError: with what to do, where some put out probabilities and others logits.
     """
     kinds = [(name, network.graph, probabilities_of(network)) for name, network in networks]
-    alike: set[str | None] = set()
-    for key in dict.fromkeys(key for _, _, found in kinds for key in found):
+    alike = dict.fromkeys(key for _, _, found in kinds for key in found)
+    for key in alike:
         those = [(name, found[key]) for name, _, found in kinds if key in found]
         others = [n for n, graph, found in kinds if key in graph.output_keys and key not in found]
         if others:
@@ -123,33 +130,19 @@ def check_alike(networks: Sequence[tuple[str, Network]]) -> frozenset[str | None
                 f"{names} ends in probabilities{where} ({those[0][1]}) and {', '.join(others)} in "
                 f"logits, which cannot be averaged or compared: for {names}, {WAY_OUT}"
             )
-        alike.add(key)
     return frozenset(alike)
 
 
-def _is_resize(node: Node) -> bool:
-    return "upsample" in node.operation
-
-
-def _may_be_either(graph: Graph, end: Node) -> bool:
-    """Return whether the graph leaves open what its end puts out."""
-    kind = KINDS.get(end.operation)
-    return kind not in _LOGITS and any(
-        node.operation in _SQUASHING or node.operation.startswith("aten.div.")
-        for node in _tail(graph, end)
-    )
-
-
-def _tail(graph: Graph, end: Node) -> Iterator[Node]:
-    """Yield a node and what stands before it, up to the last layers."""
-    pending, seen = [end.name], {end.name}
+def _tail(graph: Graph, end: Node) -> set[str]:
+    """Return the operations of a node and of what stands before it, up to the last layers."""
+    pending, seen, found = [end.name], {end.name}, set()
     while pending:
         node = graph.by_name[pending.pop()]
-        yield node
-        if node is not end and KINDS.get(node.operation) in _LOGITS:
-            continue
-        pending += [name for name in node.inputs if name not in seen]
-        seen.update(node.inputs)
+        found.add(node.operation)
+        if node is end or KINDS.get(node.operation) not in _LOGITS:
+            pending += [name for name in node.inputs if name not in seen]
+            seen.update(node.inputs)
+    return found
 
 
 def _noise_outputs(network: Network) -> list[Mapping[str | None, Tensor]]:
@@ -159,10 +152,78 @@ def _noise_outputs(network: Network) -> list[Mapping[str | None, Tensor]]:
     device = next(iter(network.weights.values()), torch.zeros(0)).device
     generator = torch.Generator().manual_seed(0)
     module = build_module(graph, network.weights, outputs=[name for _, name in graph.outputs])
-    found: list[Mapping[str | None, Tensor]] = []
     with torch.inference_mode():
-        for scale in SCALES:
-            noise = scale * torch.randn(BATCH, *sizes, generator=generator)
-            values = module(noise.to(device))
-            found.append(dict(zip(graph.output_keys, values, strict=True)))
-    return found
+        noise = [scale * torch.randn(BATCH, *sizes, generator=generator) for scale in SCALES]
+        values = [module(batch.to(device)) for batch in noise]
+    return [dict(zip(graph.output_keys, each, strict=True)) for each in values]
+
+
+def with_logarithm(model: nn.Module, key: str | None = None) -> nn.Module:
+    """Return a copy of a model that puts out the logarithms of its probabilities.
+
+    Those under SMALLEST count as SMALLEST. `check_logarithm` finds out, after capture, whether they
+    were probabilities. `key` names the output that holds them; by default all do.
+    """
+    made = copied(unwrapped(model))
+    take_logarithm(made, key)
+    return made
+
+
+def take_logarithm(model: nn.Module, key: str | None = None) -> None:
+    """Make a model itself what `with_logarithm` returns, unless it is already."""
+    if not takes_logarithm(model):
+        model.register_forward_hook(_Logarithm(key))
+
+
+def takes_logarithm(model: nn.Module) -> bool:
+    """Return whether a model is one that `with_logarithm` made."""
+    return any(isinstance(hook, _Logarithm) for hook in model._forward_hooks.values())
+
+
+def check_logarithm(network: Network) -> None:
+    """Raise CaptureError where a captured network takes logarithms of what is no probabilities."""
+    graph = network.graph
+    before = {key: _without(graph, name) for key, name in graph.outputs}
+    outputs = tuple((key, name) for key, name in before.items() if name is not None)
+    inner = Network(network.name, replace(graph, outputs=outputs), network.weights)
+    found = probabilities_of(inner)
+    for key, name in outputs:
+        if key not in found:
+            what = "its output" if key is None else f"its output {key!r}"
+            pick = "" if key is None else ", or wrap the model to give the output that holds some"
+            raise CaptureError(
+                f'outputs = "probabilities", and {what} holds none (it ends in '
+                f"{graph.by_name[name].operation}): leave this out where it puts out logits{pick}"
+            )
+
+
+@dataclass(frozen=True)
+class _Logarithm:
+    """A hook that takes the logarithm of what the model's forward returns, or of one output."""
+
+    key: str | None
+
+    def __call__(self, model: nn.Module, args: tuple[Any, ...], outputs: Any) -> Any:
+        if isinstance(outputs, Tensor):
+            return _logarithm(outputs)
+        if not isinstance(outputs, Mapping):
+            return outputs  # capture says what is wrong with it
+        taken = outputs if self.key is None else {self.key}
+        return {
+            key: _logarithm(value) if key in taken and isinstance(value, Tensor) else value
+            for key, value in outputs.items()
+        }
+
+
+def _logarithm(values: Tensor) -> Tensor:
+    return values.clamp_min(SMALLEST).log().clamp_min(LOWEST)
+
+
+def _without(graph: Graph, name: str) -> str | None:
+    """Return the node whose logarithm a node is as `_logarithm` takes it, or None."""
+    for operation in _STEPS:
+        node = graph.by_name[name]
+        if node.operation != operation:
+            return None
+        [name, *_] = references(node.args[:1])
+    return name

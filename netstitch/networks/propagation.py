@@ -1,7 +1,7 @@
 """A check that the operations of a graph take their arguments, without computing anything.
 
-A graph from a file may have been edited. Its shapes are propagated on tensors that have no memory,
-so that neither a wrong argument nor one that asks for terabytes gets as far as a computation.
+Shapes are propagated on tensors that have no memory, so that neither a wrong argument in an edited
+file nor one that asks for terabytes gets as far as a computation.
 """
 
 from collections.abc import Mapping

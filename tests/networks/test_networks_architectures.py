@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from netstitch.files.documents import validated
 from netstitch.networks import Network, capture
-from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
+from netstitch.networks.network_files import GraphDocument, graph_to_json, to_graph
 from netstitch.networks.operations import KINDS
 from netstitch.networks.sources.model_sources import load_model
 

@@ -19,13 +19,15 @@ from torch import nn
 from netstitch.errors import StorageError
 from netstitch.files.documents import validated
 from netstitch.networks import Network, capture
-from netstitch.networks.graph_document import GraphDocument, graph_to_json, to_graph
 from netstitch.networks.module import build_module
 from netstitch.networks.network_files import (
     GRAPH_FILE,
     WEIGHTS_FILE,
+    GraphDocument,
+    graph_to_json,
     load_network,
     read_weights,
+    to_graph,
     write_network,
     write_weights,
 )

@@ -10,8 +10,12 @@ from torch.nn import functional
 import netstitch as ns
 from netstitch.errors import CaptureError, StitchingError
 from netstitch.networks import Network, capture
-from netstitch.networks.logarithm import SMALLEST
-from netstitch.networks.probabilities import are_probabilities, check_alike, probabilities_of
+from netstitch.networks.probabilities import (
+    SMALLEST,
+    are_probabilities,
+    check_alike,
+    probabilities_of,
+)
 
 Ending = Callable[[Tensor], Tensor]
 

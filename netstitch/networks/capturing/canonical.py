@@ -1,7 +1,6 @@
 """Exported operations in the one form that graphs use.
 
-Batch norm in evaluation is one operation with one output; `view` is `reshape`; dropout that is off
-is nothing; synonyms have one name; new tensors are made on the input's device.
+Synonyms have one name; batch norm has one output; new tensors are made on the input's device.
 """
 
 from collections.abc import Callable

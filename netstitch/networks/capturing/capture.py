@@ -20,8 +20,8 @@ from netstitch.networks.capturing.exportable import Whole, copied, unwrapped, wi
 from netstitch.networks.capturing.lowering import translate
 from netstitch.networks.capturing.verification import computes_other_lengths, verify
 from netstitch.networks.inputs import with_free_length
-from netstitch.networks.logarithm import check_logarithm, take_logarithm, takes_logarithm
 from netstitch.networks.network import Network
+from netstitch.networks.probabilities import check_logarithm, take_logarithm, takes_logarithm
 from netstitch.threads import quiet
 
 Puts = Literal["logits", "probabilities"]

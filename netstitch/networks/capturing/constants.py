@@ -1,8 +1,7 @@
 """Constants of a captured network: whatever it computes without its input is computed once.
 
-A model may compute its weights anew for each batch: standardised convolutions, low-rank updates,
-norms of old hooks, tables of positions. None of that depends on the input, so the result is the
-weight, and no operation of it stays in the graph, needs to be listed, or is charged for.
+Standardised convolutions, low-rank updates and tables of positions become weights, so that none of
+their operations needs to be listed, or is charged for.
 """
 
 from collections.abc import Callable

@@ -24,8 +24,7 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 def explain(error: BaseException, line: str | None = None, hint: str | None = None) -> str:
     """Return one line: the operation where it is named, the user's source line, and the reason.
 
-    The source line may be given where it is known better than from the error; a hint says what to
-    do.
+    The line is found in the error unless it is given; a hint says what to do.
     """
     where = line or source_line(error)
     operation = re.search(r"\b(?:aten|torch\.ops\.\w+)\.\w+(?:\.\w+)?", str(error))

@@ -17,14 +17,10 @@ Output = tuple[str | None, str]
 def find_outputs(
     program: ExportedProgram, nodes: Sequence[Node], replaced: Mapping[str, str]
 ) -> tuple[Output, ...]:
-    """Return the outputs of a program among the nodes made of it.
+    """Return the outputs of a program among the nodes made of it; raise CaptureError for others.
 
-    A dictionary may hold None or numbers beside tensors; these are left out. `replaced` has names
-    of nodes by the names of exported nodes that they stand for.
-
-    Raises:
-        CaptureError: for a model that changes its state, and for outputs that are neither a tensor
-            nor a dictionary of tensors, with the batch in dimension 0.
+    Each is a tensor with the batch in dimension 0; None and numbers beside tensors in a dictionary
+    are left out. `replaced` has names of nodes by those of exported nodes that they stand for.
     """
     specs = program.graph_signature.output_specs
     changed = [spec for spec in specs if spec.kind is not OutputKind.USER_OUTPUT]

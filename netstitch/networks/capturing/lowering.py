@@ -1,8 +1,7 @@
 """From an exported program to a graph: listed operations only, independent of device and layout.
 
-So that a graph runs on any device and in any memory layout, and reads as the model's author would
-draw it, operations get one form (`canonical.py`), sizes come from the input's batch, device
-arguments and assertions go, and what depends on weights alone is computed once (`constants.py`).
+Operations get one form (`canonical.py`), sizes come from the input's batch, device arguments and
+assertions go, and what depends on weights alone is computed once (`constants.py`).
 """
 
 from collections.abc import Mapping
@@ -48,8 +47,7 @@ def translate(program: ExportedProgram) -> tuple[Graph, dict[str, Tensor]]:
     """Return the graph of an exported program, and its weights by key.
 
     Raises:
-        CaptureError: for an operation that is not listed, for more than one input, and for outputs
-            that are neither a tensor nor a dictionary of tensors.
+        CaptureError: for an operation that is not listed, and for several inputs.
     """
     return _Translation(program).result()
 

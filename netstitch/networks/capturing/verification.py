@@ -29,8 +29,8 @@ def verify(
         transposed: names a layer that takes the batch for something else, and what to do.
 
     Raises:
-        CaptureError: naming the output, where they differ in shape or value, are not finite, or
-            where a sample's output depends on the other samples of its batch.
+        CaptureError: naming the output, where they differ, are not finite, or where a sample's
+            depends on the others of its batch.
     """
     loses = (
         f"a single sample loses the batch dimension{f' at {squeezed}' if squeezed else ''}; name "

@@ -22,13 +22,7 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor of a checkpoint.
-
-    Attributes:
-        holder: Keys of the dictionaries that lead to its own one.
-        name: Its key there.
-        tensor: Its values.
-    """
+    """A tensor of a checkpoint, its key, and those of the dictionaries that lead to its own."""
 
     holder: tuple[str, ...]
     name: str
@@ -52,9 +46,8 @@ class Checkpoint:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Return the tensors of a safetensors file or of what `torch.save` wrote, on the CPU.
 
-    The file's content says which it is. A pickle is read by torch's restricted reader, which makes
-    tensors, numbers and containers; objects that trainers are known to keep beside the weights
-    are passed over (see `netstitch.networks.checkpoints.stand_ins`).
+    The file's content says which it is. A pickle is read by torch's restricted reader, and objects
+    that trainers keep beside the weights are passed over (see `stand_ins.py`).
 
     Raises:
         WeightsError: When the file is missing, damaged, of another kind, holds objects of any other

@@ -58,8 +58,7 @@ def kind_of(path: Path) -> Kind:
     """Return which of the kinds that are read a file is of.
 
     Raises:
-        WeightsError: With what it is instead and what to do: nothing at all, a folder, empty, a
-            page, a pointer to a file elsewhere, an archive, or another program's format.
+        WeightsError: With what it is instead, such as a page or an archive, and what to do.
     """
     if os.path.isdir(path):  # and not Path's, which raise for what may not be looked at
         raise WeightsError(f"{shown(path)} is a folder; give {_files_in(path)}")

@@ -59,8 +59,8 @@ class Found:
 def find_weights(checkpoint: Checkpoint, own: Tensors) -> list[Found]:
     """Return where a checkpoint has tensors of a model, those with the most of them first.
 
-    The model's names are taken as they are if all are found somewhere; else without the parts that
-    wrapping leaves in their middle, and then without what only the model's own names begin with.
+    Names are taken as they are if all are found somewhere; else without the parts that wrapping
+    leaves in their middle, and then without what only the model's own names begin with.
     """
     found = _found(checkpoint, own, {name: name for name in own}, dropped=())
     if any(each.whole for each in found):

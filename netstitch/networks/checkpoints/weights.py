@@ -40,9 +40,8 @@ def load_weights(
 ) -> None:
     """Give a model the tensors of a file, all of them or none.
 
-    The file is of safetensors, or of `torch.save` and read by torch's restricted reader, which
-    its content says and not its name. It holds the model's state dict alone, or a trainer's
-    checkpoint: the state dict is looked for under all of its keys, and under any prefix.
+    The file's content says what wrote it, safetensors or `torch.save`, and is read without running
+    anything. The model's state dict is looked for under all keys and any prefix.
 
     Args:
         model: The one that the weights are for; they are copied into its own tensors and take
@@ -53,10 +52,8 @@ def load_weights(
             stands beside them.
 
     Raises:
-        WeightsError: When the file is missing, damaged, of another kind, or a pickle of anything
-            that is not known as harmless (which is not run); tensors are missing, surplus, of other
-            shapes or kinds, or NaN; a parameter is infinite; more than one state dict fits, or
-            the moving average is asked for and there is none.
+        WeightsError: When the file cannot be read, tensors are missing, surplus, of other shapes or
+            kinds, or not finite; more than one state dict fits, or no average that is asked for.
     """
     own = {key: value for key, value in model.state_dict().items() if isinstance(value, Tensor)}
     path = Path(path)

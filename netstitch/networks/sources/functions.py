@@ -30,8 +30,6 @@ def call_function(
 ) -> Any:
     """Call a function without arguments and return what it returns.
 
-    Modules beside a file can be imported from it.
-
     Args:
         spec: "path/to/file.py:function" or "package.module:function".
         folder: Where relative paths start, and where modules are looked for first, as if Python
@@ -98,9 +96,7 @@ class Located:
 def locate(spec: str, folder: Path) -> Located:
     """Return where a function is that a text names, of the form that `is_function` tells.
 
-    Args:
-        spec: As of `call_function`.
-        folder: Where relative paths start, and where modules are looked for first.
+    Relative paths start, and modules are looked for first, in the folder.
     """
     place, _, function = spec.rpartition(":")
     if place.endswith(".py"):

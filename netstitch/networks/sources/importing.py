@@ -1,8 +1,7 @@
 """Importing a user's Python from their folders: from source alone, and with a record of what ran.
 
-Bytecode beside a source is neither read nor written: whoever can write into a folder could put
-there what the source does not say. Of each module it is known which content was run, and where only
-certain contents may be run, anything else is refused before it is.
+Bytecode beside a source is neither read nor written: it may say what the source does not. Where
+only certain contents may be run, anything else is refused before it is.
 """
 
 import importlib
@@ -73,8 +72,7 @@ def digest(content: bytes) -> str:
 def files_run(root: Path) -> dict[str, str]:
     """Return the digests of the files that were run for a folder's functions, by absolute path.
 
-    Args:
-        root: The folder, as it was given to `importing_from`.
+    The folder is the one that was given to `importing_from`.
     """
     found = {}
     for module in list(sys.modules.values()):
@@ -90,8 +88,7 @@ def files_run(root: Path) -> dict[str, str]:
 def importing_from(folder: Path) -> Iterator[Callable[[str, Path], ModuleType]]:
     """Look for modules in a folder first, as Python does for a script's own.
 
-    Yields:
-        A function that loads a file as a module of a given name.
+    Yields a function that loads a file as a module of a given name.
     """
     root = str(folder.resolve())
     earlier = [one for one in sys.path_hooks if isinstance(one, _Source)]

@@ -46,14 +46,12 @@ def load_model(
     Args:
         spec: "path/to/file.py:function" or "package.module:function" (also with "python:" before
             it), called without arguments; or "timm:NAME" or "torchvision:NAME".
-        weights: A file, see `netstitch.networks.checkpoints.weights.load_weights`; or "pretrained",
-            those that timm or torchvision has for the name, which it downloads where it has not
-            done so before. None keeps what the function made, and of a library random ones, so that
-            nothing is downloaded.
+        weights: A file, see `load_weights`; or "pretrained", those that the library has for the
+            name, which it downloads once. None keeps what the function made, and of a library
+            random ones.
         folder: Where relative paths start; by default the current folder.
         ema: Of a file, take the exponential moving average that it holds beside the weights.
-        log: Called with a line about where in a file the weights were found, where that is not
-            plain.
+        log: As of `load_weights`.
 
     Raises:
         CaptureError: When there is no such model or it cannot be built.
