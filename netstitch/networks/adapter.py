@@ -82,7 +82,7 @@ def adapter_nodes(nodes: Sequence[Node]) -> Collection[str]:
     read: dict[str, set[str]] = {}  # paths of the weights that a node depends on
     for node in nodes:
         own = {node.path} if node.operation == WEIGHT else set()
-        below = read[node.name] = own.union(*(read[name] for name in node.inputs))
+        below = read[node.name] = own.union(*(read.get(name, ()) for name in node.inputs))
         if below and below <= set(BUFFERS) and node.operation not in (INPUT, WEIGHT):
             found.add(node.name)
     return found

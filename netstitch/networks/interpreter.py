@@ -1,6 +1,6 @@
 """The interpreter of graphs, of several as one, and of fragments: instructions run in order."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from netstitch.files.alignment import assert_aligned
 from netstitch.networks.content import INPUT_KEY, sample_bytes
-from netstitch.networks.graph import INPUT, WEIGHT, Graph
+from netstitch.networks.graph import INPUT, WEIGHT, Graph, Ref, references
 from netstitch.networks.in_place import InPlace, overwrites, takes_the_place
 from netstitch.networks.module import to_torch
 from netstitch.networks.operations import resolve
@@ -151,15 +151,24 @@ def make_interpreter(
     for node in reversed(steps):
         args = tuple([to_torch(argument, values) for argument in node.args])
         kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
-        operands = tuple([(i, a.index) for i, a in enumerate(args) if type(a) is Register])
-        nested = set(_registers([*(arg for arg in args if type(arg) is list), *kwargs.values()]))
+        read = [(i, one.name) for i, one in enumerate(node.args) if isinstance(one, Ref)]
+        operands = tuple([(i, registers[name]) for i, name in read if name in registers])
+        others = [one for one in node.args if not isinstance(one, Ref)]
+        nested = references((*others, *node.kwargs.values()))
         # A value that nothing reads is freed at once.
-        frees = tuple({registers[node.name], *(index for _, index in operands), *nested} - freed)
-        freed.update(frees)
+        frees = {registers[one] for one in (node.name, *node.inputs) if one in registers} - freed
+        freed |= frees
         function = functions.get(node.name) or _resolve(node.operation)
-        over = ways.get(node.name, ())
         instructions.append(
-            Instruction(function, args, kwargs, operands, bool(nested), frees, over)
+            Instruction(
+                function,
+                args,
+                kwargs,
+                operands,
+                any(name in registers for name in nested),
+                tuple(frees),
+                ways.get(node.name, ()),
+            )
         )
     instructions.reverse()
     sizes = [0] * len(inputs) + [sample_bytes(node) for node in steps]
@@ -169,15 +178,6 @@ def make_interpreter(
         peak = max(peak, held)
         held -= sum([sizes[register] for register in instruction.frees])
     return Interpreter(tuple(instructions), tuple(registers), len(inputs), returned, peak)
-
-
-def _registers(items: Iterable[Any]) -> Iterator[int]:
-    """Yield the registers in nested lists."""
-    for item in items:
-        if isinstance(item, Register):
-            yield item.index
-        elif isinstance(item, list):
-            yield from _registers(item)
 
 
 def _filled(argument: Any, values: list[Any]) -> Any:

@@ -53,7 +53,8 @@ class Keys:
 
     def make(self, path: str) -> str:
         """Take and return the nearest key to a path that clashes with none given out."""
-        first, *others = [_make_part(part) for part in path.split(".")]
+        parts = [re.sub(r"\W+", "_", one, flags=re.ASCII) or "_" for one in path.split(".")]
+        first, *others = [one if is_part(one) else f"{one}_" for one in parts]
         number, key = 1, ".".join([first, *others])
         while self.clashes(key):
             number += 1
@@ -68,18 +69,15 @@ def _modules(key: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _make_part(part: str) -> str:
-    part = re.sub(r"\W+", "_", part, flags=re.ASCII) or "_"
-    return part if is_part(part) else f"{part}_"
-
-
 def readable_names(nodes: Sequence[Node]) -> dict[str, str]:
     """Return new names by old: the module path a user knows, the operation, a number."""
     taken: set[str] = set()
     names = {}
     for node in nodes:
-        parts = [node.path] if node.operation == WEIGHT else [node.path, _short(node.operation)]
-        stem = re.sub(r"\W+", "_", "_".join(part for part in parts if part), flags=re.ASCII)
+        parts = [node.path] if node.path else []
+        if node.operation != WEIGHT:  # "batch_norm" of "aten.batch_norm.default"
+            parts.append(node.operation.split(".")[1 if "." in node.operation else 0])
+        stem = re.sub(r"\W+", "_", "_".join(parts), flags=re.ASCII)
         stem = stem if is_identifier(stem) else f"n{stem}"
         name, number = stem, 1
         while name in taken:
@@ -88,8 +86,3 @@ def readable_names(nodes: Sequence[Node]) -> dict[str, str]:
         taken.add(name)
         names[node.name] = name
     return names
-
-
-def _short(operation: str) -> str:
-    """Return the operation alone: "batch_norm" of "aten.batch_norm.default"."""
-    return operation.split(".")[1] if "." in operation else operation

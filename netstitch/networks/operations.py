@@ -140,10 +140,9 @@ _PYTHON_NAMES = {function: name for name, function in _PYTHON.items()}
 def name_of(target: object) -> str:
     """Return the name of a call target of an exported graph, listed or not."""
     try:
-        known = _PYTHON_NAMES.get(target)  # type: ignore[call-overload]
-    except TypeError:
-        known = None
-    return known if known is not None else str(target)
+        return _PYTHON_NAMES.get(target) or str(target)  # type: ignore[call-overload]
+    except TypeError:  # one that cannot be looked up
+        return str(target)
 
 
 def resolve(name: str) -> Callable[..., Any]:

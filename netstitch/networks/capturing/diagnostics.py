@@ -7,11 +7,9 @@ import sysconfig
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import sympy  # type: ignore[import-untyped]
 import torch
-from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 _TORCH = (str(Path(torch.__file__).parent), str(Path(sympy.__file__).parent))
@@ -50,19 +48,31 @@ def batch_line(run: Callable[[], object]) -> str | None:
 
     Export names no place in its error; while it runs, its log does.
     """
-    log, listener = logging.getLogger(_GUARDS), _Listener()
-    level, disabled, propagate = log.level, logging.root.manager.disable, log.propagate
+    line: str | None = None
+
+    def notice(record: logging.LogRecord) -> bool:
+        """Keep where the last assumption about a size was made; nothing is logged."""
+        nonlocal line
+        if "guard added" in str(record.msg):
+            frames = traceback.extract_stack()
+            ours = [i for i, frame in enumerate(frames) if frame.filename.startswith(_OURS)]
+            # The last one is this function, and the one before it started the export.
+            inside = frames[ours[-2] if len(ours) > 1 else 0 :]
+            users = [frame for frame in inside if _is_users(frame.filename)]
+            line = _described(users[-1]) if users else line
+        return False
+
+    log = logging.getLogger(_GUARDS)
+    level, disabled = log.level, logging.root.manager.disable
     logging.disable(logging.NOTSET)
     log.setLevel(logging.INFO)
-    log.propagate = False
-    others, log.handlers = log.handlers, [listener]
+    log.addFilter(notice)
     try:
         run()
     except Exception:
-        return listener.line
+        return line
     finally:
-        log.handlers = others
-        log.propagate = propagate
+        log.removeFilter(notice)
         log.setLevel(level)
         logging.disable(disabled)
     return None
@@ -71,38 +81,17 @@ def batch_line(run: Callable[[], object]) -> str | None:
 def squeeze_line(program: ExportedProgram) -> str | None:
     """Return the user's line of a squeeze that would drop the batch of a single sample."""
     for node in program.graph.nodes:
-        value = node.args[0].meta.get("val") if node.args and _is_squeeze(node) else None
-        if not isinstance(value, Tensor) or not value.dim():
+        if node.op != "call_function" or not str(node.target).startswith("aten.squeeze."):
             continue
-        first: Any = value.shape[0]
-        if isinstance(first, int):  # no size of the batch, or one that is never 1
+        value = node.args[0].meta["val"]
+        # A plain number is no size of the batch, or one that is never 1.
+        if not value.dim() or isinstance(value.shape[0], int):
             continue
         axes = node.args[1] if len(node.args) > 1 else 0
         axes = axes if isinstance(axes, list | tuple) else (axes,)
         if any(axis % value.dim() == 0 for axis in axes):
             return last_users_line(node.meta.get("stack_trace") or "")
     return None
-
-
-def _is_squeeze(node: fx.Node) -> bool:
-    return node.op == "call_function" and str(node.target).startswith("aten.squeeze.")
-
-
-class _Listener(logging.Handler):
-    """Keeps where the last assumption about a size was made."""
-
-    line: str | None = None
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "guard added" not in str(record.msg):
-            return
-        frames = traceback.extract_stack()
-        ours = [i for i, frame in enumerate(frames) if frame.filename.startswith(_OURS)]
-        inside = frames[next((i for i in reversed(ours[:-1])), 0) :]
-        for frame in reversed(inside):
-            if _is_users(frame.filename):
-                self.line = _described(frame)
-                return
 
 
 def source_line(error: BaseException) -> str | None:

@@ -11,7 +11,6 @@ and a parametrization may branch on its weight.
 
 import copy
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -19,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weight_norm
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
+from torch.utils._pytree import tree_leaves
 
-_ATTRIBUTE = "model"
 _HOOKS = (WeightNorm, SpectralNorm, prune.BasePruningMethod)
 
 
@@ -38,7 +37,7 @@ class Whole(nn.Module):
 
 def inner_path(path: str) -> str:
     """Return a path inside of `Whole` as the model's author knows it."""
-    return path.removeprefix(_ATTRIBUTE).removeprefix(".")
+    return path.removeprefix("model").removeprefix(".")
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -64,7 +63,13 @@ def with_plain_weights(model: nn.Module) -> nn.Module:
         for module in made.modules():
             _remove_hooks(module)
         for module in made.modules():
-            _compute_parametrizations(module)
+            if parametrize.is_parametrized(module):
+                computed = module.parametrizations
+                assert isinstance(computed, nn.ModuleDict)
+                # torch's own way to remove them takes the weight's property from the class, which a
+                # copy shares with the user's model, and writes into memory that layers may share.
+                for name in list(computed):
+                    computed[name] = _Computed(getattr(module, name))
     return made.requires_grad_(False)
 
 
@@ -74,7 +79,8 @@ def copied(model: nn.Module) -> nn.Module:
     Such are the weights that old norms and pruning leave behind, and features that a model keeps;
     torch does not copy them.
     """
-    kept = [t for module in model.modules() for t in _tensors(vars(module)) if not t.is_leaf]
+    held = [item for module in model.modules() for item in tree_leaves(vars(module))]
+    kept = [item for item in held if isinstance(item, Tensor) and not item.is_leaf]
     return copy.deepcopy(model, {id(tensor): tensor.detach().clone() for tensor in kept})
 
 
@@ -99,17 +105,6 @@ def _remove_hooks(module: nn.Module) -> None:
             prune.remove(module, hook._tensor_name)  # type: ignore[no-untyped-call]
 
 
-def _compute_parametrizations(module: nn.Module) -> None:
-    if not parametrize.is_parametrized(module):
-        return
-    parametrizations = module.parametrizations
-    assert isinstance(parametrizations, nn.ModuleDict)
-    # torch's own way to remove them takes the weight's property from the class, which a copy shares
-    # with the user's model, and writes into memory that other layers may share.
-    for name in list(parametrizations):
-        parametrizations[name] = _Computed(getattr(module, name))
-
-
 class _Computed(nn.Module):
     """Stands for the parametrizations of one weight, and gives what they gave."""
 
@@ -119,14 +114,3 @@ class _Computed(nn.Module):
 
     def forward(self) -> Tensor:
         return self.computed
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)

@@ -1,6 +1,7 @@
 """Outputs of an exported program: one tensor, or tensors by key, each with the batch first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
@@ -15,7 +16,7 @@ Output = tuple[str | None, str]
 
 
 def find_outputs(
-    program: ExportedProgram, nodes: Sequence[Node], replaced: Mapping[str, str]
+    program: ExportedProgram, nodes: Mapping[str, Node], replaced: Mapping[str, str]
 ) -> tuple[Output, ...]:
     """Return the outputs of a program among the nodes made of it; raise CaptureError for others.
 
@@ -34,33 +35,29 @@ def find_outputs(
     names = [getattr(spec.arg, "name", None) or None for spec in specs]
     names = [None if name is None else replaced.get(name, name) for name in names]
     spec = program.call_spec.out_spec
-    structure = tree_unflatten(names, spec) if spec is not None else names[0]
-    shapes = {node.name: node.shape for node in nodes}
-    if isinstance(structure, str):
-        _check_shape("the output", shapes.get(structure))
-        return ((None, structure),)
-    if isinstance(structure, dict) and any(structure.values()):
-        found = []
-        for key, name in structure.items():
-            if name is None:
-                continue
-            if not isinstance(key, str):
-                raise CaptureError(f"an output is called {key!r}; expected strings as keys")
-            if not isinstance(name, str):
-                raise CaptureError(
-                    f"output {key!r} is a {type(name).__name__}; expected a tensor: wrap the model "
-                    "in a module that picks its outputs"
-                )
-            _check_shape(f"output {key!r}", shapes.get(name))
-            found.append((key, name))
-        return tuple(found)
-    raise CaptureError(
-        f"it returns a {type(structure).__name__}; expected a tensor or a "
-        "dictionary of tensors: wrap the model in a module that picks its output"
-    )
-
-
-def _check_shape(where: str, shape: Sequence[int | str] | None) -> None:
-    if not shape or shape[0] != BATCH:
-        sizes = ", ".join(map(str, shape or ()))
-        raise CaptureError(f"{where} has shape ({sizes}); expected the batch in dimension 0")
+    structure: Any = tree_unflatten(names, spec) if spec is not None else names[0]
+    outputs = {None: structure} if isinstance(structure, str) else structure
+    if not isinstance(outputs, dict) or not any(outputs.values()):
+        raise CaptureError(
+            f"it returns a {type(structure).__name__}; expected a tensor or a dictionary of "
+            "tensors: wrap the model in a module that picks its output"
+        )
+    found: list[Output] = []
+    for key, name in outputs.items():
+        where = "the output" if outputs is not structure else f"output {key!r}"
+        if name is None:
+            continue
+        if outputs is structure and not isinstance(key, str):
+            raise CaptureError(f"an output is called {key!r}; expected strings as keys")
+        if not isinstance(name, str):
+            raise CaptureError(
+                f"{where} is a {type(name).__name__}; expected a tensor: wrap the model in a "
+                "module that picks its outputs"
+            )
+        node = nodes.get(name)
+        shape = () if node is None else node.shape or ()
+        if shape[:1] != (BATCH,):
+            sizes = ", ".join(map(str, shape))
+            raise CaptureError(f"{where} has shape ({sizes}); expected the batch in dimension 0")
+        found.append((key, name))
+    return tuple(found)

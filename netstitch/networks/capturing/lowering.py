@@ -57,47 +57,40 @@ class _Translation:
 
     def __init__(self, program: ExportedProgram) -> None:
         self.program = program
-        self.nodes: list[Node] = []
+        self.nodes: dict[str, Node] = {}
         self.replaced: dict[str, str] = {}  # names of exported nodes that others stand for
         self.sizes: dict[str, tuple[int, ...]] = {}  # at batch 1
         self.constants = Constants()
-        self.made: set[str] = set()  # names of nodes
         self.placed: dict[object, str] = {}
-        self.counted: dict[tuple[int, int], str] = {}  # size nodes, by factor and summand
         self.symbol: Any = None
         self.input = ""
 
     def result(self) -> tuple[Graph, dict[str, Tensor]]:
-        specs = {
-            spec.arg.name: spec
-            for spec in self.program.graph_signature.input_specs
-            if hasattr(spec.arg, "name")
-        }
+        specs = {spec.arg.name: spec for spec in self.program.graph_signature.input_specs}
         for node in self.program.graph.nodes:
             if node.op == "placeholder":
                 self._placeholder(node, specs[node.name])
             elif node.op == "call_function":
                 self._call(node)
         outputs = find_outputs(self.program, self.nodes, self.replaced)
-        kept = ancestors(Graph(tuple(self.nodes), outputs), [name for _, name in outputs])
-        nodes = [node for node in self.nodes if node.name in kept or node.operation == INPUT]
-        read = [node.name for node in nodes if node.operation == WEIGHT]
-        keys = {name: self.constants.make_key(name) for name in read}
-        nodes = [replace(node, path=keys.get(node.name, node.path)) for node in nodes]
-        points = find_points(nodes)
-        names = readable_names(nodes)
-        graph = Graph(
-            tuple(
-                replace(
-                    renamed(node, names[node.name], names),
-                    point=node.name in points,
-                    channels=points.get(node.name, 1),
-                )
-                for node in nodes
-            ),
-            tuple((key, names[name]) for key, name in outputs),
-        )
-        return graph, {key: self.constants.weight(name) for name, key in keys.items()}
+        every = tuple(self.nodes.values())
+        kept = ancestors(Graph(every, outputs), [name for _, name in outputs]) | {self.input}
+        nodes, weights = [], {}
+        for node in every:
+            if node.name in kept and node.operation == WEIGHT:
+                key = self.constants.make_key(node.name)
+                weights[key] = self.constants.weight(node.name)
+                nodes.append(replace(node, path=key))
+            elif node.name in kept:
+                nodes.append(node)
+        points, names = find_points(nodes), readable_names(nodes)
+        drawn = []
+        for node in nodes:
+            own = renamed(node, names[node.name], names)
+            if node.name in points:
+                own = replace(own, point=True, channels=points[node.name])
+            drawn.append(own)
+        return Graph(tuple(drawn), tuple((key, names[name]) for key, name in outputs)), weights
 
     # -- inputs and weights
 
@@ -133,11 +126,7 @@ class _Translation:
         shape = tuple(tensor.shape)
         self.sizes[name] = shape
         dtype = str(tensor.dtype).removeprefix("torch.")
-        self._append(Node(name, WEIGHT, shape=shape, dtype=dtype))
-
-    def _append(self, node: Node) -> None:
-        self.nodes.append(node)
-        self.made.add(node.name)
+        self.nodes[name] = Node(name, WEIGHT, shape=shape, dtype=dtype)
 
     # -- operations
 
@@ -153,7 +142,7 @@ class _Translation:
             and isinstance(source, fx.Node)
             and name_of(source.target) == BATCH_NORM
         ):
-            self.replaced[node.name] = self._name(source)
+            self.replaced[node.name] = self.replaced.get(source.name, source.name)
             return
         kwargs = {
             key: self._argument(item)
@@ -195,7 +184,7 @@ class _Translation:
             self.replaced[node.name] = first
             return True
         value = self.constants.compute(node.name, function, call)
-        can_stay = call.operation in KINDS and self.made.issuperset(call.read)
+        can_stay = call.operation in KINDS and self.nodes.keys() >= set(call.read)
         if can_stay and self.constants.stays(value):
             return False
         if isinstance(value, Tensor):
@@ -210,7 +199,10 @@ class _Translation:
                 shape=tuple(self._dimension(node, size) for size in call.value.shape),
                 dtype=str(call.value.dtype).removeprefix("torch."),
             )
-            self.sizes[node.name] = tuple(self._at_batch_one(size) for size in call.value.shape)
+            self.sizes[node.name] = tuple(
+                size if isinstance(size, int) else int(size.node.expr.subs(self.symbol, 1))
+                for size in call.value.shape
+            )
         if call.operation in KINDS:
             output = self.sizes.get(node.name, ())
             equation = str(call.args[0]) if call.operation == "aten.einsum.default" else ""
@@ -221,7 +213,7 @@ class _Translation:
                 multiply_adds=multiply_adds(call.operation, output, read, equation),
                 elementwise=elementwise(call.operation, output, read) if made.shape else 0,
             )
-        self._append(made)
+        self.nodes[node.name] = made
 
     # -- sizes
 
@@ -233,19 +225,19 @@ class _Translation:
         if polynomial is None or polynomial.degree() > 1:
             raise self._refused(node, f"a size of {size} is not supported")
         factor, summand = (int(polynomial.coeff_monomial(self.symbol**i)) for i in (1, 0))
-        count = self._counted((1, 0), "aten.sym_size.int", (Ref(self.input), 0))
+        count = self._counted(1, 0, "aten.sym_size.int", (Ref(self.input), 0))
         if factor != 1:
-            count = self._counted((factor, 0), "int.mul", (count, factor))
+            count = self._counted(factor, 0, "int.mul", (count, factor))
         if summand:
-            count = self._counted((factor, summand), "int.add", (count, summand))
+            count = self._counted(factor, summand, "int.add", (count, summand))
         return count
 
-    def _counted(self, key: tuple[int, int], operation: str, args: tuple[Argument, ...]) -> Ref:
-        if key not in self.counted:
-            name = f"size {key}"  # no exported node has a space in its name
-            self.counted[key] = name
-            self._append(Node(name, operation, args))
-        return Ref(self.counted[key])
+    def _counted(
+        self, factor: int, summand: int, operation: str, args: tuple[Argument, ...]
+    ) -> Ref:
+        name = f"size {factor} {summand}"  # no exported node has a space in its name
+        self.nodes.setdefault(name, Node(name, operation, args))
+        return Ref(name)
 
     def _expression(self, node: fx.Node, size: Any) -> Any:
         expression = size.node.expr
@@ -262,15 +254,9 @@ class _Translation:
         expression = self._expression(node, size).subs(self.symbol, sympy.Symbol(BATCH))
         return int(expression) if expression.is_Integer else str(expression)
 
-    def _at_batch_one(self, size: Any) -> int:
-        return size if isinstance(size, int) else int(size.node.expr.subs(self.symbol, 1))
-
-    def _name(self, node: fx.Node) -> str:
-        return self.replaced.get(node.name, node.name)
-
     def _argument(self, value: Any) -> Argument:
         if isinstance(value, fx.Node):
-            name = self._name(value)
+            name = self.replaced.get(value.name, value.name)
             known = self.constants.number(name)
             return Ref(name) if known is None else known
         if isinstance(value, list | tuple):
