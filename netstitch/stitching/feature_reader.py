@@ -1,6 +1,6 @@
 """The original values of points, as the basis networks compute them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -8,16 +8,11 @@ import torch
 from torch import Tensor
 
 from netstitch.files.alignment import aligned, aligned_weights
-from netstitch.networks.graph import INPUT, Graph
+from netstitch.networks.graph import Graph
 from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.networks.module import ancestors
 from netstitch.networks.network import Network
 from netstitch.stitching.stitch import FeatureRef
-
-
-def _tensors(network: Network) -> Iterator[Tensor]:
-    yield from network.parameters()
-    yield from network.buffers()
 
 
 class FeatureReader:
@@ -35,7 +30,8 @@ class FeatureReader:
         """
         if tuple(points) != self._points or not self._interpreters:
             self._prepare(points)
-        inputs = aligned(inputs.to(self._device(inputs)))
+        tensors = (chain(each.parameters(), each.buffers()) for each in self._networks)
+        inputs = aligned(inputs.to(next(chain.from_iterable(tensors), inputs).device))
         values: list[Tensor] = [inputs] * len(points)
         with torch.inference_mode():
             for positions, interpreter in self._interpreters:
@@ -51,18 +47,14 @@ class FeatureReader:
         """Make interpreters anew next time, since the networks' tensors were replaced."""
         self._points, self._interpreters = (), []
 
-    def _device(self, inputs: Tensor) -> torch.device:
-        return next(chain.from_iterable(map(_tensors, self._networks)), inputs).device
-
     def _prepare(self, points: Sequence[FeatureRef]) -> None:
         self._interpreters = []
         for index, network in enumerate(self._networks):
             positions = [i for i, point in enumerate(points) if point.network == index]
             if positions:
                 names = [points[i].point for i in positions]
-                needed = ancestors(network.graph, names)
-                nodes = [n for n in network.graph.nodes if n.name in needed or n.operation == INPUT]
-                graph = Graph(tuple(nodes), ())
+                needed = ancestors(network.graph, [*names, network.graph.input.name])
+                graph = Graph(tuple(n for n in network.graph.nodes if n.name in needed), ())
                 weights = aligned_weights(network.weights)
                 interpreter = make_interpreter(graph, weights, results=names)
                 self._interpreters.append((positions, interpreter))

@@ -27,20 +27,14 @@ def make_genotype(
     Raises:
         StitchingError: for an output, switch or choice that does not exist.
     """
-    if not isinstance(output, str | int | np.integer):
-        raise StitchingError(
-            f"output is {output!r:.80}; expected one of {', '.join(outputs)}, or its number"
-        )
-    if isinstance(output, str):
-        if output not in outputs:
-            raise StitchingError(
-                f"no output is called {output!r}: {expected_one_of(output, outputs)}"
-            )
-        output = list(outputs).index(output)
+    if output in outputs:
+        output = list(outputs).index(str(output))
+    if not isinstance(output, int | np.integer):
+        known = expected_one_of(output, outputs)
+        raise StitchingError(f"output is {output!r:.80}; {known}, or its number")
     genotype = np.zeros(len(cardinalities), dtype=np.int64)
     genotype[-1] = output
-    choices = _choices(stitches)
-    for switch, choice in choices.items():
+    for switch, choice in _choices(stitches).items():
         if not 0 <= switch < len(cardinalities) - 1:
             raise StitchingError(
                 f"switch {switch} does not exist; expected 0 to {len(cardinalities) - 2}"

@@ -26,15 +26,6 @@ Genotype = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class _Segment:
-    """A choice's computed nodes and read switches, by index, and its stitch's multiply-adds."""
-
-    computed: list[int]
-    reads: list[int]
-    cost: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Selection:
     """The active switches (l,), computed nodes (nodes,) and cost of a genotype."""
 
@@ -61,24 +52,26 @@ class Reachability:
             for index, switch in enumerate(board.switches)
         }
         self._last: _Selection | None = None
-        segments: list[_Segment] = []  # per switch and choice, the output's last
+        segments = []  # per switch and choice, the output's last
+        costs = []
         for switch in board.switches:
             for index in switch.stitches:
                 stitch = None if index is None else board.stitches[index]
                 place = switch.place if stitch is None else stitch.source
-                cost = 0 if stitch is None else stitch.multiply_adds
-                segments.append(self._segment([(place.network, place.point)], cost))
+                segments.append(self._segment([(place.network, place.point)]))
+                costs.append(0 if stitch is None else stitch.multiply_adds)
         for subset in board.outputs:
             ends = [(i, name) for i in subset for _, name in graphs[i].outputs]
-            segments.append(self._segment(ends, 0))
+            segments.append(self._segment(ends))
+            costs.append(0)
         self._first = offsets(board.cardinalities)[:-1]
-        self._read_starts = offsets([len(segment.reads) for segment in segments])
-        self._reads = np.array([s for segment in segments for s in segment.reads], dtype=np.int64)
-        self._stitch_costs = np.array([segment.cost for segment in segments], dtype=np.int64)
-        self._sets = np.stack([_as_words(segment.computed, len(nodes)) for segment in segments])
+        self._read_starts = offsets([len(reads) for _, reads in segments])
+        self._reads = np.array([s for _, reads in segments for s in reads], dtype=np.int64)
+        self._stitch_costs = np.array(costs, dtype=np.int64)
+        self._sets = np.stack([_as_words(computed, len(nodes)) for computed, _ in segments])
 
-    def _segment(self, targets: list[tuple[int, str]], cost: int) -> _Segment:
-        """Return what is computed and read for the originals of `targets`."""
+    def _segment(self, targets: list[tuple[int, str]]) -> tuple[list[int], list[int]]:
+        """Return the nodes computed and the switches read for the originals of `targets`."""
         computed: set[int] = set()
         reads: set[int] = set()
         pending = list(targets)
@@ -94,7 +87,7 @@ class Reachability:
                     pending.append((network, source))
                 else:
                     reads.add(switch)
-        return _Segment(sorted(computed), sorted(reads), cost)
+        return sorted(computed), sorted(reads)
 
     def _follow(self, genotype: Genotype) -> _Selection:
         key = genotype.tobytes()

@@ -7,6 +7,10 @@ chains, so a section is described by where it begins and ends in the order of co
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
 from netstitch.networks.counting import spans
 from netstitch.networks.graph import INPUT, WEIGHT
 from netstitch.stitching.reachability import Genotype
@@ -20,13 +24,9 @@ class Section:
 
     Attributes:
         network: Index of the network.
-        first: Module path of the first node.
-        last: Module path of the last one.
+        first: Module path of the first node, as `last` of the last one.
         begins: Share of the network's multiply-adds before it, in the order of computation.
         ends: Share up to its end.
-        multiply_adds: Of its nodes.
-        reads_input: It reads the network's input.
-        gives_output: It gives the output.
         whole_start: It begins with the network's first node.
         whole_end: It ends with the network's last node.
     """
@@ -80,7 +80,7 @@ NodeRef = tuple[int, str]
 
 def composition(structure: Structure, genotype: Genotype) -> Composition:
     """Return the sections and stitches of a genotype's subnetwork."""
-    stitches = structure.board.stitches
+    stitches, graphs = structure.board.stitches, structure.graphs
     made = {_node(stitches[i].target): i for i in structure.active_stitches(genotype)}
     computed = _computed(structure, genotype)
     groups = _groups(structure, computed, made)
@@ -88,15 +88,15 @@ def composition(structure: Structure, genotype: Genotype) -> Composition:
     crossings = [
         (ref, made[ref[0], read])
         for ref in computed
-        for read in structure.graphs[ref[0]].by_name[ref[1]].inputs
+        for read in graphs[ref[0]].by_name[ref[1]].inputs
         if (ref[0], read) in made
     ]
     links = {(group_of[_node(stitches[i].source)], group_of[ref]) for ref, i in crossings}
     order = _in_order(len(groups), links)
     rank = {group: position for position, group in enumerate(order)}
-    shares = [spans(graph) for graph in structure.graphs]
+    shares = [spans(graph) for graph in graphs]
     subset = structure.board.outputs[int(genotype[-1])]
-    ends = {(i, name) for i in subset for _, name in structure.graphs[i].outputs}
+    ends = {(i, name) for i in subset for _, name in graphs[i].outputs}
     parts = tuple(_section(structure, groups[group], shares, ends, made) for group in order)
     joints: dict[tuple[int, int], StitchEdge] = {}
     for (network, name), index in crossings:
@@ -127,23 +127,17 @@ def _groups(
     structure: Structure, computed: Sequence[NodeRef], made: Mapping[NodeRef, int]
 ) -> list[list[NodeRef]]:
     """Return the nodes joined by what they read of one another, but for what stitches make."""
-    leader = {ref: ref for ref in computed}
-
-    def lead(ref: NodeRef) -> NodeRef:
-        while leader[ref] != ref:
-            leader[ref] = leader[leader[ref]]
-            ref = leader[ref]
-        return ref
-
-    for ref in computed:
-        network, name = ref
+    number = {ref: index for index, ref in enumerate(computed)}
+    reads = np.zeros((len(computed), len(computed)), bool)
+    for (network, name), index in number.items():
         for read in structure.graphs[network].by_name[name].inputs:
-            if (network, read) in leader and (network, read) not in made:
-                leader[lead(ref)] = lead((network, read))
-    groups: dict[NodeRef, list[NodeRef]] = {}
-    for ref in computed:
-        groups.setdefault(lead(ref), []).append(ref)
-    return list(groups.values())
+            if (network, read) in number and (network, read) not in made:
+                reads[index, number[network, read]] = True
+    count, labels = connected_components(csr_array(reads), directed=False)
+    groups: list[list[NodeRef]] = [[] for _ in range(count)]
+    for ref, label in zip(computed, labels.tolist(), strict=True):
+        groups[label].append(ref)
+    return groups
 
 
 def _in_order(count: int, links: Collection[tuple[int, int]]) -> list[int]:

@@ -149,15 +149,13 @@ class _Assembly:
 
     def _average(self, key: str | None) -> str:
         """Add the mean of the networks' outputs under a key; return its node's name."""
-        ends = [dict(self.graphs[network].outputs)[key] for network in self.output]
+        ends = [(network, dict(self.graphs[network].outputs)[key]) for network in self.output]
+        names, like = [self.names[network] for network in self.output], ends[0][1]
         return add_average(
-            self._append,
-            self.averaging.rule,
-            key,
-            [self.names[network] for network in self.output],
-            self.averaging.shares(self.output),
-            [self.made[pair] for pair in zip(self.output, ends, strict=True)],
-            self.graphs[self.output[0]].by_name[ends[0]],
+            *(self._append, self.averaging.rule, key, names),
+            shares=self.averaging.shares(self.output),
+            outputs=[self.made[end] for end in ends],
+            like=self.graphs[self.output[0]].by_name[like],
         )
 
 

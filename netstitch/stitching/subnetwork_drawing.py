@@ -19,11 +19,8 @@ def drawing(
 ) -> str:
     """Return the picture of a subnetwork as an SVG; see `bars_svg`.
 
-    Args:
-        found: What the subnetwork is made of.
-        names: Of the networks.
-        errors: Relative errors of stitches, by index; None or missing where not known.
-        title: Said by a screen reader.
+    The relative errors of stitches are by index, and None or missing where not known; a screen
+    reader says the title.
     """
     arrows = []
     for joint in found.joints:
@@ -41,13 +38,7 @@ def error_in_words(error: float | None) -> str:
 def subnetwork_html(
     structure: Structure, genotype: Genotype, errors: Mapping[int, float | None]
 ) -> str:
-    """Return what a genotype's network is made of, as HTML that needs no file.
-
-    Args:
-        structure: Of the supernet.
-        genotype: Which subnetwork.
-        errors: Relative errors of stitches, by index; None or missing where not known.
-    """
+    """Return what a genotype's network is made of, as HTML that needs no file; see `drawing`."""
     made = composition(structure, genotype)
     words = in_words(made, structure.names)
     count = len(structure.active_stitches(genotype))

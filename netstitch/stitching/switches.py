@@ -62,17 +62,14 @@ def make_switchboard(
     matching: Matching,
     outputs: Sequence[Sequence[int]] | None = None,
 ) -> Switchboard:
-    """Return the stitches and switches of a matching between networks.
+    """Return the stitches and switches of a matching between networks, in the matching's order.
 
-    Args:
-        graphs: of the networks, in the order of the matching.
-        matching: which points may replace one another.
-        outputs: sets of networks that the output switch offers; by default each one, and all.
+    Outputs are the sets of networks that the output switch offers; by default each one, and all.
 
     Raises:
         StitchingError: when the matching names points that are not there, or has a cycle.
     """
-    matches = sort_matches(graphs, _by_network(graphs, matching))
+    matches = _sorted_matches(graphs, _by_network(graphs, matching))
     stitches: list[Stitch] = []
     switches: list[Switch] = []
     for index, match in enumerate(matches):
@@ -86,16 +83,10 @@ def make_switchboard(
     return Switchboard(matches, tuple(stitches), tuple(switches), _subsets(len(graphs), outputs))
 
 
-def sort_matches(
+def _sorted_matches(
     graphs: Sequence[Graph], matches: Sequence[dict[int, str]]
 ) -> tuple[dict[int, str], ...]:
-    """Return matches in a topological order of the graph in which their points are merged.
-
-    Where the order leaves a choice, the earlier point of the first network comes first.
-
-    Raises:
-        StitchingError: when the merged graph has a cycle.
-    """
+    """Return matches in a topological order of the merged graph, earlier points of it first."""
     # Groups of nodes that are one in the merged graph; the first numbers are those of matches.
     groups = {point: index for index, match in enumerate(matches) for point in match.items()}
     first: dict[int, tuple[int, int]] = {}  # position and network of a group's earliest node
@@ -114,14 +105,9 @@ def sort_matches(
         if (network, name) in groups and (network, node.name) in groups
     }
     try:
-        order = topological_order(
-            len(rank), (edge for edge in edges if edge[0] != edge[1]), "merged"
-        )
+        order = topological_order(len(rank), [(s, t) for s, t in edges if s != t], "merged")
     except MatchingError as error:
-        raise StitchingError(
-            "the matching has a cycle; expected one whose merged graph is acyclic, as ns.match "
-            "gives"
-        ) from error
+        raise StitchingError("the matching has a cycle; expected one of ns.match") from error
     chosen = (ranked[position] for position in order)
     return tuple(matches[group] for group in chosen if group < len(matches))
 
@@ -162,17 +148,11 @@ def _stitch(
             f"points {match[source]!r} {start.shape} and {match[target]!r} {end.shape} cannot be "
             "stitched; expected (batch, features), or equal height and width"
         )
-    assert start.shape is not None
-    assert end.shape is not None
-    return Stitch(
-        match=index,
-        source=FeatureRef(source, match[source]),
-        target=FeatureRef(target, match[target]),
-        inputs=int(start.shape[layout.channels]),
-        outputs=int(end.shape[layout.channels]),
-        layout=layout,
-        positions=prod(int(size) for size in layout.sizes(start.shape)),
-    )
+    shapes = start.shape or (), end.shape or ()
+    inputs, outputs = (int(shape[layout.channels]) for shape in shapes)
+    positions = prod(int(size) for size in layout.sizes(shapes[0]))
+    refs = FeatureRef(source, match[source]), FeatureRef(target, match[target])
+    return Stitch(index, *refs, inputs, outputs, layout, positions)
 
 
 def _subsets(count: int, outputs: Sequence[Sequence[int]] | None) -> tuple[tuple[int, ...], ...]:
@@ -190,8 +170,8 @@ def _subsets(count: int, outputs: Sequence[Sequence[int]] | None) -> tuple[tuple
             raise StitchingError(
                 f"output choice {subset} is no set of networks; expected indices 0 to {count - 1}"
             )
-    if not subsets:
-        raise StitchingError("the output switch has no choice; expected at least one network")
-    if len({frozenset(subset) for subset in subsets}) < len(subsets):
-        raise StitchingError(f"the output choices {subsets} name a set of networks twice")
+    if len({frozenset(subset) for subset in subsets}) < max(1, len(subsets)):
+        raise StitchingError(
+            f"the output choices are {subsets}; expected one or more sets of networks, none twice"
+        )
     return subsets
