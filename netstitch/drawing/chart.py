@@ -1,8 +1,10 @@
 """A chart as data, which `plotly_chart` draws on a page and `matplotlib_chart` on paper."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+from netstitch.drawing.theme import style_of
 
 Kind = Literal["steps", "line", "marks"]
 """A line that stays until the next x, a line with marks, and marks with nothing between them."""
@@ -22,13 +24,8 @@ class Series:
 
     Attributes:
         name: In the legend, which has series of one name once.
-        x: Of each mark.
-        y: Of each mark.
-        kind: Lines, marks or both.
         style: Index of a colour and shape.
-        look: How it stands out.
-        low: Lower ends of a band around the line, or nothing.
-        high: Its upper ends.
+        low: Lower ends of a band around the line, or nothing; `high` are the upper ones.
         labels: Written beside the marks, or nothing.
         hover: Said of each mark under the mouse, in lines; or nothing.
         keys: A name of each mark, for the page that the chart stands on; or nothing.
@@ -48,17 +45,21 @@ class Series:
     keys: Sequence[str] = ()
     shown: bool = True
 
+    def colour(self, reference: str, line: str) -> str:
+        """Return that of its style, or those given of reference networks and of grey lines."""
+        if self.look == "reference":
+            return reference
+        return line if self.look in ("guide", "boundary", "cloud") else style_of(self.style)[0]
+
 
 @dataclass(frozen=True)
 class Chart:
     """Series over common axes.
 
     Attributes:
-        x: Title of the x axis.
-        y: Title of the y axis.
+        x: Title of the axis, as `y`.
         series: In the order of the legend.
-        x_range: Fixed limits.
-        y_range: Fixed limits.
+        x_range: Fixed limits, as `y_range`.
         from_zero: The y axis begins at 0.
         percent: The y values are shares, shown in percent.
         title: Above it, where it is one of several.
@@ -80,12 +81,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Bars:
-    """Named amounts, one below the other.
-
-    Attributes:
-        x: Title of the axis of amounts.
-        amounts: By name.
-    """
+    """Amounts by name, one below the other; x is the title of their axis."""
 
     x: str
-    amounts: dict[str, float] = field(default_factory=dict)
+    amounts: dict[str, float]

@@ -40,12 +40,9 @@ class Bar:
 
     Attributes:
         lane: Index of the network.
-        begins: Where it begins along the lane, 0 to 1.
-        ends: Where it ends.
+        begins: Where along the lane, 0 to 1, as `ends`.
         title: Said under the mouse.
         label: Written below it, where there is room.
-        reads_input: It begins at the input.
-        gives_output: It ends at the output.
     """
 
     lane: int
@@ -53,8 +50,8 @@ class Bar:
     ends: float
     title: str
     label: str
-    reads_input: bool = False
-    gives_output: bool = False
+    reads_input: bool
+    gives_output: bool
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,8 @@ class Arrow:
     """A stitch from one bar to another.
 
     Attributes:
-        source: Index of the bar that it begins at.
-        target: Index of the bar that it ends at.
-        begins: Where along the source's lane, 0 to 1.
-        ends: Where along the target's lane.
+        source: Index of the bar that it begins at, as `target` of the one that it ends at.
+        begins: Where along the source's lane, 0 to 1, as `ends` along the target's.
         key: Index of the stitch.
         title: Said under the mouse.
         label: Written beside it, where there is room.
@@ -82,13 +77,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Line:
-    """A line from a lane to a lower one.
-
-    Attributes:
-        lanes: Indices of both networks.
-        places: Where along each lane, 0 to 1.
-        title: Said under the mouse.
-    """
+    """A line from a lane to a lower one, at places of 0 to 1; the title is said under the mouse."""
 
     lanes: tuple[int, int]
     places: tuple[float, float]
@@ -98,13 +87,9 @@ class Line:
 def bars_svg(
     names: Sequence[str], bars: Sequence[Bar], arrows: Sequence[Arrow], title: str = ""
 ) -> str:
-    """Return an SVG of bars and arrows; its colours are those of STYLE, which a page has once.
+    """Return an SVG of bars, in an order of computation, and arrows between them.
 
-    Args:
-        names: Of the networks.
-        bars: In an order of computation.
-        arrows: Between bars.
-        title: Said by a screen reader.
+    Colours are those of STYLE, which a page has once; a screen reader says the title.
     """
     rows = _rows(bars)
     tops: dict[int, int] = {}
@@ -132,13 +117,7 @@ def bars_svg(
 
 
 def lines_svg(names: Sequence[str], lines: Sequence[Line], title: str) -> str:
-    """Return an SVG of a whole lane for each network, and lines between them.
-
-    Args:
-        names: Of the networks.
-        lines: Between lanes.
-        title: Said by a screen reader.
-    """
+    """Return an SVG of a whole lane for each network, and lines between them."""
     width, height = LEFT + LENGTH + 20, (len(names) - 1) * APART + BAR + 16
     drawn = [
         f'<text x="{LEFT - 10}" y="{8 + lane * APART + 15}" text-anchor="end" '

@@ -43,16 +43,10 @@ def place_labels(
     avoid: Sequence[tuple[float, float]],
     colour: str,
 ) -> None:
-    """Write each label beside its mark, where it covers least.
+    """Write labels, each a text with x and y, beside their marks, where they cover least.
 
-    Of several places that cover the same, the one that comes first in PLACES is taken.
-
-    Args:
-        axes: With final limits and position.
-        renderer: Of the figure's canvas.
-        labels: Text, x and y of each, in data coordinates.
-        avoid: x and y of marks, in data coordinates.
-        colour: Of the text.
+    Of several places that cover the same, the one that comes first in PLACES is taken. Limits and
+    position of the axes are final; `avoid` are x and y of marks, in data coordinates.
     """
     half = MARK * axes.figure.dpi / 72
     centres = axes.transData.transform(np.reshape(avoid, (-1, 2)))

@@ -25,12 +25,7 @@ MANY = 40
 
 
 def print_chart(chart: Chart | Bars, path: Path, *, columns: Columns = 1) -> None:
-    """Write a chart as PNG, PDF or SVG, by the name of its file.
-
-    Args:
-        chart: What to draw.
-        path: Of the file.
-        columns: Of a paper's two that the chart is as wide as.
+    """Write a chart as PNG, PDF or SVG, as wide as so many of a paper's two columns.
 
     Raises:
         DataError: The file's name ends in no known format.
@@ -55,15 +50,8 @@ def print_panels(
 ) -> None:
     """Write charts side by side with common axes and one legend; in one column they are stacked.
 
-    Args:
-        charts: With the same ranges, and titles that tell them apart.
-        path: Of the file; its ending says the format, PNG, PDF or SVG.
-        title: Above all panels.
-        columns: As of `print_chart`; None for a size that is good to read on a screen.
-
-    Raises:
-        DataError: The file's name ends in no known format.
-        StorageError: The file cannot be written.
+    Charts have the same ranges, and titles that tell them apart; without columns the size is one
+    that is good to read on a screen. Raises what `print_chart` does.
     """
     with print_style(columns is not None):
         save_figure(_panels(charts, title, columns), path)
@@ -148,25 +136,24 @@ def _shade(axes: Axes, chart: Chart, divisor: float) -> None:
 def _draw_series(axes: Axes, series: Series, divisor: float) -> None:
     x = np.asarray(series.x, float) / divisor
     if series.low:
+        colour = series.colour(REFERENCE, LINE)
         axes.fill_between(
-            x, series.low, series.high, step="post", color=_colour(series), alpha=0.2, linewidth=0
+            x, series.low, series.high, step="post", color=colour, alpha=0.2, linewidth=0
         )
-    (line,) = axes.plot(
-        x, series.y, drawstyle="steps-post" if series.kind == "steps" else "default"
-    )
+    steps = "steps-post" if series.kind == "steps" else "default"
+    (line,) = axes.plot(x, series.y, drawstyle=steps)
     _style(line, series)
 
 
 def _style(line: Line2D, series: Series) -> None:
     """Give a line of a chart, or of its legend, the look of a series."""
-    colour = _colour(series)
+    colour = series.colour(REFERENCE, LINE)
     line.set(color=colour, label=series.name, linewidth=1.2, linestyle="-")
     if series.look in ("dotted", "guide"):
         line.set(linestyle=":", linewidth=0.8 if series.look == "dotted" else 1.0)
     if series.look in ("guide", "boundary"):
         return
-    marked = series.kind == "marks" or (series.kind == "line" and len(series.x) <= MANY)
-    if marked:
+    if series.kind == "marks" or (series.kind == "line" and len(series.x) <= MANY):
         line.set(marker=style_of(series.style)[1], markersize=3.5)
     if series.kind == "marks":
         line.set(linestyle="none", markersize=5.2, zorder=3)
@@ -176,12 +163,6 @@ def _style(line: Line2D, series: Series) -> None:
     if series.look in ("faded", "cloud"):
         size = 3.6 if series.look == "faded" else 1.5
         line.set(markersize=size, alpha=0.5, markeredgewidth=0, zorder=1.5)
-
-
-def _colour(series: Series) -> str:
-    if series.look == "reference":
-        return REFERENCE
-    return LINE if series.look in ("guide", "boundary", "cloud") else style_of(series.style)[0]
 
 
 def _handles(charts: Sequence[Chart]) -> list[Line2D | Patch]:
@@ -237,13 +218,11 @@ def _along(steps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _draw_bars(axes: Axes, bars: Bars) -> None:
     names = list(bars.amounts)[::-1]
-    amounts = [bars.amounts[name] for name in names]
-    axes.barh(names, amounts, color=style_of(0)[0], height=0.6)
+    axes.barh(names, [bars.amounts[name] for name in names], color=style_of(0)[0], height=0.6)
     axes.set_xlabel(bars.x)
 
 
 def _scale_of(charts: Sequence[Chart]) -> tuple[str, float]:
     """Return the unit that all charts' x values are short in, and its divisor."""
-    ends = (max(series.x, default=0.0) for chart in charts for series in chart.series)
-    most = max(ends, default=0.0)
+    most = max((x for chart in charts for series in chart.series for x in series.x), default=0.0)
     return unit_and_scale(int(most)) if most >= 1e4 else ("", 1.0)

@@ -20,16 +20,10 @@ def interactive(chart: Chart | Bars) -> go.Figure:
         return _bars(chart)
     figure = go.Figure(layout=_layout(chart.x, chart.y))
     for x, y in chart.regions:
-        figure.add_shape(
-            type="rect",
-            x0=0,
-            x1=x,
-            y0=y,
-            y1=1,
-            fillcolor=_translucent(SHADE_EDGE, 0.13),
-            line={"width": 0.7, "dash": "dot", "color": SHADE_EDGE},
-            layer="below",
-        )
+        edge = {"width": 0.7, "dash": "dot", "color": SHADE_EDGE}
+        corners = {"x0": 0, "x1": x, "y0": y, "y1": 1}
+        shade = _translucent(SHADE_EDGE, 0.13)
+        figure.add_shape(type="rect", **corners, fillcolor=shade, line=edge, layer="below")
     named = set()
     for series in chart.series:
         if series.low:
@@ -42,9 +36,10 @@ def interactive(chart: Chart | Bars) -> go.Figure:
         figure.update_yaxes(rangemode="tozero")
     if chart.percent:
         figure.update_yaxes(tickformat=".0%")
-    for axis, limits in (("xaxis", chart.x_range), ("yaxis", chart.y_range)):
-        if limits is not None:
-            figure.update_layout({axis: {"range": list(limits)}})
+    if chart.x_range is not None:
+        figure.update_xaxes(range=chart.x_range)
+    if chart.y_range is not None:
+        figure.update_yaxes(range=chart.y_range)
     return figure
 
 
@@ -52,7 +47,7 @@ def _trace(series: Series) -> go.Scatter:
     modes = {"steps": "lines", "line": "lines+markers", "marks": "markers"}
     lines = series.look in ("guide", "boundary")
     mode = "lines" if lines else modes[series.kind]
-    colour = _colour(series)
+    colour = series.colour(REFERENCE_ON_PAGE, LINE_ON_PAGE)
     trace = go.Scatter(
         x=list(series.x),
         y=list(series.y),
@@ -98,14 +93,6 @@ def _marker(series: Series, colour: str) -> dict[str, Any]:
     }
 
 
-def _colour(series: Series) -> str:
-    if series.look == "reference":
-        return REFERENCE_ON_PAGE
-    if series.look in ("guide", "boundary", "cloud"):
-        return LINE_ON_PAGE
-    return style_of(series.style)[0]
-
-
 def _band(series: Series) -> go.Scatter:
     """Return the area from the low ends there along the high ends back, with corners of steps."""
     around = [*_corners(series.x, series.low), *reversed(_corners(series.x, series.high))]
@@ -115,7 +102,7 @@ def _band(series: Series) -> go.Scatter:
         mode="lines",
         line={"width": 0},
         fill="toself",
-        fillcolor=_translucent(_colour(series), 0.2),
+        fillcolor=_translucent(series.colour(REFERENCE_ON_PAGE, LINE_ON_PAGE), 0.2),
         hoverinfo="skip",
         showlegend=False,
     )
