@@ -6,7 +6,7 @@ has no control codes, and nothing that cannot be encoded.
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -77,6 +77,15 @@ def counted(number: int, one: str, more: str | None = None) -> str:
         more: What several are called; by default with an s.
     """
     return f"{number:,} {one if number == 1 else more or f'{one}s'}"
+
+
+def numbered(name: str, taken: Container[str]) -> str:
+    """Return a name, numbered from 2 where it is taken."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
 
 
 def unit_and_scale(amount: float) -> tuple[str, float]:

@@ -19,11 +19,8 @@ def attainment(
 ) -> tuple[CostAndAccuracy, ...]:
     """Return the corners, by rising cost, of what at least a share of the runs attains.
 
-    At a cost, the surface is the accuracy that this share of runs reaches at that cost or less.
-
-    Args:
-        fronts: The networks of each run.
-        share: Over 0 to 1; 0.5 is the median run.
+    At a cost, the surface is the accuracy that this share of runs reaches at that cost or less; a
+    share of 0.5 is the median run.
 
     Raises:
         DataError: The share is none, or there are no networks.

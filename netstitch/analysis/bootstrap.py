@@ -37,10 +37,8 @@ def paired_difference(correct_a: ArrayLike, correct_b: ArrayLike, *, seed: int) 
     the counts of its distinct values (+1, 0 and -1 where samples are right or wrong) are
     multinomial, and drawing them is the same as drawing the samples.
 
-    Args:
-        correct_a: (n,) bool, where a is right; or shares in [0, 1], such as of an image's pixels.
-        correct_b: (n,), where b is, on the same samples.
-        seed: Of the drawing.
+    Outcomes are (n,) bool, where a network is right on the same samples; or shares in [0, 1], such
+    as of an image's pixels.
 
     Raises:
         DataError: There are no samples, lengths differ, or values lie outside [0, 1].

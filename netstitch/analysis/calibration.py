@@ -15,9 +15,8 @@ class Calibration:
     """Predictions by their confidence, in bins from 0 to 1.
 
     Attributes:
-        counts: How many predictions each bin has.
+        counts: How many predictions each bin has, and how many of them are `right`.
         confidences: The sum of each bin's confidences.
-        right: How many of each bin are right.
 
     Raises:
         ValueError: Sums are not of as many bins, or cannot be.
@@ -36,10 +35,7 @@ class Calibration:
 
     @property
     def error(self) -> float:
-        """The expected calibration error, 0 without predictions.
-
-        The bins' mean |accuracy - confidence|, weighted by their counts.
-        """
+        """The bins' mean |accuracy - confidence|, weighted by their counts; 0 without any."""
         gaps = zip(self.right, self.confidences, strict=True)
         return sum(abs(right - sure) for right, sure in gaps) / max(1, sum(self.counts))
 

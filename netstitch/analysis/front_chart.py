@@ -82,13 +82,8 @@ def fronts_chart(
 ) -> Chart:
     """Return the fronts of several algorithms' runs on the samples of a split.
 
-    Dots are the networks of all runs, lines the front of each algorithm's together.
-
-    Args:
-        fronts: Of each algorithm those of its runs.
-        references: The same of all fronts.
-        split: Of the samples.
-        axes: Titles of cost and accuracy.
+    Dots are the networks of all runs, lines the front of each algorithm's together; the references
+    are those of all fronts, and the axes' titles of cost and accuracy.
     """
     series = []
     for index, (name, each) in enumerate(fronts.items()):

@@ -19,11 +19,7 @@ def hypervolume(
     The reference point is the accuracy floor at the ensemble's cost: over 0 a perfect network
     without cost would have 1. Networks that are not better than it in both add nothing.
 
-    Args:
-        accuracies: (n,).
-        costs: (n,).
-        ensemble: The cost of the ensemble.
-        accuracy_floor: The least accuracy that counts.
+    Accuracies and costs are (n,), and `ensemble` is the ensemble's cost.
 
     Raises:
         DataError: Lengths differ, values are not finite, or the ensemble has no cost.
@@ -58,11 +54,8 @@ def hypervolume_course(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return where the hypervolume rises, and to what; between these it stays.
 
-    Args:
-        accuracies: (n,) in the order in which networks were known; NaN where one is not.
-        costs: (n,).
-        ensemble: As of `hypervolume`.
-        accuracy_floor: As of `hypervolume`.
+    Accuracies (n,) and costs (n,) are in the order in which networks were known, NaN where an
+    accuracy is not; other arguments are as of `hypervolume`.
 
     Returns:
         Indices (m,) from 0, and hypervolumes (m,), both rising.

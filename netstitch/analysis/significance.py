@@ -15,12 +15,8 @@ from netstitch.errors import DataError
 def p_better(correct_a: ArrayLike, correct_b: ArrayLike) -> float:
     """Return the one-sided p-value for a being right more often than b; 1 where they never differ.
 
-    McNemar's test (1947) in its exact form; where samples are right in part, such as shares of
-    pixels, Wilcoxon's signed ranks.
-
-    Args:
-        correct_a: (n,) bool, whether a is right on each sample; or shares in [0, 1].
-        correct_b: The same of b, on the same samples.
+    Both are (n,) bool, right or wrong on the same samples, or shares in [0, 1]. McNemar's test
+    (1947) in its exact form; of shares, such as of pixels, Wilcoxon's signed ranks.
     """
     differences = np.asarray(correct_a, dtype=np.float64) - np.asarray(correct_b, dtype=np.float64)
     other = differences[differences != 0]
@@ -37,7 +33,6 @@ class AgainstBest:
     """The runs of an algorithm, held against those of the best one.
 
     Attributes:
-        name: Of the algorithm.
         median: Of its runs' values, as `least` and `most`.
         p: That the best algorithm's runs differ only by chance, by a two-sided Mann-Whitney U test,
             corrected for the number of tests (Holm); None for the best.
@@ -51,11 +46,7 @@ class AgainstBest:
 
 
 def compare_with_best(values: Mapping[str, Sequence[float]]) -> list[AgainstBest]:
-    """Compare each algorithm with the one of the highest median, in the order given.
-
-    Args:
-        values: One or more of each algorithm, higher is better.
-    """
+    """Compare each algorithm's values, higher is better, with those of the highest median."""
     best = max(values, key=lambda name: median(values[name]))
     others = [name for name in values if name != best]
     raw = [float(mannwhitneyu(values[best], values[name]).pvalue) for name in others]
@@ -73,8 +64,7 @@ class Pair:
     Attributes:
         difference: The median of the first minus that of the second; of paired runs, the median of
             differences.
-        p: Two-sided.
-        corrected: The same for the number of pairs (Holm).
+        p: Two-sided, and `corrected` for the number of pairs (Holm).
         effect: -1 to 1, how much more of the ranks speaks for the first than for the second.
         paired: By seeds.
         runs: How many each group has.
@@ -91,14 +81,11 @@ class Pair:
 
 
 def pairwise(values: Mapping[str, Mapping[int, float]]) -> tuple[Pair, ...]:
-    """Compare every two groups of runs, in the order given.
+    """Compare every two groups of runs: a number by each run's seed, higher is better.
 
     Wilcoxon's signed-rank test (1945) where both have runs of the same seeds, the rank-sum test
     where they have not. Effect sizes are rank-biserial correlations (Kerby, 2014, The Simple
     Difference Formula).
-
-    Args:
-        values: One number of each run of a group, by its seed; higher is better.
 
     Raises:
         DataError: A group has no runs, or a number that is not finite.

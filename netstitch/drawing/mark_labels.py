@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.patheffects import withStroke
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 from numpy.typing import NDArray
 
 Placing = tuple[
@@ -53,29 +53,22 @@ def place_labels(
     taken = np.hstack([centres - half, centres + half])
     frame = np.asarray(axes.get_window_extent(renderer).extents)
     for text, x, y in labels:
-        boxes = [
-            _write(axes, text, (x, y), place, colour, renderer, keep=False) for place in PLACES
-        ]
+        tried = [_label(axes, text, (x, y), place, colour) for place in PLACES]
+        boxes = [_extents(label, renderer) for label in tried]
         covered = np.array([_overlap(box, taken).sum() for box in boxes])
         outside = np.array([_overlap(box, box) - _overlap(box, frame) for box in boxes])
         best = int(np.argmin(np.round(covered + 10 * outside, 6)))
-        _write(axes, text, (x, y), PLACES[best], colour, renderer, keep=True)
+        for label in (*tried[:best], *tried[best + 1 :]):
+            label.remove()
         taken = np.vstack([taken, boxes[best]])
 
 
-def _write(
-    axes: Axes,
-    text: str,
-    at: tuple[float, float],
-    place: Placing,
-    colour: str,
-    renderer: RendererBase,
-    *,
-    keep: bool,
-) -> Extents:
-    """Add a label and return the pixels that it takes; take it away again unless it is kept."""
+def _label(
+    axes: Axes, text: str, at: tuple[float, float], place: Placing, colour: str
+) -> Annotation:
     dx, dy, horizontal, vertical = place
-    label = axes.annotate(
+    leader = {"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkB": 3}
+    return axes.annotate(
         text,
         at,
         xytext=(dx, dy),
@@ -87,16 +80,14 @@ def _write(
         zorder=5,
         annotation_clip=False,
         path_effects=[withStroke(linewidth=2.5, foreground="white")],
-        arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkB": 3}
-        if abs(dy) > 10
-        else None,
+        arrowprops=leader if abs(dy) > 10 else None,
     )
-    # Of the text alone: with a leader, the annotation's box reaches back to the mark.
+
+
+def _extents(label: Annotation, renderer: RendererBase) -> Extents:
+    """Return the pixels of the text alone: with a leader, a label's box reaches to the mark."""
     label.update_positions(renderer)
-    box = np.asarray(Text.get_window_extent(label, renderer).extents)
-    if not keep:
-        label.remove()
-    return box
+    return np.asarray(Text.get_window_extent(label, renderer).extents)
 
 
 def _overlap(box: Extents, others: Extents) -> Extents:

@@ -17,6 +17,7 @@ from netstitch.experiments.task_table import TaskTable
 from netstitch.files.settings import Positive, Settings
 from netstitch.networks.sources.model_sources import SOURCES
 from netstitch.tasks.datasets.preprocessing import PerChannel
+from netstitch.text import numbered
 
 
 class AdapterTable(Settings):
@@ -96,7 +97,7 @@ class Experiment(RunSettings):
             raise ValueError(f"two networks are named {twice!r}; expected distinct names")
         taken, named = set(given), []
         for network in networks:
-            name = network.name or _free(network.model.rpartition(":")[2], taken)
+            name = network.name or numbered(network.model.rpartition(":")[2], taken)
             taken.add(name)
             named.append(network.model_copy(update={"name": name}))
         return named
@@ -139,11 +140,3 @@ def override(
         return Experiment(**filled)
     except ExperimentError as error:
         raise ExperimentError(f"{error}; correct the option") from None
-
-
-def _free(name: str, taken: set[str]) -> str:
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}_{number}"
-    return free

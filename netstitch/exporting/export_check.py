@@ -17,18 +17,12 @@ TOLERANCE = 1e-4
 BATCH_SIZES = (TRACE_BATCH + 3, 1)
 """Sizes that the trace has not seen; 1 is the one that exporters specialise."""
 
-
 ADVICE = "nothing was written: leave this format out, or try another version of its exporter"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The largest difference of two outputs.
-
-    Attributes:
-        absolute: Of their values.
-        relative: To the largest absolute value of the output it is found in.
-    """
+    """The largest difference of two outputs; relative to the largest value of its output."""
 
     absolute: float
     relative: float
@@ -62,9 +56,7 @@ def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]
 def check(file: str, run: Callable[[Tensor], Outputs], probes: Sequence[Probe]) -> Difference:
     """Return the largest difference of a file's outputs, which `run` computes, on all probes.
 
-    Raises:
-        ExportError: Where keys or shapes of outputs are not equal, or values differ by more than
-            TOLERANCE, relative to the largest output.
+    Raises ExportError for one over TOLERANCE, and for other keys or shapes of outputs.
     """
     with threads(1), torch.no_grad():
         found = [difference(file, len(p.inputs), p.expected, run(p.inputs)) for p in probes]
@@ -82,9 +74,9 @@ def difference(file: str, batch: int, expected: Outputs, found: Outputs) -> Diff
         where = "" if key is None else f" in output {key!r}"
         other = found[key]
         if value.shape != other.shape:
+            shapes = f"shape {tuple(other.shape)}{where} at batch size {batch}"
             raise ExportError(
-                f"{file} gives shape {tuple(other.shape)}{where} at batch size {batch}, the "
-                f"subnetwork {tuple(value.shape)}; {ADVICE}"
+                f"{file} gives {shapes}, the subnetwork {tuple(value.shape)}; {ADVICE}"
             )
         if not torch.isfinite(value).all():
             raise ExportError(

@@ -7,11 +7,10 @@ from functools import cached_property
 import torch
 from torch import Tensor, fx, nn
 
-from netstitch.errors import ExportError, FittingError
-from netstitch.fitting import Batch, recalibrated
+from netstitch.errors import ExportError
+from netstitch.fitting import Batch
 from netstitch.networks.folding import BATCH_NORM, fold
 from netstitch.networks.graph import Graph
-from netstitch.networks.inputs import fitting_batches
 from netstitch.networks.module import build_module
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
@@ -69,10 +68,7 @@ def take_subnetwork(
     recalibrate: Iterable[Batch] | None = None,
 ) -> Subnetwork:
     """Return the subnetwork of a genotype, ready to be written; arguments are those of `export`."""
-    graph, tensors = supernet.subnetwork_graph(genotype)
-    if recalibrate is not None:
-        batches = fitting_batches(supernet.graphs, recalibrate, FittingError)
-        tensors = recalibrated(graph, tensors, batches)
+    graph, tensors = supernet.subnetwork_graph(genotype, recalibrate)
     weights = {key: _own(tensor) for key, tensor in tensors.items()}
     return Subnetwork(graph, weights, random_inputs(graph, TRACE_BATCH, example))
 
@@ -90,14 +86,12 @@ def random_inputs(graph: Graph, batch: int, example: Tensor | None = None) -> Te
     dtype = getattr(torch, graph.input.dtype or "float32")
     noise = torch.randn((batch, *shape), generator=torch.Generator().manual_seed(batch))
     if example is not None:
-        expected = f"a batch of inputs (n, {', '.join(map(str, shape))})"
-        if not isinstance(example, Tensor):
-            raise ExportError(
-                f"the example is a {type(example).__name__}; expected a tensor, {expected}"
-            )
-        if tuple(example.shape[1:]) != shape or example.numel() < 2:
-            found = tuple(example.shape)
-            raise ExportError(f"the example has shape {found}; expected {expected}")
+        is_tensor = isinstance(example, Tensor)
+        if not is_tensor or tuple(example.shape[1:]) != shape or example.numel() < 2:
+            kind = type(example).__name__
+            found = f"has shape {tuple(example.shape)}" if is_tensor else f"is a {kind}"
+            expected = f"expected a tensor of inputs (n, {', '.join(map(str, shape))})"
+            raise ExportError(f"the example {found}; {expected}")
         values = example.detach().to("cpu", torch.float32)
         if not torch.isfinite(values).all():
             raise ExportError("the example holds NaN or infinity; give finite inputs")

@@ -17,11 +17,7 @@ PointKind = tuple[FeatureLayout, tuple[Dimension, ...]]
 
 
 def compatible(node_a: Node, node_b: Node) -> bool:
-    """Return whether a linear stitch can make either node's tensor from the other's.
-
-    Both are points of one layout and of equal sizes, but for their numbers of channels, which are
-    free.
-    """
+    """Return whether both are points of one layout, and of equal sizes but for the channels."""
     kind = kind_of(node_a)
     return kind is not None and kind == kind_of(node_b)
 
@@ -33,10 +29,7 @@ def kind_of(node: Node) -> PointKind | None:
 
 
 def candidates(graph: Graph) -> tuple[Node, ...]:
-    """Return the points that may be matched: those that are not an output of the network.
-
-    What an output switch chooses between needs no stitch.
-    """
+    """Return the points that may be matched: an output switch chooses between outputs."""
     outputs = {name for _, name in graph.outputs}
     return tuple(node for node in graph.points if node.name not in outputs)
 
@@ -65,23 +58,20 @@ def why_none(a: NamedNetwork, b: NamedNetwork) -> str:
 def _without(graph: Graph) -> str:
     """Return the reason that a network has no point that may be matched."""
     steps = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
-    recurrent = next((n for n in steps if KINDS.get(n.operation) is Kind.RECURRENT), None)
-    if recurrent is not None:
-        kind, name = recurrent.operation.split(".")[1], recurrent.path or recurrent.name
+    sequence = next((n for n in steps if _is_sequence(n)), None)
+    if sequence is not None:
         return (
-            f"is recurrent ({kind}, {name!r}): what its layers give are sequences "
-            "(batch, t, c), which stitches do not read, nor what is made of them"
+            "computes sequences or tokens (batch, t, c), which stitches do not read, nor what is "
+            f"made of them ({sequence.path or sequence.name!r} is the first)"
         )
     if graph.points:
         names = ", ".join(node.name for node in graph.points[:3])
         return f"has no point but its output ({names}), which is chosen and not stitched"
-    tokens = next((n for n in steps if n.shape is not None and len(n.shape) == 3), None)
-    if tokens is not None:
-        return (
-            "computes tokens (batch, t, c), as a transformer does, of which no tensor can be "
-            f"stitched ({tokens.path or tokens.name!r} is the first)"
-        )
     return "has no tensor with the batch in dimension 0 and channels that can be followed"
+
+
+def _is_sequence(node: Node) -> bool:
+    return KINDS.get(node.operation) is Kind.RECURRENT or len(node.shape or ()) == 3
 
 
 def _layouts(graph: Graph) -> str:

@@ -115,10 +115,7 @@ class _Steps:
 
 
 def _merged(graph: Graph, points: Points) -> _Steps:
-    """Return the steps of a graph.
-
-    Merging a class makes no cycle, since only its next point reads one of its points.
-    """
+    """Return a graph's steps; merging a class makes no cycle, since it is a chain."""
     first_of = {}
     if points == "distinct":
         first_of = {node.name: one[0].name for one in equivalence_classes(graph) for node in one}

@@ -11,6 +11,7 @@ from keyword import iskeyword
 from torch import fx, nn
 
 from netstitch.networks.graph import WEIGHT, Node
+from netstitch.text import numbered
 
 # Taken from instances, since modules make some of their attributes when they are built.
 _TAKEN = frozenset(dir(fx.GraphModule(nn.Module(), fx.Graph())))
@@ -79,10 +80,7 @@ def readable_names(nodes: Sequence[Node]) -> dict[str, str]:
             parts.append(node.operation.split(".")[1 if "." in node.operation else 0])
         stem = re.sub(r"\W+", "_", "_".join(parts), flags=re.ASCII)
         stem = stem if is_identifier(stem) else f"n{stem}"
-        name, number = stem, 1
-        while name in taken:
-            number += 1
-            name = f"{stem}_{number}"
+        name = numbered(stem, taken)
         taken.add(name)
         names[node.name] = name
     return names

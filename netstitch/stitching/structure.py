@@ -11,6 +11,7 @@ from netstitch.networks.graph import Graph
 from netstitch.networks.keys import is_part
 from netstitch.stitching.reachability import Genotype, Reachability
 from netstitch.stitching.switches import Switchboard
+from netstitch.text import numbered
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,12 @@ class Structure:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the output switch's choices: a network, "ensemble", or networks joined by +."""
-        return tuple(output_name(self.names, subset) for subset in self.board.outputs)
+        return tuple(
+            "ensemble"
+            if 1 < len(subset) == len(self.names)
+            else "+".join(self.names[index] for index in subset)
+            for subset in self.board.outputs
+        )
 
     def active_stitches(self, genotype: Genotype) -> tuple[int, ...]:
         """Return the indices of the stitches that a genotype's subnetwork runs."""
@@ -38,12 +44,6 @@ class Structure:
             for index in np.flatnonzero(self.wiring.active(genotype)[:-1])
         ]
         return tuple(sorted(index for index in found if index is not None))
-
-
-def output_name(names: Sequence[str], subset: Sequence[int]) -> str:
-    """Return the name of a set of networks as the output."""
-    everything = 1 < len(subset) == len(names)
-    return "ensemble" if everything else "+".join(names[index] for index in subset)
 
 
 def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -57,9 +57,5 @@ def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
         stem = f"n{stem}" if stem[0].isdigit() else stem
         reserved = ("stitches", "ensemble", "input")
         stem = f"{stem}_network" if stem in reserved or not is_part(stem) else stem
-        number, distinct = 1, stem
-        while distinct in found:
-            number += 1
-            distinct = f"{stem}_{number}"
-        found.append(distinct)
+        found.append(numbered(stem, found))
     return tuple(found)

@@ -14,6 +14,7 @@ from netstitch.networks.probabilities import WAY_OUT, check_alike
 from netstitch.stitching.reachability import Genotype
 from netstitch.stitching.stitch import Stitch
 from netstitch.stitching.structure import Structure
+from netstitch.text import numbered
 
 Ensemble = Literal["logits", "probabilities"]
 """The rule of averaging: outputs as they are, or the logarithm of their mean probabilities."""
@@ -139,10 +140,7 @@ class _Assembly:
 
     def _append(self, node: Node) -> str:
         """Add a node; a name that networks "a" and "a_b" both give is numbered."""
-        number, name = 1, node.name
-        while name in self.taken:
-            number += 1
-            name = f"{node.name}_{number}"
+        name = numbered(node.name, self.taken)
         self.taken.add(name)
         self.nodes.append(node if name == node.name else replace(node, name=name))
         return name

@@ -78,6 +78,5 @@ def _outputs(found: Composition) -> int:
 
 def _joined(described: Sequence[str]) -> str:
     """Return a list in words."""
-    return (
-        described[0] if len(described) == 1 else f"{', '.join(described[:-1])} and {described[-1]}"
-    )
+    *others, last = described
+    return f"{', '.join(others)} and {last}" if others else last

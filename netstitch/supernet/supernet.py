@@ -153,9 +153,8 @@ class Supernet(nn.Module):
     ) -> Genotype:
         """Return the genotype that keeps the originals but for the switches named.
 
-        Args:
-            output: name or number of the output switch's choice.
-            stitches: switches that read a stitch, as indices, or as a mapping to their choice.
+        The output is by name or number; stitches are the switches that read one, as indices, or as
+        a mapping to their choice.
         """
         return make_genotype(self.cardinalities, self.outputs, output, stitches)
 
@@ -221,14 +220,11 @@ class Supernet(nn.Module):
         return report
 
     def refine(self, batches: Iterable[Batch], **settings: Any) -> RefineReport:
-        """Train the fitted stitches in sampled subnetworks.
+        """Train the fitted stitches in sampled subnetworks; raise StitchingError for unfitted ones.
 
         Args:
             batches: inputs (n, ...), or (inputs, labels) pairs whose labels some losses use.
             settings: keyword arguments of `netstitch.fitting.refine`.
-
-        Raises:
-            StitchingError: where the stitches were never fitted.
         """
         self.check_fitted()
         self.refine_report = refine(self, self._layers, self._own(batches), **settings)
@@ -247,11 +243,8 @@ class Supernet(nn.Module):
     def set_stitches(self, weights: Mapping[str, Tensor]) -> None:
         """Give all stitches weights by hand instead of by `fit`.
 
-        Args:
-            weights: finite tensors by the keys, and of the shapes, of `stitch_weights`.
-
-        Raises:
-            StitchingError: for other keys or shapes, and for what is no finite float.
+        These are finite tensors by the keys, and of the shapes, of `stitch_weights`; raises
+        StitchingError for others.
         """
         own = self.stitch_weights()
         check_weights(own, weights)
@@ -307,12 +300,20 @@ class Supernet(nn.Module):
         chosen = self._checked(genotype)
         return make_subgraph(self.structure, self.averaging, chosen, self._made)
 
-    def subnetwork_graph(self, genotype: AnyGenotype) -> tuple[Graph, dict[str, Tensor]]:
-        """Return the pruned graph of a genotype, and the supernet's own tensors by its keys."""
-        graph = self.pruned_graph(genotype)
-        everything = self.tensors()
+    def subnetwork_graph(
+        self, genotype: AnyGenotype, recalibrate: Iterable[Batch] | None = None
+    ) -> tuple[Graph, dict[str, Tensor]]:
+        """Return the pruned graph of a genotype, and the supernet's own tensors by its keys.
+
+        With inputs to recalibrate with, statistics of batch norms behind stitches are new ones.
+        """
+        graph, everything = self.pruned_graph(genotype), self.tensors()
         keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
-        return graph, {key: everything[key] for key in keys}
+        weights = {key: everything[key] for key in keys}
+        if recalibrate is not None:
+            inputs = fitting_batches(self.graphs, recalibrate, FittingError)
+            weights = recalibrated(graph, weights, inputs)
+        return graph, weights
 
     def subnetwork(
         self,
@@ -341,16 +342,12 @@ class Supernet(nn.Module):
             self.check_fitted(genotype)
         elif not self.fitted and self.active_stitches(genotype):
             warnings.warn(UNFITTED, stacklevel=2)
-        graph, weights = self.subnetwork_graph(genotype)
-        if recalibrate is not None:
-            inputs = fitting_batches(self.graphs, recalibrate, FittingError)
-            weights = recalibrated(graph, weights, inputs)
+        graph, weights = self.subnetwork_graph(genotype, recalibrate)
         if not share:
             weights = copied_weights(weights)
-        structure, chosen = self.structure, self._checked(genotype)
         rows = () if self.fit_report is None else self.fit_report.rows
         errors = {index: row.relative_error for index, row in enumerate(rows)}
-        shown = partial(subnetwork_html, structure, chosen, errors)
+        shown = partial(subnetwork_html, self.structure, self._checked(genotype), errors)
         return build_module(graph, weights, html=shown)
 
     def forward(self, x: Tensor, genotype: AnyGenotype | None = None) -> Any:

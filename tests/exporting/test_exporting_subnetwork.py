@@ -37,7 +37,7 @@ def test_random_inputs_repeat_and_follow_the_example(supernet):
 
 
 def test_example_of_another_shape(supernet):
-    with pytest.raises(ExportError, match=r"shape \(2, 4\); expected a batch of inputs \(n, 5\)"):
+    with pytest.raises(ExportError, match=r"shape \(2, 4\); expected a tensor of inputs \(n, 5\)"):
         random_inputs(supernet.graphs[0], 2, torch.zeros(2, 4))
 
 

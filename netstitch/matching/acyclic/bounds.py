@@ -62,15 +62,13 @@ def relaxed_bound(
 ) -> float:
     """Return the smallest bound found in STEPS subgradient steps.
 
-    The weights are (n_a, n_b); `enough` is the weight of a known acyclic matching, at which the
-    search ends.
+    The search ends at `enough`, the weight of a known acyclic matching.
     """
     parts_a = parts(order_a, STATES // (len(order_b) + 1))
     parts_b = parts(order_b, STATES // sum(len(part) for part in parts_a))
     price_a, price_b = prices(weights, matched)
     best = assignment_bound(weights, matched)
-    best_prices = price_a, price_b
-    stride, stale = 1.0, 0
+    best_prices, stride, stale = (price_a, price_b), 1.0, 0
     whole = bool((weights == np.rint(weights)).all())
     for _ in range(STEPS):
         priced = weights - price_a[:, None] - price_b
