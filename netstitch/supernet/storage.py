@@ -47,8 +47,8 @@ class SupernetDocument(Document):
     """supernet.json.
 
     Attributes:
-        fitted: true where the stitches have weights that mean something. Folders of earlier
-            versions do not say it; there a report of the fit does.
+        fitted: Whether the stitches have weights that mean something. Folders of earlier versions
+            do not say it; there a report of the fit does.
     """
 
     names: tuple[str, ...]

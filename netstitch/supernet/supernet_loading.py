@@ -11,17 +11,7 @@ from netstitch.fitting.fit_report import FitDocument, StitchFit
 from netstitch.fitting.refinement.refine_report import RefineDocument, StitchRefined
 from netstitch.networks.network_files import load_network, read_weights
 from netstitch.stitching.subgraph import Averaging
-from netstitch.supernet.storage import (
-    DAMAGE,
-    FIT,
-    FIT_FILE,
-    REFINE,
-    REFINE_FILE,
-    STITCHES_FILE,
-    SUPERNET,
-    SUPERNET_FILE,
-    SupernetDocument,
-)
+from netstitch.supernet import storage
 from netstitch.supernet.supernet import Supernet
 from netstitch.supernet.supernet_arguments import check_weights
 from netstitch.text import one_line
@@ -33,34 +23,34 @@ def load_supernet(folder: Path) -> Supernet:
     Raises:
         StorageError: naming the file, when something is missing or damaged.
     """
-    path = folder / SUPERNET_FILE
-    document = read_as(path, SUPERNET, SupernetDocument)
+    path = folder / storage.SUPERNET_FILE
+    document = read_as(path, storage.SUPERNET, storage.SupernetDocument)
     try:
         supernet = _read_supernet(document, folder)
     except StorageError:
         raise
-    except DAMAGE as error:
+    except storage.DAMAGE as error:
         raise damaged(path, one_line(error)) from error
-    own, stored = supernet.stitch_weights(), read_weights(folder / STITCHES_FILE)
+    own, stored = supernet.stitch_weights(), read_weights(folder / storage.STITCHES_FILE)
     try:
         check_weights(own, stored)
     except StitchingError as error:
-        raise damaged(folder / STITCHES_FILE, str(error)) from error
+        raise damaged(folder / storage.STITCHES_FILE, str(error)) from error
     with torch.no_grad():
         for key, tensor in own.items():
             tensor.copy_(stored[key])
-    if (folder / FIT_FILE).exists() if document.fitted is None else document.fitted:
+    if (folder / storage.FIT_FILE).exists() if document.fitted is None else document.fitted:
         supernet.set_stitches(own)
-    if (path := folder / FIT_FILE).exists():
-        supernet.fit_report = read_as(path, FIT, FitDocument).root
+    if (path := folder / storage.FIT_FILE).exists():
+        supernet.fit_report = read_as(path, storage.FIT, FitDocument).root
         _check_rows(path, supernet, supernet.fit_report.rows)
-    if (path := folder / REFINE_FILE).exists():
-        supernet.refine_report = read_as(path, REFINE, RefineDocument).root
+    if (path := folder / storage.REFINE_FILE).exists():
+        supernet.refine_report = read_as(path, storage.REFINE, RefineDocument).root
         _check_rows(path, supernet, supernet.refine_report.rows)
     return supernet
 
 
-def _read_supernet(document: SupernetDocument, folder: Path) -> Supernet:
+def _read_supernet(document: storage.SupernetDocument, folder: Path) -> Supernet:
     networks = [load_network(folder / "networks" / str(i)) for i in range(len(document.names))]
     averaging = Averaging(document.ensemble.rule, document.ensemble.weights)
     supernet = Supernet(networks, document.matching, averaging=averaging, outputs=document.outputs)

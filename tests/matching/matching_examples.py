@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
+from netstitch.matching.acyclic.partial_order import partial_order, topological_order
+
 CASES = {"imagenet-a": 333, "imagenet-b": 207, "voc": 60}
 
 
@@ -23,6 +25,14 @@ def weight_tables(n_a, n_b, weight):
     rows = st.lists(weight, min_size=n_b, max_size=n_b)
     return st.lists(rows, min_size=n_a, max_size=n_a).map(
         lambda table: np.array(table, float).reshape(n_a, n_b)
+    )
+
+
+def orders(n_a, edges_a, n_b, edges_b):
+    """The partial orders of all nodes of both graphs."""
+    return (
+        partial_order(topological_order(n_a, edges_a, "A"), edges_a, range(n_a)),
+        partial_order(topological_order(n_b, edges_b, "B"), edges_b, range(n_b)),
     )
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from matching_examples import any_floats, problems, slow_maximum
+from matching_examples import any_floats, orders, problems, slow_maximum
 
 from netstitch.matching.acyclic.bounds import (
     assignment,
@@ -11,14 +11,6 @@ from netstitch.matching.acyclic.bounds import (
     prices,
     relaxed_bound,
 )
-from netstitch.matching.acyclic.partial_order import partial_order, topological_order
-
-
-def orders(n_a, edges_a, n_b, edges_b):
-    return (
-        partial_order(topological_order(n_a, edges_a, "A"), edges_a, range(n_a)),
-        partial_order(topological_order(n_b, edges_b, "B"), edges_b, range(n_b)),
-    )
 
 
 @settings(deadline=None, max_examples=300)

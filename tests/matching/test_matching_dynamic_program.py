@@ -3,20 +3,13 @@ from functools import cache
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from matching_examples import any_floats, problems, slow_maximum, small_integers
+from matching_examples import any_floats, orders, problems, slow_maximum, small_integers
 
+from netstitch.matching import is_acyclic
 from netstitch.matching.acyclic.downsets import chain, downsets
 from netstitch.matching.acyclic.dynamic_program import heaviest_way, pairs_of
-from netstitch.matching.acyclic.partial_order import is_acyclic, partial_order, topological_order
 
 ROOM = 10**6
-
-
-def orders(n_a, edges_a, n_b, edges_b):
-    return (
-        partial_order(topological_order(n_a, edges_a, "A"), edges_a, range(n_a)),
-        partial_order(topological_order(n_b, edges_b, "B"), edges_b, range(n_b)),
-    )
 
 
 def heaviest_pairs(n_a, edges_a, n_b, edges_b, weights):

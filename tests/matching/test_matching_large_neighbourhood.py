@@ -2,19 +2,12 @@ from math import inf
 
 import numpy as np
 from hypothesis import given, settings
-from matching_examples import any_floats, branches, problems, slow_maximum
+from matching_examples import any_floats, branches, orders, problems, slow_maximum
 
+from netstitch.matching import is_acyclic
 from netstitch.matching.acyclic.downsets import chain
 from netstitch.matching.acyclic.dynamic_program import heaviest_way, pairs_of
 from netstitch.matching.acyclic.large_neighbourhood import improved
-from netstitch.matching.acyclic.partial_order import is_acyclic, partial_order, topological_order
-
-
-def orders(n_a, edges_a, n_b, edges_b):
-    return (
-        partial_order(topological_order(n_a, edges_a, "A"), edges_a, range(n_a)),
-        partial_order(topological_order(n_b, edges_b, "B"), edges_b, range(n_b)),
-    )
 
 
 def total(weights, pairs):

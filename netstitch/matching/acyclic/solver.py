@@ -135,12 +135,8 @@ def _program(
 ) -> Pairs | None:
     """Return the exact program's pairs; None where the cap allows too few states or moves."""
     a = downsets(order_a, state_cap // (len(order_b) + 1), state_cap // 8)
-    if a is None:
-        return None
-    b = downsets(order_b, state_cap // len(a), state_cap // 8)
-    if b is None:
-        return None
-    return pairs_of(heaviest_way(a, b, weights))
+    b = None if a is None else downsets(order_b, state_cap // len(a), state_cap // 8)
+    return None if a is None or b is None else pairs_of(heaviest_way(a, b, weights))
 
 
 def _checked_edges(edges: Iterable[Edge], name: str) -> list[Edge]:
