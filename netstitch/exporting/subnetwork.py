@@ -53,7 +53,7 @@ class Subnetwork:
 
     @property
     def batch_norms(self) -> int:
-        """How many batch norms it has."""
+        """The number of its batch norms."""
         return sum(node.operation == BATCH_NORM for node in self.graph.nodes)
 
     def folded(self) -> "Subnetwork":
