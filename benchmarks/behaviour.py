@@ -79,14 +79,13 @@ def behaviour(
     evaluator = Evaluator(supernet, task, test, FORM)
 
     def accuracy(genotype: Genotype | None) -> float | None:
-        return None if genotype is None else evaluator.evaluate(genotype).accuracy
+        return None if genotype is None else evaluator(genotype).accuracy
 
     some = list(task.training.first(RECALIBRATED).batches(128))
     again = Evaluator(supernet, task, test, FORM, recalibration=some)
     return {
         "references": {
-            name: evaluator.evaluate(genotype).accuracy
-            for name, genotype in supernet.references().items()
+            name: evaluator(genotype).accuracy for name, genotype in supernet.references().items()
         },
         "singles": [[accuracy(genotype) for genotype in pair] for pair in subjects.singles],
         "random": {
@@ -94,7 +93,7 @@ def behaviour(
             for active, genotypes in subjects.drawn.items()
         },
         "recalibrated": {
-            str(active): [again.evaluate(genotype).accuracy for genotype in genotypes]
+            str(active): [again(genotype).accuracy for genotype in genotypes]
             for active, genotypes in subjects.drawn.items()
         },
         "error": _error(supernet, held),

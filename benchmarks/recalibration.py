@@ -59,7 +59,7 @@ def main() -> None:
         started = time.perf_counter()
         recalibrated(graph, weights, batches)
         seconds = time.perf_counter() - started
-        both = [100 * each.evaluate(genotype).accuracy for each in (before, after)]
+        both = [100 * each(genotype).accuracy for each in (before, after)]
         norms = len(stitched_norms(graph))
         output = supernet.outputs[int(genotype[-1])]
         print(

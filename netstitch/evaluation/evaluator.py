@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,9 +31,6 @@ Measure = Callable[[Outputs, Tensor], Tensor]
 Compute = Callable[[Tensor], list[KeyedOutputs]]
 """Returns the outputs of some subnetworks for a batch."""
 
-Objectives = tuple[float, float]
-"""Accuracy and cost."""
-
 TOGETHER = 2_000_000_000
 """Bytes of values that genotypes computed together may hold at once, about."""
 ROUNDS = 4
@@ -42,19 +38,11 @@ ROUNDS = 4
 then seldom wait for each other."""
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """Objectives of a subnetwork.
-
-    Attributes:
-        accuracy: In [0, 1].
-        cost: For one sample.
-        bounded: Whether the evaluation ended early; the accuracy is then the most that it can be.
-    """
+class Objectives(NamedTuple):
+    """What is measured of a subnetwork: accuracy in [0, 1], and the cost for one sample."""
 
     accuracy: float
     cost: float
-    bounded: bool = False
 
 
 class Evaluator(BatchEvaluation):
@@ -126,37 +114,20 @@ class Evaluator(BatchEvaluation):
         return Schedule(self.supernet, self._weights, self.form.fused, self.form.precision)
 
     def __call__(self, genotype: Genotype) -> Objectives:
-        """Return accuracy and cost of one genotype, as a search takes them."""
-        measured = self.evaluate(genotype)
-        return measured.accuracy, measured.cost
-
-    def together(
-        self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
-    ) -> list[Objectives | StoppedEarly | Exception]:
-        """Return accuracy and cost of each genotype, or its error, as a search takes them."""
-        found: list[Objectives | StoppedEarly | Exception] = []
-        for one in self.evaluate_together(genotypes, thresholds):
-            if isinstance(one, Evaluated):
-                values = one.accuracy, one.cost
-                found.append(StoppedEarly(values) if one.bounded else values)
-            else:
-                found.append(one)
-        return found
-
-    def evaluate(self, genotype: Genotype) -> Evaluated:
         """Return the objectives of one genotype.
 
         Raises:
             DataError: For outputs that are not finite.
         """
-        [found] = self.evaluate_together([genotype])
+        [found] = self.together([genotype])
         if isinstance(found, DataError):
             raise found
+        assert isinstance(found, Objectives)  # there is no threshold
         return found
 
-    def evaluate_together(
+    def together(
         self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
-    ) -> list[Evaluated | DataError]:
+    ) -> list[Objectives | StoppedEarly | DataError]:
         """Return the objectives of some genotypes, what they have in common computed once.
 
         Args:
@@ -182,21 +153,26 @@ class Evaluator(BatchEvaluation):
             rounds=ROUNDS if all(one is None for one in thresholds) else 1,
         )
         return [
-            state.error or Evaluated(state.accuracy, self._cost(genotype), state.bounded)
+            state.error or self._objectives(genotype, state.accuracy, stopped=state.bounded)
             for genotype, state in zip(genotypes, states, strict=True)
         ]
 
-    def _measured_whole(self, genotype: Genotype, outputs: Outputs) -> Evaluated | DataError:
+    def _measured_whole(
+        self, genotype: Genotype, outputs: Outputs
+    ) -> Objectives | StoppedEarly | DataError:
         """Return the objectives for a task whose accuracy is not a sum over samples."""
         try:
             with threads(1):  # as in workers: sums of a task's own may depend on it
                 accuracy = self.task.accuracy(outputs, self._labels)
         except DataError as error:
             return error
-        return Evaluated(accuracy, self._cost(genotype))
+        return self._objectives(genotype, accuracy)
 
-    def _cost(self, genotype: Genotype) -> float:
-        return float(self.cost.of(self.supernet, genotype))
+    def _objectives(
+        self, genotype: Genotype, accuracy: float, *, stopped: bool = False
+    ) -> Objectives | StoppedEarly:
+        found = Objectives(accuracy, float(self.cost.of(self.supernet, genotype)))
+        return StoppedEarly(found) if stopped else found
 
     def outputs(self, genotype: Genotype) -> Outputs:
         """Return the subnetwork's output for all samples, as the network gives it."""

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
+from netstitch.errors import DataError
 from netstitch.evaluation.evaluator import Evaluator, Objectives
 from netstitch.evaluation.execution_config import ExecutionConfig
 from netstitch.evaluation.runtime.shared_work import SharedWork
@@ -70,7 +71,7 @@ class WorkerEvaluator(BatchEvaluation):
 
     def together(
         self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
-    ) -> list[Objectives | StoppedEarly | Exception]:
+    ) -> list[Objectives | StoppedEarly | DataError]:
         """Return what the evaluator does."""
         return self._evaluator.together(genotypes, thresholds)
 

@@ -85,5 +85,5 @@ def recalibrated_accuracies(
     found: dict[str, float] = {}
     for part, samples in task.measured.items():
         evaluator = Evaluator(supernet, task, samples, form, recalibration=statistics)
-        found[part] = evaluator.evaluate(genotype).accuracy
+        found[part] = evaluator(genotype).accuracy
     return found

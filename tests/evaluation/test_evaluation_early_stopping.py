@@ -13,8 +13,9 @@ from netstitch.errors import DataError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation import evaluator as module
 from netstitch.evaluation.early_stopping import EarlyStopState, most_informative_order
-from netstitch.evaluation.evaluator import Evaluated
+from netstitch.evaluation.evaluator import Objectives
 from netstitch.evaluation.runtime.schedule import ExecutionPlan, KeyedOutputs
+from netstitch.optimization import StoppedEarly
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, Outputs, Task
 
@@ -52,15 +53,13 @@ def test_what_ended_early_does_not_get_over_its_floor(
         some = genotypes[start : start + together]
         asked = floors[start : start + len(some)]
         asked += [None] * (len(some) - len(asked))
-        for genotype, floor, found in zip(
-            some, asked, early.evaluate_together(some, asked), strict=True
-        ):
-            whole = plain.evaluate(genotype)
-            assert isinstance(found, Evaluated)
-            assert found.cost == whole.cost
-            if found.bounded:
+        for genotype, floor, found in zip(some, asked, early.together(some, asked), strict=True):
+            whole = plain(genotype)
+            if isinstance(found, StoppedEarly):
+                accuracy, cost = found.objectives
                 assert floor is not None
-                assert whole.accuracy <= found.accuracy <= floor
+                assert whole.accuracy <= accuracy <= floor
+                assert cost == whole.cost
             else:
                 assert found == whole
 
@@ -73,9 +72,9 @@ def test_what_is_said_does_not_depend_on_batches_side_by_side(supernet: Supernet
         Evaluator(supernet, task, task.validation, NumericsConfig(True, 5, workers))
         for workers in (1, 3)
     )
-    together = three.evaluate_together(genotypes, floors)
-    assert together == [one.evaluate_together([genotype], [0.5])[0] for genotype in genotypes]
-    assert any(isinstance(found, Evaluated) and found.bounded for found in together)
+    together = three.together(genotypes, floors)
+    assert together == [one.together([genotype], [0.5])[0] for genotype in genotypes]
+    assert any(isinstance(found, StoppedEarly) for found in together)
 
 
 def test_the_rest_is_not_computed(supernet: Supernet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,8 +89,8 @@ def test_the_rest_is_not_computed(supernet: Supernet, monkeypatch: pytest.Monkey
     task = random_task()
     evaluator = Evaluator(supernet, task, task.validation, NumericsConfig(True, 5, 1))
     [genotype] = random_genotypes(supernet, 1, 1)[-1:]
-    [found] = evaluator.evaluate_together([genotype], [0.99])
-    assert found == Evaluated(found.accuracy, found.cost, bounded=True)  # type: ignore[union-attr]
+    [found] = evaluator.together([genotype], [0.99])
+    assert isinstance(found, StoppedEarly)
     assert 0 < sum(computed) < len(task.validation)
 
 
@@ -106,7 +105,7 @@ def test_samples_in_another_order_measure_the_same(supernet: Supernet) -> None:
     assert sorted(order.tolist()) == list(range(len(task.validation)))
     other = Evaluator(supernet, task, task.validation.taken(order), form)
     for genotype in random_genotypes(supernet, 2, 5):
-        assert other.evaluate(genotype) == plain.evaluate(genotype)
+        assert other(genotype) == plain(genotype)
         assert torch.allclose(other.outputs(genotype), plain.outputs(genotype)[order], atol=1e-5)
 
 
@@ -158,8 +157,8 @@ def test_only_a_task_of_which_nothing_else_counts_may_end_early(supernet: Supern
     assert task.accuracy_of is None
     evaluator = Evaluator(supernet, task, task.validation, NumericsConfig(True, 5, 1))
     genotypes = random_genotypes(supernet, 3, 3)
-    found = evaluator.evaluate_together(genotypes, [1.0] * len(genotypes))
-    assert [one.bounded for one in found if isinstance(one, Evaluated)] == [False] * len(genotypes)
+    found = evaluator.together(genotypes, [1.0] * len(genotypes))
+    assert all(isinstance(one, Objectives) for one in found)
 
 
 def test_outputs_that_are_not_finite_are_told_as_where_nothing_ends_early(
@@ -170,8 +169,8 @@ def test_outputs_that_are_not_finite_are_told_as_where_nothing_ends_early(
     broken.inputs[8] = torch.finfo(torch.float32).max
     evaluator = Evaluator(supernet, task, broken, NumericsConfig(True, 5, 2))
     genotypes = random_genotypes(supernet, 3, 4)
-    plain = evaluator.evaluate_together(genotypes)
-    early = evaluator.evaluate_together(genotypes, [0.0] * len(genotypes))
+    plain = evaluator.together(genotypes)
+    early = evaluator.together(genotypes, [0.0] * len(genotypes))
     assert any(isinstance(found, DataError) for found in plain)
     for found, expected in zip(early, plain, strict=True):
         if isinstance(expected, DataError):

@@ -70,7 +70,7 @@ def test_measured_are_accuracy_and_multiply_adds(supernet: Supernet) -> None:
     genotype = supernet.genotype("deep", [3])
     logits = supernet.subnetwork(genotype)(task.validation.inputs)
     right = logits.argmax(1) == task.validation.labels
-    measured = evaluator.evaluate(genotype)
+    measured = evaluator(genotype)
     assert measured.accuracy == int(right.sum()) / len(right)
     assert measured.cost == supernet.macs(genotype)
 
@@ -134,7 +134,7 @@ def test_outputs_in_a_dictionary() -> None:
         assert found.keys() == expected.keys() == {"out", "aux"}
         assert all(torch.equal(found[key], expected[key]) for key in found)
         right = expected["out"].argmax(1) == task.validation.labels
-        assert evaluator.evaluate(genotype).accuracy == int(right.sum()) / len(right)
+        assert evaluator(genotype).accuracy == int(right.sum()) / len(right)
 
 
 def test_outputs_that_are_not_finite_are_an_error_that_says_where() -> None:
@@ -146,10 +146,10 @@ def test_outputs_that_are_not_finite_are_an_error_that_says_where() -> None:
     evaluator = Evaluator(supernet, task, task.validation, NumericsConfig(True, 8, 1))
     last = supernet.genotype("deep", [len(supernet.switches) - 1])
     with pytest.raises(DataError, match="the first is sample 0"):
-        evaluator.evaluate(last)
+        evaluator(last)
     with pytest.raises(DataError, match="the first is sample 0"):
         evaluator.measured_together([last], task.correct)
-    assert 0 <= evaluator.evaluate(supernet.genotype("deep")).accuracy <= 1
+    assert 0 <= evaluator(supernet.genotype("deep")).accuracy <= 1
 
 
 def test_weights_and_batches_are_on_the_device_and_the_supernet_stays(
@@ -168,7 +168,7 @@ def test_weights_and_batches_are_on_the_device_and_the_supernet_stays(
     task = random_task()
     form = NumericsConfig(channels_last=True, batch=8, workers=1)
     evaluator = Evaluator(supernet, task, task.validation, form, device="meta")
-    evaluator.evaluate(supernet.genotype("ensemble"))
+    evaluator(supernet.genotype("ensemble"))
     assert set(seen) == {"meta"}
     assert {tensor.device.type for tensor in supernet.tensors().values()} == {"cpu"}
 
@@ -178,9 +178,7 @@ def test_torch_keeps_its_number_of_threads(supernet: Supernet) -> None:
     torch.set_num_threads(2)
     try:
         task = random_task()
-        Evaluator(supernet, task, task.validation, NumericsConfig(True, 8, 2)).evaluate(
-            supernet.genotype()
-        )
+        Evaluator(supernet, task, task.validation, NumericsConfig(True, 8, 2))(supernet.genotype())
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -217,12 +215,12 @@ def test_stitches_that_were_never_fitted_are_not_evaluated() -> None:
     unfitted = Supernet(list(joined.networks), joined.matching)  # type: ignore[arg-type]
     form = NumericsConfig(channels_last=False, batch=8, workers=1)
     evaluator = Evaluator(unfitted, task, task.validation, form)
-    evaluator.evaluate(unfitted.genotype("ensemble"))
+    evaluator(unfitted.genotype("ensemble"))
     stitched = next(
         genotype
         for switch in range(len(unfitted.switches))
         if unfitted.active_stitches(genotype := unfitted.genotype("ensemble", [switch]))
     )
-    for use in (evaluator.evaluate, evaluator.outputs):
+    for use in (evaluator, evaluator.outputs):
         with pytest.raises(StitchingError, match="the stitches were never fitted"):
             use(stitched)

@@ -18,7 +18,7 @@ from netstitch.supernet.supernet import Supernet
 
 
 def fragments_of(supernet: Supernet) -> Fragments:
-    return make_fragments(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
+    return make_fragments(supernet)
 
 
 def needed_nodes(supernet: Supernet) -> set[tuple[int, str]]:

@@ -45,7 +45,7 @@ def test_outputs_are_those_of_float32_but_for_rounding(precision: Precision, fus
 @pytest.mark.parametrize("precision", HALVES)
 def test_averages_are_full(precision: Precision) -> None:
     supernet = small_supernet()
-    fragments = make_fragments(supernet.names, supernet.graphs, supernet.board, supernet.averaging)
+    fragments = make_fragments(supernet)
     ends = {fragment for pairs in fragments.results for _, fragment in pairs}
     for number, fragment in enumerate(in_precision(fragments, precision).every):
         casts = [n for n in fragment.graph.nodes if Enumerated("dtype", "float32") in n.args]

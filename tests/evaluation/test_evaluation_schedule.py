@@ -121,13 +121,13 @@ def test_nothing_is_computed_twice_or_for_nothing(
     schedule = Schedule(supernet, supernet.tensors(), fused)
     genotypes = [random_genotype(supernet, number) for number in numbers]
     plan = schedule.plan(genotypes)
-    starts = plan.read_starts.tolist()
-    reads = [tuple(plan.reads[a:b].tolist()) for a, b in pairwise(starts)]
+    starts = plan.steps.read_starts.tolist()
+    reads = [tuple(plan.steps.reads[a:b].tolist()) for a, b in pairwise(starts)]
     steps = list(zip(map(id, plan.interpreters), reads, strict=True))
     assert len(steps) == len(set(steps))
     computed = set(range(1, 1 + len(steps)))
-    assert computed | {0} >= set(plan.reads.tolist()) | results_of(plan)
-    assert computed <= set(plan.reads.tolist()) | results_of(plan)
+    assert computed | {0} >= set(plan.steps.reads.tolist()) | results_of(plan)
+    assert computed <= set(plan.steps.reads.tolist()) | results_of(plan)
     assert all(read <= step for step, own in enumerate(reads) for read in own)
 
 
@@ -161,7 +161,7 @@ def test_the_peak_is_what_a_slow_simulation_holds(
 
 def held(plan: ExecutionPlan, step: int) -> int:
     """Bytes of what earlier steps made and is read from here on or is a result, and of this one."""
-    held = set(plan.reads[plan.read_starts[step] :].tolist()) | results_of(plan)
+    held = set(plan.steps.reads[plan.steps.read_starts[step] :].tolist()) | results_of(plan)
     computed = enumerate(plan.sizes[:step].tolist(), 1)
     return int(sum(size for value, size in computed if value in held) + plan.peaks[step])
 
@@ -172,14 +172,14 @@ def test_values_are_freed_after_their_last_use(seed: int, number: int, fused: bo
     supernet = random_supernet(seed)
     schedule = Schedule(supernet, supernet.tensors(), fused)
     plan = schedule.plan([random_genotype(supernet, number)])
-    starts = plan.read_starts.tolist()
+    starts = plan.steps.read_starts.tolist()
     for value in range(1 + len(plan.sizes)):
-        reads = np.flatnonzero(plan.reads == value)
-        marked = [at for at in reads.tolist() if plan.last[at]]
+        reads = np.flatnonzero(plan.steps.reads == value)
+        marked = [at for at in reads.tolist() if plan.steps.last[at]]
         assert marked == ([] if value in results_of(plan) else [reads.max()])
     for step in range(len(plan.sizes)):
-        own = plan.owned[starts[step] : starts[step + 1]]
-        assert not (own & ~plan.last[starts[step] : starts[step + 1]]).any()
+        own = plan.steps.owned[starts[step] : starts[step + 1]]
+        assert not (own & ~plan.steps.last[starts[step] : starts[step + 1]]).any()
 
 
 def test_subsets_of_three_networks_share_what_they_have_in_common() -> None:

@@ -60,8 +60,7 @@ def results(executor: Executor, asked: list[np.ndarray]) -> list[tuple[float, ..
 
 def plainly(supernet: Supernet, task: Classification, asked: list[np.ndarray]) -> list[Any]:
     evaluator = Evaluator(supernet, task, task.validation, FORM)
-    found = [evaluator.evaluate(genotype) for genotype in asked]
-    return [(one.accuracy, one.cost) for one in found]
+    return [evaluator(genotype) for genotype in asked]
 
 
 @pytest.mark.parametrize("in_flight", [2, 12])
@@ -103,10 +102,10 @@ def test_of_a_group_only_what_is_not_finite_fails(supernet: Supernet, task: Clas
     batches = len(task.validation.batches(FORM.batch))
     object.__setattr__(evaluator.task, "correct", correct)
     try:
-        found = evaluator.evaluate_together(genotypes(supernet, 3))
+        found = evaluator.together(genotypes(supernet, 3))
     finally:
         object.__delattr__(evaluator.task, "correct")
-    assert [type(one).__name__ for one in found] == ["Evaluated", "DataError", "Evaluated"]
+    assert [type(one).__name__ for one in found] == ["Objectives", "DataError", "Objectives"]
 
 
 def test_folders_that_killed_processes_left_are_removed(temporary: Path) -> None:

@@ -118,7 +118,7 @@ def test_in_the_order_of_finishing_each_evaluation_is_what_it_is_elsewhere(
     deliveries = facts(done)[4]
     assert len({signature for _, _, signature, *_ in deliveries}) == len(deliveries)
     for _, genotype, _, objectives, failure, *_ in deliveries:
-        measured = evaluator.evaluate(np.frombuffer(genotype, np.uint16).astype(np.int64))
+        measured = evaluator(np.frombuffer(genotype, np.uint16).astype(np.int64))
         values = {"accuracy": measured.accuracy, "multiply-adds": measured.cost}
         assert json.loads(objectives) == values
         assert failure is None

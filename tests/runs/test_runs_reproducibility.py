@@ -205,7 +205,7 @@ def test_workers_give_what_this_process_does(
 ) -> None:
     samples = samples_of(inputs_of(kind, 23, 2))
     evaluator = Evaluator(supernet, task_of(samples), samples, FORM)
-    expected = [evaluator.evaluate(one).accuracy for one in some(supernet)]
+    expected = [evaluator(one).accuracy for one in some(supernet)]
     write_misplaced(monkeypatch, offset)
     cpu = torch.device("cpu")
     for folder in (tmp_path, None):

@@ -114,7 +114,7 @@ def test_a_run_that_was_stopped_while_it_measured_is_only_measured(
         patched.setattr("netstitch.searching.supernet_search.measure_front", interrupt)
         with pytest.raises(KeyboardInterrupt):
             begun(tmp_path / "cut")
-    monkeypatch.setattr("netstitch.evaluation.Evaluator.evaluate", interrupt)
+    monkeypatch.setattr("netstitch.evaluation.Evaluator.together", interrupt)
     assert facts(gone_on(tmp_path / "cut")) == facts(whole)
 
 

@@ -307,7 +307,7 @@ def test_a_search_in_which_all_fails_keeps_what_was_fitted(
     def broken(*_: Any) -> Any:
         raise DataError("NaN everywhere")
 
-    monkeypatch.setattr("netstitch.evaluation.Evaluator.evaluate", broken)
+    monkeypatch.setattr("netstitch.evaluation.Evaluator.together", broken)
     with pytest.raises(SearchError, match="NaN everywhere"):
         carry(tmp_path)
     assert {"evaluations.sqlite", "run.json", "supernet"} <= set(content(tmp_path / "run"))

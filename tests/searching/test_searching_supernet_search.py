@@ -219,7 +219,7 @@ def test_settings_that_cannot_be_used(
     message: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Evaluator, "evaluate", lambda *_: pytest.fail("evaluated"))
+    monkeypatch.setattr(Evaluator, "together", lambda *_: pytest.fail("evaluated"))
     with pytest.raises(SearchError, match=message):
         search(supernet, task, **settings)
 
@@ -261,7 +261,7 @@ def test_an_interruption_before_the_first_result_is_one(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Evaluator, "evaluate", interrupt)
+    monkeypatch.setattr(Evaluator, "together", interrupt)
     with pytest.raises(KeyboardInterrupt):
         search(supernet, task, spread=ExecutionConfig(executor="serial", in_flight=1))
 
@@ -317,7 +317,7 @@ def test_the_front_is_measured_with_the_networks_own_operations(
     assert (searched.form.fused, searched.form.precision) == (spread.fused, spread.precision)
     evaluator = Evaluator(supernet, task, task.validation, searched.form.exact)
     for point in (*searched.front.points, *searched.front.references):
-        assert point.validation == evaluator.evaluate(np.array(point.genotype)).accuracy
+        assert point.validation == evaluator(np.array(point.genotype)).accuracy
     taken = {tuple(one.genotype.tolist()): one.objectives for one in searched.result.archive}
     expected = [
         abs(point.validation - objectives[0])

@@ -13,8 +13,8 @@ from functools import cached_property, partial
 
 from netstitch.networks.content import INPUT_KEY, digest, renamed, sample_bytes, text_of
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node
-from netstitch.stitching.subgraph import Append, Averaging, add_average, add_stitch
-from netstitch.stitching.switches import Switchboard
+from netstitch.stitching.subgraph import Append, add_average, add_stitch
+from netstitch.supernet.supernet import Supernet
 
 Read = int
 """The index of a fragment that is read, or -1 - s for what switch s chose."""
@@ -74,18 +74,10 @@ class Fragments:
     results: tuple[tuple[tuple[str | None, int], ...], ...]
 
 
-def make_fragments(
-    names: Sequence[str], graphs: Sequence[Graph], board: Switchboard, averaging: Averaging
-) -> Fragments:
-    """Return the fragments of a supernet's networks, stitches and ensembles.
-
-    Args:
-        names: Of the networks, as in the keys of their weights.
-        graphs: Of the networks.
-        board: The switches and stitches between them.
-        averaging: The ensembles.
-    """
-    nodes, keys = _joined(names, graphs, board)
+def make_fragments(supernet: Supernet) -> Fragments:
+    """Return the fragments of a supernet's networks, stitches and ensembles."""
+    names, graphs, board = supernet.names, supernet.graphs, supernet.board
+    nodes, keys = _joined(supernet)
     places = [(switch.place.network, switch.place.point) for switch in board.switches]
     ends = [(i, name) for i, graph in enumerate(graphs) for _, name in graph.outputs]
     owners = _owners(nodes, {keys[item] for item in [*places, *ends]})
@@ -130,10 +122,10 @@ def make_fragments(
             reads = [keys[network, dict(graphs[network].outputs)[output]] for network in subset]
             average = partial(
                 add_average,
-                rule=averaging.rule,
+                rule=supernet.averaging.rule,
                 key=output,
                 names=[names[network] for network in subset],
-                shares=averaging.shares(subset),
+                shares=supernet.averaging.shares(subset),
                 outputs=reads,
                 like=nodes[reads[0]],
             )
@@ -142,22 +134,20 @@ def make_fragments(
     return Fragments(tuple(every), tuple(choices), tuple(results))
 
 
-def _joined(
-    names: Sequence[str], graphs: Sequence[Graph], board: Switchboard
-) -> tuple[dict[str, Node], dict[Item, str]]:
+def _joined(supernet: Supernet) -> tuple[dict[str, Node], dict[Item, str]]:
     """Return the networks' nodes by content key, equal ones once, and the key of each node.
 
     What a switch chose is an INPUT node of its own, so that content does not depend on genotypes.
     """
-    places = [(switch.place.network, switch.place.point) for switch in board.switches]
-    switches = {place: _switch(number) for number, place in enumerate(places)}
+    places = [switch.place for switch in supernet.switches]
+    switches = {(one.network, one.point): _switch(number) for number, one in enumerate(places)}
     nodes: dict[str, Node] = {}
     keys: dict[Item, str] = {}
-    for network, graph in enumerate(graphs):
+    for network, graph in enumerate(supernet.graphs):
         reads: dict[str, str] = {}
         for node in graph.nodes:
             if node.operation == WEIGHT:
-                path = f"{names[network]}.{node.path}"
+                path = f"{supernet.names[network]}.{node.path}"
                 key, node = f"weight {path}", replace(node, path=path)
             else:
                 key = INPUT_KEY if node.operation == INPUT else digest(text_of(node, reads))

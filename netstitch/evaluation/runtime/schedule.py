@@ -12,11 +12,11 @@ import numpy as np
 from torch import Tensor
 
 from netstitch.evaluation.numerics import FULL, Precision
-from netstitch.evaluation.runtime.fragment_tables import NOTHING, Bools, Ints, make_tables
+from netstitch.evaluation.runtime.fragment_tables import NOTHING, Ints, make_tables
 from netstitch.evaluation.runtime.fragments import make_fragments
 from netstitch.evaluation.runtime.fusing import find_norms, fused
 from netstitch.evaluation.runtime.half_precision import in_precision, shrunk
-from netstitch.evaluation.runtime.trace import find_steps
+from netstitch.evaluation.runtime.trace import Steps, find_steps
 from netstitch.files.alignment import assert_aligned
 from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.stitching.reachability import Genotype
@@ -31,24 +31,18 @@ _Form = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class ExecutionPlan:
-    """Fragments in an order in which they can be computed; value 0 is the batch.
+    """Fragments in an order in which they can be computed.
 
     Attributes:
-        interpreters: For each step, the interpreter of its fragment; step i computes value i + 1.
-        reads: Values that the steps read, one step after the other.
-        read_starts: Where each step's reads begin.
-        last: For each read, whether no later step reads the value, and it is no output.
-        owned: For each read, whether the step may overwrite it.
+        steps: What is computed and read.
+        interpreters: For each step, the interpreter of its fragment.
         sizes: Bytes of each step's value for one sample.
         peaks: The most bytes that each step holds of its own at once, for one sample.
         outputs: For each subnetwork, (output key, value) pairs.
     """
 
+    steps: Steps
     interpreters: list[Interpreter]
-    reads: Ints
-    read_starts: Ints
-    last: Bools
-    owned: Bools
     sizes: Ints
     peaks: Ints
     outputs: tuple[tuple[tuple[str | None, int], ...], ...]
@@ -72,9 +66,7 @@ class Schedule:
         fused: bool = False,
         precision: Precision = FULL,
     ) -> None:
-        fragments = make_fragments(
-            supernet.names, supernet.graphs, supernet.board, supernet.averaging
-        )
+        fragments = make_fragments(supernet)
         self.fragments = fragments if precision == FULL else in_precision(fragments, precision)
         self._fused = fused
         self._weights = weights
@@ -94,11 +86,8 @@ class Schedule:
         peaks = np.array([one.peak for one in interpreters], dtype=np.int64)
         results = iter(steps.results.tolist())
         return ExecutionPlan(
+            steps=steps,
             interpreters=interpreters,
-            reads=steps.reads,
-            read_starts=steps.read_starts,
-            last=steps.last,
-            owned=steps.owned,
             sizes=self._sizes[steps.fragments],
             peaks=peaks // self._shrunk[steps.fragments],
             outputs=tuple(
@@ -131,8 +120,9 @@ def execute(plan: ExecutionPlan, batch: Tensor) -> list[KeyedOutputs]:
     """
     assert_aligned([batch], "a plan's batch")
     values: list[Tensor | None] = [batch]
-    reads, starts = plan.reads.tolist(), plan.read_starts.tolist()
-    last, owned = plan.last.tolist(), plan.owned.tolist()
+    steps = plan.steps
+    reads, starts = steps.reads.tolist(), steps.read_starts.tolist()
+    last, owned = steps.last.tolist(), steps.owned.tolist()
     for step, interpreter in enumerate(plan.interpreters):
         inputs = []
         mine = 0
@@ -151,8 +141,9 @@ def peak_bytes(plan: ExecutionPlan) -> int:
 
     The batch is left out.
     """
-    step_of = np.repeat(np.arange(len(plan.sizes)), np.diff(plan.read_starts))
+    steps, count = plan.steps, len(plan.sizes)
+    step_of = np.repeat(np.arange(count), np.diff(steps.read_starts))
     sizes = np.append([0], plan.sizes)
-    freed = np.bincount(step_of[plan.last], sizes[plan.reads[plan.last]], len(plan.sizes))
+    freed = np.bincount(step_of[steps.last], sizes[steps.reads[steps.last]], count)
     kept = plan.sizes - freed.astype(np.int64)
     return int((np.cumsum(kept) - kept + plan.peaks).max(initial=0))
