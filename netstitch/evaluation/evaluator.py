@@ -12,7 +12,6 @@ from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import DataError, FittingError, SearchError
 from netstitch.evaluation.early_stopping import EarlyStopState
 from netstitch.evaluation.numerics import FULL, NumericsConfig
-from netstitch.evaluation.runtime.sample_layout import ArrangedBatches
 from netstitch.evaluation.runtime.schedule import KeyedOutputs, Schedule, execute, peak_bytes
 from netstitch.fitting import Batch, recalibrated
 from netstitch.fitting.feature_stream import inputs
@@ -31,6 +30,9 @@ Measure = Callable[[Outputs, Tensor], Tensor]
 Compute = Callable[[Tensor], list[KeyedOutputs]]
 """Returns the outputs of some subnetworks for a batch."""
 
+HELD = 4_000_000_000
+"""Bytes of samples that are arranged once and kept; more, such as a test set in a file that is
+mapped into memory, are arranged batch by batch, each time that they are read."""
 TOGETHER = 2_000_000_000
 """Bytes of values that genotypes computed together may hold at once, about."""
 ROUNDS = 4
@@ -102,7 +104,8 @@ class Evaluator(BatchEvaluation):
             ]
         )
         self._weights = arranged_weights(supernet, form, device)
-        self._batches = ArrangedBatches(samples, form, device)
+        self._device = torch.device(device)
+        self._batches = self._placed(torch.split(samples.inputs, form.batch))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the schedule, which is bound to tensors where they are."""
@@ -279,18 +282,30 @@ class Evaluator(BatchEvaluation):
 
         def run(index: int) -> list[KeyedOutputs]:
             with torch.inference_mode():  # it holds for one thread only
-                return compute(self._batches[index])
+                return compute(self._arranged(self._batches[index]))
 
         return list(pool.map(run, batches))
 
     def move(self, device: torch.device | str) -> None:
         """Run on another device from now on."""
-        if not self._batches.move(device):
+        if self._device == torch.device(device):
             return
+        self._device = torch.device(device)
+        self._batches = self._placed(self._batches)
         self._weights = {path: tensor.to(device) for path, tensor in self._weights.items()}
         self.__dict__.pop("_schedule", None)  # bound to the tensors before
         if self._recalibration is not None:
             self._recalibration = [batch.to(device) for batch in self._recalibration]
+
+    def _placed(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return batches as they are run, where no more than HELD bytes are to be kept."""
+        if sum(batch.nbytes for batch in batches) > HELD:
+            return batches
+        return [self._arranged(batch) for batch in batches]
+
+    def _arranged(self, batch: Tensor) -> Tensor:
+        """Return a batch in the layout, on the device: itself, where it is so already."""
+        return self.form.arrange(batch.to(self._device))
 
 
 def arranged_weights(

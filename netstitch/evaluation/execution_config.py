@@ -1,6 +1,6 @@
 """On how much of a machine, or of many, evaluations are asked to run."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -108,60 +108,50 @@ class ExecutionConfig(Settings):
 
     @field_validator("device", mode="before")
     @classmethod
-    def _named(cls, device: object) -> object:
+    def _named(cls, device: Any) -> Any:
         names = (device,) if isinstance(device, str) else device
-        if not isinstance(names, list | tuple) or not names:
-            raise ValueError("expected a device of PyTorch or more, such as 'cpu' or 'cuda:0'")
         try:
-            for name in names:
-                torch.device(name)
+            known = isinstance(names, list | tuple) and list(map(torch.device, names))
         except (RuntimeError, TypeError):
-            raise ValueError("expected a device of PyTorch, such as 'cpu' or 'cuda:0'") from None
+            known = False
+        if not known:
+            raise ValueError("expected a device of PyTorch or more, such as 'cpu' or 'cuda:0'")
         return device if isinstance(device, str) else tuple(names)
-
-    @property
-    def devices(self) -> tuple[str, ...]:
-        """The names of the devices, one or more."""
-        return (self.device,) if isinstance(self.device, str) else self.device
 
     def check(self) -> None:
         """Raise SearchError when this machine cannot do it."""
         if self.executor == "ray":
-            self._check_ray()
-            return
-        if self.address or self.temporary or self.gpus_per_worker:
-            raise SearchError(
-                "an address, a temporary folder and GPUs per worker are of Ray: give the executor "
-                "'ray', or none of them"
-            )
-        for device in self.devices:
-            check_precision(usable_device(device), self.precision)
-        if self.executor == "serial" and (self.workers > 1 or len(self.devices) > 1):
-            raise SearchError(
-                f"{self.workers} workers on {len(self.devices)} devices cannot work in one "
-                "process: give the executor 'processes', or one device and threads"
-            )
-        if self.workers > available_cores():
-            raise SearchError(
-                f"{self.workers} workers were asked and there are {available_cores()} cores: give "
-                "at most as many workers, or 0 for as many as fit"
-            )
-        self._check_in_flight()
-
-    def _check_in_flight(self) -> None:
+            import_ray()
+            if len(self.places) > 1:
+                raise SearchError(
+                    "Ray gives each worker its device: give one, 'cpu' or 'cuda', and "
+                    "gpus_per_worker"
+                )
+        else:
+            self._check_here()
         if self.executor != "serial" and self.in_flight < self.workers:
             raise SearchError(
                 f"{self.workers} workers cannot all work at {self.in_flight} evaluations in "
                 "flight: give fewer workers, or as many in flight"
             )
 
-    def _check_ray(self) -> None:
-        """Raise SearchError for what is known to fail before a cluster answers."""
-        import_ray()
-        self._check_in_flight()
-        if len(self.devices) > 1:
+    def _check_here(self) -> None:
+        if self.address or self.temporary or self.gpus_per_worker:
             raise SearchError(
-                "Ray gives each worker its device: give one, 'cpu' or 'cuda', and gpus_per_worker"
+                "an address, a temporary folder and GPUs per worker are of Ray: give the executor "
+                "'ray', or none of them"
+            )
+        for place in self.places:
+            check_precision(usable_device(str(place)), self.precision)
+        if self.executor == "serial" and (self.workers > 1 or len(self.places) > 1):
+            raise SearchError(
+                f"{self.workers} workers on {len(self.places)} devices cannot work in one "
+                "process: give the executor 'processes', or one device and threads"
+            )
+        if self.workers > available_cores():
+            raise SearchError(
+                f"{self.workers} workers were asked and there are {available_cores()} cores: give "
+                "at most as many workers, or 0 for as many as fit"
             )
 
     @property
@@ -179,8 +169,9 @@ class ExecutionConfig(Settings):
 
     @property
     def places(self) -> tuple[torch.device, ...]:
-        """The devices."""
-        return tuple(torch.device(device) for device in self.devices)
+        """The devices, one or more."""
+        names = (self.device,) if isinstance(self.device, str) else self.device
+        return tuple(map(torch.device, names))
 
     @property
     def side_by_side(self) -> int:
@@ -197,7 +188,7 @@ class ExecutionConfig(Settings):
         if self.workers:
             return self.workers
         if self.executor == "processes" and any(place.type != "cpu" for place in self.places):
-            return min(self.in_flight, len(self.devices))
+            return min(self.in_flight, len(self.places))
         return max(1, min(self.in_flight, available_cores() // self.side_by_side))
 
     @property

@@ -6,6 +6,7 @@ are right depends on the machine; so candidates are timed on a few samples.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 
 import torch
@@ -38,7 +39,6 @@ def measure_numerics(
     device: torch.device | str = "cpu",
     fused: bool = False,
     precision: Precision = FULL,
-    clock: Callable[[], float] = time.perf_counter,
 ) -> NumericsConfig:
     """Return the fastest form for the most expensive reference network, run as evaluations are.
 
@@ -52,16 +52,14 @@ def measure_numerics(
         device: Where subnetworks run.
         fused: Of the form; see `NumericsConfig`.
         precision: Of the form.
-        clock: Seconds.
     """
-    if workers is None and torch.device(device).type != "cpu":
-        workers = 1
+    if workers is None:
+        workers = available_cores() if torch.device(device).type == "cpu" else 1
     genotype = max(supernet.references().values(), key=supernet.macs)
-
     if batches is None:
         graph = united([supernet.pruned_graph(genotype)])
         peak = make_interpreter(graph, aligned_weights(supernet.tensors())).peak
-        batches = roomy(peak * (workers or available_cores()))
+        batches = _roomy(peak * workers)
 
     def prepare(form: NumericsConfig) -> Callable[[Tensor], object]:
         weights = arranged_weights(supernet, form, device)
@@ -74,50 +72,35 @@ def measure_numerics(
 
         return run
 
-    return fastest_numerics(
-        prepare,
-        inputs,
-        batches=batches,
-        workers=workers,
-        fused=fused,
-        precision=precision,
-        clock=clock,
-    )
+    first = NumericsConfig(False, 1, workers, fused, precision)
+    return fastest_numerics(prepare, inputs, first, batches)
 
 
 def fastest_numerics(
     prepare: Callable[[NumericsConfig], Callable[[Tensor], object]],
     inputs: Tensor,
-    *,
+    like: NumericsConfig,
     batches: Sequence[int] = BATCHES,
-    workers: int | None = None,
-    fused: bool = False,
-    precision: Precision = FULL,
     clock: Callable[[], float] = time.perf_counter,
 ) -> NumericsConfig:
-    """Return the fastest form for a network on this machine, from a timed pass of each candidate.
+    """Return the layout and batch size that are fastest here, from a timed pass of each candidate.
 
     Args:
         prepare: Returns the network for a form, its weights laid out like the activations, as they
             will be in evaluations: convolutions follow the layout of either.
         inputs: Samples (n, ...). The first SAMPLES of them are run, or as many batches as take
             SECONDS, and what all of them would take decides.
+        like: A form with what is not chosen.
         batches: Sizes to choose from.
-        workers: Batches run side by side; by default one for each core.
-        fused: Of the form.
-        precision: Of the form.
         clock: Seconds.
     """
-    workers = workers or available_cores()
     sample = inputs[:SAMPLES]
     sizes = [size for size in batches if size <= len(sample)] or [len(sample)]
     layouts = (True, False) if inputs.ndim == 4 else (False,)
-    forms = [
-        NumericsConfig(*chosen, workers, fused, precision) for chosen in product(layouts, sizes)
-    ]
-    best, least = forms[0], float("inf")
+    best, least = like, float("inf")
     with torch.inference_mode(), threads(1):
-        for form in forms:
+        for channels_last, size in product(layouts, sizes):
+            form = replace(like, channels_last=channels_last, batch=size)
             run = prepare(form)
             parts = [form.arrange(part) for part in torch.split(sample, form.batch)]
             run(parts[0])  # the first call of a shape also chooses kernels
@@ -132,13 +115,7 @@ def fastest_numerics(
     return best
 
 
-def roomy(peak: int) -> Sequence[int]:
-    """Return the batch sizes to choose from.
-
-    Args:
-        peak: Bytes that one sample of each worker takes in all.
-    """
+def _roomy(peak: int) -> Sequence[int]:
+    """Return the batch sizes to choose from, where a sample of each worker takes `peak` bytes."""
     fitting = [size for size in BATCHES if size * peak <= TOGETHER]
-    if fitting:
-        return fitting
-    return [max((size for size in SMALL if size * peak <= TOGETHER), default=1)]
+    return fitting or [max((size for size in SMALL if size * peak <= TOGETHER), default=1)]

@@ -35,17 +35,7 @@ class SharedTensors:
 
 @dataclass(frozen=True)
 class TensorPlace:
-    """The place of a tensor.
-
-    Attributes:
-        start: The first byte of its storage.
-        bytes: Of its storage.
-        dtype: Of its elements.
-        shape: Its sizes.
-        strides: In elements.
-        offset: In its storage, in elements.
-        parameter: Whether it is a `Parameter`.
-    """
+    """The bytes of a tensor's storage, and how it lies there; strides and offset in elements."""
 
     start: int
     bytes: int

@@ -40,8 +40,7 @@ from netstitch.optimization.problem import Genotype
 
 OBJECTIVES = ("accuracy", MULTIPLY_ADDS.name)
 
-_INSERT = f"INSERT INTO evaluations VALUES ({', '.join('?' * 10)})"
-_REPLACE = _INSERT.replace("INSERT", "REPLACE")
+_REPLACE = f"REPLACE INTO evaluations VALUES ({', '.join('?' * 10)})"
 _DELIVER = f"INSERT INTO deliveries VALUES ({', '.join('?' * 7)})"
 
 
@@ -100,7 +99,7 @@ class Store:
             self.close()
             raise
 
-    def keep(self, arrivals: Sequence[tuple[Arrival, KnownResult]]) -> None:
+    def keep(self, arrivals: Sequence[tuple[Arrival | Evaluation, KnownResult]]) -> None:
         """Write what was evaluated, before a search is given it.
 
         What is there already stays, but for evaluations that ended early.
@@ -119,7 +118,10 @@ class Store:
                 row = self._row(ordinal, arrival.genotype, arrival.signature, known)
                 self._connection.execute(_REPLACE, row)
         for ordinal, arrival, known in written:
-            self._note(arrival.signature, ordinal, known)
+            self._ordinals[cast(bytes, arrival.signature)] = ordinal
+            self._bounded.discard(arrival.signature)
+            if known.stopped_early:
+                self._bounded.add(arrival.signature)
 
     def add(self, search: int, evaluation: Evaluation) -> None:
         """Write what a search is given next, and its evaluation where it is not there yet.
@@ -130,36 +132,28 @@ class Store:
         Raises:
             StorageError: It cannot be written; earlier evaluations are safe.
         """
-        signature = evaluation.signature
+        signature, number = evaluation.signature, evaluation.ordinal
         assert isinstance(signature, bytes)
         delivered = self._delivered.setdefault(search, [])
-        if delivered[evaluation.ordinal - 1 : evaluation.ordinal] == [signature]:
+        if delivered[number - 1 : number] == [signature]:
             return
-        ordinal, known = self._ordinals.get(signature), known_by(evaluation)
-        is_new = ordinal is None
-        ordinal = ordinal or len(self._ordinals) + 1
+        if signature not in self._ordinals:
+            self.keep([(evaluation, known_by(evaluation))])
+        row = (
+            search,
+            number,
+            self._ordinals[signature],
+            evaluation.round,
+            evaluation.skipped,
+            evaluation.elapsed,
+        )
         with self._transaction():
-            if evaluation.ordinal <= len(delivered):
+            if number <= len(delivered):
                 self._connection.execute(
-                    "DELETE FROM deliveries WHERE search = ? AND number >= ?",
-                    (search, evaluation.ordinal),
+                    "DELETE FROM deliveries WHERE search = ? AND number >= ?", (search, number)
                 )
-            if is_new:
-                row = self._row(ordinal, evaluation.genotype, signature, known)
-                self._connection.execute(_INSERT, row)
-            given = (
-                search,
-                evaluation.ordinal,
-                ordinal,
-                evaluation.round,
-                evaluation.skipped,
-                evaluation.elapsed,
-            )
-            self._connection.execute(_DELIVER, (*given, checksum(given)))
-        if is_new:
-            self._note(signature, ordinal, known)
-        del delivered[evaluation.ordinal - 1 :]
-        delivered.append(signature)
+            self._connection.execute(_DELIVER, (*row, checksum(row)))
+        delivered[number - 1 :] = [signature]
 
     def known(self) -> dict[Hashable, KnownResult]:
         """Return the results of all evaluations by signature.
@@ -229,13 +223,6 @@ class Store:
             "ORDER BY search, number"
         ):
             self._delivered.setdefault(search, []).append(signature)
-
-    def _note(self, signature: Hashable, ordinal: int, known: KnownResult) -> None:
-        self._ordinals[cast(bytes, signature)] = ordinal
-        if known.stopped_early:
-            self._bounded.add(signature)
-        else:
-            self._bounded.discard(signature)
 
     def _row(
         self, ordinal: int, genotype: Genotype, signature: Hashable, known: KnownResult

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from netstitch.optimization import (
 from netstitch.optimization.executors.attempts import Thresholds
 from netstitch.optimization.executors.process_start import start_server
 from netstitch.optimization.executors.process_worker import worker_number
-from netstitch.optimization.executors.queue import Choose
 from netstitch.stitching.reachability import Genotype
 
 PRELOAD = ("netstitch.evaluation.workers",)
@@ -82,80 +81,60 @@ def prepare(execution: ExecutionConfig) -> None:
         start_server(PRELOAD)
 
 
-Make = Callable[[torch.device], Evaluator]
-"""Makes an evaluator on a device."""
-
-
-def evaluating(make: Make, execution: ExecutionConfig) -> AbstractContextManager[Executor]:
-    """Return an executor of evaluations, which ends all its processes at the end.
+@contextmanager
+def evaluating(
+    make: Callable[[torch.device], Evaluator], execution: ExecutionConfig
+) -> Iterator[Executor]:
+    """Yield an executor of evaluations, which ends all its processes at the end.
 
     Args:
-        make: Makes the evaluator.
+        make: Makes the evaluator on a device.
         execution: Where evaluations run.
 
     Raises:
         SearchError: As `ExecutionConfig.check`.
-        StorageError: When it begins and there is no room for the tensors that processes share.
+        StorageError: There is no room for the tensors that processes share.
     """
     execution.check()
-    begin = {"serial": _in_this_process, "processes": _in_processes, "ray": _on_ray}
-    return begin[execution.executor](make, execution)
-
-
-@contextmanager
-def _in_this_process(make: Make, execution: ExecutionConfig) -> Iterator[Executor]:
-    evaluator = make(execution.here)
-    yield SerialExecutor(
-        evaluator,
-        execution.in_flight,
-        group=execution.together,
-        choose=_choose(evaluator, execution),
-    )
-
-
-@contextmanager
-def _in_processes(make: Make, execution: ExecutionConfig) -> Iterator[Executor]:
-    with _shared_folder() as folder:
-        evaluator = make(torch.device("cpu"))
-        try:
-            evaluation = WorkerEvaluator(evaluator, execution.places, folder)
-        except OSError as error:
-            raise cannot_write(folder, error) from error
-        executor = ProcessExecutor(
-            evaluation,
-            execution.processes,
-            capacity=execution.in_flight,
-            group=execution.together,
-            choose=_choose(evaluator, execution),
-            timeout=execution.timeout,
-            preload=PRELOAD,
-        )
-        with closing(executor):
-            yield executor
-
-
-@contextmanager
-def _on_ray(make: Make, execution: ExecutionConfig) -> Iterator[Executor]:
-    evaluator = make(execution.here)
-    executor = RayExecutor(
-        WorkerEvaluator(evaluator, execution.places),
-        execution.processes,
-        capacity=execution.in_flight,
-        group=execution.together,
-        choose=_choose(evaluator, execution),
-        address=execution.address,
-        temporary=None if execution.temporary is None else Path(execution.temporary),
-        gpus_per_worker=execution.gpus_per_worker,
-        timeout=execution.timeout,
-    )
-    with closing(executor):
+    shared = execution.executor == "processes"  # tensors are written as they are on the CPU
+    evaluator = make(torch.device("cpu") if shared else execution.here)
+    capacity, group, timeout = execution.in_flight, execution.together, execution.timeout
+    # Where results come as they are finished, the order of evaluations would change them.
+    grouped = execution.order == "asked" and group > 1
+    choose = SharedWork(evaluator.supernet) if grouped else None
+    executor: Executor
+    with ExitStack() as stack:
+        if execution.executor == "serial":
+            executor = SerialExecutor(evaluator, capacity, group=group, choose=choose)
+        elif shared:
+            folder = stack.enter_context(_shared_folder())
+            try:
+                evaluation = WorkerEvaluator(evaluator, execution.places, folder)
+            except OSError as error:
+                raise cannot_write(folder, error) from error
+            executor = ProcessExecutor(
+                evaluation,
+                execution.processes,
+                capacity=capacity,
+                group=group,
+                choose=choose,
+                timeout=timeout,
+                preload=PRELOAD,
+            )
+        else:
+            executor = RayExecutor(
+                WorkerEvaluator(evaluator, execution.places),
+                execution.processes,
+                capacity=capacity,
+                group=group,
+                choose=choose,
+                address=execution.address,
+                temporary=None if execution.temporary is None else Path(execution.temporary),
+                gpus_per_worker=execution.gpus_per_worker,
+                timeout=timeout,
+            )
+        stack.callback(executor.close)
         yield executor
-
-
-def _choose(evaluator: Evaluator, execution: ExecutionConfig) -> Choose | None:
-    """Return a choice by shared work; None where the order changes results, or none are grouped."""
-    grouped = execution.order == "asked" and execution.together > 1
-    return SharedWork(evaluator.supernet) if grouped else None
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from netstitch.evaluation.numerics import check_precision
 from netstitch.evaluation.numerics_choice import fastest_numerics
 from netstitch.threads import available_cores, batch_workers, threads
 
+ANY = NumericsConfig(False, 1, 1)
+
 
 class Clock:
     """Seconds that pass only while a network runs."""
@@ -40,9 +42,8 @@ def chosen(
     cost: Callable[[NumericsConfig, int], float], samples: int, workers: int = 1
 ) -> NumericsConfig:
     clock = Clock()
-    return fastest_numerics(
-        prepared(clock, cost), torch.zeros(samples, 1, 2, 2), workers=workers, clock=clock
-    )
+    like = NumericsConfig(False, 1, workers)
+    return fastest_numerics(prepared(clock, cost), torch.zeros(samples, 1, 2, 2), like, clock=clock)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_the_first_call_of_a_candidate_is_not_timed() -> None:
         return run
 
     inputs = torch.zeros(64, 1, 2, 2)
-    assert fastest_numerics(prepare, inputs, batches=[32], workers=1, clock=clock).channels_last
+    assert fastest_numerics(prepare, inputs, ANY, [32], clock).channels_last
 
 
 def test_few_samples_are_one_batch() -> None:
@@ -87,7 +88,7 @@ def test_inputs_that_are_no_images_have_one_layout() -> None:
         seen.append(form.channels_last)
         return lambda batch: None
 
-    fastest_numerics(prepare, torch.zeros(64, 7), clock=clock)
+    fastest_numerics(prepare, torch.zeros(64, 7), ANY, clock=clock)
     assert set(seen) == {False}
 
 
@@ -140,7 +141,7 @@ def test_a_supernet_is_measured_in_the_layout_of_its_evaluations(
     def timed(
         prepare: Callable[[NumericsConfig], Callable[[Tensor], list[Tensor]]],
         inputs: Tensor,
-        **_: object,
+        *_: object,
     ) -> NumericsConfig:
         for channels_last in (True, False):
             form = NumericsConfig(channels_last, 4, 1)
@@ -160,8 +161,7 @@ def test_workers_are_cores_on_the_processor_and_one_elsewhere() -> None:
     supernet, inputs = small_supernet(), random_samples(8).inputs
     assert measure_numerics(supernet, inputs).workers == available_cores()
     assert measure_numerics(supernet, inputs, workers=3).workers == 3
-    clock = Clock()
-    assert measure_numerics(supernet, inputs, workers=None, clock=clock).batch == 8
+    assert measure_numerics(supernet, inputs).batch == 8
 
 
 def test_one_channel_is_laid_out_channels_last_too() -> None:
