@@ -105,7 +105,10 @@ class Evaluator(BatchEvaluation):
         )
         self._weights = arranged_weights(supernet, form, device)
         self._device = torch.device(device)
-        self._batches = self._placed(torch.split(samples.inputs, form.batch))
+        self._held = samples.inputs.nbytes <= HELD
+        self._batches: Sequence[Tensor] = torch.split(samples.inputs, form.batch)
+        if self._held:
+            self._batches = [self._arranged(batch) for batch in self._batches]
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the schedule, which is bound to tensors where they are."""
@@ -282,7 +285,8 @@ class Evaluator(BatchEvaluation):
 
         def run(index: int) -> list[KeyedOutputs]:
             with torch.inference_mode():  # it holds for one thread only
-                return compute(self._arranged(self._batches[index]))
+                batch = self._batches[index]
+                return compute(batch if self._held else self._arranged(batch))
 
         return list(pool.map(run, batches))
 
@@ -291,20 +295,14 @@ class Evaluator(BatchEvaluation):
         if self._device == torch.device(device):
             return
         self._device = torch.device(device)
-        self._batches = self._placed(self._batches)
+        if self._held:
+            self._batches = [self._arranged(batch) for batch in self._batches]
         self._weights = {path: tensor.to(device) for path, tensor in self._weights.items()}
         self.__dict__.pop("_schedule", None)  # bound to the tensors before
         if self._recalibration is not None:
             self._recalibration = [batch.to(device) for batch in self._recalibration]
 
-    def _placed(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Return batches as they are run, where no more than HELD bytes are to be kept."""
-        if sum(batch.nbytes for batch in batches) > HELD:
-            return batches
-        return [self._arranged(batch) for batch in batches]
-
     def _arranged(self, batch: Tensor) -> Tensor:
-        """Return a batch in the layout, on the device: itself, where it is so already."""
         return self.form.arrange(batch.to(self._device))
 
 

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field, field_validator, model_validator
 
 from netstitch.errors import SearchError
-from netstitch.evaluation.numerics import FULL, Precision, check_precision, usable_device
+from netstitch.evaluation.numerics import FULL, Precision, usable_device
 from netstitch.files.settings import Positive, Settings
 from netstitch.optimization.executors.ray_connection import import_ray
 from netstitch.threads import available_cores
@@ -142,7 +142,7 @@ class ExecutionConfig(Settings):
                 "'ray', or none of them"
             )
         for place in self.places:
-            check_precision(usable_device(str(place)), self.precision)
+            usable_device(str(place), self.precision)
         if self.executor == "serial" and (self.workers > 1 or len(self.places) > 1):
             raise SearchError(
                 f"{self.workers} workers on {len(self.places)} devices cannot work in one "

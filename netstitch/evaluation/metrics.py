@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation.evaluator import Evaluator, Measure
@@ -68,26 +69,28 @@ def measure(
         measures["reliability"] = _summed(task.reliability)
     if task.cross_entropy is not None and logits:
         measures["cross_entropy"] = partial(exact_nats, task.cross_entropy)
-    found = []
-    for values in evaluator.measured_together(genotypes, *measures.values()):
-        by_name = dict(zip(measures, values, strict=True))
-        correct = by_name.pop("correct").cpu().numpy()
-        totals = {name: value.sum(0) for name, value in by_name.items()}
-        nats, calibration = totals.get("cross_entropy"), None
-        if "reliability" in totals:
-            counts, confidences, right = totals["reliability"].T.tolist()
-            calibration = Calibration(
-                tuple(map(int, counts)), tuple(confidences), tuple(map(int, right))
-            )
-        found.append(
-            Metrics(
-                correct,
-                task.further(totals["tally"]) if "tally" in totals else {},
-                None if nats is None else float(nats) / len(correct),
-                calibration,
-            )
+    return [
+        _metrics(task, dict(zip(measures, values, strict=True)))
+        for values in evaluator.measured_together(genotypes, *measures.values())
+    ]
+
+
+def _metrics(task: Task, measured: Mapping[str, Tensor]) -> Metrics:
+    """Return the outcomes of a network from the values of measures, by name."""
+    correct = measured["correct"].cpu().numpy()
+    totals = {name: value.sum(0) for name, value in measured.items()}
+    calibration = None
+    if "reliability" in totals:
+        counts, confidences, right = totals["reliability"].T.tolist()
+        calibration = Calibration(
+            tuple(map(int, counts)), tuple(confidences), tuple(map(int, right))
         )
-    return found
+    return Metrics(
+        correct,
+        task.further(totals["tally"]) if "tally" in totals else {},
+        float(totals["cross_entropy"]) / len(correct) if "cross_entropy" in totals else None,
+        calibration,
+    )
 
 
 def _summed(measure: Measure) -> Measure:

@@ -64,34 +64,20 @@ class NumericsConfig:
         return -(-batches // self.workers)
 
 
-def usable_device(name: str) -> torch.device:
-    """Return the device of a name such as "cpu" or "cuda:0", once a tensor could be put on it.
+def usable_device(name: str, precision: Precision = FULL) -> torch.device:
+    """Return the device of a name such as "cpu" or "cuda:0", once it convolved in a precision.
 
     Raises:
-        SearchError: Where PyTorch knows no such device, or this machine has none.
+        SearchError: PyTorch knows no such device, this machine has none, or it lacks the precision.
     """
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device).cpu()
+        image = torch.zeros(1, 1, 3, 3, dtype=DTYPES[precision], device=device)
+        functional.conv2d(image, image).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
         raise SearchError(
-            f"evaluations cannot run on device {name!r} ({_reason(error)}); expected one that this "
-            "machine has, such as 'cpu'"
+            f"evaluations cannot run on device {name!r} in {precision} ({reason}); expected one "
+            "that this machine has, such as 'cpu', and a precision of it, such as 'float32'"
         ) from error
     return device
-
-
-def check_precision(device: torch.device, precision: Precision) -> None:
-    """Raise SearchError unless the device can convolve in this precision."""
-    image = torch.zeros(1, 1, 3, 3, dtype=DTYPES[precision], device=device)
-    try:
-        functional.conv2d(image, image).cpu()
-    except (RuntimeError, NotImplementedError) as error:
-        raise SearchError(
-            f"evaluations cannot run in {precision} on device {str(device)!r} ({_reason(error)}); "
-            "give another precision, such as 'float32'"
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")

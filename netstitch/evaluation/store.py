@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, groupby
+from itertools import count
 from pathlib import Path
 from typing import cast
 
@@ -171,8 +171,8 @@ class Store:
             )
         }
 
-    def deliveries(self, search: int, after: int = 0) -> list[list[Delivery]]:
-        """Return what a search was given behind so many results, by rounds."""
+    def deliveries(self, search: int, after: int = 0) -> list[Delivery]:
+        """Return what a search was given behind so many results."""
         signatures = {ordinal: signature for signature, ordinal in self._ordinals.items()}
         rows = checked_rows(
             self._connection,
@@ -181,13 +181,12 @@ class Store:
             "ORDER BY number",
         )
         try:
-            given = [
+            return [
                 Delivery(signatures[ordinal], together, elapsed)
                 for _, _, ordinal, together, _, elapsed in rows
             ]
         except KeyError as error:
             raise damaged(self.path, f"there is no evaluation {error}") from None
-        return [list(group) for _, group in groupby(given, key=lambda one: one.round)]
 
     def delivered(self, search: int) -> int:
         """Return how many results a search was given."""
@@ -257,14 +256,9 @@ class Store:
     def _transaction(self) -> Iterator[None]:
         """Write all of it or nothing; raises StorageError where that cannot be."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # a full disk ends it by itself
-                    self._connection.execute("ROLLBACK")
-                raise
         except sqlite3.Error as error:
             raise self._failed(error) from error
 

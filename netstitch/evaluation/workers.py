@@ -3,13 +3,12 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from netstitch.errors import DataError
 from netstitch.evaluation.evaluator import Evaluator, Objectives
@@ -17,6 +16,7 @@ from netstitch.evaluation.execution_config import ExecutionConfig
 from netstitch.evaluation.runtime.shared_work import SharedWork
 from netstitch.evaluation.shared_tensors import load_shared, share
 from netstitch.files.folders import cannot_write
+from netstitch.files.leftovers import begin_folder, remove_leftovers
 from netstitch.optimization import (
     BatchEvaluation,
     Executor,
@@ -33,7 +33,8 @@ from netstitch.stitching.reachability import Genotype
 PRELOAD = ("netstitch.evaluation.workers",)
 """Modules that workers need, and that take seconds to load."""
 
-_PREFIX, _LOCK, _TENSORS = "netstitch-shared-", "lock", "tensors"
+SHARED, TENSORS = "netstitch-shared", "tensors"
+"""The folder of what workers share, and the file in it."""
 
 
 class WorkerEvaluator(BatchEvaluation):
@@ -55,7 +56,7 @@ class WorkerEvaluator(BatchEvaluation):
     ) -> None:
         alone = copy(evaluator)
         alone.task = evaluator.task.without_samples()
-        self._shared = share(alone, None if folder is None else folder / _TENSORS)
+        self._shared = share(alone, None if folder is None else folder / TENSORS)
         self._devices = tuple(devices)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -141,24 +142,13 @@ def evaluating(
 def _shared_folder() -> Iterator[Path]:
     """Give a temporary folder, removed in the end, as are those that killed processes left."""
     parent = Path(tempfile.gettempdir())
-    _remove_left(parent)
+    remove_leftovers(parent)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        folder, lock = begin_folder(parent / SHARED)
     except OSError as error:
         raise cannot_write(parent, error) from error
     try:
-        with FileLock(folder / _LOCK):
+        with lock:
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_left(parent: Path) -> None:
-    """Remove folders whose process is gone, so that its lock is free."""
-    for folder in parent.glob(f"{_PREFIX}*"):
-        lock = FileLock(folder / _LOCK, timeout=0)
-        # One of another user, or one just made, is left alone.
-        with suppress(Timeout, OSError):
-            if (folder / _LOCK).exists():
-                with lock:
-                    shutil.rmtree(folder, ignore_errors=True)

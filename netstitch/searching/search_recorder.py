@@ -71,7 +71,7 @@ class SearchRecorder:
                 f"{file} knows {engine.taken:,} results of the search and {self._store.path} "
                 f"{delivered:,}: remove {file.name}, and the search repeats itself from the store"
             )
-        again = [one for group in self._store.deliveries(search, engine.taken) for one in group]
+        again = self._store.deliveries(search, engine.taken)
         self._elapsed = {
             number: one.elapsed for number, one in enumerate(again, start=engine.taken + 1)
         }

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from netstitch.errors import SearchError
 from netstitch.evaluation import NumericsConfig, measure_numerics, usable_device
-from netstitch.evaluation.numerics import check_precision
 from netstitch.evaluation.numerics_choice import fastest_numerics
 from netstitch.threads import available_cores, batch_workers, threads
 
@@ -195,8 +194,8 @@ def test_a_device_that_is_not_there() -> None:
 
 
 def test_a_precision_that_a_device_does_not_have_is_an_error_of_one_line() -> None:
-    check_precision(torch.device("cpu"), "bfloat16")
-    with pytest.raises(SearchError, match="give another precision, such as 'float32'") as caught:
-        check_precision(torch.device("meta"), "float16")  # which computes nothing
-    assert "float16 on device 'meta'" in str(caught.value)
+    assert usable_device("cpu", "bfloat16") == torch.device("cpu")
+    with pytest.raises(SearchError, match="a precision of it, such as 'float32'") as caught:
+        usable_device("meta", "float16")  # which computes nothing
+    assert "device 'meta' in float16" in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -187,7 +187,7 @@ def test_results_that_the_search_is_given_later_are_written_once(tmp_path: Path)
         store.add(4, one)
         store.add(4, two)
         assert list(store.known()) == [two.signature, one.signature]
-        given_ = [each.signature for together in store.deliveries(4) for each in together]
+        given_ = [each.signature for each in store.deliveries(4)]
         assert given_ == [one.signature, two.signature]
 
 
@@ -211,9 +211,7 @@ def test_what_ended_early_is_stopped_early_until_it_is_done_whole(tmp_path: Path
     with Store(path, create=False) as store:
         [known] = store.known().values()
         assert (known.objectives, known.stopped_early) == ((0.3, 7.0), False)
-        assert [[one.signature for one in each] for each in store.deliveries(64)] == [
-            [b"\x01" * 16]
-        ]
+        assert [one.signature for one in store.deliveries(64)] == [b"\x01" * 16]
 
 
 def test_a_search_for_other_objectives_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from netstitch.errors import DataError, StorageError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, evaluating
 from netstitch.evaluation import workers as module
 from netstitch.evaluation.workers import WorkerEvaluator
+from netstitch.files.leftovers import HELD
 from netstitch.optimization import Executor
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification
@@ -74,7 +75,7 @@ def test_every_spread_gives_the_same(
     with evaluating(made(supernet, task), spread) as executor:
         assert executor.capacity == in_flight
         assert results(executor, asked) == plainly(supernet, task, asked)
-    assert list(temporary.glob(f"{module._PREFIX}*")) == []
+    assert list(temporary.iterdir()) == []
 
 
 def test_what_workers_load_brings_its_tensors_by_the_file(
@@ -109,10 +110,11 @@ def test_of_a_group_only_what_is_not_finite_fails(supernet: Supernet, task: Clas
 
 
 def test_folders_that_killed_processes_left_are_removed(temporary: Path) -> None:
-    left, new, other = (temporary / name for name in (f"{module._PREFIX}1", "mine", "x"))
+    names = f".{module.SHARED}.1-01234567.partial", "mine", "x"
+    left, new, other = (temporary / name for name in names)
     for folder in (left, new, other):
         folder.mkdir()
-    (left / "lock").touch()
+    (left / HELD).touch()
     (left / "tensors").write_text("much")
     with module._shared_folder() as folder:
         assert not left.exists()

@@ -168,11 +168,9 @@ def _switch(number: int) -> str:
 
 
 def _owners(nodes: dict[str, Node], marked: set[str]) -> dict[str, str]:
-    """Return the root that each node is computed for; nodes that no root needs are left out.
+    """Return the root that each node is computed for, of nodes that a root needs.
 
-    Args:
-        nodes: By key, what is read before what reads it.
-        marked: Nodes that are roots in any case, besides the input.
+    Those that are marked, and the input, are roots in any case; so is what several roots need.
     """
     wanted = {key: {key} for key in marked | {INPUT_KEY}}
     owners: dict[str, str] = {}

@@ -152,7 +152,4 @@ def _like(tensor: Tensor, before: Tensor | None) -> Tensor:
     """Return a tensor laid out as what it takes the place of."""
     if before is None or before.shape != tensor.shape or before.stride() == tensor.stride():
         return tensor.detach()
-    made = torch.empty_strided(
-        before.shape, before.stride(), dtype=tensor.dtype, device=tensor.device
-    )
-    return made.copy_(tensor.detach())
+    return torch.empty_like(before, dtype=tensor.dtype).copy_(tensor.detach())

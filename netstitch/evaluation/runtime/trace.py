@@ -188,16 +188,7 @@ def _ordered_steps(
     reads: Ints,
     tables: FragmentTables,
 ) -> Steps:
-    """Return the values that outputs depend on as steps, and when each is read for the last time.
-
-    Args:
-        needed: All values, equal ones too.
-        left_out: As `_moved_norms` returns it.
-        carried: As `_moved_norms` returns it.
-        first: As `_first_equal` returns it.
-        reads: As `_first_equal` returns it.
-        tables: Of the supernet.
-    """
+    """Return the values that outputs depend on as steps, from what the other passes found."""
     fragments, starts = needed.fragments, needed.starts
     wanted = np.zeros(len(fragments), np.bool_)
     wanted[first[needed.results]] = True
@@ -210,6 +201,7 @@ def _ordered_steps(
     number[steps] = np.arange(1, len(steps) + 1)
     results = number[first[needed.results]]
 
+    # What each step reads, and the values that it may be a view of.
     read_starts = np.zeros(len(steps) + 1, np.int64)
     read = np.empty(len(reads), np.int64)
     viewed = np.zeros(len(steps) + 1, np.bool_)
@@ -222,6 +214,7 @@ def _ordered_steps(
         for offset in range(end - begin):
             viewed[read[at + offset]] |= tables.slot_views[slot + offset]
 
+    # Backwards, so that the first read of a value that is met is its last.
     used_later = np.zeros(len(steps) + 1, np.bool_)
     used_later[results] = True
     may_overwrite = ~viewed
