@@ -18,12 +18,7 @@ _UNITS = (("G", 1e9), ("M", 1e6), ("k", 1e3))
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""Return the text with escapes such as \x1b in the place of what a terminal would obey.
-
-    Args:
-        text: Any text.
-        keep: Characters that stay as they are, such as line ends.
-    """
+    r"""Return the text with escapes such as \x1b for what a terminal would obey, but for `keep`."""
     return _UNSAFE.sub(lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
 
 
@@ -69,13 +64,7 @@ def expected_one_of(word: object, known: Iterable[str]) -> str:
 
 
 def counted(number: int, one: str, more: str | None = None) -> str:
-    """Return a number and what it counts, such as "1 stitch" and "1,200 stitches".
-
-    Args:
-        number: How many there are.
-        one: What one of them is called.
-        more: What several are called; by default with an s.
-    """
+    """Return a number and what it counts, such as "1 stitch" and "1,200 stitches"."""
     return f"{number:,} {one if number == 1 else more or f'{one}s'}"
 
 

@@ -55,9 +55,6 @@ def fastest_threads(
         work: What is timed.
         candidates: Numbers of threads; by default one, and as many as torch is set to.
         clock: Returns seconds.
-
-    Yields:
-        The number of threads.
     """
     before = torch.get_num_threads()
     counts = sorted(set(candidates or (1, before)))

@@ -8,9 +8,11 @@ from pathlib import Path
 from netstitch.cli.options import (
     ALL_FORMATS,
     ExperimentOptions,
+    FinishedFolder,
     Folder,
     Formats,
     TrainingOptions,
+    TrustSamples,
     again,
     asked_for,
     parse_amount,
@@ -64,7 +66,7 @@ def match_command(
 
 
 def export(
-    run: Path,
+    run: FinishedFolder,
     *,
     max_macs: str | None = None,
     max_cost: str | None = None,
@@ -74,7 +76,7 @@ def export(
     formats: Formats = ALL_FORMATS,
     recalibrate: bool = False,
     fold: bool = False,
-    trust: bool = False,
+    trust: TrustSamples = False,
 ) -> None:
     """Write one network of a run's front as JSON and safetensors, .pt2 and ONNX.
 
@@ -83,8 +85,6 @@ def export(
 
     Parameters
     ----------
-    run: Path
-        The folder of a finished run.
     max_macs: str
         The most accurate network of at most so many multiply-adds, such as 5M or 1.2G.
     max_cost: str
@@ -95,15 +95,11 @@ def export(
         The network called P3 (or 3) in the run's table.
     output: Path
         New folder; by default RUN/export-POINT.
-    formats: tuple
-        What to write: json, pt2, onnx; by default all.
     recalibrate: bool
         Measure the statistics of batch norms behind stitches on the run's training samples; always
         done for a run whose search did.
     fold: bool
         Let convolutions and linear layers carry the batch norms behind them.
-    trust: bool
-        Run the Python that the run's samples come from, where that is not your own, or changed.
     """
     from netstitch.cli.console import listening
     from netstitch.cli.show import show_export
@@ -132,14 +128,14 @@ def export(
 
 
 def finetune_command(
-    run: Path,
+    run: FinishedFolder,
     *,
     point: str,
     training: TrainingOptions | None = None,
     device: str = "cpu",
     output: Folder = None,
     formats: Formats = ALL_FORMATS,
-    trust: bool = False,
+    trust: TrustSamples = False,
 ) -> None:
     """Train one network of a run's front on the task's training samples and labels, and export it.
 
@@ -148,18 +144,12 @@ def finetune_command(
 
     Parameters
     ----------
-    run: Path
-        The folder of a finished run.
     point: str
         The network called P3 (or 3) in the run's table.
     device: str
         What trains and measures: cpu, cuda, or cuda:0.
     output: Path
         New folder for the network; by default RUN/finetuned-POINT.
-    formats: tuple
-        What to write: json, pt2, onnx; by default all.
-    trust: bool
-        Run the Python that the run's samples come from, where that is not your own, or changed.
     """
     from netstitch.cli.console import listening
     from netstitch.cli.show import show_tuning

@@ -46,8 +46,23 @@ def _whole(word: str, expected: str) -> int:
 
 Whole = Annotated[int, Parameter(converter=parse_whole)]
 Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
-Formats = tuple[Literal["json", "pt2", "onnx"], ...]
+Formats = Annotated[
+    tuple[Literal["json", "pt2", "onnx"], ...],
+    Parameter(help="What to write: json, pt2, onnx; by default all."),
+]
 ALL_FORMATS: Formats = ("json", "pt2", "onnx")
+FinishedFolder = Annotated[Path, Parameter(help="The folder of a finished run.")]
+TrustSamples = Annotated[
+    bool,
+    Parameter(
+        help="Run the Python that the run's samples come from, where that is not your own, or "
+        "changed."
+    ),
+]
+TensorBoardFolder = Annotated[
+    bool,
+    Parameter(help="Also write scalars for TensorBoard, into the folder tensorboard of the run."),
+]
 
 
 def again(*options: str) -> str:

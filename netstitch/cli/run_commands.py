@@ -11,6 +11,7 @@ from netstitch.cli.options import (
     ExperimentOptions,
     Folder,
     SearchOptions,
+    TensorBoardFolder,
     Whole,
     again,
     asked_for,
@@ -80,7 +81,7 @@ def run(
     evaluation: EvaluationOptions | None = None,
     output: Folder = None,
     seed: Whole | None = None,
-    tensorboard: bool = False,
+    tensorboard: TensorBoardFolder = False,
     dry_run: bool = False,
 ) -> None:
     """Carry out an experiment: capture, match, fit, refine, search, and measure the front.
@@ -94,8 +95,6 @@ def run(
         New folder for the run; by default named after the experiment.
     seed: int
         Instead of the experiment's, of everything random.
-    tensorboard: bool
-        Also write scalars for TensorBoard, into the folder tensorboard of the run.
     dry_run: bool
         Only build and match the networks, without their weights and data, and run a subnetwork on
         generated images; nothing is written.
@@ -143,7 +142,7 @@ def resume(
     run: Path,
     *,
     evaluation: EvaluationOptions | None = None,
-    tensorboard: bool = False,
+    tensorboard: TensorBoardFolder = False,
     trust: bool = False,
 ) -> None:
     """Go on with a run that was stopped, by Ctrl-C, a kill or a power failure, from where it is.
@@ -154,8 +153,6 @@ def resume(
     ----------
     run: Path
         The folder of the run.
-    tensorboard: bool
-        Also write scalars for TensorBoard, into the folder tensorboard of the run.
     trust: bool
         Run the Python that the run's samples come from, and connect to the Ray cluster that it
         names, where these are not your own, or changed; from then on they count as yours.

@@ -21,6 +21,22 @@ class Normalise(nn.Module):
         return (x - MEAN) / DEVIATION
 
 
+def _normed(
+    inputs: int,
+    outputs: int,
+    kernel: int = 1,
+    stride: int = 1,
+    activation: type[nn.Module] | None = None,
+    groups: int = 1,
+) -> nn.Sequential:
+    """Return a convolution, which keeps sizes but for its stride, with what follows it."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+        *([activation()] if activation is not None else []),
+    )
+
+
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut; (b, n, h, w) -> (b, m, h / stride, w / stride)."""
 
@@ -31,13 +47,8 @@ class BasicBlock(nn.Module):
         self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.downsample = (
-            nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-            if stride != 1 or inputs != outputs
-            else None
-        )
+        other = stride != 1 or inputs != outputs
+        self.downsample = _normed(inputs, outputs, 1, stride) if other else None
         self.relu2 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,24 +62,16 @@ class BasicBlock(nn.Module):
 class SmallResNet(nn.Module):
     """A ResNet of five residual blocks, 2.6 million multiply-adds an image."""
 
-    def __init__(self, widths: tuple[int, ...] = (12, 24, 48), depth: tuple[int, ...] = (1, 2, 2)):
+    def __init__(self) -> None:
         super().__init__()
         self.normalise = Normalise()
-        self.stem = nn.Sequential(
-            nn.Conv2d(1, widths[0], 3, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
-        )
-        inputs = widths[0]
-        stages = []
-        for stage, (width, blocks) in enumerate(zip(widths, depth, strict=True)):
-            layers = []
-            for block in range(blocks):
-                layers.append(BasicBlock(inputs, width, 2 if stage and not block else 1))
-                inputs = width
-            stages.append(nn.Sequential(*layers))
-        self.layer1, self.layer2, self.layer3 = stages
+        self.stem = _normed(1, 12, 3, 2, nn.ReLU)
+        self.layer1 = nn.Sequential(BasicBlock(12, 12, 1))
+        self.layer2 = nn.Sequential(BasicBlock(12, 24, 2), BasicBlock(24, 24, 1))
+        self.layer3 = nn.Sequential(BasicBlock(24, 48, 2), BasicBlock(48, 48, 1))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.fc = nn.Linear(inputs, CLASSES)
+        self.fc = nn.Linear(48, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (b, 10) of images (b, 1, 28, 28)."""
@@ -104,18 +107,10 @@ class InvertedResidual(nn.Module):
         hidden = inputs * expansion
         # As in MobileNetV3, the wide and early maps take the cheaper activation.
         activation = nn.Hardswish if inputs > 24 else nn.ReLU
-        self.expand = nn.Sequential(
-            nn.Conv2d(inputs, hidden, 1, bias=False), nn.BatchNorm2d(hidden), activation()
-        )
-        self.filter = nn.Sequential(
-            nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden, bias=False),
-            nn.BatchNorm2d(hidden),
-            activation(),
-        )
+        self.expand = _normed(inputs, hidden, activation=activation)
+        self.filter = _normed(hidden, hidden, 3, stride, activation, groups=hidden)
         self.se = SqueezeExcitation(hidden)
-        self.project = nn.Sequential(
-            nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
-        )
+        self.project = _normed(hidden, outputs)
         self.shortcut = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -130,15 +125,11 @@ class SmallMobileNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.normalise = Normalise()
-        self.stem = nn.Sequential(
-            nn.Conv2d(1, 12, 3, 2, 1, bias=False), nn.BatchNorm2d(12), nn.ReLU()
-        )
+        self.stem = _normed(1, 12, 3, 2, nn.ReLU)
         plan = [(12, 12, 2, 1), (12, 24, 3, 2), (24, 24, 3, 1), (24, 24, 3, 1)]
         plan += [(24, 40, 4, 2), (40, 40, 4, 1), (40, 40, 4, 1)]
         self.features = nn.Sequential(*(InvertedResidual(*row) for row in plan))
-        self.head = nn.Sequential(
-            nn.Conv2d(40, 160, 1, bias=False), nn.BatchNorm2d(160), nn.Hardswish()
-        )
+        self.head = _normed(40, 160, activation=nn.Hardswish)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.classifier = nn.Linear(160, CLASSES)

@@ -122,7 +122,7 @@ class ExecutionConfig(Settings):
         """Raise SearchError when this machine cannot do it."""
         if self.executor == "ray":
             import_ray()
-            if len(self.places) > 1:
+            if len(self.devices) > 1:
                 raise SearchError(
                     "Ray gives each worker its device: give one, 'cpu' or 'cuda', and "
                     "gpus_per_worker"
@@ -141,11 +141,11 @@ class ExecutionConfig(Settings):
                 "an address, a temporary folder and GPUs per worker are of Ray: give the executor "
                 "'ray', or none of them"
             )
-        for place in self.places:
+        for place in self.devices:
             usable_device(str(place), self.precision)
-        if self.executor == "serial" and (self.workers > 1 or len(self.places) > 1):
+        if self.executor == "serial" and (self.workers > 1 or len(self.devices) > 1):
             raise SearchError(
-                f"{self.workers} workers on {len(self.places)} devices cannot work in one "
+                f"{self.workers} workers on {len(self.devices)} devices cannot work in one "
                 "process: give the executor 'processes', or one device and threads"
             )
         if self.workers > available_cores():
@@ -160,7 +160,7 @@ class ExecutionConfig(Settings):
 
         Workers of Ray have devices of their own, on machines of which nothing is known here.
         """
-        return torch.device("cpu") if self.executor == "ray" else self.places[0]
+        return torch.device("cpu") if self.executor == "ray" else self.devices[0]
 
     @property
     def alone(self) -> int:
@@ -168,7 +168,7 @@ class ExecutionConfig(Settings):
         return available_cores() if self.here.type == "cpu" else 1
 
     @property
-    def places(self) -> tuple[torch.device, ...]:
+    def devices(self) -> tuple[torch.device, ...]:
         """The devices, one or more."""
         names = (self.device,) if isinstance(self.device, str) else self.device
         return tuple(map(torch.device, names))
@@ -187,8 +187,8 @@ class ExecutionConfig(Settings):
             return 1
         if self.workers:
             return self.workers
-        if self.executor == "processes" and any(place.type != "cpu" for place in self.places):
-            return min(self.in_flight, len(self.places))
+        if self.executor == "processes" and any(place.type != "cpu" for place in self.devices):
+            return min(self.in_flight, len(self.devices))
         return max(1, min(self.in_flight, available_cores() // self.side_by_side))
 
     @property

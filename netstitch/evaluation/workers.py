@@ -110,7 +110,7 @@ def evaluating(
         elif shared:
             folder = stack.enter_context(_shared_folder())
             try:
-                evaluation = WorkerEvaluator(evaluator, execution.places, folder)
+                evaluation = WorkerEvaluator(evaluator, execution.devices, folder)
             except OSError as error:
                 raise cannot_write(folder, error) from error
             executor = ProcessExecutor(
@@ -124,7 +124,7 @@ def evaluating(
             )
         else:
             executor = RayExecutor(
-                WorkerEvaluator(evaluator, execution.places),
+                WorkerEvaluator(evaluator, execution.devices),
                 execution.processes,
                 capacity=capacity,
                 group=group,

@@ -4,7 +4,7 @@ timm and torchvision say what images their weights were trained on. Fed with oth
 worse, down to chance, and nothing else shows it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,6 @@ def other_images(
 
     Looked at are networks with weights and without a table [networks.images], and tasks whose
     images are decoded, or arrays of bytes.
-
-    Args:
-        experiment: What names the networks.
-        models: As `load_models` returns them.
-        task: As `load_task` returns it.
     """
     given = _of_task(experiment, task.validation)
     if given is None:
@@ -81,24 +76,19 @@ def known_images(network: NetworkTable, model: nn.Module) -> KnownNormalisation 
     if default is None:
         return None
     preset = models.get_model_weights(name)["DEFAULT"].transforms()
-    crop = getattr(preset, "crop_size", None)
-    mean, std = getattr(preset, "mean", None), getattr(preset, "std", None)
-    return (
-        None
-        if not mean or not std
-        else KnownNormalisation(tuple(mean), tuple(std), tuple(crop or ()))
-    )
+    return _known(vars(preset), vars(preset).get("crop_size"))
 
 
 def _of_timm(settings: Any) -> KnownNormalisation | None:
     """Return the images that timm's `pretrained_cfg` names, a dictionary or a class of its own."""
     values = settings if isinstance(settings, dict) else vars(settings)
-    mean, std = values.get("mean"), values.get("std")
-    if not mean or not std:
-        return None
     found = [values.get(key) for key in ("input_size", "test_input_size")]
-    sizes = [size[-1] for size in found if size and size[-1] == size[-2]]
-    return KnownNormalisation(tuple(mean), tuple(std), tuple(sizes))
+    return _known(values, [size[-1] for size in found if size and size[-1] == size[-2]])
+
+
+def _known(values: Mapping[str, Any], sizes: Sequence[int] | None) -> KnownNormalisation | None:
+    mean, std = values.get("mean"), values.get("std")
+    return KnownNormalisation(tuple(mean), tuple(std), tuple(sizes or ())) if mean and std else None
 
 
 def _has_weights(experiment: Experiment, network: NetworkTable) -> bool:
@@ -136,14 +126,8 @@ def _difference(
 ) -> Iterator[str]:
     """Yield a line where the images of a network and of the task differ.
 
-    Weights of a file may have been trained on images of another size, and rightly so: only a
-    normalisation is told of, since most keep the model's.
-
-    Args:
-        name: The network's.
-        known: The images that it was trained on.
-        given: The images of the task.
-        published: Whether its weights are those that the model's settings speak of, if known.
+    Weights that are not the published ones may have been trained on images of another size, and
+    rightly so: only a normalisation is told of, since most keep the model's.
     """
     pairs = [*zip(known.mean, given.mean, strict=True), *zip(known.std, given.std, strict=True)]
     other_values = any(abs(own - task) > TOLERANCE for own, task in pairs)

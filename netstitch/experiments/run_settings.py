@@ -1,23 +1,37 @@
 """Everything that a run is told, but for its networks and task: settings of all rooms, composed."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from netstitch.costs import COSTS, find_cost
 from netstitch.errors import ExperimentError, SearchError
-from netstitch.experiments.settings_tables import (
-    EvaluationTable,
-    FitTable,
-    LeastSquaresTable,
-    ProtocolTable,
-    RefineTable,
-)
-from netstitch.files.settings import Settings
+from netstitch.evaluation import ExecutionConfig
+from netstitch.files.settings import Positive, Settings, as_value_error
+from netstitch.fitting.fit_settings import AdamSettings, LeastSquaresSettings
+from netstitch.fitting.methods import METHODS, check_method
+from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.matching.matching_settings import MatchingSettings
+from netstitch.optimization import ALGORITHMS
 from netstitch.optimization.search_settings import EVALUATIONS
 from netstitch.searching.supernet_search_settings import SupernetSearchSettings
+from netstitch.text import expected_one_of
+
+# Literals by type too, since they are the values of fields of one possible value.
+LEAST_SQUARES: Literal["least-squares"] = "least-squares"
+ADAM: Literal["adam"] = "adam"
+PAPERS_ALGORITHMS = ("ga", "gomea", "lk-gomea")
+
+_METHODS = f"{' or '.join(map(repr, METHODS))}, each with settings of its own"
+_BATCH = "images a batch in which samples are read"
 
 PAPER = "paper"
 
@@ -32,6 +46,124 @@ trained by Adam on the features' mean squared error, nothing refined, and batch 
 networks have them."""
 _IN_PART = ("evaluation",)
 """Tables with keys that are no matter of a procedure, such as the device."""
+
+
+class _OfRun(Settings):
+    """A table without a seed of its own: that of the run counts."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_seed(cls, table: object) -> object:
+        if isinstance(table, dict) and "seed" in table:
+            raise ValueError("the seed is that of the whole run; give it at the top level")
+        return table
+
+
+class LeastSquaresTable(LeastSquaresSettings, _OfRun):
+    """Stitches fitted in closed form."""
+
+    method: Literal["least-squares"] = Field(default=LEAST_SQUARES, description=_METHODS)
+    batch: Positive = Field(default=64, description=_BATCH)
+
+
+class AdamTable(AdamSettings, _OfRun):
+    """Stitches trained as the paper does (section 6)."""
+
+    seed: int = Field(default=1, exclude=True, description="that of the run, which is no key")
+    method: Literal["adam"] = Field(default=ADAM, description=_METHODS)
+    batch: Positive = Field(default=64, description=_BATCH)
+
+
+def _with_method(table: Any) -> Any:
+    """Return a table with the method that it names, or that counts where it names none."""
+    if isinstance(table, Settings):
+        return table
+    if not isinstance(table, dict):
+        raise ValueError("expected a table")
+    filled = {"method": LEAST_SQUARES} | table
+    as_value_error(check_method, filled["method"])
+    return filled
+
+
+def _method(table: Any) -> Any:
+    return table["method"] if isinstance(table, dict) else table.method
+
+
+FitTable = Annotated[
+    Annotated[LeastSquaresTable, Tag(LEAST_SQUARES)] | Annotated[AdamTable, Tag(ADAM)],
+    Discriminator(_method),
+    BeforeValidator(_with_method),
+]
+"""The table of the method that it names."""
+
+
+class RefineTable(RefineSettings, _OfRun):
+    """Stitches trained in sampled subnetworks, after they were fitted."""
+
+    seed: int = Field(default=1, exclude=True, description="that of the run, which is no key")
+    enabled: bool = Field(default=True, description="whether to refine")
+
+
+class EvaluationTable(ExecutionConfig):
+    """The executor of evaluations, and its share of the machine."""
+
+    cache: float | None = Field(
+        default=None,
+        ge=0,
+        description="0, or left out: activations are not kept between evaluations, since those "
+        "under way are computed together",
+    )
+    recalibrate: int = Field(
+        default=0,
+        ge=0,
+        description="training samples that batch norms behind the stitches of each subnetwork take "
+        "their statistics from; 0 to keep those of the networks",
+    )
+
+    @field_validator("cache")
+    @classmethod
+    def _kept_no_more(cls, cache: float | None) -> float | None:
+        if cache:
+            raise ValueError(
+                "activations are no longer kept between evaluations; those under way, in_flight, "
+                "are computed together instead: leave cache out, or give 0"
+            )
+        return cache
+
+
+class ProtocolTable(Settings):
+    """The runs of a protocol (section 7 of the paper); a sweep tries sizes from 128 to 2,048."""
+
+    populations: dict[str, Positive] = Field(
+        default={},
+        description="the population size of each algorithm, by name, for protocols without a "
+        "sweep; by default those that a sweep finds",
+    )
+    algorithms: list[str] = Field(
+        default=[],
+        description="that are run; by default those of 'populations', or the paper's",
+    )
+    seeds: Positive = Field(default=5, description="runs of each algorithm")
+    accuracy: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="that fronts are drawn and hypervolumes counted from, those of a sweep of "
+        "population sizes too",
+    )
+
+    @field_validator("algorithms", "populations")
+    @classmethod
+    def _known(cls, names: list[str] | dict[str, int]) -> list[str] | dict[str, int]:
+        for name in names:
+            if name not in ALGORITHMS:
+                raise ValueError(f"{name!r}: {expected_one_of(name, ALGORITHMS)}")
+        return names
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The algorithms that are run."""
+        return tuple(self.algorithms or self.populations or PAPERS_ALGORITHMS)
 
 
 class RunSettings(Settings):

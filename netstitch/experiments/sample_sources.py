@@ -82,8 +82,8 @@ def read_source(
 
     Args:
         experiment: What the samples are of.
-        part: Its name.
-        table: Its table.
+        part: The name.
+        table: What says where they are.
         listing: What `list_images` gave for it.
         listener: Told what was left out, and how far reading is.
 

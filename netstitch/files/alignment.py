@@ -13,7 +13,9 @@ This module alone reads the variable, each time that something is written.
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+import safetensors
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +27,9 @@ SWITCH = "NETSTITCH_MISALIGN"
 
 OFF = 4
 """Bytes, by which writers miss a boundary then."""
+
+_LENGTH = 8
+"""Bytes that say how long the header is, before it."""
 
 
 def is_aligned(tensor: Tensor) -> bool:
@@ -73,3 +78,25 @@ def padding(position: int) -> int:
     """Return the bytes that a writer leaves free before a tensor that would begin at `position`."""
     off = OFF if os.environ.get(SWITCH, "") not in ("", "0") else 0
     return (off - position) % ALIGNMENT
+
+
+def placed(content: bytes) -> bytes:
+    """Return the content of a safetensors file with the first tensor aligned.
+
+    The header is filled with spaces; the format allows no gaps between tensors.
+    """
+    behind = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
+    spaces = padding(behind)
+    length = (behind - _LENGTH + spaces).to_bytes(_LENGTH, "little")
+    return b"".join((length, content[_LENGTH:behind], b" " * spaces, content[behind:]))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors of a safetensors file by key, aligned, and the text in its header.
+
+    They are copied one by one out of the mapped file, so that no more memory is needed than they
+    take. Whatever safetensors raises is passed on.
+    """
+    with safetensors.safe_open(path, framework="pt") as file:
+        tensors = {key: aligned(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+        return tensors, dict(file.metadata() or {})

@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from netstitch.errors import StorageError
+from netstitch.files.alignment import placed, read_tensors
 from netstitch.files.documents import Model, problem
 from netstitch.files.folders import cannot_write, write_bytes
-from netstitch.files.tensor_files import placed, read_tensors
 from netstitch.text import one_line
 
 Tensors = dict[str, Tensor]
@@ -44,11 +44,7 @@ class TrainingCheckpoint:
     fingerprint: str
 
     def exists(self) -> bool:
-        """Return whether the file is there.
-
-        Raises:
-            StorageError: No file can be written there.
-        """
+        """Return whether the file is there; raises StorageError where none can be written."""
         try:
             if self.path.is_dir():
                 raise StorageError(f"checkpoint {self.path} is a folder: give the name of a file")
@@ -62,12 +58,7 @@ class TrainingCheckpoint:
             raise cannot_write(self.path, error) from error
 
     def write(self, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Replace the file; raises StorageError where it cannot be written.
-
-        Args:
-            document: Plain data.
-            tensors: Any, by name; they are copied to the CPU.
-        """
+        """Replace the file with plain data and tensors; raises StorageError where it cannot."""
         content = {key: each.detach().cpu().contiguous().clone() for key, each in tensors.items()}
         header = {"format": self.form, "fingerprint": self.fingerprint}
         header["state"] = json.dumps(document)
@@ -76,9 +67,6 @@ class TrainingCheckpoint:
     @contextmanager
     def reading(self, model: type[Model]) -> Iterator[tuple[Model, Tensors]]:
         """Give the document and the tensors, while they are put in their places.
-
-        Args:
-            model: Of the document.
 
         Raises:
             StorageError: The file is damaged, also where what is done with its content fails, or

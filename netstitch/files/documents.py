@@ -41,12 +41,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_as(path: Path, form: str, model: type[Model]) -> Model:
-    """Return a JSON document as a model.
-
-    Args:
-        path: The file.
-        form: Its "format".
-        model: What it is read as.
+    """Return a JSON document whose "format" is `form` as a model.
 
     Raises:
         StorageError: The file is missing, or an entry does not fit, which is named.

@@ -18,12 +18,7 @@ LOCK = "run.lock"
 
 
 def as_path(value: Any, what: str = "the folder") -> Path:
-    """Return a path given as text or as such; raises StorageError for anything else.
-
-    Args:
-        value: The path.
-        what: What the message calls it.
-    """
+    """Return a path given as text or as such; raises StorageError, naming `what`, for others."""
     if not isinstance(value, str | os.PathLike):
         raise StorageError(
             f"{what} is {value!r:.80} ({type(value).__name__}); give a path, as text or a "
@@ -120,10 +115,7 @@ def cannot_write(path: Path, error: OSError) -> StorageError:
 def write_bytes(path: Path, content: bytes, *, lasting: bool = True) -> None:
     """Replace a file's content in one step, so that a reader never sees half of it.
 
-    Args:
-        path: The file.
-        content: What it holds from then on.
-        lasting: Whether to wait until it is on the disk, where it outlasts a power failure.
+    A lasting write waits until it is on the disk, where it outlasts a power failure.
     """
     check_name(path)
     remove_leftovers(path.parent)

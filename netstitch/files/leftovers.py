@@ -32,11 +32,7 @@ _NAME = re.compile(r"\..+\.[0-9]+-[0-9a-f]{8}\.partial", re.DOTALL)
 
 
 def begin_file(path: Path) -> tuple[Path, IO[bytes]]:
-    """Create a temporary file beside a path, and lock it.
-
-    Returns:
-        Its path, and the open file; closing that unlocks it.
-    """
+    """Create a temporary file beside a path; return it, open, locked until it is closed."""
     while True:
         partial = _beside(path)
         file = partial.open("xb")
@@ -46,11 +42,7 @@ def begin_file(path: Path) -> tuple[Path, IO[bytes]]:
 
 
 def begin_folder(path: Path) -> tuple[Path, IO[bytes]]:
-    """Create a temporary folder beside a path, with the folder MADE in it, and lock it.
-
-    Returns:
-        Its path, and the open file HELD; closing that unlocks it.
-    """
+    """Create a temporary folder with MADE in it, as `begin_file`; the open file is HELD in it."""
     while True:
         partial = _beside(path)
         partial.mkdir(parents=True)

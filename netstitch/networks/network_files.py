@@ -16,9 +16,9 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from netstitch.errors import StorageError
+from netstitch.files.alignment import placed, read_tensors
 from netstitch.files.documents import Document, damaged, read_as
 from netstitch.files.folders import write_bytes, write_json
-from netstitch.files.tensor_files import placed, read_tensors
 from netstitch.networks.feature_layout import stitchable
 from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
 from netstitch.networks.keys import Keys, is_identifier, is_key

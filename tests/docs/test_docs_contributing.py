@@ -192,7 +192,7 @@ CHANGED = [
         '    "toy": FitMethod(fit_toy, ToySettings),\n',
     ),
     (
-        "experiments/settings_tables.py",
+        "experiments/run_settings.py",
         "def _method(table: Any)",
         "from netstitch.fitting.toy_fitting import ToySettings\n"
         "class ToyTable(ToySettings, _OfRun):\n"
@@ -201,7 +201,7 @@ CHANGED = [
         "    batch: Positive = Field(default=64, description=_BATCH)\n{}",
     ),
     (
-        "experiments/settings_tables.py",
+        "experiments/run_settings.py",
         "Annotated[AdamTable, Tag(ADAM)]",
         '{} | Annotated[ToyTable, Tag("toy")]',
     ),

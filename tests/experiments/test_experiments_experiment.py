@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from netstitch.errors import ExperimentError
 from netstitch.experiments import Experiment
-from netstitch.experiments.settings_tables import AdamTable, LeastSquaresTable
+from netstitch.experiments.run_settings import AdamTable, LeastSquaresTable
 from netstitch.fitting.fit_settings import AdamSettings
 from netstitch.matching import OBJECTIVES, POINTS
 from netstitch.matching.matching_settings import MatchingSettings

@@ -8,8 +8,7 @@ from misplacement import OFFSETS, misplace_file
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from netstitch.files.alignment import SWITCH, is_aligned
-from netstitch.files.tensor_files import placed, read_tensors
+from netstitch.files.alignment import SWITCH, is_aligned, placed, read_tensors
 
 TENSORS = {
     "matrix": torch.rand(5, 3),

@@ -208,7 +208,7 @@ def test_device_and_threads_are_the_experiments(
     monkeypatch.setattr(searching_step, "run_search", watched)
     table = '[evaluation]\ndevice = "cpu:0"\nthreads = 3'
     done = carry(tmp_path, ("[evaluation]", table))
-    assert (seen["spread"].devices, seen["form"].workers) == (("cpu:0",), 3)
+    assert (seen["spread"].device, seen["form"].workers) == ("cpu:0", 3)
     assert done.form.workers == 3
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
     assert outcome["spread"]["device"] == "cpu:0"
