@@ -96,13 +96,12 @@ _TEXTS: dict[str, str] = json.loads(Path(__file__).with_name("key_texts.json").r
 
 def _text(key: str, **others: Any) -> Parameter:
     """Return an option that takes the place of a key of the experiment, with the key's text."""
-    return Parameter(help=f"Instead of {key}: {_TEXTS[key]}.", **others)
+    return Parameter(help=f"Instead of {key}: {_TEXTS[key]}", **others)
 
 
 def _training(setting: str, **others: Any) -> Parameter:
     """Return an option with the text of a setting of fine-tuning."""
-    text = _TEXTS[f"finetune.{setting}"]
-    return Parameter(help=f"{text[0].upper()}{text[1:]}.", **others)
+    return Parameter(help=_TEXTS[f"finetune.{setting}"], **others)
 
 
 @Parameter(name="*")

@@ -22,80 +22,47 @@ class ExecutionConfig(Settings):
     refusal = SearchError
     removed = _REMOVED
 
-    device: str | tuple[str, ...] = Field(
-        default="cpu",
-        description="a device of PyTorch, or some that workers take in turn: 'cpu', 'cuda', "
-        "['cuda:0', 'cuda:1'], ...; workers of a Ray cluster have one each, 'cpu' or 'cuda'",
-    )
-    executor: ExecutorName = Field(
-        default="processes",
-        description="'processes', workers that share networks and samples, or 'serial', this "
-        "process alone, or 'ray', the machines of a Ray cluster",
-    )
-    address: str | None = Field(
-        default=None,
-        description="of a Ray cluster, 'HOST:PORT', or 'auto' for the one that this machine is "
-        "part of; by default one is started here",
-    )
-    temporary: str | None = Field(
-        default=None,
-        description="folder for logs and sockets of a Ray cluster that is started, with a short "
-        "path; by default Ray's own",
-    )
-    gpus_per_worker: float = Field(
-        default=0.0,
-        ge=0,
-        description="GPUs that each worker of a Ray cluster takes, such as 0.5 for two on each",
-    )
-    workers: int = Field(
-        default=0,
-        ge=0,
-        description="processes; 0 for as many as have a core for each of their threads, or one "
-        "for each device that is not the CPU",
-    )
-    threads: int = Field(
-        default=0,
-        ge=0,
-        description="batches that each worker runs side by side, each on a core; 0 for one, and "
-        "for one a core where the executor is 'serial'",
-    )
-    in_flight: Positive = Field(
-        default=16,
-        description="evaluations under way, so many as the search proposes before it knows their "
-        "results; workers compute some of them together, what they have in common once",
-    )
-    order: Literal["asked", "finished"] = Field(
-        default="asked",
-        description="in which the search is given results: 'asked', so that it depends on the "
-        "seed and in_flight alone, or as they are 'finished', which keeps workers busy where some "
-        "evaluations take many times longer than others",
-    )
-    early: Early = Field(
-        default="certain",
-        description="whether evaluations end early: where the outcome is 'certain', which changes "
-        "nothing of what is found, or 'never'",
-    )
-    fused: bool = Field(
-        default=True,
-        description="whether operations are joined where that is equal up to rounding, such as a "
-        "batch norm with the layer before it; what the search finds is measured again without",
-    )
-    precision: Precision = Field(
-        default=FULL,
-        description="of weights and activations in evaluations: 'float32', or 'bfloat16' or "
-        "'float16', which GPUs run faster; what the search finds is measured again in float32",
-    )
-    batch: int = Field(
-        default=0,
-        ge=0,
-        description="samples that networks are run on together; 0 for what is fastest here",
-    )
-    timeout: float = Field(
-        default=3600.0,
-        gt=0,
-        description="seconds after which an evaluation is taken for hung, and tried once more in "
-        "another process",
-    )
+    device: str | tuple[str, ...] = "cpu"
+    """A device of PyTorch, or some that workers take in turn: 'cpu', 'cuda', ['cuda:0', 'cuda:1'],
+    ...; workers of a Ray cluster have one each, 'cpu' or 'cuda'."""
+    executor: ExecutorName = "processes"
+    """'processes', workers that share networks and samples, or 'serial', this process alone, or
+    'ray', the machines of a Ray cluster."""
+    address: str | None = None
+    """Of a Ray cluster, 'HOST:PORT', or 'auto' for the one that this machine is part of; by default
+    one is started here."""
+    temporary: str | None = None
+    """Folder for logs and sockets of a Ray cluster that is started, with a short path; by default
+    Ray's own."""
+    gpus_per_worker: float = Field(default=0.0, ge=0)
+    """GPUs that each worker of a Ray cluster takes, such as 0.5 for two on each."""
+    workers: int = Field(default=0, ge=0)
+    """Processes; 0 for as many as have a core for each of their threads, or one for each device
+    that is not the CPU."""
+    threads: int = Field(default=0, ge=0)
+    """Batches that each worker runs side by side, each on a core; 0 for one, and for one a core
+    where the executor is 'serial'."""
+    in_flight: Positive = 16
+    """Evaluations under way, so many as the search proposes before it knows their results; workers
+    compute some of them together, what they have in common once."""
+    order: Literal["asked", "finished"] = "asked"
+    """In which the search is given results: 'asked', so that it depends on the seed and in_flight
+    alone, or as they are 'finished', which keeps workers busy where some evaluations take many
+    times longer than others."""
+    early: Early = "certain"
+    """Whether evaluations end early: where the outcome is 'certain', which changes nothing of what
+    is found, or 'never'."""
+    fused: bool = True
+    """Whether operations are joined where that is equal up to rounding, such as a batch norm with
+    the layer before it; what the search finds is measured again without."""
+    precision: Precision = FULL
+    """Of weights and activations in evaluations: 'float32', or 'bfloat16' or 'float16', which GPUs
+    run faster; what the search finds is measured again in float32."""
+    batch: int = Field(default=0, ge=0)
+    """Samples that networks are run on together; 0 for what is fastest here."""
+    timeout: float = Field(default=3600.0, gt=0)
+    """Seconds after which an evaluation is taken for hung, and tried once more in another
+    process."""
 
     @model_validator(mode="before")
     @classmethod

@@ -23,11 +23,12 @@ from netstitch.text import numbered
 class AdapterTable(Settings):
     """The images that a network was trained on, where they are not those of the task."""
 
-    size: Positive | None = Field(
-        default=None, description="edge of the square input in pixels; by default the task's"
-    )
-    mean: PerChannel = Field(description="per channel, of values in [0, 1]")
-    std: PerChannel = Field(description="per channel, as mean")
+    size: Positive | None = None
+    """Edge of the square input in pixels; by default the task's."""
+    mean: PerChannel
+    """Per channel, of values in [0, 1]."""
+    std: PerChannel
+    """Per channel, as mean."""
 
 
 class NetworkTable(Settings):
@@ -35,36 +36,26 @@ class NetworkTable(Settings):
 
     model: str = Field(
         min_length=1,
-        description="where the model comes from: 'file.py:function', 'package.module:function', "
-        + " or ".join(f"'{library}:NAME'" for library in SOURCES),
+        description="Where the model comes from: 'file.py:function', 'package.module:function', "
+        + " or ".join(f"'{library}:NAME'" for library in SOURCES)
+        + ".",
     )
-    weights: str | None = Field(
-        default=None,
-        min_length=1,
-        description="its weights: a file of safetensors or torch.save, its state dict or a "
-        "checkpoint that holds it, or 'pretrained', those of timm or torchvision, which it may "
-        "download; by default those that the model is built with",
-    )
-    ema: bool = Field(
-        default=False,
-        description="whether the exponential moving average of weights is taken that the file "
-        "holds beside them",
-    )
-    name: str = Field(
-        default="",
-        description="what reports call it; by default the function's or the model's name, "
-        "numbered where two are equal",
-    )
-    outputs: Literal["logits", "probabilities"] = Field(
-        default="logits",
-        description="what it puts out: 'logits', or 'probabilities', as behind a "
-        "softmax or a sigmoid, whose logarithm becomes part of the network",
-    )
-    images: AdapterTable | None = Field(
-        default=None,
-        description="a table with what its images are like, where that is not as [task.images]; "
-        "the way there becomes part of the network",
-    )
+    weights: str | None = Field(default=None, min_length=1)
+    """Its weights: a file of safetensors or torch.save, its state dict or a checkpoint that holds
+    it, or 'pretrained', those of timm or torchvision, which it may download; by default those that
+    the model is built with."""
+    ema: bool = False
+    """Whether the exponential moving average of weights is taken that the file holds beside
+    them."""
+    name: str = ""
+    """What reports call it; by default the function's or the model's name, numbered where two are
+    equal."""
+    outputs: Literal["logits", "probabilities"] = "logits"
+    """What it puts out: 'logits', or 'probabilities', as behind a softmax or a sigmoid, whose
+    logarithm becomes part of the network."""
+    images: AdapterTable | None = None
+    """A table with what its images are like, where that is not as [task.images]; the way there
+    becomes part of the network."""
 
 
 class Experiment(RunSettings):
@@ -72,21 +63,17 @@ class Experiment(RunSettings):
 
     called = "the top level"
 
-    folder: str = Field(
-        default="", description="where relative paths start; by default the file's own folder"
-    )
-    data: str = Field(
-        default="", description="folder that holds data sets; by default that of relative paths"
-    )
-    weights: str | None = Field(
-        default=None,
-        description="folder with a file of weights for each network, such as NAME.safetensors or "
-        "NAME.pth, which take the place of those that networks name; by default none",
-    )
-    networks: list[NetworkTable] = Field(
-        min_length=2, description="two or more [[networks]] tables"
-    )
-    task: TaskTable = Field(description="what the networks do, and its samples")
+    folder: str = ""
+    """Where relative paths start; by default the file's own folder."""
+    data: str = ""
+    """Folder that holds data sets; by default that of relative paths."""
+    weights: str | None = None
+    """Folder with a file of weights for each network, such as NAME.safetensors or NAME.pth, which
+    take the place of those that networks name; by default none."""
+    networks: list[NetworkTable] = Field(min_length=2)
+    """Two or more [[networks]] tables."""
+    task: TaskTable
+    """What the networks do, and its samples."""
 
     @field_validator("networks")
     @classmethod

@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticOmit, core_schema
 
 from netstitch.experiments.experiment import Experiment
-from netstitch.files.settings import settings_fields, tables_of
+from netstitch.files.settings import setting_text, settings_fields, tables_of
 from netstitch.tuning import FineTuneSettings
 
 HEAD = """# All keys of experiment files
@@ -64,7 +64,8 @@ def _tables(model: type[BaseModel], title: str, path: str) -> Iterator[str]:
         title = f"[[{path}{name}]]" if _is_list(field) else f"[{path}{name}]"
         kind = f"`{title}`" if own else _kind(properties[name])
         default = "" if own and not field.is_required() else _default(field)
-        yield f"| `{name}` | {kind} | {default} | {field.description} |".replace("||", "| |")
+        text = setting_text(model, name)
+        yield f"| `{name}` | {kind} | {default} | {text} |".replace("||", "| |")
         for table in own:
             inner.setdefault(table, []).append(title)
     yield ""
@@ -107,14 +108,14 @@ def _default(field: FieldInfo) -> str:
 
 def key_texts() -> dict[str, str]:
     """Return what keys that options of the command line take the place of say, by dotted key."""
-    texts = {name: Experiment.model_fields[name].description for name in ("data", "weights")}
+    texts = {name: setting_text(Experiment, name) for name in ("data", "weights")}
     tables: dict[str, type[BaseModel]] = {"finetune": FineTuneSettings}
     for table in ("search", "evaluation"):
         (tables[table],) = tables_of(Experiment.model_fields[table].annotation)
     for table, model in tables.items():
         for name in settings_fields(model):
-            texts[f"{table}.{name}"] = model.model_fields[name].description
-    return {key: text or "" for key, text in texts.items()}
+            texts[f"{table}.{name}"] = setting_text(model, name)
+    return texts
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ LEAST_SQUARES: Literal["least-squares"] = "least-squares"
 ADAM: Literal["adam"] = "adam"
 PAPERS_ALGORITHMS = ("ga", "gomea", "lk-gomea")
 
-_METHODS = f"{' or '.join(map(repr, METHODS))}, each with settings of its own"
-_BATCH = "images a batch in which samples are read"
+_METHODS = f"{' or '.join(map(repr, METHODS))}, each with settings of its own."
+_BATCH = "Images a batch in which samples are read."
 
 PAPER = "paper"
 
@@ -69,7 +69,8 @@ class LeastSquaresTable(LeastSquaresSettings, _OfRun):
 class AdamTable(AdamSettings, _OfRun):
     """Stitches trained as the paper does (section 6)."""
 
-    seed: int = Field(default=1, exclude=True, description="that of the run, which is no key")
+    seed: int = Field(default=1, exclude=True)
+    """That of the run, which is no key."""
     method: Literal["adam"] = Field(default=ADAM, description=_METHODS)
     batch: Positive = Field(default=64, description=_BATCH)
 
@@ -100,25 +101,21 @@ FitTable = Annotated[
 class RefineTable(RefineSettings, _OfRun):
     """Stitches trained in sampled subnetworks, after they were fitted."""
 
-    seed: int = Field(default=1, exclude=True, description="that of the run, which is no key")
-    enabled: bool = Field(default=True, description="whether to refine")
+    seed: int = Field(default=1, exclude=True)
+    """That of the run, which is no key."""
+    enabled: bool = True
+    """Whether to refine."""
 
 
 class EvaluationTable(ExecutionConfig):
     """The executor of evaluations, and its share of the machine."""
 
-    cache: float | None = Field(
-        default=None,
-        ge=0,
-        description="0, or left out: activations are not kept between evaluations, since those "
-        "under way are computed together",
-    )
-    recalibrate: int = Field(
-        default=0,
-        ge=0,
-        description="training samples that batch norms behind the stitches of each subnetwork take "
-        "their statistics from; 0 to keep those of the networks",
-    )
+    cache: float | None = Field(default=None, ge=0)
+    """0, or left out: activations are not kept between evaluations, since those under way are
+    computed together."""
+    recalibrate: int = Field(default=0, ge=0)
+    """Training samples that batch norms behind the stitches of each subnetwork take their
+    statistics from; 0 to keep those of the networks."""
 
     @field_validator("cache")
     @classmethod
@@ -134,23 +131,16 @@ class EvaluationTable(ExecutionConfig):
 class ProtocolTable(Settings):
     """The runs of a protocol (section 7 of the paper); a sweep tries sizes from 128 to 2,048."""
 
-    populations: dict[str, Positive] = Field(
-        default={},
-        description="the population size of each algorithm, by name, for protocols without a "
-        "sweep; by default those that a sweep finds",
-    )
-    algorithms: list[str] = Field(
-        default=[],
-        description="that are run; by default those of 'populations', or the paper's",
-    )
-    seeds: Positive = Field(default=5, description="runs of each algorithm")
-    accuracy: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="that fronts are drawn and hypervolumes counted from, those of a sweep of "
-        "population sizes too",
-    )
+    populations: dict[str, Positive] = Field(default={})
+    """The population size of each algorithm, by name, for protocols without a sweep; by default
+    those that a sweep finds."""
+    algorithms: list[str] = Field(default=[])
+    """That are run; by default those of 'populations', or the paper's."""
+    seeds: Positive = 5
+    """Runs of each algorithm."""
+    accuracy: float = Field(default=0.0, ge=0, lt=1)
+    """That fronts are drawn and hypervolumes counted from, those of a sweep of population sizes
+    too."""
 
     @field_validator("algorithms", "populations")
     @classmethod
@@ -171,32 +161,25 @@ class RunSettings(Settings):
 
     refusal = ExperimentError
 
-    name: str = Field(
-        default="",
-        description="what reports call it; by default the file's name without its ending",
-    )
-    seed: int = Field(default=1, ge=0, description="of everything random")
-    procedure: Literal["netstitch", "paper"] = Field(
-        default="netstitch",
-        description="where the tables matching, fit, refine and evaluation start from: "
-        "'netstitch', or 'paper', exactly what the paper does",
-    )
-    matching: MatchingSettings = Field(
-        default=MatchingSettings(), description="which points are joined"
-    )
-    fit: FitTable = Field(default=LeastSquaresTable(), description="how the stitches are fitted")
-    refine: RefineTable = Field(
-        default=RefineTable(), description="how fitted stitches are trained in subnetworks"
-    )
-    search: SupernetSearchSettings = Field(
-        default=SupernetSearchSettings(evaluations=EVALUATIONS), description="how it is searched"
-    )
-    evaluation: EvaluationTable = Field(
-        default=EvaluationTable(), description="what evaluates subnetworks"
-    )
-    protocol: ProtocolTable = Field(
-        default=ProtocolTable(), description="what `netstitch protocol` runs"
-    )
+    name: str = ""
+    """What reports call it; by default the file's name without its ending."""
+    seed: int = Field(default=1, ge=0)
+    """Of everything random."""
+    procedure: Literal["netstitch", "paper"] = "netstitch"
+    """Where the tables matching, fit, refine and evaluation start from: 'netstitch', or 'paper',
+    exactly what the paper does."""
+    matching: MatchingSettings = MatchingSettings()
+    """Which points are joined."""
+    fit: FitTable = LeastSquaresTable()
+    """How the stitches are fitted."""
+    refine: RefineTable = RefineTable()
+    """How fitted stitches are trained in subnetworks."""
+    search: SupernetSearchSettings = SupernetSearchSettings(evaluations=EVALUATIONS)
+    """How it is searched."""
+    evaluation: EvaluationTable = EvaluationTable()
+    """What evaluates subnetworks."""
+    protocol: ProtocolTable = ProtocolTable()
+    """What `netstitch protocol` runs."""
 
     @model_validator(mode="before")
     @classmethod

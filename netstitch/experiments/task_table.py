@@ -20,59 +20,38 @@ from netstitch.tasks.datasets.sample_selection import Selection
 class SamplesTable(Settings):
     """A set of samples."""
 
-    source: str = Field(
-        min_length=1,
-        description="a .npz or .safetensors file with the arrays inputs and labels, a folder of "
-        "images with one folder per class, or 'file.py:function' or 'package.module:function' "
-        "that returns a torch Dataset or (inputs, labels); where the task is of kind 'agreement', "
-        "inputs alone, or a folder of images anyhow; or a data set and its folder, "
-        "'imagenet:FOLDER', 'imagenetv2:FOLDER' or 'voc:FOLDER', relative to 'data'",
-    )
-    split: str | None = Field(
-        default=None,
-        description="of a data set: 'train' or 'val', of 'voc' also 'trainval' and 'test'",
-    )
-    year: int | None = Field(default=None, description="of 'voc': 2012, or 2007")
-    boxes: bool = Field(
-        default=False,
-        description="of 'imagenet': whether only images with bounding boxes count",
-    )
-    limit: Positive | None = Field(
-        default=None,
-        description="keep this many: as 'selection' says, of a Dataset the first ones; by "
-        "default all",
-    )
-    selection: Selection = Field(
-        default="evenly",
-        description="of images in folders: which ones a limit keeps, 'evenly' over the classes "
-        "(the default), the 'first', or 'random' ones, which are always the same",
-    )
+    source: str = Field(min_length=1)
+    """A .npz or .safetensors file with the arrays inputs and labels, a folder of images with one
+    folder per class, or 'file.py:function' or 'package.module:function' that returns a torch
+    Dataset or (inputs, labels); where the task is of kind 'agreement', inputs alone, or a folder of
+    images anyhow; or a data set and its folder, 'imagenet:FOLDER', 'imagenetv2:FOLDER' or
+    'voc:FOLDER', relative to 'data'."""
+    split: str | None = None
+    """Of a data set: 'train' or 'val', of 'voc' also 'trainval' and 'test'."""
+    year: int | None = None
+    """Of 'voc': 2012, or 2007."""
+    boxes: bool = False
+    """Of 'imagenet': whether only images with bounding boxes count."""
+    limit: Positive | None = None
+    """Keep this many: as 'selection' says, of a Dataset the first ones; by default all."""
+    selection: Selection = "evenly"
+    """Of images in folders: which ones a limit keeps, 'evenly' over the classes (the default), the
+    'first', or 'random' ones, which are always the same."""
 
 
 class ImagesTable(Preprocessing):
     """The preprocessing that makes inputs of images."""
 
-    corrupt: int = Field(
-        default=0,
-        ge=0,
-        description="how many damaged images of a part may be left out",
-    )
-    cache: str | None = Field(
-        default=None,
-        description="folder in which decoded images are kept, for image folders; by default "
-        "$NETSTITCH_CACHE, or netstitch in the user's cache folder",
-    )
-    workers: int = Field(
-        default=0,
-        ge=0,
-        description="threads that decode images; 0 for one a core",
-    )
-    arrays: ImageLayout | None = Field(
-        default=None,
-        description="layout of images in arrays, 'nhw', 'nhwc' or 'nchw': bytes are divided by "
-        "255, and normalised where mean or std is given; by default arrays are floating point and "
-        "taken as they are",
-    )
+    corrupt: int = Field(default=0, ge=0)
+    """How many damaged images of a part may be left out."""
+    cache: str | None = None
+    """Folder in which decoded images are kept, for image folders; by default $NETSTITCH_CACHE, or
+    netstitch in the user's cache folder."""
+    workers: int = Field(default=0, ge=0)
+    """Threads that decode images; 0 for one a core."""
+    arrays: ImageLayout | None = None
+    """Layout of images in arrays, 'nhw', 'nhwc' or 'nchw': bytes are divided by 255, and normalised
+    where mean or std is given; by default arrays are floating point and taken as they are."""
 
     @property
     def normalisation(self) -> tuple[PerChannel, PerChannel] | None:
@@ -90,49 +69,32 @@ class ImagesTable(Preprocessing):
 class TaskTable(Settings):
     """The networks' task, and the samples it is measured on."""
 
-    kind: Literal["classification", "agreement", "segmentation"] = Field(
-        default="classification",
-        description="'classification', 'segmentation', a class for each pixel, 255 "
-        "for those that do not count, or 'agreement', which measures on how many "
-        "samples a network gives the class that the ensemble gives, and needs no labels",
-    )
-    classes: int | None = Field(
-        default=None,
-        ge=2,
-        description="the number of classes; of kind 'agreement' what the networks have",
-    )
-    class_order: Literal["either", "text", "number"] | tuple[str, ...] = Field(
-        default="either",
-        description="of folders of images: how class folders are numbered, by their names as "
-        "'text' (0, 1, 10, 2, as torchvision does), by the 'number' in them (0, 1, 2, 10, as timm "
-        "does), or in the order of a list of their names; 'either', where the former "
-        "two are the same",
-    )
-    output: str | None = Field(
-        default=None,
-        description="the key that is measured where networks put out dictionaries; by default "
-        "their only one",
-    )
-    ensemble: EnsembleKind = Field(
-        default="logits",
-        description="what the ensemble averages: 'logits' or 'probabilities'",
-    )
-    training: SamplesTable = Field(
-        description="a table with the samples that stitches are fitted on; their labels are used "
-        "where they are refined with loss = 'labels' only"
-    )
-    validation: SamplesTable = Field(
-        description="a table with the samples that the search evaluates on"
-    )
-    confirmation: Positive | None = Field(
-        default=None,
-        description="so many further samples of validation's source, or of its own where it has no "
-        "limit, which the search does not see: the front is measured on them too; by default none",
-    )
-    test: SamplesTable | None = Field(
-        default=None, description="a table with samples that the search never sees; by default none"
-    )
-    images: ImagesTable = Field(default=ImagesTable(), description="how images become inputs")
+    kind: Literal["classification", "agreement", "segmentation"] = "classification"
+    """'classification', 'segmentation', a class for each pixel, 255 for those that do not count, or
+    'agreement', which measures on how many samples a network gives the class that the ensemble
+    gives, and needs no labels."""
+    classes: int | None = Field(default=None, ge=2)
+    """The number of classes; of kind 'agreement' what the networks have."""
+    class_order: Literal["either", "text", "number"] | tuple[str, ...] = "either"
+    """Of folders of images: how class folders are numbered, by their names as 'text' (0, 1, 10, 2,
+    as torchvision does), by the 'number' in them (0, 1, 2, 10, as timm does), or in the order of a
+    list of their names; 'either', where the former two are the same."""
+    output: str | None = None
+    """The key that is measured where networks put out dictionaries; by default their only one."""
+    ensemble: EnsembleKind = "logits"
+    """What the ensemble averages: 'logits' or 'probabilities'."""
+    training: SamplesTable
+    """A table with the samples that stitches are fitted on; their labels are used where they are
+    refined with loss = 'labels' only."""
+    validation: SamplesTable
+    """A table with the samples that the search evaluates on."""
+    confirmation: Positive | None = None
+    """So many further samples of validation's source, or of its own where it has no limit, which
+    the search does not see: the front is measured on them too; by default none."""
+    test: SamplesTable | None = None
+    """A table with samples that the search never sees; by default none."""
+    images: ImagesTable = ImagesTable()
+    """How images become inputs."""
 
     @field_validator("class_order", mode="before")
     @classmethod

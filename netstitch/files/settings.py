@@ -1,14 +1,17 @@
 """Settings: what a step of a run can be told, each declared once in the room that uses it.
 
-A declaration is a field of a `Settings` class: its type, default, bounds and text. Keyword
+A declaration is a field of a `Settings` class: its type, default, bounds, and text below. Keyword
 arguments, tables of experiment files, options of the command line, the page of all keys and the
 messages about wrong values come from it.
 """
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Mapping
-from inspect import Parameter, getdoc, signature
-from textwrap import fill, indent
+from functools import cache
+from inspect import Parameter, getdoc, getsource, signature
+from itertools import pairwise
+from textwrap import dedent, fill, indent
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
 import numpy as np
@@ -89,7 +92,7 @@ class Settings(BaseModel):
                 raise PydanticCustomError(UNKNOWN, "{text}", {"text": text})
         for name, field in cls.model_fields.items():
             if name not in given and field.is_required():
-                text = f"lacks the key {name!r}; expected {field.description}"
+                text = f"lacks the key {name!r}; expected: {setting_text(cls, name)}"
                 raise PydanticCustomError(MISSING, "{text}", {"text": text})
         return given
 
@@ -105,6 +108,30 @@ class Settings(BaseModel):
 def settings_fields(model: type[BaseModel]) -> list[str]:
     """Return the names of the fields that may be given."""
     return [name for name, field in model.model_fields.items() if not field.exclude]
+
+
+def setting_text(model: type[BaseModel], name: str) -> str:
+    """Return what a setting says, on one line: its description, or the docstring below it."""
+    declaring = next(one for one in model.__mro__ if name in vars(one).get("__annotations__", ()))
+    text = model.model_fields[name].description or _docstrings(declaring).get(name, "")
+    return " ".join(text.split())
+
+
+@cache
+def _docstrings(declaring: type) -> dict[str, str]:
+    """Return the docstrings below fields; pydantic would read them at each import, slowly."""
+    try:
+        (found,) = ast.parse(dedent(getsource(declaring))).body
+    except OSError:  # a package without its sources
+        return {}
+    assert isinstance(found, ast.ClassDef)
+    return {
+        ast.unparse(field.target): str(text.value.value)
+        for field, text in pairwise(found.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
 
 
 def tables_of(annotation: Any) -> list[type[BaseModel]]:
@@ -148,10 +175,9 @@ def with_keywords(model: type[Settings], keywords: type) -> Callable[[Function],
         kept = [p for p in own.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
         texts = []
         for name, kind in keywords.__annotations__.items():
-            field = model.model_fields[name]
-            default = field.default
+            default = model.model_fields[name].default
             kept.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind))
-            text = fill(f"{name}: {field.description}", 92, subsequent_indent=4 * " ")
+            text = fill(f"{name}: {setting_text(model, name)}", 92, subsequent_indent=4 * " ")
             texts.append(indent(text, 4 * " "))
         function.__doc__ = "\n".join([getdoc(function) or "", "", "Keyword settings:", *texts])
         function.__signature__ = own.replace(parameters=kept)  # type: ignore[attr-defined]

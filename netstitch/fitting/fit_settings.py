@@ -17,7 +17,7 @@ Holdout = Annotated[
     Field(
         gt=0,
         le=0.5,
-        description="share of the samples that errors are measured on",
+        description="Share of the samples that errors are measured on.",
     ),
 ]
 
@@ -36,23 +36,14 @@ class LeastSquaresSettings(FittingSettings):
         ("ridge", "held-out"): "it was removed: give a number of 0 or more, or leave it out"
     }
 
-    ridge: float = Field(
-        default=RIDGE,
-        ge=0,
-        description="how strongly weights are drawn to 0, relative to the mean variance of what "
-        "the stitch reads",
-    )
+    ridge: float = Field(default=RIDGE, ge=0)
+    """How strongly weights are drawn to 0, relative to the mean variance of what the stitch
+    reads."""
     holdout: Holdout = 0.125
-    memory_budget: int = Field(
-        default=2_000_000_000,
-        ge=1,
-        description="bytes for the moments, beyond which there are more passes",
-    )
-    positions: int = Field(
-        default=POSITIONS,
-        ge=1,
-        description="of larger maps so many, at random, are looked at in each image",
-    )
+    memory_budget: int = Field(default=2_000_000_000, ge=1)
+    """Bytes for the moments, beyond which there are more passes."""
+    positions: int = Field(default=POSITIONS, ge=1)
+    """Of larger maps so many, at random, are looked at in each image."""
 
 
 class AdamSettings(FittingSettings):
@@ -60,29 +51,19 @@ class AdamSettings(FittingSettings):
 
     called = "adam"
 
-    learning_rate: float = Field(
-        default=1e-3,
-        gt=0,
-        description="of the first step; it falls to 0 along a cosine",
-    )
-    batch_size: int = Field(default=32, ge=1, description="images a training step")
-    samples: int = Field(
-        default=16_384,
-        ge=1,
-        description="images trained on in all, repeats included",
-    )
-    weight_decay: float = Field(default=0.0, ge=0, description="decoupled from the gradient")
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Of the first step; it falls to 0 along a cosine."""
+    batch_size: int = Field(default=32, ge=1)
+    """Images a training step."""
+    samples: int = Field(default=16_384, ge=1)
+    """Images trained on in all, repeats included."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled from the gradient."""
     holdout: Holdout = 0.125
-    memory_budget: int = Field(
-        default=2_000_000_000,
-        ge=1,
-        description="bytes of images to hold, so that they can be shuffled",
-    )
-    seed: int = Field(
-        default=1,
-        ge=0,
-        description="of the initial weights and of the order of the images",
-    )
+    memory_budget: int = Field(default=2_000_000_000, ge=1)
+    """Bytes of images to hold, so that they can be shuffled."""
+    seed: int = Field(default=1, ge=0)
+    """Of the initial weights and of the order of the images."""
 
 
 def check_threads(threads: Any) -> None:

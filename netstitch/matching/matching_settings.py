@@ -2,8 +2,6 @@
 
 from typing import ClassVar, Literal, get_args
 
-from pydantic import Field
-
 from netstitch.errors import MatchingError
 from netstitch.files.settings import Settings
 
@@ -24,13 +22,9 @@ class MatchingSettings(Settings):
     refusal = MatchingError
     removed: ClassVar = {("objective", word): INSTEAD for word in ("stitchability", "savings")}
 
-    points: Points = Field(
-        default="distinct",
-        description="'distinct', which takes points that differ by an affine map for one, such as "
-        "a convolution and its batch norm, or 'all'",
-    )
-    objective: MatchingObjective = Field(
-        default="count",
-        description="what the matching maximises: 'count', the matches, or 'balanced', matches at "
-        "like shares of both networks' multiply-adds",
-    )
+    points: Points = "distinct"
+    """'distinct', which takes points that differ by an affine map for one, such as a convolution
+    and its batch norm, or 'all'."""
+    objective: MatchingObjective = "count"
+    """What the matching maximises: 'count', the matches, or 'balanced', matches at like shares of
+    both networks' multiply-adds."""

@@ -30,46 +30,33 @@ class SearchSettings(Settings):
 
     algorithm: str | Callable[..., Algorithm] = Field(
         default="ga",
-        description=f"one of {', '.join(ALGORITHMS)}; from Python also a function "
-        "that makes an algorithm from a Setup and, by keyword, its settings",
+        description=f"One of {', '.join(ALGORITHMS)}; from Python also a function "
+        "that makes an algorithm from a Setup and, by keyword, its settings.",
     )
     evaluations: int | None = Field(
         default=None,
         ge=1,
-        description=f"budget of evaluations; by default {EVALUATIONS:,}, none where there is a "
-        "budget of seconds",
+        description=f"Budget of evaluations; by default {EVALUATIONS:,}, none where there is a "
+        "budget of seconds.",
     )
-    seconds: float | None = Field(
-        default=None,
-        gt=0,
-        description="budget of time; by default none; of two budgets the stricter counts",
-    )
-    count_skipped: bool = Field(
-        default=True,
-        description="whether proposals that are known already count towards the budget",
-    )
+    seconds: float | None = Field(default=None, gt=0)
+    """Budget of time; by default none; of two budgets the stricter counts."""
+    count_skipped: bool = True
+    """Whether proposals that are known already count towards the budget."""
     population: int | Literal["sweep"] = Field(
         default=64,
-        description="genotypes that are improved side by side; 'sweep' for a search "
-        f"of each of {', '.join(map(str, SWEEP_SIZES))}, of which the best is kept",
+        description="Genotypes that are improved side by side; 'sweep' for a search "
+        f"of each of {', '.join(map(str, SWEEP_SIZES))}, of which the best is kept.",
     )
-    threshold: float | None = Field(
-        default=None,
-        gt=0,
-        description="least value of the first objective that is maximised, over which the search "
-        "is steered; it is reached when half of the budget is spent; by default none",
-    )
-    settings: dict[str, Any] = Field(
-        default={},
-        description="of the algorithm, by name, such as inactive = 'kept'; by default its own",
-    )
-    patience: int | None = Field(
-        default=None,
-        ge=1,
-        description="proposals in a row without a new solution after which the search ends, since "
-        "a small space cannot spend its budget; by default 10,000 or 100 for each of the "
-        "population, whichever is more",
-    )
+    threshold: float | None = Field(default=None, gt=0)
+    """Least value of the first objective that is maximised, over which the search is steered; it is
+    reached when half of the budget is spent; by default none."""
+    settings: dict[str, Any] = Field(default={})
+    """Of the algorithm, by name, such as inactive = 'kept'; by default its own."""
+    patience: int | None = Field(default=None, ge=1)
+    """Proposals in a row without a new solution after which the search ends, since a small space
+    cannot spend its budget; by default 10,000 or 100 for each of the population, whichever is
+    more."""
 
     @field_validator("algorithm", mode="before")
     @classmethod

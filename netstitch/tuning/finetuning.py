@@ -49,24 +49,16 @@ class FineTuneSettings(Settings):
     refusal = FittingError
     called = "finetune"
 
-    trained: Trained = Field(
-        default="stitches",
-        description="the network's stitches, or all of its weights; by default stitches",
-    )
-    epochs: int = Field(default=1, ge=1, description="passes over the samples; by default 1")
-    learning_rate: float = Field(
-        default=1e-4,
-        gt=0,
-        le=1e36,  # float32 has little more
-        description="of Adam's first step; it falls to 0 along a cosine; by default 1e-4",
-    )
-    batch_size: int = Field(
-        default=32,
-        ge=1,
-        description="samples a step; by default as many as the run's stitches were fitted on, "
-        "or 32",
-    )
-    seed: int = Field(default=1, ge=0, description="of the samples' order; by default 1")
+    trained: Trained = "stitches"
+    """The network's stitches, or all of its weights; by default stitches."""
+    epochs: int = Field(default=1, ge=1)
+    """Passes over the samples; by default 1."""
+    learning_rate: float = Field(default=1e-4, gt=0, le=1e36)  # float32 has little more
+    """Of Adam's first step; it falls to 0 along a cosine; by default 1e-4."""
+    batch_size: int = Field(default=32, ge=1)
+    """Samples a step; by default as many as the run's stitches were fitted on, or 32."""
+    seed: int = Field(default=1, ge=0)
+    """Of the samples' order; by default 1."""
 
 
 class TuningState(Document):

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from netstitch.errors import ExperimentError
 from netstitch.experiments import Experiment
 from netstitch.experiments.run_settings import AdamTable, LeastSquaresTable
+from netstitch.files.settings import setting_text
 from netstitch.fitting.fit_settings import AdamSettings
 from netstitch.matching import OBJECTIVES, POINTS
 from netstitch.matching.matching_settings import MatchingSettings
@@ -140,7 +141,7 @@ def test_refining_can_be_left_out():
 def test_every_key_is_described():
     def check(model):
         for name, field in model.model_fields.items():
-            assert field.description, f"{model.__name__}.{name}"
+            assert setting_text(model, name), f"{model.__name__}.{name}"
             if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
                 check(field.annotation)
 

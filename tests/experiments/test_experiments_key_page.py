@@ -27,7 +27,7 @@ def test_every_key_of_the_top_level_is_on_it() -> None:
 
 def test_kinds_bounds_and_defaults_are_on_it() -> None:
     lines = key_page().splitlines()
-    assert any(line.startswith("| `threads` | whole number ≥ 0 | `0` | batches") for line in lines)
+    assert any(line.startswith("| `threads` | whole number ≥ 0 | `0` | Batches") for line in lines)
     assert any(line.startswith("| `holdout` | number > 0, ≤ 0.5 | `0.125` |") for line in lines)
     assert any(line.startswith("| `source` | text | **required** |") for line in lines)
     assert any(line.startswith("| `networks` | `[[networks]]` | **required** |") for line in lines)

@@ -23,7 +23,9 @@ class Meal(Settings):
     called = "the menu"
 
     sauce: Sauce = Field(default=Sauce(), description="what is on top")
-    guests: list[str] = Field(min_length=1, description="who eats")
+    guests: list[str] = Field(min_length=1)
+    """Who
+    eats."""
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_what_cannot_be_used_is_one_line(given: dict[str, object], message: str)
         ({"guests": ["a"], "sauce": {"cup": 1}}, "[sauce] has no setting 'cup'; did you mean 'cup"),
         ({"guests": ["a", 3]}, "value 2 of 'guests' is 3; expected a valid string"),
         ({"guests": []}, "guests is []; expected at least 1, give more"),
-        ({}, "the menu lacks the key 'guests'; expected who eats"),
+        ({}, "the menu lacks the key 'guests'; expected: Who eats"),
         ({"guests": ["a"], "sauce": "red"}, "sauce is 'red'; expected a table"),
     ],
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from netstitch.errors import FittingError
+from netstitch.files.settings import setting_text
 from netstitch.fitting import AdamSettings, LeastSquaresSettings, RefineSettings
 from netstitch.fitting.fit_settings import check_threads
 
@@ -47,7 +48,7 @@ def test_settings_that_do_not(settings: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("model", [LeastSquaresSettings, AdamSettings, RefineSettings])
 def test_every_setting_has_a_default_and_a_text(model: type[AdamSettings]) -> None:
     assert model(**model().model_dump()) == model()
-    assert all(field.description for field in model.model_fields.values())
+    assert all(setting_text(model, name) for name in model.model_fields)
 
 
 @pytest.mark.parametrize("threads", [0, "2", 2.0, True])

@@ -10,6 +10,7 @@ from small_supernets import random_samples, random_task, small_supernet
 
 import netstitch as ns
 from netstitch.errors import DataError, FittingError, SearchError
+from netstitch.files.settings import setting_text
 from netstitch.searching.supernet_search_settings import SearchKeywords, SupernetSearchSettings
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification
@@ -103,10 +104,10 @@ def test_a_setting_that_there_is_not_gets_the_nearest_name(supernet: Supernet) -
 
 def test_help_shows_every_setting_with_its_text() -> None:
     text = pydoc.render_doc(ns.search, renderer=pydoc.plaintext)
-    for name, field in SupernetSearchSettings.model_fields.items():
+    for name in SupernetSearchSettings.model_fields:
         if name not in ("evaluations", "count_skipped"):  # one is the budget, one of files
             assert f"{name}: " in text
-            assert str(field.description)[:30] in text
+            assert setting_text(SupernetSearchSettings, name)[:30] in text
     assert "seconds: float | None = None" in text
 
 

@@ -26,46 +26,27 @@ class RefineSettings(FittingSettings):
 
     called = "refine"
 
-    loss: Annotated[BehaviourLoss, BeforeValidator(_check_loss)] = Field(
-        default="outputs",
-        description="what is compared: 'outputs' of stitched networks and their "
-        "teachers, the 'features' that last layers read, or outputs with 'labels'",
-    )
-    teacher: str = Field(
-        default=OWN,
-        min_length=1,
-        description="'own', the network whose output it is, or the name of a "
-        "network or 'ensemble' for all",
-    )
-    steps: int | None = Field(
-        default=None,
-        ge=1,
-        description="budget of steps; by default, where seconds give none, 300, or 5 for each "
-        "stitch where that is more",
-    )
-    seconds: float | None = Field(
-        default=None,
-        gt=0,
-        description="budget of time; by default none; of two budgets the stricter counts",
-    )
-    learning_rate: float = Field(
-        default=1e-2,
-        gt=0,
-        le=1e30,  # Adam's steps are float32, and it divides the rate by less than 1
-        description="of the first step, for features that vary by 1; it falls along a cosine",
-    )
-    batch_size: int = Field(default=32, ge=1, description="images of a batch")
-    subnetworks: int = Field(default=6, ge=1, description="sampled for each batch")
-    holdout: float = Field(
-        default=0.125,
-        gt=0,
-        le=0.5,
-        description="share of the samples not trained on: half of them choose which stitches "
-        "improved, half are reported on",
-    )
-    memory_budget: int = Field(
-        default=2_000_000_000,
-        ge=1,
-        description="bytes, each, of images held, and of activations",
-    )
-    seed: int = Field(default=1, ge=0, description="of everything random")
+    loss: Annotated[BehaviourLoss, BeforeValidator(_check_loss)] = "outputs"
+    """What is compared: 'outputs' of stitched networks and their teachers, the 'features' that last
+    layers read, or outputs with 'labels'."""
+    teacher: str = Field(default=OWN, min_length=1)
+    """The network whose output it is ('own'), or for all the one of a name, or 'ensemble'."""
+    steps: int | None = Field(default=None, ge=1)
+    """Budget of steps; by default, where seconds give none, 300, or 5 for each stitch where that is
+    more."""
+    seconds: float | None = Field(default=None, gt=0)
+    """Budget of time; by default none; of two budgets the stricter counts."""
+    # Adam's steps are float32, and it divides the rate by less than 1.
+    learning_rate: float = Field(default=1e-2, gt=0, le=1e30)
+    """Of the first step, for features that vary by 1; it falls along a cosine."""
+    batch_size: int = Field(default=32, ge=1)
+    """Images of a batch."""
+    subnetworks: int = Field(default=6, ge=1)
+    """Sampled for each batch."""
+    holdout: float = Field(default=0.125, gt=0, le=0.5)
+    """Share of the samples not trained on: half of them choose which stitches improved, half are
+    reported on."""
+    memory_budget: int = Field(default=2_000_000_000, ge=1)
+    """Bytes, each, of images held, and of activations."""
+    seed: int = Field(default=1, ge=0)
+    """Of everything random."""

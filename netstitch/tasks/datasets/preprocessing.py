@@ -28,30 +28,19 @@ class Preprocessing(Settings):
 
     refusal = DataError
 
-    size: Positive = Field(
-        default=224,
-        description="edge of the square input in pixels, for image folders",
-    )
-    crop: float = Field(
-        default=0.875,
-        gt=0,
-        le=1,
-        description="part of the resized image's shorter edge that is kept, for image folders",
-    )
-    interpolation: Interpolation = Field(
-        default="bicubic",
-        description="of resizing, for image folders: 'bicubic' or 'bilinear'",
-    )
-    mean: PerChannel = Field(
-        default=IMAGENET_MEAN,
-        description="per channel, of values in [0, 1], for image folders, where one value makes "
-        "grey inputs, and for arrays of bytes; by default ImageNet's for folders, and bytes are "
-        "not normalised; refused beside floating-point arrays, unless [networks.images] has to "
-        "know what they are normalised with",
-    )
-    std: PerChannel = Field(
-        default=IMAGENET_STD, description="per channel, as mean, and by default as mean"
-    )
+    size: Positive = 224
+    """Edge of the square input in pixels, for image folders."""
+    crop: float = Field(default=0.875, gt=0, le=1)
+    """Part of the resized image's shorter edge that is kept, for image folders."""
+    interpolation: Interpolation = "bicubic"
+    """Of resizing, for image folders: 'bicubic' or 'bilinear'."""
+    mean: PerChannel = IMAGENET_MEAN
+    """Per channel, of values in [0, 1], for image folders, where one value makes grey inputs, and
+    for arrays of bytes; by default ImageNet's for folders, and bytes are not normalised; refused
+    beside floating-point arrays, unless [networks.images] has to know what they are normalised
+    with."""
+    std: PerChannel = IMAGENET_STD
+    """Per channel, as mean, and by default as mean."""
 
     @model_validator(mode="after")
     def _alike(self) -> Self:
