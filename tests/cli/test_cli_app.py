@@ -134,5 +134,5 @@ def test_as_a_module_with_an_exit_code_for_scripts(tmp_path: object) -> None:
     done = python("-m", "netstitch", "run", f"{tmp_path}/none.toml")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.startswith("netstitch: experiment file")
+    assert "none.toml: the experiment file is not there" in done.stderr
     assert len(done.stderr.splitlines()) == 1
