@@ -16,7 +16,6 @@ from netstitch.optimization.executors.processes import ProcessExecutor
 from netstitch.optimization.executors.ray_executor import RayExecutor
 from netstitch.optimization.executors.serial import SerialExecutor
 from netstitch.optimization.executors.simulation import SimulatedExecutor
-from netstitch.optimization.history import Moment
 from netstitch.optimization.operators.initialisation import (
     Initialisation,
     initial_population,
@@ -25,7 +24,7 @@ from netstitch.optimization.operators.initialisation import (
 from netstitch.optimization.problem import Evaluation, Genotype, Objective, Problem, Solution, State
 from netstitch.optimization.rejection import RejectionRule
 from netstitch.optimization.run_search import prepare_search, run_search
-from netstitch.optimization.search_result import Progress, SearchResult, Stopped
+from netstitch.optimization.search_result import Moment, Progress, SearchResult, Stopped
 from netstitch.optimization.search_settings import SearchSettings
 from netstitch.optimization.search_state import load_state, save_state
 

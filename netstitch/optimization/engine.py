@@ -15,8 +15,7 @@ from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.executors.executor import Completed, Executor
 from netstitch.optimization.problem import Evaluation, Genotype, Solution, State
 from netstitch.optimization.rejection import RejectionRule, RejectionTest
-from netstitch.optimization.result_inbox import ResultInbox
-from netstitch.optimization.result_ledger import ResultLedger
+from netstitch.optimization.results import ResultInbox, ResultLedger
 from netstitch.optimization.search_account import SearchAccount
 from netstitch.optimization.search_result import Progress, SearchResult, Stopped
 from netstitch.optimization.search_settings import SearchSettings
@@ -39,6 +38,7 @@ class Engine:
         on_progress: Called after every distinct evaluation.
 
     Attributes:
+        account: Counts, time and history of the search.
         between_steps: Whether no step is half done, so that `state` can be asked for.
     """
 
@@ -66,7 +66,7 @@ class Engine:
 
         self._inbox = ResultInbox(executor, setup.problem.objectives)
         self._ledger = ResultLedger(len(setup.problem.objectives))
-        self._account = SearchAccount(setup, algorithm.slots, settings, executor, self._ledger)
+        self.account = SearchAccount(setup, algorithm.slots, settings, executor, self._ledger)
         self._ready = deque(range(algorithm.slots))  # slots that may propose, the next one first
         self._parked: list[int] = []  # those that had nothing to propose until the next result
         self._held: dict[int, Genotype] = {}  # proposals that an interruption held up, by slot
@@ -81,7 +81,7 @@ class Engine:
                 one gives another number of objectives than the problem has.
         """
         try:
-            self._account.timing.begin()
+            self.account.timing.begin()
             self._raise_threshold()
             while True:
                 self._take_arrived()
@@ -90,7 +90,7 @@ class Engine:
                     break
                 self._inbox.wait()
             self._stopped = self._stopped or "converged"  # no loop has anything to propose
-            self._account.check_failures()  # of a small space, fewer than there are slots
+            self.account.check_failures()  # of a small space, fewer than there are slots
         except KeyboardInterrupt:
             self._executor.cancel()
             self._stopped = "interrupted"
@@ -100,7 +100,7 @@ class Engine:
         except BaseException:
             self._executor.cancel()
             raise
-        return self._account.result(self._stopped)
+        return self.account.result(self._stopped)
 
     def _take_arrived(self) -> None:
         while self._inbox:
@@ -138,7 +138,7 @@ class Engine:
         objectives, early = completed.objectives, completed.stopped_early
         pending = self._ledger.close(completed.ticket, objectives, stopped_early=early)
         genotype = pending.waiting[0][1]
-        self._account.arrive(genotype)
+        self.account.arrive(genotype)
         entered = not early and self._archive.add(Solution(genotype, objectives))
         if self._on_evaluation is not None:
             self._on_evaluation(
@@ -151,21 +151,21 @@ class Engine:
                     failure=completed.failure,
                     worker=completed.worker,
                     round=self._inbox.round,
-                    skipped=self._account.counts.skipped,
-                    elapsed=self._account.counts.elapsed,
+                    skipped=self.account.skipped,
+                    elapsed=self.account.elapsed,
                     stopped_early=early,
                 )
             )
-        self._account.fail(completed.failure)
+        self.account.fail(completed.failure)
         self._wake()
         for slot, own in pending.waiting:
             self._algorithm.receive(slot, Solution(own, objectives), entered)
             entered = False  # those that joined bring nothing new
             self._ready.append(slot)
-        self._account.mark()
+        self.account.mark()
         self.between_steps = True
         if self._on_progress is not None:
-            self._on_progress(self.progress())
+            self._on_progress(self.account.progress())
 
     def _fill(self) -> None:
         """Let idle loops propose until the executor is full, or nothing may be proposed."""
@@ -178,7 +178,7 @@ class Engine:
             self.between_steps = True
 
     def _reason_to_stop(self) -> Stopped | None:
-        if reason := self._account.reason_to_stop:
+        if reason := self.account.reason_to_stop:
             return reason
         return "converged" if self._algorithm.converged() else None
 
@@ -199,16 +199,16 @@ class Engine:
         elif self._ledger.join(signature, slot, genotype):
             self._skip()
         else:
-            self._account.submit()
+            self.account.unfruitful = 0
             threshold = self._rejection.threshold(slot, genotype)
             ticket = self._ledger.open(signature, slot, genotype, threshold)
             self._raise_threshold()
             self._executor.submit(ticket, genotype, threshold)
 
     def _skip(self) -> None:
-        self._account.skip()
+        self.account.skip()
         self._raise_threshold()
-        self._account.mark()
+        self.account.mark()
 
     def _known(self, slot: int, genotype: Genotype, signature: Hashable) -> Solution:
         """Return what a slot receives of a known signature, whole where that matters to it."""
@@ -221,11 +221,11 @@ class Engine:
             # The proposal is undone: the slot makes the same where the search goes on.
             self._held[slot] = genotype
             self._ready.appendleft(slot)
-            self._account.skip(-1)
+            self.account.skip(-1)
             self.between_steps = True
             raise
         self._ledger.complete(signature, whole.objectives)
-        self._account.fail(whole.failure)
+        self.account.fail(whole.failure)
         return Solution(genotype, whole.objectives)
 
     def _wake(self) -> None:
@@ -235,7 +235,7 @@ class Engine:
 
     def _raise_threshold(self) -> None:
         if self._constraint is not None:
-            self._constraint.advance(self._account.share)
+            self._constraint.advance(self.account.share)
             self._archive.raise_threshold(self._constraint.value)
 
     @property
@@ -252,10 +252,6 @@ class Engine:
     def front(self) -> tuple[Solution, ...]:
         """The archive as it is."""
         return self._archive.solutions()
-
-    def progress(self) -> Progress:
-        """Return where the search is."""
-        return self._account.progress()
 
     def state(self) -> State:
         """Return all that the search is, to be saved with `save_state`.
@@ -279,7 +275,7 @@ class Engine:
             "ledger": self._ledger.state(),
             "inbox": self._inbox.state(),
             "slots": [list(self._ready), list(self._parked), list(self._held.items())],
-            "account": self._account.state(),
+            "account": self.account.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -303,15 +299,8 @@ class Engine:
         self._inbox.restore(state["inbox"])
         ready, parked, held = state["slots"]
         self._ready, self._parked, self._held = deque(ready), list(parked), dict(held)
-        self._account.restore(state["account"])
+        self.account.restore(state["account"])
         arrived = self._inbox.tickets()
         for ticket, pending in self._ledger.pending.items():
             if ticket not in arrived:
                 self._executor.submit(ticket, pending.waiting[0][1], pending.threshold)
-
-    def catch_up(self, elapsed: float) -> None:
-        """Let the last result have come after so many seconds, as where earlier ones are repeated.
-
-        The clock shows at least as many from then on.
-        """
-        self._account.catch_up(elapsed)

@@ -1,34 +1,12 @@
 """The account of a search: what it has spent of its budget, and what came of it."""
 
-from dataclasses import dataclass
-
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.executors.executor import Executor
-from netstitch.optimization.history import History
 from netstitch.optimization.problem import Genotype, State
-from netstitch.optimization.result_ledger import ResultLedger
-from netstitch.optimization.search_result import Progress, SearchResult, Stopped
+from netstitch.optimization.results import ResultLedger
+from netstitch.optimization.search_result import History, Progress, SearchResult, Stopped
 from netstitch.optimization.search_settings import SearchSettings
-
-
-@dataclass
-class SearchCounts:
-    """The counts of a running search that are kept from result to result.
-
-    Attributes:
-        skipped: Proposals that needed no evaluation of their own.
-        failed: Evaluations without a result.
-        failure: Why the last one failed.
-        unfruitful: Proposals in a row without a new signature.
-        elapsed: Seconds until the last result; all that a threshold knows of the time.
-    """
-
-    skipped: int = 0
-    failed: int = 0
-    failure: str = ""
-    unfruitful: int = 0
-    elapsed: float = 0.0
 
 
 class Timing:
@@ -86,6 +64,13 @@ class SearchAccount:
         settings: Its budget and patience.
         executor: The one whose clock and whose workers count.
         ledger: The evaluations so far.
+
+    Attributes:
+        skipped: Proposals that needed no evaluation of their own.
+        failed: Evaluations without a result.
+        failure: Why the last one failed.
+        unfruitful: Proposals in a row without a new signature.
+        elapsed: Seconds until the last result; all that a threshold knows of the time.
     """
 
     def __init__(
@@ -102,18 +87,19 @@ class SearchAccount:
         self._history = History(
             setup.problem, setup.initialisation.uniform, settings.evaluations, slots
         )
-        self.counts = SearchCounts()
         self.timing = Timing(executor)
+        self.skipped = self.failed = self.unfruitful = 0
+        self.failure, self.elapsed = "", 0.0
 
     @property
     def used(self) -> int:
         """Evaluations that count as spent, those under way included."""
-        return self._budget.used(self._ledger.submitted, self.counts.skipped)
+        return self._budget.used(self._ledger.submitted, self.skipped)
 
     @property
     def share(self) -> float:
         """The part of the budget that is spent, 0 to 1."""
-        return self._budget.share(self.used, self.counts.elapsed)
+        return self._budget.share(self.used, self.elapsed)
 
     @property
     def reason_to_stop(self) -> Stopped | None:
@@ -123,42 +109,38 @@ class SearchAccount:
             return "budget"
         if budget.seconds is not None and self.timing.elapsed() >= budget.seconds:
             return "time"
-        return "patience" if self.counts.unfruitful >= self._patience else None
-
-    def submit(self) -> None:
-        """Note a proposal with a new signature."""
-        self.counts.unfruitful = 0
+        return "patience" if self.unfruitful >= self._patience else None
 
     def skip(self, proposals: int = 1) -> None:
         """Note proposals that need no evaluation of their own; -1 undoes one."""
-        self.counts.skipped += proposals
-        self.counts.unfruitful += proposals
+        self.skipped += proposals
+        self.unfruitful += proposals
 
     def arrive(self, genotype: Genotype) -> None:
         """Note that the result of a genotype is there."""
-        self.counts.elapsed = self.timing.elapsed()
+        self.elapsed = self.timing.elapsed()
         self._history.see(genotype)
 
     def fail(self, failure: str | None) -> None:
         """Note why an evaluation failed, if it did; raises as `check_failures`."""
         if failure is not None:
-            self.counts.failed += 1
-            self.counts.failure = failure
-            if self.counts.failed >= self._slots:
+            self.failed += 1
+            self.failure = failure
+            if self.failed >= self._slots:
                 self.check_failures()
 
     def check_failures(self) -> None:
         """Raise SearchError when there were evaluations and none of them succeeded."""
-        if 0 < self.counts.failed == len(self._ledger.known):
+        if 0 < self.failed == len(self._ledger.known):
             raise SearchError(
-                f"all of the first {self.counts.failed} evaluations failed, the last one with "
-                f'"{self.counts.failure}": repair the evaluation'
+                f"all of the first {self.failed} evaluations failed, the last one with "
+                f'"{self.failure}": repair the evaluation'
             )
 
     def mark(self) -> None:
         """End a moment of the history if it is time."""
         evaluated = len(self._ledger.known)
-        self._history.mark(self.used, evaluated, self.counts.skipped, self.timing.elapsed())
+        self._history.mark(self.used, evaluated, self.skipped, self.timing.elapsed())
 
     def progress(self) -> Progress:
         """Return where the search is."""
@@ -166,8 +148,8 @@ class SearchAccount:
         return Progress(
             used=self.used,
             evaluated=evaluated,
-            failed=self.counts.failed,
-            skipped=self.counts.skipped,
+            failed=self.failed,
+            skipped=self.skipped,
             in_flight=len(self._ledger.pending),
             elapsed=elapsed,
             rate=evaluated / elapsed if elapsed > 0 else 0.0,
@@ -192,18 +174,26 @@ class SearchAccount:
     def state(self) -> State:
         """Return all that changes."""
         return {
-            "counts": dict(vars(self.counts)),
+            "skipped": self.skipped,
+            "failed": [self.failed, self.failure],
+            "unfruitful": self.unfruitful,
+            "elapsed": self.elapsed,
             "timing": self.timing.state(),
             "history": self._history.state(),
         }
 
     def restore(self, state: State) -> None:
         """Become what `state` returned."""
-        self.counts = SearchCounts(**state["counts"])
+        self.skipped, self.unfruitful = state["skipped"], state["unfruitful"]
+        self.failed, self.failure = state["failed"]
+        self.elapsed = state["elapsed"]
         self.timing.restore(state["timing"])
         self._history.restore(state["history"])
 
     def catch_up(self, elapsed: float) -> None:
-        """Let the last result have come after so many seconds."""
-        self.counts.elapsed = elapsed
+        """Let the last result have come after so many seconds, as where earlier ones are repeated.
+
+        The clock shows at least as many from then on.
+        """
+        self.elapsed = elapsed
         self.timing.catch_up(elapsed)

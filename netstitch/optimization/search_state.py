@@ -4,6 +4,7 @@ A state holds numbers, text, bytes, lists, tuples, dictionaries with names as ke
 dataclasses of KINDS. Reading one runs no code.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from netstitch.files.checkpoint import TrainingCheckpoint, fingerprint_of
 from netstitch.optimization.executors.executor import Completed
 from netstitch.optimization.operators.gene_pool_mixing import Mixing
 from netstitch.optimization.problem import Solution, State
-from netstitch.optimization.result_ledger import Pending
+from netstitch.optimization.results import Pending
 
 FORMAT = "netstitch-search-6"
 KINDS: Mapping[str, Any] = {one.__name__: one for one in (Completed, Mixing, Pending, Solution)}
@@ -27,9 +28,9 @@ _PLAIN = (type(None), bool, int, float, str)
 
 
 class _Content(BaseModel):
-    """The file's JSON: the state without its arrays, and a digest of both."""
+    """The state without its arrays, as JSON, and a digest of both."""
 
-    state: dict[str, Any]
+    state: str
     digest: str
 
 
@@ -41,10 +42,10 @@ def save_state(path: Path, state: State) -> None:
         StorageError: The file cannot be written.
     """
     arrays: list[npt.NDArray[Any]] = []
-    plain = _encoded(state, arrays)
+    text = json.dumps(_encoded(state, arrays))
     # Strides of empty arrays are 0, which no digest can be taken of.
     tensors = [torch.tensor(one).clone(memory_format=torch.contiguous_format) for one in arrays]
-    content = {"state": plain, "digest": fingerprint_of(plain, tensors)}
+    content = {"state": text, "digest": fingerprint_of({"state": text}, tensors)}
     _file(path).write(content, {str(index): one for index, one in enumerate(tensors)})
 
 
@@ -54,9 +55,9 @@ def load_state(path: Path) -> State:
         raise StorageError(f"{path} is missing; expected the state of a search")
     with _file(path).reading(_Content) as (content, tensors):
         found = [tensors[str(index)] for index in range(len(tensors))]
-        if content.digest != fingerprint_of(content.state, found):
+        if content.digest != fingerprint_of({"state": content.state}, found):
             raise StorageError(f"{path} is damaged: its content is not as it was written")
-        state: State = _decoded(content.state, [one.numpy() for one in found])
+        state: State = _decoded(json.loads(content.state), [one.numpy() for one in found])
     return state
 
 
@@ -91,6 +92,8 @@ def _encoded(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
 def _encoded_list(values: list[Any], arrays: list[npt.NDArray[Any]]) -> Any:
     """Return a list as `_encoded` does; many bytes or one-dimensional arrays are joined."""
     kinds = {type(one) for one in values}
+    if kinds <= set(_PLAIN):
+        return values
     if kinds == {bytes}:
         mark, rows = "$bytes in a row", [np.frombuffer(one, np.uint8) for one in values]
     elif kinds == {np.ndarray} and {(one.ndim, one.dtype) for one in values} == {
@@ -106,7 +109,7 @@ def _encoded_list(values: list[Any], arrays: list[npt.NDArray[Any]]) -> Any:
 def _decoded(value: Any, arrays: Sequence[npt.NDArray[Any]]) -> Any:
     """Return what `_encoded` was given."""
     if isinstance(value, list):
-        return [_decoded(one, arrays) for one in value]
+        return [_decoded(one, arrays) if type(one) in (dict, list) else one for one in value]
     if not isinstance(value, dict):
         return value
     mark: str

@@ -11,7 +11,7 @@ from netstitch.events import Event, Listener, Message, StageBegan, together
 from netstitch.experiments import RunSettings
 from netstitch.files.folders import write_text
 from netstitch.optimization import SearchResult
-from netstitch.optimization.history import history_table
+from netstitch.optimization.search_result import history_table
 from netstitch.records import Outcome, read_document, stitches_digest
 from netstitch.records.run_folder import (
     EVALUATIONS,

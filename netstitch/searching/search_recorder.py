@@ -98,7 +98,7 @@ class SearchRecorder:
         if known is None or known.stopped_early:  # a value is worth more than a bound
             self.known[evaluation.signature] = known_by(evaluation)
         if evaluation.ordinal in self._elapsed:
-            self._engine.catch_up(self._elapsed.pop(evaluation.ordinal))
+            self._engine.account.catch_up(self._elapsed.pop(evaluation.ordinal))
 
     def look(self) -> None:
         """Save the state where it is time to; to be called between two results."""

@@ -11,10 +11,10 @@ import numpy as np
 from netstitch.errors import SearchError
 from netstitch.events import Listener, StageBegan
 from netstitch.optimization import Evaluation, Executor, Progress, SearchResult
-from netstitch.optimization.executors.ordered import OrderedExecutor
 from netstitch.optimization.executors.replay import (
     Arrival,
     KnownResult,
+    OrderedExecutor,
     ReplayExecutor,
     known_by,
     known_by_arrival,
@@ -113,7 +113,7 @@ def search_sizes(
             if result.stopped == "interrupted" and record.behind:
                 raise KeyboardInterrupt  # what there was before is more than this result
             record.save()
-        measure(engine.progress())
+        measure(engine.account.progress())
         return result
 
     return sweep(search_with, sizes, ensemble, search.floor)

@@ -17,7 +17,7 @@ from netstitch.optimization import (
     SerialExecutor,
     run_search,
 )
-from netstitch.optimization.history import History
+from netstitch.optimization.search_result import History
 
 
 def first_half(genotype: Genotype) -> Any:

@@ -24,7 +24,7 @@ from netstitch.optimization import (
 )
 from netstitch.optimization.algorithms.gomea import gomea
 from netstitch.optimization.operators.gene_pool_mixing import Mixing
-from netstitch.optimization.operators.inactive_variables import (
+from netstitch.optimization.operators.variation import (
     nothing,
     offered,
     offered_by_all,

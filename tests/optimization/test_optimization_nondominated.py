@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimization_cases import nondominated
 
-from netstitch.optimization.nondominated import CostTable, Staircase, nondominated_set
+from netstitch.optimization.archive import CostTable, Staircase, nondominated_set
 
 
 def cost_rows(columns: int) -> st.SearchStrategy[list[tuple[int, ...]]]:

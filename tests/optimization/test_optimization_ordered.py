@@ -9,7 +9,7 @@ from optimization_cases import ShuffledExecutor, accuracy_and_macs, searched
 from netstitch.optimization import Executor, SerialExecutor
 from netstitch.optimization.executors.attempts import BatchEvaluation, Thresholds
 from netstitch.optimization.executors.executor import WHOLE
-from netstitch.optimization.executors.ordered import OrderedExecutor
+from netstitch.optimization.executors.replay import OrderedExecutor
 
 IN_FLIGHT = 5
 

@@ -26,7 +26,7 @@ from netstitch.optimization import (
     prepare_search,
 )
 from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly, Thresholds
-from netstitch.optimization.executors.ordered import OrderedExecutor
+from netstitch.optimization.executors.replay import OrderedExecutor
 from netstitch.optimization.rejection import STEPS, rejection_threshold
 
 LENGTH = 12

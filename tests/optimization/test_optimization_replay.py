@@ -65,7 +65,7 @@ class Stopped:
         self.told.append(evaluation)
         self._known[evaluation.signature] = known_by(evaluation)
         if evaluation.ordinal in self.moments:
-            self.engine.catch_up(self.moments[evaluation.ordinal])
+            self.engine.account.catch_up(self.moments[evaluation.ordinal])
 
     def _look(self, progress: Progress) -> None:
         self.states.append(self.engine.state())

@@ -18,7 +18,7 @@ from netstitch.optimization import (
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.algorithms.ga import a_worse_parent
 from netstitch.optimization.algorithms.gomea import GenePoolMixing
-from netstitch.optimization.algorithms.registry import entry
+from netstitch.optimization.algorithms.registry import settings_of
 from netstitch.optimization.linkage.gene_pool import WholePopulation
 from netstitch.optimization.linkage.linkage_model import LINKAGES, Genotypes, Subset
 from netstitch.optimization.operators.gene_pool_mixing import (
@@ -88,7 +88,7 @@ def test_changes_are_kept_when_they_are_not_worse_or_new_in_the_archive(
 )
 def test_strategies_are_exchanged_by_name(setting: str, known: dict[str, object]) -> None:
     for algorithm in ALGORITHMS:
-        if setting not in entry(algorithm).settings:
+        if setting not in settings_of(ALGORITHMS[algorithm].build):
             continue
         found = set()
         for name in known:

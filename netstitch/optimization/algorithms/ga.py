@@ -5,14 +5,17 @@ from collections.abc import Iterable
 import numpy as np
 
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup, named
-from netstitch.optimization.operators.inactive_variables import (
+from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
+from netstitch.optimization.operators.variation import (
+    CROSSOVERS,
+    TWO_POINT,
     Inactive,
     check_inactive,
+    checked_rate,
+    mutation,
     offered,
     settled,
 )
-from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
-from netstitch.optimization.operators.variation import CROSSOVERS, TWO_POINT, checked_rate, mutation
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Solution, State
 

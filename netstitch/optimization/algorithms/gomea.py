@@ -28,13 +28,13 @@ from netstitch.optimization.operators.gene_pool_mixing import (
     packed_passes,
     unpacked_passes,
 )
-from netstitch.optimization.operators.inactive_variables import (
+from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
+from netstitch.optimization.operators.variation import (
     Inactive,
     check_inactive,
     offered_by_all,
     settled,
 )
-from netstitch.optimization.operators.scalarisation import TSCHEBYSHEFF
 from netstitch.optimization.problem import Genotype, Solution, State
 
 TURNS = 3

@@ -13,7 +13,7 @@ from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.operators.scalarisation import Floats
 from netstitch.optimization.operators.variation import checked_rate, mutation
-from netstitch.optimization.problem import Genotype, Solution, State, as_costs
+from netstitch.optimization.problem import Genotype, Problem, Solution, State, as_costs
 
 ATTEMPTS = 10
 """How often offspring that are not new are made anew before they are taken as they are."""
@@ -69,12 +69,30 @@ class NSGA2(Algorithm):
         self._compact = np.min_scalar_type(max(problem.cardinalities) - 1)
         self._rate = checked_rate(mutation_rate, problem.length)
         self._generator = setup.generator
-        self._pymoo = _Pymoo(problem.length, len(problem.objectives), crossover_rate)
+        self._load_pymoo(problem, crossover_rate)
         self._offspring: Genotype = setup.first_genotypes()
         self._results: Floats = np.full((self.slots, len(problem.objectives)), np.inf)
         self._evaluates = np.zeros(self.slots, dtype=np.int64)  # which offspring a slot has
         self._proposed = 0  # offspring of this generation
         self._received = 0
+
+    def _load_pymoo(self, problem: Problem, crossover_rate: float) -> None:
+        from pymoo.config import Config
+
+        Config.warnings["not_compiled"] = False  # a hint that would go to stdout
+        from pymoo.algorithms.moo.nsga2 import binary_tournament
+        from pymoo.core.population import Population
+        from pymoo.core.problem import Problem as PymooProblem
+        from pymoo.operators.crossover.pntx import TwoPointCrossover
+        from pymoo.operators.selection.tournament import TournamentSelection
+        from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
+
+        objectives = len(problem.objectives)
+        self._pymoo_problem = PymooProblem(n_var=problem.length, n_obj=objectives, n_ieq_constr=1)
+        self._individuals = Population.new
+        self._survival = RankAndCrowding()
+        self._selection = TournamentSelection(func_comp=binary_tournament)
+        self._crossover = TwoPointCrossover(prob=crossover_rate)
 
     def propose(self, slot: int) -> Genotype | None:
         """Return the next offspring; None while the last ones of a generation are under way."""
@@ -119,8 +137,14 @@ class NSGA2(Algorithm):
         """Choose the survivors of the generation, and make their offspring."""
         genotypes = np.concatenate([self.parents, self._offspring])
         costs = np.concatenate([self.costs, self._results])
-        everyone = self._pymoo.population(genotypes, costs, self._violations(costs))
-        survivors = self._pymoo.survivors(everyone, self.slots, self._generator)
+        everyone = self._individuals(X=genotypes, F=costs, G=self._violations(costs)[:, None])
+        survivors = self._survival.do(  # which get their rank and crowding
+            self._pymoo_problem,
+            everyone,
+            n_survive=self.slots,
+            random_state=self._generator,
+            return_indices=True,
+        )
         self.parents, self.costs = genotypes[survivors], costs[survivors]
         self._offspring = self._new_offspring(everyone[survivors])
         self._results = np.full_like(self._results, np.inf)
@@ -147,57 +171,20 @@ class NSGA2(Algorithm):
         return np.stack(offspring)
 
     def _children(self, parents: Any, count: int) -> Genotype:
-        """Return children of the parents after mutation, shape (count, l)."""
-        children = self._pymoo.crossed(parents, count, self._generator)
-        cardinalities = np.tile(self._cardinalities, count)
-        mutants = mutation(children.ravel(), cardinalities, self._rate, self._generator)
-        return mutants.reshape(children.shape)
-
-
-class _Pymoo:
-    """The parts of pymoo's NSGA-II, of which the packages are loaded here only."""
-
-    def __init__(self, length: int, objectives: int, crossover_rate: float) -> None:
-        from pymoo.config import Config
-
-        Config.warnings["not_compiled"] = False  # a hint that would go to stdout
-        from pymoo.algorithms.moo.nsga2 import binary_tournament
-        from pymoo.core.population import Population
-        from pymoo.core.problem import Problem
-        from pymoo.operators.crossover.pntx import TwoPointCrossover
-        from pymoo.operators.selection.tournament import TournamentSelection
-        from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
-
-        self._new = Population.new
-        self._problem = Problem(n_var=length, n_obj=objectives, n_ieq_constr=1)
-        self._survival = RankAndCrowding()
-        self._selection = TournamentSelection(func_comp=binary_tournament)
-        self._crossover = TwoPointCrossover(prob=crossover_rate)
-
-    def population(self, genotypes: Genotype, costs: Floats, violations: Floats) -> Any:
-        """Return pymoo's individuals, whose one constraint is the threshold."""
-        return self._new(X=genotypes, F=costs, G=violations[:, None])
-
-    def survivors(self, population: Any, n: int, generator: np.random.Generator) -> list[int]:
-        """Return indices of the n best, which get their rank and crowding."""
-        survivors: list[int] = self._survival.do(
-            self._problem, population, n_survive=n, random_state=generator, return_indices=True
-        )
-        return survivors
-
-    def crossed(self, parents: Any, count: int, generator: np.random.Generator) -> Genotype:
-        """Return children before mutation, two of each chosen pair, shape (count, l)."""
+        """Return children of the parents after mutation, two of each pair, shape (count, l)."""
         tournament = SimpleNamespace(
-            tournament_type="comp_by_rank_and_crowding", random_state=generator
+            tournament_type="comp_by_rank_and_crowding", random_state=self._generator
         )
         pairs = self._selection.do(
-            self._problem,
+            self._pymoo_problem,
             parents,
             -(-count // 2),
             n_parents=2,
-            random_state=generator,
+            random_state=self._generator,
             algorithm=tournament,
         )
-        made = self._crossover.do(self._problem, pairs, random_state=generator)
+        made = self._crossover.do(self._pymoo_problem, pairs, random_state=self._generator)
         children: Genotype = made.get("X")[:count]
-        return children
+        cardinalities = np.tile(self._cardinalities, count)
+        mutants = mutation(children.ravel(), cardinalities, self._rate, self._generator)
+        return mutants.reshape(children.shape)

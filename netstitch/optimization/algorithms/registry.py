@@ -96,7 +96,7 @@ def check_algorithm(algorithm: str | Build) -> None:
 
 def check_settings(algorithm: str | Build, settings: Mapping[str, Any]) -> None:
     """Raise SearchError when an algorithm does not know a setting, or cannot use its value."""
-    known, name = _annotations(entry(algorithm).build), name_of(algorithm)
+    known, name = settings_of(entry(algorithm).build), name_of(algorithm)
     for setting, value in settings.items():
         if setting not in known:
             raise SearchError(
@@ -170,7 +170,7 @@ def _kinds(annotation: Any) -> list[_Kind]:
     return [_KINDS.get(part, _ANYTHING) for part in parts]
 
 
-def _annotations(build: Build) -> Mapping[str, Any]:
+def settings_of(build: Build) -> Mapping[str, Any]:
     """Return the annotations of settings by name; keywords of a TypedDict count as settings.
 
     Any value will do where a setting is not annotated, or with another type than those of _KINDS.

@@ -1,5 +1,6 @@
 """Calls of an evaluation, alone or for several genotypes, whatever goes wrong in them."""
 
+import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -96,8 +97,26 @@ def attempt_all(evaluate: Evaluate, requests: Sequence[Request]) -> TaskOutcome:
     return TaskOutcome(attempts, time.perf_counter() - start)
 
 
+@dataclass(frozen=True)
+class Unloadable:
+    """Stands in the place of an evaluation that a worker cannot load."""
+
+    reason: str
+
+
+def loaded(load: Callable[[], Evaluate]) -> Evaluate | Unloadable:
+    """Return the evaluation of a worker that begins; interruptions are for who started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return load()
+    except Exception as error:  # whichever, the worker tells of it when it is asked
+        return Unloadable(one_line(error, kind=True))
+
+
 def attempt_in_worker(evaluate: Evaluate, requests: Sequence[Request]) -> TaskOutcome:
     """Do as `attempt_all`, and go on after what ends other programs, such as sys.exit."""
+    for one in requests:
+        one.genotype.setflags(write=False)  # which is lost on the way
     start = time.perf_counter()
     try:
         return attempt_all(evaluate, requests)

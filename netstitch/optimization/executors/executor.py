@@ -91,36 +91,6 @@ class Executor(Protocol):
         return time.monotonic()
 
 
-class WrappedExecutor(Executor):
-    """Hands evaluations on to another executor, is as busy as that, and ends with it."""
-
-    def __init__(self, executor: Executor) -> None:
-        self.capacity, self.workers = executor.capacity, executor.workers
-        self._executor = executor
-
-    def busy(self) -> float:
-        """Return what the other executor does."""
-        return self._executor.busy()
-
-    def now(self) -> float:
-        """Return what the other executor does."""
-        return self._executor.now()
-
-    def cancel(self) -> None:
-        """Forget what is under way, here and there."""
-        self._forget()
-        self._executor.cancel()
-
-    def close(self) -> None:
-        """Close the other executor."""
-        self._forget()
-        self._executor.close()
-
-    def _forget(self) -> None:
-        """Drop what is held of evaluations under way."""
-        raise NotImplementedError
-
-
 def worker_name(process: int | None = None) -> str:
     """Return the `worker` of a result, for the id of a process of this machine, or this one."""
     return f"{platform.node()} {os.getpid() if process is None else process}"

@@ -4,18 +4,21 @@ import ctypes
 import multiprocessing
 import os
 import pickle
-import signal
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.attempts import Evaluate, TaskOutcome, attempt_in_worker
+from netstitch.optimization.executors.attempts import (
+    Evaluate,
+    TaskOutcome,
+    Unloadable,
+    attempt_in_worker,
+    loaded,
+)
 from netstitch.optimization.executors.executor import Request
-from netstitch.text import one_line
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -27,13 +30,6 @@ class Begun(ctypes.Structure):
     _fields_ = (("worker", ctypes.c_long), ("start", ctypes.c_double))
     worker: int  # the id of its process
     start: float  # by perf_counter, which all processes share
-
-
-@dataclass(frozen=True)
-class Unloadable:
-    """Stands in the place of an evaluation that a worker cannot load."""
-
-    reason: str
 
 
 _evaluate: Evaluate | Unloadable
@@ -65,13 +61,9 @@ def initialise(
     with started.get_lock():
         _number = started.value
         started.value += 1
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _begun = begun
-    try:
-        _evaluate = pickle.loads(pickled)  # noqa: S301 - it comes from the parent
-    except Exception as error:  # whichever, `run` tells the parent of it
-        _evaluate = Unloadable(one_line(error, kind=True))
+    _evaluate = loaded(lambda: pickle.loads(pickled))  # noqa: S301 - it comes from the parent
 
 
 def _end_with_parent() -> None:
@@ -88,8 +80,6 @@ def run(slot: int, requests: Sequence[Request]) -> TaskOutcome:
             f"the evaluation cannot be loaded in a worker process ({_evaluate.reason}): give a "
             "function or object of a module that can be imported"
         )
-    for one in requests:
-        one.genotype.setflags(write=False)
     _begun[slot].worker = os.getpid()
     _begun[slot].start = time.perf_counter()
     return attempt_in_worker(_evaluate, requests)

@@ -13,15 +13,16 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from math import inf
 from multiprocessing.process import BaseProcess
+from typing import Unpack
 
 from netstitch.errors import SearchError
 from netstitch.optimization.executors.attempts import Evaluate, TaskOutcome
 from netstitch.optimization.executors.executor import Completed, Request, worker_name
 from netstitch.optimization.executors.process_start import interruptions_blocked, start_context
 from netstitch.optimization.executors.process_worker import Begun, initialise, run
-from netstitch.optimization.executors.queue import Choose
-from netstitch.optimization.executors.worker_executor import PendingTask, WorkerExecutor
+from netstitch.optimization.executors.worker_executor import Dealing, PendingTask, WorkerExecutor
 from netstitch.text import one_line
 
 
@@ -39,14 +40,8 @@ class ProcessExecutor(WorkerExecutor[Future[TaskOutcome]]):
         evaluate: Objective values of a genotype. It is pickled and goes to each worker once, so it
             is a function of a module, or an object of a class of one.
         workers: How many calls run at once, each in a process of its own.
-        capacity: How many evaluations may be submitted, those that wait for a worker included; by
-            default as many as the workers take at once. With the population's size as many as there
-            are loops wait in the queue.
-        group: How many genotypes a worker may be given at once, where `evaluate` is a
-            `BatchEvaluation`. Those that wait are dealt to the free workers, as many to each.
-        choose: Which of those that wait go with the oldest; by default the next ones.
-        timeout: Seconds that each genotype of a call may take; a worker that needs more is killed.
         preload: Modules that workers find loaded, see `start_server`.
+        **dealing: See `Dealing`.
 
     Raises:
         SearchError: As `WorkerExecutor`, and for an evaluation that cannot be pickled; from
@@ -58,16 +53,15 @@ class ProcessExecutor(WorkerExecutor[Future[TaskOutcome]]):
         evaluate: Evaluate,
         workers: int,
         *,
-        capacity: int | None = None,
-        group: int = 1,
-        choose: Choose | None = None,
-        timeout: float | None = None,
         preload: Sequence[str] = (__name__,),
+        **dealing: Unpack[Dealing],
     ) -> None:
-        super().__init__("worker processes", workers, capacity, group, choose, timeout)
-        self._timeout = timeout
+        super().__init__("worker processes", workers, **dealing)
         self._context = start_context(preload)
-        pickled = _pickled(evaluate)
+        with self._sending(
+            "a function of a module, no lambda or inner function, or an object that can be pickled"
+        ):
+            pickled = pickle.dumps(evaluate)
         # Shared, since a pipe that it fills would hold up `submit` until the worker has started.
         self._evaluate = self._context.RawArray(ctypes.c_char, len(pickled))
         self._evaluate.raw = pickled
@@ -139,7 +133,6 @@ class ProcessExecutor(WorkerExecutor[Future[TaskOutcome]]):
 
     def _left(self, task: PendingTask) -> float:
         """Return the seconds that a call may go on; those of the timeout before it has begun."""
-        assert self._timeout is not None
         start = self._begun[self._slots[task]].start
         if not start:
             return self._timeout
@@ -147,9 +140,8 @@ class ProcessExecutor(WorkerExecutor[Future[TaskOutcome]]):
 
     def _time_left(self) -> float | None:
         """Return the seconds until one of the calls under way will have taken too long."""
-        if self._timeout is None:
-            return None
-        return max(0.0, min(map(self._left, self._running.values()), default=self._timeout))
+        left = min(map(self._left, self._running.values()), default=self._timeout)
+        return None if left == inf else max(0.0, left)
 
     def _recover(self) -> list[Completed]:
         """End a pool in which a worker died, and let what is lost with it wait for a new one."""
@@ -220,17 +212,6 @@ class ProcessExecutor(WorkerExecutor[Future[TaskOutcome]]):
         for worker in workers.values():
             worker.join()
         return workers
-
-
-def _pickled(evaluate: Evaluate) -> bytes:
-    try:
-        return pickle.dumps(evaluate)
-    except Exception as error:  # whichever, it comes from pickling what was given
-        reason = one_line(error, kind=True)
-        raise SearchError(
-            f"the evaluation cannot be sent to worker processes ({reason}): give a "
-            "function of a module, no lambda or inner function, or an object that can be pickled"
-        ) from error
 
 
 def _given(future: Future[TaskOutcome]) -> bool:

@@ -3,12 +3,10 @@
 import time
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from netstitch.errors import SearchError
 from netstitch.optimization.executors.attempts import Evaluate
 from netstitch.optimization.executors.executor import Completed
-from netstitch.optimization.executors.queue import Choose
 from netstitch.optimization.executors.ray_connection import (
     Connection,
     check_room,
@@ -16,9 +14,7 @@ from netstitch.optimization.executors.ray_connection import (
     connect,
 )
 from netstitch.optimization.executors.ray_pool import RayPool, WorkerSlot
-from netstitch.optimization.executors.ray_worker import packed_genotypes
-from netstitch.optimization.executors.worker_executor import PendingTask, WorkerExecutor
-from netstitch.text import one_line
+from netstitch.optimization.executors.worker_executor import Dealing, PendingTask, WorkerExecutor
 
 GRACE = 1.0
 """Seconds after a death in which a node that is lost may take other workers with it."""
@@ -39,18 +35,13 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
         evaluate: Objective values of a genotype. It goes to each node once, through Ray's object
             store, and each worker loads it once; NumPy arrays in it are shared by the workers of a
             node.
-        workers: How many evaluations run at once, each with a CPU.
-        capacity: How many may be submitted, those that wait for a worker included; by default as
-            many as the workers take at once.
-        group: How many genotypes a worker takes at once, where as many wait; their seconds are
-            divided equally among them.
-        choose: Which of those that wait go with the oldest; by default the next ones.
+        workers: How many calls run at once, each with a CPU.
         address: HOST:PORT of a cluster's head node, "auto" for the cluster that this machine is
             part of, None to start one here. A program that is connected to Ray already stays so.
         temporary: The folder for logs and sockets of a cluster that is started; Ray's own by
             default.
         gpus_per_worker: GPUs of each worker; a fraction lets workers share one.
-        timeout: Seconds that an evaluation may take, after which its worker counts as dead.
+        **dealing: See `Dealing`.
 
     Raises:
         SearchError: As `WorkerExecutor`; where Ray is not installed, no cluster answers within 30
@@ -63,20 +54,16 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
         evaluate: Evaluate,
         workers: int,
         *,
-        capacity: int | None = None,
-        group: int = 1,
-        choose: Choose | None = None,
         address: str | None = None,
         temporary: Path | None = None,
         gpus_per_worker: float = 0.0,
-        timeout: float | None = None,
+        **dealing: Unpack[Dealing],
     ) -> None:
-        super().__init__("Ray workers", workers, capacity, group, choose, timeout)
+        super().__init__("Ray workers", workers, **dealing)
         check_share(gpus_per_worker)
         self._evaluate = evaluate
         self._address, self._temporary = address, temporary
         self._gpus_per_worker = gpus_per_worker
-        self._timeout = inf if timeout is None else timeout
         self._connection: Connection | None = None
         self._stored: Any = None  # where the object store has the evaluation
         self._pool: RayPool | None = None
@@ -97,7 +84,10 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
             ray = self._connection.ray
             try:
                 check_room(ray, self.workers, self._gpus_per_worker)
-                self._stored = _stored(ray, self._evaluate)
+                with self._sending(
+                    "a function, or an object that can be pickled and fits into Ray's object store"
+                ):
+                    self._stored = ray.put(self._evaluate)
             except BaseException:
                 self.close()
                 raise
@@ -125,12 +115,7 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
 
     def _run(self, pool: RayPool, slot: WorkerSlot, task: PendingTask) -> None:
         self._running[slot] = task
-        pool.run(
-            slot,
-            packed_genotypes([one.genotype for one in task.requests]),
-            [one.threshold for one in task.requests],
-            self._timeout * len(task.requests),
-        )
+        pool.run(slot, task.requests, self._timeout * len(task.requests))
 
     def _finished(self) -> list[Completed]:
         assert self._pool is not None
@@ -155,15 +140,3 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.end()
-
-
-def _stored(ray: Any, evaluate: Evaluate) -> Any:
-    """Return a reference to the evaluation in the object store, from where nodes get it."""
-    try:
-        return ray.put(evaluate)
-    except Exception as error:  # whichever, it comes from pickling what was given, or no room
-        reason = one_line(error, kind=True)
-        raise SearchError(
-            f"the evaluation cannot be sent to Ray workers ({reason}): give a function, "
-            "or an object that can be pickled and fits into Ray's object store"
-        ) from error

@@ -7,8 +7,10 @@ for the first time, and holds up nobody.
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from math import inf
 from typing import Any
 
@@ -16,11 +18,43 @@ import numpy as np
 import numpy.typing as npt
 
 from netstitch.errors import SearchError
-from netstitch.optimization.executors.attempts import TaskOutcome, Thresholds
-from netstitch.optimization.executors.ray_worker import RayWorker
+from netstitch.optimization.executors.attempts import (
+    TaskOutcome,
+    Thresholds,
+    Unloadable,
+    attempt_in_worker,
+    loaded,
+)
+from netstitch.optimization.executors.executor import Request, worker_name
+from netstitch.optimization.problem import Genotype
 
 MOST_STARTS, LONGEST_PAUSE = 3, 60.0
 """Starts in a row that may fail where no worker works; seconds before another one, at most."""
+
+
+class RayWorker:
+    """Holds the evaluation, which it loads once, in a process that Ray starts on some node.
+
+    Args:
+        stored: The reference to it in Ray's object store, in a list, since Ray would replace a bare
+            one by itself, and nothing could be said of an evaluation that cannot be loaded.
+    """
+
+    def __init__(self, stored: list[Any]) -> None:
+        import ray
+
+        self._evaluate = loaded(lambda: ray.get(stored[0]))
+
+    def greet(self) -> tuple[str, str]:
+        """Return the worker's name, and why it cannot load the evaluation; empty where it has."""
+        reason = self._evaluate.reason if isinstance(self._evaluate, Unloadable) else ""
+        return worker_name(), reason
+
+    def run(self, packed: npt.NDArray[np.integer], thresholds: Thresholds) -> TaskOutcome:
+        """Evaluate the genotypes that `packed_genotypes` was given."""
+        assert not isinstance(self._evaluate, Unloadable)
+        each = zip(count(), packed.astype(np.int64), thresholds, strict=False)
+        return attempt_in_worker(self._evaluate, [Request(*one) for one in each])
 
 
 @dataclass(eq=False)
@@ -88,16 +122,12 @@ class RayPool:
         """Let a worker show that it lives, within so many seconds; it is idle again when it has."""
         self._ask(slot, slot.worker.greet.remote(), seconds)
 
-    def run(
-        self,
-        slot: WorkerSlot,
-        genotypes: npt.NDArray[np.integer],
-        thresholds: Thresholds,
-        seconds: float,
-    ) -> None:
+    def run(self, slot: WorkerSlot, requests: Sequence[Request], seconds: float) -> None:
         """Let a worker evaluate, within so many seconds."""
         slot.running = True
-        self._ask(slot, slot.worker.run.remote(genotypes, thresholds), seconds)
+        packed = packed_genotypes([one.genotype for one in requests])
+        thresholds = [one.threshold for one in requests]
+        self._ask(slot, slot.worker.run.remote(packed, thresholds), seconds)
 
     def _ask(self, slot: WorkerSlot, future: Any, seconds: float) -> None:
         slot.since = time.monotonic()
@@ -216,3 +246,9 @@ def _ending(error: Exception) -> str:
     if _cannot_load(error):
         return text.strip().splitlines()[-1].strip()
     return "its process died"
+
+
+def packed_genotypes(genotypes: Sequence[Genotype]) -> npt.NDArray[np.integer]:
+    """Return genotypes of one length as one small array, a byte a variable where possible."""
+    rows = np.stack(genotypes)
+    return rows.astype(np.min_scalar_type(rows.max(initial=0)))

@@ -1,17 +1,76 @@
-"""Results that are known are not evaluated again, and come back in the order they came then."""
+"""Executors around another, which say in which order its results come, and which it need not give.
+
+A search that takes results as they come depends on how long each takes, so on the machine and on
+chance. In the order of asking it depends on its seed alone, whatever evaluates and however many at
+a time, and nothing favours what is quick to evaluate. That costs little where more is under way
+than there are workers: they go on with what is asked while the oldest result is waited for.
+"""
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from netstitch.optimization.executors.executor import (
-    WHOLE,
-    Completed,
-    Executor,
-    WrappedExecutor,
-    checked,
-)
+from netstitch.optimization.executors.executor import WHOLE, Completed, Executor, checked
 from netstitch.optimization.problem import Evaluation, Genotype, Objective
+
+
+class WrappedExecutor(Executor):
+    """Hands evaluations on to another executor, is as busy as that, and ends with it."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.capacity, self.workers = executor.capacity, executor.workers
+        self._executor = executor
+
+    def busy(self) -> float:
+        """Return what the other executor does."""
+        return self._executor.busy()
+
+    def now(self) -> float:
+        """Return what the other executor does."""
+        return self._executor.now()
+
+    def cancel(self) -> None:
+        """Forget what is under way, here and there."""
+        self._forget()
+        self._executor.cancel()
+
+    def close(self) -> None:
+        """Close the other executor."""
+        self._forget()
+        self._executor.close()
+
+    def _forget(self) -> None:
+        """Drop what is held of evaluations under way."""
+        raise NotImplementedError
+
+
+class OrderedExecutor(WrappedExecutor):
+    """Hands back the results of another executor one at a time, the oldest first."""
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self._tickets: deque[int] = deque()
+        self._done: dict[int, Completed] = {}
+
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        """Hand the evaluation on, and note its turn; one that the search waits for is next."""
+        if ticket == WHOLE:
+            self._tickets.appendleft(ticket)
+        else:
+            self._tickets.append(ticket)
+        self._executor.submit(ticket, genotype, threshold)
+
+    def wait(self) -> list[Completed]:
+        """Return the result of the oldest evaluation; an empty list when there is none."""
+        if not self._tickets:
+            return []
+        while self._tickets[0] not in self._done:
+            self._done |= {one.ticket: one for one in self._executor.wait()}
+        return [self._done.pop(self._tickets.popleft())]
+
+    def _forget(self) -> None:
+        self._tickets.clear()
+        self._done.clear()
 
 
 @dataclass(frozen=True)
@@ -84,11 +143,6 @@ class ReplayExecutor(WrappedExecutor):
         of the order is forgotten.
         """
         self._rounds = deque(rounds)
-
-    @property
-    def following(self) -> bool:
-        """There is more of an order to follow."""
-        return bool(self._rounds)
 
     def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
         """Note the ticket of a known result, or hand the evaluation on."""

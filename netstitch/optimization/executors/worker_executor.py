@@ -6,15 +6,18 @@ where its worker dies again.
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from math import inf
+from typing import Generic, TypedDict, TypeVar
 
 from netstitch.errors import SearchError
 from netstitch.optimization.executors.attempts import TaskOutcome
 from netstitch.optimization.executors.executor import Completed, Executor, Request
 from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.optimization.problem import Genotype
+from netstitch.text import one_line
 
 Handle = TypeVar("Handle")
 
@@ -34,10 +37,30 @@ class PendingTask:
     earliest: float = 0.0
 
 
+class Dealing(TypedDict, total=False):
+    """Keywords of executors with workers: how evaluations are dealt to them.
+
+    Attributes:
+        capacity: How many evaluations may be submitted, those that wait for a worker included; by
+            default as many as the workers take at once. With the population's size as many as there
+            are loops wait in the queue.
+        group: How many genotypes a worker may be given at once, 1 by default; together where the
+            evaluation is a `BatchEvaluation`. Those that wait are dealt to the free workers, as
+            many to each, and their seconds are divided equally among them.
+        choose: Which of those that wait go with the oldest; by default the next ones.
+        timeout: Seconds that each genotype of a call may take; a worker that needs more is killed.
+    """
+
+    capacity: int | None
+    group: int
+    choose: Choose | None
+    timeout: float | None
+
+
 class WorkerExecutor(Executor, Generic[Handle]):
     """Evaluates in workers of which some may die, first come first served.
 
-    Arguments are those of `ProcessExecutor`; `kind` names the workers in messages.
+    `kind` names the workers in messages; the other arguments are those of `Dealing`.
 
     Raises:
         SearchError: For no workers, less capacity than workers, and a group or timeout of none.
@@ -47,10 +70,11 @@ class WorkerExecutor(Executor, Generic[Handle]):
         self,
         kind: str,
         workers: int,
-        capacity: int | None,
-        group: int,
-        choose: Choose | None,
-        timeout: float | None,
+        *,
+        capacity: int | None = None,
+        group: int = 1,
+        choose: Choose | None = None,
+        timeout: float | None = None,
     ) -> None:
         self.capacity = workers * group if capacity is None else capacity
         self.workers = workers
@@ -62,7 +86,8 @@ class WorkerExecutor(Executor, Generic[Handle]):
             )
         if timeout is not None and not timeout > 0:
             raise SearchError(f"an evaluation may take {timeout} seconds: give more than 0")
-        self._group = group
+        self._kind, self._group = kind, group
+        self._timeout = inf if timeout is None else timeout
         self._waiting = EvaluationQueue(choose)
         self._suspects: deque[PendingTask] = deque()  # that wait to be run alone
         self._running: dict[Handle, PendingTask] = {}  # by order of submission
@@ -114,6 +139,17 @@ class WorkerExecutor(Executor, Generic[Handle]):
     @abstractmethod
     def _end_workers(self) -> None:
         """Kill the workers, whatever they do."""
+
+    @contextmanager
+    def _sending(self, give: str) -> Iterator[None]:
+        """Let what goes wrong with an evaluation on its way to the workers be one line."""
+        try:
+            yield
+        except Exception as error:  # whichever, it comes from pickling what was given, or no room
+            raise SearchError(
+                f"the evaluation cannot be sent to {self._kind} ({one_line(error, kind=True)}): "
+                f"give {give}"
+            ) from error
 
     def _deal(self, free: int) -> PendingTask:
         """Return the task of the next of some free workers, so that all are given as much."""

@@ -6,10 +6,11 @@ other (section 5.2 of the paper; Guijt, Thierens, Alderliesten and Bosman, "Solv
 problems by introducing linkage kernels into GOMEA", GECCO 2022).
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,25 @@ SMALLEST = 32
 Donors = Literal["neighbours", "population"]
 
 
-class GenePool(Protocol):
-    """The source of a pass of mixing."""
+@dataclass(frozen=True, eq=False)
+class GenePool(ABC):
+    """The source of a pass of mixing.
+
+    Attributes:
+        linkage: Learns the subsets.
+    """
+
+    linkage: Linkage
+
+    @abstractmethod
+    def near(
+        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
+    ) -> tuple[Genotypes, Genotypes]:
+        """Return those of a population that a solution's subsets are learned from, and donors."""
+
+    @abstractmethod
+    def converged(self, genotypes: Genotypes) -> bool:
+        """Return whether there is no linkage left to learn from."""
 
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
@@ -33,38 +51,30 @@ class GenePool(Protocol):
 
         There are none where no donor differs from the solution: nothing is learned then.
         """
-        ...
+        neighbours, donors = self.near(genotypes, own, generator)
+        if not (donors != own).any():
+            return [], donors
+        return self.linkage.subsets(neighbours, generator), donors
 
     def learn(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
     ) -> list[Subset]:
         """Return the subsets alone, for a donor from elsewhere."""
-        ...
-
-    def converged(self, genotypes: Genotypes) -> bool:
-        """Return whether there is no linkage left to learn from."""
-        return False  # the archive's members are donors too, of forced improvements
+        return self.linkage.subsets(self.near(genotypes, own, generator)[0], generator)
 
 
-@dataclass(frozen=True, eq=False)
 class WholePopulation(GenePool):
     """Linkage of all genotypes; all of them are donors."""
 
-    linkage: Linkage
-
-    def draw(
+    def near(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
-    ) -> tuple[list[Subset], Genotypes]:
-        """Return subsets of the linkage of all genotypes, which are the donors too."""
-        if not _differ(genotypes, own):
-            return [], genotypes
-        return self.learn(genotypes, own, generator), genotypes
+    ) -> tuple[Genotypes, Genotypes]:
+        """Return all of them, twice."""
+        return genotypes, genotypes
 
-    def learn(
-        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
-    ) -> list[Subset]:
-        """Return subsets of the linkage of all genotypes."""
-        return self.linkage.subsets(genotypes, generator)
+    def converged(self, genotypes: Genotypes) -> bool:
+        """Return False: the archive's members are donors too, of forced improvements."""
+        return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,46 +82,25 @@ class Neighbourhoods(GenePool):
     """Linkage of a solution's nearest genotypes, as many as chance says each time.
 
     Attributes:
-        linkage: Learns the subsets.
         smallest: Neighbours at least, c.
         donors: The neighbours alone, as in the authors' code, or all of the population.
     """
 
-    linkage: Linkage
     smallest: int = SMALLEST
     donors: Donors = "neighbours"
 
-    def draw(
+    def near(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
-    ) -> tuple[list[Subset], Genotypes]:
-        """Return subsets of the neighbours' linkage, and the donors."""
-        neighbours = self._neighbours(genotypes, own, generator)
-        donors = genotypes if self.donors == "population" else neighbours
-        if not _differ(donors, own):
-            return [], donors
-        return self.linkage.subsets(neighbours, generator), donors
-
-    def learn(
-        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
-    ) -> list[Subset]:
-        """Return subsets of the neighbours' linkage."""
-        neighbours = self._neighbours(genotypes, own, generator)
-        return self.linkage.subsets(neighbours, generator)
-
-    def _neighbours(
-        self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
-    ) -> Genotypes:
+    ) -> tuple[Genotypes, Genotypes]:
+        """Return the neighbours, and the donors."""
         k = neighbourhood_size(len(genotypes), generator, self.smallest)
-        return genotypes[nearest(genotypes, own, k, generator)]
+        neighbours = genotypes[nearest(genotypes, own, k, generator)]
+        return neighbours, genotypes if self.donors == "population" else neighbours
 
     def converged(self, genotypes: Genotypes) -> bool:
         """Return whether every neighbourhood of the smallest size is one genotype over and over."""
         counts = Counter(genotype.tobytes() for genotype in genotypes)
         return min(counts.values(), default=0) >= min(self.smallest, len(genotypes))
-
-
-def _differ(donors: Genotypes, own: Genotype) -> bool:
-    return bool((donors != own).any())
 
 
 def neighbourhood_size(n: int, generator: np.random.Generator, smallest: int = SMALLEST) -> int:

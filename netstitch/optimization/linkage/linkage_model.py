@@ -8,7 +8,7 @@ there to compare with: a tree at random, and single variables.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +27,9 @@ Subset = npt.NDArray[np.int64]
 
 Cardinalities = npt.NDArray[np.int64]
 
+_ROUNDING = 1e-12
+"""Entropies up to this are 0 but for rounding."""
+
 
 class Linkage(Protocol):
     """Subsets of variables that are copied together, in random order, learned from genotypes."""
@@ -36,6 +39,7 @@ class Linkage(Protocol):
         ...
 
 
+@dataclass(eq=False)
 class MutualInformation(Linkage):
     """The linkage tree of mutual information.
 
@@ -43,50 +47,47 @@ class MutualInformation(Linkage):
     their mutual information, the dear part of a tree.
     """
 
-    def __init__(self, cardinalities: Cardinalities) -> None:
-        self._cardinalities = cardinalities
-        self._last: tuple[Genotypes, Floats] | None = None
+    cardinalities: Cardinalities
+    _last: tuple[Genotypes, Floats] | None = None
 
     def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
         """Return the nodes of the tree but its root."""
         if self._last is None or not np.array_equal(self._last[0], genotypes):
-            self._last = genotypes, normalised_mutual_information(genotypes, self._cardinalities)
-        return tree_subsets(self._last[1], self._cardinalities, generator)
+            self._last = genotypes, normalised_mutual_information(genotypes, self.cardinalities)
+        return tree_subsets(self._last[1], self.cardinalities, generator)
 
 
+@dataclass(eq=False)
 class RandomTree(Linkage):
     """A tree of variables joined by chance: subsets of the same sizes, of no meaning."""
 
-    def __init__(self, cardinalities: Cardinalities) -> None:
-        self._cardinalities = cardinalities
+    cardinalities: Cardinalities
 
     def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
         """Return the nodes of the tree but its root."""
-        length = len(self._cardinalities)
+        length = len(self.cardinalities)
         drawn = np.triu(generator.random((length, length)), 1)
-        return tree_subsets(drawn + drawn.T, self._cardinalities, generator)
+        return tree_subsets(drawn + drawn.T, self.cardinalities, generator)
 
 
+@dataclass(eq=False)
 class SingleVariables(Linkage):
     """Each variable by itself."""
 
-    def __init__(self, cardinalities: Cardinalities) -> None:
-        self._cardinalities = cardinalities
+    cardinalities: Cardinalities
 
     def subsets(self, genotypes: Genotypes, generator: np.random.Generator) -> list[Subset]:
         """Return the variables that can change, one by one."""
-        free = np.flatnonzero(self._cardinalities > 1)
+        free = np.flatnonzero(self.cardinalities > 1)
         return [free[[index]] for index in generator.permutation(len(free))]
 
 
 MUTUAL_INFORMATION = "mutual-information"
-LINKAGES: Mapping[str, Callable[[Cardinalities], Linkage]] = MappingProxyType(
-    {
-        MUTUAL_INFORMATION: MutualInformation,
-        "random-tree": RandomTree,
-        "single-variables": SingleVariables,
-    }
-)
+LINKAGES: Mapping[str, Callable[[Cardinalities], Linkage]] = {
+    MUTUAL_INFORMATION: MutualInformation,
+    "random-tree": RandomTree,
+    "single-variables": SingleVariables,
+}
 
 
 def tree_subsets(
@@ -136,6 +137,3 @@ def normalised_mutual_information(genotypes: Genotypes, cardinalities: Cardinali
     )
     clipped: Floats = np.clip(found, 0.0, 1.0)
     return clipped
-
-
-_ROUNDING = 1e-12

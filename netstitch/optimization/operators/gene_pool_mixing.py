@@ -4,27 +4,19 @@ Section 5.2 of the paper. A pass is taken a step at a time, since each of its ch
 evaluation of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
 
 from netstitch.optimization.linkage.linkage_model import Genotypes, Subset
-from netstitch.optimization.operators.inactive_variables import nothing
+from netstitch.optimization.operators.variation import nothing
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Solution, State
 
-
-class Acceptance(Protocol):
-    """Tells whether mixing keeps a change of a slot's solution (the paper's section 5)."""
-
-    def __call__(
-        self, population: Population, solution: Solution, before: Solution, slot: int, entered: bool
-    ) -> bool:
-        """Return whether it replaces the one before; `entered` says if it is in the archive."""
-        ...
+Acceptance = Callable[[Population, Solution, Solution, int, bool], bool]
+"""Of a slot's population, a changed solution, the one before, the slot, and whether the change is
+new in the archive: whether mixing keeps it (the paper's section 5)."""
 
 
 def not_worse(
@@ -42,9 +34,10 @@ def not_worse_or_archived(
 
 
 NOT_WORSE_OR_ARCHIVED = "not-worse-or-archived"
-ACCEPTANCES: Mapping[str, Acceptance] = MappingProxyType(
-    {NOT_WORSE_OR_ARCHIVED: not_worse_or_archived, "not-worse": not_worse}
-)
+ACCEPTANCES: Mapping[str, Acceptance] = {
+    NOT_WORSE_OR_ARCHIVED: not_worse_or_archived,
+    "not-worse": not_worse,
+}
 
 
 @dataclass

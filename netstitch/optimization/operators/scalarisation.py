@@ -6,7 +6,6 @@ those of a failed solution are infinite.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -62,9 +61,10 @@ Scalarisation = Callable[[Floats, Floats, Scale], Floats]
 """Costs, weights and a scale to one number, smaller better."""
 
 TSCHEBYSHEFF = "tschebysheff"
-SCALARISATIONS: Mapping[str, Scalarisation] = MappingProxyType(
-    {TSCHEBYSHEFF: tschebysheff, "weighted-sum": weighted_sum}
-)
+SCALARISATIONS: Mapping[str, Scalarisation] = {
+    TSCHEBYSHEFF: tschebysheff,
+    "weighted-sum": weighted_sum,
+}
 
 
 def first_weights(n: int, objectives: int, generator: np.random.Generator) -> Floats:
