@@ -26,7 +26,7 @@ from netstitch.optimization import (
     StoppedEarly,
 )
 from netstitch.optimization.executors.attempts import Thresholds
-from netstitch.optimization.executors.process_start import start_server
+from netstitch.optimization.executors.process_start import start_context
 from netstitch.optimization.executors.process_worker import worker_number
 from netstitch.stitching.reachability import Genotype
 
@@ -79,7 +79,7 @@ class WorkerEvaluator(BatchEvaluation):
 def prepare(execution: ExecutionConfig) -> None:
     """Begin to start processes, which takes a while, beside what comes before the search."""
     if execution.executor == "processes":
-        start_server(PRELOAD)
+        start_context(PRELOAD)
 
 
 @contextmanager

@@ -100,10 +100,10 @@ class Population:
                 return ours < theirs
         costs = np.stack([self._costs(solution), self._costs(other)])
         objective = self.alone[slot]
-        if objective is not None:
+        if objective is None:
+            own, least = self._scalarise(costs, self.weights[slot], self.scale)
+        else:
             own, least = costs[:, objective]
-            return bool(own <= least if ties else own < least)
-        own, least = self._scalarise(costs, self.weights[slot], self.scale)
         return bool(own <= least if ties else own < least)
 
     def state(self) -> State:

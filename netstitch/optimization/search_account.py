@@ -98,7 +98,7 @@ class SearchAccount:
 
     @property
     def share(self) -> float:
-        """The part of the budget that is spent, 0 to 1."""
+        """The part of the budget that is spent."""
         return self._budget.share(self.used, self.elapsed)
 
     @property

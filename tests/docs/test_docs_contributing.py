@@ -160,7 +160,7 @@ def test_a_search_algorithm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ALGORITHMS, "toy", Entry(ToySearch, follows_threshold=False))
     front = ns.search(supernet, task, algorithm="toy", **options)
     assert [(p.genotype, p.cost) for p in front] == [(p.genotype, p.cost) for p in given]
-    with pytest.raises(SearchError, match="setting 'objective' of 'toy' is 'cost'"):
+    with pytest.raises(SearchError, match="algorithm 'toy': objective is 'cost'; expected a"):
         ns.search(supernet, task, algorithm="toy", **options | {"settings": {"objective": "cost"}})
 
 

@@ -1,14 +1,16 @@
 """The search algorithms by name, with their settings, which are keywords that make them."""
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import NoneType
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+from pydantic import create_model
 
 from netstitch.errors import SearchError
+from netstitch.files.settings import Settings
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.algorithms.ga import GeneticAlgorithm
 from netstitch.optimization.algorithms.gomea import gomea, lk_gomea
@@ -19,7 +21,7 @@ from netstitch.optimization.algorithms.random_search import RandomSearch
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.operators.initialisation import Initialisation
 from netstitch.optimization.problem import Objective, Problem
-from netstitch.text import did_you_mean
+from netstitch.text import expected_one_of
 
 Build = Callable[..., Algorithm]
 """Makes an algorithm from a Setup and, by keyword, its settings; also one of a user's own."""
@@ -59,7 +61,9 @@ def entry(algorithm: str | Build) -> Entry:
     if callable(algorithm):
         return Entry(algorithm)
     if algorithm not in ALGORITHMS:
-        raise SearchError(f"unknown algorithm {algorithm!r}: {_known(algorithm, ALGORITHMS)}")
+        raise SearchError(
+            f"unknown algorithm {algorithm!r}: {expected_one_of(algorithm, ALGORITHMS)}"
+        )
     return ALGORITHMS[algorithm]
 
 
@@ -96,16 +100,12 @@ def check_algorithm(algorithm: str | Build) -> None:
 
 def check_settings(algorithm: str | Build, settings: Mapping[str, Any]) -> None:
     """Raise SearchError when an algorithm does not know a setting, or cannot use its value."""
-    known, name = settings_of(entry(algorithm).build), name_of(algorithm)
-    for setting, value in settings.items():
-        if setting not in known:
-            raise SearchError(
-                f"algorithm {name!r} has no setting {setting!r}: {_known(setting, known)}"
-            )
-        kinds = _kinds(known[setting])
-        if not any(kind.holds(value) for kind in kinds):
-            expected = " or ".join(kind.described for kind in kinds)
-            raise SearchError(f"setting {setting!r} of {name!r} is {value!r}: expected {expected}")
+    known = settings_of(entry(algorithm).build)
+    fields: dict[str, Any] = {name: (_checked(known[name]), None) for name in known}
+    try:
+        create_model("Keywords", __base__=_Keywords, **fields)(**settings)
+    except SearchError as error:
+        raise SearchError(f"settings of algorithm {name_of(algorithm)!r}: {error}") from None
     if settings:
         built(algorithm, _smallest_setup(), settings)  # which looks at the values
 
@@ -135,46 +135,22 @@ def _smallest_setup() -> Setup:
     )
 
 
-def _known(word: str, known: Collection[str]) -> str:
-    if not known:
-        return "it takes none"
-    hint = did_you_mean(word, known).strip()
-    return f"known are {', '.join(known)}{f', {hint}' if hint else ''}"
+class _Keywords(Settings):
+    """Keywords of an algorithm; each is a field, of the type that is annotated."""
+
+    refusal = SearchError
 
 
-class _Kind(NamedTuple):
-    """A kind of values that a setting may have: in words for a message, and their types."""
-
-    described: str
-    types: tuple[type, ...]
-
-    def holds(self, value: Any) -> bool:
-        flags = bool in self.types or object in self.types  # flags are no numbers
-        return isinstance(value, self.types) and (flags or type(value) is not bool)
-
-
-_ANYTHING = _Kind("anything", (object,))
-_KINDS = {
-    bool: _Kind("true or false", (bool,)),
-    int: _Kind("a whole number", (int, np.integer)),
-    float: _Kind("a number", (int, float, np.number)),
-    str: _Kind("a name", (str,)),
-    NoneType: _Kind("nothing", (NoneType,)),
-}
-
-
-def _kinds(annotation: Any) -> list[_Kind]:
+def _checked(annotation: Any) -> Any:
+    """Return the annotation where values are checked against it, else Any."""
     if get_origin(annotation) is Literal:
-        return [_KINDS[str]]
-    parts = get_args(annotation) or (annotation,)
-    return [_KINDS.get(part, _ANYTHING) for part in parts]
+        return annotation
+    united = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    return annotation if all(one in (bool, int, float, str, NoneType) for one in united) else Any
 
 
 def settings_of(build: Build) -> Mapping[str, Any]:
-    """Return the annotations of settings by name; keywords of a TypedDict count as settings.
-
-    Any value will do where a setting is not annotated, or with another type than those of _KINDS.
-    """
+    """Return the annotations of settings by name; keywords of a TypedDict count as settings."""
     try:
         hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
     except (TypeError, NameError):  # of a `partial`, or where a name is not known at run time

@@ -17,35 +17,26 @@ from multiprocessing.context import BaseContext
 _SAFE_PATH = "PYTHONSAFEPATH"
 
 
-def start_server(preload: Sequence[str]) -> None:
-    """Start it in the background, so that workers need not wait for it later.
+def start_context(preload: Sequence[str]) -> BaseContext:
+    """Return the context to make workers in; its server starts in the background.
 
-    preload: modules. It is one for this process: the first call, of whoever it is, says what is in
-    it; a worker loads what is not.
+    preload: modules. The server is one for this process: the first call, of whoever it is, says
+    what is in it; a worker loads what is not.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
-        return
+        return multiprocessing.get_context("spawn")
     from multiprocessing import forkserver
 
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
     with interruptions_blocked(), _current_folder_left_out():  # it passes these on to all workers
         forkserver.ensure_running()
-
-
-def start_context(preload: Sequence[str]) -> BaseContext:
-    """The context to make workers in."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    start_server(preload)
-    return multiprocessing.get_context("forkserver")
+    return context
 
 
 @contextmanager
 def _current_folder_left_out() -> Iterator[None]:
-    """Processes that start meanwhile do not look for modules in the current folder.
-
-    They would before they look anywhere else, and it may be one that came from elsewhere.
-    """
+    """Let processes that start meanwhile look for no modules in a folder that anybody made."""
     before = os.environ.get(_SAFE_PATH)
     os.environ[_SAFE_PATH] = "1"
     try:
@@ -59,7 +50,7 @@ def _current_folder_left_out() -> Iterator[None]:
 
 @contextmanager
 def interruptions_blocked() -> Iterator[None]:
-    """Processes that start meanwhile never see one, not even before they are initialised."""
+    """Let processes that start meanwhile never see one, not even before they are initialised."""
     if sys.platform == "win32":
         yield
         return

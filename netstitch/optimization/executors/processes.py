@@ -40,7 +40,7 @@ class ProcessExecutor(WorkerExecutor[Future[TaskOutcome]]):
         evaluate: Objective values of a genotype. It is pickled and goes to each worker once, so it
             is a function of a module, or an object of a class of one.
         workers: How many calls run at once, each in a process of its own.
-        preload: Modules that workers find loaded, see `start_server`.
+        preload: Modules that workers find loaded, see `start_context`.
         **dealing: See `Dealing`.
 
     Raises:

@@ -76,18 +76,12 @@ class SimulatedExecutor(Executor):
         """
         done: list[Completed] = []
         while self._running and (self._synchronous or not done):
-            done += self._step()
-        return done
-
-    def _step(self) -> list[Completed]:
-        """Return what completes next, after which workers take what waits for them."""
-        self._time = self._running[0][0]
-        done = []
-        while self._running and self._running[0][0] <= self._time:
-            _, ticket, seconds, genotype = heapq.heappop(self._running)
-            objectives, failure, _ = attempt(self._evaluate, genotype)
-            done.append(Completed(ticket, objectives, failure, seconds))
-        self._start()
+            self._time = self._running[0][0]
+            while self._running and self._running[0][0] <= self._time:
+                _, ticket, seconds, genotype = heapq.heappop(self._running)
+                objectives, failure, _ = attempt(self._evaluate, genotype)
+                done.append(Completed(ticket, objectives, failure, seconds))
+            self._start()
         return done
 
     def cancel(self) -> None:
