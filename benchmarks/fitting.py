@@ -71,7 +71,6 @@ METHODS = {
     "refined": Method(refined={}),
     "refined, draws alike": Method(refined={}, uniform=True),
     "refined, ensemble teaches": Method(refined={"teacher": "ensemble"}),
-    "refined, features": Method(refined={"loss": "features"}),
     "refined after Adam": Method("adam", refined={}),
 }
 """The paper's Adam as `fronts.py` and `netstitch demo --paper` run it, on 16,384 images."""

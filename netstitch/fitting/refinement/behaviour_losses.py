@@ -2,8 +2,7 @@
 
 "outputs" compares what comes out: the Kullback-Leibler divergence of the class probabilities, per
 pixel where outputs are maps (knowledge distillation; Hinton, Vinyals and Dean, 2015, at
-temperature 1). "features" compares what the networks' last layers read. "labels" is the
-cross-entropy against labels. The first two need no labels.
+temperature 1); it needs no labels. "labels" is the cross-entropy against labels.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -14,12 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from netstitch.errors import FittingError
-from netstitch.fitting.moments import MeanVariance
 from netstitch.networks.graph import Graph
 from netstitch.networks.probabilities import WAY_OUT
 from netstitch.text import one_line
 
-LossName = Literal["outputs", "features", "labels"]
+LossName = Literal["outputs", "labels"]
 LOSSES: tuple[LossName, ...] = get_args(LossName)
 
 LabelLoss = Callable[[Any, Tensor], Tensor]
@@ -41,7 +39,7 @@ def check_outputs(
         graph: The network.
         probabilities: Keys of the outputs that hold probabilities.
     """
-    if callable(loss) or loss == "features":
+    if callable(loss):
         return
     for key, name in graph.outputs:
         what = "the output" if key is None else f"output {key!r}"
@@ -49,13 +47,13 @@ def check_outputs(
         if key in probabilities:
             raise FittingError(
                 f"{what} holds probabilities already, and loss {loss!r} compares logits: for each "
-                f"network, {WAY_OUT}; or leave its last softmax or sigmoid out, or use "
-                "loss='features', or a function"
+                f"network, {WAY_OUT}; or leave its last softmax or sigmoid out, or give a "
+                "function as the loss"
             )
         if len(shape) < 2 or shape[1] == 1:
             raise FittingError(
                 f"{what} has shape ({', '.join(map(str, shape))}): loss {loss!r} compares two or "
-                "more classes, (batch, classes, ...); use loss='features', or a function"
+                "more classes, (batch, classes, ...); give a function as the loss, or do not refine"
             )
 
 
@@ -63,24 +61,6 @@ def divergence(student: Tensor, teacher: Tensor) -> Tensor:
     """Return KL(teacher || student) of logits (n, classes, ...), averaged over images, pixels."""
     ours, theirs = student.log_softmax(1), teacher.log_softmax(1)
     return functional.kl_div(ours, theirs, reduction="none", log_target=True).sum(1).mean()
-
-
-def distance(student: Tensor, teacher: Tensor, unit: float) -> Tensor:
-    """Return |student - teacher|^2 of (n, features, ...), the mean over images, in units.
-
-    Args:
-        student: Features of the stitched network.
-        teacher: Features of the network that it is compared with.
-        unit: Their `distance_unit` over many images, so that the images of a batch count alike,
-            however few they are.
-    """
-    return ((student - teacher) ** 2).sum() / (len(student) * unit)
-
-
-def distance_unit(variance: MeanVariance) -> float:
-    """Return the summed variance of features; 1 where images are all the same, or none."""
-    mean = float((variance.mean**2).sum())
-    return variance.total if variance.total > 1e-12 * max(mean, 1e-12) else 1.0
 
 
 def against_labels(outputs: Mapping[str | None, Tensor], labels: Tensor) -> Tensor:
@@ -120,22 +100,3 @@ def by_function(loss: LabelLoss, outputs: Mapping[str | None, Tensor], labels: T
             f"the loss function gives {what}: expected a scalar tensor, the mean over the batch"
         )
     return found
-
-
-def last_layers(graph: Graph) -> tuple[str, ...]:
-    """Return the names of the linear layers or convolutions closest to the outputs.
-
-    Walks back from the outputs, past what has no multiply-adds of its own.
-    """
-    found: list[str] = []
-    pending = [name for _, name in graph.outputs]
-    seen: set[str] = set()
-    for name in pending:  # grows on the way
-        if name in seen:
-            continue
-        seen.add(name)
-        if graph.by_name[name].multiply_adds:
-            found.append(name)
-        else:
-            pending.extend(graph.by_name[name].inputs)
-    return tuple(found)

@@ -5,7 +5,7 @@ computed once a batch, without gradients. Each subnetwork then computes only wha
 stitches, one after the other, so that the memory of one is held at a time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,16 +13,12 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.files.alignment import aligned
-from netstitch.fitting.moments import MeanVariance
 from netstitch.fitting.refinement.behaviour_losses import (
     BehaviourLoss,
     against_labels,
     by_function,
     check_outputs,
-    distance,
-    distance_unit,
     divergence,
-    last_layers,
 )
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.refine_settings import OWN, RefineSettings
@@ -35,9 +31,6 @@ from netstitch.stitching.reachability import Genotype
 Key = str
 """A content key."""
 
-Contents = Mapping[str, Key]
-"""Content keys of a graph's nodes by name."""
-
 
 @dataclass(frozen=True)
 class BranchSubnetwork:
@@ -46,10 +39,10 @@ class BranchSubnetwork:
     Attributes:
         genotype: The subnetwork.
         stitches: Its active stitches.
-        interpreter: Computes it from original values: its outputs, and what the loss compares.
-        needed: Keys of these original values.
-        outputs: Its content keys by output.
-        pairs: Its keys and the teacher's keys that are compared with each other; none with labels.
+        interpreter: Computes its outputs from original values.
+        needed: Keys of these original values, and of the teacher's outputs.
+        outputs: The content key of each output, by output.
+        taught: The keys of the teacher's outputs, in the same order; none with labels.
         image_bytes: What it computes, and keeps for its gradient, for one image, about.
     """
 
@@ -57,8 +50,8 @@ class BranchSubnetwork:
     stitches: tuple[int, ...]
     interpreter: Interpreter
     needed: frozenset[Key]
-    outputs: tuple[tuple[str | None, Key], ...]
-    pairs: tuple[tuple[Key, Key], ...]
+    outputs: Mapping[str | None, Key]
+    taught: tuple[Key, ...]
     image_bytes: int
 
 
@@ -72,7 +65,7 @@ class BranchSubnetworks:
         teacher: As of `RefineSettings`.
 
     Raises:
-        FittingError: The teacher does not exist, or loss or teacher do not fit the outputs.
+        FittingError: The teacher does not exist, or the loss does not fit the outputs.
     """
 
     def __init__(
@@ -93,17 +86,11 @@ class BranchSubnetworks:
                 f"there is no teacher {teacher!r}: expected {OWN!r} (the networks that a "
                 f"subnetwork's output is of), or one of {', '.join(union.outputs)}"
             )
-        self._teacher = None if teacher == OWN else union.outputs.index(teacher)
-        if self._teacher is not None and loss == "features":
-            raise FittingError(
-                f"the features of {teacher!r} are no measure for other networks': use "
-                f"teacher={OWN!r} with loss='features'"
-            )
-        self._graphs = graphs
-        self._contents = [content_keys(graph) for graph in graphs]
-        self._layers = [last_layers(graph) for graph in graphs]
-        self._units: dict[Key, float] = {}
-        together = united(graphs, contents=self._contents)
+        contents = [content_keys(graph) for graph in graphs]
+        ends = [tuple(_outputs(*each).values()) for each in zip(graphs, contents, strict=True)]
+        # What teaches the subnetworks of each output.
+        self._taught = ends if teacher == OWN else [ends[union.outputs.index(teacher)]] * len(ends)
+        together = united(graphs, contents=contents)
         self._originals = make_interpreter(together, weights, results=())
         self._sizes = _sizes(together)
 
@@ -111,58 +98,22 @@ class BranchSubnetworks:
         """Return the branch of a genotype that has active stitches."""
         graph = self.union.pruned_graph(genotype)
         contents = content_keys(graph)
-        outputs = _ends(graph, contents)
-        pairs = self._pairs(graph, contents, int(genotype[-1]))
         own = united([graph], self._sizes, [contents])
-        sizes = _sizes(own)
-        compared = [*(key for _, key in outputs), *(key for key, _ in pairs if key in sizes)]
+        taught = () if self.labelled else self._taught[int(genotype[-1])]
+        given = {node.name for node in own.nodes if node.operation == INPUT}
         return BranchSubnetwork(
             genotype=genotype,
             stitches=self.union.active_stitches(genotype),
-            interpreter=make_interpreter(own, self.weights, results=compared),
-            needed=frozenset(n.name for n in own.nodes if n.operation == INPUT) - {INPUT_KEY},
-            outputs=outputs,
-            pairs=pairs,
-            image_bytes=sum(sizes.values()),
+            interpreter=make_interpreter(own, self.weights),
+            needed=frozenset(given.union(taught) - {INPUT_KEY}),
+            outputs=_outputs(graph, contents),
+            taught=taught,
+            image_bytes=sum(_sizes(own).values()),
         )
 
     def reference(self, branch: BranchSubnetwork) -> BranchSubnetwork:
         """Return the network that a branch stands for, which has no stitch."""
         return self.branch(self.union.genotype(int(branch.genotype[-1])))
-
-    def _pairs(self, graph: Graph, contents: Contents, output: int) -> tuple[tuple[Key, Key], ...]:
-        """Return the keys that are compared: of outputs, or of what last layers read."""
-        if self.labelled:
-            return ()
-        teacher = output if self._teacher is None else self._teacher
-        own: tuple[Key, ...] | None = None
-        taught: tuple[Key, ...] | None = None
-        if self.loss == "features":
-            own = _read(graph, contents, self._layers[output])
-            taught = _read(self._graphs[output], self._contents[output], self._layers[output])
-        if own is None or taught is None:
-            # A stitch behind a last layer replaces it; what comes out is compared then.
-            own = tuple(key for _, key in _ends(graph, contents))
-            taught = tuple(key for _, key in _ends(self._graphs[teacher], self._contents[teacher]))
-        return tuple(zip(own, taught, strict=True))
-
-    def measure(self, examples: Iterable[Examples]) -> None:
-        """Take the units of distances between features from original values.
-
-        To be called before losses are asked for; does nothing unless the loss is "features".
-        """
-        if self.loss != "features":
-            return
-        keys = self._original_ends()
-        for graph, contents, layers in zip(self._graphs, self._contents, self._layers, strict=True):
-            keys.update(_read(graph, contents, layers) or ())
-        variances = {key: MeanVariance() for key in keys}
-        for part in examples:
-            with torch.no_grad():
-                found = self._originals.keeping(keys).compute(self.arrange(part.inputs))
-            for key, variance in variances.items():
-                variance.add(found[key].flatten(1))
-        self._units = {key: distance_unit(variance) for key, variance in variances.items()}
 
     def image_bytes(self, chosen: Sequence[BranchSubnetwork]) -> int:
         """Return about the bytes that branches hold for one image: originals, and one's own."""
@@ -202,28 +153,23 @@ class BranchSubnetworks:
             originals: Values of `originals`, of all groups.
         """
         found = {**originals, **branch.interpreter.compute(self.arrange(inputs), originals)}
-        compared = {key for pair in branch.pairs for key in pair}
-        parts: dict[Key, Sequence[Tensor]] = {}
-        for key in compared.union(key for _, key in branch.outputs):
-            rows = len(found[key]) // len(inputs)
-            parts[key] = found[key].split([len(group) * rows for group in groups])
-        return [
-            self._loss(branch, {key: each[number] for key, each in parts.items()}, group)
-            for number, group in enumerate(groups)
-        ]
 
-    def _loss(
-        self, branch: BranchSubnetwork, found: Mapping[Key, Tensor], examples: Examples
-    ) -> Tensor:
-        if self.labelled:
-            return self._against_labels({key: found[end] for key, end in branch.outputs}, examples)
-        losses = [
-            distance(found[own], found[theirs], self._units[theirs])
-            if self.loss == "features"
-            else divergence(found[own], found[theirs])
-            for own, theirs in branch.pairs
-        ]
-        return torch.stack(losses).sum()
+        def of_groups(key: Key) -> Sequence[Tensor]:
+            values: Tensor = found[key]
+            rows = len(values) // len(inputs)
+            return torch.split(values, [len(group) * rows for group in groups])
+
+        outputs = {name: of_groups(key) for name, key in branch.outputs.items()}
+        taught = [of_groups(key) for key in branch.taught]
+        losses: list[Tensor] = []
+        for number, group in enumerate(groups):
+            own = {name: parts[number] for name, parts in outputs.items()}
+            if self.labelled:
+                losses.append(self._against_labels(own, group))
+            else:
+                compared = zip(own.values(), (parts[number] for parts in taught), strict=True)
+                losses.append(torch.stack([divergence(*pair) for pair in compared]).sum())
+        return losses
 
     def _against_labels(self, outputs: Mapping[str | None, Tensor], examples: Examples) -> Tensor:
         assert examples.labels is not None
@@ -242,23 +188,19 @@ class BranchSubnetworks:
             return
         branch = self.branch(list(self.union.references().values())[-1])
         found = self.originals(examples.inputs, [branch])
-        outputs = {key: found[end].detach().requires_grad_() for key, end in branch.outputs}
+        outputs = {
+            name: found[key].detach().requires_grad_() for name, key in branch.outputs.items()
+        }
         if not self._against_labels(outputs, examples).requires_grad:
             raise FittingError(
                 "the loss function gives no gradient: compute the loss from the outputs with "
                 "torch, without .detach(), .item() or torch.no_grad()"
             )
 
-    def _original_ends(self) -> set[Key]:
-        """Return the content keys of the outputs of the basis networks and the ensemble."""
-        each = zip(self._graphs, self._contents, strict=True)
-        return {key for graph, contents in each for _, key in _ends(graph, contents)}
-
 
 def _needed(chosen: Sequence[BranchSubnetwork]) -> set[Key]:
     """Return the keys of original values that branches or their teachers need."""
-    needed = {key for branch in chosen for key in branch.needed}
-    return needed | {theirs for branch in chosen for _, theirs in branch.pairs}
+    return {key for branch in chosen for key in branch.needed}
 
 
 def _sizes(graph: Graph) -> dict[Key, int]:
@@ -267,17 +209,9 @@ def _sizes(graph: Graph) -> dict[Key, int]:
     return {node.name: sample_bytes(node) for node in computed}
 
 
-def _ends(graph: Graph, contents: Contents) -> tuple[tuple[str | None, Key], ...]:
-    """Return the content keys of a graph's outputs."""
-    return tuple((key, contents[name]) for key, name in graph.outputs)
-
-
-def _read(graph: Graph, contents: Contents, layers: Sequence[str]) -> tuple[Key, ...] | None:
-    """Return content keys of what layers read; None where one is missing, or reads nothing."""
-    if not all(layer in graph.by_name for layer in layers):
-        return None
-    names = [name for layer in layers for name in graph.by_name[layer].inputs if name in contents]
-    return tuple(contents[name] for name in names if contents[name] != INPUT_KEY) or None
+def _outputs(graph: Graph, contents: Mapping[str, Key]) -> dict[str | None, Key]:
+    """Return the content keys of a graph's outputs, by output."""
+    return {key: contents[name] for key, name in graph.outputs}
 
 
 def check_refining(union: UnionGraph, settings: RefineSettings) -> None:

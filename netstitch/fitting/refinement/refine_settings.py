@@ -21,14 +21,18 @@ def _check_loss(loss: object) -> object:
     raise ValueError(f"{expected_one_of(loss, LOSSES)}, or a function of outputs and labels")
 
 
+_REMOVED = {("loss", "features"): "it was removed: give 'outputs', after which networks are better"}
+
+
 class RefineSettings(FittingSettings):
     """Settings of `refine_stitches`."""
 
     called = "refine"
+    removed = _REMOVED
 
     loss: Annotated[BehaviourLoss, BeforeValidator(_check_loss)] = "outputs"
-    """What is compared: 'outputs' of stitched networks and their teachers, the 'features' that last
-    layers read, or outputs with 'labels'."""
+    """What is compared: 'outputs' of stitched networks with those of their teachers, or with
+    'labels'."""
     teacher: str = Field(default=OWN, min_length=1)
     """The network whose output it is ('own'), or for all the one of a name, or 'ensemble'."""
     steps: int | None = Field(default=None, ge=1)

@@ -73,7 +73,6 @@ class Training:
         self.first = [(w.detach().clone(), b.detach().clone()) for w, b in weights]
         some = parts.train.first(IMAGES)
         branches.check(some.first(settings.batch_size))
-        branches.measure(some.batches(settings.batch_size))
         found = make_preconditioners(
             union.stitches,
             union.features,

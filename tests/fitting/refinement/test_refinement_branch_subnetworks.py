@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from refinement_examples import fitted, images, maps, three, unfitted
+from refinement_examples import images, maps, three, unfitted
 from torch import Tensor
 
 from netstitch.errors import FittingError
@@ -14,8 +14,8 @@ from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, Br
 from netstitch.fitting.refinement.custom_gradient import gradients_of, leaves_of, with_leaves
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.sampler import Gains, SubnetworkSampler, scattered
-from netstitch.networks.content import content_keys, united
-from netstitch.networks.interpreter import Interpreter, make_interpreter
+from netstitch.networks.content import content_keys
+from netstitch.networks.interpreter import Interpreter
 from netstitch.supernet.supernet import Supernet
 
 
@@ -79,65 +79,6 @@ def test_the_network_behind_a_branch_has_nothing_left_to_compute_and_no_loss() -
     assert branches.loss_of(reference, Examples(images()), originals).item() == 0
 
 
-def test_features_are_what_last_layers_read() -> None:
-    supernet, inputs = unfitted(), images(64)
-    branches, singles = made(supernet, loss="features")
-    branches.measure([Examples(inputs[:20]), Examples(inputs[20:])])
-    names = {name: index for index, name in enumerate(supernet.outputs)}
-    for name in ("wide", "deep"):
-        branch = next(b for b in singles if b.genotype[-1] == names[name])
-        reads = []
-        for genotype in (branch.genotype, supernet.genotype(name)):
-            graph, tensors = supernet.subnetwork_graph(genotype)
-            head = next(
-                n
-                for n in graph.nodes
-                if n.operation.startswith("aten.linear") and n.name == dict(graph.outputs)[None]
-            )
-            keys = content_keys(graph)
-            read = keys[head.inputs[0]]
-            interpreter = make_interpreter(united([graph]), tensors, results=[read])
-            reads.append(interpreter.compute(inputs)[read])
-        ours, theirs = reads
-        spread = ((theirs - theirs.mean(0)) ** 2).sum() / len(theirs)
-        expected = ((ours - theirs) ** 2).sum() / len(theirs) / spread
-        originals = branches.originals(inputs, [branch])
-        found = branches.loss_of(branch, Examples(inputs), originals)
-        assert found.item() == pytest.approx(expected.item(), rel=1e-4)
-
-
-def test_features_weigh_images_alike_however_few_come_together() -> None:
-    supernet = fitted()
-    leaves = leaves_of(supernet._layers())
-    branches, singles = made(supernet, loss="features")
-    examples = Examples(images())
-    branches.measure([examples])
-    one, many = (
-        gradients_of(branches, singles, leaves, examples, micro=micro).losses for micro in (16, 1)
-    )
-    assert many == pytest.approx(one, rel=1e-3, abs=1e-6)
-
-
-def test_behind_a_last_layer_outputs_are_compared_instead_of_features() -> None:
-    supernet = maps()
-    branches, singles = made(supernet, loss="features")
-    examples = Examples(images())
-    branches.measure([examples])
-    graphs = [supernet.subnetwork_graph(branch.genotype)[0] for branch in singles]
-    behind = [
-        b
-        for b, graph in zip(singles, graphs, strict=True)
-        if b.pairs[0][0] in {key for _, key in b.outputs} and graph.outputs
-    ]
-    assert 0 < len(behind) < len(singles)
-    for branch in singles:
-        originals = branches.originals(examples.inputs, [branch])
-        inputs = branches.arrange(examples.inputs)
-        values = originals | branch.interpreter.compute(inputs, originals)
-        assert all(values[ours].shape == values[theirs].shape for ours, theirs in branch.pairs)
-        assert branches.loss_of(branch, examples, originals).item() > 0
-
-
 def test_memory_is_that_of_shared_originals_and_of_one_subnetwork() -> None:
     branches, singles = made(unfitted())
     alone = [branches.image_bytes([branch]) for branch in singles]
@@ -146,22 +87,16 @@ def test_memory_is_that_of_shared_originals_and_of_one_subnetwork() -> None:
     assert all(size > branch.image_bytes > 0 for size, branch in zip(alone, singles, strict=True))
 
 
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"teacher": "nobody"}, "no teacher 'nobody': expected 'own' .* one of wide, deep, ens"),
-        ({"teacher": "wide", "loss": "features"}, "features of 'wide' are no measure"),
-    ],
-)
-def test_teachers_that_are_not_there(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(FittingError, match=message):
-        made(unfitted(), **settings)
+def test_a_teacher_that_is_not_there() -> None:
+    expected = "no teacher 'nobody': expected 'own' .* one of wide, deep, ens"
+    with pytest.raises(FittingError, match=expected):
+        made(unfitted(), teacher="nobody")
 
 
 def test_one_number_per_pixel_has_no_divergence() -> None:
     with pytest.raises(FittingError, match=r"shape .*, 1, 6, 6\): loss 'outputs' compares two or"):
         made(maps(classes=1))
-    branches, singles = made(maps(classes=1), loss="features")
+    branches, singles = made(maps(classes=1), loss=lambda outputs, labels: outputs.mean())
     assert len(singles) == len(branches.union.stitches)
 
 
@@ -186,21 +121,10 @@ def test_what_can_be_refined_passes() -> None:
     supernet = unfitted()
     check_refining(supernet, RefineSettings())
     check_refining(supernet, RefineSettings(loss="labels", teacher="ensemble"))
-    check_refining(supernet, RefineSettings(loss="features", teacher="own"))
 
 
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"teacher": "resnet18"}, "there is no teacher 'resnet18'"),
-        ({"loss": "features", "teacher": "ensemble"}, "no measure for other networks"),
-    ],
-)
-def test_a_loss_or_teacher_that_cannot_be(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(FittingError, match=message):
-        check_refining(unfitted(), RefineSettings(**settings))
-
-
-def test_a_loss_that_does_not_fit_the_outputs() -> None:
+def test_what_cannot_be_refined_is_told_before() -> None:
     with pytest.raises(FittingError, match="compares two or more classes"):
         check_refining(maps(classes=1), RefineSettings())
+    with pytest.raises(FittingError, match="there is no teacher 'resnet18'"):
+        check_refining(unfitted(), RefineSettings(teacher="resnet18"))

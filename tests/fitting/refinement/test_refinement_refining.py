@@ -156,8 +156,7 @@ def test_a_first_stage_that_is_not_finite_is_reported_as_it_is() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"loss": "features"},
-        {"loss": "features", "memory_budget": 60_000, "batch_size": 8},
+        {"memory_budget": 60_000, "batch_size": 8},
         {"loss": "labels"},
         {"loss": lambda outputs, labels: torch.nn.functional.cross_entropy(outputs, labels)},
         {"teacher": "ensemble"},
@@ -181,15 +180,15 @@ def functional_of_one_output(outputs: dict[str, Tensor], labels: Tensor) -> Tens
     return torch.nn.functional.cross_entropy(outputs["out"], labels)
 
 
-@pytest.mark.parametrize("loss", ["outputs", "features", "labels", functional_of_one_output])
+@pytest.mark.parametrize("loss", ["outputs", "labels", functional_of_one_output])
 def test_dictionaries_of_outputs(loss: Any) -> None:
     report = fitted(keys=True).refine(batches(), steps=3, loss=loss)
     assert np.isfinite([point.loss for point in report.curve]).all()
     # Labels are random here: there is nothing to learn from them.
-    assert any(row.kept for row in report.rows) or loss not in ("outputs", "features")
+    assert any(row.kept for row in report.rows) or loss != "outputs"
 
 
-@pytest.mark.parametrize("loss", ["outputs", "features", "labels"])
+@pytest.mark.parametrize("loss", ["outputs", "labels"])
 def test_maps_are_compared_pixel_by_pixel(loss: str) -> None:
     supernet = maps()
     labels = torch.arange(36).reshape(6, 6) % 3
@@ -222,7 +221,7 @@ def test_few_stitches_make_no_panel() -> None:
         ({"seconds": float("nan")}, "seconds is nan; expected a finite number"),
         ({"loss": "output"}, "loss is 'output'; did you mean 'outputs'"),
         ({"teacher": "nobody"}, "there is no teacher 'nobody': expected 'own'"),
-        ({"teacher": "wide", "loss": "features"}, "no measure for other networks"),
+        ({"loss": "features"}, "loss is 'features'; it was removed: give 'outputs'"),
         ({"batch_size": 0}, "batch_size is 0; expected 1 or more"),
         ({"subnetworks": 0}, "subnetworks is 0; expected 1 or more"),
         ({"memory_budget": 0}, "memory_budget is 0; expected 1 or more"),
@@ -260,7 +259,7 @@ def test_a_supernet_without_stitches() -> None:
         (batches(8), {}, "8 samples are held in memory"),
         ([(images(64), torch.full((64,), 9))], {"loss": "labels"}, "labels int64 .* do not fit"),
         ([torch.rand(64, 3, 6, 6)], {}, r"shape \(64, 3, 6, 6\), .* for \(batch, 2, 6, 6\)"),
-        ([torch.rand(64, 5)], {"loss": "features"}, r"batch 1 has shape \(64, 5\)"),
+        ([torch.rand(64, 5)], {}, r"batch 1 has shape \(64, 5\)"),
         ([images(64).double()], {}, "batch 1 is float64, .* compute in float32"),
     ],
 )
