@@ -5,10 +5,11 @@ All weights are frozen, so nodes of equal content, in one graph or in several, h
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 from math import prod
 
-from netstitch.networks.graph import INPUT, WEIGHT, Argument, Graph, Node, Ref, rename
+from netstitch.networks.graph import INPUT, WEIGHT, Argument, Dimension, Graph, Node, Ref, rename
 
 INPUT_KEY = "input"
 """The content key of the networks' input."""
@@ -107,7 +108,12 @@ def renamed(node: Node, name: str, names: Mapping[str, str]) -> Node:
 
 def sample_bytes(node: Node) -> int:
     """Return the bytes of a node's value for one sample, at four bytes a number."""
+    return _bytes_of(node.shape or ())
+
+
+@cache
+def _bytes_of(shape: tuple[Dimension, ...]) -> int:
     size = 4
-    for one in node.shape or ():
+    for one in shape:
         size *= one if isinstance(one, int) else prod(map(int, re.findall(r"\d+", one)))
     return size
