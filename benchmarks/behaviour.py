@@ -12,8 +12,7 @@ from torch import nn
 import netstitch as ns
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.fitting.refinement.behaviour_losses import divergence
-from netstitch.fitting.refinement.sampler import with_active
-from netstitch.fitting.refinement.union_graph import single
+from netstitch.fitting.refinement.sampler import single, with_active
 from netstitch.fitting.stitch_layers import held_out_errors
 from netstitch.stitching.reachability import Genotype
 from netstitch.tasks import Classification

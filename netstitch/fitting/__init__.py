@@ -11,13 +11,13 @@ from netstitch.fitting.feature_stream import Batch, Features, Progress
 from netstitch.fitting.fit_report import FitReport, StitchFit
 from netstitch.fitting.fit_settings import AdamSettings, LeastSquaresSettings
 from netstitch.fitting.least_squares import fit_least_squares
-from netstitch.fitting.methods import METHODS, FitMethod, fit, refine
+from netstitch.fitting.methods import METHODS, FitMethod, fit
 from netstitch.fitting.moments import Moments
 from netstitch.fitting.recalibration import batch_norms, recalibrated, stitched_norms
 from netstitch.fitting.refinement.branch_subnetworks import check_refining
 from netstitch.fitting.refinement.refine_report import RefineReport, StitchRefined
 from netstitch.fitting.refinement.refine_settings import RefineSettings
-from netstitch.fitting.refinement.refining import refine_stitches
+from netstitch.fitting.refinement.refining import refine
 
 __all__ = [
     "METHODS",
@@ -40,6 +40,5 @@ __all__ = [
     "fit_least_squares",
     "recalibrated",
     "refine",
-    "refine_stitches",
     "stitched_norms",
 ]

@@ -1,8 +1,7 @@
-"""Entries to fitting and refining that take settings by name."""
+"""The methods of fitting, and the entry that takes one, and its settings, by name."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from netstitch.errors import FittingError
@@ -11,9 +10,6 @@ from netstitch.fitting.feature_stream import Batch, Features, Layer, Progress
 from netstitch.fitting.fit_report import FitReport
 from netstitch.fitting.fit_settings import AdamSettings, FittingSettings, LeastSquaresSettings
 from netstitch.fitting.least_squares import fit_least_squares
-from netstitch.fitting.refinement.refine_report import RefineReport
-from netstitch.fitting.refinement.refine_settings import RefineSettings
-from netstitch.fitting.refinement.refining import refine_stitches
 from netstitch.fitting.refinement.union_graph import UnionGraph
 from netstitch.stitching.stitch import Stitch
 from netstitch.text import expected_one_of
@@ -80,43 +76,3 @@ def fit(
     chosen = METHODS[method]
     given = chosen.settings.from_keywords(settings, ("method", "progress", "threads"))
     return chosen.fit(union.stitches, layers, union.features, batches, given, progress)
-
-
-def refine(
-    union: UnionGraph,
-    layers: Sequence[Layer],
-    batches: Iterable[Batch],
-    *,
-    checkpoint: Path | str | None = None,
-    checkpoint_seconds: float = 30.0,
-    progress: Progress | None = None,
-    **settings: Any,
-) -> RefineReport:
-    """Train the fitted stitches of a supernet in sampled subnetworks; see `refine_stitches`.
-
-    Args:
-        union: The supernet, its stitches fitted.
-        layers: One per stitch, written only at the end.
-        batches: Inputs (batch, ...), or (inputs, labels) pairs.
-        checkpoint: A file that says how far training is, and from which it goes on.
-        checkpoint_seconds: Seconds between writing it.
-        progress: Called with steps done, steps in all where known, and a line of text.
-        **settings: Fields of `RefineSettings`.
-
-    Raises:
-        FittingError: A setting is not known or out of bounds, or images or networks do not fit.
-        StorageError: The checkpoint cannot be written, is damaged, or of another refining.
-    """
-    others = ("checkpoint", "checkpoint_seconds", "progress")
-    chosen = RefineSettings.from_keywords(settings, others)
-    if not isinstance(checkpoint_seconds, int | float):
-        raise FittingError(f"checkpoint_seconds is {checkpoint_seconds!r:.80}; expected a number")
-    return refine_stitches(
-        union,
-        layers,
-        batches,
-        chosen,
-        checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds,
-        progress=progress,
-    )

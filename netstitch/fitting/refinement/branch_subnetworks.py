@@ -14,7 +14,6 @@ from torch import Tensor
 from netstitch.errors import FittingError
 from netstitch.files.alignment import aligned
 from netstitch.fitting.refinement.behaviour_losses import (
-    BehaviourLoss,
     against_labels,
     by_function,
     check_outputs,
@@ -60,38 +59,36 @@ class BranchSubnetworks:
 
     Args:
         union: The supernet.
-        weights: All tensors by path; stitches' weights may be changed in place between runs.
-        loss: As of `RefineSettings`.
-        teacher: As of `RefineSettings`.
+        settings: Say what is compared, and with what.
 
     Raises:
-        FittingError: The teacher does not exist, or the loss does not fit the outputs.
+        FittingError: As `check_refining` says.
+
+    Attributes:
+        leaves: Weight (outputs, inputs, ...) and bias (outputs,) of every stitch, copies that take
+            gradients and may be changed in place between runs.
+        labelled: Whether the loss needs labels.
     """
 
-    def __init__(
-        self,
-        union: UnionGraph,
-        weights: Mapping[str, Tensor],
-        *,
-        loss: BehaviourLoss = "outputs",
-        teacher: str = OWN,
-    ) -> None:
-        self.union, self.weights, self.loss = union, weights, loss
+    def __init__(self, union: UnionGraph, settings: RefineSettings) -> None:
+        check_refining(union, settings)
+        self.union, self.settings, loss = union, settings, settings.loss
         self.labelled = callable(loss) or loss == "labels"
+        tensors = union.tensors()
+        keys = [(f"{path}.weight", f"{path}.bias") for path in union.stitch_paths()]
+        self.leaves = [(_leaf(tensors[weight]), _leaf(tensors[bias])) for weight, bias in keys]
+        self._weights = {key: _laid_out(tensor.detach()) for key, tensor in tensors.items()}
+        for pair, leaves in zip(keys, self.leaves, strict=True):
+            self._weights.update(zip(pair, leaves, strict=True))
         graphs = [union.pruned_graph(g) for g in union.references().values()]
-        for graph in graphs:
-            check_outputs(loss, graph, union.probabilities)
-        if teacher != OWN and teacher not in union.outputs:
-            raise FittingError(
-                f"there is no teacher {teacher!r}: expected {OWN!r} (the networks that a "
-                f"subnetwork's output is of), or one of {', '.join(union.outputs)}"
-            )
         contents = [content_keys(graph) for graph in graphs]
         ends = [tuple(_outputs(*each).values()) for each in zip(graphs, contents, strict=True)]
         # What teaches the subnetworks of each output.
-        self._taught = ends if teacher == OWN else [ends[union.outputs.index(teacher)]] * len(ends)
+        self._taught = ends
+        if settings.teacher != OWN:
+            self._taught = [ends[union.outputs.index(settings.teacher)]] * len(ends)
         together = united(graphs, contents=contents)
-        self._originals = make_interpreter(together, weights, results=())
+        self._originals = make_interpreter(together, self._weights, results=())
         self._sizes = _sizes(together)
 
     def branch(self, genotype: Genotype) -> BranchSubnetwork:
@@ -104,7 +101,7 @@ class BranchSubnetworks:
         return BranchSubnetwork(
             genotype=genotype,
             stitches=self.union.active_stitches(genotype),
-            interpreter=make_interpreter(own, self.weights),
+            interpreter=make_interpreter(own, self._weights),
             needed=frozenset(given.union(taught) - {INPUT_KEY}),
             outputs=_outputs(graph, contents),
             taught=taught,
@@ -128,8 +125,7 @@ class BranchSubnetworks:
 
     def arrange(self, inputs: Tensor) -> Tensor:
         """Return inputs in the layout and on the device of the weights."""
-        inputs = inputs.to(next(iter(self.weights.values())).device)
-        return aligned(inputs.to(memory_format=torch.channels_last) if inputs.ndim == 4 else inputs)
+        return _laid_out(inputs.to(self.leaves[0][0].device))
 
     def loss_of(
         self, branch: BranchSubnetwork, examples: Examples, originals: Mapping[Key, Tensor]
@@ -174,8 +170,8 @@ class BranchSubnetworks:
     def _against_labels(self, outputs: Mapping[str | None, Tensor], examples: Examples) -> Tensor:
         assert examples.labels is not None
         labels = examples.labels.to(next(iter(outputs.values())).device)
-        if callable(self.loss):
-            return by_function(self.loss, outputs, labels)
+        if callable(self.settings.loss):
+            return by_function(self.settings.loss, outputs, labels)
         return against_labels(outputs, labels)
 
     def check(self, examples: Examples) -> None:
@@ -214,9 +210,24 @@ def _outputs(graph: Graph, contents: Mapping[str, Key]) -> dict[str | None, Key]
     return {key: contents[name] for key, name in graph.outputs}
 
 
+def _leaf(tensor: Tensor) -> Tensor:
+    return _laid_out(tensor.detach().clone()).requires_grad_(True)
+
+
+def _laid_out(tensor: Tensor) -> Tensor:
+    # Convolutions of small networks are several times faster so, on CPUs too.
+    return aligned(tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor)
+
+
 def check_refining(union: UnionGraph, settings: RefineSettings) -> None:
-    """Raise FittingError where a loss or teacher cannot be refined with, whatever the images are.
+    """Raise FittingError where the teacher does not exist, or the loss does not fit the outputs.
 
     To be called before the stitches are fitted, which takes long.
     """
-    BranchSubnetworks(union, union.tensors(), loss=settings.loss, teacher=settings.teacher)
+    for genotype in union.references().values():
+        check_outputs(settings.loss, union.pruned_graph(genotype), union.probabilities)
+    if settings.teacher not in (OWN, *union.outputs):
+        raise FittingError(
+            f"there is no teacher {settings.teacher!r}: expected {OWN!r} (the networks that a "
+            f"subnetwork's output is of), or one of {', '.join(union.outputs)}"
+        )

@@ -2,52 +2,33 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from netstitch.files.alignment import aligned
-from netstitch.fitting.feature_stream import Layer
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.refine_images import Examples
-from netstitch.fitting.refinement.union_graph import UnionGraph
-from netstitch.fitting.stitch_layers import bias_of
-
-Weights = Sequence[tuple[Tensor, Tensor]]
-"""Weight (outputs, inputs, ...) and bias (outputs,) of every stitch; leaves that take gradients."""
 
 Gradients = dict[int, tuple[Tensor, Tensor]]
 """Gradients of weight (outputs, inputs) and bias (outputs,) by stitch."""
 
-
-@dataclass(frozen=True)
-class PassedGradient:
-    """The result of one batch through some subnetworks.
-
-    Attributes:
-        losses: Per subnetwork, not finite where it or its gradient is not.
-        gradients: Summed over the subnetworks whose loss is finite.
-    """
-
-    losses: tuple[float, ...]
-    gradients: Gradients
+Passed = tuple[list[float], Gradients]
+"""The losses of some subnetworks on a batch, not finite where one or its gradient is not, and the
+gradients, summed over the subnetworks whose loss is finite."""
 
 
 def gradients_of(
     branches: BranchSubnetworks,
     chosen: Sequence[BranchSubnetwork],
-    weights: Weights,
     examples: Examples,
     *,
     micro: int,
-) -> PassedGradient:
+) -> Passed:
     """Return losses of subnetworks on a batch, and their gradients.
 
     Args:
         branches: Runs them.
         chosen: The subnetworks.
-        weights: Of all stitches, as `branches` reads them.
         examples: The batch.
         micro: Images run together; more are run one part after the other, which bounds the memory.
     """
@@ -63,7 +44,7 @@ def gradients_of(
                     continue
                 loss = branches.loss_of(branch, part, originals)
                 losses[index] += float(loss.detach()) * share
-                derivatives = _derivatives(loss * share, branch.stitches, weights)
+                derivatives = _derivatives(branches, branch, loss * share)
                 if not all(bool(g.isfinite().all()) for pair in derivatives.values() for g in pair):
                     losses[index] = math.nan
                 add_gradients(found[index], derivatives)
@@ -71,21 +52,21 @@ def gradients_of(
     for loss_value, gradients in zip(losses, found, strict=True):
         if math.isfinite(loss_value):
             add_gradients(total, gradients)
-    return PassedGradient(tuple(losses), total)
+    return losses, total
 
 
-def _derivatives(loss: Tensor, stitches: Sequence[int], weights: Weights) -> Gradients:
+def _derivatives(branches: BranchSubnetworks, branch: BranchSubnetwork, loss: Tensor) -> Gradients:
     """Return a loss's gradients; stitches that it does not depend on are left out.
 
     A function of labels may look at some of the outputs only.
     """
     if not loss.requires_grad:
         return {}
-    leaves = [tensor for stitch in stitches for tensor in weights[stitch]]
+    leaves = [tensor for stitch in branch.stitches for tensor in branches.leaves[stitch]]
     found = torch.autograd.grad(loss, leaves, allow_unused=True)
     return {
         stitch: (weight.flatten(1), bias)
-        for stitch, weight, bias in zip(stitches, found[::2], found[1::2], strict=True)
+        for stitch, weight, bias in zip(branch.stitches, found[::2], found[1::2], strict=True)
         if weight is not None and bias is not None
     }
 
@@ -95,25 +76,3 @@ def add_gradients(total: Gradients, found: Gradients) -> None:
     for stitch, (weight, bias) in found.items():
         old = total.get(stitch)
         total[stitch] = (weight, bias) if old is None else (old[0] + weight, old[1] + bias)
-
-
-def leaves_of(layers: Sequence[Layer]) -> Weights:
-    """Return weight and bias of each layer as new leaves of the autograd graph."""
-    return [(_leaf(layer.weight), _leaf(bias_of(layer))) for layer in layers]
-
-
-def with_leaves(union: UnionGraph, leaves: Weights) -> dict[str, Tensor]:
-    """Return all tensors by path, laid out like the activations, the leaves for the stitches."""
-    found = {path: _laid_out(tensor.detach()) for path, tensor in union.tensors().items()}
-    for path, (weight, bias) in zip(union.stitch_paths(), leaves, strict=True):
-        found[f"{path}.weight"], found[f"{path}.bias"] = weight, bias
-    return found
-
-
-def _leaf(tensor: Tensor) -> Tensor:
-    return _laid_out(tensor.detach().clone()).requires_grad_(True)
-
-
-def _laid_out(tensor: Tensor) -> Tensor:
-    # Convolutions of small networks are several times faster so, on CPUs too.
-    return aligned(tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor)

@@ -1,17 +1,56 @@
-"""The budget of a refining, its held-out curve, and its checkpoints."""
+"""The budget of a refining, its held-out curve, and the file from which it goes on."""
 
 from collections.abc import Callable
 from math import ceil
+from pathlib import Path
 from sys import maxsize
+from typing import Any
 
-from netstitch.files.checkpoint import TrainingCheckpoint
+from torch import Tensor
+
+from netstitch.files.checkpoint import (
+    TrainingCheckpoint,
+    fingerprint_of,
+    restore_training,
+    training_tensors,
+)
+from netstitch.files.documents import Count, Document, Seconds
+from netstitch.files.folders import as_path
 from netstitch.fitting.feature_stream import Progress
-from netstitch.fitting.refinement.refine_checkpoint import read_checkpoint, write_checkpoint
 from netstitch.fitting.refinement.refine_report import CurvePoint
 from netstitch.fitting.refinement.refine_training import Training
 
 CURVE_POINTS = 10
 """How often the held-out curve is measured."""
+
+
+class RefineState(Document):
+    """The document of a checkpoint."""
+
+    elapsed: Seconds
+    step: Count
+    generator: dict[str, Any]
+    strikes: dict[Count, Count]
+    diverged: dict[Count, Count]
+    curve: tuple[CurvePoint, ...]
+
+
+def checkpoint_of(
+    path: Path | str, training: Training, settings: dict[str, Any]
+) -> TrainingCheckpoint:
+    """Return the checkpoint of a training that has not begun.
+
+    Equal must be settings, stitches, images and labels. The budget may change: training that was
+    stopped can be given more or less of it.
+    """
+    fixed = {key: value for key, value in settings.items() if key not in ("steps", "seconds")}
+    tensors = [tensor for pair in training.first for tensor in pair]
+    for part in (training.parts.train, training.parts.choose, training.parts.report):
+        tensors += [part.inputs] if part.labels is None else [part.inputs, part.labels]
+    file = as_path(path, "checkpoint")
+    return TrainingCheckpoint(
+        file, "netstitch-refining-4", "refining", fingerprint_of(fixed, tensors)
+    )
 
 
 class RefineLog:
@@ -23,10 +62,11 @@ class RefineLog:
         checkpoint: A file to save to, and to go on from where it exists.
         every: Seconds between checkpoints.
         clock: Gives the time in seconds.
-        progress: As of `refine_stitches`.
+        progress: As of `refine`.
 
     Raises:
-        StorageError: The checkpoint cannot be read or written; no step is done yet.
+        StorageError: The checkpoint cannot be written, is damaged, or of another refining; no step
+            is done yet.
     """
 
     def __init__(
@@ -46,8 +86,7 @@ class RefineLog:
         self.curve: list[CurvePoint] = []
         self._begin = clock()
         if checkpoint is not None and checkpoint.exists():
-            self.curve, elapsed = read_checkpoint(checkpoint, training)
-            self._begin = clock() - elapsed
+            self._go_on_from(checkpoint)
         self.save()
 
     @property
@@ -79,9 +118,35 @@ class RefineLog:
 
         Not while a step is half done: the file then keeps what was before.
         """
-        if self.checkpoint is not None and self.training.whole:
-            write_checkpoint(self.checkpoint, self.training, self.curve, self.elapsed)
+        training = self.training
+        if self.checkpoint is not None and training.whole:
+            state = RefineState(
+                elapsed=self.elapsed,
+                step=training.step,
+                generator=dict(training.generator.bit_generator.state),
+                strikes=training.strikes,
+                diverged=training.diverged,
+                curve=tuple(self.curve),
+            )
+            tensors = training_tensors(_named(training), training.optimizer)
+            self.checkpoint.write(state.model_dump(mode="json"), tensors)
         self._saved = self.clock()
+
+    def _go_on_from(self, checkpoint: TrainingCheckpoint) -> None:
+        """Bring the training to where its checkpoint left it."""
+        training = self.training
+        with checkpoint.reading(RefineState) as (state, tensors):
+            training.generator.bit_generator.state = state.generator
+            training.step = state.step
+            training.strikes, training.diverged = state.strikes, state.diverged
+            training.sampler.closed |= training.diverged.keys()
+            restore_training(_named(training), training.optimizer, tensors)
+            for stitch, (inner, _) in enumerate(training.inner):
+                # What never moved keeps the very bits of the first stage.
+                if stitch not in training.sampler.closed and inner in training.optimizer.state:
+                    training.write(stitch)
+            self.curve = list(state.curve)
+            self._begin = self.clock() - state.elapsed
 
     def begin(self) -> None:
         """Measure the curve's first point."""
@@ -114,3 +179,11 @@ class RefineLog:
             return
         if self.spent or self.fraction >= len(self.curve) / CURVE_POINTS:
             self.curve.append(CurvePoint(step, self.elapsed, self.measure()))
+
+
+def _named(training: Training) -> dict[str, Tensor]:
+    return {
+        f"{stitch}.{name}": tensor
+        for stitch, pair in enumerate(training.inner)
+        for name, tensor in zip(("inner", "offset"), pair, strict=True)
+    }

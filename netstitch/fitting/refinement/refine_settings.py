@@ -25,7 +25,7 @@ _REMOVED = {("loss", "features"): "it was removed: give 'outputs', after which n
 
 
 class RefineSettings(FittingSettings):
-    """Settings of `refine_stitches`."""
+    """Settings of `refine`."""
 
     called = "refine"
     removed = _REMOVED

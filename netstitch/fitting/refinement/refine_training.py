@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,15 +11,13 @@ from torch import Tensor
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.custom_gradient import (
     Gradients,
-    PassedGradient,
-    Weights,
+    Passed,
     add_gradients,
     gradients_of,
 )
 from netstitch.fitting.refinement.preconditioner import IMAGES, make_preconditioners
 from netstitch.fitting.refinement.refine_images import Examples, ImageParts
-from netstitch.fitting.refinement.refine_settings import RefineSettings
-from netstitch.fitting.refinement.sampler import Gains, SubnetworkSampler
+from netstitch.fitting.refinement.sampler import SubnetworkSampler
 
 SIDES = 2
 """Batches of a step, each with subnetworks of its own; they run side by side where cores allow.
@@ -29,28 +26,13 @@ A fixed number, so that results do not depend on the machine."""
 STRIKES = 3
 """Subnetworks without a finite loss that a stitch may be in, where no stitch alone is to blame."""
 
-Drawn = tuple[BranchSubnetwork, int | None]
-"""A subnetwork, and its stitch where it has a single one."""
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """A stitch that was put back and left alone from a step on, since values were not finite."""
-
-    step: int
-    stitch: int
-
 
 class Training:
     """The state of refining a supernet's stitches.
 
     Args:
-        branches: The supernet's.
-        weights: Weight and bias of every stitch as leaves that `branches` reads; a step changes
-            them in place.
+        branches: The supernet's, with the settings; a step changes their leaves in place.
         parts: The images.
-        settings: The rate, the images of a batch and the subnetworks drawn for it, and the bytes
-            that the activations of a step may take, about.
 
     Raises:
         FittingError: The labels do not fit the loss.
@@ -58,41 +40,36 @@ class Training:
     Attributes:
         first: Weight and bias of every stitch after the first stage.
         inner: V and c of every stitch, see `preconditioner`.
+        diverged: The step at which each stitch that gave values that are not finite was put back,
+            and left alone from then on.
         whole: Whether no step is half done, as when Ctrl-C comes while the stitches move.
     """
 
-    def __init__(
-        self,
-        branches: BranchSubnetworks,
-        weights: Weights,
-        parts: ImageParts,
-        settings: RefineSettings,
-    ) -> None:
-        self.branches, self.weights, self.parts = branches, weights, parts
-        self.settings, union = settings, branches.union
-        self.first = [(w.detach().clone(), b.detach().clone()) for w, b in weights]
+    def __init__(self, branches: BranchSubnetworks, parts: ImageParts) -> None:
+        self.branches, self.parts = branches, parts
+        self.settings, union = branches.settings, branches.union
+        self.first = [(w.detach().clone(), b.detach().clone()) for w, b in branches.leaves]
         some = parts.train.first(IMAGES)
-        branches.check(some.first(settings.batch_size))
+        branches.check(some.first(self.settings.batch_size))
         found = make_preconditioners(
             union.stitches,
             union.features,
-            (part.inputs for part in some.batches(settings.batch_size)),
-            memory_budget=settings.memory_budget,
+            (part.inputs for part in some.batches(self.settings.batch_size)),
+            memory_budget=self.settings.memory_budget,
         )
-        self.preconditioners = [each.to(weights[0][0].device) for each in found]
-        self.gains = Gains(len(union.stitches))
-        self.sampler = SubnetworkSampler(union, self.gains)
-        self.generator = np.random.default_rng(settings.seed)
+        self.preconditioners = [each.to(self.first[0][0].device) for each in found]
+        self.sampler = SubnetworkSampler(union)
+        self.generator = np.random.default_rng(self.settings.seed)
         self.step = 0
         self.whole = True
-        self.diverged: list[Divergence] = []
+        self.diverged: dict[int, int] = {}
         self.strikes: dict[int, int] = {}
         self.inner = [
             tuple(tensor.requires_grad_(True) for tensor in each.inner(weight.flatten(1), bias))
             for each, (weight, bias) in zip(self.preconditioners, self.first, strict=True)
         ]
         flat = [tensor for pair in self.inner for tensor in pair]
-        self.optimizer = torch.optim.Adam(flat, lr=settings.learning_rate)
+        self.optimizer = torch.optim.Adam(flat, lr=self.settings.learning_rate)
         self._singles: dict[int, BranchSubnetwork] = {}
 
     def advance(self, fraction: float, pool: Executor) -> float:
@@ -112,13 +89,12 @@ class Training:
         begin = self.generator.bit_generator.state
         try:
             drawn = [self._draw(fraction) for _ in range(SIDES)]
-            batches = self._batches()
-
-            def run(side: int) -> PassedGradient:
-                chosen = [branch for branch, _ in drawn[side]]
-                return self._gradients(chosen, batches[side])
-
-            passed = list(pool.map(run, range(SIDES)))
+            size = self.settings.batch_size
+            batches = [
+                self.parts.draw(size, (self.step * SIDES + side) * size, self.settings.seed)
+                for side in range(SIDES)
+            ]
+            passed = list(pool.map(self._gradients, drawn, batches))
         except BaseException:
             self.generator.bit_generator.state = begin  # as if the step had not begun
             raise
@@ -128,51 +104,41 @@ class Training:
         self.whole = True
         return loss
 
-    def _batches(self) -> list[Examples]:
-        size = self.settings.batch_size
-        begin = self.step * SIDES * size
-        starts = [begin + side * size for side in range(SIDES)]
-        return [self.parts.draw(size, start, self.settings.seed) for start in starts]
-
     def room(self, chosen: Sequence[BranchSubnetwork]) -> int:
         """Return how many images a side may run together within the memory, one at least."""
         needed = SIDES * self.branches.image_bytes(chosen)
         return max(1, self.settings.memory_budget // max(1, needed))
 
-    def _gradients(self, chosen: Sequence[BranchSubnetwork], examples: Examples) -> PassedGradient:
-        micro = min(self.settings.batch_size, self.room(chosen))
-        return gradients_of(self.branches, chosen, self.weights, examples, micro=micro)
+    def _gradients(self, chosen: Sequence[BranchSubnetwork], examples: Examples) -> Passed:
+        return gradients_of(self.branches, chosen, examples, micro=self.room(chosen))
 
     def _take(
         self,
-        drawn: Sequence[Sequence[Drawn]],
+        drawn: Sequence[Sequence[BranchSubnetwork]],
         batches: Sequence[Examples],
-        passed: Sequence[PassedGradient],
+        passed: Sequence[Passed],
         fraction: float,
     ) -> float:
         """Move the stitches by what the batches gave, and return the mean loss."""
         total: Gradients = {}
-        losses: list[float] = []
-        for side, result, examples in zip(drawn, passed, batches, strict=True):
-            for (branch, alone), loss in zip(side, result.losses, strict=True):
-                if not math.isfinite(loss):
+        finite: list[float] = []
+        for side, (losses, gradients), examples in zip(drawn, passed, batches, strict=True):
+            for branch, loss in zip(side, losses, strict=True):
+                if math.isfinite(loss):
+                    finite.append(loss)
+                else:
                     self._blame(branch, examples)
-                    continue
-                losses.append(loss)
-                if alone is not None:
-                    self.gains.note(alone, loss)
-            add_gradients(total, result.gradients)
-        for stitch in self.gains.closed:
+            add_gradients(total, gradients)
+        for stitch in self.sampler.closed:
             total.pop(stitch, None)
         self._move(total, fraction)
-        return sum(losses) / len(losses) if losses else math.nan
+        return sum(finite) / len(finite) if finite else math.nan
 
-    def _draw(self, fraction: float) -> list[Drawn]:
-        drawn: list[Drawn] = []
+    def _draw(self, fraction: float) -> list[BranchSubnetwork]:
+        drawn = []
         for _ in range(self.settings.subnetworks):
             genotype, alone = self.sampler.draw(self.generator, fraction)
-            branch = self.single(alone) if alone is not None else self.branches.branch(genotype)
-            drawn.append((branch, alone))
+            drawn.append(self.branches.branch(genotype) if alone is None else self.single(alone))
         return drawn
 
     def single(self, stitch: int) -> BranchSubnetwork:
@@ -206,7 +172,7 @@ class Training:
     def put(self, stitch: int, values: tuple[Tensor, Tensor]) -> None:
         """Give a stitch other weights to run with."""
         with torch.no_grad():
-            weight, bias = self.weights[stitch]
+            weight, bias = self.branches.leaves[stitch]
             weight.copy_(values[0].reshape(weight.shape))
             bias.copy_(values[1])
 
@@ -218,14 +184,12 @@ class Training:
         in STRIKES of them. None is given up where one was in this step already, or where the images
         are the reason: without stitches the loss is not finite either.
         """
-        now = {each.stitch for each in self.diverged if each.step == self.step}
-        if now.intersection(branch.stitches):
+        if any(self.diverged.get(stitch) == self.step for stitch in branch.stitches):
             return
         if not self._is_finite(self.branches.reference(branch), examples):
             return
-        trained = [stitch for stitch in branch.stitches if stitch not in self.gains.closed]
-        alone = [stitch for stitch in trained if self.sampler.singles[stitch] is not None]
-        guilty = [s for s in alone if not self._is_finite(self.single(s), examples)]
+        trained = [stitch for stitch in branch.stitches if stitch not in self.sampler.closed]
+        guilty = [s for s in trained if not self._is_finite(self.single(s), examples)]
         for stitch in guilty:
             self.give_up(stitch)
         if guilty or not trained:
@@ -237,15 +201,16 @@ class Training:
             self.give_up(suspect)
 
     def _is_finite(self, branch: BranchSubnetwork, examples: Examples) -> bool:
-        return math.isfinite(self._gradients([branch], examples).losses[0])
+        (loss,), _ = self._gradients([branch], examples)
+        return math.isfinite(loss)
 
     def give_up(self, stitch: int) -> None:
         """Put a stitch back, and leave it alone from now on."""
-        self.gains.close(stitch)
+        self.sampler.closed.add(stitch)
         weight, bias = self.first[stitch]
         self.put(stitch, (weight, bias))
         values = self.preconditioners[stitch].inner(weight.flatten(1), bias)
         with torch.no_grad():
             for tensor, value in zip(self.inner[stitch], values, strict=True):
                 tensor.copy_(value)
-        self.diverged.append(Divergence(self.step, stitch))
+        self.diverged[stitch] = self.step

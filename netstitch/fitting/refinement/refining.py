@@ -8,67 +8,56 @@ stay as they are, in evaluation behaviour. No labels are needed.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from netstitch.errors import FittingError
 from netstitch.fitting.feature_stream import Batch, Layer, Progress, check_stitches
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
-from netstitch.fitting.refinement.custom_gradient import leaves_of, with_leaves
-from netstitch.fitting.refinement.refine_checkpoint import checkpoint_of
-from netstitch.fitting.refinement.refine_images import Examples, read_parts
-from netstitch.fitting.refinement.refine_log import RefineLog
+from netstitch.fitting.refinement.refine_images import read_parts
+from netstitch.fitting.refinement.refine_log import RefineLog, checkpoint_of
 from netstitch.fitting.refinement.refine_report import RefineReport, StitchRefined
 from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.fitting.refinement.refine_training import SIDES, Training
 from netstitch.fitting.refinement.sampler import with_active
-from netstitch.fitting.refinement.stitch_selection import (
-    FOUR,
-    Judge,
-    Losses,
-    choose,
-    compare,
-    losses,
-    mean_of,
-)
+from netstitch.fitting.refinement.stitch_selection import choose, compare, make_judge, mean_of
 from netstitch.fitting.refinement.union_graph import UnionGraph
 from netstitch.fitting.stitch_layers import write_layers
 from netstitch.threads import available_cores, batch_workers
 
-PANEL = 32
-"""Subnetworks with four stitches that choosing and reporting look at."""
+PANEL, FOUR = 32, 4
+"""Subnetworks that choosing and reporting look at beside single stitches, and the active stitches
+of each."""
 
 CURVE_IMAGES, CURVE_BRANCHES = 64, 8
 """Images, and subnetworks of four stitches and of one each, of the held-out curve."""
 
-JUDGED, FEWEST_JUDGED, JUDGED_BATCHES = 256, 32, 8
-"""Images that choosing and reporting look at, each: at most, and at least where there are so many;
-and in how many batches at least."""
+JUDGED, FEWEST_JUDGED = 256, 32
+"""Images that choosing and reporting look at, each: at most, and at least where there are so
+many."""
 
 JUDGED_TOGETHER = 16_384
 """Images through single stitches, about: more stitches are judged on fewer images each, so that
 judging costs no more than training."""
 
-TOGETHER = 64
-"""Images of the batches that are judged on at once, at most."""
-
 STEPS, STEPS_EACH = 300, 5
 """Steps, at least and for each stitch, where neither steps nor seconds are given."""
 
 
-def refine_stitches(
+def refine(
     union: UnionGraph,
     layers: Sequence[Layer],
     batches: Iterable[Batch],
-    settings: RefineSettings,
     *,
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 30.0,
     progress: Progress | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    **settings: Any,
 ) -> RefineReport:
     """Train the stitches of a supernet on sampled subnetworks, and keep what got better.
 
@@ -82,7 +71,6 @@ def refine_stitches(
         union: The supernet, its stitches fitted.
         layers: One per stitch; written only at the end.
         batches: Inputs (batch, ...), or (inputs, labels) pairs, read once.
-        settings: The budget, the loss and the rest.
         checkpoint: A file that says how far training is, written regularly and on Ctrl-C, gone on
             from where it exists, and removed at the end. Settings, stitches and images must be
             equal then; steps and seconds may be others, to go on for longer.
@@ -90,66 +78,61 @@ def refine_stitches(
         progress: Called at the beginning, after every step, and before stitches are chosen and
             reported on, with steps done, steps in all, estimated where time limits them (None
             where nothing is known yet), and a line of text.
-        clock: Gives the time in seconds.
+        **settings: Fields of `RefineSettings`.
 
     Raises:
-        FittingError: Loss, teacher or images do not fit the networks; the layers are then as they
-            were, as they are after Ctrl-C.
+        FittingError: A setting is not known or out of bounds, or loss, teacher or images do not
+            fit the networks; the layers are then as they were, as they are after Ctrl-C.
         StorageError: The checkpoint cannot be written, is damaged, or of another refining.
     """
-    begin = clock()
+    begin = time.monotonic()
+    others = ("checkpoint", "checkpoint_seconds", "progress")
+    chosen = RefineSettings.from_keywords(settings, others)
+    if not isinstance(checkpoint_seconds, int | float):
+        raise FittingError(f"checkpoint_seconds is {checkpoint_seconds!r:.80}; expected a number")
     check_stitches(union.stitches, layers)
-    if settings.steps is None and settings.seconds is None:
-        steps = max(STEPS, STEPS_EACH * len(layers))
-        settings = settings.model_copy(update={"steps": steps})
-    reported = settings.model_dump() | ({"loss": "function"} if callable(settings.loss) else {})
+    if chosen.steps is None and chosen.seconds is None:
+        chosen = chosen.model_copy(update={"steps": max(STEPS, STEPS_EACH * len(layers))})
+    reported = chosen.model_dump() | ({"loss": "function"} if callable(chosen.loss) else {})
     workers = min(available_cores(), SIDES) if layers[0].weight.device.type == "cpu" else 1
     with torch.inference_mode(False), torch.enable_grad(), batch_workers(workers) as pool:
-        leaves = leaves_of(layers)
-        branches = BranchSubnetworks(
-            union, with_leaves(union, leaves), loss=settings.loss, teacher=settings.teacher
-        )
+        branches = BranchSubnetworks(union, chosen)
         parts = read_parts(
             batches,
-            holdout=settings.holdout,
-            memory_budget=settings.memory_budget,
+            holdout=chosen.holdout,
+            memory_budget=chosen.memory_budget,
             labels=branches.labelled,
         )
-        training = Training(branches, leaves, parts, settings)
+        training = Training(branches, parts)
         singles = [i for i, each in enumerate(training.sampler.singles) if each is not None]
         count = max(FEWEST_JUDGED, min(JUDGED, JUDGED_TOGETHER // max(1, len(singles))))
         choosing, reporting = parts.choose.spread(count), parts.report.spread(count)
         # Stitches are chosen by other subnetworks than are reported on.
-        panel, reported_panel = (
-            _panel(training, singles, [settings.seed, FOUR, i]) for i in range(2)
-        )
-        quick = _judge(training, choosing.first(CURVE_IMAGES), pool)
-        first = quick([training.single(stitch) for stitch in singles])
-        training.gains.begin({s: mean_of(row) for s, row in zip(singles, first, strict=True)})
+        panel, reported_panel = (_panel(training, singles, number) for number in range(2))
         stride = max(1, len(singles) // CURVE_BRANCHES)
         of_curve = [*panel[:CURVE_BRANCHES], *(training.single(i) for i in singles[::stride])]
+        quick = make_judge(training, choosing.first(CURVE_IMAGES), pool)
         file = None if checkpoint is None else checkpoint_of(checkpoint, training, reported)
         log = RefineLog(
             training,
             lambda: mean_of(quick(of_curve)),
             checkpoint=file,
             every=checkpoint_seconds,
-            clock=clock,
+            clock=time.monotonic,
             progress=progress,
         )
         _train(training, log, pool)
-        trained = [i for i in singles if i not in training.gains.closed]
+        trained = [i for i in singles if i not in training.sampler.closed]
         log.report("choosing stitches")
-        kept = choose(training, trained, panel, _judge(training, choosing, pool))
+        kept = choose(training, trained, panel, make_judge(training, choosing, pool))
         log.report("measuring on other images")
-        compared = compare(
-            training, singles, kept, reported_panel, _judge(training, reporting, pool)
+        before, after, several = compare(
+            training, singles, kept, reported_panel, make_judge(training, reporting, pool)
         )
-    write_layers(layers, [(w.detach(), b.detach()) for w, b in leaves])
+    write_layers(layers, [(w.detach(), b.detach()) for w, b in branches.leaves])
     if file is not None:
         file.path.unlink(missing_ok=True)
-    seen = training.step * SIDES * settings.batch_size
-    diverged = {each.stitch: each.step for each in training.diverged}
+    seen = training.step * SIDES * chosen.batch_size
     return RefineReport(
         settings=reported,
         steps=training.step,
@@ -158,36 +141,23 @@ def refine_stitches(
         left_out=parts.left_out,
         chosen_on=len(choosing),
         reported_on=len(reporting),
-        seconds=clock() - begin,
-        several_before=compared.several[0],
-        several_after=compared.several[1],
+        seconds=time.monotonic() - begin,
+        several_before=several[0],
+        several_after=several[1],
         curve=tuple(log.curve),
         rows=tuple(
             StitchRefined(
                 stitch.match,
                 stitch.source,
                 stitch.target,
-                before=compared.before.get(index),
-                after=compared.after.get(index),
+                before=before.get(index),
+                after=after.get(index),
                 kept=index in kept,
-                diverged=diverged.get(index),
+                diverged=training.diverged.get(index),
             )
             for index, stitch in enumerate(union.stitches)
         ),
     )
-
-
-def _judge(training: Training, examples: Examples, pool: Executor) -> Judge:
-    """Return what gives the losses of branches on these images."""
-    size = max(1, min(training.settings.batch_size, len(examples) // JUDGED_BATCHES))
-
-    def judge(chosen: Sequence[BranchSubnetwork]) -> Losses:
-        room = training.room(chosen)
-        batch = min(size, room)
-        together = max(1, min(TOGETHER, room) // batch)
-        return losses(training.branches, chosen, examples, batch, pool, together=together)
-
-    return judge
 
 
 def _train(training: Training, log: RefineLog, pool: Executor) -> None:
@@ -204,12 +174,11 @@ def _train(training: Training, log: RefineLog, pool: Executor) -> None:
         log.save()  # after Ctrl-C too
 
 
-def _panel(
-    training: Training, singles: Sequence[int], seed: Sequence[int]
-) -> list[BranchSubnetwork]:
+def _panel(training: Training, singles: Sequence[int], number: int) -> list[BranchSubnetwork]:
     """Return random subnetworks with four stitches, none where there are not so many."""
     if len(singles) < FOUR:
         return []
-    branches, generator = training.branches, np.random.default_rng(seed)
-    drawn = [with_active(branches.union, generator, FOUR, singles) for _ in range(PANEL)]
-    return [branches.branch(genotype) for genotype in drawn if genotype is not None]
+    union = training.branches.union
+    generator = np.random.default_rng([training.settings.seed, FOUR, number])
+    drawn = [with_active(union, generator, FOUR, singles) for _ in range(PANEL)]
+    return [training.branches.branch(genotype) for genotype in drawn if genotype is not None]

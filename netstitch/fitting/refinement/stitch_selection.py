@@ -6,23 +6,26 @@ than before by more than chance explains. Then subnetworks with four stitches ar
 where they lose more than before, the stitches that gained least go back, until they do not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
+from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.refine_training import Training
 
-FOUR = 4
-"""Active stitches in the subnetworks that are compared beside single stitches."""
-
 CERTAIN = 1.5
 """Standard errors by which a stitch's loss must have fallen."""
+
+JUDGED_BATCHES = 8
+"""Batches that losses are measured on, at least."""
+
+TOGETHER = 64
+"""Images of these batches that are run at once, at most: a few images take about as long as many,
+and originals are computed once for them."""
 
 Losses = NDArray[np.float64]
 """(branches, batches) mean losses."""
@@ -31,41 +34,31 @@ Judge = Callable[[Sequence[BranchSubnetwork]], Losses]
 """Gives the losses of branches with the weights that stitches have now."""
 
 
-def losses(
-    branches: BranchSubnetworks,
-    chosen: Sequence[BranchSubnetwork],
-    examples: Examples,
-    size: int,
-    pool: Executor,
-    *,
-    together: int = 1,
-) -> Losses:
-    """Return the loss of each branch on each batch of examples.
+def make_judge(training: Training, examples: Examples, pool: Executor) -> Judge:
+    """Return what gives the losses of branches on these images, batches side by side in a pool."""
+    branches = training.branches
 
-    Args:
-        branches: Runs them.
-        chosen: The branches.
-        examples: The images.
-        size: Images of a batch, at most.
-        pool: Computes groups of batches side by side.
-        together: Batches that are run at once, since a few images take about as long as many, and
-            for which originals are computed once.
-    """
+    def judge(chosen: Sequence[BranchSubnetwork]) -> Losses:
+        if not chosen:
+            return np.zeros((0, 0))
+        room = training.room(chosen)
+        size = max(1, min(training.settings.batch_size, len(examples) // JUDGED_BATCHES, room))
+        step = max(1, min(TOGETHER, room) // size)
+        batches = list(examples.batches(size))
 
-    def columns(groups: Sequence[Examples]) -> list[list[float]]:
-        with torch.inference_mode():
-            inputs = branches.arrange(torch.cat([group.inputs for group in groups]))
-            originals = branches.originals(inputs, chosen)
-            return [
-                [float(loss) for loss in branches.losses_of(branch, groups, inputs, originals)]
-                for branch in chosen
-            ]
+        def columns(start: int) -> list[list[float]]:
+            groups = batches[start : start + step]
+            with torch.inference_mode():
+                inputs = branches.arrange(torch.cat([group.inputs for group in groups]))
+                originals = branches.originals(inputs, chosen)
+                return [
+                    [float(loss) for loss in branches.losses_of(branch, groups, inputs, originals)]
+                    for branch in chosen
+                ]
 
-    if not chosen:
-        return np.zeros((0, 0))
-    batches = list(examples.batches(size))
-    groups = [batches[start : start + together] for start in range(0, len(batches), together)]
-    return np.concatenate([np.array(each) for each in pool.map(columns, groups)], axis=1)
+        return np.concatenate(list(pool.map(columns, range(0, len(batches), step))), axis=1)
+
+    return judge
 
 
 def improved(before: Losses, after: Losses) -> NDArray[np.bool_]:
@@ -122,46 +115,31 @@ def choose(
     return kept
 
 
-@dataclass(frozen=True)
-class StitchComparison:
-    """Mean losses with the first weights and with those kept.
-
-    Attributes:
-        before: With the first weights, by stitch.
-        after: With those kept, by stitch.
-        several: Both for subnetworks with several stitches, None where there are none.
-    """
-
-    before: dict[int, float]
-    after: dict[int, float]
-    several: tuple[float | None, float | None]
-
-
 def compare(
     training: Training,
     singles: Sequence[int],
-    kept: set[int],
+    kept: Collection[int],
     panel: Sequence[BranchSubnetwork],
     judge: Judge,
-) -> StitchComparison:
+) -> tuple[dict[int, float], dict[int, float], tuple[float | None, float | None]]:
     """Return what was gained; the stitches end with the weights that they keep.
 
-    A stitch that keeps its first weights has one loss.
+    Returns:
+        Mean losses of single stitches, by stitch, with the first weights and with those kept, one
+        loss where these are the same; and both for the panel, None where it is empty.
     """
     changed = sorted(kept)
     several_after = mean_of(judge(panel)) if panel else None
-    after = _means(judge, training, changed)
+    after = _alone(judge, training, changed)
     restore(training, changed)
     several_before = mean_of(judge(panel)) if panel else None
-    before = _means(judge, training, singles)
+    before = _alone(judge, training, singles)
     for stitch in changed:
         training.write(stitch)
-    return StitchComparison(before, before | after, (several_before, several_after))
+    return before, before | after, (several_before, several_after)
 
 
-def _means(judge: Judge, training: Training, stitches: Sequence[int]) -> dict[int, float]:
-    if not stitches:
-        return {}
+def _alone(judge: Judge, training: Training, stitches: Sequence[int]) -> dict[int, float]:
     found = judge([training.single(stitch) for stitch in stitches])
     return {stitch: mean_of(row) for stitch, row in zip(stitches, found, strict=True)}
 

@@ -9,9 +9,8 @@ from small_supernets import SIZE, random_samples, small_supernet, three_networks
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netstitch.fitting.refinement import refining
+from netstitch.fitting.refinement import refining, stitch_selection
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
-from netstitch.fitting.refinement.custom_gradient import leaves_of, with_leaves
 from netstitch.fitting.refinement.refine_images import read_parts
 from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.fitting.refinement.refine_training import Training
@@ -131,7 +130,7 @@ def judge_little(patch: pytest.MonkeyPatch) -> None:
     """Few subnetworks and batches to judge by, so that each refining is quick."""
     patch.setattr(refining, "PANEL", 4)
     patch.setattr(refining, "CURVE_BRANCHES", 2)
-    patch.setattr(refining, "JUDGED_BATCHES", 6)
+    patch.setattr(stitch_selection, "JUDGED_BATCHES", 6)
 
 
 def training(
@@ -143,18 +142,14 @@ def training(
     seconds: float | None = None,
 ) -> Training:
     """What `refine` makes, to do single steps with."""
-    leaves = leaves_of(supernet._layers())
-    return Training(
-        BranchSubnetworks(supernet, with_leaves(supernet, leaves)),
-        leaves,
-        read_parts(batches(), holdout=0.125, memory_budget=10**9, labels=False),
-        RefineSettings(
-            steps=steps,
-            seconds=seconds,
-            batch_size=8,
-            subnetworks=3,
-            learning_rate=learning_rate,
-            memory_budget=10**9,
-            seed=seed,
-        ),
+    settings = RefineSettings(
+        steps=steps,
+        seconds=seconds,
+        batch_size=8,
+        subnetworks=3,
+        learning_rate=learning_rate,
+        memory_budget=10**9,
+        seed=seed,
     )
+    parts = read_parts(batches(), holdout=0.125, memory_budget=10**9, labels=False)
+    return Training(BranchSubnetworks(supernet, settings), parts)

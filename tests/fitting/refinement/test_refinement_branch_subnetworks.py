@@ -11,9 +11,9 @@ from torch import Tensor
 from netstitch.errors import FittingError
 from netstitch.fitting import RefineSettings, check_refining
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
-from netstitch.fitting.refinement.custom_gradient import gradients_of, leaves_of, with_leaves
+from netstitch.fitting.refinement.custom_gradient import gradients_of
 from netstitch.fitting.refinement.refine_images import Examples
-from netstitch.fitting.refinement.sampler import Gains, SubnetworkSampler, scattered
+from netstitch.fitting.refinement.sampler import SubnetworkSampler, even, scattered
 from netstitch.networks.content import content_keys
 from netstitch.networks.interpreter import Interpreter
 from netstitch.supernet.supernet import Supernet
@@ -21,9 +21,8 @@ from netstitch.supernet.supernet import Supernet
 
 def made(supernet: Supernet, **settings: Any) -> tuple[BranchSubnetworks, list[BranchSubnetwork]]:
     """The branches of a supernet, and those with a single stitch each."""
-    leaves = leaves_of(supernet._layers())
-    found = BranchSubnetworks(supernet, with_leaves(supernet, leaves), **settings)
-    sampler = SubnetworkSampler(supernet, Gains(len(leaves)))
+    found = BranchSubnetworks(supernet, RefineSettings(**settings))
+    sampler = SubnetworkSampler(supernet)
     return found, [found.branch(g) for g in sampler.singles if g is not None]
 
 
@@ -42,8 +41,7 @@ def test_originals_are_computed_once_for_all_subnetworks(monkeypatch: pytest.Mon
         return compute(interpreter, *rest)
 
     monkeypatch.setattr(Interpreter, "compute", counted)
-    leaves = leaves_of(supernet._layers())
-    gradients_of(branches, singles, leaves, Examples(images()), micro=8)
+    gradients_of(branches, singles, Examples(images()), micro=8)
     own = [branch.interpreter for branch in singles]
     assert sum(one not in own for one in run) == 2  # one a micro-batch
     assert len(run) == 2 * (1 + len(singles))
@@ -53,14 +51,14 @@ def test_only_what_follows_a_stitch_is_computed_for_it() -> None:
     supernet = unfitted()
     branches, _ = made(supernet)
     generator = np.random.default_rng(0)
-    even = np.full(len(supernet.stitches), 1 / len(supernet.stitches))
+    shares = even(len(supernet.stitches), range(len(supernet.stitches)))
     originals = {
         key
         for genotype in supernet.references().values()
         for key in content_keys(supernet.subnetwork_graph(genotype)[0]).values()
     }
     for _ in range(20):
-        genotype = scattered(supernet, generator, 4.0, even)
+        genotype = scattered(supernet, generator, 4.0, shares)
         branch = branches.branch(genotype)
         keys = content_keys(supernet.subnetwork_graph(genotype)[0]).values()
         assert computed(branch) == set(keys) - originals

@@ -11,15 +11,12 @@ from hypothesis import strategies as st
 from refinement_examples import images, maps, three, unfitted
 from torch import Tensor
 
+from netstitch.fitting.refinement.behaviour_losses import LabelLoss
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
-from netstitch.fitting.refinement.custom_gradient import (
-    Gradients,
-    gradients_of,
-    leaves_of,
-    with_leaves,
-)
+from netstitch.fitting.refinement.custom_gradient import Gradients, gradients_of
 from netstitch.fitting.refinement.refine_images import Examples
-from netstitch.fitting.refinement.sampler import Gains, SubnetworkSampler
+from netstitch.fitting.refinement.refine_settings import RefineSettings
+from netstitch.fitting.refinement.sampler import SubnetworkSampler
 from netstitch.supernet.supernet import Supernet
 
 MAKERS: dict[str, Callable[[], Supernet]] = {
@@ -79,30 +76,28 @@ def test_as_the_plain_subnetwork_by_autograd(
     kind: str, seed: int, teacher: str, micro: int
 ) -> None:
     supernet = MAKERS[kind]()
-    leaves = leaves_of(supernet._layers())
-    branches = BranchSubnetworks(supernet, with_leaves(supernet, leaves), teacher=teacher)
-    draws, generator = SubnetworkSampler(supernet, Gains(len(leaves))), np.random.default_rng(seed)
+    branches = BranchSubnetworks(supernet, RefineSettings(teacher=teacher))
+    draws, generator = SubnetworkSampler(supernet), np.random.default_rng(seed)
     genotypes = [draws.draw(generator, 1.0)[0] for _ in range(2)]
     chosen = [branches.branch(genotype) for genotype in genotypes]
     inputs = images(16, seed)
-    found = gradients_of(branches, chosen, leaves, Examples(inputs), micro=micro)
+    losses, found = gradients_of(branches, chosen, Examples(inputs), micro=micro)
 
     expected: Gradients = {}
-    for genotype, ours in zip(genotypes, found.losses, strict=True):
+    for genotype, ours in zip(genotypes, losses, strict=True):
         taught = supernet.genotype(int(genotype[-1]) if teacher == "own" else teacher)
         loss, gradients = plain_gradients(supernet, genotype, inputs, taught)
         assert ours == pytest.approx(loss, rel=1e-3, abs=1e-6)
         for stitch, (weight, bias) in gradients.items():
             before = expected.get(stitch, (0, 0))
             expected[stitch] = before[0] + weight, before[1] + bias
-    assert_equal(found.gradients, expected)
+    assert_equal(found, expected)
 
 
 def test_a_subnetwork_without_a_finite_loss_adds_nothing() -> None:
     supernet = unfitted()
-    leaves = leaves_of(supernet._layers())
-    branches = BranchSubnetworks(supernet, with_leaves(supernet, leaves))
-    sampler = SubnetworkSampler(supernet, Gains(len(leaves)))
+    branches = BranchSubnetworks(supernet, RefineSettings())
+    sampler = SubnetworkSampler(supernet)
     good, bad = (branches.branch(sampler.singles[i]) for i in (0, 1))  # type: ignore[arg-type]
     real = branches.loss_of
 
@@ -114,24 +109,21 @@ def test_a_subnetwork_without_a_finite_loss_adds_nothing() -> None:
     inputs = images()
     branches.loss_of = broken  # type: ignore[method-assign]
     for micro in (16, 4):  # the bad part comes last, after three good ones
-        found = gradients_of(branches, [good, bad], leaves, Examples(inputs), micro=micro)
-        assert np.isfinite(found.losses[0])
-        assert not np.isfinite(found.losses[1])
-        assert found.gradients.keys() == {0}
+        losses, found = gradients_of(branches, [good, bad], Examples(inputs), micro=micro)
+        assert np.isfinite(losses[0])
+        assert not np.isfinite(losses[1])
+        assert found.keys() == {0}
 
 
 def test_a_loss_of_some_outputs_trains_the_stitches_that_these_depend_on() -> None:
-    supernet = unfitted(keys=True)
-    leaves = leaves_of(supernet._layers())
-    branches = BranchSubnetworks(
-        supernet, with_leaves(supernet, leaves), loss=lambda outputs, labels: outputs["out"].mean()
-    )
-    sampler = SubnetworkSampler(supernet, Gains(len(leaves)))
-    chosen = [branches.branch(genotype) for genotype in sampler.singles if genotype is not None]
-    labels = torch.zeros(16, dtype=torch.int64)
-    found = gradients_of(branches, chosen, leaves, Examples(images(), labels), micro=16)
-    assert found.gradients.keys() == set(range(len(leaves)))
-    none = BranchSubnetworks(
-        supernet, with_leaves(supernet, leaves), loss=lambda outputs, labels: torch.tensor(1.0)
-    )
-    assert not gradients_of(none, chosen, leaves, Examples(images(), labels), micro=16).gradients
+    supernet, examples = unfitted(keys=True), Examples(images(), torch.zeros(16, dtype=torch.int64))
+    singles = [genotype for genotype in SubnetworkSampler(supernet).singles if genotype is not None]
+
+    def trained(loss: LabelLoss) -> set[int]:
+        branches = BranchSubnetworks(supernet, RefineSettings(loss=loss))
+        chosen = [branches.branch(genotype) for genotype in singles]
+        return set(gradients_of(branches, chosen, examples, micro=16)[1])
+
+    everything = set(range(len(supernet.stitches)))
+    assert trained(lambda outputs, labels: outputs["out"].mean()) == everything
+    assert not trained(lambda outputs, labels: torch.tensor(1.0))

@@ -110,10 +110,10 @@ def test_checkpoints_are_written_at_the_beginning_and_now_and_then(
 ) -> None:
     written: list[int] = []
 
-    def write(checkpoint: TrainingCheckpoint, trained: Any, *_: Any) -> None:
-        written.append(trained.step)
+    def write(self: TrainingCheckpoint, document: Any, tensors: Any) -> None:
+        written.append(document["step"])
 
-    monkeypatch.setattr("netstitch.fitting.refinement.refine_log.write_checkpoint", write)
+    monkeypatch.setattr(TrainingCheckpoint, "write", write)
     log, _ = followed(20, None, checkpoint=at(tmp_path), every=2.5)
     assert written == [0, 5, 10, 15, 20]
     log.training.whole = False

@@ -18,7 +18,7 @@ ONE = ThreadPoolExecutor(1)
 
 
 def state(trained: Training) -> list[Tensor]:
-    tensors = [tensor for pair in (*trained.inner, *trained.weights) for tensor in pair]
+    tensors = [tensor for pair in (*trained.inner, *trained.branches.leaves) for tensor in pair]
     return [tensor.detach().clone() for tensor in tensors]
 
 
@@ -42,7 +42,7 @@ def draws_of(trained: Training, monkeypatch: pytest.MonkeyPatch) -> list[BranchS
 def test_a_step_is_one_of_adam_on_the_summed_losses(monkeypatch: pytest.MonkeyPatch) -> None:
     trained, plain = training(fitted()), training(fitted())
     drawn = draws_of(trained, monkeypatch)
-    batches = trained._batches()
+    batches = [trained.parts.draw(8, 8 * side, seed=0) for side in range(SIDES)]
     loss = trained.advance(0.0, ONE)
     assert trained.step == 1
     assert len(drawn) == SIDES * trained.settings.subnetworks
@@ -52,9 +52,8 @@ def test_a_step_is_one_of_adam_on_the_summed_losses(monkeypatch: pytest.MonkeyPa
     for stitch in range(len(inner)):
         weight, bias = plain.preconditioners[stitch].weights(*inner[stitch])
         path = plain.branches.union.stitch_paths()[stitch]
-        shaped = weight.reshape(plain.weights[stitch][0].shape)
-        plain.branches.weights[f"{path}.weight"] = shaped  # type: ignore[index]
-        plain.branches.weights[f"{path}.bias"] = bias  # type: ignore[index]
+        shaped = weight.reshape(plain.branches.leaves[stitch][0].shape)
+        plain.branches._weights |= {f"{path}.weight": shaped, f"{path}.bias": bias}
     losses = []
     for number, branch in enumerate(drawn):
         examples = batches[number // trained.settings.subnetworks]
@@ -66,7 +65,7 @@ def test_a_step_is_one_of_adam_on_the_summed_losses(monkeypatch: pytest.MonkeyPa
     plain.optimizer.step()
     moved = {stitch for branch in drawn for stitch in branch.stitches}
     for stitch, (ours, theirs) in enumerate(zip(trained.inner, inner, strict=True)):
-        assert torch.equal(trained.weights[stitch][0], trained.first[stitch][0]) == (
+        assert torch.equal(trained.branches.leaves[stitch][0], trained.first[stitch][0]) == (
             stitch not in moved
         )
         for one, other in zip(ours, theirs, strict=True):
@@ -100,14 +99,15 @@ def test_a_small_memory_gives_the_same_steps_in_smaller_parts(
         monkeypatch.setattr("netstitch.fitting.refinement.refine_training.gradients_of", noted)
         found.append(trained.advance(0.0, ONE))
     assert found[0] == pytest.approx(found[1], rel=1e-4)
-    assert micros == {8, 1}
+    assert min(micros) == 1
+    assert max(micros) >= 8
 
 
 class Cut(Executor):
     """Computes one side of a step, then is interrupted."""
 
-    def map(self, function: Any, sides: Any, **_: Any) -> Any:  # type: ignore[override]
-        yield function(next(iter(sides)))
+    def map(self, function: Any, *given: Any, **_: Any) -> Any:  # type: ignore[override]
+        yield function(*(each[0] for each in given))
         raise KeyboardInterrupt
 
 
@@ -158,10 +158,10 @@ def test_the_stitch_that_diverges_is_given_up_and_no_other(
         trained.advance(0.5, ONE)
     spoilt(monkeypatch, 1, factor)
     losses = [trained.advance(1.0, ONE) for _ in range(8)]
-    assert [each.stitch for each in trained.diverged] == [1]
-    assert trained.diverged[0].step > 2
-    assert trained.gains.closed == {1}
-    assert all(torch.equal(a, b) for a, b in zip(trained.weights[1], trained.first[1], strict=True))
+    assert list(trained.diverged) == [1]
+    assert trained.diverged[1] > 2
+    assert trained.sampler.closed == {1}
+    assert all(map(torch.equal, trained.branches.leaves[1], trained.first[1]))
     assert all(math.isfinite(loss) for loss in losses)
 
 
@@ -172,7 +172,7 @@ def test_huge_weights_are_put_back_and_the_others_stay_finite() -> None:
     trained.write(2)
     for _ in range(12):
         trained.advance(0.5, ONE)
-    assert [each.stitch for each in trained.diverged] == [2]
+    assert list(trained.diverged) == [2]
     assert all(tensor.isfinite().all() for tensor in state(trained))
 
 
@@ -194,7 +194,7 @@ def test_where_none_diverges_alone_only_the_most_suspect_is_given_up(
             assert not trained.diverged
             trained._blame(branch, trained.parts.train.first(8))
             seen += 1
-    assert [each.stitch for each in trained.diverged] in ([0], [5])
+    assert list(trained.diverged) in ([0], [5])
     assert trained.strikes[0] == trained.strikes[5] == STRIKES
 
 

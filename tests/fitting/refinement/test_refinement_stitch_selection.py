@@ -8,6 +8,7 @@ import pytest
 import torch
 from refinement_examples import fitted, images, training
 
+from netstitch.fitting.refinement import stitch_selection
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.refine_training import Training
@@ -16,7 +17,7 @@ from netstitch.fitting.refinement.stitch_selection import (
     choose,
     compare,
     improved,
-    losses,
+    make_judge,
     mean_of,
     restore,
 )
@@ -40,7 +41,7 @@ class Judged:
 
     def changed(self, stitch: int) -> bool:
         first = self.trained.first[stitch][0]
-        return not torch.equal(self.trained.weights[stitch][0], first)
+        return not torch.equal(self.trained.branches.leaves[stitch][0], first)
 
 
 def moved() -> tuple[Training, list[int]]:
@@ -91,7 +92,7 @@ def test_a_stitch_that_diverged_in_the_last_steps_is_named() -> None:
     falls[4] = -np.inf
     kept = choose(trained, singles, [], Judged(trained, falls))
     assert kept == set(singles) - {4}
-    assert [(each.stitch, each.step) for each in trained.diverged] == [(4, 7)]
+    assert trained.diverged == {4: 7}
 
 
 def test_nothing_trained_is_nothing_kept() -> None:
@@ -106,18 +107,17 @@ def test_comparing_measures_what_did_not_change_once() -> None:
     kept = set(singles[:3])
     restore(trained, singles[3:])
     judge = Judged(trained, [0.25] * len(singles))
-    compared = compare(trained, singles, kept, [], judge)
+    before, after, several = compare(trained, singles, kept, [], judge)
     assert judge.asked == len(singles) + len(kept)
     for stitch in singles:
-        fall = compared.before[stitch] - compared.after[stitch]
+        fall = before[stitch] - after[stitch]
         assert fall == pytest.approx(0.25 if stitch in kept else 0, abs=0.02)
         assert judge.changed(stitch) == (stitch in kept)
-    assert compared.several == (None, None)
-    panel = panel_of(trained)
-    before, after = compare(trained, singles, kept, panel, judge).several
-    assert before is not None
-    assert after is not None
-    assert after <= before
+    assert several == (None, None)
+    first, last = compare(trained, singles, kept, panel_of(trained), judge)[2]
+    assert first is not None
+    assert last is not None
+    assert last <= first
 
 
 def test_a_fall_counts_where_it_is_more_than_chance() -> None:
@@ -137,16 +137,21 @@ def test_a_fall_counts_where_it_is_more_than_chance() -> None:
     assert mean_of(bad) == np.inf
 
 
-@pytest.mark.parametrize("workers, together", [(1, 1), (2, 1), (2, 2), (1, 5)])
-def test_losses_are_those_of_each_branch_on_each_batch(workers: int, together: int) -> None:
+@pytest.mark.parametrize("workers, together", [(1, 1), (2, 1), (2, 14), (1, 64)])
+def test_losses_are_those_of_each_branch_on_each_batch(
+    workers: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stitch_selection, "JUDGED_BATCHES", 3)
+    monkeypatch.setattr(stitch_selection, "TOGETHER", together)
     trained = training(fitted())
     chosen = [trained.single(stitch) for stitch in range(4)]
-    examples = Examples(images(20))
+    examples = Examples(images(21))
     with ThreadPoolExecutor(workers) as pool:
-        found = losses(trained.branches, chosen, examples, 8, pool, together=together)
-        assert losses(trained.branches, [], examples, 8, pool).shape == (0, 0)
+        judge = make_judge(trained, examples, pool)
+        found = judge(chosen)
+        assert judge([]).shape == (0, 0)
     assert found.shape == (4, 3)
-    for column, part in enumerate(examples.batches(8)):
+    for column, part in enumerate(examples.batches(7)):
         for row, branch in enumerate(chosen):
             originals = trained.branches.originals(part.inputs, [branch])
             slow = trained.branches.loss_of(branch, part, originals).item()
