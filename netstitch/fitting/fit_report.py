@@ -1,40 +1,68 @@
-"""The report of a fit: settings, samples, and how well each stitch translates."""
+"""Reports on the stitches of a supernet: how well each of them translates after a fit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from pydantic import RootModel
-
-from netstitch.files.documents import STRICT, Count, Seconds, validated
+from netstitch.files.documents import Count, Document, Seconds, validated
 from netstitch.stitching.stitch import FeatureRef
 
 Setting = bool | int | float | str | None
 
-HEADER = ("match", "source", "target", "relative error")
+
+class StitchReport(Document):
+    """A report on the stitches of a supernet, which goes to JSON and back."""
+
+    kind: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain dictionaries, lists, numbers and strings.
+
+        Losses that are not finite become strings, since JSON has no numbers for them.
+        """
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the report that `to_json` wrote; StorageError where the data is something else."""
+        return validated(data, cls, f"the {cls.kind} report")
 
 
 @dataclass(frozen=True)
-class StitchFit:
-    """The error of one stitch.
+class StitchRow:
+    """One stitch of a report.
 
     Attributes:
         match: Index of its match.
         source: The point that it reads.
         target: The point that it stands for.
-        relative_error: |target - stitch(source)|^2 / |target - mean of target|^2, summed over the
-            features, positions and images of the held-out samples; 0 is perfect, 1 no better than
-            a constant. None where the target does not vary on the held-out samples.
     """
 
     match: Count
     source: FeatureRef
     target: FeatureRef
-    relative_error: float | None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The stitch as the first cells of a table."""
+        ends = (f"{end.network}: {end.point}" for end in (self.source, self.target))
+        return (str(self.match), *ends)
 
 
 @dataclass(frozen=True)
-class FitReport:
+class StitchFit(StitchRow):
+    """The error of one stitch.
+
+    Attributes:
+        relative_error: |target - stitch(source)|^2 / |target - mean of target|^2, summed over the
+            features, positions and images of the held-out samples; 0 is perfect, 1 no better than
+            a constant. None where the target does not vary on the held-out samples.
+    """
+
+    relative_error: float | None
+
+
+class FitReport(StitchReport):
     """The report of a fit.
 
     Attributes:
@@ -46,6 +74,7 @@ class FitReport:
         rows: One per stitch, in the supernet's order.
     """
 
+    kind: ClassVar[str] = "fit"
     method: str
     settings: Mapping[str, Setting]
     samples: Count
@@ -53,35 +82,10 @@ class FitReport:
     seconds: Seconds
     rows: tuple[StitchFit, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as plain dictionaries, lists, numbers and strings."""
-        plain: dict[str, Any] = FitDocument(self).model_dump(mode="json")
-        return plain
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> "FitReport":
-        """Return the report that `to_json` wrote; StorageError where the data is something else."""
-        return validated(data, FitDocument, "the fit report").root
-
     def table(self) -> list[tuple[str, ...]]:
         """Return rows of text for a terminal, the first one the header."""
-        return [
-            HEADER,
-            *(
-                (
-                    str(row.match),
-                    f"{row.source.network}: {row.source.point}",
-                    f"{row.target.network}: {row.target.point}",
-                    "target is constant"
-                    if row.relative_error is None
-                    else f"{row.relative_error:.4f}",
-                )
-                for row in self.rows
-            ),
-        ]
-
-
-class FitDocument(RootModel[FitReport]):
-    """The document fit.json."""
-
-    model_config = STRICT
+        rows: list[tuple[str, ...]] = [("match", "source", "target", "relative error")]
+        for row in self.rows:
+            error = row.relative_error
+            rows.append((*row.cells, "target is constant" if error is None else f"{error:.4f}"))
+        return rows

@@ -5,7 +5,6 @@ Networks, matching, stitching and fitting meet here; later rooms only read it.
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -214,7 +213,7 @@ class Supernet(nn.Module):
         blank = blank_inputs(self.graphs).to(next(self.parameters(), torch.zeros(0)).device)
         with fastest_threads(lambda: self.features(blank, refs), candidates=candidates) as used:
             report = fit(self, self._layers, self._own(batches), method=method, **settings)
-        report = replace(report, settings={**report.settings, "threads": used})
+        report = report.model_copy(update={"settings": {**report.settings, "threads": used}})
         # Only now: a fit that fails leaves the layers, and so the report on them.
         self.fit_report, self.refine_report = report, None
         return report

@@ -7,8 +7,8 @@ import torch
 
 from netstitch.errors import StitchingError, StorageError
 from netstitch.files.documents import damaged, read_as
-from netstitch.fitting.fit_report import FitDocument, StitchFit
-from netstitch.fitting.refinement.refine_report import RefineDocument, StitchRefined
+from netstitch.fitting.fit_report import FitReport, StitchRow
+from netstitch.fitting.refinement.refine_report import RefineReport
 from netstitch.networks.network_files import load_network, read_weights
 from netstitch.stitching.subgraph import Averaging
 from netstitch.supernet import storage
@@ -42,10 +42,10 @@ def load_supernet(folder: Path) -> Supernet:
     if (folder / storage.FIT_FILE).exists() if document.fitted is None else document.fitted:
         supernet.set_stitches(own)
     if (path := folder / storage.FIT_FILE).exists():
-        supernet.fit_report = read_as(path, storage.FIT, FitDocument).root
+        supernet.fit_report = read_as(path, storage.FIT, FitReport)
         _check_rows(path, supernet, supernet.fit_report.rows)
     if (path := folder / storage.REFINE_FILE).exists():
-        supernet.refine_report = read_as(path, storage.REFINE, RefineDocument).root
+        supernet.refine_report = read_as(path, storage.REFINE, RefineReport)
         _check_rows(path, supernet, supernet.refine_report.rows)
     return supernet
 
@@ -61,9 +61,7 @@ def _read_supernet(document: storage.SupernetDocument, folder: Path) -> Supernet
     return supernet
 
 
-def _check_rows(
-    path: Path, supernet: Supernet, rows: Sequence[StitchFit] | Sequence[StitchRefined]
-) -> None:
+def _check_rows(path: Path, supernet: Supernet, rows: Sequence[StitchRow]) -> None:
     """Raise StorageError where a report is not of the supernet's stitches."""
     own = [(stitch.match, stitch.source, stitch.target) for stitch in supernet.stitches]
     if [(row.match, row.source, row.target) for row in rows] != own:

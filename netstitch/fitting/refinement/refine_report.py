@@ -3,13 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, ClassVar
 
-from pydantic import AllowInfNan, BeforeValidator, PlainSerializer, RootModel
+from pydantic import AllowInfNan, BeforeValidator, PlainSerializer
 
-from netstitch.files.documents import STRICT, Count, Seconds, validated
-from netstitch.fitting.fit_report import Setting
-from netstitch.stitching.stitch import FeatureRef
+from netstitch.files.documents import Count, Seconds
+from netstitch.fitting.fit_report import Setting, StitchReport, StitchRow
 
 _NOT_FINITE = ("inf", "-inf", "nan")
 
@@ -21,17 +20,12 @@ LossValue = Annotated[
 ]
 """A loss that need not be finite, which JSON has only text for."""
 
-HEADER = ("match", "source", "target", "loss before", "after", "")
-
 
 @dataclass(frozen=True)
-class StitchRefined:
+class StitchRefined(StitchRow):
     """One stitch, as the only one of a subnetwork.
 
     Attributes:
-        match: Index of its match.
-        source: The point that it reads.
-        target: The point that it stands for.
         before: Mean loss on images used for neither training nor choosing, with the first stage's
             weights; None where no output depends on the stitch.
         after: The same with the weights that it keeps.
@@ -39,9 +33,6 @@ class StitchRefined:
         diverged: The step at which it was put back since values were not finite; otherwise None.
     """
 
-    match: Count
-    source: FeatureRef
-    target: FeatureRef
     before: LossValue | None
     after: LossValue | None
     kept: bool
@@ -57,8 +48,7 @@ class CurvePoint:
     loss: LossValue
 
 
-@dataclass(frozen=True)
-class RefineReport:
+class RefineReport(StitchReport):
     """The report of a refining.
 
     Attributes:
@@ -77,6 +67,7 @@ class RefineReport:
         rows: One per stitch, in the supernet's order.
     """
 
+    kind: ClassVar[str] = "refine"
     settings: Mapping[str, Setting]
     steps: Count
     samples: Count
@@ -90,38 +81,13 @@ class RefineReport:
     curve: tuple[CurvePoint, ...]
     rows: tuple[StitchRefined, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as plain dictionaries, lists, numbers and strings.
-
-        Losses that are not finite become strings, since JSON has no numbers for them.
-        """
-        plain: dict[str, Any] = RefineDocument(self).model_dump(mode="json")
-        return plain
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> "RefineReport":
-        """Return the report that `to_json` wrote; StorageError where the data is something else."""
-        return validated(data, RefineDocument, "the refine report").root
-
     def table(self) -> list[tuple[str, ...]]:
         """Return rows of text for a terminal, the first one the header."""
-        rows: list[tuple[str, ...]] = [HEADER]
+        rows: list[tuple[str, ...]] = [("match", "source", "target", "loss before", "after", "")]
         for row in self.rows:
             state = "kept" if row.kept else "as before"
-            rows.append(
-                (
-                    str(row.match),
-                    f"{row.source.network}: {row.source.point}",
-                    f"{row.target.network}: {row.target.point}",
-                    "unused" if row.before is None else f"{row.before:.4f}",
-                    "unused" if row.after is None else f"{row.after:.4f}",
-                    state if row.diverged is None else f"diverged in step {row.diverged}",
-                )
-            )
+            if row.diverged is not None:
+                state = f"diverged in step {row.diverged}"
+            losses = ("unused" if x is None else f"{x:.4f}" for x in (row.before, row.after))
+            rows.append((*row.cells, *losses, state))
         return rows
-
-
-class RefineDocument(RootModel[RefineReport]):
-    """The document refine.json."""
-
-    model_config = STRICT

@@ -38,11 +38,12 @@ def test_json_and_back() -> None:
 
 
 def test_losses_that_are_not_finite_are_no_json_numbers() -> None:
-    odd = replace(
-        REPORT,
-        several_before=math.inf,
-        curve=(CurvePoint(0, 0.0, math.inf),),
-        rows=(replace(REPORT.rows[0], before=math.inf),),
+    odd = REPORT.model_copy(
+        update={
+            "several_before": math.inf,
+            "curve": (CurvePoint(0, 0.0, math.inf),),
+            "rows": (replace(REPORT.rows[0], before=math.inf),),
+        }
     )
     text = json.dumps(odd.to_json(), allow_nan=False)
     assert RefineReport.from_json(json.loads(text)) == odd
