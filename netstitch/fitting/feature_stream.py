@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from math import floor
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -90,33 +91,26 @@ def check_stitches(stitches: Sequence[Stitch], layers: Sequence[nn.Module]) -> N
         )
 
 
-def points_of(stitches: Iterable[Stitch]) -> list[FeatureRef]:
+class Point(NamedTuple):
+    """The features of a point: their layout, how many there are, and at how many positions."""
+
+    layout: FeatureLayout
+    width: int
+    positions: int
+
+
+def points_of(stitches: Iterable[Stitch]) -> dict[FeatureRef, Point]:
     """Return the points that stitches read or fit, each once, in order of first use."""
-    return list(dict.fromkeys(point for s in stitches for point in (s.source, s.target)))
-
-
-def sizes(stitches: Iterable[Stitch]) -> dict[FeatureRef, int]:
-    """Return the number of features of every point that stitches read or fit."""
-    return {
-        point: size
-        for s in stitches
-        for point, size in ((s.source, s.inputs), (s.target, s.outputs))
-    }
-
-
-def layouts(stitches: Iterable[Stitch]) -> dict[FeatureRef, FeatureLayout]:
-    """Return how every point that stitches read or fit holds its features."""
-    return {place: s.layout for s in stitches for place in (s.source, s.target)}
+    found: dict[FeatureRef, Point] = {}
+    for s in stitches:
+        found.setdefault(s.source, Point(s.layout, s.inputs, s.positions))
+        found.setdefault(s.target, Point(s.layout, s.outputs, s.positions))
+    return found
 
 
 def image_bytes(stitches: Iterable[Stitch]) -> int:
     """Return the bytes of the features that stitches read or fit, for one image."""
-    numbers = {
-        point: size * s.positions
-        for s in stitches
-        for point, size in ((s.source, s.inputs), (s.target, s.outputs))
-    }
-    return 4 * sum(numbers.values())
+    return 4 * sum(point.width * point.positions for point in points_of(stitches).values())
 
 
 def cut(values: Tensor, bytes_of_one: int, memory_budget: int) -> Iterator[Tensor]:
@@ -141,9 +135,19 @@ def read_features(
     Raises:
         FittingError: A point's features do not have the shape that the stitches join.
     """
-    points = points_of(stitches)
+    points = list(points_of(stitches))
     found = dict(zip(points, features(values, points), strict=True))
-    check_shapes(found, stitches, len(values))
+    for s in stitches:
+        ends = (found[s.source], found[s.target])
+        sizes = {s.layout.sizes(end.shape) for end in ends}
+        held = map(s.layout.holds, ends, (len(values),) * 2, (s.inputs, s.outputs))
+        if not all(held) or len(sizes) > 1:
+            raise FittingError(
+                f"{_name(s.source)} has shape {tuple(ends[0].shape)} and {_name(s.target)} "
+                f"{tuple(ends[1].shape)}: expected {len(values)} samples with {s.inputs} and "
+                f"{s.outputs} features at equal positions; use inputs of the size that the "
+                "networks were captured at, or make the supernet again from these networks"
+            )
     return found
 
 
@@ -162,25 +166,6 @@ def check_finite(found: dict[FeatureRef, Tensor], values: Tensor, where: str) ->
             raise FittingError(
                 f"{_name(point)} gives NaN or infinity on {where}: "
                 "check the network's weights and how the inputs are normalised"
-            )
-
-
-def check_shapes(found: dict[FeatureRef, Tensor], stitches: Sequence[Stitch], count: int) -> None:
-    """Raise FittingError where features of `count` samples do not have the stitches' shapes."""
-    width, layout = sizes(stitches), layouts(stitches)
-    for point, features in found.items():
-        if not layout[point].holds(features, count, width[point]):
-            raise FittingError(
-                f"{_name(point)} has shape {tuple(features.shape)}: expected {count} samples "
-                f"with {width[point]} features; make the supernet again from these networks"
-            )
-    for s in stitches:
-        start, end = (s.layout.sizes(found[place].shape) for place in (s.source, s.target))
-        if start != end:
-            raise FittingError(
-                f"{_name(s.source)} has size {start} and {_name(s.target)} has {end}: stitched "
-                "points need equal height and width; use inputs of the size that the networks "
-                "were captured at"
             )
 
 

@@ -5,7 +5,7 @@ stitching layers"). The map is linear, so the minimum that training approaches h
 one pass gathers the moments of the matched features, and one solve per stitch gives the map.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -26,12 +26,11 @@ from netstitch.fitting.feature_stream import (
     inputs,
     points_of,
     read_features,
-    sizes,
     split,
 )
 from netstitch.fitting.fit_report import FitReport, StitchFit
 from netstitch.fitting.fit_settings import LeastSquaresSettings
-from netstitch.fitting.moments import SINGLE_PRODUCTS, Moments, moments_bytes
+from netstitch.fitting.moments import SINGLE_PRODUCTS, Moments
 from netstitch.fitting.solve import LinearMap, relative_error, solve
 from netstitch.fitting.stitch_layers import write_layers
 from netstitch.networks.feature_layout import FeatureLayout
@@ -44,25 +43,24 @@ class MatchGroup:
 
     Attributes:
         match: Index of the match.
-        members: Indices of its stitches.
+        members: Indices of its stitches, by the indices into `points` of source and target.
         points: The points that they join.
         layout: How all of these hold their features.
-        widths: Features of each point.
-        pairs: Indices into `points` of the source and the target of each stitch.
-        bytes: Memory of its moments, those of the held-out samples included.
+        train: Moments of the samples fitted on, which take memory once there are any.
+        held: Those of the samples held out.
     """
 
     match: int
-    members: tuple[int, ...]
+    members: Mapping[tuple[int, int], int]
     points: tuple[FeatureRef, ...]
     layout: FeatureLayout
-    widths: tuple[int, ...]
-    pairs: tuple[tuple[int, int], ...]
-    bytes: int
+    train: Moments
+    held: Moments
 
-
-GroupMoments = tuple[MatchGroup, Moments, Moments]
-"""A group, with the moments of the samples fitted on and of those held out."""
+    @property
+    def bytes(self) -> int:
+        """Memory of its moments."""
+        return self.train.bytes + self.held.bytes
 
 
 def fit_least_squares(
@@ -95,20 +93,21 @@ def fit_least_squares(
     """
     begin = perf_counter()
     check_stitches(stitches, layers)
-    groups_of_all = match_groups(stitches)
+    groups_of_all = match_groups(stitches, precise=settings.ridge < SINGLE_PRODUCTS)
+    needed = sum(group.bytes for group in groups_of_all)
     passes = plan_passes(groups_of_all, settings.memory_budget)
     if len(passes) > 1 and isinstance(batches, Iterator):
-        needed = sum(group.bytes for group in groups_of_all)
         raise FittingError(
             f"the moments take {needed:,} bytes, over the memory budget of "
             f"{settings.memory_budget:,}, and the batches can be read only once: give a list or a "
             "data loader, or raise memory_budget"
         )
+    del groups_of_all  # each pass lets its groups go, and with them their moments
     fitted: dict[int, tuple[LinearMap, float | None]] = {}
     counts: list[tuple[int, int]] = []
     for number, groups in enumerate(passes, start=1):
         report = _batch_counter(progress, batches, number, len(passes))
-        moments, count = _gather(groups, stitches, features, batches, settings, report)
+        count = _gather(groups, stitches, features, batches, settings, report)
         if counts and count != counts[0]:
             raise FittingError(
                 f"the batches held {sum(counts[0])} samples in the first pass and {sum(count)} "
@@ -116,10 +115,9 @@ def fit_least_squares(
             )
         check_samples(*count, settings.holdout)
         counts.append(count)
-        for each in moments:
-            fitted.update(_solve_group(each, settings.ridge))
-        del moments, each  # before the next pass makes its own
-    write_layers(layers, [(best.weight, best.bias) for _, (best, _) in sorted(fitted.items())])
+        while groups:
+            fitted.update(_solve_group(groups.pop(), settings.ridge))
+    write_layers(layers, [best for _, (best, _) in sorted(fitted.items())])
     return FitReport(
         method="least-squares",
         settings=settings.model_dump(),
@@ -133,25 +131,24 @@ def fit_least_squares(
     )
 
 
-def match_groups(stitches: Sequence[Stitch]) -> list[MatchGroup]:
+def match_groups(stitches: Sequence[Stitch], *, precise: bool = False) -> list[MatchGroup]:
     """Return the stitches by match, in order of first appearance.
 
     A point belongs to one match at most, so all stitches that start from it are in one group.
+
+    Args:
+        stitches: All of them.
+        precise: As of `Moments`.
     """
-    width = sizes(stitches)
-    members: dict[int, list[int]] = {}
-    for i, stitch in enumerate(stitches):
-        members.setdefault(stitch.match, []).append(i)
     groups = []
-    for match, indices in members.items():
-        own = [stitches[i] for i in indices]
-        points = tuple(points_of(own))
-        widths = tuple(width[point] for point in points)
-        pairs = tuple((points.index(s.source), points.index(s.target)) for s in own)
-        needed = 2 * moments_bytes(widths, pairs)
-        groups.append(
-            MatchGroup(match, tuple(indices), points, own[0].layout, widths, pairs, needed)
-        )
+    for match in dict.fromkeys(stitch.match for stitch in stitches):
+        own = {i: stitch for i, stitch in enumerate(stitches) if stitch.match == match}
+        points = points_of(own.values())
+        places, widths = tuple(points), [point.width for point in points.values()]
+        members = {(places.index(s.source), places.index(s.target)): i for i, s in own.items()}
+        train, held = (Moments(widths, members, precise=precise) for _ in range(2))
+        layout = points[places[0]].layout
+        groups.append(MatchGroup(match, members, places, layout, train, held))
     return groups
 
 
@@ -161,19 +158,16 @@ def plan_passes(groups: Sequence[MatchGroup], memory_budget: int) -> list[list[M
     Raises:
         FittingError: A single group does not fit.
     """
-    passes: list[list[MatchGroup]] = []
-    used = 0
+    largest = max(group.bytes for group in groups)
+    if largest > memory_budget:
+        raise FittingError(
+            f"memory_budget is {memory_budget:,} bytes: the largest match alone needs {largest:,}"
+        )
+    passes: list[list[MatchGroup]] = [[]]
     for group in groups:
-        if group.bytes > memory_budget:
-            raise FittingError(
-                f"memory_budget is {memory_budget:,} bytes: the largest match alone needs "
-                f"{max(g.bytes for g in groups):,}"
-            )
-        if not passes or used + group.bytes > memory_budget:
+        if sum(each.bytes for each in (*passes[-1], group)) > memory_budget:
             passes.append([])
-            used = 0
         passes[-1].append(group)
-        used += group.bytes
     return passes
 
 
@@ -184,65 +178,55 @@ def _gather(
     batches: Iterable[Batch],
     settings: LeastSquaresSettings,
     report: Callable[[int], None],
-) -> tuple[list[GroupMoments], tuple[int, int]]:
-    """Gather each group's moments, and count the samples: those to fit on, and those held out."""
-    own = [stitches[i] for group in groups for i in group.members]
-    precise = settings.ridge < SINGLE_PRODUCTS  # too weak to hide the rounding of float32 products
-
-    def moments_of(group: MatchGroup) -> Moments:
-        return Moments(group.widths, group.pairs, precise=precise)
-
-    moments = [(group, moments_of(group), moments_of(group)) for group in groups]
+) -> tuple[int, int]:
+    """Gather each group's moments, and count the samples: those fitted on, and those held out."""
+    own = [stitches[i] for group in groups for i in group.members.values()]
     fitted = held_out = 0
     for number, batch in inputs(batches):
         for values in cut(batch, image_bytes(own), settings.memory_budget):
-            parts = split(fitted + held_out, len(values), settings.holdout)
+            train, held = split(fitted + held_out, len(values), settings.holdout)
             found = read_features(own, features, values)
-            _add(moments, parts, found, values, settings.positions, number)
+            for group in groups:
+                _add(group, group.train, train, found, values, settings.positions, number)
+                _add(group, group.held, held, found, values, settings.positions, number)
             del found  # before the next ones are read
-            fitted += len(parts[0])
-            held_out += len(parts[1])
+            fitted += len(train)
+            held_out += len(held)
         report(number)
-    return moments, (fitted, held_out)
+    return fitted, held_out
 
 
 def _add(
-    moments: Sequence[GroupMoments],
-    parts: tuple[Tensor, Tensor],
+    group: MatchGroup,
+    moments: Moments,
+    samples: Tensor,
     found: dict[FeatureRef, Tensor],
     values: Tensor,
     positions: int,
     number: int,
 ) -> None:
-    """Take in features of inputs of batch `number`; parts: those fitted on, and those held out."""
-    device = next(iter(found.values())).device
-    for group, *both in moments:
-        layout = group.layout
-        for each, samples in zip(both, (part.to(device) for part in parts), strict=True):
-            each.add(
-                [layout.rows(found[point], samples, positions, number) for point in group.points]
-            )
-            if not each.finite:
-                check_finite(found, values, f"batch {number}")
-                raise FittingError(
-                    f"match {group.match} has features too large to "
-                    f"square in float32 on batch {number}: scale the inputs down"
-                )
+    """Take in features of some samples of the inputs `values`, of batch `number`."""
+    samples = samples.to(found[group.points[0]].device)
+    moments.add([group.layout.rows(found[p], samples, positions, number) for p in group.points])
+    if not moments.finite:
+        check_finite(found, values, f"batch {number}")
+        raise FittingError(
+            f"match {group.match} has features too large to "
+            f"square in float32 on batch {number}: scale the inputs down"
+        )
 
 
 def _solve_group(
-    gathered: GroupMoments, ridge: float
+    group: MatchGroup, ridge: float
 ) -> Iterator[tuple[int, tuple[LinearMap, float | None]]]:
     """Yield the map of every stitch of a group, by its index, and its error on held-out samples."""
-    group, train, held = gathered
-    members = dict(zip(group.pairs, group.members, strict=True))
-    for source in dict.fromkeys(source for source, _ in members):
-        targets = [target for start, target in members if start == source]
-        for target, best in zip(targets, solve(train, source, targets, ridge), strict=True):
+    for source in dict.fromkeys(source for source, _ in group.members):
+        targets = [target for start, target in group.members if start == source]
+        for target, best in zip(targets, solve(group.train, source, targets, ridge), strict=True):
             # The error is that of the layer, which rounds to float32.
             rounded = LinearMap(best.weight.float(), best.bias.float())
-            error = relative_error(held, source, target, rounded.weight, rounded.bias)
-            yield members[source, target], (rounded, error)
+            error = relative_error(group.held, source, target, *rounded)
+            yield group.members[source, target], (rounded, error)
 
 
 def _batch_counter(

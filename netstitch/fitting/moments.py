@@ -82,6 +82,7 @@ class Moments:
     Attributes:
         count: Observations so far.
         means: One (width,) tensor per set.
+        bytes: What it holds once values were added.
         resolution: The share of the largest variance below which a direction's variance may be
             nothing but rounding.
     """
@@ -97,10 +98,10 @@ class Moments:
         self.precise = precise
         self.resolution = DOUBLE_PRODUCTS if precise else SINGLE_PRODUCTS
         self.means = [torch.zeros(width, dtype=torch.float64) for width in widths]
-        self._products = {
-            (i, j): torch.zeros(widths[i], widths[j], dtype=torch.float64)
-            for i, j in kept_products(len(widths), pairs)
-        }
+        squares = {(i, i) for i in range(len(widths))}
+        self._kept = sorted(squares | {(min(pair), max(pair)) for pair in pairs})
+        self._products: dict[tuple[int, int], Tensor] = {}
+        self.bytes = 8 * (sum(widths) + sum(widths[i] * widths[j] for i, j in self._kept))
 
     def product(self, i: int, j: int) -> Tensor:
         """Return sets i and j's centred products, summed: (width i, width j)."""
@@ -110,7 +111,7 @@ class Moments:
     def finite(self) -> bool:
         """True where all means and products are finite."""
         # A feature's own product bounds its others, and a sum is finite where all of it is.
-        traces = (self._products[i, i].trace() for i in range(len(self.means)))
+        traces = (product.trace() for (i, j), product in self._products.items() if i == j)
         return all(isfinite(float(each)) for each in (*traces, *(m.sum() for m in self.means)))
 
     def add(self, sets: Sequence[Tensor]) -> None:
@@ -131,22 +132,14 @@ class Moments:
         shifts = [
             centre + rest - mean for (centre, rest), mean in zip(means, self.means, strict=True)
         ]
-        for (i, j), product in self._products.items():
+        for i, j in self._kept:
+            product = self._products.get((i, j))
+            if product is None:
+                shape = (len(shifts[i]), len(shifts[j]))
+                product = self._products[i, j] = torch.zeros(shape, dtype=torch.float64)
             product += (sets[i].T @ sets[j]).cpu()
             product.addr_(means[i][1], means[j][1], alpha=-count)
             product.addr_(shifts[i], shifts[j], alpha=self.count * count / total)
         for mean, shift in zip(self.means, shifts, strict=True):
             mean += shift * (count / total)
         self.count = total
-
-
-def kept_products(sets: int, pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return which products of `sets` feature sets are kept: all (i, i), and each pair as i < j."""
-    squares = {(i, i) for i in range(sets)}
-    return sorted(squares | {(min(pair), max(pair)) for pair in pairs})
-
-
-def moments_bytes(widths: Sequence[int], pairs: Iterable[tuple[int, int]]) -> int:
-    """Return the memory that `Moments` of these sets hold."""
-    numbers = sum(widths[i] * widths[j] for i, j in kept_products(len(widths), pairs))
-    return 8 * (numbers + sum(widths))

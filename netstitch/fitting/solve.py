@@ -1,7 +1,7 @@
 """The linear map that best translates one feature set into another, from their moments."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,14 +15,8 @@ RIDGE = 1e-4
 """Default of the ridge; docs/fitting.md says what it was measured beside."""
 
 
-@dataclass(frozen=True)
-class LinearMap:
-    """An affine map on the CPU.
-
-    Attributes:
-        weight: (outputs, inputs).
-        bias: (outputs,).
-    """
+class LinearMap(NamedTuple):
+    """An affine map on the CPU: weight (outputs, inputs) and bias (outputs,)."""
 
     weight: Tensor
     bias: Tensor

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from netstitch.fitting.feature_stream import Features, Layer, check_finite, layouts, read_features
+from netstitch.fitting.feature_stream import Features, Layer, check_finite, points_of, read_features
 from netstitch.fitting.moments import MeanVariance
 from netstitch.fitting.solve import varies
 from netstitch.stitching.stitch import Stitch
@@ -63,7 +63,7 @@ def held_out_errors(
         features: Gives the original values of points.
         batches: Inputs (batch, ...).
     """
-    layout = layouts(stitches)
+    points = points_of(stitches)
     variances = {stitch.target: MeanVariance() for stitch in stitches}
     errors = [0.0] * len(stitches)
     for number, values in enumerate(batches, start=1):
@@ -71,7 +71,7 @@ def held_out_errors(
         check_finite(found, values, f"held-out batch {number}")
         for point, variance in variances.items():
             every = torch.arange(len(values), device=found[point].device)
-            variance.add(layout[point].rows(found[point], every))
+            variance.add(points[point].layout.rows(found[point], every))
         for i, (stitch, layer) in enumerate(zip(stitches, layers, strict=True)):
             difference = layer(found[stitch.source].float()) - found[stitch.target]
             errors[i] += float((difference**2).sum(dtype=torch.float64))

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from fitting_examples import networks
+from fitting_examples import features_of, networks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,10 +8,10 @@ from netstitch.errors import FittingError
 from netstitch.fitting.feature_stream import (
     check_finite,
     check_samples,
-    check_shapes,
     cut,
     image_bytes,
     inputs,
+    read_features,
     split,
 )
 from netstitch.networks.feature_layout import MAP
@@ -103,15 +103,16 @@ def test_features_that_are_not_finite_are_named() -> None:
 
 
 def test_features_of_the_wrong_shape_are_named() -> None:
-    stitches, _ = networks([(2, 3)])
-    a, b = stitches[0].source, stitches[0].target
-    with pytest.raises(FittingError, match=r"point 'b0' of network 1 has shape \(5, 4\).* 3 feat"):
-        check_shapes({a: torch.ones(5, 2), b: torch.ones(5, 4)}, stitches, 5)
+    stitches, points = networks([(2, 3)])
+    points[stitches[0].target] = lambda x: torch.ones(len(x), 4)
+    expected = r"point 'b0' of network 1 \(5, 4\): expected 5 samples with 2 and 3 features"
+    with pytest.raises(FittingError, match=expected):
+        read_features(stitches, features_of(points), torch.ones(5, 6))
 
 
 def test_maps_of_unequal_size_are_named() -> None:
     a, b = FeatureRef(0, "a"), FeatureRef(1, "b")
     stitch = Stitch(0, a, b, 2, 3, layout=MAP, positions=16)
-    found = {a: torch.ones(1, 2, 4, 4), b: torch.ones(1, 3, 2, 2)}
-    with pytest.raises(FittingError, match=r"'a' .* \(4, 4\) and .*'b' .* has \(2, 2\)"):
-        check_shapes(found, [stitch], 1)
+    points = {a: lambda x: torch.ones(1, 2, 4, 4), b: lambda x: torch.ones(1, 3, 2, 2)}
+    with pytest.raises(FittingError, match=r"'a' .* \(1, 2, 4, 4\) and .*'b' .* \(1, 3, 2, 2\)"):
+        read_features([stitch], features_of(points), torch.ones(1, 6))

@@ -177,7 +177,7 @@ def test_progress_has_no_total_where_the_length_is_unknown(batches: Iterable[Ten
 def test_the_budget_counts_the_moments_of_a_match_and_those_held_out() -> None:
     stitches, _ = networks([(4, 3)])
     (group,) = match_groups(stitches)
-    assert group.members == (0, 1)
+    assert group.members == {(0, 1): 0, (1, 0): 1}
     assert group.bytes == 2 * 8 * (4 * 4 + 4 * 3 + 3 * 3 + 4 + 3)
 
 

@@ -6,13 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from netstitch.fitting.moments import (
-    SINGLE_PRODUCTS,
-    MeanVariance,
-    Moments,
-    kept_products,
-    moments_bytes,
-)
+from netstitch.fitting.moments import SINGLE_PRODUCTS, MeanVariance, Moments
 from netstitch.fitting.solve import relative_error, solve
 from netstitch.networks.feature_layout import MAP
 
@@ -104,15 +98,19 @@ def test_a_first_batch_unlike_all_others_does_no_harm() -> None:
 
 
 def test_products_that_were_not_asked_for_are_not_kept() -> None:
-    assert kept_products(3, [(2, 1), (1, 2)]) == [(0, 0), (1, 1), (1, 2), (2, 2)]
+    moments = Moments([1, 1, 1], [(2, 1), (1, 2)])
+    assert moments.bytes == 8 * (3 + 4)
+    moments.add([torch.rand(3, 1) for _ in range(3)])
+    assert moments.product(1, 2).equal(moments.product(2, 1))
     with pytest.raises(KeyError):
-        Moments([1, 1], []).product(0, 1)
+        moments.product(0, 1)
 
 
 def test_bytes_are_those_of_the_tensors() -> None:
     moments = Moments([3, 5], [(1, 0)])
+    moments.add([torch.rand(9, 3), torch.rand(9, 5)])
     held = [*moments.means, moments.product(0, 0), moments.product(0, 1), moments.product(1, 1)]
-    assert moments_bytes([3, 5], [(1, 0)]) == sum(tensor.nbytes for tensor in held)
+    assert moments.bytes == sum(tensor.nbytes for tensor in held)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])

@@ -11,7 +11,7 @@ as in the Kronecker-factored natural gradient (Martens and Grosse, 2015, the inp
 one learning rate serves all stitches. The map itself is the same linear map.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,10 +22,8 @@ from netstitch.fitting.feature_stream import (
     check_finite,
     cut,
     image_bytes,
-    layouts,
     points_of,
     read_features,
-    sizes,
 )
 from netstitch.fitting.moments import POSITIONS, MeanVariance, Moments
 from netstitch.stitching.stitch import FeatureRef, Stitch
@@ -94,18 +92,24 @@ def make_preconditioners(
             may be features: a batch whose features take more is read in parts.
     """
     points = points_of(stitches)
-    width, layout = sizes(stitches), layouts(stitches)
     sources = list(dict.fromkeys(stitch.source for stitch in stitches))
-    moments = {p: Moments([width[p]], []) for p in _whole(sources, width, memory_budget)}
+    # Whole matrices of sources, in order, each that the others leave room for.
+    moments: dict[FeatureRef, Moments] = {}
+    used = 0
+    for source in sources:
+        needed = 16 * points[source].width ** 2  # products in float64, then L and its copy
+        if used + needed <= memory_budget:
+            moments[source] = Moments([points[source].width], [])
+            used += needed
     variances = {p: MeanVariance() for p in points if p not in moments}
     for number, batch in enumerate(batches, start=1):
         for values in cut(batch, image_bytes(stitches), memory_budget):
             found = read_features(stitches, features, values)
             check_finite(found, values, f"batch {number}")
-            for point in points:
-                every = torch.arange(len(values), device=found[point].device)
-                part = layout[point].rows(found[point], every, POSITIONS)
-                moments[point].add([part]) if point in moments else variances[point].add(part)
+            for p, point in points.items():
+                every = torch.arange(len(values), device=found[p].device)
+                part = point.layout.rows(found[p], every, POSITIONS)
+                moments[p].add([part]) if p in moments else variances[p].add(part)
             del found, part  # before the next ones are read
     covariance = {p: each.product(0, 0) / each.count for p, each in moments.items()}
     mean = {p: moments[p].means[0] if p in moments else variances[p].mean for p in sources}
@@ -117,19 +121,6 @@ def make_preconditioners(
         Preconditioner(whiten[s.source], mean[s.source].float(), _scale(variance[s.target]))
         for s in stitches
     ]
-
-
-def _whole(
-    sources: Iterable[FeatureRef], width: Mapping[FeatureRef, int], memory_budget: int
-) -> list[FeatureRef]:
-    """Return the sources with whole matrices: in order, each that the others leave room for."""
-    whole, used = [], 0
-    for point in sources:
-        needed = 16 * width[point] ** 2  # products in float64, then L and its copy in float32
-        if used + needed <= memory_budget:
-            whole.append(point)
-            used += needed
-    return whole
 
 
 def _whitening(covariance: Tensor) -> Tensor:
