@@ -21,7 +21,7 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.files.alignment import aligned, aligned_weights
-from netstitch.fitting.feature_stream import Batch, Progress, count_batches, inputs
+from netstitch.fitting.feature_stream import Batch, check_finite, inputs
 from netstitch.fitting.moments import MeanVariance
 from netstitch.networks.folding import BATCH_NORM
 from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node, Ref
@@ -46,15 +46,17 @@ def batch_norms(graph: Graph) -> dict[str, Kept]:
     Two nodes may share them, where a model uses one layer twice. Norms without statistics, layer
     and group norms are left out, and batch norms whose statistics anything else reads.
     """
+    paths = {node.name: node.path for node in graph.nodes if node.operation == WEIGHT}
     found: dict[str, Kept] = {}
     elsewhere: set[str] = set()
     for node in graph.nodes:
-        weights = {name for name in node.inputs if graph.by_name[name].operation == WEIGHT}
-        kept = _statistics(graph, node)
-        if kept is not None:
-            found[node.name] = kept
-            weights -= {argument.name for argument in node.args[3:5] if isinstance(argument, Ref)}
-        elsewhere |= {graph.by_name[name].path for name in weights}
+        read = [name for name in node.inputs if name in paths]
+        if node.operation == BATCH_NORM and node.args[5] is False:
+            kept = [each.name for each in node.args[3:5] if isinstance(each, Ref)]
+            if len(kept) == 2 and paths.keys() >= set(kept):
+                found[node.name] = paths[kept[0]], paths[kept[1]]
+                read = [name for name in read if name not in kept]
+        elsewhere.update(paths[name] for name in read)
     return {name: keys for name, keys in found.items() if elsewhere.isdisjoint(keys)}
 
 
@@ -74,25 +76,12 @@ def stitched_norms(graph: Graph) -> dict[str, Kept]:
     return {name: keys for name, keys in norms.items() if keys in changed}
 
 
-def _statistics(graph: Graph, node: Node) -> Kept | None:
-    if node.operation != BATCH_NORM or node.args[5] is not False:
-        return None
-    mean, variance = node.args[3:5]
-    if not isinstance(mean, Ref) or not isinstance(variance, Ref):
-        return None
-    sources = graph.by_name[mean.name], graph.by_name[variance.name]
-    if any(source.operation != WEIGHT for source in sources):
-        return None
-    return sources[0].path, sources[1].path
-
-
 def recalibrated(
     graph: Graph,
     weights: Weights,
     batches: Iterable[Batch],
     *,
     norms: Mapping[str, Kept] | None = None,
-    progress: Progress | None = None,
 ) -> dict[str, Tensor]:
     """Return the weights with batch-norm statistics measured on what flows through this graph.
 
@@ -105,7 +94,6 @@ def recalibrated(
         batches: Inputs (batch, ...), or tuples that start with them; read once. A few hundred
             images are enough.
         norms: Which to measure, of those in `batch_norms`; by default those behind a stitch.
-        progress: Called after every batch with batches done, batches in all, and a line of text.
 
     Returns:
         All weights by key: the statistics are new tensors that share no memory with the given
@@ -141,7 +129,7 @@ def recalibrated(
     )
     device = next(iter(weights.values())).device
     with torch.no_grad():
-        for where, values in _joined(_checked(graph, batches, progress)):  # noqa: B007
+        for where, values in _joined(_checked(graph, batches)):  # noqa: B007
             interpreter.run([values.to(device)])
     if not next(iter(statistics.values())).count:
         raise FittingError("the batches hold no samples: give at least one batch of inputs")
@@ -152,17 +140,11 @@ def recalibrated(
     return new
 
 
-def _checked(
-    graph: Graph, batches: Iterable[Batch], progress: Progress | None
-) -> Iterator[tuple[int, Tensor]]:
-    total = count_batches(batches)
+def _checked(graph: Graph, batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor]]:
     for number, values in inputs(batches):
         check_inputs([graph], values.shape, f"batch {number}", FittingError)
-        if not values.isfinite().all():
-            raise FittingError(f"batch {number} holds NaN or infinity: clean the inputs")
+        check_finite({}, values, f"batch {number}")
         yield number, aligned(values.to(getattr(torch, graph.input.dtype or "float32")))
-        if progress is not None:
-            progress(number, total, "batch norms")
 
 
 def _joined(batches: Iterable[tuple[int, Tensor]]) -> Iterator[tuple[str, Tensor]]:
@@ -170,19 +152,17 @@ def _joined(batches: Iterable[tuple[int, Tensor]]) -> Iterator[tuple[str, Tensor
 
     The last one may be short, so one is always held back for it.
     """
-    ready: tuple[int, Tensor] | None = None
+    ready: list[Tensor] = []
     pending: list[Tensor] = []
-    number = 0
+    last = number = 0
     for number, values in batches:
         pending.append(values)
         if sum(map(len, pending)) >= SMALLEST:
-            if ready is not None:
-                yield f"batch {ready[0]}", ready[1]
-            ready = number, pending[0] if len(pending) == 1 else torch.cat(pending)
-            pending = []
-    rest = pending if ready is None else [ready[1], *pending]
-    if rest:
-        yield f"batch {number}", rest[0] if len(rest) == 1 else torch.cat(rest)
+            if ready:
+                yield f"batch {last}", torch.cat(ready)
+            ready, pending, last = pending, [], number
+    if ready or pending:
+        yield f"batch {number}", torch.cat([*ready, *pending])
 
 
 def _own_statistics(node: Node, values: Tensor, where: str) -> tuple[int, Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Re-batching inputs for training, passed over as often as asked, some of them held out."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 import torch
 from torch import Tensor
@@ -45,6 +45,26 @@ class TrainingSamples:
             FittingError: There are too few samples, or batches that do not fit in memory can be
                 read only once and end too early.
         """
+        rows = self._rows()
+        for given in range(0, samples, batch_size):
+            batch = list(islice(rows, min(batch_size, samples - given)))
+            if len(batch) < min(batch_size, samples - given):
+                raise FittingError(
+                    f"the batches ended after {given} of {samples} training samples, can be "
+                    "read only once, and do not fit in memory_budget: give a list or a data "
+                    "loader, or fewer samples"
+                )
+            yield torch.stack(batch)
+        # A single one that was asked for is enough to train on.
+        check_samples(max(2, samples), self.held_out, self._holdout)
+
+    def held_out_batches(self, batch_size: int) -> Iterator[Tensor]:
+        """Yield the held-out inputs, in batches of `batch_size` at most."""
+        for values in self._held:
+            yield from torch.split(values, batch_size)
+
+    def _rows(self) -> Iterator[Tensor]:
+        """Yield what is trained on, input by input, for as long as the batches can be read."""
         stream = (values for _, values in inputs(self._batches))
         kept: list[Tensor] = []
         used = 0
@@ -52,71 +72,32 @@ class TrainingSamples:
             kept.append(values)
             used += values.nbytes
             if used > self._budget:
-                return self._streamed(batch_size, samples, chain(kept, stream))
-        return self._shuffled(batch_size, samples, kept)
+                every = chain(kept, stream)
+                del kept  # the memory of what was trained on is let go
+                yield from self._pass(every, first=True)
+                break
+        else:
+            rows = list(self._pass(kept, first=True))  # views: nothing is copied
+            check_samples(len(rows), self.held_out, self._holdout)
+            while True:
+                order = torch.randperm(len(rows), generator=self._generator)
+                yield from (rows[i] for i in order.tolist())
+        more = not isinstance(self._batches, Iterator)
+        while more:
+            more = False
+            for row in self._pass((values for _, values in inputs(self._batches)), first=False):
+                more = True
+                yield row
 
-    def held_out_batches(self, batch_size: int) -> Iterator[Tensor]:
-        """Yield the held-out inputs, in batches of `batch_size` at most."""
-        for values in self._held:
-            for start in range(0, len(values), batch_size):
-                yield values[start : start + batch_size]
-
-    def _shuffled(self, batch_size: int, samples: int, kept: list[Tensor]) -> Iterator[Tensor]:
-        rows: list[Tensor] = []  # views: nothing is copied until a batch is put together
+    def _pass(self, stream: Iterable[Tensor], *, first: bool) -> Iterator[Tensor]:
+        """Yield the inputs of a pass that are trained on; in the first keep those held out."""
         seen = 0
-        for values in kept:
+        for values in stream:
             train, held = split(seen, len(values), self._holdout)
-            rows += [values[i] for i in train.tolist()]
-            if len(held):
-                self._held.append(values[held.to(values.device)])
+            if first:
+                self._keep(values[held.to(values.device)])
+            yield from (values[i] for i in train.tolist())
             seen += len(values)
-        check_samples(len(rows), self.held_out, self._holdout)
-        pending: list[int] = []
-        while samples > 0:
-            size = min(batch_size, samples)
-            while len(pending) < size:
-                pending += torch.randperm(len(rows), generator=self._generator).tolist()
-            yield torch.stack([rows[i] for i in pending[:size]])
-            del pending[:size]
-            samples -= size
-
-    def _streamed(
-        self, batch_size: int, samples: int, first_pass: Iterable[Tensor]
-    ) -> Iterator[Tensor]:
-        pending: Tensor | None = None
-        given = 0
-        for values in self._training_inputs(first_pass):
-            pending = values if pending is None else torch.cat([pending, values])
-            while len(pending) >= min(batch_size, samples - given):
-                size = min(batch_size, samples - given)
-                yield pending[:size]
-                pending = pending[size:]
-                given += size
-                if given == samples:
-                    check_samples(given, self.held_out, self._holdout)
-                    return
-        raise FittingError(
-            f"the batches ended after {given} of {samples} training samples, can be read only "
-            "once, and do not fit in memory_budget: give a list or a data loader, or fewer samples"
-        )
-
-    def _training_inputs(self, first_pass: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Yield what is trained on, pass after pass, for as long as the batches can be read."""
-        passed = 0
-        stream = first_pass
-        while True:
-            seen = 0
-            for values in stream:
-                train, held = split(seen, len(values), self._holdout)
-                if not passed:
-                    self._keep(values[held.to(values.device)])
-                if len(train):
-                    yield values[train.to(values.device)]
-                seen += len(values)
-            passed += 1
-            if seen == 0 or isinstance(self._batches, Iterator):
-                return
-            stream = (values for _, values in inputs(self._batches))
 
     def _keep(self, held: Tensor) -> None:
         used = sum(each.nbytes for each in self._held)

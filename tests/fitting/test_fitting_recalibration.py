@@ -196,15 +196,3 @@ def test_bad_input_is_one_line(batches: list[Tensor], message: str) -> None:
     with pytest.raises(FittingError, match=message) as error:
         recalibrated(network.graph, network.weights, batches, norms=norms)
     assert "\n" not in str(error.value)
-
-
-def test_progress_counts_the_batches_given() -> None:
-    network, calls = normed(), []
-    recalibrated(
-        network.graph,
-        network.weights,
-        images(50).split(10),
-        norms=batch_norms(network.graph),
-        progress=lambda *call: calls.append(call),
-    )
-    assert calls == [(i, 5, "batch norms") for i in range(1, 6)]
