@@ -48,18 +48,11 @@ def fit_adam(
     of the batches, and errors are measured on the held-out inputs that fit. As many bytes again
     may be features: a step whose features take more adds up its gradient in parts.
 
-    Args:
-        stitches: One per layer.
-        layers: Written only once all is trained.
-        features: Gives the original values of points on a batch of inputs.
-        batches: Inputs (batch, ...), or tuples that start with them.
-        settings: The rate, the samples and the memory. Weight decay is decoupled from the gradient
-            (AdamW, as in the authors' code); 0 is plain Adam.
-        progress: Called after every step with steps done and steps in all.
+    Arguments are those of `fit_least_squares`; progress is told after every step. Weight decay is
+    decoupled from the gradient (AdamW, as in the authors' code); 0 is plain Adam.
 
     Raises:
-        FittingError: There is nothing to fit on, features are not finite or of other shapes than
-            the stitches, or training diverges; the layers are then as they were.
+        FittingError: As there, or training diverges; the layers are then as they were.
     """
     begin = perf_counter()
     check_stitches(stitches, layers)

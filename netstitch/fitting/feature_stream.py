@@ -28,10 +28,7 @@ Progress = Callable[[int, int | None, str], None]
 def inputs(batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor]]:
     """Yield the numbers of the batches, from 1, and their inputs in aligned memory.
 
-    Empty batches are skipped.
-
-    Raises:
-        FittingError: A batch does not hold floating-point inputs.
+    Empty batches are skipped; one without floating-point inputs raises FittingError.
     """
     return ((number, values) for number, values, _ in inputs_and_rest(batches))
 
@@ -55,12 +52,7 @@ def split(start: int, count: int, holdout: float) -> tuple[Tensor, Tensor]:
     """Return the indices of a batch's samples that are fitted on, and of those held out.
 
     Held-out samples are spread evenly over the stream, for 1/8 every eighth sample, so that the
-    split depends neither on the batches nor on chance.
-
-    Args:
-        start: How many samples the stream gave before.
-        count: Samples in the batch.
-        holdout: Share of the samples that is held out.
+    split depends neither on the batches nor on chance. `start` is how many samples came before.
     """
     held = [
         i for i in range(count) if floor((start + i + 1) * holdout) > floor((start + i) * holdout)
@@ -114,15 +106,7 @@ def image_bytes(stitches: Iterable[Stitch]) -> int:
 
 
 def cut(values: Tensor, bytes_of_one: int, memory_budget: int) -> Iterator[Tensor]:
-    """Yield consecutive parts of a batch that fit the memory, one image at least.
-
-    A batch that fits whole comes as it is.
-
-    Args:
-        values: Inputs (batch, ...).
-        bytes_of_one: Bytes held for one image, `image_bytes` where that is the features alone.
-        memory_budget: Bytes that may be held.
-    """
+    """Yield consecutive parts of a batch that fit the memory (bytes), one image at least."""
     count = max(1, memory_budget // max(1, bytes_of_one))
     return (values[start : start + count] for start in range(0, len(values), count))
 
@@ -132,8 +116,7 @@ def read_features(
 ) -> dict[FeatureRef, Tensor]:
     """Return the original values of all points of stitches on inputs (batch, ...).
 
-    Raises:
-        FittingError: A point's features do not have the shape that the stitches join.
+    Raises FittingError where these do not have the shapes that the stitches join.
     """
     points = list(points_of(stitches))
     found = dict(zip(points, features(values, points), strict=True))
@@ -152,13 +135,7 @@ def read_features(
 
 
 def check_finite(found: dict[FeatureRef, Tensor], values: Tensor, where: str) -> None:
-    """Raise FittingError, naming the point, where features are not finite.
-
-    Args:
-        found: Features of points.
-        values: The inputs that they were computed from.
-        where: What messages call these inputs.
-    """
+    """Raise FittingError, naming the point, where features, or the inputs, are not finite."""
     if not values.isfinite().all():
         raise FittingError(f"{where} holds NaN or infinity: clean the inputs")
     for point, features in found.items():

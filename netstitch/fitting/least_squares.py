@@ -84,7 +84,7 @@ def fit_least_squares(
         layers: Written only once all is computed.
         features: Gives the original values of points on a batch of inputs.
         batches: Inputs (batch, ...), or tuples that start with them.
-        settings: The ridge, the memory, and which samples and positions are looked at.
+        settings: Those of the method.
         progress: Called after every batch with batches done and batches in all.
 
     Raises:
@@ -135,10 +135,6 @@ def match_groups(stitches: Sequence[Stitch], *, precise: bool = False) -> list[M
     """Return the stitches by match, in order of first appearance.
 
     A point belongs to one match at most, so all stitches that start from it are in one group.
-
-    Args:
-        stitches: All of them.
-        precise: As of `Moments`.
     """
     groups = []
     for match in dict.fromkeys(stitch.match for stitch in stitches):
@@ -155,8 +151,7 @@ def match_groups(stitches: Sequence[Stitch], *, precise: bool = False) -> list[M
 def plan_passes(groups: Sequence[MatchGroup], memory_budget: int) -> list[list[MatchGroup]]:
     """Cut groups, in order, into runs whose moments fit the budget (bytes) together.
 
-    Raises:
-        FittingError: A single group does not fit.
+    Raises FittingError where a single group does not fit.
     """
     largest = max(group.bytes for group in groups)
     if largest > memory_budget:

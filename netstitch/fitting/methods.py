@@ -66,7 +66,7 @@ def fit(
         layers: One per stitch, written only once all is fitted.
         batches: Inputs (batch, ...), or tuples that start with them.
         method: One of METHODS.
-        progress: Called with what is done, the total where it is known, and a line of text.
+        progress: Called now and then.
         **settings: Fields of the method's settings.
 
     Raises:

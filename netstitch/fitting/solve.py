@@ -30,12 +30,7 @@ def solve(moments: Moments, source: int, targets: Sequence[int], ridge: float) -
     the features. The bias carries no ridge. Features that do not vary get weight 0, and where
     directions do not vary and there is no ridge, the shortest of the equally good maps is taken.
 
-    Args:
-        moments: Keeps the products of set `source` with itself, which are factorised once, and
-            with sets `targets`.
-        source: Index of the set that maps start from.
-        targets: Indices of the sets that they lead to.
-        ridge: Relative to v; 0 for none.
+    The products of set `source` with itself are factorised once for all target sets.
     """
     inner = moments.product(source, source) / moments.count
     signal = inner.diagonal() > (RESOLUTION * moments.means[source]) ** 2
@@ -80,15 +75,8 @@ def relative_error(
     the result is the coefficient of determination. Rounding of the products leaves an uncertainty
     of about 1e-5.
 
-    Args:
-        moments: Keeps the products of both sets, with each other and with themselves.
-        source: Index of the set of x.
-        target: Index of the set of y.
-        weight: W (outputs, inputs), of any precision.
-        bias: b (outputs,).
-
-    Returns:
-        The error, None where the target does not vary.
+    None where the target does not vary. x is set `source` of the moments, and y set `target`;
+    `weight` is W (outputs, inputs), and `bias` b (outputs,).
     """
     variance = float(moments.product(target, target).trace()) / moments.count
     if not varies(variance, moments.means[target]):

@@ -15,10 +15,6 @@ def write_layers(layers: Sequence[Layer], maps: Sequence[tuple[Tensor, Tensor]])
     """Copy a (weight, bias) pair into each layer, and freeze the layers.
 
     When the writing is cut short, by Ctrl-C for example, the layers get their old values back.
-
-    Args:
-        layers: The layers of all stitches.
-        maps: Weight (outputs, inputs) or (outputs, inputs, 1, 1), and bias (outputs,), of each.
     """
     old = [(layer.weight.detach().clone(), bias_of(layer).detach().clone()) for layer in layers]
     try:
@@ -54,14 +50,8 @@ def held_out_errors(
 ) -> list[float | None]:
     """Run the layers on held-out samples and return each stitch's relative error.
 
-    That is |target - layer(source)|^2 / |target - mean of target|^2 over all batches, and None
-    where a target does not vary, as of `solve.relative_error`.
-
-    Args:
-        stitches: One per layer.
-        layers: The layers to measure.
-        features: Gives the original values of points.
-        batches: Inputs (batch, ...).
+    That is |target - layer(source)|^2 / |target - mean of target|^2 over all batches of inputs,
+    and None where a target does not vary, as of `solve.relative_error`.
     """
     points = points_of(stitches)
     variances = {stitch.target: MeanVariance() for stitch in stitches}

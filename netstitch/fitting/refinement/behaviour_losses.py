@@ -34,10 +34,7 @@ def check_outputs(
 ) -> None:
     """Raise FittingError where a network's outputs are not what a loss compares.
 
-    Args:
-        loss: The loss.
-        graph: The network.
-        probabilities: Keys of the outputs that hold probabilities.
+    `probabilities` are the keys of the outputs that hold these instead of logits.
     """
     if callable(loss):
         return

@@ -57,13 +57,6 @@ class BranchSubnetwork:
 class BranchSubnetworks:
     """Makes and runs the branches of a supernet, on one set of weights.
 
-    Args:
-        union: The supernet.
-        settings: Say what is compared, and with what.
-
-    Raises:
-        FittingError: As `check_refining` says.
-
     Attributes:
         leaves: Weight (outputs, inputs, ...) and bias (outputs,) of every stitch, copies that take
             gradients and may be changed in place between runs.
@@ -142,11 +135,7 @@ class BranchSubnetworks:
     ) -> list[Tensor]:
         """Return the losses of a branch on consecutive groups of images, which run together.
 
-        Args:
-            branch: The subnetwork.
-            groups: The images, with labels where the loss needs them.
-            inputs: Of all groups.
-            originals: Values of `originals`, of all groups.
+        Inputs and original values are those of all groups.
         """
         found = {**originals, **branch.interpreter.compute(self.arrange(inputs), originals)}
 

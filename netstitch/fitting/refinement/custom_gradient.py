@@ -26,11 +26,7 @@ def gradients_of(
 ) -> Passed:
     """Return losses of subnetworks on a batch, and their gradients.
 
-    Args:
-        branches: Runs them.
-        chosen: The subnetworks.
-        examples: The batch.
-        micro: Images run together; more are run one part after the other, which bounds the memory.
+    More than `micro` images are run one part after the other, which bounds the memory.
     """
     losses = [0.0] * len(chosen)
     found: list[Gradients] = [{} for _ in chosen]

@@ -83,13 +83,9 @@ def make_preconditioners(
 ) -> list[Preconditioner]:
     """Return the coordinates of every stitch, from its points' original features.
 
-    Args:
-        stitches: Of the supernet.
-        features: Gives the original values of points on inputs.
-        batches: Inputs (batch, ...), read once.
-        memory_budget: Bytes for matrices L and, before them, for the features' products; stitches
-            whose own do not fit beside those before them get diagonal ones. As many bytes again
-            may be features: a batch whose features take more is read in parts.
+    Matrices L and, before them, the features' products take `memory_budget` bytes; stitches whose
+    own do not fit beside those before them get diagonal ones. As many bytes again may be features:
+    a batch (batch, ...) whose features take more is read in parts.
     """
     points = points_of(stitches)
     sources = list(dict.fromkeys(stitch.source for stitch in stitches))

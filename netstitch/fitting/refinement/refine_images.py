@@ -46,9 +46,6 @@ class ImageParts:
     """Images to train on, to choose stitches by, and to report on.
 
     Attributes:
-        train: For training.
-        choose: For choosing stitches.
-        report: For reporting.
         left_out: Number of images that did not fit into memory.
     """
 

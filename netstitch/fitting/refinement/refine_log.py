@@ -59,8 +59,8 @@ class RefineLog:
     Args:
         training: The training, with its budget among the settings.
         measure: Returns the held-out loss.
-        checkpoint: A file to save to, and to go on from where it exists.
-        every: Seconds between checkpoints.
+        checkpoint: A file to save to, every so many seconds, and to go on from where it exists.
+        every: These seconds.
         clock: Gives the time in seconds.
         progress: As of `refine`.
 

@@ -75,16 +75,8 @@ class Training:
     def advance(self, fraction: float, pool: Executor) -> float:
         """Do one step and return the mean loss of its subnetworks before it.
 
-        Args:
-            fraction: Part of the training that is done, in [0, 1]; the learning rate falls along a
-                cosine.
-            pool: Runs the step's batches.
-
-        Returns:
-            The loss, NaN where none was finite.
-
-        Raises:
-            LookupError: No stitch is left to train.
+        It is NaN where none was finite. The learning rate falls along a cosine with the fraction of
+        the training that is done, in [0, 1]. Raises LookupError where no stitch is left to train.
         """
         begin = self.generator.bit_generator.state
         try:

@@ -42,12 +42,7 @@ class SubnetworkSampler:
     def draw(self, generator: np.random.Generator, fraction: float) -> tuple[Genotype, int | None]:
         """Return a genotype, and the stitch's index where it has a single one.
 
-        Args:
-            generator: Of random numbers.
-            fraction: Part of the training that is done, in [0, 1].
-
-        Raises:
-            LookupError: Every stitch is closed.
+        `fraction` of the training is done, in [0, 1]. Raises LookupError where all are closed.
         """
         shares = even(len(self.singles), set(range(len(self.singles))) - self.closed)
         if not shares.any():

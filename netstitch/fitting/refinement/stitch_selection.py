@@ -83,13 +83,8 @@ def choose(
     """Return the stitches that keep what they learned; all others get their first weights back.
 
     A stitch that gives a loss that is not finite, as it did not before, is given up here: the last
-    steps made it diverge.
-
-    Args:
-        training: After its last step.
-        singles: The stitches that were trained.
-        panel: Subnetworks with several stitches.
-        judge: Gives losses on images that were not trained on.
+    steps made it diverge. `singles` are the stitches that were trained, and the panel holds
+    subnetworks with several.
     """
     if not singles:
         return set()
