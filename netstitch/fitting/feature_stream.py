@@ -62,14 +62,15 @@ def split(start: int, count: int, holdout: float) -> tuple[Tensor, Tensor]:
     return torch.nonzero(~chosen).flatten(), torch.nonzero(chosen).flatten()
 
 
-def check_samples(fitted: int, held_out: int, holdout: float) -> None:
-    """Raise FittingError for no samples, or too few to fit on and to measure errors on."""
+def check_samples(fitted: int, held_out: int, holdout: float, *, least: int = 2) -> None:
+    """Raise FittingError for no samples, or too few to fit on, or less than `least` held out."""
     if fitted + held_out == 0:
         raise FittingError("the batches hold no samples: give at least one batch of inputs")
-    if held_out < 2 or fitted < 2:
+    if held_out < least or fitted < 2:
         raise FittingError(
             f"the batches hold {fitted + held_out} samples: holding out {holdout:g} of them takes "
-            f"at least {-floor(-2 / holdout)}; give more samples or raise holdout"
+            f"at least {-floor(-least / holdout)}; give more samples, or raise holdout, or "
+            "memory_budget where more were given"
         )
 
 

@@ -49,10 +49,6 @@ class Preconditioner:
     centre: Tensor
     scale: Tensor
 
-    def to(self, device: torch.device) -> "Preconditioner":
-        """Return the same on another device."""
-        return Preconditioner(self.whiten.to(device), self.centre.to(device), self.scale.to(device))
-
     def weights(self, inner: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
         """Return V (outputs, inputs) and c (outputs,) as the layer's weight and bias."""
         whitened = inner * self.whiten if self.whiten.ndim == 1 else inner @ self.whiten
@@ -106,15 +102,17 @@ def make_preconditioners(
                 every = torch.arange(len(values), device=found[p].device)
                 part = point.layout.rows(found[p], every, POSITIONS)
                 moments[p].add([part]) if p in moments else variances[p].add(part)
+            device = found[sources[0]].device
             del found, part  # before the next ones are read
     covariance = {p: each.product(0, 0) / each.count for p, each in moments.items()}
     mean = {p: moments[p].means[0] if p in moments else variances[p].mean for p in sources}
     variance = {
         p: covariance[p].diagonal() if p in moments else variances[p].variance for p in points
     }
-    whiten = {p: _whitening(covariance.get(p, variance[p])) for p in sources}
+    whiten = {p: _whitening(covariance.get(p, variance[p])).to(device) for p in sources}
+    centre = {p: mean[p].float().to(device) for p in sources}
     return [
-        Preconditioner(whiten[s.source], mean[s.source].float(), _scale(variance[s.target]))
+        Preconditioner(whiten[s.source], centre[s.source], _scale(variance[s.target]).to(device))
         for s in stitches
     ]
 

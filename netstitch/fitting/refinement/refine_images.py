@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil
 
 import torch
 from torch import Tensor
 
 from netstitch.errors import FittingError
-from netstitch.fitting.feature_stream import Batch, check_finite, inputs_and_rest, split
+from netstitch.fitting.feature_stream import (
+    Batch,
+    check_finite,
+    check_samples,
+    inputs_and_rest,
+    split,
+)
 from netstitch.text import one_line
 
 
@@ -109,13 +115,7 @@ def read_parts(
         choose.append(example.take(held[held_out % 2 :: 2]))
         report.append(example.take(held[1 - held_out % 2 :: 2]))
         count, held_out = count + len(values), held_out + len(held)
-    if not count:
-        raise FittingError("the batches hold no samples: give at least one batch of inputs")
-    if count - held_out < 2 or held_out < 4:
-        raise FittingError(
-            f"{count} samples are held in memory: holding out {holdout:g} of them takes "
-            f"at least {-floor(-4 / holdout)}; give more samples, or raise holdout or memory_budget"
-        )
+    check_samples(count - held_out, held_out, holdout, least=4)
     return ImageParts(_joined(train), _joined(choose), _joined(report), left_out)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
-from netstitch.fitting.refinement.custom_gradient import (
+from netstitch.fitting.refinement.branch_subnetworks import (
+    BranchSubnetwork,
+    BranchSubnetworks,
     Gradients,
     Passed,
     add_gradients,
@@ -51,13 +52,12 @@ class Training:
         self.first = [(w.detach().clone(), b.detach().clone()) for w, b in branches.leaves]
         some = parts.train.first(IMAGES)
         branches.check(some.first(self.settings.batch_size))
-        found = make_preconditioners(
+        self.preconditioners = make_preconditioners(
             union.stitches,
             union.features,
             (part.inputs for part in some.batches(self.settings.batch_size)),
             memory_budget=self.settings.memory_budget,
         )
-        self.preconditioners = [each.to(self.first[0][0].device) for each in found]
         self.sampler = SubnetworkSampler(union)
         self.generator = np.random.default_rng(self.settings.seed)
         self.step = 0

@@ -10,8 +10,11 @@ from torch import Tensor
 
 from netstitch.errors import FittingError
 from netstitch.fitting import RefineSettings, check_refining
-from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
-from netstitch.fitting.refinement.custom_gradient import gradients_of
+from netstitch.fitting.refinement.branch_subnetworks import (
+    BranchSubnetwork,
+    BranchSubnetworks,
+    gradients_of,
+)
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.sampler import SubnetworkSampler, even, scattered
 from netstitch.networks.content import content_keys

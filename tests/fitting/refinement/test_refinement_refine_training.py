@@ -10,8 +10,11 @@ import torch
 from refinement_examples import fitted, training
 from torch import Tensor
 
-from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
-from netstitch.fitting.refinement.custom_gradient import gradients_of
+from netstitch.fitting.refinement.branch_subnetworks import (
+    BranchSubnetwork,
+    BranchSubnetworks,
+    gradients_of,
+)
 from netstitch.fitting.refinement.refine_training import SIDES, STRIKES, Training
 
 ONE = ThreadPoolExecutor(1)

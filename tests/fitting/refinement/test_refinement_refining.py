@@ -255,7 +255,7 @@ def test_a_supernet_without_stitches() -> None:
         ([], {}, "the batches hold no samples"),
         ([images(64)], {"loss": "labels"}, "batch 1 holds no labels"),
         ([images(64), torch.full((8, 2, 6, 6), float("nan"))], {}, "batch 2 holds NaN or infinity"),
-        (batches(8), {}, "8 samples are held in memory"),
+        (batches(8), {}, "hold 8 samples"),
         ([(images(64), torch.full((64,), 9))], {"loss": "labels"}, "labels int64 .* do not fit"),
         ([torch.rand(64, 3, 6, 6)], {}, r"shape \(64, 3, 6, 6\), .* for \(batch, 2, 6, 6\)"),
         ([torch.rand(64, 5)], {}, r"batch 1 has shape \(64, 5\)"),

@@ -12,8 +12,11 @@ from refinement_examples import images, maps, three, unfitted
 from torch import Tensor
 
 from netstitch.fitting.refinement.behaviour_losses import LabelLoss
-from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
-from netstitch.fitting.refinement.custom_gradient import Gradients, gradients_of
+from netstitch.fitting.refinement.branch_subnetworks import (
+    BranchSubnetworks,
+    Gradients,
+    gradients_of,
+)
 from netstitch.fitting.refinement.refine_images import Examples
 from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.fitting.refinement.sampler import SubnetworkSampler
