@@ -77,7 +77,7 @@ class RunDocument(Document):
 
     Attributes:
         name: Of the run.
-        asked: The experiment as plain data, or the settings of a run from Python.
+        config: The experiment as plain data, or the settings of a run from Python.
         matches: How many there are.
         written: When the run began, in ISO 8601.
         versions: Of the packages that decide on its numbers.
@@ -99,7 +99,7 @@ class RunDocument(Document):
     """
 
     name: str = ""
-    asked: dict[str, Any]
+    config: dict[str, Any]
     matches: Count = 0
     written: str = ""
     versions: dict[str, str]
@@ -129,13 +129,13 @@ class RunDocument(Document):
         try:
             _ = self.settings
         except ValidationError as error:
-            raise ValueError(f"in asked, {problem(error)}") from None
+            raise ValueError(f"in config, {problem(error)}") from None
         return self
 
     @property
     def settings(self) -> RecordedSettings:
         """The settings that any run has."""
-        return RecordedSettings.model_validate(self.asked)
+        return RecordedSettings.model_validate(self.config)
 
     def experiment(self, run: Path) -> Experiment:
         """Return the experiment that the run is of; `run` is its folder.
@@ -143,14 +143,14 @@ class RunDocument(Document):
         Raises:
             StorageError: It was begun from Python, or asks for what this version does not do.
         """
-        if not {"networks", "task"} <= self.asked.keys():
+        if not {"networks", "task"} <= self.config.keys():
             raise StorageError(
                 f"{run / RUN_FILE} does not say which experiment the run is of, since it was begun "
                 "from Python; go on there with its samples (netstitch.runs.run.resume, or "
                 "ns.export(..., recalibrate=batches))"
             )
         try:
-            return Experiment(**self.asked)
+            return Experiment(**self.config)
         except ExperimentError as error:
             raise StorageError(
                 f"{run / RUN_FILE} asks for what this version does not do: {error}; go on "
@@ -174,7 +174,7 @@ def read_document(folder: Path) -> RunDocument:
     document = read_json(path, FORMAT)
     found = validated(document, RunDocument, path)
     # Names of files to the byte, of which a model would keep what is Unicode.
-    return found.model_copy(update={"asked": document["asked"]})
+    return found.model_copy(update={"config": document["config"]})
 
 
 def write_document(folder: Path, document: RunDocument) -> None:

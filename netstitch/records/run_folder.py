@@ -28,7 +28,7 @@ import filelock
 from netstitch.errors import StorageError
 from netstitch.files.folders import LOCK, cannot_write, check_new
 
-FORMAT = "netstitch-run-3"
+FORMAT = "netstitch-run-4"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
 HISTORY_FILE, EVALUATIONS, STITCHES = "search.csv", "evaluations.sqlite", "stitches.csv"
 PROGRESS_FILE, REFINING = "progress.json", "refining.safetensors"
@@ -132,13 +132,13 @@ def taken(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
-def check_asked_again(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def check_same_config(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise StorageError, naming the first difference, where a run is asked something else now.
 
     Args:
         folder: Of the run.
-        before: What it was asked.
-        now: What it is asked.
+        before: The settings that it began with.
+        now: The settings that it is given.
     """
     key = differing(before, now, OF_SAMPLES)
     if key is not None:
@@ -155,8 +155,8 @@ def differing(
     """Return the first key, dotted, in which two runs would come to other numbers; None for none.
 
     Args:
-        before: What one is asked.
-        now: What the other is asked.
+        before: The settings of one.
+        now: The settings of the other.
         left_out: Keys that do not count, beside those in FREE; a table's name stands for all of it.
     """
     one, other = flat(before), flat(now)
@@ -169,10 +169,10 @@ def differing(
     return None
 
 
-def flat(asked: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the values of nested tables by dotted names."""
     found: dict[str, Any] = {}
-    for key, value in asked.items():
+    for key, value in config.items():
         name = f"{prefix}{key}"
         found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return found

@@ -71,18 +71,18 @@ def named_by(experiment: Experiment) -> tuple[list[Located], list[Located]]:
     return located(samples), located(models)
 
 
-def signed(asked: Mapping[str, Any], listener: Listener = ignore) -> dict[str, Any] | None:
+def signed(config: Mapping[str, Any], listener: Listener = ignore) -> dict[str, Any] | None:
     """Return the signature with which the Python of a run counts as this user's, as plain data.
 
     Args:
-        asked: What the run was asked, as run.json holds it.
+        config: Of the run, as run.json holds it.
         listener: Warned where the run goes unsigned, since the user's key cannot be kept.
 
     Returns:
         What run.json is to hold; None where the run names no Python and no cluster, or goes
         unsigned.
     """
-    experiment = _experiment(asked)
+    experiment = _experiment(config)
     if experiment is None:
         return None
     samples, models = named_by(experiment)
@@ -124,7 +124,7 @@ def permission_for(
     Args:
         run: The folder of the run.
         document: Its run.json.
-        experiment: What that says was asked.
+        experiment: The one of its config.
         trust: Whether the user said that it may be run, whosever it is.
         again: The command with which the user says so.
 
@@ -162,7 +162,7 @@ def check_cluster(
     Args:
         run: The folder of the run.
         document: Its run.json.
-        experiment: What that says was asked.
+        experiment: The one of its config.
         address: Of the cluster.
         again: The command with which the user says that it may be connected to.
     """
@@ -204,10 +204,10 @@ def _strange(run: Path, again: str, what: str) -> NetstitchError:
     )
 
 
-def _experiment(asked: Mapping[str, Any]) -> Experiment | None:
-    """None for what was asked from Python, which names no functions."""
+def _experiment(config: Mapping[str, Any]) -> Experiment | None:
+    """Return None for settings from Python, which name no functions."""
     try:
-        return Experiment.model_validate(asked)
+        return Experiment.model_validate(config)
     except ValueError:  # pydantic's own is one
         return None
 

@@ -151,7 +151,7 @@ def _grouped(runs: Sequence[RunRecord]) -> tuple[RunGroup, ...]:
 
 
 def _config(run: RunRecord) -> Mapping[str, Any]:
-    found: dict[str, Any] = flat(run.document.asked)
+    found: dict[str, Any] = flat(run.document.config)
     return {
         key: value
         for key, value in found.items()

@@ -59,7 +59,7 @@ def page(run: RunRecord, *, floor: Floor = "tenth") -> str:
         notes=notes(run),
         footer=str(run.folder),
         versions=versions(run),
-        asked=json.dumps(run.document.asked, indent=2, ensure_ascii=False),
+        config=json.dumps(run.document.config, indent=2, ensure_ascii=False),
         sections=_sections(sections_of(run, floor), charts),
     )
 

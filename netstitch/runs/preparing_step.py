@@ -122,7 +122,7 @@ def _document(
 ) -> RunDocument:
     return RunDocument(
         name=settings.name,
-        asked=settings.config,
+        config=settings.config,
         matches=len(supernet.matching),
         written=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),

@@ -40,7 +40,7 @@ from netstitch.tasks import Task
 
 EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
 """What the runs of a protocol differ in."""
-PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-1", "protocol.json"
+PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-2", "protocol.json"
 SWEEP = "sweep"
 
 SettingsFor = Callable[[str, int | str, int], RunSettings]
@@ -94,7 +94,7 @@ class ProtocolDocument(Document):
     """protocol.json: a protocol, and what each of its runs is asked."""
 
     protocol: dict[str, Any]
-    asked: dict[str, Any]
+    config: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -164,14 +164,14 @@ def carry_out_protocol(
 
 def _claim(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
     """Note what the folder is for, or see that it is for this."""
-    asked = settings.config
-    document = {"format": FORMAT, "protocol": as_plain(asdict(protocol)), "asked": asked}
+    config = settings.config
+    document = {"format": FORMAT, "protocol": as_plain(asdict(protocol)), "config": config}
     path = folder / DOCUMENT
     if path.exists():
         before = read_as(path, FORMAT, ProtocolDocument)
         for was, now, left_out in (
             (before.protocol, document["protocol"], ()),
-            (before.asked, asked, EACH_RUN),
+            (before.config, config, EACH_RUN),
         ):
             key = differing(was, now, left_out)
             if key is not None:

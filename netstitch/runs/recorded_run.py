@@ -73,11 +73,11 @@ class FinishedRun:
                 "the run's task has no training samples, on which statistics are measured; leave "
                 "out --recalibrate"
             )
-        asked = self.document.settings
+        recorded = self.document.settings
         inputs = task.training.inputs
-        if asked.evaluation.recalibrate:
-            seed = RunSettings().seed if asked.seed is None else asked.seed
-            first = task.training.shuffled(seed).first(asked.evaluation.recalibrate)
+        if recorded.evaluation.recalibrate:
+            seed = RunSettings().seed if recorded.seed is None else recorded.seed
+            first = task.training.shuffled(seed).first(recorded.evaluation.recalibrate)
             return torch.split(first.inputs, STATISTICS_BATCH)
         step = -(-len(inputs) // STATISTICS_SAMPLES)
         return torch.split(inputs[::step], STATISTICS_BATCH)

@@ -29,8 +29,8 @@ from netstitch.records import (
 from netstitch.records.run_folder import (
     STITCHES,
     SUPERNET,
-    check_asked_again,
     check_place,
+    check_same_config,
     locked,
     taken,
 )
@@ -132,8 +132,8 @@ def branch_run(prepared: Path, settings: RunSettings, folder: Path) -> None:
     with taken(folder):
         copy_linked(prepared / SUPERNET, folder / SUPERNET)
         write_text(folder / STITCHES, (prepared / STITCHES).read_text())
-        asked = settings.config
-        changes = {"name": settings.name, "asked": asked, "signature": signed(asked)}
+        config = settings.config
+        changes = {"name": settings.name, "config": config, "signature": signed(config)}
         write_document(folder, document.model_copy(update=changes))
 
 
@@ -183,7 +183,7 @@ def resume(
     prepare(settings.evaluation)
     with locked(folder):
         document = check_folder(folder, SUPERNET_FILES)
-        check_asked_again(folder, document.asked, settings.config)
+        check_same_config(folder, document.config, settings.config)
         supernet = load_supernet(folder / SUPERNET)
         check_samples(folder, document, task)
         listener(FolderOpened(folder))
@@ -203,7 +203,7 @@ def resume(
                 f"{settings.search.objective!r}; go on with the former, or run anew"
             )
         if sign:
-            signature = signed(document.asked, listener)
+            signature = signed(document.config, listener)
             if signature is not None:
                 update_document(folder, {SIGNATURE: signature})
         return search_and_measure(settings, supernet, task, training, folder, listener)

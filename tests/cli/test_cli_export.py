@@ -169,7 +169,7 @@ def test_samples_to_recalibrate_on_that_are_not_there(
 ) -> None:
     run = shutil.copytree(finished.folder, tmp_path / "run")
     document = json.loads((run / "run.json").read_text())
-    document["asked"] = document["asked"] | asked if asked else {}
+    document["config"] = document["config"] | asked if asked else {}
     (run / "run.json").write_text(json.dumps(document))
     called = netstitch("export", run, "--point", "1", "--recalibrate", "-o", tmp_path / "e")
     assert called.code == 2

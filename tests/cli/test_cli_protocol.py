@@ -45,11 +45,11 @@ def test_algorithms_run_on_one_supernet_and_are_compared(
     assert {path.suffix for path in (folder / "compared").iterdir()} >= {".tex", ".md", ".pdf"}
 
 
-@pytest.mark.parametrize("change", [{"protocol": []}, {"asked": "x"}, {"format": 1}])
+@pytest.mark.parametrize("change", [{"protocol": []}, {"config": "x"}, {"format": 1}])
 def test_a_damaged_protocol_is_named(
     experiment: Path, netstitch: Caller, change: dict[str, Any]
 ) -> None:
-    document = {"format": module.FORMAT, "protocol": {}, "asked": {}} | change
+    document = {"format": module.FORMAT, "protocol": {}, "config": {}} | change
     Path("out").mkdir()
     Path("out/protocol.json").write_text(json.dumps(document))
     called = netstitch("protocol", asked(experiment), "--no-sweep", "-o", "out")

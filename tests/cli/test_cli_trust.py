@@ -111,7 +111,7 @@ def edited(run: Path, copy: Path, **changes: Any) -> Path:
     """A copy of a run of which run.json was asked something else."""
     shutil.copytree(run, copy)
     document = json.loads((copy / "run.json").read_text())
-    document["asked"] |= changes
+    document["config"] |= changes
     (copy / "run.json").write_text(json.dumps(document))
     return copy
 
@@ -227,7 +227,7 @@ def test_bytecode_beside_a_source_is_not_run(own: Path, tmp_path: Path, export: 
 def test_a_signature_is_of_the_functions_that_are_asked_for(
     own: Path, tmp_path: Path, export: Any
 ) -> None:
-    task = read_document(own / "run").asked["task"]
+    task = read_document(own / "run").config["task"]
     task["training"]["source"] = "data.py:other"
     called = export(edited(own / "run", tmp_path / "run", task=task))
     assert "was not made by you here, or was changed" in called.error
@@ -307,7 +307,7 @@ def test_nothing_in_any_folder_that_is_opened_is_run(
     own: Path, stranger: None, tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pwned, run = tmp_path / "PWNED", tmp_path / "theirs"
-    task = read_document(own / "run").asked["task"]
+    task = read_document(own / "run").config["task"]
     for table in ("training", "validation", "test"):
         task[table] = {"source": "evil.py:go"}
     networks = [{"name": name, "model": "evil:go", "weights": "weights.pth"} for name in ("a", "b")]
@@ -375,7 +375,7 @@ def test_a_cluster_that_a_stranger_names_is_not_connected_to(
     asked = read_experiment(write_experiment(tmp_path))
     models, task = load_models(asked), load_task(asked)
     carry_out(asked, models, task, tmp_path / "run", Interrupting(9))
-    evaluation = read_document(tmp_path / "run").asked["evaluation"]
+    evaluation = read_document(tmp_path / "run").config["evaluation"]
     changes = evaluation | {"executor": "ray", "address": "127.0.0.1:1"}
     run = edited(tmp_path / "run", tmp_path / "theirs", evaluation=changes)
     before = (run / "run.json").read_bytes()
@@ -386,7 +386,7 @@ def test_a_cluster_that_a_stranger_names_is_not_connected_to(
         assert called.error.endswith("--address 127.0.0.1:1")
     assert (run / "run.json").read_bytes() == before
     update_document(
-        run, {SIGNATURE: signed(read_document(run).asked)}
+        run, {SIGNATURE: signed(read_document(run).config)}
     )  # as where this user asked for it
     assert "not made by you" not in netstitch("resume", run).error
     assert netstitch("resume", run, "--executor", "serial").code == 0

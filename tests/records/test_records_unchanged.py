@@ -25,8 +25,8 @@ from netstitch.supernet.storage import load_structure
 def folder(experiment: Path, tmp_path: Path) -> Path:
     """A copy, which its run says that it is of."""
     made = shutil.copytree(experiment, tmp_path / "experiment")
-    asked = read_document(made / "run").asked | {"folder": str(made)}
-    update_document(made / "run", {"asked": asked})
+    asked = read_document(made / "run").config | {"folder": str(made)}
+    update_document(made / "run", {"config": asked})
     return made
 
 
@@ -242,11 +242,11 @@ def test_a_digest_names_no_file_elsewhere(folder: Path) -> None:
 def test_names_that_are_not_utf_8(folder: Path) -> None:
     """They are kept to the byte, and told with question marks."""
     run, out = folder / "run", folder / "out"
-    asked = read_document(run).asked | {"folder": "/tmp/\udcff", "name": "caf\udce9"}
-    update_document(run, {"asked": asked, "name": "caf\udce9"})
-    assert read_document(run).asked == asked
+    asked = read_document(run).config | {"folder": "/tmp/\udcff", "name": "caf\udce9"}
+    update_document(run, {"config": asked, "name": "caf\udce9"})
+    assert read_document(run).config == asked
     other = shutil.copytree(run, folder / "other")
-    update_document(other, {"asked": asked | {"further": "\udcff"}})
+    update_document(other, {"config": asked | {"further": "\udcff"}})
     assert called("status", run) == (0, "")
     assert called("report", run, "-o", folder / "report.html")[0] == 0
     assert called("compare", run, other, "-o", out)[0] == 0

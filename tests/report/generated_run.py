@@ -81,7 +81,7 @@ def document(name: str, evaluations: int, done: bool) -> dict[str, object]:
     return {
         "format": FORMAT,
         "name": name,
-        "asked": {"name": name, "search": {"evaluations": evaluations}},
+        "config": {"name": name, "search": {"evaluations": evaluations}},
         "versions": {"netstitch": "0", "torch": "0"},
         "networks": {},
         "samples": {},

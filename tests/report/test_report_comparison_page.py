@@ -25,7 +25,7 @@ def alter(folder: Path, **changes: object) -> None:
 
 def make(folder: Path, algorithm: str, seed: int) -> Path:
     generate(folder, 200 + 40 * seed, seed=seed + (10 if algorithm == "ga" else 0))
-    alter(folder, asked={"name": "x", "search": {"algorithm": algorithm}, "seed": seed})
+    alter(folder, config={"name": "x", "search": {"algorithm": algorithm}, "seed": seed})
     return folder
 
 

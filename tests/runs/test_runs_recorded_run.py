@@ -26,7 +26,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 def recorded(folder: Path, asked: dict[str, Any]) -> RunDocument:
     """The document of a run that was asked something."""
-    document = {"asked": asked, "versions": {}, "networks": {}, "samples": {}, "seconds": {}}
+    document = {"config": asked, "versions": {}, "networks": {}, "samples": {}, "seconds": {}}
     write_json(folder / RUN_FILE, {"format": FORMAT} | document)
     return read_document(folder)
 
@@ -62,7 +62,7 @@ def test_a_run_that_was_begun_from_python_goes_on_there(tmp_path: Path) -> None:
 def test_a_value_that_is_gone_is_named(
     finished: Finished, tmp_path: Path, table: str, key: str, value: object, named: str
 ) -> None:
-    asked = dict(read_document(finished.folder).asked)
+    asked = dict(read_document(finished.folder).config)
     asked[table] = {**asked[table], key: value}
     with pytest.raises(StorageError, match=f"asks for what this version does not do: .*{named}"):
         recorded(tmp_path, asked).experiment(tmp_path)
@@ -71,5 +71,5 @@ def test_a_value_that_is_gone_is_named(
 def test_settings_that_any_run_has_are_typed(tmp_path: Path) -> None:
     settings = recorded(tmp_path, {"fit": {"method": "adam", "batch_size": 4}}).settings
     assert (settings.fit.batch_size, settings.evaluation.recalibrate, settings.seed) == (4, 0, None)
-    with pytest.raises(StorageError, match="in asked, seed is 'one'"):
+    with pytest.raises(StorageError, match="in config, seed is 'one'"):
         recorded(tmp_path, {"seed": "one"})
