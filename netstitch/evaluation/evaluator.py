@@ -41,7 +41,7 @@ then seldom wait for each other."""
 
 
 class Objectives(NamedTuple):
-    """What is measured of a subnetwork: accuracy in [0, 1], and the cost for one sample."""
+    """The measures of a subnetwork: accuracy in [0, 1], and the cost for one sample."""
 
     accuracy: float
     cost: float

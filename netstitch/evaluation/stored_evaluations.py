@@ -64,12 +64,12 @@ class StoredEvaluations:
 
     @property
     def score(self) -> NDArray[np.float64]:
-        """What the search made large, in [0, 1]."""
+        """The objective that the search made large, in [0, 1]."""
         return self.objectives[self.score_name]
 
     @property
     def cost(self) -> NDArray[np.float64]:
-        """What the search made small."""
+        """The objective that the search made small."""
         return self.objectives[self.cost_name]
 
     @property

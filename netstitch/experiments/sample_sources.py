@@ -90,7 +90,7 @@ def read_source(
     Raises:
         DataError: The source is missing, empty, damaged or of another kind.
     """
-    reader = _Reader(experiment, part, table, listener)
+    reader = _SourceReader(experiment, part, table, listener)
     if listing is not None:
         return reader.decoded(listing)
     if experiment.task.kind == "segmentation":
@@ -108,7 +108,7 @@ def _is_file(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _SourceReader:
     """Reads one part of an experiment's samples; the fields are as of `read_source`."""
 
     experiment: Experiment

@@ -29,7 +29,7 @@ class StitchReport(Document):
 
 
 @dataclass(frozen=True)
-class StitchRow:
+class ReportRow:
     """One stitch of a report.
 
     Attributes:
@@ -50,7 +50,7 @@ class StitchRow:
 
 
 @dataclass(frozen=True)
-class StitchFit(StitchRow):
+class StitchFit(ReportRow):
     """The error of one stitch.
 
     Attributes:

@@ -103,7 +103,7 @@ class SearchAccount:
 
     @property
     def reason_to_stop(self) -> Stopped | None:
-        """Why the search may propose nothing more; None where it may."""
+        """Return the reason why the search may propose nothing more; None where it may."""
         budget = self._budget
         if budget.evaluations is not None and self.used >= budget.evaluations:
             return "budget"

@@ -7,7 +7,7 @@ import torch
 
 from netstitch.errors import StitchingError, StorageError
 from netstitch.files.documents import damaged, read_as
-from netstitch.fitting.fit_report import FitReport, StitchRow
+from netstitch.fitting.fit_report import FitReport, ReportRow
 from netstitch.fitting.refinement.refine_report import RefineReport
 from netstitch.networks.network_files import load_network, read_weights
 from netstitch.stitching.subgraph import Averaging
@@ -61,7 +61,7 @@ def _read_supernet(document: storage.SupernetDocument, folder: Path) -> Supernet
     return supernet
 
 
-def _check_rows(path: Path, supernet: Supernet, rows: Sequence[StitchRow]) -> None:
+def _check_rows(path: Path, supernet: Supernet, rows: Sequence[ReportRow]) -> None:
     """Raise StorageError where a report is not of the supernet's stitches."""
     own = [(stitch.match, stitch.source, stitch.target) for stitch in supernet.stitches]
     if [(row.match, row.source, row.target) for row in rows] != own:

@@ -14,7 +14,7 @@ from netstitch.evaluation.runtime.fragments import THE_INPUT
 
 
 class Steps(NamedTuple):
-    """What to compute: value 0 is the input, and step i computes value i + 1.
+    """The steps to compute: value 0 is the input, and step i computes value i + 1.
 
     Attributes:
         fragments: (s,), the fragment of each step.

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import AllowInfNan, BeforeValidator, PlainSerializer
 
 from netstitch.files.documents import Count, Seconds
-from netstitch.fitting.fit_report import Setting, StitchReport, StitchRow
+from netstitch.fitting.fit_report import ReportRow, Setting, StitchReport
 
 _NOT_FINITE = ("inf", "-inf", "nan")
 
@@ -22,7 +22,7 @@ LossValue = Annotated[
 
 
 @dataclass(frozen=True)
-class StitchRefined(StitchRow):
+class StitchRefined(ReportRow):
     """One stitch, as the only one of a subnetwork.
 
     Attributes:
