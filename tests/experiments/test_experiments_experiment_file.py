@@ -94,7 +94,7 @@ def test_a_file_gets_its_name_and_folder(file):
         (
             "= 32",
             "= 32\nsettings.tie_replace = true",
-            "unknown key 'tie_replace'; did you mean 'ties_replace'? known: mutation",
+            "no setting 'tie_replace'; did you mean 'ties_replace'? expected one of mutation",
         ),
         ("= 32", "= 32\nevaluations = 9", "[search]: the budget of 9 evaluations is smaller than"),
         ("= 32", "= 32\nthreshold = 50", "'threshold' in [search] is 50; expected less than 1"),

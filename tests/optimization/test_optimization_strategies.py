@@ -141,7 +141,7 @@ def test_an_algorithm_of_ones_own_parts_is_run_like_any_other() -> None:
         )
         found.append([one.genotype.tolist() for one in records])
     assert found[0] == found[1] != found[2]
-    with pytest.raises(SearchError, match="pairwise': unknown key 'force'"):
+    with pytest.raises(SearchError, match="pairwise': it has no setting 'force'"):
         run_search(
             lotz(12),
             SerialExecutor(leading_ones_trailing_zeros),

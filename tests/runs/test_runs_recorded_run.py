@@ -55,7 +55,7 @@ def test_a_run_that_was_begun_from_python_goes_on_there(tmp_path: Path) -> None:
     "table, key, value, named",
     [
         ("matching", "objective", "savings", "'objective' in .matching. is 'savings'"),
-        ("fit", "method", "sequential", "'method' in .fit. is 'sequential'"),
+        ("fit", "method", "sequential", ".fit.: unknown fitting method 'sequential'"),
         ("evaluation", "cache", 1e9, "activations are no longer kept"),
     ],
 )

@@ -468,7 +468,7 @@ def test_what_refining_could_not_do_is_told(
             replace(second, kept=True, before=0.2, after=0.1),
             *(replace(row, kept=False) for row in rest),
         )
-        return replace(report, left_out=1234, rows=rows)
+        return report.model_copy(update={"left_out": 1234, "rows": rows})
 
     monkeypatch.setattr(ns.Supernet, "refine", worse)
     listener = Quiet()

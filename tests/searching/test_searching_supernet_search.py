@@ -208,7 +208,7 @@ def test_an_error_on_test_samples_keeps_the_front(
         ({"budget": 4}, "smaller than the population"),
         ({"budget": None}, "no end"),
         ({"seed": -1}, "seed is -1"),
-        ({"settings": {"rate": 1}}, "algorithm 'ga': unknown key 'rate'"),
+        ({"settings": {"rate": 1}}, "algorithm 'ga': it has no setting 'rate'"),
         ({"device": "gpu"}, "device is 'gpu'"),
     ],
 )

@@ -64,9 +64,9 @@ def test_palettes_with_transparency_convert_without_a_warning(recwarn):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"size": 0}, "size is 0; expected greater"),
-        ({"crop": 0.0}, "crop is 0.0; expected greater"),
-        ({"crop": 1.5}, "crop is 1.5; expected less"),
+        ({"size": 0}, "size is 0; expected 1 or more"),
+        ({"crop": 0.0}, "crop is 0.0; expected more than 0"),
+        ({"crop": 1.5}, "crop is 1.5; expected 1 or less"),
         ({"std": (0, 0, 0)}, "expected 1 .grey. or 3 .RGB. of each, and std above 0"),
         ({"mean": (0.5,)}, "mean has 1 values and std 3"),
     ],

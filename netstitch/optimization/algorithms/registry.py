@@ -103,7 +103,7 @@ def check_settings(algorithm: str | Build, settings: Mapping[str, Any]) -> None:
     known = settings_of(entry(algorithm).build)
     fields: dict[str, Any] = {name: (_checked(known[name]), None) for name in known}
     try:
-        create_model("Keywords", __base__=_Keywords, **fields)(**settings)
+        create_model("Settings", __base__=_Keywords, **fields)(**settings)
     except SearchError as error:
         raise SearchError(f"settings of algorithm {name_of(algorithm)!r}: {error}") from None
     if settings:
@@ -137,6 +137,8 @@ def _smallest_setup() -> Setup:
 
 class _Keywords(Settings):
     """Keywords of an algorithm; each is a field, of the type that is annotated."""
+
+    called = "it"
 
     refusal = SearchError
 

@@ -27,7 +27,7 @@ def test_the_same_map_and_the_chain_rule(budget: int) -> None:
     found = frames(supernet, budget)
     kinds = {frame.whiten.ndim for frame in found}
     assert kinds == {10**9: {2}, 300: {1, 2}, 0: {1}}[budget]
-    for frame, layer in zip(found, supernet._layers(), strict=True):
+    for frame, layer in zip(found, supernet._layers, strict=True):
         weight, bias = layer.weight.flatten(1), layer.bias
         assert bias is not None
         inner = [tensor.detach().requires_grad_() for tensor in frame.inner(weight, bias)]
