@@ -1,9 +1,9 @@
 """On how much of a machine, or of many, evaluations are asked to run."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from netstitch.errors import SearchError
 from netstitch.evaluation.numerics import FULL, Precision, usable_device
@@ -13,14 +13,19 @@ from netstitch.threads import available_cores
 
 ExecutorName = Literal["processes", "serial", "ray"]
 Early = Literal["certain", "never"]
-_REMOVED = {("early", "likely"): "it was removed, since it saved no time: give 'certain'"}
 
 
 class ExecutionConfig(Settings):
     """Processes, machines and numerical form of evaluations."""
 
     refusal = SearchError
-    removed = _REMOVED
+    removed: ClassVar = {
+        ("early", "likely"): "it was removed, since it saved no time: give 'certain'"
+    }
+    refused: ClassVar = {
+        "error": "error was of early = 'likely', which was removed: leave it out, and give "
+        "'certain'"
+    }
 
     device: str | tuple[str, ...] = "cpu"
     """A device of PyTorch, or some that workers take in turn: 'cpu', 'cuda', ['cuda:0', 'cuda:1'],
@@ -63,15 +68,6 @@ class ExecutionConfig(Settings):
     timeout: float = Field(default=3600.0, gt=0)
     """Seconds after which an evaluation is taken for hung, and tried once more in another
     process."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_error(cls, table: object) -> object:
-        if isinstance(table, dict) and "error" in table:
-            raise ValueError(
-                "error was of early = 'likely', which was removed: leave it out, and give 'certain'"
-            )
-        return table
 
     @field_validator("device", mode="before")
     @classmethod

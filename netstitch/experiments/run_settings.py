@@ -1,7 +1,7 @@
 """Everything that a run is told, but for its networks and task: settings of all rooms, composed."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -51,12 +51,7 @@ _IN_PART = ("evaluation",)
 class _OfRun(Settings):
     """A table without a seed of its own: that of the run counts."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _no_seed(cls, table: object) -> object:
-        if isinstance(table, dict) and "seed" in table:
-            raise ValueError("the seed is that of the whole run; give it at the top level")
-        return table
+    refused: ClassVar = {"seed": "the seed is that of the whole run; give it at the top level"}
 
 
 class LeastSquaresTable(LeastSquaresSettings, _OfRun):

@@ -54,12 +54,14 @@ class Settings(BaseModel):
         called: What messages call them where they are no table within others; by default their
             class.
         removed: What replaces a value of earlier versions, by key and value.
+        refused: What to do instead of giving a name that is no setting here, or none any more.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
     refusal: ClassVar[type[NetstitchError]] = NetstitchError
     called: ClassVar[str] = ""
     removed: ClassVar[Mapping[tuple[str, str], str]] = {}
+    refused: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, /, **given: Any) -> None:
         try:
@@ -86,6 +88,9 @@ class Settings(BaseModel):
     def _check_names(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
+        for name, instead in cls.refused.items():
+            if name in given:
+                raise ValueError(instead)
         for name in given:
             if name not in cls.model_fields:
                 text = _unknown(name, settings_fields(cls))

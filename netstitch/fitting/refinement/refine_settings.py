@@ -3,7 +3,7 @@
 Keyword arguments of `Supernet.refine` and keys of an experiment's [refine] are fields of the model.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
@@ -21,14 +21,13 @@ def _check_loss(loss: object) -> object:
     raise ValueError(f"{expected_one_of(loss, LOSSES)}, or a function of outputs and labels")
 
 
-_REMOVED = {("loss", "features"): "it was removed: give 'outputs', after which networks are better"}
-
-
 class RefineSettings(FittingSettings):
     """Settings of `refine`."""
 
     called = "refine"
-    removed = _REMOVED
+    removed: ClassVar = {
+        ("loss", "features"): "it was removed: give 'outputs', after which networks are better"
+    }
 
     loss: Annotated[BehaviourLoss, BeforeValidator(_check_loss)] = "outputs"
     """What is compared: 'outputs' of stitched networks with those of their teachers, or with
