@@ -28,7 +28,6 @@ from netstitch.tasks import (
     from_maps,
     image_folder,
     read_arrays,
-    unlabelled,
 )
 from netstitch.tasks.datasets.array_files import FILES
 
@@ -160,8 +159,7 @@ class _SourceReader:
         limit = self.table.limit
         if limit is None or limit >= len(samples):
             return samples
-        kept = evenly(samples.labels.tolist(), limit)
-        return Samples(samples.inputs[kept], samples.labels[kept], self.part)
+        return samples.taken(torch.tensor(evenly(samples.labels.tolist(), limit)))
 
     def unlabelled(self, found: Any) -> Samples:
         """Return the inputs that a file or function gave, without labels that may come along."""
@@ -174,8 +172,7 @@ class _SourceReader:
         samples = from_arrays(inputs, zeros, name=self.part, **self._scaling(inputs))
         if limit is None or limit >= len(samples):
             return samples
-        kept = [index * len(samples) // limit for index in range(limit)]
-        return unlabelled(samples.inputs[kept], self.part)
+        return samples.taken(torch.arange(limit) * len(samples) // limit)
 
     def _items(self, found: Any, dataset: Any, otherwise: str) -> Samples:
         if (
