@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -96,7 +96,6 @@ class Supernet(nn.Module):
         """
         super().__init__()
         matching = check_arguments(networks, matching, averaging)
-        self.basis_networks = tuple(networks)
         self.networks = nn.ModuleList(networks)
         self.graphs: tuple[Graph, ...] = tuple(network.graph for network in networks)
         self.names = distinct_names([network.name for network in networks])
@@ -108,8 +107,7 @@ class Supernet(nn.Module):
         if not matching.depths:  # one made by hand, or read from a file
             self.matching = matching.placed(self.names, self.graphs)
         self.structure = Structure(self.names, self.graphs, self.board)
-        self._layers: list[StitchLayer] = [stitch.layer() for stitch in self.board.stitches]
-        self.layers = nn.ModuleList(self._layers)
+        self.layers = nn.ModuleList(stitch.layer() for stitch in self.board.stitches)
         self.requires_grad_(False)
         self.fit_report: FitReport | None = None
         self.refine_report: RefineReport | None = None
@@ -239,18 +237,31 @@ class Supernet(nn.Module):
         if not self.fitted and (genotype is None or self.active_stitches(genotype)):
             raise StitchingError(UNFITTED)
 
-    def set_stitches(self, weights: Mapping[str, Tensor]) -> None:
+    def set_stitches(self, weights: Mapping[str, Tensor], *, fitted: bool = True) -> None:
         """Give all stitches weights by hand instead of by `fit`.
 
-        These are finite tensors by the keys, and of the shapes, of `stitch_weights`; raises
-        StitchingError for others.
+        Args:
+            weights: Finite tensors by the keys, and of the shapes, of `stitch_weights`.
+            fitted: Whether the supernet counts as fitted by them.
+
+        Raises:
+            StitchingError: For other weights.
         """
         own = self.stitch_weights()
         check_weights(own, weights)
         with torch.no_grad():
             for key, tensor in own.items():
                 tensor.copy_(weights[key])
-        self._given, self.fit_report, self.refine_report = True, None, None
+        self._given, self.fit_report, self.refine_report = fitted, None, None
+
+    @property
+    def basis_networks(self) -> tuple[Network, ...]:
+        """The networks that are joined, in their order."""
+        return tuple(cast(Iterable[Network], self.networks))
+
+    @property
+    def _layers(self) -> list[StitchLayer]:
+        return list(cast(Iterable[StitchLayer], self.layers))
 
     def _own(self, batches: Iterable[Batch]) -> Iterable[Batch]:
         """Return the batches, checked as they are read."""

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from netstitch.errors import StitchingError, StorageError
 from netstitch.files.documents import damaged, read_as
 from netstitch.fitting.fit_report import FitReport, ReportRow
@@ -13,7 +11,6 @@ from netstitch.networks.network_files import load_network, read_weights
 from netstitch.stitching.subgraph import Averaging
 from netstitch.supernet import storage
 from netstitch.supernet.supernet import Supernet
-from netstitch.supernet.supernet_arguments import check_weights
 from netstitch.text import one_line
 
 
@@ -31,16 +28,12 @@ def load_supernet(folder: Path) -> Supernet:
         raise
     except storage.DAMAGE as error:
         raise damaged(path, one_line(error)) from error
-    own, stored = supernet.stitch_weights(), read_weights(folder / storage.STITCHES_FILE)
+    fitted = (folder / storage.FIT_FILE).exists() if document.fitted is None else document.fitted
+    stored = read_weights(folder / storage.STITCHES_FILE)
     try:
-        check_weights(own, stored)
+        supernet.set_stitches(stored, fitted=fitted)
     except StitchingError as error:
         raise damaged(folder / storage.STITCHES_FILE, str(error)) from error
-    with torch.no_grad():
-        for key, tensor in own.items():
-            tensor.copy_(stored[key])
-    if (folder / storage.FIT_FILE).exists() if document.fitted is None else document.fitted:
-        supernet.set_stitches(own)
     if (path := folder / storage.FIT_FILE).exists():
         supernet.fit_report = read_as(path, storage.FIT, FitReport)
         _check_rows(path, supernet, supernet.fit_report.rows)
