@@ -128,12 +128,16 @@ def _groups(
 ) -> list[list[NodeRef]]:
     """Return the nodes joined by what they read of one another, but for what stitches make."""
     number = {ref: index for index, ref in enumerate(computed)}
-    reads = np.zeros((len(computed), len(computed)), bool)
-    for (network, name), index in number.items():
-        for read in structure.graphs[network].by_name[name].inputs:
-            if (network, read) in number and (network, read) not in made:
-                reads[index, number[network, read]] = True
-    count, labels = connected_components(csr_array(reads), directed=False)
+    reads = [
+        (index, number[network, read])
+        for (network, name), index in number.items()
+        for read in structure.graphs[network].by_name[name].inputs
+        if (network, read) in number and (network, read) not in made
+    ]
+    rows, columns = np.array(reads, np.int64).reshape(-1, 2).T
+    square = (len(computed), len(computed))
+    joined = csr_array((np.ones(len(reads), bool), (rows, columns)), shape=square)
+    count, labels = connected_components(joined, directed=False)
     groups: list[list[NodeRef]] = [[] for _ in range(count)]
     for ref, label in zip(computed, labels.tolist(), strict=True):
         groups[label].append(ref)
