@@ -264,7 +264,7 @@ class Evaluator(BatchEvaluation):
             plan = self._schedule.plan(genotypes)
             return partial(execute, plan), peak_bytes(plan) * self.form.batch * self.form.workers
         [genotype] = genotypes
-        graph, _ = self.supernet.subnetwork_graph(genotype)
+        graph = self.supernet.pruned_graph(genotype)
         keys = [node.path for node in graph.nodes if node.operation == WEIGHT]
         own = {key: self._weights[key] for key in keys}
         with threads(1):  # so that statistics do not depend on the cores there are

@@ -1,6 +1,7 @@
 """Agreement with the ensemble: a task for those who have samples and no labels."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -59,7 +60,8 @@ def agreement(
             logits = _ensemble(members, inputs, output, ensemble, samples.name)
             classes = logits.shape[1]
             chosen.append(logits.argmax(1))
-        return Samples(samples.inputs, torch.cat(chosen), samples.name)
+        # The inputs are not read again to check them, and every label is one of the classes.
+        return replace(samples, labels=torch.cat(chosen), mixed=False, checked=classes)
 
     parts = {"training": training, "confirmation": confirmation, "test": test}
     return Classification(
