@@ -6,7 +6,7 @@ has no control codes, and nothing that cannot be encoded.
 
 import re
 import shlex
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -20,6 +20,12 @@ _UNITS = (("G", 1e9), ("M", 1e6), ("k", 1e3))
 def printable(text: str, *, keep: str = "") -> str:
     r"""Return the text with escapes such as \x1b for what a terminal would obey, but for `keep`."""
     return _UNSAFE.sub(lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
+
+
+def first_of(names: Sequence[str], most: int = 3) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def printable_line(text: str) -> str:

@@ -30,6 +30,7 @@ from netstitch.tasks import (
     read_arrays,
 )
 from netstitch.tasks.datasets.array_files import FILES
+from netstitch.tasks.datasets.sample_selection import spaced
 
 BYTES = (torch.uint8, np.dtype(np.uint8))
 
@@ -172,7 +173,7 @@ class _SourceReader:
         samples = from_arrays(inputs, zeros, name=self.part, **self._scaling(inputs))
         if limit is None or limit >= len(samples):
             return samples
-        return samples.taken(torch.arange(limit) * len(samples) // limit)
+        return samples.taken(torch.tensor(spaced(len(samples), limit)))
 
     def _items(self, found: Any, dataset: Any, otherwise: str) -> Samples:
         if (

@@ -27,7 +27,7 @@ from netstitch.records.run_tables import HistoryRow, StitchRow, read_table
 from netstitch.records.unchanged import check_folder
 from netstitch.stitching.structure import Structure
 from netstitch.supernet.storage import load_structure
-from netstitch.tasks.cross_entropy import CROSS_ENTROPY_SCORE
+from netstitch.tasks.cross_entropy import CROSS_ENTROPY_SCORE, score_name
 
 State = Literal["done", "running", "stopped"]
 
@@ -66,7 +66,7 @@ class RunRecord:
     @property
     def scored(self) -> str:
         """The name of the search's score."""
-        return ACCURACY if self.document.objective == ACCURACY else CROSS_ENTROPY_SCORE
+        return score_name(self.document.objective)
 
 
 def read_run(folder: Path) -> RunRecord:

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from netstitch.analysis import Front, front_figure
-from netstitch.analysis.front_point import ACCURACY
 from netstitch.costs import find_cost
 from netstitch.evaluation import NumericsConfig, Store
 from netstitch.events import Event, Listener, Message, StageBegan, together
@@ -31,7 +30,7 @@ from netstitch.searching.supernet_search import run as run_search
 from netstitch.searching.sweep import Swept
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
-from netstitch.tasks.cross_entropy import CROSS_ENTROPY_SCORE
+from netstitch.tasks.cross_entropy import score_name
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,7 @@ def search_and_measure(
     listener: Listener,
 ) -> Finished:
     """Search, or go on with the search, and write the front and what came of it."""
-    score = ACCURACY if settings.search.objective == ACCURACY else CROSS_ENTROPY_SCORE
-    objectives = score, find_cost(settings.search.cost).name
+    objectives = score_name(settings.search.objective), find_cost(settings.search.cost).name
     with (
         Store(folder / EVALUATIONS, objectives, create=False) as store,
         adding(folder, "search and test"),

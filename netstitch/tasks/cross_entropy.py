@@ -23,6 +23,11 @@ GRAIN = 2.0**24
 """Cross-entropies are multiples of 1 / GRAIN, so that their sums are exact in any order."""
 
 
+def score_name(objective: str) -> str:
+    """Return the name of the score of a search for an objective, as the store has it."""
+    return CROSS_ENTROPY_SCORE if objective == "cross-entropy" else objective
+
+
 class CrossEntropyTask(Task):
     """A task whose accuracy is exp(-cross-entropy) of the task given.
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from netstitch.errors import DataError
 from netstitch.files.alignment import aligned
 from netstitch.tasks.datasets.given import described, dtype_name, is_count
+from netstitch.tasks.task_outputs import nonfinite
 
 VOID = 255
 """The class number of pixels that do not count."""
@@ -173,11 +174,17 @@ def _check_sizes(samples: Samples) -> None:
         )
 
 
+def unknown_class(labels: Tensor, classes: int) -> int | None:
+    """Return the first number in a label map that is neither under `classes` nor VOID."""
+    strange = labels[(labels >= classes) & (labels != VOID)]
+    return int(strange[0]) if len(strange) else None
+
+
 def _check_finite(samples: Samples) -> None:
     first, count = None, 0
     for start in range(0, len(samples), CHECKED_TOGETHER):
         part = samples.inputs[start : start + CHECKED_TOGETHER]
-        bad = (~torch.isfinite(part)).flatten(1).any(1)
+        bad = nonfinite(part)
         if first is None and bad.any():
             first = start + int(bad.nonzero()[0])
         count += int(bad.sum())

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from netstitch.errors import DataError
 from netstitch.tasks.labelled import LabelledTask
-from netstitch.tasks.samples import VOID, Samples
+from netstitch.tasks.samples import VOID, Samples, unknown_class
 from netstitch.tasks.task_outputs import Outputs, reliability
 
 GRAIN = 2.0**32
@@ -52,11 +52,10 @@ class Segmentation(LabelledTask):
         if samples.checked is not None and samples.checked <= self.classes:
             return
         for index, labels in enumerate(samples.labels):  # one by one: they may be mapped files
-            strange = labels[(labels >= self.classes) & (labels != VOID)]
-            if len(strange):
+            if (found := unknown_class(labels, self.classes)) is not None:
                 raise DataError(
                     f"{samples.name}: the label map of sample {index} has the class "
-                    f"{int(strange[0])}; expected 0 to {self.classes - 1}, or {VOID} for pixels "
+                    f"{found}; expected 0 to {self.classes - 1}, or {VOID} for pixels "
                     "that do not count"
                 )
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from netstitch.errors import WeightsError
 from netstitch.networks.checkpoints.file_kinds import ADVICE, AGAIN, brief, kind_of, shown, some
 from netstitch.networks.checkpoints.stand_ins import STAND_INS, StandIn
+from netstitch.text import one_line
 from netstitch.threads import quiet
 
 CHUNK = 1 << 20
@@ -59,7 +60,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except pickle.UnpicklingError as error:
         raise WeightsError(f"{shown(path)} is {_refused(str(error))}") from error
     except Exception as error:  # damage shows as EOFError, RuntimeError, KeyError and more
-        reason = brief(" ".join(str(error).split())) or type(error).__name__
+        reason = brief(one_line(error))
         raise WeightsError(
             f"{shown(path)} is cut off or damaged ({reason}); {AGAIN}, or {ADVICE}"
         ) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from netstitch.errors import WeightsError
-from netstitch.text import printable
+from netstitch.text import first_of, printable
 
 Kind = Literal["safetensors", "torch"]
 
@@ -207,8 +207,7 @@ def bare_name(name: str) -> str:
 
 def some(names: list[str]) -> str:
     """Return the first of names that a file gives, as one line, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(brief(name) for name in names[:SHOWN]) + more
+    return first_of([brief(name) for name in names], SHOWN)
 
 
 def brief(text: str) -> str:

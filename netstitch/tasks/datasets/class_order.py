@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Literal
 
 from netstitch.errors import DataError
-from netstitch.text import printable
+from netstitch.text import first_of, printable
 
 ClassOrder = Literal["either", "text", "number"] | Sequence[str]
 """Class folders by their names as text (as torchvision sorts them), by the numbers in their names
@@ -66,7 +66,8 @@ def differences(found: Sequence[str], expected: Sequence[str]) -> str:
     """Return which names are missing and which are surplus, as a part of a sentence."""
     missing = [name for name in expected if name not in set(found)]
     surplus = [name for name in found if name not in set(expected)]
-    return f"{_some(missing)} missing, {_some(surplus)} surplus"
+    lacking, further = (printable(first_of(names, 5)) or "none" for names in (missing, surplus))
+    return f"{lacking} missing, {further} surplus"
 
 
 def _as_stated(folder: object, found: Sequence[str], stated: Sequence[str]) -> list[str]:
@@ -77,8 +78,3 @@ def _as_stated(folder: object, found: Sequence[str], stated: Sequence[str]) -> l
             f"{differences(found, names)}; expected each class once, check the folder and the names"
         )
     return names
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = printable(", ".join(names[:5])) or "none"
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

@@ -42,7 +42,7 @@ from netstitch.tasks.datasets.given import check_workers, described, path_of
 from netstitch.tasks.datasets.image_files import open_image
 from netstitch.tasks.datasets.listing import Listing
 from netstitch.tasks.datasets.preprocessing import Preprocessing
-from netstitch.tasks.samples import VOID, Samples
+from netstitch.tasks.samples import VOID, Samples, unknown_class
 from netstitch.threads import available_cores, quiet
 
 FORMAT = "netstitch-decoded-5"
@@ -290,10 +290,9 @@ class _Decoder:
                 f"{shown.size[0]} x {shown.size[1]}; expected as many"
             )
         classes = len(self.listing.classes)
-        unknown = mask[(mask >= classes) & (mask != VOID)]
-        if len(unknown):
+        if (found := unknown_class(mask, classes)) is not None:
             raise DataError(
-                f"has a label map {file} with the class number {int(unknown[0])}; expected 0 to "
+                f"has a label map {file} with the class number {found}; expected 0 to "
                 f"{classes - 1}, or {VOID} for pixels that do not count"
             )
         return [self.transform(image), mask]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from netstitch.errors import DataError
 from netstitch.tasks.datasets.folder_walk import Contents, contents
-from netstitch.text import one_line
+from netstitch.text import first_of, one_line
 
 ARCHIVES = (".tar", ".gz", ".tgz", ".zip")
 
@@ -45,8 +45,7 @@ def describe_folder(path: Path) -> str:
     ):
         return f"{path} holds {found.names[0]}, which looks like {resembled}"
     if found.folders:
-        more = f" and {len(found.folders) - 3} more" if len(found.folders) > 3 else ""
-        return f"{path} holds the folders {', '.join(found.names[:3])}{more}"
+        return f"{path} holds the folders {first_of(found.names)}"
     held = f"{len(found.images)} images directly" if found.images else "no folders and no images"
     return f"{path} holds {held}"
 

@@ -17,6 +17,7 @@ from netstitch.tasks.datasets.folder_walk import (
 from netstitch.tasks.datasets.given import check_limit, path_of
 from netstitch.tasks.datasets.image_files import ENDINGS
 from netstitch.tasks.datasets.listing import Listing, labelled_images
+from netstitch.tasks.datasets.sample_selection import spaced
 
 SPLITS = ("val", "valid", "validation", "test", "train", "training")
 
@@ -80,7 +81,7 @@ def all_images(path: Path | str, *, limit: int | None = None) -> Listing:
             f"{ENDINGS}, in it or in its folders"
         )
     if limit is not None and limit < len(files):
-        files = [files[index * len(files) // limit] for index in range(limit)]
+        files = [files[index] for index in spaced(len(files), limit)]
     return Listing(tuple(files), (0,) * len(files), left_out=said)
 
 

@@ -49,10 +49,15 @@ def apart(labels: Sequence[int], count: int, selection: Selection) -> tuple[list
     if selection == "evenly" and len(set(labels)) > 1:
         kept = evenly(labels, total - count)
     elif selection == "evenly":
-        taken = {index * total // count for index in range(count)}
+        taken = set(spaced(total, count))
         kept = [index for index in range(total) if index not in taken]
     left = set(kept)
     return kept, [index for index in range(total) if index not in left]
+
+
+def spaced(total: int, count: int) -> list[int]:
+    """Return `count` ascending indices, spread evenly over an order of `total`."""
+    return [index * total // count for index in range(count)]
 
 
 def evenly(labels: Sequence[int], limit: int) -> list[int]:
