@@ -94,8 +94,10 @@ def fingerprint_of(settings: Mapping[str, Any], tensors: Iterable[Tensor]) -> st
     digest = blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
     for tensor in tensors:
         digest.update(str((tensor.dtype, tuple(tensor.shape))).encode())
-        raw = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
-        digest.update(raw.numpy().data)
+        raw = tensor.detach().cpu().contiguous()
+        # Strides of none or one may be anything, which a view as bytes does not take.
+        flat = raw.as_strided((raw.numel(),), (1,))
+        digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

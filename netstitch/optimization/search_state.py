@@ -43,8 +43,8 @@ def save_state(path: Path, state: State) -> None:
     """
     arrays: list[npt.NDArray[Any]] = []
     text = json.dumps(_encoded(state, arrays))
-    # Strides of empty arrays are 0, which no digest can be taken of.
-    tensors = [torch.tensor(one).clone(memory_format=torch.contiguous_format) for one in arrays]
+    # Writable, since PyTorch warns of others.
+    tensors = [torch.from_numpy(np.require(one, requirements=["C", "W"])) for one in arrays]
     content = {"state": text, "digest": fingerprint_of({"state": text}, tensors)}
     _file(path).write(content, {str(index): one for index, one in enumerate(tensors)})
 
@@ -95,14 +95,14 @@ def _encoded_list(values: list[Any], arrays: list[npt.NDArray[Any]]) -> Any:
     if kinds <= set(_PLAIN):
         return values
     if kinds == {bytes}:
-        mark, rows = "$bytes in a row", [np.frombuffer(one, np.uint8) for one in values]
+        mark, joined = "$bytes in a row", np.frombuffer(bytearray().join(values), np.uint8)
     elif kinds == {np.ndarray} and {(one.ndim, one.dtype) for one in values} == {
         (1, values[0].dtype)
     }:
-        mark, rows = "$arrays in a row", values
+        mark, joined = "$arrays in a row", np.concatenate(values)
     else:
         return [_encoded(one, arrays) for one in values]
-    arrays += [np.array([len(one) for one in rows]), np.concatenate(rows)]
+    arrays += [np.array([len(one) for one in values]), joined]
     return {mark: len(arrays) - 2}
 
 
