@@ -28,6 +28,7 @@ from netstitch.optimization import (
 from netstitch.optimization.executors.attempts import Thresholds
 from netstitch.optimization.executors.process_start import start_context
 from netstitch.optimization.executors.process_worker import worker_number
+from netstitch.optimization.executors.worker_executor import Dealing
 from netstitch.stitching.reachability import Genotype
 
 PRELOAD = ("netstitch.evaluation.workers",)
@@ -99,10 +100,11 @@ def evaluating(
     execution.check()
     shared = execution.executor == "processes"  # tensors are written as they are on the CPU
     evaluator = make(torch.device("cpu") if shared else execution.here)
-    capacity, group, timeout = execution.in_flight, execution.together, execution.timeout
+    capacity, group = execution.in_flight, execution.together
     # Where results come as they are finished, the order of evaluations would change them.
     grouped = execution.order == "asked" and group > 1
     choose = SharedWork(evaluator.supernet) if grouped else None
+    dealing = Dealing(capacity=capacity, group=group, choose=choose, timeout=execution.timeout)
     executor: Executor
     with ExitStack() as stack:
         if execution.executor == "serial":
@@ -113,26 +115,15 @@ def evaluating(
                 evaluation = WorkerEvaluator(evaluator, execution.devices, folder)
             except OSError as error:
                 raise cannot_write(folder, error) from error
-            executor = ProcessExecutor(
-                evaluation,
-                execution.processes,
-                capacity=capacity,
-                group=group,
-                choose=choose,
-                timeout=timeout,
-                preload=PRELOAD,
-            )
+            executor = ProcessExecutor(evaluation, execution.processes, preload=PRELOAD, **dealing)
         else:
             executor = RayExecutor(
                 WorkerEvaluator(evaluator, execution.devices),
                 execution.processes,
-                capacity=capacity,
-                group=group,
-                choose=choose,
                 address=execution.address,
                 temporary=None if execution.temporary is None else Path(execution.temporary),
                 gpus_per_worker=execution.gpus_per_worker,
-                timeout=timeout,
+                **dealing,
             )
         stack.callback(executor.close)
         yield executor

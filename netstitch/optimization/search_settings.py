@@ -94,7 +94,12 @@ class SearchSettings(Settings):
         if self.population == "sweep":
             as_value_error(lambda: self.sizes)
         else:
-            as_value_error(check_population, self.population, self.budget)
+            budget = self.budget.evaluations
+            if budget is not None and budget < self.population:
+                raise ValueError(
+                    f"the budget of {budget} evaluations is smaller than the population of "
+                    f"{self.population}: give a larger budget or a smaller population"
+                )
         as_value_error(check_settings, self.algorithm, self.settings)
         return self
 
@@ -137,17 +142,3 @@ class SearchSettings(Settings):
     def check_installed(self) -> None:
         """Raise SearchError where what the algorithm needs is not installed."""
         check_algorithm(self.algorithm)
-
-
-def check_population(population: int, budget: Budget) -> None:
-    """Raise SearchError for a population that is too small, or larger than the budget."""
-    if population < SMALLEST_POPULATION:
-        raise SearchError(
-            f"the population is {population!r}: give a whole number of at least "
-            f"{SMALLEST_POPULATION}"
-        )
-    if budget.evaluations is not None and budget.evaluations < population:
-        raise SearchError(
-            f"the budget of {budget.evaluations} evaluations is smaller than the population of "
-            f"{population}: give a larger budget or a smaller population"
-        )
