@@ -34,8 +34,8 @@ class ExecutionConfig(Settings):
     """'processes', workers that share networks and samples, or 'serial', this process alone, or
     'ray', the machines of a Ray cluster."""
     address: str | None = None
-    """Of a Ray cluster, 'HOST:PORT', or 'auto' for the one that this machine is part of; by default
-    one is started here."""
+    """The address of a Ray cluster, 'HOST:PORT', or 'auto' for the one that this machine is part
+    of; by default one is started here."""
     temporary: str | None = None
     """Folder for logs and sockets of a Ray cluster that is started, with a short path; by default
     Ray's own."""
@@ -51,9 +51,9 @@ class ExecutionConfig(Settings):
     """Evaluations under way, so many as the search proposes before it knows their results; workers
     compute some of them together, what they have in common once."""
     order: Literal["asked", "finished"] = "asked"
-    """In which the search is given results: 'asked', so that it depends on the seed and in_flight
-    alone, or as they are 'finished', which keeps workers busy where some evaluations take many
-    times longer than others."""
+    """The order in which the search is given results: 'asked', so that it depends on the seed and
+    in_flight alone, or as they are 'finished', which keeps workers busy where some evaluations take
+    many times longer than others."""
     early: Early = "certain"
     """Whether evaluations end early: where the outcome is 'certain', which changes nothing of what
     is found, or 'never'."""
@@ -61,8 +61,8 @@ class ExecutionConfig(Settings):
     """Whether operations are joined where that is equal up to rounding, such as a batch norm with
     the layer before it; what the search finds is measured again without."""
     precision: Precision = FULL
-    """Of weights and activations in evaluations: 'float32', or 'bfloat16' or 'float16', which GPUs
-    run faster; what the search finds is measured again in float32."""
+    """The type of weights and activations in evaluations: 'float32', or 'bfloat16' or 'float16',
+    which GPUs run faster; what the search finds is measured again in float32."""
     batch: int = Field(default=0, ge=0)
     """Samples that networks are run on together; 0 for what is fastest here."""
     timeout: float = Field(default=3600.0, gt=0)

@@ -36,7 +36,7 @@ class NetworkTable(Settings):
 
     model: str = Field(
         min_length=1,
-        description="Where the model comes from: 'file.py:function', 'package.module:function', "
+        description="The source of the model: 'file.py:function', 'package.module:function', "
         + " or ".join(f"'{library}:NAME'" for library in SOURCES)
         + ".",
     )
@@ -48,11 +48,11 @@ class NetworkTable(Settings):
     """Whether the exponential moving average of weights is taken that the file holds beside
     them."""
     name: str = ""
-    """What reports call it; by default the function's or the model's name, numbered where two are
-    equal."""
+    """The name that reports call it by; by default the function's or the model's name, numbered
+    where two are equal."""
     outputs: Literal["logits", "probabilities"] = "logits"
-    """What it puts out: 'logits', or 'probabilities', as behind a softmax or a sigmoid, whose
-    logarithm becomes part of the network."""
+    """The kind of its outputs: 'logits', or 'probabilities', as behind a softmax or a sigmoid,
+    whose logarithm becomes part of the network."""
     images: AdapterTable | None = None
     """A table with what its images are like, where that is not as [task.images]; the way there
     becomes part of the network."""
@@ -64,7 +64,7 @@ class Experiment(RunSettings):
     called = "the top level"
 
     folder: str = ""
-    """Where relative paths start; by default the file's own folder."""
+    """The folder from which relative paths start; by default the file's own folder."""
     data: str = ""
     """Folder that holds data sets; by default that of relative paths."""
     weights: str | None = None
@@ -73,7 +73,7 @@ class Experiment(RunSettings):
     networks: list[NetworkTable] = Field(min_length=2)
     """Two or more [[networks]] tables."""
     task: TaskTable
-    """What the networks do, and its samples."""
+    """The task of the networks, and its samples."""
 
     @field_validator("networks")
     @classmethod

@@ -157,24 +157,24 @@ class RunSettings(Settings):
     refusal = ExperimentError
 
     name: str = ""
-    """What reports call it; by default the file's name without its ending."""
+    """The name that reports call it by; by default the file's name without its ending."""
     seed: int = Field(default=1, ge=0)
-    """Of everything random."""
+    """The seed of everything random."""
     procedure: Literal["netstitch", "paper"] = "netstitch"
-    """Where the tables matching, fit, refine and evaluation start from: 'netstitch', or 'paper',
+    """The start of the tables matching, fit, refine and evaluation: 'netstitch', or 'paper',
     exactly what the paper does."""
     matching: MatchingSettings = MatchingSettings()
-    """Which points are joined."""
+    """The points that are joined."""
     fit: FitTable = LeastSquaresTable()
-    """How the stitches are fitted."""
+    """The method that fits the stitches."""
     refine: RefineTable = RefineTable()
-    """How fitted stitches are trained in subnetworks."""
+    """The training of fitted stitches in subnetworks."""
     search: SupernetSearchSettings = SupernetSearchSettings(evaluations=EVALUATIONS)
-    """How it is searched."""
+    """The search."""
     evaluation: EvaluationTable = EvaluationTable()
-    """What evaluates subnetworks."""
+    """The evaluation of subnetworks."""
     protocol: ProtocolTable = ProtocolTable()
-    """What `netstitch protocol` runs."""
+    """The runs of `netstitch protocol`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -27,15 +27,15 @@ class SamplesTable(Settings):
     images anyhow; or a data set and its folder, 'imagenet:FOLDER', 'imagenetv2:FOLDER' or
     'voc:FOLDER', relative to 'data'."""
     split: str | None = None
-    """Of a data set: 'train' or 'val', of 'voc' also 'trainval' and 'test'."""
+    """The part of a data set: 'train' or 'val', of 'voc' also 'trainval' and 'test'."""
     year: int | None = None
-    """Of 'voc': 2012, or 2007."""
+    """The year of 'voc': 2012, or 2007."""
     boxes: bool = False
-    """Of 'imagenet': whether only images with bounding boxes count."""
+    """Whether, of 'imagenet', only images with bounding boxes count."""
     limit: Positive | None = None
     """Keep this many: as 'selection' says, of a Dataset the first ones; by default all."""
     selection: Selection = "evenly"
-    """Of images in folders: which ones a limit keeps, 'evenly' over the classes (the default), the
+    """The images in folders that a limit keeps, 'evenly' over the classes (the default), the
     'first', or 'random' ones, which are always the same."""
 
 
@@ -43,7 +43,7 @@ class ImagesTable(Preprocessing):
     """The preprocessing that makes inputs of images."""
 
     corrupt: int = Field(default=0, ge=0)
-    """How many damaged images of a part may be left out."""
+    """The number of damaged images of a part that may be left out."""
     cache: str | None = None
     """Folder in which decoded images are kept, for image folders; by default $NETSTITCH_CACHE, or
     netstitch in the user's cache folder."""
@@ -76,13 +76,13 @@ class TaskTable(Settings):
     classes: int | None = Field(default=None, ge=2)
     """The number of classes; of kind 'agreement' what the networks have."""
     class_order: Literal["either", "text", "number"] | tuple[str, ...] = "either"
-    """Of folders of images: how class folders are numbered, by their names as 'text' (0, 1, 10, 2,
+    """The numbering of class folders, by their names as 'text' (0, 1, 10, 2,
     as torchvision does), by the 'number' in them (0, 1, 2, 10, as timm does), or in the order of a
     list of their names; 'either', where the former two are the same."""
     output: str | None = None
     """The key that is measured where networks put out dictionaries; by default their only one."""
     ensemble: EnsembleKind = "logits"
-    """What the ensemble averages: 'logits' or 'probabilities'."""
+    """The outputs that the ensemble averages: 'logits' or 'probabilities'."""
     training: SamplesTable
     """A table with the samples that stitches are fitted on; their labels are used where they are
     refined with loss = 'labels' only."""
@@ -94,7 +94,7 @@ class TaskTable(Settings):
     test: SamplesTable | None = None
     """A table with samples that the search never sees; by default none."""
     images: ImagesTable = ImagesTable()
-    """How images become inputs."""
+    """The way of images to inputs."""
 
     @field_validator("class_order", mode="before")
     @classmethod

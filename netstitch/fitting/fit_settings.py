@@ -37,13 +37,13 @@ class LeastSquaresSettings(FittingSettings):
     }
 
     ridge: float = Field(default=RIDGE, ge=0)
-    """How strongly weights are drawn to 0, relative to the mean variance of what the stitch
-    reads."""
+    """The strength with which weights are drawn to 0, relative to the mean variance of what the
+    stitch reads."""
     holdout: Holdout = 0.125
     memory_budget: int = Field(default=2_000_000_000, ge=1)
     """Bytes for the moments, beyond which there are more passes."""
     positions: int = Field(default=POSITIONS, ge=1)
-    """Of larger maps so many, at random, are looked at in each image."""
+    """The number of positions, at random, that are looked at in each image of larger maps."""
 
 
 class AdamSettings(FittingSettings):
@@ -52,7 +52,7 @@ class AdamSettings(FittingSettings):
     called = "adam"
 
     learning_rate: float = Field(default=1e-3, gt=0)
-    """Of the first step; it falls to 0 along a cosine."""
+    """The rate of the first step; it falls to 0 along a cosine."""
     batch_size: int = Field(default=32, ge=1)
     """Images a training step."""
     samples: int = Field(default=16_384, ge=1)
@@ -63,7 +63,7 @@ class AdamSettings(FittingSettings):
     memory_budget: int = Field(default=2_000_000_000, ge=1)
     """Bytes of images to hold, so that they can be shuffled."""
     seed: int = Field(default=1, ge=0)
-    """Of the initial weights and of the order of the images."""
+    """The seed of the initial weights and of the order of the images."""
 
 
 def check_threads(threads: Any) -> None:

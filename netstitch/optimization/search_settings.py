@@ -52,7 +52,7 @@ class SearchSettings(Settings):
     """Least value of the first objective that is maximised, over which the search is steered; it is
     reached when half of the budget is spent; by default none."""
     settings: dict[str, Any] = Field(default={})
-    """Of the algorithm, by name, such as inactive = 'kept'; by default its own."""
+    """Settings of the algorithm, by name, such as inactive = 'kept'; by default its own."""
     patience: int | None = Field(default=None, ge=1)
     """Proposals in a row without a new solution after which the search ends, since a small space
     cannot spend its budget; by default 10,000 or 100 for each of the population, whichever is

@@ -23,8 +23,8 @@ class SupernetSearchSettings(SearchSettings):
     """The settings of a supernet's search (section 5 of the paper)."""
 
     objective: ObjectiveName = "accuracy"
-    """What is held against the cost, 'accuracy' or 'cross-entropy'; then a threshold is of
-    exp(-cross-entropy), the geometric mean of the probabilities of what is right."""
+    """The measure that is held against the cost, 'accuracy' or 'cross-entropy'; then a threshold is
+    of exp(-cross-entropy), the geometric mean of the probabilities of what is right."""
     cost: str | InstanceOf[Cost] = Field(
         default=MULTIPLY_ADDS.name,
         description=f"What networks are to need little of, one of {', '.join(map(repr, COSTS))}.",
@@ -33,8 +33,8 @@ class SupernetSearchSettings(SearchSettings):
     """Accuracy in (0, 1) over which the search is steered, in full from half of the budget on; by
     default none."""
     initial_stitches: float = Field(default=EXPECTED_NONZEROS, gt=0)
-    """How many switches of a first genotype are expected to read a stitch, by default as in the
-    paper; each has at least one in the first population."""
+    """The number of switches of a first genotype that are expected to read a stitch, by default as
+    in the paper; each has at least one in the first population."""
 
     @field_validator("cost")
     @classmethod

@@ -54,11 +54,11 @@ class FineTuneSettings(Settings):
     epochs: int = Field(default=1, ge=1)
     """Passes over the samples; by default 1."""
     learning_rate: float = Field(default=1e-4, gt=0, le=1e36)  # float32 has little more
-    """Of Adam's first step; it falls to 0 along a cosine; by default 1e-4."""
+    """The rate of Adam's first step; it falls to 0 along a cosine; by default 1e-4."""
     batch_size: int = Field(default=32, ge=1)
     """Samples a step; by default as many as the run's stitches were fitted on, or 32."""
     seed: int = Field(default=1, ge=0)
-    """Of the samples' order; by default 1."""
+    """The seed of the samples' order; by default 1."""
 
 
 class TuningState(Document):

@@ -30,8 +30,8 @@ class RefineSettings(FittingSettings):
     }
 
     loss: Annotated[BehaviourLoss, BeforeValidator(_check_loss)] = "outputs"
-    """What is compared: 'outputs' of stitched networks with those of their teachers, or with
-    'labels'."""
+    """The comparison that is made: 'outputs' of stitched networks with those of their teachers, or
+    with 'labels'."""
     teacher: str = Field(default=OWN, min_length=1)
     """The network whose output it is ('own'), or for all the one of a name, or 'ensemble'."""
     steps: int | None = Field(default=None, ge=1)
@@ -41,7 +41,7 @@ class RefineSettings(FittingSettings):
     """Budget of time; by default none; of two budgets the stricter counts."""
     # Adam's steps are float32, and it divides the rate by less than 1.
     learning_rate: float = Field(default=1e-2, gt=0, le=1e30)
-    """Of the first step, for features that vary by 1; it falls along a cosine."""
+    """The rate of the first step, for features that vary by 1; it falls along a cosine."""
     batch_size: int = Field(default=32, ge=1)
     """Images of a batch."""
     subnetworks: int = Field(default=6, ge=1)
@@ -52,4 +52,4 @@ class RefineSettings(FittingSettings):
     memory_budget: int = Field(default=2_000_000_000, ge=1)
     """Bytes, each, of images held, and of activations."""
     seed: int = Field(default=1, ge=0)
-    """Of everything random."""
+    """The seed of everything random."""

@@ -33,7 +33,7 @@ class Preprocessing(Settings):
     crop: float = Field(default=0.875, gt=0, le=1)
     """Part of the resized image's shorter edge that is kept, for image folders."""
     interpolation: Interpolation = "bicubic"
-    """Of resizing, for image folders: 'bicubic' or 'bilinear'."""
+    """The method of resizing, for image folders: 'bicubic' or 'bilinear'."""
     mean: PerChannel = IMAGENET_MEAN
     """Per channel, of values in [0, 1], for image folders, where one value makes grey inputs, and
     for arrays of bytes; by default ImageNet's for folders, and bytes are not normalised; refused
