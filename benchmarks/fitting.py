@@ -20,10 +20,12 @@ import multiprocessing
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from behaviour import ACTIVE, DRAWN, LOSS_AT, behaviour, make_subjects
@@ -44,12 +46,14 @@ CLOSE = 0.03
 class Method:
     """A first stage, and settings of `refine` where there is a second one.
 
-    passes: of Adam over the training images; None for its own default.
+    passes: of Adam over the training images; None for its own default. uniform: stitches are drawn
+    alike instead of by their gain.
     """
 
     first: str = "least-squares"
     passes: int | None = None
     refined: Mapping[str, Any] | None = None
+    uniform: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -63,7 +67,9 @@ METHODS = {
     "Adam, the paper's": Method("adam"),
     "Adam, 12 passes": Method("adam", passes=12),
     "refined as in the demo": Method(refined=AS_IN_DEMO),
+    "the same, draws alike": Method(refined=AS_IN_DEMO, uniform=True),
     "refined": Method(refined={}),
+    "refined, draws alike": Method(refined={}, uniform=True),
     "refined, ensemble teaches": Method(refined={"teacher": "ensemble"}),
     "refined after Adam": Method("adam", refined={}),
 }
@@ -81,7 +87,9 @@ def fitted(supernet: ns.Supernet, training: ns.Samples, method: Method, seed: in
     started = time.perf_counter()
     supernet.fit(batches, method=method.first, **settings)
     if method.refined is not None:
-        supernet.refine(batches, **{**method.refined, "seed": seed})
+        even = patch("netstitch.fitting.refinement.sampler.EVEN", 1.0)
+        with even if method.uniform else nullcontext():
+            supernet.refine(batches, **{**method.refined, "seed": seed})
     return time.perf_counter() - started
 
 

@@ -17,7 +17,7 @@ from netstitch.files.checkpoint import (
 from netstitch.files.documents import Count, Document, Seconds
 from netstitch.files.folders import as_path
 from netstitch.fitting.feature_stream import Progress
-from netstitch.fitting.refinement.refine_report import CurvePoint
+from netstitch.fitting.refinement.refine_report import CurvePoint, LossValue
 from netstitch.fitting.refinement.refine_training import Training
 
 CURVE_POINTS = 10
@@ -30,6 +30,7 @@ class RefineState(Document):
     elapsed: Seconds
     step: Count
     generator: dict[str, Any]
+    gains: tuple[tuple[LossValue, ...], ...]
     strikes: dict[Count, Count]
     diverged: dict[Count, Count]
     curve: tuple[CurvePoint, ...]
@@ -49,7 +50,7 @@ def checkpoint_of(
         tensors += [part.inputs] if part.labels is None else [part.inputs, part.labels]
     file = as_path(path, "checkpoint")
     return TrainingCheckpoint(
-        file, "netstitch-refining-4", "refining", fingerprint_of(fixed, tensors)
+        file, "netstitch-refining-5", "refining", fingerprint_of(fixed, tensors)
     )
 
 
@@ -124,6 +125,7 @@ class RefineLog:
                 elapsed=self.elapsed,
                 step=training.step,
                 generator=dict(training.generator.bit_generator.state),
+                gains=tuple(map(tuple, training.gains.losses)),
                 strikes=training.strikes,
                 diverged=training.diverged,
                 curve=tuple(self.curve),
@@ -139,11 +141,12 @@ class RefineLog:
             training.generator.bit_generator.state = state.generator
             training.step = state.step
             training.strikes, training.diverged = state.strikes, state.diverged
-            training.sampler.closed |= training.diverged.keys()
+            training.gains.losses = [list(each) for each in state.gains]
+            training.gains.closed |= training.diverged.keys()
             restore_training(_named(training), training.optimizer, tensors)
             for stitch, (inner, _) in enumerate(training.inner):
                 # What never moved keeps the very bits of the first stage.
-                if stitch not in training.sampler.closed and inner in training.optimizer.state:
+                if stitch not in training.gains.closed and inner in training.optimizer.state:
                     training.write(stitch)
             self.curve = list(state.curve)
             self._begin = self.clock() - state.elapsed

@@ -27,6 +27,9 @@ A fixed number, so that results do not depend on the machine."""
 STRIKES = 3
 """Subnetworks without a finite loss that a stitch may be in, where no stitch alone is to blame."""
 
+Drawn = tuple[BranchSubnetwork, int | None]
+"""A subnetwork, and its stitch where it has a single one."""
+
 
 class Training:
     """The state of refining a supernet's stitches.
@@ -59,6 +62,7 @@ class Training:
             memory_budget=self.settings.memory_budget,
         )
         self.sampler = SubnetworkSampler(union)
+        self.gains = self.sampler.gains
         self.generator = np.random.default_rng(self.settings.seed)
         self.step = 0
         self.whole = True
@@ -86,7 +90,8 @@ class Training:
                 self.parts.draw(size, (self.step * SIDES + side) * size, self.settings.seed)
                 for side in range(SIDES)
             ]
-            passed = list(pool.map(self._gradients, drawn, batches))
+            chosen = [[branch for branch, _ in side] for side in drawn]
+            passed = list(pool.map(self._gradients, chosen, batches))
         except BaseException:
             self.generator.bit_generator.state = begin  # as if the step had not begun
             raise
@@ -102,11 +107,12 @@ class Training:
         return max(1, self.settings.memory_budget // max(1, needed))
 
     def _gradients(self, chosen: Sequence[BranchSubnetwork], examples: Examples) -> Passed:
-        return gradients_of(self.branches, chosen, examples, micro=self.room(chosen))
+        micro = min(self.settings.batch_size, self.room(chosen))
+        return gradients_of(self.branches, chosen, examples, micro=micro)
 
     def _take(
         self,
-        drawn: Sequence[Sequence[BranchSubnetwork]],
+        drawn: Sequence[Sequence[Drawn]],
         batches: Sequence[Examples],
         passed: Sequence[Passed],
         fraction: float,
@@ -115,22 +121,25 @@ class Training:
         total: Gradients = {}
         finite: list[float] = []
         for side, (losses, gradients), examples in zip(drawn, passed, batches, strict=True):
-            for branch, loss in zip(side, losses, strict=True):
-                if math.isfinite(loss):
-                    finite.append(loss)
-                else:
+            for (branch, alone), loss in zip(side, losses, strict=True):
+                if not math.isfinite(loss):
                     self._blame(branch, examples)
+                    continue
+                finite.append(loss)
+                if alone is not None:
+                    self.gains.note(alone, loss)
             add_gradients(total, gradients)
-        for stitch in self.sampler.closed:
+        for stitch in self.gains.closed:
             total.pop(stitch, None)
         self._move(total, fraction)
         return sum(finite) / len(finite) if finite else math.nan
 
-    def _draw(self, fraction: float) -> list[BranchSubnetwork]:
-        drawn = []
+    def _draw(self, fraction: float) -> list[Drawn]:
+        drawn: list[Drawn] = []
         for _ in range(self.settings.subnetworks):
             genotype, alone = self.sampler.draw(self.generator, fraction)
-            drawn.append(self.branches.branch(genotype) if alone is None else self.single(alone))
+            branch = self.branches.branch(genotype) if alone is None else self.single(alone)
+            drawn.append((branch, alone))
         return drawn
 
     def single(self, stitch: int) -> BranchSubnetwork:
@@ -180,7 +189,7 @@ class Training:
             return
         if not self._is_finite(self.branches.reference(branch), examples):
             return
-        trained = [stitch for stitch in branch.stitches if stitch not in self.sampler.closed]
+        trained = [stitch for stitch in branch.stitches if stitch not in self.gains.closed]
         guilty = [s for s in trained if not self._is_finite(self.single(s), examples)]
         for stitch in guilty:
             self.give_up(stitch)
@@ -198,7 +207,7 @@ class Training:
 
     def give_up(self, stitch: int) -> None:
         """Put a stitch back, and leave it alone from now on."""
-        self.sampler.closed.add(stitch)
+        self.gains.closed.add(stitch)
         weight, bias = self.first[stitch]
         self.put(stitch, (weight, bias))
         values = self.preconditioners[stitch].inner(weight.flatten(1), bias)

@@ -112,6 +112,8 @@ def refine(
         stride = max(1, len(singles) // CURVE_BRANCHES)
         of_curve = [*panel[:CURVE_BRANCHES], *(training.single(i) for i in singles[::stride])]
         quick = make_judge(training, choosing.first(CURVE_IMAGES), pool)
+        first = quick([training.single(stitch) for stitch in singles])
+        training.gains.begin({s: mean_of(row) for s, row in zip(singles, first, strict=True)})
         file = None if checkpoint is None else checkpoint_of(checkpoint, training, reported)
         log = RefineLog(
             training,
@@ -122,7 +124,7 @@ def refine(
             progress=progress,
         )
         _train(training, log, pool)
-        trained = [i for i in singles if i not in training.sampler.closed]
+        trained = [i for i in singles if i not in training.gains.closed]
         log.report("choosing stitches")
         kept = choose(training, trained, panel, make_judge(training, choosing, pool))
         log.report("measuring on other images")

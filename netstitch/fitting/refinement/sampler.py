@@ -2,10 +2,12 @@
 
 At first mostly single stitches, later more and more subnetworks with several, so that stitches
 learn to read what other stitches made (the paper's section 8 names the errors that add up as what
-keeps its fronts short of stitches).
+keeps its fronts short of stitches). Stitches whose loss falls are drawn more often than those that
+have stopped learning.
 """
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,15 @@ SINGLE_FIRST, SINGLE_LAST = 0.65, 0.15
 FEWEST, MOST = 2.0, 12.0
 """Chosen stitches expected in a subnetwork with several: the least, and the most at the end."""
 
+MEMORY = 6
+"""Losses of a stitch that its gain is measured on."""
+
+LEAST = 0.05
+"""Share of its loss that a stitch counts as gaining at least: a few batches hide small falls."""
+
+EVEN = 0.25
+"""Share of the draws that goes to all stitches alike."""
+
 TRIES = 100
 """Draws after which a genotype of a kind is given up."""
 
@@ -26,25 +37,71 @@ Shares = NDArray[np.float64]
 """(stitches,) probability that each stitch is drawn."""
 
 
+class Gains:
+    """The fall of each stitch's loss by its last draws, which says how often it is drawn next.
+
+    A stitch's gain is the fall of its loss, as the only stitch of a subnetwork, from the older to
+    the newer half of its last MEMORY draws, and LEAST of the newer half where that is more. Before
+    so many draws, all of its loss may be gained: what it was at the beginning and in the draws so
+    far. Shares follow the gains' square roots, since each draw leaves less to gain by the next.
+    """
+
+    def __init__(self, stitches: int) -> None:
+        self.begun = [math.nan] * stitches
+        self.losses: list[list[float]] = [[] for _ in range(stitches)]
+        self.closed: set[int] = set()
+
+    def begin(self, losses: Mapping[int, float]) -> None:
+        """Take in the stitches' losses alone before training, on images apart."""
+        for stitch, loss in losses.items():
+            self.begun[stitch] = loss
+
+    def note(self, stitch: int, loss: float) -> None:
+        """Take in a single stitch's loss on a batch, before it was trained on that batch."""
+        self.losses[stitch] = [*self.losses[stitch], loss][-MEMORY:]
+
+    def shares(self) -> Shares:
+        """Return (stitches,) probabilities of being drawn, all zero where every one is closed."""
+        usable = np.array([index not in self.closed for index in range(len(self.losses))])
+        if not usable.any():
+            return np.zeros(len(usable))
+        gains = np.array([self._gain(index) for index in range(len(usable))])
+        known = gains[np.isfinite(gains) & usable]
+        gains[~np.isfinite(gains)] = known.max(initial=0.0) or 1.0  # unmeasured: as the best one
+        roots = np.sqrt(gains) * usable
+        even: Shares = usable / usable.sum()
+        total = float(roots.sum())
+        return EVEN * even + (1 - EVEN) * roots / total if total > 0 else even
+
+    def _gain(self, stitch: int) -> float:
+        """Return the gain, summed over half of MEMORY draws; NaN where nothing was measured."""
+        half, losses = MEMORY // 2, self.losses[stitch]
+        if len(losses) < MEMORY:
+            known = [loss for loss in (self.begun[stitch], *losses) if math.isfinite(loss)]
+            return max(0.0, half * sum(known) / len(known)) if known else math.nan
+        older, newer = sum(losses[:half]), sum(losses[half:])
+        return max(LEAST * newer, older - newer, 0.0)
+
+
 class SubnetworkSampler:
-    """Draws genotypes with at least one active stitch, all stitches that are not closed alike.
+    """Draws genotypes with at least one active stitch.
 
     Attributes:
+        gains: Says which stitches to prefer; those that no output uses are closed.
         singles: For each stitch, the genotype in which it stands alone, or None.
-        closed: Stitches that are never drawn; at first those that no output uses.
     """
 
     def __init__(self, union: UnionGraph) -> None:
-        self.union = union
+        self.union, self.gains = union, Gains(len(union.stitches))
         self.singles = [single(union, index) for index in range(len(union.stitches))]
-        self.closed = {index for index, genotype in enumerate(self.singles) if genotype is None}
+        self.gains.closed |= {index for index, one in enumerate(self.singles) if one is None}
 
     def draw(self, generator: np.random.Generator, fraction: float) -> tuple[Genotype, int | None]:
         """Return a genotype, and the stitch's index where it has a single one.
 
         `fraction` of the training is done, in [0, 1]. Raises LookupError where all are closed.
         """
-        shares = even(len(self.singles), set(range(len(self.singles))) - self.closed)
+        shares = self.gains.shares()
         if not shares.any():
             raise LookupError("no stitch is left to train")
         alone = SINGLE_FIRST + (SINGLE_LAST - SINGLE_FIRST) * fraction

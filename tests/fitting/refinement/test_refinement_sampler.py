@@ -1,10 +1,19 @@
-"""More stitches later, all alike, closed ones never."""
+"""More stitches later, learning ones more often, closed ones never."""
+
+import math
 
 import numpy as np
 import pytest
 from refinement_examples import three, unfitted
 
-from netstitch.fitting.refinement.sampler import SubnetworkSampler, single, with_active
+from netstitch.fitting.refinement.sampler import (
+    EVEN,
+    LEAST,
+    Gains,
+    SubnetworkSampler,
+    single,
+    with_active,
+)
 
 
 def drawn(draws: SubnetworkSampler, fraction: float, count: int = 150) -> list[tuple[int, ...]]:
@@ -22,7 +31,10 @@ def test_subnetworks_have_more_active_stitches_later() -> None:
 
 def test_a_single_stitch_is_named_and_alone() -> None:
     supernet = three()
-    draws, generator = SubnetworkSampler(supernet), np.random.default_rng(0)
+    draws, generator = (
+        SubnetworkSampler(supernet),
+        np.random.default_rng(0),
+    )
     kinds = set()
     for _ in range(60):
         genotype, alone = draws.draw(generator, 0.5)
@@ -39,23 +51,47 @@ def test_a_single_stitch_is_named_and_alone() -> None:
 def test_closed_stitches_are_never_drawn() -> None:
     supernet = unfitted()
     draws = SubnetworkSampler(supernet)
+    gains = draws.gains
     closed = set(range(0, len(supernet.stitches), 2))
-    draws.closed |= closed
+    for stitch in closed:
+        gains.closed.add(stitch)
     seen = {stitch for fraction in (0.0, 1.0) for each in drawn(draws, fraction) for stitch in each}
     assert seen
     assert not seen & closed
-    draws.closed |= set(range(len(supernet.stitches)))
+    for stitch in range(len(supernet.stitches)):
+        gains.closed.add(stitch)
     with pytest.raises(LookupError, match="no stitch is left"):
         draws.draw(np.random.default_rng(0), 0.0)
 
 
-def test_stitches_are_drawn_alike() -> None:
-    supernet = unfitted()
-    draws, generator = SubnetworkSampler(supernet), np.random.default_rng(0)
-    alone = [draws.draw(generator, 0.0)[1] for _ in range(600)]
-    counts = [alone.count(stitch) for stitch in range(len(supernet.stitches))]
-    expected = sum(counts) / len(counts)
-    assert all(0.5 * expected < count < 1.5 * expected for count in counts)
+def test_stitches_are_drawn_by_the_roots_of_what_they_gain() -> None:
+    gains = Gains(5)
+    assert gains.shares() == pytest.approx([0.2] * 5)
+    for number in range(6):
+        gains.note(0, 1.0 - number / 10)  # learns: from 2.7 in the older half to 1.8
+        gains.note(1, 1.0)  # stands still
+        gains.note(2, 0.1)  # stands still where little is left to gain
+    gains.begin({3: 0.4, 4: math.inf})
+    gains.note(3, 0.2)  # seen once: all of its loss, 0.3 on average, may be gained
+    roots = np.sqrt([2.7 - 1.8, LEAST * 3, LEAST * 0.3, 3 * 0.3, 0.9])  # unmeasured: as the best
+    assert gains.shares() == pytest.approx(EVEN / 5 + (1 - EVEN) * roots / roots.sum())
+    gains.closed.add(3)
+    assert gains.shares()[3] == 0
+    assert gains.shares().sum() == pytest.approx(1)
+
+
+def test_before_training_stitches_are_drawn_by_what_they_lose() -> None:
+    gains = Gains(3)
+    gains.begin({0: 0.04, 1: 0.16, 2: 0.0})
+    roots = np.array([0.2, 0.4, 0.0])
+    assert gains.shares() == pytest.approx(EVEN / 3 + (1 - EVEN) * roots / roots.sum())
+
+
+def test_stitches_that_have_nothing_to_gain_are_drawn_alike() -> None:
+    gains = Gains(3)
+    gains.begin(dict.fromkeys(range(3), -1e-9))  # a divergence of nothing, and rounding
+    gains.closed.add(1)
+    assert gains.shares() == pytest.approx([0.5, 0, 0.5])
 
 
 def test_so_many_active_stitches_as_asked_for() -> None:
