@@ -16,7 +16,7 @@ from netstitch.evaluation.runtime.fragment_tables import NOTHING, Ints, make_tab
 from netstitch.evaluation.runtime.fragments import make_fragments
 from netstitch.evaluation.runtime.fusing import find_norms, fused
 from netstitch.evaluation.runtime.half_precision import in_precision, shrunk
-from netstitch.evaluation.runtime.trace import Steps, find_steps
+from netstitch.evaluation.runtime.trace import Steps, find_steps, most_held
 from netstitch.files.alignment import assert_aligned
 from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.stitching.reachability import Genotype
@@ -74,15 +74,20 @@ class Schedule:
         self._tables = make_tables(self.fragments, self._norms, fused)
         self._shrunk = shrunk(self.fragments, precision)
         self._sizes = np.array([one.size for one in self.fragments.every]) // self._shrunk
-        self._interpreters: dict[_Form, Interpreter] = {}
+        self._plain = (
+            [] if fused else [make_interpreter(f.graph, weights) for f in self.fragments.every]
+        )
+        self._forms: dict[_Form, Interpreter] = {}
 
     def plan(self, genotypes: Sequence[Genotype]) -> ExecutionPlan:
         """Return one plan for several subnetworks."""
         steps = find_steps(np.array(genotypes, dtype=np.int64), self._tables, self._fused)
-        forms = zip(
-            steps.fragments.tolist(), steps.left_out.tolist(), steps.carried.tolist(), strict=True
-        )
-        interpreters = [self._interpreters.get(form) or self._bind(form) for form in forms]
+        numbers = steps.fragments.tolist()
+        if self._fused:
+            forms = zip(numbers, steps.left_out.tolist(), steps.carried.tolist(), strict=True)
+            interpreters = [self._forms.get(form) or self._fuse(form) for form in forms]
+        else:
+            interpreters = [self._plain[number] for number in numbers]
         peaks = np.array([one.peak for one in interpreters], dtype=np.int64)
         results = iter(steps.results.tolist())
         return ExecutionPlan(
@@ -96,17 +101,13 @@ class Schedule:
             ),
         )
 
-    def _bind(self, form: _Form) -> Interpreter:
+    def _fuse(self, form: _Form) -> Interpreter:
         """Return the interpreter of a fragment in a form that was not needed so far."""
         number, left_out, carried = form
-        fragment = self.fragments.every[number]
-        if self._fused:
-            norms = [n for n in self._norms if n.fragment == number and left_out >> n.slot & 1]
-            norm = None if carried == NOTHING else self._norms[carried]
-            made = fused(fragment, self._weights, norms, norm)
-        else:
-            made = make_interpreter(fragment.graph, self._weights)
-        self._interpreters[form] = made
+        norms = [n for n in self._norms if n.fragment == number and left_out >> n.slot & 1]
+        norm = None if carried == NOTHING else self._norms[carried]
+        made = fused(self.fragments.every[number], self._weights, norms, norm)
+        self._forms[form] = made
         return made
 
 
@@ -141,9 +142,5 @@ def peak_bytes(plan: ExecutionPlan) -> int:
 
     The batch is left out.
     """
-    steps, count = plan.steps, len(plan.sizes)
-    step_of = np.repeat(np.arange(count), np.diff(steps.read_starts))
-    sizes = np.append([0], plan.sizes)
-    freed = np.bincount(step_of[steps.last], sizes[steps.reads[steps.last]], count)
-    kept = plan.sizes - freed.astype(np.int64)
-    return int((np.cumsum(kept) - kept + plan.peaks).max(initial=0))
+    steps = plan.steps
+    return int(most_held(steps.reads, steps.read_starts, steps.last, plan.sizes, plan.peaks))

@@ -12,6 +12,8 @@ from numba import njit
 from netstitch.evaluation.runtime.fragment_tables import NOTHING, Bools, FragmentTables, Ints
 from netstitch.evaluation.runtime.fragments import THE_INPUT
 
+_FACTOR = 6364136223846793005  # of Knuth's linear congruential generator
+
 
 class Steps(NamedTuple):
     """The steps to compute: value 0 is the input, and step i computes value i + 1.
@@ -151,9 +153,11 @@ def _first_equal(
     fragments, starts = needed.fragments, needed.starts
     first = np.empty(len(fragments), np.int64)
     reads = np.empty(len(needed.sources), np.int64)
-    # Distinct values of fragments of equal content are a chain, the latest first.
-    latest = np.full(len(tables.contents), NOTHING, np.int64)
-    before = np.full(len(fragments), NOTHING, np.int64)
+    # A hash table of distinct values: many fragments, such as activations, are of equal content.
+    size = 16
+    while size < 2 * len(fragments):
+        size *= 2
+    table = np.full(size, NOTHING, np.int64)
     for value, fragment in enumerate(fragments):
         begin, end = starts[value], starts[value + 1]
         for at in range(begin, end):
@@ -163,19 +167,23 @@ def _first_equal(
             continue
         norm = NOTHING if carried[value] == NOTHING else tables.norm_contents[carried[value]]
         content = tables.contents[fragment]
-        other = latest[content]
-        while other != NOTHING:
+        key = ((content * _FACTOR) ^ left_out[value]) * _FACTOR ^ norm
+        for at in range(begin, end):
+            key = (key * _FACTOR) ^ reads[at]
+        place = ((key * _FACTOR) >> 32) & (size - 1)
+        while table[place] != NOTHING:
+            other = table[place]
             theirs = NOTHING if carried[other] == NOTHING else tables.norm_contents[carried[other]]
-            equal = theirs == norm and left_out[other] == left_out[value]
+            equal = tables.contents[fragments[other]] == content and theirs == norm
+            equal = equal and left_out[other] == left_out[value]
             for slot in range(end - begin if equal else 0):
                 equal = equal and reads[starts[other] + slot] == reads[begin + slot]
             if equal:
                 break
-            other = before[other]
-        if other == NOTHING:
-            before[value] = latest[content]
-            latest[content] = value
-        first[value] = value if other == NOTHING else other
+            place = (place + 1) & (size - 1)
+        else:
+            table[place] = value
+        first[value] = table[place]
     return first, reads
 
 
@@ -193,8 +201,8 @@ def _ordered_steps(
     wanted = np.zeros(len(fragments), np.bool_)
     wanted[first[needed.results]] = True
     for value in range(len(fragments) - 1, -1, -1):
-        if wanted[value]:
-            wanted[reads[starts[value] : starts[value + 1]]] = True
+        for at in range(starts[value], starts[value + 1]):
+            wanted[reads[at]] |= wanted[value]
     wanted &= fragments != THE_INPUT
     steps = np.flatnonzero(wanted)
     number = np.zeros(len(fragments), np.int64)  # of each value in the plan
@@ -206,13 +214,14 @@ def _ordered_steps(
     read = np.empty(len(reads), np.int64)
     viewed = np.zeros(len(steps) + 1, np.bool_)
     for step, computed in enumerate(steps):
-        begin, end = starts[computed], starts[computed + 1]
         at = read_starts[step]
         slot = tables.slot_starts[fragments[computed]]
-        read_starts[step + 1] = at + end - begin
-        read[at : read_starts[step + 1]] = number[reads[begin:end]]
-        for offset in range(end - begin):
-            viewed[read[at + offset]] |= tables.slot_views[slot + offset]
+        for source in range(starts[computed], starts[computed + 1]):
+            read[at] = number[reads[source]]
+            viewed[read[at]] |= tables.slot_views[slot]
+            at += 1
+            slot += 1
+        read_starts[step + 1] = at
 
     # Backwards, so that the first read of a value that is met is its last.
     used_later = np.zeros(len(steps) + 1, np.bool_)
@@ -227,8 +236,9 @@ def _ordered_steps(
             source = read[at]
             if not used_later[source]:
                 used_later[source] = last[at] = True
-                twice = (read[read_starts[step] : at] == source).any()
-                owned[at] = may_overwrite[source] and not twice
+                owned[at] = may_overwrite[source]
+                for other in range(read_starts[step], at):
+                    owned[at] &= read[other] != source  # not where the step reads it twice
     return Steps(
         fragments[steps],
         left_out[steps],
@@ -239,3 +249,24 @@ def _ordered_steps(
         owned,
         results,
     )
+
+
+@njit(cache=True, nogil=True)
+def most_held(reads: Ints, read_starts: Ints, last: Bools, sizes: Ints, peaks: Ints) -> int:
+    """Return the most bytes of values held at once, the input's left out.
+
+    Args:
+        reads: As in `Steps`.
+        read_starts: As in `Steps`.
+        last: As in `Steps`.
+        sizes: (s,), bytes of each step's value.
+        peaks: (s,), the most bytes that each step holds of its own.
+    """
+    held = most = 0
+    for step in range(len(sizes)):
+        most = max(most, held + peaks[step])
+        held += sizes[step]
+        for at in range(read_starts[step], read_starts[step + 1]):
+            if last[at] and reads[at]:
+                held -= sizes[reads[at] - 1]
+    return most
