@@ -69,7 +69,7 @@ class Payload:
 def test_a_payload_in_an_object_array_does_not_run(tmp_path):
     mark, path = tmp_path / "ran", tmp_path / "evil.npz"
     np.savez(path, inputs=np.array([Payload(mark)], dtype=object), labels=np.array([0]))
-    with pytest.raises(DataError, match="or holds a pickle, which is not read"):
+    with pytest.raises(DataError, match="inputs is an array of Python objects, which is a pickle"):
         from_file(path)
     assert not mark.exists()
     # The payload is live: it is the reader that keeps it from running.
@@ -162,16 +162,16 @@ def packed(path: Path, inputs: bytes, labels: bytes = array(LABELS), **settings:
         (b"\x93NUM", "cannot be read"),
         (b"", "cannot be read"),
         (b"\x93NUMPY\x01\x00\xff\xff{'de", "cannot be read"),
-        (b"\x93NUMPY\x09\x00\x10\x00{}", r"cannot be read .*version"),
+        (b"\x93NUMPY\x09\x00\x10\x00{}", "inputs is no plain array"),
         (said(b"(" * 9_000), "cannot be read"),
         (said(b"{'descr': 'zz', 'fortran_order': False, 'shape': (3,)}"), "cannot be read"),
         (said(b"{'descr': '<f4', 'fortran_order': False, 'shape': 'x'}"), "cannot be read"),
-        (headed((10**12, 3, 8, 8)), "does not fit into memory"),
-        (headed((10**30,)), "cannot be read"),
-        (headed((6, 4)), "cannot be read"),
-        (headed((6, 2)), "inputs is damaged: more numbers are there than its shape"),
-        (headed((-4, -4)), "cannot be read"),
-        (headed((3,), "|O", b"x"), "Object arrays .* holds a pickle, which is not read"),
+        (headed((10**12, 3, 8, 8)), r"takes 768,000,000,000,000 bytes, and 64 are there"),
+        (headed((10**30,)), "inputs is damaged"),
+        (headed((6, 4)), "takes 96 bytes, and 64 are there"),
+        (headed((6, 2)), "takes 48 bytes, and 64 are there"),
+        (headed((-4, -4)), "inputs is damaged"),
+        (headed((3,), "|O", b"x"), "inputs is an array of Python objects"),
         (array(np.array(["a"] * 6)), "inputs are <U1; expected an array of numbers"),
         (array(np.zeros(6, [("a", "f4")])), "expected an array of numbers"),
         (array(np.zeros(6, "M8[s]")), "expected an array of numbers"),
@@ -192,7 +192,7 @@ def test_an_archive_that_lies_about_its_size_takes_no_room(tmp_path):
     place = content.index(b"PK\x01\x02") + 24
     content[place : place + 4] = struct.pack("<I", 0xFFFFFFFE)
     path.write_bytes(content)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="takes 12,000,000,000 bytes, and at most 768 are"):
         from_file(path)
 
 
@@ -202,7 +202,7 @@ def test_an_encrypted_archive_is_called_that(tmp_path):
     content[content.index(b"PK\x03\x04") + 6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"cannot be read .*inputs\.npy' is encrypted"):
+    with pytest.raises(DataError, match="inputs is encrypted; save it without a password"):
         from_file(path)
 
 

@@ -31,6 +31,12 @@ def decoded(listing: Listing, tree: Path, **others) -> Samples:
     return decode_images(listing, SMALL, name="val", cache=tree.parent / "cache", **others)
 
 
+def test_imagenet_preprocessing_by_default(tree):
+    listing = image_folder(tree).kept(1, "evenly")
+    found = decode_images(listing, Preprocessing(), name="val", cache=tree.parent / "cache")
+    assert found.shape == (3, 224, 224)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_labels_number_the_sorted_class_folders(tree, workers):
     samples = decoded(image_folder(tree), tree, workers=workers)
@@ -81,14 +87,15 @@ def test_progress(tree):
     assert told[-1] == Advanced(12, 12, "val")
 
 
+@pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("ending", ["png", "jpg"])
-def test_a_truncated_image_is_named(tree, ending):
+def test_a_truncated_image_is_named(tree, ending, workers):
     path = tree / "dog" / f"broken.{ending}"
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match=rf"broken\.{ending} is no readable image") as raised:
-        decoded(image_folder(tree), tree)
+        decoded(image_folder(tree), tree, workers=workers)
     assert "\n" not in str(raised.value)
 
 

@@ -29,13 +29,14 @@ def reds(inputs: torch.Tensor) -> list[int]:
     return [int(round(float(one) / 50) * 50) for one in inputs[:, 0, 0, 0] * 255]
 
 
-def read(folder: Path, limit: int | None = None) -> Samples:
-    listing = all_images(folder, limit=limit)
-    return decode_images(listing, SMALL, name="photos", cache=folder.parent / "cache")
+def read(folder: Path, limit: int | None = None, workers: int = 0) -> Samples:
+    listing, cache = all_images(folder, limit=limit), folder.parent / "cache"
+    return decode_images(listing, SMALL, name="photos", cache=cache, workers=workers)
 
 
-def test_all_images_are_read_in_order_of_their_paths(folder: Path) -> None:
-    samples = read(folder)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_all_images_are_read_in_order_of_their_paths(folder: Path, workers: int) -> None:
+    samples = read(folder, workers=workers)
     assert samples.name == "photos"
     assert samples.shape == (3, 4, 4)
     assert reds(samples.inputs) == [100, 50, 0, 150]

@@ -1,5 +1,6 @@
 """Arrays of a file, .npz or .safetensors, of which neither can then run code."""
 
+import math
 import os
 import zipfile
 from collections.abc import Sequence
@@ -17,6 +18,15 @@ from netstitch.text import one_line
 FILES = (".npz", ".safetensors")
 ENTRIES = ("inputs", "labels")
 ARRAY = ".npy"
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+ENCRYPTED = 1
+"""The bit of a member's flags that says so."""
+MOST_COMPRESSED = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1_100}
+"""How many times smaller each way of packing makes anything at most; deflate 1,032 times."""
+OTHERWISE = 100_000
 
 
 def read_arrays(path: Path | str, entries: Sequence[str] = ENTRIES) -> tuple[Array, ...]:
@@ -57,20 +67,44 @@ def _read_npz(path: Path, entries: Sequence[str]) -> tuple[Array, ...]:
     with path.open("rb") as file:
         if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
             raise DataError(f"{path} is a single array; expected .npz with {' and '.join(entries)}")
-    found = []
     with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        held = [name.removesuffix(ARRAY) for name in names if name.endswith(ARRAY)]
-        _check_entries(path, held, entries)
+        held = {one.filename: one for one in archive.infolist()}
+        names = [name.removesuffix(ARRAY) for name in held if name.endswith(ARRAY)]
+        _check_entries(path, names, entries)
+        found = []
         for entry in entries:
-            with archive.open(entry + ARRAY) as member:
+            _check_member(f"{path}: {entry}", archive, held[entry + ARRAY])
+            with archive.open(held[entry + ARRAY]) as member:
                 found.append(np.lib.format.read_array(member, allow_pickle=False))
-                if member.read(1):  # its check sum is not looked at before its end
-                    raise DataError(
-                        f"{path}: {entry} is damaged: more numbers are there than its shape "
-                        f"{found[-1].shape} holds; save it again with numpy.savez"
-                    )
     return tuple(found)
+
+
+def _check_member(title: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    """Raise DataError unless an array's header fits what is there, before room for it is taken."""
+    if info.flag_bits & ENCRYPTED:
+        raise DataError(f"{title} is encrypted; save it without a password, with numpy.savez")
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        read = HEADERS.get(version)
+        if read is None:
+            raise DataError(f"{title} is no plain array; expected an array of numbers")
+        shape, _, dtype = read(member)
+        begin = member.tell()
+    if dtype.hasobject:
+        raise DataError(
+            f"{title} is an array of Python objects, which is a pickle; pickles are not read, "
+            "expected an array of numbers"
+        )
+    expected, there = math.prod(shape) * dtype.itemsize, info.file_size - begin
+    # The archive may lie about its sizes too, by no more than it can have compressed.
+    most = MOST_COMPRESSED.get(info.compress_type, OTHERWISE) * info.compress_size
+    possible = info.file_size <= most
+    if min(shape, default=0) < 0 or expected != there or not possible:
+        held = f"{there:,}" if possible else f"at most {most:,}"
+        raise DataError(
+            f"{title} is damaged: {dtype} {shape} takes {expected:,} bytes, and {held} are there; "
+            "save it again with numpy.savez"
+        )
 
 
 def _read_safetensors(path: Path, entries: Sequence[str]) -> tuple[Array, ...]:

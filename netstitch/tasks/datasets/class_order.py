@@ -71,10 +71,14 @@ def differences(found: Sequence[str], expected: Sequence[str]) -> str:
 
 
 def _as_stated(folder: object, found: Sequence[str], stated: Sequence[str]) -> list[str]:
-    names = list(map(str, stated))
-    if sorted(names) != sorted(found):
+    if not all(isinstance(name, str) for name in stated):
+        raise DataError(f"class order {list(stated)!r:.80} is not known; give the folders' names")
+    twice = next((name for name in stated if list(stated).count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"the class {twice!r} is stated twice; expected each class once")
+    if set(stated) != set(found):
         raise DataError(
-            f"{folder} holds other classes than stated, {printable(repr(names)[:80])}: "
-            f"{differences(found, names)}; expected each class once, check the folder and the names"
+            f"{folder} holds other classes than stated: {differences(found, stated)}; expected "
+            "each stated class once, check the folder and the names"
         )
-    return names
+    return list(stated)
