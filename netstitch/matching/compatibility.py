@@ -58,20 +58,27 @@ def why_none(a: NamedNetwork, b: NamedNetwork) -> str:
 def _without(graph: Graph) -> str:
     """Return the reason that a network has no point that may be matched."""
     steps = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
-    sequence = next((n for n in steps if _is_sequence(n)), None)
-    if sequence is not None:
+    recurrent = next((n for n in steps if KINDS.get(n.operation) is Kind.RECURRENT), None)
+    if recurrent is not None:
+        kind = recurrent.operation.split(".")[1]
         return (
-            "computes sequences or tokens (batch, t, c), which stitches do not read, nor what is "
-            f"made of them ({sequence.path or sequence.name!r} is the first)"
+            f"is recurrent ({_called(recurrent, kind)}): what its layers give are sequences "
+            "(batch, t, c), which stitches do not read, nor what is made of them"
         )
     if graph.points:
         names = ", ".join(node.name for node in graph.points[:3])
         return f"has no point but its output ({names}), which is chosen and not stitched"
+    tokens = next((n for n in steps if n.shape is not None and len(n.shape) == 3), None)
+    if tokens is not None:
+        return (
+            f"computes tokens (batch, t, c), as a transformer does, of which no tensor can be "
+            f"stitched ({_called(tokens, 'tokens')} is the first)"
+        )
     return "has no tensor with the batch in dimension 0 and channels that can be followed"
 
 
-def _is_sequence(node: Node) -> bool:
-    return KINDS.get(node.operation) is Kind.RECURRENT or len(node.shape or ()) == 3
+def _called(node: Node, kind: str) -> str:
+    return f"{kind}, {node.path!r}" if node.path else f"{kind}, {node.name!r}"
 
 
 def _layouts(graph: Graph) -> str:

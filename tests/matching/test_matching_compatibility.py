@@ -77,14 +77,14 @@ def refused(model: nn.Module, *shape: int, other: nn.Module | None = None) -> st
 @pytest.mark.parametrize("build", [nn.LSTM, nn.GRU, nn.RNN])
 def test_a_recurrent_network_is_called_that(build: type[nn.RNNBase]) -> None:
     text = refused(Recurrent(build(5, 6, batch_first=True)), 7, 5)
-    assert "Recurrent computes sequences" in text
+    assert "Recurrent is recurrent" in text
     assert "'layer'" in text
     assert "choose networks of convolutions or linear layers" in text
-    assert text.count("computes sequences") == 1  # of two networks of one name, once
+    assert text.count("is recurrent") == 1  # of two networks of one name, once
 
 
 def test_a_network_of_tokens_is_called_that() -> None:
-    assert "OfTokens computes sequences or tokens (batch, t, c)" in refused(OfTokens(), 7, 8)
+    assert "OfTokens computes tokens (batch, t, c)" in refused(OfTokens(), 7, 8)
 
 
 def test_a_network_of_one_layer_has_its_output_alone() -> None:
