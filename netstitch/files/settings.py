@@ -248,7 +248,9 @@ def _table(place: list[int | str]) -> str:
 
 
 def _unknown(name: object, known: Iterable[str]) -> str:
-    return f"has no setting {_shown(name)}; {expected_one_of(str(name)[:LONGEST], known)}"
+    words = list(known)
+    expected = expected_one_of(str(name)[:LONGEST], words) if words else "it takes none"
+    return f"has no setting {_shown(name)}; {expected}"
 
 
 def _shown(value: Any) -> str:

@@ -134,5 +134,6 @@ def test_as_a_module_with_an_exit_code_for_scripts(tmp_path: object) -> None:
     done = python("-m", "netstitch", "run", f"{tmp_path}/none.toml")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert "none.toml: the experiment file is not there" in done.stderr
+    said = f"netstitch: {tmp_path}/none.toml: the experiment file is not there"
+    assert done.stderr.startswith(said)
     assert len(done.stderr.splitlines()) == 1

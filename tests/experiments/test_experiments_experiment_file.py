@@ -63,19 +63,23 @@ def test_a_file_gets_its_name_and_folder(file):
         (
             "seed",
             "sead",
-            "the top level has no setting 'sead'; did you mean 'seed'? expected",
+            "the top level has no setting 'sead'; did you mean 'seed'? expected one of name,",
         ),
         ("[search]", "[serach]", "the top level has no setting 'serach'; did you mean 'search'?"),
         ("weights", "wieghts", "[[networks]] number 2 has no setting 'wieghts'; did you mean 'w"),
         ("population", "popluation", "[search] has no setting 'popluation'; did you mean 'popu"),
         ('source = "v', 'sorce = "v', "[task.validation] has no setting 'sorce'; did you mean"),
         ("[fit]", "[fit]\nrigde = 1.0", "[fit] has no setting 'rigde'; did you mean 'ridge'?"),
-        ("[fit]", "[fit]\nsamples = 1", "[fit] has no setting 'samples'; expected one of ridge, h"),
+        (
+            "[fit]",
+            "[fit]\nsamples = 1",
+            "[fit] has no setting 'samples'; expected one of ridge, holdout, m",
+        ),
         ("classes = 10", "", "[task]: it lacks the key 'classes'; expected the number of classes"),
         (
             "[task.training]\nsource",
             "source",
-            "[task] has no setting 'source'; expected one of ",
+            "[task] has no setting 'source'; expected one of kind,",
         ),
         ('model = "models.py:one"', "", "[[networks]] number 1 lacks the key 'model'; expected"),
         ("= 10", '= "ten"', "'classes' in [task] is 'ten'; expected a valid integer"),
@@ -115,9 +119,13 @@ def test_a_file_gets_its_name_and_folder(file):
         (
             '"least-squares"',
             '"least-square"',
-            "unknown fitting method 'least-square'; did you",
+            "[fit]: unknown fitting method 'least-square'; did you mean 'least-squares'",
         ),
-        ('"least-squares"', "3", "[fit]: unknown fitting method 3; expected one of least-squares"),
+        (
+            '"least-squares"',
+            "3",
+            "[fit]: unknown fitting method 3; expected one of least-squares, adam",
+        ),
         (
             'method = "least-squares"',
             "ridge = -1",
@@ -141,7 +149,8 @@ def test_a_file_gets_its_name_and_folder(file):
         (
             '"least-squares"',
             '"sequential"',
-            "[fit]: unknown fitting method 'sequential'; it was removed: give 'least-squares'",
+            "[fit]: unknown fitting method 'sequential'; it was removed: "
+            "give 'least-squares', and refine",
         ),
         (
             '"least-squares"',

@@ -289,7 +289,9 @@ def test_unknown_names_get_the_nearest_known_one() -> None:
         entry("randon")
     with pytest.raises(SearchError, match="did you mean 'ties_replace'"):
         check_settings("ga", {"tie_replace": True})
-    with pytest.raises(SearchError, match="algorithm 'random': it has no setting 'x'"):
+    with pytest.raises(
+        SearchError, match="algorithm 'random': it has no setting 'x'; it takes none"
+    ):
         check_settings("random", {"x": 1})
 
 

@@ -156,7 +156,9 @@ def test_where_the_search_takes_another_way_the_order_is_forgotten() -> None:
     first.engine.run()
     other = Stopped("gomea", 60, known, 1)
     other.executor.follow(first.rounds)
+    assert other.executor._rounds
     other.engine.run()
+    assert not other.executor._rounds
     delivered = {one.genotype.tobytes() for one in first.told}
     assert len(other.told) >= 60  # and what is known is still not evaluated again
     assert not delivered & set(other.asked)

@@ -163,7 +163,8 @@ def test_the_stitch_that_diverges_is_given_up_and_no_other(
     assert list(trained.diverged) == [1]
     assert trained.diverged[1] > 2
     assert trained.gains.closed == {1}
-    assert all(map(torch.equal, trained.branches.leaves[1], trained.first[1]))
+    now, first = trained.branches.leaves[1], trained.first[1]
+    assert all(torch.equal(a, b) for a, b in zip(now, first, strict=True))
     assert all(math.isfinite(loss) for loss in losses)
 
 
