@@ -23,7 +23,7 @@ from netstitch.optimization.search_state import as_plain
 InitialGenotypes = Sequence[Sequence[int] | npt.NDArray[np.integer]]
 
 
-class SearchKeywords(TypedDict, total=False):
+class RunSearchKeywords(TypedDict, total=False):
     """Keywords of `run_search`, as described there."""
 
     seed: int
@@ -38,7 +38,7 @@ def run_search(
     problem: Problem,
     executor: Executor,
     settings: SearchSettings,
-    **options: Unpack[SearchKeywords],
+    **options: Unpack[RunSearchKeywords],
 ) -> SearchResult:
     """Search a problem with one of ALGORITHMS or another (the paper's section 5).
 
