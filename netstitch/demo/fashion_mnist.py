@@ -51,15 +51,18 @@ def to_images(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def stratified(labels: NDArray[np.integer], size: int, seed: int) -> NDArray[np.int64]:
-    """Return sorted indices of `size` samples, drawn so that every class has about its share."""
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(len(labels))
-    # Rank within the class, in random order: taking the lowest ranks first draws evenly.
-    ranks = np.empty(len(labels), dtype=np.float64)
+    """Return sorted indices of `size` samples, every class within one of its share."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    drawn: list[int] = []
+    following: list[tuple[float, int]] = []  # the next of each class, by what its share leaves over
     for label in np.unique(labels):
         members = order[labels[order] == label]
-        ranks[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return np.sort(np.argsort(ranks, kind="stable")[:size])
+        share = size * len(members) / len(labels)
+        drawn += members[: int(share)].tolist()
+        following += [(share % 1, index) for index in members[int(share) :][:1].tolist()]
+    following.sort(key=lambda one: (-one[0], one[1]))
+    drawn += [index for _, index in following[: size - len(drawn)]]
+    return np.sort(np.array(drawn, dtype=np.int64))
 
 
 def split(labels: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
