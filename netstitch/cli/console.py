@@ -14,8 +14,7 @@ from rich.table import Column
 from rich.text import Text
 
 from netstitch.events import Advanced, Event, Listener, Message, StageBegan, together
-from netstitch.runs.event_lines import EventLines
-from netstitch.runs.run_log import RunLog, WarningKeeper
+from netstitch.runs.run_log import EventLines, RunLog, WarningKeeper
 from netstitch.searching.search_progress import SearchAdvanced, spent
 from netstitch.text import printable
 

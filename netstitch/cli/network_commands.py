@@ -103,8 +103,7 @@ def export(
     """
     from netstitch.cli.console import listening
     from netstitch.cli.show import show_export
-    from netstitch.runs.exported_point import export_recorded
-    from netstitch.runs.recorded_run import open_run
+    from netstitch.runs.recorded_run import export_recorded, open_run
 
     opened = open_run(run, trust=trust, again=again("--trust"))
     chosen = opened.front.pick(

@@ -56,7 +56,7 @@ def run_protocol(
     return carry_out_protocol(
         Protocol(populations, tuple(range(asked.seed, asked.seed + count)), table.accuracy),
         settings_for,
-        lambda: models,
+        models,
         task,
         folder,
         listener,

@@ -50,7 +50,7 @@ def demo(
     from netstitch.events import StageBegan
     from netstitch.experiments import find_experiment, load_experiment
     from netstitch.files.folders import check_new
-    from netstitch.runs.exported_point import export_point
+    from netstitch.runs.recorded_run import export_point
     from netstitch.runs.run import carry_out
 
     folder = free_folder(Path("netstitch-demo")) if output is None else output

@@ -17,7 +17,7 @@ from netstitch.report.comparison_page import answer, group_table, pair_table
 from netstitch.runs.dry_run import Trial
 from netstitch.runs.finetuned_point import Tuning
 from netstitch.runs.protocol import Concluded
-from netstitch.runs.run import Finished
+from netstitch.runs.searching_step import Finished
 from netstitch.searching.sweep import Swept
 from netstitch.text import command
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from netstitch.cli.console import Terminal
 from netstitch.records import RunDocument, check_folder
+from netstitch.records.run_document import check_begun, how_on, state_of
 from netstitch.records.run_folder import PROGRESS_FILE, RUN_FILE, is_running
-from netstitch.records.run_state import check_begun, how_on, state_of
 from netstitch.searching.search_progress import SearchProgress, read_progress, score_text
 from netstitch.text import counted, duration
 

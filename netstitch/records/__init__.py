@@ -1,7 +1,6 @@
 """The documents of a run folder: reading them, what changed since, and whose they are."""
 
-from netstitch.records.digests import network_digests, sample_digests, stitches_digest
-from netstitch.records.front_check import check_front, load_front
+from netstitch.records.front_check import check_front
 from netstitch.records.run_document import (
     Outcome,
     RunDocument,
@@ -15,9 +14,11 @@ from netstitch.records.run_record import RunRecord, read_run
 from netstitch.records.unchanged import (
     check_folder,
     check_samples,
-    check_unchanged,
     is_refined,
+    network_digests,
     note_refined,
+    sample_digests,
+    stitches_digest,
 )
 
 __all__ = [
@@ -27,10 +28,8 @@ __all__ = [
     "check_folder",
     "check_front",
     "check_samples",
-    "check_unchanged",
     "is_refined",
     "keep_warnings",
-    "load_front",
     "network_digests",
     "note_refined",
     "read_document",

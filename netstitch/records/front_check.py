@@ -10,20 +10,20 @@ from netstitch.costs import COSTS, MULTIPLY_ADDS, PARAMETERS
 from netstitch.errors import StorageError
 from netstitch.files.documents import WORST
 from netstitch.files.folders import read_file
-from netstitch.records.run_document import RunDocument, read_document
+from netstitch.records.run_document import (
+    RunDocument,
+    check_begun,
+    how_on,
+    read_document,
+    state_of,
+)
 from netstitch.records.run_folder import FRONT_FILE, is_running
-from netstitch.records.run_state import check_begun, how_on, state_of
 from netstitch.records.unchanged import SUPERNET_FILES, check_folder
 from netstitch.stitching.structure import Structure
 from netstitch.text import one_line
 
 
-def load_front(run: Path) -> Front:
-    """Return the front that a run was measured to have; raise as `load_document_and_front` does."""
-    return load_document_and_front(run)[1]
-
-
-def load_document_and_front(run: Path) -> tuple[RunDocument, Front]:
+def read_finished(run: Path) -> tuple[RunDocument, Front]:
     """Return run.json of a run, and the front that it was measured to have.
 
     Raises:
@@ -55,24 +55,23 @@ def read_front(run: Path) -> Front:
         ) from error
 
 
-def check_front(path: Path, front: Front, structure: Structure) -> None:
-    """Raise StorageError unless a front's genotypes, costs, stitches and outputs fit a supernet.
+def check_front(run: Path, front: Front, structure: Structure) -> None:
+    """Raise StorageError unless genotypes, costs, stitches and outputs fit the run's supernet.
 
     Of costs, multiply-adds and parameters are compared: others may need more than the structure.
-
-    Args:
-        path: The file that the front was read from.
-        front: The front.
-        structure: Of the supernet.
     """
-    if front.cost_name not in COSTS:
-        raise StorageError(
-            f"{path} holds a cost {front.cost_name!r:.80} that is not known; {WORST}"
-        )
+    path = run / FRONT_FILE
+    check_cost_known(path, front.cost_name)
     for point in (*front.references, *front.points):
         reason = _difference(point, front.cost_name, structure)
         if reason is not None:
             raise StorageError(f"{path} is of another supernet: {point.label} {reason}; {WORST}")
+
+
+def check_cost_known(path: Path, name: str) -> None:
+    """Raise StorageError where a file of a run has a cost that this version does not know."""
+    if name not in COSTS:
+        raise StorageError(f"{path} holds a cost {name!r:.80} that is not known; {WORST}")
 
 
 def _difference(point: FrontPoint, cost_name: str, structure: Structure) -> str | None:
@@ -83,17 +82,14 @@ def _difference(point: FrontPoint, cost_name: str, structure: Structure) -> str 
         return f"does not fit its {len(limits)} switches"
     genotype = np.array(point.genotype, np.int64)
     work = structure.wiring.multiply_adds(genotype)
-    if point.multiply_adds != work:
-        return f"has {point.multiply_adds:,} multiply-adds, and what it selects {work:,}"
-    known = {MULTIPLY_ADDS.name: work, PARAMETERS.name: point.parameters}
-    if point.cost != known.get(cost_name, point.cost):  # other costs take the whole supernet
-        return (
-            f"has a cost of {point.cost:,.10g} {cost_name}, and what it selects {known[cost_name]}"
-        )
-    stitches = len(structure.active_stitches(genotype))
-    if point.stitches != stitches:
-        return f"has {point.stitches:,} stitches, and what it selects {stitches:,}"
     output = structure.outputs[point.genotype[-1]]
-    if point.output not in ("", output):
-        return f"has the output {point.output!r:.80}, and what it selects {output!r:.80}"
+    known_costs = {MULTIPLY_ADDS.name: work, PARAMETERS.name: point.parameters}
+    for what, found, selected in (
+        (MULTIPLY_ADDS.name, point.multiply_adds, work),
+        (cost_name, point.cost, known_costs.get(cost_name, point.cost)),
+        ("stitches", point.stitches, len(structure.active_stitches(genotype))),
+        ("as output", point.output or output, output),
+    ):
+        if found != selected:
+            return f"has {found!r:.80} {what}, and what it selects {selected!r:.80}"
     return None

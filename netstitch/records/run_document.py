@@ -1,4 +1,4 @@
-"""run.json: the settings of a run, what it began with, and how it ended."""
+"""run.json: the settings of a run, what it began with, and how it ended; its state in words."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +13,11 @@ from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.execution_config import Early
 from netstitch.experiments import Experiment
 from netstitch.files.documents import MOST, Count, Digest, Document, Seconds, problem, validated
-from netstitch.files.folders import read_json, write_json
+from netstitch.files.folders import LOCK, read_json, write_json
 from netstitch.optimization import Stopped
-from netstitch.records.run_folder import FORMAT, RUN_FILE
+from netstitch.records.run_folder import FORMAT, REFINING, RUN_FILE, is_running
 from netstitch.searching.sweep import Swept
+from netstitch.text import command
 from netstitch.version import VERSION
 
 
@@ -45,11 +46,7 @@ class Outcome(Document):
 
 
 class RecordedFit(Document):
-    """Settings of a run's fit.
-
-    Attributes:
-        batch_size: Images of a training step; None where there were none.
-    """
+    """Settings of a run's fit; `batch_size` are the images of a training step, where there were."""
 
     batch_size: Annotated[int, Field(ge=1, le=MOST)] | None = None
 
@@ -76,12 +73,10 @@ class RunDocument(Document):
     """The document.
 
     Attributes:
-        name: Of the run.
         config: The experiment as plain data, or the settings of a run from Python.
         matches: How many there are.
         written: When the run began, in ISO 8601.
         versions: Of the packages that decide on its numbers.
-        python: The version.
         cores: How many the machine had.
         networks: Digests by name.
         fitted: Digest of the stitches before they are refined.
@@ -93,7 +88,6 @@ class RunDocument(Document):
         stitches: Digest of the stitches that are searched.
         early: When evaluations end early.
         objective: What is held against the cost.
-        outcome: How the search ended.
         warnings: Lines, each once.
         signature: Over the Python that it ran.
     """
@@ -201,3 +195,37 @@ def keep_warnings(folder: Path, warnings: Sequence[str]) -> None:
 def versions() -> dict[str, str]:
     """Return the versions of the packages that decide on a run's numbers."""
     return {"netstitch": VERSION, "torch": torch.__version__}
+
+
+def state_of(run: Path, document: RunDocument, *, running: bool) -> str:
+    """Return how far the run in a folder is, such as "searching" or "stopped while it searched"."""
+    if document.done:
+        return f"done, its search ended by {document.stopped}"
+    if document.form is not None:
+        return "searching" if running else "stopped while it searched"
+    if (run / REFINING).exists() or running:
+        return "refining" if running else "stopped while it refined"
+    return "stopped before it searched"
+
+
+def how_on(run: Path, *, running: bool) -> str:
+    """Return what to do about a run that is not done, as the rest of a sentence."""
+    if running:
+        return f"wait until it is done, {command('status', run)} tells how far it is"
+    return f"{command('resume', run)} goes on"
+
+
+def check_begun(run: Path) -> None:
+    """Raise StorageError where a folder is of a run that has nothing to show or go on with yet."""
+    if (run / RUN_FILE).exists():
+        return
+    if is_running(run):
+        raise StorageError(
+            f"{run} is of a run that captures, matches and fits: there is nothing to show yet; "
+            f"{how_on(run, running=True)}"
+        )
+    if (run / LOCK).exists():
+        raise StorageError(
+            f"{run} is of a run that was stopped before its stitches were fitted, so that there is "
+            "nothing to go on with; remove the folder, and run anew"
+        )

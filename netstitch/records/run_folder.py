@@ -57,21 +57,18 @@ OF_SAMPLES = ("task.class_order", "task.images.mean", "task.images.std")
 def check_place(folder: Path) -> None:
     """Raise StorageError where a new run could not be written to a folder."""
     check_new(folder)
-    near = Path(os.path.abspath(folder))
-    while not near.exists() and near != near.parent:
-        near = near.parent
-    if not near.is_dir():
-        raise StorageError(f"{folder} cannot be made: {near} is a file; give another folder")
-    if not os.access(near, os.W_OK | os.X_OK):
-        raise StorageError(f"{folder} cannot be made: {near} is not writable; give another folder")
+    path = Path(os.path.abspath(folder))
+    near = next(each for each in (path, *path.parents) if each.exists())
+    reason = "a file" if not near.is_dir() else "not writable"
+    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
+        raise StorageError(f"{folder} cannot be made: {near} is {reason}; give another folder")
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a run's folder, which is let go however the process ends.
 
-    Raises:
-        StorageError: Another process holds it, or the folder is not writable.
+    Raises StorageError where another process holds it, or the folder is not writable.
     """
     lock = filelock.FileLock(folder / LOCK)
     try:
@@ -111,7 +108,6 @@ def taken(folder: Path) -> Iterator[None]:
     Raises:
         StorageError: The folder is not empty, or another run has it.
     """
-    check_new(folder)
     existed = folder.is_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -133,13 +129,7 @@ def taken(folder: Path) -> Iterator[None]:
 
 
 def check_same_config(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise StorageError, naming the first difference, where a run is asked something else now.
-
-    Args:
-        folder: Of the run.
-        before: The settings that it began with.
-        now: The settings that it is given.
-    """
+    """Raise StorageError, naming the first difference, where a run is given other settings now."""
     key = differing(before, now, OF_SAMPLES)
     if key is not None:
         is_now, was = flat(now).get(key), flat(before).get(key)
@@ -152,12 +142,9 @@ def check_same_config(folder: Path, before: Mapping[str, Any], now: Mapping[str,
 def differing(
     before: Mapping[str, Any], now: Mapping[str, Any], left_out: Collection[str] = ()
 ) -> str | None:
-    """Return the first key, dotted, in which two runs would come to other numbers; None for none.
+    """Return the first key, dotted, with which two runs come to different numbers; None for none.
 
-    Args:
-        before: The settings of one.
-        now: The settings of the other.
-        left_out: Keys that do not count, beside those in FREE; a table's name stands for all of it.
+    Keys in FREE and in `left_out` do not count; the name of a table stands for all of it.
     """
     one, other = flat(before), flat(now)
     ignored = {*FREE, *left_out}

@@ -1,19 +1,23 @@
 """A run, read from its folder, whether it is done, goes on, or was stopped."""
 
+import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
 from netstitch.analysis import Front, FrontPoint, make_front
 from netstitch.analysis.front_point import ACCURACY
-from netstitch.costs import COSTS, find_cost
+from netstitch.costs import MULTIPLY_ADDS, find_cost
 from netstitch.errors import StorageError
 from netstitch.evaluation.stored_evaluations import StoredEvaluations, read_evaluations
-from netstitch.files.documents import WORST
-from netstitch.records.front_check import check_front, read_front
-from netstitch.records.run_document import RunDocument
+from netstitch.files.documents import STRICT, WORST, Count, Share, damaged, problem
+from netstitch.files.folders import read_file
+from netstitch.records.front_check import check_cost_known, check_front, read_front
+from netstitch.records.run_document import RunDocument, check_begun
 from netstitch.records.run_folder import (
     EVALUATIONS,
     FRONT_FILE,
@@ -22,14 +26,48 @@ from netstitch.records.run_folder import (
     SUPERNET,
     is_running,
 )
-from netstitch.records.run_state import check_begun
-from netstitch.records.run_tables import HistoryRow, StitchRow, read_table
 from netstitch.records.unchanged import check_folder
 from netstitch.stitching.structure import Structure
 from netstitch.supernet.storage import load_structure
 from netstitch.tasks.cross_entropy import CROSS_ENTROPY_SCORE, score_name
+from netstitch.text import one_line
 
-State = Literal["done", "running", "stopped"]
+Mean = Annotated[float, Field(ge=0)]
+NO_EVALUATIONS = StoredEvaluations(
+    genotypes=np.zeros((0, 0), np.uint16),
+    signatures=(),
+    objectives={ACCURACY: np.zeros(0), MULTIPLY_ADDS.name: np.zeros(0)},
+    seconds=np.zeros(0),
+    bounded=np.zeros(0, np.bool_),
+    failures={},
+    searches={},
+)
+"""The evaluations of a run whose search did not begin."""
+
+
+class HistoryRow(BaseModel):
+    """A row of search.csv; its columns are those of `Moment` that are shown."""
+
+    model_config = STRICT
+
+    used: Count
+    skipped: Count
+    nonzero: Mean
+    active: Mean
+
+
+class StitchRow(BaseModel):
+    """A row of stitches.csv, as `stitch_table` writes it."""
+
+    model_config = STRICT
+
+    source: str
+    source_point: str
+    source_depth: Share
+    target: str
+    target_point: str
+    target_depth: Share
+    relative_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,26 +75,29 @@ class RunRecord:
     """A run, as its folder tells it.
 
     Attributes:
-        folder: Where it is.
-        state: Whether it is done.
         document: Its run.json.
         structure: Of its supernet.
         front: As it was measured, or, before that, of what was evaluated so far.
         measured: Whether the front was measured.
-        evaluations: What was evaluated; None before the search began.
+        evaluations: What was evaluated.
         history: Rows of search.csv.
         stitches: Rows of stitches.csv.
     """
 
     folder: Path
-    state: State
+    state: Literal["done", "running", "stopped"]
     document: RunDocument
     structure: Structure
     front: Front
     measured: bool
-    evaluations: StoredEvaluations | None
+    evaluations: StoredEvaluations
     history: tuple[HistoryRow, ...]
     stitches: tuple[StitchRow, ...]
+
+    @property
+    def running(self) -> bool:
+        """Whether a process goes on with it."""
+        return self.state == "running"
 
     @property
     def name(self) -> str:
@@ -67,6 +108,12 @@ class RunRecord:
     def scored(self) -> str:
         """The name of the search's score."""
         return score_name(self.document.objective)
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds that the search took; None before it ended."""
+        outcome = self.document.outcome
+        return None if outcome is None else outcome.search_seconds
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -79,16 +126,16 @@ def read_run(folder: Path) -> RunRecord:
     running = is_running(folder)
     document = check_folder(folder)
     structure = load_structure(folder / SUPERNET)
-    evaluated = document.form is not None or (folder / EVALUATIONS).exists()
-    stored = read_evaluations(folder / EVALUATIONS) if evaluated else None
-    if stored is not None:
-        _check_fits(folder, stored, structure)
+    stored, path = NO_EVALUATIONS, folder / EVALUATIONS
+    if document.form is not None or path.exists():
+        stored = read_evaluations(path)
+        _check_fits(path, stored, structure)
     measured = (folder / FRONT_FILE).exists() and (document.done or not running)
     if measured:
         front = read_front(folder)
-        check_front(folder / FRONT_FILE, front, structure)
+        check_front(folder, front, structure)
     else:
-        front = so_far(structure, stored)
+        front = _front_so_far(structure, stored)
     return RunRecord(
         folder,
         "running" if running else "done" if document.done else "stopped",
@@ -97,76 +144,83 @@ def read_run(folder: Path) -> RunRecord:
         front,
         measured,
         stored,
-        read_table(folder / HISTORY_FILE, HistoryRow),
-        read_table(folder / STITCHES, StitchRow),
+        _read_table(folder / HISTORY_FILE, HistoryRow),
+        _read_table(folder / STITCHES, StitchRow),
     )
 
 
-def so_far(structure: Structure, stored: StoredEvaluations | None) -> Front:
+def _front_so_far(structure: Structure, stored: StoredEvaluations) -> Front:
     """Return the front of what was evaluated whole, by the search's own scores."""
-    if stored is None or not len(stored):
+    if not len(stored):
         return Front(())
+
+    def point(row: int, label: str = "") -> FrontPoint:
+        genotype = stored.genotypes[row].astype(np.int64)
+        return FrontPoint(
+            label=label,
+            genotype=tuple(genotype.tolist()),
+            multiply_adds=structure.wiring.multiply_adds(genotype),
+            stitches=len(structure.active_stitches(genotype)),
+            validation=float(stored.score[row]),
+            output=structure.outputs[int(genotype[-1])],
+            cost=float(stored.cost[row]),
+        )
+
     whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.score))
-    candidates = [_point(structure, stored, int(row)) for row in _leading(stored, whole)]
-    found = _references(structure, stored, whole)
-    cost = find_cost(stored.cost_name)
-    return make_front(candidates, found, stored.score_name, cost_name=cost.name, unit=cost.unit)
-
-
-def _leading(stored: StoredEvaluations, whole: np.ndarray) -> np.ndarray:
-    """Return those evaluations that are better than every cheaper one."""
+    # Those that are better than every cheaper one.
     order = whole[np.lexsort((-stored.score[whole], stored.cost[whole]))]
     best = np.maximum.accumulate(np.concatenate([[-1.0], stored.score[order]]))[:-1]
-    return np.asarray(order[stored.score[order] > best])
-
-
-def _point(
-    structure: Structure, stored: StoredEvaluations, row: int, label: str = ""
-) -> FrontPoint:
-    genotype = stored.genotypes[row].astype(np.int64)
-    return FrontPoint(
-        label=label,
-        genotype=tuple(genotype.tolist()),
-        multiply_adds=structure.wiring.multiply_adds(genotype),
-        stitches=len(structure.active_stitches(genotype)),
-        validation=float(stored.score[row]),
-        output=structure.outputs[int(genotype[-1])],
-        cost=float(stored.cost[row]),
-    )
-
-
-def _references(
-    structure: Structure, stored: StoredEvaluations, whole: np.ndarray
-) -> list[FrontPoint]:
-    """Return the basis networks and the ensemble, as far as they were evaluated."""
+    leading = order[stored.score[order] > best].tolist()
+    # The basis networks and the ensemble, as far as they were evaluated.
     rows = {stored.signatures[row]: row for row in whole.tolist()}
-    found = []
+    references = []
     for index, output in enumerate(structure.outputs):
         genotype = np.zeros(len(structure.board.cardinalities), np.int64)
         genotype[-1] = index
         row = rows.get(structure.wiring.digest(genotype))
         if row is not None:
-            found.append(_point(structure, stored, row, output))
-    return found
+            references.append(point(row, output))
+    cost = find_cost(stored.cost_name)
+    candidates = [point(row) for row in leading]
+    return make_front(
+        candidates, references, stored.score_name, cost_name=cost.name, unit=cost.unit
+    )
 
 
-def _check_fits(folder: Path, stored: StoredEvaluations, structure: Structure) -> None:
+def _check_fits(path: Path, stored: StoredEvaluations, structure: Structure) -> None:
     if not len(stored):
         return
-    limits, path = structure.board.cardinalities, folder / EVALUATIONS
-    if stored.genotypes.shape[1] != len(limits):
+    limits, found = structure.board.cardinalities, stored.genotypes
+    if found.shape[1] != len(limits) or (found >= np.array(limits)).any():
         raise StorageError(
-            f"{path} is of another supernet: its genotypes have {stored.genotypes.shape[1]} "
-            f"variables, the supernet's {len(limits)}; {WORST}"
+            f"{path} is of another supernet: a genotype of {found.shape[1]} variables does not fit "
+            f"its {len(limits)} switches; {WORST}"
         )
-    if (stored.genotypes >= np.array(limits)).any():
+    if stored.score_name not in (ACCURACY, CROSS_ENTROPY_SCORE):
         raise StorageError(
-            f"{path} is of another supernet: a genotype does not fit its switches; {WORST}"
+            f"{path} holds a score {stored.score_name!r:.80} that is not known; {WORST}"
         )
-    scores = ACCURACY, CROSS_ENTROPY_SCORE
-    for kind, name, known in (
-        ("score", stored.score_name, scores),
-        ("cost", stored.cost_name, COSTS),
-    ):
-        if name not in known:
-            raise StorageError(f"{path} holds a {kind} {name!r:.80} that is not known; {WORST}")
+    check_cost_known(path, stored.cost_name)
+
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+def _read_table(path: Path, row: type[Row]) -> tuple[Row, ...]:
+    """Return the rows of a CSV file, whose columns are fields; none where it is not there."""
+    if not path.exists():
+        return ()
+    found: list[Row] = []
+    try:
+        reader = csv.DictReader(io.StringIO(read_file(path).decode()))
+        missing = row.model_fields.keys() - set(reader.fieldnames or ())
+        if missing:
+            raise damaged(path, f"it has no column {min(missing)!r}")
+        for texts in reader:
+            given = {name: text for name, text in texts.items() if text != ""}
+            found.append(row.model_validate_strings(given))
+    except ValidationError as error:
+        raise damaged(path, f"in row {len(found) + 1}, {problem(error)}") from error
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise damaged(path, one_line(error)) from error
+    return tuple(found)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from netstitch.errors import NetstitchError, StorageError
 from netstitch.events import Listener, Message, ignore
@@ -79,23 +79,20 @@ def signed(config: Mapping[str, Any], listener: Listener = ignore) -> dict[str, 
         listener: Warned where the run goes unsigned, since the user's key cannot be kept.
 
     Returns:
-        What run.json is to hold; None where the run names no Python and no cluster, or goes
-        unsigned.
+        None where the run names no Python and no cluster, or goes unsigned.
     """
-    experiment = _experiment(config)
-    if experiment is None:
+    try:
+        experiment = Experiment.model_validate(config)
+    except ValueError:  # it was begun from Python, and names no functions
         return None
     samples, models = named_by(experiment)
     named, address = samples + models, experiment.evaluation.address
     if not named and address is None:
         return None
     functions = sorted({one.name for one in named})
-    files: dict[str, str] = {}
-    for one in named:
-        for file in one.files:  # of models that this process had no need to build
-            content = _content(file)
-            if content is not None:
-                files[str(file)] = digest(content)
+    # Of models too that this process had no need to build.
+    found = {file: _digest_of(file) for one in named for file in one.files}
+    files = {str(file): value for file, value in found.items() if value is not None}
     for root in {one.root for one in named}:
         files |= files_run(root)
     try:
@@ -112,12 +109,7 @@ def signed(config: Mapping[str, Any], listener: Listener = ignore) -> dict[str, 
 
 
 def permission_for(
-    run: Path,
-    document: RunDocument,
-    experiment: Experiment,
-    *,
-    trust: bool,
-    again: str,
+    run: Path, document: RunDocument, experiment: Experiment, *, trust: bool, again: str
 ) -> Permission | None:
     """Return what may be run of the Python that a run's samples need; None for all of it.
 
@@ -144,14 +136,14 @@ def permission_for(
             f"{run} was not made by you here, or was changed: this would run its Python, "
             f"{_listed(_shown(one) for one in needed)}; read that, and if you trust it: {again}"
         )
-    changed = [path for path, known in signature.files.items() if _changed(Path(path), known)]
+    files = signature.files
+    changed = [path for path, known in files.items() if _digest_of(Path(path)) != known]
     if changed:
         raise StorageError(
             f"{run} would run Python that changed since the run was made: {_listed(changed)}; put "
             f"back what there was, or run it as it is now: {again}"
         )
-    functions = frozenset(signature.functions)
-    return Permission(functions, signature.files, partial(_strange, run, again))
+    return Permission(frozenset(signature.functions), files, partial(_strange, run, again))
 
 
 def check_cluster(
@@ -159,12 +151,7 @@ def check_cluster(
 ) -> None:
     """Raise StorageError where this user has not named the Ray cluster that a run would connect to.
 
-    Args:
-        run: The folder of the run.
-        document: Its run.json.
-        experiment: The one of its config.
-        address: Of the cluster.
-        again: The command with which the user says that it may be connected to.
+    Arguments are those of `permission_for`, and the address of the cluster.
     """
     if _valid(document.signature, experiment) is None:
         raise StorageError(
@@ -180,7 +167,7 @@ def _valid(value: object, experiment: Experiment) -> Signature | None:
     key = read_key()
     try:
         found = Signature.model_validate_json(json.dumps(value))
-    except (ValidationError, ValueError, RecursionError):
+    except (ValueError, RecursionError):  # pydantic's own is a ValueError
         return None
     if key is None or set(found.functions) != functions:
         return None
@@ -204,14 +191,6 @@ def _strange(run: Path, again: str, what: str) -> NetstitchError:
     )
 
 
-def _experiment(config: Mapping[str, Any]) -> Experiment | None:
-    """Return None for settings from Python, which name no functions."""
-    try:
-        return Experiment.model_validate(config)
-    except ValueError:  # pydantic's own is one
-        return None
-
-
 def _shown(one: Located) -> str:
     """The file that would be run, or where none is there, the function."""
     return next((str(file) for file in one.files if file.is_file()), one.name)
@@ -221,13 +200,8 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def _changed(path: Path, known: str) -> bool:
-    content = _content(path)
-    return content is None or digest(content) != known
-
-
-def _content(path: Path) -> bytes | None:
+def _digest_of(path: Path) -> str | None:
     try:
-        return path.read_bytes() if path.is_file() else None
+        return digest(path.read_bytes()) if path.is_file() else None
     except OSError:
         return None

@@ -2,7 +2,7 @@
 
 from netstitch.report.compared_runs import Comparison, RunGroup, read_runs
 from netstitch.report.comparison_page import write_comparison
-from netstitch.report.report_figures import write_figures
+from netstitch.report.report_sections import write_figures
 from netstitch.report.run_page import page, write_page
 
 __all__ = [

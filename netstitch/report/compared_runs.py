@@ -1,6 +1,6 @@
 """Several runs of one task, in groups of the same settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,9 @@ from netstitch.analysis.front_chart import Floor, accuracy_floor
 from netstitch.analysis.front_point import SPLITS, Split
 from netstitch.analysis.hypervolume import hypervolume_of
 from netstitch.errors import DataError
+from netstitch.records.run_document import how_on, state_of
 from netstitch.records.run_folder import flat
 from netstitch.records.run_record import RunRecord, read_run
-from netstitch.records.run_state import how_on, state_of
 
 LEFT_OUT = ("seed", "name", "folder", "output")
 """Settings that runs of one group may differ in, beside how their evaluations were spread."""
@@ -65,81 +65,72 @@ def networks_of(run: RunRecord, part: Split) -> list[tuple[float, float]]:
 
 
 def read_runs(folders: Sequence[Path], floor: Floor = "tenth") -> Comparison:
-    """Read runs, and group them.
-
-    Args:
-        folders: Of the runs.
-        floor: As of `write_page`, of all runs' reference networks.
+    """Read runs, and group them; the floor is as of `write_page`, of all runs' references.
 
     Raises:
-        DataError: There are fewer than two, one is given twice, one has evaluated nothing, or they
-            are of different tasks or costs.
+        DataError: They are fewer than two, or cannot be compared.
         StorageError: As `read_run` does.
     """
     if len(folders) < 2:
         raise DataError(f"{len(folders)} run was given to compare; give two or more run folders")
     resolved = [folder.resolve() for folder in folders]
-    twice = next((folder for folder in folders if resolved.count(folder.resolve()) > 1), None)
-    if twice is not None:
-        raise DataError(f"{twice} was given twice; give each run once")
+    for folder, path in zip(folders, resolved, strict=True):
+        if resolved.count(path) > 1:
+            raise DataError(f"{folder} was given twice; give each run once")
     runs = [read_run(folder) for folder in folders]
+    first = runs[0]
     for run in runs:
-        _check_comparable(runs[0], run)
+        _check_comparable(first, run)
     notes = [
-        f"{run.folder} is {'still running' if run.state == 'running' else 'not done'}: it counts "
-        f"as far as it is; {how_on(run.folder, running=run.state == 'running')}"
+        f"{run.folder} is {'still running' if run.running else 'not done'}: it counts "
+        f"as far as it is; {how_on(run.folder, running=run.running)}"
         for run in runs
         if run.state != "done"
     ]
-    made = {tuple(sorted(run.document.versions.items())) for run in runs}
-    if len(made) > 1:
+    if any(run.document.versions != first.document.versions for run in runs):
         notes.append("The runs were made with different versions of netstitch or torch.")
-    if len({run.scored for run in runs}) > 1:
+    if any(run.scored != first.scored for run in runs):
         notes.append(
             "The runs searched for different objectives: what they found is compared by accuracy, "
             "and how they came to it is not."
         )
-    front = runs[0].front
-    return Comparison(
-        _grouped(runs),
-        accuracy_floor(front.references or front.points, ["validation"], floor),
-        front.ensemble_cost,
-        front.unit,
-        tuple(notes),
-    )
+    front = first.front
+    least = accuracy_floor(front.references or front.points, ["validation"], floor)
+    return Comparison(_grouped(runs), least, front.ensemble_cost, front.unit, tuple(notes))
 
 
 def _check_comparable(first: RunRecord, run: RunRecord) -> None:
-    """Raise DataError unless networks and samples are the same, by their digests, and the cost."""
+    """Raise DataError unless networks and samples, by their digests, and the cost are the same."""
     if not run.front.points:
-        running = run.state == "running"
+        state = state_of(run.folder, run.document, running=run.running)
         raise DataError(
-            f"{run.folder} has evaluated nothing yet, since it is "
-            f"{state_of(run.folder, run.document, running=running)}, so there is nothing to "
-            f"compare; leave it out, or {how_on(run.folder, running=running)}"
+            f"{run.folder} has evaluated nothing yet, since it is {state}, so there is nothing to "
+            f"compare; leave it out, or {how_on(run.folder, running=run.running)}"
         )
     if run.front.cost_name != first.front.cost_name:
         raise DataError(
             f"{run.folder} has the cost {run.front.cost_name}, and {first.folder} "
             f"{first.front.cost_name}; compare runs of one cost"
         )
-    one, other = first.document, run.document
-    for kind, ours, theirs in (
-        ("samples", one.samples, other.samples),
-        ("networks", one.networks, other.networks),
-    ):
-        for name in sorted({*ours, *theirs} - {"training"}):
-            if ours.get(name) != theirs.get(name):
-                what = f"{name} samples" if kind == "samples" else f"network {name!r}"
-                raise DataError(
-                    f"{run.folder} is of another task than {first.folder}: the {what} differ; "
-                    "compare runs of the same networks and samples"
-                )
+    one, other = _inputs(first), _inputs(run)
+    for what in one | other:
+        if one.get(what) != other.get(what):
+            raise DataError(
+                f"{run.folder} is of another task than {first.folder}: the {what} differ; "
+                "compare runs of the same networks and samples"
+            )
+
+
+def _inputs(run: RunRecord) -> dict[str, str]:
+    """Return the digests of networks and samples by what they are, but those of training."""
+    networks, samples = run.document.networks, run.document.samples
+    found = {f"{part} samples": digest for part, digest in samples.items() if part != "training"}
+    return found | {f"network {name!r}": digest for name, digest in networks.items()}
 
 
 def _grouped(runs: Sequence[RunRecord]) -> tuple[RunGroup, ...]:
     """Return groups in the order of their first runs, named by the settings that differ."""
-    configs = [_config(run) for run in runs]
+    configs = [_compared_settings(run) for run in runs]
     keys = sorted({key for config in configs for key in config})
     differing = [key for key in keys if len({repr(each.get(key)) for each in configs}) > 1]
     members: dict[str, list[RunRecord]] = {}
@@ -150,11 +141,10 @@ def _grouped(runs: Sequence[RunRecord]) -> tuple[RunGroup, ...]:
     return tuple(RunGroup(name, tuple(own)) for name, own in members.items())
 
 
-def _config(run: RunRecord) -> Mapping[str, Any]:
-    found: dict[str, Any] = flat(run.document.config)
+def _compared_settings(run: RunRecord) -> dict[str, Any]:
     return {
         key: value
-        for key, value in found.items()
+        for key, value in flat(run.document.config).items()
         if key not in LEFT_OUT and not key.startswith("evaluation.") and not key.endswith(".seed")
     }
 

@@ -9,7 +9,6 @@ from statistics import median
 from netstitch.analysis.front_point import Split
 from netstitch.analysis.significance import Pair, pairwise
 from netstitch.analysis.tables import latex, markdown
-from netstitch.drawing.matplotlib_chart import print_chart
 from netstitch.drawing.print_style import FORMATS
 from netstitch.files.folders import new_folder, write_text
 from netstitch.records.run_record import RunRecord
@@ -36,22 +35,16 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         footer=", ".join(str(run.folder) for run in comparison.runs),
     )
     tables = [section for section in sections if section.table]
+    markdown_tables = (f"{s.title}. {s.text}\n\n{markdown(s.table)}" for s in tables)
+    latex_tables = (latex(s.table, f"{s.title}. {s.text}") for s in tables)
     with new_folder(folder) as partial:
         write_text(partial / "compare.html", page)
-        write_text(
-            partial / "compare.md",
-            "\n".join(f"{s.title}. {s.text}\n\n{markdown(s.table)}" for s in tables),
-        )
-        write_text(
-            partial / "compare.tex",
-            "% needs \\usepackage{booktabs}\n"
-            + "\n".join(latex(s.table, f"{s.title}. {s.text}") for s in tables),
-        )
+        write_text(partial / "compare.md", "\n".join(markdown_tables))
+        header = "% needs \\usepackage{booktabs}\n"
+        write_text(partial / "compare.tex", header + "\n".join(latex_tables))
         write_text(partial / "runs.csv", runs_table(comparison))
         for section in sections:
-            for index, chart in enumerate(section.charts.values()):
-                for form in FORMATS:
-                    print_chart(chart, partial / f"{section.name}-{index}.{form}")
+            section.print_charts(partial, FORMATS)
 
 
 def comparison_sections(comparison: Comparison) -> list[ReportSection]:
@@ -62,45 +55,41 @@ def comparison_sections(comparison: Comparison) -> list[ReportSection]:
         "would be a perfect network without cost, over accuracy 0."
     )
     part = comparison.parts[-1]
-    sections = [
-        ReportSection(
-            "groups",
-            "Groups",
-            f"Median of each, lowest to highest in brackets. {point}",
-            {},
-            group_table(comparison),
-        ),
-        ReportSection(
-            "pairs",
-            "Pairs",
-            f"Of every two groups, hypervolume on {part} samples: the median difference, "
-            "Wilcoxon's signed-rank test where both have the same seeds (rank-sum where not), "
-            "corrected for the number of pairs (Holm), and the rank-biserial correlation, from "
-            f"-1, all for the second, to 1, all for the first.{_least_p(comparison)}",
-            {},
-            pair_table(comparison, part),
-        ),
-    ]
-    if len({run.scored for run in comparison.runs}) == 1:
-        sections.append(
-            ReportSection(
-                "convergence",
-                "Convergence",
-                "Hypervolume on validation samples: the median run of each group, and a band from "
-                f"the first to the third quartile of its runs. {point}",
-                {"Over evaluations": convergence_chart(comparison)},
-            )
-        )
-    sections.append(
-        ReportSection(
-            "attainment",
-            "Attainment",
-            "Empirical attainment surfaces: at a cost, the accuracy that half of a group's runs "
-            "reach at that cost or less; dotted, what any of them reaches, and what all do.",
-            {f"On {part} samples": attainment_chart(comparison, part) for part in comparison.parts},
-        )
+    groups = ReportSection(
+        "groups",
+        "Groups",
+        f"Median of each, lowest to highest in brackets. {point}",
+        {},
+        group_table(comparison),
     )
-    return sections
+    pairs = ReportSection(
+        "pairs",
+        "Pairs",
+        f"Of every two groups, hypervolume on {part} samples: the median difference, "
+        "Wilcoxon's signed-rank test where both have the same seeds (rank-sum where not), "
+        "corrected for the number of pairs (Holm), and the rank-biserial correlation, from "
+        f"-1, all for the second, to 1, all for the first.{_least_p(comparison)}",
+        {},
+        pair_table(comparison, part),
+    )
+    sections = [groups, pairs]
+    if len({run.scored for run in comparison.runs}) == 1:
+        convergence = ReportSection(
+            "convergence",
+            "Convergence",
+            "Hypervolume on validation samples: the median run of each group, and a band from "
+            f"the first to the third quartile of its runs. {point}",
+            {"Over evaluations": convergence_chart(comparison)},
+        )
+        sections.append(convergence)
+    attained = ReportSection(
+        "attainment",
+        "Attainment",
+        "Empirical attainment surfaces: at a cost, the accuracy that half of a group's runs "
+        "reach at that cost or less; dotted, what any of them reaches, and what all do.",
+        {f"On {each} samples": attainment_chart(comparison, each) for each in comparison.parts},
+    )
+    return [*sections, attained]
 
 
 def group_table(comparison: Comparison) -> Rows:
@@ -112,8 +101,8 @@ def group_table(comparison: Comparison) -> Rows:
         cells = [group.name, str(len(group.runs))]
         cells += [_range([comparison.volume(run, part) for run in group.runs], 4) for part in parts]
         cells.append(_range([len(run.front) for run in group.runs], 0))
-        cells.append(_range([_evaluated(run) for run in group.runs], 0))
-        cells.append(_range([_seconds(run) or 0.0 for run in group.runs], 0))
+        cells.append(_range([len(run.evaluations) for run in group.runs], 0))
+        cells.append(_range([run.seconds or 0.0 for run in group.runs], 0))
         rows.append(cells)
     return rows
 
@@ -160,7 +149,7 @@ def runs_table(comparison: Comparison) -> str:
         for index, run in enumerate(group.runs):
             volumes = [comparison.volume(run, part) for part in parts]
             row = [group.name, run.folder, _seed(run, index), *volumes]
-            writer.writerow([*row, len(run.front), _evaluated(run), _seconds(run)])
+            writer.writerow([*row, len(run.front), len(run.evaluations), run.seconds])
     return text.getvalue()
 
 
@@ -202,16 +191,6 @@ def _seed(run: RunRecord, index: int) -> int:
     """Return the seed that a run was asked; one of its own where none is told."""
     seed = run.document.settings.seed
     return -1 - index if seed is None else seed
-
-
-def _seconds(run: RunRecord) -> float | None:
-    """Return those of the search; None before it ended."""
-    outcome = run.document.outcome
-    return None if outcome is None else outcome.search_seconds
-
-
-def _evaluated(run: RunRecord) -> int:
-    return 0 if run.evaluations is None else len(run.evaluations)
 
 
 def _range(values: Sequence[float], digits: int) -> str:

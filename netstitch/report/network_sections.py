@@ -24,19 +24,15 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True)
-class NetworkRow:
-    """A row of the table; its share of the ensemble's cost and its accuracy are in percent."""
-
-    label: str
-    share: float
-    accuracy: float
-    reference: bool
-    cells: list[Cell]
-
-
-@dataclass(frozen=True)
 class ShownNetwork:
-    """A network as it is shown when it is chosen."""
+    """A network of the front or a reference, as the page shows it.
+
+    Attributes:
+        words: What it is made of.
+        parts: Rows of the table of its sections.
+        share: Of the ensemble's cost, in percent, as `accuracy` on validation samples is.
+        cells: Its row of the table of networks, behind the label.
+    """
 
     label: str
     words: str
@@ -44,6 +40,10 @@ class ShownNetwork:
     drawing: str
     command: str
     parts: list[dict[str, str]]
+    share: float
+    accuracy: float
+    reference: bool
+    cells: list[Cell]
 
 
 def columns_of(front: Front) -> list[str]:
@@ -52,7 +52,7 @@ def columns_of(front: Front) -> list[str]:
     heads = ["network", "made of", "output", "stitches", front.cost_name + unit, "of ensemble"]
     for part in _tabled(front):
         heads += [part, "minus ensemble"]
-    heads += [f"validation minus {part}" for part in _tabled(front) if part != "validation"]
+    heads += [f"validation minus {part}" for part in _tabled(front)[1:]]
     return [*heads, "cross-entropy", "calibration error"]
 
 
@@ -61,36 +61,38 @@ def _tabled(front: Front) -> list[Split]:
     return [part for part in SPLITS if part in front.parts or part == "test"]
 
 
-def words_of(run: RunRecord) -> dict[str, str]:
-    """Return what each network is made of, by label."""
-    return {
-        point.label: in_words(_composition(run, point), run.structure.names)
-        for point in (*run.front.references, *run.front.points)
-    }
-
-
-def described(run: RunRecord, words: Mapping[str, str]) -> list[ShownNetwork]:
-    """Return what is shown of each network when it is chosen."""
+def shown_networks(run: RunRecord) -> list[ShownNetwork]:
+    """Return the references and the networks of the front as the page shows them."""
+    front, names = run.front, run.structure.names
     errors: dict[int, float | None] = {}
     if len(run.stitches) == len(run.structure.board.stitches):
         errors = {index: row.relative_error for index, row in enumerate(run.stitches)}
     found = []
-    for point in (*run.front.references, *run.front.points):
-        label, made, text = point.label, _composition(run, point), words[point.label]
-        picture = drawing(made, run.structure.names, errors, f"{label}: {text}")
-        export = command("export", run.folder, "--point", label) if run.measured else ""
-        parts = _parts(run, made, errors)
-        found.append(ShownNetwork(label, text, _summary(run.front, point), picture, export, parts))
+    for point in (*front.references, *front.points):
+        made = composition(run.structure, np.array(point.genotype, np.int64))
+        words = in_words(made, names)
+        share = point.cost / front.ensemble_cost if front.ensemble is not None else None
+        found.append(
+            ShownNetwork(
+                point.label,
+                words,
+                _summary(front, point, share),
+                drawing(made, names, errors, f"{point.label}: {words}"),
+                command("export", run.folder, "--point", point.label) if run.measured else "",
+                _parts(run, made, errors),
+                100 * (share or 0.0),
+                100 * point.validation,
+                point in front.references,
+                _cells(front, point, words, share),
+            )
+        )
     return found
 
 
-def row_of(run: RunRecord, point: FrontPoint, words: Mapping[str, str]) -> NetworkRow:
-    """Return a network's row of the table."""
-    front = run.front
-    share = point.cost / front.ensemble_cost if front.ensemble is not None else None
+def _cells(front: Front, point: FrontPoint, words: str, share: float | None) -> list[Cell]:
     calibration = point.calibration.get(front.parts[-1])
     cells = [
-        Cell(words[point.label]),
+        Cell(words),
         Cell(point.output),
         Cell(str(point.stitches), point.stitches),
         Cell(amount(point.cost), point.cost),
@@ -100,23 +102,16 @@ def row_of(run: RunRecord, point: FrontPoint, words: Mapping[str, str]) -> Netwo
         accuracy = point.accuracy(part)
         cells.append(_number(None if accuracy is None else 100 * accuracy, "{:.2f} %"))
         cells.append(_interval(point.difference(part)))
-    cells += [_interval(point.gap_to(part)) for part in _tabled(front) if part != "validation"]
+    cells += [_interval(point.gap_to(part)) for part in _tabled(front)[1:]]
     cells.append(_number(point.cross_entropy.get(front.parts[-1]), "{:.4f}"))
     cells.append(_number(None if calibration is None else calibration.error, "{:.4f}"))
-    is_reference = point in front.references
-    return NetworkRow(
-        point.label, 100 * (share or 0.0), 100 * point.validation, is_reference, cells
-    )
+    return cells
 
 
-def _composition(run: RunRecord, point: FrontPoint) -> Composition:
-    return composition(run.structure, np.array(point.genotype, np.int64))
-
-
-def _summary(front: Front, point: FrontPoint) -> str:
+def _summary(front: Front, point: FrontPoint, share: float | None) -> str:
     cost = f"{amount(point.cost)} {front.unit}"
-    if front.ensemble is not None:
-        cost += f" ({point.cost / front.ensemble_cost:.0%} of the ensemble's)"
+    if share is not None:
+        cost += f" ({share:.0%} of the ensemble's)"
     further = "".join(
         f", {100 * accuracy:.2f} % on {part} samples"
         for part in SPLITS[1:]

@@ -1,20 +1,23 @@
-"""The sections of a report below the front, on the page and on paper."""
+"""The sections of a report below the front, on the page and as figures for a paper."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from netstitch.analysis import FrontPoint, front_figure
 from netstitch.analysis.front_chart import Floor, accuracy_floor
 from netstitch.drawing.chart import Bars, Chart
+from netstitch.drawing.matplotlib_chart import print_chart
+from netstitch.drawing.print_style import FORMATS
+from netstitch.drawing.theme import Columns
+from netstitch.files.folders import new_folder
 from netstitch.records.run_record import RunRecord
-from netstitch.report.calibration_charts import (
-    calibration_chart,
-    cross_entropy_chart,
-    reliability_chart,
-)
-from netstitch.report.search_charts import (
+from netstitch.report.run_charts import (
+    chart_against_cost,
     errors_chart,
     hypervolume_charts,
     known_chart,
+    reliability_chart,
     stitches_chart,
 )
 
@@ -34,6 +37,52 @@ class ReportSection:
     charts: Mapping[str, Chart | Bars]
     table: Sequence[Sequence[str]] = ()
 
+    def print_charts(self, folder: Path, formats: Sequence[str], columns: Columns = 1) -> list[str]:
+        """Write each chart in each format; return the files' names without endings."""
+        names = [f"{self.name}-{index}" for index in range(len(self.charts))]
+        for name, chart in zip(names, self.charts.values(), strict=True):
+            for form in formats:
+                print_chart(chart, folder / f"{name}.{form}", columns=columns)
+        return names
+
+
+def write_figures(
+    run: RunRecord,
+    folder: Path,
+    *,
+    floor: Floor = "tenth",
+    formats: Sequence[str] = FORMATS,
+    columns: Columns = 1,
+) -> tuple[str, ...]:
+    """Write the figures of a run into a new folder.
+
+    Args:
+        run: What to draw.
+        folder: Where to.
+        floor: The least accuracy that fronts show.
+        formats: Some of "png", "pdf", "svg".
+        columns: Of a paper's two that a figure is as wide as; the front is there in both widths,
+            `front-1` and `front-2`.
+
+    Returns:
+        The figures' names, without endings.
+
+    Raises:
+        StorageError: The folder is not new or cannot be written; nothing is left.
+    """
+    names = []
+    with new_folder(folder) as partial:
+        if run.front.points or run.front.references:
+            widths: tuple[Columns, ...] = (1, 2)
+            for width in widths:
+                names.append(f"front-{width}")
+                for form in formats:
+                    path = partial / f"{names[-1]}.{form}"
+                    front_figure(run.front, path, floor=floor, columns=width)
+        for section in sections_of(run, floor):
+            names += section.print_charts(partial, formats, columns)
+    return tuple(names)
+
 
 def sections_of(run: RunRecord, floor: Floor = "tenth") -> list[ReportSection]:
     """Return the sections that there is something to tell in; floor: as of `write_page`."""
@@ -41,7 +90,7 @@ def sections_of(run: RunRecord, floor: Floor = "tenth") -> list[ReportSection]:
 
 
 def _hypervolume(run: RunRecord, floor: Floor) -> Iterator[ReportSection]:
-    if run.evaluations is None or not len(run.evaluations):
+    if not len(run.evaluations):
         return
     front, floors = run.front, [0.0]
     if front.references and run.scored in (front.objective, front.measure):
@@ -60,21 +109,31 @@ def _hypervolume(run: RunRecord, floor: Floor) -> Iterator[ReportSection]:
 
 def _calibration(run: RunRecord) -> Iterator[ReportSection]:
     front, part = run.front, run.front.parts[-1]
-    if any(part in point.calibration for point in front.references):
-        yield ReportSection(
-            "calibration",
-            "Calibration",
-            f"Whether networks are right as often as they say, on {part} samples: the confidence "
-            "in the predicted class against the share of predictions that are right. The expected "
-            "calibration error is the mean distance of the two over 15 bins of equal width, by "
-            "their predictions. The cross-entropy, in nats, is what being sure of what is wrong "
-            "costs. Click a name under the diagram to show that network.",
-            {
-                "Reliability diagrams": reliability_chart(front, part),
-                "Expected calibration error": calibration_chart(front, part),
-                "Cross-entropy": cross_entropy_chart(front, part),
-            },
-        )
+    if not any(part in point.calibration for point in front.references):
+        return
+
+    def error(point: FrontPoint) -> float | None:
+        found = point.calibration.get(part)
+        return None if found is None else found.error
+
+    yield ReportSection(
+        "calibration",
+        "Calibration",
+        f"Whether networks are right as often as they say, on {part} samples: the confidence "
+        "in the predicted class against the share of predictions that are right. The expected "
+        "calibration error is the mean distance of the two over 15 bins of equal width, by "
+        "their predictions. The cross-entropy, in nats, is what being sure of what is wrong "
+        "costs. Click a name under the diagram to show that network.",
+        {
+            "Reliability diagrams": reliability_chart(front, part),
+            "Expected calibration error": chart_against_cost(
+                "expected calibration error", front, error
+            ),
+            "Cross-entropy": chart_against_cost(
+                "cross-entropy (nats)", front, lambda point: point.cross_entropy.get(part)
+            ),
+        },
+    )
 
 
 def _stitches(run: RunRecord) -> Iterator[ReportSection]:

@@ -15,9 +15,9 @@ from netstitch.drawing.lanes import STYLE
 from netstitch.drawing.plotly_chart import interactive
 from netstitch.files.folders import write_text
 from netstitch.records.run_record import RunRecord
-from netstitch.report.network_sections import columns_of, described, row_of, words_of
+from netstitch.report.network_sections import columns_of, shown_networks
 from netstitch.report.report_sections import ReportSection, sections_of
-from netstitch.report.search_charts import cloud_of
+from netstitch.report.run_charts import cloud_of
 from netstitch.report.summary import answer, notes, table_text, versions
 from netstitch.version import VERSION
 
@@ -53,6 +53,7 @@ def page(run: RunRecord, *, floor: Floor = "tenth") -> str:
     return _rendered(
         "page.html",
         charts,
+        sections_of(run, floor),
         **context,
         name=run.name,
         answer=answer(run),
@@ -60,7 +61,6 @@ def page(run: RunRecord, *, floor: Floor = "tenth") -> str:
         footer=str(run.folder),
         versions=versions(run),
         config=json.dumps(run.document.config, indent=2, ensure_ascii=False),
-        sections=_sections(sections_of(run, floor), charts),
     )
 
 
@@ -76,28 +76,31 @@ def render_sections(
         sections: In their order.
         footer: From what it was made.
     """
-    charts: dict[str, Any] = {}
-    return _rendered(
-        "page.base.html",
-        charts,
-        name=name,
-        answer=answer,
-        notes=notes,
-        footer=footer,
-        first="",
-        sections=_sections(sections, charts),
-    )
+    context: dict[str, Any] = {"name": name, "answer": answer, "notes": notes, "footer": footer}
+    return _rendered("page.base.html", {}, sections, first="", **context)
 
 
 def _rendered(
     template: str,
-    charts: Mapping[str, Any],
+    charts: dict[str, Any],
+    sections: Sequence[ReportSection],
     *,
     networks: Mapping[str, str] | None = None,
     **context: Any,
 ) -> str:
+    """Return a page with sections, whose charts are added to `charts`."""
+    found = []
+    for section in sections:
+        listed = []
+        for index, (caption, chart) in enumerate(section.charts.items()):
+            name = f"{section.name}-{index}"
+            charts[name] = _chart_data(interactive(chart))
+            listed.append({"id": name, "title": caption, "label": f"{section.title}: {caption}"})
+        about = {"title": section.title, "text": section.text, "table": section.table}
+        found.append({"id": section.name, "charts": listed, **about})
     return _template(template).render(
         context,
+        sections=found,
         version=VERSION,
         css=f"{_file('page.css')}\n{STYLE}",
         script=_file("page.js"),
@@ -109,29 +112,24 @@ def _rendered(
 
 def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, Any]:
     """Return the charts of the front, the networks one by one, and the table of them."""
-    front = run.front
-    shown = (*front.references, *front.points)
+    front, shown = run.front, shown_networks(run)
     if not shown:
         return {"fronts": [], "networks": {}, "rows": [], "first": ""}
-    parts, words = front.parts, words_of(run)
-    ceiling = max(point.cost for point in shown)
-    cloud = cloud_of(run.evaluations, ceiling)
-    highest = max(a for p in shown for part in parts if (a := p.accuracy(part)) is not None)
+    points, parts = (*front.references, *front.points), front.parts
+    ceiling = max(point.cost for point in points)
+    highest = max(a for p in points for part in parts if (a := p.accuracy(part)) is not None)
+    cloud = cloud_of(run.evaluations, ceiling).tolist()
     # What the search saw are accuracies, or else no places on these charts.
     scored_on = "validation" if run.scored in (front.objective, front.measure) else None
+    words = {network.label: network.words for network in shown}
     fronts = []
     for part in parts:
-        chart = front.chart(part, words, cloud.tolist() if part == scored_on else ())
+        chart = front.chart(part, words, cloud if part == scored_on else ())
         name, title = f"front-{part}", f"On {part} samples"
-        _add(charts, name, interactive(chart), top=highest, right=1.12 * ceiling)
-        fronts.append(
-            {
-                "id": name,
-                "title": title,
-                "label": f"{title}: {front.measure} against {front.cost_name}; the table below has "
-                "the numbers",
-            }
-        )
+        limits = {"top": highest, "right": 1.12 * ceiling}
+        charts[name] = _chart_data(interactive(chart)) | limits
+        label = f"{title}: {front.measure} against {front.cost_name}; the table below has the"
+        fronts.append({"id": name, "title": title, "label": f"{label} numbers"})
     floors: dict[str, Floor] = {
         "the worst reference, rounded down to a tenth": "tenth",
         "just under the references": "tight",
@@ -144,15 +142,15 @@ def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, An
         for name, each in floors.items()
     ]
     # What there is to see first is a stitched network from the middle of the front.
-    several = [point for point in front.points if point.stitches] or front.points or shown
+    several = [point for point in front.points if point.stitches] or front.points or points
     article = _template("page.network.html")
     return {
         "fronts": fronts,
         "floors": [*choices, {"name": "0", "value": 0.0, "chosen": False}],
         "front_text": _FRONT_TEXT,
-        "networks": {each.label: article.render(network=each) for each in described(run, words)},
+        "networks": {each.label: article.render(network=each) for each in shown},
         "columns": columns_of(front),
-        "rows": [row_of(run, point, words) for point in shown],
+        "rows": shown,
         "cost": front.cost_name,
         "table_text": table_text(run),
         "placeholder": run.structure.names[0],
@@ -160,23 +158,10 @@ def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, An
     }
 
 
-def _sections(sections: Sequence[ReportSection], charts: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return sections as the template reads them, their charts added to the others."""
-    found = []
-    for section in sections:
-        listed = []
-        for index, (caption, chart) in enumerate(section.charts.items()):
-            name = f"{section.name}-{index}"
-            _add(charts, name, interactive(chart))
-            listed.append({"id": name, "title": caption, "label": f"{section.title}: {caption}"})
-        about = {"title": section.title, "text": section.text, "table": section.table}
-        found.append({"id": section.name, "charts": listed, **about})
-    return found
-
-
-def _add(charts: dict[str, Any], name: str, figure: go.Figure, **more: Any) -> None:
-    charts[name] = {**json.loads(figure.to_json()), **more}
-    charts[name]["layout"].pop("template", None)
+def _chart_data(figure: go.Figure) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(figure.to_json())
+    data["layout"].pop("template", None)
+    return data
 
 
 def _json(data: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """A run in sentences: what was found, and what is missing."""
 
-from netstitch.analysis import FrontPoint
+from netstitch.analysis import Front, FrontPoint
 from netstitch.analysis.front_point import SPLITS, Split
 from netstitch.analysis.hypervolume import hypervolume_of
 from netstitch.records.run_record import RunRecord
@@ -21,7 +21,7 @@ def answer(run: RunRecord) -> str:
         text += (
             f" They have the least cross-entropy on validation samples for their {front.cost_name}."
         )
-    better = _dominating(run, part)
+    better = _dominating(front, part)
     for reference, point in better:
         saved = 1 - point.cost / reference.cost
         gain = 100 * ((point.accuracy(part) or 0.0) - (reference.accuracy(part) or 0.0))
@@ -37,7 +37,7 @@ def answer(run: RunRecord) -> str:
 def notes(run: RunRecord) -> list[str]:
     """Return what a reader must know of a run that is not whole, and of how sure it is."""
     found = [line[:1].upper() + line[1:] for line in run.document.warnings]
-    if run.state == "running":
+    if run.running:
         found.append(
             "This run is still going on: what is here is what it had when this page was written. "
             f"{command('status', run.folder)} tells how far it is."
@@ -47,7 +47,7 @@ def notes(run: RunRecord) -> list[str]:
             "This run was stopped before it was done. "
             f"{command('resume', run.folder)} goes on where it was."
         )
-    if run.evaluations is None or not len(run.evaluations):
+    if not len(run.evaluations):
         found.append("Nothing was evaluated yet: there is no front, only stitches and times.")
     elif not run.measured:
         found.append(
@@ -62,7 +62,7 @@ def notes(run: RunRecord) -> list[str]:
         )
     for part in parts[1:]:
         found += _gap_note(run, part)
-    if run.evaluations is not None and (failures := run.evaluations.failures):
+    if failures := run.evaluations.failures:
         reason = next(iter(failures.values()))
         found.append(f"{len(failures):,} evaluations failed, the first of them: {reason}")
     return found
@@ -88,21 +88,21 @@ def versions(run: RunRecord) -> str:
     """Return when and with which versions the run was made."""
     document = run.document
     made = ", ".join(f"{name} {value}" for name, value in document.versions.items())
-    count = "" if run.evaluations is None else f" {len(run.evaluations):,} networks were evaluated."
-    return f"Run on {document.written or 'a day that is not known'} with {made}.{count}"
+    day = document.written or "a day that is not known"
+    return f"Run on {day} with {made}. {len(run.evaluations):,} networks were evaluated."
 
 
-def _dominating(run: RunRecord, part: Split) -> list[tuple[FrontPoint, FrontPoint]]:
+def _dominating(front: Front, part: Split) -> list[tuple[FrontPoint, FrontPoint]]:
     """Return each reference that a cheaper network is as accurate as, with the cheapest such."""
     found = []
-    given = {each.genotype for each in run.front.references}
-    for reference in run.front.references:
+    given = {each.genotype for each in front.references}
+    others = [point for point in front.points if point.genotype not in given]  # by rising cost
+    for reference in front.references:
         least = reference.accuracy(part)
         if least is None:
             continue
-        for point in run.front.points:  # by rising cost
-            accurate = (point.accuracy(part) or -1.0) >= least
-            if accurate and point.cost < reference.cost and point.genotype not in given:
+        for point in others:
+            if point.cost < reference.cost and (point.accuracy(part) or -1.0) >= least:
                 found.append((reference, point))
                 break
     return found

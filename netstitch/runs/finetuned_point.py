@@ -8,7 +8,6 @@ import numpy as np
 
 from netstitch.analysis import FrontPoint, Interval, paired_difference
 from netstitch.errors import StorageError
-from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.metrics import Metrics, measure
 from netstitch.evaluation.numerics import usable_device
 from netstitch.events import Listener, Message, StageBegan, advancing
@@ -25,13 +24,9 @@ CHECKPOINT = ".training"
 
 @dataclass(frozen=True)
 class TunedRow:
-    """A measure of a part of the samples, before and after.
+    """A measure, such as "accuracy", of a part of the samples, before and after, in [0, 1].
 
     Attributes:
-        part: Of the samples.
-        measure: What was measured, such as "accuracy".
-        before: In [0, 1].
-        after: In [0, 1].
         difference: After minus before, of accuracies, with its paired bootstrap interval.
     """
 
@@ -77,13 +72,18 @@ def tune_point(
         device: What trains and measures, a name that PyTorch knows.
         formats: What is written.
     """
+    if run.document.form is None:
+        raise StorageError(
+            f"{run.folder / RUN_FILE} says no form of evaluations; expected a run with a front"
+        )
+    form = run.document.form.exact
     point = run.front.pick(point=label)
     folder = run.folder / f"finetuned-{point.label}" if folder is None else folder
     check_new(folder)
     checkpoint = folder.with_name(folder.name + CHECKPOINT)
     used = usable_device(device)
-    form = _form(run)
-    fitted_on = run.document.settings.fit.batch_size
+    recorded = run.document.settings
+    fitted_on = recorded.fit.batch_size
     if fitted_on is not None and "batch_size" not in settings.model_fields_set:
         settings = settings.changed(batch_size=fitted_on)  # as the paper does
     listener(StageBegan("read"))
@@ -93,18 +93,17 @@ def tune_point(
     parts = task.measured
 
     # What a search measured with new statistics is trained, measured and exported with them.
-    searched_so = run.document.settings.evaluation.recalibrate > 0
-    statistics = run.statistics(task) if searched_so else None
+    statistics = run.statistics(task) if recorded.evaluation.recalibrate else None
 
     def measured() -> dict[str, Metrics]:
-        return {
-            part: measure(
+        listener(StageBegan("measure"))
+        found: dict[str, Metrics] = {}
+        for part, samples in parts.items():
+            [found[part]] = measure(
                 supernet, task, samples, [genotype], form, used, recalibration=statistics
-            )[0]
-            for part, samples in parts.items()
-        }
+            )
+        return found
 
-    listener(StageBegan("measure"))
     before = measured()
     listener(StageBegan("train"))
     if statistics is not None:
@@ -126,11 +125,13 @@ def tune_point(
             listener(Message(kept))
         raise
     give(supernet, tuned.weights)
-    listener(StageBegan("measure"))
     after = measured()
-    rows = tuple(
-        row for part in parts for row in _rows(part, task.measure, before[part], after[part])
-    )
+    rows: list[TunedRow] = []
+    for part, was in before.items():
+        now = after[part]
+        difference = paired_difference(now.correct, was.correct, seed=0)
+        rows.append(TunedRow(part, task.measure, was.share, now.share, difference))
+        rows += [TunedRow(part, each, was.further[each], now.further[each]) for each in was.further]
     listener(StageBegan("export"))
     card: dict[str, Any] = {
         "label": point.label,
@@ -148,21 +149,4 @@ def tune_point(
         progress=advancing(listener),
     )
     checkpoint.unlink(missing_ok=True)
-    return Tuning(point, tuned, rows, exported)
-
-
-def _rows(part: str, title: str, before: Metrics, after: Metrics) -> list[TunedRow]:
-    difference = paired_difference(after.correct, before.correct, seed=0)
-    found = [TunedRow(part, title, before.share, after.share, difference)]
-    names = before.further.keys()
-    return found + [
-        TunedRow(part, name, before.further[name], after.further[name]) for name in names
-    ]
-
-
-def _form(run: FinishedRun) -> NumericsConfig:
-    if run.document.form is None:
-        raise StorageError(
-            f"{run.folder / RUN_FILE} says no form of evaluations; expected a run with a front"
-        )
-    return run.document.form.exact
+    return Tuning(point, tuned, tuple(rows), exported)

@@ -1,20 +1,114 @@
-"""The first steps of a run: models become networks, and these are matched."""
+"""The steps of a run before its search: models become a supernet, its stitches fitted and refined.
 
-from collections.abc import Sequence
+Nothing is written before the stitches are fitted, so that bad input leaves nothing.
+"""
+
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from netstitch.errors import DataError
-from netstitch.events import Listener, Message, StageBegan
+from netstitch.events import FolderOpened, Listener, Message, StageBegan, advancing
+from netstitch.experiments import RunSettings
+from netstitch.files.folders import write_bytes, write_json, write_text
+from netstitch.fitting import RefineReport, check_refining
 from netstitch.matching import Matching, MatchingSettings, match
 from netstitch.networks import Graph, Network, capture
 from netstitch.networks.graph import INPUT, WEIGHT
 from netstitch.networks.module import ancestors
+from netstitch.networks.network_files import weights_content
 from netstitch.networks.probabilities import WAY_OUT, check_alike
-from netstitch.tasks import Task
+from netstitch.records import (
+    RunDocument,
+    network_digests,
+    note_refined,
+    read_document,
+    sample_digests,
+    stitches_digest,
+    update_document,
+    versions,
+    write_document,
+)
+from netstitch.records.run_folder import REFINING, STITCHES, SUPERNET
+from netstitch.records.trust import signed
+from netstitch.records.unchanged import FILES, digests_of, note_files
+from netstitch.searching.reference_doubts import doubts
+from netstitch.searching.search_arguments import scored_by
+from netstitch.stitching import Averaging
+from netstitch.supernet.stitch_table import stitch_table
+from netstitch.supernet.storage import REFINE, REFINE_FILE, STITCHES_FILE
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Samples, Task
+from netstitch.text import command
+from netstitch.threads import available_cores
 
 EXAMPLE_SIZE = 2
+
+
+def training_samples(settings: RunSettings, task: Task) -> Samples:
+    """Return the training samples in the run's order; DataError where there are none."""
+    if task.training is None:
+        raise DataError(
+            "the task has no training samples; give some to fit the stitches on, other ones than "
+            "those that the search sees"
+        )
+    return task.training.shuffled(settings.seed)
+
+
+def prepare_folder(
+    settings: RunSettings,
+    models: Sequence[tuple[str, nn.Module]],
+    task: Task,
+    training: Samples,
+    folder: Path,
+    listener: Listener,
+) -> Supernet:
+    """Return the supernet, fitted and refined, after writing it into the run's folder."""
+    seconds: dict[str, float] = {}
+    with timed(seconds, "capture"):
+        networks = capture_all(models, task, listener)
+    for network in networks:
+        network.to(settings.evaluation.here)
+    with timed(seconds, "match"):
+        matching = match_all(networks, listener, settings.matching)
+    supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
+    scored_by(settings.search.objective, supernet, task)  # what cannot be is known before the work
+    if settings.refine.enabled:
+        check_refining(supernet, settings.refine)
+    for line in doubts(supernet, task):
+        listener(Message(line, warning=True))
+    with timed(seconds, "fit"):
+        _fit(supernet, training, settings, listener)
+    supernet.to("cpu")
+    supernet.save(folder / SUPERNET)
+    write_text(folder / STITCHES, stitch_table(supernet))
+    signature = signed(settings.config, listener)
+    document = RunDocument(
+        name=settings.name,
+        config=settings.config,
+        matches=len(supernet.matching),
+        written=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions(),
+        python=platform.python_version(),
+        cores=available_cores(),
+        networks=network_digests(folder, supernet.names),
+        fitted=stitches_digest(folder),
+        samples=sample_digests(task),
+        files=digests_of(folder, FILES),
+        seconds={name: round(value, 2) for name, value in seconds.items()},
+        signature=signature,
+    )
+    # From here on there is something to go on with, whatever ends this.
+    write_document(folder, document)
+    listener(FolderOpened(folder))
+    refine_run(settings, supernet, training, folder, listener)
+    return supernet
 
 
 def capture_all(
@@ -38,8 +132,10 @@ def capture_all(
                 task.correct(network(example.inputs), example.labels)
         except DataError as error:
             raise DataError(f"network {name!r}: {error}") from error
-        networks.append(_measured_part(network, task.output))
-        listener(Message(_describe(networks[-1])))
+        network = _measured_part(network, task.output)
+        networks.append(network)
+        work, points = network.multiply_adds, len(network.graph.points)
+        listener(Message(f"{name}: {work:,} multiply-adds, {points} points"))
     if check_alike([(network.name, network) for network in networks]):
         text = (
             "all networks put out probabilities, which are averaged as they are; cross-entropies "
@@ -75,8 +171,90 @@ def match_all(
     return matching
 
 
-def _describe(network: Network) -> str:
-    return (
-        f"{network.name}: {network.multiply_adds:,} multiply-adds, "
-        f"{len(network.graph.points)} points"
+def _fit(supernet: Supernet, training: Samples, settings: RunSettings, listener: Listener) -> None:
+    listener(StageBegan("fit"))
+    report = supernet.fit(
+        training.batches(settings.fit.batch), progress=advancing(listener), **settings.fit_settings
     )
+    errors = sorted(row.relative_error for row in report.rows if row.relative_error is not None)
+    middle = errors[len(errors) // 2] if errors else float("nan")
+    stitches, samples = len(report.rows), report.samples
+    listener(
+        Message(f"{stitches} stitches on {samples:,} samples, median held-out error {middle:.2f}")
+    )
+
+
+def refine_run(
+    settings: RunSettings, supernet: Supernet, training: Samples, folder: Path, listener: Listener
+) -> None:
+    """Refine the stitches of the run in a folder, where that is asked for, from where it was.
+
+    What came of it is saved over what was fitted; after Ctrl-C, it is said how to go on.
+    """
+    if settings.refine_settings is None:
+        return
+    batch = settings.fit.batch
+    with adding_time(folder, "refine"):
+        listener(StageBegan("refine"))
+        supernet.to(settings.evaluation.here)
+        try:
+            report = supernet.refine(
+                zip(training.batches(batch), torch.split(training.labels, batch), strict=True),
+                checkpoint=folder / REFINING,
+                progress=advancing(listener),
+                **settings.refine_settings,
+            )
+        except KeyboardInterrupt:
+            listener(Message("the fitted stitches and how far refining got are kept; to go on:"))
+            listener(Message(command("resume", folder)))
+            raise
+        # Each file in one step, so that a reader finds a supernet at any time.
+        content = weights_content(supernet.stitch_weights())
+        note_refined(folder, content)  # first, so that stitches that are not noted are changed ones
+        write_bytes(folder / SUPERNET / STITCHES_FILE, content)
+        write_json(folder / SUPERNET / REFINE_FILE, {"format": REFINE} | report.to_json())
+        for line in _refined_in_words(report):
+            listener(Message(line))
+        supernet.to("cpu")
+        note_files(folder)
+
+
+def _refined_in_words(report: RefineReport) -> Iterator[str]:
+    rows = [row for row in report.rows if row.before is not None and row.after is not None]
+    before = sum(row.before or 0.0 for row in rows) / len(rows)
+    after = sum(row.after or 0.0 for row in rows) / len(rows)
+    several = ""
+    if report.several_before is not None and report.several_after is not None:
+        several = f", with four {report.several_before:.3f} to {report.several_after:.3f}"
+    worse = sum(row.kept and (row.after or 0.0) > (row.before or 0.0) for row in rows)
+    yield (
+        f"{sum(row.kept for row in rows)} of {len(report.rows)} stitches improved in "
+        f"{report.steps} steps, loss {before:.3f} to {after:.3f}{several}"
+        + (f"; {worse} of them slightly worse on other images" if worse else "")
+        + (f"; {report.left_out:,} images did not fit into memory" if report.left_out else "")
+    )
+    for row in report.rows:
+        if row.diverged is not None:
+            yield (
+                f"stitch of match {row.match} to {row.target.point} diverged in step "
+                f"{row.diverged}, and was put back"
+            )
+
+
+@contextmanager
+def adding_time(folder: Path, name: str) -> Iterator[None]:
+    """Time a step, and add it to what run.json says of it so far."""
+    seconds: dict[str, float] = {}
+    with timed(seconds, name):
+        yield
+    before = read_document(folder).seconds
+    spent = round(before.get(name, 0.0) + seconds[name], 2)
+    update_document(folder, {"seconds": before | {name: spent}})
+
+
+@contextmanager
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Time a step, and note it under its name."""
+    started = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - started

@@ -15,14 +15,16 @@ FOLDER/
 A protocol that was stopped, however that was, goes on where it was when it is carried out again.
 """
 
+import csv
+import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from netstitch.analysis import Front, Split
+from netstitch.analysis import Front
 from netstitch.analysis.front_figure import fronts_figure
 from netstitch.analysis.hypervolume import hypervolume_of
 from netstitch.analysis.significance import AgainstBest, compare_with_best
@@ -32,9 +34,9 @@ from netstitch.experiments import RunSettings
 from netstitch.files.documents import WORST, Document, read_as
 from netstitch.files.folders import cannot_write, check_new, write_json, write_text
 from netstitch.optimization.search_state import as_plain
-from netstitch.records import Outcome, read_document
-from netstitch.records.front_check import load_front
+from netstitch.records import read_document
 from netstitch.records.run_folder import RUN_FILE, differing
+from netstitch.runs.recorded_run import FinishedRun, open_run
 from netstitch.runs.run import branch_run, finish_preparing, prepare_run, resume
 from netstitch.tasks import Task
 
@@ -64,12 +66,9 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a protocol.
+    """One run of a protocol; its fields are the columns of runs.csv.
 
     Attributes:
-        algorithm: By name.
-        population: Its size.
-        seed: Of the search.
         validation: Hypervolume of its front on these samples, normalised by the ensemble's
             multiply-adds, over the protocol's accuracy.
         test: As validation.
@@ -109,7 +108,7 @@ class Concluded:
 def carry_out_protocol(
     protocol: Protocol,
     settings_for: SettingsFor,
-    models: Callable[[], Sequence[tuple[str, nn.Module]]],
+    models: Sequence[tuple[str, nn.Module]],
     task: Task,
     folder: Path,
     listener: Listener,
@@ -123,7 +122,7 @@ def carry_out_protocol(
     Args:
         protocol: The runs.
         settings_for: The settings of each.
-        models: Gives the networks, where they are not captured yet.
+        models: By name; they are not looked at once they are captured.
         task: What they do.
         folder: A new one, or that of the protocol.
         listener: Told what happens.
@@ -137,25 +136,38 @@ def carry_out_protocol(
     algorithm, population = next(iter(protocol.populations.items()))
     settings = settings_for(algorithm, population or SWEEP, first)
     _claim(folder, protocol, settings)
-    _prepare(settings, models, task, prepared, listener)
+    if (prepared / RUN_FILE).exists():
+        finish_preparing(settings, task, prepared, listener)
+    else:
+        prepare_run(settings, models, task, prepared, listener)
+
+    def carry_out_run(settings: RunSettings, name: str) -> FinishedRun:
+        """Carry a run out to its end, from where it is."""
+        place = folder / name
+        if not (place / RUN_FILE).exists():
+            branch_run(prepared, settings, place)
+        if not read_document(place).done:
+            finished = resume(settings, task, place, listener)
+            if finished.result.stopped == "interrupted":
+                raise KeyboardInterrupt
+        return open_run(place)
+
     sizes: dict[str, int] = {}
     for algorithm, population in protocol.populations.items():
         if population is None:
             listener(StageBegan(f"{algorithm}: population sizes"))
-            place = folder / f"{algorithm}-{SWEEP}"
-            _run(settings_for(algorithm, SWEEP, first), task, prepared, place, listener)
-            population = _best_size(place)
+            swept = carry_out_run(settings_for(algorithm, SWEEP, first), f"{algorithm}-{SWEEP}")
+            population = _best_size(swept)
             listener(Message(f"{algorithm} does best with a population of {population:,}"))
         sizes[algorithm] = population
     runs, fronts = [], dict[str, list[Front]]()
     for algorithm, population in sizes.items():
         for seed in protocol.seeds:
             listener(StageBegan(f"{algorithm}, population {population:,}, seed {seed}"))
-            place = folder / f"{algorithm}-{seed}"
-            _run(settings_for(algorithm, population, seed), task, prepared, place, listener)
-            front = load_front(place)
-            fronts.setdefault(algorithm, []).append(front)
-            runs.append(_of_run(algorithm, population, seed, place, front, protocol.accuracy))
+            settings = settings_for(algorithm, population, seed)
+            run = carry_out_run(settings, f"{algorithm}-{seed}")
+            fronts.setdefault(algorithm, []).append(run.front)
+            runs.append(_row(run, algorithm, population, seed, protocol.accuracy))
     write_text(folder / "runs.csv", _table(runs))
     fronts_figure(fronts, folder / "fronts.png", title=name, floor=protocol.accuracy or "tight")
     volumes = {name: [r.validation for r in runs if r.algorithm == name] for name in sizes}
@@ -164,85 +176,46 @@ def carry_out_protocol(
 
 def _claim(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
     """Note what the folder is for, or see that it is for this."""
-    config = settings.config
-    document = {"format": FORMAT, "protocol": as_plain(asdict(protocol)), "config": config}
+    config, plan = settings.config, as_plain(asdict(protocol))
     path = folder / DOCUMENT
     if path.exists():
         before = read_as(path, FORMAT, ProtocolDocument)
-        for was, now, left_out in (
-            (before.protocol, document["protocol"], ()),
-            (before.config, config, EACH_RUN),
-        ):
-            key = differing(was, now, left_out)
-            if key is not None:
-                raise StorageError(
-                    f"{folder} is of a protocol that asked for something else: {key} is not as it "
-                    "was; give another folder, or what it began with"
-                )
+        key = differing(before.protocol, plan) or differing(before.config, config, EACH_RUN)
+        if key is not None:
+            raise StorageError(
+                f"{folder} is of a protocol that asked for something else: {key} is not as it "
+                "was; give another folder, or what it began with"
+            )
         return
     check_new(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    write_json(path, document)
+    write_json(path, {"format": FORMAT, "protocol": plan, "config": config})
 
 
-def _prepare(
-    settings: RunSettings,
-    models: Callable[[], Sequence[tuple[str, nn.Module]]],
-    task: Task,
-    folder: Path,
-    listener: Listener,
-) -> None:
-    if (folder / RUN_FILE).exists():
-        finish_preparing(settings, task, folder, listener)
-    else:
-        prepare_run(settings, models(), task, folder, listener)
-
-
-def _run(
-    settings: RunSettings, task: Task, prepared: Path, folder: Path, listener: Listener
-) -> None:
-    """Carry a run out to its end, from where it is."""
-    if not (folder / RUN_FILE).exists():
-        branch_run(prepared, settings, folder)
-    if not read_document(folder).done:
-        finished = resume(settings, task, folder, listener)
-        if finished.result.stopped == "interrupted":
-            raise KeyboardInterrupt
-
-
-def _best_size(folder: Path) -> int:
+def _best_size(run: FinishedRun) -> int:
     """Return the population size whose run has the most hypervolume, the first of equal ones."""
-    swept = _outcome(folder).sweep
-    if not swept:
-        raise StorageError(f"{folder / RUN_FILE} is damaged: it tells of no sweep; {WORST}")
-    return max(swept, key=lambda one: one.hypervolume).population
+    outcome = run.document.outcome
+    if outcome is None or not outcome.sweep:
+        raise StorageError(f"{run.folder / RUN_FILE} is damaged: it tells of no sweep; {WORST}")
+    return max(outcome.sweep, key=lambda one: one.hypervolume).population
 
 
-def _outcome(folder: Path) -> Outcome:
-    outcome = read_document(folder).outcome
-    assert outcome is not None
-    return outcome
-
-
-def _of_run(
-    algorithm: str, population: int, seed: int, folder: Path, front: Front, accuracy: float
-) -> Run:
-    outcome = _outcome(folder)
-
-    def volume(part: Split) -> float | None:
-        return hypervolume_of(
-            front.points, part, ensemble=front.ensemble_cost, accuracy_floor=accuracy
-        )
-
+def _row(run: FinishedRun, algorithm: str, population: int, seed: int, accuracy: float) -> Run:
+    front, outcome = run.front, run.document.outcome
+    assert outcome is not None  # it is done
+    validation, test = (
+        hypervolume_of(front.points, part, ensemble=front.ensemble_cost, accuracy_floor=accuracy)
+        for part in ("validation", "test")
+    )
     return Run(
         algorithm,
         population,
         seed,
-        volume("validation") or 0.0,
-        volume("test"),
+        validation or 0.0,
+        test,
         len(front),
         outcome.evaluations,
         outcome.skipped,
@@ -251,7 +224,8 @@ def _of_run(
 
 
 def _table(runs: Sequence[Run]) -> str:
-    rows = [asdict(run) for run in runs]
-    lines = [",".join(rows[0])]
-    lines += [",".join("" if v is None else str(v) for v in row.values()) for row in rows]
-    return "\n".join(lines) + "\n"
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Run)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(run) for run in runs)
+    return text.getvalue()

@@ -1,4 +1,4 @@
-"""A run as its folder tells it, to go on with: its front, supernet, experiment and samples."""
+"""A run as its folder tells it: its front, supernet, experiment and samples, to export or go on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.analysis import Front
+from netstitch.analysis import SPLITS, Front, FrontPoint
 from netstitch.errors import DataError
+from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation.execution_config import ExecutorName
-from netstitch.events import Listener, ignore
+from netstitch.events import Listener, Message, StageBegan, advancing, ignore
 from netstitch.experiments import RunSettings, load_task
+from netstitch.exporting import Exported, export
 from netstitch.networks.sources.importing import permitting
 from netstitch.records import RunDocument, check_front, check_samples
-from netstitch.records.front_check import load_document_and_front
-from netstitch.records.run_folder import FRONT_FILE, SUPERNET
+from netstitch.records.front_check import read_finished
+from netstitch.records.run_folder import SUPERNET
 from netstitch.records.trust import check_cluster, permission_for
 from netstitch.supernet.supernet import Supernet
 from netstitch.supernet.supernet_loading import load_supernet
@@ -35,7 +37,6 @@ class FinishedRun:
     """A run that has a front.
 
     Attributes:
-        folder: Where it is.
         document: Its run.json.
         front: As it was measured.
         trust: As of `recorded_task`.
@@ -51,7 +52,7 @@ class FinishedRun:
     def supernet(self) -> Supernet:
         """Read its supernet, with the stitches that were searched."""
         supernet = load_supernet(self.folder / SUPERNET)
-        check_front(self.folder / FRONT_FILE, self.front, supernet.structure)
+        check_front(self.folder, self.front, supernet.structure)
         return supernet
 
     def task(self, listener: Listener) -> Task:
@@ -84,8 +85,66 @@ class FinishedRun:
 
 
 def open_run(folder: Path, *, trust: bool = False, again: str = TRUSTING) -> FinishedRun:
-    """Return a run that has a front; raise StorageError as `load_front` does."""
-    return FinishedRun(folder, *load_document_and_front(folder), trust, again)
+    """Return a run that has a front; raise StorageError where it has none, or it changed."""
+    return FinishedRun(folder, *read_finished(folder), trust, again)
+
+
+def export_point(
+    supernet: Supernet,
+    point: FrontPoint,
+    folder: Path,
+    listener: Listener,
+    *,
+    card: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Exported:
+    """Export a network of a front of the supernet with its accuracies into a new folder.
+
+    The card says `card` besides; the settings are those of `export`.
+    """
+    listener(StageBegan("export"))
+    said = {"label": point.label} | {part: point.accuracy(part) for part in SPLITS} | (card or {})
+    progress = advancing(listener)
+    return export(supernet, point.genotype, folder, card=said, progress=progress, **settings)
+
+
+def export_recorded(
+    run: FinishedRun,
+    point: FrontPoint,
+    folder: Path,
+    listener: Listener,
+    *,
+    recalibrate: bool = False,
+    **settings: Any,
+) -> Exported:
+    """Export a network of a recorded run, as its search measured it.
+
+    Args:
+        run: The run.
+        point: The network.
+        folder: A new one.
+        listener: Told how far it is.
+        recalibrate: Whether batch norms behind stitches take new statistics from the run's training
+            samples; they do in any case where the run's search measured networks with such.
+        **settings: Of `export`.
+    """
+    supernet = run.supernet()
+    if recalibrate or run.document.settings.evaluation.recalibrate:
+        listener(StageBegan("read"))
+        task = run.task(listener)
+        statistics = run.statistics(task)
+        listener(StageBegan("recalibrate"))
+        genotype = supernet.genotype()
+        genotype[:] = point.genotype
+        form = NumericsConfig(channels_last=False, batch=STATISTICS_BATCH, workers=1)
+        card: dict[str, float] = {}
+        for part, samples in task.measured.items():
+            evaluator = Evaluator(supernet, task, samples, form, recalibration=statistics)
+            card[f"{part}_recalibrated"] = evaluator(genotype).accuracy
+        now, before = 100 * card["validation_recalibrated"], 100 * point.validation
+        listener(Message(f"validation accuracy {now:.2f} %, {before:.2f} % before"))
+        settings |= {"card": card, "recalibrate": statistics}
+    return export_point(supernet, point, folder, listener, **settings)
 
 
 def recorded_task(
@@ -119,11 +178,7 @@ def check_recorded_cluster(
 ) -> None:
     """Raise StorageError where run.json names a Ray cluster that is not known to be the user's.
 
-    Args:
-        run: Its folder.
-        document: Its run.json.
-        settings: What is about to be carried out.
-        again: The command that names the cluster, but for its address.
+    The settings are about to be carried out; `again` names the cluster, but for its address.
     """
     address = settings.evaluation.address
     if settings.evaluation.executor == "ray" and address not in (None, "auto"):

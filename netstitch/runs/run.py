@@ -19,11 +19,9 @@ from netstitch.records import (
     RunDocument,
     check_folder,
     check_samples,
-    check_unchanged,
     is_refined,
     read_document,
     update_document,
-    versions,
     write_document,
 )
 from netstitch.records.run_folder import (
@@ -35,22 +33,12 @@ from netstitch.records.run_folder import (
     taken,
 )
 from netstitch.records.trust import SIGNATURE, signed
-from netstitch.records.unchanged import SUPERNET_FILES
-from netstitch.runs.preparing_step import prepare_folder, refine_run, training_samples
+from netstitch.records.unchanged import SUPERNET_FILES, check_versions
+from netstitch.runs.preparing import prepare_folder, refine_run, training_samples
 from netstitch.runs.run_log import WarningKeeper
 from netstitch.runs.searching_step import Finished, begin_search, search_and_measure
 from netstitch.supernet.supernet_loading import load_supernet
 from netstitch.tasks import Task, as_task
-
-__all__ = [
-    "Finished",
-    "branch_run",
-    "carry_out",
-    "check_resumable",
-    "finish_preparing",
-    "prepare_run",
-    "resume",
-]
 
 
 def carry_out(
@@ -108,11 +96,7 @@ def prepare_run(
 
 
 def finish_preparing(settings: RunSettings, task: Task, folder: Path, listener: Listener) -> None:
-    """Do what is left of `prepare_run` where that was stopped: refine.
-
-    Raises:
-        StorageError: As of `resume`.
-    """
+    """Do what is left of `prepare_run` where that was stopped: refine. Raises as `resume` does."""
     check_resumable(folder)
     task, listener = as_task(task), together(WarningKeeper(), listener)
     with locked(folder):
@@ -138,18 +122,14 @@ def branch_run(prepared: Path, settings: RunSettings, folder: Path) -> None:
 
 
 def check_resumable(folder: Path) -> RunDocument:
-    """Return the document of a run that can go on.
-
-    Raises:
-        StorageError: The folder is none of a run, or one of another version, or the run is done.
-    """
+    """Return the document of a run; raise StorageError where it is done, or of another version."""
     document = read_document(folder)
     if document.done:
         raise StorageError(
             f"the run in {folder} is done, its search ended by {document.stopped}: there is "
             "nothing to go on with; for another search give another folder"
         )
-    check_unchanged(folder, document, {"versions": versions()})
+    check_versions(folder, document)
     return document
 
 
@@ -191,19 +171,23 @@ def resume(
             if not is_refined(folder, document):
                 refine_run(settings, supernet, training, folder, listener)
             begin_search(settings, supernet, task, folder)
-        elif settings.evaluation.early != document.early:
-            raise StorageError(
-                f"{folder} began with early = {document.early!r}, which is now "
-                f"{settings.evaluation.early!r}, and samples would come in another order; go on "
-                "with the former, or run anew"
-            )
-        elif settings.search.objective != document.objective:
-            raise StorageError(
-                f"{folder} began with the objective {document.objective!r}, which is now "
-                f"{settings.search.objective!r}; go on with the former, or run anew"
-            )
+        else:
+            _check_search(folder, document, settings)
         if sign:
             signature = signed(document.config, listener)
             if signature is not None:
                 update_document(folder, {SIGNATURE: signature})
         return search_and_measure(settings, supernet, task, training, folder, listener)
+
+
+def _check_search(folder: Path, document: RunDocument, settings: RunSettings) -> None:
+    """Raise StorageError where a search began with what would give other results now."""
+    for key, was, now in (
+        ("early", document.early, settings.evaluation.early),  # which orders the samples
+        ("objective", document.objective, settings.search.objective),
+    ):
+        if was != now:
+            raise StorageError(
+                f"{folder} began with {key} = {was!r}, which is now {now!r}; go on with the "
+                "former, or run anew"
+            )

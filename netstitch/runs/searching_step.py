@@ -20,12 +20,11 @@ from netstitch.records.run_folder import (
     STITCHES,
 )
 from netstitch.records.unchanged import RESULT_FILES, SUPERNET_FILES, forget_files, note_files
+from netstitch.runs.preparing import adding_time
 from netstitch.runs.recorded_run import STATISTICS_BATCH
-from netstitch.runs.step_times import adding
 from netstitch.searching.search_progress import SearchMeasured, write_progress
 from netstitch.searching.search_recorder import SearchRecorder, remove_states
-from netstitch.searching.search_setup import measured_form
-from netstitch.searching.supernet_search import Searched
+from netstitch.searching.supernet_search import measured_form
 from netstitch.searching.supernet_search import run as run_search
 from netstitch.searching.sweep import Swept
 from netstitch.supernet.supernet import Supernet
@@ -35,15 +34,11 @@ from netstitch.tasks.cross_entropy import score_name
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run.
+    """A finished run; what is not told here is as of `Searched`.
 
     Attributes:
         folder: Where it is.
         supernet: With the stitches that were searched.
-        front: As it was measured.
-        result: How the search went.
-        form: The numerical form of evaluations.
-        sweep: What each population size came to.
     """
 
     folder: Path
@@ -79,13 +74,33 @@ def search_and_measure(
     listener: Listener,
 ) -> Finished:
     """Search, or go on with the search, and write the front and what came of it."""
-    objectives = score_name(settings.search.objective), find_cost(settings.search.cost).name
+
+    def keep(event: Event) -> None:
+        if isinstance(event, SearchMeasured):
+            write_progress(folder / PROGRESS_FILE, event.progress)
+
+    form = read_document(folder).form
+    assert form is not None
+    count = settings.evaluation.recalibrate
+    names = score_name(settings.search.objective), find_cost(settings.search.cost).name
     with (
-        Store(folder / EVALUATIONS, objectives, create=False) as store,
-        adding(folder, "search and test"),
+        Store(folder / EVALUATIONS, names, create=False) as store,
+        adding_time(folder, "search and test"),
     ):
         record = SearchRecorder(folder, store)
-        searched = _search(settings, supernet, task, training, record, folder, listener)
+        listener(StageBegan("search"))
+        searched = run_search(
+            supernet,
+            task,
+            settings.search,
+            seed=settings.seed,
+            floor=settings.protocol.accuracy,
+            form=form,
+            spread=settings.evaluation,
+            recalibration=training.first(count).batches(STATISTICS_BATCH) if count else None,
+            record=record,
+            listener=together(keep, listener),
+        )
     front, result = searched.front, searched.result
     if searched.difference:
         text = (
@@ -117,35 +132,3 @@ def search_and_measure(
         remove_states(folder)
         (folder / PROGRESS_FILE).unlink(missing_ok=True)
     return Finished(folder, supernet, front, result, searched.form, searched.sweep)
-
-
-def _search(
-    settings: RunSettings,
-    supernet: Supernet,
-    task: Task,
-    training: Samples,
-    record: SearchRecorder,
-    folder: Path,
-    listener: Listener,
-) -> Searched:
-    def keep(event: Event) -> None:
-        if isinstance(event, SearchMeasured):
-            write_progress(folder / PROGRESS_FILE, event.progress)
-
-    listener(StageBegan("search"))
-    form = read_document(folder).form
-    assert form is not None
-    count = settings.evaluation.recalibrate
-    statistics = training.first(count).batches(STATISTICS_BATCH) if count else None
-    return run_search(
-        supernet,
-        task,
-        settings.search,
-        seed=settings.seed,
-        floor=settings.protocol.accuracy,
-        form=form,
-        spread=settings.evaluation,
-        recalibration=statistics,
-        record=record,
-        listener=together(keep, listener),
-    )

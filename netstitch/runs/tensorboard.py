@@ -39,7 +39,12 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path) -> None:
-        check_tensorboard()
+        try:
+            import tensorboard  # noqa: F401
+        except ImportError:
+            raise SearchError(
+                "TensorBoard is not installed: pip install 'netstitch[tensorboard]'"
+            ) from None
         self._folder = folder
         self._writers: dict[int, SummaryWriter] = {}
 
@@ -62,13 +67,3 @@ class TensorBoard:
         """End the files."""
         for writer in self._writers.values():
             writer.close()
-
-
-def check_tensorboard() -> None:
-    """Raise SearchError where TensorBoard is not installed."""
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        raise SearchError(
-            "TensorBoard is not installed: pip install 'netstitch[tensorboard]'"
-        ) from None

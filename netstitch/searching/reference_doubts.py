@@ -7,7 +7,6 @@ at before anything is fitted or searched, on some of the validation samples.
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,16 +17,20 @@ from torch import Tensor
 from netstitch.analysis.front_point import ENSEMBLE
 from netstitch.analysis.significance import p_better
 from netstitch.errors import NetstitchError
+from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Samples, Task, select
+from netstitch.tasks import Task
 from netstitch.tasks.agreement import AGREEMENT
-from netstitch.threads import available_cores, batch_workers
+from netstitch.threads import available_cores
 
 SAMPLES, BATCH, WORKERS = 512, 8, 8
 """Validation samples that are looked at, at most, how many at once, and in how many threads: of
 networks for large maps no more fit into memory."""
 ABOVE_CHANCE, WORSE = 0.05, 0.01
 """Levels of the tests: what is not above chance is told of, and what is worse."""
+
+Right = Mapping[str, NDArray[np.float64]]
+"""The samples that each basis network gets right, or shares of them, (n,)."""
 
 REASONS = (
     "the images may be normalised otherwise than these networks know them, the classes may be in "
@@ -45,48 +48,27 @@ def doubts(supernet: Supernet, task: Task) -> Iterator[str]:
     """
     if task.measure == AGREEMENT:
         return
+    order = torch.randperm(len(task.validation), generator=torch.Generator().manual_seed(0))
+    samples = task.validation.taken(order[:SAMPLES].sort().values)
+    device = next(iter(supernet.tensors().values()), torch.zeros(0)).device
+    workers = min(available_cores(), WORKERS) if device.type == "cpu" else 1
+    form = NumericsConfig(channels_last=False, batch=BATCH, workers=workers)
+    references = supernet.references()
     with suppress(NetstitchError):
-        order = torch.randperm(len(task.validation), generator=torch.Generator().manual_seed(0))
-        samples = task.validation.taken(order[:SAMPLES].sort().values)
-        looked = _look(supernet, task, samples)
-        if task.guessed is not None:
-            labels = samples.labels
-            yield from _at_chance(looked, labels, task.guessed(labels).numpy())
-        if ENSEMBLE in supernet.outputs:
-            yield from _worse(looked)
+        evaluator = Evaluator(supernet, task, samples, form, device=device)
+        found = evaluator.measured_together(list(references.values()), task.correct)
+        right = {
+            name: correct.double().cpu().numpy()
+            for name, (correct,) in zip(references, found, strict=True)
+        }
+        alone = {name: right[name] for name in supernet.names if name in right}
+        if task.guessed is not None and alone:
+            yield from _at_chance(alone, samples.labels, task.guessed(samples.labels).numpy())
+        if ENSEMBLE in right and alone:
+            yield from _worse(alone, right[ENSEMBLE])
 
 
-@dataclass(frozen=True)
-class _Looked:
-    """The samples that each basis network and the ensemble get right, or shares of them, (n,)."""
-
-    alone: Mapping[str, NDArray[np.float64]]
-    ensemble: NDArray[np.float64]
-
-
-def _look(supernet: Supernet, task: Task, samples: Samples) -> _Looked:
-    place = next(iter(supernet.tensors().values()), torch.zeros(0)).device
-
-    def look(inputs: Tensor, labels: Tensor) -> list[NDArray[np.float64]]:
-        """Return which samples of a batch are right, (b,), for each network and the ensemble."""
-        with torch.inference_mode():  # it holds for one thread only
-            outputs = [
-                select(network(inputs.to(place)), task.output).cpu()
-                for network in supernet.networks
-            ]
-            outputs.append(task.combine(outputs, supernet.averaging.weights))
-            keyed = [one if task.output is None else {task.output: one} for one in outputs]
-            return [task.correct(one, labels).double().numpy() for one in keyed]
-
-    workers = min(available_cores(), WORKERS) if place.type == "cpu" else 1
-    with batch_workers(workers) as pool:
-        labels = torch.split(samples.labels, BATCH)
-        parts = list(pool.map(look, samples.batches(BATCH), labels))
-    *alone, ensemble = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return _Looked(dict(zip(supernet.names, alone, strict=True)), ensemble)
-
-
-def _at_chance(looked: _Looked, labels: Tensor, guessed: NDArray[np.float64]) -> Iterator[str]:
+def _at_chance(alone: Right, labels: Tensor, guessed: NDArray[np.float64]) -> Iterator[str]:
     """Yield a line where no network beats `guessed`, (n,), always the commonest class."""
     # Half of what chance leaves is enough where samples are too few for a test.
     halfway = (1 + guessed.mean()) / 2
@@ -94,11 +76,10 @@ def _at_chance(looked: _Looked, labels: Tensor, guessed: NDArray[np.float64]) ->
         right.mean() >= halfway
         or p_better(right, guessed) <= ABOVE_CHANCE
         or _tells_apart(right, labels)
-        for right in looked.alone.values()
+        for right in alone.values()
     ):
-        found = ", ".join(f"{name} {100 * r.mean():.1f} %" for name, r in looked.alone.items())
         yield (
-            f"every network is at chance on {len(guessed):,} validation samples ({found}; "
+            f"every network is at chance on {len(guessed):,} validation samples ({_shares(alone)}; "
             f"{100 * guessed.mean():.1f} % have the commonest class): {REASONS}"
         )
 
@@ -119,10 +100,13 @@ def _tells_apart(right: NDArray[np.float64], labels: Tensor) -> bool:
     return bool((hits / counts).sum() - 1 > norm.isf(ABOVE_CHANCE) * deviation)
 
 
-def _worse(looked: _Looked) -> Iterator[str]:
-    if all(p_better(right, looked.ensemble) < WORSE for right in looked.alone.values()):
-        found = ", ".join(f"{name} {100 * r.mean():.1f} %" for name, r in looked.alone.items())
+def _worse(alone: Right, ensemble: NDArray[np.float64]) -> Iterator[str]:
+    if all(p_better(right, ensemble) < WORSE for right in alone.values()):
         yield (
-            f"the ensemble is worse than each of its networks on {len(looked.ensemble):,} "
-            f"validation samples ({100 * looked.ensemble.mean():.1f} %; {found}): {REASONS}"
+            f"the ensemble is worse than each of its networks on {len(ensemble):,} validation "
+            f"samples ({100 * ensemble.mean():.1f} %; {_shares(alone)}): {REASONS}"
         )
+
+
+def _shares(alone: Right) -> str:
+    return ", ".join(f"{name} {100 * right.mean():.1f} %" for name, right in alone.items())

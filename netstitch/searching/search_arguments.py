@@ -1,7 +1,7 @@
 """Checks of what a search is given, before anything is measured."""
 
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any
 
 from netstitch.analysis import ObjectiveName
 from netstitch.analysis.front_point import ACCURACY
@@ -26,74 +26,44 @@ def check_kinds(*, form: Any, spread: Any) -> None:
             )
 
 
-def check_searched(supernet: Any, task: object) -> Task:
-    """Return the task; raise SearchError or DataError for no supernet, no task, or other sizes."""
+def check_search(
+    supernet: Any, task: object, settings: SupernetSearchSettings, spread: ExecutionConfig
+) -> Task:
+    """Return the task, where the search can be done.
+
+    Raises:
+        DataError: The samples have another size than the networks were captured for, or are none.
+        SearchError: These are no supernet or no task, or do not go together, or this machine cannot
+            do what is asked.
+        StitchingError: Stitches were never fitted.
+    """
     if not isinstance(supernet, Supernet):
         raise SearchError(
             f"the supernet is {described(supernet)}; give ns.Supernet([a, b], ns.match(a, b))"
             " first, then a task"
         )
     checked = as_task(task)
-    check_samples(supernet, checked)
-    return checked
-
-
-def check_samples(supernet: Supernet, task: Task) -> None:
-    """Raise DataError where samples have another size than the networks were captured for."""
-    for samples in (task.training, task.validation, task.test):
+    for samples in (checked.training, checked.validation, checked.test):
         if isinstance(samples, Samples):
             shape: tuple[Dimension, ...] = ("batch", *samples.shape)
             check_inputs(supernet.graphs, shape, f"{samples.name}: a batch", DataError)
-
-
-def read_recalibration(supernet: Supernet, batches: Iterable[Batch] | None) -> list[Batch] | None:
-    """Return the batches, which each network evaluated reads again; None where none were given.
-
-    Raises:
-        FittingError: They are no inputs of the networks, or none at all.
-    """
-    if batches is None:
-        return None
-    read = list(fitting_batches(supernet.graphs, batches, FittingError))
-    if not any(len(batch[0]) for batch in read):
-        raise FittingError("recalibration holds no samples: give at least one batch of inputs")
-    return read
-
-
-def check_search(
-    supernet: Supernet, task: Task, settings: SupernetSearchSettings, spread: ExecutionConfig
-) -> Task:
-    """Return the task as `scored_by` does, where the search can be done.
-
-    Raises:
-        DataError: The samples are none of the networks', or no samples.
-        SearchError: The supernet and the task do not go together, or this machine cannot do what
-            is asked.
-        StitchingError: Stitches were never fitted.
-    """
-    if supernet.averaging.rule != task.ensemble:
+    if supernet.averaging.rule != checked.ensemble:
         raise SearchError(
             f"the supernet's ensemble averages {supernet.averaging.rule}, the task's "
-            f"{task.ensemble}; build the supernet with averaging=Averaging({task.ensemble!r})"
+            f"{checked.ensemble}; build the supernet with averaging=Averaging({checked.ensemble!r})"
         )
     supernet.check_fitted()
-    scored = scored_by(settings.objective, supernet, task)
+    scored_by(settings.objective, supernet, checked)
     settings.check_installed()
     spread.check()
-    return scored
+    return checked
 
 
 def scored_by(objective: ObjectiveName, supernet: Supernet, task: Task) -> Task:
     """Return the task as a search scores it: by accuracy or by cross-entropy.
 
-    Raises:
-        SearchError: The objective is not known, or is cross-entropy where the networks put out
-            probabilities.
+    Raises SearchError for cross-entropy where the networks put out probabilities.
     """
-    if objective not in get_args(ObjectiveName):
-        raise SearchError(
-            f"objective {objective!r} is not known; give 'accuracy' or 'cross-entropy'"
-        )
     if objective == ACCURACY:
         return task
     if supernet.puts_out_probabilities(task.output):
@@ -102,3 +72,16 @@ def scored_by(objective: ObjectiveName, supernet: Supernet, task: Task) -> Task:
             f"each, {WAY_OUT}"
         )
     return CrossEntropyTask(task)
+
+
+def read_recalibration(supernet: Supernet, batches: Iterable[Batch] | None) -> list[Batch] | None:
+    """Return the batches, which each network evaluated reads again; None where none were given.
+
+    Raises FittingError where they are no inputs of the networks, or none at all.
+    """
+    if batches is None:
+        return None
+    read = list(fitting_batches(supernet.graphs, batches, FittingError))
+    if not any(len(batch[0]) for batch in read):
+        raise FittingError("recalibration holds no samples: give at least one batch of inputs")
+    return read

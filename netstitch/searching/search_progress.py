@@ -25,22 +25,6 @@ EVERY = 1.0
 """Seconds between two that are written."""
 
 
-class Timer:
-    """Says when it is time again: the first time it is asked, and then every so many seconds."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds, self._clock = seconds, clock
-        self._next = clock()
-
-    def due(self) -> bool:
-        """Return whether it is time, and begin to wait anew where it is."""
-        now = self._clock()
-        if now < self._next:
-            return False
-        self._next = now + self._seconds
-        return True
-
-
 @dataclass(frozen=True)
 class SearchProgress:
     """A search in numbers.
@@ -118,14 +102,12 @@ def search_progress(
     progress: Progress,
     budget: Budget,
     front: Sequence[Solution],
-    *,
     workers: int,
     ensemble: float,
     clock: Callable[[], float] = time.time,
 ) -> SearchProgress:
     """Return the numbers of a moment; `ensemble` is its cost."""
     share = spent(progress, budget)
-    values = [one.objectives for one in front if one.objectives is not None]
     return SearchProgress(
         search=search,
         share=share,
@@ -140,16 +122,19 @@ def search_progress(
         rate=progress.rate,
         idle=progress.idle,
         archived=progress.archived,
-        hypervolume=hypervolume(
-            [score for score, _ in values],
-            [cost for _, cost in values],
-            ensemble=ensemble,
-        ),
+        hypervolume=archive_hypervolume(front, ensemble),
         score=None if progress.best is None else progress.best[0],
         written=clock(),
         bounded=progress.stopped_early,
         objective=progress.objectives[0] if progress.objectives else ACCURACY,
     )
+
+
+def archive_hypervolume(archive: Sequence[Solution], ensemble: float, floor: float = 0.0) -> float:
+    """Return the hypervolume of solutions, normalised by the ensemble's cost, over a score."""
+    values = [one.objectives for one in archive if one.objectives is not None]
+    scores, costs = [score for score, _ in values], [cost for _, cost in values]
+    return hypervolume(scores, costs, ensemble=ensemble, accuracy_floor=floor)
 
 
 def cross_entropy_of(score: float) -> float:

@@ -6,7 +6,7 @@ last state and repeats what came behind it, without evaluating anything again.
 """
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from netstitch.errors import StorageError
 from netstitch.evaluation import Store
 from netstitch.files.folders import cannot_write
-from netstitch.optimization import Engine, Evaluation, Objective, load_state, save_state
+from netstitch.optimization import Engine, Evaluation, load_state, save_state
 from netstitch.optimization.executors.replay import (
     Arrival,
     KnownResult,
@@ -35,32 +35,22 @@ class SearchRecorder:
         known: Results of everything that was evaluated, by signature.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        store: Store,
-        objectives: Sequence[Objective] = OBJECTIVES,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._objectives = objectives
+    def __init__(self, folder: Path, store: Store) -> None:
         self.known: dict[Hashable, KnownResult] = store.known()
-        self._folder, self._store, self._clock = folder, store, clock
+        self._folder, self._store = folder, store
         self._search = 0
         self._elapsed: dict[int, float] = {}  # of results that come again, by number
 
     def begin(self, search: int, engine: Engine, executor: ReplayExecutor) -> None:
-        """Bring a search to where it was.
+        """Bring a search to where it was; raise StorageError where the record is not consistent.
 
         Args:
             search: Its population size.
             engine: It is not run yet.
             executor: That of the engine, over `known`.
-
-        Raises:
-            StorageError: The record does not hold together.
         """
         self._search, self._engine = search, engine
-        self._saved, self._pause = self._clock(), PAUSE
+        self._saved, self._pause = time.monotonic(), PAUSE
         file = state_file(self._folder, search)
         with suppress(StorageError):  # a damaged one only saves time: the store tells all of it
             if file.exists():
@@ -87,7 +77,7 @@ class SearchRecorder:
 
     def arrive(self, arrivals: Sequence[Arrival]) -> None:
         """Write results that the search is given later, so that nothing does them again."""
-        found = [(arrival, known_by_arrival(arrival, self._objectives)) for arrival in arrivals]
+        found = [(arrival, known_by_arrival(arrival, OBJECTIVES)) for arrival in arrivals]
         self._store.keep(found)
         self.known |= {arrival.signature: known for arrival, known in found}
 
@@ -102,10 +92,10 @@ class SearchRecorder:
 
     def look(self) -> None:
         """Save the state where it is time to; to be called between two results."""
-        now = self._clock()
+        now = time.monotonic()
         if now - self._saved >= self._pause:
             self.save()
-            self._saved = self._clock()
+            self._saved = time.monotonic()
             self._pause = max(PAUSE, (self._saved - now) / SHARE)
 
     def save(self) -> None:

@@ -2,17 +2,26 @@
 
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Unpack
 
 import torch
+from torch import Tensor
 
 from netstitch.analysis import Front
 from netstitch.analysis.front_point import ACCURACY
 from netstitch.costs import find_cost
-from netstitch.errors import SearchError
-from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig, evaluating
+from netstitch.errors import DataError, SearchError
+from netstitch.evaluation import (
+    Evaluator,
+    ExecutionConfig,
+    NumericsConfig,
+    evaluating,
+    measure_numerics,
+)
+from netstitch.evaluation.early_stopping import most_informative_order
 from netstitch.events import Event, Listener, StageBegan, ignore
 from netstitch.files.settings import check_names, with_keywords
 from netstitch.fitting import Batch
@@ -23,18 +32,16 @@ from netstitch.searching.reference_doubts import doubts
 from netstitch.searching.search_arguments import (
     check_kinds,
     check_search,
-    check_searched,
     read_recalibration,
+    scored_by,
 )
 from netstitch.searching.search_progress import SearchAdvanced
 from netstitch.searching.search_recorder import SearchRecorder
-from netstitch.searching.search_setup import in_order, measured_form
-from netstitch.searching.search_sizes import search_sizes
 from netstitch.searching.supernet_problem import SupernetSearch
 from netstitch.searching.supernet_search_settings import SearchKeywords, SupernetSearchSettings
-from netstitch.searching.sweep import Swept
+from netstitch.searching.sweep import Swept, search_sizes
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Task
+from netstitch.tasks import Samples, Task
 
 
 @dataclass(frozen=True)
@@ -118,8 +125,7 @@ def search(
         if isinstance(event, SearchAdvanced) and on_progress is not None:
             on_progress(event.progress)
 
-    task = check_searched(supernet, task)
-    check_search(supernet, task, settings, spread)
+    task = check_search(supernet, task, settings, spread)
     for line in doubts(supernet, task):
         warnings.warn(line, stacklevel=2)
     return run(
@@ -147,26 +153,16 @@ def run(
     record: SearchRecorder | None = None,
     listener: Listener = ignore,
 ) -> Searched:
-    """Search as `search` does, and return how it went too.
+    """Search as `search` does, with all its settings in one, and return how it went too.
 
-    Args:
-        supernet: As of `search`.
-        task: As of `search`.
-        settings: How it is searched.
-        seed: Of the search.
-        floor: The accuracy from which the hypervolumes of a sweep count; of a search for another
-            objective these count from 0.
-        form: Numerical form of evaluations; by default measured on this machine, with as many
-            batches side by side as `spread` says.
-        spread: By default this process, with a batch on each core.
-        recalibration: As of `search`.
-        record: Where results are written as they come, and the search goes on from.
-        listener: Told of each distinct evaluation, how far the search is, and before each search of
-            a sweep, and before the front is measured, that a stage began.
+    In a sweep, hypervolumes count from the accuracy `floor`; for another objective from 0. Results
+    are written into the record as they come, and the search goes on from there. The listener is
+    told of each distinct evaluation, how far the search is, and which stage began: a population
+    size of a sweep, or measuring the front.
     """
     spread = spread or ExecutionConfig(executor="serial")
-    task = check_searched(supernet, task)
-    scored = check_search(supernet, task, settings, spread)
+    task = check_search(supernet, task, settings, spread)
+    scored = scored_by(settings.objective, supernet, task)
     statistics = read_recalibration(supernet, recalibration)
     form = form or measured_form(supernet, task, spread)
     cost = find_cost(settings.cost)
@@ -179,7 +175,7 @@ def run(
         or learns_from_all(settings.algorithm, settings.settings)
     )
     early = spread.early == "certain" and not whole
-    samples = in_order(supernet, scored, alone, spread.here) if early else scored.validation
+    samples = _in_order(supernet, scored, alone, spread.here) if early else scored.validation
 
     def make(device: torch.device) -> Evaluator:
         return Evaluator(
@@ -204,9 +200,9 @@ def run(
             problem, executor, spread.order == "asked", record=record, listener=listener
         )
     genotypes = [solution.genotype for solution in result.archive]
-    if not genotypes and result.stopped == "interrupted":
-        raise KeyboardInterrupt
     if not genotypes:
+        if result.stopped == "interrupted":
+            raise KeyboardInterrupt
         raise SearchError(
             f"no evaluation was completed within {settings.seconds} seconds: give the search more"
         )
@@ -223,3 +219,37 @@ def run(
         cost=cost,
     )
     return Searched(front, result, form, swept, largest_difference(front, result.archive))
+
+
+def measured_form(supernet: Supernet, task: Task, spread: ExecutionConfig) -> NumericsConfig:
+    """Return the fastest form of evaluations here, as far as `spread` leaves it open."""
+    return measure_numerics(
+        supernet,
+        task.validation.inputs,
+        batches=(spread.batch,) if spread.batch else None,
+        workers=spread.side_by_side,
+        device=spread.here,
+        fused=spread.fused,
+        precision=spread.precision,
+    )
+
+
+def _in_order(
+    supernet: Supernet,
+    task: Task,
+    form: NumericsConfig,
+    device: torch.device,
+) -> Samples:
+    """Return the validation samples as evaluations that end early go through them.
+
+    They are the most informative first, by how the reference networks do on them.
+    """
+    samples = task.validation
+    evaluator = Evaluator(supernet, task, samples, form, device=device)
+    references = list(supernet.references().values())
+    order: Tensor | None = None
+    with suppress(DataError):  # the search says which network it is that fails
+        order = most_informative_order(
+            [sure for (sure,) in evaluator.measured_together(references, task.margin)]
+        )
+    return samples if order is None else samples.taken(order)

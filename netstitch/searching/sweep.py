@@ -1,23 +1,46 @@
-"""A sweep of population sizes: one search of each, on one store of evaluations.
+"""A search of each population size, of which the best counts.
 
 The paper's section 7 chooses every algorithm's population so, by the normalised hypervolume at the
-end of a run with the whole budget.
+end of a run with the whole budget. What one size evaluated is known to the next, and what a search
+that was stopped did to the one that goes on from its record.
 """
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from netstitch.analysis import hypervolume
+import numpy as np
+
+from netstitch.errors import SearchError
+from netstitch.events import Listener, StageBegan
 from netstitch.files.documents import Count
-from netstitch.optimization import SearchResult
+from netstitch.optimization import Evaluation, Executor, Progress, SearchResult
+from netstitch.optimization.executors.replay import (
+    Arrival,
+    KnownResult,
+    OrderedExecutor,
+    ReplayExecutor,
+    known_by,
+    known_by_arrival,
+)
+from netstitch.searching.search_progress import (
+    EVERY,
+    ResultRecorded,
+    SearchAdvanced,
+    SearchMeasured,
+    archive_hypervolume,
+    search_progress,
+)
+from netstitch.searching.search_recorder import SearchRecorder
+from netstitch.searching.supernet_problem import SupernetSearch
+from netstitch.stitching.reachability import Genotype
 
 
 @dataclass(frozen=True)
 class Swept:
-    """One size, and what a run with it came to.
+    """A population size, and what a run with it came to.
 
     Attributes:
-        population: The size.
         hypervolume: Of the accuracies and costs that the search saw, normalised by the
             ensemble's cost, over the sweep's floor.
         evaluated: Distinct evaluations.
@@ -28,6 +51,86 @@ class Swept:
     hypervolume: float
     evaluated: Count
     skipped: Count
+
+
+def search_sizes(
+    search: SupernetSearch,
+    executor: Executor,
+    ordered: bool,
+    *,
+    record: SearchRecorder | None,
+    listener: Listener,
+) -> tuple[SearchResult, tuple[Swept, ...]]:
+    """Search with a population of each size, and return the best result, and all in short.
+
+    Args:
+        search: What is searched, and how.
+        executor: What evaluates.
+        ordered: Whether the search is given results in the order in which it asked for them.
+        record: Where results are written as they come, and the search goes on from.
+        listener: Told of each distinct evaluation, how far the search is, and which population size
+            begins.
+
+    Raises:
+        SearchError: A reference network cannot be evaluated.
+        KeyboardInterrupt: The search was stopped before it was as far as its record.
+    """
+    sizes, budget = search.settings.sizes, search.settings.budget
+    references = search.supernet.references()
+    known: dict[Hashable, KnownResult] = {} if record is None else record.known
+    problem, ensemble = search.problem, search.ensemble
+    measured_next = 0.0
+
+    def keep(evaluation: Evaluation) -> None:
+        if record is not None:
+            record.keep(evaluation)
+        else:
+            known[evaluation.signature] = known_by(evaluation)
+        listener(ResultRecorded(evaluation))
+        if evaluation.failure is not None:
+            _check_no_reference(references, evaluation)
+
+    def remember(arrivals: Sequence[Arrival]) -> None:
+        """Take in what ended early and was done whole after all."""
+        for one in arrivals:
+            if one.signature in known:
+                known[one.signature] = known_by_arrival(one, problem.objectives)
+
+    def search_with(size: int) -> SearchResult:
+        if len(sizes) > 1:
+            listener(StageBegan(f"search with a population of {size:,}"))
+        arrive = remember if record is None else record.arrive
+        recalling = ReplayExecutor(executor, problem.identify, known, arrive)
+
+        def look(progress: Progress) -> None:
+            nonlocal measured_next
+            if record is not None:
+                record.look()
+            now = time.monotonic()
+            if now >= measured_next:
+                measured_next = now + EVERY
+                measure(progress)
+            listener(SearchAdvanced(progress, budget))
+
+        def measure(progress: Progress) -> None:
+            if record is None or not record.behind:
+                workers, front = executor.workers, engine.front
+                measured = search_progress(size, progress, budget, front, workers, ensemble)
+                listener(SearchMeasured(measured))
+
+        source = OrderedExecutor(recalling) if ordered and executor.capacity > 1 else recalling
+        engine = search.engine(size, source, on_evaluation=keep, on_progress=look)
+        if record is not None:
+            record.begin(size, engine, recalling)
+        result = engine.run()
+        if record is not None:
+            if result.stopped == "interrupted" and record.behind:
+                raise KeyboardInterrupt  # what there was before is more than this result
+            record.save()
+        measure(engine.account.progress())
+        return result
+
+    return sweep(search_with, sizes, ensemble, search.floor)
 
 
 def sweep(
@@ -57,13 +160,7 @@ def sweep(
                 raise
             interrupted = True
             break
-        values = [one.objectives for one in result.archive if one.objectives is not None]
-        volume = hypervolume(
-            [accuracy for accuracy, _ in values],
-            [cost for _, cost in values],
-            ensemble=ensemble,
-            accuracy_floor=floor,
-        )
+        volume = archive_hypervolume(result.archive, ensemble, floor)
         results.append(result)
         swept.append(Swept(size, volume, result.evaluated, result.skipped))
         interrupted = result.stopped == "interrupted"
@@ -71,3 +168,12 @@ def sweep(
             break
     best = results[max(range(len(results)), key=lambda index: swept[index].hypervolume)]
     return replace(best, stopped="interrupted") if interrupted else best, tuple(swept)
+
+
+def _check_no_reference(references: Mapping[str, Genotype], evaluation: Evaluation) -> None:
+    """Raise SearchError where a reference fails, with which nothing could be compared."""
+    for name, genotype in references.items():
+        if np.array_equal(genotype, evaluation.genotype):
+            raise SearchError(
+                f"{name} cannot be evaluated on the validation samples: {evaluation.failure}"
+            )

@@ -10,7 +10,7 @@ from run_examples import Interrupting, Quiet
 
 from netstitch.cli.status_lines import status_lines
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.records import load_front
+from netstitch.runs.recorded_run import open_run
 from netstitch.runs.run import Finished, carry_out, resume
 
 
@@ -29,7 +29,7 @@ def test_a_run_goes_on_to_the_front_of_one_that_was_not_stopped(
     called = netstitch("resume", stopped)
     assert (called.code, called.err) == (0, "")
     assert "the search ended since its budget was spent" in " ".join(called.out.split())
-    assert load_front(stopped) == finished.front
+    assert open_run(stopped).front == finished.front
 
 
 def test_it_goes_on_from_another_folder_too(

@@ -14,7 +14,7 @@ from run_examples import arrays, build, write_experiment
 from safetensors.torch import save_file
 
 from netstitch.optimization import ALGORITHMS
-from netstitch.records import load_front
+from netstitch.runs.recorded_run import open_run
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -42,7 +42,7 @@ def test_a_run_shows_the_front_and_what_it_wrote(netstitch: Caller, experiment: 
     called = netstitch("run", experiment, "-o", "out")
     assert called.code == 0
     assert called.err == ""
-    front = load_front(Path("out"))
+    front = open_run(Path("out")).front
     for point in (*front.references, *front):
         assert f"\n{point.label} " in called.out
     assert "the search ended since its budget was spent" in " ".join(called.out.split())
@@ -59,7 +59,7 @@ def test_folders_are_numbered_where_none_is_given(netstitch: Caller, experiment:
     few = ("--evaluations", "8", "--algorithm", "random")
     for folder in ("tiny-run", "tiny-run-2"):
         assert netstitch("run", experiment, *few).code == 0
-        assert len(load_front(Path(folder))) > 0
+        assert len(open_run(Path(folder)).front) > 0
 
 
 @pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
@@ -68,7 +68,7 @@ def test_every_algorithm_can_be_asked_for(
 ) -> None:
     called = netstitch("run", experiment, "-o", "out", "--algorithm", algorithm)
     assert (called.code, called.err) == (0, "")
-    assert len(load_front(Path("out"))) > 0
+    assert len(open_run(Path("out")).front) > 0
 
 
 def test_a_population_may_be_swept(
@@ -266,7 +266,7 @@ def test_an_interruption_has_its_own_exit_code(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("netstitch.runs.preparing_step.match_all", interrupt)
+    monkeypatch.setattr("netstitch.runs.preparing.match_all", interrupt)
     before = files(experiment.parent)
     called = netstitch("run", experiment)
     assert called.code == 130

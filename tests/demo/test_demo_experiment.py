@@ -25,7 +25,7 @@ from netstitch.experiments import (
     read_experiment,
 )
 from netstitch.records import sample_digests
-from netstitch.runs.exported_point import export_point
+from netstitch.runs.recorded_run import export_point
 from netstitch.runs.run import carry_out
 
 

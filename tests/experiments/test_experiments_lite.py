@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.records import load_front
+from netstitch.runs.recorded_run import open_run
 from netstitch.runs.run import carry_out
 from netstitch.tasks.agreement import AGREEMENT
 
@@ -45,7 +45,7 @@ def test_the_example_goes_the_whole_way(tmp_path: Path) -> None:
     models = load_models(experiment)
     task = load_task(experiment, models=models)
     carry_out(experiment, models, task, tmp_path / "run")
-    front = load_front(tmp_path / "run")
+    front = open_run(tmp_path / "run").front
     assert front.measure == AGREEMENT
     assert front.ensemble is not None
     assert front.ensemble.validation == front.ensemble.test == 1.0

@@ -228,7 +228,7 @@ def contents(run: Path) -> dict[str, bytes]:
         (changed_weights, "network 'deep' changed since the run began; put back"),
         (changed_stitches, "the stitches changed since its search began"),
         (in_document(early="never"), "began with early = 'never', which is now 'certain'"),
-        (in_document(objective="cross-entropy"), "began with the objective 'cross-entropy', which"),
+        (in_document(objective="cross-entropy"), "began with objective = 'cross-entropy', which"),
         (changed_samples, "the validation samples changed since the run began"),
         (another_plan, "was asked something else: search.evaluations is 61 and was 60"),
         (in_document(versions={"torch": "1.0", "netstitch": "0.1.0"}), "begun with torch 1.0, and"),
@@ -275,7 +275,7 @@ def test_stitches_that_changed_while_a_run_is_stopped_in_refining_are_not_refine
 
 
 @pytest.mark.parametrize(
-    "place", ["refining_step.write_bytes", "refining_step.write_json", "searching_step.Store"]
+    "place", ["preparing.write_bytes", "preparing.write_json", "searching_step.Store"]
 )
 def test_a_kill_while_refined_stitches_take_the_place_of_fitted_ones(
     tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch

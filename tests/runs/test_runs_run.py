@@ -34,11 +34,12 @@ from netstitch.errors import (
 from netstitch.evaluation import Store
 from netstitch.events import Advanced, Event, Listener
 from netstitch.experiments import RunSettings, load_models, load_task, override, read_experiment
-from netstitch.records import load_front, read_document
+from netstitch.records import read_document
 from netstitch.records.run_folder import locked
 from netstitch.records.run_record import read_run
 from netstitch.report import page
-from netstitch.runs import preparing_step, searching_step
+from netstitch.runs import preparing, searching_step
+from netstitch.runs.recorded_run import open_run
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.supernet.supernet_loading import load_supernet
 
@@ -77,7 +78,7 @@ def content(folder: Path) -> list[str]:
 
 def test_a_run_folder_holds_all_that_was_found(finished: Finished) -> None:
     assert content(finished.folder) == CONTENT
-    assert load_front(finished.folder) == finished.front
+    assert open_run(finished.folder).front == finished.front
     assert (finished.folder / "front.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -318,7 +319,7 @@ def test_a_run_that_wants_the_folder_of_another_ends_before_it_does_anything(
 ) -> None:
     (tmp_path / "run").mkdir()
     with locked(tmp_path / "run"):
-        monkeypatch.setattr(preparing_step, "capture_all", None)
+        monkeypatch.setattr(preparing, "capture_all", None)
         with pytest.raises(StorageError, match="is being run by another process"):
             carry(tmp_path)
     assert content(tmp_path / "run") == []
@@ -342,7 +343,7 @@ def test_no_space_for_the_supernet_leaves_nothing(
 
 @pytest.mark.parametrize(
     "place",
-    ["preparing_step.refine_and_save", "searching_step.Store", "searching_step.run_search"],
+    ["preparing.refine_run", "searching_step.Store", "searching_step.run_search"],
 )
 def test_what_ends_a_run_later_leaves_all_to_go_on_with(
     tmp_path: Path, finished: Finished, place: str, monkeypatch: pytest.MonkeyPatch
@@ -381,7 +382,7 @@ def test_ctrl_c_during_the_search_saves_the_front_so_far(tmp_path: Path) -> None
     done = carry(tmp_path, budget, listener=Interrupting(after=15))
     assert done.result.stopped == "interrupted"
     assert content(done.folder) == sorted([*CONTENT, "progress.json", "search-8.state"])
-    assert load_front(done.folder) == done.front
+    assert open_run(done.folder).front == done.front
     outcome = json.loads((done.folder / "run.json").read_text())["outcome"]
     assert (outcome["stopped"], outcome["evaluations"]) == ("interrupted", 15)
 
@@ -393,7 +394,7 @@ def test_ctrl_c_before_the_search_leaves_nothing(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(preparing_step, part, interrupt)
+    monkeypatch.setattr(preparing, part, interrupt)
     with pytest.raises(KeyboardInterrupt):
         carry(tmp_path)
     assert not (tmp_path / "run").exists()
@@ -506,11 +507,11 @@ def test_images_are_read_in_an_order_of_the_seed(
 
 def test_a_folder_without_a_front_is_one_line(tmp_path: Path, finished: Finished) -> None:
     with pytest.raises(StorageError, match=r"run\.json is missing"):
-        load_front(tmp_path)
+        open_run(tmp_path)
     text = (finished.folder / "run.json").read_text()
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(StorageError, match=r"front\.json holds no front"):
-        load_front(tmp_path)
+        open_run(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -630,7 +631,7 @@ def test_a_real_interruption_ends_with_the_front_and_exit_code_0(tmp_path: Path)
     left = set(content(folder)) - {"progress.json", "search-8.state"}
     assert left == {*CONTENT, "report.html"}  # of the command line
     assert b"interrupted" in out
-    assert len(load_front(folder)) > 0
+    assert len(open_run(folder).front) > 0
 
 
 def _wait_for_evaluations(path: Path, count: int, process: subprocess.Popen[bytes]) -> None:

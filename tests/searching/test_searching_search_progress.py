@@ -10,11 +10,10 @@ import pytest
 
 from netstitch.errors import SearchError, StorageError
 from netstitch.optimization import Budget, Progress, Solution
-from netstitch.runs.tensorboard import TensorBoard, check_tensorboard, scalars
+from netstitch.runs.tensorboard import TensorBoard, scalars
 from netstitch.searching.search_progress import (
     SearchMeasured,
     SearchProgress,
-    Timer,
     read_progress,
     search_progress,
     spent,
@@ -77,12 +76,6 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
         read_progress(tmp_path / "progress.json")
 
 
-def test_it_is_time_at_once_and_then_every_so_many_seconds() -> None:
-    moments = iter([0.0, 0.0, 0.4, 1.0, 1.9, 2.5])
-    pace = Timer(1.0, lambda: next(moments))
-    assert [pace.due() for _ in range(5)] == [True, False, True, False, True]
-
-
 def test_tensorboard_has_a_series_for_each_search(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -103,7 +96,9 @@ def test_tensorboard_has_the_cross_entropy_of_a_search_for_it() -> None:
     assert "search/best_accuracy" not in found
 
 
-def test_without_tensorboard_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorboard_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "tensorboard", None)
     with pytest.raises(SearchError, match=r"pip install 'netstitch\[tensorboard\]'"):
-        check_tensorboard()
+        TensorBoard(tmp_path)
