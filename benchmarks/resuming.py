@@ -25,8 +25,8 @@ from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Engine, Executor
 from netstitch.optimization.executors.replay import ReplayExecutor
 from netstitch.searching.search_recorder import SearchRecorder
-from netstitch.searching.supernet_problem import SupernetSearch
 from netstitch.searching.supernet_search_settings import SupernetSearchSettings
+from netstitch.searching.sweep import SupernetSearch
 from netstitch.supernet.supernet import Supernet
 
 POPULATION = 512

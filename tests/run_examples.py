@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from netstitch.events import Advanced, Event, Message, StageBegan
-from netstitch.runs.run_log import RunLog
+from netstitch.runs.listeners import RunLog
 from netstitch.searching.search_progress import SearchAdvanced
 
 FEATURES, CLASSES = 6, 3

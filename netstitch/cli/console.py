@@ -14,7 +14,7 @@ from rich.table import Column
 from rich.text import Text
 
 from netstitch.events import Advanced, Event, Listener, Message, StageBegan, together
-from netstitch.runs.run_log import EventLines, RunLog, WarningKeeper
+from netstitch.runs.listeners import EventLines, RunLog, WarningKeeper
 from netstitch.searching.search_progress import SearchAdvanced, spent
 from netstitch.text import printable
 
@@ -105,7 +105,7 @@ def listening(tensorboard: Path | None = None) -> Iterator[Listener]:
         console = stack.enter_context(Console())
         listeners: list[Listener] = [console, RunLog(), WarningKeeper()]
         if tensorboard is not None:
-            from netstitch.runs.tensorboard import TensorBoard
+            from netstitch.runs.listeners import TensorBoard
 
             listeners.append(stack.enter_context(closing(TensorBoard(tensorboard))))
         yield together(*listeners)

@@ -125,8 +125,8 @@ def run(
             task = generated_task(asked, models)
             for line in other_images(asked, models, task):
                 listener(Message(line, warning=True))
-            trial = try_out(models, task, listener, asked)
-        show_trial(trial)
+            costs = try_out(models, task, listener, asked)
+        show_trial(costs)
         return
     folder = free_folder(Path(f"{file.stem}-run")) if output is None else output
     check_new(folder)
@@ -162,7 +162,8 @@ def resume(
     from netstitch.cli.show import show_run
     from netstitch.events import StageBegan
     from netstitch.records.run_folder import TENSORBOARD
-    from netstitch.runs.recorded_run import check_recorded_cluster, recorded_task, spread_otherwise
+    from netstitch.records.trust import check_cluster
+    from netstitch.runs.recorded_run import recorded_task, spread_otherwise
     from netstitch.runs.run import check_resumable
     from netstitch.runs.run import resume as go_on
 
@@ -171,7 +172,7 @@ def resume(
     settings = spread_otherwise(experiment, **vars(evaluation or EvaluationOptions()))
     settings.check()
     if not trust and (evaluation is None or evaluation.address is None):
-        check_recorded_cluster(run, document, settings, again=again("--address"))
+        check_cluster(run, document, settings, again=again("--address"))
     with listening(run / TENSORBOARD if tensorboard else None) as listener:
         listener(StageBegan("read"))
         task = recorded_task(run, document, listener, trust=trust, again=again("--trust"))

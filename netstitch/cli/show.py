@@ -14,7 +14,7 @@ from netstitch.networks import Network
 from netstitch.networks.graph import Graph
 from netstitch.report.compared_runs import Comparison
 from netstitch.report.comparison_page import answer, group_table, pair_table
-from netstitch.runs.dry_run import Trial
+from netstitch.runs.dry_run import NetworkCost
 from netstitch.runs.finetuned_point import Tuning
 from netstitch.runs.protocol import Concluded
 from netstitch.runs.searching_step import Finished
@@ -198,10 +198,10 @@ def show_matching(networks: Sequence[Network], matching: Matching) -> None:
     Terminal().print(table)
 
 
-def show_trial(trial: Trial) -> None:
+def show_trial(costs: Sequence[NetworkCost]) -> None:
     """Print a row for each network and a subnetwork: their costs."""
     rows = []
-    for cost in trial.costs:
+    for cost in costs:
         numbers = (cost.multiply_adds, cost.parameters, cost.points, cost.stitches)
         rows.append((cost.name, *("" if n is None else f"{n:,}" for n in numbers)))
     terminal = Terminal()

@@ -5,10 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from netstitch.cli.console import Terminal
-from netstitch.records import RunDocument, check_folder
+from netstitch.records import RunDocument
 from netstitch.records.run_document import check_begun, how_on, state_of
-from netstitch.records.run_folder import PROGRESS_FILE, RUN_FILE, is_running
-from netstitch.searching.search_progress import SearchProgress, read_progress, score_text
+from netstitch.records.run_folder import RUN_FILE, is_running
+from netstitch.records.unchanged import check_folder
+from netstitch.searching.search_progress import (
+    PROGRESS_FILE,
+    SearchProgress,
+    read_progress,
+    score_text,
+)
 from netstitch.text import counted, duration
 
 QUIET = 60.0
@@ -54,20 +60,21 @@ def _stage(run: Path, document: RunDocument, running: bool) -> str:
 
 
 def _progress_lines(progress: SearchProgress, now: float | None) -> Iterator[str]:
-    early = f" ({progress.bounded:,} of them in part)" if progress.bounded else ""
-    failed = f", {progress.failed:,} failed" if progress.failed else ""
+    counts = progress.counts
+    early = f" ({counts.stopped_early:,} of them in part)" if counts.stopped_early else ""
+    failed = f", {counts.failed:,} failed" if counts.failed else ""
     yield (
         f"  population {progress.search:,}: {progress.share:.0%} of the budget, "
-        f"{progress.evaluated:,} evaluated{early}, {progress.skipped:,} known{failed}"
+        f"{counts.evaluated:,} evaluated{early}, {counts.skipped:,} known{failed}"
     )
     left = "" if now is None or progress.left is None else f", {duration(progress.left)} left"
     yield (
-        f"  {progress.rate:.1f}/s for {duration(progress.elapsed)}{left}; {progress.in_flight} "
+        f"  {counts.rate:.1f}/s for {duration(counts.elapsed)}{left}; {counts.in_flight} "
         f"under way on {counted(progress.workers, 'worker')}, "
-        f"idle {progress.idle:.0%}"
+        f"idle {counts.idle:.0%}"
     )
     score = progress.score
     best = "" if score is None else f"best {score_text(progress.objective, score)}, "
-    yield f"  {best}{progress.archived:,} in the archive, hypervolume {progress.hypervolume:.4f}"
+    yield f"  {best}{counts.archived:,} in the archive, hypervolume {progress.hypervolume:.4f}"
     if now is not None and now - progress.written > QUIET:
         yield f"  as of {duration(now - progress.written)} ago"

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AliasPath, Field, ValidationError, model_validator
 
 from netstitch.analysis.front_point import ACCURACY, ObjectiveName
 from netstitch.errors import ExperimentError, StorageError
@@ -18,7 +17,6 @@ from netstitch.optimization import Stopped
 from netstitch.records.run_folder import FORMAT, REFINING, RUN_FILE, is_running
 from netstitch.searching.sweep import Swept
 from netstitch.text import command
-from netstitch.version import VERSION
 
 
 class Outcome(Document):
@@ -28,7 +26,6 @@ class Outcome(Document):
         accuracy_difference: The largest, of the front's networks, between what the search saw and
             what was measured.
         sweep: Each population size, in short.
-        form: The numerical form of evaluations.
         spread: How evaluations were spread over processes and devices.
     """
 
@@ -41,32 +38,22 @@ class Outcome(Document):
     idle: float = 0.0
     accuracy_difference: float = 0.0
     sweep: tuple[Swept, ...] = ()
-    form: dict[str, Any] = Field(default_factory=dict)
     spread: dict[str, Any] = Field(default_factory=dict)
 
 
-class RecordedFit(Document):
-    """Settings of a run's fit; `batch_size` are the images of a training step, where there were."""
-
-    batch_size: Annotated[int, Field(ge=1, le=MOST)] | None = None
-
-
-class RecordedEvaluation(Document):
-    """Settings of a run's evaluations.
+class RecordedSettings(Document):
+    """Settings that every run has, those from Python too; others are not looked at.
 
     Attributes:
+        batch_size: Images of a training step, where there were such.
         recalibrate: Training samples that each subnetwork was recalibrated on; 0 for none.
     """
 
-    recalibrate: Count = 0
-
-
-class RecordedSettings(Document):
-    """Settings that every run has, those from Python too; others are not looked at."""
-
     seed: Count | None = None
-    fit: RecordedFit = RecordedFit()
-    evaluation: RecordedEvaluation = RecordedEvaluation()
+    batch_size: Annotated[int, Field(ge=1, le=MOST)] | None = Field(
+        default=None, validation_alias=AliasPath("fit", "batch_size")
+    )
+    recalibrate: Count = Field(default=0, validation_alias=AliasPath("evaluation", "recalibrate"))
 
 
 class RunDocument(Document):
@@ -74,22 +61,17 @@ class RunDocument(Document):
 
     Attributes:
         config: The experiment as plain data, or the settings of a run from Python.
-        matches: How many there are.
         written: When the run began, in ISO 8601.
         versions: Of the packages that decide on its numbers.
-        cores: How many the machine had.
-        networks: Digests by name.
+        networks: Digests by name, as `samples` are by part.
         fitted: Digest of the stitches before they are refined.
         refined: Digest of the stitches after that.
-        samples: Digests by part.
         files: Digests of what is final in the folder, by path.
         seconds: That steps took, by name.
         form: The numerical form of evaluations, fixed as what follows when the search begins.
         stitches: Digest of the stitches that are searched.
         early: When evaluations end early.
-        objective: What is held against the cost.
-        warnings: Lines, each once.
-        signature: Over the Python that it ran.
+        signature: Over the Python that it ran, see `trust`.
     """
 
     name: str = ""
@@ -190,11 +172,6 @@ def keep_warnings(folder: Path, warnings: Sequence[str]) -> None:
     before = read_document(folder).warnings
     if set(warnings) - set(before):
         update_document(folder, {"warnings": list(dict.fromkeys([*before, *warnings]))})
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that decide on a run's numbers."""
-    return {"netstitch": VERSION, "torch": torch.__version__}
 
 
 def state_of(run: Path, document: RunDocument, *, running: bool) -> str:

@@ -31,9 +31,7 @@ from netstitch.files.folders import LOCK, cannot_write, check_new
 FORMAT = "netstitch-run-4"
 RUN_FILE, FRONT_FILE, SUPERNET = "run.json", "front.json", "supernet"
 HISTORY_FILE, EVALUATIONS, STITCHES = "search.csv", "evaluations.sqlite", "stitches.csv"
-PROGRESS_FILE, REFINING = "progress.json", "refining.safetensors"
-
-TENSORBOARD = "tensorboard"
+REFINING, TENSORBOARD = "refining.safetensors", "tensorboard"
 
 PATIENCE = 1.0
 """Seconds to wait for a run's lock, which `status` takes for a moment to see whether it is held."""
@@ -101,6 +99,14 @@ def is_running(folder: Path) -> bool:
     return False
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; raise StorageError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
 @contextmanager
 def taken(folder: Path) -> Iterator[None]:
     """Make a run's folder and hold its lock; what ends this before run.json is there leaves none.
@@ -109,10 +115,7 @@ def taken(folder: Path) -> Iterator[None]:
         StorageError: The folder is not empty, or another run has it.
     """
     existed = folder.is_dir()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    make_folder(folder)
     try:
         with locked(folder):
             check_new(folder)  # another run may have been here meanwhile

@@ -19,11 +19,7 @@ PATIENCE = 5.0
 
 
 def state_folder() -> Path:
-    """Return $XDG_STATE_HOME/netstitch, by default ~/.local/state/netstitch.
-
-    Raises:
-        OSError: The user has no home.
-    """
+    """Return $XDG_STATE_HOME/netstitch, by default in ~/.local/state; OSError without a home."""
     given = os.environ.get("XDG_STATE_HOME", "")
     if os.path.isabs(given):  # the specification has others ignored
         return Path(given) / "netstitch"
@@ -48,11 +44,7 @@ def read_key() -> bytes | None:
 
 
 def make_key() -> bytes:
-    """Return the key, and make one where there is none that can be relied on.
-
-    Raises:
-        OSError: It cannot be written.
-    """
+    """Return the key, made where there is none to rely on; raise OSError where that cannot be."""
     key = read_key()
     if key is not None:
         return key

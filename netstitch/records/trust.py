@@ -20,13 +20,14 @@ from pydantic import BaseModel, ConfigDict
 
 from netstitch.errors import NetstitchError, StorageError
 from netstitch.events import Listener, Message, ignore
-from netstitch.experiments import Experiment
+from netstitch.experiments import Experiment, RunSettings
 from netstitch.experiments.sample_sources import names_function
 from netstitch.networks.sources.functions import Located, is_function, is_own, locate
 from netstitch.networks.sources.importing import Permission, digest, files_run
 from netstitch.networks.sources.model_sources import function_of
 from netstitch.records.run_document import RunDocument
 from netstitch.records.signing_key import make_key, read_key
+from netstitch.text import quoted
 
 SIGNATURE = "signature"
 """The key of run.json."""
@@ -74,12 +75,8 @@ def named_by(experiment: Experiment) -> tuple[list[Located], list[Located]]:
 def signed(config: Mapping[str, Any], listener: Listener = ignore) -> dict[str, Any] | None:
     """Return the signature with which the Python of a run counts as this user's, as plain data.
 
-    Args:
-        config: Of the run, as run.json holds it.
-        listener: Warned where the run goes unsigned, since the user's key cannot be kept.
-
-    Returns:
-        None where the run names no Python and no cluster, or goes unsigned.
+    It is None where the run names no Python and no cluster, or goes unsigned since the user's key
+    cannot be kept, of which the listener is warned.
     """
     try:
         experiment = Experiment.model_validate(config)
@@ -113,12 +110,7 @@ def permission_for(
 ) -> Permission | None:
     """Return what may be run of the Python that a run's samples need; None for all of it.
 
-    Args:
-        run: The folder of the run.
-        document: Its run.json.
-        experiment: The one of its config.
-        trust: Whether the user said that it may be run, whosever it is.
-        again: The command with which the user says so.
+    With `trust`, the user said that it may be run, whosever it is, which the command `again` does.
 
     Raises:
         StorageError: Python would be run that this user has not signed, or that changed since.
@@ -146,17 +138,20 @@ def permission_for(
     return Permission(frozenset(signature.functions), files, partial(_strange, run, again))
 
 
-def check_cluster(
-    run: Path, document: RunDocument, experiment: Experiment, address: str, *, again: str
-) -> None:
-    """Raise StorageError where this user has not named the Ray cluster that a run would connect to.
+def check_cluster(run: Path, document: RunDocument, settings: RunSettings, *, again: str) -> None:
+    """Raise StorageError where run.json names a Ray cluster that is not known to be this user's.
 
-    Arguments are those of `permission_for`, and the address of the cluster.
+    The settings are about to be carried out; the command `again` names the cluster, but for its
+    address.
     """
-    if _valid(document.signature, experiment) is None:
+    address = settings.evaluation.address
+    if settings.evaluation.executor != "ray" or address is None or address == "auto":
+        return
+    if _valid(document.signature, document.experiment(run)) is None:
         raise StorageError(
             f"{run} was not made by you here, or was changed: this would connect to the Ray "
-            f"cluster at {address}, which can run code here; if you trust it: {again}"
+            f"cluster at {address}, which can run code here; if you trust it: {again} "
+            f"{quoted(address)}"
         )
 
 

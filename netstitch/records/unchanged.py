@@ -13,12 +13,13 @@ import torch
 
 from netstitch.errors import StorageError
 from netstitch.networks.network_files import GRAPH_FILE, WEIGHTS_FILE
-from netstitch.records.run_document import RunDocument, read_document, update_document, versions
+from netstitch.records.run_document import RunDocument, read_document, update_document
 from netstitch.records.run_folder import FRONT_FILE, HISTORY_FILE, RUN_FILE, STITCHES, SUPERNET
 from netstitch.supernet.storage import FIT_FILE, REFINE_FILE, STITCHES_FILE, SUPERNET_FILE
 from netstitch.tasks import Samples, Task
+from netstitch.version import VERSION
 
-DIGEST_BYTES, CHUNK = 16, 1 << 24
+DIGEST_BYTES = 16
 SUPERNET_FILES = tuple(f"{SUPERNET}/{name}" for name in (SUPERNET_FILE, FIT_FILE, REFINE_FILE))
 RESULT_FILES = (FRONT_FILE, HISTORY_FILE)
 """Documents that are written again when a run that was interrupted goes on."""
@@ -91,6 +92,11 @@ def check_versions(folder: Path, document: RunDocument) -> None:
         )
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide on a run's numbers."""
+    return {"netstitch": VERSION, "torch": torch.__version__}
+
+
 def is_refined(folder: Path, document: RunDocument) -> bool:
     """Return whether a run's stitches were refined, even where none was the better for it."""
     return document.refined is not None and stitches_digest(folder) == document.refined
@@ -149,8 +155,7 @@ def _digest(folder: Path, names: Sequence[str]) -> str:
             if (folder / name).exists() and not (folder / name).is_file():
                 raise OSError("it is no file")  # such as a pipe, which may never end
             with (folder / name).open("rb") as opened:
-                while chunk := opened.read(CHUNK):
-                    found.update(chunk)
+                hashlib.file_digest(opened, lambda: found)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise StorageError(f"{folder / name} cannot be read: {reason}; put it back") from error

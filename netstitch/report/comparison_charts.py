@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from netstitch.analysis import Split
 from netstitch.analysis.attainment import attainment
 from netstitch.analysis.front_point import Split
 from netstitch.drawing.chart import Chart, Series

@@ -1,7 +1,7 @@
 """Runs: prepare, search, resume, fine-tune and export, from an experiment to a folder.
 
 What the command line does, from Python. A run tells what happens to a `Listener` of
-`netstitch.events`, such as `run_log.RunLog`.
+`netstitch.events`, such as `listeners.RunLog`.
 """
 
 from netstitch.runs.dry_run import try_out

@@ -30,34 +30,13 @@ class NetworkCost:
     stitches: int | None = None
 
 
-@dataclass(frozen=True)
-class Trial:
-    """The outcome of a trial.
-
-    Attributes:
-        supernet: Its stitches are not fitted.
-        genotype: The subnetwork that was run.
-        costs: Of the basis networks, their ensemble, and the subnetwork.
-    """
-
-    supernet: Supernet
-    genotype: Genotype
-    costs: tuple[NetworkCost, ...]
-
-
 def try_out(
-    models: Sequence[tuple[str, nn.Module]],
-    task: Task,
-    listener: Listener,
-    settings: RunSettings,
-) -> Trial:
+    models: Sequence[tuple[str, nn.Module]], task: Task, listener: Listener, settings: RunSettings
+) -> list[NetworkCost]:
     """Capture and match models, build the supernet, and run a random subnetwork, nothing fitted.
 
-    Args:
-        models: Two or more, by name.
-        task: With a few samples of any content.
-        listener: Told what is found.
-        settings: What is matched, and the seed of the subnetwork.
+    The task has a few samples of any content. Returned are the costs of the basis networks, their
+    ensemble, and the subnetwork.
     """
     networks = capture_all(models, task, listener)
     matching = match_all(networks, listener, settings.matching)
@@ -75,18 +54,19 @@ def try_out(
             "stitches; a subnetwork was run"
         )
     )
-    found = [
+    tried = {**supernet.references(), "subnetwork": genotype}
+    points = {network.name: len(network.graph.points) for network in networks}
+    stitches = {"subnetwork": len(supernet.active_stitches(genotype))}
+    return [
         NetworkCost(
             name,
-            supernet.macs(reference),
-            supernet.parameters_of(reference),
-            points=_points(supernet, name),
+            supernet.macs(one),
+            supernet.parameters_of(one),
+            points.get(name),
+            stitches.get(name),
         )
-        for name, reference in supernet.references().items()
+        for name, one in tried.items()
     ]
-    stitches = len(supernet.active_stitches(genotype))
-    own = supernet.macs(genotype), supernet.parameters_of(genotype)
-    return Trial(supernet, genotype, (*found, NetworkCost("subnetwork", *own, stitches=stitches)))
 
 
 def _random_genotype(supernet: Supernet, seed: int) -> Genotype:
@@ -97,9 +77,3 @@ def _random_genotype(supernet: Supernet, seed: int) -> Genotype:
         if random.random() < ACTIVE / len(supernet.cardinalities):
             genotype[switch] = random.integers(1, count)
     return genotype
-
-
-def _points(supernet: Supernet, name: str) -> int | None:
-    if name not in supernet.names:
-        return None
-    return len(supernet.graphs[supernet.names.index(name)].points)

@@ -8,14 +8,14 @@ import numpy as np
 
 from netstitch.analysis import FrontPoint, Interval, paired_difference
 from netstitch.errors import StorageError
+from netstitch.evaluation import usable_device
 from netstitch.evaluation.metrics import Metrics, measure
-from netstitch.evaluation.numerics import usable_device
 from netstitch.events import Listener, Message, StageBegan, advancing
-from netstitch.exporting import Exported, export
+from netstitch.exporting import Exported
 from netstitch.files.folders import check_new
 from netstitch.fitting import recalibrated
 from netstitch.records.run_folder import RUN_FILE
-from netstitch.runs.recorded_run import FinishedRun
+from netstitch.runs.recorded_run import FinishedRun, export_point
 from netstitch.tuning.finetuning import FineTuned, FineTuneSettings, finetune, give
 
 CHECKPOINT = ".training"
@@ -62,15 +62,8 @@ def tune_point(
     The run itself is not changed. After Ctrl-C or a kill the same call goes on where training was,
     from a file beside the folder.
 
-    Args:
-        run: The run.
-        label: Of the network, such as "P3".
-        folder: A new one; by default RUN/finetuned-POINT.
-        listener: Told how far it is.
-        settings: What is trained, for how long and how fast; where they give no batch size, it is
-            that of the fit of the run's stitches.
-        device: What trains and measures, a name that PyTorch knows.
-        formats: What is written.
+    The folder is a new one, by default RUN/finetuned-POINT; where the settings give no batch size,
+    it is that on which the run's stitches were fitted.
     """
     if run.document.form is None:
         raise StorageError(
@@ -83,22 +76,20 @@ def tune_point(
     checkpoint = folder.with_name(folder.name + CHECKPOINT)
     used = usable_device(device)
     recorded = run.document.settings
-    fitted_on = recorded.fit.batch_size
+    fitted_on = recorded.batch_size
     if fitted_on is not None and "batch_size" not in settings.model_fields_set:
         settings = settings.changed(batch_size=fitted_on)  # as the paper does
     listener(StageBegan("read"))
     supernet = run.supernet()
     task = run.task(listener)
     genotype = np.array(point.genotype, dtype=supernet.genotype().dtype)
-    parts = task.measured
-
     # What a search measured with new statistics is trained, measured and exported with them.
-    statistics = run.statistics(task) if recorded.evaluation.recalibrate else None
+    statistics = run.statistics(task) if recorded.recalibrate else None
 
     def measured() -> dict[str, Metrics]:
         listener(StageBegan("measure"))
         found: dict[str, Metrics] = {}
-        for part, samples in parts.items():
+        for part, samples in task.measured.items():
             [found[part]] = measure(
                 supernet, task, samples, [genotype], form, used, recalibration=statistics
             )
@@ -110,6 +101,7 @@ def tune_point(
         graph, weights = supernet.subnetwork_graph(genotype)
         give(supernet, recalibrated(graph, weights, statistics))
     try:
+        progress = advancing(listener)
         tuned = finetune(
             supernet,
             task,
@@ -117,7 +109,7 @@ def tune_point(
             settings,
             device=used,
             checkpoint=checkpoint,
-            progress=advancing(listener),
+            progress=progress,
         )
     except KeyboardInterrupt:
         if checkpoint.exists():
@@ -132,21 +124,13 @@ def tune_point(
         difference = paired_difference(now.correct, was.correct, seed=0)
         rows.append(TunedRow(part, task.measure, was.share, now.share, difference))
         rows += [TunedRow(part, each, was.further[each], now.further[each]) for each in was.further]
-    listener(StageBegan("export"))
     card: dict[str, Any] = {
-        "label": point.label,
         "finetuned": {"steps": len(tuned.losses), **settings.model_dump()},
-        **{part: after[part].share for part in parts},
-        **{f"{part}_before": before[part].share for part in parts},
+        **{part: now.share for part, now in after.items()},
+        **{f"{part}_before": was.share for part, was in before.items()},
     }
-    exported = export(
-        supernet,
-        genotype,
-        folder,
-        card=card,
-        formats=formats,
-        recalibrate=statistics,
-        progress=advancing(listener),
+    exported = export_point(
+        supernet, point, folder, listener, card=card, formats=formats, recalibrate=statistics
     )
     checkpoint.unlink(missing_ok=True)
     return Tuning(point, tuned, tuple(rows), exported)

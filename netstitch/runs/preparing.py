@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 
 from netstitch.errors import DataError
-from netstitch.events import FolderOpened, Listener, Message, StageBegan, advancing
+from netstitch.events import FolderOpened, Listener, Message, StageBegan, advancing, together
 from netstitch.experiments import RunSettings
 from netstitch.files.folders import write_bytes, write_json, write_text
 from netstitch.fitting import RefineReport, check_refining
@@ -24,52 +25,66 @@ from netstitch.networks.graph import INPUT, WEIGHT
 from netstitch.networks.module import ancestors
 from netstitch.networks.network_files import weights_content
 from netstitch.networks.probabilities import WAY_OUT, check_alike
-from netstitch.records import (
-    RunDocument,
-    network_digests,
-    note_refined,
-    read_document,
-    sample_digests,
-    stitches_digest,
-    update_document,
-    versions,
-    write_document,
-)
+from netstitch.records import RunDocument, read_document
+from netstitch.records.run_document import update_document, write_document
 from netstitch.records.run_folder import REFINING, STITCHES, SUPERNET
 from netstitch.records.trust import signed
-from netstitch.records.unchanged import FILES, digests_of, note_files
+from netstitch.records.unchanged import (
+    FILES,
+    digests_of,
+    network_digests,
+    note_files,
+    note_refined,
+    sample_digests,
+    stitches_digest,
+    versions,
+)
+from netstitch.runs.listeners import WarningKeeper
 from netstitch.searching.reference_doubts import doubts
-from netstitch.searching.search_arguments import scored_by
+from netstitch.searching.supernet_search_settings import scored_by
 from netstitch.stitching import Averaging
 from netstitch.supernet.stitch_table import stitch_table
 from netstitch.supernet.storage import REFINE, REFINE_FILE, STITCHES_FILE
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Samples, Task
+from netstitch.tasks import Samples, Task, as_task
 from netstitch.text import command
 from netstitch.threads import available_cores
 
 EXAMPLE_SIZE = 2
 
 
-def training_samples(settings: RunSettings, task: Task) -> Samples:
-    """Return the training samples in the run's order; DataError where there are none."""
+@dataclass(frozen=True)
+class RunInputs:
+    """What each step of a run works with, beside its supernet.
+
+    Attributes:
+        training: The task's training samples in the run's order.
+        listener: It keeps warnings in the folder too.
+    """
+
+    settings: RunSettings
+    task: Task
+    training: Samples
+    folder: Path
+    listener: Listener
+
+
+def run_inputs(settings: RunSettings, task: Task, folder: Path, listener: Listener) -> RunInputs:
+    """Return the inputs; raise DataError where the task has no training samples."""
+    task = as_task(task)
     if task.training is None:
         raise DataError(
             "the task has no training samples; give some to fit the stitches on, other ones than "
             "those that the search sees"
         )
-    return task.training.shuffled(settings.seed)
+    training = task.training.shuffled(settings.seed)
+    return RunInputs(settings, task, training, folder, together(WarningKeeper(), listener))
 
 
-def prepare_folder(
-    settings: RunSettings,
-    models: Sequence[tuple[str, nn.Module]],
-    task: Task,
-    training: Samples,
-    folder: Path,
-    listener: Listener,
-) -> Supernet:
+def prepare_folder(inputs: RunInputs, models: Sequence[tuple[str, nn.Module]]) -> Supernet:
     """Return the supernet, fitted and refined, after writing it into the run's folder."""
+    settings, task = inputs.settings, inputs.task
+    folder, listener = inputs.folder, inputs.listener
     seconds: dict[str, float] = {}
     with timed(seconds, "capture"):
         networks = capture_all(models, task, listener)
@@ -84,7 +99,7 @@ def prepare_folder(
     for line in doubts(supernet, task):
         listener(Message(line, warning=True))
     with timed(seconds, "fit"):
-        _fit(supernet, training, settings, listener)
+        _fit(inputs, supernet)
     supernet.to("cpu")
     supernet.save(folder / SUPERNET)
     write_text(folder / STITCHES, stitch_table(supernet))
@@ -107,7 +122,7 @@ def prepare_folder(
     # From here on there is something to go on with, whatever ends this.
     write_document(folder, document)
     listener(FolderOpened(folder))
-    refine_run(settings, supernet, training, folder, listener)
+    refine_run(inputs, supernet)
     return supernet
 
 
@@ -171,11 +186,11 @@ def match_all(
     return matching
 
 
-def _fit(supernet: Supernet, training: Samples, settings: RunSettings, listener: Listener) -> None:
+def _fit(inputs: RunInputs, supernet: Supernet) -> None:
+    settings, listener = inputs.settings, inputs.listener
     listener(StageBegan("fit"))
-    report = supernet.fit(
-        training.batches(settings.fit.batch), progress=advancing(listener), **settings.fit_settings
-    )
+    batches = inputs.training.batches(settings.fit.batch)
+    report = supernet.fit(batches, progress=advancing(listener), **settings.fit_settings)
     errors = sorted(row.relative_error for row in report.rows if row.relative_error is not None)
     middle = errors[len(errors) // 2] if errors else float("nan")
     stitches, samples = len(report.rows), report.samples
@@ -184,16 +199,15 @@ def _fit(supernet: Supernet, training: Samples, settings: RunSettings, listener:
     )
 
 
-def refine_run(
-    settings: RunSettings, supernet: Supernet, training: Samples, folder: Path, listener: Listener
-) -> None:
-    """Refine the stitches of the run in a folder, where that is asked for, from where it was.
+def refine_run(inputs: RunInputs, supernet: Supernet) -> None:
+    """Refine the stitches of a run, where that is asked for, from where it was.
 
     What came of it is saved over what was fitted; after Ctrl-C, it is said how to go on.
     """
+    settings, folder, listener = inputs.settings, inputs.folder, inputs.listener
     if settings.refine_settings is None:
         return
-    batch = settings.fit.batch
+    batch, training = settings.fit.batch, inputs.training
     with adding_time(folder, "refine"):
         listener(StageBegan("refine"))
         supernet.to(settings.evaluation.here)
@@ -213,10 +227,10 @@ def refine_run(
         note_refined(folder, content)  # first, so that stitches that are not noted are changed ones
         write_bytes(folder / SUPERNET / STITCHES_FILE, content)
         write_json(folder / SUPERNET / REFINE_FILE, {"format": REFINE} | report.to_json())
+        note_files(folder)
+        supernet.to("cpu")
         for line in _refined_in_words(report):
             listener(Message(line))
-        supernet.to("cpu")
-        note_files(folder)
 
 
 def _refined_in_words(report: RefineReport) -> Iterator[str]:

@@ -32,12 +32,12 @@ from netstitch.errors import StorageError
 from netstitch.events import Listener, Message, StageBegan
 from netstitch.experiments import RunSettings
 from netstitch.files.documents import WORST, Document, read_as
-from netstitch.files.folders import cannot_write, check_new, write_json, write_text
+from netstitch.files.folders import check_new, write_json, write_text
 from netstitch.optimization.search_state import as_plain
 from netstitch.records import read_document
-from netstitch.records.run_folder import RUN_FILE, differing
+from netstitch.records.run_folder import RUN_FILE, differing, make_folder
 from netstitch.runs.recorded_run import FinishedRun, open_run
-from netstitch.runs.run import branch_run, finish_preparing, prepare_run, resume
+from netstitch.runs.run import branch_run, prepare_run, resume
 from netstitch.tasks import Task
 
 EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
@@ -68,14 +68,8 @@ class Protocol:
 class Run:
     """One run of a protocol; its fields are the columns of runs.csv.
 
-    Attributes:
-        validation: Hypervolume of its front on these samples, normalised by the ensemble's
-            multiply-adds, over the protocol's accuracy.
-        test: As validation.
-        networks: Of its front.
-        evaluations: Distinct ones.
-        skipped: Proposals that were known.
-        seconds: Of the search.
+    `validation` and `test` are hypervolumes of its front on these samples, normalised by the
+    ensemble's cost, over the protocol's accuracy; `networks` counts those of its front.
     """
 
     algorithm: str
@@ -117,16 +111,8 @@ def carry_out_protocol(
 ) -> Concluded:
     """Carry out a protocol in a folder, or what is left of it.
 
-    Ctrl-C ends it with KeyboardInterrupt, and all that there is is kept.
-
-    Args:
-        protocol: The runs.
-        settings_for: The settings of each.
-        models: By name; they are not looked at once they are captured.
-        task: What they do.
-        folder: A new one, or that of the protocol.
-        listener: Told what happens.
-        name: What figures are called.
+    Ctrl-C ends it with KeyboardInterrupt, and all that there is is kept. The models, by name, are
+    not looked at once they are captured; `name` is the title of figures.
 
     Raises:
         StorageError: The folder is of another protocol.
@@ -136,10 +122,7 @@ def carry_out_protocol(
     algorithm, population = next(iter(protocol.populations.items()))
     settings = settings_for(algorithm, population or SWEEP, first)
     _claim(folder, protocol, settings)
-    if (prepared / RUN_FILE).exists():
-        finish_preparing(settings, task, prepared, listener)
-    else:
-        prepare_run(settings, models, task, prepared, listener)
+    prepare_run(settings, models, task, prepared, listener)
 
     def carry_out_run(settings: RunSettings, name: str) -> FinishedRun:
         """Carry a run out to its end, from where it is."""
@@ -188,10 +171,7 @@ def _claim(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
             )
         return
     check_new(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    make_folder(folder)
     write_json(path, {"format": FORMAT, "protocol": plan, "config": config})
 
 

@@ -16,14 +16,14 @@ from netstitch.events import Listener, Message, StageBegan, advancing, ignore
 from netstitch.experiments import RunSettings, load_task
 from netstitch.exporting import Exported, export
 from netstitch.networks.sources.importing import permitting
-from netstitch.records import RunDocument, check_front, check_samples
-from netstitch.records.front_check import read_finished
+from netstitch.records import RunDocument
 from netstitch.records.run_folder import SUPERNET
-from netstitch.records.trust import check_cluster, permission_for
+from netstitch.records.run_record import check_front, read_finished
+from netstitch.records.trust import permission_for
+from netstitch.records.unchanged import check_samples
 from netstitch.supernet.supernet import Supernet
 from netstitch.supernet.supernet_loading import load_supernet
 from netstitch.tasks import Task
-from netstitch.text import quoted
 
 STATISTICS_SAMPLES, STATISTICS_BATCH = 4096, 128
 """Training samples that statistics are taken from, at most, and how many at once."""
@@ -34,14 +34,7 @@ TRUSTING = "pass trust=True"
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that has a front.
-
-    Attributes:
-        document: Its run.json.
-        front: As it was measured.
-        trust: As of `recorded_task`.
-        again: As of `recorded_task`.
-    """
+    """A run that has a front, and its run.json; `trust` and `again` are as of `recorded_task`."""
 
     folder: Path
     document: RunDocument
@@ -76,9 +69,9 @@ class FinishedRun:
             )
         recorded = self.document.settings
         inputs = task.training.inputs
-        if recorded.evaluation.recalibrate:
+        if recorded.recalibrate:
             seed = RunSettings().seed if recorded.seed is None else recorded.seed
-            first = task.training.shuffled(seed).first(recorded.evaluation.recalibrate)
+            first = task.training.shuffled(seed).first(recorded.recalibrate)
             return torch.split(first.inputs, STATISTICS_BATCH)
         step = -(-len(inputs) // STATISTICS_SAMPLES)
         return torch.split(inputs[::step], STATISTICS_BATCH)
@@ -117,19 +110,14 @@ def export_recorded(
     recalibrate: bool = False,
     **settings: Any,
 ) -> Exported:
-    """Export a network of a recorded run, as its search measured it.
+    """Export a network of a recorded run into a new folder, as its search measured it.
 
-    Args:
-        run: The run.
-        point: The network.
-        folder: A new one.
-        listener: Told how far it is.
-        recalibrate: Whether batch norms behind stitches take new statistics from the run's training
-            samples; they do in any case where the run's search measured networks with such.
-        **settings: Of `export`.
+    With `recalibrate`, batch norms behind stitches take new statistics from the run's training
+    samples; they do in any case where the run's search measured networks with such. The settings
+    are those of `export`.
     """
     supernet = run.supernet()
-    if recalibrate or run.document.settings.evaluation.recalibrate:
+    if recalibrate or run.document.settings.recalibrate:
         listener(StageBegan("read"))
         task = run.task(listener)
         statistics = run.statistics(task)
@@ -155,14 +143,10 @@ def recorded_task(
     trust: bool = False,
     again: str = TRUSTING,
 ) -> Task:
-    """Read the samples that a run was given again, from where they were.
+    """Read the samples that the run in a folder was given again, from where they were.
 
-    Args:
-        run: Its folder.
-        document: Its run.json.
-        listener: Told what was found, and how far reading is.
-        trust: Whether Python that run.json names is run even where this user has not signed it.
-        again: What the user is told to do to trust it.
+    With `trust`, Python that run.json names is run even where this user has not signed it; `again`
+    is what the user is told to do to trust it.
 
     Raises:
         StorageError: run.json names no experiment, or Python that is not to be run.
@@ -171,19 +155,6 @@ def recorded_task(
     experiment = document.experiment(run)
     with permitting(permission_for(run, document, experiment, trust=trust, again=again)):
         return load_task(experiment, listener)
-
-
-def check_recorded_cluster(
-    run: Path, document: RunDocument, settings: RunSettings, *, again: str
-) -> None:
-    """Raise StorageError where run.json names a Ray cluster that is not known to be the user's.
-
-    The settings are about to be carried out; `again` names the cluster, but for its address.
-    """
-    address = settings.evaluation.address
-    if settings.evaluation.executor == "ray" and address not in (None, "auto"):
-        experiment = document.experiment(run)
-        check_cluster(run, document, experiment, address, again=f"{again} {quoted(address)}")
 
 
 def spread_otherwise(

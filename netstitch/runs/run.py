@@ -12,19 +12,13 @@ from torch import nn
 
 from netstitch.errors import StorageError
 from netstitch.evaluation.workers import prepare
-from netstitch.events import FolderOpened, Listener, ignore, together
+from netstitch.events import FolderOpened, Listener, ignore
 from netstitch.experiments import RunSettings
 from netstitch.files.folders import copy_linked, write_text
-from netstitch.records import (
-    RunDocument,
-    check_folder,
-    check_samples,
-    is_refined,
-    read_document,
-    update_document,
-    write_document,
-)
+from netstitch.records import RunDocument, read_document
+from netstitch.records.run_document import update_document, write_document
 from netstitch.records.run_folder import (
+    RUN_FILE,
     STITCHES,
     SUPERNET,
     check_place,
@@ -33,12 +27,17 @@ from netstitch.records.run_folder import (
     taken,
 )
 from netstitch.records.trust import SIGNATURE, signed
-from netstitch.records.unchanged import SUPERNET_FILES, check_versions
-from netstitch.runs.preparing import prepare_folder, refine_run, training_samples
-from netstitch.runs.run_log import WarningKeeper
+from netstitch.records.unchanged import (
+    SUPERNET_FILES,
+    check_folder,
+    check_samples,
+    check_versions,
+    is_refined,
+)
+from netstitch.runs.preparing import prepare_folder, refine_run, run_inputs
 from netstitch.runs.searching_step import Finished, begin_search, search_and_measure
 from netstitch.supernet.supernet_loading import load_supernet
-from netstitch.tasks import Task, as_task
+from netstitch.tasks import Task
 
 
 def carry_out(
@@ -56,27 +55,20 @@ def carry_out(
     case.
 
     Errors of the steps leave nothing before stitches are fitted, and from then on all that there
-    was, for `resume`.
-
-    Args:
-        settings: What is done, such as an `Experiment`.
-        models: Two or more, by name.
-        task: With training samples, which stitches are fitted on.
-        folder: A new one.
-        listener: Told what happens, such as a `RunLog` or a `TensorBoard`.
+    was, for `resume`. The settings may be an `Experiment`; stitches are fitted on the task's
+    training samples; listeners are a `RunLog`, a `TensorBoard` and the like.
 
     Raises:
         NetstitchError: Of the steps; before any work, where this machine cannot do what is asked.
     """
-    task, listener = as_task(task), together(WarningKeeper(), listener)
-    training = training_samples(settings, task)
+    inputs = run_inputs(settings, task, folder, listener)
     check_place(folder)
     settings.check()
     prepare(settings.evaluation)
     with taken(folder):
-        supernet = prepare_folder(settings, models, task, training, folder, listener)
-        begin_search(settings, supernet, task, folder)
-        return search_and_measure(settings, supernet, task, training, folder, listener)
+        supernet = prepare_folder(inputs, models)
+        begin_search(inputs, supernet)
+        return search_and_measure(inputs, supernet)
 
 
 def prepare_run(
@@ -86,24 +78,22 @@ def prepare_run(
     folder: Path,
     listener: Listener,
 ) -> None:
-    """Do the part of `carry_out` before its search, which `branch_run` and `resume` go on from."""
-    task, listener = as_task(task), together(WarningKeeper(), listener)
-    training = training_samples(settings, task)
-    check_place(folder)
-    settings.check()
-    with taken(folder):
-        prepare_folder(settings, models, task, training, folder, listener)
+    """Do the part of `carry_out` before its search, or what is left of it where it was stopped.
 
-
-def finish_preparing(settings: RunSettings, task: Task, folder: Path, listener: Listener) -> None:
-    """Do what is left of `prepare_run` where that was stopped: refine. Raises as `resume` does."""
+    `branch_run` goes on from there.
+    """
+    inputs = run_inputs(settings, task, folder, listener)
+    if not (folder / RUN_FILE).exists():
+        check_place(folder)
+        settings.check()
+        with taken(folder):
+            prepare_folder(inputs, models)
+        return
     check_resumable(folder)
-    task, listener = as_task(task), together(WarningKeeper(), listener)
     with locked(folder):
-        listener(FolderOpened(folder))
+        inputs.listener(FolderOpened(folder))
         if not is_refined(folder, check_folder(folder, SUPERNET_FILES)):
-            supernet = load_supernet(folder / SUPERNET)
-            refine_run(settings, supernet, training_samples(settings, task), folder, listener)
+            refine_run(inputs, load_supernet(folder / SUPERNET))
 
 
 def branch_run(prepared: Path, settings: RunSettings, folder: Path) -> None:
@@ -144,40 +134,34 @@ def resume(
     """Go on with a run that was stopped, however that was, from where it is.
 
     What was evaluated is not evaluated again, budgets count on from where they were, and a serial
-    search ends as it would have.
-
-    Args:
-        settings: As the run began with, though evaluations may be spread another way.
-        task: As the run began with.
-        folder: The run's.
-        listener: As of `carry_out`.
-        sign: Whether the Python that the run names is this user's from now on.
+    search ends as it would have. Settings and task are those that the run began with, though
+    evaluations may be spread another way. With `sign`, the Python that the run names is this user's
+    from now on.
 
     Raises:
         StorageError: Another process runs it, it is done, or its inputs changed.
     """
     check_resumable(folder)
-    task, listener = as_task(task), together(WarningKeeper(), listener)
-    training = training_samples(settings, task)
+    inputs = run_inputs(settings, task, folder, listener)
     settings.check()
     prepare(settings.evaluation)
     with locked(folder):
         document = check_folder(folder, SUPERNET_FILES)
         check_same_config(folder, document.config, settings.config)
         supernet = load_supernet(folder / SUPERNET)
-        check_samples(folder, document, task)
-        listener(FolderOpened(folder))
+        check_samples(folder, document, inputs.task)
+        inputs.listener(FolderOpened(folder))
         if document.form is None:
             if not is_refined(folder, document):
-                refine_run(settings, supernet, training, folder, listener)
-            begin_search(settings, supernet, task, folder)
+                refine_run(inputs, supernet)
+            begin_search(inputs, supernet)
         else:
             _check_search(folder, document, settings)
         if sign:
-            signature = signed(document.config, listener)
+            signature = signed(document.config, inputs.listener)
             if signature is not None:
                 update_document(folder, {SIGNATURE: signature})
-        return search_and_measure(settings, supernet, task, training, folder, listener)
+        return search_and_measure(inputs, supernet)
 
 
 def _check_search(folder: Path, document: RunDocument, settings: RunSettings) -> None:

@@ -3,55 +3,47 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from netstitch.analysis import Front, front_figure
+from netstitch.analysis import front_figure
 from netstitch.costs import find_cost
-from netstitch.evaluation import NumericsConfig, Store
-from netstitch.events import Event, Listener, Message, StageBegan, together
-from netstitch.experiments import RunSettings
+from netstitch.evaluation import Store
+from netstitch.events import Message, StageBegan
 from netstitch.files.folders import write_text
-from netstitch.optimization import SearchResult
 from netstitch.optimization.search_result import history_table
-from netstitch.records import Outcome, read_document, stitches_digest
+from netstitch.records import Outcome, read_document
 from netstitch.records.run_folder import (
     EVALUATIONS,
     FRONT_FILE,
     HISTORY_FILE,
-    PROGRESS_FILE,
     STITCHES,
 )
-from netstitch.records.unchanged import RESULT_FILES, SUPERNET_FILES, forget_files, note_files
-from netstitch.runs.preparing import adding_time
+from netstitch.records.unchanged import (
+    RESULT_FILES,
+    SUPERNET_FILES,
+    forget_files,
+    note_files,
+    stitches_digest,
+)
+from netstitch.runs.preparing import RunInputs, adding_time
 from netstitch.runs.recorded_run import STATISTICS_BATCH
-from netstitch.searching.search_progress import SearchMeasured, write_progress
 from netstitch.searching.search_recorder import SearchRecorder, remove_states
-from netstitch.searching.supernet_search import measured_form
+from netstitch.searching.supernet_search import Searched, measured_form
 from netstitch.searching.supernet_search import run as run_search
-from netstitch.searching.sweep import Swept
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Samples, Task
 from netstitch.tasks.cross_entropy import score_name
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A finished run; what is not told here is as of `Searched`.
-
-    Attributes:
-        folder: Where it is.
-        supernet: With the stitches that were searched.
-    """
+class Finished(Searched):
+    """A finished run in its folder, its supernet with the stitches that were searched."""
 
     folder: Path
     supernet: Supernet
-    front: Front
-    result: SearchResult
-    form: NumericsConfig
-    sweep: tuple[Swept, ...]
 
 
-def begin_search(settings: RunSettings, supernet: Supernet, task: Task, folder: Path) -> None:
+def begin_search(inputs: RunInputs, supernet: Supernet) -> None:
     """Fix what evaluations depend on, the stitches and the numerical form, and where they go."""
-    form = measured_form(supernet, task, settings.evaluation)
+    settings, folder = inputs.settings, inputs.folder
+    form = measured_form(supernet, inputs.task, settings.evaluation)
     # One that is there was being made when the process was killed: nothing is evaluated yet.
     for path in folder.glob(f"{EVALUATIONS}*"):
         path.unlink()
@@ -65,23 +57,13 @@ def begin_search(settings: RunSettings, supernet: Supernet, task: Task, folder: 
     note_files(folder, (*SUPERNET_FILES, STITCHES), begun)
 
 
-def search_and_measure(
-    settings: RunSettings,
-    supernet: Supernet,
-    task: Task,
-    training: Samples,
-    folder: Path,
-    listener: Listener,
-) -> Finished:
+def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
     """Search, or go on with the search, and write the front and what came of it."""
-
-    def keep(event: Event) -> None:
-        if isinstance(event, SearchMeasured):
-            write_progress(folder / PROGRESS_FILE, event.progress)
-
+    settings, folder, listener = inputs.settings, inputs.folder, inputs.listener
     form = read_document(folder).form
     assert form is not None
     count = settings.evaluation.recalibrate
+    statistics = inputs.training.first(count).batches(STATISTICS_BATCH) if count else None
     names = score_name(settings.search.objective), find_cost(settings.search.cost).name
     with (
         Store(folder / EVALUATIONS, names, create=False) as store,
@@ -91,15 +73,15 @@ def search_and_measure(
         listener(StageBegan("search"))
         searched = run_search(
             supernet,
-            task,
+            inputs.task,
             settings.search,
             seed=settings.seed,
             floor=settings.protocol.accuracy,
             form=form,
             spread=settings.evaluation,
-            recalibration=training.first(count).batches(STATISTICS_BATCH) if count else None,
+            recalibration=statistics,
             record=record,
-            listener=together(keep, listener),
+            listener=listener,
         )
     front, result = searched.front, searched.result
     if searched.difference:
@@ -123,12 +105,10 @@ def search_and_measure(
         idle=round(result.idle, 4),
         accuracy_difference=searched.difference,
         sweep=searched.sweep,
-        form=asdict(searched.form),
         spread=settings.evaluation.model_dump() | {"workers": settings.evaluation.processes},
     )
     # Together: a front beside which the run is done is held against its digest.
     note_files(folder, RESULT_FILES, {"outcome": outcome.model_dump()})
     if result.stopped != "interrupted":
         remove_states(folder)
-        (folder / PROGRESS_FILE).unlink(missing_ok=True)
-    return Finished(folder, supernet, front, result, searched.form, searched.sweep)
+    return Finished(**vars(searched), folder=folder, supernet=supernet)

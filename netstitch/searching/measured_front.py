@@ -6,9 +6,16 @@ from typing import Any
 
 import torch
 
-from netstitch.analysis import Front, FrontPoint, Interval, make_front, paired_difference
+from netstitch.analysis import (
+    Front,
+    FrontPoint,
+    ObjectiveName,
+    Split,
+    make_front,
+    paired_difference,
+)
 from netstitch.analysis.bootstrap import independent_difference
-from netstitch.analysis.front_point import ACCURACY, ENSEMBLE, ObjectiveName, Split
+from netstitch.analysis.front_point import ACCURACY, ENSEMBLE
 from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import NetstitchError
 from netstitch.evaluation import NumericsConfig
@@ -18,7 +25,7 @@ from netstitch.fitting import Batch
 from netstitch.optimization import Solution
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Samples, Task
+from netstitch.tasks import Task
 from netstitch.text import one_line
 
 
@@ -37,35 +44,20 @@ def measure_front(
     """Measure networks and references on all samples but training's, and keep the front.
 
     Ctrl-C or an error while confirmation or test samples are measured leaves these out, since the
-    front is worth more than its test: the listener is then given the reason.
-
-    Args:
-        supernet: With fitted stitches.
-        task: What is measured.
-        genotypes: What a search found; equal and dominated ones are dropped, by the objective on
-            validation samples.
-        form: Numerical form of the measurement.
-        device: Where it runs.
-        listener: Told what is left out.
-        recalibration: As of `search`.
-        objective: What makes a front with the cost.
-        cost: What networks are to need little of.
+    front is worth more than its test: the listener is then given the reason. Of the genotypes,
+    equal and dominated ones are dropped, by the objective on validation samples and the cost.
     """
     references = supernet.references()
     everything = [*references.values(), *genotypes]
-
-    def measured(samples: Samples) -> list[Metrics]:
-        return measure(
-            supernet, task, samples, everything, form, device, recalibration=recalibration
-        )
-
-    parts: dict[Split, list[Metrics]] = {"validation": measured(task.validation)}
+    parts: dict[Split, list[Metrics]] = {}
     for part, samples in task.measured.items():
-        if part in parts:
-            continue
         try:
-            parts[part] = measured(samples)
+            parts[part] = measure(
+                supernet, task, samples, everything, form, device, recalibration=recalibration
+            )
         except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
+            if part == "validation":
+                raise
             listener(Message(f"not measured on {part} samples: {one_line(error)}"))
             break
     # Of other choices of outputs the ensemble need not be one.
@@ -92,54 +84,38 @@ def _measures(
     parts: Mapping[Split, Sequence[Metrics]], index: int, ensemble: int | None
 ) -> dict[str, Any]:
     """Return the measures of a network, as fields of a point."""
-    own = {part: found[index] for part, found in parts.items()}
-    fields: dict[str, Any] = {part: metrics.share for part, metrics in own.items()}
+    fields: dict[str, Any] = {"further": {}, "cross_entropy": {}, "calibration": {}}
     for part, found in parts.items():
-        fields[f"{part}_difference"] = _difference(found, index, ensemble)
+        own = found[index]
+        fields[part] = own.share
+        fields[f"{part}_difference"] = (
+            None
+            if ensemble is None or index == ensemble
+            else paired_difference(own.correct, found[ensemble].correct, seed=0)
+        )
         if part != "validation":
             name = "gap" if part == "test" else f"{part}_gap"
-            correct = own["validation"].correct, own[part].correct
-            fields[name] = independent_difference(*correct, seed=0)
-    fields["further"] = {
-        f"{part} {name}": value
-        for part, metrics in own.items()
-        for name, value in metrics.further.items()
-    }
-    for name in ("cross_entropy", "calibration"):
-        values = {part: getattr(metrics, name) for part, metrics in own.items()}
-        fields[name] = {part: value for part, value in values.items() if value is not None}
+            chosen_by = parts["validation"][index].correct
+            fields[name] = independent_difference(chosen_by, own.correct, seed=0)
+        fields["further"] |= {f"{part} {name}": value for name, value in own.further.items()}
+        if own.cross_entropy is not None:
+            fields["cross_entropy"][part] = own.cross_entropy
+        if own.calibration is not None:
+            fields["calibration"][part] = own.calibration
     return fields
 
 
 def largest_difference(front: Front, found: Sequence[Solution]) -> float:
     """Return the most by which the front's objective differs from what the search took it for.
 
-    Args:
-        front: As it was measured.
-        found: By the search, the score first: accuracy, or exp(-cross-entropy).
+    Of what the search found, the score comes first: accuracy, or exp(-cross-entropy).
     """
-    taken = {
-        tuple(one.genotype.tolist()): one.objectives[0]
-        for one in found
-        if one.objectives is not None
-    }
-    return max(
-        (
-            abs(_score(point, front.objective) - taken[point.genotype])
-            for point in (*front.points, *front.references)
-            if point.genotype in taken
-        ),
-        default=0.0,
-    )
+    taken = {tuple(one.genotype.tolist()): one.objectives[0] for one in found if one.objectives}
 
+    def score(point: FrontPoint) -> float:
+        if front.objective == ACCURACY:
+            return point.validation
+        return exp(-point.cross_entropy["validation"])
 
-def _score(point: FrontPoint, objective: ObjectiveName) -> float:
-    if objective == ACCURACY:
-        return point.validation
-    return exp(-point.cross_entropy["validation"])
-
-
-def _difference(measured: Sequence[Metrics], index: int, ensemble: int | None) -> Interval | None:
-    if ensemble is None or index == ensemble:
-        return None
-    return paired_difference(measured[index].correct, measured[ensemble].correct, seed=0)
+    known = [p for p in (*front.points, *front.references) if p.genotype in taken]
+    return max((abs(score(point) - taken[point.genotype]) for point in known), default=0.0)

@@ -1,65 +1,57 @@
-"""The progress of a search, for people and programs that watch a run from outside.
+"""The progress of a search, which `netstitch status` reads from the folder of a run.
 
-A run writes it into its folder every second, as JSON that is replaced whole; `netstitch status`
-reads it.
+It is written there every second, as JSON that is replaced whole, and told to listeners.
 """
 
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import inf, log
 from pathlib import Path
-
-from pydantic import RootModel
 
 from netstitch.analysis import hypervolume
 from netstitch.analysis.front_point import ACCURACY
 from netstitch.events import Event
-from netstitch.files.documents import STRICT, Count, Seconds, Share, read_as
+from netstitch.files.documents import Count, Document, Seconds, Share, read_as
 from netstitch.files.folders import write_text
 from netstitch.optimization import Budget, Evaluation, Progress, Solution
 
-FORMAT = "netstitch-progress-2"
+FORMAT, PROGRESS_FILE = "netstitch-progress-3", "progress.json"
 EVERY = 1.0
 """Seconds between two that are written."""
 
 
-@dataclass(frozen=True)
-class SearchProgress:
-    """A search in numbers.
+class SearchProgress(Document):
+    """progress.json: a search in numbers.
 
     Attributes:
         search: Its population size.
         share: Of the budget that is gone, 0 to 1.
-        used: As of `Progress`, like the others that are not told here.
-        in_flight: Evaluations under way, those that wait included.
+        counts: Evaluations that wait are among those under way.
         workers: How many evaluate at the same time.
         left: Seconds until the budget is spent, at the speed so far; None before there is any.
         hypervolume: Of what was found, normalised by the ensemble's cost, over score 0.
-        score: The best: an accuracy, or exp(-cross-entropy) where that is the objective.
-        objective: What is searched for.
         written: Seconds since 1970.
     """
 
     search: Count
     share: Share
-    used: Count
-    evaluated: Count
-    failed: Count
-    skipped: Count
-    in_flight: Count
+    counts: Progress
     workers: Count
-    elapsed: Seconds
     left: Seconds | None
-    rate: float
-    idle: float
-    archived: Count
     hypervolume: float
-    score: float | None
     written: Seconds
-    bounded: Count = 0
-    objective: str = ACCURACY
+
+    @property
+    def score(self) -> float | None:
+        """The best accuracy, or exp(-cross-entropy) where that is the objective."""
+        return next(iter(self.counts.best or ()), None)
+
+    @property
+    def objective(self) -> str:
+        """The name of what is searched for."""
+        return next(iter(self.counts.objectives), ACCURACY)
 
     @property
     def cross_entropy(self) -> float | None:
@@ -91,12 +83,6 @@ class SearchMeasured(Event):
     progress: SearchProgress
 
 
-class ProgressDocument(RootModel[SearchProgress]):
-    """progress.json."""
-
-    model_config = STRICT
-
-
 def search_progress(
     search: int,
     progress: Progress,
@@ -108,25 +94,15 @@ def search_progress(
 ) -> SearchProgress:
     """Return the numbers of a moment; `ensemble` is its cost."""
     share = spent(progress, budget)
+    left, volume = time_left(progress, share), archive_hypervolume(front, ensemble)
     return SearchProgress(
         search=search,
         share=share,
-        used=progress.used,
-        evaluated=progress.evaluated,
-        failed=progress.failed,
-        skipped=progress.skipped,
-        in_flight=progress.in_flight,
+        counts=progress,
         workers=workers,
-        elapsed=progress.elapsed,
-        left=time_left(progress, share),
-        rate=progress.rate,
-        idle=progress.idle,
-        archived=progress.archived,
-        hypervolume=archive_hypervolume(front, ensemble),
-        score=None if progress.best is None else progress.best[0],
+        left=left,
+        hypervolume=volume,
         written=clock(),
-        bounded=progress.stopped_early,
-        objective=progress.objectives[0] if progress.objectives else ACCURACY,
     )
 
 
@@ -166,9 +142,10 @@ def time_left(progress: Progress, share: float) -> float | None:
 
 def write_progress(path: Path, search_progress: SearchProgress) -> None:
     """Replace the file; raises StorageError where that cannot be."""
-    write_text(path, json.dumps({"format": FORMAT} | asdict(search_progress)) + "\n", lasting=False)
+    document = {"format": FORMAT} | search_progress.model_dump()
+    write_text(path, json.dumps(document) + "\n", lasting=False)
 
 
 def read_progress(path: Path) -> SearchProgress:
     """Return what a run wrote last; StorageError where there is nothing, or it is damaged."""
-    return read_as(path, FORMAT, ProgressDocument).root
+    return read_as(path, FORMAT, SearchProgress)

@@ -11,10 +11,12 @@ from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
+from netstitch.analysis.front_point import ACCURACY
+from netstitch.costs import MULTIPLY_ADDS
 from netstitch.errors import StorageError
 from netstitch.evaluation import Store
 from netstitch.files.folders import cannot_write
-from netstitch.optimization import Engine, Evaluation, load_state, save_state
+from netstitch.optimization import Engine, Evaluation, Objective, load_state, save_state
 from netstitch.optimization.executors.replay import (
     Arrival,
     KnownResult,
@@ -22,8 +24,10 @@ from netstitch.optimization.executors.replay import (
     known_by,
     known_by_arrival,
 )
-from netstitch.searching.supernet_problem import OBJECTIVES
+from netstitch.searching.search_progress import PROGRESS_FILE, SearchProgress, write_progress
 
+OBJECTIVES = (Objective(ACCURACY, maximise=True), Objective(MULTIPLY_ADDS.name))
+"""The objectives by which values are told to be any: what is made large, and what small."""
 PAUSE, SHARE = 5.0, 0.01
 """Between two states pass so many seconds at least, and so many that they take this share."""
 
@@ -98,6 +102,10 @@ class SearchRecorder:
             self._saved = time.monotonic()
             self._pause = max(PAUSE, (self._saved - now) / SHARE)
 
+    def note(self, measured: SearchProgress) -> None:
+        """Write how far the search is, for those who look on from outside."""
+        write_progress(self._folder / PROGRESS_FILE, measured)
+
     def save(self) -> None:
         """Save the state of the search, where it is whole."""
         if self._engine.between_steps:
@@ -110,8 +118,8 @@ def state_file(folder: Path, search: int) -> Path:
 
 
 def remove_states(folder: Path) -> None:
-    """Remove the states of searches that are done."""
-    for file in folder.glob("search-*.state"):
+    """Remove the states of searches that are done, and how far they were."""
+    for file in (*folder.glob("search-*.state"), folder / PROGRESS_FILE):
         try:
             file.unlink(missing_ok=True)
         except OSError as error:

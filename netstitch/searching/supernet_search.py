@@ -8,7 +8,6 @@ from inspect import signature
 from typing import Unpack
 
 import torch
-from torch import Tensor
 
 from netstitch.analysis import Front
 from netstitch.analysis.front_point import ACCURACY
@@ -29,17 +28,17 @@ from netstitch.optimization import Budget, Progress, SearchResult
 from netstitch.optimization.algorithms.registry import learns_from_all
 from netstitch.searching.measured_front import largest_difference, measure_front
 from netstitch.searching.reference_doubts import doubts
-from netstitch.searching.search_arguments import (
+from netstitch.searching.search_progress import SearchAdvanced
+from netstitch.searching.search_recorder import SearchRecorder
+from netstitch.searching.supernet_search_settings import (
+    SearchKeywords,
+    SupernetSearchSettings,
     check_kinds,
     check_search,
     read_recalibration,
     scored_by,
 )
-from netstitch.searching.search_progress import SearchAdvanced
-from netstitch.searching.search_recorder import SearchRecorder
-from netstitch.searching.supernet_problem import SupernetSearch
-from netstitch.searching.supernet_search_settings import SearchKeywords, SupernetSearchSettings
-from netstitch.searching.sweep import Swept, search_sizes
+from netstitch.searching.sweep import SupernetSearch, Swept, search_sizes
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 
@@ -188,17 +187,11 @@ def run(
             cost=cost,
         )
 
-    problem = SupernetSearch(
-        supernet,
-        settings,
-        seed,
-        bounded=early,
-        floor=floor if settings.objective == ACCURACY else 0.0,  # it is an accuracy
-    )
+    least = floor if settings.objective == ACCURACY else 0.0  # it is an accuracy
+    problem = SupernetSearch(supernet, settings, seed, early, least)
     with evaluating(make, spread) as executor:
-        result, swept = search_sizes(
-            problem, executor, spread.order == "asked", record=record, listener=listener
-        )
+        ordered = spread.order == "asked"
+        result, swept = search_sizes(problem, executor, ordered, record=record, listener=listener)
     genotypes = [solution.genotype for solution in result.archive]
     if not genotypes:
         if result.stopped == "interrupted":
@@ -247,9 +240,7 @@ def _in_order(
     samples = task.validation
     evaluator = Evaluator(supernet, task, samples, form, device=device)
     references = list(supernet.references().values())
-    order: Tensor | None = None
     with suppress(DataError):  # the search says which network it is that fails
-        order = most_informative_order(
-            [sure for (sure,) in evaluator.measured_together(references, task.margin)]
-        )
-    return samples if order is None else samples.taken(order)
+        found = evaluator.measured_together(references, task.margin)
+        return samples.taken(most_informative_order([sure for (sure,) in found]))
+    return samples

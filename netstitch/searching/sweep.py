@@ -11,10 +11,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from netstitch.costs import find_cost
 from netstitch.errors import SearchError
 from netstitch.events import Listener, StageBegan
 from netstitch.files.documents import Count
-from netstitch.optimization import Evaluation, Executor, Progress, SearchResult
+from netstitch.optimization import (
+    Engine,
+    Evaluation,
+    Executor,
+    Initialisation,
+    Objective,
+    Problem,
+    Progress,
+    RejectionRule,
+    SearchResult,
+    nonzero_probability,
+    prepare_search,
+)
 from netstitch.optimization.executors.replay import (
     Arrival,
     KnownResult,
@@ -32,8 +45,9 @@ from netstitch.searching.search_progress import (
     search_progress,
 )
 from netstitch.searching.search_recorder import SearchRecorder
-from netstitch.searching.supernet_problem import SupernetSearch
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.supernet import Supernet
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,70 @@ class Swept:
     skipped: Count
 
 
+@dataclass(frozen=True)
+class SupernetSearch:
+    """A supernet as a search problem; each population size is a search of its own.
+
+    Attributes:
+        supernet: What is searched.
+        settings: How; the population counts for nothing here.
+        seed: Of all random choices.
+        bounded: Whether evaluations end where their outcome is certain.
+        floor: The accuracy that hypervolumes of a sweep count from.
+    """
+
+    supernet: Supernet
+    settings: SupernetSearchSettings
+    seed: int
+    bounded: bool = False
+    floor: float = 0.0
+
+    def cost_of(self, genotype: Genotype) -> float:
+        """Return the cost that is held against the objective."""
+        return float(find_cost(self.settings.cost).of(self.supernet, genotype))
+
+    @property
+    def problem(self) -> Problem:
+        """The scores by the objective, and the costs, of genotypes."""
+        cost = find_cost(self.settings.cost).name
+        return Problem(
+            self.supernet.cardinalities,
+            (Objective(self.settings.objective, maximise=True), Objective(cost)),
+            signature=self.supernet.wiring.digest,
+            active=self.supernet.wiring.active,
+        )
+
+    @property
+    def ensemble(self) -> float:
+        """The cost of the ensemble, or of the dearest reference where there is none."""
+        return max(map(self.cost_of, self.supernet.references().values()))
+
+    def engine(
+        self,
+        population: int,
+        executor: Executor,
+        *,
+        on_evaluation: Callable[[Evaluation], None],
+        on_progress: Callable[[Progress], None],
+    ) -> Engine:
+        """Return a search of this size that is not run yet; the reference networks come first."""
+        settings, length = self.settings, len(self.supernet.cardinalities)
+        probability = nonzero_probability(length, settings.initial_stitches)
+        # The most that a genotype can be: all samples right.
+        rule = RejectionRule(settings.objective, lambda one: (1.0, self.cost_of(one)))
+        return prepare_search(
+            self.problem,
+            executor,
+            settings.changed(population=population),
+            seed=self.seed,
+            initial=list(self.supernet.references().values()),
+            initialisation=Initialisation(probability=probability, uniform=(-1,)),
+            on_evaluation=on_evaluation,
+            on_progress=on_progress,
+            rejection=rule if self.bounded else None,
+        )
+
+
 def search_sizes(
     search: SupernetSearch,
     executor: Executor,
@@ -63,13 +141,9 @@ def search_sizes(
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
     """Search with a population of each size, and return the best result, and all in short.
 
-    Args:
-        search: What is searched, and how.
-        executor: What evaluates.
-        ordered: Whether the search is given results in the order in which it asked for them.
-        record: Where results are written as they come, and the search goes on from.
-        listener: Told of each distinct evaluation, how far the search is, and which population size
-            begins.
+    Results are written into the record as they come, and the search goes on from there. It is given
+    them in the order in which it asked for them, if `ordered`. The listener is told of each
+    distinct evaluation, how far the search is, and which population size begins.
 
     Raises:
         SearchError: A reference network cannot be evaluated.
@@ -116,6 +190,8 @@ def search_sizes(
             if record is None or not record.behind:
                 workers, front = executor.workers, engine.front
                 measured = search_progress(size, progress, budget, front, workers, ensemble)
+                if record is not None:
+                    record.note(measured)
                 listener(SearchMeasured(measured))
 
         source = OrderedExecutor(recalling) if ordered and executor.capacity > 1 else recalling
@@ -142,12 +218,7 @@ def sweep(
     """Run each size, and keep the result with the most hypervolume, the first of equal ones.
 
     An interruption ends the sweep too: of what there is, the best is kept, as interrupted.
-
-    Args:
-        search: Runs with a population size; its objectives are accuracy and cost.
-        sizes: The population sizes.
-        ensemble: The cost of the ensemble.
-        floor: The accuracy that hypervolumes count from.
+    Hypervolumes count from the accuracy `floor`, in units of the ensemble's cost.
     """
     results: list[SearchResult] = []
     swept: list[Swept] = []

@@ -8,7 +8,7 @@ from rich.console import Console as Terminal
 from netstitch.cli.console import BAR, Console
 from netstitch.events import Advanced, Message, StageBegan
 from netstitch.optimization import Budget, Progress
-from netstitch.runs.run_log import StepPace, describe
+from netstitch.runs.listeners import StepPace, describe
 from netstitch.searching.search_progress import SearchAdvanced, spent
 from netstitch.text import duration
 

@@ -17,9 +17,10 @@ from run_examples import Interrupting, Quiet, write_experiment
 import netstitch as ns
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.records import network_digests, read_document, update_document
+from netstitch.records import read_document
+from netstitch.records.run_document import update_document
 from netstitch.records.trust import SIGNATURE, signed
-from netstitch.records.unchanged import note_files
+from netstitch.records.unchanged import network_digests, note_files
 from netstitch.runs.recorded_run import recorded_task
 from netstitch.runs.run import carry_out
 

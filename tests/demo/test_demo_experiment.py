@@ -24,7 +24,7 @@ from netstitch.experiments import (
     override,
     read_experiment,
 )
-from netstitch.records import sample_digests
+from netstitch.records.unchanged import sample_digests
 from netstitch.runs.recorded_run import export_point
 from netstitch.runs.run import carry_out
 

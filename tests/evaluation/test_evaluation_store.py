@@ -20,7 +20,7 @@ from netstitch.errors import StorageError
 from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
 from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by, known_by_arrival
-from netstitch.searching.supernet_problem import OBJECTIVES
+from netstitch.searching.search_recorder import OBJECTIVES
 
 
 def evaluation(ordinal: int, *, failed: bool = False) -> Evaluation:
@@ -102,7 +102,7 @@ import numpy as np
 from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
 from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by, known_by_arrival
-from netstitch.searching.supernet_problem import OBJECTIVES
+from netstitch.searching.search_recorder import OBJECTIVES
 
 store = Store(Path(sys.argv[1]))
 ordinal = 0

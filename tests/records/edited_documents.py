@@ -13,9 +13,8 @@ import pytest
 
 from netstitch.cli import main
 from netstitch.files.folders import read_json, write_json
-from netstitch.records import network_digests, stitches_digest
 from netstitch.records.run_folder import FORMAT, RUN_FILE
-from netstitch.records.unchanged import FILES, digests_of
+from netstitch.records.unchanged import FILES, digests_of, network_digests, stitches_digest
 
 DELETED = object()
 NESTED: Any = []

@@ -22,6 +22,7 @@ from edited_documents import (
 import netstitch as ns
 from netstitch.errors import NetstitchError
 from netstitch.evaluation.store_tables import checksum
+from netstitch.optimization import Progress
 from netstitch.searching.search_progress import SearchProgress, write_progress
 
 DOCUMENTS = {
@@ -46,8 +47,16 @@ def run(experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_progress(
         made / "progress.json",
-        SearchProgress(8, 0.5, 30, 20, 1, 10, 1, 1, 3.0, 3.0, 7.0, 0.1, 9, 0.4, 0.6, 1e9, 2),
-    )  # fmt: skip
+        SearchProgress(
+            search=8,
+            share=0.5,
+            counts=Progress(30, 20, 1, 10, 1, 3.0, 7.0, 0.1, 9, (0.6, 1e6), 2, ("accuracy",)),
+            workers=1,
+            left=3.0,
+            hypervolume=0.4,
+            written=1e9,
+        ),
+    )
     return made
 
 

@@ -14,9 +14,10 @@ from run_examples import Interrupting, Quiet, write_experiment
 
 from netstitch.errors import StorageError
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.records import check_folder, read_document, update_document
+from netstitch.records import read_document
+from netstitch.records.run_document import update_document
 from netstitch.records.run_folder import FRONT_FILE
-from netstitch.records.unchanged import forget_files, note_files
+from netstitch.records.unchanged import check_folder, forget_files, note_files
 from netstitch.runs.run import carry_out
 from netstitch.supernet.storage import load_structure
 

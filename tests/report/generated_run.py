@@ -14,7 +14,6 @@ from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation import Store
 from netstitch.evaluation.store_tables import checksum
 from netstitch.files.folders import write_json, write_text
-from netstitch.records import network_digests, stitches_digest
 from netstitch.records.run_folder import (
     EVALUATIONS,
     FORMAT,
@@ -23,6 +22,7 @@ from netstitch.records.run_folder import (
     STITCHES,
     SUPERNET,
 )
+from netstitch.records.unchanged import network_digests, stitches_digest
 from netstitch.supernet.supernet import Supernet
 
 POPULATION = 64

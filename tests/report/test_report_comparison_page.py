@@ -9,8 +9,8 @@ from generated_run import generate
 
 from netstitch.analysis import Front, hypervolume
 from netstitch.errors import DataError
-from netstitch.records import network_digests
 from netstitch.records.run_folder import FRONT_FILE
+from netstitch.records.unchanged import network_digests
 from netstitch.report import Comparison, read_runs, write_comparison
 from netstitch.report.compared_runs import networks_of
 from netstitch.report.comparison_charts import attainment_chart

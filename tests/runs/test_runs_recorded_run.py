@@ -70,6 +70,6 @@ def test_a_value_that_is_gone_is_named(
 
 def test_settings_that_any_run_has_are_typed(tmp_path: Path) -> None:
     settings = recorded(tmp_path, {"fit": {"method": "adam", "batch_size": 4}}).settings
-    assert (settings.fit.batch_size, settings.evaluation.recalibrate, settings.seed) == (4, 0, None)
+    assert (settings.batch_size, settings.recalibrate, settings.seed) == (4, 0, None)
     with pytest.raises(StorageError, match="in config, seed is 'one'"):
         recorded(tmp_path, {"seed": "one"})

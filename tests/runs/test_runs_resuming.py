@@ -21,7 +21,7 @@ from run_examples import Interrupting, InterruptingRefining, Quiet, write_experi
 from netstitch.errors import StorageError
 from netstitch.events import Event
 from netstitch.experiments import load_models, load_task, read_experiment
-from netstitch.records import check_folder
+from netstitch.records.unchanged import check_folder
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.searching.search_progress import SearchAdvanced
 

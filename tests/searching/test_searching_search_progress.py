@@ -10,7 +10,7 @@ import pytest
 
 from netstitch.errors import SearchError, StorageError
 from netstitch.optimization import Budget, Progress, Solution
-from netstitch.runs.tensorboard import TensorBoard, scalars
+from netstitch.runs.listeners import TensorBoard, scalars
 from netstitch.searching.search_progress import (
     SearchMeasured,
     SearchProgress,
@@ -48,7 +48,7 @@ def stands(**changes: Any) -> SearchProgress:
         ensemble=100,
         clock=lambda: 1e9,
     )
-    return replace(found, **changes)
+    return found.model_copy(update=changes)
 
 
 def test_a_quarter_of_the_budget_leaves_three_times_as_long() -> None:
@@ -64,12 +64,12 @@ def test_of_two_budgets_the_one_that_ends_first_counts(budget: Budget, share: fl
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
-    for found in (stands(), stands(left=None, score=None)):
+    for found in (stands(), stands(left=None, counts=replace(PROGRESS, best=None))):
         write_progress(tmp_path / "progress.json", found)
         assert read_progress(tmp_path / "progress.json") == found
 
 
-@pytest.mark.parametrize("content", ['{"format": "netstitch-progress-2"}', "{", ""])
+@pytest.mark.parametrize("content", ['{"format": "netstitch-progress-3"}', "{", ""])
 def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "progress.json").write_text(content)
     with pytest.raises(StorageError, match=r"progress\.json"):
@@ -80,7 +80,8 @@ def test_tensorboard_has_a_series_for_each_search(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     with closing(TensorBoard(tmp_path)) as watch:
-        for found in (stands(), stands(used=100, hypervolume=0.6), stands(search=128)):
+        later = stands(counts=replace(PROGRESS, used=100), hypervolume=0.6)
+        for found in (stands(), later, stands(search=128)):
             watch(SearchMeasured(found))
     events = EventAccumulator(str(tmp_path / "population-64"))
     events.Reload()
@@ -91,7 +92,8 @@ def test_tensorboard_has_a_series_for_each_search(tmp_path: Path) -> None:
 
 
 def test_tensorboard_has_the_cross_entropy_of_a_search_for_it() -> None:
-    found = scalars(stands(objective="cross-entropy", score=0.5))
+    sought = replace(PROGRESS, objectives=("cross-entropy", "multiply-adds"), best=(0.5, 10.0))
+    found = scalars(stands(counts=sought))
     assert found["search/best_cross_entropy"] == pytest.approx(0.6931, abs=1e-4)
     assert "search/best_accuracy" not in found
 

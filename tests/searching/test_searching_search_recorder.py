@@ -25,8 +25,7 @@ from netstitch.optimization import (
 from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly
 from netstitch.optimization.executors.executor import WHOLE, Request
 from netstitch.optimization.executors.replay import ReplayExecutor
-from netstitch.searching.search_recorder import SearchRecorder
-from netstitch.searching.supernet_problem import OBJECTIVES
+from netstitch.searching.search_recorder import OBJECTIVES, SearchRecorder
 
 LENGTH, SIZE = 10, 8
 

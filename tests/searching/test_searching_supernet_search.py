@@ -20,9 +20,8 @@ from netstitch.events import Event
 from netstitch.matching import Matching
 from netstitch.optimization import ALGORITHMS, Progress
 from netstitch.searching import supernet_search as searching
-from netstitch.searching.search_arguments import scored_by
 from netstitch.searching.search_progress import SearchAdvanced
-from netstitch.searching.supernet_search_settings import SupernetSearchSettings
+from netstitch.searching.supernet_search_settings import SupernetSearchSettings, scored_by
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays
 

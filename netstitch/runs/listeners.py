@@ -1,16 +1,28 @@
-"""Events as lines of text, in the log of a run's folder, and its warnings in run.json."""
+"""Listeners to a run: lines of text, the log, warnings in run.json, and TensorBoard, an extra."""
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from netstitch.errors import SearchError
 from netstitch.events import Advanced, Event, FolderOpened, Message, StageBegan
 from netstitch.optimization import Progress
-from netstitch.records import keep_warnings
-from netstitch.searching.search_progress import SearchAdvanced, score_text, spent, time_left
+from netstitch.records.run_document import keep_warnings
+from netstitch.searching.search_progress import (
+    SearchAdvanced,
+    SearchMeasured,
+    SearchProgress,
+    score_text,
+    spent,
+    time_left,
+)
 from netstitch.text import duration, printable
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
 
 LOG_FILE = "run.log"
 PAUSE = 30.0
@@ -152,3 +164,62 @@ class WarningKeeper:
         if self._folder is not None and self._waiting:
             keep_warnings(self._folder, self._waiting)
             self._waiting.clear()
+
+
+def scalars(progress: SearchProgress) -> dict[str, float]:
+    """Return what is plotted over evaluations, by name."""
+    counts = progress.counts
+    found = {
+        "search/evaluated": counts.evaluated,
+        "search/skipped": counts.skipped,
+        "search/failed": counts.failed,
+        "search/ended early": counts.stopped_early,
+        "search/archived": counts.archived,
+        "search/hypervolume": progress.hypervolume,
+        "workers/rate": counts.rate,
+        "workers/idle": counts.idle,
+        "workers/in_flight": counts.in_flight,
+    }
+    if progress.cross_entropy is not None:
+        found["search/best_cross_entropy"] = progress.cross_entropy
+    elif progress.score is not None:
+        found["search/best_accuracy"] = progress.score
+    return found
+
+
+class TensorBoard:
+    """Scalars of a run in a folder, one series for each search; to be closed.
+
+    Raises:
+        SearchError: TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            import tensorboard  # noqa: F401
+        except ImportError:
+            raise SearchError(
+                "TensorBoard is not installed: pip install 'netstitch[tensorboard]'"
+            ) from None
+        self._folder = folder
+        self._writers: dict[int, SummaryWriter] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Write the scalars of a search that was measured; other events are ignored."""
+        if not isinstance(event, SearchMeasured):
+            return
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        progress = event.progress
+        if progress.search not in self._writers:
+            folder = self._folder / f"population-{progress.search}"
+            self._writers[progress.search] = SummaryWriter(str(folder))
+        writer = self._writers[progress.search]
+        for name, value in scalars(progress).items():
+            writer.add_scalar(name, value, progress.counts.used, walltime=progress.written)
+        writer.flush()
+
+    def close(self) -> None:
+        """End the files."""
+        for writer in self._writers.values():
+            writer.close()

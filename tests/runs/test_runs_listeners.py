@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from netstitch.events import Advanced, FolderOpened, Message, StageBegan
-from netstitch.runs.run_log import LOG_FILE, RunLog
+from netstitch.runs.listeners import LOG_FILE, RunLog
 
 
 class Clock:

@@ -36,7 +36,7 @@ def test_samples_are_those_of_the_search(tmp_path: Path, monkeypatch: pytest.Mon
         ("[evaluation]", "[evaluation]\nrecalibrate = 20"),
     )
     found = open_run(run)
-    assert found.document.settings.evaluation.recalibrate == 20
+    assert found.document.settings.recalibrate == 20
     task = found.task(Quiet())
     measured = torch.cat(list(seen[0]))
     assert len(measured) == 20
@@ -48,7 +48,7 @@ def test_samples_are_those_of_the_search(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_search_without_recalibration_leaves_all_samples_to_it(tmp_path: Path) -> None:
     run = carried_out(tmp_path, ("evaluations = 60", "evaluations = 8"))
     found = open_run(run)
-    assert found.document.settings.evaluation.recalibrate == 0
+    assert found.document.settings.recalibrate == 0
     task = found.task(Quiet())
     assert task.training is not None
     assert torch.equal(torch.cat(list(found.statistics(task))), task.training.inputs)
