@@ -113,7 +113,7 @@ def _check_comparable(first: RunRecord, run: RunRecord) -> None:
             f"{first.front.cost_name}; compare runs of one cost"
         )
     one, other = _inputs(first), _inputs(run)
-    for what in one | other:
+    for what in sorted(one | other):
         if one.get(what) != other.get(what):
             raise DataError(
                 f"{run.folder} is of another task than {first.folder}: the {what} differ; "

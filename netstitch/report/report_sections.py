@@ -54,18 +54,10 @@ def write_figures(
     formats: Sequence[str] = FORMATS,
     columns: Columns = 1,
 ) -> tuple[str, ...]:
-    """Write the figures of a run into a new folder.
+    """Write the figures of a run into a new folder; return their names without endings.
 
-    Args:
-        run: What to draw.
-        folder: Where to.
-        floor: The least accuracy that fronts show.
-        formats: Some of "png", "pdf", "svg".
-        columns: Of a paper's two that a figure is as wide as; the front is there in both widths,
-            `front-1` and `front-2`.
-
-    Returns:
-        The figures' names, without endings.
+    Fronts show accuracies from `floor` on. Figures are as wide as so many of a paper's two columns;
+    the front is there in both widths, `front-1` and `front-2`.
 
     Raises:
         StorageError: The folder is not new or cannot be written; nothing is left.

@@ -30,14 +30,11 @@ _FRONT_TEXT = (
 
 
 def write_page(run: RunRecord, path: Path, *, floor: Floor = "tenth") -> None:
-    """Write the report of a run.
+    """Write the report of a run as a file of HTML.
 
-    Args:
-        run: The run.
-        path: The file of HTML.
-        floor: The accuracy from which the front is shown first, and over which hypervolumes count
-            beside those over 0: "tenth" is the worst reference network's rounded down to a multiple
-            of 0.1 (the paper's section 7), "tight" lies just under the references, or a number.
+    The floor is the accuracy from which the front is shown first, and over which hypervolumes count
+    beside those over 0: "tenth" is the worst reference network's rounded down to a multiple of 0.1
+    (the paper's section 7), "tight" lies just under the references, or a number.
 
     Raises:
         StorageError: The file cannot be written.
@@ -67,15 +64,7 @@ def page(run: RunRecord, *, floor: Floor = "tenth") -> str:
 def render_sections(
     *, name: str, answer: str, notes: Sequence[str], sections: Sequence[ReportSection], footer: str
 ) -> str:
-    """Return a page of sections alone.
-
-    Args:
-        name: Its title.
-        answer: What stands first.
-        notes: What a reader must know.
-        sections: In their order.
-        footer: From what it was made.
-    """
+    """Return a page of sections alone: title, answer, notes, these, and from what it was made."""
     context: dict[str, Any] = {"name": name, "answer": answer, "notes": notes, "footer": footer}
     return _rendered("page.base.html", {}, sections, first="", **context)
 
@@ -89,18 +78,12 @@ def _rendered(
     **context: Any,
 ) -> str:
     """Return a page with sections, whose charts are added to `charts`."""
-    found = []
     for section in sections:
-        listed = []
-        for index, (caption, chart) in enumerate(section.charts.items()):
-            name = f"{section.name}-{index}"
-            charts[name] = _chart_data(interactive(chart))
-            listed.append({"id": name, "title": caption, "label": f"{section.title}: {caption}"})
-        about = {"title": section.title, "text": section.text, "table": section.table}
-        found.append({"id": section.name, "charts": listed, **about})
+        for index, chart in enumerate(section.charts.values()):
+            charts[f"{section.name}-{index}"] = _chart_data(interactive(chart))
     return _template(template).render(
         context,
-        sections=found,
+        sections=sections,
         version=VERSION,
         css=f"{_file('page.css')}\n{STYLE}",
         script=_file("page.js"),

@@ -131,11 +131,9 @@ def capture_all(
 ) -> list[Network]:
     """Capture each model with the first samples of validation; see `capture`.
 
-    What only serves outputs that the task does not measure is left out of the networks.
-
-    Raises:
-        DataError: The task cannot measure the outputs of a network, which is named.
-        StitchingError: Some put out probabilities and others logits.
+    What only serves outputs that the task does not measure is left out of the networks. Raises
+    DataError where the task cannot measure the outputs of one, and StitchingError where some put
+    out probabilities and others logits.
     """
     listener(StageBegan("capture"))
     example = task.validation.first(EXAMPLE_SIZE)

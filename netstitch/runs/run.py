@@ -136,10 +136,8 @@ def resume(
     What was evaluated is not evaluated again, budgets count on from where they were, and a serial
     search ends as it would have. Settings and task are those that the run began with, though
     evaluations may be spread another way. With `sign`, the Python that the run names is this user's
-    from now on.
-
-    Raises:
-        StorageError: Another process runs it, it is done, or its inputs changed.
+    from now on. Raises StorageError where another process runs it, it is done, or its inputs
+    changed.
     """
     check_resumable(folder)
     inputs = run_inputs(settings, task, folder, listener)

@@ -141,9 +141,9 @@ def search_sizes(
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
     """Search with a population of each size, and return the best result, and all in short.
 
-    Results are written into the record as they come, and the search goes on from there. It is given
-    them in the order in which it asked for them, if `ordered`. The listener is told of each
-    distinct evaluation, how far the search is, and which population size begins.
+    Results are written into the record as they come, and the search goes on from there. If
+    `ordered`, the search is given results in the order in which it asked for them. The listener is
+    told of each distinct evaluation, how far the search is, and which population size begins.
 
     Raises:
         SearchError: A reference network cannot be evaluated.
