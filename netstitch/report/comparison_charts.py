@@ -4,7 +4,6 @@ import numpy as np
 
 from netstitch.analysis import Split
 from netstitch.analysis.attainment import attainment
-from netstitch.analysis.front_point import Split
 from netstitch.drawing.chart import Chart, Series
 from netstitch.records.run_record import RunRecord
 from netstitch.report.compared_runs import Comparison, RunGroup, networks_of
