@@ -373,7 +373,7 @@ def test_a_document_changed_anywhere_loads_or_is_refused(
         container, key = spots[data.draw(st.integers(0, len(spots) - 1))]
         kind = data.draw(st.sampled_from(["replace", "delete", "rename"]))
         if kind == "replace":
-            container[key] = data.draw(STRANGE)
+            container[key] = copy.deepcopy(data.draw(STRANGE))  # or it may hold itself
         elif kind == "delete":
             del container[key]
         elif isinstance(container, dict):
