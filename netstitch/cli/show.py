@@ -12,6 +12,7 @@ from netstitch.exporting import RECALIBRATED, Exported
 from netstitch.matching import Matching
 from netstitch.networks import Network
 from netstitch.networks.graph import Graph
+from netstitch.optimization.search_result import REASONS
 from netstitch.report.compared_runs import Comparison
 from netstitch.report.comparison_page import answer, group_table, pair_table
 from netstitch.runs.dry_run import NetworkCost
@@ -31,13 +32,6 @@ def show_run(finished: Finished) -> None:
     terminal.print()
     _print_whole(terminal, front_table(finished.front))
     result = finished.result
-    ended = {
-        "budget": "its budget was spent",
-        "time": "its time was up",
-        "patience": "nothing new was proposed any more",
-        "converged": "it converged",
-        "interrupted": "it was interrupted",
-    }[result.stopped]
     failed = f", {result.failed} failed" if result.failed else ""
     if len(finished.sweep) > 1:
         terminal.print()
@@ -46,7 +40,8 @@ def show_run(finished: Finished) -> None:
     terminal.print(
         f"\n{result.evaluated:,} networks evaluated in {result.elapsed:.0f} s ({rate:.1f}/s, "
         f"workers idle {result.idle:.0%} of the time), {result.skipped:,} proposals were "
-        f"known{failed}; the search ended since {ended}.",
+        f"known, {result.unchanged:,} of them since nothing active changed{failed}; the search "
+        f"ended since {REASONS[result.stopped]}.",
     )
     terminal.print(
         "Accuracies in percent, each beside its paired difference to the ensemble with the 95 % "

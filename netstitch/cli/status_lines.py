@@ -49,7 +49,8 @@ def status_lines(run: Path, now: float) -> Iterator[str]:
         yield from _progress_lines(read_progress(run / PROGRESS_FILE), now if running else None)
     elif (outcome := document.outcome) is not None:
         yield (
-            f"  {outcome.evaluations:,} evaluated, {outcome.skipped:,} known, "
+            f"  {outcome.evaluations:,} evaluated, {outcome.skipped:,} known "
+            f"({outcome.unchanged:,} changed nothing active), "
             f"{outcome.failed:,} failed, in {duration(outcome.search_seconds)}"
         )
 
@@ -65,7 +66,8 @@ def _progress_lines(progress: SearchProgress, now: float | None) -> Iterator[str
     failed = f", {counts.failed:,} failed" if counts.failed else ""
     yield (
         f"  population {progress.search:,}: {progress.share:.0%} of the budget, "
-        f"{counts.evaluated:,} evaluated{early}, {counts.skipped:,} known{failed}"
+        f"{counts.evaluated:,} evaluated{early}, {counts.skipped:,} known "
+        f"({counts.unchanged:,} changed nothing active){failed}"
     )
     left = "" if now is None or progress.left is None else f", {duration(progress.left)} left"
     yield (

@@ -192,8 +192,10 @@ class Engine:
         genotype.setflags(write=False)
         signature = self._problem.identify(genotype)
         if signature in self._ledger.known:
-            self._skip()
-            self._algorithm.receive(slot, self._known(slot, genotype, signature), False)
+            unchanged = self._is_unchanged(slot, genotype)
+            self._skip(unchanged)
+            known = self._known(slot, genotype, signature, unchanged)
+            self._algorithm.receive(slot, known, False)
             self._ready.append(slot)
             self._wake()
         elif self._ledger.join(signature, slot, genotype):
@@ -205,12 +207,24 @@ class Engine:
             self._raise_threshold()
             self._executor.submit(ticket, genotype, threshold)
 
-    def _skip(self) -> None:
-        self.account.skip()
+    def _is_unchanged(self, slot: int, genotype: Genotype) -> bool:
+        """Return whether nothing differs that is active in what the proposal was made from."""
+        origin = self._algorithm.origin(slot)
+        if origin is None:
+            return False
+        differing = genotype != origin
+        if self._problem.active is not None:
+            differing &= self._problem.active(origin)
+        return not differing.any()
+
+    def _skip(self, unchanged: bool = False) -> None:
+        self.account.skip(unchanged=unchanged)
         self._raise_threshold()
         self.account.mark()
 
-    def _known(self, slot: int, genotype: Genotype, signature: Hashable) -> Solution:
+    def _known(
+        self, slot: int, genotype: Genotype, signature: Hashable, unchanged: bool
+    ) -> Solution:
         """Return what a slot receives of a known signature, whole where that matters to it."""
         known = Solution(genotype, self._ledger.known[signature])
         if signature not in self._ledger.early or not self._rejection.in_slot(slot, known):
@@ -221,7 +235,7 @@ class Engine:
             # The proposal is undone: the slot makes the same where the search goes on.
             self._held[slot] = genotype
             self._ready.appendleft(slot)
-            self.account.skip(-1)
+            self.account.skip(unchanged=unchanged, undo=True)
             self.between_steps = True
             raise
         self._ledger.complete(signature, whole.objectives)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from netstitch.optimization.annealing import AnnealedConstraint
+from netstitch.optimization.archive import Archive
 from netstitch.optimization.operators.scalarisation import (
     Floats,
     Scalarisation,
@@ -22,11 +23,22 @@ class Population:
     Attributes:
         members: The slots' solutions, None until the first is put there.
         costs: Their objectives with smaller better, shape (n, m), infinite where there are none.
-        weights: One vector per slot, shape (n, m).
+        weights: The vector that each slot judges by, shape (n, m).
         alone: The one objective by which a slot judges for now, whatever its weights; None for
             most.
-        scale: By which costs are normalised: the population's as of the last reassignment, and
-            before the first one that of the solutions so far.
+        scale: The population's range of costs as of the last reassignment, and before the first one
+            that of the solutions so far.
+
+    Args:
+        problem: What is searched.
+        n: The number of slots.
+        constraint: The threshold that comes before the weights; None without one.
+        generator: Draws the weights, and the order in which they are handed out.
+        scalarise: Judges costs by weights.
+        archive: The best costs in it are the lower end of the frame in which costs are normalised,
+            so that of two solutions over the threshold a dominating one always scores better. None
+            for a frame that is frozen between reassignments: all costs under it count the same, as
+            in the authors' code.
     """
 
     def __init__(
@@ -36,47 +48,44 @@ class Population:
         constraint: AnnealedConstraint | None,
         generator: np.random.Generator,
         scalarise: Scalarisation = tschebysheff,
+        archive: Archive | None = None,
     ) -> None:
         self._objectives = problem.objectives
         self._constraint = constraint
         self._generator = generator
         self._scalarise = scalarise
+        self._archive = archive
         self._reassigned = False
         self.members: list[Solution | None] = [None] * n
         self.costs: Floats = np.full((n, len(problem.objectives)), np.inf)
         self.weights = first_weights(n, len(problem.objectives), generator)
+        self._assigned = self.weights.copy()  # which slots may not judge by yet
         self.alone: list[int | None] = [None] * n
-        self._shown: Floats = np.empty((0, len(problem.objectives)))  # the least, and the most
         self.scale = Scale.of(self.costs)
-
-    def show(self, solution: Solution) -> None:
-        """Let the scale cover a solution too that is no member, before any reassignment.
-
-        Costs under the scale's least count as the least, so that nothing could better a member
-        that has it.
-        """
-        if solution.objectives is not None:
-            every = np.concatenate([self._shown, self._costs(solution)[None]])
-            self._shown = np.stack([every.min(axis=0), every.max(axis=0)])
-            self._rescale()
 
     def put(self, slot: int, solution: Solution) -> None:
         """Place a solution in a slot; the one that was there is gone."""
         self.members[slot] = solution
         self.costs[slot] = self._costs(solution)
-        self._rescale()
-
-    def _rescale(self) -> None:
         if not self._reassigned:
-            self.scale = Scale.of(np.concatenate([self.costs, self._shown]))
+            self.scale = Scale.of(self.costs)
 
-    def reassign(self) -> None:
-        """Take the scale of the population as it is, and hand its weights out anew."""
+    def reassign(self, *, at_once: bool = True) -> None:
+        """Take the scale of the population as it is, and hand its weights out anew.
+
+        Slots judge by them at once, or each from `take_weights` on.
+        """
         self.scale = Scale.of(self.costs)
-        self.weights = reassigned(
-            self.weights, self.costs, self.scale, self._generator, self._scalarise
+        self._assigned = reassigned(
+            self._assigned, self.costs, self.scale, self._generator, self._scalarise
         )
         self._reassigned = True
+        if at_once:
+            self.weights = self._assigned.copy()
+
+    def take_weights(self, slot: int) -> None:
+        """Let a slot judge by the weights that it was handed out last."""
+        self.weights[slot] = self._assigned[slot]
 
     def betters(self, solution: Solution, slot: int, ties: bool = False) -> bool:
         """Return whether a solution is better than a slot's member, or as good with `ties`.
@@ -101,7 +110,7 @@ class Population:
         costs = np.stack([self._costs(solution), self._costs(other)])
         objective = self.alone[slot]
         if objective is None:
-            own, least = self._scalarise(costs, self.weights[slot], self.scale)
+            own, least = self._scalarise(costs, self.weights[slot], self._frame())
         else:
             own, least = costs[:, objective]
         return bool(own <= least if ties else own < least)
@@ -110,9 +119,9 @@ class Population:
         """Return all that changes as plain data."""
         return {
             "members": list(self.members),
-            "weights": self.weights,
+            "weights": self.weights.copy(),  # slots take theirs one by one
+            "assigned": self._assigned,
             "alone": list(self.alone),
-            "shown": self._shown,
             "least": self.scale.least,
             "extent": self.scale.extent,
             "reassigned": self._reassigned,
@@ -122,11 +131,17 @@ class Population:
         """Become what `state` returned."""
         self.members = list(state["members"])
         self.costs = np.array([self._costs(member) for member in self.members])
-        self.weights = state["weights"]
+        self.weights, self._assigned = state["weights"].copy(), state["assigned"]
         self.alone = list(state["alone"])
-        self._shown = state["shown"]
         self.scale = Scale(state["least"], state["extent"])
         self._reassigned = state["reassigned"]
+
+    def _frame(self) -> Scale:
+        """Return the scale by which solutions are compared now."""
+        best = None if self._archive is None else self._archive.best()
+        if best is None:
+            return self.scale
+        return self.scale.reaching(np.array(as_costs(self._objectives, best)))
 
     def _costs(self, solution: Solution | None) -> Floats:
         if solution is None or solution.objectives is None:

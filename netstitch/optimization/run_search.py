@@ -108,6 +108,8 @@ def prepare_search(
         archive=Archive(problem.objectives, None if constraint is None else constraint.column),
         constraint=constraint,
         generator=np.random.default_rng(seed),
+        frame=settings.frame,
+        convergence=settings.convergence,
     )
     config = {
         "cardinalities": problem.cardinalities,
@@ -117,6 +119,8 @@ def prepare_search(
         "population": settings.size,
         "seed": seed,
         "threshold": settings.threshold,
+        "frame": settings.frame,
+        "convergence": settings.convergence,
         "initial": genotypes,
         "initialisation": [initialisation.probability, initialisation.uniform],
     }

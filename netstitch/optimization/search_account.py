@@ -67,6 +67,7 @@ class SearchAccount:
 
     Attributes:
         skipped: Proposals that needed no evaluation of their own.
+        unchanged: Those of them that changed nothing active.
         failed: Evaluations without a result.
         failure: Why the last one failed.
         unfruitful: Proposals in a row without a new signature.
@@ -88,7 +89,7 @@ class SearchAccount:
             setup.problem, setup.initialisation.uniform, settings.evaluations, slots
         )
         self.timing = Timing(executor)
-        self.skipped = self.failed = self.unfruitful = 0
+        self.skipped = self.unchanged = self.failed = self.unfruitful = 0
         self.failure, self.elapsed = "", 0.0
 
     @property
@@ -111,10 +112,12 @@ class SearchAccount:
             return "time"
         return "patience" if self.unfruitful >= self._patience else None
 
-    def skip(self, proposals: int = 1) -> None:
-        """Note proposals that need no evaluation of their own; -1 undoes one."""
-        self.skipped += proposals
-        self.unfruitful += proposals
+    def skip(self, *, unchanged: bool = False, undo: bool = False) -> None:
+        """Note a proposal that needs no evaluation of its own, or undo one."""
+        step = -1 if undo else 1
+        self.skipped += step
+        self.unfruitful += step
+        self.unchanged += step * unchanged
 
     def arrive(self, genotype: Genotype) -> None:
         """Note that the result of a genotype is there."""
@@ -139,8 +142,8 @@ class SearchAccount:
 
     def mark(self) -> None:
         """End a moment of the history if it is time."""
-        evaluated = len(self._ledger.known)
-        self._history.mark(self.used, evaluated, self.skipped, self.timing.elapsed())
+        evaluated, elapsed = len(self._ledger.known), self.timing.elapsed()
+        self._history.mark(self.used, (evaluated, self.skipped, self.unchanged, elapsed))
 
     def progress(self) -> Progress:
         """Return where the search is."""
@@ -150,6 +153,7 @@ class SearchAccount:
             evaluated=evaluated,
             failed=self.failed,
             skipped=self.skipped,
+            unchanged=self.unchanged,
             in_flight=len(self._ledger.pending),
             elapsed=elapsed,
             rate=evaluated / elapsed if elapsed > 0 else 0.0,
@@ -163,7 +167,8 @@ class SearchAccount:
     def result(self, stopped: Stopped) -> SearchResult:
         """Return what the search came to, at its end."""
         last = self.progress()
-        self._history.finish(last.used, last.evaluated, last.skipped, last.elapsed)
+        counts = last.evaluated, last.skipped, last.unchanged, last.elapsed
+        self._history.finish(last.used, counts)
         return SearchResult(
             **vars(last),
             archive=self._archive.solutions(),
@@ -175,6 +180,7 @@ class SearchAccount:
         """Return all that changes."""
         return {
             "skipped": self.skipped,
+            "unchanged": self.unchanged,
             "failed": [self.failed, self.failure],
             "unfruitful": self.unfruitful,
             "elapsed": self.elapsed,
@@ -184,7 +190,8 @@ class SearchAccount:
 
     def restore(self, state: State) -> None:
         """Become what `state` returned."""
-        self.skipped, self.unfruitful = state["skipped"], state["unfruitful"]
+        self.skipped, self.unchanged = state["skipped"], state["unchanged"]
+        self.unfruitful = state["unfruitful"]
         self.failed, self.failure = state["failed"]
         self.elapsed = state["elapsed"]
         self.timing.restore(state["timing"])

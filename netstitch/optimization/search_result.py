@@ -4,7 +4,7 @@ The paper's figure 6 counts nonzero variables (stitches that may be used) and th
 active (stitches that are used), of the solutions evaluated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -17,6 +17,14 @@ MOMENTS = 100
 
 Stopped = Literal["budget", "time", "patience", "converged", "interrupted"]
 """Why a search ended; "patience": proposals in a row brought nothing that was not known."""
+REASONS: Mapping[Stopped, str] = {
+    "budget": "its budget was spent",
+    "time": "its time was up",
+    "patience": "nothing new was proposed any more",
+    "converged": "it converged",
+    "interrupted": "it was interrupted",
+}
+"""Why a search ended, as it is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +34,9 @@ class Progress:
     Attributes:
         used: Evaluations that count against the budget, those under way included.
         evaluated: Distinct evaluations that completed, `failed` of them without a result.
-        skipped: Proposals that needed no evaluation of their own.
+        skipped: Proposals that needed no evaluation of their own, since their signature was known.
+        unchanged: Those of them in which no active variable changed, of the solution that they were
+            made from: the skipped evaluations of the paper (section 4).
         in_flight: Evaluations that are under way.
         elapsed: Seconds since the search began.
         rate: Completed evaluations per second.
@@ -41,6 +51,7 @@ class Progress:
     evaluated: int
     failed: int
     skipped: int
+    unchanged: int = 0
     in_flight: int = 0
     elapsed: float
     rate: float = 0.0
@@ -65,6 +76,7 @@ class Moment:
     used: int
     evaluated: int
     skipped: int
+    unchanged: int
     elapsed: float
     nonzero: float
     active: float
@@ -83,6 +95,10 @@ class SearchResult(Progress):
     archive: tuple[Solution, ...]
     history: tuple[Moment, ...]
     stopped: Stopped
+
+
+Counts = tuple[int, int, int, float]
+"""Evaluated, skipped, unchanged and elapsed, as of `Moment`."""
 
 
 class History:
@@ -116,25 +132,25 @@ class History:
             nonzero &= self._problem.active(genotype)
         self._active += int(nonzero.sum())
 
-    def mark(self, used: int, evaluated: int, skipped: int, elapsed: float) -> None:
+    def mark(self, used: int, counts: Counts) -> None:
         """End a moment if it is time."""
         if used >= self._next:
-            self._end(used, evaluated, skipped, elapsed)
+            self._end(used, counts)
             self._next = used - used % self._interval + self._interval
 
-    def finish(self, used: int, evaluated: int, skipped: int, elapsed: float) -> None:
+    def finish(self, used: int, counts: Counts) -> None:
         """End the last moment, where anything was proposed in it."""
         if used > (self._moments[-1].used if self._moments else 0):
-            self._end(used, evaluated, skipped, elapsed)
+            self._end(used, counts)
 
     def moments(self) -> tuple[Moment, ...]:
         """Return the moments in order of time."""
         return tuple(self._moments)
 
-    def _end(self, used: int, evaluated: int, skipped: int, elapsed: float) -> None:
+    def _end(self, used: int, counts: Counts) -> None:
         many = max(self._seen, 1)
         means = self._nonzero / many, self._active / many
-        self._moments.append(Moment(used, evaluated, skipped, elapsed, *means))
+        self._moments.append(Moment(used, *counts, *means))
         self._seen = self._nonzero = self._active = 0
 
     def state(self) -> State:

@@ -11,6 +11,8 @@ from netstitch.files.settings import Settings, as_value_error
 from netstitch.optimization.algorithms.algorithm import Algorithm
 from netstitch.optimization.algorithms.registry import ALGORITHMS, check_algorithm, check_settings
 from netstitch.optimization.budget import Budget
+from netstitch.optimization.linkage.gene_pool import Convergence
+from netstitch.optimization.operators.scalarisation import Frame
 from netstitch.text import expected_one_of
 
 EVALUATIONS = 20_000
@@ -53,6 +55,13 @@ class SearchSettings(Settings):
     reached when half of the budget is spent; by default none."""
     settings: dict[str, Any] = Field(default={})
     """Settings of the algorithm, by name, such as inactive = 'kept'; by default its own."""
+    frame: Frame = "following"
+    """Lower end of the frame in which 'ga', 'gomea' and 'lk-gomea' normalise objectives: it is
+    'following' the best values seen, or 'frozen' whenever weights are assigned, as in the paper's
+    code, where all that lies beyond it counts the same."""
+    convergence: Convergence = "active"
+    """What 'lk-gomea' compares to see that neighbourhoods converged: what is 'active' in genotypes,
+    or whole 'genotypes', as in the authors' code, though inactive values drift for ever."""
     patience: int | None = Field(default=None, ge=1)
     """Proposals in a row without a new solution after which the search ends, since a small space
     cannot spend its budget; by default 10,000 or 100 for each of the population, whichever is

@@ -32,6 +32,7 @@ class Outcome(Document):
     stopped: Stopped
     evaluations: Count
     skipped: Count
+    unchanged: Count
     failed: Count
     search_seconds: Seconds
     ended_early: Count = 0

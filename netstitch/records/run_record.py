@@ -58,6 +58,7 @@ class HistoryRow(BaseModel):
 
     used: Count
     skipped: Count
+    unchanged: Count
     nonzero: Mean
     active: Mean
 

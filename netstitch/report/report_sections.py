@@ -11,6 +11,7 @@ from netstitch.drawing.matplotlib_chart import print_chart
 from netstitch.drawing.print_style import FORMATS
 from netstitch.drawing.theme import Columns
 from netstitch.files.folders import new_folder
+from netstitch.optimization.search_result import REASONS
 from netstitch.records.run_record import RunRecord
 from netstitch.report.run_charts import (
     chart_against_cost,
@@ -134,7 +135,9 @@ def _stitches(run: RunRecord) -> Iterator[ReportSection]:
             "stitches",
             "Stitches in use, and what was known",
             "Of the networks evaluated: how many stitches they may use, and how many their output "
-            "depends on. A proposal that comes to a network that was evaluated before is known.",
+            "depends on. A proposal that comes to a network that was evaluated before is known; "
+            "those that the paper skips change nothing active in the genotype that they were made "
+            f"from.{_ending(run)}",
             {
                 "Potential and active stitches": stitches_chart(run.history),
                 "Proposals that were known": known_chart(run.history),
@@ -149,6 +152,18 @@ def _stitches(run: RunRecord) -> Iterator[ReportSection]:
             "constant. Before refining, where that was asked for.",
             {"Error by depth": errors_chart(run.stitches)},
         )
+
+
+def _ending(run: RunRecord) -> str:
+    """Return how many proposals were known when the search ended, and why it did."""
+    outcome = run.document.outcome
+    if outcome is None:
+        return ""
+    return (
+        f" Of {outcome.evaluations + outcome.skipped:,} proposals {outcome.skipped:,} were known, "
+        f"{outcome.unchanged:,} of them since nothing active changed; the search ended since "
+        f"{REASONS[outcome.stopped]}."
+    )
 
 
 def _time(run: RunRecord) -> Iterator[ReportSection]:

@@ -172,6 +172,7 @@ def scalars(progress: SearchProgress) -> dict[str, float]:
     found = {
         "search/evaluated": counts.evaluated,
         "search/skipped": counts.skipped,
+        "search/unchanged": counts.unchanged,
         "search/failed": counts.failed,
         "search/ended early": counts.stopped_early,
         "search/archived": counts.archived,

@@ -69,7 +69,9 @@ class Run:
     """One run of a protocol; its fields are the columns of runs.csv.
 
     `validation` and `test` are hypervolumes of its front on these samples, normalised by the
-    ensemble's cost, over the protocol's accuracy; `networks` counts those of its front.
+    ensemble's cost, over the protocol's accuracy; `networks` counts those of its front. `skipped`
+    proposals were known by their signature; `unchanged` ones of them changed nothing active, which
+    are those that the paper counts as skipped (section 8). `stopped` is why the search ended.
     """
 
     algorithm: str
@@ -80,6 +82,8 @@ class Run:
     networks: int
     evaluations: int
     skipped: int
+    unchanged: int
+    stopped: str
     seconds: float
 
 
@@ -199,6 +203,8 @@ def _row(run: FinishedRun, algorithm: str, population: int, seed: int, accuracy:
         len(front),
         outcome.evaluations,
         outcome.skipped,
+        outcome.unchanged,
+        outcome.stopped,
         round(outcome.search_seconds, 1),
     )
 

@@ -99,6 +99,7 @@ def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
         stopped=result.stopped,
         evaluations=result.evaluated,
         skipped=result.skipped,
+        unchanged=result.unchanged,
         failed=result.failed,
         ended_early=result.stopped_early,
         search_seconds=result.elapsed,

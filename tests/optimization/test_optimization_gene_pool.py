@@ -83,11 +83,10 @@ def test_what_is_known_of_a_population_is_what_would_be_learned(
 
 def test_neighbourhoods_have_converged_when_each_genotype_fills_one() -> None:
     pool = Neighbourhoods(MutualInformation(TWO), 3)
-    one, other = np.zeros((3, 5), dtype=np.int64), np.ones((3, 5), dtype=np.int64)
-    assert pool.converged(np.concatenate([one, other]))
-    assert not pool.converged(np.concatenate([one, other[:2]]))
-    assert pool.converged(one[:2])  # a population smaller than a neighbourhood
-    assert not WholePopulation(MutualInformation(TWO)).converged(one)
+    assert pool.converged(["one", "other"] * 3)
+    assert not pool.converged(["one"] * 3 + ["other"] * 2)
+    assert pool.converged(["one"] * 2)  # a population smaller than a neighbourhood
+    assert not WholePopulation(MutualInformation(TWO)).converged(["one"] * 3)
 
 
 def test_nothing_is_learned_where_no_donor_differs() -> None:

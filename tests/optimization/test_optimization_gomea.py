@@ -102,9 +102,9 @@ def test_the_slot_is_written_after_the_whole_pass() -> None:
 def test_what_is_kept(objectives: tuple[float, float], entered: bool, kept: bool) -> None:
     for acceptance in ACCEPTANCES:
         algorithm = begun(acceptance=acceptance)
+        child = asked(algorithm, 0)  # which assigns weights
         algorithm.population.weights[:] = 0.5
         algorithm.population.scale = Scale(np.full(2, -6.0), np.full(2, 6.0))
-        child = asked(algorithm, 0)
         algorithm.receive(0, Solution(child, objectives), entered)
         mixing = algorithm._loops[0]
         assert mixing is not None
@@ -131,6 +131,89 @@ def test_a_pass_without_change_is_followed_by_a_forced_improvement() -> None:
         algorithm.receive(0, Solution(genotype, (0.0, 0.0)), False)
     assert forced > 0
     assert member(algorithm, 0) is best  # nothing of it was kept, so it takes the slot
+
+
+def passes_and_assignments(build: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[int, list[int]]:
+    """How many passes begin in many proposals, and before which ones weights are assigned."""
+    algorithm = begun(build=build, n=4)
+    assigned: list[int] = []
+    reassign, take_weights = algorithm.population.reassign, algorithm.population.take_weights
+    passes = 0
+
+    def counted(*, at_once: bool) -> None:
+        assigned.append(passes)
+        reassign(at_once=at_once)
+
+    def take(slot: int) -> None:
+        nonlocal passes
+        passes += 1
+        take_weights(slot)
+
+    monkeypatch.setattr(algorithm.population, "reassign", counted)
+    monkeypatch.setattr(algorithm.population, "take_weights", take)
+    for turn in range(400):
+        slot = turn % 4
+        genotype = algorithm.propose(slot)
+        if genotype is not None:
+            algorithm.receive(slot, Solution(genotype, (float(turn % 7), 0.0)), turn % 3 == 0)
+    return passes, assigned
+
+
+def test_gomea_assigns_weights_at_the_first_pass_and_after_every_n_that_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passes, assigned = passes_and_assignments(gomea, monkeypatch)
+    assert passes > 12
+    assert assigned == list(range(0, passes, 4))
+
+
+def test_lk_gomea_assigns_weights_whenever_it_learns_a_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passes, assigned = passes_and_assignments(lk_gomea, monkeypatch)
+    assert passes > 12
+    assert assigned == list(range(passes))
+
+
+def test_a_pass_is_judged_by_the_weights_that_it_began_with() -> None:
+    algorithm = begun(build=lk_gomea, n=4)
+    asked(algorithm, 0)
+    before = algorithm.population.weights[0].copy()
+    for slot in (1, 2, 3):  # each of them assigns all weights anew
+        asked(algorithm, slot)
+        assert (algorithm.population.weights[0] == before).all()
+
+
+FIRST_TWO = Problem(
+    (2,) * 6,
+    ACCURACY_MACS,
+    signature=lambda genotype: genotype[:2].tobytes(),
+    active=lambda genotype: np.arange(6) < 2,
+)
+
+
+@pytest.mark.parametrize("convergence, converged", [("active", True), ("genotypes", False)])
+def test_neighbourhoods_converge_by_what_is_active_or_by_whole_genotypes(
+    convergence: Any, converged: bool
+) -> None:
+    """Genotypes that differ in inactive values alone, which drift for ever."""
+    algorithm = lk_gomea(
+        Setup(
+            FIRST_TWO,
+            4,
+            Initialisation(probability=0.5),
+            np.pad(np.eye(4, dtype=np.int64), ((0, 0), (2, 0))),
+            Archive(FIRST_TWO.objectives),
+            None,
+            np.random.default_rng(0),
+            convergence=convergence,
+        )
+    )
+    for slot in range(4):
+        algorithm.receive(slot, Solution(asked(algorithm, slot), (1.0, 1.0)), False)
+    while algorithm._begun < 5:  # until the first pass is over
+        algorithm.receive(0, Solution(asked(algorithm, 0), (0.0, 9.0)), False)
+    assert algorithm.converged() == converged
 
 
 def test_without_forced_improvements_there_are_none() -> None:

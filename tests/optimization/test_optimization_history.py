@@ -17,6 +17,10 @@ from netstitch.optimization import (
     SerialExecutor,
     run_search,
 )
+from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.algorithms.gomea import GenePoolMixing
+from netstitch.optimization.linkage.gene_pool import WholePopulation
+from netstitch.optimization.linkage.linkage_model import MutualInformation
 from netstitch.optimization.search_result import History
 
 
@@ -73,6 +77,43 @@ def test_skipped_ones_are_counted_up_to_each_moment() -> None:
     assert (used[-1], result.history[-1].skipped) == (result.used, result.skipped)
 
 
+class Told(GenePoolMixing):
+    """GOMEA that notes each proposal, with the solution that it is a change of."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup, WholePopulation(MutualInformation(np.full(9, 3))))
+        self.made: list[tuple[Genotype, Genotype]] = []
+
+    def propose(self, slot: int) -> Genotype | None:
+        genotype = super().propose(slot)
+        if genotype is not None and (mixing := self._loops[slot]) is not None:
+            self.made.append((mixing.solution.genotype, genotype))
+        return genotype
+
+
+def test_proposals_that_change_nothing_active_are_counted_by_themselves() -> None:
+    told: list[Told] = []
+
+    def build(setup: Setup) -> Told:
+        told.append(Told(setup))
+        return told[-1]
+
+    result, records = search(algorithm=build)
+    unchanged = sum(
+        np.array_equal(origin[first_half(origin)], child[first_half(origin)])
+        for origin, child in told[-1].made
+    )
+    assert 0 < result.unchanged == unchanged < result.skipped
+    assert [moment.unchanged for moment in result.history][-1] == unchanged
+    assert len(records) + result.skipped == result.used
+
+
+@pytest.mark.parametrize("algorithm", ["ga", "random"])
+def test_what_is_made_from_no_single_solution_is_never_unchanged(algorithm: str) -> None:
+    result, _ = search(algorithm=algorithm)
+    assert result.skipped > 0 == result.unchanged
+
+
 def test_without_activity_all_variables_are_active() -> None:
     problem = lotz(12)
     result = run_search(
@@ -91,14 +132,14 @@ def test_a_moment_lasts_a_hundredth_of_the_budget_or_one_evaluation_a_slot() -> 
         history = History(lotz(3), (), evaluations, slots)
         for used in range(1, interval + 1):
             assert not history.moments()
-            history.mark(used, used, 0, 0.0)
+            history.mark(used, (used, 0, 0, 0.0))
         assert [moment.used for moment in history.moments()] == [interval]
 
 
 def test_variables_left_out_may_be_counted_from_the_end() -> None:
     history = History(lotz(4), (0, -1), None, 1)
     history.see(np.array([1, 1, 0, 1]))
-    history.mark(1, 1, 0, 0.0)
+    history.mark(1, (1, 0, 0, 0.0))
     assert history.moments()[0].nonzero == 1
 
 
@@ -106,8 +147,8 @@ def test_several_moments_may_pass_at_once() -> None:
     history = History(lotz(3), (), evaluations=1_000, slots=1)
     for used in (4, 35, 38, 41):
         history.see(np.array([1, 1, 0]))
-        history.mark(used, 1, 0, 0.0)
+        history.mark(used, (1, 0, 0, 0.0))
     assert [moment.used for moment in history.moments()] == [35, 41]
-    history.finish(41, 1, 0, 0.0)
-    assert history.moments()[-1] == Moment(41, 1, 0, 0.0, 2.0, 2.0)
+    history.finish(41, (1, 0, 0, 0.0))
+    assert history.moments()[-1] == Moment(41, 1, 0, 0, 0.0, 2.0, 2.0)
     assert len(history.moments()) == 2

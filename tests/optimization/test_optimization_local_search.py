@@ -41,7 +41,8 @@ def made() -> LocalSearch:
 
 def test_a_climb_tries_neighbours_and_ends_where_none_is_better() -> None:
     search = made()
-    search.receive(0, Solution(search.propose(0), (9.0,)), False)
+    search.receive(0, first := Solution(search.propose(0), (9.0,)), False)
+    search._setup.archive.add(first)
     seen: set[bytes] = set()
     while True:
         member = search.population.members[0]
@@ -55,7 +56,8 @@ def test_a_climb_tries_neighbours_and_ends_where_none_is_better() -> None:
         if member.objectives is not None and value < member.objectives:
             seen.clear()
         seen.add(genotype.tobytes())
-        search.receive(0, Solution(genotype, value), False)
+        entered = search._setup.archive.add(Solution(genotype, value))
+        search.receive(0, Solution(genotype, value), entered)
     assert cost(member.genotype) == (0.0,)
     assert len(seen) >= 1 + 2 + 0 + 3  # every neighbour of where it ended
     search.receive(0, Solution(genotype, cost(genotype)), False)

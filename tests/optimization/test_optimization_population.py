@@ -1,7 +1,10 @@
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from optimization_cases import ACCURACY_MACS
 
 from netstitch.optimization.annealing import AnnealedConstraint
+from netstitch.optimization.archive import Archive
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Problem, Solution
 
@@ -80,13 +83,69 @@ def test_weights_of_empty_slots_are_not_lost() -> None:
     assert sorted(population.weights.tolist()) == weights
 
 
-def test_what_is_shown_can_be_better_than_all_members() -> None:
-    population = Population(PROBLEM, 2, None, np.random.default_rng(0))
-    population.put(0, solution(0.9, 100.0))
-    best = solution(0.95, 90.0)
-    assert not population.betters(best, 0)  # both count as the least there is
-    population.show(FAILED)
-    population.show(best)
-    assert population.betters(best, 0)
-    population.put(1, solution(0.5, 10.0))  # members coming in do not make it forgotten
-    assert population.betters(best, 0)
+def of_two_slots(archive: Archive | None) -> Population:
+    """Weights are assigned where nobody is right more often than in half of the cases."""
+    population = Population(PROBLEM, 2, None, np.random.default_rng(0), archive=archive)
+    population.put(0, solution(0.5, 100.0))
+    population.put(1, solution(0.1, 10.0))
+    population.reassign()
+    return population
+
+
+def test_beyond_a_frozen_frame_all_is_equal() -> None:
+    population = of_two_slots(archive=None)
+    better, worse = solution(0.85, 90.0), solution(0.8, 100.0)
+    assert not population.prefers(better, worse, 0)  # both are better than the frame's best
+    assert population.prefers(worse, better, 0, ties=True)
+
+
+def test_a_frame_that_follows_tells_a_dominating_solution_from_the_one_it_dominates() -> None:
+    archive = Archive(ACCURACY_MACS)
+    population = of_two_slots(archive)
+    better, worse = solution(0.85, 90.0), solution(0.8, 100.0)
+    for one in (worse, better):
+        archive.add(one)
+    assert population.prefers(better, worse, 0)
+    assert not population.prefers(worse, better, 0, ties=True)
+    # no member looks better for it, and what failed stays the worst
+    assert population.prefers(better, population.members[0], 0)
+    assert population.prefers(worse, FAILED, 0)
+
+
+UNIT = st.floats(0, 1, allow_subnormal=False)
+
+
+@given(
+    members=st.lists(st.tuples(UNIT, UNIT), min_size=2, max_size=6),
+    known=st.lists(st.tuples(UNIT, UNIT), max_size=4),
+    pair=st.tuples(UNIT, UNIT, st.floats(0.01, 1), st.floats(0.01, 1)),
+)
+def test_of_two_solutions_the_dominating_one_is_preferred_by_every_slot(
+    members: list[tuple[float, float]],
+    known: list[tuple[float, float]],
+    pair: tuple[float, float, float, float],
+) -> None:
+    archive = Archive(ACCURACY_MACS)
+    population = Population(PROBLEM, len(members), None, np.random.default_rng(0), archive=archive)
+    for slot, (accuracy, macs) in enumerate(members):
+        population.put(slot, solution(accuracy, macs))
+    population.reassign()
+    accuracy, macs, more, less = pair
+    better, worse = solution(accuracy + more, macs - less), solution(accuracy, macs)
+    for one in (*(solution(*each) for each in known), worse, better):
+        archive.add(one)
+    for slot in range(len(members)):
+        assert population.prefers(better, worse, slot)
+
+
+def test_a_slot_judges_by_the_weights_that_it_took() -> None:
+    population = two_slots()
+    assert population.weights.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    population.put(0, solution(0.1, 1.0))
+    population.put(1, solution(0.9, 100.0))
+    population.reassign(at_once=False)
+    assert population.weights.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    population.take_weights(1)
+    assert population.weights.tolist() == [[1.0, 0.0], [1.0, 0.0]]
+    population.take_weights(0)
+    assert population.weights.tolist() == [[0.0, 1.0], [1.0, 0.0]]

@@ -97,7 +97,7 @@ def test_strategies_are_exchanged_by_name(setting: str, known: dict[str, object]
                 lotz(12),
                 SerialExecutor(leading_ones_trailing_zeros),
                 SearchSettings(
-                    evaluations=300, algorithm=algorithm, population=8, settings={setting: name}
+                    evaluations=600, algorithm=algorithm, population=8, settings={setting: name}
                 ),
                 on_evaluation=records.append,
                 seed=0,

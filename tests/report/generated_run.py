@@ -74,6 +74,7 @@ def document(name: str, evaluations: int, done: bool) -> dict[str, object]:
         "stopped": "budget",
         "evaluations": evaluations,
         "skipped": 2 * evaluations,
+        "unchanged": evaluations,
         "failed": 0,
         "search_seconds": 300.0,
     }
@@ -138,10 +139,11 @@ def store(folder: Path, genotypes: np.ndarray, accuracies: np.ndarray, costs: np
 
 
 def history(evaluations: int) -> str:
-    lines = ["used,evaluated,skipped,elapsed,nonzero,active"]
+    lines = ["used,evaluated,skipped,unchanged,elapsed,nonzero,active"]
     for moment in range(1, 101):
         used = evaluations * moment // 100
-        lines.append(f"{used},{used // 2},{used // 2},{moment},{6 + moment / 50},{4 - moment / 50}")
+        counts = f"{used},{used // 2},{used // 2},{used // 4}"
+        lines.append(f"{counts},{moment},{6 + moment / 50},{4 - moment / 50}")
     return "\n".join(lines) + "\n"
 
 

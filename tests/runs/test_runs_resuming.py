@@ -179,6 +179,7 @@ DONE = {
     "stopped": "budget",
     "evaluations": 60,
     "skipped": 0,
+    "unchanged": 0,
     "failed": 0,
     "search_seconds": 1.0,
 }

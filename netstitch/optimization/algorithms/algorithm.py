@@ -11,13 +11,14 @@ import numpy.typing as npt
 from netstitch.errors import SearchError
 from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.archive import Archive
+from netstitch.optimization.linkage.gene_pool import Convergence
 from netstitch.optimization.operators.initialisation import (
     Initialisation,
     initial_population,
     nonzero_probability,
     random_genotype,
 )
-from netstitch.optimization.operators.scalarisation import SCALARISATIONS
+from netstitch.optimization.operators.scalarisation import SCALARISATIONS, Frame
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Problem, Solution, State
 
@@ -55,6 +56,13 @@ class Algorithm(ABC):
         """
         return True
 
+    def origin(self, slot: int) -> Genotype | None:
+        """Return the evaluated solution that the slot's proposal is a change of; None for none.
+
+        Proposals that change nothing active in it are counted, as the paper does (section 4).
+        """
+        return None
+
     def converged(self) -> bool:
         """Return whether there is nothing more to propose; never, unless an algorithm says so."""
         return False
@@ -80,6 +88,8 @@ class Setup:
         archive: The non-dominated solutions so far.
         constraint: The rising threshold, moved by the engine; None without one.
         generator: The only source of randomness.
+        frame: By which objectives are normalised; see `Frame`.
+        convergence: What is compared of a population to see that it converged; see `Convergence`.
     """
 
     problem: Problem
@@ -89,6 +99,8 @@ class Setup:
     archive: Archive
     constraint: AnnealedConstraint | None
     generator: np.random.Generator
+    frame: Frame = "following"
+    convergence: Convergence = "active"
 
     @property
     def probability(self) -> float:
@@ -115,7 +127,14 @@ class Setup:
             SearchError: When there is none of the name.
         """
         scalarise = named("scalarisation", scalarisation, SCALARISATIONS)
-        return Population(self.problem, self.population, self.constraint, self.generator, scalarise)
+        return Population(
+            self.problem,
+            self.population,
+            self.constraint,
+            self.generator,
+            scalarise,
+            self.archive if self.frame == "following" else None,
+        )
 
     def random_genotype(self) -> Genotype:
         """Return a draw from the distribution of first genotypes."""

@@ -48,8 +48,8 @@ class GenePoolMixing(Algorithm):
     the solution is not worse by them on the slot's own weights, or new in the archive. The slot is
     written after the whole pass. When nothing changed, or for more than 1 + floor(log2 n) passes
     nothing got better, a random archive member is the only donor, until a first change is kept (a
-    forced improvement); where none is, that member takes the slot. Weights are reassigned every n
-    passes.
+    forced improvement); where none is, that member takes the slot. Weights are reassigned where
+    the gene pool says so, before a pass; a slot judges by the same ones for the whole of its pass.
 
     Args:
         setup: The parts that it is made of.
@@ -93,7 +93,8 @@ class GenePoolMixing(Algorithm):
         self._clusters = extreme_clusters
         self._loops: list[Mixing | None] = [None] * self.slots
         self._fruitless = [0] * self.slots  # passes in a row in which nothing got better
-        self._passes = 0
+        self._begun = 0  # passes
+        self._compared = [b""] * self.slots  # what of each member shows whether they converged
         self._converged = False
 
     def propose(self, slot: int) -> Genotype | None:
@@ -122,7 +123,7 @@ class GenePoolMixing(Algorithm):
         """Keep a change that is good enough."""
         mixing = self._loops[slot]
         if mixing is None:
-            self.population.put(slot, solution)
+            self._put(slot, solution)
             return
         before = mixing.solution
         better = entered or self.population.prefers(solution, before, slot)
@@ -136,6 +137,11 @@ class GenePoolMixing(Algorithm):
             self.population, solution, mixing.solution, slot, False
         )
 
+    def origin(self, slot: int) -> Genotype | None:
+        """Return the solution of the slot's pass; None for its first genotype."""
+        mixing = self._loops[slot]
+        return None if mixing is None else mixing.solution.genotype
+
     def converged(self) -> bool:
         """Return whether there is no linkage left to learn from."""
         return self._converged
@@ -146,7 +152,7 @@ class GenePoolMixing(Algorithm):
             "population": self.population.state(),
             "loops": packed_passes(self._loops),
             "fruitless": list(self._fruitless),
-            "passes": self._passes,
+            "begun": self._begun,
             "converged": self._converged,
         }
 
@@ -155,8 +161,22 @@ class GenePoolMixing(Algorithm):
         self.population.restore(state["population"])
         self._loops = unpacked_passes(state["loops"])
         self._fruitless = list(state["fruitless"])
-        self._passes = state["passes"]
+        self._begun = state["begun"]
         self._converged = state["converged"]
+        self._compared = [self._comparable(member) for member in self.population.members]
+
+    def _put(self, slot: int, solution: Solution) -> None:
+        self.population.put(slot, solution)
+        self._compared[slot] = self._comparable(solution)
+
+    def _comparable(self, member: Solution | None) -> bytes:
+        """Return what of a member is compared with others', to see that they converged."""
+        if member is None:
+            return b""
+        genotype, active = member.genotype, self._setup.problem.active
+        if self._setup.convergence == "active" and active is not None:
+            genotype = np.where(active(genotype), genotype, 0)
+        return genotype.tobytes()
 
     def _after(self, slot: int, mixing: Mixing) -> Mixing:
         """Write what a pass came to into the slot, and begin what follows it."""
@@ -166,11 +186,8 @@ class GenePoolMixing(Algorithm):
             self._fruitless[slot] = 0
         else:
             self._fruitless[slot] = 0 if mixing.improved else self._fruitless[slot] + 1
-            self._passes += 1
-        self.population.put(slot, solution)
-        if mixing.forced is None and self._passes % self.slots == 0:
-            self.population.reassign()
-        self._converged = self.pool.converged(self._genotypes())
+        self._put(slot, solution)
+        self._converged = self.pool.converged(self._compared)
         stuck = not mixing.changed or self._fruitless[slot] > 1 + floor(log2(self.slots))
         forced = stuck and mixing.forced is None and self._forced_improvements
         begun = self._forced(solution) if forced else None
@@ -183,6 +200,10 @@ class GenePoolMixing(Algorithm):
         """Return a new pass for the slot's member."""
         solution = self.population.members[slot]
         assert solution is not None
+        if self.pool.reassigns(self._begun, self.slots):
+            self.population.reassign(at_once=False)
+        self._begun += 1
+        self.population.take_weights(slot)
         if self._clusters:
             self.population.alone[slot] = extreme_objective(
                 self.population.costs, slot, self._clusters, self._setup.generator

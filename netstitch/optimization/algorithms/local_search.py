@@ -50,7 +50,6 @@ class LocalSearch(Algorithm):
 
     def receive(self, slot: int, solution: Solution, entered: bool) -> None:
         """Begin a climb, or take a step of it where it leads up."""
-        self.population.show(solution)
         if self._begins[slot]:
             self._begins[slot] = False
             self.population.put(slot, solution)
@@ -58,6 +57,11 @@ class LocalSearch(Algorithm):
         elif self.population.betters(solution, slot):
             self.population.put(slot, solution)
             self._climbed[slot] = True
+
+    def origin(self, slot: int) -> Genotype | None:
+        """Return the slot's member, of which neighbours are tried; None where a climb begins."""
+        member = self.population.members[slot]
+        return None if member is None or self._begins[slot] else member.genotype
 
     def state(self) -> State:
         """Return all that changes as plain data."""

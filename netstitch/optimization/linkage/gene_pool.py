@@ -8,6 +8,7 @@ problems by introducing linkage kernels into GOMEA", GECCO 2022).
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal
@@ -22,6 +23,8 @@ SMALLEST = 32
 """Neighbours at least, where the population has so many: c of the paper."""
 
 Donors = Literal["neighbours", "population"]
+Convergence = Literal["active", "genotypes"]
+"""What is compared of solutions: values that are "active" alone, or whole "genotypes"."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +44,18 @@ class GenePool(ABC):
         """Return those of a population that a solution's subsets are learned from, and donors."""
 
     @abstractmethod
-    def converged(self, genotypes: Genotypes) -> bool:
-        """Return whether there is no linkage left to learn from."""
+    def reassigns(self, begun: int, slots: int) -> bool:
+        """Return whether weights are handed out anew before a pass, after so many have begun.
+
+        That is where linkage is learned in the authors' code.
+        """
+
+    @abstractmethod
+    def converged(self, members: Sequence[Hashable]) -> bool:
+        """Return whether there is no linkage left to learn from.
+
+        Members of the population are equal where their genotypes count as equal.
+        """
 
     def draw(
         self, genotypes: Genotypes, own: Genotype, generator: np.random.Generator
@@ -72,7 +85,11 @@ class WholePopulation(GenePool):
         """Return all of them, twice."""
         return genotypes, genotypes
 
-    def converged(self, genotypes: Genotypes) -> bool:
+    def reassigns(self, begun: int, slots: int) -> bool:
+        """Return whether it is the first pass, or as many as there are slots have begun since."""
+        return begun % slots == 0
+
+    def converged(self, members: Sequence[Hashable]) -> bool:
         """Return False: the archive's members are donors too, of forced improvements."""
         return False
 
@@ -97,10 +114,13 @@ class Neighbourhoods(GenePool):
         neighbours = genotypes[nearest(genotypes, own, k, generator)]
         return neighbours, genotypes if self.donors == "population" else neighbours
 
-    def converged(self, genotypes: Genotypes) -> bool:
-        """Return whether every neighbourhood of the smallest size is one genotype over and over."""
-        counts = Counter(genotype.tobytes() for genotype in genotypes)
-        return min(counts.values(), default=0) >= min(self.smallest, len(genotypes))
+    def reassigns(self, begun: int, slots: int) -> bool:
+        """Return True: every pass has linkage of its own."""
+        return True
+
+    def converged(self, members: Sequence[Hashable]) -> bool:
+        """Return whether every neighbourhood of the smallest size is one member over and over."""
+        return min(Counter(members).values(), default=0) >= min(self.smallest, len(members))
 
 
 def neighbourhood_size(n: int, generator: np.random.Generator, smallest: int = SMALLEST) -> int:

@@ -6,11 +6,15 @@ those of a failed solution are infinite.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Frame = Literal["following", "frozen"]
+"""The frame in which objectives are normalised: its lower end is "following" the best values seen,
+or "frozen" whenever weights are assigned, and what lies beyond it counts as the end."""
 
 CANDIDATES = 10
 """Random weight vectors that are drawn for each one that is kept."""
@@ -18,10 +22,15 @@ CANDIDATES = 10
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """The least cost and the range of each objective in a population, both of shape (m,)."""
+    """The frame in which costs are normalised: the least and the range of each, of shape (m,).
+
+    Attributes:
+        clips: Whether a cost under the least counts as the least.
+    """
 
     least: Floats
     extent: Floats
+    clips: bool = True
 
     @classmethod
     def of(cls, costs: Floats) -> "Scale":
@@ -33,12 +42,15 @@ class Scale:
         extent = finite.max(axis=0) - least
         return cls(least, np.where(extent > 0, extent, 1.0))
 
+    def reaching(self, best: Floats) -> "Scale":
+        """Return the scale moved down to the best costs, (m,), in the same units, not clipping."""
+        return Scale(np.minimum(self.least, best), self.extent, clips=False)
+
 
 def tschebysheff(costs: Floats, weights: Floats, scale: Scale) -> Floats:
     """Return the largest weighted normalised cost, (...), of (..., m) and (..., m), broadcast.
 
-    Normalised costs are clipped below at 0, so nothing is better than the scale's least. Where a
-    cost is infinite so is the result, whatever its weight.
+    Where a cost is infinite so is the result, whatever its weight.
     """
     normalised, failed = _normalised(costs, scale)
     return np.where(failed, np.inf, (weights * normalised).max(axis=-1))
@@ -51,10 +63,10 @@ def weighted_sum(costs: Floats, weights: Floats, scale: Scale) -> Floats:
 
 
 def _normalised(costs: Floats, scale: Scale) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return costs in units of the scale, 0 at least, and which rows have failed."""
+    """Return costs in units of the scale, and which rows have failed."""
     failed = np.asarray(~np.isfinite(costs).all(axis=-1))
-    known = np.where(failed[..., None], 0.0, costs)
-    return np.maximum((known - scale.least) / scale.extent, 0.0), failed
+    normalised = (np.where(failed[..., None], 0.0, costs) - scale.least) / scale.extent
+    return np.maximum(normalised, 0.0) if scale.clips else normalised, failed
 
 
 Scalarisation = Callable[[Floats, Floats, Scale], Floats]
