@@ -26,7 +26,7 @@ def run_protocol(
         sweep: Whether population sizes are tried; else those of the table, or of the table search,
             count.
         seeds: Runs of each algorithm, instead of the table's; they are numbered from the
-            experiment's seed on.
+            experiment's seed on, and sweeps have the first number behind them.
     """
     table = asked.protocol
     count = table.seeds if seeds is None else seeds
@@ -53,8 +53,9 @@ def run_protocol(
         settings_for(algorithm, size or SWEEP, asked.seed).check()
     listener(StageBegan("read"))
     models, task = load_experiment(asked, listener)
+    after = asked.seed + count
     return carry_out_protocol(
-        Protocol(populations, tuple(range(asked.seed, asked.seed + count)), table.accuracy),
+        Protocol(populations, tuple(range(asked.seed, after)), after, table.accuracy),
         settings_for,
         models,
         task,

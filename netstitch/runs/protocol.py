@@ -1,8 +1,9 @@
 """The whole protocol of an experiment (section 7 of the paper).
 
 One supernet is prepared; each algorithm searches it with each population size of a sweep, and then,
-with the size that did best, once for each seed. Fronts are measured on test samples, compared by
-their hypervolume, and drawn.
+with the size that did best, once for each seed. The sweep has a seed that no run has, since a
+search that was chosen for how well it did says nothing of how well its size does. Fronts are
+measured on test samples, compared by their hypervolume, and drawn.
 
 FOLDER/
   protocol.json      what was asked
@@ -28,7 +29,7 @@ from netstitch.analysis import Front
 from netstitch.analysis.front_figure import fronts_figure
 from netstitch.analysis.hypervolume import hypervolume_of
 from netstitch.analysis.significance import AgainstBest, compare_with_best
-from netstitch.errors import StorageError
+from netstitch.errors import SearchError, StorageError
 from netstitch.events import Listener, Message, StageBegan
 from netstitch.experiments import RunSettings
 from netstitch.files.documents import WORST, Document, read_as
@@ -42,7 +43,7 @@ from netstitch.tasks import Task
 
 EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
 """What the runs of a protocol differ in."""
-PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-2", "protocol.json"
+PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-3", "protocol.json"
 SWEEP = "sweep"
 
 SettingsFor = Callable[[str, int | str, int], RunSettings]
@@ -55,13 +56,25 @@ class Protocol:
 
     Attributes:
         populations: Of each algorithm; None where a sweep is to find it.
-        seeds: Of the runs; a sweep has the first.
+        seeds: Of the runs.
+        sweep_seed: Of the sweeps, none of the runs'.
         accuracy: Hypervolumes count from it, and fronts are drawn from it.
+
+    Raises:
+        SearchError: The sweeps have the seed of a run.
     """
 
     populations: Mapping[str, int | None]
     seeds: tuple[int, ...]
+    sweep_seed: int
     accuracy: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.sweep_seed in self.seeds:
+            raise SearchError(
+                f"seed {self.sweep_seed} is that of the sweeps and of a run: give sweeps one that "
+                "no run has"
+            )
 
 
 @dataclass(frozen=True)
@@ -143,7 +156,8 @@ def carry_out_protocol(
     for algorithm, population in protocol.populations.items():
         if population is None:
             listener(StageBegan(f"{algorithm}: population sizes"))
-            swept = carry_out_run(settings_for(algorithm, SWEEP, first), f"{algorithm}-{SWEEP}")
+            settings = settings_for(algorithm, SWEEP, protocol.sweep_seed)
+            swept = carry_out_run(settings, f"{algorithm}-{SWEEP}")
             population = _best_size(swept)
             listener(Message(f"{algorithm} does best with a population of {population:,}"))
         sizes[algorithm] = population

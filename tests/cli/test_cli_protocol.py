@@ -9,6 +9,7 @@ import pytest
 from cli_examples import Caller
 from PIL import Image
 
+from netstitch.errors import SearchError
 from netstitch.records.run_folder import SUPERNET
 from netstitch.runs import protocol as module
 
@@ -68,6 +69,38 @@ def test_a_sweep_finds_the_population_of_each_algorithm(
     (row,) = csv.DictReader(Path("out/runs.csv").read_text().splitlines())
     best = max(swept, key=lambda one: one["hypervolume"])
     assert int(row["population"]) == best["population"]
+
+
+def test_no_run_is_the_winner_of_the_sweep(experiment: Path, netstitch: Caller) -> None:
+    table = '\n[protocol]\nalgorithms = ["random"]\nseeds = 2\n'
+    called = netstitch("protocol", asked(experiment, table, 130), "-o", "out")
+    assert called.code == 0, called.err
+    rows = csv.DictReader(Path("out/runs.csv").read_text().splitlines())
+    assert [row["seed"] for row in rows] == ["1", "2"]
+    seeds = {
+        name: json.loads(Path(f"out/random-{name}/run.json").read_text())["config"]["seed"]
+        for name in ("sweep", "1", "2")
+    }
+    assert seeds == {"sweep": 3, "1": 1, "2": 2}
+    fronts = {
+        name: json.loads(Path(f"out/random-{name}/front.json").read_text())["points"]
+        for name in ("sweep", "1", "2")
+    }
+    assert fronts["sweep"] not in (fronts["1"], fronts["2"])
+    with pytest.raises(SearchError, match="seed 2 is that of the sweeps and of a run"):
+        module.Protocol({"random": None}, (1, 2), sweep_seed=2)
+
+
+def test_a_protocol_whose_sweep_has_the_seed_of_a_run_is_not_gone_on_with(
+    experiment: Path, netstitch: Caller
+) -> None:
+    old = {"format": "netstitch-protocol-2", "protocol": {"seeds": [1, 2]}, "config": {}}
+    Path("out").mkdir()
+    Path("out/protocol.json").write_text(json.dumps(old))
+    called = netstitch("protocol", asked(experiment), "--no-sweep", "-o", "out")
+    assert called.code == 2
+    assert "out/protocol.json" in called.error
+    assert "netstitch-protocol-2" in called.error
 
 
 def test_a_stopped_protocol_goes_on(
