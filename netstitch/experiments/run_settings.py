@@ -37,13 +37,13 @@ PAPER = "paper"
 
 _PAPER: Mapping[str, Mapping[str, Any]] = {
     "matching": {"points": "all", "objective": "count"},
-    "fit": {"method": "adam"},
+    "fit": {"method": ADAM, "holdout": 0.0},
     "refine": {"enabled": False},
     "evaluation": {"recalibrate": 0},
 }
 """The paper's procedure (sections 3 and 6): all points, as many matches as there can be, stitches
-trained by Adam on the features' mean squared error, nothing refined, and batch norms as the
-networks have them."""
+trained by Adam on the features' mean squared error of all samples, nothing refined, and batch norms
+as the networks have them."""
 _IN_PART = ("evaluation",)
 """Tables with keys that are no matter of a procedure, such as the device."""
 
@@ -214,15 +214,23 @@ class RunSettings(Settings):
 def with_procedure(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return tables over those of the procedure that they name; their own keys come first.
 
-    A [refine] table that says how to refine asks for it, unless it says enabled = false.
+    A [refine] table that says how to refine asks for it, unless it says enabled = false, and a
+    [fit] table of another method has nothing of Adam's.
     """
     tables = _PAPER if settings.get("procedure") == PAPER else {}
     filled = dict(settings)
     for name, table in tables.items():
         given = settings.get(name, {})
-        if isinstance(given, Mapping) and not (name == "refine" and given):
+        if isinstance(given, Mapping) and not _asks_otherwise(name, given):
             filled[name] = {**table, **given}
     return filled
+
+
+def _asks_otherwise(name: str, given: Mapping[str, Any]) -> bool:
+    """Return whether a table asks for something else than the paper's procedure as a whole."""
+    if name == "refine":
+        return bool(given)
+    return name == "fit" and given.get("method", ADAM) != ADAM
 
 
 def replaced(settings: Mapping[str, Any], procedure: str) -> dict[str, Any]:

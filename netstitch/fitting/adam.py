@@ -45,7 +45,7 @@ def fit_adam(
 
     The batches are passed over until so many samples were seen as the settings say. Inputs that
     fit into the memory budget are shuffled anew in every pass; others are trained on in the order
-    of the batches, and errors are measured on the held-out inputs that fit. As many bytes again
+    of the batches, and errors are measured on as many inputs as fit. As many bytes again
     may be features: a step whose features take more adds up its gradient in parts.
 
     Arguments are those of `fit_least_squares`; progress is told after every step. Weight decay is
@@ -81,12 +81,12 @@ def fit_adam(
             schedule.step()
             if progress is not None:
                 progress(step, steps, f"Adam, loss {loss:.4g}")
-    held = (
+    measured = (
         part
-        for values in source.held_out_batches(size)
+        for values in source.measured_batches(size)
         for part in cut(values, bytes_of_one, settings.memory_budget)
     )
-    errors = held_out_errors(stitches, trained, features, held)
+    errors = held_out_errors(stitches, trained, features, measured)
     write_layers(layers, [(layer.weight, bias_of(layer)) for layer in trained])
     return FitReport(
         method="adam",

@@ -68,9 +68,9 @@ def check_samples(fitted: int, held_out: int, holdout: float, *, least: int = 2)
         raise FittingError("the batches hold no samples: give at least one batch of inputs")
     if held_out < least or fitted < 2:
         raise FittingError(
-            f"the batches hold {fitted + held_out} samples: holding out {holdout:g} of them takes "
-            f"at least {-floor(-least / holdout)}; give more samples, or raise holdout, or "
-            "memory_budget where more were given"
+            f"the batches hold {fitted + held_out} samples: measuring errors on {holdout:g} of "
+            f"them takes at least {-floor(-least / holdout)}; give more samples, or raise holdout, "
+            "or memory_budget where more were given"
         )
 
 

@@ -55,8 +55,9 @@ class StitchFit(ReportRow):
 
     Attributes:
         relative_error: |target - stitch(source)|^2 / |target - mean of target|^2, summed over the
-            features, positions and images of the held-out samples; 0 is perfect, 1 no better than
-            a constant. None where the target does not vary on the held-out samples.
+            features, positions and images of the held-out samples, or of some that were fitted on
+            where none were held out; 0 is perfect, 1 no better than a constant. None where the
+            target does not vary on these samples.
     """
 
     relative_error: float | None
@@ -69,7 +70,8 @@ class FitReport(StitchReport):
         method: "least-squares" or "adam".
         settings: The method's settings by name.
         samples: Images fitted on, repeats counted.
-        held_out: Images that the errors are measured on, none of them fitted on.
+        held_out: Images that the errors are measured on, none of them fitted on; 0 where they are
+            measured on images that were fitted on.
         seconds: Wall-clock time of the whole fit.
         rows: One per stitch, in the supernet's order.
     """

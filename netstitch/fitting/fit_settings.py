@@ -59,7 +59,9 @@ class AdamSettings(FittingSettings):
     """Images trained on in all, repeats included."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Decoupled from the gradient."""
-    holdout: Holdout = 0.125
+    holdout: float = Field(default=0.125, ge=0, le=0.5)
+    """Share of the samples that errors are measured on, and that are not trained on; 0 to train on
+    all, and measure errors on every eighth of these."""
     memory_budget: int = Field(default=2_000_000_000, ge=1)
     """Bytes of images to hold, so that they can be shuffled."""
     seed: int = Field(default=1, ge=0)

@@ -1,4 +1,4 @@
-"""Re-batching inputs for training, passed over as often as asked, some of them held out."""
+"""Re-batching inputs for training, passed over as often as asked."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -9,18 +9,23 @@ from torch import Tensor
 from netstitch.errors import FittingError
 from netstitch.fitting.feature_stream import Batch, check_samples, inputs, split
 
+MEASURED = 0.125
+"""Share of the inputs that errors are measured on where none are held out."""
+
 
 class TrainingSamples:
-    """The inputs of a stream of batches, to train on and held out.
+    """The inputs of a stream of batches: some to train on, and some to measure errors on.
 
-    Read `training_batches` to its end first: the held-out inputs are collected on the way.
+    Read `training_batches` to its end first: what errors are measured on is collected on the way.
 
     Args:
         batches: Inputs (batch, ...), or tuples that start with them.
-        holdout: Share held out, spread evenly (see `feature_stream.split`).
+        holdout: Share held out, spread evenly (see `feature_stream.split`), which errors are
+            measured on; it is never trained on. With 0 all are trained on, every eighth of which
+            errors are measured on.
         memory_budget: Bytes of inputs to hold. When all fit, they are shuffled anew in each pass.
-            Else they are read again in each pass, in their order, and as many held-out ones are
-            kept as fit; what is held out is never trained on.
+            Else they are read again in each pass, in their order, and as many to measure errors on
+            are kept as fit.
         seed: Of the order.
     """
 
@@ -28,15 +33,20 @@ class TrainingSamples:
         self, batches: Iterable[Batch], holdout: float, memory_budget: int, seed: int
     ) -> None:
         self._batches = batches
-        self._holdout = holdout
+        self._apart = holdout > 0
+        self._share = holdout or MEASURED
         self._budget = memory_budget
         self._generator = torch.Generator().manual_seed(seed)
-        self._held: list[Tensor] = []
+        self._kept: list[Tensor] = []
 
     @property
     def held_out(self) -> int:
         """Number of inputs that are held out and kept."""
-        return sum(map(len, self._held))
+        return self._measured if self._apart else 0
+
+    @property
+    def _measured(self) -> int:
+        return sum(map(len, self._kept))
 
     def training_batches(self, batch_size: int, samples: int) -> Iterator[Tensor]:
         """Yield batches of `batch_size` inputs, the last one smaller, until `samples` were given.
@@ -56,11 +66,11 @@ class TrainingSamples:
                 )
             yield torch.stack(batch)
         # A single one that was asked for is enough to train on.
-        check_samples(max(2, samples), self.held_out, self._holdout)
+        check_samples(max(2, samples), self._measured, self._share)
 
-    def held_out_batches(self, batch_size: int) -> Iterator[Tensor]:
-        """Yield the held-out inputs, in batches of `batch_size` at most."""
-        for values in self._held:
+    def measured_batches(self, batch_size: int) -> Iterator[Tensor]:
+        """Yield the inputs to measure errors on, in batches of `batch_size` at most."""
+        for values in self._kept:
             yield from torch.split(values, batch_size)
 
     def _rows(self) -> Iterator[Tensor]:
@@ -78,7 +88,8 @@ class TrainingSamples:
                 break
         else:
             rows = list(self._pass(kept, first=True))  # views: nothing is copied
-            check_samples(len(rows), self.held_out, self._holdout)
+            fitted = len(rows) if self._apart else len(rows) - self._measured
+            check_samples(fitted, self._measured, self._share)
             while True:
                 order = torch.randperm(len(rows), generator=self._generator)
                 yield from (rows[i] for i in order.tolist())
@@ -90,16 +101,16 @@ class TrainingSamples:
                 yield row
 
     def _pass(self, stream: Iterable[Tensor], *, first: bool) -> Iterator[Tensor]:
-        """Yield the inputs of a pass that are trained on; in the first keep those held out."""
+        """Yield the inputs of a pass that are trained on; in the first keep those to measure on."""
         seen = 0
         for values in stream:
-            train, held = split(seen, len(values), self._holdout)
+            others, measured = split(seen, len(values), self._share)
             if first:
-                self._keep(values[held.to(values.device)])
-            yield from (values[i] for i in train.tolist())
+                self._keep(values[measured.to(values.device)])
+            yield from (values[i] for i in others.tolist()) if self._apart else values
             seen += len(values)
 
-    def _keep(self, held: Tensor) -> None:
-        used = sum(each.nbytes for each in self._held)
-        if len(held) and (used + held.nbytes <= self._budget or self.held_out < 2):
-            self._held.append(held)
+    def _keep(self, values: Tensor) -> None:
+        used = sum(each.nbytes for each in self._kept)
+        if len(values) and (used + values.nbytes <= self._budget or self._measured < 2):
+            self._kept.append(values)

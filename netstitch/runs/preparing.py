@@ -192,9 +192,8 @@ def _fit(inputs: RunInputs, supernet: Supernet) -> None:
     errors = sorted(row.relative_error for row in report.rows if row.relative_error is not None)
     middle = errors[len(errors) // 2] if errors else float("nan")
     stitches, samples = len(report.rows), report.samples
-    listener(
-        Message(f"{stitches} stitches on {samples:,} samples, median held-out error {middle:.2f}")
-    )
+    measured = "held-out error" if report.held_out else "error on some of these"
+    listener(Message(f"{stitches} stitches on {samples:,} samples, median {measured} {middle:.2f}"))
 
 
 def refine_run(inputs: RunInputs, supernet: Supernet) -> None:

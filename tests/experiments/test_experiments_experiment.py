@@ -114,6 +114,9 @@ def test_the_papers_procedure_is_one_setting_and_own_keys_come_first():
     assert read_back(found) == found
     own = Experiment(**(plain | {"fit": {"samples": 64}}))
     assert (own.fit.method, own.fit.samples) == ("adam", 64)
+    assert found.fit_settings["holdout"] == own.fit_settings["holdout"] == 0
+    solved = Experiment(**(plain | {"fit": {"method": "least-squares"}}))
+    assert solved.fit_settings["holdout"] == 0.125  # Adam's keys are none of it
     own = Experiment(**(plain | {"evaluation": {"recalibrate": 50}}))
     assert own.evaluation.recalibrate == 50
 

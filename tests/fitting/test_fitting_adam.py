@@ -55,6 +55,26 @@ def test_equals_a_loop_written_out() -> None:
     torch.testing.assert_close(state(layers), state(plain), rtol=1e-5, atol=1e-6)
 
 
+def test_errors_are_of_images_trained_on_where_none_are_held_out() -> None:
+    stitches, points = networks([(3, 2)])
+    layers = [stitch.layer() for stitch in stitches]
+    seen: list[Tensor] = []
+    plain = features_of(points)
+
+    def watched(values: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
+        seen.append(values)
+        return plain(values, places)
+
+    report = adam(stitches, layers, watched, BATCHES, samples=512, batch_size=32, holdout=0.0)
+    trained = torch.cat(seen[:16])
+    everything = random_inputs(256)
+    for one in (trained[:256], trained[256:]):
+        assert torch.equal(one[one[:, 0].argsort()], everything[everything[:, 0].argsort()])
+    assert torch.equal(torch.cat(seen[16:]), everything[7::8])
+    assert (report.samples, report.held_out) == (512, 0)
+    assert all(row.relative_error is not None for row in report.rows)
+
+
 def test_little_memory_only_means_gradients_in_parts() -> None:
     stitches, points = networks([(3, 2), (4, 4)])
     plain = features_of(points)

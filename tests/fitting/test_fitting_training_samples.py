@@ -23,8 +23,18 @@ def test_inputs_that_fit_are_shuffled_in_every_pass() -> None:
     assert sorted(first) == sorted(second) == TRAINED
     assert first != TRAINED
     assert first != second
-    assert numbers(list(samples.held_out_batches(4))) == HELD
+    assert numbers(list(samples.measured_batches(4))) == HELD
     assert samples.held_out == 6
+
+
+def test_with_nothing_held_out_each_pass_is_over_all_inputs_in_an_order_of_its_own() -> None:
+    samples = TrainingSamples(NUMBERS.split(10), 0.0, 10_000, seed=1)
+    given = numbers(list(samples.training_batches(4, samples=480)))
+    passes = [given[start : start + 48] for start in range(0, 480, 48)]
+    assert all(sorted(one) == NUMBERS.flatten().tolist() for one in passes)
+    assert len({tuple(one) for one in passes}) == 10
+    assert samples.held_out == 0
+    assert numbers(list(samples.measured_batches(4))) == HELD
 
 
 def test_the_seed_decides_the_order() -> None:
@@ -46,13 +56,20 @@ def test_inputs_that_do_not_fit_come_in_their_order(size: int) -> None:
     batches = list(samples.training_batches(4, samples=90))
     assert [len(batch) for batch in batches] == [4] * 22 + [2]
     assert numbers(batches) == (TRAINED * 3)[:90]
-    assert numbers(list(samples.held_out_batches(4))) == HELD
+    assert numbers(list(samples.measured_batches(4))) == HELD
+
+
+def test_inputs_that_do_not_fit_are_all_trained_on_where_none_are_held_out() -> None:
+    samples = TrainingSamples(NUMBERS.split(5), 0.0, 100, seed=1)
+    given = numbers(list(samples.training_batches(4, samples=96)))
+    assert given == NUMBERS.flatten().tolist() * 2
+    assert numbers(list(samples.measured_batches(4))) == HELD
 
 
 def test_held_out_inputs_are_kept_as_long_as_they_fit() -> None:
     samples = TrainingSamples(NUMBERS.split(8), 0.125, memory_budget=3 * 4, seed=1)
     list(samples.training_batches(4, samples=42))
-    assert numbers(list(samples.held_out_batches(4))) == HELD[:3]
+    assert numbers(list(samples.measured_batches(4))) == HELD[:3]
 
 
 def test_an_iterator_that_does_not_fit_may_be_long_enough() -> None:
@@ -72,7 +89,8 @@ def test_an_iterator_that_fits_is_passed_over_repeatedly() -> None:
 
 
 @pytest.mark.parametrize("budget", [8, 10_000])
-def test_too_few_samples_are_an_error(budget: int) -> None:
-    samples = TrainingSamples(NUMBERS[:10].split(5), 0.125, budget, seed=1)
+@pytest.mark.parametrize("holdout", [0.125, 0.0])
+def test_too_few_samples_are_an_error(budget: int, holdout: float) -> None:
+    samples = TrainingSamples(NUMBERS[:10].split(5), holdout, budget, seed=1)
     with pytest.raises(FittingError, match="at least 16"):
         list(samples.training_batches(4, samples=8))

@@ -82,7 +82,7 @@ def test_images_that_do_not_fit_into_memory_are_counted() -> None:
     [
         ([], {}, "the batches hold no samples: give at least one batch"),
         ([torch.zeros(0, 2)], {}, "the batches hold no samples"),
-        ([numbers(8)], {}, "hold 8 samples: holding out 0.125 of them takes"),
+        ([numbers(8)], {}, "hold 8 samples: measuring errors on 0.125 of them takes"),
         ([numbers(64)], {"labels": True}, "batch 1 holds no labels for its 64 inputs: give"),
         ([(numbers(64), numbers(3))], {"labels": True}, "batch 1 holds no labels for its 64"),
         ([numbers(64), numbers(64).log()], {}, "batch 2 holds NaN or infinity"),
