@@ -115,8 +115,9 @@ class ExperimentOptions:
         bool | None,
         Parameter(
             help="Instead of the experiment's tables matching, fit and refine, exactly what the "
-            "paper does; no batch norm is recalibrated. --no-paper for what netstitch does by "
-            "default."
+            "paper does, which is also how it searches: the references are evaluated apart, as "
+            "many are under way as there are places, results count as they are finished, and no "
+            "batch norm is recalibrated. --no-paper for what netstitch does by default."
         ),
     ] = None
 
@@ -163,7 +164,7 @@ class TrainingOptions:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """Keys of [evaluation]."""
+    """Keys of [evaluation] that say where evaluations run."""
 
     device: Annotated[
         tuple[str, ...] | None, _text("evaluation.device", name="--device", negative="")
@@ -173,6 +174,15 @@ class EvaluationOptions:
     ] = None
     workers: Annotated[Whole | None, _text("evaluation.workers")] = None
     address: Annotated[str | None, _text("evaluation.address")] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class UnderWayOptions(EvaluationOptions):
+    """Keys of [evaluation], those among them on which the search depends."""
+
+    in_flight: Annotated[Whole | None, _text("evaluation.in_flight")] = None
+    order: Annotated[Literal["asked", "finished"] | None, _text("evaluation.order")] = None
 
 
 def asked_for(

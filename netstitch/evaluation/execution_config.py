@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from netstitch.errors import SearchError
 from netstitch.evaluation.numerics import FULL, Precision, usable_device
-from netstitch.files.settings import Positive, Settings
+from netstitch.files.settings import Settings
 from netstitch.optimization.executors.ray_connection import import_ray
 from netstitch.threads import available_cores
 
@@ -47,9 +47,10 @@ class ExecutionConfig(Settings):
     threads: int = Field(default=0, ge=0)
     """Batches that each worker runs side by side, each on a core; 0 for one, and for one a core
     where the executor is 'serial'."""
-    in_flight: Positive = 16
+    in_flight: int = Field(default=16, ge=0)
     """Evaluations under way, so many as the search proposes before it knows their results; workers
-    compute some of them together, what they have in common once."""
+    compute some of them together, what they have in common once; 0 for as many as there are places,
+    what all workers run side by side."""
     order: Literal["asked", "finished"] = "asked"
     """The order in which the search is given results: 'asked', so that it depends on the seed and
     in_flight alone, or as they are 'finished', which keeps workers busy where some evaluations take
@@ -92,7 +93,7 @@ class ExecutionConfig(Settings):
                 )
         else:
             self._check_here()
-        if self.executor != "serial" and self.in_flight < self.workers:
+        if self.executor != "serial" and 0 < self.in_flight < self.workers:
             raise SearchError(
                 f"{self.workers} workers cannot all work at {self.in_flight} evaluations in "
                 "flight: give fewer workers, or as many in flight"
@@ -151,13 +152,25 @@ class ExecutionConfig(Settings):
         if self.workers:
             return self.workers
         if self.executor == "processes" and any(place.type != "cpu" for place in self.devices):
-            return min(self.in_flight, len(self.devices))
-        return max(1, min(self.in_flight, available_cores() // self.side_by_side))
+            places = len(self.devices)
+        else:
+            places = max(1, available_cores() // self.side_by_side)
+        return min(self.in_flight, places) if self.in_flight else places
+
+    @property
+    def in_cluster(self) -> int | None:
+        """The workers of a Ray cluster; None for as many as one that is there has room for."""
+        if self.address is not None and not self.workers and not self.in_flight:
+            return None
+        return self.processes
 
     @property
     def together(self) -> int:
         """The most genotypes that a process computes together.
 
-        Half of those under way, since the others go on while the results of these are taken in.
+        Half of those under way, since the others go on while the results of these are taken in; of
+        as many as there are places, those that it runs side by side.
         """
+        if not self.in_flight:
+            return self.side_by_side
         return max(1, self.in_flight // (2 * self.processes))

@@ -100,7 +100,8 @@ def evaluating(
     execution.check()
     shared = execution.executor == "processes"  # tensors are written as they are on the CPU
     evaluator = make(torch.device("cpu") if shared else execution.here)
-    capacity, group = execution.in_flight, execution.together
+    # Without a number, executors take as many as their workers do at once.
+    capacity, group = execution.in_flight or None, execution.together
     # Where results come as they are finished, the order of evaluations would change them.
     grouped = execution.order == "asked" and group > 1
     choose = SharedWork(evaluator.supernet) if grouped else None
@@ -108,7 +109,7 @@ def evaluating(
     executor: Executor
     with ExitStack() as stack:
         if execution.executor == "serial":
-            executor = SerialExecutor(evaluator, capacity, group=group, choose=choose)
+            executor = SerialExecutor(evaluator, capacity or group, group=group, choose=choose)
         elif shared:
             folder = stack.enter_context(_shared_folder())
             try:
@@ -119,7 +120,7 @@ def evaluating(
         else:
             executor = RayExecutor(
                 WorkerEvaluator(evaluator, execution.devices),
-                execution.processes,
+                execution.in_cluster,
                 address=execution.address,
                 temporary=None if execution.temporary is None else Path(execution.temporary),
                 gpus_per_worker=execution.gpus_per_worker,

@@ -39,11 +39,12 @@ _PAPER: Mapping[str, Mapping[str, Any]] = {
     "matching": {"points": "all", "objective": "count"},
     "fit": {"method": ADAM, "holdout": 0.0},
     "refine": {"enabled": False},
-    "evaluation": {"recalibrate": 0},
+    "evaluation": {"recalibrate": 0, "in_flight": 0, "order": "finished"},
 }
-"""The paper's procedure (sections 3 and 6): all points, as many matches as there can be, stitches
-trained by Adam on the features' mean squared error of all samples, nothing refined, and batch norms
-as the networks have them."""
+"""The paper's procedure (sections 3, 5, 6): all points, as many matches as there can be, stitches
+trained by Adam on the features' mean squared error of all samples, nothing refined, batch norms as
+the networks have them, and a loop for each individual, as many of them evaluating as there are
+places, each of which goes on when its own result is there."""
 _IN_PART = ("evaluation",)
 """Tables with keys that are no matter of a procedure, such as the device."""
 
@@ -234,10 +235,21 @@ def _asks_otherwise(name: str, given: Mapping[str, Any]) -> bool:
 
 
 def replaced(settings: Mapping[str, Any], procedure: str) -> dict[str, Any]:
-    """Return settings with the tables of a procedure in the place of their own."""
+    """Return settings with the tables of a procedure in the place of their own.
+
+    Settings of the paper's procedure have it already, with the paper's numbers for their networks.
+    """
+    before = settings.get("procedure")
+    if before == procedure == PAPER:
+        return dict(settings)
     changed = {**settings, "procedure": procedure}
     for name, table in _PAPER.items():
         given = changed.pop(name, {})
-        if name in _IN_PART:
-            changed[name] = {**given, **table} if procedure == PAPER else given
+        if name not in _IN_PART:
+            continue
+        if procedure == PAPER:
+            changed[name] = {**given, **table}
+        else:
+            own = table if before == PAPER else {}
+            changed[name] = {k: v for k, v in given.items() if k not in own or v != own[k]}
     return changed

@@ -106,7 +106,7 @@ def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
         idle=round(result.idle, 4),
         accuracy_difference=searched.difference,
         sweep=searched.sweep,
-        spread=settings.evaluation.model_dump() | {"workers": settings.evaluation.processes},
+        spread=settings.evaluation.model_dump() | {"workers": searched.workers},
     )
     # Together: a front beside which the run is done is held against its digest.
     note_files(folder, RESULT_FILES, {"outcome": outcome.model_dump()})

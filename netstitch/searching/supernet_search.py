@@ -54,6 +54,7 @@ class Searched:
         sweep: What each population size came to.
         difference: The most by which an accuracy of the front differs from what the search took it
             for, since evaluations had a form that is equal up to rounding.
+        workers: How many evaluated at the same time.
     """
 
     front: Front
@@ -61,6 +62,7 @@ class Searched:
     form: NumericsConfig
     sweep: tuple[Swept, ...]
     difference: float
+    workers: int
 
 
 @with_keywords(SupernetSearchSettings, SearchKeywords)
@@ -191,6 +193,7 @@ def run(
     problem = SupernetSearch(supernet, settings, seed, early, least)
     with evaluating(make, spread) as executor:
         ordered = spread.order == "asked"
+        workers = executor.workers
         result, swept = search_sizes(problem, executor, ordered, record=record, listener=listener)
     genotypes = [solution.genotype for solution in result.archive]
     if not genotypes:
@@ -211,7 +214,8 @@ def run(
         objective=settings.objective,
         cost=cost,
     )
-    return Searched(front, result, form, swept, largest_difference(front, result.archive))
+    difference = largest_difference(front, result.archive)
+    return Searched(front, result, form, swept, difference, workers)
 
 
 def measured_form(supernet: Supernet, task: Task, spread: ExecutionConfig) -> NumericsConfig:

@@ -15,7 +15,7 @@ from netstitch.evaluation import execution_config as module
         ({"executor": "process"}, "did you mean 'processes'. expected 'processes', 'serial' or"),
         ({"device": ()}, "expected a device of PyTorch or more"),
         ({"device": "gpu"}, "device is 'gpu'; expected a device of PyTorch"),
-        ({"in_flight": 0}, "in_flight is 0; expected 1 or more"),
+        ({"in_flight": -1}, "in_flight is -1; expected 0 or more"),
         ({"threads": -1}, "threads is -1; expected 0 or more"),
         ({"timeout": 0.0}, "expected more than 0"),
         ({"precision": "half"}, "precision is 'half'; .*expected 'float32', 'bfloat16' or 'float"),
@@ -64,3 +64,23 @@ def test_how_many_work_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) ->
     assert (two.processes, two.side_by_side, two.together) == (2, 1, 16)
     assert serial.changed(in_flight=16).together == 8
     assert serial.changed(device="cuda").side_by_side == 1
+
+
+def test_as_many_are_under_way_as_there_are_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a number of evaluations, workers decide, and each takes what it runs side by side."""
+    monkeypatch.setattr(module, "available_cores", lambda: 8)
+    many = ExecutionConfig(in_flight=0)
+    many.check()
+    assert (many.processes, many.together) == (8, 1)
+    assert (many.changed(threads=3).processes, many.changed(threads=3).together) == (2, 3)
+    five = many.changed(workers=5)
+    five.check()
+    assert (five.processes, five.together) == (5, 1)
+    assert many.changed(device=("cuda:0", "cuda:1")).processes == 2
+    serial = many.changed(executor="serial")
+    assert (serial.processes, serial.together) == (1, 8)
+    cluster = many.changed(executor="ray", address="10.0.0.1:6379")
+    assert cluster.in_cluster is None  # it has as many as there is room for
+    assert cluster.changed(workers=4).in_cluster == 4
+    assert cluster.changed(in_flight=16).in_cluster == 8
+    assert many.changed(executor="ray").in_cluster == 8  # a cluster of this machine

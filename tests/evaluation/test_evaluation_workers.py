@@ -78,6 +78,23 @@ def test_every_spread_gives_the_same(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "capacity"),
+    [
+        ({"executor": "serial", "threads": 3}, 3),
+        pytest.param({"executor": "processes", "workers": 2}, 2, marks=pytest.mark.slow),
+    ],
+)
+def test_without_a_number_as_many_are_under_way_as_there_are_places(
+    supernet: Supernet, task: Classification, settings: Any, capacity: int
+) -> None:
+    asked = genotypes(supernet, 7)
+    spread = ExecutionConfig(in_flight=0, order="finished", **settings)
+    with evaluating(made(supernet, task), spread) as executor:
+        assert executor.capacity == capacity
+        assert results(executor, asked) == plainly(supernet, task, asked)
+
+
 def test_what_workers_load_brings_its_tensors_by_the_file(
     supernet: Supernet, task: Classification, tmp_path: Path
 ) -> None:

@@ -20,6 +20,27 @@ def test_the_papers_procedure_takes_the_place_of_what_the_file_says():
     assert found.refine_settings is None
     assert found.evaluation.recalibrate == 0
     assert found.evaluation.threads == 3  # no matter of the procedure
+    assert (found.evaluation.in_flight, found.evaluation.order) == (0, "finished")
+
+
+def test_an_option_comes_before_the_papers_procedure():
+    asked = Experiment.model_validate(FILE)
+    found = override(asked, procedure="paper", evaluation={"in_flight": 7, "order": "asked"})
+    assert (found.evaluation.in_flight, found.evaluation.order) == (7, "asked")
+    assert found.fit.method == "adam"
+
+
+def test_a_file_of_the_papers_procedure_keeps_its_numbers():
+    asked = Experiment.model_validate(
+        FILE
+        | {"procedure": "paper", "evaluation": {"in_flight": 90}, "refine": {}}
+        | {"fit": {"method": "adam", "learning_rate": 1e-2}}
+    )
+    assert (asked.evaluation.in_flight, asked.evaluation.order) == (90, "finished")
+    assert override(asked, procedure="paper") == asked
+    other = override(asked, procedure="netstitch")
+    assert (other.evaluation.in_flight, other.evaluation.order) == (90, "asked")
+    assert other.fit.method == "least-squares"
 
 
 def test_without_a_procedure_the_file_is_kept():

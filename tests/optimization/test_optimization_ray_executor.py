@@ -112,7 +112,7 @@ def cluster() -> Iterator[Any]:
 
 @contextmanager
 def workers(
-    evaluate: Callable[[Genotype], tuple[float, ...]], count: int = 2, **settings: Any
+    evaluate: Callable[[Genotype], tuple[float, ...]], count: int | None = 2, **settings: Any
 ) -> Iterator[RayExecutor]:
     executor = RayExecutor(evaluate, count, **settings)
     try:
@@ -321,6 +321,19 @@ def test_more_workers_or_gpus_than_there_are() -> None:
         SearchError, match=r"2 workers are asked for with 0\.5 GPUs each.* room for 1 "
     ):
         RayExecutor(eventful, 2, gpus_per_worker=0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_without_a_number_there_are_as_many_workers_as_there_is_room_for() -> None:
+    import ray
+
+    most = room([node["Resources"] for node in ray.nodes() if node["Alive"]], 0)
+    with workers(eventful, None, group=2) as executor:
+        assert (executor.workers, executor.capacity) == (most, 2 * most)
+        assert results(executor, 1, 2)[2].objectives == (2.0,)
+    with workers(sees_gpus, None, gpus_per_worker=0.5) as executor:
+        assert executor.workers == 1
 
 
 @pytest.mark.slow

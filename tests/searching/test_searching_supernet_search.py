@@ -1,5 +1,7 @@
 """`ns.search` on a tiny supernet and task."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,11 @@ from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig
 from netstitch.evaluation.metrics import measure
 from netstitch.events import Event
+from netstitch.experiments import RunSettings
 from netstitch.matching import Matching
-from netstitch.optimization import ALGORITHMS, Progress
+from netstitch.optimization import ALGORITHMS, Completed, Executor, Genotype, Progress
 from netstitch.searching import supernet_search as searching
-from netstitch.searching.search_progress import SearchAdvanced
+from netstitch.searching.search_progress import ResultRecorded, SearchAdvanced
 from netstitch.searching.supernet_search_settings import SupernetSearchSettings, scored_by
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays
@@ -94,6 +97,58 @@ def test_differences_are_to_the_ensemble_on_the_same_samples(
         assert point.validation_difference.difference == pytest.approx(expected, abs=1e-12)
         assert point.test_difference is not None
         assert point.test_difference.low <= point.test_difference.difference
+
+
+class NewestFirst(Executor):
+    """Places in which what began last ends first."""
+
+    def __init__(self, evaluate: Evaluator, places: int) -> None:
+        self.capacity = self.workers = places
+        self._evaluate, self._waiting = evaluate, list[tuple[int, Genotype]]()
+        self.most, self.ended = 0, list[bytes]()
+
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        self._waiting.append((ticket, genotype))
+        self.most = max(self.most, len(self._waiting))
+
+    def wait(self) -> list[Completed]:
+        ticket, genotype = self._waiting.pop()
+        self.ended.append(genotype.tobytes())
+        return [Completed(ticket, tuple(self._evaluate(genotype)), None, 1.0)]
+
+    def busy(self) -> float:
+        return 0.0
+
+    def cancel(self) -> None:
+        self._waiting.clear()
+
+
+@pytest.mark.parametrize("procedure", ["paper", "netstitch"])
+def test_the_papers_loops_go_on_as_their_own_results_are_finished(
+    supernet: Supernet, task: Classification, procedure: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One loop an individual; by default each waits for those that asked before it."""
+    places: list[NewestFirst] = []
+    given: list[bytes] = []
+
+    @contextmanager
+    def evaluating(make: Any, spread: ExecutionConfig) -> Iterator[Executor]:
+        assert spread.in_flight == (0 if procedure == "paper" else 16)
+        places.append(NewestFirst(make(torch.device("cpu")), 5))
+        yield places[0]
+
+    def listener(event: Event) -> None:
+        if isinstance(event, ResultRecorded):
+            given.append(event.evaluation.genotype.tobytes())
+
+    monkeypatch.setattr(searching, "evaluating", evaluating)
+    asked = RunSettings(procedure=procedure)
+    settings = SupernetSearchSettings(evaluations=60, population=8)
+    searching.run(supernet, task, settings, form=FORM, spread=asked.evaluation, listener=listener)
+    [executor] = places
+    assert executor.most == 5
+    assert sorted(given) == sorted(executor.ended)
+    assert (given == executor.ended) is (procedure == "paper")
 
 
 @pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))

@@ -103,8 +103,7 @@ def import_ray() -> Any:
 
 def check_room(ray: Any, workers: int, gpus_per_worker: float) -> None:
     """Raise SearchError for more workers than the cluster has room for, even if it were idle."""
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    resources = [node["Resources"] for node in nodes]
+    resources = nodes(ray)
     most = room(resources, gpus_per_worker)
     if workers <= most:
         return
@@ -113,8 +112,13 @@ def check_room(ray: Any, workers: int, gpus_per_worker: float) -> None:
     cpus, gpus = (sum(each.get(kind, 0) for each in resources) for kind in ("CPU", "GPU"))
     raise SearchError(
         f"{asked} asked for{each_with}, and the Ray cluster has room for {most} ({cpus:g} CPUs and "
-        f"{gpus:g} GPUs, nodes: {len(nodes)}): ask for fewer workers, or add nodes"
+        f"{gpus:g} GPUs, nodes: {len(resources)}): ask for fewer workers, or add nodes"
     )
+
+
+def nodes(ray: Any) -> list[Mapping[str, float]]:
+    """Return the resources of each node of the cluster that lives."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def room(resources: Iterable[Mapping[str, float]], gpus_per_worker: float) -> int:

@@ -12,9 +12,12 @@ from netstitch.optimization.executors.ray_connection import (
     check_room,
     check_share,
     connect,
+    nodes,
+    room,
 )
 from netstitch.optimization.executors.ray_pool import RayPool, WorkerSlot
 from netstitch.optimization.executors.worker_executor import Dealing, PendingTask, WorkerExecutor
+from netstitch.threads import available_cores
 
 GRACE = 1.0
 """Seconds after a death in which a node that is lost may take other workers with it."""
@@ -35,7 +38,8 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
         evaluate: Objective values of a genotype. It goes to each node once, through Ray's object
             store, and each worker loads it once; NumPy arrays in it are shared by the workers of a
             node.
-        workers: How many calls run at once, each with a CPU.
+        workers: How many calls run at once, each with a CPU; None for as many as the cluster has
+            room for.
         address: HOST:PORT of a cluster's head node, "auto" for the cluster that this machine is
             part of, None to start one here. A program that is connected to Ray already stays so.
         temporary: The folder for logs and sockets of a cluster that is started; Ray's own by
@@ -52,19 +56,27 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
     def __init__(
         self,
         evaluate: Evaluate,
-        workers: int,
+        workers: int | None,
         *,
         address: str | None = None,
         temporary: Path | None = None,
         gpus_per_worker: float = 0.0,
         **dealing: Unpack[Dealing],
     ) -> None:
-        super().__init__("Ray workers", workers, **dealing)
         check_share(gpus_per_worker)
+        self._connection: Connection | None = None
+        try:
+            if workers is None:
+                self._connection = connect(address, available_cores(), temporary=temporary)
+                workers = max(1, room(nodes(self._connection.ray), gpus_per_worker))
+            super().__init__("Ray workers", workers, **dealing)
+        except BaseException:
+            if self._connection is not None:
+                self._connection.close()
+            raise
         self._evaluate = evaluate
         self._address, self._temporary = address, temporary
         self._gpus_per_worker = gpus_per_worker
-        self._connection: Connection | None = None
         self._stored: Any = None  # where the object store has the evaluation
         self._pool: RayPool | None = None
         self._connect()
@@ -81,7 +93,8 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
         """Return Ray, connected, with the evaluation in its object store."""
         if self._connection is None:
             self._connection = connect(self._address, self.workers, temporary=self._temporary)
-            ray = self._connection.ray
+        ray = self._connection.ray
+        if self._stored is None:
             try:
                 check_room(ray, self.workers, self._gpus_per_worker)
                 with self._sending(
@@ -91,7 +104,7 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
             except BaseException:
                 self.close()
                 raise
-        return self._connection.ray
+        return ray
 
     def _start(self) -> None:
         if self._pool is None:
