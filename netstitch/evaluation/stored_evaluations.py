@@ -1,9 +1,10 @@
 """The evaluations of a run as arrays, read while it goes on or afterwards."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,24 @@ class StoredEvaluations:
 
     def __len__(self) -> int:
         return len(self.signatures)
+
+    def without(self, rows: Iterable[int]) -> "StoredEvaluations":
+        """Return the others than some that no search was given."""
+        stay = np.ones(len(self), np.bool_)
+        stay[list(rows)] = False
+        places = np.cumsum(stay) - 1
+        return StoredEvaluations(
+            self.genotypes[stay],
+            tuple(compress(self.signatures, stay)),
+            {name: values[stay] for name, values in self.objectives.items()},
+            self.seconds[stay],
+            self.bounded[stay],
+            {int(places[row]): why for row, why in self.failures.items() if stay[row]},
+            {
+                size: replace(given, evaluation=places[given.evaluation])
+                for size, given in self.searches.items()
+            },
+        )
 
     @property
     def score(self) -> NDArray[np.float64]:

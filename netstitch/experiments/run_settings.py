@@ -39,14 +39,15 @@ _PAPER: Mapping[str, Mapping[str, Any]] = {
     "matching": {"points": "all", "objective": "count"},
     "fit": {"method": ADAM, "holdout": 0.0},
     "refine": {"enabled": False},
+    "search": {"references": "apart"},
     "evaluation": {"recalibrate": 0, "in_flight": 0, "order": "finished"},
 }
 """The paper's procedure (sections 3, 5, 6): all points, as many matches as there can be, stitches
 trained by Adam on the features' mean squared error of all samples, nothing refined, batch norms as
-the networks have them, and a loop for each individual, as many of them evaluating as there are
-places, each of which goes on when its own result is there."""
-_IN_PART = ("evaluation",)
-"""Tables with keys that are no matter of a procedure, such as the device."""
+the networks have them, references that the search has to find, and a loop for each individual, as
+many of them evaluating as there are places, each of which goes on when its own result is there."""
+_IN_PART = ("search", "evaluation")
+"""Tables with keys that are no matter of a procedure, such as the budget and the device."""
 
 
 class _OfRun(Settings):
@@ -162,8 +163,8 @@ class RunSettings(Settings):
     seed: int = Field(default=1, ge=0)
     """The seed of everything random."""
     procedure: Literal["netstitch", "paper"] = "netstitch"
-    """The start of the tables matching, fit, refine and evaluation: 'netstitch', or 'paper',
-    exactly what the paper does."""
+    """The start of the tables matching, fit, refine, search and evaluation: 'netstitch', or
+    'paper', exactly what the paper does."""
     matching: MatchingSettings = MatchingSettings()
     """The points that are joined."""
     fit: FitTable = LeastSquaresTable()

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -86,7 +87,8 @@ class RunRecord:
         structure: Of its supernet.
         front: As it was measured, or, before that, of what was evaluated so far.
         measured: Whether the front was measured.
-        evaluations: What was evaluated.
+        evaluations: What was evaluated for the search; of references that were evaluated apart, the
+            front so far has the scores.
         history: Rows of search.csv.
         stitches: Rows of stitches.csv.
     """
@@ -137,12 +139,15 @@ def read_run(folder: Path) -> RunRecord:
     if document.form is not None or path.exists():
         stored = read_evaluations(path)
         _check_fits(path, stored, structure)
+    references = _reference_rows(structure, stored)
+    given = {row for search in stored.searches.values() for row in search.evaluation.tolist()}
+    apart = {row for row in references.values() if row not in given}
     measured = (folder / FRONT_FILE).exists() and (document.done or not running)
     if measured:
         front = _read_front(folder)
         check_front(folder, front, structure)
     else:
-        front = _front_so_far(structure, stored)
+        front = _front_so_far(structure, stored, references, apart)
     return RunRecord(
         folder,
         "running" if running else "done" if document.done else "stopped",
@@ -150,14 +155,32 @@ def read_run(folder: Path) -> RunRecord:
         structure,
         front,
         measured,
-        stored,
+        stored.without(apart),
         _read_table(folder / HISTORY_FILE, HistoryRow),
         _read_table(folder / STITCHES, StitchRow),
     )
 
 
-def _front_so_far(structure: Structure, stored: StoredEvaluations) -> Front:
-    """Return the front of what was evaluated whole, by the search's own scores."""
+def _reference_rows(structure: Structure, stored: StoredEvaluations) -> dict[str, int]:
+    """Return the rows of the basis networks and the ensemble, as far as they were evaluated."""
+    rows = {signature: row for row, signature in enumerate(stored.signatures)}
+    found = {}
+    for index, output in enumerate(structure.outputs):
+        genotype = np.zeros(len(structure.board.cardinalities), np.int64)
+        genotype[-1] = index
+        row = rows.get(structure.wiring.digest(genotype))
+        if row is not None:
+            found[output] = row
+    return found
+
+
+def _front_so_far(
+    structure: Structure, stored: StoredEvaluations, references: Mapping[str, int], apart: set[int]
+) -> Front:
+    """Return the front of what was evaluated whole, by the search's own scores.
+
+    References by row, of which those evaluated apart from the search are no networks of the front.
+    """
     if not len(stored):
         return Front(())
 
@@ -174,24 +197,15 @@ def _front_so_far(structure: Structure, stored: StoredEvaluations) -> Front:
         )
 
     whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.score))
+    found = whole[~np.isin(whole, list(apart))]
     # Those that are better than every cheaper one.
-    order = whole[np.lexsort((-stored.score[whole], stored.cost[whole]))]
+    order = found[np.lexsort((-stored.score[found], stored.cost[found]))]
     best = np.maximum.accumulate(np.concatenate([[-1.0], stored.score[order]]))[:-1]
     leading = order[stored.score[order] > best].tolist()
-    # The basis networks and the ensemble, as far as they were evaluated.
-    rows = {stored.signatures[row]: row for row in whole.tolist()}
-    references = []
-    for index, output in enumerate(structure.outputs):
-        genotype = np.zeros(len(structure.board.cardinalities), np.int64)
-        genotype[-1] = index
-        row = rows.get(structure.wiring.digest(genotype))
-        if row is not None:
-            references.append(point(row, output))
+    known = [point(row, name) for name, row in references.items() if row in whole]
     cost = find_cost(stored.cost_name)
     candidates = [point(row) for row in leading]
-    return make_front(
-        candidates, references, stored.score_name, cost_name=cost.name, unit=cost.unit
-    )
+    return make_front(candidates, known, stored.score_name, cost_name=cost.name, unit=cost.unit)
 
 
 def _check_fits(path: Path, stored: StoredEvaluations, structure: Structure) -> None:

@@ -42,6 +42,10 @@ class SupernetSearchSettings(SearchSettings):
     threshold: float | None = Field(default=None, gt=0, lt=1)
     """Accuracy in (0, 1) over which the search is steered, in full from half of the budget on; by
     default none."""
+    references: Literal["first", "apart"] = "first"
+    """The place of the basis networks and their ensemble: the 'first' members of the first
+    population, or evaluated 'apart', before the search and outside of its budget, as in the paper;
+    the search then has them only where it finds them."""
     initial_stitches: float = Field(default=EXPECTED_NONZEROS, gt=0)
     """The number of switches of a first genotype that are expected to read a stitch, by default as
     in the paper; each has at least one in the first population."""
@@ -73,6 +77,7 @@ class SearchKeywords(TypedDict, total=False):
     seconds: float | None
     population: int | Literal["sweep"]
     threshold: float | None
+    references: Literal["first", "apart"]
     initial_stitches: float
     settings: Any
     patience: int | None

@@ -9,11 +9,8 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from netstitch.costs import find_cost
-from netstitch.errors import SearchError
-from netstitch.events import Listener, StageBegan
+from netstitch.events import Listener, Message, StageBegan
 from netstitch.files.documents import Count
 from netstitch.optimization import (
     Engine,
@@ -36,12 +33,14 @@ from netstitch.optimization.executors.replay import (
     known_by,
     known_by_arrival,
 )
+from netstitch.searching.reference_evaluation import check_no_reference, evaluate_references
 from netstitch.searching.search_progress import (
     EVERY,
     ResultRecorded,
     SearchAdvanced,
     SearchMeasured,
     archive_hypervolume,
+    score_text,
     search_progress,
 )
 from netstitch.searching.search_recorder import SearchRecorder
@@ -101,6 +100,11 @@ class SupernetSearch:
         )
 
     @property
+    def apart(self) -> bool:
+        """Whether references are no members of the first population."""
+        return self.settings.references == "apart"
+
+    @property
     def ensemble(self) -> float:
         """The cost of the ensemble, or of the dearest reference where there is none."""
         return max(map(self.cost_of, self.supernet.references().values()))
@@ -113,7 +117,7 @@ class SupernetSearch:
         on_evaluation: Callable[[Evaluation], None],
         on_progress: Callable[[Progress], None],
     ) -> Engine:
-        """Return a search of this size that is not run yet; the reference networks come first."""
+        """Return a search of this size that is not run yet."""
         settings, length = self.settings, len(self.supernet.cardinalities)
         probability = nonzero_probability(length, settings.initial_stitches)
         # The most that a genotype can be: all samples right.
@@ -123,7 +127,7 @@ class SupernetSearch:
             executor,
             settings.changed(population=population),
             seed=self.seed,
-            initial=list(self.supernet.references().values()),
+            initial=[] if self.apart else list(self.supernet.references().values()),
             initialisation=Initialisation(probability=probability, uniform=(-1,)),
             on_evaluation=on_evaluation,
             on_progress=on_progress,
@@ -143,7 +147,8 @@ def search_sizes(
 
     Results are written into the record as they come, and the search goes on from there. If
     `ordered`, the search is given results in the order in which it asked for them. The listener is
-    told of each distinct evaluation, how far the search is, and which population size begins.
+    told of each distinct evaluation, how far the search is, and which population size begins; and
+    of the scores of references that are evaluated apart, which is done first.
 
     Raises:
         SearchError: A reference network cannot be evaluated.
@@ -162,7 +167,11 @@ def search_sizes(
             known[evaluation.signature] = known_by(evaluation)
         listener(ResultRecorded(evaluation))
         if evaluation.failure is not None:
-            _check_no_reference(references, evaluation)
+            check_no_reference(references, evaluation)
+
+    def learn(arrivals: Sequence[Arrival]) -> None:
+        """Take in what no search is given yet."""
+        known.update({one.signature: known_by_arrival(one, problem.objectives) for one in arrivals})
 
     def remember(arrivals: Sequence[Arrival]) -> None:
         """Take in what ended early and was done whole after all."""
@@ -206,6 +215,11 @@ def search_sizes(
         measure(engine.account.progress())
         return result
 
+    if search.apart:
+        arrive = learn if record is None else record.arrive
+        recalling = ReplayExecutor(executor, problem.identify, known, arrive)
+        scores = evaluate_references(references, problem, recalling)
+        listener(Message(_in_words(scores, search.settings.objective)))
     return sweep(search_with, sizes, ensemble, search.floor)
 
 
@@ -241,10 +255,6 @@ def sweep(
     return replace(best, stopped="interrupted") if interrupted else best, tuple(swept)
 
 
-def _check_no_reference(references: Mapping[str, Genotype], evaluation: Evaluation) -> None:
-    """Raise SearchError where a reference fails, with which nothing could be compared."""
-    for name, genotype in references.items():
-        if np.array_equal(genotype, evaluation.genotype):
-            raise SearchError(
-                f"{name} cannot be evaluated on the validation samples: {evaluation.failure}"
-            )
+def _in_words(scores: Mapping[str, tuple[float, ...]], objective: str) -> str:
+    told = [f"{name} {score_text(objective, score)}" for name, (score, _) in scores.items()]
+    return f"evaluated apart from the search: {', '.join(told)}"

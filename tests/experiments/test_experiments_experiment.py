@@ -111,6 +111,8 @@ def test_the_papers_procedure_is_one_setting_and_own_keys_come_first():
     assert found.matching.objective == "count"
     assert found.fit.method == "adam"
     assert found.refine_settings is None
+    assert found.search.references == "apart"
+    assert experiment().search.references == "first"
     assert read_back(found) == found
     own = Experiment(**(plain | {"fit": {"samples": 64}}))
     assert (own.fit.method, own.fit.samples) == ("adam", 64)

@@ -8,6 +8,7 @@ FILE = {
     "matching": {"objective": "balanced"},
     "fit": {"ridge": 0.5, "batch": 16},
     "refine": {"steps": 500},
+    "search": {"evaluations": 500, "population": 16},
     "evaluation": {"threads": 3, "recalibrate": 50},
 }
 
@@ -21,6 +22,11 @@ def test_the_papers_procedure_takes_the_place_of_what_the_file_says():
     assert found.evaluation.recalibrate == 0
     assert found.evaluation.threads == 3  # no matter of the procedure
     assert (found.evaluation.in_flight, found.evaluation.order) == (0, "finished")
+    assert found.search.references == "apart"
+    assert (found.search.evaluations, found.search.population) == (500, 16)  # as the file says
+    back = override(found, procedure="netstitch")
+    assert back.search == asked.search
+    assert (back.evaluation.in_flight, back.evaluation.order) == (16, "asked")
 
 
 def test_an_option_comes_before_the_papers_procedure():

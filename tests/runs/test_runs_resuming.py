@@ -19,8 +19,10 @@ import pytest
 from run_examples import Interrupting, InterruptingRefining, Quiet, write_experiment
 
 from netstitch.errors import StorageError
+from netstitch.evaluation import Evaluator
 from netstitch.events import Event
 from netstitch.experiments import load_models, load_task, read_experiment
+from netstitch.records.run_record import read_run
 from netstitch.records.unchanged import check_folder
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.searching.search_progress import SearchAdvanced
@@ -100,6 +102,49 @@ def test_a_sweep_goes_on_in_the_search_that_it_was_in(tmp_path: Path) -> None:
     assert len(gone_on(tmp_path / "cut", SecondSearch()).sweep) == 2
     assert facts(gone_on(tmp_path / "cut")) == facts(whole)
     assert evaluations(tmp_path / "cut") == evaluations(tmp_path / "whole")
+
+
+APART = ("population = 8", 'population = 8\nreferences = "apart"')
+
+
+def test_references_that_were_evaluated_apart_are_known_where_a_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in the store, and no results of the search."""
+    whole = begun(tmp_path / "whole", APART)
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:  # before the search has any result
+        patched.setattr("netstitch.searching.sweep.sweep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            begun(tmp_path / "cut", APART)
+    run = read_run(tmp_path / "cut" / "run")
+    assert [point.label for point in run.front.references] == ["wide", "deep", "ensemble"]
+    assert (len(run.front), len(run.evaluations)) == (0, 0)
+    with monkeypatch.context() as patched:
+        patched.setattr("netstitch.searching.sweep.evaluate_references", killed)
+        with pytest.raises(KeyboardInterrupt):
+            gone_on(tmp_path / "cut")
+    asked: list[bytes] = []
+    together = Evaluator.together
+
+    def spy(self: Evaluator, genotypes: Any, thresholds: Any = None) -> Any:
+        asked.extend(genotype.tobytes() for genotype in genotypes)
+        return together(self, genotypes, thresholds)
+
+    monkeypatch.setattr(Evaluator, "together", spy)
+    assert gone_on(tmp_path / "cut", Interrupting(9)).result.stopped == "interrupted"
+    run = read_run(tmp_path / "cut" / "run")
+    assert [point.label for point in run.front.references] == ["wide", "deep", "ensemble"]
+    assert len(run.evaluations) == len(run.evaluations.searches[8].evaluation) == 9
+    done = gone_on(tmp_path / "cut")
+    assert facts(done) == facts(whole)
+    assert evaluations(tmp_path / "cut") == evaluations(tmp_path / "whole")
+    references = {one.tobytes() for one in done.supernet.references().values()}
+    assert not references & set(asked)
+    assert len(read_run(tmp_path / "cut" / "run").evaluations) == done.result.evaluated
 
 
 def test_a_run_that_was_stopped_while_it_measured_is_only_measured(

@@ -18,7 +18,7 @@ from netstitch.costs import Cost, find_cost
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig
 from netstitch.evaluation.metrics import measure
-from netstitch.events import Event
+from netstitch.events import Event, Message
 from netstitch.experiments import RunSettings
 from netstitch.matching import Matching
 from netstitch.optimization import ALGORITHMS, Completed, Executor, Genotype, Progress
@@ -217,7 +217,79 @@ def test_without_test_samples_nothing_is_measured_on_them(
     assert {point.test_difference for point in front} == {None}
 
 
-def test_networks_that_give_nan_are_one_line(task: Classification) -> None:
+def spied(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The genotypes that are evaluated, in their order; what checks references before is not."""
+    asked: list[tuple[int, ...]] = []
+    together = Evaluator.together
+
+    def spy(self: Evaluator, genotypes: Any, thresholds: Any = None) -> Any:
+        asked.extend(tuple(genotype.tolist()) for genotype in genotypes)
+        return together(self, genotypes, thresholds)
+
+    monkeypatch.setattr(Evaluator, "together", spy)
+    return asked
+
+
+@pytest.mark.parametrize("references", ["first", "apart"])
+def test_references_are_the_first_members_or_apart(
+    supernet: Supernet, task: Classification, references: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = spied(monkeypatch)
+    given: list[tuple[int, ...]] = []
+    said: list[str] = []
+
+    def listener(event: Event) -> None:
+        if isinstance(event, ResultRecorded):
+            given.append(tuple(event.evaluation.genotype.tolist()))
+        elif isinstance(event, Message):
+            said.append(event.text)
+
+    settings = SupernetSearchSettings(
+        evaluations=30, population=8, algorithm="random", references=references
+    )
+    spread = ExecutionConfig(executor="serial", early="never")
+    searched = searching.run(supernet, task, settings, form=FORM, spread=spread, listener=listener)
+    names = {tuple(one.tolist()): name for name, one in supernet.references().items()}
+    assert asked[:3] == list(names)  # first in any case
+    assert searched.result.used == 30
+    assert searched.result.evaluated == len(given)
+    assert [point.label for point in searched.front.references] == list(names.values())
+    archived = {tuple(one.genotype.tolist()) for one in searched.result.archive}
+    assert archived <= set(given)
+    if references == "first":
+        assert given[:3] == list(names)
+        assert said == []
+    else:
+        assert given[:3] != list(names)
+        assert said[0].startswith("evaluated apart from the search: wide ")
+        accuracy = searched.front.references[0].validation
+        assert f"wide {100 * accuracy:.2f} %, deep " in said[0]
+
+
+def test_references_that_the_search_finds_are_its_own_and_not_evaluated_again(
+    supernet: Supernet, task: Classification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = spied(monkeypatch)
+    given: list[tuple[int, ...]] = []
+
+    def listener(event: Event) -> None:
+        if isinstance(event, ResultRecorded):
+            given.append(tuple(event.evaluation.genotype.tolist()))
+
+    settings = SupernetSearchSettings(
+        evaluations=30, population=8, references="apart", initial_stitches=0.01
+    )
+    spread = ExecutionConfig(executor="serial", early="never")
+    searched = searching.run(supernet, task, settings, form=FORM, spread=spread, listener=listener)
+    names = {tuple(one.tolist()) for one in supernet.references().values()}
+    found = names & set(given)
+    assert found
+    assert len(asked) == len(set(asked))
+    assert searched.result.evaluated == len(given) == len(asked) - len(names - found)
+
+
+@pytest.mark.parametrize("references", ["first", "apart"])
+def test_networks_that_give_nan_are_one_line(task: Classification, references: str) -> None:
     networks = [ns.capture(build(n), task.validation.inputs[:2], name=n) for n in ("wide", "deep")]
     broken = as_they_are(Supernet(networks, ns.match(*networks)))
     with torch.no_grad():
@@ -226,7 +298,7 @@ def test_networks_that_give_nan_are_one_line(task: Classification) -> None:
     with pytest.raises(
         SearchError, match="wide cannot be evaluated on the validation samples"
     ) as caught:
-        search(broken, task)
+        search(broken, task, references=references)
     assert "NaN or infinity" in str(caught.value)
     assert "\n" not in str(caught.value)
 

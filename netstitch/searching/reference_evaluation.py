@@ -1,0 +1,44 @@
+"""The references of a search, basis networks and ensemble, evaluated apart from it.
+
+So they cost nothing of its budget, and are solutions only where the search finds them.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from netstitch.errors import SearchError
+from netstitch.optimization import Completed, Evaluation, Executor, Problem
+from netstitch.optimization.executors.executor import checked
+from netstitch.stitching.reachability import Genotype
+
+
+def evaluate_references(
+    references: Mapping[str, Genotype], problem: Problem, executor: Executor
+) -> dict[str, tuple[float, ...]]:
+    """Return the objectives of references by name; raise SearchError for one that fails."""
+    names, asked = list(references), 0
+    found: dict[str, tuple[float, ...]] = {}
+    while len(found) < len(names):
+        while asked < len(names) and asked - len(found) < executor.capacity:
+            genotype = references[names[asked]]
+            genotype.setflags(write=False)
+            executor.submit(asked, genotype)
+            asked += 1
+        for one in executor.wait():
+            name, completed = names[one.ticket], checked(one, problem.objectives)
+            if completed.objectives is None:
+                raise _no_reference(name, completed)
+            found[name] = completed.objectives
+    return {name: found[name] for name in names}
+
+
+def check_no_reference(references: Mapping[str, Genotype], failed: Evaluation) -> None:
+    """Raise SearchError where a reference failed, with which nothing could be compared."""
+    for name, genotype in references.items():
+        if np.array_equal(genotype, failed.genotype):
+            raise _no_reference(name, failed)
+
+
+def _no_reference(name: str, failed: Completed | Evaluation) -> SearchError:
+    return SearchError(f"{name} cannot be evaluated on the validation samples: {failed.failure}")
