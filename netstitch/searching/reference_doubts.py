@@ -18,6 +18,7 @@ from netstitch.analysis.front_point import ENSEMBLE
 from netstitch.analysis.significance import p_better
 from netstitch.errors import NetstitchError
 from netstitch.evaluation import Evaluator, NumericsConfig
+from netstitch.matching.matches import Matching
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
 from netstitch.tasks.agreement import AGREEMENT
@@ -53,18 +54,22 @@ def doubts(supernet: Supernet, task: Task) -> Iterator[str]:
     device = next(iter(supernet.tensors().values()), torch.zeros(0)).device
     workers = min(available_cores(), WORKERS) if device.type == "cpu" else 1
     form = NumericsConfig(channels_last=False, batch=BATCH, workers=workers)
-    references = supernet.references()
+    # Networks that the supernet's output cannot be are looked at too, so without its switches.
+    bare = Matching((), 0, 0, "none")
+    unstitched = Supernet(supernet.basis_networks, bare, averaging=supernet.averaging)
+    shown = {*unstitched.names} | ({ENSEMBLE} & {*supernet.outputs})
+    references = {name: one for name, one in unstitched.references().items() if name in shown}
     with suppress(NetstitchError):
-        evaluator = Evaluator(supernet, task, samples, form, device=device)
+        evaluator = Evaluator(unstitched, task, samples, form, device=device)
         found = evaluator.measured_together(list(references.values()), task.correct)
         right = {
             name: correct.double().cpu().numpy()
             for name, (correct,) in zip(references, found, strict=True)
         }
-        alone = {name: right[name] for name in supernet.names if name in right}
-        if task.guessed is not None and alone:
+        alone = {name: right[name] for name in unstitched.names}
+        if task.guessed is not None:
             yield from _at_chance(alone, samples.labels, task.guessed(samples.labels).numpy())
-        if ENSEMBLE in right and alone:
+        if ENSEMBLE in right:
             yield from _worse(alone, right[ENSEMBLE])
 
 

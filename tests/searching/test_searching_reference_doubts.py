@@ -144,6 +144,12 @@ def test_an_ensemble_that_is_worse_than_each_of_its_networks_is_told_of() -> Non
     # By agreement the ensemble is what is right.
     assert told(replace(task, measure=AGREEMENT), Sure(0), Sure(1)) == []
     assert told(task, Sure(0), Sure(1), outputs=[(0,), (1,)]) == []
+    assert told(task, Sure(0), Sure(1), outputs=[(0, 1)]) == [line]
+
+
+def test_networks_that_are_no_output_are_looked_at_too() -> None:
+    [line] = told(classification(), Gives(1), Gives(1, 2.0), outputs=[(0, 1)])
+    assert line.startswith("every network is at chance on 90 validation samples (a 1.1 %, b 1.1 %")
 
 
 def test_weights_of_the_ensemble_count() -> None:
