@@ -11,8 +11,6 @@ from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
-from netstitch.analysis.front_point import ACCURACY
-from netstitch.costs import MULTIPLY_ADDS
 from netstitch.errors import StorageError
 from netstitch.evaluation import Store
 from netstitch.files.folders import cannot_write
@@ -26,8 +24,6 @@ from netstitch.optimization.executors.replay import (
 )
 from netstitch.searching.search_progress import PROGRESS_FILE, SearchProgress, write_progress
 
-OBJECTIVES = (Objective(ACCURACY, maximise=True), Objective(MULTIPLY_ADDS.name))
-"""The objectives by which values are told to be any: what is made large, and what small."""
 PAUSE, SHARE = 5.0, 0.01
 """Between two states pass so many seconds at least, and so many that they take this share."""
 
@@ -43,17 +39,25 @@ class SearchRecorder:
         self.known: dict[Hashable, KnownResult] = store.known()
         self._folder, self._store = folder, store
         self._search = 0
+        self._objectives: tuple[Objective, ...] = ()
         self._elapsed: dict[int, float] = {}  # of results that come again, by number
 
-    def begin(self, search: int, engine: Engine, executor: ReplayExecutor) -> None:
+    def begin(
+        self,
+        search: int,
+        objectives: tuple[Objective, ...],
+        engine: Engine,
+        executor: ReplayExecutor,
+    ) -> None:
         """Bring a search to where it was; raise StorageError where the record is not consistent.
 
         Args:
             search: Its population size.
+            objectives: What it is for, by which results are checked that it is given later.
             engine: It is not run yet.
             executor: That of the engine, over `known`.
         """
-        self._search, self._engine = search, engine
+        self._search, self._objectives, self._engine = search, objectives, engine
         self._saved, self._pause = time.monotonic(), PAUSE
         file = state_file(self._folder, search)
         with suppress(StorageError):  # a damaged one only saves time: the store tells all of it
@@ -81,7 +85,7 @@ class SearchRecorder:
 
     def arrive(self, arrivals: Sequence[Arrival]) -> None:
         """Write results that the search is given later, so that nothing does them again."""
-        found = [(arrival, known_by_arrival(arrival, OBJECTIVES)) for arrival in arrivals]
+        found = [(arrival, known_by_arrival(arrival, self._objectives)) for arrival in arrivals]
         self._store.keep(found)
         self.known |= {arrival.signature: known for arrival, known in found}
 

@@ -206,7 +206,7 @@ def search_sizes(
         source = OrderedExecutor(recalling) if ordered and executor.capacity > 1 else recalling
         engine = search.engine(size, source, on_evaluation=keep, on_progress=look)
         if record is not None:
-            record.begin(size, engine, recalling)
+            record.begin(size, problem.objectives, engine, recalling)
         result = engine.run()
         if record is not None:
             if result.stopped == "interrupted" and record.behind:

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from netstitch.errors import StorageError
 from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
-from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by, known_by_arrival
-from netstitch.searching.search_recorder import OBJECTIVES
+from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by
 
 
 def evaluation(ordinal: int, *, failed: bool = False) -> Evaluation:
@@ -102,7 +101,6 @@ import numpy as np
 from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
 from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by, known_by_arrival
-from netstitch.searching.search_recorder import OBJECTIVES
 
 store = Store(Path(sys.argv[1]))
 ordinal = 0
@@ -196,7 +194,7 @@ def test_what_ended_early_is_stopped_early_until_it_is_done_whole(tmp_path: Path
         one = evaluation(1)
         completed = Completed(1, (accuracy, 7.0), None, 0.5, "here 1", stopped_early)
         arrived = Arrival(one.signature, one.genotype, completed)
-        return arrived, known_by_arrival(arrived, OBJECTIVES)
+        return arrived, known_by(completed)
 
     path = tmp_path / "evaluations.sqlite"
     with Store(path) as store:

@@ -14,6 +14,7 @@ from netstitch.optimization import (
     Engine,
     Executor,
     Genotype,
+    Objective,
     Problem,
     Progress,
     RejectionRule,
@@ -25,7 +26,7 @@ from netstitch.optimization import (
 from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly
 from netstitch.optimization.executors.executor import WHOLE, Request
 from netstitch.optimization.executors.replay import ReplayExecutor
-from netstitch.searching.search_recorder import OBJECTIVES, SearchRecorder
+from netstitch.searching.search_recorder import SearchRecorder
 
 LENGTH, SIZE = 10, 8
 
@@ -58,7 +59,9 @@ class InSteps(BatchEvaluation):
 
 
 PROBLEM = Problem(
-    (3,) * LENGTH, OBJECTIVES, signature=lambda genotype: genotype.astype(np.uint8).tobytes()
+    (3,) * LENGTH,
+    (Objective("accuracy", maximise=True), Objective("weight")),
+    signature=lambda genotype: genotype.astype(np.uint8).tobytes(),
 )
 BOUNDING = RejectionRule("accuracy", lambda genotype: (1.0, objectives(genotype)[1]))
 
@@ -122,7 +125,7 @@ def search(
             on_progress=lambda progress: look(engine, record, progress),
             rejection=BOUNDING,
         )
-        record.begin(SIZE, engine, recalling)
+        record.begin(SIZE, PROBLEM.objectives, engine, recalling)
         try:
             result = engine.run()
         except KilledError:
@@ -185,3 +188,21 @@ def test_an_interruption_while_one_is_done_whole_loses_nothing(
     assert len(done) <= together  # what the interruption came amid
     for one in result.archive:
         assert one.objectives == objectives(one.genotype)
+
+
+def test_a_failure_that_is_kept_names_the_objective_of_the_search(tmp_path: Path) -> None:
+    def endless(genotype: Genotype) -> tuple[float, float]:
+        accuracy, weight = objectives(genotype)
+        return accuracy, weight if genotype[0] else np.inf
+
+    with Store(tmp_path / "evaluations.sqlite") as store:
+        record = SearchRecorder(tmp_path, store)
+        executor = ReplayExecutor(
+            SerialExecutor(endless), PROBLEM.identify, record.known, record.arrive
+        )
+        asked = SearchSettings(evaluations=40, algorithm="random", population=SIZE)
+        engine = prepare_search(PROBLEM, executor, asked, seed=1, on_evaluation=record.keep)
+        record.begin(SIZE, PROBLEM.objectives, engine, executor)
+        engine.run()
+        failures = {one.failure for one in store.known().values() if one.failure is not None}
+    assert failures == {"objective 'weight' is inf, not a finite number"}
