@@ -1,7 +1,7 @@
 """Settings of a supernet's search, as keywords and in a file, and checks of all it is given."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 from pydantic import (
     Field,
@@ -128,8 +128,14 @@ def check_search(
 def scored_by(objective: ObjectiveName, supernet: Supernet, task: Task) -> Task:
     """Return the task as a search scores it: by accuracy or by cross-entropy.
 
-    Raises SearchError for cross-entropy where the networks put out probabilities.
+    Raises SearchError for another objective, and for cross-entropy where the networks put out
+    probabilities.
     """
+    known = get_args(ObjectiveName)
+    if objective not in known:
+        raise SearchError(
+            f"objective {objective!r} is not known: {expected_one_of(objective, known)}"
+        )
     if objective == ACCURACY:
         return task
     if supernet.puts_out_probabilities(task.output):

@@ -544,6 +544,12 @@ def test_cross_entropy_is_of_logits() -> None:
         scored_by("cross-entropy", joined(nn.Softmax(1)), task)
 
 
+def test_other_objectives_are_not_known() -> None:
+    name: Any = "f1"
+    with pytest.raises(SearchError, match="objective 'f1' is not known: expected one of accuracy"):
+        scored_by(name, joined(), random_task())
+
+
 @pytest.mark.parametrize("soft", [False, True])
 def test_cross_entropy_and_calibration_are_left_out_of_probabilities(soft: bool) -> None:
     supernet, task = joined(*[nn.Softmax(1)] * soft), random_task()
