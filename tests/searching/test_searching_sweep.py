@@ -1,15 +1,21 @@
 """A sweep of population sizes, on results that are made up."""
 
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from small_supernets import small_supernet
 
 from netstitch.errors import SearchError
-from netstitch.optimization import SearchResult, Solution
+from netstitch.events import Event
+from netstitch.optimization import SearchResult, SerialExecutor, Solution
 from netstitch.optimization.search_settings import SWEEP_SIZES
+from netstitch.searching import sweep as sweeping
+from netstitch.searching.search_progress import ResultRecorded, SearchMeasured
 from netstitch.searching.supernet_search_settings import SupernetSearchSettings
-from netstitch.searching.sweep import Swept, sweep
+from netstitch.searching.sweep import SupernetSearch, Swept, search_sizes, sweep
 
 
 def result(*objectives: tuple[float, float], stopped: Any = "budget") -> SearchResult:
@@ -83,3 +89,24 @@ def test_sizes_are_those_that_the_budget_has_evaluations_for() -> None:
     assert swept.changed(evaluations=None, seconds=5.0).sizes == SWEEP_SIZES
     with pytest.raises(SearchError, match="begins with 128, and the budget is 127 evaluations"):
         swept.changed(evaluations=127)
+
+
+def test_progress_is_measured_once_a_second_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = count(start=0.0, step=0.4)
+    monkeypatch.setattr(sweeping, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    settings = SupernetSearchSettings(
+        evaluations=10, count_skipped=False, algorithm="random", population=4
+    )
+    executor = SerialExecutor(lambda genotype: (0.5, float(genotype.sum())))
+    events: list[Event] = []
+    search_sizes(
+        SupernetSearch(small_supernet(), settings, 1),
+        executor,
+        ordered=True,
+        record=None,
+        listener=events.append,
+    )
+    results = [index for index, one in enumerate(events) if isinstance(one, ResultRecorded)]
+    measured = [one.progress for one in events if isinstance(one, SearchMeasured)]
+    assert len(results) == 10
+    assert [one.counts.evaluated for one in measured] == [1, 4, 7, 10, 10]
