@@ -164,12 +164,13 @@ def resume(
 
 def _check_search(folder: Path, document: RunDocument, settings: RunSettings) -> None:
     """Raise StorageError where a search began with what would give other results now."""
-    for key, was, now in (
-        ("early", document.early, settings.evaluation.early),  # which orders the samples
-        ("objective", document.objective, settings.search.objective),
+    early, objective = settings.evaluation.early, settings.search.objective
+    for key, was, now, why in (
+        ("early", document.early, early, ", and samples would come in another order"),
+        ("objective", document.objective, objective, ""),
     ):
         if was != now:
             raise StorageError(
-                f"{folder} began with {key} = {was!r}, which is now {now!r}; go on with the "
+                f"{folder} began with {key} = {was!r}, which is now {now!r}{why}; go on with the "
                 "former, or run anew"
             )

@@ -273,7 +273,11 @@ def contents(run: Path) -> dict[str, bytes]:
     [
         (changed_weights, "network 'deep' changed since the run began; put back"),
         (changed_stitches, "the stitches changed since its search began"),
-        (in_document(early="never"), "began with early = 'never', which is now 'certain'"),
+        (
+            in_document(early="never"),
+            "began with early = 'never', which is now 'certain', and samples would come in another"
+            " order; go on with the former",
+        ),
         (in_document(objective="cross-entropy"), "began with objective = 'cross-entropy', which"),
         (changed_samples, "the validation samples changed since the run began"),
         (another_plan, "was asked something else: search.evaluations is 61 and was 60"),
