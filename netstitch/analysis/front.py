@@ -15,6 +15,7 @@ from netstitch.analysis.front_point import (
     ACCURACY,
     ENSEMBLE,
     MULTIPLY_ADDS,
+    DefaultCost,
     FrontPoint,
     ObjectiveName,
     Split,
@@ -37,10 +38,12 @@ class Front:
         references: Each basis network and the ensemble, in the order given.
         measure: The name of the points' accuracies, of 0 to 1, in figures.
         objective: What the points are the best in for their cost.
-        cost_name: The name of the cost, counted in `unit`.
+        cost_name: The name of the cost.
+        unit: What the cost is counted in; by default its name.
 
     Raises:
-        ValueError: Two points or references share a label.
+        ValueError: Two points or references share a label, or the cost is another than
+            multiply-adds and was not given for each.
     """
 
     points: tuple[FrontPoint, ...]
@@ -48,13 +51,20 @@ class Front:
     measure: str = ACCURACY
     objective: ObjectiveName = ACCURACY
     cost_name: str = MULTIPLY_ADDS
-    unit: str = MULTIPLY_ADDS
+    unit: str = ""
 
     def __post_init__(self) -> None:
         labels = [point.label for point in (*self.points, *self.references)]
         repeated = sorted({label for label in labels if labels.count(label) > 1})
         if repeated:
             raise ValueError(f"labels stand twice in a front: {', '.join(repeated)}")
+        without = [one.label for one in self.networks if isinstance(one.cost, DefaultCost)]
+        if without and self.cost_name != MULTIPLY_ADDS:
+            raise ValueError(
+                f"{without[0]} has no {self.cost_name}, the cost of its front; give each point its "
+                "cost"
+            )
+        object.__setattr__(self, "unit", self.unit or self.cost_name)
         ordered = sorted(self.points, key=lambda point: (point.cost, point.validation))
         object.__setattr__(self, "points", tuple(ordered))
         object.__setattr__(self, "references", tuple(self.references))
@@ -240,7 +250,7 @@ def make_front(
     measure: str = ACCURACY,
     objective: ObjectiveName = ACCURACY,
     cost_name: str = MULTIPLY_ADDS,
-    unit: str = MULTIPLY_ADDS,
+    unit: str = "",
 ) -> Front:
     """Return the candidates' front on validation samples, labelled P1, P2, ... by rising cost."""
     kept = nondominated(tuple(candidates), "validation", objective)

@@ -22,6 +22,10 @@ MULTIPLY_ADDS = "multiply-adds"
 """Name and unit of the cost of a front that does not say another."""
 
 
+class DefaultCost(float):
+    """The cost of a point that was given none: its multiply-adds."""
+
+
 @dataclass(frozen=True)
 class FrontPoint:
     """A network and what was measured of it.
@@ -38,7 +42,7 @@ class FrontPoint:
         further: Other measures by name, such as "validation mean IoU".
         cross_entropy: In nats, the mean over samples, by part of the data.
         calibration: By part of the data.
-        cost: In the unit of its front; by default the multiply-adds.
+        cost: In the unit of its front; by default the multiply-adds, in a front of these.
 
     Raises:
         ValueError: Counts or the cost are negative, or an accuracy is outside [0, 1].
@@ -65,7 +69,7 @@ class FrontPoint:
 
     def __post_init__(self) -> None:
         if math.isnan(self.cost):
-            object.__setattr__(self, "cost", float(self.multiply_adds))
+            object.__setattr__(self, "cost", DefaultCost(self.multiply_adds))
         if min(self.multiply_adds, self.stitches, self.parameters or 0, self.cost) < 0:
             raise ValueError(
                 f"{self.label}: its cost, multiply-adds, stitches or parameters are negative"

@@ -1,7 +1,7 @@
 import csv
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -232,6 +232,15 @@ def test_a_front_of_another_cost(tmp_path):
 def test_the_cost_is_the_multiply_adds_unless_it_is_said(front):
     assert [point.cost for point in front] == [point.multiply_adds for point in front]
     assert front.pick(max_cost=5e6) == front.pick(max_macs=5e6)
+
+
+def test_points_of_another_cost_are_given_it(front):
+    with pytest.raises(ValueError, match="P1 has no latency, the cost of its front; give each"):
+        make_front(front, cost_name="latency", unit="ms")
+    with pytest.raises(ValueError, match="a has no latency"):
+        Front((), (reference("a", 5, 0.5, 0.5),), cost_name="latency")
+    timed = make_front([replace(one, cost=0.5) for one in front], cost_name="latency")
+    assert timed.unit == "latency"
 
 
 @dataclass(frozen=True)
