@@ -115,7 +115,8 @@ def searched(
     search = SupernetSearch(supernet, settings, seed=1)
     path = folder / "evaluations.sqlite"
     executor = MadeUp(objectives, options.in_flight, more)
-    with Store(path, create=not path.exists()) as store:
+    names = [one.name for one in search.problem.objectives]
+    with Store(path, names, create=not path.exists()) as store:
         record = SearchRecorder(folder, store)
         recalling = ReplayExecutor(executor, search.problem.identify, record.known)
         engine: Engine = search.engine(
@@ -124,7 +125,7 @@ def searched(
             on_evaluation=record.keep,
             on_progress=lambda _: record.look(),
         )
-        record.begin(POPULATION, engine, recalling)
+        record.begin(POPULATION, search.problem.objectives, engine, recalling)
         try:
             engine.run()
         except EnoughError:

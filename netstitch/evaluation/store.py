@@ -20,7 +20,6 @@ from typing import cast
 
 import numpy as np
 
-from netstitch.costs import MULTIPLY_ADDS
 from netstitch.errors import StorageError
 from netstitch.evaluation.store_tables import (
     APPLICATION,
@@ -37,8 +36,6 @@ from netstitch.evaluation.store_tables import (
 from netstitch.optimization import Evaluation
 from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by
 from netstitch.optimization.problem import Genotype
-
-OBJECTIVES = ("accuracy", MULTIPLY_ADDS.name)
 
 _REPLACE = f"REPLACE INTO evaluations VALUES ({', '.join('?' * 10)})"
 _DELIVER = f"INSERT INTO deliveries VALUES ({', '.join('?' * 7)})"
@@ -69,7 +66,7 @@ class Store:
     def __init__(
         self,
         path: Path,
-        objectives: Sequence[str] = OBJECTIVES,
+        objectives: Sequence[str],
         *,
         create: bool = True,
         clock: Callable[[], float] = time.time,

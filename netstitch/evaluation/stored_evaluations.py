@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.errors import StorageError
-from netstitch.evaluation.store import OBJECTIVES
 from netstitch.evaluation.store_tables import (
     check_file,
     checked_rows,
@@ -44,8 +43,10 @@ class StoredEvaluations:
     Attributes:
         genotypes: (n, l).
         signatures: Each one's digest of its active switches.
-        objectives: By name, the score first and then the cost, (n,) each: NaN where an evaluation
+        objectives: By name, (n,) each, the score and the cost among them: NaN where an evaluation
             failed; where it ended early, the best that they can be.
+        score_name: The name of the objective that the search makes large, such as "accuracy".
+        cost_name: The name of the one that it makes small.
         seconds: (n,), that each took.
         bounded: (n,), whether it ended early.
         failures: By index, why an evaluation failed.
@@ -55,6 +56,8 @@ class StoredEvaluations:
     genotypes: NDArray[np.uint16]
     signatures: tuple[bytes, ...]
     objectives: Mapping[str, NDArray[np.float64]]
+    score_name: str
+    cost_name: str
     seconds: NDArray[np.float64]
     bounded: NDArray[np.bool_]
     failures: dict[int, str]
@@ -91,22 +94,29 @@ class StoredEvaluations:
         """The objective that the search made small."""
         return self.objectives[self.cost_name]
 
-    @property
-    def score_name(self) -> str:
-        """The name of the score, such as "accuracy"."""
-        return next(iter(self.objectives))
 
-    @property
-    def cost_name(self) -> str:
-        """The name of the cost."""
-        return list(self.objectives)[1]
+def no_evaluations(score_name: str, cost_name: str) -> StoredEvaluations:
+    """Return the evaluations of a search that did not begin."""
+    none = np.zeros(0)
+    return StoredEvaluations(
+        genotypes=np.zeros((0, 0), np.uint16),
+        signatures=(),
+        objectives={score_name: none, cost_name: none},
+        score_name=score_name,
+        cost_name=cost_name,
+        seconds=none,
+        bounded=np.zeros(0, np.bool_),
+        failures={},
+        searches={},
+    )
 
 
-def read_evaluations(path: Path) -> StoredEvaluations:
+def read_evaluations(path: Path, score_name: str, cost_name: str) -> StoredEvaluations:
     """Return all of a run's evaluations; the file is not changed, and may be written meanwhile.
 
     Raises:
-        StorageError: The file is missing, damaged or of another version.
+        StorageError: The file is missing, damaged or of another version, or does not hold the
+            score and the cost of its evaluations.
     """
     if not path.is_file():
         raise StorageError(f"{path} is missing; it holds what was evaluated: put it back")
@@ -132,7 +142,9 @@ def read_evaluations(path: Path) -> StoredEvaluations:
     return StoredEvaluations(
         flat.reshape(len(rows), -1) if rows else flat.reshape(0, 0),
         signatures,
-        _by_name(path, objectives),
+        _by_name(path, objectives, score_name, cost_name),
+        score_name,
+        cost_name,
         np.array(seconds, np.float64),
         np.array(bounded, np.bool_),
         {index: why for index, why in enumerate(failures) if why is not None},
@@ -140,19 +152,28 @@ def read_evaluations(path: Path) -> StoredEvaluations:
     )
 
 
-def _by_name(path: Path, texts: tuple[str | None, ...]) -> dict[str, NDArray[np.float64]]:
-    """Return (n,) values of each objective, checked to be a score in [0, 1] and a cost."""
+def _by_name(
+    path: Path, texts: tuple[str | None, ...], score_name: str, cost_name: str
+) -> dict[str, NDArray[np.float64]]:
+    """Return (n,) values of each objective; scores are checked to be shares."""
     rows = read_objectives(path, texts)
-    names = next((tuple(row) for row in rows if row is not None), OBJECTIVES)
-    other = next((row for row in rows if row is not None and tuple(row) != names), None)
-    if other is not None or len(names) != 2:
-        raise damaged(path, f"evaluations have {', '.join(names)}, and {', '.join(other or {})}")
-    failed = (np.nan,) * len(names)
-    values = np.array([failed if row is None else (*row.values(),) for row in rows], np.float64)
-    score, cost = values.reshape(-1, 2).T
+    whole = [row for row in rows if row is not None]
+    names = whole[0].keys() if whole else {score_name: None, cost_name: None}.keys()
+    for row in whole:
+        if row.keys() != names:
+            raise damaged(path, f"evaluations have {', '.join(names)}, and {', '.join(row)}")
+    if not {score_name, cost_name} <= names:
+        raise damaged(
+            path, f"its search is for {score_name} and {cost_name}, and it holds {', '.join(names)}"
+        )
+    found = {
+        name: np.array([np.nan if row is None else row[name] for row in rows], np.float64)
+        for name in names
+    }
+    score, cost = found[score_name], found[cost_name]
     if (score < 0).any() or (score > 1).any() or (cost < 0).any():
-        raise damaged(path, f"{names[0]} or {names[1]} of an evaluation cannot be")
-    return dict(zip(names, (score, cost), strict=True))
+        raise damaged(path, f"{score_name} or {cost_name} of an evaluation cannot be")
+    return found
 
 
 def _searches(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AliasPath, Field, ValidationError, model_validator
 
 from netstitch.analysis.front_point import ACCURACY, ObjectiveName
+from netstitch.costs import MULTIPLY_ADDS
 from netstitch.errors import ExperimentError, StorageError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.execution_config import Early
@@ -72,6 +73,7 @@ class RunDocument(Document):
         form: The numerical form of evaluations, fixed as what follows when the search begins.
         stitches: Digest of the stitches that are searched.
         early: When evaluations end early.
+        objective: What the search makes large, as `cost` is what it makes small.
         signature: Over the Python that it ran, see `trust`.
     """
 
@@ -92,6 +94,7 @@ class RunDocument(Document):
     stitches: Digest | None = None
     early: Early | None = None
     objective: ObjectiveName = ACCURACY
+    cost: str = MULTIPLY_ADDS.name
     outcome: Outcome | None = None
     warnings: list[str] = Field(default_factory=list)
     signature: Any = None

@@ -12,10 +12,13 @@ from pydantic import BaseModel, Field, ValidationError
 
 from netstitch.analysis import Front, FrontPoint, make_front
 from netstitch.analysis.front import front_from_json
-from netstitch.analysis.front_point import ACCURACY
 from netstitch.costs import COSTS, MULTIPLY_ADDS, PARAMETERS, find_cost
 from netstitch.errors import StorageError
-from netstitch.evaluation.stored_evaluations import StoredEvaluations, read_evaluations
+from netstitch.evaluation.stored_evaluations import (
+    StoredEvaluations,
+    no_evaluations,
+    read_evaluations,
+)
 from netstitch.files.documents import STRICT, WORST, Count, Share, damaged, problem
 from netstitch.files.folders import read_file
 from netstitch.records.run_document import (
@@ -29,6 +32,7 @@ from netstitch.records.run_folder import (
     EVALUATIONS,
     FRONT_FILE,
     HISTORY_FILE,
+    RUN_FILE,
     STITCHES,
     SUPERNET,
     is_running,
@@ -36,20 +40,10 @@ from netstitch.records.run_folder import (
 from netstitch.records.unchanged import SUPERNET_FILES, check_folder
 from netstitch.stitching.structure import Structure
 from netstitch.supernet.storage import load_structure
-from netstitch.tasks.cross_entropy import CROSS_ENTROPY_SCORE, score_name
+from netstitch.tasks.cross_entropy import score_name
 from netstitch.text import one_line
 
 Mean = Annotated[float, Field(ge=0)]
-NO_EVALUATIONS = StoredEvaluations(
-    genotypes=np.zeros((0, 0), np.uint16),
-    signatures=(),
-    objectives={ACCURACY: np.zeros(0), MULTIPLY_ADDS.name: np.zeros(0)},
-    seconds=np.zeros(0),
-    bounded=np.zeros(0, np.bool_),
-    failures={},
-    searches={},
-)
-"""The evaluations of a run whose search did not begin."""
 
 
 class HistoryRow(BaseModel):
@@ -135,10 +129,7 @@ def read_run(folder: Path) -> RunRecord:
     running = is_running(folder)
     document = check_folder(folder)
     structure = load_structure(folder / SUPERNET)
-    stored, path = NO_EVALUATIONS, folder / EVALUATIONS
-    if document.form is not None or path.exists():
-        stored = read_evaluations(path)
-        _check_fits(path, stored, structure)
+    stored = _read_evaluations(folder, document, structure)
     references = _reference_rows(structure, stored)
     given = {row for search in stored.searches.values() for row in search.evaluation.tolist()}
     apart = {row for row in references.values() if row not in given}
@@ -181,8 +172,9 @@ def _front_so_far(
 
     References by row, of which those evaluated apart from the search are no networks of the front.
     """
+    cost = find_cost(stored.cost_name)
     if not len(stored):
-        return Front(())
+        return Front((), (), stored.score_name, cost_name=cost.name, unit=cost.unit)
 
     def point(row: int, label: str = "") -> FrontPoint:
         genotype = stored.genotypes[row].astype(np.int64)
@@ -203,25 +195,31 @@ def _front_so_far(
     best = np.maximum.accumulate(np.concatenate([[-1.0], stored.score[order]]))[:-1]
     leading = order[stored.score[order] > best].tolist()
     known = [point(row, name) for name, row in references.items() if row in whole]
-    cost = find_cost(stored.cost_name)
     candidates = [point(row) for row in leading]
     return make_front(candidates, known, stored.score_name, cost_name=cost.name, unit=cost.unit)
 
 
+def _read_evaluations(
+    folder: Path, document: RunDocument, structure: Structure
+) -> StoredEvaluations:
+    """Return what was evaluated, without rows where the search did not begin."""
+    path, names = folder / EVALUATIONS, (score_name(document.objective), document.cost)
+    _check_cost_known(folder / RUN_FILE, document.cost)
+    if document.form is None and not path.exists():
+        return no_evaluations(*names)
+    stored = read_evaluations(path, *names)
+    if len(stored):
+        _check_fits(path, stored, structure)
+    return stored
+
+
 def _check_fits(path: Path, stored: StoredEvaluations, structure: Structure) -> None:
-    if not len(stored):
-        return
     limits, found = structure.board.cardinalities, stored.genotypes
     if found.shape[1] != len(limits) or (found >= np.array(limits)).any():
         raise StorageError(
             f"{path} is of another supernet: a genotype of {found.shape[1]} variables does not fit "
             f"its {len(limits)} switches; {WORST}"
         )
-    if stored.score_name not in (ACCURACY, CROSS_ENTROPY_SCORE):
-        raise StorageError(
-            f"{path} holds a score {stored.score_name!r:.80} that is not known; {WORST}"
-        )
-    _check_cost_known(path, stored.cost_name)
 
 
 def read_finished(run: Path) -> tuple[RunDocument, Front]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from torch import nn
 
+from netstitch.costs import find_cost
 from netstitch.errors import StorageError
 from netstitch.evaluation.workers import prepare
 from netstitch.events import FolderOpened, Listener, ignore
@@ -164,10 +165,11 @@ def resume(
 
 def _check_search(folder: Path, document: RunDocument, settings: RunSettings) -> None:
     """Raise StorageError where a search began with what would give other results now."""
-    early, objective = settings.evaluation.early, settings.search.objective
+    early, search = settings.evaluation.early, settings.search
     for key, was, now, why in (
         ("early", document.early, early, ", and samples would come in another order"),
-        ("objective", document.objective, objective, ""),
+        ("objective", document.objective, search.objective, ""),
+        ("cost", document.cost, find_cost(search.cost).name, ""),
     ):
         if was != now:
             raise StorageError(

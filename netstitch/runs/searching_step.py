@@ -47,14 +47,21 @@ def begin_search(inputs: RunInputs, supernet: Supernet) -> None:
     # One that is there was being made when the process was killed: nothing is evaluated yet.
     for path in folder.glob(f"{EVALUATIONS}*"):
         path.unlink()
-    Store(folder / EVALUATIONS).close()
+    Store(folder / EVALUATIONS, _objectives(inputs)).close()
     begun = {
         "form": asdict(form),
         "stitches": stitches_digest(folder),
         "early": settings.evaluation.early,
         "objective": settings.search.objective,
+        "cost": find_cost(settings.search.cost).name,
     }
     note_files(folder, (*SUPERNET_FILES, STITCHES), begun)
+
+
+def _objectives(inputs: RunInputs) -> tuple[str, str]:
+    """Return the names of the score and the cost of each evaluation."""
+    search = inputs.settings.search
+    return score_name(search.objective), find_cost(search.cost).name
 
 
 def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
@@ -64,9 +71,8 @@ def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
     assert form is not None
     count = settings.evaluation.recalibrate
     statistics = inputs.training.first(count).batches(STATISTICS_BATCH) if count else None
-    names = score_name(settings.search.objective), find_cost(settings.search.cost).name
     with (
-        Store(folder / EVALUATIONS, names, create=False) as store,
+        Store(folder / EVALUATIONS, _objectives(inputs), create=False) as store,
         adding_time(folder, "search and test"),
     ):
         record = SearchRecorder(folder, store)

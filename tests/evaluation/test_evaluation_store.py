@@ -21,6 +21,8 @@ from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
 from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by
 
+NAMES = ("accuracy", "multiply-adds")
+
 
 def evaluation(ordinal: int, *, failed: bool = False) -> Evaluation:
     return Evaluation(
@@ -51,7 +53,7 @@ def rows(path: Path) -> list[tuple[object, ...]]:
 
 def test_each_evaluation_is_a_row(tmp_path: Path) -> None:
     path = tmp_path / "evaluations.sqlite"
-    with Store(path, clock=lambda: 9.0) as store:
+    with Store(path, NAMES, clock=lambda: 9.0) as store:
         store.add(64, evaluation(1))
         store.add(64, evaluation(2, failed=True))
     first, second = rows(path)
@@ -64,7 +66,7 @@ def test_each_evaluation_is_a_row(tmp_path: Path) -> None:
 
 
 def test_rows_can_be_read_while_the_search_goes_on(tmp_path: Path) -> None:
-    with Store(tmp_path / "e.sqlite") as store:
+    with Store(tmp_path / "e.sqlite", NAMES) as store:
         for ordinal in range(1, 6):
             store.add(64, evaluation(ordinal))
             assert len(rows(store.path)) == ordinal
@@ -72,19 +74,19 @@ def test_rows_can_be_read_while_the_search_goes_on(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"e\.sqlite cannot be written .*free space"):
-        Store(tmp_path / "nowhere" / "e.sqlite")
+        Store(tmp_path / "nowhere" / "e.sqlite", NAMES)
 
 
 def test_a_store_is_never_written_over(tmp_path: Path) -> None:
-    with Store(tmp_path / "e.sqlite") as store:
+    with Store(tmp_path / "e.sqlite", NAMES) as store:
         store.add(64, evaluation(1))
     with pytest.raises(StorageError, match="File exists"):
-        Store(tmp_path / "e.sqlite")
+        Store(tmp_path / "e.sqlite", NAMES)
     assert len(rows(tmp_path / "e.sqlite")) == 1
 
 
 def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
-    with Store(tmp_path / "e.sqlite") as store:
+    with Store(tmp_path / "e.sqlite", NAMES) as store:
         store.add(64, evaluation(1))
         # SQLite's own limit raises what a full disk does.
         pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
@@ -102,7 +104,7 @@ from netstitch.evaluation import Store
 from netstitch.optimization import Completed, Evaluation
 from netstitch.optimization.executors.replay import Arrival, KnownResult, known_by, known_by_arrival
 
-store = Store(Path(sys.argv[1]))
+store = Store(Path(sys.argv[1]), ("accuracy", "multiply-adds"))
 ordinal = 0
 while True:
     ordinal += 1
@@ -137,7 +139,7 @@ def test_a_bit_that_changed_is_no_other_result(tmp_path: Path, data: st.DataObje
     path = tmp_path / "e.sqlite"
     for file in tmp_path.glob("e.sqlite*"):
         file.unlink()
-    with Store(path) as store:
+    with Store(path, NAMES) as store:
         for ordinal in range(1, 9):
             store.add(4, evaluation(ordinal))
         before = store.known(), store.deliveries(4)
@@ -145,31 +147,31 @@ def test_a_bit_that_changed_is_no_other_result(tmp_path: Path, data: st.DataObje
     position = data.draw(st.integers(0, 8 * len(content) - 1))
     content[position // 8] ^= 1 << position % 8
     path.write_bytes(content)
-    with suppress(StorageError), Store(path, create=False) as store:
+    with suppress(StorageError), Store(path, NAMES, create=False) as store:
         assert (store.known(), store.deliveries(4)) == before
 
 
 @pytest.mark.parametrize("name", [b"evaluations", b"deliveries", b"CREATE"])
 def test_text_that_is_none_any_more_is_damage(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / "e.sqlite"
-    with Store(path) as store:
+    with Store(path, NAMES) as store:
         store.add(4, evaluation(1))
     content = path.read_bytes()
     assert name in content
     path.write_bytes(content.replace(name, name[:3] + b"\xcc" + name[4:]))
     with pytest.raises(StorageError, match=r"is damaged") as caught:
-        Store(path, create=False)
+        Store(path, NAMES, create=False)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 5000])
 def test_a_store_that_was_cut_is_damaged(tmp_path: Path, size: int) -> None:
     path = tmp_path / "e.sqlite"
-    with Store(path) as store:
+    with Store(path, NAMES) as store:
         store.add(4, evaluation(1))
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(StorageError, match=r"is damaged|not a store"):
-        Store(path, create=False)
+        Store(path, NAMES, create=False)
 
 
 def test_results_that_the_search_is_given_later_are_written_once(tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_results_that_the_search_is_given_later_are_written_once(tmp_path: Path)
         (Arrival(each.signature, each.genotype, Completed(0, None, None, 0.0)), known_by(each))
         for each in (two, one)
     ]
-    with Store(tmp_path / "e.sqlite") as store:
+    with Store(tmp_path / "e.sqlite", NAMES) as store:
         store.keep(arrivals)
         store.keep(arrivals[:1])
         assert store.delivered(4) == 0
@@ -197,16 +199,16 @@ def test_what_ended_early_is_stopped_early_until_it_is_done_whole(tmp_path: Path
         return arrived, known_by(completed)
 
     path = tmp_path / "evaluations.sqlite"
-    with Store(path) as store:
+    with Store(path, NAMES) as store:
         store.keep([arrival(0.6, stopped_early=True)])
         store.add(64, replace(evaluation(1), objectives=(0.6, 7.0), stopped_early=True))
         assert [json.loads(str(row[3]))["accuracy"] for row in rows(path)] == [0.6]
-    with Store(path, create=False) as store:
+    with Store(path, NAMES, create=False) as store:
         [known] = store.known().values()
         assert (known.objectives, known.stopped_early) == ((0.6, 7.0), True)
         store.keep([arrival(0.3, stopped_early=False)])
         store.keep([arrival(0.6, stopped_early=True)])  # late: what is whole stays
-    with Store(path, create=False) as store:
+    with Store(path, NAMES, create=False) as store:
         [known] = store.known().values()
         assert (known.objectives, known.stopped_early) == ((0.3, 7.0), False)
         assert [one.signature for one in store.deliveries(64)] == [b"\x01" * 16]
@@ -214,7 +216,7 @@ def test_what_ended_early_is_stopped_early_until_it_is_done_whole(tmp_path: Path
 
 def test_a_search_for_other_objectives_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "e.sqlite"
-    with Store(path) as store:
+    with Store(path, NAMES) as store:
         store.add(4, evaluation(1))
     other = Store(path, ("accuracy", "parameters"), create=False)
     with other, pytest.raises(StorageError, match="holds accuracy, multiply-adds of each") as error:
@@ -224,9 +226,9 @@ def test_a_search_for_other_objectives_is_refused(tmp_path: Path) -> None:
 
 def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "e.sqlite"
-    Store(path).close()
+    Store(path, NAMES).close()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=4")
     connection.close()
     with pytest.raises(StorageError, match="not a store of evaluations of version 5"):
-        Store(path, create=False)
+        Store(path, NAMES, create=False)

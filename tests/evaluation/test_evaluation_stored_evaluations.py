@@ -1,6 +1,7 @@
 """A store read as arrays says what was written into it, while it is open and afterwards."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from netstitch.errors import StorageError
 from netstitch.evaluation import Store
 from netstitch.evaluation.stored_evaluations import read_evaluations
 from netstitch.optimization import Evaluation
+
+NAMES = ("accuracy", "multiply-adds")
 
 
 def evaluation(ordinal: int, signature: int, accuracy: float | None, bounded: bool) -> Evaluation:
@@ -44,10 +47,10 @@ def test_rows_come_back(rows: list[tuple[int, float | None, bool]]) -> None:
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "evaluations.sqlite"
-        with Store(path) as store:
+        with Store(path, NAMES) as store:
             for ordinal, row in enumerate(rows, start=1):
                 store.add(64, evaluation(ordinal, *row))
-            found = read_evaluations(path)  # while it is open for writing
+            found = read_evaluations(path, *NAMES)  # while it is open for writing
         assert len(found) == len(rows)
         for place, (signature, accuracy, bounded) in enumerate(rows):
             assert found.genotypes[place].tolist() == [signature % 3, 1, signature]
@@ -66,35 +69,50 @@ def test_rows_come_back(rows: list[tuple[int, float | None, bool]]) -> None:
 
 def test_a_missing_store(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"gone\.sqlite is missing"):
-        read_evaluations(tmp_path / "gone.sqlite")
+        read_evaluations(tmp_path / "gone.sqlite", *NAMES)
+
+
+def test_objectives_are_found_by_name_whatever_stands_beside_them(tmp_path: Path) -> None:
+    path = tmp_path / "evaluations.sqlite"
+    with Store(path, ("latency", "parameters", "accuracy")) as store:
+        for ordinal, accuracy in ((1, 0.5), (2, None)):
+            one = evaluation(ordinal, ordinal, accuracy, False)
+            values = None if accuracy is None else (0.01, 7.0, accuracy)
+            store.add(64, replace(one, objectives=values))
+    found = read_evaluations(path, "accuracy", "parameters")
+    assert found.score.tolist() == [0.5, pytest.approx(np.nan, nan_ok=True)]
+    assert found.cost.tolist() == [7.0, pytest.approx(np.nan, nan_ok=True)]
+    assert found.objectives["latency"][0] == 0.01
+    with pytest.raises(StorageError, match="is for accuracy and multiply-adds, and it holds laten"):
+        read_evaluations(path, *NAMES)
 
 
 def test_a_changed_row_is_found(tmp_path: Path) -> None:
     import sqlite3
 
     path = tmp_path / "evaluations.sqlite"
-    with Store(path) as store:
+    with Store(path, NAMES) as store:
         store.add(64, evaluation(1, 1, 0.5, False))
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE evaluations SET worker = 'there'")
     with pytest.raises(StorageError, match="is damaged"):
-        read_evaluations(path)
+        read_evaluations(path, *NAMES)
 
 
 def test_a_file_that_is_no_store(tmp_path: Path) -> None:
     path = tmp_path / "evaluations.sqlite"
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(StorageError, match="is damaged"):
-        read_evaluations(path)
+        read_evaluations(path, *NAMES)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     path = tmp_path / "evaluations.sqlite"
-    with Store(path) as store:
+    with Store(path, NAMES) as store:
         store.add(64, evaluation(1, 1, 0.5, False))
     os.chmod(tmp_path, 0o555)
     try:
-        assert len(read_evaluations(path)) == 1
+        assert len(read_evaluations(path, *NAMES)) == 1
     finally:
         os.chmod(tmp_path, 0o755)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["evaluations.sqlite"]

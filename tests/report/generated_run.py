@@ -110,7 +110,7 @@ def point(supernet: Supernet, genotype: np.ndarray, accuracy: float, label: str 
 
 
 def store(folder: Path, genotypes: np.ndarray, accuracies: np.ndarray, costs: np.ndarray) -> None:
-    Store(folder / EVALUATIONS).close()
+    Store(folder / EVALUATIONS, ("accuracy", "multiply-adds")).close()
     rows, given = [], []
     for index, genotype in enumerate(genotypes, start=1):
         row = (

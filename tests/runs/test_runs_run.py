@@ -656,8 +656,7 @@ def test_a_run_against_parameters(tmp_path: Path) -> None:
     assert (done.front.cost_name, done.front.unit) == ("parameters", "parameters")
     assert all(point.cost == point.parameters for point in done.front)
     run = read_run(done.folder)
-    assert run.evaluations is not None
-    assert run.evaluations.cost_name == "parameters"
+    assert (run.document.cost, run.evaluations.cost_name) == ("parameters", "parameters")
     assert run.front == done.front
     assert "accuracy against parameters" in page(run)
     (done.folder / "front.json").unlink()
@@ -669,3 +668,9 @@ def test_a_run_against_parameters(tmp_path: Path) -> None:
     assert [one.cost for one in unmeasured.references] == [
         one.cost for one in done.front.references
     ]
+    connection = sqlite3.connect(done.folder / "evaluations.sqlite", isolation_level=None)
+    for table in ("deliveries", "evaluations"):
+        connection.execute(f"DELETE FROM {table}")
+    connection.close()
+    empty = read_run(done.folder).front
+    assert (len(empty), empty.cost_name, empty.unit) == (0, "parameters", "parameters")

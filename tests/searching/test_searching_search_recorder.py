@@ -29,6 +29,7 @@ from netstitch.optimization.executors.replay import ReplayExecutor
 from netstitch.searching.search_recorder import SearchRecorder
 
 LENGTH, SIZE = 10, 8
+NAMES = ("accuracy", "weight")
 
 
 class KilledError(BaseException):
@@ -60,7 +61,7 @@ class InSteps(BatchEvaluation):
 
 PROBLEM = Problem(
     (3,) * LENGTH,
-    (Objective("accuracy", maximise=True), Objective("weight")),
+    (Objective(NAMES[0], maximise=True), Objective(NAMES[1])),
     signature=lambda genotype: genotype.astype(np.uint8).tobytes(),
 )
 BOUNDING = RejectionRule("accuracy", lambda genotype: (1.0, objectives(genotype)[1]))
@@ -112,7 +113,7 @@ def search(
     ),
 ) -> tuple[SearchResult | None, list[bytes], list[bytes]]:
     """The result, None where it was killed; signatures in order of delivery; what was evaluated."""
-    with Store(folder / "evaluations.sqlite", create=create) as store:
+    with Store(folder / "evaluations.sqlite", NAMES, create=create) as store:
         record = SearchRecorder(folder, store)
         workers = Workers(seed, together, at_whole)
         recalling = ReplayExecutor(workers, PROBLEM.identify, record.known, record.arrive)
@@ -195,7 +196,7 @@ def test_a_failure_that_is_kept_names_the_objective_of_the_search(tmp_path: Path
         accuracy, weight = objectives(genotype)
         return accuracy, weight if genotype[0] else np.inf
 
-    with Store(tmp_path / "evaluations.sqlite") as store:
+    with Store(tmp_path / "evaluations.sqlite", NAMES) as store:
         record = SearchRecorder(tmp_path, store)
         executor = ReplayExecutor(
             SerialExecutor(endless), PROBLEM.identify, record.known, record.arrive
