@@ -181,7 +181,8 @@ class Front:
             )
         if not fitting:
             raise SearchError(
-                f"no network of the front has {' and '.join(wanted)}; {self._range()}"
+                f"no network of the front has {' and '.join(wanted)}; "
+                f"{self._range(multiply_adds=max_macs is not None and max_cost is None)}"
             )
         if max_macs is None and max_cost is None:
             return fitting[0]
@@ -232,14 +233,18 @@ class Front:
                 return candidate
         raise SearchError(f"the front has no point {name!r}; {self._range()}")
 
-    def _range(self) -> str:
+    def _range(self, multiply_adds: bool = False) -> str:
+        """Return from where to where the front goes, in cost or in multiply-adds."""
         if not self.points:
             return "the front is empty, search with a larger budget or a lower threshold"
+        unit = MULTIPLY_ADDS if multiply_adds else self.unit
+        spent = {one.label: float(one.multiply_adds) if multiply_adds else one.cost for one in self}
+        ordered = sorted(self, key=lambda one: spent[one.label])
         # Rounded outwards: a limit copied from this message must find the point.
         cheapest, dearest = (
-            f"{point.label} ({_brief(point.cost, self.unit)}, validation accuracy "
+            f"{point.label} ({_brief(spent[point.label], unit)}, validation accuracy "
             f"{math.floor(point.validation * 1e4) / 1e4:g})"
-            for point in (self.points[0], self.points[-1])
+            for point in (ordered[0], ordered[-1])
         )
         return f"the front runs from {cheapest} to {dearest}"
 

@@ -243,6 +243,17 @@ def test_points_of_another_cost_are_given_it(front):
     assert timed.unit == "latency"
 
 
+def test_what_there_is_is_told_in_the_unit_of_the_limit(front):
+    turned = tuple(replace(one, cost=1e9 / one.multiply_adds) for one in front)
+    pair = Front(turned, cost_name="parameters")
+    with pytest.raises(SearchError, match=r"runs from P1 \(2\.5M multiply-adds.* to P3 \(6M mul"):
+        pair.pick(max_macs=1)
+    with pytest.raises(SearchError, match=r"runs from P3 \(166\.667 parameters.* to P1 \(400 par"):
+        pair.pick(max_cost=1)
+    with pytest.raises(SearchError, match=r"runs from P3 \(166\.667 parameters"):
+        pair.pick(max_cost=1, max_macs=1)
+
+
 @dataclass(frozen=True)
 class Staged(FrontPoint):
     """A point that is more than a genotype: networks in stages, by their thresholds."""
