@@ -71,14 +71,15 @@ class StoredEvaluations:
         stay = np.ones(len(self), np.bool_)
         stay[list(rows)] = False
         places = np.cumsum(stay) - 1
-        return StoredEvaluations(
-            self.genotypes[stay],
-            tuple(compress(self.signatures, stay)),
-            {name: values[stay] for name, values in self.objectives.items()},
-            self.seconds[stay],
-            self.bounded[stay],
-            {int(places[row]): why for row, why in self.failures.items() if stay[row]},
-            {
+        return replace(
+            self,
+            genotypes=self.genotypes[stay],
+            signatures=tuple(compress(self.signatures, stay)),
+            objectives={name: values[stay] for name, values in self.objectives.items()},
+            seconds=self.seconds[stay],
+            bounded=self.bounded[stay],
+            failures={int(places[row]): why for row, why in self.failures.items() if stay[row]},
+            searches={
                 size: replace(given, evaluation=places[given.evaluation])
                 for size, given in self.searches.items()
             },
