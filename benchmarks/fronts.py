@@ -10,8 +10,8 @@ most. Two such jobs run side by side, one core each. Results are appended to DIR
 come, and what is there is not done again; --markdown only prints them.
 
 Hypervolume is that of the front's networks on test images, over the pair's accuracy floor and up to
-the ensemble's multiply-adds. Tests are Wilcoxon's signed-rank over the seeds, two-sided, and
-in brackets with Holm's correction for the number of ways compared with the same one.
+1.1 times the ensemble's multiply-adds. Tests are Wilcoxon's signed-rank over the seeds, two-sided,
+and in brackets with Holm's correction for the number of ways compared with the same one.
 
 Networks as good as a reference are found in two ways. "Cheapest" looks at test images, for all of
 the front: what a front holds, told after the fact. "Picked" is what a user can do: the cheapest
@@ -37,7 +37,7 @@ from scipy.stats import wilcoxon
 
 import netstitch as ns
 from netstitch.analysis import Front, FrontPoint
-from netstitch.analysis.hypervolume import hypervolume_of
+from netstitch.analysis.hypervolume import ReferencePoint, hypervolume_of
 from netstitch.analysis.significance import holm
 from netstitch.evaluation import NumericsConfig
 from netstitch.networks import Network
@@ -113,7 +113,7 @@ def facts(front: Front) -> dict[str, Any]:
     whole = ensemble.multiply_adds
     points = list(front)
     volumes = {
-        part: hypervolume_of(points, part, ensemble=whole, accuracy_floor=FLOOR)
+        part: hypervolume_of(points, part, ReferencePoint(whole, FLOOR))
         for part in ("validation", "test")
     }
     return {

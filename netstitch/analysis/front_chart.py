@@ -133,12 +133,26 @@ def accuracy_floor(base: Sequence[FrontPoint], splits: Sequence[Split], floor: F
     """
     if isinstance(floor, int | float):
         return float(floor)
-    known = [a for point in base for split in splits if (a := point.accuracy(split)) is not None]
+    known = _accuracies(base, splits)
     if floor == "tenth":
-        return math.floor(min(known) * 10 + 1e-9) / 10
+        return tenth_below(min(known))
     if floor != "tight":
         raise DataError(f"floor {floor!r} is not known; give 'tenth', 'tight' or an accuracy")
     return max(0.0, min(known) - 0.5 * max(0.005, max(known) - min(known)))
+
+
+def worst_accuracy(base: Sequence[FrontPoint], splits: Sequence[Split]) -> float:
+    """Return the least accuracy of base networks on any of the splits."""
+    return min(_accuracies(base, splits))
+
+
+def tenth_below(accuracy: float) -> float:
+    """Return an accuracy rounded down to a multiple of 0.1, as the paper's section 7 does."""
+    return math.floor(accuracy * 10 + 1e-9) / 10
+
+
+def _accuracies(base: Sequence[FrontPoint], splits: Sequence[Split]) -> list[float]:
+    return [a for point in base for split in splits if (a := point.accuracy(split)) is not None]
 
 
 def _boundary(name: str, points: Sequence[FrontPoint], split: Split, right: float) -> Series:

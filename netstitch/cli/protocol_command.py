@@ -65,7 +65,7 @@ def run_protocol(
     )
 
 
-def compare_runs(concluded: Concluded, floor: float, listener: Listener) -> None:
+def compare_runs(concluded: Concluded, listener: Listener) -> None:
     """Write the page, the tables and the figures of `netstitch compare` into the folder."""
     if len(concluded.runs) < 2:
         return
@@ -74,4 +74,4 @@ def compare_runs(concluded: Concluded, floor: float, listener: Listener) -> None
     folder = concluded.folder / COMPARED
     if folder.exists():  # of a protocol that is carried out again, or had fewer runs
         shutil.rmtree(folder)
-    write_comparison(read_runs(runs, floor), folder)
+    write_comparison(read_runs(runs, concluded.over.accuracy), folder)

@@ -222,5 +222,5 @@ def protocol(
         except KeyboardInterrupt:
             listener(Message(f"to go on: {again()}"))
             raise
-        compare_runs(concluded, asked.protocol.accuracy, listener)
+        compare_runs(concluded, listener)
     show_protocol(concluded)

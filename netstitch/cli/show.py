@@ -1,12 +1,14 @@
 """Printing what a command found, on stdout."""
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from netstitch.analysis import FrontPoint, front_table
+from netstitch.analysis.hypervolume import REACH
 from netstitch.cli.console import Terminal
 from netstitch.exporting import RECALIBRATED, Exported
 from netstitch.matching import Matching
@@ -19,7 +21,7 @@ from netstitch.runs.dry_run import NetworkCost
 from netstitch.runs.finetuned_point import Tuning
 from netstitch.runs.protocol import Concluded
 from netstitch.runs.searching_step import Finished
-from netstitch.searching.sweep import Swept
+from netstitch.searching.sweep import Swept, best_of
 from netstitch.text import command
 
 WIDEST = 400
@@ -74,7 +76,7 @@ def show_comparison(comparison: Comparison) -> None:
 
 def _sweep_table(swept: Sequence[Swept]) -> Table:
     """Return what each population size came to; the best is marked."""
-    best = max(swept, key=lambda one: one.hypervolume)
+    best = best_of(swept)
     rows = [
         (
             f"{one.population:,}",
@@ -158,14 +160,16 @@ def show_protocol(concluded: Concluded) -> None:
         own = [run for run in concluded.runs if run.algorithm == one.name]
         volumes = (f"{volume:.4f}" for volume in (one.median, one.least, one.most))
         p = "best" if one.p is None else f"{one.p:.3f}"
-        rows.append((one.name, f"{own[0].population:,}", str(len(own)), *volumes, p))
+        over_worst = f"{median(run.validation_over_worst for run in own):.4f}"
+        rows.append((one.name, f"{own[0].population:,}", str(len(own)), *volumes, p, over_worst))
     terminal = Terminal()
     terminal.print()
-    heads = ("algorithm", "population", "runs", "hypervolume", "least", "most", "p")
+    heads = ("algorithm", "population", "runs", "hypervolume", "least", "most", "p", "over worst")
     _print_whole(terminal, _table(heads, rows))
     terminal.print(
-        "Medians over the runs, on validation samples; p of a Mann-Whitney U test against the "
-        "best, corrected for their number.\n",
+        f"Medians over the runs, on validation samples, over accuracy {concluded.over.accuracy:g} "
+        f"(over worst: that of the worst reference) and up to {REACH:g} times the ensemble's cost; "
+        "p of a Mann-Whitney U test against the best, corrected for their number.\n",
     )
     for name, what in (
         ("runs.csv", "every run, with its hypervolume on test samples"),

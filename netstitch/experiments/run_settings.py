@@ -135,9 +135,9 @@ class ProtocolTable(Settings):
     """That are run; by default those of 'populations', or the paper's."""
     seeds: Positive = 5
     """Runs of each algorithm."""
-    accuracy: float = Field(default=0.0, ge=0, lt=1)
+    accuracy: float | None = Field(default=None, ge=0, lt=1)
     """That fronts are drawn and hypervolumes counted from, those of a sweep of population sizes
-    too."""
+    too; by default that of the worst network that went in, rounded down to a tenth."""
 
     @field_validator("algorithms", "populations")
     @classmethod

@@ -38,6 +38,7 @@ from netstitch.records.run_folder import (
     is_running,
 )
 from netstitch.records.unchanged import SUPERNET_FILES, check_folder
+from netstitch.searching.sweep import best_of
 from netstitch.stitching.structure import Structure
 from netstitch.supernet.storage import load_structure
 from netstitch.tasks.cross_entropy import score_name
@@ -111,6 +112,15 @@ class RunRecord:
     def scored(self) -> str:
         """The name of the search's score."""
         return score_name(self.document.objective)
+
+    @property
+    def kept_population(self) -> int | None:
+        """The population size whose search the run kept; before it ended, that of the last."""
+        outcome, begun = self.document.outcome, self.evaluations.searches
+        if outcome is not None and outcome.sweep:
+            kept = best_of(outcome.sweep).population
+            return kept if kept in begun else None
+        return max(begun, default=None)
 
     @property
     def seconds(self) -> float | None:

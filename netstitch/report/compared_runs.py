@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netstitch.analysis.front_chart import Floor, accuracy_floor
+from netstitch.analysis.front_chart import Floor
 from netstitch.analysis.front_point import SPLITS, Split
-from netstitch.analysis.hypervolume import hypervolume_of
+from netstitch.analysis.hypervolume import ReferencePoint, hypervolume_of, reference_points
 from netstitch.errors import DataError
 from netstitch.records.run_document import how_on, state_of
 from netstitch.records.run_folder import flat
@@ -27,18 +27,18 @@ class RunGroup:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups of runs, and the reference point that hypervolumes have in common.
+    """Groups of runs, and the reference points that hypervolumes have in common.
 
     Attributes:
-        floor: Its accuracy.
-        ensemble: Its cost.
-        unit: Of the cost.
+        over_floor: That of a floor of accuracies.
+        over_worst: That of the worst reference's accuracy.
+        unit: Of the costs.
         notes: What a reader must know.
     """
 
     groups: tuple[RunGroup, ...]
-    floor: float
-    ensemble: float
+    over_floor: ReferencePoint
+    over_worst: ReferencePoint
     unit: str
     notes: tuple[str, ...]
 
@@ -53,10 +53,12 @@ class Comparison:
         return tuple(part for part in SPLITS if all(part in run.front.parts for run in self.runs))
 
     def volume(self, run: RunRecord, part: Split) -> float:
-        """Return the hypervolume of a run's front."""
-        ensemble, floor = self.ensemble, self.floor
-        points = run.front.points
-        return hypervolume_of(points, part, ensemble=ensemble, accuracy_floor=floor) or 0.0
+        """Return the hypervolume of a run's front, over the floor."""
+        return hypervolume_of(run.front.points, part, self.over_floor) or 0.0
+
+    def volume_over_worst(self, run: RunRecord, part: Split) -> float:
+        """Return the hypervolume of a run's front, over the worst reference."""
+        return hypervolume_of(run.front.points, part, self.over_worst) or 0.0
 
 
 def networks_of(run: RunRecord, part: Split) -> list[tuple[float, float]]:
@@ -94,9 +96,14 @@ def read_runs(folders: Sequence[Path], floor: Floor = "tenth") -> Comparison:
             "The runs searched for different objectives: what they found is compared by accuracy, "
             "and how they came to it is not."
         )
-    front = first.front
-    least = accuracy_floor(front.references or front.points, ["validation"], floor)
-    return Comparison(_grouped(runs), least, front.ensemble_cost, front.unit, tuple(notes))
+    fronts = [run.front for run in runs]
+    if len({reference_points([front], floor) for front in fronts if front.references}) > 1:
+        notes.append(
+            "What is known of the references is not the same in all runs: hypervolumes of all "
+            "count over the least accuracy and up to the most expensive ensemble among them."
+        )
+    over_floor, over_worst = reference_points(fronts, floor)
+    return Comparison(_grouped(runs), over_floor, over_worst, first.front.unit, tuple(notes))
 
 
 def _check_comparable(first: RunRecord, run: RunRecord) -> None:

@@ -56,8 +56,9 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
         marks_of("reference", front.references, lambda point: point.accuracy(part), "reference")
     )
     best = max([accuracy for one in series for accuracy in one.y], default=1.0)
-    margin = 0.05 * max(best - comparison.floor, 0.01)
-    limits = (comparison.floor, best + margin)
+    floor = comparison.over_floor.accuracy
+    margin = 0.05 * max(best - floor, 0.01)
+    limits = (floor, best + margin)
     title = f"{front.measure}, {part}"
     return Chart(front.cost_label, title, tuple(series), y_range=limits)
 
@@ -67,13 +68,13 @@ def _counted(group: RunGroup) -> str:
 
 
 def _course(run: RunRecord, comparison: Comparison) -> tuple[int, np.ndarray, np.ndarray]:
-    """Return the length of a run's last search, after how many its hypervolume rose, and to what.
+    """Return the length of the search that a run kept, where its hypervolume rose, and to what.
 
     What it was before it first rose, 0, comes first of the values.
     """
-    stored = run.evaluations
-    if not stored.searches:
+    stored, size = run.evaluations, run.kept_population
+    if size is None:
         return 0, np.array([]), np.array([])
-    given = stored.searches[max(stored.searches)]
-    places, values = course_of(stored, given, comparison.ensemble, comparison.floor)
+    given = stored.searches[size]
+    places, values = course_of(stored, given, comparison.over_floor)
     return len(given.evaluation), places + 1, np.concatenate([[0.0], values])

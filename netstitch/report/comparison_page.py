@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from netstitch.analysis.front_point import Split
+from netstitch.analysis.hypervolume import REACH
 from netstitch.analysis.significance import Pair, pairwise
 from netstitch.analysis.tables import latex, markdown
 from netstitch.drawing.print_style import FORMATS
@@ -49,16 +50,18 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
 
 def comparison_sections(comparison: Comparison) -> list[ReportSection]:
     """Return tables and charts, with what they show in words."""
+    over, worst = comparison.over_floor, comparison.over_worst
     point = (
-        f"Hypervolumes are over the reference point of accuracy {comparison.floor:g} and the "
-        f"ensemble's {comparison.ensemble:,.10g} {comparison.unit}, in units of the latter: 1 "
+        f"Hypervolumes are over accuracy {over.accuracy:g} and up to {REACH:g} times the "
+        f"ensemble's {over.ensemble:,.10g} {comparison.unit}, in units of the latter: {REACH:g} "
         "would be a perfect network without cost, over accuracy 0."
     )
     part = comparison.parts[-1]
     groups = ReportSection(
         "groups",
         "Groups",
-        f"Median of each, lowest to highest in brackets. {point}",
+        f"Median of each, lowest to highest in brackets. {point} Those over the worst reference "
+        f"count from its accuracy, {worst.accuracy:.4g}, the least on any of these samples.",
         {},
         group_table(comparison),
     )
@@ -96,10 +99,12 @@ def group_table(comparison: Comparison) -> Rows:
     """Return a row for each group, its runs in numbers."""
     parts = comparison.parts
     head = ["group", "runs", *(f"hypervolume, {part}" for part in parts)]
+    head += [f"over the worst reference, {part}" for part in parts]
     rows = [[*head, "networks on the front", "evaluations", "seconds"]]
     for group in comparison.groups:
         cells = [group.name, str(len(group.runs))]
-        cells += [_range([comparison.volume(run, part) for run in group.runs], 4) for part in parts]
+        for volume in (comparison.volume, comparison.volume_over_worst):
+            cells += [_range([volume(run, part) for run in group.runs], 4) for part in parts]
         cells.append(_range([len(run.front) for run in group.runs], 0))
         cells.append(_range([len(run.evaluations) for run in group.runs], 0))
         cells.append(_range([run.seconds or 0.0 for run in group.runs], 0))
@@ -144,10 +149,12 @@ def runs_table(comparison: Comparison) -> str:
     writer = csv.writer(text, lineterminator="\n")
     parts = comparison.parts
     head = ["group", "run", "seed", *(f"hypervolume_{part}" for part in parts)]
+    head += [f"hypervolume_over_worst_{part}" for part in parts]
     writer.writerow([*head, "networks", "evaluations", "seconds"])
     for group in comparison.groups:
         for index, run in enumerate(group.runs):
             volumes = [comparison.volume(run, part) for part in parts]
+            volumes += [comparison.volume_over_worst(run, part) for part in parts]
             row = [group.name, run.folder, _seed(run, index), *volumes]
             writer.writerow([*row, len(run.front), len(run.evaluations), run.seconds])
     return text.getvalue()

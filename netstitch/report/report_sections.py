@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netstitch.analysis import FrontPoint, front_figure
-from netstitch.analysis.front_chart import Floor, accuracy_floor
+from netstitch.analysis.front_chart import Floor
+from netstitch.analysis.hypervolume import REACH, ReferencePoint, reference_points
 from netstitch.drawing.chart import Bars, Chart
 from netstitch.drawing.matplotlib_chart import print_chart
 from netstitch.drawing.print_style import FORMATS
@@ -85,17 +86,17 @@ def sections_of(run: RunRecord, floor: Floor = "tenth") -> list[ReportSection]:
 def _hypervolume(run: RunRecord, floor: Floor) -> Iterator[ReportSection]:
     if not len(run.evaluations):
         return
-    front, floors = run.front, [0.0]
+    front = run.front
+    points: Sequence[ReferencePoint] = [ReferencePoint(front.ensemble_cost)]
     if front.references and run.scored in (front.objective, front.measure):
-        floors.append(accuracy_floor(front.references, ["validation"], floor))
-    distinct = list(dict.fromkeys(floors))
-    count, time = hypervolume_charts(run.evaluations, front.ensemble_cost, distinct)
+        points = list(dict.fromkeys(reference_points([front], floor)))
+    count, time = hypervolume_charts(run.evaluations, points)
     yield ReportSection(
         "hypervolume",
         "How the search went",
         "The hypervolume on validation samples: the area that the networks found so far dominate, "
-        f"in units of the ensemble's {front.cost_name}, over a least {run.scored}. It counts "
-        "networks up to the ensemble's cost.",
+        f"in units of the ensemble's {front.cost_name}, over a least {run.scored}, and up to "
+        f"{REACH:g} times the ensemble's cost.",
         {"Over evaluations": count, "Over time": time},
     )
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from netstitch.analysis import Front, FrontPoint
 from netstitch.analysis.front_point import Split
-from netstitch.analysis.hypervolume import hypervolume_course
+from netstitch.analysis.hypervolume import ReferencePoint, hypervolume_course
 from netstitch.drawing.chart import Chart, Series
 from netstitch.evaluation.stored_evaluations import DeliveredResults, StoredEvaluations
 from netstitch.records.run_record import HistoryRow, StitchRow
@@ -21,19 +21,18 @@ USED = "evaluations, known ones counted"
 
 
 def hypervolume_charts(
-    stored: StoredEvaluations, ensemble: float, floors: Sequence[float]
+    stored: StoredEvaluations, points: Sequence[ReferencePoint]
 ) -> tuple[Chart, Chart]:
-    """Return normalised hypervolume on validation samples, over evaluations and over minutes.
+    """Return hypervolume on validation samples, over evaluations and over minutes.
 
-    Each search (population size) has a line over each of the accuracies in `floors`; `ensemble` is
-    the ensemble's cost.
+    Each search (population size) has a line over each of the reference points.
     """
     over_count: list[Series] = []
     over_time: list[Series] = []
     for search, given in stored.searches.items():
-        for floor in floors if len(given.evaluation) else ():
-            places, values = course_of(stored, given, ensemble, floor)
-            name = f"over accuracy {floor:g}"
+        for over in points if len(given.evaluation) else ():
+            places, values = course_of(stored, given, over)
+            name = f"over {stored.score_name} {over.accuracy:.4g}"
             if len(stored.searches) > 1:
                 name = f"population {search}, {name}"
             ends = np.append(places + 1, len(given.evaluation)).tolist()
@@ -49,16 +48,11 @@ def hypervolume_charts(
 
 
 def course_of(
-    stored: StoredEvaluations, given: DeliveredResults, ensemble: float, floor: float
+    stored: StoredEvaluations, given: DeliveredResults, over: ReferencePoint
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the `hypervolume_course` of a search; networks that ended early add nothing."""
     whole = np.where(stored.bounded, np.nan, stored.score)
-    return hypervolume_course(
-        whole[given.evaluation],
-        stored.cost[given.evaluation],
-        ensemble=ensemble,
-        accuracy_floor=floor,
-    )
+    return hypervolume_course(whole[given.evaluation], stored.cost[given.evaluation], over)
 
 
 def stitches_chart(history: Sequence[HistoryRow]) -> Chart:

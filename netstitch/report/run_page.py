@@ -33,8 +33,8 @@ def write_page(run: RunRecord, path: Path, *, floor: Floor = "tenth") -> None:
     """Write the report of a run as a file of HTML.
 
     The floor is the accuracy from which the front is shown first, and over which hypervolumes count
-    beside those over 0: "tenth" is the worst reference network's rounded down to a multiple of 0.1
-    (the paper's section 7), "tight" lies just under the references, or a number.
+    beside those over the worst reference network's: "tenth" is that rounded down to a multiple of
+    0.1 (the paper's section 7), "tight" lies just under the references, or a number.
 
     Raises:
         StorageError: The file cannot be written.
@@ -135,7 +135,7 @@ def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, An
         "columns": columns_of(front),
         "rows": shown,
         "cost": front.cost_name,
-        "table_text": table_text(run),
+        "table_text": table_text(run, floor),
         "placeholder": run.structure.names[0],
         "first": several[len(several) // 2].label,
     }

@@ -1,8 +1,9 @@
 """A run in sentences: what was found, and what is missing."""
 
 from netstitch.analysis import Front, FrontPoint
+from netstitch.analysis.front_chart import Floor
 from netstitch.analysis.front_point import SPLITS, Split
-from netstitch.analysis.hypervolume import hypervolume_of
+from netstitch.analysis.hypervolume import REACH, hypervolume_of, reference_points
 from netstitch.records.run_record import RunRecord
 from netstitch.text import command
 
@@ -68,20 +69,32 @@ def notes(run: RunRecord) -> list[str]:
     return found
 
 
-def table_text(run: RunRecord) -> str:
+def table_text(run: RunRecord, floor: Floor) -> str:
     """Return what the table of networks shows, and the hypervolumes of its networks."""
-    front, volumes = run.front, []
-    for part in SPLITS if front.ensemble is not None else ():
-        for name, points in (("front", front.points), ("networks that went in", front.references)):
-            value = hypervolume_of(points, part, ensemble=front.ensemble_cost)
-            if value is not None:
-                volumes.append(f"{name} on {part} {value:.4f}")
+    front = run.front
     text = (
         "Differences are in points, with the 95 % interval of a bootstrap over samples; those to "
         "the ensemble are paired. The cross-entropy, in nats, and the calibration error are those "
         f"on {front.parts[-1]} samples."
     )
-    return f"{text} Hypervolume over accuracy 0: {', '.join(volumes)}." if volumes else text
+    if front.ensemble is None:
+        return text
+    volumes = []
+    for over in dict.fromkeys(reference_points([front], floor)):
+        values = [
+            f"{name} on {part} {value:.4f}"
+            for part in SPLITS
+            for name, points in (
+                ("front", front.points),
+                ("networks that went in", front.references),
+            )
+            if (value := hypervolume_of(points, part, over)) is not None
+        ]
+        volumes.append(f"over accuracy {over.accuracy:.4g}: {', '.join(values)}")
+    return (
+        f"{text} Hypervolume, in units of the ensemble's {front.cost_name} and up to {REACH:g} "
+        f"times it, {'; '.join(volumes)}."
+    )
 
 
 def versions(run: RunRecord) -> str:

@@ -25,9 +25,10 @@ from typing import Any
 
 from torch import nn
 
-from netstitch.analysis import Front
+from netstitch.analysis import Split
+from netstitch.analysis.front_chart import Floor
 from netstitch.analysis.front_figure import fronts_figure
-from netstitch.analysis.hypervolume import hypervolume_of
+from netstitch.analysis.hypervolume import ReferencePoint, hypervolume_of, reference_points
 from netstitch.analysis.significance import AgainstBest, compare_with_best
 from netstitch.errors import SearchError, StorageError
 from netstitch.events import Listener, Message, StageBegan
@@ -39,12 +40,15 @@ from netstitch.records import read_document
 from netstitch.records.run_folder import RUN_FILE, differing, make_folder
 from netstitch.runs.recorded_run import FinishedRun, open_run
 from netstitch.runs.run import branch_run, prepare_run, resume
+from netstitch.searching.sweep import best_of
 from netstitch.tasks import Task
 
 EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
 """What the runs of a protocol differ in."""
 PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-3", "protocol.json"
 SWEEP = "sweep"
+PARTS: tuple[Split, ...] = ("validation", "test")
+"""Of the data, that hypervolumes are counted on."""
 
 SettingsFor = Callable[[str, int | str, int], RunSettings]
 """The settings of a run of an algorithm with a population size, or "sweep", and a seed."""
@@ -58,7 +62,8 @@ class Protocol:
         populations: Of each algorithm; None where a sweep is to find it.
         seeds: Of the runs.
         sweep_seed: Of the sweeps, none of the runs'.
-        accuracy: Hypervolumes count from it, and fronts are drawn from it.
+        accuracy: Hypervolumes count from it, and fronts are drawn from it; None for that of the
+            worst reference, rounded down to a tenth.
 
     Raises:
         SearchError: The sweeps have the seed of a run.
@@ -67,7 +72,7 @@ class Protocol:
     populations: Mapping[str, int | None]
     seeds: tuple[int, ...]
     sweep_seed: int
-    accuracy: float = 0.0
+    accuracy: float | None = None
 
     def __post_init__(self) -> None:
         if self.sweep_seed in self.seeds:
@@ -81,10 +86,11 @@ class Protocol:
 class Run:
     """One run of a protocol; its fields are the columns of runs.csv.
 
-    `validation` and `test` are hypervolumes of its front on these samples, normalised by the
-    ensemble's cost, over the protocol's accuracy; `networks` counts those of its front. `skipped`
-    proposals were known by their signature; `unchanged` ones of them changed nothing active, which
-    are those that the paper counts as skipped (section 8). `stopped` is why the search ended.
+    `validation` and `test` are hypervolumes of its front on these samples over the protocol's
+    accuracy, and with `_over_worst` over the worst reference's; `networks` counts those of its
+    front. `skipped` proposals were known by their signature; `unchanged` ones of them changed
+    nothing active, which are those that the paper counts as skipped (section 8). `stopped` is why
+    the search ended.
     """
 
     algorithm: str
@@ -92,6 +98,8 @@ class Run:
     seed: int
     validation: float
     test: float | None
+    validation_over_worst: float
+    test_over_worst: float | None
     networks: int
     evaluations: int
     skipped: int
@@ -109,9 +117,14 @@ class ProtocolDocument(Document):
 
 @dataclass(frozen=True)
 class Concluded:
-    """All runs of a protocol, and how the algorithms compare by validation hypervolume."""
+    """All runs of a protocol, and how the algorithms compare by validation hypervolume.
+
+    Attributes:
+        over: What hypervolumes count from.
+    """
 
     folder: Path
+    over: ReferencePoint
     runs: tuple[Run, ...]
     compared: tuple[AgainstBest, ...]
 
@@ -161,18 +174,23 @@ def carry_out_protocol(
             population = _best_size(swept)
             listener(Message(f"{algorithm} does best with a population of {population:,}"))
         sizes[algorithm] = population
-    runs, fronts = [], dict[str, list[Front]]()
+    finished: list[tuple[FinishedRun, str, int, int]] = []
     for algorithm, population in sizes.items():
         for seed in protocol.seeds:
             listener(StageBegan(f"{algorithm}, population {population:,}, seed {seed}"))
             settings = settings_for(algorithm, population, seed)
             run = carry_out_run(settings, f"{algorithm}-{seed}")
-            fronts.setdefault(algorithm, []).append(run.front)
-            runs.append(_row(run, algorithm, population, seed, protocol.accuracy))
+            finished.append((run, algorithm, population, seed))
+    floor: Floor = "tenth" if protocol.accuracy is None else protocol.accuracy
+    points = reference_points([run.front for run, *_ in finished], floor)
+    runs = [_row(*each, points) for each in finished]
     write_text(folder / "runs.csv", _table(runs))
-    fronts_figure(fronts, folder / "fronts.png", title=name, floor=protocol.accuracy or "tight")
+    fronts = {
+        name: [run.front for run, algorithm, *_ in finished if algorithm == name] for name in sizes
+    }
+    fronts_figure(fronts, folder / "fronts.png", title=name, floor=floor)
     volumes = {name: [r.validation for r in runs if r.algorithm == name] for name in sizes}
-    return Concluded(folder, tuple(runs), tuple(compare_with_best(volumes)))
+    return Concluded(folder, points[0], tuple(runs), tuple(compare_with_best(volumes)))
 
 
 def _claim(folder: Path, protocol: Protocol, settings: RunSettings) -> None:
@@ -198,15 +216,20 @@ def _best_size(run: FinishedRun) -> int:
     outcome = run.document.outcome
     if outcome is None or not outcome.sweep:
         raise StorageError(f"{run.folder / RUN_FILE} is damaged: it tells of no sweep; {WORST}")
-    return max(outcome.sweep, key=lambda one: one.hypervolume).population
+    return best_of(outcome.sweep).population
 
 
-def _row(run: FinishedRun, algorithm: str, population: int, seed: int, accuracy: float) -> Run:
+def _row(
+    run: FinishedRun,
+    algorithm: str,
+    population: int,
+    seed: int,
+    points: tuple[ReferencePoint, ReferencePoint],
+) -> Run:
     front, outcome = run.front, run.document.outcome
     assert outcome is not None  # it is done
-    validation, test = (
-        hypervolume_of(front.points, part, ensemble=front.ensemble_cost, accuracy_floor=accuracy)
-        for part in ("validation", "test")
+    validation, worst_validation, test, worst_test = (
+        hypervolume_of(front.points, part, over) for part in PARTS for over in points
     )
     return Run(
         algorithm,
@@ -214,6 +237,8 @@ def _row(run: FinishedRun, algorithm: str, population: int, seed: int, accuracy:
         seed,
         validation or 0.0,
         test,
+        worst_validation or 0.0,
+        worst_test,
         len(front),
         outcome.evaluations,
         outcome.skipped,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from netstitch.analysis import hypervolume
 from netstitch.analysis.front_point import ACCURACY
+from netstitch.analysis.hypervolume import ReferencePoint
 from netstitch.events import Event
 from netstitch.files.documents import Count, Document, Seconds, Share, read_as
 from netstitch.files.folders import write_text
@@ -31,7 +32,8 @@ class SearchProgress(Document):
         counts: Evaluations that wait are among those under way.
         workers: How many evaluate at the same time.
         left: Seconds until the budget is spent, at the speed so far; None before there is any.
-        hypervolume: Of what was found, normalised by the ensemble's cost, over score 0.
+        hypervolume: Of what was found, over the search's reference point; 0 until a reference is
+            known.
         written: Seconds since 1970.
     """
 
@@ -89,12 +91,12 @@ def search_progress(
     budget: Budget,
     front: Sequence[Solution],
     workers: int,
-    ensemble: float,
+    over: ReferencePoint | None,
     clock: Callable[[], float] = time.time,
 ) -> SearchProgress:
-    """Return the numbers of a moment; `ensemble` is its cost."""
+    """Return the numbers of a moment; the hypervolume is as of `archive_hypervolume`."""
     share = spent(progress, budget)
-    left, volume = time_left(progress, share), archive_hypervolume(front, ensemble)
+    left, volume = time_left(progress, share), archive_hypervolume(front, over)
     return SearchProgress(
         search=search,
         share=share,
@@ -106,11 +108,13 @@ def search_progress(
     )
 
 
-def archive_hypervolume(archive: Sequence[Solution], ensemble: float, floor: float = 0.0) -> float:
-    """Return the hypervolume of solutions, normalised by the ensemble's cost, over a score."""
+def archive_hypervolume(archive: Sequence[Solution], over: ReferencePoint | None) -> float:
+    """Return the hypervolume of solutions; 0 while no reference point is known."""
+    if over is None:
+        return 0.0
     values = [one.objectives for one in archive if one.objectives is not None]
     scores, costs = [score for score, _ in values], [cost for _, cost in values]
-    return hypervolume(scores, costs, ensemble=ensemble, accuracy_floor=floor)
+    return hypervolume(scores, costs, ensemble=over.ensemble, accuracy_floor=over.accuracy)
 
 
 def cross_entropy_of(score: float) -> float:

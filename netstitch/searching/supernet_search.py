@@ -147,7 +147,7 @@ def run(
     settings: SupernetSearchSettings,
     *,
     seed: int = 1,
-    floor: float = 0.0,
+    floor: float | None = None,
     form: NumericsConfig | None = None,
     spread: ExecutionConfig | None = None,
     recalibration: Iterable[Batch] | None = None,
@@ -156,10 +156,11 @@ def run(
 ) -> Searched:
     """Search as `search` does, with all its settings in one, and return how it went too.
 
-    In a sweep, hypervolumes count from the accuracy `floor`; for another objective from 0. Results
-    are written into the record as they come, and the search goes on from there. The listener is
-    told of each distinct evaluation, how far the search is, and which stage began: a population
-    size of a sweep, or measuring the front.
+    Hypervolumes count from the accuracy `floor`, that of the worst reference rounded down to a
+    tenth where there is none; for another objective from 0. Results are written into the record as
+    they come, and the search goes on from there. The listener is told of each distinct evaluation,
+    how far the search is, and which stage began: a population size of a sweep, or measuring the
+    front.
     """
     spread = spread or ExecutionConfig(executor="serial")
     task = check_search(supernet, task, settings, spread)
@@ -189,7 +190,7 @@ def run(
             cost=cost,
         )
 
-    least = floor if settings.objective == ACCURACY else 0.0  # it is an accuracy
+    least = floor if settings.objective == ACCURACY else 0.0  # it is of accuracies
     problem = SupernetSearch(supernet, settings, seed, early, least)
     with evaluating(make, spread) as executor:
         ordered = spread.order == "asked"

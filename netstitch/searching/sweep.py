@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from netstitch.analysis.front_chart import tenth_below
+from netstitch.analysis.hypervolume import ReferencePoint
 from netstitch.costs import find_cost
 from netstitch.events import Listener, Message, StageBegan
 from netstitch.files.documents import Count
@@ -54,8 +56,8 @@ class Swept:
     """A population size, and what a run with it came to.
 
     Attributes:
-        hypervolume: Of the accuracies and costs that the search saw, normalised by the
-            ensemble's cost, over the sweep's floor.
+        hypervolume: Of the accuracies and costs that the search saw, over the reference point
+            that all sizes share.
         evaluated: Distinct evaluations.
         skipped: Proposals that were known.
     """
@@ -75,14 +77,15 @@ class SupernetSearch:
         settings: How; the population counts for nothing here.
         seed: Of all random choices.
         bounded: Whether evaluations end where their outcome is certain.
-        floor: The accuracy that hypervolumes of a sweep count from.
+        floor: The score that hypervolumes count from; None for that of the worst reference,
+            rounded down to a tenth.
     """
 
     supernet: Supernet
     settings: SupernetSearchSettings
     seed: int
     bounded: bool = False
-    floor: float = 0.0
+    floor: float | None = None
 
     def cost_of(self, genotype: Genotype) -> float:
         """Return the cost that is held against the objective."""
@@ -108,6 +111,19 @@ class SupernetSearch:
     def ensemble(self) -> float:
         """The cost of the ensemble, or of the dearest reference where there is none."""
         return max(map(self.cost_of, self.supernet.references().values()))
+
+    def reference_point(self, known: Mapping[Hashable, KnownResult]) -> ReferencePoint | None:
+        """Return what hypervolumes count from; None before a reference is known.
+
+        One that ended early counts by the best that it can be.
+        """
+        identify, references = self.problem.identify, self.supernet.references().values()
+        results = [known.get(identify(genotype)) for genotype in references]
+        scores = [one.objectives[0] for one in results if one is not None and one.objectives]
+        if self.floor is None and not scores:
+            return None
+        floor = tenth_below(min(scores)) if self.floor is None else self.floor
+        return ReferencePoint(self.ensemble, floor)
 
     def engine(
         self,
@@ -157,7 +173,7 @@ def search_sizes(
     sizes, budget = search.settings.sizes, search.settings.budget
     references = search.supernet.references()
     known: dict[Hashable, KnownResult] = {} if record is None else record.known
-    problem, ensemble = search.problem, search.ensemble
+    problem = search.problem
     measured_next = 0.0
 
     def keep(evaluation: Evaluation) -> None:
@@ -197,8 +213,8 @@ def search_sizes(
 
         def measure(progress: Progress) -> None:
             if record is None or not record.behind:
-                workers, front = executor.workers, engine.front
-                measured = search_progress(size, progress, budget, front, workers, ensemble)
+                workers, over = executor.workers, search.reference_point(known)
+                measured = search_progress(size, progress, budget, engine.front, workers, over)
                 if record is not None:
                     record.note(measured)
                 listener(SearchMeasured(measured))
@@ -220,22 +236,20 @@ def search_sizes(
         recalling = ReplayExecutor(executor, problem.identify, known, arrive)
         scores = evaluate_references(references, problem, recalling)
         listener(Message(_in_words(scores, search.settings.objective)))
-    return sweep(search_with, sizes, ensemble, search.floor)
+    return sweep(search_with, sizes, lambda: search.reference_point(known))
 
 
 def sweep(
     search: Callable[[int], SearchResult],
     sizes: Sequence[int],
-    ensemble: float,
-    floor: float = 0.0,
+    reference_point: Callable[[], ReferencePoint | None],
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
     """Run each size, and keep the result with the most hypervolume, the first of equal ones.
 
-    An interruption ends the sweep too: of what there is, the best is kept, as interrupted.
-    Hypervolumes count from the accuracy `floor`, in units of the ensemble's cost.
+    An interruption ends the sweep too: of what there is, the best is kept, as interrupted. The
+    reference point, which the searches may have to find, is asked for once they are done.
     """
     results: list[SearchResult] = []
-    swept: list[Swept] = []
     interrupted = False
     for size in sizes:
         try:
@@ -245,14 +259,22 @@ def sweep(
                 raise
             interrupted = True
             break
-        volume = archive_hypervolume(result.archive, ensemble, floor)
         results.append(result)
-        swept.append(Swept(size, volume, result.evaluated, result.skipped))
         interrupted = result.stopped == "interrupted"
         if interrupted:
             break
-    best = results[max(range(len(results)), key=lambda index: swept[index].hypervolume)]
-    return replace(best, stopped="interrupted") if interrupted else best, tuple(swept)
+    over = reference_point()
+    swept = tuple(
+        Swept(size, archive_hypervolume(one.archive, over), one.evaluated, one.skipped)
+        for size, one in zip(sizes, results, strict=False)
+    )
+    best = results[swept.index(best_of(swept))]
+    return replace(best, stopped="interrupted") if interrupted else best, swept
+
+
+def best_of(swept: Sequence[Swept]) -> Swept:
+    """Return the size whose result a sweep keeps: the first with the most hypervolume."""
+    return max(swept, key=lambda one: one.hypervolume)
 
 
 def _in_words(scores: Mapping[str, tuple[float, ...]], objective: str) -> str:

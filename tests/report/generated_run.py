@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import moocore
@@ -35,13 +36,17 @@ def generate(
     name: str = "generated",
     done: bool = True,
     seed: int = 0,
+    swept: Mapping[int, float] | None = None,
 ) -> Supernet:
-    """Write the folder; the supernet that is in it."""
+    """Write the folder; the supernet that is in it.
+
+    swept: population sizes with the hypervolume that each came to; evaluations are shared evenly.
+    """
     folder.mkdir()
     supernet = small_supernet()
     supernet.save(folder / SUPERNET)
     rng = np.random.default_rng(seed)
-    about = document(name, evaluations, done)
+    about = document(name, evaluations, done, swept or {})
     digests = {
         "networks": network_digests(folder, supernet.names),
         "fitted": stitches_digest(folder),
@@ -54,7 +59,7 @@ def generate(
     accuracies = 0.3 + 0.6 * shares - np.abs(rng.normal(0, 0.1, evaluations))
     accuracies = np.clip(accuracies + 0.05 * np.sin(9 * shares), 0, 1)
     accuracies = np.round(accuracies * 200) / 200  # as of 200 samples
-    store(folder, genotypes, accuracies, costs)
+    store(folder, genotypes, accuracies, costs, list(swept or {POPULATION: 0.0}))
     write_text(folder / HISTORY_FILE, history(evaluations))
     write_text(folder / STITCHES, stitches(supernet))
     if done:
@@ -69,7 +74,9 @@ def generate(
     return supernet
 
 
-def document(name: str, evaluations: int, done: bool) -> dict[str, object]:
+def document(
+    name: str, evaluations: int, done: bool, swept: Mapping[int, float]
+) -> dict[str, object]:
     ended = {
         "stopped": "budget",
         "evaluations": evaluations,
@@ -77,6 +84,10 @@ def document(name: str, evaluations: int, done: bool) -> dict[str, object]:
         "unchanged": evaluations,
         "failed": 0,
         "search_seconds": 300.0,
+        "sweep": [
+            {"population": size, "hypervolume": volume, "evaluated": 1, "skipped": 0}
+            for size, volume in swept.items()
+        ],
     }
     outcome = {"outcome": ended} if done else {}
     return {
@@ -109,7 +120,13 @@ def point(supernet: Supernet, genotype: np.ndarray, accuracy: float, label: str 
     )
 
 
-def store(folder: Path, genotypes: np.ndarray, accuracies: np.ndarray, costs: np.ndarray) -> None:
+def store(
+    folder: Path,
+    genotypes: np.ndarray,
+    accuracies: np.ndarray,
+    costs: np.ndarray,
+    populations: Sequence[int],
+) -> None:
     Store(folder / EVALUATIONS, ("accuracy", "multiply-adds")).close()
     rows, given = [], []
     for index, genotype in enumerate(genotypes, start=1):
@@ -130,7 +147,8 @@ def store(folder: Path, genotypes: np.ndarray, accuracies: np.ndarray, costs: np
             int(index % 7 == 0),
         )
         rows.append((*row, checksum(row)))
-        delivery = (POPULATION, index, index, index, 2 * index, 0.01 * index)
+        population = populations[(index - 1) * len(populations) // len(genotypes)]
+        delivery = (population, index, index, index, 2 * index, 0.01 * index)
         given.append((*delivery, checksum(delivery)))
     with sqlite3.connect(folder / EVALUATIONS) as connection:
         connection.executemany(f"INSERT INTO evaluations VALUES ({','.join('?' * 10)})", rows)

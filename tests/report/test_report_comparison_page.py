@@ -2,18 +2,20 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from generated_run import generate
 
 from netstitch.analysis import Front, hypervolume
+from netstitch.analysis.hypervolume import ReferencePoint
 from netstitch.errors import DataError
 from netstitch.records.run_folder import FRONT_FILE
 from netstitch.records.unchanged import network_digests
 from netstitch.report import Comparison, read_runs, write_comparison
 from netstitch.report.compared_runs import networks_of
-from netstitch.report.comparison_charts import attainment_chart
+from netstitch.report.comparison_charts import attainment_chart, convergence_chart
 
 SEEDS = (1, 2, 3)
 
@@ -27,6 +29,11 @@ def make(folder: Path, algorithm: str, seed: int) -> Path:
     generate(folder, 200 + 40 * seed, seed=seed + (10 if algorithm == "ga" else 0))
     alter(folder, config={"name": "x", "search": {"algorithm": algorithm}, "seed": seed})
     return folder
+
+
+def ensemble_cost(front: Front) -> int:
+    assert front.ensemble is not None
+    return front.ensemble.multiply_adds
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +68,51 @@ def test_everything_is_written(comparison: Comparison, folders: list[Path], tmp_
     assert [row["run"] for row in rows] == [str(folder) for folder in folders]
     for row, folder in zip(rows, folders, strict=True):
         front = Front.from_json(folder / FRONT_FILE)
-        expected = hypervolume(
-            [point.test or 0.0 for point in front],
-            [point.multiply_adds for point in front],
-            ensemble=comparison.ensemble,
-            accuracy_floor=comparison.floor,
-        )
-        assert float(row["hypervolume_test"]) == expected
+        for column, floor in (("hypervolume_test", 0.5), ("hypervolume_over_worst_test", 0.57)):
+            expected = hypervolume(
+                [point.test or 0.0 for point in front],
+                [point.multiply_adds for point in front],
+                ensemble=ensemble_cost(front),
+                accuracy_floor=floor,
+            )
+            assert float(row[column]) == pytest.approx(expected)
     page = (tmp_path / "c" / "compare.html").read_text()
     assert "signed-rank" in page
     assert 'id="convergence-0"' in page
+
+
+def test_a_sweep_converges_as_the_size_that_was_kept(tmp_path: Path) -> None:
+    """Whichever size that is: here the middle one of three, of 100 evaluations each."""
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for seed, folder in enumerate(folders):
+        generate(folder, 300, seed=seed, swept={32: 0.2, 64: 0.4, 128: 0.3})
+    comparison = read_runs(folders)
+    over = comparison.over_floor
+    ends = []
+    for run in comparison.runs:
+        kept = run.evaluations.searches[64].evaluation
+        whole = kept[~run.evaluations.bounded[kept]]
+        accuracies, costs = run.evaluations.score[whole], run.evaluations.cost[whole]
+        volume = hypervolume(
+            accuracies, costs, ensemble=over.ensemble, accuracy_floor=over.accuracy
+        )
+        ends.append(volume)
+    (median,) = convergence_chart(comparison).series
+    assert median.x[-1] == 100
+    assert median.y[-1] == pytest.approx(sum(ends) / 2)
+
+
+def test_what_runs_do_not_share_is_told(folders: list[Path], tmp_path: Path) -> None:
+    """One reference point for all: over the least accuracy of a reference in any run."""
+    other = make(tmp_path / "other", "ga", 7)
+    front = Front.from_json(other / FRONT_FILE)
+    worse = replace(front.references[0], test=0.38)
+    replace(front, references=(worse, *front.references[1:])).to_json(other / FRONT_FILE)
+    found = read_runs([folders[0], other])
+    ensemble = ensemble_cost(front)
+    assert found.over_floor == ReferencePoint(ensemble, 0.3)
+    assert found.over_worst == ReferencePoint(ensemble, 0.38)
+    assert "count over the least accuracy" in found.notes[-1]
 
 
 def test_samples_that_differ_are_named(folders: list[Path], tmp_path: Path) -> None:

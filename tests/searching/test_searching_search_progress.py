@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netstitch.analysis.hypervolume import ReferencePoint
 from netstitch.errors import SearchError, StorageError
 from netstitch.optimization import Budget, Progress, Solution
 from netstitch.runs.listeners import TensorBoard, scalars
@@ -45,7 +46,7 @@ def stands(**changes: Any) -> SearchProgress:
         Budget(200),
         FRONT,
         workers=2,
-        ensemble=100,
+        over=ReferencePoint(100, 0.4),
         clock=lambda: 1e9,
     )
     return found.model_copy(update=changes)
@@ -54,7 +55,7 @@ def stands(**changes: Any) -> SearchProgress:
 def test_a_quarter_of_the_budget_leaves_three_times_as_long() -> None:
     found = stands()
     assert (found.share, found.left) == (0.25, 60.0)
-    assert found.hypervolume == pytest.approx(0.25 * 0.5 + 0.5 * 0.75)
+    assert found.hypervolume == pytest.approx(0.25 * 0.1 + 0.6 * 0.35)
     assert (found.score, found.written) == (0.75, 1e9)
 
 
@@ -86,7 +87,7 @@ def test_tensorboard_has_a_series_for_each_search(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path / "population-64"))
     events.Reload()
     found = [(one.step, one.value) for one in events.Scalars("search/hypervolume")]
-    assert found == [(50, pytest.approx(0.5)), (100, pytest.approx(0.6))]
+    assert found == [(50, pytest.approx(0.235)), (100, pytest.approx(0.6))]
     assert [one.value for one in events.Scalars("search/best_accuracy")] == [0.75, 0.75]
     assert (tmp_path / "population-128").is_dir()
 

@@ -14,6 +14,7 @@ from small_supernets import as_they_are, random_samples, random_task, small_supe
 from torch import nn
 
 import netstitch as ns
+from netstitch.analysis import hypervolume
 from netstitch.costs import Cost, find_cost
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig
@@ -23,7 +24,7 @@ from netstitch.experiments import RunSettings
 from netstitch.matching import Matching
 from netstitch.optimization import ALGORITHMS, Completed, Executor, Genotype, Progress
 from netstitch.searching import supernet_search as searching
-from netstitch.searching.search_progress import ResultRecorded, SearchAdvanced
+from netstitch.searching.search_progress import ResultRecorded, SearchAdvanced, SearchMeasured
 from netstitch.searching.supernet_search_settings import SupernetSearchSettings, scored_by
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays
@@ -565,6 +566,26 @@ def test_progress_names_what_is_searched_for(supernet: Supernet, task: Classific
     assert {one.objectives for one in seen} == {("cross-entropy", "multiply-adds")}
     search(supernet, task, budget=20, on_progress=seen.append)
     assert seen[-1].objectives == ("accuracy", "multiply-adds")
+
+
+@pytest.mark.parametrize("given", [None, 0.25])
+def test_hypervolumes_count_from_the_worst_reference_rounded_down(
+    supernet: Supernet, task: Classification, given: float | None
+) -> None:
+    told: list[Event] = []
+    settings = SupernetSearchSettings(evaluations=60, population=8)
+    found = searching.run(supernet, task, settings, floor=given, form=FORM, listener=told.append)
+    worst = min(point.validation for point in found.front.references)
+    floor = int(10 * worst) / 10 if given is None else given
+    assert floor > 0
+    objectives = [one.objectives for one in found.result.archive if one.objectives is not None]
+    expected = hypervolume(
+        *zip(*objectives, strict=True), ensemble=found.front.ensemble_cost, accuracy_floor=floor
+    )
+    assert expected > 0
+    assert found.sweep[0].hypervolume == expected
+    measured = [event for event in told if isinstance(event, SearchMeasured)]
+    assert measured[-1].progress.hypervolume == expected
 
 
 def test_a_task_of_ones_own_is_searched_whatever_its_class(

@@ -1,5 +1,6 @@
 """A sweep of population sizes, on results that are made up."""
 
+from collections.abc import Callable
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from small_supernets import small_supernet
 
+from netstitch.analysis.hypervolume import ReferencePoint
 from netstitch.errors import SearchError
 from netstitch.events import Event
 from netstitch.optimization import SearchResult, SerialExecutor, Solution
@@ -33,33 +35,37 @@ def result(*objectives: tuple[float, float], stopped: Any = "budget") -> SearchR
     )
 
 
+def over(accuracy: float) -> Callable[[], ReferencePoint]:
+    return lambda: ReferencePoint(100, accuracy)
+
+
 def test_the_size_of_the_largest_hypervolume_is_kept() -> None:
     results = {
         4: result((0.5, 50.0)),
         8: result((0.5, 20.0), (0.75, 60.0)),
         16: result((0.7, 40.0)),
     }
-    best, swept = sweep(results.__getitem__, [4, 8, 16], ensemble=100)
+    best, swept = sweep(results.__getitem__, [4, 8, 16], over(0.0))
     assert best is results[8]
     assert swept == (
-        Swept(4, pytest.approx(0.25), 7, 2),
-        Swept(8, pytest.approx(0.4 + 0.25 * 0.4), 7, 2),
-        Swept(16, pytest.approx(0.42), 7, 2),
+        Swept(4, pytest.approx(0.3), 7, 2),
+        Swept(8, pytest.approx(0.45 + 0.25 * 0.5), 7, 2),
+        Swept(16, pytest.approx(0.49), 7, 2),
     )
 
 
 def test_hypervolumes_count_from_the_floor() -> None:
     """Cheap networks under the floor count for nothing, as in the protocol that asks for it."""
     results = {4: result((0.5, 5.0)), 8: result((0.7, 60.0))}
-    assert sweep(results.__getitem__, [4, 8], ensemble=100)[0] is results[4]
-    best, swept = sweep(results.__getitem__, [4, 8], ensemble=100, floor=0.6)
+    assert sweep(results.__getitem__, [4, 8], over(0.0))[0] is results[4]
+    best, swept = sweep(results.__getitem__, [4, 8], over(0.6))
     assert best is results[8]
-    assert [one.hypervolume for one in swept] == [0.0, pytest.approx(0.1 * 0.4)]
+    assert [one.hypervolume for one in swept] == [0.0, pytest.approx(0.1 * 0.5)]
 
 
 def test_an_interruption_ends_the_sweep_with_the_best_so_far() -> None:
     results = {4: result((0.5, 50.0)), 8: result((0.4, 50.0), stopped="interrupted")}
-    best, swept = sweep(results.__getitem__, [4, 8, 16], ensemble=100)
+    best, swept = sweep(results.__getitem__, [4, 8, 16], over(0.0))
     assert (best.archive, best.stopped) == (results[4].archive, "interrupted")
     assert [one.population for one in swept] == [4, 8]
 
@@ -70,15 +76,15 @@ def test_an_interruption_between_two_searches_leaves_the_best_so_far() -> None:
             raise KeyboardInterrupt
         return result((0.5, 50.0))
 
-    best, swept = sweep(search, [4, 8, 16], ensemble=100)
+    best, swept = sweep(search, [4, 8, 16], over(0.0))
     assert best.stopped == "interrupted"
     assert [one.population for one in swept] == [4]
     with pytest.raises(KeyboardInterrupt):
-        sweep(search, [8, 16], ensemble=100)
+        sweep(search, [8, 16], over(0.0))
 
 
 def test_an_archive_that_is_empty_is_worth_nothing() -> None:
-    best, swept = sweep(lambda size: result(stopped="interrupted"), [4], ensemble=100)
+    best, swept = sweep(lambda size: result(stopped="interrupted"), [4], lambda: None)
     assert best.archive == ()
     assert swept[0].hypervolume == 0.0
 
