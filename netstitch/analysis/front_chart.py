@@ -9,6 +9,7 @@ from netstitch.analysis.dominance import nondominated
 from netstitch.analysis.front_point import FrontPoint, Split
 from netstitch.drawing.chart import Chart, Series
 from netstitch.errors import DataError
+from netstitch.text import counted
 
 Floor = float | Literal["tenth", "tight"]
 """The least accuracy that is shown.
@@ -82,19 +83,28 @@ def fronts_chart(
 ) -> Chart:
     """Return the fronts of several algorithms' runs on the samples of a split.
 
-    Dots are the networks of all runs, lines the front of each algorithm's together; the references
-    are those of all fronts, and the axes' titles of cost and accuracy.
+    Each run has the boundary of what its front dominates, in its algorithm's colour, and a mark for
+    each network, also for those that fell off the front on these samples. References, those of all
+    fronts, and regions are as in `front_chart`; axes are the titles of cost and accuracy.
     """
+    runs = [(index, name, [*front]) for index, name in enumerate(fronts) for front in fronts[name]]
+    everything = (*references, *(point for *_, points in runs for point in points))
+    right = BEYOND * max((point.cost for point in everything), default=1)
     series = []
-    for index, (name, each) in enumerate(fronts.items()):
-        points = [point for front in each for point in front]
-        marks = _marks(f"{name}, a run's network", points, split)
+    for index, name, points in runs:
+        marks = _marks(f"{name}, a network", points, split)
         series.append(replace(marks, style=index, look="faded"))
-        known = [point for point in points if point.accuracy(split) is not None]
-        x, y = _columns(_places(nondominated(known, split), split))
-        series.append(Series(f"{name}, {len(each)} runs", x, y, "steps", index))
-    series.append(replace(_references(references, split), labels=()))
-    return Chart(*axes, tuple(series), from_zero=False, title=split.capitalize())
+        line = _boundary(f"{name} ({counted(len(fronts[name]), 'run')})", points, split, right)
+        series.append(replace(line, style=index, look="thin"))
+    series.append(_references(references, split))
+    return Chart(
+        *axes,
+        tuple(each for each in series if len(each.x)),
+        from_zero=False,
+        title=split.capitalize(),
+        regions=tuple(_places(references, split)),
+        region="dominates a reference",
+    )
 
 
 def with_limits(charts: Sequence[Chart], floor: float) -> list[Chart]:
@@ -156,7 +166,8 @@ def _accuracies(base: Sequence[FrontPoint], splits: Sequence[Split]) -> list[flo
 
 
 def _boundary(name: str, points: Sequence[FrontPoint], split: Split, right: float) -> Series:
-    places = _places(nondominated(points, split), split)
+    known = [point for point in points if point.accuracy(split) is not None]
+    places = _places(nondominated(known, split), split)
     x, y = _columns([*places, *((right, accuracy) for _, accuracy in places[-1:])])
     return Series(name, x, y, "steps", look="boundary")
 

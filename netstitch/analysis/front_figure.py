@@ -6,6 +6,7 @@ from pathlib import Path
 from netstitch.analysis.front import Front
 from netstitch.analysis.front_chart import Floor, accuracy_floor, fronts_chart, with_limits
 from netstitch.analysis.front_point import parts_of
+from netstitch.drawing.chart import Chart
 from netstitch.drawing.theme import Columns
 from netstitch.errors import DataError
 
@@ -39,21 +40,34 @@ def front_figure(
 
 
 def fronts_figure(
-    fronts: Mapping[str, Sequence[Front]], path: Path, *, title: str, floor: Floor
+    fronts: Mapping[str, Sequence[Front]],
+    path: Path,
+    *,
+    title: str | None = None,
+    floor: Floor = "tenth",
+    columns: Columns | None = None,
 ) -> None:
-    """Write the fronts of some algorithms' runs: validation left, test right; see `fronts_chart`.
+    """Write the fronts of some algorithms' runs: validation left, test right; see `fronts_charts`.
 
-    Raises:
-        DataError: There is nothing to draw.
-        StorageError: The file cannot be written.
+    Other arguments, and errors, are as of `front_figure`.
     """
     from netstitch.drawing.matplotlib_chart import print_panels
 
-    points = [point for each in fronts.values() for front in each for point in front]
+    print_panels(fronts_charts(fronts, floor), path, title=title, columns=columns)
+
+
+def fronts_charts(fronts: Mapping[str, Sequence[Front]], floor: Floor = "tenth") -> list[Chart]:
+    """Return a `fronts_chart` for each part of the data that all runs were measured on.
+
+    Raises:
+        DataError: There is nothing to draw, or nothing over the floor.
+    """
+    runs = [front for each in fronts.values() for front in each]
+    points = [point for front in runs for point in front]
     if not points:
         raise DataError("the fronts hold no networks to draw; search first")
-    first, parts = next(iter(fronts.values()))[0], parts_of(points)
-    axes = first.cost_label, first.measure
-    charts = [fronts_chart(fronts, first.references, part, axes) for part in parts]
-    lowest = accuracy_floor(first.references or points, parts, floor)
-    print_panels(with_limits(charts, lowest), path, title=title)
+    told = max(runs, key=lambda front: len(front.references))  # of a stopped run, none may be
+    parts = [part for part in parts_of(points) if all(part in front.parts for front in runs)]
+    axes = told.cost_label, told.measure
+    charts = [fronts_chart(fronts, told.references, part, axes) for part in parts]
+    return with_limits(charts, accuracy_floor(told.references or points, parts, floor))

@@ -20,6 +20,8 @@ from netstitch.text import unit_and_scale
 
 RATIO = 0.72
 """Of height to width in one column; a chart of two columns is as high as one of one."""
+FEW_NAMES = 4
+"""Names that a legend has room for beside what is drawn; more stand below."""
 MANY = 40
 """Marks beyond which a line has none, since they would touch."""
 
@@ -40,8 +42,11 @@ def print_chart(chart: Chart | Bars, path: Path, *, columns: Columns = 1) -> Non
             _draw_bars(axes, chart)
         else:
             _draw(axes, chart, _scale_of([chart]))
-            if len(chart.series) > 1:
-                axes.legend(frameon=False)
+            handles = _handles([chart])
+            if len(handles) > FEW_NAMES:
+                _legend_below(figure, handles, 7.0)
+            elif len(chart.series) > 1:
+                axes.legend(handles=handles, frameon=False)
         save_figure(figure, path)
 
 
@@ -86,16 +91,7 @@ def _panels(charts: Sequence[Chart], title: str | None, columns: Columns | None)
     if title is not None:
         figure.suptitle(title, fontsize=12 if columns is None else 9)
     handles = _handles(charts)
-    points = 8.5 if columns is None else 7.0
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=_legend_columns(handles, 130 * size[0] / points),
-        frameon=False,
-        fontsize=points,
-        columnspacing=1.2,
-        handletextpad=0.4,
-    )
+    _legend_below(figure, handles, 8.5 if columns is None else 7.0)
     # Positions are final only after a first drawing, and labels need them.
     canvas.draw()  # type: ignore[no-untyped-call]
     figure.set_layout_engine("none")
@@ -151,6 +147,8 @@ def _style(line: Line2D, series: Series) -> None:
     line.set(color=colour, label=series.name, linewidth=1.2, linestyle="-")
     if series.look in ("dotted", "guide"):
         line.set(linestyle=":", linewidth=0.8 if series.look == "dotted" else 1.0)
+    if series.look == "thin":
+        line.set(linewidth=0.8, alpha=0.8)
     if series.look in ("guide", "boundary"):
         return
     if series.kind == "marks" or (series.kind == "line" and len(series.x) <= MANY):
@@ -178,6 +176,19 @@ def _handles(charts: Sequence[Chart]) -> list[Line2D | Patch]:
         Patch(facecolor=SHADE, edgecolor=SHADE_EDGE, linestyle=":", label=name) for name in regions
     ]
     return handles
+
+
+def _legend_below(figure: Figure, handles: Sequence[Line2D | Patch], points: float) -> None:
+    """Write the legend below what is drawn, which has less height then."""
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=_legend_columns(handles, 130 * figure.get_figwidth() / points),
+        frameon=False,
+        fontsize=points,
+        columnspacing=1.2,
+        handletextpad=0.4,
+    )
 
 
 def _legend_columns(handles: Sequence[Line2D | Patch], letters: float) -> int:

@@ -53,6 +53,7 @@ class HistoryRow(BaseModel):
     model_config = STRICT
 
     used: Count
+    evaluated: Count
     skipped: Count
     unchanged: Count
     nonzero: Mean

@@ -1,13 +1,15 @@
-"""Charts of groups of runs: their convergence, and what a share of them attains."""
+"""Charts of groups of runs: convergence, stitches in use, and what a share of them attains."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from netstitch.analysis import Split
 from netstitch.analysis.attainment import attainment
 from netstitch.drawing.chart import Chart, Series
-from netstitch.records.run_record import RunRecord
+from netstitch.records.run_record import HistoryRow, RunRecord
 from netstitch.report.compared_runs import Comparison, RunGroup, networks_of
-from netstitch.report.run_charts import course_of, marks_of
+from netstitch.report.run_charts import USED, course_of, evaluated_some, marks_of
 from netstitch.text import counted
 
 MOMENTS = 200
@@ -36,6 +38,28 @@ def convergence_chart(comparison: Comparison) -> Chart:
     return Chart("distinct networks evaluated", "hypervolume", tuple(series))
 
 
+def group_stitches_chart(comparison: Comparison) -> Chart:
+    """Return potential and active stitches of what was evaluated (the paper's Figure 6).
+
+    Each group has the mean of its runs, of those that evaluated something at that moment.
+    """
+    series = []
+    for index, group in enumerate(comparison.groups):
+        histories = [run.history for run in group.runs if run.history]
+        last = min((history[-1].used for history in histories), default=0)
+        if last < 1:
+            continue
+        moments = np.unique(np.linspace(1, last, MOMENTS).astype(int))
+        means = np.stack([_stitches(history, moments) for history in histories])
+        known = ~np.isnan(means[..., 0])
+        some = known.any(0)
+        sums = np.nansum(means[:, some], axis=0) / known.sum(0)[some, None]
+        x, (potential, active) = moments[some].tolist(), sums.T.tolist()
+        series.append(Series(f"{group.name}, may be used", x, potential, "steps", index, "dotted"))
+        series.append(Series(f"{group.name}, are used", x, active, "steps", index))
+    return Chart(USED, "stitches, mean", tuple(series))
+
+
 def attainment_chart(comparison: Comparison, part: Split) -> Chart:
     """Return what half of each group's runs attain; dotted, what one does and what all do.
 
@@ -61,6 +85,13 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
     limits = (floor, best + margin)
     title = f"{front.measure}, {part}"
     return Chart(front.cost_label, title, tuple(series), y_range=limits)
+
+
+def _stitches(history: Sequence[HistoryRow], moments: np.ndarray) -> np.ndarray:
+    """Return (m, 2) means of the moments that those given lie in; NaN without evaluations."""
+    means = np.array([(row.nonzero, row.active) for row in history])
+    means[~np.array(evaluated_some(history))] = np.nan
+    return means[np.searchsorted([row.used for row in history], moments)]
 
 
 def _counted(group: RunGroup) -> str:

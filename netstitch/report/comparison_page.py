@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from netstitch.analysis import Front
+from netstitch.analysis.front_figure import fronts_charts, fronts_figure
 from netstitch.analysis.front_point import Split
 from netstitch.analysis.hypervolume import REACH
 from netstitch.analysis.significance import Pair, pairwise
@@ -14,7 +16,11 @@ from netstitch.drawing.print_style import FORMATS
 from netstitch.files.folders import new_folder, write_text
 from netstitch.records.run_record import RunRecord
 from netstitch.report.compared_runs import Comparison
-from netstitch.report.comparison_charts import attainment_chart, convergence_chart
+from netstitch.report.comparison_charts import (
+    attainment_chart,
+    convergence_chart,
+    group_stitches_chart,
+)
 from netstitch.report.report_sections import ReportSection
 from netstitch.report.run_page import render_sections
 
@@ -46,6 +52,13 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         write_text(partial / "runs.csv", runs_table(comparison))
         for section in sections:
             section.print_charts(partial, FORMATS)
+        for form in FORMATS:
+            fronts_figure(
+                _fronts(comparison),
+                partial / f"fronts.{form}",
+                floor=comparison.over_floor.accuracy,
+                columns=2,
+            )
 
 
 def comparison_sections(comparison: Comparison) -> list[ReportSection]:
@@ -75,7 +88,16 @@ def comparison_sections(comparison: Comparison) -> list[ReportSection]:
         {},
         pair_table(comparison, part),
     )
-    sections = [groups, pairs]
+    fronts = fronts_charts(_fronts(comparison), comparison.over_floor.accuracy)
+    each_run = ReportSection(
+        "fronts",
+        "Fronts",
+        "Each run's own front: a mark for each network, and a line that bounds what they dominate. "
+        "Networks were chosen on validation samples; on others some fell off the front. Crosses "
+        "are the networks that went in; in a shaded region a network dominates one of these.",
+        {f"On {part} samples": chart for part, chart in zip(comparison.parts, fronts, strict=True)},
+    )
+    sections = [groups, pairs, each_run]
     if len({run.scored for run in comparison.runs}) == 1:
         convergence = ReportSection(
             "convergence",
@@ -85,6 +107,15 @@ def comparison_sections(comparison: Comparison) -> list[ReportSection]:
             {"Over evaluations": convergence_chart(comparison)},
         )
         sections.append(convergence)
+    if any(run.history for run in comparison.runs):
+        stitches = ReportSection(
+            "stitches",
+            "Stitches in use",
+            "Of the networks evaluated, the mean of each group's runs: how many stitches they use, "
+            "and dotted how many they might, had their output depended on them.",
+            {"Potential and active stitches": group_stitches_chart(comparison)},
+        )
+        sections.append(stitches)
     attained = ReportSection(
         "attainment",
         "Attainment",
@@ -110,6 +141,10 @@ def group_table(comparison: Comparison) -> Rows:
         cells.append(_range([run.seconds or 0.0 for run in group.runs], 0))
         rows.append(cells)
     return rows
+
+
+def _fronts(comparison: Comparison) -> dict[str, list[Front]]:
+    return {group.name: [run.front for run in group.runs] for group in comparison.groups}
 
 
 def _pairs(comparison: Comparison, part: Split) -> tuple[Pair, ...]:

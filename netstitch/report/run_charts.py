@@ -57,10 +57,17 @@ def course_of(
 
 def stitches_chart(history: Sequence[HistoryRow]) -> Chart:
     """Return potential and active stitches of what was evaluated (the paper's Figure 6)."""
-    used = [float(row.used) for row in history]
-    potential = Series("may be used", used, [row.nonzero for row in history], style=0)
-    active = Series("are used", used, [row.active for row in history], style=1)
+    rows = [row for row, some in zip(history, evaluated_some(history), strict=True) if some]
+    used = [float(row.used) for row in rows]
+    potential = Series("may be used", used, [row.nonzero for row in rows], style=0)
+    active = Series("are used", used, [row.active for row in rows], style=1)
     return Chart(USED, "stitches, mean", (potential, active))
+
+
+def evaluated_some(history: Sequence[HistoryRow]) -> list[bool]:
+    """Return of each moment if it has evaluations; the means of others are 0, which means none."""
+    before = [0, *(row.evaluated for row in history)]
+    return [row.evaluated > count for row, count in zip(history, before, strict=False)]
 
 
 def known_chart(history: Sequence[HistoryRow]) -> Chart:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from netstitch.analysis import Front, FrontPoint, front_figure, make_front
+from netstitch.analysis.front_figure import fronts_charts, fronts_figure
 from netstitch.drawing.theme import SHADE
 from netstitch.errors import DataError, StorageError
 
@@ -25,6 +26,51 @@ def front(tested: bool = True) -> Front:
         for index in range(25)
     ]
     return make_front(candidates, references)
+
+
+def run(*networks: tuple[int, float, float]) -> Front:
+    """A front of networks of a cost, with accuracies on validation and on test samples."""
+    candidates = [FrontPoint("", (0,), cost, 1, first, then) for cost, first, then in networks]
+    return make_front(candidates, front().references)
+
+
+def test_each_run_has_the_boundary_of_its_own_front():
+    """The second run's dearer network is no better on test samples: it falls off there."""
+    runs = {
+        "ga": [run((3_000_000, 0.91, 0.90), (6_000_000, 0.93, 0.92))],
+        "gomea": [run((4_000_000, 0.92, 0.91), (5_000_000, 0.94, 0.90)), run((10, 0.905, 0.95))],
+    }
+    validation, test = fronts_charts(runs)
+    assert (validation.title, test.title) == ("Validation", "Test")
+    lines = [one for one in test.series if one.kind == "steps"]
+    assert [(one.name, one.style, one.look) for one in lines] == [
+        ("ga (1 run)", 0, "thin"),
+        ("gomea (2 runs)", 1, "thin"),
+        ("gomea (2 runs)", 1, "thin"),
+    ]
+    right = 1.12 * 7_900_000  # beyond what is most expensive
+    assert list(zip(lines[0].x, lines[0].y, strict=True)) == [
+        (3_000_000, 0.90), (6_000_000, 0.92), (right, 0.92),
+    ]  # fmt: skip
+    assert list(lines[1].x) == [4_000_000, right]
+    marks = [one for one in test.series if one.look == "faded"]
+    assert [len(one.x) for one in marks] == [2, 2, 1]  # what fell off is there too
+    crosses = test.series[-1]
+    assert crosses.look == "reference"
+    assert test.regions == tuple(zip(crosses.x, crosses.y, strict=True))
+    assert test.y_range == validation.y_range
+
+
+def test_fronts_of_runs_are_shaded_where_references_are_dominated(tmp_path):
+    fronts_figure({"ga": [front(), front()]}, tmp_path / "fronts.png", columns=2)
+    left, right = np.array_split(shaded(pixels(tmp_path / "fronts.png")), 2, axis=1)
+    assert left.mean() > 0.1
+    assert right.mean() > 0.1
+
+
+def test_runs_without_networks_have_no_fronts():
+    with pytest.raises(DataError, match="hold no networks"):
+        fronts_charts({"ga": [Front(())]})
 
 
 def pixels(path) -> np.ndarray:

@@ -11,11 +11,15 @@ from generated_run import generate
 from netstitch.analysis import Front, hypervolume
 from netstitch.analysis.hypervolume import ReferencePoint
 from netstitch.errors import DataError
-from netstitch.records.run_folder import FRONT_FILE
+from netstitch.records.run_folder import FRONT_FILE, HISTORY_FILE
 from netstitch.records.unchanged import network_digests
 from netstitch.report import Comparison, read_runs, write_comparison
 from netstitch.report.compared_runs import networks_of
-from netstitch.report.comparison_charts import attainment_chart, convergence_chart
+from netstitch.report.comparison_charts import (
+    attainment_chart,
+    convergence_chart,
+    group_stitches_chart,
+)
 
 SEEDS = (1, 2, 3)
 
@@ -63,7 +67,8 @@ def test_everything_is_written(comparison: Comparison, folders: list[Path], tmp_
     write_comparison(comparison, tmp_path / "c")
     names = {path.name for path in (tmp_path / "c").iterdir()}
     assert {"compare.html", "compare.md", "compare.tex", "runs.csv"} <= names
-    assert {f"attainment-1.{form}" for form in ("png", "pdf", "svg")} <= names
+    for chart in ("attainment-1", "fronts", "fronts-0", "fronts-1", "stitches-0"):
+        assert {f"{chart}.{form}" for form in ("png", "pdf", "svg")} <= names
     rows = list(csv.DictReader((tmp_path / "c" / "runs.csv").open()))
     assert [row["run"] for row in rows] == [str(folder) for folder in folders]
     for row, folder in zip(rows, folders, strict=True):
@@ -78,7 +83,8 @@ def test_everything_is_written(comparison: Comparison, folders: list[Path], tmp_
             assert float(row[column]) == pytest.approx(expected)
     page = (tmp_path / "c" / "compare.html").read_text()
     assert "signed-rank" in page
-    assert 'id="convergence-0"' in page
+    for chart in ("convergence-0", "fronts-1", "stitches-0"):
+        assert f'id="{chart}"' in page
 
 
 def test_a_sweep_converges_as_the_size_that_was_kept(tmp_path: Path) -> None:
@@ -149,6 +155,24 @@ def test_a_run_that_was_stopped_counts_and_is_told(folders: list[Path], tmp_path
     found = read_runs([folders[0], tmp_path / "stopped"])
     assert "is not done: it counts as far as it is" in found.notes[0]
     assert found.parts == ("validation",)
+
+
+def test_stitches_in_use_are_means_over_the_runs_that_evaluated_something(tmp_path: Path) -> None:
+    """A moment in which nothing new was evaluated has no mean; the shortest run ends the lines."""
+    tables = {
+        "one": ["2,2,0,1,6,4", "4,2,2,2,0,0", "6,4,2,3,10,2"],
+        "two": ["2,2,0,1,8,2", "4,4,0,2,9,3"],
+    }
+    for name, rows in tables.items():
+        generate(tmp_path / name, 200)
+        header = "used,evaluated,skipped,elapsed,nonzero,active"
+        (tmp_path / name / HISTORY_FILE).write_text("\n".join([header, *rows]) + "\n")
+    potential, active = group_stitches_chart(read_runs([tmp_path / "one", tmp_path / "two"])).series
+    assert (potential.name, potential.look) == ("all runs, may be used", "dotted")
+    assert (active.name, active.look) == ("all runs, are used", "plain")
+    assert potential.x == active.x == [1, 2, 3, 4]
+    assert potential.y == [7, 7, 9, 9]
+    assert active.y == [3, 3, 3, 3]
 
 
 def test_surfaces_of_any_and_every_run_bound_that_of_half(tmp_path: Path) -> None:
