@@ -42,8 +42,8 @@ class NetworkTable(Settings):
     )
     weights: str | None = Field(default=None, min_length=1)
     """Its weights: a file of safetensors or torch.save, its state dict or a checkpoint that holds
-    it, or 'pretrained', those of timm or torchvision, which it may download; by default those that
-    the model is built with."""
+    it, or 'pretrained', those of timm or torchvision, which it may download: their default, or
+    those of a tag where the model is NAME.TAG; by default those that the model is built with."""
     ema: bool = False
     """Whether the exponential moving average of weights is taken that the file holds beside
     them."""

@@ -16,7 +16,7 @@ from netstitch.experiments.experiment import Experiment, NetworkTable
 from netstitch.experiments.named_data_sets import is_data_set
 from netstitch.networks.capturing.exportable import unwrapped
 from netstitch.networks.sources.functions import is_function
-from netstitch.networks.sources.model_sources import PRETRAINED, function_of
+from netstitch.networks.sources.model_sources import PRETRAINED, function_of, torchvision_weights
 from netstitch.tasks import Samples, Task
 from netstitch.tasks.datasets.array_files import FILES
 
@@ -70,12 +70,10 @@ def known_images(network: NetworkTable, model: nn.Module) -> KnownNormalisation 
     library, _, name = network.model.removeprefix("python:").partition(":")
     if library != "torchvision":
         return None
-    from torchvision import models
-
-    default = next(iter(models.get_model_weights(name)), None)
-    if default is None:
+    _, weights = torchvision_weights(name)
+    if weights is None:
         return None
-    preset = models.get_model_weights(name)["DEFAULT"].transforms()
+    preset = weights.transforms()
     return _known(vars(preset), vars(preset).get("crop_size"))
 
 

@@ -1,6 +1,6 @@
 """Training one network of a supernet on the task itself, after it was found.
 
-As the paper's supplement does: both branches of an ensemble are trained, each for itself, on the
+The paper's section 8 proposes it. Both branches of an ensemble are trained, each for itself, on the
 task's loss. Norms keep their statistics and dropout stays off, as in the network that was found.
 """
 

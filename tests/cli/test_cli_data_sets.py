@@ -265,6 +265,24 @@ def test_shipped_experiments_hold_the_papers_settings() -> None:
     assert asked["voc"].task.validation.limit == 64
     assert asked["voc"].evaluation.batch == asked["voc"].fit_settings["batch_size"] == 4
     assert asked["imagenet-a"].task.validation.limit == 1000
+    named = {name: [network.model for network in one.networks] for name, one in asked.items()}
+    assert named == {
+        "imagenet-a": ["timm:resnet152.a1h_in1k", "timm:efficientnet_b4.ra2_in1k"],
+        "imagenet-b": ["timm:resnet50.a1_in1k", "timm:resnext50_32x4d.a1h_in1k"],
+        "voc": [
+            "torchvision:deeplabv3_mobilenet_v3_large.COCO_WITH_VOC_LABELS_V1",
+            "torchvision:deeplabv3_resnet50.COCO_WITH_VOC_LABELS_V1",
+        ],
+    }
+    names = [network.name for one in asked.values() for network in one.networks]
+    assert not any("." in name for name in names)  # files of weights are named so
+    voc = asked["voc"].fit_settings
+    assert (voc["samples"], voc["holdout"]) == (10 * 1464, 0)
+    assert voc["memory_budget"] > 1464 * 3 * 520 * 520 * 4  # so that each pass is shuffled
+    in_flight = {name: one.evaluation.in_flight for name, one in asked.items()}
+    assert in_flight == {"imagenet-a": 90, "imagenet-b": 72, "voc": 40}
+    assert {one.evaluation.order for one in asked.values()} == {"finished"}
+    assert {one.search.references for one in asked.values()} == {"apart"}
 
 
 def test_a_name_that_is_not_shipped_gives_the_nearest(netstitch: Caller) -> None:

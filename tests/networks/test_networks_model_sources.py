@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from netstitch.errors import CaptureError, WeightsError
-from netstitch.networks.sources.model_sources import load_model
+from netstitch.networks.sources.model_sources import load_model, origin_of
 
 MODELS = """
 import torch
@@ -190,6 +190,18 @@ def test_the_own_weights_of_torchvision_are_those_that_were_downloaded(offline):
     model = load_model("torchvision:shufflenet_v2_x0_5", "pretrained")
     assert torch.equal(model.conv5[0].weight, state["conv5.0.weight"])
     assert not model.training
+
+
+def test_a_tag_names_which_own_weights_of_torchvision_are_taken(offline):
+    plain = load_model("torchvision:resnet18.IMAGENET1K_V1")  # built as without a tag
+    offline.mkdir(parents=True)
+    torch.save(plain.state_dict(), offline / "resnet18-f37072fd.pth")
+    model = load_model("torchvision:resnet18.IMAGENET1K_V1", "pretrained")
+    assert torch.equal(model.fc.weight, plain.fc.weight)
+    with pytest.raises(WeightsError, match=r"no weights 'IMAGENET1K_V9' for 'resnet50'; did you"):
+        load_model("torchvision:resnet50.IMAGENET1K_V9", "pretrained")
+    assert origin_of("torchvision:resnet50.IMAGENET1K_V1").endswith("resnet50-0676ba61.pth")
+    assert origin_of("torchvision:resnet50").endswith("resnet50-11ad3fa6.pth")
 
 
 def test_own_weights_that_cannot_be_downloaded_are_one_line(offline):

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
-from netstitch.errors import CaptureError, WeightsError
+from netstitch.errors import CaptureError, NetstitchError, WeightsError
 from netstitch.networks.checkpoints.checkpoint_file import read_checkpoint
 from netstitch.networks.checkpoints.weights import Log, load_weights
 from netstitch.networks.sources.functions import FORMS, call_function
-from netstitch.text import did_you_mean, one_line
+from netstitch.text import did_you_mean, expected_one_of, one_line
 from netstitch.threads import quiet
 
 PRETRAINED = "pretrained"
@@ -45,7 +46,8 @@ def load_model(
 
     Args:
         spec: "path/to/file.py:function" or "package.module:function" (also with "python:" before
-            it), called without arguments; or "timm:NAME" or "torchvision:NAME".
+            it), called without arguments; or "timm:NAME" or "torchvision:NAME", or
+            NAME.TAG for weights other than the library's default.
         weights: A file, see `load_weights`; or "pretrained", those that the library has for the
             name, which it downloads once. None keeps what the function made, and of a library
             random ones.
@@ -118,13 +120,11 @@ def _from_timm(name: str, pretrained: bool, file: Path | None) -> object:
 def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> object:
     from torchvision import models
 
-    known = models.list_models()
-    if name not in known:
-        raise _unknown("torchvision", name, known)
-    if pretrained and not list(models.get_model_weights(name)):
-        raise _no_weights("torchvision", name)
-    parameters = inspect.signature(models.get_model_builder(name)).parameters
-    settings: dict[str, object] = {"weights": "DEFAULT" if pretrained else None}
+    model, weights = torchvision_weights(name)
+    if pretrained and weights is None:
+        raise _no_weights("torchvision", model)
+    parameters = inspect.signature(models.get_model_builder(model)).parameters
+    settings: dict[str, object] = {"weights": weights if pretrained else None}
     # Segmentation models download their backbone's weights unless told not to; the whole model's
     # hold these too.
     if "weights_backbone" in parameters:
@@ -133,7 +133,30 @@ def _from_torchvision(name: str, pretrained: bool, file: Path | None) -> object:
     if "aux_loss" in parameters and file is not None and file.is_file():
         paths = (stored.path for stored in read_checkpoint(file).tensors)
         settings["aux_loss"] = any("aux_classifier" in path.split(".") for path in paths)
-    return _made("torchvision", name, pretrained, lambda: models.get_model(name, **settings))
+    return _made("torchvision", name, pretrained, lambda: models.get_model(model, **settings))
+
+
+def torchvision_weights(name: str) -> tuple[str, Any]:
+    """Return a model of torchvision and its weights, for NAME or NAME.TAG.
+
+    Without a tag they are its default; None where it has none.
+
+    Raises:
+        CaptureError: There is no such model.
+        WeightsError: It has no weights of the tag.
+    """
+    from torchvision import models
+
+    model, _, tag = name.partition(".")
+    known = models.list_models()
+    if model not in known:
+        raise _unknown("torchvision", model, known)
+    weights = models.get_model_weights(model).__members__
+    if tag and tag not in weights:
+        raise WeightsError(
+            f"torchvision has no weights {tag!r} for {model!r}; {expected_one_of(tag, weights)}"
+        )
+    return model, weights.get(tag or "DEFAULT")
 
 
 def _made(library: str, name: str, pretrained: bool, build: Callable[[], object]) -> object:
@@ -177,12 +200,11 @@ def _timm_page(name: str) -> str | None:
 
 
 def _torchvision_page(name: str) -> str | None:
-    from torchvision import models
-
-    if name not in models.list_models():
+    try:
+        _, weights = torchvision_weights(name)
+    except NetstitchError:
         return None
-    default = next(iter(models.get_model_weights(name)), None)
-    return None if default is None else str(default.url)
+    return None if weights is None else str(weights.url)
 
 
 SOURCES: Mapping[str, ModelSource] = {
