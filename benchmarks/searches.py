@@ -2,6 +2,10 @@
 
     python benchmarks/searches.py --pair demo|digits [--seeds 10] [--evaluations 1000]
                                   [--ways NAME ...] [--out DIR] [--markdown]
+    python benchmarks/searches.py --paper-scale [--seeds 5] [--evaluations 200000] [...]
+
+--paper-scale: no supernet, but a model of one as large as the paper's, to see how searches spend
+its budget; told in `search/paper_scale.py`. Otherwise:
 
 One supernet of the pair, matched, fitted and refined as `netstitch demo` does, is searched by each
 way for each seed: the same population (64), budget of evaluations (known ones count), and 768
@@ -23,6 +27,7 @@ those that were in use (the paper's figure 6).
 import argparse
 import json
 import multiprocessing
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
@@ -223,17 +228,36 @@ def compared(
     }
 
 
+def _at_paper_scale(options: argparse.Namespace) -> str:
+    sys.path.insert(0, str(Path(__file__).parent / "search"))  # for the processes too
+    from paper_scale import EVALUATIONS, SEARCHED, SEEDS, measured
+
+    return measured(
+        options.out,
+        options.seeds or SEEDS,
+        options.evaluations or EVALUATIONS,
+        options.ways or SEARCHED,
+        options.markdown,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Searches of one supernet")
     parser.add_argument("--pair", choices=("demo", "digits"), default="demo")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--evaluations", type=int, default=EVALUATIONS)
-    parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=list(WAYS))
+    parser.add_argument("--paper-scale", action="store_true")
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--evaluations", type=int)
+    parser.add_argument("--ways", nargs="+", choices=tuple(WAYS))
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    file = options.out / f"searches-{options.pair}-{options.evaluations}.jsonl"
+    if options.paper_scale:
+        print(_at_paper_scale(options))
+        return
+    seeds, ways = options.seeds or SEEDS, options.ways or list(WAYS)
+    evaluations = options.evaluations or EVALUATIONS
+    file = options.out / f"searches-{options.pair}-{evaluations}.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     if not options.markdown:
         folder = options.out / f"searches-{options.pair}"
@@ -242,14 +266,14 @@ def main() -> None:
         done = {(row["way"], row["seed"]) for row in rows}
         todo = [
             (name, seed)
-            for seed in range(1, options.seeds + 1)
-            for name in options.ways
+            for seed in range(1, seeds + 1)
+            for name in ways
             if (name, seed) not in done
         ]
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(2, mp_context=context) as pool, file.open("a") as log:
             jobs = [
-                pool.submit(search, options.pair, name, seed, options.evaluations, str(folder))
+                pool.submit(search, options.pair, name, seed, evaluations, str(folder))
                 for name, seed in todo
             ]
             for job in as_completed(jobs):

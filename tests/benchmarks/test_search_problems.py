@@ -111,3 +111,52 @@ def test_what_stitching_does_not_depend_on_changes_nothing() -> None:
             changed = genotype.copy()
             changed[variable] = 1 - changed[variable]
             assert case.problem.signature(changed) == case.problem.signature(genotype)
+
+
+def test_what_a_supernet_of_the_papers_size_does_not_depend_on_changes_nothing() -> None:
+    from problems.imagenet_a import imagenet_a
+
+    case, generator = imagenet_a(), np.random.default_rng(0)
+    assert case.problem.length == 309
+    assert case.problem.active is not None
+    for _ in range(50):
+        genotype = (generator.random(309) < 0.05).astype(np.int64)
+        genotype[-1] = generator.integers(3)
+        active = case.problem.active(genotype)
+        assert case.evaluate(np.where(active, genotype, 1 - genotype)) == case.evaluate(genotype)
+
+
+def test_a_supernet_of_the_papers_size_breaks_by_many_stitches() -> None:
+    """The references are as good as they are known to be, and an ensemble gains."""
+    from problems.imagenet_a import imagenet_a
+
+    case, generator = imagenet_a(), np.random.default_rng(0)
+    references = np.zeros((3, 309), dtype=np.int64)
+    references[:, -1] = range(3)
+    (resnet, large), (efficientnet, small), (ensemble, both) = map(case.evaluate, references)
+    assert efficientnet < resnet < ensemble
+    assert 11.4e9 < large < 11.6e9  # as timm has them, at 224 pixels
+    assert 1.4e9 < small < 1.6e9
+    assert both == large + small
+
+    def median(stitches: int) -> float:
+        drawn = (generator.random((200, 309)) < stitches / 309).astype(np.int64)
+        drawn[:, -1] = 2
+        return float(np.median([case.evaluate(genotype)[0] for genotype in drawn]))
+
+    few, some, many = median(1), median(6), median(31)
+    assert few > 0.7
+    assert few > some > many
+    assert many < 0.1
+
+
+def test_a_search_of_the_papers_size_is_counted() -> None:
+    """Of the first proposals none is unchanged; what the paper skips, signatures skip too."""
+    from paper_scale import search, table
+
+    row = search("gomea", 1, 400, population=16)
+    assert 16 <= row["begun"] <= row["completed"] + 16
+    assert 0 < row["unchanged"] <= row["skipped"] <= 400 - 16
+    assert row["used"] == 400
+    assert row["stopped"] == "budget"
+    assert f"| gomea | 1 | {row['reassigned']} | {row['begun']} |" in table([row])

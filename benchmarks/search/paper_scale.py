@@ -1,0 +1,206 @@
+"""How searches spend the paper's budget on a supernet of the paper's size.
+
+Run by `benchmarks/searches.py --paper-scale`: 309 variables (`problems/imagenet_a.py`), 512 slots,
+200,000 evaluations with skipped ones counted, 6.18 stitches expected at first, a threshold that
+reaches 0.5 at half of the budget, and 90 evaluations in flight that are done after random times, on
+a simulated clock. Each algorithm is as the paper's procedure has it.
+
+"Reassigned": how often weights were. "Passes": of mixing, begun and completed, without forced
+improvements. "Skipped": the share of the budget that was not evaluated, since the signature was
+known or under way; "unchanged": the share that the paper counts, where no switch that was active in
+the individual's last evaluated genotype has changed. "Budget": the share that was spent when the
+search ended, and why it did. "Genotypes" and "networks": different ones in the last population.
+Medians, with the least and the most of the seeds. The paper's figures: medians of its section 8,
+those of the budget on ImageNet (a).
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from problems.imagenet_a import imagenet_a
+
+from netstitch.optimization import (
+    ALGORITHMS,
+    Algorithm,
+    Genotype,
+    Problem,
+    Progress,
+    SearchSettings,
+    Setup,
+    SimulatedExecutor,
+    Solution,
+    run_search,
+)
+from netstitch.optimization.problem import State
+
+SEEDS, EVALUATIONS, POPULATION, PLACES = 5, 200_000, 512, 90
+SEARCHED = ("ga", "gomea", "lk-gomea")
+THRESHOLD = 0.5
+PAPER: Mapping[str, tuple[str, str]] = {"gomea": ("45%", "100%"), "lk-gomea": ("39%", "83%")}
+"""Skipped, and the share of the budget at the end."""
+
+SIGMA = 0.3
+"""Of the log-normal factor in how long an evaluation takes, beside its multiply-adds."""
+
+
+class Counted(Algorithm):
+    """An algorithm whose doings are counted."""
+
+    def __init__(self, counted: Algorithm, problem: Problem) -> None:
+        assert problem.active is not None
+        self.slots = counted.slots
+        self._counted, self._active = counted, problem.active
+        self.reassigned = self.begun = self.forced = self.unchanged = 0
+        population = counted.population
+        self._count(population, "reassign", "reassigned")
+        if pool := vars(counted).get("pool"):
+            self._count(pool, "draw", "begun")
+            self._count(pool, "learn", "forced")
+
+    def _count(self, of: object, method: str, count: str) -> None:
+        """Count the calls of a method of an object from now on."""
+        called: Callable[..., Any] = getattr(of, method)
+
+        def counting(*arguments: Any) -> Any:
+            setattr(self, count, getattr(self, count) + 1)
+            return called(*arguments)
+
+        object.__setattr__(of, method, counting)  # pools are frozen
+
+    def propose(self, slot: int) -> Genotype | None:
+        genotype = self._counted.propose(slot)
+        last = self._last(slot)
+        if genotype is not None and last is not None:
+            self.unchanged += not (genotype != last)[self._active(last)].any()
+        return genotype
+
+    def _last(self, slot: int) -> Genotype | None:
+        """What the slot's proposal was made from; None for a first one."""
+        if "_loops" in vars(self._counted):
+            mixing = self._counted._loops[slot]
+            return None if mixing is None else mixing.solution.genotype
+        parents = self._counted._parents[slot]
+        return None if parents is None else self._counted.population.members[parents[0]].genotype
+
+    def completed(self) -> int:
+        """Passes of mixing that were not forced, and are over."""
+        if "_loops" not in vars(self._counted):
+            return 0
+        under_way = [loop for loop in self._counted._loops if loop is not None]
+        return self.begun - sum(mixing.forced is None for mixing in under_way)
+
+    def members(self) -> list[Genotype]:
+        return [one.genotype for one in self._counted.population.members if one is not None]
+
+    def receive(self, slot: int, solution: Solution, entered: bool) -> None:
+        self._counted.receive(slot, solution, entered)
+
+    def converged(self) -> bool:
+        return self._counted.converged()
+
+    def state(self) -> State:
+        return self._counted.state()
+
+    def restore(self, state: State) -> None:
+        self._counted.restore(state)
+
+
+def search(name: str, seed: int, evaluations: int, population: int = POPULATION) -> dict[str, Any]:
+    """One search, in a process of its own."""
+    case, made = imagenet_a(), []
+    chance = np.random.default_rng(seed)
+    whole = case.structure.wiring.multiply_adds(np.array([0] * (case.problem.length - 1) + [2]))
+    tenths = iter(range(1, 11))
+    tenth = next(tenths)
+
+    def counted(setup: Setup) -> Algorithm:
+        made.append(Counted(ALGORITHMS[name].build(setup), setup.problem))
+        return made[-1]
+
+    def seconds(genotype: Genotype) -> float:
+        cost = case.structure.wiring.multiply_adds(genotype) / whole
+        return float((0.2 + cost) * chance.lognormal(0, SIGMA))
+
+    def tell(progress: Progress) -> None:
+        nonlocal tenth
+        while progress.used >= tenth * evaluations / 10:
+            print(f"{name}, seed {seed}: {tenth}0 %, {progress.evaluated:,} evaluated", flush=True)
+            tenth = next(tenths, 99)
+
+    result = run_search(
+        case.problem,
+        SimulatedExecutor(case.evaluate, seconds, workers=PLACES),
+        SearchSettings(
+            algorithm=counted, evaluations=evaluations, population=population, threshold=THRESHOLD
+        ),
+        seed=seed,
+        on_progress=tell,
+    )
+    [watched] = made
+    members = watched.members()
+    return {
+        "way": name,
+        "seed": seed,
+        "reassigned": watched.reassigned,
+        "begun": watched.begun,
+        "completed": watched.completed(),
+        "forced": watched.forced,
+        "used": result.used,
+        "share": result.used / evaluations,
+        "skipped": result.skipped,
+        "unchanged": watched.unchanged,
+        "stopped": result.stopped,
+        "genotypes": len({one.tobytes() for one in members}),
+        "networks": len({case.problem.identify(one) for one in members}),
+        "archive": [one.objectives for one in result.archive],
+        "history": [asdict(moment) for moment in result.history],
+    }
+
+
+def measured(out: Path, seeds: int, evaluations: int, ways: Sequence[str], done_only: bool) -> str:
+    """The table, after what is missing for it was done, unless only what is done is wanted."""
+    file = out / f"searches-paper-scale-{evaluations}.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    done = {(row["way"], row["seed"]) for row in rows}
+    todo = [(way, seed) for seed in range(1, seeds + 1) for way in ways if (way, seed) not in done]
+    if todo and not done_only:
+        with ProcessPoolExecutor(2, get_context("spawn")) as pool, file.open("a") as log:
+            for job in as_completed([pool.submit(search, *one, evaluations) for one in todo]):
+                rows.append(job.result())
+                log.write(json.dumps(rows[-1]) + "\n")
+                log.flush()
+    return table(rows)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The results as Markdown, beside the paper's."""
+    head = ["search", "seeds", "reassigned", "passes begun", "completed", "skipped", "unchanged"]
+    head += ["the paper's", "budget", "the paper's", "ended by", "genotypes", "networks"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for way in SEARCHED:
+        own = [row for row in rows if row["way"] == way]
+        if not own:
+            continue
+        skipped, budget = PAPER.get(way, ("-", "100%"))
+        cells = [way, str(len(own))]
+        cells += [_range([row[key] for row in own]) for key in ("reassigned", "begun", "completed")]
+        cells += [
+            _range([row[key] / row["used"] for row in own], ".0%")
+            for key in ("skipped", "unchanged")
+        ]
+        cells += [skipped, _range([row["share"] for row in own], ".0%"), budget]
+        cells.append(", ".join(dict.fromkeys(row["stopped"] for row in own)))
+        cells += [_range([row[key] for row in own]) for key in ("genotypes", "networks")]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _range(values: Sequence[float], form: str = ",.0f") -> str:
+    least, middle, most = (f"{one:{form}}" for one in np.quantile(values, [0, 0.5, 1]))
+    return middle if least == most else f"{middle} ({least} to {most})"
