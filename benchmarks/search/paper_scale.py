@@ -6,12 +6,13 @@ reaches 0.5 at half of the budget, and 90 evaluations in flight that are done af
 a simulated clock. Each algorithm is as the paper's procedure has it.
 
 "Reassigned": how often weights were. "Passes": of mixing, begun and completed, without forced
-improvements. "Skipped": the share of the budget that was not evaluated, since the signature was
-known or under way; "unchanged": the share that the paper counts, where no switch that was active in
-the individual's last evaluated genotype has changed. "Budget": the share that was spent when the
-search ended, and why it did. "Genotypes" and "networks": different ones in the last population.
-Medians, with the least and the most of the seeds. The paper's figures: medians of its section 8,
-those of the budget on ImageNet (a).
+improvements. "First": the share of the budget that went into first genotypes and first passes; with
++ where some of these were still under way. "Skipped": the share that was not evaluated, since the
+signature was known or under way; "unchanged": the share that the paper counts, where no switch that
+was active in the individual's last evaluated genotype has changed. "Budget": the share that was
+spent when the search ended, and why it did. "Genotypes" and "networks": different ones in the last
+population. Medians, with the least and the most of the seeds. The paper's figures: medians of its
+section 8, those of the budget on ImageNet (a).
 """
 
 import json
@@ -42,7 +43,7 @@ from netstitch.optimization.problem import State
 SEEDS, EVALUATIONS, POPULATION, PLACES = 5, 200_000, 512, 90
 SEARCHED = ("ga", "gomea", "lk-gomea")
 THRESHOLD = 0.5
-PAPER: Mapping[str, tuple[str, str]] = {"gomea": ("45%", "100%"), "lk-gomea": ("39%", "83%")}
+PAPER: Mapping[str, tuple[str, str]] = {"gomea": ("45 %", "100 %"), "lk-gomea": ("39 %", "83 %")}
 """Skipped, and the share of the budget at the end."""
 
 SIGMA = 0.3
@@ -56,7 +57,8 @@ class Counted(Algorithm):
         assert problem.active is not None
         self.slots = counted.slots
         self._counted, self._active = counted, problem.active
-        self.reassigned = self.begun = self.forced = self.unchanged = 0
+        self.reassigned = self.begun = self.forced = self.unchanged = self.in_first = 0
+        self.passes = [0] * self.slots
         population = counted.population
         self._count(population, "reassign", "reassigned")
         if pool := vars(counted).get("pool"):
@@ -74,7 +76,10 @@ class Counted(Algorithm):
         object.__setattr__(of, method, counting)  # pools are frozen
 
     def propose(self, slot: int) -> Genotype | None:
+        before = self.begun
         genotype = self._counted.propose(slot)
+        self.passes[slot] += self.begun - before
+        self.in_first += genotype is not None and self.passes[slot] <= 1
         last = self._last(slot)
         if genotype is not None and last is not None:
             self.unchanged += not (genotype != last)[self._active(last)].any()
@@ -151,6 +156,8 @@ def search(name: str, seed: int, evaluations: int, population: int = POPULATION)
         "begun": watched.begun,
         "completed": watched.completed(),
         "forced": watched.forced,
+        "in_first": watched.in_first,
+        "beyond_first": sum(passes > 1 for passes in watched.passes),
         "used": result.used,
         "share": result.used / evaluations,
         "skipped": result.skipped,
@@ -180,27 +187,38 @@ def measured(out: Path, seeds: int, evaluations: int, ways: Sequence[str], done_
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The results as Markdown, beside the paper's."""
-    head = ["search", "seeds", "reassigned", "passes begun", "completed", "skipped", "unchanged"]
+    head = ["search", "seeds", "reassigned", "passes begun", "completed", "first"]
+    head += ["skipped", "unchanged"]
     head += ["the paper's", "budget", "the paper's", "ended by", "genotypes", "networks"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for way in SEARCHED:
         own = [row for row in rows if row["way"] == way]
         if not own:
             continue
-        skipped, budget = PAPER.get(way, ("-", "100%"))
+        skipped, budget = PAPER.get(way, ("-", "100 %"))
         cells = [way, str(len(own))]
         cells += [_range([row[key] for row in own]) for key in ("reassigned", "begun", "completed")]
+        cells.append(_first(own))
         cells += [
-            _range([row[key] / row["used"] for row in own], ".0%")
+            _range([row[key] / row["used"] for row in own], " %")
             for key in ("skipped", "unchanged")
         ]
-        cells += [skipped, _range([row["share"] for row in own], ".0%"), budget]
+        cells += [skipped, _range([row["share"] for row in own], " %"), budget]
         cells.append(", ".join(dict.fromkeys(row["stopped"] for row in own)))
         cells += [_range([row[key] for row in own]) for key in ("genotypes", "networks")]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _range(values: Sequence[float], form: str = ",.0f") -> str:
-    least, middle, most = (f"{one:{form}}" for one in np.quantile(values, [0, 0.5, 1]))
+def _first(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not all(row["begun"] for row in rows):
+        return "-"
+    under_way = any(row["beyond_first"] < POPULATION for row in rows)
+    share = _range([row["in_first"] * row["share"] / row["used"] for row in rows], " %")
+    return f"{share} +" if under_way else share
+
+
+def _range(values: Sequence[float], unit: str = "") -> str:
+    scale = 100 if unit else 1
+    least, middle, most = (f"{one * scale:,.0f}{unit}" for one in np.quantile(values, [0, 0.5, 1]))
     return middle if least == most else f"{middle} ({least} to {most})"
