@@ -28,7 +28,7 @@ import argparse
 import json
 import multiprocessing
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -228,7 +228,17 @@ def compared(
     }
 
 
-def _at_paper_scale(options: argparse.Namespace) -> str:
+def _checked(
+    parser: argparse.ArgumentParser, ways: Sequence[str] | None, known: Iterable[str]
+) -> list[str]:
+    """The ways that are asked for, by default all."""
+    for way in ways or ():
+        if way not in known:
+            parser.error(f"unknown way {way!r}: expected {', '.join(known)}")
+    return list(ways or known)
+
+
+def _at_paper_scale(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
     sys.path.insert(0, str(Path(__file__).parent / "search"))  # for the processes too
     from paper_scale import EVALUATIONS, SEARCHED, SEEDS, measured
 
@@ -236,7 +246,7 @@ def _at_paper_scale(options: argparse.Namespace) -> str:
         options.out,
         options.seeds or SEEDS,
         options.evaluations or EVALUATIONS,
-        options.ways or SEARCHED,
+        _checked(parser, options.ways, SEARCHED),
         options.markdown,
     )
 
@@ -247,15 +257,15 @@ def main() -> None:
     parser.add_argument("--paper-scale", action="store_true")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--evaluations", type=int)
-    parser.add_argument("--ways", nargs="+", choices=tuple(WAYS))
+    parser.add_argument("--ways", nargs="+", metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.paper_scale:
-        print(_at_paper_scale(options))
+        print(_at_paper_scale(parser, options))
         return
-    seeds, ways = options.seeds or SEEDS, options.ways or list(WAYS)
+    seeds, ways = options.seeds or SEEDS, _checked(parser, options.ways, WAYS)
     evaluations = options.evaluations or EVALUATIONS
     file = options.out / f"searches-{options.pair}-{evaluations}.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []

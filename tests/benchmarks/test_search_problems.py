@@ -160,3 +160,12 @@ def test_a_search_of_the_papers_size_is_counted() -> None:
     assert row["used"] == 400
     assert row["stopped"] == "budget"
     assert f"| gomea | 1 | {row['reassigned']} | {row['begun']} |" in table([row])
+
+
+def test_a_search_of_one_pass_each_ends_with_the_last() -> None:
+    from paper_scale import ONCE, search
+
+    row = search(f"lk-gomea{ONCE}", 1, 20_000, population=16)
+    assert row["begun"] == row["completed"] == 16
+    assert row["in_first"] == row["used"] < 20_000
+    assert row["stopped"] == "converged"
