@@ -9,12 +9,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from netstitch.analysis.cost_words import MULTIPLY_ADDS_NAME, axis_label
 from netstitch.analysis.dominance import nondominated
 from netstitch.analysis.front_chart import Cloud, Floor, accuracy_floor, front_chart, with_limits
 from netstitch.analysis.front_point import (
     ACCURACY,
     ENSEMBLE,
-    MULTIPLY_ADDS,
     DefaultCost,
     FrontPoint,
     ObjectiveName,
@@ -50,7 +50,7 @@ class Front:
     references: tuple[FrontPoint, ...] = ()
     measure: str = ACCURACY
     objective: ObjectiveName = ACCURACY
-    cost_name: str = MULTIPLY_ADDS
+    cost_name: str = MULTIPLY_ADDS_NAME
     unit: str = ""
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class Front:
         if repeated:
             raise ValueError(f"labels stand twice in a front: {', '.join(repeated)}")
         without = [one.label for one in self.networks if isinstance(one.cost, DefaultCost)]
-        if without and self.cost_name != MULTIPLY_ADDS:
+        if without and self.cost_name != MULTIPLY_ADDS_NAME:
             raise ValueError(
                 f"{without[0]} has no {self.cost_name}, the cost of its front; give each point its "
                 "cost"
@@ -110,9 +110,7 @@ class Front:
     @property
     def cost_label(self) -> str:
         """The cost with its unit, for an axis."""
-        if self.cost_name == MULTIPLY_ADDS:
-            return f"{MULTIPLY_ADDS} per sample"
-        return self.cost_name + ("" if self.unit == self.cost_name else f", {self.unit}")
+        return axis_label(self.cost_name, self.unit)
 
     @property
     def parts(self) -> tuple[Split, ...]:
@@ -163,7 +161,7 @@ class Front:
         fitting, wanted = list(self.points), []
         if max_macs is not None:
             fitting = [each for each in fitting if each.multiply_adds <= max_macs]
-            wanted.append(f"at most {_brief(max_macs, MULTIPLY_ADDS)}")
+            wanted.append(f"at most {_brief(max_macs, MULTIPLY_ADDS_NAME)}")
         if max_cost is not None:
             fitting = [each for each in fitting if each.cost <= max_cost]
             wanted.append(f"at most {_brief(max_cost, self.unit)}")
@@ -237,7 +235,7 @@ class Front:
         """Return from where to where the front goes, in cost or in multiply-adds."""
         if not self.points:
             return "the front is empty, search with a larger budget or a lower threshold"
-        unit = MULTIPLY_ADDS if multiply_adds else self.unit
+        unit = MULTIPLY_ADDS_NAME if multiply_adds else self.unit
         spent = {one.label: float(one.multiply_adds) if multiply_adds else one.cost for one in self}
         ordered = sorted(self, key=lambda one: spent[one.label])
         # Rounded outwards: a limit copied from this message must find the point.
@@ -254,7 +252,7 @@ def make_front(
     references: Sequence[FrontPoint] = (),
     measure: str = ACCURACY,
     objective: ObjectiveName = ACCURACY,
-    cost_name: str = MULTIPLY_ADDS,
+    cost_name: str = MULTIPLY_ADDS_NAME,
     unit: str = "",
 ) -> Front:
     """Return the candidates' front on validation samples, labelled P1, P2, ... by rising cost."""

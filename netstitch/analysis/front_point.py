@@ -18,8 +18,6 @@ ObjectiveName = Literal["accuracy", "cross-entropy"]
 ENSEMBLE = "ensemble"
 """The output choice of a reference network that makes it the one others are compared with."""
 ACCURACY: ObjectiveName = "accuracy"
-MULTIPLY_ADDS = "multiply-adds"
-"""Name and unit of the cost of a front that does not say another."""
 
 
 class DefaultCost(float):

@@ -5,15 +5,14 @@ import io
 from collections.abc import Sequence
 
 from netstitch.analysis.bootstrap import Interval
+from netstitch.analysis.cost_words import column
 from netstitch.analysis.front_point import (
     ACCURACY,
-    MULTIPLY_ADDS,
     SPLITS,
     FrontPoint,
     ObjectiveName,
     Split,
 )
-from netstitch.text import unit_and_scale
 
 Rows = Sequence[Sequence[str]]
 """A header and rows below it."""
@@ -41,12 +40,9 @@ def table_rows(
     parts = [part for part in SPLITS if part in measured or part == "test"]
     nats = parts if objective != ACCURACY else []
     further = _further(networks)
-    if cost_name == MULTIPLY_ADDS:
-        cost, scale = "MACs (M)", 1e6
-    else:
-        prefix, scale = unit_and_scale(max((point.cost for point in networks), default=0.0))
-        cost = f"{cost_name} ({prefix}{'' if unit == cost_name else unit})"
-    head = ["network", "output", "stitches", cost.removesuffix(" ()"), "of ens."]
+    largest = max((point.cost for point in networks), default=0.0)
+    cost, scale = column(cost_name, unit, largest)
+    head = ["network", "output", "stitches", cost, "of ens."]
     for part in parts:
         head += [part, f"{_HEADS.get(part, part)} minus ensemble"]
     rows = [[*head, *(f"{part} cross-entropy" for part in nats), *further]]

@@ -21,7 +21,7 @@ app = App(
     name="netstitch",
     version=VERSION,
     help="Join trained networks with linear stitches, and search what lies between them: the "
-    "networks with the most accuracy for their multiply-adds. Start with: netstitch demo",
+    "networks with the most accuracy for their cost. Start with: netstitch demo",
     help_format="plaintext",
     suppress_keyboard_interrupt=False,  # main says what an interruption leaves
 )

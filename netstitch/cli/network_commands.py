@@ -123,7 +123,7 @@ def export(
             recalibrate=recalibrate,
             fold=fold,
         )
-    show_export(exported, chosen)
+    show_export(exported, chosen, opened.front)
 
 
 def finetune_command(

@@ -70,7 +70,7 @@ def demo(
         chosen = choose(finished.front)
         exported = export_point(finished.supernet, chosen, folder / "export", listener)
     show_run(finished)
-    show_export(exported, chosen)
+    show_export(exported, chosen, finished.front)
     report_on(finished.folder)
 
 
@@ -102,7 +102,7 @@ def run(
     """
     from netstitch.cli.console import listening
     from netstitch.cli.report_command import report_on
-    from netstitch.cli.show import show_run, show_trial
+    from netstitch.cli.show import show_dry_run, show_run
     from netstitch.events import Message, StageBegan
     from netstitch.experiments import (
         find_experiment,
@@ -127,7 +127,7 @@ def run(
             for line in other_images(asked, models, task):
                 listener(Message(line, warning=True))
             costs = try_out(models, task, listener, asked)
-        show_trial(costs)
+        show_dry_run(costs)
         return
     folder = free_folder(Path(f"{file.stem}-run")) if output is None else output
     check_new(folder)

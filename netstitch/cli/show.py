@@ -7,9 +7,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from netstitch.analysis import FrontPoint, front_table
+from netstitch.analysis import Front, FrontPoint, front_table
 from netstitch.analysis.hypervolume import REACH
 from netstitch.cli.console import Terminal
+from netstitch.costs import COSTS, MULTIPLY_ADDS
 from netstitch.exporting import RECALIBRATED, Exported
 from netstitch.matching import Matching
 from netstitch.networks import Network
@@ -17,7 +18,7 @@ from netstitch.networks.graph import Graph
 from netstitch.optimization.search_result import REASONS
 from netstitch.report.compared_runs import Comparison
 from netstitch.report.comparison_page import answer, group_table, pair_table
-from netstitch.runs.dry_run import NetworkCost
+from netstitch.runs.dry_run import NetworkCosts
 from netstitch.runs.finetuned_point import Tuning
 from netstitch.runs.protocol import Concluded
 from netstitch.runs.searching_step import Finished
@@ -106,11 +107,13 @@ def _print_whole(terminal: Terminal, table: Table) -> None:
     Terminal(width=max(terminal.width, needed)).print(table)
 
 
-def show_export(exported: Exported, point: FrontPoint) -> None:
-    """Print which network was written where, and how well each file agrees with it."""
+def show_export(exported: Exported, point: FrontPoint, front: Front) -> None:
+    """Print which network of a front was written where, and how well each file agrees with it."""
     terminal = Terminal()
+    named = front.cost_name == MULTIPLY_ADDS.name
+    cost = "" if named else f"{point.cost:,.6g} {front.unit}, "
     terminal.print(
-        f"\n{point.label}: {point.multiply_adds:,} multiply-adds, validation accuracy "
+        f"\n{point.label}: {cost}{point.multiply_adds:,} multiply-adds, validation accuracy "
         f"{100 * point.validation:.2f} %, {point.stitches} stitches",
     )
     recalibrated = exported.card.get(RECALIBRATED)
@@ -197,14 +200,14 @@ def show_matching(networks: Sequence[Network], matching: Matching) -> None:
     Terminal().print(table)
 
 
-def show_trial(costs: Sequence[NetworkCost]) -> None:
+def show_dry_run(networks: Sequence[NetworkCosts]) -> None:
     """Print a row for each network and a subnetwork: their costs."""
     rows = []
-    for cost in costs:
-        numbers = (cost.multiply_adds, cost.parameters, cost.points, cost.stitches)
-        rows.append((cost.name, *("" if n is None else f"{n:,}" for n in numbers)))
+    for network in networks:
+        numbers = (*network.costs, network.points, network.stitches)
+        rows.append((network.name, *("" if n is None else f"{n:,}" for n in numbers)))
     terminal = Terminal()
-    terminal.print(_table(("network", "multiply-adds", "parameters", "points", "stitches"), rows))
+    terminal.print(_table(("network", *COSTS, "points", "stitches"), rows))
     terminal.print("Nothing was fitted, and nothing is written.")
 
 

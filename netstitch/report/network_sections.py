@@ -138,7 +138,7 @@ def _parts(
             {
                 "network": run.structure.names[part.network],
                 "modules": span_of(part.first, part.last),
-                "cost": amount(part.multiply_adds),
+                "multiply_adds": amount(part.multiply_adds),
                 "reads": "; ".join(reads),
             }
         )

@@ -1,4 +1,4 @@
-"""A trial of an experiment: everything up to the supernet, and one subnetwork, in a minute."""
+"""A dry run of an experiment: everything up to the supernet, and one subnetwork, in a minute."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from netstitch.costs import COSTS
 from netstitch.events import Listener, Message, StageBegan
 from netstitch.experiments import RunSettings
 from netstitch.runs.preparing import capture_all, match_all
@@ -20,19 +21,18 @@ ACTIVE = 2.0
 
 
 @dataclass(frozen=True)
-class NetworkCost:
-    """The costs of a network: multiply-adds of one sample, parameters, and points or stitches."""
+class NetworkCosts:
+    """A network's costs, those of `netstitch.costs.COSTS` in order, and its points or stitches."""
 
     name: str
-    multiply_adds: int
-    parameters: int
+    costs: tuple[float, ...]
     points: int | None = None
     stitches: int | None = None
 
 
 def try_out(
     models: Sequence[tuple[str, nn.Module]], task: Task, listener: Listener, settings: RunSettings
-) -> list[NetworkCost]:
+) -> list[NetworkCosts]:
     """Capture and match models, build the supernet, and run a random subnetwork, nothing fitted.
 
     The task has a few samples of any content. Returned are the costs of the basis networks, their
@@ -42,7 +42,7 @@ def try_out(
     matching = match_all(networks, listener, settings.matching)
     listener(StageBegan("supernet"))
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
-    supernet.set_stitches(supernet.stitch_weights())  # random ones do for a trial
+    supernet.set_stitches(supernet.stitch_weights())  # random ones do where nothing is measured
     genotype = _random_genotype(supernet, settings.seed)
     inputs, labels = task.validation.inputs, task.validation.labels
     with torch.inference_mode():
@@ -58,10 +58,9 @@ def try_out(
     points = {network.name: len(network.graph.points) for network in networks}
     stitches = {"subnetwork": len(supernet.active_stitches(genotype))}
     return [
-        NetworkCost(
+        NetworkCosts(
             name,
-            supernet.macs(one),
-            supernet.parameters_of(one),
+            tuple(cost.of(supernet, one) for cost in COSTS.values()),
             points.get(name),
             stitches.get(name),
         )

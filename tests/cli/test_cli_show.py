@@ -1,11 +1,13 @@
 """Results on stdout: nothing of a number is cut off."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from netstitch.analysis import Front
-from netstitch.cli.show import show_run
+from netstitch.analysis import Front, FrontPoint
+from netstitch.cli.show import show_export, show_run
+from netstitch.exporting import Exported
 from netstitch.runs.run import Finished
 
 
@@ -44,3 +46,15 @@ def test_why_the_search_ended_is_told(
     out = " ".join(capsys.readouterr().out.split())
     assert f"the search ended since {text}" in out
     assert ", 3 failed;" in out
+
+
+def test_what_was_exported_is_told_with_the_cost_of_its_front(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    point = FrontPoint("P1", (0,), 2_500_000, 1, 0.905, cost=1234.0)
+    for name, line in (
+        ("parameters", "P1: 1,234 parameters, 2,500,000 multiply-adds, validation accuracy 90.50"),
+        ("multiply-adds", "P1: 2,500,000 multiply-adds, validation accuracy 90.50"),
+    ):
+        show_export(Exported(Path("e"), {}, ()), point, Front((point,), cost_name=name))
+        assert line in capsys.readouterr().out
