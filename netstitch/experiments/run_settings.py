@@ -43,10 +43,11 @@ _PAPER: Mapping[str, Mapping[str, Any]] = {
     "evaluation": {"recalibrate": 0, "in_flight": 0, "order": "finished"},
 }
 """The paper's procedure (sections 3, 5, 6): all points, as many matches as there can be, stitches
-trained by Adam on the features' mean squared error of all samples, nothing refined, batch norms as
-the networks have them, references that the search has to find, objectives in a frozen frame,
-neighbourhoods compared by whole genotypes as in the authors' code, and a loop for each individual, as
-many of them evaluating as there are places, each of which goes on when its own result is there."""
+trained by Adam on the features' mean squared error of all samples, nothing refined, and batch norms
+as the networks have them; references that the search has to find, objectives in a frozen frame,
+neighbourhoods compared by whole genotypes, as in the authors' code, and a loop for each individual,
+as many of them evaluating as there are places, each of which goes on when its own result is
+there."""
 _IN_PART = ("search", "evaluation")
 """Tables with keys that are no matter of a procedure, such as the budget and the device."""
 
