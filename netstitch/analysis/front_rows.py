@@ -22,6 +22,7 @@ _PLAIN = (
     *("label", "genotype", "multiply_adds", "cost", "stitches", "validation", "test", "output"),
     *("parameters", "confirmation"),
 )
+_LOGITS = ("cross_entropy", "calibration_error", "calibration_error_of_ten_bins")
 _INTERVALS = (
     *("validation_difference", "test_difference", "gap"),
     *("confirmation_difference", "confirmation_gap"),
@@ -70,7 +71,7 @@ def csv_text(
     columns = [
         *("kind", *_PLAIN),
         *(f"{name}{end}" for name in _INTERVALS for end in ("", "_low", "_high")),
-        *(f"{part}_{name}" for name in ("cross_entropy", "calibration_error") for part in SPLITS),
+        *(f"{part}_{name}" for name in _LOGITS for part in SPLITS),
         *("cost_name", "unit"),
         *_further([*references, *points]),
     ]
@@ -91,7 +92,9 @@ def _csv_row(point: FrontPoint) -> dict[str, object]:
         if found is not None:
             row |= {name: found.difference, f"{name}_low": found.low, f"{name}_high": found.high}
     row |= {f"{part}_cross_entropy": nats for part, nats in point.cross_entropy.items()}
-    row |= {f"{part}_calibration_error": one.error for part, one in point.calibration.items()}
+    for part, one in point.calibration.items():
+        row[f"{part}_calibration_error"] = one.error
+        row[f"{part}_calibration_error_of_ten_bins"] = one.error_of_ten_bins
     return row | point.further
 
 

@@ -53,7 +53,7 @@ def columns_of(front: Front) -> list[str]:
     for part in _tabled(front):
         heads += [part, "minus ensemble"]
     heads += [f"validation minus {part}" for part in _tabled(front)[1:]]
-    return [*heads, "cross-entropy", "calibration error"]
+    return [*heads, "cross-entropy", "calibration error", "calibration error, 10 bins"]
 
 
 def _tabled(front: Front) -> list[Split]:
@@ -105,6 +105,8 @@ def _cells(front: Front, point: FrontPoint, words: str, share: float | None) -> 
     cells += [_interval(point.gap_to(part)) for part in _tabled(front)[1:]]
     cells.append(_number(point.cross_entropy.get(front.parts[-1]), "{:.4f}"))
     cells.append(_number(None if calibration is None else calibration.error, "{:.4f}"))
+    tenths = None if calibration is None else calibration.error_of_ten_bins
+    cells.append(_number(tenths, "{:.4f}"))
     return cells
 
 

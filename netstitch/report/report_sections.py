@@ -110,14 +110,19 @@ def _calibration(run: RunRecord) -> Iterator[ReportSection]:
         found = point.calibration.get(part)
         return None if found is None else found.error
 
+    def error_of_ten_bins(point: FrontPoint) -> float | None:
+        found = point.calibration.get(part)
+        return None if found is None else found.error_of_ten_bins
+
     yield ReportSection(
         "calibration",
         "Calibration",
         f"Whether networks are right as often as they say, on {part} samples: the confidence "
         "in the predicted class against the share of predictions that are right. The expected "
         "calibration error is the mean distance of the two over 15 bins of equal width, by "
-        "their predictions. The cross-entropy, in nats, is what being sure of what is wrong "
-        "costs. Click a name under the diagram to show that network.",
+        "their predictions; the paper's bins are ten, of width 0.1. The cross-entropy, in nats, is "
+        "what being sure of what is wrong costs. Click a name under the diagram to show that "
+        "network.",
         {
             "Reliability diagrams": reliability_chart(front, part),
             "Expected calibration error": chart_against_cost(
@@ -125,6 +130,9 @@ def _calibration(run: RunRecord) -> Iterator[ReportSection]:
             ),
             "Cross-entropy": chart_against_cost(
                 "cross-entropy (nats)", front, lambda point: point.cross_entropy.get(part)
+            ),
+            "Expected calibration error, ten bins of width 0.1": chart_against_cost(
+                "expected calibration error, ten bins", front, error_of_ten_bins
             ),
         },
     )

@@ -12,7 +12,8 @@ Outputs = Tensor | Mapping[str, Tensor]
 EnsembleKind = Literal["logits", "probabilities"]
 """What the ensemble averages: the networks' outputs, or the softmax of them."""
 
-BINS = 15
+BINS = 30
+"""Bins of confidence, which can be put together to 15 and to 10."""
 GRAIN = 2.0**24
 """Confidences are multiples of 1 / GRAIN, so that their sums are exact in any order."""
 

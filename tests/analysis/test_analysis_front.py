@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from netstitch.analysis import Front, FrontPoint, Interval, front_table, make_front
+from netstitch.analysis.calibration import Calibration
 from netstitch.errors import NetstitchError, SearchError, StorageError
 
 
@@ -227,6 +228,18 @@ def test_a_front_of_another_cost(tmp_path):
     front.to_csv(tmp_path / "front.csv")
     (row,) = csv.DictReader((tmp_path / "front.csv").read_text().splitlines())
     assert (row["cost"], row["cost_name"], row["unit"]) == ("0.02", "latency", "seconds")
+
+
+def test_calibration_errors_of_15_and_of_ten_bins_are_in_the_file(tmp_path):
+    """Half of the confidences of 0.65 and of 0.68 are right: one bin of a tenth, two of 1 / 15."""
+    counts, sums, right = [0] * 30, [0.0] * 30, [0] * 30
+    counts[19:21], sums[19:21], right[19:21] = [10, 10], [6.5, 6.8], [10, 0]
+    calibration = {"test": Calibration(tuple(counts), tuple(sums), tuple(right))}
+    network = FrontPoint("P1", (0,), 10, 0, 0.5, 0.5, calibration=calibration)
+    Front((network,)).to_csv(tmp_path / "front.csv")
+    (row,) = csv.DictReader((tmp_path / "front.csv").read_text().splitlines())
+    assert float(row["test_calibration_error"]) == pytest.approx((3.5 + 6.8) / 20)
+    assert float(row["test_calibration_error_of_ten_bins"]) == pytest.approx(3.3 / 20)
 
 
 def test_the_cost_is_the_multiply_adds_unless_it_is_said(front):

@@ -116,8 +116,13 @@ def point(supernet: Supernet, genotype: np.ndarray, accuracy: float, label: str 
         validation_difference=Interval(accuracy - 0.8, accuracy - 0.82, accuracy - 0.78),
         test_difference=Interval(test - 0.8, test - 0.82, test - 0.78),
         gap=Interval(accuracy - test, 0.0, 0.06),
-        calibration={"test": Calibration((0, 100), (0.0, 95.0), (0, round(100 * test)))},
+        calibration={"test": calibration(round(100 * test))},
     )
+
+
+def calibration(right: int) -> Calibration:
+    """A hundred predictions with a confidence of 0.95, so many of them right, in 30 bins."""
+    return Calibration((*(0,) * 28, 100, 0), (*(0.0,) * 28, 95.0, 0.0), (*(0,) * 28, right, 0))
 
 
 def store(

@@ -67,7 +67,8 @@ def test_every_chart_has_its_data(run: Path) -> None:
     charts = data_of(text, "charts")
     ids = {each["data-chart"] for each in elements.tagged("div") if "data-chart" in each}
     assert ids == charts.keys()
-    assert {"front-validation", "front-test", "hypervolume-0", "errors-0", "calibration-0"} <= ids
+    assert {"front-validation", "front-test", "hypervolume-0", "errors-0", "calibration-3"} <= ids
+    assert "calibration error, 10 bins" in text
 
 
 def test_nothing_is_asked_of_the_network(run: Path) -> None:

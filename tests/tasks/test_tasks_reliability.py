@@ -17,13 +17,13 @@ def calibration(sums: Tensor) -> Calibration:
     return Calibration(tuple(map(int, counts)), tuple(confidences), tuple(map(int, right)))
 
 
-def counted(logits: Tensor, labels: Tensor) -> float:
-    """The error by its definition, a sample at a time."""
-    bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
+def counted(logits: Tensor, labels: Tensor, count: int) -> float:
+    """The error over so many bins by its definition, a sample at a time."""
+    bins: list[list[tuple[float, bool]]] = [[] for _ in range(count)]
     for row, label in zip(logits, labels.tolist(), strict=True):
         probabilities = row.softmax(0)
         sure, found = probabilities.max().item(), int(probabilities.argmax())
-        place = next(i for i in range(BINS) if sure <= (i + 1) / BINS or i == BINS - 1)
+        place = next(i for i in range(count) if sure <= (i + 1) / count or i == count - 1)
         bins[place].append((sure, found == label))
     error = 0.0
     for members in bins:
@@ -48,16 +48,26 @@ def test_the_error_is_that_of_a_direct_count(
     labels = torch.randint(0, classes, (samples,), generator=generator)
     found = calibration(reliability(logits, labels))
     assert sum(found.counts) == samples
-    assert found.error == pytest.approx(counted(logits, labels), abs=1e-6)
+    assert found.error == pytest.approx(counted(logits, labels, 15), abs=1e-6)
+    assert found.error_of_ten_bins == pytest.approx(counted(logits, labels, 10), abs=1e-6)
+    assert len(found.diagram) <= 15
+
+
+def test_bins_that_are_not_of_a_tenth_tell_no_error_of_the_papers_bins() -> None:
+    found = Calibration((0,) * 14 + (4,), (0.0,) * 14 + (3.8,), (0,) * 14 + (3,))
+    assert found.error == pytest.approx(0.2)
+    assert found.error_of_ten_bins is None
+    assert Calibration((4, 0), (1.0, 0.0), (3, 0)).error == pytest.approx(0.5)
 
 
 def test_it_is_torchmetrics_where_no_confidence_is_one() -> None:
     generator = torch.Generator().manual_seed(3)
     logits = 2 * torch.randn(500, 4, generator=generator)
     labels = torch.randint(0, 4, (500,), generator=generator)
-    peer = MulticlassCalibrationError(num_classes=4, n_bins=BINS, norm="l1")
-    expected = float(peer(logits.softmax(1), labels))
-    assert calibration(reliability(logits, labels)).error == pytest.approx(expected, abs=1e-5)
+    found = calibration(reliability(logits, labels))
+    for bins, error in ((15, found.error), (10, found.error_of_ten_bins)):
+        peer = MulticlassCalibrationError(num_classes=4, n_bins=bins, norm="l1")
+        assert error == pytest.approx(float(peer(logits.softmax(1), labels)), abs=1e-5)
 
 
 def test_a_confidence_of_one_is_in_the_last_bin() -> None:
