@@ -16,7 +16,7 @@ section 8, those of the budget on ImageNet (a).
 
 In the authors' code no individual seems to begin a second pass, as the way that calls for it waits
 for a message that the evaluation never sends. With "one pass" neither does any here: the search
-ends when all are done.
+ends when all are done. (GOMEA's budget ends within first passes anyway.)
 """
 
 import json
@@ -30,11 +30,11 @@ from typing import Any
 import numpy as np
 from problems.imagenet_a import imagenet_a
 
+from netstitch.experiments.run_settings import with_procedure
 from netstitch.optimization import (
     ALGORITHMS,
     Algorithm,
     Genotype,
-    Problem,
     Progress,
     SearchSettings,
     Setup,
@@ -46,8 +46,15 @@ from netstitch.optimization.problem import State
 
 SEEDS, EVALUATIONS, POPULATION, PLACES = 5, 200_000, 512, 90
 ONCE = ", one pass"
-SEARCHED = ("ga", "gomea", "lk-gomea", f"gomea{ONCE}", f"lk-gomea{ONCE}")
+SEARCHED = ("ga", "gomea", "lk-gomea", f"lk-gomea{ONCE}")
 THRESHOLD = 0.5
+PROCEDURE = {
+    key: value
+    for key, value in with_procedure({"procedure": "paper"})["search"].items()
+    if key in SearchSettings.model_fields  # references are a supernet's
+}
+"""What --paper sets of any search."""
+
 PAPER: Mapping[str, tuple[str, str]] = {"gomea": ("45 %", "100 %"), "lk-gomea": ("39 %", "83 %")}
 """Skipped, and the share of the budget at the end."""
 
@@ -58,25 +65,27 @@ SIGMA = 0.3
 class Counted(Algorithm):
     """An algorithm whose doings are counted; `once`: each slot has one pass, and is done."""
 
-    def __init__(self, counted: Algorithm, problem: Problem, once: bool) -> None:
-        assert problem.active is not None
+    def __init__(self, counted: Algorithm, once: bool) -> None:
         self.slots = counted.slots
-        self._counted, self._active, self._once = counted, problem.active, once
-        self.reassigned = self.begun = self.forced = self.unchanged = self.in_first = 0
+        self._counted, self._once = counted, once
+        self.reassigned = self.begun = self.forced = self.in_first = 0
         self.passes = [0] * self.slots
         population = counted.population
         self._count(population, "reassign", "reassigned")
         if pool := vars(counted).get("pool"):
             self._count(pool, "draw", "begun")
             self._count(pool, "learn", "forced")
+            if once:  # second passes are begun, but not made: they have no say in the weights
+                says = pool.reassigns
+                object.__setattr__(pool, "reassigns", lambda begun, n: begun < n and says(begun, n))
 
     def _count(self, of: object, method: str, count: str) -> None:
         """Count the calls of a method of an object from now on."""
         called: Callable[..., Any] = getattr(of, method)
 
-        def counting(*arguments: Any) -> Any:
+        def counting(*arguments: Any, **keywords: Any) -> Any:
             setattr(self, count, getattr(self, count) + 1)
-            return called(*arguments)
+            return called(*arguments, **keywords)
 
         object.__setattr__(of, method, counting)  # pools are frozen
 
@@ -90,18 +99,10 @@ class Counted(Algorithm):
             self.begun = before
             return None
         self.in_first += genotype is not None and self.passes[slot] <= 1
-        last = self._last(slot)
-        if genotype is not None and last is not None:
-            self.unchanged += not (genotype != last)[self._active(last)].any()
         return genotype
 
-    def _last(self, slot: int) -> Genotype | None:
-        """What the slot's proposal was made from; None for a first one."""
-        if "_loops" in vars(self._counted):
-            mixing = self._counted._loops[slot]
-            return None if mixing is None else mixing.solution.genotype
-        parents = self._counted._parents[slot]
-        return None if parents is None else self._counted.population.members[parents[0]].genotype
+    def origin(self, slot: int) -> Genotype | None:
+        return self._counted.origin(slot)
 
     def completed(self) -> int:
         """Passes of mixing that were not forced, and are over."""
@@ -137,7 +138,7 @@ def search(name: str, seed: int, evaluations: int, population: int = POPULATION)
     tenth = next(tenths)
 
     def counted(setup: Setup) -> Algorithm:
-        made.append(Counted(ALGORITHMS[algorithm].build(setup), setup.problem, algorithm != name))
+        made.append(Counted(ALGORITHMS[algorithm].build(setup), algorithm != name))
         return made[-1]
 
     def seconds(genotype: Genotype) -> float:
@@ -154,7 +155,11 @@ def search(name: str, seed: int, evaluations: int, population: int = POPULATION)
         case.problem,
         SimulatedExecutor(case.evaluate, seconds, workers=PLACES),
         SearchSettings(
-            algorithm=counted, evaluations=evaluations, population=population, threshold=THRESHOLD
+            algorithm=counted,
+            evaluations=evaluations,
+            population=population,
+            threshold=THRESHOLD,
+            **PROCEDURE,
         ),
         seed=seed,
         on_progress=tell,
@@ -173,7 +178,7 @@ def search(name: str, seed: int, evaluations: int, population: int = POPULATION)
         "used": result.used,
         "share": result.used / evaluations,
         "skipped": result.skipped,
-        "unchanged": watched.unchanged,
+        "unchanged": result.unchanged,
         "stopped": result.stopped,
         "genotypes": len({one.tobytes() for one in members}),
         "networks": len({case.problem.identify(one) for one in members}),
