@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import Any, ClassVar, Literal, Self
 
@@ -61,7 +62,8 @@ class Task(ABC):
     tally: Measure | None = None
     guessed: Callable[[Tensor], Tensor] | None = None
 
-    _counted: ClassVar[Callable[..., float]]  # the `accuracy` that `accuracy_of` is of
+    _counted: ClassVar[Callable[..., float] | None] = None
+    # The `accuracy` that `accuracy_of` is of: a class that overrides one of them is another.
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -122,12 +124,8 @@ class Task(ABC):
         return alone
 
 
-Task._counted = Task.accuracy
-
-_REQUIRED = (
-    "training", "validation", "test", "output", "ensemble",
-    "combine", "loss", "accuracy", "correct",
-)  # fmt: skip
+_CALLED = ("combine", "loss", "accuracy", "correct")
+_REQUIRED = ("training", "validation", "test", "output", "ensemble", *_CALLED)
 _OPTIONAL = (
     "confirmation", "measure", "cross_entropy", "training_loss", "confidence", "reliability",
     "tally", "guessed", "further", "margin",
@@ -144,10 +142,8 @@ class AdaptedTask(Task):
 
     def __init__(self, task: Any) -> None:
         self._task = task
-        known = [name for name in _REQUIRED[:5] + _OPTIONAL if name in dir(task)]
-        if "accuracy_of" in vars(type(task)):
-            known.append("accuracy_of")
-        vars(self).update({name: getattr(task, name) for name in known})
+        found = _read(task)
+        vars(self).update({name: found[name] for name in found.keys() - {*_CALLED}})
 
     @property
     def kind(self) -> str:
@@ -157,11 +153,10 @@ class AdaptedTask(Task):
     def without_samples(self) -> Self:
         """Return the same of a copy of the object that has lost its samples, where it can."""
         alone = copy(self._task)
-        if hasattr(alone, "__dict__"):
-            vars(alone).update(
-                {name: None for name in ("training", "confirmation", "test") if name in vars(alone)}
-            )
-            vars(alone)["validation"] = self.validation.taken(torch.tensor([0]))
+        with suppress(TypeError):  # of slots
+            held = vars(alone)
+            held.update(dict.fromkeys(held.keys() & {"training", "confirmation", "test"}))
+            held["validation"] = self.validation.taken(torch.tensor([0]))
         return type(self)(alone)
 
     def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
@@ -183,6 +178,14 @@ class AdaptedTask(Task):
         return correct
 
 
+def _read(task: Any) -> dict[str, Any]:
+    """Return what an object has of all that a task may have; nothing else looks at one."""
+    known = [name for name in _REQUIRED + _OPTIONAL if name in dir(task)]
+    if "accuracy_of" in vars(type(task)):
+        known.append("accuracy_of")
+    return {name: getattr(task, name) for name in known}
+
+
 def as_task(task: object) -> Task:
     """Return the task, or an `AdaptedTask` of an object that has all that a task must have.
 
@@ -192,7 +195,8 @@ def as_task(task: object) -> Task:
     if isinstance(task, type):
         raise DataError(f"the task is the class {task.__name__}; give an instance, {_EXAMPLE}")
     if not isinstance(task, Task):
-        missing = [name for name in _REQUIRED if name not in dir(task)]
+        found = _read(task)
+        missing = [name for name in _REQUIRED if name not in found]
         if missing:
             known = "" if len(missing) == len(_REQUIRED) else f" without {', '.join(missing)}"
             raise DataError(f"the task is {described(task)}{known}; give one, {_EXAMPLE}")

@@ -114,6 +114,17 @@ def test_an_accuracy_that_is_inherited_is_not_taken_for_one_of_its_own() -> None
     assert as_task(Inherited(SAMPLES)).accuracy_of is None
 
 
+def test_an_object_with_slots_is_a_task_too() -> None:
+    fields = {name: getattr(LooksLikeOne, name) for name in dir(LooksLikeOne) if name[:2] != "__"}
+    kind = type("Tight", (), fields | {"__slots__": ("validation",)})
+    made = kind()
+    made.validation = SAMPLES
+    alone = as_task(made).without_samples()
+    assert alone.accuracy(OUTPUTS, SAMPLES.labels) == Closeness(SAMPLES).accuracy(
+        OUTPUTS, SAMPLES.labels
+    )
+
+
 def test_confidence_needs_no_labels() -> None:
     task = ns.Classification(validation=SAMPLES, classes=4)
     logits = torch.tensor([[0.0, 0, 0, 0], [9.0, 0, 0, 0]])
