@@ -31,7 +31,7 @@ from netstitch.optimization import (
     Solution,
     run_search,
 )
-from netstitch.optimization.algorithms.registry import check_settings, entry
+from netstitch.optimization.algorithms.registry import check_settings, entry, learns_from_all
 from netstitch.optimization.problem import as_costs
 
 PROBLEM = Problem((2, 3, 1, 4, 2, 2, 3), ACCURACY_MACS)
@@ -322,3 +322,19 @@ def test_an_algorithm_of_ones_own_that_is_none_is_one_line(own: Any) -> None:
     with pytest.raises(SearchError, match="makes no Algorithm: give a subclass of") as caught:
         search(own)
     assert "\n" not in str(caught.value)
+
+
+def test_a_class_of_ones_own_says_what_it_learns_from() -> None:
+    """A function that makes one does not, and each algorithm of a name does."""
+
+    class Selective(HalfOfOne):
+        learns_from_all = False
+
+    assert learns_from_all(HalfOfOne, {})
+    assert not learns_from_all(Selective, {})
+    assert not learns_from_all(lambda setup: HalfOfOne(setup), {})
+    assert {name: learns_from_all(name, {}) for name in ("ga", "gomea", "nsga2")} == {
+        "ga": False,
+        "gomea": False,
+        "nsga2": True,
+    }

@@ -113,8 +113,11 @@ def check_settings(algorithm: str | Build, settings: Mapping[str, Any]) -> None:
 def learns_from_all(algorithm: str | Build, settings: Mapping[str, Any]) -> bool:
     """Return whether it learns from every result, so that no evaluation of it may stop early.
 
-    Of one of a user's own this is known only where it is built for the problem: it counts as no.
+    Of a function of a user's own this is known only where it is called for the problem: it counts
+    as no.
     """
+    if inspect.isclass(algorithm) and issubclass(algorithm, Algorithm):
+        return algorithm.learns_from_all
     if not isinstance(algorithm, str):
         return False
     return built(algorithm, _smallest_setup(), settings).learns_from_all
