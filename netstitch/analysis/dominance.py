@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import moocore
 import numpy as np
 
-from netstitch.analysis.front_point import ACCURACY, FrontPoint, ObjectiveName, Split
+from netstitch.analysis.front_point import ACCURACY, ObjectiveName, Point, Split
 
 
 def nondominated(
-    points: Sequence[FrontPoint], on: Split, objective: ObjectiveName = ACCURACY
-) -> tuple[FrontPoint, ...]:
+    points: Sequence[Point], on: Split, objective: ObjectiveName = ACCURACY
+) -> tuple[Point, ...]:
     """Return the non-dominated points by rising cost; of equal ones the first.
 
     Points that were not measured on that part of the data are left out.

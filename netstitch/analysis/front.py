@@ -267,7 +267,8 @@ def front_from_json(content: bytes) -> Front:
         document = _Document.model_validate_json(content)
     except ValidationError as error:
         raise ValueError(problem(error)) from error
-    return Front(**{name: value for name, value in document if name not in ("format", "version")})
+    about = ("format", "version", "kind")
+    return Front(**{name: value for name, value in document if name not in about})
 
 
 class _Document(BaseModel):
@@ -277,6 +278,8 @@ class _Document(BaseModel):
 
     format: Literal["netstitch front"] = "netstitch front"
     version: Literal[2] = 2
+    kind: Literal["subnetworks"] = "subnetworks"
+    """What the points are."""
     points: tuple[FrontPoint, ...]
     references: tuple[FrontPoint, ...]
     measure: str

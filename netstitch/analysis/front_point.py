@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
@@ -15,9 +15,70 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 ObjectiveName = Literal["accuracy", "cross-entropy"]
 """What is held against the cost."""
 
+Point = TypeVar("Point", bound="MeasuredPoint")
+
 ENSEMBLE = "ensemble"
 """The output choice of a reference network that makes it the one others are compared with."""
 ACCURACY: ObjectiveName = "accuracy"
+
+
+class MeasuredPoint:
+    """A point of a front, whatever it is of: charts, hypervolumes and tables read no more.
+
+    A kind of point is a frozen dataclass that derives from this and has these fields.
+
+    Attributes:
+        label: Unique in its front ("P3", or a reference network's name).
+        output: What figures group points by ("resnet", "ensemble").
+        cost: In the unit of its front.
+        validation: Accuracy in [0, 1], as `confirmation` and `test` are.
+        validation_difference: Accuracy minus the ensemble's, as of the other parts of the data.
+        gap: Validation minus test accuracy, of samples that are not the same.
+        confirmation_gap: Validation minus confirmation accuracy.
+        further: Other measures by name, such as "validation mean IoU".
+        cross_entropy: In nats, the mean over samples, by part of the data.
+        calibration: By part of the data.
+    """
+
+    label: str
+    output: str
+    cost: float
+    validation: float
+    test: float | None
+    confirmation: float | None
+    validation_difference: Interval | None
+    test_difference: Interval | None
+    confirmation_difference: Interval | None
+    gap: Interval | None
+    confirmation_gap: Interval | None
+    further: dict[str, float]
+    cross_entropy: dict[str, float]
+    calibration: dict[str, Calibration]
+
+    def accuracy(self, on: Split) -> float | None:
+        """Return the accuracy on a part of the data."""
+        found: float | None = getattr(self, on)
+        return found
+
+    def difference(self, on: Split) -> Interval | None:
+        """Return the accuracy on a part of the data minus that of the ensemble."""
+        found: Interval | None = getattr(self, f"{on}_difference")
+        return found
+
+    def gap_to(self, on: Split) -> Interval | None:
+        """Return the validation accuracy minus that on another part of the data."""
+        return self.gap if on == "test" else self.confirmation_gap
+
+    def score(self, on: Split, objective: ObjectiveName = ACCURACY) -> float | None:
+        """Return the accuracy, or minus the cross-entropy: higher is better."""
+        if objective == ACCURACY:
+            return self.accuracy(on)
+        nats = self.cross_entropy.get(on)
+        return None if nats is None else -nats
+
+    def columns(self) -> dict[str, object]:
+        """Return what only this kind of point has, by the names of columns of a table."""
+        return {}
 
 
 class DefaultCost(float):
@@ -25,21 +86,13 @@ class DefaultCost(float):
 
 
 @dataclass(frozen=True)
-class FrontPoint:
-    """A network and what was measured of it.
+class FrontPoint(MeasuredPoint):
+    """A subnetwork and what was measured of it; other fields are as of `MeasuredPoint`.
 
     Attributes:
-        label: Unique in its front ("P3", or a reference network's name).
         genotype: The choice of each switch.
         stitches: How many are active.
-        validation: Accuracy in [0, 1], as `confirmation` and `test` are.
         output: The output choice ("resnet", "ensemble").
-        validation_difference: Accuracy minus the ensemble's, as of the other parts of the data.
-        gap: Validation minus test accuracy, of samples that are not the same.
-        confirmation_gap: Validation minus confirmation accuracy.
-        further: Other measures by name, such as "validation mean IoU".
-        cross_entropy: In nats, the mean over samples, by part of the data.
-        calibration: By part of the data.
         cost: In the unit of its front; by default the multiply-adds, in a front of these.
 
     Raises:
@@ -76,29 +129,17 @@ class FrontPoint:
             if accuracy is not None and not 0 <= accuracy <= 1:
                 raise ValueError(f"{self.label}: accuracy {accuracy} is not between 0 and 1")
 
-    def accuracy(self, on: Split) -> float | None:
-        """Return the accuracy on a part of the data."""
-        found: float | None = getattr(self, on)
-        return found
-
-    def difference(self, on: Split) -> Interval | None:
-        """Return the accuracy on a part of the data minus that of the ensemble."""
-        found: Interval | None = getattr(self, f"{on}_difference")
-        return found
-
-    def gap_to(self, on: Split) -> Interval | None:
-        """Return the validation accuracy minus that on another part of the data."""
-        return self.gap if on == "test" else self.confirmation_gap
-
-    def score(self, on: Split, objective: ObjectiveName = ACCURACY) -> float | None:
-        """Return the accuracy, or minus the cross-entropy: higher is better."""
-        if objective == ACCURACY:
-            return self.accuracy(on)
-        nats = self.cross_entropy.get(on)
-        return None if nats is None else -nats
+    def columns(self) -> dict[str, object]:
+        """Return what a subnetwork is, by the names of columns."""
+        return {
+            "genotype": " ".join(map(str, self.genotype)),
+            "multiply_adds": self.multiply_adds,
+            "stitches": self.stitches,
+            "parameters": self.parameters,
+        }
 
 
-def parts_of(points: Sequence[FrontPoint]) -> tuple[Split, ...]:
+def parts_of(points: Sequence[MeasuredPoint]) -> tuple[Split, ...]:
     """Return the parts of the data that some of the points were measured on; validation always."""
     return tuple(
         part

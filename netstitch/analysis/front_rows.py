@@ -9,7 +9,7 @@ from netstitch.analysis.cost_words import column
 from netstitch.analysis.front_point import (
     ACCURACY,
     SPLITS,
-    FrontPoint,
+    MeasuredPoint,
     ObjectiveName,
     Split,
 )
@@ -18,10 +18,12 @@ Rows = Sequence[Sequence[str]]
 """A header and rows below it."""
 
 _HEADS = {"validation": "val."}
+_MEASURED = ("label", "cost", "validation", "test", "output", "confirmation")
 _PLAIN = (
     *("label", "genotype", "multiply_adds", "cost", "stitches", "validation", "test", "output"),
     *("parameters", "confirmation"),
 )
+"""Columns of every file, also where its points have no genotype."""
 _LOGITS = ("cross_entropy", "calibration_error", "calibration_error_of_ten_bins")
 _INTERVALS = (
     *("validation_difference", "test_difference", "gap"),
@@ -30,7 +32,7 @@ _INTERVALS = (
 
 
 def table_rows(
-    networks: Sequence[FrontPoint],
+    networks: Sequence[MeasuredPoint],
     measured: Sequence[Split],
     objective: ObjectiveName,
     whole: float | None,
@@ -48,7 +50,8 @@ def table_rows(
         head += [part, f"{_HEADS.get(part, part)} minus ensemble"]
     rows = [[*head, *(f"{part} cross-entropy" for part in nats), *further]]
     for point in networks:
-        row = [point.label, point.output, str(point.stitches), f"{point.cost / scale:.2f}"]
+        stitches = str(point.columns().get("stitches", ""))
+        row = [point.label, point.output, stitches, f"{point.cost / scale:.2f}"]
         row.append(f"{point.cost / whole:.0%}" if whole else "")
         for part in parts:
             row += [_percent(point.accuracy(part)), difference_text(point.difference(part))]
@@ -65,7 +68,7 @@ def filled(rows: Rows) -> list[list[str]]:
 
 
 def csv_text(
-    references: Sequence[FrontPoint], points: Sequence[FrontPoint], cost_name: str, unit: str
+    references: Sequence[MeasuredPoint], points: Sequence[MeasuredPoint], cost_name: str, unit: str
 ) -> str:
     """Return reference networks and points as CSV, with a header."""
     columns = [
@@ -75,6 +78,8 @@ def csv_text(
         *("cost_name", "unit"),
         *_further([*references, *points]),
     ]
+    own = [name for point in (*references, *points) for name in point.columns()]
+    columns += [name for name in dict.fromkeys(own) if name not in _PLAIN]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
@@ -84,9 +89,8 @@ def csv_text(
     return text.getvalue()
 
 
-def _csv_row(point: FrontPoint) -> dict[str, object]:
-    row: dict[str, object] = {name: getattr(point, name) for name in _PLAIN}
-    row["genotype"] = " ".join(map(str, point.genotype))
+def _csv_row(point: MeasuredPoint) -> dict[str, object]:
+    row: dict[str, object] = {name: getattr(point, name) for name in _MEASURED} | point.columns()
     for name in _INTERVALS:
         found: Interval | None = getattr(point, name)
         if found is not None:
@@ -98,7 +102,7 @@ def _csv_row(point: FrontPoint) -> dict[str, object]:
     return row | point.further
 
 
-def _further(networks: Sequence[FrontPoint]) -> list[str]:
+def _further(networks: Sequence[MeasuredPoint]) -> list[str]:
     """Return the names of further measures, in the order in which they first occur."""
     return list(dict.fromkeys(name for point in networks for name in point.further))
 

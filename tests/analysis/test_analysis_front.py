@@ -9,6 +9,10 @@ from rich.console import Console
 
 from netstitch.analysis import Front, FrontPoint, Interval, front_table, make_front
 from netstitch.analysis.calibration import Calibration
+from netstitch.analysis.dominance import nondominated
+from netstitch.analysis.front_chart import front_chart
+from netstitch.analysis.front_point import MeasuredPoint
+from netstitch.analysis.front_rows import csv_text, table_rows
 from netstitch.errors import NetstitchError, SearchError, StorageError
 
 
@@ -284,3 +288,45 @@ def test_a_point_may_be_more_than_a_genotype(front, tmp_path):
     assert 3e6 in [x for series in mixed.chart("test").series for x in series.x]
     mixed.to_csv(tmp_path / "front.csv")
     assert "P2,1 1,3000000" in (tmp_path / "front.csv").read_text()
+
+
+@dataclass(frozen=True)
+class Cascade(MeasuredPoint):
+    """A point without a genotype: networks in stages, by their thresholds."""
+
+    label: str
+    cost: float
+    validation: float
+    thresholds: tuple[float, ...]
+    output: str = "cascade"
+    test = confirmation = None
+    validation_difference = test_difference = confirmation_difference = None
+    gap = confirmation_gap = None
+    further = cross_entropy = calibration = {}  # noqa: RUF012
+
+    def columns(self):
+        return {"thresholds": self.thresholds}
+
+
+def test_what_is_drawn_and_listed_needs_no_genotype(front):
+    cascades = [Cascade("C1", 3e6, 0.93, (0.9,)), Cascade("C2", 5e6, 0.92, (0.8, 0.7))]
+    kept = nondominated([*front, *cascades], "validation")
+    assert [point.label for point in kept] == ["P1", "C1", "P3"]
+    chart = front_chart(cascades, kept, front.references, "validation", ("cost", "accuracy"))
+    assert 5e6 in [x for series in chart.series for x in series.x]
+    head, row, _ = table_rows(
+        cascades, ("validation",), "accuracy", 8e6, front.cost_name, front.unit
+    )
+    assert row[: head.index("validation") + 1] == ["C1", "cascade", "", "3.00", "38%", "93.00"]
+    first, _ = csv.DictReader(csv_text((), cascades, "multiply-adds", "").splitlines())
+    assert (first["label"], first["genotype"], first["thresholds"]) == ("C1", "", "(0.9,)")
+
+
+def test_the_file_says_what_its_points_are(front, tmp_path):
+    path = tmp_path / "front.json"
+    front.to_json(path)
+    document = json.loads(path.read_text())
+    assert document["kind"] == "subnetworks"
+    path.write_text(json.dumps(document | {"kind": "cascades"}))
+    with pytest.raises(StorageError, match="kind"):
+        Front.from_json(path)
