@@ -118,14 +118,14 @@ def searched(
     names = [one.name for one in search.problem.objectives]
     with Store(path, names, create=not path.exists()) as store:
         record = SearchRecorder(folder, store)
-        recalling = ReplayExecutor(executor, search.problem.identify, record.known)
+        replaying = ReplayExecutor(executor, search.problem.identify, record.known)
         engine: Engine = search.engine(
             POPULATION,
-            recalling,
+            replaying,
             on_evaluation=record.keep,
             on_progress=lambda _: record.look(),
         )
-        record.begin(POPULATION, search.problem.objectives, engine, recalling)
+        record.begin(POPULATION, search.problem.objectives, engine, replaying)
         try:
             engine.run()
         except EnoughError:

@@ -133,7 +133,8 @@ def search(name: str, seed: int, evaluations: int, population: int = POPULATION)
     """One search, in a process of its own."""
     case, made, algorithm = imagenet_a(), [], name.removesuffix(ONCE)
     chance = np.random.default_rng(seed)
-    whole = case.structure.wiring.multiply_adds(np.array([0] * (case.problem.length - 1) + [2]))
+    ensemble = np.array([0] * (case.problem.length - 1) + [2])
+    whole = case.structure.reachability.multiply_adds(ensemble)
     tenths = iter(range(1, 11))
     tenth = next(tenths)
 
@@ -142,7 +143,7 @@ def search(name: str, seed: int, evaluations: int, population: int = POPULATION)
         return made[-1]
 
     def seconds(genotype: Genotype) -> float:
-        cost = case.structure.wiring.multiply_adds(genotype) / whole
+        cost = case.structure.reachability.multiply_adds(genotype) / whole
         return float((0.2 + cost) * chance.lognormal(0, SIGMA))
 
     def tell(progress: Progress) -> None:

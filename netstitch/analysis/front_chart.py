@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from netstitch.analysis.dominance import nondominated
-from netstitch.analysis.front_point import FrontPoint, Split
+from netstitch.analysis.front_point import MeasuredPoint, Split
 from netstitch.drawing.chart import Chart, Series
 from netstitch.errors import DataError
 from netstitch.text import counted
@@ -26,9 +26,9 @@ Cloud = Sequence[tuple[float, float]]
 
 
 def front_chart(
-    points: Sequence[FrontPoint],
-    kept: Sequence[FrontPoint],
-    references: Sequence[FrontPoint],
+    points: Sequence[MeasuredPoint],
+    kept: Sequence[MeasuredPoint],
+    references: Sequence[MeasuredPoint],
     split: Split,
     axes: tuple[str, str],
     words: Mapping[str, str] | None = None,
@@ -76,8 +76,8 @@ def front_chart(
 
 
 def fronts_chart(
-    fronts: Mapping[str, Sequence[Iterable[FrontPoint]]],
-    references: Sequence[FrontPoint],
+    fronts: Mapping[str, Sequence[Iterable[MeasuredPoint]]],
+    references: Sequence[MeasuredPoint],
     split: Split,
     axes: tuple[str, str],
 ) -> Chart:
@@ -135,7 +135,7 @@ def with_limits(charts: Sequence[Chart], floor: float) -> list[Chart]:
     return [replace(chart, x_range=x_range, y_range=y_range) for chart in charts]
 
 
-def accuracy_floor(base: Sequence[FrontPoint], splits: Sequence[Split], floor: Floor) -> float:
+def accuracy_floor(base: Sequence[MeasuredPoint], splits: Sequence[Split], floor: Floor) -> float:
     """Return the least accuracy that is shown, by that of base networks, the references mostly.
 
     Raises:
@@ -151,7 +151,7 @@ def accuracy_floor(base: Sequence[FrontPoint], splits: Sequence[Split], floor: F
     return max(0.0, min(known) - 0.5 * max(0.005, max(known) - min(known)))
 
 
-def worst_accuracy(base: Sequence[FrontPoint], splits: Sequence[Split]) -> float:
+def worst_accuracy(base: Sequence[MeasuredPoint], splits: Sequence[Split]) -> float:
     """Return the least accuracy of base networks on any of the splits."""
     return min(_accuracies(base, splits))
 
@@ -161,11 +161,11 @@ def tenth_below(accuracy: float) -> float:
     return math.floor(accuracy * 10 + 1e-9) / 10
 
 
-def _accuracies(base: Sequence[FrontPoint], splits: Sequence[Split]) -> list[float]:
+def _accuracies(base: Sequence[MeasuredPoint], splits: Sequence[Split]) -> list[float]:
     return [a for point in base for split in splits if (a := point.accuracy(split)) is not None]
 
 
-def _boundary(name: str, points: Sequence[FrontPoint], split: Split, right: float) -> Series:
+def _boundary(name: str, points: Sequence[MeasuredPoint], split: Split, right: float) -> Series:
     known = [point for point in points if point.accuracy(split) is not None]
     places = _places(nondominated(known, split), split)
     x, y = _columns([*places, *((right, accuracy) for _, accuracy in places[-1:])])
@@ -173,14 +173,14 @@ def _boundary(name: str, points: Sequence[FrontPoint], split: Split, right: floa
 
 
 def _references(
-    points: Sequence[FrontPoint], split: Split, words: Mapping[str, str] | None = None
+    points: Sequence[MeasuredPoint], split: Split, words: Mapping[str, str] | None = None
 ) -> Series:
     labels = [point.label for point in points if point.accuracy(split) is not None]
     return replace(_marks("reference", points, split, words), look="reference", labels=labels)
 
 
 def _marks(
-    name: str, points: Sequence[FrontPoint], split: Split, words: Mapping[str, str] | None = None
+    name: str, points: Sequence[MeasuredPoint], split: Split, words: Mapping[str, str] | None = None
 ) -> Series:
     known = [point for point in points if point.accuracy(split) is not None]
     x, y = _columns(_places(known, split))
@@ -190,7 +190,7 @@ def _marks(
     return Series(name, x, y, "marks", hover=hover, keys=[point.label for point in known])
 
 
-def _places(points: Sequence[FrontPoint], split: Split) -> list[tuple[float, float]]:
+def _places(points: Sequence[MeasuredPoint], split: Split) -> list[tuple[float, float]]:
     pairs = [(point.cost, point.accuracy(split)) for point in points]
     return [(cost, accuracy) for cost, accuracy in pairs if accuracy is not None]
 

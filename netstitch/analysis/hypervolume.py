@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from netstitch.analysis.front import Front
 from netstitch.analysis.front_chart import Floor, accuracy_floor, worst_accuracy
-from netstitch.analysis.front_point import FrontPoint, Split
+from netstitch.analysis.front_point import MeasuredPoint, Split
 from netstitch.errors import DataError
 
 REACH = 1.1
@@ -78,7 +78,9 @@ def hypervolume(
     return float(moocore.hypervolume(points, ref=[accuracy_floor, REACH], maximise=[True, False]))
 
 
-def hypervolume_of(points: Sequence[FrontPoint], on: Split, over: ReferencePoint) -> float | None:
+def hypervolume_of(
+    points: Sequence[MeasuredPoint], on: Split, over: ReferencePoint
+) -> float | None:
     """Return the hypervolume of the points' accuracies on a part of the data; None without any."""
     known = [(a, point.cost) for point in points if (a := point.accuracy(on)) is not None]
     if not known:

@@ -18,7 +18,7 @@ class EarlyStopState:
         threshold: The accuracy that it must get over to go on; None for one that is done whole.
 
     Attributes:
-        bounded: Whether it ended since it cannot get over the threshold.
+        stopped_early: Whether it ended since it cannot get over the threshold.
         error: What is wrong with its outputs; None where nothing is.
     """
 
@@ -29,7 +29,7 @@ class EarlyStopState:
         self._samples = sum(map(len, labels))
         self._right: float = 0
         self._seen = 0
-        self.bounded = False
+        self.stopped_early = False
         self.error: DataError | None = None
 
     @property
@@ -40,7 +40,7 @@ class EarlyStopState:
     @property
     def ended(self) -> bool:
         """No more batches are needed."""
-        return self.bounded or self.error is not None
+        return self.stopped_early or self.error is not None
 
     def add(self, batch: int, outputs: Outputs) -> None:
         """Take the outputs of a batch; batches come in order."""
@@ -55,7 +55,7 @@ class EarlyStopState:
             return
         self._seen += len(labels)
         if self._threshold is not None and self._seen < self._samples:
-            self.bounded = self.accuracy <= self._threshold
+            self.stopped_early = self.accuracy <= self._threshold
 
     def _located(self, error: DataError, count: int) -> DataError:
         """Return the error with the samples that it counts from."""

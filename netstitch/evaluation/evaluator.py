@@ -159,7 +159,7 @@ class Evaluator(BatchEvaluation):
             rounds=ROUNDS if all(one is None for one in thresholds) else 1,
         )
         return [
-            state.error or self._objectives(genotype, state.accuracy, stopped=state.bounded)
+            state.error or self._objectives(genotype, state.accuracy, stopped=state.stopped_early)
             for genotype, state in zip(genotypes, states, strict=True)
         ]
 

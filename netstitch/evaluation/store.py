@@ -108,7 +108,7 @@ class Store:
         written = [
             (self._ordinals.get(cast(bytes, arrival.signature)) or next(fresh), arrival, known)
             for arrival, known in arrivals
-            if arrival.signature not in self._ordinals or arrival.signature in self._bounded
+            if arrival.signature not in self._ordinals or arrival.signature in self._stopped_early
         ]
         with self._transaction():
             for ordinal, arrival, known in written:
@@ -116,9 +116,9 @@ class Store:
                 self._connection.execute(_REPLACE, row)
         for ordinal, arrival, known in written:
             self._ordinals[cast(bytes, arrival.signature)] = ordinal
-            self._bounded.discard(arrival.signature)
+            self._stopped_early.discard(arrival.signature)
             if known.stopped_early:
-                self._bounded.add(arrival.signature)
+                self._stopped_early.add(arrival.signature)
 
     def add(self, search: int, evaluation: Evaluation) -> None:
         """Write what a search is given next, and its evaluation where it is not there yet.
@@ -162,8 +162,8 @@ class Store:
         rows = list(checked_rows(self._connection, self.path, query))
         values = map(self._values, read_objectives(self.path, [row[3] for row in rows]))
         return {
-            signature: KnownResult(objectives, failure, seconds, worker, bool(bounded))
-            for (_, _, signature, _, seconds, _, worker, failure, bounded), objectives in zip(
+            signature: KnownResult(objectives, failure, seconds, worker, bool(early))
+            for (_, _, signature, _, seconds, _, worker, failure, early), objectives in zip(
                 rows, values, strict=True
             )
         }
@@ -212,7 +212,7 @@ class Store:
         read = self._connection.execute
         self._ordinals: dict[bytes, int] = dict(read("SELECT signature, ordinal FROM evaluations"))
         early = read("SELECT signature FROM evaluations WHERE bounded")
-        self._bounded: set[Hashable] = {signature for (signature,) in early}
+        self._stopped_early: set[Hashable] = {signature for (signature,) in early}
         self._delivered: dict[int, list[bytes]] = {}
         for search, signature in read(
             "SELECT search, signature FROM deliveries JOIN evaluations ON evaluation = ordinal "

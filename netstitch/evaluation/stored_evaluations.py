@@ -48,7 +48,7 @@ class StoredEvaluations:
         score_name: The name of the objective that the search makes large, such as "accuracy".
         cost_name: The name of the one that it makes small.
         seconds: (n,), that each took.
-        bounded: (n,), whether it ended early.
+        stopped_early: (n,), whether each ended early.
         failures: By index, why an evaluation failed.
         searches: By population size, the results that the search was given.
     """
@@ -59,7 +59,7 @@ class StoredEvaluations:
     score_name: str
     cost_name: str
     seconds: NDArray[np.float64]
-    bounded: NDArray[np.bool_]
+    stopped_early: NDArray[np.bool_]
     failures: dict[int, str]
     searches: dict[int, DeliveredResults]
 
@@ -77,7 +77,7 @@ class StoredEvaluations:
             signatures=tuple(compress(self.signatures, stay)),
             objectives={name: values[stay] for name, values in self.objectives.items()},
             seconds=self.seconds[stay],
-            bounded=self.bounded[stay],
+            stopped_early=self.stopped_early[stay],
             failures={int(places[row]): why for row, why in self.failures.items() if stay[row]},
             searches={
                 size: replace(given, evaluation=places[given.evaluation])
@@ -106,7 +106,7 @@ def no_evaluations(score_name: str, cost_name: str) -> StoredEvaluations:
         score_name=score_name,
         cost_name=cost_name,
         seconds=none,
-        bounded=np.zeros(0, np.bool_),
+        stopped_early=np.zeros(0, np.bool_),
         failures={},
         searches={},
     )
@@ -133,7 +133,7 @@ def read_evaluations(path: Path, score_name: str, cost_name: str) -> StoredEvalu
             given = list(checked_rows(connection, path, query))
     except sqlite3.Error as error:
         raise damaged(path, error) from error
-    ordinals, genotypes, signatures, objectives, seconds, _, _, failures, bounded = (
+    ordinals, genotypes, signatures, objectives, seconds, _, _, failures, early = (
         zip(*rows, strict=True) if rows else ((),) * 9
     )
     lengths = {len(genotype) for genotype in genotypes}
@@ -147,7 +147,7 @@ def read_evaluations(path: Path, score_name: str, cost_name: str) -> StoredEvalu
         score_name,
         cost_name,
         np.array(seconds, np.float64),
-        np.array(bounded, np.bool_),
+        np.array(early, np.bool_),
         {index: why for index, why in enumerate(failures) if why is not None},
         _searches(path, ordinals, given),
     )

@@ -170,7 +170,7 @@ def _reference_rows(structure: Structure, stored: StoredEvaluations) -> dict[str
     for index, output in enumerate(structure.outputs):
         genotype = np.zeros(len(structure.board.cardinalities), np.int64)
         genotype[-1] = index
-        row = rows.get(structure.wiring.digest(genotype))
+        row = rows.get(structure.reachability.digest(genotype))
         if row is not None:
             found[output] = row
     return found
@@ -192,14 +192,14 @@ def _front_so_far(
         return FrontPoint(
             label=label,
             genotype=tuple(genotype.tolist()),
-            multiply_adds=structure.wiring.multiply_adds(genotype),
+            multiply_adds=structure.reachability.multiply_adds(genotype),
             stitches=len(structure.active_stitches(genotype)),
             validation=float(stored.score[row]),
             output=structure.outputs[int(genotype[-1])],
             cost=float(stored.cost[row]),
         )
 
-    whole = np.flatnonzero(~stored.bounded & ~np.isnan(stored.score))
+    whole = np.flatnonzero(~stored.stopped_early & ~np.isnan(stored.score))
     found = whole[~np.isin(whole, list(apart))]
     # Those that are better than every cheaper one.
     order = found[np.lexsort((-stored.score[found], stored.cost[found]))]
@@ -291,7 +291,7 @@ def _difference(point: FrontPoint, cost_name: str, structure: Structure) -> str 
     ):
         return f"does not fit its {len(limits)} switches"
     genotype = np.array(point.genotype, np.int64)
-    work = structure.wiring.multiply_adds(genotype)
+    work = structure.reachability.multiply_adds(genotype)
     output = structure.outputs[point.genotype[-1]]
     known_costs = {MULTIPLY_ADDS.name: work, PARAMETERS.name: point.parameters}
     for what, found, selected in (

@@ -127,14 +127,14 @@ def _parts(
     run: RunRecord, made: Composition, errors: Mapping[int, float | None]
 ) -> list[dict[str, str]]:
     rows = []
-    for index, part in enumerate(made.parts):
+    for index, part in enumerate(made.sections):
         reads = ["the input"] if part.reads_input else []
         reads += [
-            f"part {joint.source + 1} by stitch {joint.stitch} "
-            f"({error_in_words(errors.get(joint.stitch))}, "
-            f"{amount(run.structure.board.stitches[joint.stitch].multiply_adds)})"
-            for joint in made.joints
-            if joint.target == index
+            f"part {edge.source + 1} by stitch {edge.stitch} "
+            f"({error_in_words(errors.get(edge.stitch))}, "
+            f"{amount(run.structure.board.stitches[edge.stitch].multiply_adds)})"
+            for edge in made.edges
+            if edge.target == index
         ]
         rows.append(
             {

@@ -51,7 +51,7 @@ def course_of(
     stored: StoredEvaluations, given: DeliveredResults, over: ReferencePoint
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the `hypervolume_course` of a search; networks that ended early add nothing."""
-    whole = np.where(stored.bounded, np.nan, stored.score)
+    whole = np.where(stored.stopped_early, np.nan, stored.score)
     return hypervolume_course(whole[given.evaluation], stored.cost[given.evaluation], over)
 
 
@@ -107,7 +107,7 @@ def cloud_of(stored: StoredEvaluations, ceiling: float) -> np.ndarray:
     Where there are many, one mark of each cell of a grid stands for all in it: as fine a grid as
     CLOUD marks allow, since browsers take a second for ten thousand.
     """
-    whole = ~stored.bounded & ~np.isnan(stored.score)
+    whole = ~stored.stopped_early & ~np.isnan(stored.score)
     pairs = np.column_stack([stored.cost[whole], stored.score[whole]])
     cells = FINEST
     while True:

@@ -76,7 +76,7 @@ class SupernetSearch:
         supernet: What is searched.
         settings: How; the population counts for nothing here.
         seed: Of all random choices.
-        bounded: Whether evaluations end where their outcome is certain.
+        stops_early: Whether evaluations end where their outcome is certain.
         floor: The score that hypervolumes count from; None for that of the worst reference,
             rounded down to a tenth.
     """
@@ -84,7 +84,7 @@ class SupernetSearch:
     supernet: Supernet
     settings: SupernetSearchSettings
     seed: int
-    bounded: bool = False
+    stops_early: bool = False
     floor: float | None = None
 
     def cost_of(self, genotype: Genotype) -> float:
@@ -147,7 +147,7 @@ class SupernetSearch:
             initialisation=Initialisation(probability=probability, uniform=(-1,)),
             on_evaluation=on_evaluation,
             on_progress=on_progress,
-            rejection=rule if self.bounded else None,
+            rejection=rule if self.stops_early else None,
         )
 
 
@@ -199,7 +199,7 @@ def search_sizes(
         if len(sizes) > 1:
             listener(StageBegan(f"search with a population of {size:,}"))
         arrive = remember if record is None else record.arrive
-        recalling = ReplayExecutor(executor, problem.identify, known, arrive)
+        replaying = ReplayExecutor(executor, problem.identify, known, arrive)
 
         def look(progress: Progress) -> None:
             nonlocal measured_next
@@ -219,10 +219,10 @@ def search_sizes(
                     record.note(measured)
                 listener(SearchMeasured(measured))
 
-        source = OrderedExecutor(recalling) if ordered and executor.capacity > 1 else recalling
+        source = OrderedExecutor(replaying) if ordered and executor.capacity > 1 else replaying
         engine = search.engine(size, source, on_evaluation=keep, on_progress=look)
         if record is not None:
-            record.begin(size, problem.objectives, engine, recalling)
+            record.begin(size, problem.objectives, engine, replaying)
         result = engine.run()
         if record is not None:
             if result.stopped == "interrupted" and record.behind:
@@ -233,8 +233,8 @@ def search_sizes(
 
     if search.apart:
         arrive = learn if record is None else record.arrive
-        recalling = ReplayExecutor(executor, problem.identify, known, arrive)
-        scores = evaluate_references(references, problem, recalling)
+        replaying = ReplayExecutor(executor, problem.identify, known, arrive)
+        scores = evaluate_references(references, problem, replaying)
         listener(Message(_in_words(scores, search.settings.objective)))
     return sweep(search_with, sizes, lambda: search.reference_point(known))
 

@@ -64,14 +64,14 @@ class Composition:
     """The sections of a subnetwork, in an order of computation, and the stitches between them."""
 
     output: str
-    parts: tuple[Section, ...]
-    joints: tuple[StitchEdge, ...]
+    sections: tuple[Section, ...]
+    edges: tuple[StitchEdge, ...]
     stitch_multiply_adds: int
 
     @property
     def multiply_adds(self) -> int:
         """Multiply-adds of the subnetwork for one image."""
-        return sum(part.multiply_adds for part in self.parts) + self.stitch_multiply_adds
+        return sum(section.multiply_adds for section in self.sections) + self.stitch_multiply_adds
 
 
 NodeRef = tuple[int, str]
@@ -97,16 +97,16 @@ def composition(structure: Structure, genotype: Genotype) -> Composition:
     shares = [spans(graph) for graph in graphs]
     subset = structure.board.outputs[int(genotype[-1])]
     ends = {(i, name) for i in subset for _, name in graphs[i].outputs}
-    parts = tuple(_section(structure, groups[group], shares, ends, made) for group in order)
-    joints: dict[tuple[int, int], StitchEdge] = {}
+    sections = tuple(_section(structure, groups[group], shares, ends, made) for group in order)
+    edges: dict[tuple[int, int], StitchEdge] = {}
     for (network, name), index in crossings:
         source = _node(stitches[index].source)
         start, target = rank[group_of[source]], rank[group_of[network, name]]
         at, to = shares[source[0]][source[1]][1], shares[network][name][0]
-        joints.setdefault((index, target), StitchEdge(index, start, target, at, to))
-    cost = sum(stitches[index].multiply_adds for index in {index for index, _ in joints})
-    ordered = tuple(joints[key] for key in sorted(joints))
-    return Composition(structure.outputs[int(genotype[-1])], parts, ordered, cost)
+        edges.setdefault((index, target), StitchEdge(index, start, target, at, to))
+    cost = sum(stitches[index].multiply_adds for index in {index for index, _ in edges})
+    ordered = tuple(edges[key] for key in sorted(edges))
+    return Composition(structure.outputs[int(genotype[-1])], sections, ordered, cost)
 
 
 def _node(point: FeatureRef) -> NodeRef:
@@ -116,9 +116,10 @@ def _node(point: FeatureRef) -> NodeRef:
 def _computed(structure: Structure, genotype: Genotype) -> list[NodeRef]:
     """Return all nodes that run, network by network, in the order of computation."""
     nodes = [(index, node) for index, graph in enumerate(structure.graphs) for node in graph.nodes]
+    computed = structure.reachability.computed(genotype)
     return [
         (index, node.name)
-        for (index, node), runs in zip(nodes, structure.wiring.computed(genotype), strict=True)
+        for (index, node), runs in zip(nodes, computed, strict=True)
         if runs and node.operation not in (INPUT, WEIGHT)
     ]
 

@@ -23,7 +23,7 @@ class Structure:
     board: Switchboard
 
     @cached_property
-    def wiring(self) -> Reachability:
+    def reachability(self) -> Reachability:
         """Activity and cost of genotypes."""
         return Reachability(self.graphs, self.board)
 
@@ -41,7 +41,7 @@ class Structure:
         """Return the indices of the stitches that a genotype's subnetwork runs."""
         found = [
             self.board.switches[index].stitches[genotype[index]]
-            for index in np.flatnonzero(self.wiring.active(genotype)[:-1])
+            for index in np.flatnonzero(self.reachability.active(genotype)[:-1])
         ]
         return tuple(sorted(index for index in found if index is not None))
 

@@ -23,11 +23,11 @@ def drawing(
     reader says the title.
     """
     arrows = []
-    for joint in found.joints:
-        error = error_in_words(errors.get(joint.stitch))
-        ends = joint.source, joint.target, joint.at, joint.to, joint.stitch
-        arrows.append(Arrow(*ends, f"stitch {joint.stitch}, {error}", error))
-    return bars_svg(names, [_bar(section) for section in found.parts], arrows, title)
+    for edge in found.edges:
+        error = error_in_words(errors.get(edge.stitch))
+        ends = edge.source, edge.target, edge.at, edge.to, edge.stitch
+        arrows.append(Arrow(*ends, f"stitch {edge.stitch}, {error}", error))
+    return bars_svg(names, [_bar(section) for section in found.sections], arrows, title)
 
 
 def error_in_words(error: float | None) -> str:

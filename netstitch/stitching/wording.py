@@ -14,7 +14,7 @@ def in_words(found: Composition, names: Sequence[str]) -> str:
     chain = _is_chain(found)
     described = [
         part_in_words(part, names) + ("" if chain else _stitched(found, index, names))
-        for index, part in enumerate(found.parts)
+        for index, part in enumerate(found.sections)
     ]
     if len(described) > MOST:
         rest = len(described) - MOST + 1
@@ -53,27 +53,27 @@ def span_of(first: str, last: str) -> str:
 
 def _stitched(found: Composition, index: int, names: Sequence[str]) -> str:
     """Return what a section reads of others, such as " with 2 points made from resnet"."""
-    joints = [joint for joint in found.joints if joint.target == index]
-    if not joints:
+    edges = [edge for edge in found.edges if edge.target == index]
+    if not edges:
         return ""
-    sources = dict.fromkeys(names[found.parts[joint.source].network] for joint in joints)
-    points = counted(len(joints), "point")
+    sources = dict.fromkeys(names[found.sections[edge.source].network] for edge in edges)
+    points = counted(len(edges), "point")
     return f" with {points} made from {_joined(list(sources))}"
 
 
 def _is_chain(found: Composition) -> bool:
     """Return whether each section reads the one before it, and nothing else."""
-    reads = {(joint.source, joint.target) for joint in found.joints}
-    inputs = [part.reads_input for part in found.parts]
+    reads = {(edge.source, edge.target) for edge in found.edges}
+    inputs = [part.reads_input for part in found.sections]
     return (
-        reads == {(index, index + 1) for index in range(len(found.parts) - 1)}
+        reads == {(index, index + 1) for index in range(len(found.sections) - 1)}
         and inputs == [True] + [False] * (len(inputs) - 1)
         and _outputs(found) == 1
     )
 
 
 def _outputs(found: Composition) -> int:
-    return sum(part.gives_output for part in found.parts)
+    return sum(part.gives_output for part in found.sections)
 
 
 def _joined(described: Sequence[str]) -> str:

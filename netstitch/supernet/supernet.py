@@ -136,7 +136,7 @@ class Supernet(nn.Module):
     @property
     def wiring(self) -> Reachability:
         """Activity and cost of genotypes that are known to be valid."""
-        return self.structure.wiring
+        return self.structure.reachability
 
     @property
     def cardinalities(self) -> tuple[int, ...]:

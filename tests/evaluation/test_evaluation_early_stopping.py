@@ -129,7 +129,7 @@ def test_certain_is_what_no_rest_can_change(data: st.DataObject) -> None:
     state.add(0, torch.arange(seen) < right)
     possible = [(right + more) / samples for more in range(samples - seen + 1)]
     assert state.accuracy == max(possible)
-    assert state.bounded == (seen < samples and max(possible) <= floor)
+    assert state.stopped_early == (seen < samples and max(possible) <= floor)
 
 
 def share_of_ones() -> Task:

@@ -58,7 +58,7 @@ def test_rows_come_back(rows: list[tuple[int, float | None, bool]]) -> None:
             if accuracy is not None:
                 assert found.score[place] == accuracy
                 assert found.cost[place] == 10 * signature
-                assert found.bounded[place] == bounded
+                assert found.stopped_early[place] == bounded
             assert (place in found.failures) == (accuracy is None)
         if rows:
             searched = found.searches[64]

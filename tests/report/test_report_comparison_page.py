@@ -97,7 +97,7 @@ def test_a_sweep_converges_as_the_size_that_was_kept(tmp_path: Path) -> None:
     ends = []
     for run in comparison.runs:
         kept = run.evaluations.searches[64].evaluation
-        whole = kept[~run.evaluations.bounded[kept]]
+        whole = kept[~run.evaluations.stopped_early[kept]]
         accuracies, costs = run.evaluations.score[whole], run.evaluations.cost[whole]
         volume = hypervolume(
             accuracies, costs, ensemble=over.ensemble, accuracy_floor=over.accuracy

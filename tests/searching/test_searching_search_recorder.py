@@ -116,17 +116,17 @@ def search(
     with Store(folder / "evaluations.sqlite", NAMES, create=create) as store:
         record = SearchRecorder(folder, store)
         workers = Workers(seed, together, at_whole)
-        recalling = ReplayExecutor(workers, PROBLEM.identify, record.known, record.arrive)
+        replaying = ReplayExecutor(workers, PROBLEM.identify, record.known, record.arrive)
         engine = prepare_search(
             PROBLEM,
-            recalling,
+            replaying,
             SearchSettings(evaluations=120, algorithm="ga", population=SIZE),
             seed=1,
             on_evaluation=record.keep,
             on_progress=lambda progress: look(engine, record, progress),
             rejection=BOUNDING,
         )
-        record.begin(SIZE, PROBLEM.objectives, engine, recalling)
+        record.begin(SIZE, PROBLEM.objectives, engine, replaying)
         try:
             result = engine.run()
         except KilledError:

@@ -31,7 +31,7 @@ def test_stitches_and_multiply_adds_are_those_of_the_supernet(
 ) -> None:
     genotype = random_genotype(supernet, seed)
     found = composition(supernet.structure, genotype)
-    stitches = {joint.stitch for joint in found.joints}
+    stitches = {edge.stitch for edge in found.edges}
     assert stitches == set(supernet.active_stitches(genotype))
     assert found.multiply_adds == supernet.macs(genotype)
     assert found.output == supernet.outputs[genotype[-1]]
@@ -53,19 +53,19 @@ def test_each_node_of_the_subnetwork_is_in_one_part(supernet: Supernet, seed: in
     for node in own:
         joined = [g for g in groups if g & {node.name, *(set(node.inputs) & kept)}]
         groups = [g for g in groups if g not in joined] + [set().union(*joined)]
-    assert len(composition(supernet.structure, genotype).parts) == len(groups)
+    assert len(composition(supernet.structure, genotype).sections) == len(groups)
 
 
 def test_a_network_alone_is_one_part() -> None:
     found = composition(TWO.structure, TWO.genotype("wide"))
-    (part,) = found.parts
+    (part,) = found.sections
     assert (part.begins, part.ends, part.reads_input, part.gives_output) == (0, 1, True, True)
     assert in_words(found, TWO.names) == "wide"
 
 
 def test_the_ensemble_is_both() -> None:
     found = composition(TWO.structure, TWO.genotype("ensemble"))
-    assert len(found.parts) == 2
+    assert len(found.sections) == 2
     assert in_words(found, TWO.names) == "wide and deep; the outputs averaged"
 
 
@@ -77,7 +77,7 @@ def test_one_stitch_in_words() -> None:
         if switch.place.network == 1 and "second" in switch.place.point
     )
     found = composition(TWO.structure, TWO.genotype("deep", [stitch]))
-    first, second = found.parts
+    first, second = found.sections
     assert (first.network, second.network) == (0, 1)
     assert (first.reads_input, second.reads_input) == (True, False)
     words = in_words(found, TWO.names)
@@ -100,7 +100,7 @@ def test_a_span_says_once_what_both_ends_share(first: str, last: str, expected: 
 
 
 @given(seed=st.integers(0, 2**32))
-def test_a_drawing_has_an_arrow_for_each_joint_and_is_well_formed(seed: int) -> None:
+def test_a_drawing_has_an_arrow_for_each_stitch_and_is_well_formed(seed: int) -> None:
     from xml.etree import ElementTree
 
     genotype = random_genotype(TWO, seed)
@@ -108,7 +108,7 @@ def test_a_drawing_has_an_arrow_for_each_joint_and_is_well_formed(seed: int) -> 
     names = ("<script>alert(1)</script>", "b & c")
     root = ElementTree.fromstring(drawing(found, names, {}, 'a "title" <b>'))
     arrows = [each.get("data-stitch") for each in root.iter() if each.get("data-stitch")]
-    assert arrows == [str(joint.stitch) for joint in found.joints]
+    assert arrows == [str(edge.stitch) for edge in found.edges]
     assert not [each for each in root.iter() if "script" in each.tag]
 
 

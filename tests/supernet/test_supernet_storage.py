@@ -114,8 +114,8 @@ def test_matches_of_three_networks_come_back(tmp_path: Path) -> None:
     x = torch.rand(3, *(int(size) for size in (made.graphs[0].input.shape or ())[1:]))
     for genotype in ([1, 2, 0, 1, 0, 6], [0, 2, 1, 0, 1, 4], [2, 0, 0, 0, 1, 3]):
         assert torch.equal(loaded(x, genotype), made(x, genotype))
-        assert structure.wiring.signature(np.array(genotype)) == made.signature(genotype)
-        assert structure.wiring.multiply_adds(np.array(genotype)) == made.macs(genotype)
+        assert structure.reachability.signature(np.array(genotype)) == made.signature(genotype)
+        assert structure.reachability.multiply_adds(np.array(genotype)) == made.macs(genotype)
 
 
 def test_a_network_is_loaded_by_the_same_function(folder: Path, s: Supernet) -> None:

@@ -74,7 +74,7 @@ class ImagenetA:
 
     def evaluate(self, genotype: Genotype) -> tuple[float, float]:
         """Accuracy in whole images, and multiply-adds."""
-        wiring = self.structure.wiring
+        wiring = self.structure.reachability
         found = _passed(
             np.ascontiguousarray(genotype, dtype=np.int64),
             wiring.computed(genotype),
@@ -148,8 +148,8 @@ def imagenet_a() -> ImagenetA:
         Problem(
             board.cardinalities,
             (Objective("accuracy", maximise=True), Objective("multiply-adds")),
-            structure.wiring.digest,
-            structure.wiring.active,
+            structure.reachability.digest,
+            structure.reachability.active,
         ),
         np.array(list(TopologicalSorter(needs).static_order())),
         reads,
