@@ -65,7 +65,7 @@ class NumericsConfig:
 
 
 def usable_device(name: str, precision: Precision = FULL) -> torch.device:
-    """Return the device of a name such as "cpu" or "cuda:0", once it convolved in a precision.
+    """Return the device of a name such as "cuda:0", after a test convolution in that precision.
 
     Raises:
         SearchError: PyTorch knows no such device, this machine has none, or it lacks the precision.

@@ -134,7 +134,7 @@ class ProtocolTable(Settings):
     """The population size of each algorithm, by name, for protocols without a sweep; by default
     those that a sweep finds."""
     algorithms: list[str] = Field(default=[])
-    """That are run; by default those of 'populations', or the paper's."""
+    """Algorithms that the protocol runs; by default those of 'populations', or the paper's."""
     seeds: Positive = 5
     """Runs of each algorithm."""
     accuracy: float | None = Field(default=None, ge=0, lt=1)

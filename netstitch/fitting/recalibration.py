@@ -110,7 +110,7 @@ def recalibrated(
     where = ""
 
     def measuring(node: Node) -> Callable[..., Tensor]:
-        """Return a batch norm with the statistics of what it reads, which are kept."""
+        """Return a batch norm that normalises by its input's statistics and records them."""
 
         def normalised(values: Tensor, *args: Any) -> Tensor:
             count, mean, variance = _own_statistics(node, values, where)

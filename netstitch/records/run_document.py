@@ -153,7 +153,7 @@ def read_document(folder: Path) -> RunDocument:
     path = folder / RUN_FILE
     document = read_json(path, FORMAT)
     found = validated(document, RunDocument, path)
-    # Names of files to the byte, of which a model would keep what is Unicode.
+    # The config as it was read: the model would alter file names that are not UTF-8.
     return found.model_copy(update={"config": document["config"]})
 
 

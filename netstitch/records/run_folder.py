@@ -109,7 +109,9 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def taken(folder: Path) -> Iterator[None]:
-    """Make a run's folder and hold its lock; what ends this before run.json is there leaves none.
+    """Make a run's folder and hold its lock.
+
+    An error before run.json exists removes what was written.
 
     Raises:
         StorageError: The folder is not empty, or another run has it.

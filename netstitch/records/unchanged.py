@@ -30,8 +30,8 @@ FILES = (*SUPERNET_FILES, STITCHES, *RESULT_FILES)
 def check_folder(folder: Path, files: Collection[str] = FILES) -> RunDocument:
     """Return a run's document, after comparing with it what lies in the folder, but the samples.
 
-    A run that another process writes at this moment is no changed one. Of the documents in FILES,
-    those in `files` are compared.
+    A run that is being written now is read again, not reported as changed. Of the documents in
+    FILES, those in `files` are compared.
 
     Raises:
         StorageError: Something changed; the first difference is named.

@@ -67,7 +67,8 @@ def tune_point(
     """
     if run.document.form is None:
         raise StorageError(
-            f"{run.folder / RUN_FILE} says no form of evaluations; expected a run with a front"
+            f"{run.folder / RUN_FILE} has no 'form': its search has not begun; expected a run with "
+            "a front"
         )
     form = run.document.form.exact
     point = run.front.pick(point=label)

@@ -93,7 +93,7 @@ def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
     if searched.difference:
         text = (
             f"accuracies of the front differ by up to {searched.difference:.4f} from those that "
-            "the search saw, which had rounding of another form"
+            "the search saw, since it ran in another numerical form"
         )
         listener(Message(text))
     forget_files(folder)

@@ -106,9 +106,9 @@ def _measures(
 
 
 def largest_difference(front: Front, found: Sequence[Solution]) -> float:
-    """Return the most by which the front's objective differs from what the search took it for.
+    """Return the largest difference between the objective as measured and as the search saw it.
 
-    Of what the search found, the score comes first: accuracy, or exp(-cross-entropy).
+    The objective is the first value of what the search found: accuracy, or exp(-cross-entropy).
     """
     taken = {tuple(one.genotype.tolist()): one.objectives[0] for one in found if one.objectives}
 

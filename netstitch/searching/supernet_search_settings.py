@@ -37,7 +37,7 @@ class SupernetSearchSettings(SearchSettings):
     of exp(-cross-entropy), the geometric mean of the probabilities of what is right."""
     cost: str | InstanceOf[Cost] = Field(
         default=MULTIPLY_ADDS.name,
-        description=f"What networks are to need little of, one of {', '.join(map(repr, COSTS))}.",
+        description=f"The cost that is minimised, one of {', '.join(map(repr, COSTS))}.",
     )
     threshold: float | None = Field(default=None, gt=0, lt=1)
     """Accuracy in (0, 1) over which the search is steered, in full from half of the budget on; by
@@ -84,7 +84,7 @@ class SearchKeywords(TypedDict, total=False):
 
 
 def check_kinds(*, form: Any, spread: Any) -> None:
-    """Raise SearchError for a form or a spread that is none."""
+    """Raise SearchError unless form is a NumericsConfig, and spread an ExecutionConfig, or None."""
     for name, value, kind in (("form", form, NumericsConfig), ("spread", spread, ExecutionConfig)):
         if value is not None and not isinstance(value, kind):
             raise SearchError(

@@ -119,7 +119,7 @@ def conversions(own: Tensors, stored: Tensors) -> list[str]:
 
 
 def missing_of(own: Tensors, given: Iterable[str]) -> list[str]:
-    """Return the tensors of a model that a file lacks which has only some of their names."""
+    """Return the model's keys that the file lacks."""
     names = set(given)
     places = {place_of(own[key]) for key in names}
     return [
@@ -134,7 +134,7 @@ def missing_of(own: Tensors, given: Iterable[str]) -> list[str]:
 
 
 def place_of(tensor: Tensor) -> tuple[object, ...]:
-    """Return what is equal for two names of one tensor; one without memory is its own place."""
+    """Return a key that is equal for tensors in the same memory; without memory, its own."""
     pointer = (0 if tensor.is_meta else tensor.data_ptr()) or id(tensor)
     return pointer, tuple(tensor.shape), tuple(tensor.stride())
 
