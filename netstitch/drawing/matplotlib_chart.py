@@ -20,7 +20,7 @@ from netstitch.text import unit_and_scale
 
 RATIO = 0.72
 """Of height to width in one column; a chart of two columns is as high as one of one."""
-FEW_NAMES = 4
+FEW_NAMES = 3
 """Names that a legend has room for beside what is drawn; more stand below."""
 MANY = 40
 """Marks beyond which a line has none, since they would touch."""

@@ -73,8 +73,8 @@ def comparison_sections(comparison: Comparison) -> list[ReportSection]:
     groups = ReportSection(
         "groups",
         "Groups",
-        f"Median of each, lowest to highest in brackets. {point} Those over the worst reference "
-        f"count from its accuracy, {worst.accuracy:.4g}, the least on any of these samples.",
+        f"Median of each, lowest to highest in brackets. {point} Those over worst count "
+        f"from the accuracy of the worst reference on any samples, {worst.accuracy:.4g}.",
         {},
         group_table(comparison),
     )
@@ -130,7 +130,7 @@ def group_table(comparison: Comparison) -> Rows:
     """Return a row for each group, its runs in numbers."""
     parts = comparison.parts
     head = ["group", "runs", *(f"hypervolume, {part}" for part in parts)]
-    head += [f"over the worst reference, {part}" for part in parts]
+    head += [f"over worst, {part}" for part in parts]
     rows = [[*head, "networks on the front", "evaluations", "seconds"]]
     for group in comparison.groups:
         cells = [group.name, str(len(group.runs))]
