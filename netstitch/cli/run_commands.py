@@ -40,7 +40,8 @@ def demo(
         After which the search ends in any case, by default 75; its budget of evaluations mostly
         ends it before.
     paper: bool
-        Match and fit exactly as the paper does: all points, stitches trained by Adam, not refined.
+        Match, fit and search exactly as the paper does: all points, stitches trained by Adam, not
+        refined, results of the search as they are finished, so that no seed repeats it.
     device: str
         What fits and evaluates: cpu, cuda, or cuda:0.
     """

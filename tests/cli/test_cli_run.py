@@ -38,6 +38,23 @@ def refused(netstitch: Caller, folder: Path, *arguments: object) -> str:
     return called.error
 
 
+def test_the_papers_procedure_with_an_option_that_comes_before_it(
+    experiment: Path, netstitch: Caller
+) -> None:
+    called = netstitch("run", experiment, "--paper", "-o", "out")
+    assert called.code == 0, called.err
+    assert "evaluated apart from the search: wide " in called.err + called.out
+    settings = open_run(Path("out")).document.config
+    evaluation, search = settings["evaluation"], settings["search"]
+    assert (evaluation["in_flight"], evaluation["order"]) == (0, "finished")
+    assert (search["references"], search["population"]) == ("apart", 8)
+    assert (settings["fit"]["method"], settings["fit"]["holdout"]) == ("adam", 0)
+    own = ("--paper", "--order", "asked", "--in-flight", 3)
+    assert netstitch("run", experiment, *own, "-o", "own").code == 0
+    evaluation = open_run(Path("own")).document.config["evaluation"]
+    assert (evaluation["in_flight"], evaluation["order"]) == (3, "asked")
+
+
 def test_a_run_shows_the_front_and_what_it_wrote(netstitch: Caller, experiment: Path) -> None:
     called = netstitch("run", experiment, "-o", "out")
     assert called.code == 0
