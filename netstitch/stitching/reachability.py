@@ -9,7 +9,6 @@ at a time.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from netstitch.networks.graph import Graph
+from netstitch.stitching.signature import Signature, digest_of, signature_of
 from netstitch.stitching.switches import Switchboard
-
-Signature = tuple[tuple[int, int], ...]
-"""The (switch, choice) pairs of the active switches, in order of the switches."""
 
 Genotype = NDArray[np.int64]
 
@@ -107,13 +104,11 @@ class Reachability:
 
     def signature(self, genotype: Genotype) -> Signature:
         """Return the (switch, choice) pairs of active switches: equal ones, equal subnetworks."""
-        indices = np.flatnonzero(self.active(genotype))
-        return tuple(zip(indices.tolist(), genotype[indices].tolist(), strict=True))
+        return signature_of(genotype, self._follow(genotype).active)
 
     def digest(self, genotype: Genotype) -> bytes:
         """Return 16 bytes that stand for the signature, for keeping very many of them."""
-        chosen = np.where(self.active(genotype), genotype + 1, 0).astype(np.uint16)
-        return blake2b(chosen.tobytes(), digest_size=16).digest()
+        return digest_of(genotype, self._follow(genotype).active)
 
     def computed(self, genotype: Genotype) -> NDArray[np.bool_]:
         """Return (nodes,) which nodes of the basis networks, one after the other, are run."""

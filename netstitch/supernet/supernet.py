@@ -29,7 +29,8 @@ from netstitch.networks.network import Network
 from netstitch.stitching import subnetwork_html
 from netstitch.stitching.feature_reader import FeatureReader
 from netstitch.stitching.genotype import check_genotype, make_genotype
-from netstitch.stitching.reachability import Genotype, Reachability, Signature
+from netstitch.stitching.reachability import Genotype, Reachability
+from netstitch.stitching.signature import Signature
 from netstitch.stitching.stitch import FeatureRef, Stitch
 from netstitch.stitching.structure import Structure, distinct_names
 from netstitch.stitching.subgraph import (
