@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.operators.scalarisation import (
     Floats,
@@ -15,6 +14,7 @@ from netstitch.optimization.operators.scalarisation import (
     tschebysheff,
 )
 from netstitch.optimization.problem import Problem, Solution, State, as_costs
+from netstitch.optimization.rising_threshold import AnnealedConstraint
 
 
 class Population:

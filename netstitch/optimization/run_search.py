@@ -9,13 +9,13 @@ import numpy.typing as npt
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Setup
 from netstitch.optimization.algorithms.registry import built, entry, name_of
-from netstitch.optimization.annealing import annealed_constraint
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.engine import Engine
 from netstitch.optimization.executors.executor import Executor
 from netstitch.optimization.operators.initialisation import Initialisation
 from netstitch.optimization.problem import Evaluation, Problem
 from netstitch.optimization.rejection import RejectionRule
+from netstitch.optimization.rising_threshold import annealed_constraint
 from netstitch.optimization.search_result import Progress, SearchResult
 from netstitch.optimization.search_settings import SearchSettings
 from netstitch.optimization.search_state import as_plain

@@ -30,8 +30,8 @@ from netstitch.optimization import (
     State,
 )
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
-from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.engine import Engine
+from netstitch.optimization.rising_threshold import AnnealedConstraint
 
 
 @dataclass

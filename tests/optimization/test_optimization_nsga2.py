@@ -27,8 +27,8 @@ from netstitch.optimization import (
     run_search,
 )
 from netstitch.optimization.algorithms.nsga2 import NSGA2, check_installed
-from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.problem import as_costs
+from netstitch.optimization.rising_threshold import AnnealedConstraint
 from netstitch.optimization.search_state import load_state, save_state
 
 SLOTS, LENGTH = 6, 60

@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optimization_cases import ACCURACY_MACS
 
-from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Problem, Solution
+from netstitch.optimization.rising_threshold import AnnealedConstraint
 
 PROBLEM = Problem((2, 2), ACCURACY_MACS)
 

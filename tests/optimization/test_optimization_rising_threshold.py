@@ -5,8 +5,8 @@ import pytest
 from optimization_cases import ACCURACY_MACS
 
 from netstitch.errors import SearchError
-from netstitch.optimization.annealing import annealed_constraint
 from netstitch.optimization.problem import Objective, Problem, Solution
+from netstitch.optimization.rising_threshold import annealed_constraint
 
 PROBLEM = Problem((2, 2), ACCURACY_MACS)
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from netstitch.errors import SearchError
-from netstitch.optimization.annealing import AnnealedConstraint
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.linkage.gene_pool import Convergence
 from netstitch.optimization.operators.initialisation import (
@@ -21,6 +20,7 @@ from netstitch.optimization.operators.initialisation import (
 from netstitch.optimization.operators.scalarisation import SCALARISATIONS, Frame
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Problem, Solution, State
+from netstitch.optimization.rising_threshold import AnnealedConstraint
 
 
 class Algorithm(ABC):
