@@ -26,6 +26,7 @@ from netstitch.files.settings import check_names, with_keywords
 from netstitch.fitting import Batch
 from netstitch.optimization import Budget, Progress, SearchResult
 from netstitch.optimization.algorithms.registry import learns_from_all
+from netstitch.optimization.search_settings import EVALUATIONS
 from netstitch.searching.measured_front import largest_difference, measure_front
 from netstitch.searching.reference_doubts import doubts
 from netstitch.searching.search_progress import SearchAdvanced
@@ -70,7 +71,7 @@ def search(
     supernet: Supernet,
     task: Task,
     *,
-    budget: int | None = 20_000,
+    budget: int | None = EVALUATIONS,
     seed: int = 1,
     form: NumericsConfig | None = None,
     device: str | torch.device = "cpu",

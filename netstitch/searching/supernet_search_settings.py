@@ -21,7 +21,9 @@ from netstitch.networks.graph import Dimension
 from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
 from netstitch.networks.probabilities import WAY_OUT
 from netstitch.optimization.algorithms.registry import Build, name_of
+from netstitch.optimization.linkage.gene_pool import Convergence
 from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS
+from netstitch.optimization.operators.scalarisation import Frame
 from netstitch.optimization.search_settings import SearchSettings
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import CrossEntropyTask, Samples, Task, as_task
@@ -79,7 +81,9 @@ class SearchKeywords(TypedDict, total=False):
     threshold: float | None
     references: Literal["first", "apart"]
     initial_stitches: float
-    settings: Any
+    settings: dict[str, Any]
+    frame: Frame
+    convergence: Convergence
     patience: int | None
 
 

@@ -214,7 +214,7 @@ CHANGED = [
     (
         "costs/cost.py",
         "for cost in (MULTIPLY_ADDS, PARAMETERS",
-        '{}, Cost("toy", "operations", Supernet.elementwise, multiply_adds_together)',
+        '{}, Cost("toy", "operations", Supernet.macs, multiply_adds_together)',
     ),
     (
         "networks/feature_layout.py",
@@ -306,5 +306,6 @@ def test_the_rows_for_experiment_files(tmp_path: Path) -> None:
     assert json.loads((run / "supernet" / "fit.json").read_text())["method"] == "toy"
     front = json.loads((run / "front.json").read_text())
     assert (front["cost_name"], front["unit"]) == ("toy", "operations")
+    assert all(point["cost"] == point["multiply_adds"] for point in front["points"])
     netstitch("netstitch", "report", "toys-run", "--output", "again.html")
     assert (tmp_path / "again.html").read_text() == (run / "report.html").read_text()

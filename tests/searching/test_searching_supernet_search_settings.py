@@ -2,7 +2,7 @@
 
 import pydoc
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import torch
@@ -113,7 +113,9 @@ def test_help_shows_every_setting_with_its_text() -> None:
 
 def test_keywords_have_the_types_of_the_settings() -> None:
     fields = SupernetSearchSettings.model_fields
-    assert SearchKeywords.__annotations__.keys() == fields.keys() - {"evaluations", "count_skipped"}
+    types, keywords = get_type_hints(SupernetSearchSettings), get_type_hints(SearchKeywords)
+    assert keywords.keys() == fields.keys() - {"evaluations", "count_skipped"}
+    assert keywords == {name: types[name] for name in keywords}
 
 
 def test_a_task_of_other_things_than_samples() -> None:
