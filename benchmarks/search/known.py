@@ -15,8 +15,8 @@ counts as more than any that did); the share of the front at the end; and the hy
 of the front's own, at a tenth, a fifth, half, and all of the budget. Medians with interquartile
 ranges. Tests are Wilcoxon's signed-rank over the seeds, two-sided, of the area under hypervolume
 over evaluations (the mean of ten equal parts of the budget), so that earlier counts too: against
-the genetic algorithm, and of both LK-GOMEAs against GOMEA, Holm-corrected over all tests of a
-problem.
+the genetic algorithm, of both LK-GOMEAs against GOMEA, and of each algorithm with a frozen frame
+against itself without, Holm-corrected over all tests of a problem.
 """
 
 import argparse
@@ -56,6 +56,9 @@ PATIENCE = 5_000
 """Proposals in a row that bring nothing new, after which a search ends before its budget."""
 
 BASELINE, TREE = "ga", "gomea"
+FROZEN = {f"{name}, frame frozen": name for name in ("ga", "gomea", "lk-gomea")}
+"""Ways whose frame of normalised objectives is frozen between assignments of weights, as in the
+authors' code, and the algorithm that each is held against."""
 KERNELS = ("lk-gomea", "lk-gomea, donors population")
 CASES: Mapping[str, Callable[..., Case]] = {
     "traps, tight": partial(traps, "traps, tight", 6, False, 64, 12_000),
@@ -81,6 +84,7 @@ WAYS = (
         for name in ("ga", "gomea", "lk-gomea")
         for way in ("kept", "reset")
     }
+    | {way: (name, {}) for way, name in FROZEN.items()}
 )
 
 
@@ -128,6 +132,7 @@ def run(name: str, way: str, seed: int) -> dict[str, Any]:
             algorithm=algorithm,
             population=case.population,
             settings=settings,
+            frame="frozen" if way in FROZEN else "following",
             patience=PATIENCE,
         ),
         seed=seed,
@@ -165,8 +170,8 @@ def table(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
         "",
         "| algorithm | whole front | evaluations until then | of the front | "
         + " | ".join(f"{part * 100 // PARTS} %" for part in SHOWN)
-        + " | against ga | against gomea |",
-        "|---" * (6 + len(SHOWN)) + "|",
+        + " | against ga | against gomea | against itself |",
+        "|---" * (7 + len(SHOWN)) + "|",
     ]
     for way, own in by_way.items():
         if not own:
@@ -175,7 +180,9 @@ def table(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
         cells = [way, f"{sum(map(np.isfinite, until))} of {len(own)}", evaluations(until)]
         cells.append(quartiles([100 * row["share"] for row in own], ".0f"))
         cells += [quartiles([row["volumes"][part - 1] for row in own], ".3f") for part in SHOWN]
-        cells += [tests.get((way, other), "") for other in (BASELINE, TREE)]
+        plain = way not in FROZEN
+        cells += [tests.get((way, other), "") if plain else "" for other in (BASELINE, TREE)]
+        cells.append(tests.get((way, FROZEN.get(way, "")), ""))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -194,8 +201,9 @@ def quartiles(values: Sequence[float], form: str) -> str:
 
 def compared(by_way: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[tuple[str, str], str]:
     """Tests of ways against another: the median difference of the areas, and p corrected."""
-    pairs = [(way, BASELINE) for way in by_way if way != BASELINE]
+    pairs = [(way, BASELINE) for way in by_way if way != BASELINE and way not in FROZEN]
     pairs += [(way, TREE) for way in KERNELS]
+    pairs += FROZEN.items()
     differences = {}
     for way, other in pairs:
         areas = [
