@@ -12,8 +12,8 @@ from netstitch.optimization.budget import Budget
 from netstitch.optimization.engine import Engine
 from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly
 from netstitch.optimization.executors.executor import Completed, Executor
-from netstitch.optimization.executors.processes import ProcessExecutor
 from netstitch.optimization.executors.ray_executor import RayExecutor
+from netstitch.optimization.executors.replaced_processes import ProcessExecutor
 from netstitch.optimization.executors.serial import SerialExecutor
 from netstitch.optimization.executors.simulation import SimulatedExecutor
 from netstitch.optimization.operators.initialisation import (

@@ -15,7 +15,7 @@ from netstitch.optimization.executors.ray_connection import (
     nodes,
     room,
 )
-from netstitch.optimization.executors.ray_pool import RayPool, WorkerSlot
+from netstitch.optimization.executors.replaced_actors import RayPool, WorkerSlot
 from netstitch.optimization.executors.worker_executor import Dealing, PendingTask, WorkerExecutor
 from netstitch.threads import available_cores
 

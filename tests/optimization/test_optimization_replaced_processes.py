@@ -33,7 +33,7 @@ from worker_cases import (
 from netstitch.errors import SearchError
 from netstitch.optimization import Genotype, SerialExecutor
 from netstitch.optimization.executors.attempts import BatchEvaluation, Thresholds
-from netstitch.optimization.executors.processes import ProcessExecutor
+from netstitch.optimization.executors.replaced_processes import ProcessExecutor
 
 
 def dies_once(folder: Path, genotype: Genotype) -> tuple[float, ...]:
@@ -268,7 +268,7 @@ def test_an_interruption_reaches_the_parent_and_not_the_workers() -> None:
 @pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed() -> None:
     code = (
-        "import numpy, test_optimization_processes as cases\n"
+        "import numpy, test_optimization_replaced_processes as cases\n"
         "executor = cases.ProcessExecutor(cases.tells_and_hangs, 2)\n"
         "for ticket in range(2): executor.submit(ticket, numpy.array([ticket]))\n"
         "executor.wait()\n"

@@ -1,4 +1,4 @@
-"""Evaluations in processes of their own, many at once, of which some may die.
+"""Evaluations in processes of their own, many at once, which are replaced when one dies.
 
 The pool of the standard library gives up when a worker dies, and does not say in which evaluation.
 Here workers write down what they begin where the parent can read it, so that a new pool goes on,
