@@ -160,12 +160,12 @@ def test_a_run_that_was_stopped_counts_and_is_told(folders: list[Path], tmp_path
 def test_stitches_in_use_are_means_over_the_runs_that_evaluated_something(tmp_path: Path) -> None:
     """A moment in which nothing new was evaluated has no mean; the shortest run ends the lines."""
     tables = {
-        "one": ["2,2,0,1,6,4", "4,2,2,2,0,0", "6,4,2,3,10,2"],
-        "two": ["2,2,0,1,8,2", "4,4,0,2,9,3"],
+        "one": ["2,2,0,0,1,6,4", "4,2,2,1,2,0,0", "6,4,2,1,3,10,2"],
+        "two": ["2,2,0,0,1,8,2", "4,4,0,0,2,9,3"],
     }
     for name, rows in tables.items():
         generate(tmp_path / name, 200)
-        header = "used,evaluated,skipped,elapsed,nonzero,active"
+        header = "used,evaluated,skipped,unchanged,elapsed,nonzero,active"
         (tmp_path / name / HISTORY_FILE).write_text("\n".join([header, *rows]) + "\n")
     potential, active = group_stitches_chart(read_runs([tmp_path / "one", tmp_path / "two"])).series
     assert (potential.name, potential.look) == ("all runs, may be used", "dotted")
