@@ -209,10 +209,10 @@ def protocol(
         Instead of the file's number of runs of each algorithm.
     """
     from netstitch.cli.console import listening
-    from netstitch.runs.experiment_protocol import compare_runs, run_protocol
     from netstitch.cli.show import show_protocol
     from netstitch.events import Message
     from netstitch.experiments import find_experiment
+    from netstitch.runs.experiment_protocol import compare_runs, run_protocol
 
     file = find_experiment(experiment)
     asked = asked_for(file, options, budget, evaluation)

@@ -75,7 +75,7 @@ def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
         Store(folder / EVALUATIONS, _objectives(inputs), create=False) as store,
         adding_time(folder, "search and test"),
     ):
-        record = SearchRecorder(folder, store)
+        record = SearchRecorder(folder, store, settings.search.objectives)
         listener(StageBegan("search"))
         searched = run_search(
             supernet,

@@ -33,31 +33,29 @@ class SearchRecorder:
 
     Attributes:
         known: Results of everything that was evaluated, by signature.
+
+    Args:
+        folder: That of the run.
+        store: Its evaluations.
+        objectives: What the searches are for, by which results are checked.
     """
 
-    def __init__(self, folder: Path, store: Store) -> None:
+    def __init__(self, folder: Path, store: Store, objectives: Sequence[Objective]) -> None:
         self.known: dict[Hashable, KnownResult] = store.known()
         self._folder, self._store = folder, store
         self._search = 0
-        self._objectives: tuple[Objective, ...] = ()
+        self._objectives = tuple(objectives)
         self._elapsed: dict[int, float] = {}  # of results that come again, by number
 
-    def begin(
-        self,
-        search: int,
-        objectives: tuple[Objective, ...],
-        engine: Engine,
-        executor: ReplayExecutor,
-    ) -> None:
+    def begin(self, search: int, engine: Engine, executor: ReplayExecutor) -> None:
         """Bring a search to where it was; raise StorageError where the record is not consistent.
 
         Args:
             search: Its population size.
-            objectives: What it is for, by which results are checked that it is given later.
             engine: It is not run yet.
             executor: That of the engine, over `known`.
         """
-        self._search, self._objectives, self._engine = search, objectives, engine
+        self._search, self._engine = search, engine
         self._saved, self._pause = time.monotonic(), PAUSE
         file = state_file(self._folder, search)
         with suppress(StorageError):  # a damaged one only saves time: the store tells all of it

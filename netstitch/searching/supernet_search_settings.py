@@ -20,6 +20,7 @@ from netstitch.evaluation import ExecutionConfig, NumericsConfig
 from netstitch.networks.graph import Dimension
 from netstitch.networks.inputs import Batch, check_inputs, fitting_batches
 from netstitch.networks.probabilities import WAY_OUT
+from netstitch.optimization import Objective
 from netstitch.optimization.algorithms.registry import Build, name_of
 from netstitch.optimization.linkage.gene_pool import Convergence
 from netstitch.optimization.operators.initialisation import EXPECTED_NONZEROS
@@ -51,6 +52,11 @@ class SupernetSearchSettings(SearchSettings):
     initial_stitches: float = Field(default=EXPECTED_NONZEROS, gt=0)
     """The number of switches of a first genotype that are expected to read a stitch, by default as
     in the paper; each has at least one in the first population."""
+
+    @property
+    def objectives(self) -> tuple[Objective, Objective]:
+        """The score that is made large, and the cost that is made small."""
+        return Objective(self.objective, maximise=True), Objective(find_cost(self.cost).name)
 
     @field_validator("cost")
     @classmethod

@@ -19,7 +19,6 @@ from netstitch.optimization import (
     Evaluation,
     Executor,
     Initialisation,
-    Objective,
     Problem,
     Progress,
     RejectionRule,
@@ -94,10 +93,9 @@ class SupernetSearch:
     @property
     def problem(self) -> Problem:
         """The scores by the objective, and the costs, of genotypes."""
-        cost = find_cost(self.settings.cost).name
         return Problem(
             self.supernet.cardinalities,
-            (Objective(self.settings.objective, maximise=True), Objective(cost)),
+            self.settings.objectives,
             signature=self.supernet.wiring.digest,
             active=self.supernet.wiring.active,
         )
@@ -222,7 +220,7 @@ def search_sizes(
         source = OrderedExecutor(replaying) if ordered and executor.capacity > 1 else replaying
         engine = search.engine(size, source, on_evaluation=keep, on_progress=look)
         if record is not None:
-            record.begin(size, problem.objectives, engine, replaying)
+            record.begin(size, engine, replaying)
         result = engine.run()
         if record is not None:
             if result.stopped == "interrupted" and record.behind:

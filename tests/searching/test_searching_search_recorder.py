@@ -114,7 +114,7 @@ def search(
 ) -> tuple[SearchResult | None, list[bytes], list[bytes]]:
     """The result, None where it was killed; signatures in order of delivery; what was evaluated."""
     with Store(folder / "evaluations.sqlite", NAMES, create=create) as store:
-        record = SearchRecorder(folder, store)
+        record = SearchRecorder(folder, store, PROBLEM.objectives)
         workers = Workers(seed, together, at_whole)
         replaying = ReplayExecutor(workers, PROBLEM.identify, record.known, record.arrive)
         engine = prepare_search(
@@ -126,7 +126,7 @@ def search(
             on_progress=lambda progress: look(engine, record, progress),
             rejection=BOUNDING,
         )
-        record.begin(SIZE, PROBLEM.objectives, engine, replaying)
+        record.begin(SIZE, engine, replaying)
         try:
             result = engine.run()
         except KilledError:
@@ -197,13 +197,13 @@ def test_a_failure_that_is_kept_names_the_objective_of_the_search(tmp_path: Path
         return accuracy, weight if genotype[0] else np.inf
 
     with Store(tmp_path / "evaluations.sqlite", NAMES) as store:
-        record = SearchRecorder(tmp_path, store)
+        record = SearchRecorder(tmp_path, store, PROBLEM.objectives)
         executor = ReplayExecutor(
             SerialExecutor(endless), PROBLEM.identify, record.known, record.arrive
         )
         asked = SearchSettings(evaluations=40, algorithm="random", population=SIZE)
         engine = prepare_search(PROBLEM, executor, asked, seed=1, on_evaluation=record.keep)
-        record.begin(SIZE, PROBLEM.objectives, engine, executor)
+        record.begin(SIZE, engine, executor)
         engine.run()
         failures = {one.failure for one in store.known().values() if one.failure is not None}
     assert failures == {"objective 'weight' is inf, not a finite number"}
