@@ -35,10 +35,10 @@ class Population:
         constraint: The threshold that comes before the weights; None without one.
         generator: Draws the weights, and the order in which they are handed out.
         scalarise: Judges costs by weights.
-        archive: The best costs in it are the lower end of the frame in which costs are normalised,
-            so that of two solutions over the threshold a dominating one always scores better. None
-            for a frame that is frozen between reassignments: all costs under it count the same, as
-            in the authors' code.
+        archive: The best costs in it, and of solutions that are compared, are the lower end of the
+            frame in which costs are normalised, so that a solution that is better in every
+            objective is always preferred. None for a frame that is frozen between reassignments:
+            all costs under it count the same, as in the authors' code.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Population:
         costs = np.stack([self._costs(solution), self._costs(other)])
         objective = self.alone[slot]
         if objective is None:
-            own, least = self._scalarise(costs, self.weights[slot], self._frame())
+            own, least = self._scalarise(costs, self.weights[slot], self._frame(costs))
         else:
             own, least = costs[:, objective]
         return bool(own <= least if ties else own < least)
@@ -136,12 +136,15 @@ class Population:
         self.scale = Scale(state["least"], state["extent"])
         self._reassigned = state["reassigned"]
 
-    def _frame(self) -> Scale:
-        """Return the scale by which solutions are compared now."""
-        best = None if self._archive is None else self._archive.best()
-        if best is None:
+    def _frame(self, costs: Floats) -> Scale:
+        """Return the scale by which solutions of these costs, (2, m), are compared now."""
+        if self._archive is None:
             return self.scale
-        return self.scale.reaching(np.array(as_costs(self._objectives, best)))
+        least = costs.min(axis=0)
+        best = self._archive.best()
+        if best is not None:
+            least = np.minimum(least, as_costs(self._objectives, best))
+        return self.scale.reaching(least)
 
     def _costs(self, solution: Solution | None) -> Floats:
         if solution is None or solution.objectives is None:

@@ -83,10 +83,31 @@ def test_what_is_known_of_a_population_is_what_would_be_learned(
 
 def test_neighbourhoods_have_converged_when_each_genotype_fills_one() -> None:
     pool = Neighbourhoods(MutualInformation(TWO), 3)
-    assert pool.converged(["one", "other"] * 3)
-    assert not pool.converged(["one"] * 3 + ["other"] * 2)
-    assert pool.converged(["one"] * 2)  # a population smaller than a neighbourhood
-    assert not WholePopulation(MutualInformation(TWO)).converged(["one"] * 3)
+    same = np.zeros((6, 5), dtype=np.int64)
+    assert pool.converged(same, ["one"] * 6)
+    assert pool.converged(same[:2], ["one"] * 2)  # a population smaller than a neighbourhood
+    parted = np.repeat([[0] * 5, [1] * 5], 3, axis=0)
+    assert pool.converged(parted, ["one"] * 3 + ["other"] * 3)
+    assert not pool.converged(parted[:5], ["one"] * 3 + ["other"] * 2)
+    assert not WholePopulation(MutualInformation(TWO)).converged(same, ["one"] * 6)
+
+
+@given(st.integers(2, 9), st.integers(1, 5), st.integers(0, 1_000))
+def test_neighbourhoods_are_those_of_whole_genotypes_whatever_is_compared(
+    n: int, smallest: int, seed: int
+) -> None:
+    """Against the definition: no neighbour that may be among the nearest is another member."""
+    generator = np.random.default_rng(seed)
+    genotypes = generator.integers(0, 2, (n, 3))
+    members = [bytes(one) for one in genotypes[:, :1]]  # two classes, in genotypes that drift
+    expected = True
+    for own, genotype in enumerate(genotypes):
+        distances = [int((genotype != other).sum()) for other in genotypes]
+        farthest = sorted(distances)[min(smallest, n) - 1]
+        near = {members[i] for i, distance in enumerate(distances) if distance <= farthest}
+        expected &= near == {members[own]}
+    pool = Neighbourhoods(MutualInformation(TWO), smallest)
+    assert pool.converged(genotypes, members) == expected
 
 
 def test_nothing_is_learned_where_no_donor_differs() -> None:

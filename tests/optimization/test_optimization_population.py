@@ -119,14 +119,17 @@ UNIT = st.floats(0, 1, allow_subnormal=False)
     members=st.lists(st.tuples(UNIT, UNIT), min_size=2, max_size=6),
     known=st.lists(st.tuples(UNIT, UNIT), max_size=4),
     pair=st.tuples(UNIT, UNIT, st.floats(0.01, 1), st.floats(0.01, 1)),
+    threshold=st.none() | UNIT,
 )
 def test_of_two_solutions_the_dominating_one_is_preferred_by_every_slot(
     members: list[tuple[float, float]],
     known: list[tuple[float, float]],
     pair: tuple[float, float, float, float],
+    threshold: float | None,
 ) -> None:
-    archive = Archive(ACCURACY_MACS)
-    population = Population(PROBLEM, len(members), None, np.random.default_rng(0), archive=archive)
+    archive = Archive(ACCURACY_MACS, None if threshold is None else 0)
+    rise = None if threshold is None else AnnealedConstraint(0, threshold, threshold)
+    population = Population(PROBLEM, len(members), rise, np.random.default_rng(0), archive=archive)
     for slot, (accuracy, macs) in enumerate(members):
         population.put(slot, solution(accuracy, macs))
     population.reassign()
@@ -134,8 +137,12 @@ def test_of_two_solutions_the_dominating_one_is_preferred_by_every_slot(
     better, worse = solution(accuracy + more, macs - less), solution(accuracy, macs)
     for one in (*(solution(*each) for each in known), worse, better):
         archive.add(one)
+    if threshold is not None:
+        archive.raise_threshold(threshold)
     for slot in range(len(members)):
         assert population.prefers(better, worse, slot)
+        cheaper = solution(accuracy, macs - less)  # as good, also where both are too bad
+        assert population.prefers(cheaper, worse, slot, ties=True)
 
 
 def test_a_slot_judges_by_the_weights_that_it_took() -> None:

@@ -93,7 +93,7 @@ class GenePoolMixing(Algorithm):
         self._clusters = extreme_clusters
         self._loops: list[Mixing | None] = [None] * self.slots
         self._fruitless = [0] * self.slots  # passes in a row in which nothing got better
-        self._begun = 0  # passes
+        self._begun = 0  # passes that had a subset to try
         self._compared = [b""] * self.slots  # what of each member shows whether they converged
         self._converged = False
 
@@ -187,7 +187,7 @@ class GenePoolMixing(Algorithm):
         else:
             self._fruitless[slot] = 0 if mixing.improved else self._fruitless[slot] + 1
         self._put(slot, solution)
-        self._converged = self.pool.converged(self._compared)
+        self._converged = self.pool.converged(self._genotypes(), self._compared)
         stuck = not mixing.changed or self._fruitless[slot] > 1 + floor(log2(self.slots))
         forced = stuck and mixing.forced is None and self._forced_improvements
         begun = self._forced(solution) if forced else None
@@ -200,17 +200,18 @@ class GenePoolMixing(Algorithm):
         """Return a new pass for the slot's member."""
         solution = self.population.members[slot]
         assert solution is not None
-        if self.pool.reassigns(self._begun, self.slots):
-            self.population.reassign(at_once=False)
-        self._begun += 1
-        self.population.take_weights(slot)
+        subsets, donors = self.pool.draw(
+            self._genotypes(), solution.genotype, self._setup.generator
+        )
+        if subsets:  # without any, this is no pass
+            if self.pool.reassigns(self._begun, self.slots):
+                self.population.reassign(at_once=False)
+            self._begun += 1
+            self.population.take_weights(slot)
         if self._clusters:
             self.population.alone[slot] = extreme_objective(
                 self.population.costs, slot, self._clusters, self._setup.generator
             )
-        subsets, donors = self.pool.draw(
-            self._genotypes(), solution.genotype, self._setup.generator
-        )
         begun = Mixing(solution, subsets, self._offered(donors))
         self._loops[slot] = begun
         return begun

@@ -51,10 +51,10 @@ class GenePool(ABC):
         """
 
     @abstractmethod
-    def converged(self, members: Sequence[Hashable]) -> bool:
+    def converged(self, genotypes: Genotypes, members: Sequence[Hashable]) -> bool:
         """Return whether there is no linkage left to learn from.
 
-        Members of the population are equal where their genotypes count as equal.
+        Members, one for each genotype, are equal where their genotypes count as equal.
         """
 
     def draw(
@@ -89,7 +89,7 @@ class WholePopulation(GenePool):
         """Return whether it is the first pass, or as many as there are slots have begun since."""
         return begun % slots == 0
 
-    def converged(self, members: Sequence[Hashable]) -> bool:
+    def converged(self, genotypes: Genotypes, members: Sequence[Hashable]) -> bool:
         """Return False: the archive's members are donors too, of forced improvements."""
         return False
 
@@ -118,9 +118,18 @@ class Neighbourhoods(GenePool):
         """Return True: every pass has linkage of its own."""
         return True
 
-    def converged(self, members: Sequence[Hashable]) -> bool:
+    def converged(self, genotypes: Genotypes, members: Sequence[Hashable]) -> bool:
         """Return whether every neighbourhood of the smallest size is one member over and over."""
-        return min(Counter(members).values(), default=0) >= min(self.smallest, len(members))
+        size = min(self.smallest, len(members))
+        if min(Counter(members).values(), default=0) < size:
+            return False  # which is soon seen, and mostly so
+        _, classes = np.unique(np.array(members, dtype=object), return_inverse=True)
+        for own, genotype in zip(classes, genotypes, strict=True):
+            distances = (genotypes != genotype).sum(axis=1)
+            within = distances <= np.partition(distances, size - 1)[size - 1]
+            if (classes[within] != own).any():
+                return False
+        return True
 
 
 def neighbourhood_size(n: int, generator: np.random.Generator, smallest: int = SMALLEST) -> int:

@@ -22,15 +22,10 @@ CANDIDATES = 10
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """The frame in which costs are normalised: the least and the range of each, of shape (m,).
-
-    Attributes:
-        clips: Whether a cost under the least counts as the least.
-    """
+    """The frame in which costs are normalised: the least and the range of each, of shape (m,)."""
 
     least: Floats
     extent: Floats
-    clips: bool = True
 
     @classmethod
     def of(cls, costs: Floats) -> "Scale":
@@ -43,14 +38,15 @@ class Scale:
         return cls(least, np.where(extent > 0, extent, 1.0))
 
     def reaching(self, best: Floats) -> "Scale":
-        """Return the scale moved down to the best costs, (m,), in the same units, not clipping."""
-        return Scale(np.minimum(self.least, best), self.extent, clips=False)
+        """Return the scale moved down to the best costs, (m,), in the same units."""
+        return Scale(np.minimum(self.least, best), self.extent)
 
 
 def tschebysheff(costs: Floats, weights: Floats, scale: Scale) -> Floats:
     """Return the largest weighted normalised cost, (...), of (..., m) and (..., m), broadcast.
 
-    Where a cost is infinite so is the result, whatever its weight.
+    Normalised costs are clipped below at 0, so nothing is better than the scale's least. Where a
+    cost is infinite so is the result, whatever its weight.
     """
     normalised, failed = _normalised(costs, scale)
     return np.where(failed, np.inf, (weights * normalised).max(axis=-1))
@@ -63,10 +59,10 @@ def weighted_sum(costs: Floats, weights: Floats, scale: Scale) -> Floats:
 
 
 def _normalised(costs: Floats, scale: Scale) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return costs in units of the scale, and which rows have failed."""
+    """Return costs in units of the scale, 0 at least, and which rows have failed."""
     failed = np.asarray(~np.isfinite(costs).all(axis=-1))
-    normalised = (np.where(failed[..., None], 0.0, costs) - scale.least) / scale.extent
-    return np.maximum(normalised, 0.0) if scale.clips else normalised, failed
+    known = np.where(failed[..., None], 0.0, costs)
+    return np.maximum((known - scale.least) / scale.extent, 0.0), failed
 
 
 Scalarisation = Callable[[Floats, Floats, Scale], Floats]
