@@ -6,13 +6,13 @@ reaches 0.5 at half of the budget, and 90 evaluations in flight that are done af
 a simulated clock. Each algorithm is as the paper's procedure has it.
 
 "Reassigned": how often weights were. "Passes": of mixing, begun and completed, without forced
-improvements. "First": the share of the budget that went into first genotypes and first passes; with
-+ where some of these were still under way. "Skipped": the share that was not evaluated, since the
-signature was known or under way; "unchanged": the share that the paper counts, where no switch that
-was active in the individual's last evaluated genotype has changed. "Budget": the share that was
-spent when the search ended, and why it did. "Genotypes" and "networks": different ones in the last
-population. Medians, with the least and the most of the seeds. The paper's figures: medians of its
-section 8, those of the budget on ImageNet (a).
+improvements and those that had nothing to try. "First": the share of the budget that went into
+first genotypes and first passes; with + where some of these were still under way. "Skipped": the
+share that was not evaluated, since the signature was known or under way; "unchanged": the share
+that the paper counts, where no switch that was active in the individual's last evaluated genotype
+has changed. "Budget": the share that was spent when the search ended, and why it did. "Genotypes"
+and "networks": different ones in the last population. Medians, with the least and the most of the
+seeds. The paper's figures: medians of its section 8, those of the budget on ImageNet (a).
 
 In the authors' code no individual seems to begin a second pass, as the way that calls for it waits
 for a message that the evaluation never sends. With "one pass" neither does any here: the search
@@ -20,7 +20,7 @@ ends when all are done. (GOMEA's budget ends within first passes anyway.)
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
@@ -42,6 +42,9 @@ from netstitch.optimization import (
     Solution,
     run_search,
 )
+from netstitch.optimization.algorithms.gomea import GenePoolMixing
+from netstitch.optimization.linkage.gene_pool import Neighbourhoods
+from netstitch.optimization.operators.gene_pool_mixing import Mixing
 from netstitch.optimization.problem import State
 
 SEEDS, EVALUATIONS, POPULATION, PLACES = 5, 200_000, 512, 90
@@ -62,56 +65,71 @@ SIGMA = 0.3
 """Of the log-normal factor in how long an evaluation takes, beside its multiply-adds."""
 
 
+class FirstPasses(Neighbourhoods):
+    """Kernels of which only those of first passes let weights be assigned."""
+
+    def reassigns(self, begun: int, slots: int) -> bool:
+        return begun < slots
+
+
 class Counted(Algorithm):
     """An algorithm whose doings are counted; `once`: each slot has one pass, and is done."""
 
-    def __init__(self, counted: Algorithm, once: bool) -> None:
+    def __init__(self, counted: Any, once: bool) -> None:
         self.slots = counted.slots
         self._counted, self._once = counted, once
-        self.reassigned = self.begun = self.forced = self.in_first = 0
+        self.reassigned = self.begun = self.completed = self.forced = self.in_first = 0
         self.passes = [0] * self.slots
-        population = counted.population
-        self._count(population, "reassign", "reassigned")
-        if pool := vars(counted).get("pool"):
-            self._count(pool, "draw", "begun")
-            self._count(pool, "learn", "forced")
+        self._under_way = [False] * self.slots
+        reassign = counted.population.reassign
+
+        def counted_reassign(**options: bool) -> None:
+            self.reassigned += 1
+            reassign(**options)
+
+        counted.population.reassign = counted_reassign
+        if isinstance(counted, GenePoolMixing):
+            self._count_passes(counted)
             if once:  # second passes are begun, but not made: they have no say in the weights
-                says = pool.reassigns
-                object.__setattr__(pool, "reassigns", lambda begun, n: begun < n and says(begun, n))
+                counted.pool = FirstPasses(**vars(counted.pool))
 
-    def _count(self, of: object, method: str, count: str) -> None:
-        """Count the calls of a method of an object from now on."""
-        called: Callable[..., Any] = getattr(of, method)
+    def _count_passes(self, mixed: Any) -> None:
+        """Count passes that have a subset to try, from now on."""
+        begin, after, force = mixed._begin, mixed._after, mixed._forced
 
-        def counting(*arguments: Any, **keywords: Any) -> Any:
-            setattr(self, count, getattr(self, count) + 1)
-            return called(*arguments, **keywords)
+        def counted_begin(slot: int) -> Mixing:
+            mixing: Mixing = begin(slot)
+            self._under_way[slot] = bool(mixing.subsets)
+            self.begun += self._under_way[slot]
+            self.passes[slot] += self._under_way[slot]
+            return mixing
 
-        object.__setattr__(of, method, counting)  # pools are frozen
+        def counted_after(slot: int, mixing: Mixing) -> Mixing:
+            self.completed += self._under_way[slot] and mixing.forced is None
+            self._under_way[slot] = False
+            following: Mixing = after(slot, mixing)
+            return following
+
+        def counted_force(solution: Solution) -> Mixing | None:
+            forced: Mixing | None = force(solution)
+            self.forced += forced is not None
+            return forced
+
+        mixed._begin, mixed._after, mixed._forced = counted_begin, counted_after, counted_force
 
     def propose(self, slot: int) -> Genotype | None:
         if self._once and self.passes[slot] > 1:
             return None
-        before = self.begun
-        genotype = self._counted.propose(slot)
-        self.passes[slot] += self.begun - before
+        genotype: Genotype | None = self._counted.propose(slot)
         if self._once and self.passes[slot] > 1:
-            self.begun = before
+            self.begun -= 1
             return None
         self.in_first += genotype is not None and self.passes[slot] <= 1
         return genotype
 
     def origin(self, slot: int) -> Genotype | None:
-        return self._counted.origin(slot)
-
-    def completed(self) -> int:
-        """Passes of mixing that were not forced, and are over."""
-        if self._once:
-            return sum(passes > 1 for passes in self.passes)
-        if "_loops" not in vars(self._counted):
-            return 0
-        under_way = [loop for loop in self._counted._loops if loop is not None]
-        return self.begun - sum(mixing.forced is None for mixing in under_way)
+        found: Genotype | None = self._counted.origin(slot)
+        return found
 
     def members(self) -> list[Genotype]:
         return [one.genotype for one in self._counted.population.members if one is not None]
@@ -120,10 +138,11 @@ class Counted(Algorithm):
         self._counted.receive(slot, solution, entered)
 
     def converged(self) -> bool:
-        return self._counted.converged()
+        return bool(self._counted.converged())
 
     def state(self) -> State:
-        return self._counted.state()
+        state: State = self._counted.state()
+        return state
 
     def restore(self, state: State) -> None:
         self._counted.restore(state)
@@ -172,7 +191,7 @@ def search(name: str, seed: int, evaluations: int, population: int = POPULATION)
         "seed": seed,
         "reassigned": watched.reassigned,
         "begun": watched.begun,
-        "completed": watched.completed(),
+        "completed": watched.completed,
         "forced": watched.forced,
         "in_first": watched.in_first,
         "beyond_first": sum(passes > 1 for passes in watched.passes),
