@@ -101,7 +101,7 @@ class RunRecord:
 
     @property
     def running(self) -> bool:
-        """Whether a process goes on with it."""
+        """True where a process goes on with it."""
         return self.state == "running"
 
     @property

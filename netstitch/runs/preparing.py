@@ -55,7 +55,7 @@ EXAMPLE_SIZE = 2
 
 @dataclass(frozen=True)
 class RunInputs:
-    """What each step of a run works with, beside its supernet.
+    """The inputs of each step of a run, beside its supernet.
 
     Attributes:
         training: The task's training samples in the run's order.

@@ -102,7 +102,7 @@ class SupernetSearch:
 
     @property
     def apart(self) -> bool:
-        """Whether references are no members of the first population."""
+        """True where references are no members of the first population."""
         return self.settings.references == "apart"
 
     @property
