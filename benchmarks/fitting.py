@@ -73,7 +73,7 @@ METHODS = {
     "refined, ensemble teaches": Method(refined={"teacher": "ensemble"}),
     "refined after Adam": Method("adam", refined={}),
 }
-"""The paper's Adam as `fronts.py` and `netstitch demo --paper` run it, on 16,384 images."""
+"""The paper's Adam sees 16,384 images; as in the authors' code, its rate falls along a cosine."""
 
 
 def fitted(supernet: ns.Supernet, training: ns.Samples, method: Method, seed: int) -> float:

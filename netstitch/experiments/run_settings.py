@@ -37,17 +37,17 @@ PAPER = "paper"
 
 _PAPER: Mapping[str, Mapping[str, Any]] = {
     "matching": {"points": "all", "objective": "count"},
-    "fit": {"method": ADAM, "holdout": 0.0},
+    "fit": {"method": ADAM, "schedule": "constant", "holdout": 0.0},
     "refine": {"enabled": False},
     "search": {"references": "apart", "frame": "frozen", "convergence": "genotypes"},
     "evaluation": {"recalibrate": 0, "in_flight": 0, "order": "finished"},
 }
 """The paper's procedure (sections 3, 5, 6): all points, as many matches as there can be, stitches
-trained by Adam on the features' mean squared error of all samples, nothing refined, and batch norms
-as the networks have them; references that the search has to find, objectives in a frozen frame,
-neighbourhoods compared by whole genotypes, as in the authors' code, and a loop for each individual,
-as many of them evaluating as there are places, each of which goes on when its own result is
-there."""
+trained by Adam at a constant rate on the features' mean squared error of all samples, nothing
+refined, and batch norms as the networks have them; references that the search has to find,
+objectives in a frozen frame, neighbourhoods compared by whole genotypes, as in the authors' code,
+and a loop for each individual, as many of them evaluating as there are places, each of which goes
+on when its own result is there."""
 _IN_PART = ("search", "evaluation")
 """Tables with keys that are no matter of a procedure, such as the budget and the device."""
 

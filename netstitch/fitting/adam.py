@@ -65,7 +65,7 @@ def fit_adam(
         trained = _new_layers(stitches, layers, settings.seed)
         parameters = [p for layer in trained for p in layer.parameters()]
         optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=settings.weight_decay)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
         for step, values in enumerate(source.training_batches(size, samples), start=1):
             optimizer.zero_grad()
             loss = 0.0
@@ -78,7 +78,8 @@ def fit_adam(
                     f"{rate:g}: lower it, or fit by least squares"
                 )
             optimizer.step()
-            schedule.step()
+            if settings.schedule == "cosine":
+                cosine.step()
             if progress is not None:
                 progress(step, steps, f"Adam, loss {loss:.4g}")
     measured = (

@@ -3,7 +3,7 @@
 Keyword arguments of `Supernet.fit` and keys of an experiment's [fit] are fields of these models.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -52,7 +52,10 @@ class AdamSettings(FittingSettings):
     called = "adam"
 
     learning_rate: float = Field(default=1e-3, gt=0)
-    """The rate of the first step; it falls to 0 along a cosine."""
+    """The rate of the first step."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """The learning rate after the first step: it falls to 0 along a 'cosine', as in the authors'
+    code, or stays 'constant'."""
     batch_size: int = Field(default=32, ge=1)
     """Images a training step."""
     samples: int = Field(default=16_384, ge=1)

@@ -117,6 +117,8 @@ def test_the_papers_procedure_is_one_setting_and_own_keys_come_first():
     own = Experiment(**(plain | {"fit": {"samples": 64}}))
     assert (own.fit.method, own.fit.samples) == ("adam", 64)
     assert found.fit_settings["holdout"] == own.fit_settings["holdout"] == 0
+    assert found.fit_settings["schedule"] == own.fit_settings["schedule"] == "constant"
+    assert experiment(fit={"method": "adam"}).fit_settings["schedule"] == "cosine"
     solved = Experiment(**(plain | {"fit": {"method": "least-squares"}}))
     assert solved.fit_settings["holdout"] == 0.125  # Adam's keys are none of it
     own = Experiment(**(plain | {"evaluation": {"recalibrate": 50}}))

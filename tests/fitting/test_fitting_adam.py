@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from math import cos, pi
 
 import pytest
 import torch
@@ -31,10 +30,19 @@ def test_approaches_least_squares() -> None:
         assert ours.relative_error == pytest.approx(best.relative_error, abs=0.02)
 
 
-def test_equals_a_loop_written_out() -> None:
+@pytest.mark.parametrize(
+    "options, rates",
+    [
+        ({}, [1e-3, 0.75e-3, 0.25e-3]),
+        ({"schedule": "cosine"}, [1e-3, 0.75e-3, 0.25e-3]),
+        ({"schedule": "constant"}, [1e-3, 1e-3, 1e-3]),
+    ],
+)
+def test_equals_a_loop_written_out(options: dict[str, str], rates: list[float]) -> None:
     stitches, points = networks([(3, 2)])
     layers = [stitch.layer() for stitch in stitches]
-    adam(stitches, layers, features_of(points), BATCHES, samples=96, batch_size=32, seed=5)
+    given = {"samples": 96, "batch_size": 32, "seed": 5, **options}
+    adam(stitches, layers, features_of(points), BATCHES, **given)
 
     torch.manual_seed(5)
     plain = [stitch.layer() for stitch in stitches]
@@ -42,8 +50,8 @@ def test_equals_a_loop_written_out() -> None:
     optimizer = torch.optim.Adam(parameters, lr=1e-3)
     inputs = random_inputs(256)[torch.arange(256) % 8 != 7]
     order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(5))
-    for step in range(3):
-        optimizer.param_groups[0]["lr"] = 1e-3 * (1 + cos(pi * step / 3)) / 2
+    for step, rate in enumerate(rates):
+        optimizer.param_groups[0]["lr"] = rate
         x = inputs[order[32 * step : 32 * (step + 1)]]
         loss = torch.zeros(())
         for stitch, layer in zip(stitches, plain, strict=True):
@@ -168,10 +176,11 @@ def test_fitted_layers_are_frozen_and_progress_is_told() -> None:
         (BATCHES, {"samples": 0}, "samples is 0"),
         (BATCHES, {"weight_decay": -1.0}, "weight_decay is -1"),
         (BATCHES, {"holdout": 1.0}, "holdout is 1"),
+        (BATCHES, {"schedule": "step"}, "schedule is 'step'; expected 'cosine' or 'constant'"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_the_layers(
-    batches: list[Tensor], options: dict[str, float], message: str
+    batches: list[Tensor], options: dict[str, float | str], message: str
 ) -> None:
     stitches, points = networks([(2, 2)])
     layers = [stitch.layer() for stitch in stitches]
