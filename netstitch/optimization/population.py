@@ -14,7 +14,7 @@ from netstitch.optimization.operators.scalarisation import (
     tschebysheff,
 )
 from netstitch.optimization.problem import Problem, Solution, State, as_costs
-from netstitch.optimization.rising_threshold import AnnealedConstraint
+from netstitch.optimization.rising_threshold import RisingThreshold
 
 
 class Population:
@@ -45,7 +45,7 @@ class Population:
         self,
         problem: Problem,
         n: int,
-        constraint: AnnealedConstraint | None,
+        constraint: RisingThreshold | None,
         generator: np.random.Generator,
         scalarise: Scalarisation = tschebysheff,
         archive: Archive | None = None,

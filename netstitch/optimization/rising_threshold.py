@@ -15,7 +15,7 @@ RISE = 0.5
 
 
 @dataclass
-class AnnealedConstraint:
+class RisingThreshold:
     """A threshold on its way from 0 to its target.
 
     Attributes:
@@ -39,7 +39,7 @@ class AnnealedConstraint:
         return max(0.0, self.value - solution.objectives[self.column])
 
 
-def annealed_constraint(problem: Problem, target: float) -> AnnealedConstraint:
+def rising_threshold(problem: Problem, target: float) -> RisingThreshold:
     """Return the start of a threshold's rise, on the first objective that is maximised.
 
     Raises:
@@ -47,7 +47,7 @@ def annealed_constraint(problem: Problem, target: float) -> AnnealedConstraint:
     """
     for column, objective in enumerate(problem.objectives):
         if objective.maximise:
-            return AnnealedConstraint(column, target)
+            return RisingThreshold(column, target)
     names = ", ".join(objective.name for objective in problem.objectives)
     raise SearchError(
         f"a threshold of {target}, and all objectives are minimised ({names}): "

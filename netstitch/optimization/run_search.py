@@ -15,7 +15,7 @@ from netstitch.optimization.executors.executor import Executor
 from netstitch.optimization.operators.initialisation import Initialisation
 from netstitch.optimization.problem import Evaluation, Problem
 from netstitch.optimization.rejection import RejectionRule
-from netstitch.optimization.rising_threshold import annealed_constraint
+from netstitch.optimization.rising_threshold import rising_threshold
 from netstitch.optimization.search_result import Progress, SearchResult
 from netstitch.optimization.search_settings import SearchSettings
 from netstitch.optimization.search_state import as_plain
@@ -97,7 +97,7 @@ def prepare_search(
         raise SearchError(f"the seed is {seed!r}: give a whole number of 0 or more")
     constraint = None
     if settings.threshold is not None:
-        constraint = annealed_constraint(problem, settings.threshold)
+        constraint = rising_threshold(problem, settings.threshold)
     if not entry(settings.algorithm).follows_threshold:
         constraint = None
     setup = Setup(

@@ -31,7 +31,7 @@ from netstitch.optimization import (
 )
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.engine import Engine
-from netstitch.optimization.rising_threshold import AnnealedConstraint
+from netstitch.optimization.rising_threshold import RisingThreshold
 
 
 @dataclass
@@ -265,7 +265,7 @@ def test_a_state_within_a_step_is_refused() -> None:
 
 
 def test_the_threshold_follows_the_budget_with_skipped_evaluations() -> None:
-    constraint = AnnealedConstraint(column=0, target=100.0)
+    constraint = RisingThreshold(column=0, target=100.0)
     algorithm = Scripted([50, 50, 50, 200])
     archive = Archive(ACCURACY_MACS, constrained=0)
     result = engine(algorithm, evaluations=10, constraint=constraint, archive=archive).run()
@@ -274,7 +274,7 @@ def test_the_threshold_follows_the_budget_with_skipped_evaluations() -> None:
 
 
 def test_with_time_only_the_threshold_follows_the_clock() -> None:
-    constraint = AnnealedConstraint(column=0, target=100.0)
+    constraint = RisingThreshold(column=0, target=100.0)
     now = iter(range(1000))
     archive = Archive(ACCURACY_MACS, constrained=0)
     engine(

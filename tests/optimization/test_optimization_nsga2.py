@@ -28,7 +28,7 @@ from netstitch.optimization import (
 )
 from netstitch.optimization.algorithms.nsga2 import NSGA2, check_installed
 from netstitch.optimization.problem import as_costs
-from netstitch.optimization.rising_threshold import AnnealedConstraint
+from netstitch.optimization.rising_threshold import RisingThreshold
 from netstitch.optimization.search_state import load_state, save_state
 
 SLOTS, LENGTH = 6, 60
@@ -44,7 +44,7 @@ def nsga2(
     objectives: tuple[Objective, ...] = ACCURACY_MACS,
     cardinalities: Sequence[int] = (SLOTS,) * LENGTH,
     first: Genotype = FIRST,
-    steering: AnnealedConstraint | None = None,
+    steering: RisingThreshold | None = None,
     **more: Any,
 ) -> NSGA2:
     problem = Problem(tuple(cardinalities), objectives)
@@ -134,7 +134,7 @@ def test_whole_fronts_survive_before_the_next(
 ) -> None:
     """Ties, equal solutions and failures included."""
     count, told = results
-    steering = None if threshold is None else AnnealedConstraint(0, 3.0, threshold)
+    steering = None if threshold is None else RisingThreshold(0, 3.0, threshold)
     algorithm = nsga2(objectives=objectives_of(count), steering=steering)
     genotypes = tell(algorithm, told[:SLOTS])
     assert survivors(algorithm, genotypes) == list(range(SLOTS))
@@ -159,7 +159,7 @@ def test_the_least_crowded_of_the_last_front_survive(
 ) -> None:
     objectives = objectives_of(len(columns))
     told: list[Result] = [tuple(map(float, row)) for row in zip(*columns, strict=True)]
-    algorithm = nsga2(objectives=objectives, steering=AnnealedConstraint(0, 99.0, threshold))
+    algorithm = nsga2(objectives=objectives, steering=RisingThreshold(0, 99.0, threshold))
     genotypes = tell(algorithm, told[:SLOTS]) + tell(algorithm, told[SLOTS:])
     every = keys(objectives, told, threshold)
     survived = sorted(every[i] for i in survivors(algorithm, genotypes))
@@ -167,7 +167,7 @@ def test_the_least_crowded_of_the_last_front_survive(
 
 
 def test_failed_solutions_survive_only_where_there_are_no_others() -> None:
-    steering = AnnealedConstraint(0, 9.0, 9.0)
+    steering = RisingThreshold(0, 9.0, 9.0)
     worst, failed = (0.0, 99.0), None
     for algorithm in (nsga2(), nsga2(steering=steering)):
         genotypes = tell(algorithm, [failed, worst, failed, failed, failed, failed])
@@ -178,7 +178,7 @@ def test_failed_solutions_survive_only_where_there_are_no_others() -> None:
 
 
 def test_solutions_under_the_threshold_go_by_violation_alone() -> None:
-    algorithm = nsga2(steering=AnnealedConstraint(0, 0.5, 0.5))
+    algorithm = nsga2(steering=RisingThreshold(0, 0.5, 0.5))
     genotypes = tell(algorithm, [(0.1 * i, float(i)) for i in range(SLOTS)])
     genotypes += tell(algorithm, [(0.05 + 0.1 * i, 50.0) for i in range(SLOTS)])
     assert survivors(algorithm, genotypes) == [3, 4, 5, 9, 10, 11]  # 0.3, 0.4, 0.5; 0.35, ...
@@ -186,7 +186,7 @@ def test_solutions_under_the_threshold_go_by_violation_alone() -> None:
 
 def test_violations_follow_the_threshold() -> None:
     """Cheap solutions that were good parents go when it rises over them."""
-    steering = AnnealedConstraint(0, 0.5)
+    steering = RisingThreshold(0, 0.5)
     algorithm = nsga2(steering=steering)
     genotypes = tell(algorithm, [(0.1, 0.0)] * SLOTS)
     steering.advance(1.0)
@@ -274,8 +274,8 @@ def test_a_restored_state_goes_on_bit_for_bit(moment: int, tmp_path: Any) -> Non
     cardinalities = (1, 2, 3, 5, 1, 4, 7, 2, 300)
     first = np.zeros((0, len(cardinalities)), dtype=np.int64)
 
-    def built(seed: int) -> tuple[NSGA2, AnnealedConstraint, np.random.Generator]:
-        problem, steering = Problem(cardinalities, ACCURACY_MACS), AnnealedConstraint(0, 0.5)
+    def built(seed: int) -> tuple[NSGA2, RisingThreshold, np.random.Generator]:
+        problem, steering = Problem(cardinalities, ACCURACY_MACS), RisingThreshold(0, 0.5)
         generator = np.random.default_rng(seed)
         archive = Archive(problem.objectives)
         setup = Setup(problem, SLOTS, Initialisation(), first, archive, steering, generator)
@@ -283,7 +283,7 @@ def test_a_restored_state_goes_on_bit_for_bit(moment: int, tmp_path: Any) -> Non
 
     def go_on(
         algorithm: NSGA2,
-        steering: AnnealedConstraint,
+        steering: RisingThreshold,
         waiting: dict[int, Genotype],
         begin: int,
         end: int,

@@ -6,7 +6,7 @@ from optimization_cases import ACCURACY_MACS
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Problem, Solution
-from netstitch.optimization.rising_threshold import AnnealedConstraint
+from netstitch.optimization.rising_threshold import RisingThreshold
 
 PROBLEM = Problem((2, 2), ACCURACY_MACS)
 
@@ -18,7 +18,7 @@ def solution(accuracy: float, macs: float) -> Solution:
 FAILED = Solution(np.array([0, 0]), None)
 
 
-def two_slots(steering: AnnealedConstraint | None = None) -> Population:
+def two_slots(steering: RisingThreshold | None = None) -> Population:
     """The first slot looks at the accuracy only, the second at the multiply-adds only."""
     population = Population(PROBLEM, 2, steering, np.random.default_rng(0))
     population.put(0, solution(0.9, 100.0))
@@ -63,7 +63,7 @@ def test_a_failed_solution_betters_nothing_and_is_bettered_by_all() -> None:
 
 
 def test_the_threshold_comes_before_the_weights() -> None:
-    rise = AnnealedConstraint(column=0, target=0.8, value=0.8)
+    rise = RisingThreshold(column=0, target=0.8, value=0.8)
     population = two_slots(rise)
     # the second slot looks at multiply-adds, and yet a dear member that is over the threshold wins
     assert population.betters(solution(0.8, 500.0), 1)
@@ -128,7 +128,7 @@ def test_of_two_solutions_the_dominating_one_is_preferred_by_every_slot(
     threshold: float | None,
 ) -> None:
     archive = Archive(ACCURACY_MACS, None if threshold is None else 0)
-    rise = None if threshold is None else AnnealedConstraint(0, threshold, threshold)
+    rise = None if threshold is None else RisingThreshold(0, threshold, threshold)
     population = Population(PROBLEM, len(members), rise, np.random.default_rng(0), archive=archive)
     for slot, (accuracy, macs) in enumerate(members):
         population.put(slot, solution(accuracy, macs))

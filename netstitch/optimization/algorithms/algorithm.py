@@ -20,7 +20,7 @@ from netstitch.optimization.operators.initialisation import (
 from netstitch.optimization.operators.scalarisation import SCALARISATIONS, Frame
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Problem, Solution, State
-from netstitch.optimization.rising_threshold import AnnealedConstraint
+from netstitch.optimization.rising_threshold import RisingThreshold
 
 
 class Algorithm(ABC):
@@ -97,7 +97,7 @@ class Setup:
     initialisation: Initialisation
     initial: npt.NDArray[np.int64]
     archive: Archive
-    constraint: AnnealedConstraint | None
+    constraint: RisingThreshold | None
     generator: np.random.Generator
     frame: Frame = "following"
     convergence: Convergence = "active"
