@@ -40,8 +40,9 @@ def demo(
         After which the search ends in any case, by default 75; its budget of evaluations mostly
         ends it before.
     paper: bool
-        Match, fit and search exactly as the paper does: all points, stitches trained by Adam, not
-        refined, results of the search as they are finished, so that no seed repeats it.
+        Match, fit and search as the paper does, but for what docs/differences.md lists: all
+        points, stitches trained by Adam, not refined, results of the search as they are finished,
+        so that no seed repeats it.
     device: str
         What fits and evaluates: cpu, cuda, or cuda:0.
     """

@@ -45,9 +45,9 @@ _PAPER: Mapping[str, Mapping[str, Any]] = {
 """The paper's procedure (sections 3, 5, 6): all points, as many matches as there can be, stitches
 trained by Adam at a constant rate on the features' mean squared error of all samples, nothing
 refined, and batch norms as the networks have them; references that the search has to find,
-objectives in a frozen frame, neighbourhoods compared by whole genotypes, as in the authors' code,
-and a loop for each individual, as many of them evaluating as there are places, each of which goes
-on when its own result is there."""
+objectives in a frozen frame, neighbourhoods compared by whole genotypes, and a loop for each
+individual, as many of them evaluating as there are places, each of which goes on when its own
+result is there."""
 _IN_PART = ("search", "evaluation")
 """Tables with keys that are no matter of a procedure, such as the budget and the device."""
 
@@ -166,7 +166,7 @@ class RunSettings(Settings):
     """The seed of everything random."""
     procedure: Literal["netstitch", "paper"] = "netstitch"
     """The start of the tables matching, fit, refine, search and evaluation: 'netstitch', or
-    'paper', exactly what the paper does."""
+    'paper', what the paper does, but for what docs/differences.md lists."""
     matching: MatchingSettings = MatchingSettings()
     """The points that are joined."""
     fit: FitTable = LeastSquaresTable()

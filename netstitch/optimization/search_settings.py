@@ -57,11 +57,11 @@ class SearchSettings(Settings):
     """Settings of the algorithm, by name, such as inactive = 'kept'; by default its own."""
     frame: Frame = "following"
     """Lower end of the frame in which 'ga', 'gomea' and 'lk-gomea' normalise objectives: it is
-    'following' the best values seen, or 'frozen' whenever weights are assigned, as in the paper's
+    'following' the best values seen, or 'frozen' whenever weights are assigned, as in the authors'
     code, where all that lies beyond it counts the same."""
     convergence: Convergence = "active"
     """What 'lk-gomea' compares to see that neighbourhoods converged: what is 'active' in genotypes,
-    or whole 'genotypes', as in the authors' code, though inactive values drift for ever."""
+    or whole 'genotypes', though inactive values drift for ever."""
     patience: int | None = Field(default=None, ge=1)
     """Proposals in a row without a new solution after which the search ends, since a small space
     cannot spend its budget; by default 10,000 or 100 for each of the population, whichever is
