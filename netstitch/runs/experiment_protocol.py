@@ -10,6 +10,11 @@ from netstitch.experiments import Experiment, RunSettings, load_experiment, over
 from netstitch.report import read_runs, write_comparison
 from netstitch.runs.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
 
+SWEEP_OFFSET = 1_000_000
+"""How far the seed of sweeps is above the experiment's, so that runs, which count up from the
+latter, do not come to it, and it does not depend on how many they are. Below the experiment's there
+may be none, since seeds begin with 0."""
+
 COMPARED = "compared"
 """The folder in a protocol's folder that holds the comparison of its runs."""
 
@@ -26,7 +31,7 @@ def run_protocol(
         sweep: Whether population sizes are tried; else those of the table, or of the table search,
             count.
         seeds: Runs of each algorithm, instead of the table's; they are numbered from the
-            experiment's seed on, and sweeps have the first number behind them.
+            experiment's seed on, and sweeps have one SWEEP_OFFSET behind it.
     """
     table = asked.protocol
     count = table.seeds if seeds is None else seeds
@@ -53,9 +58,9 @@ def run_protocol(
         settings_for(algorithm, size or SWEEP, asked.seed).check()
     listener(StageBegan("read"))
     models, task = load_experiment(asked, listener)
-    after = asked.seed + count
+    seeds_of_runs = tuple(range(asked.seed, asked.seed + count))
     return carry_out_protocol(
-        Protocol(populations, tuple(range(asked.seed, after)), after, table.accuracy),
+        Protocol(populations, seeds_of_runs, asked.seed + SWEEP_OFFSET, table.accuracy),
         settings_for,
         models,
         task,

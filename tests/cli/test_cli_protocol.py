@@ -11,6 +11,7 @@ from PIL import Image
 
 from netstitch.errors import SearchError
 from netstitch.records.run_folder import SUPERNET
+from netstitch.runs import experiment_protocol
 from netstitch.runs import protocol as module
 
 TABLE = '\n[protocol]\nalgorithms = ["ga", "random"]\nseeds = 2\n'
@@ -85,7 +86,7 @@ def test_no_run_is_the_winner_of_the_sweep(experiment: Path, netstitch: Caller) 
         name: json.loads(Path(f"out/random-{name}/run.json").read_text())["config"]["seed"]
         for name in ("sweep", "1", "2")
     }
-    assert seeds == {"sweep": 3, "1": 1, "2": 2}
+    assert seeds == {"sweep": 1_000_001, "1": 1, "2": 2}
     fronts = {
         name: json.loads(Path(f"out/random-{name}/front.json").read_text())["points"]
         for name in ("sweep", "1", "2")
@@ -93,6 +94,27 @@ def test_no_run_is_the_winner_of_the_sweep(experiment: Path, netstitch: Caller) 
     assert fronts["sweep"] not in (fronts["1"], fronts["2"])
     with pytest.raises(SearchError, match="seed 2 is that of the sweeps and of a run"):
         module.Protocol({"random": None}, (1, 2), sweep_seed=2)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_seed_of_the_sweep_does_not_depend_on_the_number_of_runs(
+    experiment: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Else the sixth run would begin as the sweep of five did, of which it is to be no part."""
+    text = asked(experiment, '\n[protocol]\nalgorithms = ["random"]\n', 130).read_text()
+    experiment.write_text(text.replace("seed = 1", f"seed = {seed}"))
+    found: list[module.Protocol] = []
+
+    def stopped(protocol: module.Protocol, *_: Any, **__: Any) -> None:
+        found.append(protocol)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiment_protocol, "carry_out_protocol", stopped)
+    for count in (1, 5, 500):
+        assert netstitch("protocol", experiment, "--seeds", count, "-o", "out").code == 130
+    assert [len(one.seeds) for one in found] == [1, 5, 500]
+    assert [one.seeds[0] for one in found] == [seed] * 3
+    assert len({one.sweep_seed for one in found}) == 1
 
 
 def test_a_protocol_whose_sweep_has_the_seed_of_a_run_is_not_gone_on_with(
