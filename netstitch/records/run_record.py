@@ -115,6 +115,11 @@ class RunRecord:
         return score_name(self.document.objective)
 
     @property
+    def scored_as_front(self) -> bool:
+        """Whether accuracies of the front are scores of the search."""
+        return self.scored in (self.front.objective, self.front.measure)
+
+    @property
     def kept_population(self) -> int | None:
         """The population size whose search the run kept; before it ended, that of the last."""
         outcome, begun = self.document.outcome, self.evaluations.searches

@@ -52,6 +52,13 @@ class Comparison:
         """The parts of the data that all runs were measured on."""
         return tuple(part for part in SPLITS if all(part in run.front.parts for run in self.runs))
 
+    @property
+    def over_scores(self) -> ReferencePoint:
+        """The point that hypervolumes of searches count from, 0 where scores are no accuracies."""
+        if all(run.scored_as_front for run in self.runs):
+            return self.over_floor
+        return ReferencePoint(self.over_floor.ensemble)
+
     def volume(self, run: RunRecord, part: Split) -> float:
         """Return the hypervolume of a run's front, over the floor."""
         return hypervolume_of(run.front.points, part, self.over_floor) or 0.0

@@ -107,5 +107,5 @@ def _course(run: RunRecord, comparison: Comparison) -> tuple[int, np.ndarray, np
     if size is None:
         return 0, np.array([]), np.array([])
     given = stored.searches[size]
-    places, values = course_of(stored, given, comparison.over_floor)
+    places, values = course_of(stored, given, comparison.over_scores)
     return len(given.evaluation), places + 1, np.concatenate([[0.0], values])

@@ -9,7 +9,7 @@ from statistics import median
 from netstitch.analysis import Front
 from netstitch.analysis.front_figure import fronts_charts, fronts_figure
 from netstitch.analysis.front_point import Split
-from netstitch.analysis.hypervolume import REACH
+from netstitch.analysis.hypervolume import REACH, ReferencePoint
 from netstitch.analysis.significance import Pair, pairwise
 from netstitch.analysis.tables import latex, markdown
 from netstitch.drawing.print_style import FORMATS
@@ -63,12 +63,8 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
 
 def comparison_sections(comparison: Comparison) -> list[ReportSection]:
     """Return tables and charts, with what they show in words."""
-    over, worst = comparison.over_floor, comparison.over_worst
-    point = (
-        f"Hypervolumes are over accuracy {over.accuracy:g} and up to {REACH:g} times the "
-        f"ensemble's {over.ensemble:,.10g} {comparison.unit}, in units of the latter: {REACH:g} "
-        "would be a perfect network without cost, over accuracy 0."
-    )
+    point = _in_words(comparison.over_floor, "accuracy", comparison.unit)
+    worst = comparison.over_worst
     part = comparison.parts[-1]
     groups = ReportSection(
         "groups",
@@ -99,11 +95,13 @@ def comparison_sections(comparison: Comparison) -> list[ReportSection]:
     )
     sections = [groups, pairs, each_run]
     if len({run.scored for run in comparison.runs}) == 1:
+        scored = comparison.runs[0].scored
+        of_scores = _in_words(comparison.over_scores, scored, comparison.unit)
         convergence = ReportSection(
             "convergence",
             "Convergence",
             "Hypervolume on validation samples: the median run of each group, and a band from "
-            f"the first to the third quartile of its runs. {point}",
+            f"the first to the third quartile of its runs. {of_scores}",
             {"Over evaluations": convergence_chart(comparison)},
         )
         sections.append(convergence)
@@ -215,6 +213,15 @@ def answer(comparison: Comparison) -> str:
         f"{best} has the most hypervolume on {part} samples, {medians[best]:.4f} in the median; "
         f"beyond chance (p < 0.05, corrected) over {sure} of the {others} "
         f"other{'' if others == 1 else 's'}."
+    )
+
+
+def _in_words(over: ReferencePoint, measure: str, unit: str) -> str:
+    """Say what hypervolumes count from."""
+    return (
+        f"Hypervolumes are over {measure} {over.accuracy:g} and up to {REACH:g} times the "
+        f"ensemble's {over.ensemble:,.10g} {unit}, in units of the latter: {REACH:g} would be a "
+        f"perfect network without cost, over {measure} 0."
     )
 
 

@@ -88,7 +88,7 @@ def _hypervolume(run: RunRecord, floor: Floor) -> Iterator[ReportSection]:
         return
     front = run.front
     points: Sequence[ReferencePoint] = [ReferencePoint(front.ensemble_cost)]
-    if front.references and run.scored in (front.objective, front.measure):
+    if front.references and run.scored_as_front:
         points = list(dict.fromkeys(reference_points([front], floor)))
     count, time = hypervolume_charts(run.evaluations, points)
     yield ReportSection(

@@ -14,12 +14,13 @@ from netstitch.errors import DataError
 from netstitch.records.run_folder import FRONT_FILE, HISTORY_FILE
 from netstitch.records.unchanged import network_digests
 from netstitch.report import Comparison, read_runs, write_comparison
-from netstitch.report.compared_runs import networks_of
+from netstitch.report.compared_runs import RunGroup, networks_of
 from netstitch.report.comparison_charts import (
     attainment_chart,
     convergence_chart,
     group_stitches_chart,
 )
+from netstitch.report.comparison_page import comparison_sections
 
 SEEDS = (1, 2, 3)
 
@@ -106,6 +107,35 @@ def test_a_sweep_converges_as_the_size_that_was_kept(tmp_path: Path) -> None:
     (median,) = convergence_chart(comparison).series
     assert median.x[-1] == 100
     assert median.y[-1] == pytest.approx(sum(ends) / 2)
+
+
+def test_searches_for_cross_entropy_converge_over_0(tmp_path: Path) -> None:
+    """Their scores are no accuracies, of which the floor is, and may all be under it."""
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for seed, folder in enumerate(folders):
+        generate(folder, 100, seed=seed)
+    found = read_runs(folders)
+    runs = []
+    for run in found.runs:
+        scores = run.evaluations.score / 2
+        assert scores.max() <= found.over_floor.accuracy
+        document = run.document.model_copy(update={"objective": "cross-entropy"})
+        name = "exp(-cross-entropy)"
+        objectives = {**run.evaluations.objectives, name: scores}
+        evaluations = replace(run.evaluations, objectives=objectives, score_name=name)
+        front = replace(run.front, objective="cross-entropy")
+        runs.append(replace(run, document=document, evaluations=evaluations, front=front))
+    comparison = replace(found, groups=(RunGroup("all runs", tuple(runs)),))
+    ends = []
+    for run in runs:
+        whole = ~run.evaluations.stopped_early
+        scores, costs = run.evaluations.score[whole], run.evaluations.cost[whole]
+        ends.append(hypervolume(scores, costs, ensemble=ensemble_cost(run.front)))
+    (median,) = convergence_chart(comparison).series
+    assert median.y[-1] == pytest.approx(sum(ends) / 2)
+    text = {one.name: one.text for one in comparison_sections(comparison)}
+    assert "are over exp(-cross-entropy) 0 and up to" in text["convergence"]
+    assert "are over accuracy 0.5 and up to" in text["groups"]
 
 
 def test_what_runs_do_not_share_is_told(folders: list[Path], tmp_path: Path) -> None:
