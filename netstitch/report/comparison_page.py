@@ -177,20 +177,30 @@ def pair_table(comparison: Comparison, part: Split) -> Rows:
 
 
 def runs_table(comparison: Comparison) -> str:
-    """Return a row of CSV for each run."""
+    """Return a row of CSV for each run; what is of its ending is empty where it has none."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     parts = comparison.parts
     head = ["group", "run", "seed", *(f"hypervolume_{part}" for part in parts)]
     head += [f"hypervolume_over_worst_{part}" for part in parts]
-    writer.writerow([*head, "networks", "evaluations", "seconds"])
+    counts = ["networks", "evaluations", "skipped", "unchanged", "stopped", "seconds"]
+    writer.writerow([*head, *counts])
     for group in comparison.groups:
         for index, run in enumerate(group.runs):
             volumes = [comparison.volume(run, part) for part in parts]
             volumes += [comparison.volume_over_worst(run, part) for part in parts]
             row = [group.name, run.folder, _seed(run, index), *volumes]
-            writer.writerow([*row, len(run.front), len(run.evaluations), run.seconds])
+            row += [len(run.front), len(run.evaluations), *_ending(run), run.seconds]
+            writer.writerow(row)
     return text.getvalue()
+
+
+def _ending(run: RunRecord) -> tuple[int | str, ...]:
+    """Return proposals skipped and unchanged, and why the search ended; nothing before it did."""
+    outcome = run.document.outcome
+    if outcome is None:
+        return "", "", ""
+    return outcome.skipped, outcome.unchanged, outcome.stopped
 
 
 def answer(comparison: Comparison) -> str:

@@ -20,7 +20,7 @@ from netstitch.report.comparison_charts import (
     convergence_chart,
     group_stitches_chart,
 )
-from netstitch.report.comparison_page import comparison_sections
+from netstitch.report.comparison_page import comparison_sections, runs_table
 
 SEEDS = (1, 2, 3)
 
@@ -82,6 +82,9 @@ def test_everything_is_written(comparison: Comparison, folders: list[Path], tmp_
                 accuracy_floor=floor,
             )
             assert float(row[column]) == pytest.approx(expected)
+        evaluations = int(row["evaluations"])
+        assert (row["skipped"], row["unchanged"]) == (str(2 * evaluations), str(evaluations))
+        assert row["stopped"] == "budget"
     page = (tmp_path / "c" / "compare.html").read_text()
     assert "signed-rank" in page
     for chart in ("convergence-0", "fronts-1", "stitches-0"):
@@ -185,6 +188,9 @@ def test_a_run_that_was_stopped_counts_and_is_told(folders: list[Path], tmp_path
     found = read_runs([folders[0], tmp_path / "stopped"])
     assert "is not done: it counts as far as it is" in found.notes[0]
     assert found.parts == ("validation",)
+    _, row = csv.DictReader(runs_table(found).splitlines())
+    ending = [row[key] for key in ("skipped", "unchanged", "stopped", "seconds")]
+    assert ending == [""] * 4
 
 
 def test_stitches_in_use_are_means_over_the_runs_that_evaluated_something(tmp_path: Path) -> None:
