@@ -50,7 +50,7 @@ class ExecutionConfig(Settings):
     in_flight: int = Field(default=16, ge=0)
     """Evaluations under way, so many as the search proposes before it knows their results; workers
     compute some of them together, what they have in common once; 0 for as many as there are places,
-    what all workers run side by side."""
+    what all workers run side by side, when the search begins."""
     order: Literal["asked", "finished"] = "asked"
     """The order in which the search is given results: 'asked', so that it depends on the seed and
     in_flight alone, or as they are 'finished', which keeps workers busy where some evaluations take

@@ -3,6 +3,7 @@
     evaluations   each distinct subnetwork once, in the order in which they were finished
     deliveries    which result each search was given when: a search that is given the same results
                   in the same order proposes the same, so that a run can go on where it was
+    capacity      how many evaluations were under way at a time, on which the order depends too
 
 Write-ahead logging with a flush for each evaluation keeps what was written when the process is
 killed, and when the power fails.
@@ -188,6 +189,20 @@ class Store:
     def delivered(self, search: int) -> int:
         """Return how many results a search was given."""
         return len(self._delivered.get(search, ()))
+
+    def capacity(self, places: int) -> int:
+        """Return how many evaluations are under way at a time: the places that were first told.
+
+        Raises:
+            StorageError: It cannot be written, or is damaged.
+        """
+        rows = checked_rows(self._connection, self.path, "SELECT * FROM capacity")
+        for (before,) in rows:
+            return int(before)
+        with self._transaction():
+            row = (places, checksum((places,)))
+            self._connection.execute("INSERT INTO capacity VALUES (?, ?)", row)
+        return places
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from netstitch.errors import StorageError
 from netstitch.files.documents import STRICT, problem
 
-APPLICATION, VERSION = 0x6E737469, 5
+APPLICATION, VERSION = 0x6E737469, 6
 """What the file says that it is ("nsti"), and the version of its tables."""
 
 TABLES = (
@@ -41,6 +41,12 @@ TABLES = (
         checksum INTEGER NOT NULL,   -- CRC-32 of the row
         PRIMARY KEY (search, number)
     ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE capacity (
+        under_way INTEGER NOT NULL CHECK (under_way > 0), -- evaluations at a time, of all searches
+        checksum INTEGER NOT NULL    -- CRC-32 of the row
+    ) STRICT
     """,
 )
 

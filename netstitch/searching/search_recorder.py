@@ -76,6 +76,10 @@ class SearchRecorder:
         rounds = groupby(coming, key=lambda one: one.round)
         executor.follow([[one.signature for one in together] for _, together in rounds])
 
+    def capacity(self, places: int) -> int:
+        """Return how many evaluations are under way, as many as when the run's searches began."""
+        return self._store.capacity(places)
+
     @property
     def behind(self) -> bool:
         """The search still repeats what it had been given before it was stopped."""

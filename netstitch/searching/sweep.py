@@ -159,7 +159,8 @@ def search_sizes(
 ) -> tuple[SearchResult, tuple[Swept, ...]]:
     """Search with a population of each size, and return the best result, and all in short.
 
-    Results are written into the record as they come, and the search goes on from there. If
+    Results are written into the record as they come, and the search goes on from there, with as
+    many evaluations under way as it began with, whatever there are places for now. If
     `ordered`, the search is given results in the order in which it asked for them. The listener is
     told of each distinct evaluation, how far the search is, and which population size begins; and
     of the scores of references that are evaluated apart, which is done first.
@@ -172,6 +173,14 @@ def search_sizes(
     references = search.supernet.references()
     known: dict[Hashable, KnownResult] = {} if record is None else record.known
     problem = search.problem
+    capacity = executor.capacity if record is None else record.capacity(executor.capacity)
+    if capacity < executor.workers:
+        listener(
+            Message(
+                f"the search began with {capacity:,} evaluations under way and goes on so: of "
+                f"{executor.workers:,} workers no more have work"
+            )
+        )
     measured_next = 0.0
 
     def keep(evaluation: Evaluation) -> None:
@@ -197,7 +206,7 @@ def search_sizes(
         if len(sizes) > 1:
             listener(StageBegan(f"search with a population of {size:,}"))
         arrive = remember if record is None else record.arrive
-        replaying = ReplayExecutor(executor, problem.identify, known, arrive)
+        replaying = ReplayExecutor(executor, problem.identify, known, arrive, capacity)
 
         def look(progress: Progress) -> None:
             nonlocal measured_next
@@ -217,7 +226,7 @@ def search_sizes(
                     record.note(measured)
                 listener(SearchMeasured(measured))
 
-        source = OrderedExecutor(replaying) if ordered and executor.capacity > 1 else replaying
+        source = OrderedExecutor(replaying) if ordered and capacity > 1 else replaying
         engine = search.engine(size, source, on_evaluation=keep, on_progress=look)
         if record is not None:
             record.begin(size, engine, replaying)
@@ -231,7 +240,7 @@ def search_sizes(
 
     if search.apart:
         arrive = learn if record is None else record.arrive
-        replaying = ReplayExecutor(executor, problem.identify, known, arrive)
+        replaying = ReplayExecutor(executor, problem.identify, known, arrive, capacity)
         scores = evaluate_references(references, problem, replaying)
         listener(Message(_in_words(scores, search.settings.objective)))
     return sweep(search_with, sizes, lambda: search.reference_point(known))

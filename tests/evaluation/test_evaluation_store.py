@@ -151,6 +151,22 @@ def test_a_bit_that_changed_is_no_other_result(tmp_path: Path, data: st.DataObje
         assert (store.known(), store.deliveries(4)) == before
 
 
+def test_the_number_under_way_is_the_one_that_was_told_first(tmp_path: Path) -> None:
+    path = tmp_path / "e.sqlite"
+    with Store(path, NAMES) as store:
+        assert [store.capacity(4), store.capacity(1)] == [4, 4]
+    with Store(path, NAMES, create=False) as store:
+        assert store.capacity(1) == 4
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE capacity SET under_way = 5")
+    connection.close()
+    with (
+        Store(path, NAMES, create=False) as store,
+        pytest.raises(StorageError, match="is not as it was written"),
+    ):
+        store.capacity(1)
+
+
 @pytest.mark.parametrize("name", [b"evaluations", b"deliveries", b"CREATE"])
 def test_text_that_is_none_any_more_is_damage(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / "e.sqlite"
@@ -228,7 +244,7 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "e.sqlite"
     Store(path, NAMES).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version=4")
+        connection.execute("PRAGMA user_version=5")
     connection.close()
-    with pytest.raises(StorageError, match="not a store of evaluations of version 5"):
+    with pytest.raises(StorageError, match="not a store of evaluations of version 6"):
         Store(path, NAMES, create=False)

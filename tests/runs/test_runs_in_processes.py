@@ -107,6 +107,29 @@ def test_a_run_goes_on_in_processes_or_without(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [(2, 1), (1, 2)])
+def test_other_workers_repeat_what_was_delivered(tmp_path: Path, workers: tuple[int, int]) -> None:
+    """With in_flight = 0, which means the number of workers that the search began with."""
+    first, then = workers
+    changes = (
+        ("in_flight = 1", 'in_flight = 0\norder = "finished"'),
+        ("evaluations = 60", "evaluations = 200"),
+        ('executor = "serial"', f'executor = "processes"\nworkers = {first}'),
+    )
+    stopped = run(tmp_path / "made", *changes, listener=Interrupting(26))
+    *_, before, _ = facts(stopped)
+    (stopped.folder / "search-8.state").unlink()
+    asked = read_experiment(tmp_path / "made" / "tiny.toml")
+    plan = spread_otherwise(asked, "processes", then)
+    listener = Quiet()
+    *_, after, [count] = facts(resume(plan, load_task(asked), stopped.folder, listener))
+    assert after[: len(before)] == before
+    assert len(after) == count
+    idle = [line for line in listener.lines if "of 2 workers no more have work" in line]
+    assert len(idle) == (first < then)
+
+
+@pytest.mark.slow
 def test_in_the_order_of_finishing_each_evaluation_is_what_it_is_elsewhere(
     tmp_path: Path, serial: Finished
 ) -> None:

@@ -104,6 +104,34 @@ def test_a_sweep_goes_on_in_the_search_that_it_was_in(tmp_path: Path) -> None:
     assert evaluations(tmp_path / "cut") == evaluations(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("order", ["finished", "asked"])
+@pytest.mark.parametrize("places", [(4, 1, 2), (1, 4, 1)])
+def test_another_number_of_places_repeats_what_was_delivered(
+    tmp_path: Path, order: str, places: tuple[int, int, int]
+) -> None:
+    """With in_flight = 0 as many are under way as there are places, from the beginning on."""
+    first, *others = places
+    begun(
+        tmp_path,
+        ("in_flight = 1", f'in_flight = 0\norder = "{order}"\nthreads = {first}'),
+        ("evaluations = 60", "evaluations = 200"),
+        after=26,
+    )
+    before, now = evaluations(tmp_path), first
+    assert len(before) >= 26
+    for then, after in zip(others, (41, None), strict=True):
+        (tmp_path / "run" / "search-8.state").unlink()
+        file = tmp_path / "tiny.toml"
+        file.write_text(file.read_text().replace(f"threads = {now}", f"threads = {then}"))
+        now = then
+        done = gone_on(tmp_path, Quiet() if after is None else Interrupting(after))
+        found = evaluations(tmp_path)
+        assert found[: len(before)] == before
+        before = found
+    assert done.result.stopped == "budget"
+    assert len(read_run(tmp_path / "run").evaluations) == done.result.evaluated
+
+
 APART = ("population = 8", 'population = 8\nreferences = "apart"')
 
 
@@ -293,7 +321,7 @@ def contents(run: Path) -> dict[str, bytes]:
         (empty_store, "evaluations.sqlite is"),
         (without_store, "evaluations.sqlite is missing; it holds what was evaluated"),
         (damaged_store, "evaluations.sqlite is damaged"),
-        (another_store, "is not a store of evaluations of version 5"),
+        (another_store, "is not a store of evaluations of version 6"),
         (older_store, "search-8.state knows 9 results of the search and "),
     ],
 )

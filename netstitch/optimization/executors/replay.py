@@ -118,6 +118,9 @@ class ReplayExecutor(WrappedExecutor):
         known: Results by signature; those that are added later are known from then on.
         on_arrival: Called with the results of the other executor as they come, before they are
             handed on.
+        capacity: How many evaluations may be under way, where not as many as the other executor
+            has places for: those that are more wait there. A search repeats itself only with as
+            many as before.
     """
 
     def __init__(
@@ -126,8 +129,10 @@ class ReplayExecutor(WrappedExecutor):
         identify: Callable[[Genotype], Hashable],
         known: Mapping[Hashable, KnownResult],
         on_arrival: Callable[[Sequence[Arrival]], None] | None = None,
+        capacity: int | None = None,
     ) -> None:
         super().__init__(executor)
+        self.capacity = executor.capacity if capacity is None else capacity
         self._identify = identify
         self._known = known
         self._on_arrival = on_arrival
