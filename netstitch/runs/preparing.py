@@ -237,7 +237,7 @@ def _refined_in_words(report: RefineReport) -> Iterator[str]:
     several = ""
     if report.several_before is not None and report.several_after is not None:
         several = (
-            f"; loss of subnetworks with four stitches {report.several_before:.3f} to "
+            f", with four stitches {report.several_before:.3f} to "
             f"{report.several_after:.3f}"
         )
     worse = sum(row.kept and (row.after or 0.0) > (row.before or 0.0) for row in rows)
