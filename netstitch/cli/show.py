@@ -23,7 +23,7 @@ from netstitch.runs.finetuned_point import Tuning
 from netstitch.runs.protocol import Concluded
 from netstitch.runs.searching_step import Finished
 from netstitch.searching.sweep import Swept, best_of
-from netstitch.text import command
+from netstitch.text import command, counted
 
 WIDEST = 400
 """The widest table, in characters."""
@@ -36,6 +36,7 @@ def show_run(finished: Finished) -> None:
     _print_whole(terminal, front_table(finished.front))
     result = finished.result
     failed = f", {result.failed} failed" if result.failed else ""
+    unchanged = f", {result.unchanged:,} of them unchanged" if result.unchanged else ""
     if len(finished.sweep) > 1:
         terminal.print()
         terminal.print(_sweep_table(finished.sweep))
@@ -43,8 +44,7 @@ def show_run(finished: Finished) -> None:
     terminal.print(
         f"\n{result.evaluated:,} networks evaluated in {result.elapsed:.0f} s ({rate:.1f}/s, "
         f"workers idle {result.idle:.0%} of the time), {result.skipped:,} proposals were "
-        f"known, {result.unchanged:,} of them since nothing active changed{failed}; the search "
-        f"ended since {REASONS[result.stopped]}.",
+        f"known{unchanged}{failed}; the search ended since {REASONS[result.stopped]}.",
     )
     terminal.print(
         "Accuracies in percent, each beside its paired difference to the ensemble with the 95 % "
@@ -114,7 +114,7 @@ def show_export(exported: Exported, point: FrontPoint, front: Front) -> None:
     cost = "" if named else f"{point.cost:,.6g} {front.unit}, "
     terminal.print(
         f"\n{point.label}: {cost}{point.multiply_adds:,} multiply-adds, validation accuracy "
-        f"{100 * point.validation:.2f} %, {point.stitches} stitches",
+        f"{100 * point.validation:.2f} %, {counted(point.stitches, 'stitch', 'stitches')}",
     )
     recalibrated = exported.card.get(RECALIBRATED)
     if recalibrated is not None:

@@ -50,7 +50,7 @@ def status_lines(run: Path, now: float) -> Iterator[str]:
     elif (outcome := document.outcome) is not None:
         yield (
             f"  {outcome.evaluations:,} evaluated, {outcome.skipped:,} known "
-            f"({outcome.unchanged:,} changed nothing active), "
+            f"({outcome.unchanged:,} unchanged), "
             f"{outcome.failed:,} failed, in {duration(outcome.search_seconds)}"
         )
 
@@ -67,7 +67,7 @@ def _progress_lines(progress: SearchProgress, now: float | None) -> Iterator[str
     yield (
         f"  population {progress.search:,}: {progress.share:.0%} of the budget, "
         f"{counts.evaluated:,} evaluated{early}, {counts.skipped:,} known "
-        f"({counts.unchanged:,} changed nothing active){failed}"
+        f"({counts.unchanged:,} unchanged){failed}"
     )
     left = "" if now is None or progress.left is None else f", {duration(progress.left)} left"
     yield (

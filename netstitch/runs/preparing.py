@@ -236,10 +236,7 @@ def _refined_in_words(report: RefineReport) -> Iterator[str]:
     after = sum(row.after or 0.0 for row in rows) / len(rows)
     several = ""
     if report.several_before is not None and report.several_after is not None:
-        several = (
-            f", with four stitches {report.several_before:.3f} to "
-            f"{report.several_after:.3f}"
-        )
+        several = f", with four stitches {report.several_before:.3f} to {report.several_after:.3f}"
     worse = sum(row.kept and (row.after or 0.0) > (row.before or 0.0) for row in rows)
     yield (
         f"{sum(row.kept for row in rows)} of {len(report.rows)} stitches improved in "
