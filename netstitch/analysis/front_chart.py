@@ -130,7 +130,8 @@ def with_limits(charts: Sequence[Chart], floor: float) -> list[Chart]:
     margin = 0.06 * (most - least) or 0.1 * most or 1.0
     # Marks on the floor itself would be cut in half.
     height = max(highest - floor, 0.002)
-    x_range = max(0.0, least - margin), most + margin
+    # To the right there is room for the names of the dearest, of which a half stands there.
+    x_range = max(0.0, least - margin), most + 2 * margin
     y_range = floor - 0.02 * height, min(highest + 0.1 * height, 1 + 0.02 * height)
     return [replace(chart, x_range=x_range, y_range=y_range) for chart in charts]
 
