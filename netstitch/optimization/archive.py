@@ -163,10 +163,14 @@ class Archive:
 
     def best(self) -> tuple[float, ...] | None:
         """Return the best value of each objective among the members; None while there are none."""
+        costs = self.least_costs()
+        return costs and as_costs(self._objectives, costs)  # turns the sign back
+
+    def least_costs(self) -> tuple[float, ...] | None:
+        """Return the same values as costs."""
         if not self._members:
             return None
-        costs = [self._members.least(column) for column in range(len(self._objectives))]
-        return as_costs(self._objectives, costs)  # turns the sign back
+        return tuple(self._members.least(column) for column in range(len(self._objectives)))
 
     def admits(self, solution: Solution) -> bool:
         """Return whether a solution would enter."""

@@ -140,11 +140,8 @@ class Population:
         """Return the scale by which solutions of these costs, (2, m), are compared now."""
         if self._archive is None:
             return self.scale
-        least = costs.min(axis=0)
-        best = self._archive.best()
-        if best is not None:
-            least = np.minimum(least, as_costs(self._objectives, best))
-        return self.scale.reaching(least)
+        least = self._archive.least_costs()
+        return self.scale.reaching(costs if least is None else np.vstack([costs, least]))
 
     def _costs(self, solution: Solution | None) -> Floats:
         if solution is None or solution.objectives is None:

@@ -4,6 +4,7 @@ The paper's section 5, which takes them from its reference [23]. Costs are minim
 those of a failed solution are infinite.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -37,9 +38,9 @@ class Scale:
         extent = finite.max(axis=0) - least
         return cls(least, np.where(extent > 0, extent, 1.0))
 
-    def reaching(self, best: Floats) -> "Scale":
-        """Return the scale moved down to the best costs, (m,), in the same units."""
-        return Scale(np.minimum(self.least, best), self.extent)
+    def reaching(self, costs: Floats) -> "Scale":
+        """Return the scale moved down to the least of costs, (n, m), in the same units."""
+        return Scale(np.minimum(self.least, costs.min(axis=0)), self.extent)
 
 
 def tschebysheff(costs: Floats, weights: Floats, scale: Scale) -> Floats:
@@ -49,7 +50,10 @@ def tschebysheff(costs: Floats, weights: Floats, scale: Scale) -> Floats:
     cost is infinite so is the result, whatever its weight.
     """
     normalised, failed = _normalised(costs, scale)
-    return np.where(failed, np.inf, (weights * normalised).max(axis=-1))
+    weighted = weights * normalised
+    # Over objectives one by one: few, so that NumPy's loop along the axis would be slow.
+    largest = functools.reduce(np.maximum, np.moveaxis(weighted, -1, 0))
+    return np.where(failed, np.inf, largest)
 
 
 def weighted_sum(costs: Floats, weights: Floats, scale: Scale) -> Floats:
@@ -113,9 +117,11 @@ def reassigned(
     value.
     """
     result = np.empty_like(weights)
-    left = np.arange(len(costs))
+    values = scalarise(costs[None], weights[:, None], scale)  # of each individual, a row a vector
+    # Those that failed are the worst, and yet better than those that are served.
+    np.minimum(values, np.finfo(np.float64).max, out=values)
     for index in generator.permutation(len(weights)):
-        best = int(scalarise(costs[left], weights[index], scale).argmin())
-        result[left[best]] = weights[index]
-        left = np.delete(left, best)
+        best = values[index].argmin()
+        result[best] = weights[index]
+        values[:, best] = np.inf
     return result
