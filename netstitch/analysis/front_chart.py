@@ -64,15 +64,7 @@ def front_chart(
         own = [point for point in fallen if point.output == output]
         marks = _marks("fell off this front", own, split, words)
         series.append(replace(marks, style=index, look="faded"))
-    series.append(_references(references, split, words))
-    return Chart(
-        *axes,
-        tuple(each for each in series if len(each.x)),
-        from_zero=False,
-        title=split.capitalize(),
-        regions=tuple(_places(references, split)),
-        region="dominates a reference",
-    )
+    return _among_references(series, references, split, axes, words)
 
 
 def fronts_chart(
@@ -96,10 +88,21 @@ def fronts_chart(
         series.append(replace(marks, style=index, look="faded"))
         line = _boundary(f"{name} ({counted(len(fronts[name]), 'run')})", points, split, right)
         series.append(replace(line, style=index, look="thin"))
-    series.append(_references(references, split))
+    return _among_references(series, references, split, axes)
+
+
+def _among_references(
+    series: Sequence[Series],
+    references: Sequence[MeasuredPoint],
+    split: Split,
+    axes: tuple[str, str],
+    words: Mapping[str, str] | None = None,
+) -> Chart:
+    """Return a chart of the series that are not empty, and of references with their regions."""
+    drawn = (*series, _references(references, split, words))
     return Chart(
         *axes,
-        tuple(each for each in series if len(each.x)),
+        tuple(each for each in drawn if len(each.x)),
         from_zero=False,
         title=split.capitalize(),
         regions=tuple(_places(references, split)),
