@@ -1,9 +1,10 @@
 """Analysis: the front as data, in tables and figures, with how sure its differences are.
 
-Knows accuracies and costs, nothing of networks: a front can be read and drawn anywhere.
+Knows accuracies and costs, and runs no network: a front can be read and drawn anywhere.
 """
 
 from netstitch.analysis.bootstrap import Interval, paired_difference
+from netstitch.analysis.cascade_point import CascadePoint
 from netstitch.analysis.dominance import nondominated
 from netstitch.analysis.front import Front, make_front
 from netstitch.analysis.front_figure import front_figure
@@ -13,6 +14,7 @@ from netstitch.analysis.tables import front_table
 
 __all__ = [
     "SPLITS",
+    "CascadePoint",
     "Front",
     "FrontPoint",
     "Interval",

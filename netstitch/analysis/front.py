@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from netstitch.analysis.cascade_point import CascadePoint
 from netstitch.analysis.cost_words import MULTIPLY_ADDS_NAME, axis_label
 from netstitch.analysis.dominance import nondominated
 from netstitch.analysis.front_chart import Cloud, Floor, accuracy_floor, front_chart, with_limits
@@ -31,11 +32,14 @@ from netstitch.text import one_line, unit_and_scale
 
 @dataclass(frozen=True)
 class Front:
-    """Networks by rising cost, and the reference networks that they are compared with.
+    """Networks and cascades by rising cost, and the references that they are compared with.
 
     Attributes:
-        points: The networks; given in any order.
+        points: The static networks, which cost the same for each sample; given in any order.
         references: Each basis network and the ensemble, in the order given.
+        cascades: Cascades by mean cost, labelled C1, C2, ...; given in any order.
+        plain_cascades: Cascades of the basis networks and their ensemble alone, and those with
+            exits as well (`CascadePoint.exits`), which a user has without stitches.
         measure: The name of the points' accuracies, of 0 to 1, in figures.
         objective: What the points are the best in for their cost.
         cost_name: The name of the cost.
@@ -52,9 +56,11 @@ class Front:
     objective: ObjectiveName = ACCURACY
     cost_name: str = MULTIPLY_ADDS_NAME
     unit: str = ""
+    cascades: tuple[CascadePoint, ...] = ()
+    plain_cascades: tuple[CascadePoint, ...] = ()
 
     def __post_init__(self) -> None:
-        labels = [point.label for point in (*self.points, *self.references)]
+        labels = [point.label for point in self.everything]
         repeated = sorted({label for label in labels if labels.count(label) > 1})
         if repeated:
             raise ValueError(f"labels stand twice in a front: {', '.join(repeated)}")
@@ -68,6 +74,10 @@ class Front:
         ordered = sorted(self.points, key=lambda point: (point.cost, point.validation))
         object.__setattr__(self, "points", tuple(ordered))
         object.__setattr__(self, "references", tuple(self.references))
+        for name in ("cascades", "plain_cascades"):
+            given: tuple[CascadePoint, ...] = vars(self)[name]
+            ordered_cascades = sorted(given, key=lambda one: (one.cost, one.validation))
+            object.__setattr__(self, name, tuple(ordered_cascades))
 
     def __iter__(self) -> Iterator[FrontPoint]:
         return iter(self.points)
@@ -94,6 +104,11 @@ class Front:
     def networks(self) -> tuple[FrontPoint, ...]:
         """The reference networks, and the points behind them."""
         return (*self.references, *self.points)
+
+    @property
+    def everything(self) -> tuple[FrontPoint | CascadePoint, ...]:
+        """All networks and all cascades."""
+        return (*self.references, *self.points, *self.plain_cascades, *self.cascades)
 
     @property
     def ensemble(self) -> FrontPoint | None:
@@ -267,7 +282,7 @@ def front_from_json(content: bytes) -> Front:
         document = _Document.model_validate_json(content)
     except ValidationError as error:
         raise ValueError(problem(error)) from error
-    about = ("format", "version", "kind")
+    about = ("format", "version")
     return Front(**{name: value for name, value in document if name not in about})
 
 
@@ -277,10 +292,10 @@ class _Document(BaseModel):
     model_config = ConfigDict(**STRICT, extra="forbid")
 
     format: Literal["netstitch front"] = "netstitch front"
-    version: Literal[2] = 2
-    kind: Literal["subnetworks"] = "subnetworks"
-    """What the points are."""
+    version: Literal[3] = 3
     points: tuple[FrontPoint, ...]
+    cascades: tuple[CascadePoint, ...]
+    plain_cascades: tuple[CascadePoint, ...]
     references: tuple[FrontPoint, ...]
     measure: str
     objective: ObjectiveName

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar, get_args
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
 from netstitch.files.documents import Choice, Count
+from netstitch.stitching.exit import Exit
 
 Split = Literal["validation", "confirmation", "test"]
 """Samples that the search chose by; others like them that it did not see; and test samples."""
@@ -60,6 +61,10 @@ class MeasuredPoint:
         found: float | None = getattr(self, on)
         return found
 
+    def cost_on(self, on: Split) -> float:
+        """Return the cost on a part of the data: of cascades it depends on the samples."""
+        return self.cost
+
     def difference(self, on: Split) -> Interval | None:
         """Return the accuracy on a part of the data minus that of the ensemble."""
         found: Interval | None = getattr(self, f"{on}_difference")
@@ -94,6 +99,8 @@ class FrontPoint(MeasuredPoint):
         stitches: How many are active.
         output: The output choice ("resnet", "ensemble").
         cost: In the unit of its front; by default the multiply-adds, in a front of these.
+        exit: The exit of the supernet that it is, where it is one; the genotype is then that of
+            the basis network that it is the beginning of.
 
     Raises:
         ValueError: Counts or the cost are negative, or an accuracy is outside [0, 1].
@@ -117,6 +124,7 @@ class FrontPoint(MeasuredPoint):
     cross_entropy: dict[str, float] = field(default_factory=dict)
     calibration: dict[str, Calibration] = field(default_factory=dict)
     cost: float = math.nan
+    exit: Exit | None = None
 
     def __post_init__(self) -> None:
         if math.isnan(self.cost):
@@ -128,6 +136,11 @@ class FrontPoint(MeasuredPoint):
         for accuracy in map(self.accuracy, SPLITS):
             if accuracy is not None and not 0 <= accuracy <= 1:
                 raise ValueError(f"{self.label}: accuracy {accuracy} is not between 0 and 1")
+
+    @property
+    def subnetwork(self) -> tuple[int, ...] | Exit:
+        """The genotype or the exit that `Supernet.subnetwork` takes."""
+        return self.genotype if self.exit is None else self.exit
 
     def columns(self) -> dict[str, object]:
         """Return what a subnetwork is, by the names of columns."""

@@ -1,5 +1,7 @@
 """Stitches and switches between matched networks, and what a genotype makes of them."""
 
+from netstitch.stitching.cascade import Cascade, CascadeStage
+from netstitch.stitching.exit import Exit
 from netstitch.stitching.genotype import check_genotype, make_genotype
 from netstitch.stitching.reachability import Reachability
 from netstitch.stitching.sections import Composition, Section, StitchEdge, composition
@@ -11,7 +13,10 @@ from netstitch.stitching.wording import in_words
 
 __all__ = [
     "Averaging",
+    "Cascade",
+    "CascadeStage",
     "Composition",
+    "Exit",
     "FeatureRef",
     "Reachability",
     "Section",

@@ -1,0 +1,74 @@
+"""A point of a front that is a cascade, and what was measured of it."""
+
+from dataclasses import dataclass, field
+
+from netstitch.analysis.bootstrap import Interval
+from netstitch.analysis.calibration import Calibration
+from netstitch.analysis.front_point import SPLITS, MeasuredPoint, Split
+from netstitch.files.documents import Count, Share
+from netstitch.stitching.cascade import Cascade
+from netstitch.stitching.exit import Exit
+
+
+@dataclass(frozen=True)
+class CascadePoint(MeasuredPoint):
+    """A cascade and what was measured of it; other fields are as of `MeasuredPoint`.
+
+    Attributes:
+        output: The last stage's output choice, as figures group points.
+        cost: The mean cost over validation samples.
+        worst_cost: The cost where all stages run.
+        mean_costs: The mean cost by part of the data.
+        shares: By part of the data, the share of samples that each stage answers; they sum to 1.
+        stage_costs: What each stage costs beyond what earlier ones computed.
+        outputs: For each stage what it is in words, such as "resnet" or "exit resnet layer2".
+        stitches: Active stitches of all stages.
+        plain_difference: The test accuracy minus that of the plain cascade of the nearest cost, by
+            part of the data.
+
+    Raises:
+        ValueError: Costs are negative, an accuracy is outside [0, 1], or a field does not have one
+            value a stage.
+    """
+
+    label: str
+    cascade: Cascade
+    cost: float
+    worst_cost: float
+    validation: float
+    stage_costs: tuple[float, ...]
+    outputs: tuple[str, ...]
+    mean_costs: dict[Split, float] = field(default_factory=dict)
+    shares: dict[Split, tuple[Share, ...]] = field(default_factory=dict)
+    stitches: Count = 0
+    test: float | None = None
+    output: str = ""
+    validation_difference: Interval | None = None
+    test_difference: Interval | None = None
+    plain_difference: dict[Split, Interval] = field(default_factory=dict)
+    gap: Interval | None = None
+    confirmation: float | None = None
+    confirmation_difference: Interval | None = None
+    confirmation_gap: Interval | None = None
+    further: dict[str, float] = field(default_factory=dict)
+    cross_entropy: dict[str, float] = field(default_factory=dict)
+    calibration: dict[str, Calibration] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if min(self.cost, self.worst_cost, *self.stage_costs, *self.mean_costs.values()) < 0:
+            raise ValueError(f"{self.label}: a cost is negative")
+        for accuracy in map(self.accuracy, SPLITS):
+            if accuracy is not None and not 0 <= accuracy <= 1:
+                raise ValueError(f"{self.label}: accuracy {accuracy} is not between 0 and 1")
+        per_stage = (self.stage_costs, self.outputs, *self.shares.values())
+        if any(len(values) != len(self.cascade.stages) for values in per_stage):
+            raise ValueError(f"{self.label}: expected a value for each of its stages")
+
+    @property
+    def exits(self) -> bool:
+        """Some stage is an exit."""
+        return any(isinstance(stage.subnetwork, Exit) for stage in self.cascade.stages)
+
+    def cost_on(self, on: Split) -> float:
+        """Return the mean cost over samples of a part of the data."""
+        return self.mean_costs.get(on, self.cost)

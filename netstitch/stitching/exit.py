@@ -1,0 +1,30 @@
+"""An exit: a linear map from a basis network's features to the task's outputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Exit:
+    """The output that a linear map makes of features of one basis network.
+
+    What is run is the beginning of the network, up to the last point read, and the map.
+
+    Attributes:
+        network: Index of the network.
+        points: Names of the points whose features are read, in the order of computation; the last
+            one names the exit.
+    """
+
+    network: int
+    points: tuple[str, ...]
+
+    @property
+    def point(self) -> str:
+        """The deepest point that is read."""
+        return self.points[-1]
+
+
+def exit_key(names: Sequence[str], one: Exit) -> str:
+    """Return the prefix of an exit's weights; ".weight" and ".bias" follow."""
+    return f"exits.{names[one.network]}.{one.point}"
