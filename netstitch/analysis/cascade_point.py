@@ -9,6 +9,9 @@ from netstitch.files.documents import Count, Share
 from netstitch.stitching.cascade import Cascade
 from netstitch.stitching.exit import Exit
 
+CurveRow = tuple[float, Share, float]
+"""A threshold, an accuracy and a mean cost."""
+
 
 @dataclass(frozen=True)
 class CascadePoint(MeasuredPoint):
@@ -23,12 +26,14 @@ class CascadePoint(MeasuredPoint):
         stage_costs: What each stage costs beyond what earlier ones computed.
         outputs: For each stage what it is in words, such as "resnet" or "exit resnet layer2".
         stitches: Active stitches of all stages.
-        plain_difference: The test accuracy minus that of the plain cascade of the nearest cost, by
+        plain_difference: The accuracy minus that of the plain cascade of the nearest mean cost, by
             part of the data.
+        curve: Rows of a threshold of the first stage, and the accuracy and mean cost on validation
+            samples with it; thresholds rise from row to row, those of other stages stay.
 
     Raises:
-        ValueError: Costs are negative, an accuracy is outside [0, 1], or a field does not have one
-            value a stage.
+        ValueError: Costs are negative, an accuracy is outside [0, 1], a field does not have one
+            value a stage, or the curve's thresholds do not rise.
     """
 
     label: str
@@ -53,6 +58,7 @@ class CascadePoint(MeasuredPoint):
     further: dict[str, float] = field(default_factory=dict)
     cross_entropy: dict[str, float] = field(default_factory=dict)
     calibration: dict[str, Calibration] = field(default_factory=dict)
+    curve: tuple[CurveRow, ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.cost, self.worst_cost, *self.stage_costs, *self.mean_costs.values()) < 0:
@@ -63,6 +69,9 @@ class CascadePoint(MeasuredPoint):
         per_stage = (self.stage_costs, self.outputs, *self.shares.values())
         if any(len(values) != len(self.cascade.stages) for values in per_stage):
             raise ValueError(f"{self.label}: expected a value for each of its stages")
+        thresholds = [threshold for threshold, *_ in self.curve]
+        if thresholds != sorted(set(thresholds)):
+            raise ValueError(f"{self.label}: the thresholds of its curve do not rise")
 
     @property
     def exits(self) -> bool:
