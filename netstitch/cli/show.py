@@ -20,8 +20,8 @@ from netstitch.report.compared_runs import Comparison
 from netstitch.report.comparison_page import answer, group_table, pair_table
 from netstitch.runs.dry_run import NetworkCosts
 from netstitch.runs.finetuned_point import Tuning
+from netstitch.runs.finished import Finished
 from netstitch.runs.protocol import Concluded
-from netstitch.runs.searching_step import Finished
 from netstitch.searching.sweep import Swept, best_of
 from netstitch.text import command, counted
 
@@ -34,17 +34,18 @@ def show_run(finished: Finished) -> None:
     terminal = Terminal()
     terminal.print()
     _print_whole(terminal, front_table(finished.front))
-    result = finished.result
-    failed = f", {result.failed} failed" if result.failed else ""
-    unchanged = f", {result.unchanged:,} of them unchanged" if result.unchanged else ""
-    if len(finished.sweep) > 1:
+    outcome = finished.outcome
+    failed = f", {outcome.failed} failed" if outcome.failed else ""
+    unchanged = f", {outcome.unchanged:,} of them unchanged" if outcome.unchanged else ""
+    if len(outcome.sweep) > 1:
         terminal.print()
-        terminal.print(_sweep_table(finished.sweep))
-    rate = result.evaluated / result.elapsed if result.elapsed > 0 else 0.0
+        terminal.print(_sweep_table(outcome.sweep))
+    seconds = outcome.search_seconds
+    rate = outcome.evaluations / seconds if seconds > 0 else 0.0
     terminal.print(
-        f"\n{result.evaluated:,} networks evaluated in {result.elapsed:.0f} s ({rate:.1f}/s, "
-        f"workers idle {result.idle:.0%} of the time), {result.skipped:,} proposals were "
-        f"known{unchanged}{failed}; the search ended since {REASONS[result.stopped]}.",
+        f"\n{outcome.evaluations:,} networks evaluated in {seconds:.0f} s ({rate:.1f}/s, "
+        f"workers idle {outcome.idle:.0%} of the time), {outcome.skipped:,} proposals were "
+        f"known{unchanged}{failed}; the search ended since {REASONS[outcome.stopped]}.",
     )
     terminal.print(
         "Accuracies in percent, each beside its paired difference to the ensemble with the 95 % "
@@ -59,7 +60,7 @@ def show_run(finished: Finished) -> None:
     ):
         _path(terminal, str(finished.folder / name), what)
     _path(terminal, command("export", finished.folder, "--point", "K"), "writes network PK")
-    if result.stopped == "interrupted":
+    if outcome.stopped == "interrupted":
         _path(terminal, command("resume", finished.folder), "goes on with the search")
 
 

@@ -6,10 +6,10 @@ What the command line does, from Python. A run tells what happens to a `Listener
 
 from netstitch.runs.dry_run import try_out
 from netstitch.runs.finetuned_point import tune_point
+from netstitch.runs.finished import Finished
 from netstitch.runs.protocol import carry_out_protocol
 from netstitch.runs.recorded_run import FinishedRun, export_point, export_recorded, open_run
 from netstitch.runs.run import carry_out, resume
-from netstitch.runs.searching_step import Finished
 
 __all__ = [
     "Finished",

@@ -161,7 +161,7 @@ def carry_out_protocol(
             branch_run(prepared, settings, place)
         if not read_document(place).done:
             finished = resume(settings, task, place, listener)
-            if finished.result.stopped == "interrupted":
+            if finished.outcome.stopped == "interrupted":
                 raise KeyboardInterrupt
         return open_run(place)
 

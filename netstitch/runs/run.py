@@ -35,8 +35,9 @@ from netstitch.records.unchanged import (
     check_versions,
     is_refined,
 )
+from netstitch.runs.finished import Finished
 from netstitch.runs.preparing import prepare_folder, refine_run, run_inputs
-from netstitch.runs.searching_step import Finished, begin_search, search_and_measure
+from netstitch.runs.searching_step import begin_search, search_and_measure
 from netstitch.supernet.supernet_loading import load_supernet
 from netstitch.tasks import Task
 

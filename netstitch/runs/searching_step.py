@@ -1,9 +1,7 @@
 """The last steps of a run: the search, and measuring the front that it found."""
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
-from netstitch.analysis import front_figure
 from netstitch.costs import find_cost
 from netstitch.evaluation import Store
 from netstitch.events import Message, StageBegan
@@ -12,7 +10,6 @@ from netstitch.optimization.search_result import history_table
 from netstitch.records import Outcome, read_document
 from netstitch.records.run_folder import (
     EVALUATIONS,
-    FRONT_FILE,
     HISTORY_FILE,
     STITCHES,
 )
@@ -23,21 +20,15 @@ from netstitch.records.unchanged import (
     note_files,
     stitches_digest,
 )
+from netstitch.runs.finished import Finished
+from netstitch.runs.front_files import write_front
 from netstitch.runs.preparing import RunInputs, adding_time
 from netstitch.runs.recorded_run import STATISTICS_BATCH
 from netstitch.searching.search_recorder import SearchRecorder, remove_states
-from netstitch.searching.supernet_search import Searched, measured_form
+from netstitch.searching.supernet_search import measured_form
 from netstitch.searching.supernet_search import run as run_search
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks.cross_entropy import score_name
-
-
-@dataclass(frozen=True)
-class Finished(Searched):
-    """A finished run in its folder, its supernet with the stitches that were searched."""
-
-    folder: Path
-    supernet: Supernet
 
 
 def begin_search(inputs: RunInputs, supernet: Supernet) -> None:
@@ -97,10 +88,8 @@ def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
         )
         listener(Message(text))
     forget_files(folder)
-    front.to_json(folder / FRONT_FILE)
-    front.to_csv(folder / "front.csv")
     write_text(folder / HISTORY_FILE, history_table(result.history))
-    front_figure(front, folder / "front.png", title=settings.name, floor="tight")
+    write_front(folder, front, settings.name)
     outcome = Outcome(
         stopped=result.stopped,
         evaluations=result.evaluated,
@@ -118,4 +107,4 @@ def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
     note_files(folder, RESULT_FILES, {"outcome": outcome.model_dump()})
     if result.stopped != "interrupted":
         remove_states(folder)
-    return Finished(**vars(searched), folder=folder, supernet=supernet)
+    return Finished(folder, supernet, front, outcome)

@@ -103,7 +103,7 @@ def test_the_status_of_a_run_that_is_done(netstitch: Caller, finished: Finished)
     called = netstitch("status", finished.folder)
     first, _, second = called.out.splitlines()
     assert first == "tiny: done, its search ended by budget"
-    assert f"{finished.result.evaluated:,} evaluated, " in second
+    assert f"{finished.outcome.evaluations:,} evaluated, " in second
 
 
 def test_a_run_that_has_only_begun_says_so(tmp_path: Path) -> None:

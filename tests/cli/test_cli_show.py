@@ -41,8 +41,8 @@ def test_the_table_is_whole_on_terminals_of_any_width(
 def test_why_the_search_ended_is_told(
     finished: Finished, stopped: str, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = replace(finished.result, stopped=stopped, failed=3)  # type: ignore[arg-type]
-    show_run(replace(finished, result=result))
+    outcome = finished.outcome.model_copy(update={"stopped": stopped, "failed": 3})
+    show_run(replace(finished, outcome=outcome))
     out = " ".join(capsys.readouterr().out.split())
     assert f"the search ended since {text}" in out
     assert ", 3 failed;" in out

@@ -91,7 +91,7 @@ def test_the_whole_demo_in_a_short_search(tmp_path: Path) -> None:
         *("capture", "match", "fit", "refine", "search", "measure"),
     ]
     assert listener.warnings == []
-    assert finished.result.evaluated > len(finished.front.references)
+    assert finished.outcome.evaluations > len(finished.front.references)
     assert [r.label for r in finished.front.references] == ["resnet", "mobilenet", "ensemble"]
     assert all(p.test is not None for p in finished.front)
     chosen = choose(finished.front)

@@ -56,8 +56,8 @@ def facts(done: Finished) -> list[Any]:
     ).fetchall()
     count = connection.execute("SELECT count(*) FROM evaluations").fetchone()
     connection.close()
-    result = done.result
-    return [done.front, result.used, result.skipped, result.stopped, deliveries, count]
+    outcome = done.outcome
+    return [done.front, outcome.skipped, outcome.stopped, deliveries, count]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_a_run_goes_on_in_processes_or_without(
 ) -> None:
     """What was evaluated and not yet given to the search when it stopped is not done again."""
     stopped = run(tmp_path / "made", *PARALLEL, listener=Interrupting(31))
-    assert stopped.result.stopped == "interrupted"
+    assert stopped.outcome.stopped == "interrupted"
     asked = read_experiment(tmp_path / "made" / "tiny.toml")
     plan = spread_otherwise(asked, kind, 2 if kind == "processes" else 0)
     done = resume(plan, load_task(asked), stopped.folder, Quiet())
@@ -135,7 +135,7 @@ def test_in_the_order_of_finishing_each_evaluation_is_what_it_is_elsewhere(
 ) -> None:
     change = ("in_flight = 6", 'in_flight = 6\norder = "finished"')
     done = run(tmp_path / "made", *PARALLEL, change)
-    assert done.result.used == 300
+    assert done.outcome.evaluations + done.outcome.skipped == 300
     task = load_task(read_experiment(tmp_path / "made" / "tiny.toml"))
     evaluator = Evaluator(done.supernet, task, task.validation, done.form)
     deliveries = facts(done)[4]

@@ -317,7 +317,7 @@ def test_a_run_goes_on_to_the_same_end(
 ) -> None:
     write_misplaced(monkeypatch, offset)
     with suppress(KeyboardInterrupt):  # while stitches are refined, it ends the run
-        assert begun(tmp_path / "cut", listener()).result.stopped == "interrupted"
+        assert begun(tmp_path / "cut", listener()).outcome.stopped == "interrupted"
     asked = read_experiment(tmp_path / "cut" / "tiny.toml")
     done = resume(asked, load_task(asked), tmp_path / "cut" / "run", Quiet())
     assert done.front == whole.front

@@ -57,8 +57,8 @@ def evaluations(folder: Path) -> list[tuple[Any, ...]]:
 
 
 def facts(done: Finished) -> list[Any]:
-    result = done.result
-    return [done.front, result.used, result.evaluated, result.skipped, result.stopped, done.sweep]
+    outcome = done.outcome
+    return [done.front, outcome.evaluations, outcome.skipped, outcome.stopped, outcome.sweep]
 
 
 @pytest.mark.parametrize("algorithm", ["ga", "gomea", "lk-gomea", "local-search", "nsga2"])
@@ -69,7 +69,7 @@ def test_the_end_is_that_of_a_run_that_was_never_stopped(
     """From the search's state, or where there is none from the order of results alone."""
     change = ("population = 8", f'population = 8\nalgorithm = "{algorithm}"\nthreshold = 0.5')
     whole = begun(tmp_path / "whole", change)
-    assert begun(tmp_path / "cut", change, after=9).result.stopped == "interrupted"
+    assert begun(tmp_path / "cut", change, after=9).outcome.stopped == "interrupted"
     file = tmp_path / "cut" / "run" / "search-8.state"
     if state == "gone":
         file.unlink()
@@ -77,7 +77,7 @@ def test_the_end_is_that_of_a_run_that_was_never_stopped(
         file.write_bytes(file.read_bytes()[:-100])
     asked = read_experiment(tmp_path / "cut" / "tiny.toml")
     second = Interrupting(21)
-    assert gone_on(tmp_path / "cut", second).result.stopped == "interrupted"
+    assert gone_on(tmp_path / "cut", second).outcome.stopped == "interrupted"
     assert second.evaluated == 21
     third = resume(asked, load_task(asked), tmp_path / "cut" / "run", Quiet())
     assert facts(third) == facts(whole)
@@ -88,9 +88,9 @@ def test_the_end_is_that_of_a_run_that_was_never_stopped(
 def test_a_sweep_goes_on_in_the_search_that_it_was_in(tmp_path: Path) -> None:
     changes = ("population = 8", 'population = "sweep"'), ("evaluations = 60", "evaluations = 300")
     whole = begun(tmp_path / "whole", *changes)
-    assert len(whole.sweep) == 2
+    assert len(whole.outcome.sweep) == 2
     first = begun(tmp_path / "cut", *changes, after=40)
-    assert len(first.sweep) == 1
+    assert len(first.outcome.sweep) == 1
 
     class SecondSearch(Quiet):
         def __call__(self, event: Event) -> None:
@@ -99,7 +99,7 @@ def test_a_sweep_goes_on_in_the_search_that_it_was_in(tmp_path: Path) -> None:
             if at == 150 and "256" in self.stages[-1]:
                 raise KeyboardInterrupt
 
-    assert len(gone_on(tmp_path / "cut", SecondSearch()).sweep) == 2
+    assert len(gone_on(tmp_path / "cut", SecondSearch()).outcome.sweep) == 2
     assert facts(gone_on(tmp_path / "cut")) == facts(whole)
     assert evaluations(tmp_path / "cut") == evaluations(tmp_path / "whole")
 
@@ -128,8 +128,8 @@ def test_another_number_of_places_repeats_what_was_delivered(
         found = evaluations(tmp_path)
         assert found[: len(before)] == before
         before = found
-    assert done.result.stopped == "budget"
-    assert len(read_run(tmp_path / "run").evaluations) == done.result.evaluated
+    assert done.outcome.stopped == "budget"
+    assert len(read_run(tmp_path / "run").evaluations) == done.outcome.evaluations
 
 
 APART = ("population = 8", 'population = 8\nreferences = "apart"')
@@ -163,7 +163,7 @@ def test_references_that_were_evaluated_apart_are_known_where_a_run_goes_on(
         return together(self, genotypes, thresholds)
 
     monkeypatch.setattr(Evaluator, "together", spy)
-    assert gone_on(tmp_path / "cut", Interrupting(9)).result.stopped == "interrupted"
+    assert gone_on(tmp_path / "cut", Interrupting(9)).outcome.stopped == "interrupted"
     run = read_run(tmp_path / "cut" / "run")
     assert [point.label for point in run.front.references] == ["wide", "deep", "ensemble"]
     assert len(run.evaluations) == len(run.evaluations.searches[8].evaluation) == 9
@@ -172,7 +172,7 @@ def test_references_that_were_evaluated_apart_are_known_where_a_run_goes_on(
     assert evaluations(tmp_path / "cut") == evaluations(tmp_path / "whole")
     references = {one.tobytes() for one in done.supernet.references().values()}
     assert not references & set(asked)
-    assert len(read_run(tmp_path / "cut" / "run").evaluations) == done.result.evaluated
+    assert len(read_run(tmp_path / "cut" / "run").evaluations) == done.outcome.evaluations
 
 
 def test_a_run_that_was_stopped_while_it_measured_is_only_measured(
@@ -205,8 +205,8 @@ def test_a_time_budget_counts_on_from_where_it_was(tmp_path: Path) -> None:
     store.close()
     (tmp_path / "run" / "search-8.state").unlink()
     done = gone_on(tmp_path)
-    assert (done.result.stopped, done.result.evaluated) == ("time", 20)
-    assert done.result.elapsed >= 2000
+    assert (done.outcome.stopped, done.outcome.evaluations) == ("time", 20)
+    assert done.outcome.search_seconds >= 2000
 
 
 def changed_weights(folder: Path) -> None:
@@ -402,7 +402,7 @@ def test_a_run_belongs_to_one_process(tmp_path: Path) -> None:
     other = filelock.FileLock(tmp_path / "run" / "run.lock")
     with other, pytest.raises(StorageError, match="is being run by another process"):
         gone_on(tmp_path)
-    assert gone_on(tmp_path).result.stopped == "budget"
+    assert gone_on(tmp_path).outcome.stopped == "budget"
 
 
 def rows(store: Path) -> list[tuple[int, bytes]]:
@@ -506,4 +506,4 @@ def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path: Path) -> None
     assert evaluations(folder) == evaluations(tmp_path / "whole")
     found = json.loads((folder / "run" / "front.json").read_text())
     assert found == json.loads((tmp_path / "whole" / "run" / "front.json").read_text())
-    assert whole.result.stopped == "budget"
+    assert whole.outcome.stopped == "budget"
