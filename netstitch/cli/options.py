@@ -114,8 +114,9 @@ class ExperimentOptions:
     paper: Annotated[
         bool | None,
         Parameter(
-            help="Instead of the experiment's tables matching, fit and refine what the paper does, "
-            "but for what docs/differences.md lists; it searches so too: the references are "
+            help="Instead of the experiment's tables matching, fit, refine and cascades what the "
+            "paper does, but for what docs/differences.md lists: neither exits nor cascades are "
+            "found; it searches so too: the references are "
             "evaluated apart, objectives are normalised in a frozen frame, LK-GOMEA compares whole "
             "genotypes to see that it converged, as many evaluations are under way as there are "
             "places, results count as they are finished, and no batch norm is recalibrated. "

@@ -42,7 +42,7 @@ def demo(
     paper: bool
         Match, fit and search as the paper does, but for what docs/differences.md lists: all
         points, stitches trained by Adam, not refined, results of the search as they are finished,
-        so that no seed repeats it.
+        so that no seed repeats it, neither exits nor cascades.
     device: str
         What fits and evaluates: cpu, cuda, or cuda:0.
     """

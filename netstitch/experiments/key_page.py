@@ -88,7 +88,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return " or ".join(dict.fromkeys(kinds)) + bounds
     choices = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
     if choices:
-        return " or ".join(f'`"{word}"`' for word in choices)
+        return " or ".join(f"`{json.dumps(choice)}`" for choice in choices)
     if schema.get("type") == "array":
         return f"list of {_kind(schema['items'])}"
     return KINDS[schema.get("type", "string")] + bounds
@@ -110,7 +110,7 @@ def key_texts() -> dict[str, str]:
     """Return what keys that options of the command line take the place of say, by dotted key."""
     texts = {name: setting_text(Experiment, name) for name in ("data", "weights")}
     tables: dict[str, type[BaseModel]] = {"finetune": FineTuneSettings}
-    for table in ("search", "evaluation"):
+    for table in ("search", "evaluation", "cascades"):
         (tables[table],) = tables_of(Experiment.model_fields[table].annotation)
     for table, model in tables.items():
         for name in settings_fields(model):

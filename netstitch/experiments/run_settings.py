@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from netstitch.cascades import CascadeSettings
 from netstitch.costs import COSTS, find_cost
 from netstitch.errors import ExperimentError, SearchError
 from netstitch.evaluation import ExecutionConfig
@@ -41,13 +42,14 @@ _PAPER: Mapping[str, Mapping[str, Any]] = {
     "refine": {"enabled": False},
     "search": {"references": "apart", "frame": "frozen", "convergence": "genotypes"},
     "evaluation": {"recalibrate": 0, "in_flight": 0, "order": "finished"},
+    "cascades": {"enabled": False},
 }
 """The paper's procedure (sections 3, 5, 6): all points, as many matches as there can be, stitches
 trained by Adam at a constant rate on the features' mean squared error of all samples, nothing
 refined, and batch norms as the networks have them; references that the search has to find,
 objectives in a frozen frame, neighbourhoods compared by whole genotypes, and a loop for each
 individual, as many of them evaluating as there are places, each of which goes on when its own
-result is there."""
+result is there; neither exits nor cascades."""
 _IN_PART = ("search", "evaluation")
 """Tables with keys that are no matter of a procedure, such as the budget and the device."""
 
@@ -165,8 +167,8 @@ class RunSettings(Settings):
     seed: int = Field(default=1, ge=0)
     """The seed of everything random."""
     procedure: Literal["netstitch", "paper"] = "netstitch"
-    """The start of the tables matching, fit, refine, search and evaluation: 'netstitch', or
-    'paper', what the paper does, but for what docs/differences.md lists."""
+    """The start of the tables matching, fit, refine, search, evaluation and cascades: 'netstitch',
+    or 'paper', what the paper does, but for what docs/differences.md lists."""
     matching: MatchingSettings = MatchingSettings()
     """The points that are joined."""
     fit: FitTable = LeastSquaresTable()
@@ -177,6 +179,8 @@ class RunSettings(Settings):
     """The search."""
     evaluation: EvaluationTable = EvaluationTable()
     """The evaluation of subnetworks."""
+    cascades: CascadeSettings = CascadeSettings()
+    """The cascades that are found behind the search, and the exits that they begin with."""
     protocol: ProtocolTable = ProtocolTable()
     """The runs of `netstitch protocol`."""
 
@@ -218,8 +222,8 @@ class RunSettings(Settings):
 def with_procedure(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return tables over those of the procedure that they name; their own keys come first.
 
-    A [refine] table that says how to refine asks for it, unless it says enabled = false, and a
-    [fit] table of another method has nothing of Adam's.
+    A [refine] table that says how to refine asks for it, unless it says enabled = false, so does
+    one of [cascades], and a [fit] table of another method has nothing of Adam's.
     """
     tables = _PAPER if settings.get("procedure") == PAPER else {}
     filled = dict(settings)
@@ -232,7 +236,7 @@ def with_procedure(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _asks_otherwise(name: str, given: Mapping[str, Any]) -> bool:
     """Return whether a table asks for something else than the paper's procedure as a whole."""
-    if name == "refine":
+    if name in ("refine", "cascades"):
         return bool(given)
     return name == "fit" and given.get("method", ADAM) != ADAM
 

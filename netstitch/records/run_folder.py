@@ -39,6 +39,7 @@ PATIENCE = 1.0
 FREE = (
     "folder",
     "data",
+    "cascades.memory",
     *(
         f"evaluation.{key}"
         for key in (

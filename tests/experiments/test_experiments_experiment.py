@@ -135,6 +135,15 @@ def test_a_table_that_says_how_to_refine_asks_for_it_in_the_papers_procedure_too
     assert experiment(procedure="paper", refine=off).refine_settings is None
 
 
+def test_cascades_are_none_of_the_papers_procedure_unless_a_table_asks_for_them():
+    assert experiment().cascades.enabled
+    found = experiment(procedure="paper")
+    assert not found.cascades.enabled
+    assert read_back(found) == found
+    asked = experiment(procedure="paper", cascades={"stages": 3})
+    assert (asked.cascades.enabled, asked.cascades.stages) == (True, 3)
+
+
 def test_the_default_procedure_refines():
     found = experiment()
     assert found.fit.method == "least-squares"

@@ -29,6 +29,7 @@ def test_kinds_bounds_and_defaults_are_on_it() -> None:
     lines = key_page().splitlines()
     assert any(line.startswith("| `threads` | whole number ≥ 0 | `0` | Batches") for line in lines)
     assert any(line.startswith("| `holdout` | number > 0, ≤ 0.5 | `0.125` |") for line in lines)
+    assert any(line.startswith("| `stages` | `2` or `3` | `2` |") for line in lines)
     assert any(line.startswith("| `source` | text | **required** |") for line in lines)
     assert any(line.startswith("| `networks` | `[[networks]]` | **required** |") for line in lines)
     assert not any(line.startswith("| `seed` |") for line in lines[30:])

@@ -10,6 +10,7 @@ FILE = {
     "refine": {"steps": 500},
     "search": {"evaluations": 500, "population": 16},
     "evaluation": {"threads": 3, "recalibrate": 50},
+    "cascades": {"stages": 3},
 }
 
 
@@ -19,6 +20,7 @@ def test_the_papers_procedure_takes_the_place_of_what_the_file_says():
     assert (found.matching.points, found.matching.objective) == ("all", "count")
     assert (found.fit_settings["method"], found.fit_settings["seed"]) == ("adam", 7)
     assert found.refine_settings is None
+    assert not found.cascades.enabled
     assert found.evaluation.recalibrate == 0
     assert found.evaluation.threads == 3  # no matter of the procedure
     assert (found.evaluation.in_flight, found.evaluation.order) == (0, "finished")
