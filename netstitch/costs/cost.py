@@ -8,7 +8,7 @@ from torch import nn
 
 from netstitch.errors import SearchError
 from netstitch.networks.graph import WEIGHT, rename
-from netstitch.supernet.supernet import AnyGenotype, Supernet
+from netstitch.supernet.supernet import AnySubnetwork, Supernet
 from netstitch.text import expected_one_of
 
 
@@ -29,11 +29,11 @@ class Cost:
 
     name: str
     unit: str
-    of: Callable[[Supernet, AnyGenotype], float]
-    together: Callable[[Supernet, Sequence[AnyGenotype]], float]
+    of: Callable[[Supernet, AnySubnetwork], float]
+    together: Callable[[Supernet, Sequence[AnySubnetwork]], float]
 
 
-def multiply_adds_together(supernet: Supernet, genotypes: Sequence[AnyGenotype]) -> int:
+def multiply_adds_together(supernet: Supernet, genotypes: Sequence[AnySubnetwork]) -> int:
     """Return the multiply-adds of computing subnetworks together, each common tensor once.
 
     Two tensors are one where the same operation reads the same tensors: a layer behind a stitch is
@@ -54,7 +54,7 @@ def multiply_adds_together(supernet: Supernet, genotypes: Sequence[AnyGenotype])
     return sum(costs.values())
 
 
-def parameters_together(supernet: Supernet, genotypes: Sequence[AnyGenotype]) -> int:
+def parameters_together(supernet: Supernet, genotypes: Sequence[AnySubnetwork]) -> int:
     """Return the number of parameters that any of the subnetworks reads."""
     keys = {
         node.path

@@ -28,9 +28,10 @@ from netstitch.exporting.subnetwork import Subnetwork, take_subnetwork
 from netstitch.files.folders import as_path, check_new, new_folder, write_json
 from netstitch.fitting import Batch, stitched_norms
 from netstitch.networks.counting import count_parameters
+from netstitch.stitching.exit import Exit
 from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.reachability import Genotype
-from netstitch.supernet.supernet import AnyGenotype, Supernet
+from netstitch.supernet.supernet import AnySubnetwork, Supernet
 from netstitch.version import VERSION
 
 EXPORT, EXPORT_FILE = "netstitch-export-1", "export.json"
@@ -74,7 +75,7 @@ class Exported:
 
 def export(
     supernet: Supernet,
-    genotype: AnyGenotype,
+    genotype: AnySubnetwork,
     folder: Path | str,
     *,
     card: Mapping[str, Any] | None = None,
@@ -84,7 +85,7 @@ def export(
     fold: bool = False,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write the subnetwork of a genotype into a new folder, whole or not at all.
+    """Write the subnetwork of a genotype, or an exit, into a new folder, whole or not at all.
 
     Each file takes batches of any size. It is run at batch sizes that the exporter has not seen
     and compared with the subnetwork before this returns; export.json holds the largest difference,
@@ -92,10 +93,10 @@ def export(
 
     Args:
         supernet: It stays as it is.
-        genotype: Of the subnetwork.
+        genotype: Of the subnetwork; or an exit.
         folder: New, or empty.
-        card: Facts to keep beside it, such as accuracies; plain JSON data. Genotype, output,
-            networks, multiply-adds and parameters are added.
+        card: Facts to keep beside it, such as accuracies; plain JSON data. Genotype or exit,
+            output, networks, multiply-adds and parameters are added.
         formats: Some of "json" (which `netstitch.load` reads), "pt2" and "onnx".
         example: Inputs (n, ...) whose mean and standard deviation the random inputs of trace and
             check take; by default 0 and 1. The values themselves are not written.
@@ -120,7 +121,8 @@ def export(
         )
     folder = as_path(folder)
     chosen = choose_formats(formats)
-    genotype = check_genotype(supernet.cardinalities, genotype)
+    if not isinstance(genotype, Exit):
+        genotype = check_genotype(supernet.cardinalities, genotype)
     supernet.check_fitted(genotype)
     check_new(folder)
     subnetwork = take_subnetwork(supernet, genotype, example, recalibrate)
@@ -132,7 +134,7 @@ def export(
         folded = subnetwork.folded()
         changes[FOLDED] = subnetwork.batch_norms - folded.batch_norms
         subnetwork = folded
-    facts = _facts(supernet, genotype, subnetwork, card or {}, changes)
+    facts = _facts(card or {}, changes, _identity(supernet, genotype, subnetwork))
     report = progress or (lambda done, total, text: None)
     with new_folder(folder) as partial:
         files = []
@@ -179,23 +181,32 @@ def _first_line(error: Exception) -> str:
     return next((line for line in lines if line), "no reason given")[:200].rstrip(".;:")
 
 
-def _facts(
-    supernet: Supernet,
-    genotype: Genotype,
-    subnetwork: Subnetwork,
-    card: Mapping[str, Any],
-    changes: Mapping[str, int],
+def _identity(
+    supernet: Supernet, genotype: Genotype | Exit, subnetwork: Subnetwork
 ) -> dict[str, Any]:
-    """Return the card with all that is added to it; raise ExportError unless it is JSON data."""
-    if not isinstance(card, Mapping):
-        raise ExportError(f"the card is a {type(card).__name__}; give a dictionary, or none")
-    facts = {**card, **changes} | {
-        "genotype": genotype.tolist(),
-        "output": supernet.outputs[int(genotype[-1])],
+    """Return what the card says of the supernet's part that is exported."""
+    if isinstance(genotype, Exit):
+        output = supernet.names[genotype.network]
+        chosen = {"exit": {"network": output, "points": list(genotype.points)}}
+    else:
+        output = supernet.outputs[int(genotype[-1])]
+        chosen = {"genotype": genotype.tolist()}
+    return {
+        **chosen,
+        "output": output,
         "networks": list(supernet.names),
         "multiply_adds": supernet.macs(genotype),
         "parameters": count_parameters(subnetwork.weights),
     }
+
+
+def _facts(
+    card: Mapping[str, Any], changes: Mapping[str, int], identity: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the card with all that is added to it; raise ExportError unless it is JSON data."""
+    if not isinstance(card, Mapping):
+        raise ExportError(f"the card is a {type(card).__name__}; give a dictionary, or none")
+    facts = {**card, **changes, **identity}
     try:
         json.dumps(facts, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -12,6 +12,7 @@ from netstitch.fitting import Batch
 from netstitch.networks.folding import BATCH_NORM, fold
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import build_module
+from netstitch.stitching.exit import Exit
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.threads import quiet
@@ -63,11 +64,11 @@ class Subnetwork:
 
 def take_subnetwork(
     supernet: Supernet,
-    genotype: Genotype,
+    genotype: Genotype | Exit,
     example: Tensor | None = None,
     recalibrate: Iterable[Batch] | None = None,
 ) -> Subnetwork:
-    """Return the subnetwork of a genotype, ready to be written; arguments are those of `export`."""
+    """Return the subnetwork of a genotype or an exit, ready to be written; see `export`."""
     graph, tensors = supernet.subnetwork_graph(genotype, recalibrate)
     weights = {key: _own(tensor) for key, tensor in tensors.items()}
     return Subnetwork(graph, weights, random_inputs(graph, TRACE_BATCH, example))

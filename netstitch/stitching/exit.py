@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netstitch.networks.keys import is_part
+
 
 @dataclass(frozen=True)
 class Exit:
@@ -27,4 +29,9 @@ class Exit:
 
 def exit_key(names: Sequence[str], one: Exit) -> str:
     """Return the prefix of an exit's weights; ".weight" and ".bias" follow."""
-    return f"exits.{names[one.network]}.{one.point}"
+    return point_key(names[one.network], one.point)
+
+
+def point_key(network: str, point: str) -> str:
+    """Return what is made of a point for exits, as the path of nodes and the prefix of weights."""
+    return f"exits.{network}.{point if is_part(point) else f'{point}_'}"

@@ -76,13 +76,12 @@ class _Assembly:
             stitch = switch.stitches[choice]
             if stitch is not None:
                 self.chosen[switch.place.network, switch.place.point] = stitch
-        self.nodes: list[Node] = []
+        self.nodes = NodeList()
         self.made: dict[Item, str] = {}
-        self.taken: set[str] = set()
 
     def result(self) -> Graph:
         first = self.graphs[self.output[0]]
-        self._append(replace(first.input, name="input", args=(), point=False))
+        self.nodes.append(input_node(first))
         roots: list[Item] = [
             (network, name) for network in self.output for _, name in self.graphs[network].outputs
         ]
@@ -91,7 +90,7 @@ class _Assembly:
             outputs = tuple((key, self.made[self.output[0], name]) for key, name in first.outputs)
         else:
             outputs = tuple((key, self._average(key)) for key in first.output_keys)
-        return Graph(tuple(self.nodes), outputs)
+        return Graph(self.nodes.all, outputs)
 
     def _compute(self, roots: Sequence[Item]) -> None:
         """Add everything the roots depend on, what is read before what reads it."""
@@ -122,39 +121,64 @@ class _Assembly:
         if isinstance(item, int):
             stitch = self.board.stitches[item]
             target = self.graphs[stitch.target.network].by_name[stitch.target.point]
-            self.made[item] = add_stitch(self._append, self.names, stitch, names[0], target)
+            self.made[item] = add_stitch(self.nodes.append, self.names, stitch, names[0], target)
             return
         network, name = item
         node = self.known.get((network, name, names))
         if node is None:
-            node = self._renamed(network, self.graphs[network].by_name[name], names)
+            own = self.graphs[network].by_name[name]
+            node = node_in_subnetworks(self.names[network], own, names)
             self.known[network, name, names] = node
-        self.made[item] = "input" if node.operation == INPUT else self._append(node)
-
-    def _renamed(self, network: int, node: Node, names: Sequence[str]) -> Node:
-        """Return a network's node as it is in subnetworks; names: of what it reads, in order."""
-        prefix = self.names[network]
-        read = dict(zip(node.inputs, names, strict=True))
-        path = f"{prefix}.{node.path}" if node.path else prefix
-        return replace(renamed(node, f"{prefix}_{node.name}", read), path=path, point=False)
-
-    def _append(self, node: Node) -> str:
-        """Add a node; a name that networks "a" and "a_b" both give is numbered."""
-        name = numbered(node.name, self.taken)
-        self.taken.add(name)
-        self.nodes.append(node if name == node.name else replace(node, name=name))
-        return name
+        self.made[item] = "input" if node.operation == INPUT else self.nodes.append(node)
 
     def _average(self, key: str | None) -> str:
         """Add the mean of the networks' outputs under a key; return its node's name."""
         ends = [(network, dict(self.graphs[network].outputs)[key]) for network in self.output]
         names, like = [self.names[network] for network in self.output], ends[0][1]
         return add_average(
-            *(self._append, self.averaging.rule, key, names),
+            *(self.nodes.append, self.averaging.rule, key, names),
             shares=self.averaging.shares(self.output),
             outputs=[self.made[end] for end in ends],
             like=self.graphs[self.output[0]].by_name[like],
         )
+
+
+class NodeList:
+    """The nodes of a graph that is being made, each under a name of its own."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Node] = []
+        self._taken: set[str] = set()
+
+    @property
+    def all(self) -> tuple[Node, ...]:
+        """The nodes in their order."""
+        return tuple(self._nodes)
+
+    def append(self, node: Node) -> str:
+        """Add a node and return its name: one that networks "a" and "a_b" both give is numbered."""
+        name = numbered(node.name, self._taken)
+        self._taken.add(name)
+        self._nodes.append(node if name == node.name else replace(node, name=name))
+        return name
+
+
+def input_node(graph: Graph) -> Node:
+    """Return the input of a network as it is in subnetworks."""
+    return replace(graph.input, name="input", args=(), point=False)
+
+
+def node_in_subnetworks(prefix: str, node: Node, names: Sequence[str]) -> Node:
+    """Return a network's node as it is in subnetworks.
+
+    Args:
+        prefix: The network's name.
+        node: Of its graph.
+        names: Of what it reads, in the order of `Node.inputs`.
+    """
+    read = dict(zip(node.inputs, names, strict=True))
+    path = f"{prefix}.{node.path}" if node.path else prefix
+    return replace(renamed(node, f"{prefix}_{node.name}", read), path=path, point=False)
 
 
 Append = Callable[[Node], str]

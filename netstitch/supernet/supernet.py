@@ -9,9 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from netstitch.errors import FittingError, StitchingError
@@ -27,11 +25,9 @@ from netstitch.networks.inputs import fitting_batches
 from netstitch.networks.module import build_module, copied_weights
 from netstitch.networks.network import Network
 from netstitch.stitching import subnetwork_html
+from netstitch.stitching.exit import Exit
 from netstitch.stitching.feature_reader import FeatureReader
-from netstitch.stitching.genotype import check_genotype, make_genotype
-from netstitch.stitching.reachability import Genotype, Reachability
-from netstitch.stitching.signature import Signature
-from netstitch.stitching.stitch import FeatureRef, Stitch
+from netstitch.stitching.stitch import FeatureRef
 from netstitch.stitching.structure import Structure, distinct_names
 from netstitch.stitching.subgraph import (
     Averaging,
@@ -40,7 +36,9 @@ from netstitch.stitching.subgraph import (
     make_subgraph,
     stitch_key,
 )
-from netstitch.stitching.switches import Switch, make_switchboard
+from netstitch.stitching.switches import make_switchboard
+from netstitch.supernet.decisions import AnyGenotype
+from netstitch.supernet.exit_set import ExitSet
 from netstitch.supernet.storage import write_supernet
 from netstitch.supernet.supernet_arguments import (
     blank_inputs,
@@ -49,6 +47,7 @@ from netstitch.supernet.supernet_arguments import (
     check_joinable,
     check_weights,
 )
+from netstitch.supernet.with_exits import WithExits
 from netstitch.threads import fastest_threads
 
 UNFITTED = (
@@ -56,11 +55,11 @@ UNFITTED = (
     "first, or set_stitches(weights) to use weights of your own"
 )
 
-AnyGenotype = Sequence[int] | NDArray[np.integer]
-"""One integer per switch, as a list, a tuple or an array (l,)."""
+AnySubnetwork = AnyGenotype | Exit
+"""A genotype, or an exit of the supernet."""
 
 
-class Supernet(nn.Module):
+class Supernet(WithExits, nn.Module):
     """Trained networks joined by the stitches of a matching, and the decisions between them.
 
     Attributes:
@@ -113,79 +112,34 @@ class Supernet(nn.Module):
         self.fit_report: FitReport | None = None
         self.refine_report: RefineReport | None = None
         self._given = False  # whether `set_stitches` was called
+        self._exit_set = ExitSet(self.structure)
         self._features = FeatureReader(networks)
         self._made: Subgraph = {}
         self.train(False)
 
-    # -- decisions
+    # -- costs
 
-    @property
-    def stitches(self) -> tuple[Stitch, ...]:
-        """The stitches, grouped by match."""
-        return self.board.stitches
-
-    @property
-    def switches(self) -> tuple[Switch, ...]:
-        """The switches in the order of the genotype, but for the output switch."""
-        return self.board.switches
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the output switch's choices: a network, "ensemble", or networks joined by +."""
-        return self.structure.outputs
-
-    @property
-    def wiring(self) -> Reachability:
-        """Activity and cost of genotypes that are known to be valid."""
-        return self.structure.reachability
-
-    @property
-    def cardinalities(self) -> tuple[int, ...]:
-        """Number of choices of each switch; the output switch is the last."""
-        return self.board.cardinalities
-
-    def genotype(
-        self,
-        output: str | int = "ensemble",
-        stitches: Mapping[int, int] | Iterable[int] = (),
-    ) -> Genotype:
-        """Return the genotype that keeps the originals but for the switches named.
-
-        The output is by name or number; stitches are the switches that read one, as indices, or as
-        a mapping to their choice.
-        """
-        return make_genotype(self.cardinalities, self.outputs, output, stitches)
-
-    def references(self) -> dict[str, Genotype]:
-        """Return the genotypes of the basis networks and their ensemble, by output name."""
-        return {name: self.genotype(index) for index, name in enumerate(self.outputs)}
-
-    def active(self, genotype: AnyGenotype) -> NDArray[np.bool_]:
-        """Return (l,) which switches the output depends on through the chosen inputs."""
-        return self.wiring.active(self._checked(genotype))
-
-    def signature(self, genotype: AnyGenotype) -> Signature:
-        """Return the (switch, choice) pairs of the active switches, which name a subnetwork."""
-        return self.wiring.signature(self._checked(genotype))
-
-    def macs(self, genotype: AnyGenotype) -> int:
-        """Return the subnetwork's multiply-adds for one image, stitches included."""
+    def macs(self, genotype: AnySubnetwork) -> int:
+        """Return a subnetwork's multiply-adds for one image, stitches included."""
+        if isinstance(genotype, Exit):
+            return self.pruned_graph(genotype).multiply_adds
         return self.wiring.multiply_adds(self._checked(genotype))
 
-    def elementwise(self, genotype: AnyGenotype) -> int:
+    def elementwise(self, genotype: AnySubnetwork) -> int:
         """Return the elements that activations, norms and pooling touch for one image."""
+        if isinstance(genotype, Exit):
+            return sum(node.elementwise for node in self.pruned_graph(genotype).nodes)
         return self.wiring.elementwise(self._checked(genotype))
 
-    def active_stitches(self, genotype: AnyGenotype) -> tuple[int, ...]:
-        """Return the indices of the stitches that the subnetwork runs."""
+    def active_stitches(self, genotype: AnySubnetwork) -> tuple[int, ...]:
+        """Return the indices of the stitches that a subnetwork runs; none of an exit."""
+        if isinstance(genotype, Exit):
+            return ()
         return self.structure.active_stitches(self._checked(genotype))
 
-    def parameters_of(self, genotype: AnyGenotype) -> int:
-        """Return the number of parameters of the subnetwork."""
+    def parameters_of(self, genotype: AnySubnetwork) -> int:
+        """Return the number of parameters of a subnetwork."""
         return count_parameters(self.subnetwork_graph(genotype)[1])
-
-    def _checked(self, genotype: AnyGenotype) -> Genotype:
-        return check_genotype(self.cardinalities, genotype)
 
     # -- fitting
 
@@ -209,7 +163,7 @@ class Supernet(nn.Module):
         check_threads(threads)
         candidates = None if threads is None else (threads,)
         refs = [ref for stitch in self.stitches for ref in (stitch.source, stitch.target)]
-        blank = blank_inputs(self.graphs).to(next(self.parameters(), torch.zeros(0)).device)
+        blank = blank_inputs(self.graphs).to(self._like.device)
         with fastest_threads(lambda: self.features(blank, refs), candidates=candidates) as used:
             report = fit(self, self._layers, self._own(batches), method=method, **settings)
         report = report.model_copy(update={"settings": {**report.settings, "threads": used}})
@@ -233,8 +187,8 @@ class Supernet(nn.Module):
         """Stitches have weights that mean something: fitted, set, or there are none."""
         return self._given or self.fit_report is not None or not self.stitches
 
-    def check_fitted(self, genotype: AnyGenotype | None = None) -> None:
-        """Raise StitchingError where stitches, those of a genotype or any, were never fitted."""
+    def check_fitted(self, genotype: AnySubnetwork | None = None) -> None:
+        """Raise StitchingError where stitches, those of a subnetwork or any, were never fitted."""
         if not self.fitted and (genotype is None or self.active_stitches(genotype)):
             raise StitchingError(UNFITTED)
 
@@ -249,11 +203,13 @@ class Supernet(nn.Module):
             StitchingError: For other weights.
         """
         own = self.stitch_weights()
-        check_weights(own, weights)
+        check_weights(own, weights, "stitches", "stitch_weights()")
         with torch.no_grad():
             for key, tensor in own.items():
                 tensor.copy_(weights[key])
         self._given, self.fit_report, self.refine_report = fitted, None, None
+
+    # -- tensors
 
     @property
     def basis_networks(self) -> tuple[Network, ...]:
@@ -268,12 +224,17 @@ class Supernet(nn.Module):
         """Return the batches, checked as they are read."""
         return fitting_batches(self.graphs, batches, FittingError, self._dtype)
 
-    # -- tensors
+    @property
+    def _like(self) -> Tensor:
+        """A tensor of the type that it computes in, float32 unless it was converted, where it is.
+
+        Networks without weights have none; then it is one of float32 on the CPU.
+        """
+        return next((p for p in self.parameters() if p.is_floating_point()), torch.zeros(0))
 
     @property
     def _dtype(self) -> torch.dtype:
-        """The type it computes in: float32, unless it was converted."""
-        return next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
+        return self._like.dtype
 
     def puts_out_probabilities(self, key: str | None) -> bool:
         """Return whether the networks do in the output of a key, or in their only one."""
@@ -290,7 +251,7 @@ class Supernet(nn.Module):
         found: dict[str, Tensor] = {}
         for name, network in zip(self.names, self.basis_networks, strict=True):
             found |= {f"{name}.{key}": tensor for key, tensor in network.weights.items()}
-        return found | self.stitch_weights()
+        return found | self.stitch_weights() | self.exit_weights()
 
     def stitch_weights(self) -> dict[str, Tensor]:
         """Return weights and biases of the stitches by key."""
@@ -306,15 +267,17 @@ class Supernet(nn.Module):
 
     # -- subnetworks
 
-    def pruned_graph(self, genotype: AnyGenotype) -> Graph:
-        """Return the graph of what a genotype's output depends on."""
+    def pruned_graph(self, genotype: AnySubnetwork) -> Graph:
+        """Return the graph of what the output of a genotype or an exit depends on."""
+        if isinstance(genotype, Exit):
+            return self._exit_set.graph(genotype)
         chosen = self._checked(genotype)
         return make_subgraph(self.structure, self.averaging, chosen, self._made)
 
     def subnetwork_graph(
-        self, genotype: AnyGenotype, recalibrate: Iterable[Batch] | None = None
+        self, genotype: AnySubnetwork, recalibrate: Iterable[Batch] | None = None
     ) -> tuple[Graph, dict[str, Tensor]]:
-        """Return the pruned graph of a genotype, and the supernet's own tensors by its keys.
+        """Return the pruned graph of a genotype or an exit, and its tensors, the supernet's own.
 
         With inputs to recalibrate with, statistics of batch norms behind stitches are new ones.
         """
@@ -328,12 +291,12 @@ class Supernet(nn.Module):
 
     def subnetwork(
         self,
-        genotype: AnyGenotype,
+        genotype: AnySubnetwork,
         *,
         share: bool = False,
         recalibrate: Iterable[Batch] | None = None,
     ) -> fx.GraphModule:
-        """Return the network that a genotype selects, as an ordinary PyTorch module.
+        """Return the network that a genotype selects, or an exit, as an ordinary PyTorch module.
 
         It holds nothing of netstitch, copies, trains and saves a state dict. Norms keep the
         statistics of the basis networks and dropout stays off, in training mode too. In a notebook
@@ -341,7 +304,7 @@ class Supernet(nn.Module):
         handed out with a warning.
 
         Args:
-            genotype: one integer per switch.
+            genotype: one integer per switch; or an exit.
             share: hold the supernet's own frozen tensors; by default copies, which take gradients.
             recalibrate: inputs that the batch norms behind stitches take their statistics from;
                 see `netstitch.fitting.recalibrated`. The supernet keeps its own.
@@ -356,20 +319,27 @@ class Supernet(nn.Module):
         graph, weights = self.subnetwork_graph(genotype, recalibrate)
         if not share:
             weights = copied_weights(weights)
+        return build_module(graph, weights, html=self._drawn(genotype))
+
+    def _drawn(self, genotype: AnySubnetwork) -> Callable[[], str] | None:
+        """Return what draws a subnetwork for notebooks; None for an exit."""
+        if isinstance(genotype, Exit):
+            return None
         rows = () if self.fit_report is None else self.fit_report.rows
         errors = {index: row.relative_error for index, row in enumerate(rows)}
-        shown = partial(subnetwork_html, self.structure, self._checked(genotype), errors)
-        return build_module(graph, weights, html=shown)
+        return partial(subnetwork_html, self.structure, self._checked(genotype), errors)
 
-    def forward(self, x: Tensor, genotype: AnyGenotype | None = None) -> Any:
-        """Return a genotype's output for a batch, by default that of the last output choice."""
+    def forward(self, x: Tensor, genotype: AnySubnetwork | None = None) -> Any:
+        """Return the output for a batch, by default that of the last output choice."""
         chosen = self.genotype(len(self.outputs) - 1) if genotype is None else genotype
         check_batch(self.graphs, x, self._dtype)
         self.check_fitted(chosen)
         return self.subnetwork(chosen, share=True)(aligned(x))
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "Supernet":
-        self._features.forget()  # moving to a device or type gives new buffers
+        # Moving to a device or type gives new buffers.
+        self._features.forget()
+        self._exit_set.forget()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 

@@ -53,14 +53,21 @@ def check_joinable(names: Sequence[str], graphs: Sequence[Graph], averaging: Ave
         )
 
 
-def check_weights(own: Mapping[str, Tensor], weights: Any) -> None:
-    """Raise StitchingError unless weights can replace the stitches' own, which are given by key."""
-    advice = "give tensors of the keys and shapes of stitch_weights()"
+def check_weights(own: Mapping[str, Tensor], weights: Any, of: str, listed: str) -> None:
+    """Raise StitchingError unless weights can replace those that are given by key.
+
+    Args:
+        own: Those to be replaced.
+        weights: What was given.
+        of: What they are of, "stitches" or "exits".
+        listed: What returns weights of the right keys and shapes.
+    """
+    advice = f"give tensors of the keys and shapes of {listed}"
     if not isinstance(weights, Mapping):
         raise StitchingError(f"the weights are a {type(weights).__name__}; {advice}")
     for key in sorted(set(own) ^ set(weights), key=str):
-        what = "missing" if key in own else "of no stitch"
-        raise StitchingError(f"the weights are not of these stitches: {key} is {what}; {advice}")
+        what = "missing" if key in own else "of none of them"
+        raise StitchingError(f"the weights are not of these {of}: {key} is {what}; {advice}")
     for key, tensor in own.items():
         given = weights[key]
         if not isinstance(given, Tensor):
@@ -68,7 +75,7 @@ def check_weights(own: Mapping[str, Tensor], weights: Any) -> None:
         if given.shape != tensor.shape:
             shapes = f"{tuple(given.shape)} and not {tuple(tensor.shape)}"
             raise StitchingError(
-                f"the weights are not of these stitches: {key} has shape {shapes}; {advice}"
+                f"the weights are not of these {of}: {key} has shape {shapes}; {advice}"
             )
         if not given.is_floating_point() or given.is_meta or given.layout != torch.strided:
             kind = "on the device meta" if given.is_meta else f"{given.dtype}, {given.layout}"

@@ -30,7 +30,8 @@ from netstitch.networks.module import build_module
 from netstitch.networks.probabilities import WAY_OUT
 from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.reachability import Genotype
-from netstitch.supernet.supernet import AnyGenotype, Supernet
+from netstitch.supernet.decisions import AnyGenotype
+from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.tasks.task import Measure, as_task
 from netstitch.threads import threads

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from small_supernets import small_supernet, three_networks
+from exit_examples import with_exits
+from small_supernets import CLASSES, small_supernet, three_networks
 
 from netstitch.costs import COSTS, MULTIPLY_ADDS, PARAMETERS, Cost, find_cost
 from netstitch.errors import SearchError
@@ -38,6 +39,21 @@ def test_the_basis_networks_and_their_ensemble_share_everything(cost: Cost) -> N
     ensemble = supernet.references()["ensemble"]
     together = cost.together(supernet, list(supernet.references().values()))
     assert together == cost.of(supernet, ensemble)
+
+
+def test_an_exit_shares_all_but_its_linear_map_with_its_network() -> None:
+    supernet = with_exits(small_supernet())
+    for one in supernet.exits:
+        network = supernet.genotype(supernet.names[one.network])
+        [weight, bias] = (
+            tensor.numel()
+            for key, tensor in supernet.tensors().items()
+            if key.startswith("exits.") and key in supernet.subnetwork_graph(one)[1]
+        )
+        for cost, more in ((MULTIPLY_ADDS, weight), (PARAMETERS, weight + bias)):
+            assert cost.together(supernet, [one]) == cost.of(supernet, one)
+            assert cost.together(supernet, [one, network]) == cost.of(supernet, network) + more
+    assert bias == CLASSES
 
 
 def test_layers_behind_a_stitch_are_computed_again_and_their_parameters_are_not() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import onnxruntime
 import pytest
 import torch
+from exit_examples import random_weights, segmenters
 from exporting_examples import TwoHeads, demo, small
 from torch import nn
 
@@ -17,6 +18,7 @@ from netstitch.exporting.subnetwork import take_subnetwork
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.fitting.recalibration import BATCH_NORM
 from netstitch.networks.module import build_module
+from netstitch.stitching.exit import Exit
 from netstitch.supernet.supernet import Supernet
 
 
@@ -47,6 +49,27 @@ def test_stitches_that_were_never_fitted_are_not_exported(supernet, folder):
         export(unfitted, unfitted.genotype("ensemble", [0]), folder)
     assert not folder.exists()
     export(unfitted, unfitted.genotype("ensemble"), folder, formats=["json"])
+
+
+@pytest.mark.parametrize("kind", ["classes", "maps"])
+def test_an_exit_is_exported_in_all_formats(folder, kind):
+    exported, kernel, classes = (demo(), (), 10) if kind == "classes" else (segmenters(), (1, 1), 4)
+    points = [node.name for node in exported.graphs[0].points]
+    one = Exit(0, tuple(points[2:9:3]) if kind == "classes" else (points[2],))
+    exported.set_exits([one], random_weights(exported, [one], classes, kernel))
+    made = export(exported, one, folder)
+    inputs = torch.rand(9, *exported.graphs[0].input.shape[1:])
+    [expected] = exported.exit_outputs(inputs)
+    [found] = run_onnx(folder / "model.onnx", inputs)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    module = load_subnetwork(folder)
+    again = module(inputs)
+    assert torch.equal(again["out"] if kind == "maps" else again, expected)
+    name = exported.names[0]
+    assert made.card["exit"] == {"network": name, "points": list(one.points)}
+    assert (made.card["output"], made.card["multiply_adds"]) == (name, exported.macs(one))
+    assert "genotype" not in made.card
+    assert {file.format for file in made.files} == {"json", "pt2", "onnx"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""The decisions of a supernet: what its structure alone says of genotypes, whatever the weights."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netstitch.stitching.genotype import check_genotype, make_genotype
+from netstitch.stitching.reachability import Genotype, Reachability
+from netstitch.stitching.signature import Signature
+from netstitch.stitching.stitch import Stitch
+from netstitch.stitching.structure import Structure
+from netstitch.stitching.switches import Switch, Switchboard
+
+AnyGenotype = Sequence[int] | NDArray[np.integer]
+"""One integer per switch, as a list, a tuple or an array (l,)."""
+
+
+class Decisions:
+    """Switches, and the genotypes that set them.
+
+    Attributes:
+        board: Stitches, switches, and the output switch's choices, by index.
+        structure: Names, graphs and board: all but the weights.
+    """
+
+    board: Switchboard
+    structure: Structure
+
+    @property
+    def stitches(self) -> tuple[Stitch, ...]:
+        """The stitches, grouped by match."""
+        return self.board.stitches
+
+    @property
+    def switches(self) -> tuple[Switch, ...]:
+        """The switches in the order of the genotype, but for the output switch."""
+        return self.board.switches
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the output switch's choices: a network, "ensemble", or networks joined by +."""
+        return self.structure.outputs
+
+    @property
+    def wiring(self) -> Reachability:
+        """Activity and cost of genotypes that are known to be valid."""
+        return self.structure.reachability
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Number of choices of each switch; the output switch is the last."""
+        return self.board.cardinalities
+
+    def genotype(
+        self,
+        output: str | int = "ensemble",
+        stitches: Mapping[int, int] | Iterable[int] = (),
+    ) -> Genotype:
+        """Return the genotype that keeps the originals but for the switches named.
+
+        The output is by name or number; stitches are the switches that read one, as indices, or as
+        a mapping to their choice.
+        """
+        return make_genotype(self.cardinalities, self.outputs, output, stitches)
+
+    def references(self) -> dict[str, Genotype]:
+        """Return the genotypes of the basis networks and their ensemble, by output name."""
+        return {name: self.genotype(index) for index, name in enumerate(self.outputs)}
+
+    def active(self, genotype: AnyGenotype) -> NDArray[np.bool_]:
+        """Return (l,) which switches the output depends on through the chosen inputs."""
+        return self.wiring.active(self._checked(genotype))
+
+    def signature(self, genotype: AnyGenotype) -> Signature:
+        """Return the (switch, choice) pairs of the active switches, which name a subnetwork."""
+        return self.wiring.signature(self._checked(genotype))
+
+    def _checked(self, genotype: AnyGenotype) -> Genotype:
+        return check_genotype(self.cardinalities, genotype)

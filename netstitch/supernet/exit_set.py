@@ -1,0 +1,127 @@
+"""The exits of a supernet: their layers, graphs, and their outputs for a batch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from netstitch.errors import StitchingError
+from netstitch.networks.feature_layout import StitchLayer
+from netstitch.networks.graph import Graph
+from netstitch.networks.interpreter import Interpreter, make_interpreter
+from netstitch.stitching.exit import Exit, exit_key
+from netstitch.stitching.exit_graph import (
+    ExitOutput,
+    check_exit,
+    exit_layer,
+    exits_graph,
+)
+from netstitch.stitching.structure import Structure
+from netstitch.supernet.supernet_arguments import check_weights
+
+NONE = "it has none: call fit_exits(batches) first, or set_exits(exits, weights)"
+
+
+class ExitSet(nn.Module):
+    """Exits with their layers; none at first.
+
+    Attributes:
+        exits: In the order of the layers.
+        output: The output that they stand for, where there are any.
+    """
+
+    def __init__(self, structure: Structure) -> None:
+        super().__init__()
+        self._structure = structure
+        self.exits: tuple[Exit, ...] = ()
+        self.output: ExitOutput | None = None
+        self.layers = nn.ModuleList()
+        self._indices: dict[Exit, int] = {}
+        self._graphs: dict[Exit, Graph] = {}
+        self._last: tuple[tuple[Exit, ...], Interpreter] | None = None
+
+    def give(
+        self,
+        exits: Sequence[Exit],
+        weights: Mapping[str, Tensor],
+        output: ExitOutput,
+        like: Tensor,
+    ) -> None:
+        """Replace all exits, with layers on the device and of the type of `like`.
+
+        Raises:
+            StitchingError: For exits or weights that do not fit the networks.
+        """
+        for one in exits:
+            if not isinstance(one, Exit):
+                raise StitchingError(
+                    f"the exits hold a {type(one).__name__}; expected netstitch.stitching.Exit("
+                    "network, points) of each"
+                )
+            check_exit(self._structure, output, one)
+        keys = [exit_key(self._structure.names, one) for one in exits]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise StitchingError(f"{key} stands twice among the exits; expected one a point")
+        layers = nn.ModuleList(exit_layer(self._structure, output, one) for one in exits)
+        check_weights(_by_key(keys, layers), weights, "exits", "exit_weights()")
+        layers.to(like.device, like.dtype).requires_grad_(False)
+        with torch.no_grad():
+            for key, tensor in _by_key(keys, layers).items():
+                tensor.copy_(weights[key])
+        self.forget()
+        self.exits, self.output, self.layers = tuple(exits), output, layers
+        self._indices = {one: index for index, one in enumerate(exits)}
+        self._graphs = {}
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return weights and biases by key."""
+        return _by_key([exit_key(self._structure.names, one) for one in self.exits], self.layers)
+
+    def check(self, one: Exit) -> ExitOutput:
+        """Return the output of an exit; raise StitchingError where it is none of these."""
+        if one not in self._indices or self.output is None:
+            known = f"it has {len(self.exits)}: choose one of s.exits" if self.exits else NONE
+            raise StitchingError(f"{one!r:.120} is no exit of this supernet; {known}")
+        return self.output
+
+    def graph(self, one: Exit) -> Graph:
+        """Return the graph of an exit; raise StitchingError where it is none of these."""
+        output = self.check(one)
+        if one not in self._graphs:
+            self._graphs[one] = exits_graph(self._structure, output, [one])
+        return self._graphs[one]
+
+    def graph_of(self, exits: Sequence[Exit]) -> Graph:
+        """Return one graph of one or more exits; its outputs are theirs, in their order."""
+        outputs = [self.check(one) for one in exits]
+        return exits_graph(self._structure, outputs[0], exits)
+
+    def outputs(
+        self, batch: Tensor, exits: Sequence[Exit], tensors: Mapping[str, Tensor]
+    ) -> list[Tensor]:
+        """Return what exits put out for a batch in aligned memory, computed together."""
+        chosen = tuple(exits)
+        if not chosen:
+            return []
+        if self._last is None or self._last[0] != chosen:
+            self._last = chosen, make_interpreter(self.graph_of(chosen), tensors)
+        with torch.inference_mode():
+            return self._last[1].run([batch])
+
+    def forget(self) -> None:
+        """Make the interpreter anew next time, since tensors were replaced."""
+        self._last = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Interpreters hold functions of torch, which cannot be sent to another process.
+        return {**vars(self), "_last": None}
+
+
+def _by_key(keys: Sequence[str], layers: nn.ModuleList) -> dict[str, Tensor]:
+    return {
+        f"{key}.{part}": tensor
+        for key, layer in zip(keys, layers, strict=True)
+        for part, tensor in cast(StitchLayer, layer).named_parameters()
+    }
