@@ -10,6 +10,8 @@ from torch import Tensor
 
 from netstitch.errors import DataError
 from netstitch.fitting.refinement.behaviour_losses import against_labels
+from netstitch.stitching.cascade import Confidence
+from netstitch.tasks.confidence import CONFIDENCES, fit_temperature, sureness
 from netstitch.tasks.datasets.given import is_count
 from netstitch.tasks.samples import Samples, check_samples
 from netstitch.tasks.task import Task
@@ -18,7 +20,6 @@ from netstitch.tasks.task_outputs import (
     Outputs,
     average,
     check_finite,
-    predicted,
     select,
 )
 
@@ -36,6 +37,7 @@ class LabelledTask(Task):
     ensemble: EnsembleKind = "logits"
     measure: str = "accuracy"
 
+    confidences = CONFIDENCES
     most_classes: ClassVar[float] = inf
 
     def __post_init__(self) -> None:
@@ -70,10 +72,22 @@ class LabelledTask(Task):
         # Not a float32 mean: equal counts must give the very same accuracy.
         return right / samples
 
-    def confidence(self, outputs: Outputs) -> Tensor:
-        """Return (n,) the softmax of the class predicted; of maps, the mean over pixels."""
-        sure, _ = predicted(select(outputs, self.output))
+    def sureness(
+        self, outputs: Outputs, kind: Confidence = "probability", before: Outputs | None = None
+    ) -> Tensor:
+        """Return (n,) how sure logits are, see `Confidence`; of maps, the mean over pixels."""
+        probabilities, other = (
+            None if one is None else select(one, self.output).float().softmax(1)
+            for one in (outputs, before)
+        )
+        assert probabilities is not None
+        sure = sureness(probabilities, kind, other)
         return sure.reshape(len(sure), -1).mean(1)
+
+    def temperature(self, outputs: Outputs, labels: Tensor) -> float:
+        """Return what divides logits so that they are the likeliest; see `fit_temperature`."""
+        logits = self._logits(outputs, labels).movedim(1, -1)
+        return fit_temperature(logits.reshape(-1, self.classes), labels.reshape(-1))
 
     def training_loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return the mean cross-entropy, a scalar with a gradient; see `against_labels`."""

@@ -8,12 +8,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from netstitch.errors import DataError
+from netstitch.tasks.confidence import fit_temperature
+from netstitch.tasks.datasets.sample_selection import spaced
 from netstitch.tasks.labelled import LabelledTask
 from netstitch.tasks.samples import VOID, Samples, unknown_class
 from netstitch.tasks.task_outputs import Outputs, reliability
 
 GRAIN = 2.0**32
 """Shares of an image are multiples of 1 / GRAIN, so that their sums are exact in any order."""
+IMAGES = 64
+"""Images whose pixels a temperature is fitted on, at most."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,6 +85,13 @@ class Segmentation(LabelledTask):
         right, counted = ((found == labels) & counts).sum((1, 2)), counts.sum((1, 2))
         share = torch.where(counted > 0, right.double() / counted.clamp(min=1), 1.0)
         return (share * GRAIN).round() / GRAIN
+
+    def temperature(self, outputs: Outputs, labels: Tensor) -> float:
+        """Return what divides logits so that those of pixels that count are the likeliest."""
+        some = spaced(len(labels), min(IMAGES, len(labels)))
+        logits, labels = self._logits(outputs, labels)[some].movedim(1, -1), labels[some]
+        counts = labels != VOID
+        return fit_temperature(logits[counts], labels[counts])
 
     def guessed(self, labels: Tensor) -> Tensor:
         """Return (n,) float64: the share of each map's pixels that are of the commonest class."""

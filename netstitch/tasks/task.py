@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError
+from netstitch.stitching.cascade import Confidence
 from netstitch.tasks.datasets.given import described
 from netstitch.tasks.samples import Samples, check_samples
 from netstitch.tasks.task_outputs import EnsembleKind, Outputs
@@ -39,8 +40,12 @@ class Task(ABC):
             that overrides `accuracy` without this is taken to have none.
         cross_entropy: The cross-entropy of each sample in nats, (n,).
         training_loss: The loss as a scalar tensor with a gradient, for fine-tuning.
-        confidence: ``confidence(outputs)`` returns the probability of what the network predicts
-            for each sample, (n,), without labels.
+        confidences: Kinds of `sureness` that the task has; none where cascades are not for it.
+        sureness: ``sureness(outputs, kind, before)`` returns from 0 to 1 how sure outputs, or
+            logits of one tensor, are of each sample, (n,), without labels; ``before`` are those
+            that the kind "agreement" is with.
+        temperature: ``temperature(outputs, labels)`` returns the number that outputs are divided
+            by so that their confidence is honest; None where they stay as they are.
         reliability: Sums by confidence, (bins, 3), for calibration, as those of `Classification`.
         tally: Counts that add up over batches, from which `further` computes other measures.
         guessed: ``guessed(labels)`` returns `correct` of a network that gives the commonest class
@@ -57,7 +62,9 @@ class Task(ABC):
     accuracy_of: Callable[[float, int], float] | None = None
     cross_entropy: Measure | None = None
     training_loss: Measure | None = None
-    confidence: Callable[[Outputs], Tensor] | None = None
+    confidences: tuple[Confidence, ...] = ()
+    sureness: Callable[[Outputs, Confidence, Outputs | None], Tensor] | None = None
+    temperature: Callable[[Outputs, Tensor], float] | None = None
     reliability: Measure | None = None
     tally: Measure | None = None
     guessed: Callable[[Tensor], Tensor] | None = None
@@ -127,8 +134,8 @@ class Task(ABC):
 _CALLED = ("combine", "loss", "accuracy", "correct")
 _REQUIRED = ("training", "validation", "test", "output", "ensemble", *_CALLED)
 _OPTIONAL = (
-    "confirmation", "measure", "cross_entropy", "training_loss", "confidence", "reliability",
-    "tally", "guessed", "further", "margin",
+    "confirmation", "measure", "cross_entropy", "training_loss", "confidences", "sureness",
+    "temperature", "reliability", "tally", "guessed", "further", "margin",
 )  # fmt: skip
 _EXAMPLE = "ns.Classification(validation=ns.Samples(inputs, labels), classes=10)"
 

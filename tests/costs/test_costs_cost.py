@@ -80,6 +80,19 @@ def test_layers_behind_a_stitch_are_computed_again_and_their_parameters_are_not(
     assert PARAMETERS.together(supernet, [plain, stitched]) == sum(both.values())
 
 
+@pytest.mark.parametrize("cost", COSTS.values(), ids=COSTS)
+def test_parts_by_content_sum_to_the_cost_of_any_subnetworks(cost: Cost) -> None:
+    supernet, random = three_networks(), np.random.default_rng(2)
+    genotypes = random.integers(0, supernet.cardinalities, (6, len(supernet.cardinalities)))
+    assert cost.parts is not None
+    joined: dict[object, float] = {}
+    for genotype in genotypes:
+        parts = cost.parts(supernet, genotype)
+        assert sum(parts.values()) == cost.of(supernet, genotype)
+        joined |= parts
+    assert sum(joined.values()) == cost.together(supernet, list(genotypes))
+
+
 def test_a_cost_is_found_by_name_or_is_given() -> None:
     mine = Cost("mine", "units", constant, constant)
     assert find_cost("parameters") is PARAMETERS

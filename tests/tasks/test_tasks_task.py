@@ -65,8 +65,9 @@ def test_what_a_task_does_not_say_has_a_default() -> None:
     assert (task.training, task.confirmation, task.output) == (None, None, None)
     assert (task.ensemble, task.measure) == ("logits", "closeness")
     assert list(task.measured) == ["validation", "test"]
-    abilities = ("accuracy_of", "cross_entropy", "training_loss", "confidence", "reliability")
+    abilities = ("accuracy_of", "cross_entropy", "training_loss", "sureness", "reliability")
     assert [getattr(task, name) for name in (*abilities, "tally")] == [None] * 6
+    assert task.confidences == ()
     assert task.margin(OUTPUTS, SAMPLES.labels).tolist() == [1, 1, 1, 0.5]
     assert task.further(torch.ones(1)) == {}
 
@@ -123,9 +124,3 @@ def test_an_object_with_slots_is_a_task_too() -> None:
     assert alone.accuracy(OUTPUTS, SAMPLES.labels) == Closeness(SAMPLES).accuracy(
         OUTPUTS, SAMPLES.labels
     )
-
-
-def test_confidence_needs_no_labels() -> None:
-    task = ns.Classification(validation=SAMPLES, classes=4)
-    logits = torch.tensor([[0.0, 0, 0, 0], [9.0, 0, 0, 0]])
-    torch.testing.assert_close(task.confidence(logits), logits.softmax(1).max(1).values)
