@@ -6,7 +6,7 @@
     s = ns.Supernet([a, b], ns.match(a, b))
     s.fit(train_batches)
     front = ns.search(s, task, budget=2_000)
-    net = s.subnetwork(front.pick(max_macs=5e6).genotype)
+    net = s.subnetwork(front.pick(max_macs=5e6).subnetwork)
 
 Names are loaded when they are first used, so that `import netstitch` alone is fast.
 """

@@ -47,7 +47,10 @@ def cascade(
         stage_costs=(cost / 2, 8_000_000 - cost / 2),
         outputs=words,
         mean_costs={"validation": cost, "test": cost + 100_000},
-        shares={"validation": (share, 1 - share), "test": (share - 0.05, 1.05 - share)},
+        shares={
+            "validation": (share, 1 - share),
+            "test": (round(share - 0.05, 4), round(1.05 - share, 4)),
+        },
         output="ensemble",
         test_difference=beside,
         plain_difference={"test": Interval(0.004, 0.001, 0.007)},

@@ -29,6 +29,10 @@ class Interval:
         if not (self.low <= self.high and 0 < self.level < 1 and np.isfinite(self.difference)):
             raise ValueError(f"{self} is no interval: expected low <= high and a level in (0, 1)")
 
+    def columns(self, name: str) -> dict[str, object]:
+        """Return the difference and its ends by the names of their columns in a table."""
+        return {name: self.difference, f"{name}_low": self.low, f"{name}_high": self.high}
+
 
 def paired_difference(correct_a: ArrayLike, correct_b: ArrayLike, *, seed: int) -> Interval:
     """Return the accuracy of a minus that of b, with its paired bootstrap interval.

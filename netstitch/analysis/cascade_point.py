@@ -1,5 +1,6 @@
 """A point of a front that is a cascade, and what was measured of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from netstitch.analysis.bootstrap import Interval
@@ -74,6 +75,16 @@ class CascadePoint(MeasuredPoint):
             raise ValueError(f"{self.label}: the thresholds of its curve do not rise")
 
     @property
+    def subnetwork(self) -> Cascade:
+        """The cascade, which `Supernet.subnetwork` takes, by the name that it has in networks."""
+        return self.cascade
+
+    @property
+    def worst_case(self) -> float:
+        """The most that a sample costs."""
+        return self.worst_cost
+
+    @property
     def exits(self) -> bool:
         """Some stage is an exit."""
         return any(isinstance(stage.subnetwork, Exit) for stage in self.cascade.stages)
@@ -81,3 +92,25 @@ class CascadePoint(MeasuredPoint):
     def cost_on(self, on: Split) -> float:
         """Return the mean cost over samples of a part of the data."""
         return self.mean_costs.get(on, self.cost)
+
+    def columns(self) -> dict[str, object]:
+        """Return what a cascade is, by the names of columns; stages are parted by bars."""
+        found: dict[str, object] = {
+            "stitches": self.stitches,
+            "stages": "|".join(self.outputs),
+            "stage_costs": _parted(self.stage_costs),
+            "thresholds": _parted(self.cascade.thresholds),
+            "confidence": self.cascade.confidence,
+        }
+        for part, shares in self.shares.items():
+            found[f"{part}_shares"] = _parted(shares)
+        for part, cost in self.mean_costs.items():
+            if part != "validation":
+                found[f"{part}_mean_cost"] = cost
+        for part, difference in self.plain_difference.items():
+            found |= difference.columns(f"{part}_minus_plain")
+        return found
+
+
+def _parted(values: Iterable[float]) -> str:
+    return "|".join(f"{value:.10g}" for value in values)

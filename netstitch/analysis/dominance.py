@@ -11,14 +11,14 @@ from netstitch.analysis.front_point import ACCURACY, ObjectiveName, Point, Split
 def nondominated(
     points: Sequence[Point], on: Split, objective: ObjectiveName = ACCURACY
 ) -> tuple[Point, ...]:
-    """Return the non-dominated points by rising cost; of equal ones the first.
+    """Return the points that none dominates there, by rising cost; of equal ones the first.
 
     Points that were not measured on that part of the data are left out.
     """
     known = [(p, score) for p in points if (score := p.score(on, objective)) is not None]
     if not known:
         return ()
-    objectives = np.array([(score, point.cost) for point, score in known], float)
+    objectives = np.array([(score, point.cost_on(on)) for point, score in known], float)
     kept = moocore.is_nondominated(objectives, maximise=[True, False])
     front = [point for (point, _), keep in zip(known, kept, strict=True) if keep]
-    return tuple(sorted(front, key=lambda point: point.cost))
+    return tuple(sorted(front, key=lambda point: point.cost_on(on)))

@@ -1,18 +1,18 @@
 """The front: networks that give the most accuracy for their cost, as plain data."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from netstitch.analysis.cascade_point import CascadePoint
+from netstitch.analysis.cascade_rows import cascade_rows
 from netstitch.analysis.cost_words import MULTIPLY_ADDS_NAME, axis_label
 from netstitch.analysis.dominance import nondominated
 from netstitch.analysis.front_chart import Cloud, Floor, accuracy_floor, front_chart, with_limits
+from netstitch.analysis.front_choice import AnyPoint, Limits, choose, named
+from netstitch.analysis.front_document import FrontDocument
 from netstitch.analysis.front_point import (
     ACCURACY,
     ENSEMBLE,
@@ -22,12 +22,12 @@ from netstitch.analysis.front_point import (
     Split,
     parts_of,
 )
-from netstitch.analysis.front_rows import csv_text, filled, table_rows
+from netstitch.analysis.front_rows import csv_text, html_table, table_rows
 from netstitch.drawing.chart import Chart
 from netstitch.errors import DataError, SearchError, StorageError
-from netstitch.files.documents import STRICT, problem
+from netstitch.files.documents import problem
 from netstitch.files.folders import write_bytes
-from netstitch.text import one_line, unit_and_scale
+from netstitch.text import one_line
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,14 @@ class Front:
         return len(self.points)
 
     def _repr_html_(self) -> str:
-        """Return the figure of `front_figure` and the table, as HTML that needs no file."""
+        """Return the figure of `front_figure` and the tables, as HTML that needs no file."""
         if not self.networks:
             return "<p>The front is empty.</p>"
         # Imported here, since a front is data, and is read where nothing is drawn too.
         from netstitch.drawing.matplotlib_chart import panels_svg
 
-        head, *rows = filled(self.table())
-        cells = "".join(f"<th>{escape(heading)}</th>" for heading in head)
-        lines = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-        )
-        table = f"<table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
-        return f"{panels_svg(self.charts('tight'))}{table}"
+        tables = [self.table()] + ([self.cascade_table()] if self.cascades else [])
+        return "".join([panels_svg(self.charts("tight")), *map(html_table, tables)])
 
     @property
     def networks(self) -> tuple[FrontPoint, ...]:
@@ -106,7 +101,7 @@ class Front:
         return (*self.references, *self.points)
 
     @property
-    def everything(self) -> tuple[FrontPoint | CascadePoint, ...]:
+    def everything(self) -> tuple[AnyPoint, ...]:
         """All networks and all cascades."""
         return (*self.references, *self.points, *self.plain_cascades, *self.cascades)
 
@@ -158,48 +153,33 @@ class Front:
         min_accuracy: float | None = None,
         point: str | int | None = None,
         max_cost: float | None = None,
-    ) -> FrontPoint:
-        """Return one network of the front, by limits or by its label.
+        max_mean_cost: float | None = None,
+        max_worst_case: float | None = None,
+    ) -> AnyPoint:
+        """Return one network or cascade of the front, by limits or by its label.
 
-        Of those within a limit of cost, the one with the highest validation accuracy; with the
-        least accuracy alone, the cheapest.
+        Limits of what each sample costs choose among networks, others among cascades too. The most
+        accurate point on validation samples is returned of those within the limits; where an
+        accuracy suffices and no limit but the worst case is on the cost, that with the least mean
+        cost.
 
         Args:
-            max_macs: The most multiply-adds.
+            max_macs: The most multiply-adds, of a network.
             min_accuracy: The least validation accuracy.
-            point: Its label, or the K of "PK"; the label of a reference network will do.
-            max_cost: The most cost, in the front's unit.
+            point: Its label, such as "C3", or the K of "PK"; that of a reference will do.
+            max_cost: The most cost, in the front's unit, of a network.
+            max_mean_cost: The most mean cost over validation samples.
+            max_worst_case: The most that any sample may cost.
 
         Raises:
             SearchError: Nothing fits; it says what there is.
         """
-        fitting, wanted = list(self.points), []
-        if max_macs is not None:
-            fitting = [each for each in fitting if each.multiply_adds <= max_macs]
-            wanted.append(f"at most {_brief(max_macs, MULTIPLY_ADDS_NAME)}")
-        if max_cost is not None:
-            fitting = [each for each in fitting if each.cost <= max_cost]
-            wanted.append(f"at most {_brief(max_cost, self.unit)}")
-        if min_accuracy is not None:
-            fitting = [each for each in fitting if each.validation >= min_accuracy]
-            wanted.append(f"a validation accuracy of at least {min_accuracy:g}")
-        if point is not None:
-            if wanted:
-                raise SearchError("give a point of the front or limits to choose it by, not both")
-            return self._named(str(point))
-        if not wanted:
-            raise SearchError(
-                "nothing to choose a network by; give the most multiply-adds, the most cost, the "
-                "least accuracy, or a point of the front"
-            )
-        if not fitting:
-            raise SearchError(
-                f"no network of the front has {' and '.join(wanted)}; "
-                f"{self._range(multiply_adds=max_macs is not None and max_cost is None)}"
-            )
-        if max_macs is None and max_cost is None:
-            return fitting[0]
-        return max(fitting, key=lambda each: (each.validation, -each.cost))
+        limits = Limits(max_macs, max_cost, max_mean_cost, max_worst_case, min_accuracy)
+        if point is None:
+            return choose(self.points, self.cascades, limits, self.unit)
+        if limits != Limits():
+            raise SearchError("give a point of the front or limits to choose it by, not both")
+        return named(self.everything, str(point), self.points, self.unit)
 
     def table(self) -> list[list[str]]:
         """Return a header and a row for each reference network and point, formatted for reading.
@@ -211,18 +191,35 @@ class Front:
             self.networks, self.parts, self.objective, whole, self.cost_name, self.unit
         )
 
+    def cascade_table(self) -> list[list[str]]:
+        """Return a header and a row for each plain cascade and cascade, formatted for reading.
+
+        Mean costs, shares of samples that stop at the first stage, and differences, which are to
+        the ensemble and to the plain cascade of the nearest mean cost, are on test samples where
+        these are known.
+        """
+        whole = self.ensemble.cost if self.ensemble else None
+        listed = (*self.plain_cascades, *self.cascades)
+        return cascade_rows(listed, self.parts, whole, self.cost_name, self.unit)
+
     def to_csv(self, path: Path | str) -> None:
-        """Write reference networks and points, a row each, as plain numbers.
+        """Write references, networks and cascades, a row each, as plain numbers.
 
         Raises:
             StorageError: The file cannot be written; nothing half-written is left.
         """
-        text = csv_text(self.references, self.points, self.cost_name, self.unit)
+        kinds = {
+            "reference": self.references,
+            "plain cascade": self.plain_cascades,
+            "network": self.points,
+            "cascade": self.cascades,
+        }
+        text = csv_text(kinds, self.cost_name, self.unit)
         write_bytes(Path(path), text.encode())
 
     def to_json(self, path: Path | str) -> None:
         """Write the front as JSON that `from_json` reads; raises StorageError as `to_csv` does."""
-        document = _Document.model_construct(**vars(self))
+        document = FrontDocument.model_construct(**vars(self))
         write_bytes(Path(path), (document.model_dump_json(indent=1) + "\n").encode())
 
     @classmethod
@@ -239,27 +236,6 @@ class Front:
                 f"{path} holds no front ({one_line(error)}); expected a file written by "
                 "Front.to_json, write it again"
             ) from error
-
-    def _named(self, name: str) -> FrontPoint:
-        for candidate in (*self.points, *self.references):
-            if candidate.label in (name, f"P{name}"):
-                return candidate
-        raise SearchError(f"the front has no point {name!r}; {self._range()}")
-
-    def _range(self, multiply_adds: bool = False) -> str:
-        """Return from where to where the front goes, in cost or in multiply-adds."""
-        if not self.points:
-            return "the front is empty, search with a larger budget or a lower threshold"
-        unit = MULTIPLY_ADDS_NAME if multiply_adds else self.unit
-        spent = {one.label: float(one.multiply_adds) if multiply_adds else one.cost for one in self}
-        ordered = sorted(self, key=lambda one: spent[one.label])
-        # Rounded outwards: a limit copied from this message must find the point.
-        cheapest, dearest = (
-            f"{point.label} ({_brief(spent[point.label], unit)}, validation accuracy "
-            f"{math.floor(point.validation * 1e4) / 1e4:g})"
-            for point in (ordered[0], ordered[-1])
-        )
-        return f"the front runs from {cheapest} to {dearest}"
 
 
 def make_front(
@@ -279,31 +255,8 @@ def make_front(
 def front_from_json(content: bytes) -> Front:
     """Return the front that a file's content tells; raises ValueError, saying why, for none."""
     try:
-        document = _Document.model_validate_json(content)
+        document = FrontDocument.model_validate_json(content)
     except ValidationError as error:
         raise ValueError(problem(error)) from error
     about = ("format", "version")
     return Front(**{name: value for name, value in document if name not in about})
-
-
-class _Document(BaseModel):
-    """front.json."""
-
-    model_config = ConfigDict(**STRICT, extra="forbid")
-
-    format: Literal["netstitch front"] = "netstitch front"
-    version: Literal[3] = 3
-    points: tuple[FrontPoint, ...]
-    cascades: tuple[CascadePoint, ...]
-    plain_cascades: tuple[CascadePoint, ...]
-    references: tuple[FrontPoint, ...]
-    measure: str
-    objective: ObjectiveName
-    cost_name: str
-    unit: str
-
-
-def _brief(cost: float, unit: str) -> str:
-    """Return a cost, rounded up, with its unit."""
-    prefix, scale = unit_and_scale(cost)
-    return f"{math.ceil(cost / scale * 1e3) / 1e3:g}{prefix} {unit}"

@@ -56,6 +56,11 @@ class MeasuredPoint:
     cross_entropy: dict[str, float]
     calibration: dict[str, Calibration]
 
+    @property
+    def worst_case(self) -> float:
+        """The most that a sample costs: of a network, what each does."""
+        return self.cost
+
     def accuracy(self, on: Split) -> float | None:
         """Return the accuracy on a part of the data."""
         found: float | None = getattr(self, on)
@@ -149,6 +154,7 @@ class FrontPoint(MeasuredPoint):
             "multiply_adds": self.multiply_adds,
             "stitches": self.stitches,
             "parameters": self.parameters,
+            "exit": "" if self.exit is None else " ".join(self.exit.points),
         }
 
 

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.cost_words import column
@@ -20,8 +21,8 @@ Rows = Sequence[Sequence[str]]
 _HEADS = {"validation": "val."}
 _MEASURED = ("label", "cost", "validation", "test", "output", "confirmation")
 _PLAIN = (
-    *("label", "genotype", "multiply_adds", "cost", "stitches", "validation", "test", "output"),
-    *("parameters", "confirmation"),
+    *("label", "cost", "mean_cost", "worst_cost", "validation", "test"),
+    *("genotype", "multiply_adds", "stitches", "output", "parameters", "confirmation"),
 )
 """Columns of every file, also where its points have no genotype."""
 _LOGITS = ("cross_entropy", "calibration_error", "calibration_error_of_ten_bins")
@@ -50,13 +51,14 @@ def table_rows(
         head += [part, f"{_HEADS.get(part, part)} minus ensemble"]
     rows = [[*head, *(f"{part} cross-entropy" for part in nats), *further]]
     for point in networks:
-        stitches = str(point.columns().get("stitches", ""))
+        own = point.columns()
+        stitches = "exit" if own.get("exit") else str(own.get("stitches", ""))
         row = [point.label, point.output, stitches, f"{point.cost / scale:.2f}"]
         row.append(f"{point.cost / whole:.0%}" if whole else "")
         for part in parts:
-            row += [_percent(point.accuracy(part)), difference_text(point.difference(part))]
+            row += [percent(point.accuracy(part)), difference_text(point.difference(part))]
         row += [f"{point.cross_entropy[p]:.4f}" if p in point.cross_entropy else "" for p in nats]
-        rows.append([*row, *(_percent(point.further.get(name)) for name in further)])
+        rows.append([*row, *(percent(point.further.get(name)) for name in further)])
     return rows
 
 
@@ -67,34 +69,44 @@ def filled(rows: Rows) -> list[list[str]]:
     return [[row[index] for index in used] for row in rows]
 
 
-def csv_text(
-    references: Sequence[MeasuredPoint], points: Sequence[MeasuredPoint], cost_name: str, unit: str
-) -> str:
-    """Return reference networks and points as CSV, with a header."""
+def html_table(rows: Rows) -> str:
+    """Return a table of HTML, without the columns that `filled` leaves out."""
+    head, *body = filled(rows)
+    cells = "".join(f"<th>{escape(heading)}</th>" for heading in head)
+    lines = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in body
+    )
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def csv_text(points: Mapping[str, Sequence[MeasuredPoint]], cost_name: str, unit: str) -> str:
+    """Return points as CSV, with a header; they are given by their kind, the first column."""
+    everything = [point for each in points.values() for point in each]
     columns = [
         *("kind", *_PLAIN),
         *(f"{name}{end}" for name in _INTERVALS for end in ("", "_low", "_high")),
         *(f"{part}_{name}" for name in _LOGITS for part in SPLITS),
         *("cost_name", "unit"),
-        *_further([*references, *points]),
+        *_further(everything),
     ]
-    own = [name for point in (*references, *points) for name in point.columns()]
+    own = [name for point in everything for name in point.columns()]
     columns += [name for name in dict.fromkeys(own) if name not in _PLAIN]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    for kind, networks in (("reference", references), ("front", points)):
+    for kind, those in points.items():
         common = {"kind": kind, "cost_name": cost_name, "unit": unit}
-        writer.writerows(common | _csv_row(point) for point in networks)
+        writer.writerows(common | _csv_row(point) for point in those)
     return text.getvalue()
 
 
 def _csv_row(point: MeasuredPoint) -> dict[str, object]:
-    row: dict[str, object] = {name: getattr(point, name) for name in _MEASURED} | point.columns()
+    row: dict[str, object] = {name: getattr(point, name) for name in _MEASURED}
+    row |= {"mean_cost": point.cost, "worst_cost": point.worst_case} | point.columns()
     for name in _INTERVALS:
         found: Interval | None = getattr(point, name)
         if found is not None:
-            row |= {name: found.difference, f"{name}_low": found.low, f"{name}_high": found.high}
+            row |= found.columns(name)
     row |= {f"{part}_cross_entropy": nats for part, nats in point.cross_entropy.items()}
     for part, one in point.calibration.items():
         row[f"{part}_calibration_error"] = one.error
@@ -107,7 +119,8 @@ def _further(networks: Sequence[MeasuredPoint]) -> list[str]:
     return list(dict.fromkeys(name for point in networks for name in point.further))
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """Return a share in percent; nothing for none."""
     return "" if share is None else f"{100 * share:.2f}"
 
 

@@ -81,8 +81,11 @@ def hypervolume(
 def hypervolume_of(
     points: Sequence[MeasuredPoint], on: Split, over: ReferencePoint
 ) -> float | None:
-    """Return the hypervolume of the points' accuracies on a part of the data; None without any."""
-    known = [(a, point.cost) for point in points if (a := point.accuracy(on)) is not None]
+    """Return the hypervolume of accuracies and costs on a part of the data; None without any.
+
+    Points are networks, cascades, or both.
+    """
+    known = [(a, point.cost_on(on)) for point in points if (a := point.accuracy(on)) is not None]
     if not known:
         return None
     accuracies, costs = np.transpose(known)

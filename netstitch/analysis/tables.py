@@ -1,8 +1,13 @@
 """Tables: of a front for the terminal, of text for papers."""
 
+from collections.abc import Collection
+from typing import Literal
+
 from rich import box
+from rich.console import Group
 from rich.table import Table
 
+from netstitch.analysis.cascade_rows import STAGES
 from netstitch.analysis.front import Front
 from netstitch.analysis.front_rows import Rows, filled
 
@@ -14,22 +19,39 @@ _LATEX = str.maketrans(
 )
 
 
-def front_table(front: Front, title: str | None = None) -> Table:
-    """Return a table for the terminal: the reference networks, and the front below them.
+def front_table(front: Front, title: str | None = None) -> Group:
+    """Return tables for the terminal: references and networks, and cascades below where some are.
 
-    Accuracies on validation and test samples are in percent. Beside each stands its
-    difference to the ensemble's, in percentage points, with the paired bootstrap interval. Columns
-    without a value in any row are left out.
+    Accuracies are in percent. Beside each network's stands its difference to the ensemble's, in
+    percentage points, with the paired bootstrap interval. Columns without a value in any row are
+    left out.
     """
-    head, *rows = filled(front.table())
+    networks = _table(front.table(), [len(front.references)], title)
+    if not (front.cascades or front.plain_cascades):
+        return Group(networks)
+    cascades = _table(front.cascade_table(), [len(front.plain_cascades)], wrapped=STAGES)
+    return Group(networks, "", cascades)
+
+
+def _table(
+    rows: Rows, sections: Collection[int], title: str | None = None, wrapped: str = ""
+) -> Table:
+    """Return a table with a line behind so many rows; words of one column may be on more lines."""
+    head, *body = filled(rows)
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for index, heading in enumerate(head):
+        justify: Literal["left", "right"] = "left" if index < 2 else "right"
+        if heading == wrapped:
+            table.add_column(heading, justify=justify)
+            continue
         # The table fits 100 columns when headers are no wider than the numbers under them.
-        if len(heading) > max((len(row[index]) for row in rows), default=0):
+        widest = max((len(row[index]) for row in body), default=0)
+        if len(heading) > widest:
             heading = heading.replace(" ", "\n")
-        table.add_column(heading, justify="left" if index < 2 else "right", no_wrap=True)
-    for number, row in enumerate(rows):
-        table.add_row(*row, end_section=number == len(front.references) - 1)
+        widest = max(widest, *map(len, heading.split("\n")))
+        table.add_column(heading, justify=justify, min_width=widest, no_wrap=True)
+    for number, row in enumerate(body, start=1):
+        table.add_row(*row, end_section=number in sections)
     return table
 
 

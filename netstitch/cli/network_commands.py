@@ -101,8 +101,10 @@ def export(
     fold: bool
         Let convolutions and linear layers carry the batch norms behind them.
     """
+    from netstitch.analysis import FrontPoint
     from netstitch.cli.console import listening
     from netstitch.cli.show import show_export
+    from netstitch.errors import SearchError
     from netstitch.runs.recorded_run import export_recorded, open_run
 
     opened = open_run(run, trust=trust, again=again("--trust"))
@@ -112,6 +114,10 @@ def export(
         min_accuracy=min_accuracy,
         point=point,
     )
+    if not isinstance(chosen, FrontPoint):
+        raise SearchError(
+            f"{chosen.label} is a cascade; give --max-macs, or the label of a network of the front"
+        )
     folder = run / f"export-{chosen.label}" if output is None else output
     with listening() as listener:
         exported = export_recorded(

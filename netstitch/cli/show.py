@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -33,7 +34,7 @@ def show_run(finished: Finished) -> None:
     """Print the front, how the search went, and what was written."""
     terminal = Terminal()
     terminal.print()
-    _print_whole(terminal, front_table(finished.front))
+    _print_whole(terminal, front_table(finished.front), folded=True)
     outcome = finished.outcome
     failed = f", {outcome.failed} failed" if outcome.failed else ""
     unchanged = f", {outcome.unchanged:,} of them unchanged" if outcome.unchanged else ""
@@ -49,7 +50,7 @@ def show_run(finished: Finished) -> None:
     )
     terminal.print(
         "Accuracies in percent, each beside its paired difference to the ensemble with the 95 % "
-        "bootstrap interval.\n",
+        f"bootstrap interval.{_of_cascades(finished.front)}\n",
     )
     for name, what in (
         ("front.png", "the front as a figure"),
@@ -62,6 +63,17 @@ def show_run(finished: Finished) -> None:
     _path(terminal, command("export", finished.folder, "--point", "K"), "writes network PK")
     if outcome.stopped == "interrupted":
         _path(terminal, command("resume", finished.folder), "goes on with the search")
+
+
+def _of_cascades(front: Front) -> str:
+    """Return what the numbers of cascades are, where there are some."""
+    if not (front.cascades or front.plain_cascades):
+        return ""
+    return (
+        f" Cascades' mean costs, and the shares that stop at the first stage, are of "
+        f"{front.parts[-1]} samples; minus plain is the difference to the plain cascade of the "
+        "nearest mean cost."
+    )
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -102,9 +114,13 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -
     return table
 
 
-def _print_whole(terminal: Terminal, table: Table) -> None:
-    """Print a table in full, with lines that wrap where it is too wide: no number is cut short."""
-    needed = terminal.measure(table, options=terminal.options.update(max_width=WIDEST)).maximum
+def _print_whole(terminal: Terminal, table: Table | Group, *, folded: bool = False) -> None:
+    """Print a table in full, with lines that wrap where it is too wide: no number is cut short.
+
+    With `folded`, columns that are not kept whole have words on several lines instead.
+    """
+    found = terminal.measure(table, options=terminal.options.update(max_width=WIDEST))
+    needed = found.minimum if folded else found.maximum
     Terminal(width=max(terminal.width, needed)).print(table)
 
 

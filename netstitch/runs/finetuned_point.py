@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from netstitch.analysis import FrontPoint, Interval, paired_difference
-from netstitch.errors import StorageError
+from netstitch.errors import SearchError, StorageError
 from netstitch.evaluation import usable_device
 from netstitch.evaluation.metrics import Metrics, measure
 from netstitch.events import Listener, Message, StageBegan, advancing
@@ -72,6 +72,11 @@ def tune_point(
         )
     form = run.document.form.exact
     point = run.front.pick(point=label)
+    if not isinstance(point, FrontPoint):
+        raise SearchError(
+            f"{point.label} is a cascade, which is not trained as a whole; give the label of a "
+            "network of the front"
+        )
     folder = run.folder / f"finetuned-{point.label}" if folder is None else folder
     check_new(folder)
     checkpoint = folder.with_name(folder.name + CHECKPOINT)

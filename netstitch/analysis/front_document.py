@@ -1,0 +1,26 @@
+"""front.json: a front as a document."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from netstitch.analysis.cascade_point import CascadePoint
+from netstitch.analysis.front_point import FrontPoint, ObjectiveName
+from netstitch.files.documents import STRICT
+
+
+class FrontDocument(BaseModel):
+    """The fields of a front, behind what tells its file from others."""
+
+    model_config = ConfigDict(**STRICT, extra="forbid")
+
+    format: Literal["netstitch front"] = "netstitch front"
+    version: Literal[3] = 3
+    points: tuple[FrontPoint, ...]
+    cascades: tuple[CascadePoint, ...]
+    plain_cascades: tuple[CascadePoint, ...]
+    references: tuple[FrontPoint, ...]
+    measure: str
+    objective: ObjectiveName
+    cost_name: str
+    unit: str

@@ -1,0 +1,64 @@
+"""What `Front.pick` chooses among networks and cascades, and what it says where nothing fits."""
+
+import pytest
+from example_fronts import front_of_both
+
+from netstitch.errors import SearchError
+
+
+@pytest.mark.parametrize(
+    ("limits", "label"),
+    [
+        ({"max_macs": 3e6}, "P1"),
+        ({"max_cost": 3e6}, "P1"),
+        ({"max_macs": 7e6, "min_accuracy": 0.9}, "P2"),
+        ({"max_mean_cost": 3e6}, "C2"),
+        ({"max_mean_cost": 2e6}, "C1"),
+        ({"max_mean_cost": 1e6}, "P1"),
+        ({"max_mean_cost": 9e6}, "P2"),
+        ({"max_mean_cost": 9e6, "max_worst_case": 8e6, "min_accuracy": 0.9}, "P2"),
+        ({"max_worst_case": 7e6}, "P2"),
+        ({"max_worst_case": 5e6}, "P1"),
+        ({"min_accuracy": 0.9}, "C1"),
+        ({"min_accuracy": 0.92}, "C2"),
+        ({"min_accuracy": 0.931}, "P2"),
+        ({"min_accuracy": 0.9, "max_worst_case": 8e6}, "C1"),
+        ({"min_accuracy": 0.9, "max_worst_case": 7e6}, "P2"),
+        ({"point": "C1"}, "C1"),
+        ({"point": 1}, "P1"),
+        ({"point": "plain-1"}, "plain-1"),
+        ({"point": "ensemble"}, "ensemble"),
+    ],
+)
+def test_limits_choose_among_networks_and_cascades(limits, label) -> None:
+    assert front_of_both().pick(**limits).label == label
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (
+            {"max_mean_cost": 5e5},
+            "no network or cascade of the front has a mean cost of at most 500k multiply-adds; the "
+            "front runs from P1 (900k multiply-adds, validation accuracy 0.86), the cheapest, to "
+            "P2 (6M multiply-adds, validation accuracy 0.931), the most accurate",
+        ),
+        ({"max_worst_case": 1}, "has a worst case of at most 1 multiply-adds; the front runs"),
+        ({"min_accuracy": 0.94}, "no network or cascade of the front has a validation accuracy"),
+        ({"max_macs": 2e6, "min_accuracy": 0.9}, "no network of the front has at most 2M"),
+        ({"point": "C7"}, "the front has no point 'C7'; the front runs from P1"),
+        ({"point": "C1", "max_mean_cost": 1e6}, "give a point of the front or limits"),
+    ],
+)
+def test_it_says_what_there_is(limits, message) -> None:
+    with pytest.raises(SearchError) as raised:
+        front_of_both().pick(**limits)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_picked_is_what_a_supernet_takes() -> None:
+    front = front_of_both()
+    cascade = front.pick(point="C1")
+    assert cascade.subnetwork == front.cascades[0].cascade
+    assert front.pick(point="P1").subnetwork == front.points[0].exit
