@@ -13,7 +13,7 @@ from netstitch.evaluation import NumericsConfig
 from netstitch.events import Listener, ignore
 from netstitch.files.settings import with_keywords
 from netstitch.fitting import Batch
-from netstitch.supernet.supernet import AnyGenotype, Supernet
+from netstitch.supernet import AnyGenotype, Supernet
 from netstitch.tasks import Task
 
 
