@@ -23,6 +23,7 @@ from netstitch.analysis.front_point import (
     parts_of,
 )
 from netstitch.analysis.front_rows import csv_text, html_table, table_rows
+from netstitch.analysis.kinds_chart import PointKind, kinds_chart
 from netstitch.drawing.chart import Chart
 from netstitch.errors import DataError, SearchError, StorageError
 from netstitch.files.documents import problem
@@ -131,10 +132,32 @@ class Front:
         """Return the points that none dominates on a part of the data."""
         return nondominated(self.points, on, self.objective)
 
+    def leading_cascades(self, on: Split) -> tuple[CascadePoint, ...]:
+        """Return the cascades that none dominates on a part of the data."""
+        return nondominated(self.cascades, on)
+
     def chart(self, on: Split, words: Mapping[str, str] | None = None, cloud: Cloud = ()) -> Chart:
-        """Return accuracy against cost on a part of the data; see `front_chart`."""
+        """Return accuracy against cost on a part of the data.
+
+        See `front_chart`, and `kinds_chart` where there are cascades.
+        """
         axes = self.cost_label, self.measure
-        return front_chart(self.points, self.leading(on), self.references, on, axes, words, cloud)
+        if not (self.cascades or self.plain_cascades):
+            return front_chart(
+                self.points, self.leading(on), self.references, on, axes, words, cloud
+            )
+        exits = [point for point in self.points if point.exit is not None]
+        without, with_exits = (
+            [one for one in self.plain_cascades if one.exits == some] for some in (False, True)
+        )
+        kinds = (
+            PointKind("networks", self.points, self.leading(on), 0, apart=("exits", exits)),
+            PointKind("cascades", self.cascades, self.leading_cascades(on), 2),
+            PointKind("plain cascades", without, (), 4, "dashed"),
+            PointKind("plain cascades with exits", with_exits, (), 3, "dashed"),
+        )
+        axes = f"mean {self.cost_label}", self.measure
+        return kinds_chart(kinds, self.references, on, axes, words, cloud)
 
     def charts(self, floor: Floor = "tenth") -> list[Chart]:
         """Return a chart of each part of the data, with common ranges from a least accuracy on.

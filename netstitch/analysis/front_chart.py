@@ -1,7 +1,7 @@
 """Fronts as charts, after the paper's Figures 4 and 5 (section 8)."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -23,6 +23,10 @@ BEYOND = 1.12
 
 Cloud = Sequence[tuple[float, float]]
 """Costs and accuracies of other networks that were evaluated."""
+
+
+FELL_OFF = "fell off this front"
+"""Points of a front that others of it dominate on the samples that are shown."""
 
 
 def front_chart(
@@ -50,25 +54,21 @@ def front_chart(
         cloud: Other networks, drawn behind the front.
     """
     right = BEYOND * max((p.cost for p in (*points, *references)), default=1)
-    series = []
-    if len(cloud):
-        costs, accuracies = zip(*cloud, strict=True)
-        series.append(Series("evaluated", costs, accuracies, "marks", look="cloud"))
-    series.append(_boundary("front", points, split, right))
+    series = [*cloud_series(cloud), boundary("front", points, split, right)]
     outputs = dict.fromkeys(point.output for point in (*references, *points))
     fallen = [point for point in points if point not in kept]
     for index, output in enumerate(outputs):
         name = f"output: {output}" if output else "network"
         own = [point for point in kept if point.output == output]
-        series.append(replace(_marks(name, own, split, words), style=index))
+        series.append(replace(marks(name, own, split, words), style=index))
         own = [point for point in fallen if point.output == output]
-        marks = _marks("fell off this front", own, split, words)
-        series.append(replace(marks, style=index, look="faded"))
-    return _among_references(series, references, split, axes, words)
+        fell = marks(FELL_OFF, own, split, words)
+        series.append(replace(fell, style=index, look="faded"))
+    return among_references(series, references, split, axes, words)
 
 
 def fronts_chart(
-    fronts: Mapping[str, Sequence[Iterable[MeasuredPoint]]],
+    fronts: Mapping[str, Sequence[Sequence[MeasuredPoint]]],
     references: Sequence[MeasuredPoint],
     split: Split,
     axes: tuple[str, str],
@@ -76,22 +76,23 @@ def fronts_chart(
     """Return the fronts of several algorithms' runs on the samples of a split.
 
     Each run has the boundary of what its front dominates, in its algorithm's colour, and a mark for
-    each network, also for those that fell off the front on these samples. References, those of all
+    each point, also for those that fell off the front on these samples. References, those of all
     fronts, and regions are as in `front_chart`; axes are the titles of cost and accuracy.
     """
-    runs = [(index, name, [*front]) for index, name in enumerate(fronts) for front in fronts[name]]
+    runs = [(index, name, front) for index, name in enumerate(fronts) for front in fronts[name]]
     everything = (*references, *(point for *_, points in runs for point in points))
     right = BEYOND * max((point.cost for point in everything), default=1)
     series = []
     for index, name, points in runs:
-        marks = _marks(f"{name}, a network", points, split)
-        series.append(replace(marks, style=index, look="faded"))
-        line = _boundary(f"{name} ({counted(len(fronts[name]), 'run')})", points, split, right)
+        told = f"{name} ({counted(len(fronts[name]), 'run')})"
+        own = marks(told, points, split)
+        series.append(replace(own, style=index, look="faded"))
+        line = boundary(told, points, split, right)
         series.append(replace(line, style=index, look="thin"))
-    return _among_references(series, references, split, axes)
+    return among_references(series, references, split, axes)
 
 
-def _among_references(
+def among_references(
     series: Sequence[Series],
     references: Sequence[MeasuredPoint],
     split: Split,
@@ -169,7 +170,16 @@ def _accuracies(base: Sequence[MeasuredPoint], splits: Sequence[Split]) -> list[
     return [a for point in base for split in splits if (a := point.accuracy(split)) is not None]
 
 
-def _boundary(name: str, points: Sequence[MeasuredPoint], split: Split, right: float) -> Series:
+def cloud_series(cloud: Cloud) -> list[Series]:
+    """Return the background of networks that were evaluated; nothing where there are none."""
+    if not len(cloud):
+        return []
+    costs, accuracies = zip(*cloud, strict=True)
+    return [Series("evaluated", costs, accuracies, "marks", look="cloud")]
+
+
+def boundary(name: str, points: Sequence[MeasuredPoint], split: Split, right: float) -> Series:
+    """Return the grey line that bounds what points dominate, up to a cost."""
     known = [point for point in points if point.accuracy(split) is not None]
     places = _places(nondominated(known, split), split)
     x, y = _columns([*places, *((right, accuracy) for _, accuracy in places[-1:])])
@@ -180,12 +190,13 @@ def _references(
     points: Sequence[MeasuredPoint], split: Split, words: Mapping[str, str] | None = None
 ) -> Series:
     labels = [point.label for point in points if point.accuracy(split) is not None]
-    return replace(_marks("reference", points, split, words), look="reference", labels=labels)
+    return replace(marks("reference", points, split, words), look="reference", labels=labels)
 
 
-def _marks(
+def marks(
     name: str, points: Sequence[MeasuredPoint], split: Split, words: Mapping[str, str] | None = None
 ) -> Series:
+    """Return a mark for each point that was measured there, with what it is made of in words."""
     known = [point for point in points if point.accuracy(split) is not None]
     x, y = _columns(_places(known, split))
     if words is None:
@@ -195,7 +206,7 @@ def _marks(
 
 
 def _places(points: Sequence[MeasuredPoint], split: Split) -> list[tuple[float, float]]:
-    pairs = [(point.cost, point.accuracy(split)) for point in points]
+    pairs = [(point.cost_on(split), point.accuracy(split)) for point in points]
     return [(cost, accuracy) for cost, accuracy in pairs if accuracy is not None]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from netstitch.analysis.front import Front
 from netstitch.analysis.front_chart import Floor, accuracy_floor, fronts_chart, with_limits
-from netstitch.analysis.front_point import parts_of
+from netstitch.analysis.front_point import MeasuredPoint, parts_of
 from netstitch.drawing.chart import Chart
 from netstitch.drawing.theme import Columns
 from netstitch.errors import DataError
@@ -59,6 +59,8 @@ def fronts_figure(
 def fronts_charts(fronts: Mapping[str, Sequence[Front]], floor: Floor = "tenth") -> list[Chart]:
     """Return a `fronts_chart` for each part of the data that all runs were measured on.
 
+    Cascades of an algorithm are fronts of their own, in another colour.
+
     Raises:
         DataError: There is nothing to draw, or nothing over the floor.
     """
@@ -68,6 +70,12 @@ def fronts_charts(fronts: Mapping[str, Sequence[Front]], floor: Floor = "tenth")
         raise DataError("the fronts hold no networks to draw; search first")
     told = max(runs, key=lambda front: len(front.references))  # of a stopped run, none may be
     parts = [part for part in parts_of(points) if all(part in front.parts for front in runs)]
-    axes = told.cost_label, told.measure
-    charts = [fronts_chart(fronts, told.references, part, axes) for part in parts]
+    kinds: dict[str, list[Sequence[MeasuredPoint]]] = {}
+    for name, each in fronts.items():
+        kinds[name] = [front.points for front in each]
+        if any(front.cascades for front in each):
+            kinds[f"{name}, cascades"] = [front.cascades for front in each]
+    mean = "mean " if len(kinds) > len(fronts) else ""
+    axes = f"{mean}{told.cost_label}", told.measure
+    charts = [fronts_chart(kinds, told.references, part, axes) for part in parts]
     return with_limits(charts, accuracy_floor(told.references or points, parts, floor))

@@ -9,13 +9,15 @@ from netstitch.drawing.theme import style_of
 Kind = Literal["steps", "line", "marks"]
 """A line that stays until the next x, a line with marks, and marks with nothing between them."""
 
-Look = Literal["plain", "thin", "dotted", "guide", "boundary", "reference", "faded", "cloud"]
+Look = Literal[
+    "plain", "thin", "dotted", "dashed", "guide", "boundary", "reference", "faded", "cloud"
+]
 """The emphasis of a series.
 
-plain, dotted: in the colour of its style. thin: the same, for a line that is one of many. guide: a
-dotted grey line to compare with. boundary: a thin grey line. reference: crosses of the networks
-that went in. faded: small and pale, in the colour of its style. cloud: a background of tiny grey
-marks.
+plain, dotted, dashed: in the colour of its style. thin: the same, for a line that is one of many.
+guide: a dotted grey line to compare with. boundary: a thin grey line. reference: crosses of the
+networks that went in. faded: small and pale, in the colour of its style. cloud: a background of
+tiny grey marks.
 """
 
 

@@ -145,6 +145,8 @@ def _style(line: Line2D, series: Series) -> None:
     """Give a line of a chart, or of its legend, the look of a series."""
     colour = series.colour(REFERENCE, LINE)
     line.set(color=colour, label=series.name, linewidth=1.2, linestyle="-")
+    if series.look == "dashed":
+        line.set(linestyle="--", linewidth=1.1)
     if series.look in ("dotted", "guide"):
         line.set(linestyle=":", linewidth=0.8 if series.look == "dotted" else 1.0)
     if series.look == "thin":
@@ -165,11 +167,15 @@ def _style(line: Line2D, series: Series) -> None:
 
 def _handles(charts: Sequence[Chart]) -> list[Line2D | Patch]:
     """Return the entries of the legend: each name once, with a shaded region's at the end."""
-    named = {s.name: s for chart in charts for s in chart.series if s.shown and len(s.x)}
+    named: dict[str, list[Series]] = {}
+    for series in (s for chart in charts for s in chart.series if s.shown and len(s.x)):
+        named.setdefault(series.name, []).append(series)
     handles: list[Line2D | Patch] = []
-    for series in named.values():
+    for own in named.values():
         line = Line2D([], [])
-        _style(line, series)
+        # A line keeps the marks that stand on it, which are told of first.
+        for series in sorted(own, key=lambda one: one.kind != "marks"):
+            _style(line, series)
         handles.append(line)
     regions = dict.fromkeys(chart.region for chart in charts if chart.regions)
     handles += [
@@ -208,7 +214,7 @@ def _label(axes: Axes, canvas: FigureCanvasAgg, chart: Chart, scale: tuple[str, 
     marks, labels = [], []
     for series in chart.series:
         at = [(x / divisor, y) for x, y in zip(series.x, series.y, strict=True)]
-        if series.look == "boundary":
+        if series.kind == "steps":
             marks += _along(at)
         marks += [each for each in at if series.kind == "marks" and bottom <= each[1] <= top]
         names = zip(series.labels, at, strict=False)

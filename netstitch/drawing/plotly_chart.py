@@ -56,9 +56,11 @@ def _trace(series: Series) -> go.Scatter:
         visible=True if series.shown else "legendonly",
         line={
             "color": colour,
-            "width": {"dotted": 1.0, "thin": 1.0, "boundary": 1.2}.get(series.look, 1.8),
+            "width": {"dotted": 1.0, "thin": 1.0, "boundary": 1.2, "dashed": 1.4}.get(
+                series.look, 1.8
+            ),
             "shape": "hv" if series.kind == "steps" else "linear",
-            "dash": "dot" if series.look in ("guide", "dotted") else "solid",
+            "dash": {"guide": "dot", "dotted": "dot", "dashed": "dash"}.get(series.look, "solid"),
         },
         marker=_marker(series, colour),
     )
