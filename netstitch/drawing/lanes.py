@@ -24,12 +24,14 @@ STYLE = """
 .composition .faint { fill: var(--faint, #595959); font-size: 11px; }
 .composition .lane { fill: none; stroke: var(--line, #999); stroke-dasharray: 3 3; }
 .composition .part { fill-opacity: 0.85; stroke: var(--text, #1b1b1b); stroke-width: 0.5; }
+.composition .part.pale { fill-opacity: 0.16; stroke-dasharray: 4 2; }
 .composition .network-0 { fill: var(--network-0, #56a8dd); }
 .composition .network-1 { fill: var(--network-1, #3cc39a); }
 .composition .network-2 { fill: var(--network-2, #dd9fc3); }
 .composition .network-3 { fill: var(--network-3, #f0b94a); }
 .composition .way { fill: none; stroke: var(--faint, #595959); stroke-width: 1.2; }
 .composition .stitch { fill: none; stroke: var(--stitch, #b23a00); stroke-width: 2; }
+.composition .stitch.pale, .composition .head.pale { opacity: 0.35; }
 .composition .head { fill: var(--stitch, #b23a00); }
 """.strip()
 
@@ -43,6 +45,7 @@ class Bar:
         begins: Where along the lane, 0 to 1, as `ends`.
         title: Said under the mouse.
         label: Written below it, where there is room.
+        pale: It is there to be seen, and is not what the picture is about.
     """
 
     lane: int
@@ -52,6 +55,7 @@ class Bar:
     label: str
     reads_input: bool
     gives_output: bool
+    pale: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Arrow:
         key: Index of the stitch.
         title: Said under the mouse.
         label: Written beside it, where there is room.
+        pale: As of a bar.
     """
 
     source: int
@@ -73,6 +78,7 @@ class Arrow:
     key: int
     title: str
     label: str
+    pale: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,11 +91,16 @@ class Line:
 
 
 def bars_svg(
-    names: Sequence[str], bars: Sequence[Bar], arrows: Sequence[Arrow], title: str = ""
+    names: Sequence[str],
+    bars: Sequence[Bar],
+    arrows: Sequence[Arrow],
+    title: str = "",
+    end: str = "",
 ) -> str:
     """Return an SVG of bars, in an order of computation, and arrows between them.
 
-    Colours are those of STYLE, which a page has once; a screen reader says the title.
+    Colours are those of STYLE, which a page has once; a screen reader says the title. The end is
+    what stands where bars come together, by default "output" or "average".
     """
     rows = _rows(bars)
     tops: dict[int, int] = {}
@@ -102,7 +113,7 @@ def bars_svg(
     middles = [tops[bar.lane] + row * ROW + BAR // 2 for bar, row in zip(bars, rows, strict=True)]
     drawn = [f'<title id="{_id(title)}">{escape(title)}</title>' if title else ""]
     drawn += [_lane(names[lane], top) for lane, top in tops.items()]
-    drawn += _ways(bars, middles, (TOP + height - 40) // 2)
+    drawn += _ways(bars, middles, (TOP + height - 40) // 2, end)
     drawn += [_bar(bar, middle) for bar, middle in zip(bars, middles, strict=True)]
     for index, arrow in enumerate(arrows):
         # Each label at a height of its own, so that no two are side by side.
@@ -163,7 +174,7 @@ def _lane(name: str, top: int) -> str:
     )
 
 
-def _ways(bars: Sequence[Bar], middles: Sequence[int], output: int) -> list[str]:
+def _ways(bars: Sequence[Bar], middles: Sequence[int], output: int, told: str) -> list[str]:
     """Return the ways from bars to the output, at a height, and its mark."""
     end = LEFT + LENGTH + 60
     drawn = [
@@ -172,21 +183,22 @@ def _ways(bars: Sequence[Bar], middles: Sequence[int], output: int) -> list[str]
         for bar, middle in zip(bars, middles, strict=True)
         if bar.gives_output
     ]
-    word = "average" if len(drawn) > 1 else "output"
+    word = told or ("average" if len(drawn) > 1 else "output")
     mark = f'<circle class="way" cx="{end + 5}" cy="{output}" r="5"/>'
-    return [*drawn, f'{mark}<text x="{end + 14}" y="{output + 4}">{word}</text>']
+    return [*drawn, f'{mark}<text x="{end + 14}" y="{output + 4}">{escape(word)}</text>']
 
 
 def _bar(bar: Bar, middle: int) -> str:
     left, top = _x(bar.begins), middle - BAR // 2
     width = max(3, _x(bar.ends) - left)
     label = mark = ""
+    pale = " pale" if bar.pale else ""
     if len(bar.label) * 6 < max(width, NEAR):
         label = f'<text class="faint" x="{left}" y="{top + BAR + 13}">{escape(bar.label)}</text>'
     if bar.reads_input:
         mark = f'<text x="{left - 9}" y="{middle + 4}"><tspan class="faint">▸</tspan></text>'
     return (
-        f'<g><title>{escape(bar.title)}</title><rect class="part network-{bar.lane % 4}" '
+        f'<g><title>{escape(bar.title)}</title><rect class="part network-{bar.lane % 4}{pale}" '
         f'x="{left}" y="{top}" width="{width}" height="{BAR}"/>{mark}{label}</g>'
     )
 
@@ -198,16 +210,17 @@ def _arrow(arrow: Arrow, middles: Sequence[int], share: float | None) -> str:
     y0 = middles[arrow.source] + down * BAR // 2
     y1 = middles[arrow.target] - down * (BAR // 2 + 5)
     bend = max(20, abs(y1 - y0) // 2)
-    label = ""
+    label, pale = "", " pale" if arrow.pale else ""
     if share is not None:
         # On the curve: a cubic whose ends are upright.
         eased = share * share * (3 - 2 * share)
         x, y = round(x0 + eased * (x1 - x0)) + 7, round(y0 + share * (y1 - y0)) + 4
         label = f'<text class="faint" x="{x}" y="{y}">{escape(arrow.label)}</text>'
+    way = f"M{x0} {y0} C{x0} {y0 + down * bend} {x1} {y1 - down * bend} {x1} {y1}"
     return (
-        f'<g data-stitch="{arrow.key}"><title>{escape(arrow.title)}</title><path class="stitch" '
-        f'd="M{x0} {y0} C{x0} {y0 + down * bend} {x1} {y1 - down * bend} {x1} {y1}"/>'
-        f'<path class="head" d="M{x1} {y1 + down * 5} l-4 {-down * 7} h8 z"/>{label}</g>'
+        f'<g data-stitch="{arrow.key}"><title>{escape(arrow.title)}</title>'
+        f'<path class="stitch{pale}" d="{way}"/>'
+        f'<path class="head{pale}" d="M{x1} {y1 + down * 5} l-4 {-down * 7} h8 z"/>{label}</g>'
     )
 
 

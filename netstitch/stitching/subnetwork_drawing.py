@@ -17,7 +17,7 @@ def drawing(
     errors: Mapping[int, float | None],
     title: str = "",
 ) -> str:
-    """Return the picture of a subnetwork as an SVG; see `bars_svg`.
+    """Return the picture of a subnetwork or a stage as an SVG; see `bars_svg`.
 
     The relative errors of stitches are by index, and None or missing where not known; a screen
     reader says the title.
@@ -26,8 +26,9 @@ def drawing(
     for edge in found.edges:
         error = error_in_words(errors.get(edge.stitch))
         ends = edge.source, edge.target, edge.at, edge.to, edge.stitch
-        arrows.append(Arrow(*ends, f"stitch {edge.stitch}, {error}", error))
-    return bars_svg(names, [_bar(section) for section in found.sections], arrows, title)
+        arrows.append(Arrow(*ends, f"stitch {edge.stitch}, {error}", error, edge.reused))
+    bars = [_bar(section) for section in found.sections]
+    return bars_svg(names, bars, arrows, title, "exit" if found.of_exit else "")
 
 
 def error_in_words(error: float | None) -> str:
@@ -57,12 +58,14 @@ def subnetwork_html(
 def _bar(section: Section) -> Bar:
     cost = amount(section.multiply_adds)
     ends = dict.fromkeys((module_of(section.first), module_of(section.last)))
+    told = f"{span_of(section.first, section.last)}: {cost} multiply-adds"
     return Bar(
         section.network,
         section.begins,
         section.ends,
-        f"{span_of(section.first, section.last)}: {cost} multiply-adds",
+        f"{told}, computed before" if section.reused else told,
         f"{' – '.join(ends)}, {cost}",
         section.reads_input,
         section.gives_output,
+        section.reused,
     )

@@ -16,11 +16,22 @@ def in_words(found: Composition, names: Sequence[str]) -> str:
         part_in_words(part, names) + ("" if chain else _stitched(found, index, names))
         for index, part in enumerate(found.sections)
     ]
-    if len(described) > MOST:
-        rest = len(described) - MOST + 1
-        described = [*described[: MOST - 1], f"{rest} further parts"]
+    described = _few(described)
     joined = ", then ".join(described) if chain else _joined(described)
+    if found.of_exit:
+        return f"{joined}, and an exit"
     return f"{joined}; the outputs averaged" if _outputs(found) > 1 else joined
+
+
+def stage_in_words(found: Composition, names: Sequence[str], first: bool) -> str:
+    """Return what a stage of a cascade computes, and what it reuses of stages before it.
+
+    Such as "adds mobilenet from features.4 and resnet; reuses mobilenet up to features.3".
+    """
+    new = [part_in_words(part, names) for part in found.sections if not part.reused]
+    reused = [part_in_words(part, names) for part in found.sections if part.reused]
+    told = f"{'computes' if first else 'adds'} {_joined(_few(new)) if new else 'no layers'}"
+    return f"{told}; reuses {_joined(_few(reused))}" if reused else told
 
 
 def part_in_words(part: Section, names: Sequence[str]) -> str:
@@ -74,6 +85,13 @@ def _is_chain(found: Composition) -> bool:
 
 def _outputs(found: Composition) -> int:
     return sum(part.gives_output for part in found.sections)
+
+
+def _few(described: Sequence[str]) -> list[str]:
+    """Return the first of some sections, and how many more there are."""
+    if len(described) <= MOST:
+        return [*described]
+    return [*described[: MOST - 1], f"{len(described) - MOST + 1} further parts"]
 
 
 def _joined(described: Sequence[str]) -> str:
