@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from netstitch.analysis import Front, FrontPoint, make_front
 from netstitch.analysis.front import front_from_json
-from netstitch.costs import COSTS, MULTIPLY_ADDS, PARAMETERS, find_cost
+from netstitch.costs import find_cost
 from netstitch.errors import StorageError
 from netstitch.evaluation.stored_evaluations import (
     StoredEvaluations,
@@ -21,6 +21,7 @@ from netstitch.evaluation.stored_evaluations import (
 )
 from netstitch.files.documents import STRICT, WORST, Count, Share, damaged, problem
 from netstitch.files.folders import read_file
+from netstitch.records.front_check import check_cost_known, check_front
 from netstitch.records.run_document import (
     RunDocument,
     check_begun,
@@ -220,7 +221,7 @@ def _read_evaluations(
 ) -> StoredEvaluations:
     """Return what was evaluated, without rows where the search did not begin."""
     path, names = folder / EVALUATIONS, (score_name(document.objective), document.cost)
-    _check_cost_known(folder / RUN_FILE, document.cost)
+    check_cost_known(folder / RUN_FILE, document.cost)
     if document.form is None and not path.exists():
         return no_evaluations(*names)
     stored = read_evaluations(path, *names)
@@ -268,46 +269,6 @@ def _read_front(run: Path) -> Front:
         raise StorageError(
             f"{path} holds no front ({reason}); put back a copy of the run folder"
         ) from error
-
-
-def check_front(run: Path, front: Front, structure: Structure) -> None:
-    """Raise StorageError unless genotypes, costs, stitches and outputs fit the run's supernet.
-
-    Of costs, multiply-adds and parameters are compared: others may need more than the structure.
-    """
-    path = run / FRONT_FILE
-    _check_cost_known(path, front.cost_name)
-    for point in (*front.references, *front.points):
-        reason = _difference(point, front.cost_name, structure)
-        if reason is not None:
-            raise StorageError(f"{path} is of another supernet: {point.label} {reason}; {WORST}")
-
-
-def _check_cost_known(path: Path, name: str) -> None:
-    """Raise StorageError where a file of a run has a cost that this version does not know."""
-    if name not in COSTS:
-        raise StorageError(f"{path} holds a cost {name!r:.80} that is not known; {WORST}")
-
-
-def _difference(point: FrontPoint, cost_name: str, structure: Structure) -> str | None:
-    limits = structure.board.cardinalities
-    if len(point.genotype) != len(limits) or any(
-        value >= limit for value, limit in zip(point.genotype, limits, strict=True)
-    ):
-        return f"does not fit its {len(limits)} switches"
-    genotype = np.array(point.genotype, np.int64)
-    work = structure.reachability.multiply_adds(genotype)
-    output = structure.outputs[point.genotype[-1]]
-    known_costs = {MULTIPLY_ADDS.name: work, PARAMETERS.name: point.parameters}
-    for what, found, selected in (
-        (MULTIPLY_ADDS.name, point.multiply_adds, work),
-        (cost_name, point.cost, known_costs.get(cost_name, point.cost)),
-        ("stitches", point.stitches, len(structure.active_stitches(genotype))),
-        ("as output", point.output or output, output),
-    ):
-        if found != selected:
-            return f"has {found!r:.80} {what}, and what it selects {selected!r:.80}"
-    return None
 
 
 Row = TypeVar("Row", bound=BaseModel)

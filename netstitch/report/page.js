@@ -74,13 +74,28 @@
   }
   for (const each of document.querySelectorAll("input[name=floor]")) each.addEventListener("change", limit);
 
-  // -- one network
+  // -- the threshold of a cascade: of its chart, the first trace has all, the last the one chosen
+
+  function move(slider) {
+    const place = slider.closest(".threshold");
+    const curve = charts[place.dataset.curve];
+    const [all, index] = [curve.data[0], Number(slider.value)];
+    place.querySelector("output").value = curve.told[index];
+    Plotly.restyle(place.querySelector(".chart"),
+      { x: [[all.x[index]]], y: [[all.y[index]]] }, [curve.data.length - 1]);
+  }
+  document.addEventListener("input", (event) => {
+    if (event.target.closest(".threshold")) move(event.target);
+  });
+
+  // -- one network or cascade
 
   function choose(label, move) {
     if (!Object.hasOwn(details, label)) return;
     const place = document.getElementById("details");
     place.innerHTML = details[label]; // text of users is escaped where it was written
     document.getElementById("chosen-none").hidden = true;
+    for (const chart of place.querySelectorAll(".chart")) draw(chart);
     for (const row of body.rows) row.setAttribute("aria-selected", String(row.dataset.label === label));
     if (move) {
       place.querySelector("h3").focus({ preventScroll: true });
@@ -133,7 +148,7 @@
         Number(row.dataset.cost) <= cost && Number(row.dataset.accuracy) >= least);
       shown += row.hidden ? 0 : 1;
     }
-    document.getElementById("count").value = `${shown} of ${body.rows.length} networks`;
+    document.getElementById("count").value = `${shown} of ${body.rows.length} ${body.dataset.called}`;
   }
   if (table) {
     for (const head of table.tHead.rows[0].cells) {

@@ -14,6 +14,7 @@ from netstitch.drawing.theme import Columns
 from netstitch.files.folders import new_folder
 from netstitch.optimization.search_result import REASONS
 from netstitch.records.run_record import RunRecord
+from netstitch.report.hypervolume_table import hypervolume_table
 from netstitch.report.run_charts import (
     chart_against_cost,
     errors_chart,
@@ -80,7 +81,27 @@ def write_figures(
 
 def sections_of(run: RunRecord, floor: Floor = "tenth") -> list[ReportSection]:
     """Return the sections that there is something to tell in; floor: as of `write_page`."""
-    return [*_hypervolume(run, floor), *_calibration(run), *_stitches(run), *_time(run)]
+    return [
+        *_volumes(run, floor),
+        *_hypervolume(run, floor),
+        *_calibration(run),
+        *_stitches(run),
+        *_time(run),
+    ]
+
+
+def _volumes(run: RunRecord, floor: Floor) -> Iterator[ReportSection]:
+    front = run.front
+    if front.ensemble is None:
+        return
+    yield ReportSection(
+        "hypervolumes",
+        "Hypervolumes",
+        "The area that points dominate, in units of the ensemble's "
+        f"{front.cost_name} and up to {REACH:g} times it; cascades count with their mean cost.",
+        {},
+        hypervolume_table(front, floor),
+    )
 
 
 def _hypervolume(run: RunRecord, floor: Floor) -> Iterator[ReportSection]:

@@ -15,7 +15,9 @@ from netstitch.drawing.lanes import STYLE
 from netstitch.drawing.plotly_chart import interactive
 from netstitch.files.folders import write_text
 from netstitch.records.run_record import RunRecord
-from netstitch.report.network_sections import columns_of, shown_networks
+from netstitch.report.cascade_sections import ShownCascade, shown_cascades
+from netstitch.report.network_sections import ShownNetwork, shown_networks
+from netstitch.report.point_table import columns_of
 from netstitch.report.report_sections import ReportSection, sections_of
 from netstitch.report.run_charts import cloud_of
 from netstitch.report.summary import answer, notes, table_text, versions
@@ -26,6 +28,14 @@ _FRONT_TEXT = (
     "cheaper it is. The line bounds what the front dominates. Crosses are the networks that went "
     "in, and their ensemble; in a shaded region a network costs no more than one of these and is "
     "as accurate."
+)
+_BOTH_TEXT = (
+    "Each mark is a network or a cascade: the further up, the more often it is right, the further "
+    "left, the cheaper it is, a cascade in the mean over the samples shown. A network costs the "
+    "same for each sample: look at these where there is a deadline. Each line bounds what one kind "
+    "dominates; plain cascades are what the networks that went in give without stitches, alone or "
+    "with exits. Crosses are these networks, and their ensemble; in a shaded region something "
+    "costs no more than one of these and is as accurate."
 )
 
 
@@ -95,24 +105,14 @@ def _rendered(
 
 def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, Any]:
     """Return the charts of the front, the networks one by one, and the table of them."""
-    front, shown = run.front, shown_networks(run)
-    if not shown:
+    front = run.front
+    networks, cascades = shown_networks(run), shown_cascades(run)
+    if not networks:
         return {"fronts": [], "networks": {}, "rows": [], "first": ""}
-    points, parts = (*front.references, *front.points), front.parts
-    ceiling = max(point.cost for point in points)
-    highest = max(a for p in points for part in parts if (a := p.accuracy(part)) is not None)
-    cloud = cloud_of(run.evaluations, ceiling).tolist()
-    # What the search saw are accuracies, or else no places on these charts.
-    scored_on = "validation" if run.scored in (front.objective, front.measure) else None
-    words = {network.label: network.words for network in shown}
-    fronts = []
-    for part in parts:
-        chart = front.chart(part, words, cloud if part == scored_on else ())
-        name, title = f"front-{part}", f"On {part} samples"
-        limits = {"top": highest, "right": 1.12 * ceiling}
-        charts[name] = _chart_data(interactive(chart)) | limits
-        label = f"{title}: {front.measure} against {front.cost_name}; the table below has the"
-        fronts.append({"id": name, "title": title, "label": f"{label} numbers"})
+    parts = front.parts
+    ceiling = max(point.cost_on(part) for point in front.everything for part in parts)
+    shown: list[ShownNetwork | ShownCascade] = [*networks, *cascades]
+    fronts = _front_charts(run, {each.label: each.words for each in shown}, ceiling, charts)
     floors: dict[str, Floor] = {
         "the worst reference, rounded down to a tenth": "tenth",
         "just under the references": "tight",
@@ -124,21 +124,55 @@ def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, An
         {"name": name, "value": accuracy_floor(base, parts, each), "chosen": each == floor}
         for name, each in floors.items()
     ]
-    # What there is to see first is a stitched network from the middle of the front.
-    several = [point for point in front.points if point.stitches] or front.points or points
+    # What there is to see first is a cascade, or a stitched network, from the middle of the front.
+    stitched = [point for point in front.points if point.stitches]
+    several = front.cascades or stitched or front.points or front.networks
     article = _template("page.network.html")
     return {
         "fronts": fronts,
         "floors": [*choices, {"name": "0", "value": 0.0, "chosen": False}],
-        "front_text": _FRONT_TEXT,
-        "networks": {each.label: article.render(network=each) for each in shown},
+        "front_text": _BOTH_TEXT if cascades else _FRONT_TEXT,
+        "networks": {each.label: article.render(network=each) for each in networks}
+        | {each.label: _cascade(each, charts) for each in cascades},
         "columns": columns_of(front),
         "rows": shown,
+        "both": bool(cascades),
         "cost": front.cost_name,
-        "table_text": table_text(run, floor),
+        "table_text": table_text(run),
         "placeholder": run.structure.names[0],
         "first": several[len(several) // 2].label,
     }
+
+
+def _front_charts(
+    run: RunRecord, words: Mapping[str, str], ceiling: float, charts: dict[str, Any]
+) -> list[dict[str, str]]:
+    """Add the front's charts, up to a cost, and return what tells of them on the page."""
+    front = run.front
+    highest = max(
+        a for p in front.everything for part in front.parts if (a := p.accuracy(part)) is not None
+    )
+    cloud = cloud_of(run.evaluations, ceiling).tolist()
+    # What the search saw are accuracies, or else no places on these charts.
+    scored_on = "validation" if run.scored in (front.objective, front.measure) else None
+    fronts = []
+    for part in front.parts:
+        chart = front.chart(part, words, cloud if part == scored_on else ())
+        name, title = f"front-{part}", f"On {part} samples"
+        limits = {"top": highest, "right": 1.12 * ceiling}
+        charts[name] = _chart_data(interactive(chart)) | limits
+        label = f"{title}: {front.measure} against {front.cost_name}; the table below has the"
+        fronts.append({"id": name, "title": title, "label": f"{label} numbers"})
+    return fronts
+
+
+def _cascade(shown: ShownCascade, charts: dict[str, Any]) -> str:
+    """Return a cascade as HTML, and add the chart of its thresholds."""
+    curve = f"curve-{shown.label}"
+    if shown.curve is not None:
+        drawn = _chart_data(interactive(shown.curve.chart))
+        charts[curve] = drawn | {"told": shown.curve.told}
+    return _template("page.cascade.html").render(cascade=shown, curve=curve)
 
 
 def _chart_data(figure: go.Figure) -> dict[str, Any]:

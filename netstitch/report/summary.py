@@ -1,9 +1,8 @@
 """A run in sentences: what was found, and what is missing."""
 
 from netstitch.analysis import Front, FrontPoint
-from netstitch.analysis.front_chart import Floor
-from netstitch.analysis.front_point import SPLITS, Split
-from netstitch.analysis.hypervolume import REACH, hypervolume_of, reference_points
+from netstitch.analysis.front_point import Split
+from netstitch.analysis.front_rows import difference_text
 from netstitch.records.run_record import RunRecord
 from netstitch.text import command
 
@@ -32,7 +31,28 @@ def answer(run: RunRecord) -> str:
         )
     if not better and front.references and any(one.stitches for one in front.leading(part)):
         text += f" None dominates a network that went in, on {part} samples."
-    return text
+    return text + _of_cascades(front, part)
+
+
+def _of_cascades(front: Front, part: Split) -> str:
+    """Say what the cascades give: the cheapest that has the ensemble's accuracy, or the best."""
+    if not front.cascades:
+        return ""
+    ensemble = front.ensemble
+    least = ensemble.validation if ensemble is not None else 2.0
+    equal = [one for one in front.cascades if one.validation >= least]  # by rising mean cost
+    chosen = equal[0] if equal else max(front.cascades, key=lambda one: one.validation)
+    accuracy = chosen.accuracy(part)
+    if accuracy is None or ensemble is None:
+        return f" {len(front.cascades)} cascades are on a front by their mean cost."
+    beside = difference_text(chosen.difference(part))
+    minus = f", {beside} points beside the ensemble" if beside else ""
+    share = chosen.cost_on(part) / ensemble.cost
+    return (
+        f" {len(front.cascades)} cascades are on a front by their mean cost: {chosen.label}, "
+        f"chosen on validation samples, is right on {100 * accuracy:.2f} % of {part} samples"
+        f"{minus}, at {share:.0%} of its {front.cost_name} in the mean."
+    )
 
 
 def notes(run: RunRecord) -> list[str]:
@@ -69,31 +89,20 @@ def notes(run: RunRecord) -> list[str]:
     return found
 
 
-def table_text(run: RunRecord, floor: Floor) -> str:
-    """Return what the table of networks shows, and the hypervolumes of its networks."""
-    front = run.front
+def table_text(run: RunRecord) -> str:
+    """Return what the table of networks shows."""
+    part = run.front.parts[-1]
     text = (
         "Differences are in points, with the 95 % interval of a bootstrap over samples; those to "
         "the ensemble are paired. The cross-entropy, in nats, and the calibration errors, over 15 "
-        f"bins and over ten of width 0.1, are those on {front.parts[-1]} samples."
+        f"bins and over ten of width 0.1, are those on {part} samples."
     )
-    if front.ensemble is None:
+    if not (run.front.cascades or run.front.plain_cascades):
         return text
-    volumes = []
-    for over in dict.fromkeys(reference_points([front], floor)):
-        values = [
-            f"{name} on {part} {value:.4f}"
-            for part in SPLITS
-            for name, points in (
-                ("front", front.points),
-                ("networks that went in", front.references),
-            )
-            if (value := hypervolume_of(points, part, over)) is not None
-        ]
-        volumes.append(f"over accuracy {over.accuracy:.4g}: {', '.join(values)}")
     return (
-        f"{text} Hypervolume, in units of the ensemble's {front.cost_name} and up to {REACH:g} "
-        f"times it, {'; '.join(volumes)}."
+        f"{text} The mean cost of cascades is that on validation samples; the share that stops at "
+        f"the first stage, and the difference to the plain cascade of the nearest mean cost, "
+        f"paired, are those on {part} samples."
     )
 
 

@@ -17,8 +17,9 @@ from netstitch.experiments import RunSettings, load_task
 from netstitch.exporting import Exported, export
 from netstitch.networks.sources.importing import permitting
 from netstitch.records import RunDocument
+from netstitch.records.front_check import check_front
 from netstitch.records.run_folder import SUPERNET
-from netstitch.records.run_record import check_front, read_finished
+from netstitch.records.run_record import read_finished
 from netstitch.records.trust import permission_for
 from netstitch.records.unchanged import check_samples
 from netstitch.supernet.supernet import Supernet

@@ -3,13 +3,14 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import moocore
 import numpy as np
 from small_supernets import small_supernet
 
-from netstitch.analysis import FrontPoint, make_front
+from netstitch.analysis import CascadePoint, Front, FrontPoint, make_front
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation import Store
@@ -24,6 +25,9 @@ from netstitch.records.run_folder import (
     SUPERNET,
 )
 from netstitch.records.unchanged import network_digests, stitches_digest
+from netstitch.stitching.cascade import Cascade, CascadeStage
+from netstitch.stitching.distinct_tensors import multiply_adds_of
+from netstitch.stitching.exit import Exit
 from netstitch.supernet.supernet import Supernet
 
 POPULATION = 64
@@ -37,10 +41,12 @@ def generate(
     done: bool = True,
     seed: int = 0,
     swept: Mapping[int, float] | None = None,
+    cascades: bool = False,
 ) -> Supernet:
     """Write the folder; the supernet that is in it.
 
     swept: population sizes with the hypervolume that each came to; evaluations are shared evenly.
+    cascades: the front has some, plain ones, and an exit.
     """
     folder.mkdir()
     supernet = small_supernet()
@@ -70,7 +76,10 @@ def generate(
             point(supernet, genotype, 0.6 + 0.1 * index, label)
             for index, (label, genotype) in enumerate(supernet.references().items())
         ]
-        make_front(points, references).to_json(folder / FRONT_FILE)
+        front = make_front(points, references)
+        if cascades:
+            front = with_cascades(supernet, front)
+        front.to_json(folder / FRONT_FILE)
     return supernet
 
 
@@ -117,6 +126,67 @@ def point(supernet: Supernet, genotype: np.ndarray, accuracy: float, label: str 
         test_difference=Interval(test - 0.8, test - 0.82, test - 0.78),
         gap=Interval(accuracy - test, 0.0, 0.06),
         calibration={"test": calibration(round(100 * test))},
+    )
+
+
+def with_cascades(supernet: Supernet, front: Front) -> Front:
+    """The front with an exit, cascades that begin with it, and plain ones with it and without."""
+    early = Exit(0, (supernet.structure.graphs[0].points[4].name,))
+    alone = multiply_adds_of(supernet.structure, [early])
+    exit = FrontPoint("", supernet_genotype(supernet, "wide"), alone + 20, 0, 0.66, 0.64, "wide")
+    points = make_front([*front.points, replace(exit, exit=early)]).points
+    genotypes = [point.genotype for point in points if point.stitches][-3:]
+    ensemble, wide = (supernet_genotype(supernet, name) for name in ("ensemble", "wide"))
+    found = [cascade(supernet, "", early, genotype, 0.55) for genotype in genotypes]
+    found.append(cascade(supernet, "", early, ensemble, 0.75))
+    found.sort(key=lambda point: point.cost)
+    return replace(
+        front,
+        points=points,
+        cascades=tuple(replace(one, label=f"C{i}") for i, one in enumerate(found, start=1)),
+        plain_cascades=(
+            cascade(supernet, "plain-1", wide, ensemble, 0.74),
+            cascade(supernet, "exits-1", early, ensemble, 0.74),
+        ),
+    )
+
+
+def supernet_genotype(supernet: Supernet, name: str) -> tuple[int, ...]:
+    return tuple(supernet.genotype(name).tolist())
+
+
+def cascade(
+    supernet: Supernet,
+    label: str,
+    first: Exit | tuple[int, ...],
+    second: tuple[int, ...],
+    accuracy: float,
+) -> CascadePoint:
+    """A cascade of two stages, of which the first answers 60 % of validation samples."""
+    begins = first if isinstance(first, Exit) else np.array(first)
+    beginning = multiply_adds_of(supernet.structure, [begins]) + 20.0
+    whole = multiply_adds_of(supernet.structure, [begins, np.array(second)]) + 20.0
+    more = whole - beginning
+    shares = np.linspace(0.95, 0.05, 19).tolist()  # that stop first, as the threshold rises
+    curve = [
+        (round(0.05 + 0.9 * (1 - share), 3), accuracy - 0.1 * share**2, beginning + more * left)
+        for share, left in ((share, 1 - share) for share in shares)
+    ]
+    return CascadePoint(
+        label,
+        Cascade((CascadeStage(first, 0.365, temperatures=(1.5,)), CascadeStage(second))),
+        cost=beginning + 0.4 * more,
+        worst_cost=whole,
+        validation=accuracy,
+        test=accuracy - 0.02,
+        stage_costs=(beginning, more),
+        outputs=("exit wide first" if isinstance(first, Exit) else "wide", "ensemble"),
+        mean_costs={"validation": beginning + 0.4 * more, "test": beginning + 0.45 * more},
+        shares={"validation": (0.6, 0.4), "test": (0.55, 0.45)},
+        output="ensemble",
+        test_difference=Interval(accuracy - 0.75, accuracy - 0.77, accuracy - 0.73),
+        plain_difference={"test": Interval(0.01, -0.005, 0.02)},
+        curve=tuple(curve),
     )
 
 
