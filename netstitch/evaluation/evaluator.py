@@ -191,6 +191,19 @@ class Evaluator(BatchEvaluation):
         self._compute(genotypes, lambda one, _, outputs: parts[one].append(outputs))
         return [_joined(outputs) for outputs in parts]
 
+    def give_outputs(
+        self, genotypes: Sequence[Genotype], take: Callable[[int, int, Outputs], None]
+    ) -> None:
+        """Give away outputs batch by batch, each common tensor computed once.
+
+        Args:
+            genotypes: Of the supernet.
+            take: Called with the index of a genotype, that of the first sample, and its outputs for
+                this sample and those behind it; samples come in order.
+        """
+        size = self.form.batch
+        self._compute(genotypes, lambda one, batch, outputs: take(one, batch * size, outputs))
+
     def measured_together(
         self, genotypes: Sequence[Genotype], *measures: Measure
     ) -> list[list[Tensor]]:

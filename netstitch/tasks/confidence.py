@@ -14,8 +14,8 @@ from netstitch.errors import DataError
 from netstitch.stitching.cascade import Confidence
 
 CONFIDENCES: tuple[Confidence, ...] = get_args(Confidence)
-ROWS = 20_000
-"""Samples or pixels that a temperature is fitted on, at most."""
+NUMBERS = 1_000_000
+"""Logits that a temperature is fitted on, at most: a thousand samples of a thousand classes."""
 LOWEST, HIGHEST = 0.02, 50.0
 """Temperatures are between these: where all is right, the likelihood has its best at 0."""
 STEPS, CLOSE = 30, 1e-4
@@ -57,8 +57,9 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         logits: (n, classes).
         labels: (n,), class numbers.
     """
-    if len(labels) > ROWS:
-        taken = torch.linspace(0, len(labels) - 1, ROWS).long()
+    rows = max(1, NUMBERS // logits.shape[1])
+    if len(labels) > rows:
+        taken = torch.linspace(0, len(labels) - 1, rows).long()
         logits, labels = logits[taken], labels[taken]
     if len(labels) == 0:
         return 1.0

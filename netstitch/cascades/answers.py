@@ -1,0 +1,95 @@
+"""Answers of stages: terms, each divided by its temperature, averaged, and how sure they are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from netstitch.cascades.terms import Term
+from netstitch.errors import SearchError
+from netstitch.stitching.cascade import Confidence
+from netstitch.stitching.subgraph import Averaging
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Task
+from netstitch.tasks.task_outputs import Outputs, average
+from netstitch.text import expected_one_of
+
+SMALLEST = 1e-30
+"""Smaller probabilities count as this one, as those of networks that put out logarithms do."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerRule:
+    """How terms become an answer.
+
+    Attributes:
+        task: What says how sure an answer is, and how right.
+        kind: Of confidence.
+        averaging: How the supernet averages outputs of its networks.
+        probabilities: Whether terms are probabilities; their temperatures are 1.
+        key: The output's key, where networks put out dictionaries.
+    """
+
+    task: Task
+    kind: Confidence
+    averaging: Averaging
+    probabilities: bool = False
+    key: str | None = None
+
+    def temperature(self, outputs: Tensor, labels: Tensor) -> float:
+        """Return the number that divides a term."""
+        if self.probabilities or self.task.temperature is None:
+            return 1.0
+        return float(self.task.temperature(self.shown(outputs), labels))
+
+    def answer(self, terms: Mapping[Term, Tensor]) -> Tensor:
+        """Return the mean of terms that were divided by their temperatures, (n, classes, ...)."""
+        networks = [term.network for term in terms if term.network is not None]
+        if len(terms) == 1:
+            return next(iter(terms.values()))
+        shares = self.averaging.shares(networks)
+        return average([*terms.values()], shares, self.averaging.rule)
+
+    def sureness(self, answer: Tensor, pair: Sequence[Tensor] = ()) -> Tensor:
+        """Return (n,) how sure an answer is; NaN where there is nothing that it could agree with.
+
+        Args:
+            answer: (n, classes, ...).
+            pair: For agreement the stage's last term, and before it the one computed before.
+        """
+        assert self.task.sureness is not None
+        if self.kind != "agreement":
+            return self.task.sureness(self.shown(self._logits(answer)), self.kind, None)
+        if len(pair) < 2:
+            return torch.full((len(answer),), torch.nan)
+        other, own = (self.shown(self._logits(each)) for each in pair)
+        return self.task.sureness(own, self.kind, other)
+
+    def shown(self, answer: Tensor) -> Outputs:
+        """Return an answer as networks give their output."""
+        return answer if self.key is None else {self.key: answer}
+
+    def _logits(self, answer: Tensor) -> Tensor:
+        return answer.clamp(min=SMALLEST).log() if self.probabilities else answer
+
+
+def answer_rule(supernet: Supernet, task: Task, kind: Confidence) -> AnswerRule:
+    """Return how a supernet's terms become answers.
+
+    Raises:
+        SearchError: The task has no such confidence, or none.
+    """
+    if task.sureness is None or not task.confidences:
+        raise SearchError(
+            f"a {task.kind} has no confidence, which decides where samples leave a cascade; give a "
+            "task that declares confidences and sureness, or leave cascades out"
+        )
+    if kind not in task.confidences:
+        raise SearchError(
+            f"a {task.kind} has no confidence {kind!r}: {expected_one_of(kind, task.confidences)}"
+        )
+    keys = supernet.graphs[0].output_keys
+    key = keys[0] if len(keys) == 1 else task.output
+    probabilities = supernet.puts_out_probabilities(task.output)
+    return AnswerRule(task, kind, supernet.averaging, probabilities, key)

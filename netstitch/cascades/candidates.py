@@ -1,0 +1,87 @@
+"""Candidates: which networks and exits are tried as stages, of all that a search evaluated."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
+
+import moocore
+import numpy as np
+from numpy.typing import NDArray
+
+from netstitch.analysis import Front
+from netstitch.cascades.evaluated import Evaluated
+from netstitch.cascades.stage_costs import stage_costs
+from netstitch.cascades.terms import Stage, Subnetwork, make_stage
+from netstitch.costs import Cost
+from netstitch.stitching.exit import Exit
+from netstitch.supernet.supernet import Supernet
+
+LOOKED_AT = 2
+"""Stitched networks whose cost beyond the references' is looked at, for each that can be taken."""
+
+
+def plain_stages(supernet: Supernet, exits: bool) -> list[Stage]:
+    """Return what a user has without stitches: basis networks, ensembles and, if asked, exits."""
+    references = (make_stage(supernet, one) for one in supernet.references().values())
+    own = (make_stage(supernet, one) for one in supernet.exits) if exits else ()
+    return list(dict.fromkeys((*references, *own)))
+
+
+def choose_stages(
+    supernet: Supernet, front: Front, evaluated: Evaluated, cost: Cost, limit: int, stitched: bool
+) -> list[Stage]:
+    """Return the stages that are tried, at most `limit`, the most needed ones first.
+
+    They are the references; exits; the front's networks; and of what the search evaluated in turn
+    the cheapest for their score, as first stages, and those that cost the least beyond what a
+    reference computes for their score, as second stages.
+    """
+    networks, exits = plain_stages(supernet, exits=False), supernet.exits
+    room = max(0, limit - len(networks))
+    own = [make_stage(supernet, one) for one in _spread(supernet, cost, exits, room)]
+    if not stitched:
+        return [*networks, *own][:limit]
+    of_front = (make_stage(supernet, point.subnetwork) for point in front.points)
+    searched = _searched(supernet, evaluated, cost, limit)
+    others = (make_stage(supernet, one) for one in searched)
+    found: dict[Stage, None] = {}
+    for stage in chain(networks, own, of_front, others):
+        found[stage] = None
+        if len(found) == limit:
+            break
+    return list(found)
+
+
+def _spread(supernet: Supernet, cost: Cost, exits: Sequence[Exit], room: int) -> Sequence[Exit]:
+    """Return exits, at most half of what there is room for, spread evenly over their costs."""
+    most = max(1, room // 2)
+    if len(exits) <= most:
+        return exits
+    ordered = sorted(exits, key=lambda one: cost.of(supernet, one))
+    return [ordered[place] for place in np.linspace(0, len(ordered) - 1, most).round().astype(int)]
+
+
+def _searched(
+    supernet: Supernet, evaluated: Evaluated, cost: Cost, limit: int
+) -> Iterator[NDArray[np.integer]]:
+    """Yield evaluated genotypes by turns as first and as second stages, each time the best left."""
+    known = np.flatnonzero(np.isfinite(evaluated.scores))
+    genotypes, scores = evaluated.genotypes[known].astype(np.int64), evaluated.scores[known]
+    if not len(known):
+        return
+    costs = np.array([cost.of(supernet, one) for one in genotypes], np.float64)
+    cheap = _best_first(costs, scores)
+    looked_at = cheap[: LOOKED_AT * limit]
+    references: list[Subnetwork] = [tuple(one.tolist()) for one in supernet.references().values()]
+    both = [*references, *(tuple(one.tolist()) for one in genotypes[looked_at])]
+    between = stage_costs(supernet, cost, both)
+    beyond = np.min([between.beyond([one])[len(references) :] for one in range(len(references))], 0)
+    added = looked_at[_best_first(beyond, scores[looked_at])]
+    for pair in zip_longest(cheap.tolist(), added.tolist()):
+        yield from (genotypes[one] for one in pair if one is not None)
+
+
+def _best_first(costs: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the order of rising rank: what nothing beats, what only that beats, and so on."""
+    ranks = moocore.pareto_rank(np.column_stack([costs, scores]), maximise=[False, True])
+    order: NDArray[np.int64] = np.lexsort((costs, ranks))
+    return order

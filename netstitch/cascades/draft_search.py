@@ -1,0 +1,35 @@
+"""The search for cascades among candidates: pairs, mean answers, and three stages."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from netstitch.cascades.drafts import Drafts, joined
+from netstitch.cascades.extending import EXTENDED, extended
+from netstitch.cascades.pairs import all_pairs, with_means
+from netstitch.cascades.stage_table import StageTable, Told, silent
+
+
+def search_drafts(
+    table: StageTable, candidates: Sequence[int], stages: int, told: Told = silent
+) -> Drafts:
+    """Return cascades of candidates, those among them that nothing of a kind dominates.
+
+    Single candidates are among them.
+    """
+    sure = [one for one in candidates if not np.isnan(table.confidence[one]).any()]
+    pairs = all_pairs(
+        table, sure, candidates, lambda done: told(done, len(sure), "cascades of two stages")
+    )
+    means = with_means(table, pairs.ranked)
+    if stages == 2:
+        return joined([pairs.drafts, means])
+    total = min(EXTENDED, len(pairs.ranked))
+    longer = extended(
+        table,
+        pairs.ranked,
+        sure,
+        candidates,
+        lambda done: told(done, total, "cascades of three stages"),
+    )
+    return joined([pairs.drafts, means, longer])

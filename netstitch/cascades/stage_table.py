@@ -1,0 +1,165 @@
+"""Candidates as stages: how sure each is of each validation sample, how right, and at what cost."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from netstitch.cascades.answers import AnswerRule
+from netstitch.cascades.drafts import Drafts, make_drafts
+from netstitch.cascades.stage_costs import StageCosts
+from netstitch.cascades.terms import Stage, Term, averaged, terms_of
+from netstitch.stitching.cascade import Confidence
+from netstitch.tasks import Task
+
+Answered = tuple[NDArray[np.float32], NDArray[np.float64]]
+"""How sure an answer is of each of n samples, and how right it is: (n,) each."""
+Told = Callable[[int, int | None, str], None]
+"""Called with how much is done, of how much, and what."""
+
+
+def silent(done: int, total: int | None, text: str) -> None:
+    """Do nothing with how far something is."""
+
+
+class Answers:
+    """Answers of candidates on all samples, each worked out once, where it is first needed.
+
+    Args:
+        stages: The candidates.
+        outputs: Of each term, (n, classes, ...).
+        labels: (n, ...).
+        rule: How terms become answers.
+        scored: What says how right they are.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        outputs: Mapping[Term, Tensor],
+        labels: Tensor,
+        rule: AnswerRule,
+        scored: Task,
+    ) -> None:
+        self._stages, self._outputs, self._labels = stages, outputs, labels
+        self._rule, self._scored = rule, scored
+        self.temperatures: dict[Term, float] = {}
+        self._known: dict[tuple[tuple[int, ...], bool], Answered] = {}
+
+    @property
+    def kind(self) -> Confidence:
+        """The kind of confidence."""
+        return self._rule.kind
+
+    def __call__(self, path: tuple[int, ...], mean: bool) -> Answered | None:
+        """Return the answer of the last of some stages; None for a mean that is its own answer."""
+        chosen = [self._stages[one] for one in path]
+        terms = averaged(chosen) if mean else chosen[-1].terms
+        if terms is None:
+            return None
+        if not mean and self._rule.kind != "agreement":
+            path = path[-1:]
+        if (path, mean) not in self._known:
+            self._known[path, mean] = self._answered(terms, chosen)
+        return self._known[path, mean]
+
+    def _answered(self, terms: Sequence[Term], chosen: Sequence[Stage]) -> Answered:
+        answer = self._rule.answer({term: self._scaled(term) for term in terms})
+        last = chosen[-1].terms[-1]
+        others = [term for term in terms_of(chosen) if term != last]
+        agreeing = self._rule.kind == "agreement"
+        pair = [self._scaled(term) for term in (*others, last)[-2:]] if agreeing else []
+        sure = self._rule.sureness(answer, pair)
+        right = self._scored.correct(self._rule.shown(answer), self._labels)
+        return sure.float().numpy(), right.double().numpy()
+
+    def _scaled(self, term: Term) -> Tensor:
+        """Return a term divided by its temperature, which is fitted where it is first needed."""
+        if term not in self.temperatures:
+            found = self._rule.temperature(self._outputs[term], self._labels)
+            self.temperatures[term] = found
+        return self._outputs[term] / self.temperatures[term]
+
+
+@dataclass(frozen=True, eq=False)
+class StageTable:
+    """m candidates on n samples.
+
+    Attributes:
+        confidence: (m, n), how sure the own answers are.
+        score: (m, n), how right they are.
+        costs: Of the candidates.
+        answers: Of candidates on all samples, for those that depend on earlier stages.
+        rows: Which of all samples these are.
+    """
+
+    confidence: NDArray[np.float32]
+    score: NDArray[np.float64]
+    costs: StageCosts
+    answers: Answers
+    rows: NDArray[np.int64]
+
+    def taken(self, rows: NDArray[np.integer]) -> "StageTable":
+        """Return the same on some of its samples; one may be there several times."""
+        return replace(
+            self,
+            confidence=self.confidence[:, rows],
+            score=self.score[:, rows],
+            rows=self.rows[rows],
+        )
+
+    def answer(self, path: tuple[int, ...], mean: bool) -> Answered | None:
+        """Return the answer of the last of some stages; None for a mean that is its own answer."""
+        found = self.answers(path, mean)
+        return None if found is None else (found[0][self.rows], found[1][self.rows])
+
+    @cached_property
+    def alone(self) -> Drafts:
+        """Each candidate as it is, without a cascade."""
+        every = np.arange(len(self.score))[:, None]
+        none = np.zeros((len(every), 0))
+        return make_drafts(every, none, self.costs.whole, self.score.mean(1))
+
+    def outcome(self, draft: Drafts, index: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return (n,) how right a draft's answers are, and at which stage each sample left."""
+        path = draft.path(index)
+        score, left = np.zeros(len(self.rows)), np.zeros(len(self.rows), np.int64)
+        going = np.ones(len(self.rows), np.bool_)
+        for place in range(len(path)):
+            answered = self.answer(path[: place + 1], bool(draft.mean[index, place]))
+            assert answered is not None
+            sure, right = answered
+            last = place == len(path) - 1
+            leaving = going if last else going & (sure >= draft.thresholds[index, place])
+            score[leaving], left[leaving] = right[leaving], place
+            going = going & ~leaving
+        return score, left
+
+    def remeasured(self, drafts: Drafts) -> Drafts:
+        """Return drafts with what they come to on these samples."""
+        cost, score = np.zeros(len(drafts)), np.zeros(len(drafts))
+        for index in range(len(drafts)):
+            right, left = self.outcome(drafts, index)
+            path = drafts.path(index)
+            reached = [(left >= place).mean() for place in range(len(path))]
+            cost[index] = np.dot(self.costs.along(path), reached)
+            score[index] = right.mean()
+        return drafts.measured(cost, score)
+
+
+def stage_table(
+    stages: Sequence[Stage], answers: Answers, costs: StageCosts, told: Told = silent
+) -> StageTable:
+    """Return the table of all samples; own answers are worked out now."""
+    sure, right = [], []
+    for index in range(len(stages)):
+        answered = answers((index,), False)
+        assert answered is not None
+        sure.append(answered[0])
+        right.append(answered[1])
+        told(index + 1, len(stages), "answers of stages")
+    rows = np.arange(len(right[0]))
+    return StageTable(np.stack(sure), np.stack(right), costs, answers, rows)

@@ -1,0 +1,104 @@
+"""Outputs of terms on samples, what they have in common computed once, in bounded memory."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netstitch.cascades.stage_table import Told, silent
+from netstitch.cascades.terms import Stage, Subnetwork, Term, terms_of
+from netstitch.errors import SearchError
+from netstitch.evaluation import Evaluator, NumericsConfig
+from netstitch.stitching.exit import Exit
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Outputs, Samples, Task, select
+
+TOGETHER = 32
+"""Genotypes computed together."""
+OF_DISK = 0.5
+"""The share of what is free on disk that outputs may take."""
+
+
+def output_shape(supernet: Supernet, task: Task) -> tuple[int, ...]:
+    """Return the shape of a term for one sample."""
+    graph = supernet.graphs[0]
+    keyed = dict(graph.outputs)
+    name = keyed[task.output] if task.output in keyed else graph.outputs[0][1]
+    return tuple(int(size) for size in (graph.by_name[name].shape or ())[1:])
+
+
+def fitting_stages(
+    stages: Sequence[Stage], bytes_of_term: int, memory: int
+) -> tuple[Sequence[Stage], bool]:
+    """Return the first stages whose terms memory and disk hold, and whether memory alone does.
+
+    Raises:
+        SearchError: They do not hold those of two stages.
+    """
+    if len(terms_of(stages)) * bytes_of_term <= memory:
+        return stages, True
+    free = max(memory, int(OF_DISK * shutil.disk_usage(tempfile.gettempdir()).free))
+    chosen = list(stages)
+    while len(terms_of(chosen)) * bytes_of_term > free:
+        chosen.pop()
+    if len(chosen) < 2:
+        raise SearchError(
+            f"the outputs of two networks for all validation samples take "
+            f"{2 * bytes_of_term:,} bytes, and there is room for {free:,}; give fewer samples, or "
+            "more memory"
+        )
+    return chosen, len(terms_of(chosen)) * bytes_of_term <= memory
+
+
+@contextmanager
+def held(count: int, shape: Sequence[int], in_memory: bool) -> Iterator[Tensor]:
+    """Give a tensor (count, ...) to fill: in memory, or in a file that is removed afterwards."""
+    if in_memory:
+        yield torch.empty(count, *shape)
+        return
+    with tempfile.TemporaryDirectory(prefix="netstitch-") as folder:
+        values = np.memmap(Path(folder) / "outputs", np.float32, mode="w+", shape=(count, *shape))
+        yield torch.from_numpy(values)
+
+
+def compute_terms(
+    supernet: Supernet,
+    task: Task,
+    samples: Samples,
+    terms: Sequence[Term],
+    form: NumericsConfig,
+    device: torch.device | str,
+    out: Tensor,
+    told: Told = silent,
+) -> Mapping[Term, Tensor]:
+    """Return the outputs (n, ...) of each term, which are written into `out`, (terms, n, ...).
+
+    Raises:
+        DataError: Outputs are not of the task.
+    """
+    text = f"outputs on {samples.name} samples"
+    place = {term.subnetwork: index for index, term in enumerate(terms)}
+    exits = [one for one in place if isinstance(one, Exit)]
+    genotypes = [one for one in place if not isinstance(one, Exit)]
+    evaluator = Evaluator(supernet, task, samples, form, device=device)
+    for start in range(0, len(genotypes), TOGETHER):
+        told(start, len(terms), text)
+        some = genotypes[start : start + TOGETHER]
+
+        def take(one: int, first: int, outputs: Outputs, some: Sequence[Subnetwork] = some) -> None:
+            values = select(outputs, task.output)
+            out[place[some[one]], first : first + len(values)] = values
+
+        evaluator.give_outputs([np.array(one) for one in some], take)
+    told(len(genotypes), len(terms), text)
+    for start in range(0, len(samples) if exits else 0, form.batch):
+        found = supernet.exit_outputs(samples.inputs[start : start + form.batch], exits)
+        for one, values in zip(exits, found, strict=True):
+            out[place[one], start : start + len(values)] = values
+    told(len(terms), len(terms), text)
+    return dict(zip(terms, out, strict=True))
