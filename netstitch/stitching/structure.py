@@ -55,7 +55,7 @@ def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         stem = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "network"
         stem = f"n{stem}" if stem[0].isdigit() else stem
-        reserved = ("stitches", "exits", "ensemble", "input")
+        reserved = ("stitches", "exits", "ensemble", "input", "threshold")
         stem = f"{stem}_network" if stem in reserved or not is_part(stem) else stem
         found.append(numbered(stem, found))
     return tuple(found)

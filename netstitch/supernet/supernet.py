@@ -25,6 +25,7 @@ from netstitch.networks.inputs import fitting_batches
 from netstitch.networks.module import build_module, copied_weights
 from netstitch.networks.network import Network
 from netstitch.stitching import subnetwork_html
+from netstitch.stitching.cascade import Cascade
 from netstitch.stitching.exit import Exit
 from netstitch.stitching.feature_reader import FeatureReader
 from netstitch.stitching.stitch import FeatureRef
@@ -37,6 +38,11 @@ from netstitch.stitching.subgraph import (
     stitch_key,
 )
 from netstitch.stitching.switches import make_switchboard
+from netstitch.supernet.cascade_parts import (
+    cascade_module,
+    graph_of_all_stages,
+    parameters_of_all_stages,
+)
 from netstitch.supernet.decisions import AnyGenotype
 from netstitch.supernet.exit_set import ExitSet
 from netstitch.supernet.storage import write_supernet
@@ -57,6 +63,9 @@ UNFITTED = (
 
 AnySubnetwork = AnyGenotype | Exit
 """A genotype, or an exit of the supernet."""
+
+Runnable = AnySubnetwork | Cascade
+"""A subnetwork, or a cascade of several."""
 
 
 class Supernet(WithExits, nn.Module):
@@ -119,8 +128,10 @@ class Supernet(WithExits, nn.Module):
 
     # -- costs
 
-    def macs(self, genotype: AnySubnetwork) -> int:
-        """Return a subnetwork's multiply-adds for one image, stitches included."""
+    def macs(self, genotype: Runnable) -> int:
+        """Return a subnetwork's multiply-adds for one image; of a cascade, those of all stages."""
+        if isinstance(genotype, Cascade):
+            return graph_of_all_stages(self, genotype).multiply_adds
         if isinstance(genotype, Exit):
             return self.pruned_graph(genotype).multiply_adds
         return self.wiring.multiply_adds(self._checked(genotype))
@@ -131,14 +142,19 @@ class Supernet(WithExits, nn.Module):
             return sum(node.elementwise for node in self.pruned_graph(genotype).nodes)
         return self.wiring.elementwise(self._checked(genotype))
 
-    def active_stitches(self, genotype: AnySubnetwork) -> tuple[int, ...]:
-        """Return the indices of the stitches that a subnetwork runs; none of an exit."""
+    def active_stitches(self, genotype: Runnable) -> tuple[int, ...]:
+        """Return the indices of the stitches that a subnetwork or a cascade runs."""
+        if isinstance(genotype, Cascade):
+            found = (self.active_stitches(stage.subnetwork) for stage in genotype.stages)
+            return tuple(sorted({index for indices in found for index in indices}))
         if isinstance(genotype, Exit):
             return ()
         return self.structure.active_stitches(self._checked(genotype))
 
-    def parameters_of(self, genotype: AnySubnetwork) -> int:
-        """Return the number of parameters of a subnetwork."""
+    def parameters_of(self, genotype: Runnable) -> int:
+        """Return the number of parameters of a subnetwork, or of all stages of a cascade."""
+        if isinstance(genotype, Cascade):
+            return parameters_of_all_stages(self, genotype)
         return count_parameters(self.subnetwork_graph(genotype)[1])
 
     # -- fitting
@@ -187,7 +203,7 @@ class Supernet(WithExits, nn.Module):
         """Stitches have weights that mean something: fitted, set, or there are none."""
         return self._given or self.fit_report is not None or not self.stitches
 
-    def check_fitted(self, genotype: AnySubnetwork | None = None) -> None:
+    def check_fitted(self, genotype: Runnable | None = None) -> None:
         """Raise StitchingError where stitches, those of a subnetwork or any, were never fitted."""
         if not self.fitted and (genotype is None or self.active_stitches(genotype)):
             raise StitchingError(UNFITTED)
@@ -291,31 +307,39 @@ class Supernet(WithExits, nn.Module):
 
     def subnetwork(
         self,
-        genotype: AnySubnetwork,
+        genotype: Runnable,
         *,
         share: bool = False,
         recalibrate: Iterable[Batch] | None = None,
+        output: str | None = None,
     ) -> fx.GraphModule:
-        """Return the network that a genotype selects, or an exit, as an ordinary PyTorch module.
+        """Return a genotype's network, an exit, or a cascade, as an ordinary PyTorch module.
 
         It holds nothing of netstitch, copies, trains and saves a state dict. Norms keep the
         statistics of the basis networks and dropout stays off, in training mode too. In a notebook
         it is drawn as parts of the basis networks and stitches. Stitches that were never fitted are
         handed out with a warning.
 
+        A cascade runs later stages for those samples of a batch that earlier ones are unsure of.
+        What it puts out is calibrated, and its buffer `threshold` (stages - 1,) may be changed.
+
         Args:
-            genotype: one integer per switch; or an exit.
+            genotype: one integer per switch; or an exit, or a cascade.
             share: hold the supernet's own frozen tensors; by default copies, which take gradients.
             recalibrate: inputs that the batch norms behind stitches take their statistics from;
                 see `netstitch.fitting.recalibrated`. The supernet keeps its own.
+            output: the key of the output that a cascade decides by, and puts out; needed where the
+                networks put out several.
 
         Raises:
-            StitchingError: with `recalibrate`, where stitches were never fitted.
+            StitchingError: with `recalibrate`, for a cascade, and where stitches were never fitted.
         """
+        if not self.fitted and recalibrate is None and self.active_stitches(genotype):
+            warnings.warn(UNFITTED, stacklevel=2)
+        if isinstance(genotype, Cascade):
+            return cascade_module(self, genotype, share, recalibrate, output)
         if recalibrate is not None:
             self.check_fitted(genotype)
-        elif not self.fitted and self.active_stitches(genotype):
-            warnings.warn(UNFITTED, stacklevel=2)
         graph, weights = self.subnetwork_graph(genotype, recalibrate)
         if not share:
             weights = copied_weights(weights)
@@ -329,7 +353,7 @@ class Supernet(WithExits, nn.Module):
         errors = {index: row.relative_error for index, row in enumerate(rows)}
         return partial(subnetwork_html, self.structure, self._checked(genotype), errors)
 
-    def forward(self, x: Tensor, genotype: AnySubnetwork | None = None) -> Any:
+    def forward(self, x: Tensor, genotype: Runnable | None = None) -> Any:
         """Return the output for a batch, by default that of the last output choice."""
         chosen = self.genotype(len(self.outputs) - 1) if genotype is None else genotype
         check_batch(self.graphs, x, self._dtype)

@@ -1,0 +1,112 @@
+"""Cascades of a supernet: what their stages compute together, and the weights that they read."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from netstitch.errors import StitchingError
+from netstitch.networks.content import united
+from netstitch.networks.counting import count_parameters
+from netstitch.networks.graph import WEIGHT, Graph
+from netstitch.networks.module import copied_weights
+from netstitch.networks.staged import THRESHOLD, StagedGraph
+from netstitch.networks.staged_module import build_staged_module
+from netstitch.stitching.cascade import Cascade, CascadeStage
+from netstitch.stitching.cascade_graph import cascade_graph, decided_key
+from netstitch.stitching.exit import Exit
+
+if TYPE_CHECKING:
+    from netstitch.supernet.supernet import Supernet
+
+
+def staged_graph(
+    supernet: "Supernet", cascade: Cascade, output: str | None = None
+) -> tuple[StagedGraph, dict[str, Tensor]]:
+    """Return the graph of a cascade, and the supernet's own tensors that it reads, by key.
+
+    The thresholds are among them.
+
+    Args:
+        supernet: What the stages are of.
+        cascade: The stages.
+        output: The key that decisions are made by, where the networks put out several.
+
+    Raises:
+        StitchingError: A stage does not fit the supernet, or cannot answer as it says.
+    """
+    graph = cascade_graph(
+        supernet.structure,
+        supernet.averaging,
+        in_normal_form(supernet, cascade),
+        supernet.pruned_graph,
+        output=output,
+        probabilities=decided_key(supernet.structure, output) in supernet.probabilities,
+    )
+    everything = supernet.tensors()
+    weights = {path: everything[path] for path in graph.weight_paths}
+    device = next(iter(weights.values()), torch.zeros(0)).device
+    return graph, weights | {THRESHOLD: torch.tensor(cascade.thresholds, device=device)}
+
+
+def cascade_module(
+    supernet: "Supernet",
+    cascade: Cascade,
+    share: bool,
+    recalibrate: object,
+    output: str | None,
+) -> fx.GraphModule:
+    """Return a cascade as a module; arguments are those of `Supernet.subnetwork`.
+
+    Raises:
+        StitchingError: There are inputs to recalibrate with, or `staged_graph` raises it.
+    """
+    check_not_recalibrated(recalibrate)
+    graph, weights = staged_graph(supernet, cascade, output)
+    return build_staged_module(graph, weights if share else copied_weights(weights))
+
+
+def check_not_recalibrated(recalibrate: object) -> None:
+    """Raise StitchingError where a cascade is to be recalibrated with inputs."""
+    if recalibrate is not None:
+        raise StitchingError(
+            "the batch norms of a cascade are not recalibrated: stages share layers, which read "
+            "other features in each; leave recalibrate out"
+        )
+
+
+def in_normal_form(supernet: "Supernet", cascade: Cascade) -> Cascade:
+    """Return the cascade with choice 0 at switches that a stage's output does not depend on.
+
+    Raises:
+        StitchingError: A genotype does not fit the supernet.
+    """
+
+    def normal(number: int, stage: CascadeStage) -> CascadeStage:
+        if isinstance(stage.subnetwork, Exit):
+            return stage
+        try:
+            used = supernet.active(stage.subnetwork)
+        except StitchingError as error:
+            raise StitchingError(f"stage {number} of the cascade: {error}") from None
+        chosen = np.where(used, np.asarray(stage.subnetwork), 0)
+        return replace(stage, subnetwork=tuple(chosen.tolist()))
+
+    stages = (normal(number, stage) for number, stage in enumerate(cascade.stages, start=1))
+    return replace(cascade, stages=tuple(stages))
+
+
+def graph_of_all_stages(supernet: "Supernet", cascade: Cascade) -> Graph:
+    """Return one graph that computes all outputs of all stages, each tensor once."""
+    cascade = in_normal_form(supernet, cascade)
+    return united([supernet.pruned_graph(stage.subnetwork) for stage in cascade.stages])
+
+
+def parameters_of_all_stages(supernet: "Supernet", cascade: Cascade) -> int:
+    """Return the number of parameters that any stage reads."""
+    everything = supernet.tensors()
+    nodes = graph_of_all_stages(supernet, cascade).nodes
+    paths = {node.path for node in nodes if node.operation == WEIGHT}
+    return count_parameters({path: everything[path] for path in paths})
