@@ -10,8 +10,8 @@ in the same run, is a graph per genotype, its content keys and interpreter.
 
 Fused: milliseconds of the same subnetwork as a plain module and in our two forms, one thread, the
 three in turn, best of six; the largest difference of logits, and predictions that differ. In the
-memory layout and batch size that is measured fastest, for the demo's supernet (stitches fitted, all
-2,048 validation images for the predictions) and for two EfficientNet-Lites, untrained, at 224
+memory layout and batch size that is measured fastest, for the old demo's supernet (stitches fitted,
+all 2,048 validation images for the predictions) and for two EfficientNet-Lites, untrained, at 224
 pixels (random images).
 """
 
@@ -23,11 +23,10 @@ import numpy as np
 import timm
 import torch
 import torchvision
-from pairs import load_supernet
+from pairs import load_supernet, load_task
 from torch import Tensor, nn
 
 import netstitch as ns
-from netstitch.demo.embedded import load_task
 from netstitch.evaluation import NumericsConfig, measure_numerics
 from netstitch.evaluation.evaluator import arranged_weights
 from netstitch.evaluation.runtime.schedule import Schedule, execute, peak_bytes
@@ -151,9 +150,9 @@ def fused(images: int) -> None:
         "| supernet and form | subnetwork | plain | unfused | fused | plain / fused | "
         "logits differ by | predictions that differ |\n|---|---|---|---|---|---|---|---|"
     )
-    task = load_task()
+    task = load_task("old-demo")
     assert task.training is not None
-    supernet = load_supernet()
+    supernet = load_supernet("old-demo")
     supernet.fit(task.training.batches(64))
     inputs = task.validation.inputs
     compare("demo", supernet, inputs, measure_numerics(supernet, inputs, workers=1, fused=True))

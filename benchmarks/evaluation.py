@@ -39,6 +39,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pairs import load_task
 from streams import (
     PIXELS,
     Floors,
@@ -47,7 +48,6 @@ from streams import (
     demo_supernet,
     imagenet_supernet,
     load_streams,
-    load_task,
 )
 
 import netstitch as ns
@@ -298,7 +298,7 @@ def print_scaling(
 def task_of(name: str, size: Size) -> Classification:
     """Samples to be timed on; those of ImageNet's size are noise."""
     if name == "demo":
-        task = load_task()
+        task = load_task("old-demo")
         return Classification(validation=task.validation.first(size.images), classes=task.classes)
     noise = torch.randn(size.images, 3, PIXELS, PIXELS, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(size.images) % 1_000
@@ -331,7 +331,7 @@ def main() -> None:
             print(f"\n{name}: times of the first {size.proposals} proposals, {size.used} samples")
             print_times(supernet, task_of(name, size), size, streams, early=name == "demo")
         if "scaling" in PARTS[name] & set(options.part):
-            print_scaling(supernet, load_task(), streams[asked[0]][0], 32)
+            print_scaling(supernet, load_task("old-demo"), streams[asked[0]][0], 32)
 
 
 if __name__ == "__main__":

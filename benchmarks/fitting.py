@@ -1,6 +1,6 @@
 """Ways to fit stitches, compared by what the subnetworks do.
 
-    python benchmarks/fitting.py --pair demo|digits [--seeds 10] [--methods NAME ...]
+    python benchmarks/fitting.py --pair NAME [--seeds 10] [--methods NAME ...]
                                  [--out DIR] [--markdown]
     python benchmarks/fitting.py [--most-passes 16]
 
@@ -29,7 +29,7 @@ from unittest.mock import patch
 
 import torch
 from behaviour import ACTIVE, DRAWN, LOSS_AT, behaviour, make_subjects
-from pairs import REFINE, in_order_of, load_networks, load_task
+from pairs import PAIRS, REFINE, in_order_of, load_networks, load_task
 from passes import compare
 
 import netstitch as ns
@@ -188,7 +188,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Ways to fit stitches")
-    parser.add_argument("--pair", choices=("demo", "digits"))
+    parser.add_argument("--pair", choices=tuple(PAIRS))
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=list(METHODS))
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))

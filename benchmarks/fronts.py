@@ -1,6 +1,6 @@
 """What ways to match and fit are worth for the front: the same searches on different supernets.
 
-    python benchmarks/fronts.py --pair demo|digits [--seeds 10] [--ways NAME ...]
+    python benchmarks/fronts.py --pair NAME [--seeds 10] [--ways NAME ...]
                                 [--out DIR] [--markdown]
 
 For each seed, each supernet is fitted anew, on training images in an order of the seed's, refined
@@ -32,7 +32,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from pairs import FLOOR, REFINE, in_order_of, load_networks, load_task
+from pairs import FLOOR, PAIRS, in_order_of, load_networks, load_task
 from scipy.stats import wilcoxon
 
 import netstitch as ns
@@ -74,7 +74,7 @@ def fit(supernet: ns.Supernet, pair: str, training: ns.Samples, way: Way, seed: 
     seeded = {} if way.method == "least-squares" else {"seed": seed}
     supernet.fit(batches, method=way.method, **seeded)
     if way.refined:
-        settings = REFINE if pair == "demo" else {}
+        settings = PAIRS[pair].refine
         supernet.refine(batches, **(settings | {"seed": seed, "seconds": None}))
 
 
@@ -219,7 +219,7 @@ def compared(by_way: dict[str, dict[int, Any]], other: str) -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fronts of supernets made in different ways")
-    parser.add_argument("--pair", choices=("demo", "digits"), default="demo")
+    parser.add_argument("--pair", choices=tuple(PAIRS), default="demo")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=list(WAYS))
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))

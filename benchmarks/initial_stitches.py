@@ -1,4 +1,4 @@
-"""How many stitches the first genotypes should use, on the demo's supernet fitted by least squares.
+"""How many stitches the first genotypes should use: the old demo's supernet, least squares.
 
     python benchmarks/initial_stitches.py [--seeds 5] [--evaluations 300]
 
@@ -12,10 +12,9 @@ import argparse
 from dataclasses import replace
 from statistics import median
 
-from pairs import load_supernet
+from pairs import load_supernet, load_task
 
 from netstitch.analysis import hypervolume
-from netstitch.demo.embedded import load_task
 from netstitch.evaluation import measure_numerics
 from netstitch.searching.supernet_search import run
 from netstitch.searching.supernet_search_settings import SupernetSearchSettings
@@ -29,9 +28,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=300)
     options = parser.parse_args()
-    task = load_task()
+    task = load_task("old-demo")
     assert task.training is not None
-    supernet = load_supernet()
+    supernet = load_supernet("old-demo")
     supernet.fit(task.training.batches(64))
     few = replace(task, validation=task.validation.first(512), test=None)
     form = measure_numerics(supernet, few.validation.inputs)

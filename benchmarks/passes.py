@@ -1,4 +1,4 @@
-"""Least squares against the paper's Adam procedure, on the demo's networks and images.
+"""Least squares against the paper's Adam procedure, on the old demo's networks and images.
 
     python benchmarks/fitting.py --most-passes 16
 
@@ -10,9 +10,8 @@ images; times are ratios to least squares in the same run.
 
 from statistics import median
 
-from pairs import load_supernet
+from pairs import load_supernet, load_task
 
-from netstitch.demo.embedded import load_task
 from netstitch.fitting import FitReport
 
 CLOSE = 1.05
@@ -25,9 +24,9 @@ def middle(report: FitReport) -> float:
 
 def compare(most_passes: int) -> None:
     """Print the table, with so many passes of Adam at most."""
-    task = load_task()
+    task = load_task("old-demo")
     assert task.training is not None
-    supernet = load_supernet()
+    supernet = load_supernet("old-demo")
     batches = task.training.batches(64)
     supernet.fit(task.training.first(512).batches(64))  # warm up, not counted
     baseline = supernet.fit(batches)

@@ -3,7 +3,7 @@
     python benchmarks/places.py [--genotypes 2000] [--seed 1]
     python benchmarks/places.py --large
 
-For the demo's networks and each choice of points and objective: matches, decision variables,
+For the old demo's networks and each choice of points and objective: matches, decision variables,
 seconds, and what random subnetworks of one network's output cost: how many have distinct
 multiply-adds, and the largest gap between neighbouring ones as a share of the ensemble's, of all
 and of the middle nine tenths; last, the mean distance of matched points in shares of their
@@ -98,7 +98,7 @@ def main() -> None:
     if options.large:
         networks = large(options.seed)
     else:
-        networks = [n for n in load_supernet().networks if isinstance(n, Network)]
+        networks = [n for n in load_supernet("old-demo").networks if isinstance(n, Network)]
     compare(networks, options.genotypes, options.seed)
 
 

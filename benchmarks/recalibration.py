@@ -1,4 +1,4 @@
-"""What batch-norm recalibration is worth: random subnetworks of the demo, before and after.
+"""What batch-norm recalibration is worth: random subnetworks of the old demo, before and after.
 
     python benchmarks/recalibration.py [--images 1024] [--seed 3]
 
@@ -10,10 +10,9 @@ import argparse
 import random
 import time
 
-from pairs import load_supernet
+from pairs import load_supernet, load_task
 from torch import Tensor
 
-from netstitch.demo.embedded import load_task
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.stitching.reachability import Genotype
@@ -42,7 +41,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1024)
     parser.add_argument("--seed", type=int, default=3)
     options = parser.parse_args()
-    task, supernet = load_task(), load_supernet()
+    task, supernet = load_task("old-demo"), load_supernet("old-demo")
     assert task.training is not None
     assert task.test is not None
     supernet.fit(task.training.batches(64))

@@ -2,7 +2,7 @@
 
     python benchmarks/resuming.py [--evaluations 200000] [--algorithm ga] [--in-flight 90]
 
-A search of the demo's supernet with the record of a run: every result in the store, states beside
+A search of the pair "old-demo" with the record of a run: every result in the store, states beside
 it. Nothing is evaluated: the accuracy is made up of the genotype's multiply-adds and stitches and
 of a digest, so that the search goes its way without tensors. With more than one in flight, results
 come in an order of chance. The process then forgets everything, and the same search is begun again;
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--algorithm", default="ga")
     parser.add_argument("--in-flight", type=int, default=90)
     options = parser.parse_args()
-    supernet = load_supernet()
+    supernet = load_supernet("old-demo")
     whole = supernet.macs(supernet.genotype("ensemble"))
 
     def objectives(genotype: Genotype) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """The mean held-out error of all stitches with one ridge or another, by how many images there are.
 
-    python benchmarks/ridges.py --pair demo|digits
+    python benchmarks/ridges.py --pair NAME
 
 Distinct points, the maximum count. An eighth of the images is held out, and errors are
 |target - stitch(source)|^2 / |target - mean|^2 on these.
@@ -9,7 +9,7 @@ Distinct points, the maximum count. An eighth of the images is held out, and err
 import argparse
 from statistics import mean
 
-from pairs import in_order_of, load_networks, load_task
+from pairs import PAIRS, in_order_of, load_networks, load_task
 
 import netstitch as ns
 
@@ -20,7 +20,7 @@ IMAGES = (64, 128, 512)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Ridges")
-    parser.add_argument("--pair", choices=("demo", "digits"), default="demo")
+    parser.add_argument("--pair", choices=tuple(PAIRS), default="demo")
     pair = parser.parse_args().pair
     task = load_task(pair)
     assert task.training is not None

@@ -1,6 +1,6 @@
 """Which search finds the best front on one supernet, at equal budget.
 
-    python benchmarks/searches.py --pair demo|digits [--seeds 10] [--evaluations 1000]
+    python benchmarks/searches.py --pair NAME [--seeds 10] [--evaluations 1000]
                                   [--ways NAME ...] [--out DIR] [--markdown]
     python benchmarks/searches.py --paper-scale [--seeds 5] [--evaluations 200000] [...]
 
@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import torch
 from fronts import TEST, VALIDATION, facts
-from pairs import FLOOR, REFINE, in_order_of, load_networks, load_task
+from pairs import FLOOR, PAIRS, in_order_of, load_networks, load_task
 from scipy.stats import wilcoxon
 
 import netstitch as ns
@@ -149,7 +149,7 @@ def make_supernet(pair: str, folder: Path) -> None:
     )
     batches = in_order_of(task.training, 1).batches(64)
     supernet.fit(batches)
-    settings = REFINE if pair == "demo" else {}
+    settings = PAIRS[pair].refine
     supernet.refine(batches, **(settings | {"seed": 1, "seconds": None}))
     supernet.save(folder)  # whole or not at all
 
@@ -253,7 +253,7 @@ def _at_paper_scale(parser: argparse.ArgumentParser, options: argparse.Namespace
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Searches of one supernet")
-    parser.add_argument("--pair", choices=("demo", "digits"), default="demo")
+    parser.add_argument("--pair", choices=tuple(PAIRS), default="demo")
     parser.add_argument("--paper-scale", action="store_true")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--evaluations", type=int)

@@ -1,6 +1,6 @@
 """What an ensemble loses when its networks share what they compute.
 
-    python benchmarks/sharing.py [--pair demo|digits] [--images 5000]
+    python benchmarks/sharing.py [--pair NAME] [--images 5000]
 
 The supernet of distinct points, refined as `netstitch demo` and `run` do. Every ensemble with one
 stitch that costs less than the whole ensemble, on test images: its cost, its accuracy, what it
@@ -12,7 +12,7 @@ its members their accuracy.
 import argparse
 
 import torch
-from pairs import REFINE, load_networks, load_task
+from pairs import PAIRS, load_networks, load_task
 from torch import Tensor
 
 import netstitch as ns
@@ -22,7 +22,7 @@ from netstitch.stitching.reachability import Genotype
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Ensembles that share what they compute")
-    parser.add_argument("--pair", choices=("demo", "digits"), default="demo")
+    parser.add_argument("--pair", choices=tuple(PAIRS), default="demo")
     parser.add_argument("--images", type=int, default=5_000)
     options = parser.parse_args()
     task = load_task(options.pair)
@@ -32,7 +32,7 @@ def main() -> None:
     supernet = ns.Supernet(networks, ns.match(*networks, points="distinct"))
     batches = task.training.batches(64)
     supernet.fit(batches)
-    supernet.refine(batches, **(REFINE if options.pair == "demo" else {}))
+    supernet.refine(batches, **PAIRS[options.pair].refine)
     test = task.test.first(options.images)
     evaluator = Evaluator(
         supernet, task, test, NumericsConfig(channels_last=True, batch=125, workers=1)

@@ -4,7 +4,7 @@ Repeats, and genotypes of a signature that was there before, are part of a strea
 signature saves is to be seen. With each goes its floor: the accuracy up to which the search would
 not have cared for its value. Two supernets:
 
-- demo: the two networks of `netstitch demo`, fitted; recorded with accuracies on few images.
+- demo: the pair "old-demo", fitted; recorded with accuracies on few images.
 - imagenet: timm's EfficientNet-Lite 0 and 1 at 224 pixels, with random weights, since no ImageNet
   image is at hand. Accuracies are a seeded function (`Invented`) that rewards depth and punishes
   stitches, the more the less alike what they join is.
@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from pairs import load_supernet
+from pairs import load_supernet, load_task
 
 import netstitch as ns
-from netstitch.demo.embedded import load_task
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.networks.sources.model_sources import load_model
 from netstitch.optimization import (
@@ -56,10 +55,10 @@ class Stream:
 
 
 def demo_supernet() -> ns.Supernet:
-    """The demo's supernet, its stitches fitted."""
-    task = load_task()
+    """The old demo's supernet, its stitches fitted."""
+    task = load_task("old-demo")
     assert task.training is not None
-    supernet = load_supernet()
+    supernet = load_supernet("old-demo")
     supernet.fit(task.training.batches(64))
     return supernet
 
@@ -79,7 +78,7 @@ def imagenet_supernet() -> ns.Supernet:
 
 
 def demo_objectives(supernet: ns.Supernet) -> Evaluate:
-    task = load_task()
+    task = load_task("old-demo")
     few = task.validation.first(IMAGES_TO_RECORD)
     evaluator = Evaluator(
         supernet, task, few, NumericsConfig(channels_last=True, batch=128, workers=1)

@@ -1,6 +1,6 @@
 """The demo's trained networks and images, as the experiment `demo` names them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import as_file, files
 
 import numpy as np
@@ -8,32 +8,45 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
 
-from netstitch.demo import demo_networks
+from netstitch.demo.demo_networks import DenseNetwork, InvertedNetwork, ResidualNetwork
 from netstitch.demo.fashion_mnist import read_idx, to_images
-from netstitch.tasks import Classification, from_arrays
+from netstitch.experiments import find_experiment, read_experiment
+from netstitch.experiments import load_task as load_experiment_task
+from netstitch.tasks import Classification
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Images (n, 1, 28, 28) with values in [0, 1], and their classes (n,)."""
 
-
-def resnet() -> nn.Module:
-    """Return the ResNet, trained on 55,000 other images than the search sees."""
-    return _trained("resnet", demo_networks.resnet)
+PAIR = ("inverted", "residual")
+"""The two networks that the experiment `demo` joins."""
 
 
-def mobilenet() -> nn.Module:
-    """Return the MobileNet-like network, trained as the ResNet."""
-    return _trained("mobilenet", demo_networks.mobilenet)
+def inverted() -> nn.Module:
+    """Return the inverted network, trained on a third of 55,000 images."""
+    return _trained("inverted", InvertedNetwork)
+
+
+def dense() -> nn.Module:
+    """Return the dense network, trained on another third."""
+    return _trained("dense", DenseNetwork)
+
+
+def residual() -> nn.Module:
+    """Return the residual network, trained on the last third."""
+    return _trained("residual", ResidualNetwork)
+
+
+NETWORKS = {"inverted": inverted, "dense": dense, "residual": residual}
 
 
 def training() -> Arrays:
-    """Return 4,096 images that the networks were trained on, for the stitches."""
+    """Return 4,096 images for the stitches, a third of them trained on by each network."""
     return _images("stitching")
 
 
-def validation() -> Arrays:
-    """Return 2,048 images that the networks have not seen, for the search."""
-    return _images("validation")
+def held_out() -> Arrays:
+    """Return 5,000 images that no network has seen, for the search and to confirm it."""
+    return _images("held-out")
 
 
 def test() -> Arrays:
@@ -41,19 +54,16 @@ def test() -> Arrays:
     return _images("test")
 
 
-def load_models() -> dict[str, nn.Module]:
-    """Return the two networks by name."""
-    return {"resnet": resnet(), "mobilenet": mobilenet()}
+def load_models(names: Sequence[str] = PAIR) -> dict[str, nn.Module]:
+    """Return networks by name, by default the two that `netstitch demo` joins."""
+    return {name: NETWORKS[name]() for name in names}
 
 
 def load_task() -> Classification:
-    """Return the classification of the images."""
-    return Classification(
-        training=from_arrays(*training(), name="training"),
-        validation=from_arrays(*validation(), name="validation"),
-        test=from_arrays(*test(), name="test"),
-        classes=demo_networks.CLASSES,
-    )
+    """Return the classification of the images, the held-out ones parted as the experiment says."""
+    task = load_experiment_task(read_experiment(find_experiment("demo")))
+    assert isinstance(task, Classification)
+    return task
 
 
 def _trained(name: str, build: Callable[[], nn.Module]) -> nn.Module:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-TRAINING, VALIDATION = 55_000, 5_000  # of the 60,000 training images
+TRAINING, HELD_OUT = 55_000, 5_000  # of the 60,000 training images
+STITCHING = 4_096  # of the 55,000
 SPLIT_SEED = 20_240_714
 
 
@@ -65,7 +66,36 @@ def stratified(labels: NDArray[np.integer], size: int, seed: int) -> NDArray[np.
     return np.sort(np.array(drawn, dtype=np.int64))
 
 
+def deal(groups: NDArray[np.integer], parts: int, seed: int) -> list[NDArray[np.int64]]:
+    """Return sorted indices of samples in so many parts, each with its share of every group.
+
+    Args:
+        groups: (n,) which group each sample belongs to.
+        parts: How many; their sizes differ by one at most.
+        seed: Of the order in which samples are dealt.
+    """
+    order = np.random.default_rng(seed).permutation(len(groups))
+    order = order[np.argsort(groups[order], kind="stable")]
+    return [np.sort(order[first::parts]) for first in range(parts)]
+
+
 def split(labels: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices of 55,000 images that train the networks, and of 5,000 that do not."""
-    held_out = stratified(labels, VALIDATION, SPLIT_SEED)
+    held_out = stratified(labels, HELD_OUT, SPLIT_SEED)
     return np.setdiff1d(np.arange(len(labels)), held_out), held_out
+
+
+def for_stitches(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the indices of the 4,096 of the 55,000 images that stitches are fitted on."""
+    seen, _ = split(labels)
+    return seen[stratified(labels[seen], STITCHING, seed=1)]
+
+
+def shares(labels: NDArray[np.integer], count: int) -> list[NDArray[np.int64]]:
+    """Return the indices of the 55,000 images in equal shares, each to train a network of its own.
+
+    Every class is dealt evenly, and so are the images that stitches are fitted on.
+    """
+    seen, _ = split(labels)
+    groups = 2 * labels[seen].astype(np.int64) + np.isin(seen, for_stitches(labels))
+    return [seen[part] for part in deal(groups, count, seed=3)]

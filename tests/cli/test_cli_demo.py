@@ -40,6 +40,6 @@ def test_a_short_demo_ends_with_a_table_and_the_paths(
     monkeypatch.chdir(tmp_path)
     called = netstitch("demo", "--seconds", "6")
     assert (called.code, called.err) == (0, "")
-    for words in ("resnet", "mobilenet", "ensemble", "netstitch-demo/front.png", "model.onnx"):
+    for words in ("inverted", "residual", "ensemble", "netstitch-demo/front.png", "model.onnx"):
         assert words in called.out
     assert isinstance(ns.load("netstitch-demo"), ns.Supernet)

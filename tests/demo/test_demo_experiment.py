@@ -12,6 +12,7 @@ from torch import nn
 import netstitch as ns
 from netstitch.analysis import Front, FrontPoint
 from netstitch.demo import choose
+from netstitch.demo.embedded import held_out
 from netstitch.demo.embedded import load_models as load_embedded_models
 from netstitch.demo.embedded import load_task as load_embedded
 from netstitch.errors import ExperimentError
@@ -74,8 +75,17 @@ def test_refining_is_limited_in_time() -> None:
 
 
 def test_its_samples_and_networks_are_the_embedded_ones() -> None:
-    task, embedded = load_task(demo()), load_embedded()
-    assert sample_digests(task) == sample_digests(embedded)
+    task = load_task(demo())
+    assert sample_digests(task) == sample_digests(load_embedded())
+    images, labels = held_out()
+    parts = (task.validation, task.confirmation)
+    seen = {
+        (image.numpy().tobytes(), int(label))
+        for part in parts
+        for image, label in zip(part.inputs, part.labels, strict=True)
+    }
+    expected_pairs = zip(images, labels.tolist(), strict=True)
+    assert seen == {(image.tobytes(), label) for image, label in expected_pairs}
     expected = load_embedded_models()
     for name, model in load_models(demo()):
         for key, tensor in expected[name].state_dict().items():
@@ -92,7 +102,7 @@ def test_the_whole_demo_in_a_short_search(tmp_path: Path) -> None:
     ]
     assert listener.warnings == []
     assert finished.outcome.evaluations > len(finished.front.references)
-    assert [r.label for r in finished.front.references] == ["resnet", "mobilenet", "ensemble"]
+    assert [r.label for r in finished.front.references] == ["inverted", "residual", "ensemble"]
     assert all(p.test is not None for p in finished.front)
     chosen = choose(finished.front)
     exported = export_point(finished.supernet, chosen, tmp_path / "demo" / "export", listener)

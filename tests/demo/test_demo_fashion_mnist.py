@@ -11,9 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netstitch.demo.fashion_mnist import (
+    HELD_OUT,
+    STITCHING,
     TRAINING,
-    VALIDATION,
+    deal,
+    for_stitches,
     read_idx,
+    shares,
     split,
     stratified,
     to_images,
@@ -87,9 +91,30 @@ def test_every_class_is_drawn_in_its_share(labels: list[int], seed: int, share: 
 
 
 def test_the_split_is_disjoint_complete_and_always_the_same() -> None:
-    labels = np.repeat(np.arange(10), (TRAINING + VALIDATION) // 10)
+    labels = np.repeat(np.arange(10), (TRAINING + HELD_OUT) // 10)
     seen, held_out = split(labels)
     assert (len(seen), len(held_out)) == (55_000, 5_000)
     assert np.array_equal(np.sort(np.concatenate([seen, held_out])), np.arange(60_000))
     assert np.bincount(labels[held_out]).tolist() == [500] * 10
     assert np.array_equal(split(labels)[1], held_out)
+
+
+@given(st.lists(st.integers(0, 4), max_size=100), st.integers(1, 4), st.integers(0, 2**16))
+@settings(deadline=None)
+def test_every_sample_is_dealt_once_and_groups_evenly(
+    groups: list[int], parts: int, seed: int
+) -> None:
+    dealt = deal(np.array(groups, dtype=np.int64), parts, seed)
+    assert sorted(np.concatenate(dealt).tolist()) == list(range(len(groups)))
+    for group in set(groups):
+        counts = [sum(groups[index] == group for index in part) for part in dealt]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_each_third_of_the_training_images_has_a_third_of_those_for_stitches() -> None:
+    labels = np.repeat(np.arange(10), (TRAINING + HELD_OUT) // 10)
+    thirds = shares(labels, 3)
+    assert np.array_equal(np.sort(np.concatenate(thirds)), split(labels)[0])
+    for third in thirds:
+        assert abs(np.isin(third, for_stitches(labels)).sum() - STITCHING / 3) < 5
+        assert np.ptp(np.bincount(labels[third])) <= 1

@@ -7,50 +7,64 @@ import pytest
 import torch
 
 from netstitch.demo import train as module
-from netstitch.demo.demo_networks import example, mobilenet, resnet
+from netstitch.demo.demo_networks import DenseNetwork, InvertedNetwork, example
 from netstitch.demo.fashion_mnist import read_idx
 
 
-def test_augmented_images_are_shifted_and_mirrored_versions() -> None:
-    images = torch.rand(50, 1, 28, 28)
-    found = module.augment(images, torch.Generator().manual_seed(0))
-    assert found.shape == images.shape
-    padded = torch.nn.functional.pad(images, (2, 2, 2, 2))
-    for image, original in zip(found[:, 0], padded[:, 0], strict=True):
-        versions = [
-            original.flip(1)[top : top + 28, left : left + 28]
-            if mirrored
-            else original[top : top + 28, left : left + 28]
-            for mirrored in (False, True)
-            for top in range(5)
-            for left in range(5)
-        ]
-        assert any(torch.equal(image, version) for version in versions)
+def test_about_half_of_the_images_are_mirrored_others_each_time() -> None:
+    images = torch.rand(200, 1, 28, 28)
+    generator = torch.Generator().manual_seed(0)
+    first, second = (module.mirror_half(images, generator) for _ in range(2))
+    for found in (first, second):
+        kept = [torch.equal(*pair) for pair in zip(found, images, strict=True)]
+        mirrored = [torch.equal(*pair) for pair in zip(found, images.flip(3), strict=True)]
+        assert all(one != other for one, other in zip(kept, mirrored, strict=True))
+        assert 60 < sum(mirrored) < 140
+    assert not torch.equal(first, second)
 
 
-def test_augmentation_repeats_for_a_seed_and_varies_over_images() -> None:
-    images = torch.rand(1, 1, 28, 28).expand(40, 1, 28, 28)
-    one, two = (module.augment(images, torch.Generator().manual_seed(1)) for _ in range(2))
-    assert torch.equal(one, two)
-    assert len({image.numpy().tobytes() for image in one}) > 10
+def two_classes() -> tuple[torch.Tensor, torch.Tensor]:
+    labels = torch.arange(256) % 2
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(256, 1, 28, 28, generator=generator)
+    return noise * 0.2 + 0.7 * labels[:, None, None, None], labels
 
 
 def test_training_learns_and_leaves_a_model_in_evaluation_mode(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "BATCH", 16)
-    torch.manual_seed(0)
-    labels = torch.arange(256) % 2
-    images = torch.rand(256, 1, 28, 28) * 0.2 + 0.7 * labels[:, None, None, None]
-    model = resnet()
-    module.train(model, images, labels, epochs=4, seed=0, label="tiny")
+    images, labels = two_classes()
+    model = module.train("tiny", module.Recipe(InvertedNetwork, 4, flip=True), images, labels, 0)
     assert not model.training
-    assert module.accuracy(model, images, labels) > 0.95
+    found = dict(module.accuracies({"tiny": module.probabilities(model, images)}, labels))
+    assert found["tiny"] > 0.95
 
 
-@pytest.mark.parametrize("build", [resnet, mobilenet])
-def test_networks_read_one_channel_and_name_ten_classes(build: object) -> None:
-    model = build()  # type: ignore[operator]
+def test_training_repeats_for_a_seed() -> None:
+    images, labels = two_classes()
+    recipe = module.Recipe(DenseNetwork, 1, flip=True)
+    one, two, other = (module.train("tiny", recipe, images, labels, seed) for seed in (1, 1, 2))
+    for key, tensor in one.state_dict().items():
+        torch.testing.assert_close(tensor, two.state_dict()[key])
+    assert not torch.allclose(one.classifier[2].weight, other.classifier[2].weight)
+
+
+def test_ensembles_average_probabilities() -> None:
+    found = {
+        "a": torch.tensor([[0.9, 0.1], [0.4, 0.6]]),
+        "b": torch.tensor([[0.2, 0.8], [0.3, 0.7]]),
+    }
+    assert dict(module.accuracies(found, torch.tensor([0, 0]))) == {
+        "a": 0.5,
+        "b": 0.0,
+        "a + b": 0.5,
+    }
+
+
+@pytest.mark.parametrize("recipe", module.RECIPES.values(), ids=module.RECIPES)
+def test_networks_read_one_channel_and_name_ten_classes(recipe: module.Recipe) -> None:
+    model = recipe.build()
     assert model.eval()(example()).shape == (2, 10)
     assert sum(each.numel() for each in model.parameters()) < 1_000_000
 
@@ -75,7 +89,7 @@ def test_the_shipped_parts_come_from_their_own_sides_of_the_split(
     module.write_data(arrays, tmp_path)
     _, held_out = module.split(labels)
     origin = {}
-    for part, size in (("stitching", 4_096), ("validation", 2_048)):
+    for part, size in (("stitching", 4_096), ("held-out", 5_000)):
         images = read_idx(tmp_path / f"{part}-images.idx.xz")
         origin[part] = images.reshape(size, 4).copy().view(">u4").ravel()
         assert len(set(origin[part].tolist())) == size
@@ -83,6 +97,6 @@ def test_the_shipped_parts_come_from_their_own_sides_of_the_split(
         assert np.array_equal(classes, labels[origin[part]])
         counts = np.bincount(classes)
         assert counts.max() - counts.min() <= 1
-    assert set(origin["validation"].tolist()) <= set(held_out.tolist())
+    assert set(origin["held-out"].tolist()) == set(held_out.tolist())
     assert not set(origin["stitching"].tolist()) & set(held_out.tolist())
     assert len(read_idx(tmp_path / "test-images.idx.xz")) == 100

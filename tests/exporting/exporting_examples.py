@@ -4,7 +4,7 @@ import torch
 from small_supernets import as_they_are
 from torch import Tensor, nn
 
-from netstitch.demo.demo_networks import example, mobilenet, resnet
+from netstitch.demo.demo_networks import InvertedNetwork, ResidualNetwork, example
 from netstitch.matching.matches import Match, Matching
 from netstitch.networks import Network, capture
 from netstitch.supernet.supernet import Supernet
@@ -45,9 +45,10 @@ def small(model: type[nn.Module] = OneHead, features: tuple[int, int] = (7, 8)) 
 
 
 def demo() -> Supernet:
-    """The demo's networks, untrained, joined once at each size of their feature maps."""
+    """Two of the demo's networks, untrained, joined once at each size of their feature maps."""
     torch.manual_seed(0)
-    a, b = capture(resnet(), example(), name="a"), capture(mobilenet(), example(), name="b")
+    built = {"a": ResidualNetwork(), "b": InvertedNetwork()}
+    a, b = (capture(model, example(), name=name) for name, model in built.items())
     return join(a, b, [(_middle(a, size), _middle(b, size)) for size in (14, 7, 4)])
 
 

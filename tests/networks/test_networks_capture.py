@@ -39,7 +39,7 @@ def test_an_example_of_one_sample_is_enough(cnn: TinyCNN) -> None:
 
 def test_a_network_with_squeeze_excitation() -> None:
     torch.manual_seed(0)
-    model, batch = demo.mobilenet(), torch.rand(3, 1, 28, 28)
+    model, batch = demo.InvertedNetwork(), torch.rand(3, 1, 28, 28)
     network = capture(model, demo.example())
     check_equal(network, model, batch)
     check_equal(network, model, batch[:1])

@@ -77,7 +77,7 @@ def test_single_layers(name: str) -> None:
     assert network.multiply_adds == expected > 0
 
 
-@pytest.mark.parametrize("build", [TinyCNN, demo.resnet])
+@pytest.mark.parametrize("build", [TinyCNN, demo.ResidualNetwork])
 def test_whole_networks(build: Callable[[], nn.Module]) -> None:
     batch = images() if build is TinyCNN else demo.example()
     model = build().eval()
