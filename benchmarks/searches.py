@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from fronts import TEST, VALIDATION, facts
+from fitted_fronts import TEST, VALIDATION, facts
 from pairs import FLOOR, PAIRS, in_order_of, load_networks, load_task
 from scipy.stats import wilcoxon
 

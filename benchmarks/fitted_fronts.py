@@ -1,6 +1,6 @@
 """What ways to match and fit are worth for the front: the same searches on different supernets.
 
-    python benchmarks/fronts.py --pair NAME [--seeds 10] [--ways NAME ...]
+    python benchmarks/fitted_fronts.py --pair NAME [--seeds 10] [--ways NAME ...]
                                 [--out DIR] [--markdown]
 
 For each seed, each supernet is fitted anew, on training images in an order of the seed's, refined
