@@ -46,7 +46,7 @@ def _old_task() -> Classification:
     images, labels = embedded.held_out()
     chosen = stratified(labels, OLD_VALIDATION, seed=2)
     validation = from_arrays(images[chosen], labels[chosen], name="validation")
-    return replace(embedded.load_task(), validation=validation, confirmation=None)
+    return replace(embedded.load_task(), validation=validation)
 
 
 PAIRS = {

@@ -45,7 +45,7 @@ def training() -> Arrays:
 
 
 def held_out() -> Arrays:
-    """Return 5,000 images that no network has seen, for the search and to confirm it."""
+    """Return 5,000 images that no network has seen, for the search."""
     return _images("held-out")
 
 
@@ -60,7 +60,7 @@ def load_models(names: Sequence[str] = PAIR) -> dict[str, nn.Module]:
 
 
 def load_task() -> Classification:
-    """Return the classification of the images, the held-out ones parted as the experiment says."""
+    """Return the classification of the images."""
     task = load_experiment_task(read_experiment(find_experiment("demo")))
     assert isinstance(task, Classification)
     return task

@@ -46,7 +46,7 @@ def parts(task: Classification) -> dict[str, Samples]:
 
 
 def test_the_parts_have_their_sizes_and_shapes(task: Classification) -> None:
-    sizes = {"training": 4_096, "validation": 2_500, "confirmation": 2_500, "test": 10_000}
+    sizes = {"training": 4_096, "validation": 5_000, "test": 10_000}
     for name, samples in parts(task).items():
         assert samples.inputs.shape == (sizes[name], 1, 28, 28)
         assert 0 <= samples.inputs.min() < samples.inputs.max() <= 1

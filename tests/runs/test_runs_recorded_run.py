@@ -43,7 +43,7 @@ def test_so_is_the_demo_whose_functions_nobody_has_to_trust(tmp_path: Path, proc
     asked = override(read_experiment(find_experiment("demo")), seed=3, procedure=procedure)
     document = recorded(tmp_path, json.loads(asked.model_dump_json(exclude_none=True)))
     assert document.experiment(tmp_path) == asked
-    assert len(recorded_task(tmp_path, document).validation) == 2_500
+    assert len(recorded_task(tmp_path, document).validation) == 5_000
 
 
 def test_a_run_that_was_begun_from_python_goes_on_there(tmp_path: Path) -> None:
