@@ -2,9 +2,9 @@
 
 "demo": those that `netstitch demo` joins. "inverted+dense", "dense+residual": the other two of the
 embedded three. "old-demo": a ResNet and a MobileNet-like network that were trained on all of the
-images, as the demo's were in versions 0.x, with the images that it had. "digits": a plain and a
-densely connected network for scikit-learn's digits, trained here in half a minute. No network
-was trained on validation or test samples.
+images, as the demo's were in versions 0.x, with the images that it had. "family": a shallow and a
+deep residual network. "digits": a plain and a densely connected network for scikit-learn's digits,
+trained here in half a minute. No network was trained on validation or test samples.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from digits import digits_models, digits_task
+from family import family_models
 from old_demo import old_models
 from torch import nn
 
@@ -58,6 +59,7 @@ PAIRS = {
         partial(embedded.load_models, ("dense", "residual")), embedded.load_task, REFINE
     ),
     "old-demo": Pair(old_models, _old_task, REFINE),
+    "family": Pair(family_models, embedded.load_task, REFINE),
     "digits": Pair(digits_models, digits_task),
 }
 
