@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from netstitch import matching
     from netstitch.analysis import Front
+    from netstitch.cascades import find_cascades
     from netstitch.errors import NetstitchError
     from netstitch.exporting import export
     from netstitch.matching import Matching, match
@@ -43,6 +44,7 @@ _HOMES = {
     "Task": "netstitch.tasks",
     "capture": "netstitch.networks",
     "export": "netstitch.exporting",
+    "find_cascades": "netstitch.cascades",
     "match": "netstitch.matching",
     "search": "netstitch.searching",
 }
@@ -59,6 +61,7 @@ __all__ = [
     "__version__",
     "capture",
     "export",
+    "find_cascades",
     "load",
     "match",
     "matching",

@@ -1,20 +1,45 @@
 """`ns.find_cascades`: a supernet, a task and a front become a front with cascades."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from inspect import signature
+from math import prod
 from typing import Literal, Unpack
 
 import torch
 
-from netstitch.analysis import Front
+from netstitch.analysis import CascadePoint, Front, FrontPoint, Split, make_front, nondominated
+from netstitch.analysis.front_point import ENSEMBLE
+from netstitch.cascades.answers import AnswerRule, answer_rule
+from netstitch.cascades.candidates import choose_stages, plain_stages
+from netstitch.cascades.cascade_arguments import check_front, cost_of_front, scored_genotypes
 from netstitch.cascades.cascade_settings import CascadeKeywords, CascadeSettings
 from netstitch.cascades.evaluated import Evaluated
+from netstitch.cascades.families import Curves, Families, find_families
+from netstitch.cascades.points import Measured, Runnable
+from netstitch.cascades.running import RunOutcome, run_cascades
+from netstitch.cascades.stage_costs import stage_costs
+from netstitch.cascades.stage_table import Answers, Told, stage_table
+from netstitch.cascades.term_outputs import compute_terms, fitting_stages, held, output_shape
+from netstitch.cascades.terms import terms_of
 from netstitch.costs import MULTIPLY_ADDS, Cost
-from netstitch.evaluation import NumericsConfig
-from netstitch.events import Listener, ignore
-from netstitch.files.settings import with_keywords
+from netstitch.errors import NetstitchError, SearchError
+from netstitch.evaluation import ExecutionConfig, NumericsConfig
+from netstitch.events import Advanced, Event, Listener, Message, StageBegan, advancing, ignore
+from netstitch.files.settings import check_names, with_keywords
 from netstitch.fitting import Batch
-from netstitch.supernet import AnyGenotype, Supernet
+from netstitch.searching.supernet_search import measured_form
+from netstitch.searching.supernet_search_settings import (
+    SupernetSearchSettings,
+    check_kinds,
+    check_search,
+    scored_by,
+)
+from netstitch.stitching.cascade import CascadeStage
+from netstitch.supernet.decisions import AnyGenotype
+from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
+from netstitch.text import one_line
 
 
 @with_keywords(CascadeSettings, CascadeKeywords)
@@ -28,10 +53,16 @@ def find_cascades(
     cost: str | Cost | None = None,
     form: NumericsConfig | None = None,
     device: str | torch.device = "cpu",
-    on_progress: Callable[[int, int | None, str], None] | None = None,
+    on_progress: Told | None = None,
     **options: Unpack[CascadeKeywords],
 ) -> Front:
-    """Return the front with cascades of its networks, and of the references and exits.
+    """Return the front with cascades of its networks, of the references, and of exits.
+
+    `Front.cascades` are those that no other cascade and no network beats, on validation samples, in
+    accuracy and mean cost; `Front.plain_cascades` those that nothing beats of what a user has
+    without stitches: cascades of the references, and with the supernet's exits, where these were
+    fitted (`Supernet.fit_exits`). Exits that no network beats become points of the front, which are
+    numbered anew.
 
     Args:
         supernet: The supernet that the front is of.
@@ -49,7 +80,34 @@ def find_cascades(
         SearchError: A setting cannot be used, the front is of another supernet, or the task has no
             confidence.
     """
-    raise NotImplementedError
+    check_names("find_cascades", options, signature(find_cascades).parameters, SearchError)
+    check_kinds(form=form, spread=None)
+    settings = CascadeSettings(stages=stages, **options)
+    name = str(device) if isinstance(device, torch.device) else device
+    spread = ExecutionConfig(executor="serial", device=name)
+    counted = cost_of_front(front, cost)
+    checked = check_search(
+        supernet, task, SupernetSearchSettings(objective=front.objective, cost=counted), spread
+    )
+    form = replace((form or measured_form(supernet, checked, spread)).exact, workers=spread.alone)
+
+    def listener(event: Event) -> None:
+        if isinstance(event, Advanced) and on_progress is not None:
+            on_progress(event.done, event.total, event.text)
+
+    scored = scored_by(front.objective, supernet, checked)
+    known = scored_genotypes(supernet, scored, evaluated, form, spread.here)
+    return find_cascades_of(
+        supernet,
+        checked,
+        front,
+        known,
+        settings,
+        form,
+        device=spread.here,
+        cost=counted,
+        listener=listener,
+    )
 
 
 def find_cascades_of(
@@ -70,4 +128,116 @@ def find_cascades_of(
     With inputs to recalibrate with, stages are networks without stitches, whose batch norms keep
     their statistics. The listener is told how far it is.
     """
-    raise NotImplementedError
+    rule = answer_rule(supernet, task, settings.confidence)
+    check_front(supernet, front)
+    if recalibration is not None and settings.stitched:
+        listener(Message("cascades are of networks without stitches: others are recalibrated"))
+        settings = settings.changed(stitched=False)
+    listener(StageBegan("find cascades"))
+    found = _found(supernet, rule, front, evaluated, settings, form, device, cost, listener)
+    listener(StageBegan(f"measure {len(found.every)} cascades"))
+    measured = _measured(supernet, rule, found, cost, settings.memory, form, device, listener)
+    return _with_cascades(front, found, measured)
+
+
+def _found(
+    supernet: Supernet,
+    rule: AnswerRule,
+    front: Front,
+    evaluated: Evaluated,
+    settings: CascadeSettings,
+    form: NumericsConfig,
+    device: torch.device | str,
+    cost: Cost,
+    listener: Listener,
+) -> Families:
+    """Return what is found on validation samples."""
+    told, samples = advancing(listener), rule.task.validation
+    most = settings.candidates
+    wanted = choose_stages(supernet, front, evaluated, cost, most, settings.stitched)
+    shape = output_shape(supernet, rule.task)
+    bytes_of_term = 4 * len(samples) * prod(shape)
+    stages, in_memory = fitting_stages(wanted, bytes_of_term, settings.memory)
+    if len(stages) < len(wanted):
+        text = f"outputs of {len(stages)} of {len(wanted)} candidates fit: cascades are of these"
+        listener(Message(text))
+    terms = terms_of(stages)
+    with held(len(terms), (len(samples), *shape), in_memory) as out:
+        outputs = compute_terms(supernet, rule.task, samples, terms, form, device, out, told)
+        scored = scored_by(front.objective, supernet, rule.task)
+        answers = Answers(stages, outputs, samples.labels, rule, scored)
+        costs = stage_costs(supernet, cost, [stage.subnetwork for stage in stages])
+        table = stage_table(stages, answers, costs, told)
+        references = plain_stages(supernet, exits=False)
+        return find_families(table, stages, references, settings.stages, told)
+
+
+def _measured(
+    supernet: Supernet,
+    rule: AnswerRule,
+    found: Families,
+    cost: Cost,
+    memory: int,
+    form: NumericsConfig,
+    device: torch.device | str,
+    listener: Listener,
+) -> Measured:
+    """Measure all cascades and exits, and the ensemble, on each part of the data.
+
+    Ctrl-C or an error while confirmation or test samples are measured leaves these out, as for
+    networks of the front.
+    """
+    references = supernet.references()
+    ensemble = None
+    if ENSEMBLE in references:
+        ensemble = CascadeStage(tuple(references[ENSEMBLE].tolist()))
+    cascades = dict.fromkeys((*found.plain, *found.with_exits, *found.every))
+    alone = [CascadeStage(one) for one in found.exits]
+    ran: list[Runnable] = [*cascades, *alone, *([ensemble] if ensemble else [])]
+    outcomes: dict[Split, list[RunOutcome]] = {}
+    for part, samples in rule.task.measured.items():
+        try:
+            told = advancing(listener)
+            outcomes[part] = run_cascades(supernet, rule, samples, ran, form, device, memory, told)
+        except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
+            if part == "validation":
+                raise
+            listener(Message(f"cascades not measured on {part} samples: {one_line(error)}"))
+            break
+    return Measured(supernet, cost, ran, outcomes, ensemble)
+
+
+def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
+    """Return the front with what was found, labelled by rising mean cost."""
+    exits = [measured.exit_point(one) for one in found.exits]
+    static = make_front(
+        [*front.points, *exits],
+        front.references,
+        front.measure,
+        front.objective,
+        front.cost_name,
+        front.unit,
+    )
+
+    def points(curves: Curves, rivals: Sequence[FrontPoint]) -> list[CascadePoint]:
+        made = [measured.cascade_point(cascade, curve) for cascade, curve in curves.items()]
+        everything: list[FrontPoint | CascadePoint] = [*rivals, *made]
+        kept = nondominated(everything, "validation", front.objective)
+        return [one for one in kept if isinstance(one, CascadePoint)]
+
+    plain = points(found.plain, front.references)
+    with_exits = points(found.with_exits, [*front.references, *exits])
+    every = points(found.every, static.networks)
+
+    def labelled(name: str, kept: Sequence[CascadePoint]) -> list[CascadePoint]:
+        return [
+            replace(measured.beside(one, plain), label=f"{name}{rank}")
+            for rank, one in enumerate(kept, start=1)
+        ]
+
+    beside = [one for one in with_exits if one.exits]
+    return replace(
+        static,
+        cascades=tuple(labelled("C", every)),
+        plain_cascades=(*labelled("plain-", plain), *labelled("exits-", beside)),
+    )

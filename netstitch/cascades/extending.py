@@ -51,7 +51,9 @@ def _with_last(
     answered = table.answer(pair, False)
     assert answered is not None
     sure, right = answered
-    middle, more = table.costs.along(pair)[1], table.costs.beyond(pair)[lasts]
+    middle, more = table.costs.along(pair)[1], table.costs.beyond(pair)
+    lasts = lasts[more[lasts] > 0]
+    more = more[lasts]
     lasts_score = table.score[lasts]
     settled = parted.sure(table.score[first])
     for threshold, leaving, done in zip(parted.thresholds, parted.leaving, settled, strict=True):
@@ -75,13 +77,13 @@ def _with_first(
     parted = cuts[second]
     score, reached = _outcomes(table, parted, pair)
     beyond = table.costs.beyond_each(second, third)
-    for first in firsts:
-        if first in pair or not len(parted.thresholds):
+    for first in firsts if len(parted.thresholds) else ():
+        middle = table.costs.beyond([first])[second]
+        if middle <= 0 or beyond[first] <= 0:
             continue
         before = cuts[first]
         count = len(before.order)
         total = (before.sure(table.score[first]) + before.unsure(score)) / count  # (p, q)
-        middle = table.costs.beyond([first])[second]
         cost = table.costs.whole[first] + middle * before.going_on
         cost = cost + beyond[first] * before.unsure(reached) / count
         best = undominated(cost.ravel(), total.ravel()) if total.size else np.zeros(0, np.bool_)

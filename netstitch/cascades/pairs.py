@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from netstitch.cascades.drafts import NONE, Drafts, joined, make_drafts, undominated
 from netstitch.cascades.stage_table import StageTable
-from netstitch.cascades.thresholds import thresholds_of
+from netstitch.cascades.thresholds import GOING_ON, thresholds_of
 
 MEANS = 40
 """Pairs of which the mean answer is tried."""
@@ -48,11 +48,11 @@ class Cut:
         return np.add.reduceat(values[..., self.order], starts, axis=-1)
 
 
-def cut(confidence: NDArray[np.float32]) -> Cut:
+def cut(confidence: NDArray[np.float32], going_on: Sequence[float] = GOING_ON) -> Cut:
     """Return how (n,) confidences part samples; those that are not numbers do not."""
     if np.isnan(confidence).any():
         return Cut(np.arange(len(confidence)), np.zeros(0, np.float32), np.zeros(0, np.int64))
-    return Cut(np.argsort(-confidence, kind="stable"), *thresholds_of(confidence))
+    return Cut(np.argsort(-confidence, kind="stable"), *thresholds_of(confidence, going_on))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def all_pairs(
         score = (parted.sure(table.score[first]) + parted.unsure(scores)) / count  # (m, q)
         more = table.costs.beyond([first])[last]
         cost = table.costs.whole[first] + more[:, None] * parted.going_on
-        score[last == first] = -np.inf
+        score[more <= 0] = -np.inf  # a stage that only repeats what the first one computed
         best = undominated(cost.ravel(), score.ravel()) if score.size else np.zeros(0, np.bool_)
         second, at = np.divmod(np.flatnonzero(best), max(1, score.shape[1]))
         paths = np.column_stack([np.full(len(second), first), last[second]])

@@ -123,8 +123,13 @@ class StageTable:
         none = np.zeros((len(every), 0))
         return make_drafts(every, none, self.costs.whole, self.score.mean(1))
 
-    def outcome(self, draft: Drafts, index: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return (n,) how right a draft's answers are, and at which stage each sample left."""
+    def outcome(
+        self, draft: Drafts, index: int, *, going_on: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return (n,) how right a draft's answers are, and at which stage each sample left.
+
+        Where samples are told to go on, none leaves at the first stage.
+        """
         path = draft.path(index)
         score, left = np.zeros(len(self.rows)), np.zeros(len(self.rows), np.int64)
         going = np.ones(len(self.rows), np.bool_)
@@ -134,6 +139,8 @@ class StageTable:
             sure, right = answered
             last = place == len(path) - 1
             leaving = going if last else going & (sure >= draft.thresholds[index, place])
+            if going_on and place == 0 and not last:
+                continue
             score[leaving], left[leaving] = right[leaving], place
             going = going & ~leaving
         return score, left

@@ -61,22 +61,27 @@ def measure(
         DataError: Outputs are not finite.
     """
     evaluator = Evaluator(supernet, task, samples, form, device=device, recalibration=recalibration)
+    measures = measures_of(task, logits=not supernet.puts_out_probabilities(task.output))
+    return [
+        metrics_of(task, dict(zip(measures, values, strict=True)))
+        for values in evaluator.measured_together(genotypes, *measures.values())
+    ]
+
+
+def measures_of(task: Task, logits: bool) -> dict[str, Measure]:
+    """Return what is measured of each batch, by name; some only where outputs are logits."""
     measures: dict[str, Measure] = {"correct": task.correct}
-    logits = not supernet.puts_out_probabilities(task.output)
     if task.tally is not None:
         measures["tally"] = _summed(task.tally)
     if task.reliability is not None and logits:
         measures["reliability"] = _summed(task.reliability)
     if task.cross_entropy is not None and logits:
         measures["cross_entropy"] = partial(exact_nats, task.cross_entropy)
-    return [
-        _metrics(task, dict(zip(measures, values, strict=True)))
-        for values in evaluator.measured_together(genotypes, *measures.values())
-    ]
+    return measures
 
 
-def _metrics(task: Task, measured: Mapping[str, Tensor]) -> Metrics:
-    """Return the outcomes of a network from the values of measures, by name."""
+def metrics_of(task: Task, measured: Mapping[str, Tensor]) -> Metrics:
+    """Return the outcomes of a network from the values of measures, one batch behind another."""
     correct = measured["correct"].cpu().numpy()
     totals = {name: value.sum(0) for name, value in measured.items()}
     calibration = None

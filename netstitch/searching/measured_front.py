@@ -72,7 +72,7 @@ def measure_front(
             cost=float(cost.of(supernet, genotype)),
             stitches=len(supernet.active_stitches(genotype)),
             output=supernet.outputs[int(genotype[-1])],
-            **_measures(parts, index, ensemble),
+            **measured_fields(parts, index, ensemble),
         )
         for index, genotype in enumerate(everything)
     ]
@@ -80,7 +80,7 @@ def measure_front(
     return make_front(points[count:], points[:count], task.measure, objective, cost.name, cost.unit)
 
 
-def _measures(
+def measured_fields(
     parts: Mapping[Split, Sequence[Metrics]], index: int, ensemble: int | None
 ) -> dict[str, Any]:
     """Return the measures of a network, as fields of a point."""

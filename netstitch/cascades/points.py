@@ -1,0 +1,117 @@
+"""Points of a front: cascades and exits, with what was measured on each part of the data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from netstitch.analysis import FrontPoint, Split, paired_difference
+from netstitch.analysis.cascade_point import CascadePoint, CurveRow
+from netstitch.cascades.running import RunOutcome
+from netstitch.cascades.terms import Subnetwork
+from netstitch.costs import Cost
+from netstitch.searching.measured_front import measured_fields
+from netstitch.stitching.cascade import Cascade, CascadeStage
+from netstitch.stitching.exit import Exit
+from netstitch.supernet.supernet import Supernet
+
+Runnable = Cascade | CascadeStage
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What cascades, and subnetworks that answer all samples alone, came to.
+
+    Attributes:
+        supernet: What they are of.
+        cost: That is counted.
+        ran: All that ran.
+        outcomes: By part of the data, of each.
+        ensemble: The one that others are compared with, where the supernet puts it out.
+    """
+
+    supernet: Supernet
+    cost: Cost
+    ran: Sequence[Runnable]
+    outcomes: Mapping[Split, Sequence[RunOutcome]]
+    ensemble: CascadeStage | None
+
+    def fields(self, one: Runnable) -> dict[str, Any]:
+        """Return the measures of one as fields of a point."""
+        metrics = {part: [each.metrics for each in own] for part, own in self.outcomes.items()}
+        ensemble = None if self.ensemble is None else self.ran.index(self.ensemble)
+        return measured_fields(metrics, self.ran.index(one), ensemble)
+
+    def outcome(self, one: Runnable, part: Split) -> RunOutcome:
+        """Return what one came to on a part of the data."""
+        return self.outcomes[part][self.ran.index(one)]
+
+    def cascade_point(self, cascade: Cascade, curve: tuple[CurveRow, ...]) -> CascadePoint:
+        """Return the point of a cascade, without a label; the curve is by its first threshold."""
+        subnetworks = [stage.subnetwork for stage in cascade.stages]
+        costs = costs_along(self.supernet, self.cost, subnetworks)
+        shares = {part: self.outcome(cascade, part).shares(len(costs)) for part in self.outcomes}
+        means = {part: float(np.dot(np.cumsum(costs), share)) for part, share in shares.items()}
+        stitches = {
+            stitch
+            for one in subnetworks
+            if not isinstance(one, Exit)
+            for stitch in self.supernet.active_stitches(one)
+        }
+        words = tuple(words_of(self.supernet, one) for one in subnetworks)
+        return CascadePoint(
+            label="",
+            cascade=cascade,
+            cost=means["validation"],
+            worst_cost=sum(costs),
+            stage_costs=costs,
+            outputs=words,
+            output=words[-1],
+            mean_costs=means,
+            shares=shares,
+            stitches=len(stitches),
+            curve=curve,
+            **self.fields(cascade),
+        )
+
+    def exit_point(self, one: Exit) -> FrontPoint:
+        """Return the point of an exit that answers all samples, without a label."""
+        name = self.supernet.names[one.network]
+        genotype = self.supernet.genotype(name if name in self.supernet.outputs else 0)
+        return FrontPoint(
+            label="",
+            genotype=tuple(genotype.tolist()),
+            multiply_adds=self.supernet.macs(one),
+            parameters=self.supernet.parameters_of(one),
+            cost=float(self.cost.of(self.supernet, one)),
+            stitches=0,
+            output=name,
+            exit=one,
+            **self.fields(CascadeStage(one)),
+        )
+
+    def beside(self, point: CascadePoint, plain: Sequence[CascadePoint]) -> CascadePoint:
+        """Return a point with its difference to the plain cascade of the nearest mean cost."""
+        differences = {}
+        for part in self.outcomes if plain else ():
+            nearest = min(plain, key=lambda one: abs(one.cost_on(part) - point.cost_on(part)))
+            pair = (self.outcome(one.cascade, part).metrics.correct for one in (point, nearest))
+            differences[part] = paired_difference(*pair, seed=0)
+        return replace(point, plain_difference=differences)
+
+
+def words_of(supernet: Supernet, subnetwork: Subnetwork) -> str:
+    """Return what a stage is, such as "resnet" or "exit resnet layer2"."""
+    if isinstance(subnetwork, Exit):
+        return f"exit {supernet.names[subnetwork.network]} {subnetwork.point}"
+    return supernet.outputs[subnetwork[-1]]
+
+
+def costs_along(
+    supernet: Supernet, cost: Cost, subnetworks: Sequence[Subnetwork]
+) -> tuple[float, ...]:
+    """Return what each of some subnetworks costs beyond what the ones before it computed."""
+    counts = range(1, len(subnetworks) + 1)
+    totals = [float(cost.together(supernet, list(subnetworks[:count]))) for count in counts]
+    return tuple(np.maximum(np.diff([0.0, *totals]), 0.0).tolist())
