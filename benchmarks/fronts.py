@@ -1,0 +1,311 @@
+"""What networks and cascades are worth beside what a user has without stitches, on test images.
+
+    python benchmarks/fronts.py [--pair NAME ...] [--seeds 20] [--no-paper] [--jobs 2]
+                                [--out DIR] [--markdown]
+
+For each pair of `pairs.py` and each seed: a whole run, as `netstitch run` does it, whose seed is
+that of its fit, of refining and of its search (the genetic algorithm, a population of 32, a budget
+of 250), and also draws the validation images, four fifths of those there are but 2,048 at most.
+Another run has the paper's procedure. Each is one job with one thread. Results are appended to
+DIR/PAIR.jsonl as they come, and what is there is not done again; --markdown only prints them.
+
+Rows are what a user could have: the *references* (each network, and the ensemble); with *plain
+cascades* of these; with *plain cascades and exits*; with the networks of *the paper's procedure*;
+with the *static* networks and exits that netstitch finds; and with its *cascades*, all of it. Of
+each, validation images choose the front, by accuracy and (mean) cost, and its hypervolume is that
+on test images, cost included, over each floor of accuracy and up to 1.1 times the ensemble's cost.
+
+The comparison that was named in advance is *cascades* with *plain cascades* over the lower floor:
+Wilcoxon's signed ranks over seeds, one-sided, with Holm's correction for the number of pairs.
+Beside it stands a bootstrap interval of the same difference over test images, that of the median
+seed. *Cascades* with *plain cascades and exits* tells what stitches add; two-sided.
+"""
+
+import argparse
+import json
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pairs import PAIRS
+from scipy.stats import wilcoxon
+
+from netstitch.analysis import CascadePoint, Front, FrontPoint, hypervolume, nondominated
+from netstitch.analysis.significance import holm
+from netstitch.cascades.answers import answer_rule
+from netstitch.cascades.running import run_cascades
+from netstitch.evaluation import NumericsConfig
+from netstitch.experiments import RunSettings
+from netstitch.runs.run import carry_out
+from netstitch.stitching.cascade import Cascade, CascadeStage
+from netstitch.supernet import Supernet
+from netstitch.tasks import Classification
+
+SEEDS, EVALUATIONS, POPULATION = 20, 250, 32
+VALIDATION, SHARE = 2_048, 0.8
+RESAMPLES, MEMORY = 1_000, 1_000_000_000
+
+FLOORS = {"digits": (0.9, 0.95)}
+"""Floors of accuracy of pairs; by default those below."""
+DEFAULT_FLOORS = (0.8, 0.9)
+
+REFERENCES, PLAIN, EXITS = "references", "plain cascades", "plain cascades and exits"
+PAPER, STATIC, CASCADES = "the paper's procedure", "static", "cascades"
+ROWS = (REFERENCES, PLAIN, EXITS, PAPER, STATIC, CASCADES)
+
+Point = FrontPoint | CascadePoint
+
+
+def drawn(pair: str, seed: int) -> Classification:
+    """A pair's task with validation images of a seed's, and none for confirmation."""
+    task = PAIRS[pair].task()
+    samples = task.validation
+    if task.confirmation is not None:
+        samples = replace(
+            samples,
+            inputs=torch.cat([samples.inputs, task.confirmation.inputs]),
+            labels=torch.cat([samples.labels, task.confirmation.labels]),
+        )
+    size = min(VALIDATION, int(SHARE * len(samples)))
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(seed))
+    return replace(task, validation=samples.taken(order[:size].sort().values), confirmation=None)
+
+
+def settings(pair: str, seed: int, paper: bool) -> RunSettings:
+    """The settings of a run on one core."""
+    tables: dict[str, Any] = {
+        "name": pair,
+        "seed": seed,
+        "search": {"evaluations": EVALUATIONS, "population": POPULATION},
+        "evaluation": {"executor": "serial"},
+    }
+    if paper:
+        tables["procedure"] = "paper"
+    else:
+        tables["refine"] = PAIRS[pair].refine | {"seconds": None}
+    return RunSettings(**tables)
+
+
+def measured(pair: str, seed: int, paper: bool) -> dict[str, Any]:
+    """What a run found, as rows of hypervolumes; in a process of its own."""
+    torch.set_num_threads(1)
+    task = drawn(pair, seed)
+    models = list(PAIRS[pair].models().items())
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = settings(pair, seed, paper)
+        finished = carry_out(chosen, models, task, Path(folder) / "run")
+        front, supernet = finished.front, finished.supernet
+    floors = FLOORS.get(pair, DEFAULT_FLOORS)
+    found = {
+        name: [volume(kept, front.ensemble_cost, floor) for floor in floors]
+        for name, kept in fronts_of(front, paper).items()
+    }
+    facts = {"pair": pair, "seed": seed, "paper": paper, "floors": floors, "volumes": found}
+    if not paper:
+        facts |= resampled(supernet, task, front, floors[0]) | beside_ensemble(front)
+    return facts | {"seconds": time.perf_counter() - started}
+
+
+def fronts_of(front: Front, paper: bool) -> dict[str, list[Point]]:
+    """The rows of a run, each chosen on validation images."""
+    if paper:
+        return {PAPER: chosen([*front.references, *front.points])}
+    exits = [point for point in front.points if point.exit is not None]
+    plain = [one for one in front.plain_cascades if not one.exits]
+    without = [*front.references, *exits, *front.plain_cascades]
+    return {
+        REFERENCES: chosen(front.references),
+        PLAIN: chosen([*front.references, *plain]),
+        EXITS: chosen(without),
+        STATIC: chosen(front.networks),
+        CASCADES: chosen([*front.networks, *front.cascades]),
+    }
+
+
+def chosen(points: Iterable[Point]) -> list[Point]:
+    """The points that none beats on validation images."""
+    return [*nondominated(tuple(points), "validation")]
+
+
+def volume(points: Sequence[Point], ensemble: float, floor: float) -> float:
+    """The hypervolume on test images."""
+    accuracies = [point.test for point in points]
+    costs = [point.cost_on("test") for point in points]
+    return hypervolume(accuracies, costs, ensemble=ensemble, accuracy_floor=floor)
+
+
+@dataclass(frozen=True)
+class OnTest:
+    """A front on each test image: (points, images) whether it is right, and what it costs."""
+
+    correct: NDArray[np.float64]
+    costs: NDArray[np.float64]
+
+    def volume(self, images: NDArray[np.int64], ensemble: float, floor: float) -> float:
+        """The hypervolume on some of the images, some more than once."""
+        accuracies, costs = (values[:, images].mean(1) for values in (self.correct, self.costs))
+        return hypervolume(accuracies, costs, ensemble=ensemble, accuracy_floor=floor)
+
+
+def resampled(
+    supernet: Supernet, task: Classification, front: Front, floor: float
+) -> dict[str, Any]:
+    """The bootstrap interval, over test images, of what cascades have over plain ones."""
+    rows = fronts_of(front, paper=False)
+    first, second = (on_test(supernet, task, rows[name]) for name in (CASCADES, PLAIN))
+    assert task.test is not None
+    generator = np.random.default_rng(0)
+    gains = []
+    for _ in range(RESAMPLES):
+        images = generator.integers(len(task.test), size=len(task.test))
+        ours, plain = (one.volume(images, front.ensemble_cost, floor) for one in (first, second))
+        gains.append(ours - plain)
+    low, high = np.quantile(gains, (0.025, 0.975))
+    return {"low": float(low), "high": float(high)}
+
+
+def on_test(supernet: Supernet, task: Classification, points: Sequence[Point]) -> OnTest:
+    """Run a front on all test images."""
+    assert task.test is not None
+    ran: list[Cascade | CascadeStage] = [
+        one.cascade if isinstance(one, CascadePoint) else CascadeStage(one.subnetwork)
+        for one in points
+    ]
+    rule = answer_rule(supernet, task, "probability")
+    form = NumericsConfig(channels_last=True, batch=128, workers=1)
+    outcomes = run_cascades(supernet, rule, task.test, ran, form, "cpu", MEMORY)
+    along = [
+        np.cumsum(one.stage_costs) if isinstance(one, CascadePoint) else np.array([one.cost])
+        for one in points
+    ]
+    return OnTest(
+        np.stack([np.asarray(one.metrics.correct, np.float64) for one in outcomes]),
+        np.stack([costs[one.left] for costs, one in zip(along, outcomes, strict=True)]),
+    )
+
+
+def beside_ensemble(front: Front) -> dict[str, Any]:
+    """The cheapest one as good as the ensemble on validation images, and its test accuracy."""
+    ensemble = front.ensemble
+    assert ensemble is not None
+    every = (*front.networks, *front.plain_cascades, *front.cascades)
+    good = [one for one in every if one.validation >= ensemble.validation]
+    picked = min(good, key=lambda one: one.cost)
+    found = picked.test_difference
+    return {
+        "picked": picked.cost_on("test") / ensemble.cost,
+        "picked_difference": [found.difference, found.low, found.high]
+        if found
+        else [0.0, 0.0, 0.0],
+    }
+
+
+def tables(rows: Sequence[dict[str, Any]]) -> str:
+    """The results as Markdown: hypervolumes of each row, and the comparison."""
+    pairs = list(dict.fromkeys(row["pair"] for row in rows))
+    lines = ["| pair | floor | seeds | " + " | ".join(ROWS) + " |", "|---" * (3 + len(ROWS)) + "|"]
+    for pair in pairs:
+        own = [row for row in rows if row["pair"] == pair]
+        for place, floor in enumerate(own[0]["floors"]):
+            medians = [values(own, name, place) for name in ROWS]
+            cells = [f"{median(found):.4f}" if found else "-" for found in medians]
+            seeds = len(values(own, REFERENCES, place))
+            lines.append(f"| {pair} | {floor} | {seeds} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", *comparisons(rows, pairs)])
+
+
+def values(rows: Sequence[dict[str, Any]], name: str, place: int) -> list[float]:
+    """The hypervolumes of a row over a floor, by seed."""
+    found = {row["seed"]: row["volumes"][name][place] for row in rows if name in row["volumes"]}
+    return [found[seed] for seed in sorted(found)]
+
+
+def comparisons(rows: Sequence[dict[str, Any]], pairs: Sequence[str]) -> list[str]:
+    """The comparison named in advance, and what stitches add, a row a pair."""
+    lines = [
+        "| pair | cascades minus plain cascades | over test images | p | gain over references | "
+        "what exits and stitches add | p | cost of what is as good as the ensemble | its test |",
+        "|---" * 9 + "|",
+    ]
+    by_pair = {}
+    for pair in pairs:
+        own = [row for row in rows if row["pair"] == pair]
+        gains = {name: np.array(values(own, name, 0)) for name in ROWS}
+        by_pair[pair] = own, gains
+    p_values = [p_of(gains[CASCADES] - gains[PLAIN], "greater") for _, gains in by_pair.values()]
+    for (pair, (own, gains)), p in zip(by_pair.items(), holm(p_values), strict=True):
+        difference = gains[CASCADES] - gains[PLAIN]
+        ours = sorted((row for row in own if "low" in row), key=lambda row: row["seed"])
+        middle = ours[int(np.argsort(difference)[len(difference) // 2])]
+        over = {name: median(gains[name] - gains[REFERENCES]) for name in (CASCADES, PLAIN)}
+        ratio = over[CASCADES] / over[PLAIN] if over[PLAIN] > 0 else float("nan")
+        stitches = gains[CASCADES] - gains[EXITS]
+        costs = median(row["picked"] for row in ours)
+        tested = np.median([row["picked_difference"] for row in ours], axis=0)
+        lines.append(
+            f"| {pair} | {median(difference):+.4f} | {middle['low']:+.4f} to {middle['high']:+.4f} "
+            f"| {p:.2g} | {over[CASCADES]:.4f}, {ratio:.2f} times theirs | {median(stitches):+.4f} "
+            f"| {p_of(stitches, 'two-sided'):.2g} | {costs:.0%} "
+            f"| {100 * tested[0]:+.2f} [{100 * tested[1]:+.2f}, {100 * tested[2]:+.2f}] |"
+        )
+    return lines
+
+
+def p_of(differences: NDArray[np.float64], alternative: str) -> float:
+    """Wilcoxon's p value; 1 where nothing differs."""
+    if not differences.any():
+        return 1.0
+    return float(wilcoxon(differences, alternative=alternative).pvalue)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Fronts of networks and cascades, on test images")
+    parser.add_argument("--pair", nargs="+", choices=tuple(PAIRS), default=list(PAIRS))
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--no-paper", action="store_true")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results/fronts"))
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    files = [options.out / f"{pair}.jsonl" for pair in options.pair]
+    rows = [
+        json.loads(line)
+        for file in files
+        if file.exists()
+        for line in file.read_text().splitlines()
+    ]
+    done = {(row["pair"], row["seed"], row["paper"]) for row in rows}
+    wanted = [
+        (pair, seed, paper)
+        for seed in range(1, options.seeds + 1)
+        for pair in options.pair
+        for paper in ((False,) if options.no_paper else (False, True))
+    ]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
+        todo = [] if options.markdown else [one for one in wanted if one not in done]
+        for job in as_completed([pool.submit(measured, *one) for one in todo]):
+            row = job.result()
+            rows.append(row)
+            with (options.out / f"{row['pair']}.jsonl").open("a") as log:
+                log.write(json.dumps(row) + "\n")
+            volumes = {name: round(found[0], 4) for name, found in row["volumes"].items()}
+            print(
+                f"{row['pair']}, seed {row['seed']}: {volumes}, {row['seconds']:.0f} s", flush=True
+            )
+    print(tables(rows))
+
+
+if __name__ == "__main__":
+    main()
