@@ -4,7 +4,7 @@
 
 trains them anew, in five minutes on one core, and writes their weights into benchmarks/weights; see
 netstitch/demo/train.py for the data. They have one and three blocks at each size, 16, 32 and 64
-channels wide, so that they cost 2.6 and 8.6 million multiply-adds.
+channels wide, so that they cost 2.6 and 8.5 million multiply-adds.
 """
 
 import argparse

@@ -37,7 +37,7 @@ def demo(
     seed: int
         Of everything random.
     seconds: float
-        After which the search ends in any case, by default 55; its budget of evaluations mostly
+        After which the search ends in any case, by default 75; its budget of evaluations mostly
         ends it before.
     paper: bool
         Match, fit and search as the paper does, but for what docs/differences.md lists: all
