@@ -102,6 +102,11 @@ class Front:
         return (*self.references, *self.points)
 
     @property
+    def found(self) -> tuple[AnyPoint, ...]:
+        """The networks and the cascades that were found, without references."""
+        return (*self.points, *self.cascades)
+
+    @property
     def everything(self) -> tuple[AnyPoint, ...]:
         """All networks and all cascades."""
         return (*self.references, *self.points, *self.plain_cascades, *self.cascades)

@@ -18,7 +18,8 @@ from netstitch.networks import Network
 from netstitch.networks.graph import Graph
 from netstitch.optimization.search_result import REASONS
 from netstitch.report.compared_runs import Comparison
-from netstitch.report.comparison_page import answer, group_table, pair_table
+from netstitch.report.comparison_page import answer
+from netstitch.report.comparison_tables import group_table, pair_table
 from netstitch.runs.dry_run import NetworkCosts
 from netstitch.runs.finetuned_point import Tuning
 from netstitch.runs.finished import Finished
@@ -80,7 +81,10 @@ def show_comparison(comparison: Comparison) -> None:
     """Print the groups of runs, and each two of them."""
     terminal = Terminal()
     terminal.print(answer(comparison))
-    tables = (group_table(comparison), pair_table(comparison, comparison.parts[-1]))
+    part = comparison.parts[-1]
+    tables = [group_table(comparison), pair_table(comparison, part, comparison.volume)]
+    if comparison.cascades:
+        tables.append(pair_table(comparison, part, comparison.volume_with_cascades))
     for head, *body in (table for table in tables if table):
         terminal.print()
         _print_whole(terminal, _table(head, body))
@@ -175,16 +179,20 @@ def show_tuning(tuning: Tuning) -> None:
 
 def show_protocol(concluded: Concluded) -> None:
     """Print a row for each algorithm, and what was written."""
-    rows = []
+    rows, cascades = [], any(run.cascades for run in concluded.runs)
     for one in concluded.compared:
         own = [run for run in concluded.runs if run.algorithm == one.name]
         volumes = (f"{volume:.4f}" for volume in (one.median, one.least, one.most))
         p = "best" if one.p is None else f"{one.p:.3f}"
-        over_worst = f"{median(run.validation_over_worst for run in own):.4f}"
-        rows.append((one.name, f"{own[0].population:,}", str(len(own)), *volumes, p, over_worst))
+        further = [median(run.validation_over_worst for run in own)]
+        if cascades:
+            further.append(median(run.validation_with_cascades for run in own))
+        told = (f"{volume:.4f}" for volume in further)
+        rows.append((one.name, f"{own[0].population:,}", str(len(own)), *volumes, p, *told))
     terminal = Terminal()
     terminal.print()
-    heads = ("algorithm", "population", "runs", "hypervolume", "least", "most", "p", "over worst")
+    heads = ["algorithm", "population", "runs", "hypervolume", "least", "most", "p", "over worst"]
+    heads += ["with cascades"] if cascades else []
     _print_whole(terminal, _table(heads, rows))
     terminal.print(
         f"Medians over the runs, on validation samples, over accuracy {concluded.over.accuracy:g} "

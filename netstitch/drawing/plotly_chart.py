@@ -24,11 +24,14 @@ def interactive(chart: Chart | Bars) -> go.Figure:
         corners = {"x0": 0, "x1": x, "y0": y, "y1": 1}
         shade = _translucent(SHADE_EDGE, 0.13)
         figure.add_shape(type="rect", **corners, fillcolor=shade, line=edge, layer="below")
+    marked = {series.name for series in chart.series if series.kind == "marks"}
     named = set()
     for series in chart.series:
         if series.low:
             figure.add_trace(_band(series))
         trace = _trace(series)
+        if series.kind == "steps" and series.name in marked:
+            trace.hoverinfo = "skip"  # it would hide what its marks say
         trace.legendgroup, trace.showlegend = series.name, series.name not in named
         named.add(series.name)
         figure.add_trace(trace)

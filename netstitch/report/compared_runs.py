@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from netstitch.analysis.front_chart import Floor
-from netstitch.analysis.front_point import SPLITS, Split
+from netstitch.analysis.front_point import SPLITS, MeasuredPoint, Split
 from netstitch.analysis.hypervolume import ReferencePoint, hypervolume_of, reference_points
 from netstitch.errors import DataError
 from netstitch.records.run_document import how_on, state_of
@@ -59,18 +59,31 @@ class Comparison:
             return self.over_floor
         return ReferencePoint(self.over_floor.ensemble)
 
+    @property
+    def cascades(self) -> bool:
+        """Some run has cascades."""
+        return any(run.front.cascades for run in self.runs)
+
     def volume(self, run: RunRecord, part: Split) -> float:
-        """Return the hypervolume of a run's front, over the floor."""
+        """Return the hypervolume of a run's networks, over the floor."""
         return hypervolume_of(run.front.points, part, self.over_floor) or 0.0
 
     def volume_over_worst(self, run: RunRecord, part: Split) -> float:
-        """Return the hypervolume of a run's front, over the worst reference."""
+        """Return the hypervolume of a run's networks, over the worst reference."""
         return hypervolume_of(run.front.points, part, self.over_worst) or 0.0
 
+    def volume_with_cascades(self, run: RunRecord, part: Split) -> float:
+        """Return the hypervolume of a run's networks and cascades, over the floor."""
+        return hypervolume_of(run.front.found, part, self.over_floor) or 0.0
 
-def networks_of(run: RunRecord, part: Split) -> list[tuple[float, float]]:
-    """Return costs and accuracies of a run's front."""
-    return [(p.cost, a) for p in run.front.points if (a := p.accuracy(part)) is not None]
+    def volume_with_cascades_over_worst(self, run: RunRecord, part: Split) -> float:
+        """Return the hypervolume of a run's networks and cascades, over the worst reference."""
+        return hypervolume_of(run.front.found, part, self.over_worst) or 0.0
+
+
+def places_of(points: Sequence[MeasuredPoint], part: Split) -> list[tuple[float, float]]:
+    """Return costs and accuracies of points on a part of the data."""
+    return [(p.cost_on(part), a) for p in points if (a := p.accuracy(part)) is not None]
 
 
 def read_runs(folders: Sequence[Path], floor: Floor = "tenth") -> Comparison:

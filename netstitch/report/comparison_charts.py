@@ -6,9 +6,10 @@ import numpy as np
 
 from netstitch.analysis import Split
 from netstitch.analysis.attainment import attainment
+from netstitch.analysis.front_point import MeasuredPoint
 from netstitch.drawing.chart import Chart, Series
 from netstitch.records.run_record import HistoryRow, RunRecord
-from netstitch.report.compared_runs import Comparison, RunGroup, networks_of
+from netstitch.report.compared_runs import Comparison, RunGroup, places_of
 from netstitch.report.run_charts import USED, course_of, evaluated_some, marks_of
 from netstitch.text import counted
 
@@ -65,15 +66,21 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
 
     Crosses are the reference networks.
     """
+    kinds: list[tuple[RunGroup, str, list[Sequence[MeasuredPoint]]]] = []
+    for group in comparison.groups:
+        kinds.append((group, group.name, [run.front.points for run in group.runs]))
+        if any(run.front.cascades for run in group.runs):
+            both = [run.front.found for run in group.runs]
+            kinds.append((group, f"{group.name}, with cascades", [*both]))
     series = []
-    for index, group in enumerate(comparison.groups):
+    for index, (group, called, points) in enumerate(kinds):
         surfaces = {"": 0.5}
         if len(group.runs) > 2:
             surfaces |= {", any run": 1 / len(group.runs), ", every run": 1.0}
         for told, share in surfaces.items():
-            corners = attainment([networks_of(run, part) for run in group.runs], share)
+            corners = attainment([places_of(each, part) for each in points], share)
             x, y = zip(*corners, strict=True) if corners else ((), ())
-            name = f"{group.name}{told}" if told else _counted(group)
+            name = f"{called}{told}" if told else f"{called} ({counted(len(group.runs), 'run')})"
             series.append(Series(name, x, y, "steps", index, "dotted" if told else "plain"))
     front = comparison.runs[0].front
     series.append(

@@ -18,7 +18,7 @@ def point_sets(front: Front) -> dict[str, tuple[MeasuredPoint, ...]]:
         "and plain cascades with exits": (*front.references, *front.plain_cascades),
         "networks": front.points,
         "cascades": front.cascades,
-        "networks and cascades": (*front.points, *front.cascades),
+        "networks and cascades": front.found,
     }
     if plain == front.plain_cascades:
         del found["and plain cascades with exits"]

@@ -45,7 +45,7 @@
         const told = event.points.find((point) => point.customdata);
         if (told) choose(told.customdata[0], false);
       });
-      limit();
+      limit([place]);
     }
   }
   const seen = new IntersectionObserver((entries) => {
@@ -60,11 +60,11 @@
 
   // -- the least accuracy of the front's charts
 
-  function limit() {
+  function limit(places) {
     const chosen = document.querySelector("input[name=floor]:checked");
     if (!chosen) return;
     const floor = Number(chosen.value);
-    for (const place of fronts) {
+    for (const place of places) {
       if (!place.data) continue;
       const top = charts[place.dataset.chart].top;
       const margin = 0.03 * (top - floor) || 0.01;
@@ -72,7 +72,9 @@
         "xaxis.range": [0, charts[place.dataset.chart].right] });
     }
   }
-  for (const each of document.querySelectorAll("input[name=floor]")) each.addEventListener("change", limit);
+  for (const each of document.querySelectorAll("input[name=floor]")) {
+    each.addEventListener("change", () => limit(fronts));
+  }
 
   // -- the threshold of a cascade: of its chart, the first trace has all, the last the one chosen
 

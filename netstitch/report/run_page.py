@@ -20,7 +20,7 @@ from netstitch.report.network_sections import ShownNetwork, shown_networks
 from netstitch.report.point_table import columns_of
 from netstitch.report.report_sections import ReportSection, sections_of
 from netstitch.report.run_charts import cloud_of
-from netstitch.report.summary import answer, notes, table_text, versions
+from netstitch.report.summary import answer, named_cascade, notes, table_text, versions
 from netstitch.version import VERSION
 
 _FRONT_TEXT = (
@@ -124,9 +124,10 @@ def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, An
         {"name": name, "value": accuracy_floor(base, parts, each), "chosen": each == floor}
         for name, each in floors.items()
     ]
-    # What there is to see first is a cascade, or a stitched network, from the middle of the front.
+    # What there is to see first is a cascade, or a stitched network from the middle of the front.
     stitched = [point for point in front.points if point.stitches]
-    several = front.cascades or stitched or front.points or front.networks
+    several = stitched or front.points or front.networks
+    first = named_cascade(front) if front.cascades else several[len(several) // 2]
     article = _template("page.network.html")
     return {
         "fronts": fronts,
@@ -140,7 +141,7 @@ def _front(run: RunRecord, floor: Floor, charts: dict[str, Any]) -> dict[str, An
         "cost": front.cost_name,
         "table_text": table_text(run),
         "placeholder": run.structure.names[0],
-        "first": several[len(several) // 2].label,
+        "first": first.label,
     }
 
 

@@ -1,6 +1,6 @@
 """A run in sentences: what was found, and what is missing."""
 
-from netstitch.analysis import Front, FrontPoint
+from netstitch.analysis import CascadePoint, Front, FrontPoint
 from netstitch.analysis.front_point import Split
 from netstitch.analysis.front_rows import difference_text
 from netstitch.records.run_record import RunRecord
@@ -34,24 +34,32 @@ def answer(run: RunRecord) -> str:
     return text + _of_cascades(front, part)
 
 
+def named_cascade(front: Front) -> CascadePoint:
+    """Return the cascade to look at first, by validation samples, of a front that has some.
+
+    The cheapest in the mean that has the ensemble's accuracy, or, without one, the most accurate.
+    """
+    ensemble = front.ensemble
+    least = 0.0 if ensemble is None else ensemble.validation
+    equal = [one for one in front.cascades if one.validation >= least]  # by rising mean cost
+    return equal[0] if equal else max(front.cascades, key=lambda one: one.validation)
+
+
 def _of_cascades(front: Front, part: Split) -> str:
-    """Say what the cascades give: the cheapest that has the ensemble's accuracy, or the best."""
+    """Say what the cascades give, by one of them."""
     if not front.cascades:
         return ""
-    ensemble = front.ensemble
-    least = ensemble.validation if ensemble is not None else 2.0
-    equal = [one for one in front.cascades if one.validation >= least]  # by rising mean cost
-    chosen = equal[0] if equal else max(front.cascades, key=lambda one: one.validation)
-    accuracy = chosen.accuracy(part)
+    text = f" {len(front.cascades)} cascades are on a front by their mean cost"
+    named, ensemble = named_cascade(front), front.ensemble
+    accuracy = named.accuracy(part)
     if accuracy is None or ensemble is None:
-        return f" {len(front.cascades)} cascades are on a front by their mean cost."
-    beside = difference_text(chosen.difference(part))
+        return f"{text}."
+    beside = difference_text(named.difference(part))
     minus = f", {beside} points beside the ensemble" if beside else ""
-    share = chosen.cost_on(part) / ensemble.cost
+    share = named.cost_on(part) / ensemble.cost
     return (
-        f" {len(front.cascades)} cascades are on a front by their mean cost: {chosen.label}, "
-        f"chosen on validation samples, is right on {100 * accuracy:.2f} % of {part} samples"
-        f"{minus}, at {share:.0%} of its {front.cost_name} in the mean."
+        f"{text}: {named.label}, chosen on validation samples, is right on {100 * accuracy:.2f} % "
+        f"of {part} samples{minus}, at {share:.0%} of its {front.cost_name} in the mean."
     )
 
 

@@ -25,7 +25,6 @@ from typing import Any
 
 from torch import nn
 
-from netstitch.analysis import Split
 from netstitch.analysis.front_chart import Floor
 from netstitch.analysis.front_figure import fronts_figure
 from netstitch.analysis.hypervolume import ReferencePoint, hypervolume_of, reference_points
@@ -47,8 +46,6 @@ EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
 """What the runs of a protocol differ in."""
 PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-3", "protocol.json"
 SWEEP = "sweep"
-PARTS: tuple[Split, ...] = ("validation", "test")
-"""Of the data, that hypervolumes are counted on."""
 
 SettingsFor = Callable[[str, int | str, int], RunSettings]
 """The settings of a run of an algorithm with a population size, or "sweep", and a seed."""
@@ -87,7 +84,8 @@ class Run:
     """One run of a protocol; its fields are the columns of runs.csv.
 
     `validation` and `test` are hypervolumes of its front on these samples over the protocol's
-    accuracy, and with `_over_worst` over the worst reference's; `networks` counts those of its
+    accuracy, and with `_over_worst` over the worst reference's; those `with_cascades` are of its
+    networks and cascades, others of its networks. `networks` and `cascades` count those of its
     front. `skipped` proposals were known by their signature; `unchanged` ones of them changed
     nothing active, which are those that the paper counts as skipped (section 8). `stopped` is why
     the search ended.
@@ -100,7 +98,12 @@ class Run:
     test: float | None
     validation_over_worst: float
     test_over_worst: float | None
+    validation_with_cascades: float
+    test_with_cascades: float | None
+    validation_with_cascades_over_worst: float
+    test_with_cascades_over_worst: float | None
     networks: int
+    cascades: int
     evaluations: int
     skipped: int
     unchanged: int
@@ -228,23 +231,27 @@ def _row(
 ) -> Run:
     front, outcome = run.front, run.document.outcome
     assert outcome is not None  # it is done
-    validation, worst_validation, test, worst_test = (
-        hypervolume_of(front.points, part, over) for part in PARTS for over in points
-    )
+    over, worst = points
+    networks, both = front.points, front.found
     return Run(
-        algorithm,
-        population,
-        seed,
-        validation or 0.0,
-        test,
-        worst_validation or 0.0,
-        worst_test,
-        len(front),
-        outcome.evaluations,
-        outcome.skipped,
-        outcome.unchanged,
-        outcome.stopped,
-        round(outcome.search_seconds, 1),
+        algorithm=algorithm,
+        population=population,
+        seed=seed,
+        validation=hypervolume_of(networks, "validation", over) or 0.0,
+        test=hypervolume_of(networks, "test", over),
+        validation_over_worst=hypervolume_of(networks, "validation", worst) or 0.0,
+        test_over_worst=hypervolume_of(networks, "test", worst),
+        validation_with_cascades=hypervolume_of(both, "validation", over) or 0.0,
+        test_with_cascades=hypervolume_of(both, "test", over),
+        validation_with_cascades_over_worst=hypervolume_of(both, "validation", worst) or 0.0,
+        test_with_cascades_over_worst=hypervolume_of(both, "test", worst),
+        networks=len(front),
+        cascades=len(front.cascades),
+        evaluations=outcome.evaluations,
+        skipped=outcome.skipped,
+        unchanged=outcome.unchanged,
+        stopped=outcome.stopped,
+        seconds=round(outcome.search_seconds, 1),
     )
 
 

@@ -36,6 +36,7 @@ def test_algorithms_run_on_one_supernet_and_are_compared(
     for part in ("validation", "test"):
         for row in rows:
             assert 0 < float(row[f"{part}_over_worst"]) <= float(row[part]) < 1.1
+            assert float(row[part]) <= float(row[f"{part}_with_cascades"]) < 1.1
     assert "best" in called.out
     files = sorted((folder / "prepared" / SUPERNET).rglob("*.safetensors"))
     assert files

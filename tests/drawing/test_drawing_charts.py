@@ -80,3 +80,12 @@ def test_a_legend_is_no_wider_than_its_figure(tmp_path: Path) -> None:
 )
 def test_costs_have_a_unit_that_ticks_are_short_in(most: int, unit: str, scale: float) -> None:
     assert unit_and_scale(most) == (unit, scale)
+
+
+def test_a_line_does_not_hide_what_its_marks_say() -> None:
+    line, marks = Series("a", [1, 2], [3, 4], "steps"), Series("a", [1], [3], "marks", keys=["P1"])
+    alone = Series("b", [1, 2], [3, 4], "steps")
+    first, second, third = interactive(Chart("x", "y", (line, marks, alone))).data
+    assert first.hoverinfo == "skip"
+    assert second.hoverinfo is None
+    assert third.hoverinfo is None

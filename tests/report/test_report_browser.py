@@ -69,7 +69,7 @@ def browser() -> Iterator["playwright.Browser"]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Supernet]:
     folder = tmp_path_factory.mktemp("large") / "run"
-    supernet = generate(folder, EVALUATIONS)
+    supernet = generate(folder, EVALUATIONS, cascades=True)
     write_page(read_run(folder), folder / "report.html")
     return folder, supernet
 
@@ -150,6 +150,25 @@ def test_a_name_in_the_table_shows_that_network_by_keyboard_too(opened: Opened) 
     assert opened.page.url.endswith("#P2")
 
 
+def test_a_threshold_is_moved(opened: Opened, made: tuple[Path, Supernet]) -> None:
+    """The mark and the words follow, and another cascade begins where it has its own."""
+    point = next(one for one in read_run(made[0]).front.cascades if one.label == "C1")
+    opened.page.locator("tr[data-label=C1] button.choose").click()
+    slider = opened.page.locator(".threshold input")
+    told = opened.page.locator(".threshold output")
+    assert told.inner_text().startswith("threshold 0.365:")
+    opened.page.wait_for_selector(".threshold .main-svg")
+    slider.press("End")
+    threshold, accuracy, cost = point.curve[-1]
+    assert told.inner_text().startswith(f"threshold {threshold:.4g}: {100 * accuracy:.2f} %")
+    places = "const all = document.querySelector('.threshold .chart').data; const last = all.at(-1)"
+    found = opened.page.evaluate(f"(() => {{ {places}; return [last.x[0], last.y[0]]; }})()")
+    assert found == pytest.approx([cost, accuracy])
+    opened.page.locator("tr[data-label=plain-1] button.choose").click()
+    assert told.inner_text().startswith("threshold 0.365:")
+    assert opened.complaints == []
+
+
 def test_columns_sort_both_ways(opened: Opened) -> None:
     head = opened.page.locator("#networks thead th", has_text="validation").first
     for way in ("ascending", "descending"):
@@ -172,7 +191,7 @@ def test_rows_are_filtered(opened: Opened) -> None:
     assert 0 < len(shown) < everything
     assert all(cost <= 80 and accuracy >= 70 for cost, accuracy in shown)
     text = opened.page.locator("#count").inner_text()
-    assert text == f"{len(shown)} of {everything} networks"
+    assert text == f"{len(shown)} of {everything} networks and cascades"
 
 
 def test_the_floor_moves_the_axis(opened: Opened) -> None:

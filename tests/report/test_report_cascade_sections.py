@@ -1,6 +1,7 @@
 """Cascades on the page of a run: a row each, their stages, and thresholds that can be moved."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from netstitch.report.cascade_sections import shown_cascades
 from netstitch.report.hypervolume_table import hypervolume_table
 from netstitch.report.network_sections import shown_networks
 from netstitch.report.point_table import columns_of
-from netstitch.report.summary import answer
+from netstitch.report.summary import answer, named_cascade
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +74,16 @@ def test_the_page_has_all_of_it(run: RunRecord) -> None:
     assert text.index('data-label="ensemble"') < text.index('data-label="C1"')
 
 
-def test_the_answer_names_a_cascade_that_validation_chose(run: RunRecord) -> None:
+def test_the_answer_names_the_cascade_that_is_shown_first(run: RunRecord) -> None:
     best = max(run.front.cascades, key=lambda one: one.validation)
     assert f"{best.label}, chosen on validation samples, is right on 73.00 % of" in answer(run)
+    assert f'data-first="{best.label}"' in page(run)
+
+
+def test_of_cascades_as_accurate_as_the_ensemble_the_cheapest_is_named(run: RunRecord) -> None:
+    cheap, *_, dear = (replace(one, validation=0.9) for one in run.front.cascades)
+    front = replace(run.front, cascades=(cheap, dear))
+    assert named_cascade(front) == cheap
 
 
 def test_hypervolumes_of_each_set_of_points(run: RunRecord) -> None:

@@ -14,13 +14,14 @@ from netstitch.errors import DataError
 from netstitch.records.run_folder import FRONT_FILE, HISTORY_FILE
 from netstitch.records.unchanged import network_digests
 from netstitch.report import Comparison, read_runs, write_comparison
-from netstitch.report.compared_runs import RunGroup, networks_of
+from netstitch.report.compared_runs import RunGroup, places_of
 from netstitch.report.comparison_charts import (
     attainment_chart,
     convergence_chart,
     group_stitches_chart,
 )
-from netstitch.report.comparison_page import comparison_sections, runs_table
+from netstitch.report.comparison_page import answer, comparison_sections
+from netstitch.report.comparison_tables import group_table, runs_table
 
 SEEDS = (1, 2, 3)
 
@@ -89,6 +90,36 @@ def test_everything_is_written(comparison: Comparison, folders: list[Path], tmp_
     assert "signed-rank" in page
     for chart in ("convergence-0", "fronts-1", "stitches-0"):
         assert f'id="{chart}"' in page
+
+
+def test_networks_and_cascades_stand_side_by_side(tmp_path: Path) -> None:
+    for seed in range(2):
+        generate(tmp_path / f"ga-{seed}", 100, seed=seed, cascades=True)
+        generate(tmp_path / f"gomea-{seed}", 100, seed=seed + 10)
+        for name in ("ga", "gomea"):
+            alter(tmp_path / f"{name}-{seed}", config={"search": {"algorithm": name}, "seed": seed})
+    comparison = read_runs([tmp_path / f"{name}-{s}" for name in ("ga", "gomea") for s in range(2)])
+    rows = list(csv.DictReader(runs_table(comparison).splitlines()))
+    assert [row["cascades"] for row in rows] == ["4", "4", "0", "0"]
+    for row in rows:
+        front = Front.from_json(Path(row["run"]) / FRONT_FILE)
+        both = (*front.points, *front.cascades)
+        expected = hypervolume(
+            [point.test or 0.0 for point in both],
+            [point.cost_on("test") for point in both],
+            ensemble=ensemble_cost(front),
+            accuracy_floor=comparison.over_floor.accuracy,
+        )
+        assert float(row["hypervolume_with_cascades_test"]) == pytest.approx(expected)
+        assert float(row["hypervolume_test"]) <= expected
+    head, *_ = group_table(comparison)
+    assert "with cascades, test" in head
+    titles = [section.title for section in comparison_sections(comparison)]
+    assert titles[:4] == ["Groups", "Pairs", "Pairs, with cascades", "Fronts"]
+    assert "With cascades, " in answer(comparison)
+    names = {series.name for series in attainment_chart(comparison, "test").series}
+    assert "ga, with cascades (2 runs)" in names
+    assert "gomea, with cascades (2 runs)" not in names
 
 
 def test_a_sweep_converges_as_the_size_that_was_kept(tmp_path: Path) -> None:
@@ -222,7 +253,7 @@ def test_surfaces_of_any_and_every_run_bound_that_of_half(tmp_path: Path) -> Non
         for name in ("all runs (3 runs)", "all runs, any run", "all runs, every run")
     )
     assert (half.look, best.look, worst.look) == ("plain", "dotted", "dotted")
-    fronts = [networks_of(run, "test") for run in comparison.groups[0].runs]
+    fronts = [places_of(run.front.points, "test") for run in comparison.groups[0].runs]
     for cost in sorted({cost for front in fronts for cost, _ in front}):
         reached = sorted(max([a for c, a in front if c <= cost], default=-1) for front in fronts)
         for surface, expected in ((worst, reached[0]), (half, reached[1]), (best, reached[2])):
