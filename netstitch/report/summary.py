@@ -126,7 +126,8 @@ def _dominating(front: Front, part: Split) -> list[tuple[FrontPoint, FrontPoint]
     """Return each reference that a cheaper network is as accurate as, with the cheapest such."""
     found = []
     given = {each.genotype for each in front.references}
-    others = [point for point in front.points if point.genotype not in given]  # by rising cost
+    # By rising cost; an exit has the genotype of the network that it is the beginning of.
+    others = [one for one in front.points if one.exit or one.genotype not in given]
     for reference in front.references:
         least = reference.accuracy(part)
         if least is None:

@@ -80,6 +80,12 @@ def test_the_answer_names_the_cascade_that_is_shown_first(run: RunRecord) -> Non
     assert f'data-first="{best.label}"' in page(run)
 
 
+def test_an_exit_may_dominate_a_network_that_went_in(run: RunRecord) -> None:
+    exit = next(point for point in run.front.points if point.exit is not None)
+    better = replace(run, front=replace(run.front, points=(exit,)))
+    assert f"{exit.label} is as accurate as wide on test samples or better" in answer(better)
+
+
 def test_of_cascades_as_accurate_as_the_ensemble_the_cheapest_is_named(run: RunRecord) -> None:
     cheap, *_, dear = (replace(one, validation=0.9) for one in run.front.cascades)
     front = replace(run.front, cascades=(cheap, dear))
