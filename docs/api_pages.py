@@ -26,6 +26,7 @@ ROOMS = (
     "evaluation",
     "tuning",
     "searching",
+    "cascades",
     "experiments",
     "records",
     "report",
