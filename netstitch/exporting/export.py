@@ -13,13 +13,13 @@ from typing import Any
 from torch import Tensor
 
 from netstitch.errors import ExportError, NetstitchError
+from netstitch.exporting.cascade_card import cascade_card, output_of
 from netstitch.exporting.export_check import (
     ADVICE,
-    BATCH_SIZES,
-    TOLERANCE,
     Difference,
     Probe,
     check,
+    check_in_words,
     probes,
 )
 from netstitch.exporting.formats import Format, choose_formats
@@ -28,10 +28,12 @@ from netstitch.exporting.subnetwork import Subnetwork, take_subnetwork
 from netstitch.files.folders import as_path, check_new, new_folder, write_json
 from netstitch.fitting import Batch, stitched_norms
 from netstitch.networks.counting import count_parameters
+from netstitch.networks.graph import Graph
+from netstitch.stitching.cascade import Cascade
 from netstitch.stitching.exit import Exit
 from netstitch.stitching.genotype import check_genotype
 from netstitch.stitching.reachability import Genotype
-from netstitch.supernet.supernet import AnySubnetwork, Supernet
+from netstitch.supernet.supernet import Runnable, Supernet
 from netstitch.version import VERSION
 
 EXPORT, EXPORT_FILE = "netstitch-export-1", "export.json"
@@ -75,7 +77,7 @@ class Exported:
 
 def export(
     supernet: Supernet,
-    genotype: AnySubnetwork,
+    genotype: Runnable,
     folder: Path | str,
     *,
     card: Mapping[str, Any] | None = None,
@@ -83,6 +85,7 @@ def export(
     example: Tensor | None = None,
     recalibrate: Iterable[Batch] | None = None,
     fold: bool = False,
+    output: str | None = None,
     progress: Progress | None = None,
 ) -> Exported:
     """Write the subnetwork of a genotype, or an exit, into a new folder, whole or not at all.
@@ -93,7 +96,7 @@ def export(
 
     Args:
         supernet: It stays as it is.
-        genotype: Of the subnetwork; or an exit.
+        genotype: Of the subnetwork; or an exit, or a cascade, whose decisions are in the files.
         folder: New, or empty.
         card: Facts to keep beside it, such as accuracies; plain JSON data. Genotype or exit,
             output, networks, multiply-adds and parameters are added.
@@ -106,11 +109,13 @@ def export(
             needed. The card says how many norms there were, which may be none.
         fold: Let convolutions and linear layers carry the batch norms behind them, where nothing
             else reads them; the files are compared with the subnetwork before folding.
+        output: The key of the output that a cascade decides by; needed where there are several.
         progress: Called before each step and at the end.
 
     Raises:
         ExportError: Where an exporter fails, or a file does not compute what the subnetwork does.
-        StitchingError: For a genotype that does not fit, or uses stitches that were never fitted.
+        StitchingError: For a genotype that does not fit, or uses stitches that were never fitted,
+            and for a cascade with inputs to recalibrate with.
         StorageError: Where the folder exists and is not empty, or cannot be written.
         FittingError: For inputs that norms cannot be measured on.
     """
@@ -121,13 +126,13 @@ def export(
         )
     folder = as_path(folder)
     chosen = choose_formats(formats)
-    if not isinstance(genotype, Exit):
+    if not isinstance(genotype, Exit | Cascade):
         genotype = check_genotype(supernet.cardinalities, genotype)
     supernet.check_fitted(genotype)
     check_new(folder)
-    subnetwork = take_subnetwork(supernet, genotype, example, recalibrate)
+    subnetwork = take_subnetwork(supernet, genotype, example, recalibrate, output)
     changes: dict[str, int] = {}
-    if recalibrate is not None:
+    if recalibrate is not None and isinstance(subnetwork.graph, Graph):
         changes[RECALIBRATED] = len(stitched_norms(subnetwork.graph))
     compared = probes(subnetwork, example)
     if fold:
@@ -148,7 +153,8 @@ def export(
             usage = form.usage_in(folder.as_posix(), subnetwork)
             path = folder / form.files[0]
             files.append(ExportedFile(name, path, size, found, seconds, usage))
-        write_json(partial / EXPORT_FILE, _document(subnetwork, facts, chosen, files))
+        document = _document(subnetwork, facts, chosen, files) | check_in_words(compared)
+        write_json(partial / EXPORT_FILE, document)
     report(len(chosen), len(chosen), f"wrote {folder}")
     return Exported(folder, facts, tuple(files))
 
@@ -182,10 +188,14 @@ def _first_line(error: Exception) -> str:
 
 
 def _identity(
-    supernet: Supernet, genotype: Genotype | Exit, subnetwork: Subnetwork
+    supernet: Supernet, genotype: Genotype | Exit | Cascade, subnetwork: Subnetwork
 ) -> dict[str, Any]:
     """Return what the card says of the supernet's part that is exported."""
-    if isinstance(genotype, Exit):
+    chosen: dict[str, Any]
+    if isinstance(genotype, Cascade):
+        output = output_of(supernet, genotype.stages[-1])
+        chosen = {"cascade": cascade_card(supernet, genotype, subnetwork)}
+    elif isinstance(genotype, Exit):
         output = supernet.names[genotype.network]
         chosen = {"exit": {"network": output, "points": list(genotype.points)}}
     else:
@@ -195,7 +205,7 @@ def _identity(
         **chosen,
         "output": output,
         "networks": list(supernet.names),
-        "multiply_adds": supernet.macs(genotype),
+        "multiply_adds": subnetwork.graph.multiply_adds,
         "parameters": count_parameters(subnetwork.weights),
     }
 
@@ -232,7 +242,6 @@ def _document(
         "outputs": list(subnetwork.graph.output_keys),
         "versions": {"netstitch": VERSION, "python": platform.python_version()}
         | {name: _installed_version(name) for name in packages},
-        "check": {"batch_sizes": list(BATCH_SIZES), "relative_tolerance": TOLERANCE},
         "files": {
             file.format: {
                 "files": list(formats[file.format].files),

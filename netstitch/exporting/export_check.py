@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from netstitch.errors import ExportError
+from netstitch.exporting.cascade_check import ALL_UNSURE, CLOSE, MANY, NONE_UNSURE, SIZES, decide
 from netstitch.exporting.subnetwork import TRACE_BATCH, Outputs, Subnetwork, random_inputs
+from netstitch.networks.staged import THRESHOLD, StagedGraph
 from netstitch.text import one_line
 from netstitch.threads import threads
 
@@ -30,21 +33,33 @@ class Difference:
 
 @dataclass(frozen=True)
 class Probe:
-    """A batch of inputs (n, ...), and the subnetwork's outputs."""
+    """A batch of inputs (n, ...), and the subnetwork's outputs.
+
+    Attributes:
+        thresholds: Those of a cascade, where they are not its own.
+        close: (n,) bool: samples of a cascade that rounding decides, which are not compared.
+    """
 
     inputs: Tensor
     expected: Outputs
+    thresholds: Tensor | None = None
+    close: Tensor | None = None
 
 
 def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]:
     """Return a batch of each of BATCH_SIZES, as of `random_inputs`, with the subnetwork's outputs.
 
+    Of a cascade, batches of further sizes, with its own thresholds and with such that none, some
+    and all samples are unsure.
+
     Raises:
         ExportError: Where the subnetwork itself cannot be run.
     """
-    batches = [random_inputs(subnetwork.graph, size, example) for size in BATCH_SIZES]
     with threads(1):
         try:
+            if isinstance(subnetwork.graph, StagedGraph):
+                return _cascade_probes(subnetwork, subnetwork.graph, example)
+            batches = [random_inputs(subnetwork.graph, size, example) for size in BATCH_SIZES]
             return [Probe(inputs, subnetwork(inputs)) for inputs in batches]
         except Exception as error:  # whatever torch says of a graph that was edited
             raise ExportError(
@@ -53,14 +68,60 @@ def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]
             ) from error
 
 
-def check(file: str, run: Callable[[Tensor], Outputs], probes: Sequence[Probe]) -> Difference:
+def _cascade_probes(
+    subnetwork: Subnetwork, staged: StagedGraph, example: Tensor | None
+) -> list[Probe]:
+    many = random_inputs(staged, MANY, example)
+    some = decide(staged, subnetwork.weights, many).thresholds
+    every = (None, torch.full_like(some, NONE_UNSURE), some, torch.full_like(some, ALL_UNSURE))
+    batches = [(random_inputs(staged, size, example), every) for size in SIZES]
+    found = []
+    for inputs, choices in [*batches, (many, (None, some))]:
+        for thresholds in choices:
+            met = subnetwork.weights[THRESHOLD] if thresholds is None else thresholds
+            close = decide(staged, subnetwork.weights, inputs, met).close
+            found.append(Probe(inputs, subnetwork(inputs, thresholds), thresholds, close))
+    return found
+
+
+def check(file: str, run: Callable[..., Outputs], probes: Sequence[Probe]) -> Difference:
     """Return the largest difference of a file's outputs, which `run` computes, on all probes.
 
     Raises ExportError for one over TOLERANCE, and for other keys or shapes of outputs.
     """
     with threads(1), torch.no_grad():
-        found = [difference(file, len(p.inputs), p.expected, run(p.inputs)) for p in probes]
+        found = [_compared(file, run, probe) for probe in probes]
     return max(found, key=lambda item: item.relative)
+
+
+def check_in_words(probes: Sequence[Probe]) -> dict[str, Any]:
+    """Return what export.json says of the check."""
+    said: dict[str, Any] = {
+        "batch_sizes": list(dict.fromkeys(len(probe.inputs) for probe in probes)),
+        "relative_tolerance": TOLERANCE,
+    }
+    close = [probe.close for probe in probes if probe.close is not None]
+    if close:
+        said["samples"] = sum(map(len, close))
+        said["close_to_a_threshold"] = {
+            "within": CLOSE,
+            "samples_not_compared": int(sum(each.sum() for each in close)),
+        }
+    return {"check": said}
+
+
+def _compared(file: str, run: Callable[..., Outputs], probe: Probe) -> Difference:
+    """Return the largest difference on one probe; samples that rounding decides are left out."""
+    if probe.thresholds is None:
+        found = run(probe.inputs)
+    else:
+        found = run(probe.inputs, probe.thresholds)
+    expected = probe.expected
+    if probe.close is not None and probe.close.any():
+        kept = ~probe.close
+        expected = {key: value[kept] for key, value in expected.items()}
+        found = {k: v[kept] if len(v) == len(kept) else v for k, v in found.items()}
+    return difference(file, len(probe.inputs), expected, found)
 
 
 def difference(file: str, batch: int, expected: Outputs, found: Outputs) -> Difference:
@@ -83,6 +144,8 @@ def difference(file: str, batch: int, expected: Outputs, found: Outputs) -> Diff
                 f"the subnetwork's own output holds NaN or infinity{where} on random inputs, so "
                 f"{file} cannot be checked; give `example` inputs, or check the weights"
             )
+        if not value.numel():
+            continue
         absolute = (value.double() - other.double()).abs().max().item()
         scale = value.double().abs().max().item()
         relative = absolute / max(scale, 1e-6)

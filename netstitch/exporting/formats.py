@@ -3,16 +3,16 @@
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from netstitch.errors import ExportError
 from netstitch.exporting import onnx_format
 from netstitch.exporting.json_format import SUBNETWORK_FILE, load_subnetwork, write_subnetwork
-from netstitch.exporting.subnetwork import Outputs, Subnetwork, by_key
+from netstitch.exporting.subnetwork import Outputs, Subnetwork, run_module
 from netstitch.files.folders import write_bytes
 from netstitch.networks.network_files import WEIGHTS_FILE
 from netstitch.threads import quiet
@@ -24,9 +24,8 @@ def _write_json(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> N
     write_subnetwork(folder, subnetwork.graph, dict(subnetwork.weights), card)
 
 
-def _reopen_json(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
-    module = load_subnetwork(folder)
-    return lambda inputs: by_key(module(inputs))
+def _reopen_json(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
+    return partial(run_module, load_subnetwork(folder))
 
 
 def _write_pt2(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
@@ -37,12 +36,12 @@ def _write_pt2(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> No
     write_bytes(folder / PT2_FILE, content.getvalue())
 
 
-def _reopen_pt2(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
+def _reopen_pt2(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
     # The file holds a pickle. It is opened here alone, right after it was written, never from a
     # folder that somebody else may have written.
     with quiet():
         module = torch.export.load(folder / PT2_FILE).module()  # its eval() refuses; frozen anyway
-    return lambda inputs: by_key(module(inputs))
+    return partial(run_module, module)
 
 
 @dataclass(frozen=True)
@@ -53,14 +52,15 @@ class Format:
         files: Names of the files it writes; the first one stands for all in messages.
         write: Writes them into an existing folder; the card is plain JSON data about the
             subnetwork.
-        reopen: Reads them back, and returns a function that computes a batch.
+        reopen: Reads them back, and returns a function that computes a batch; of a cascade it
+            takes thresholds too.
         usage: How to run it, one line of Python; FOLDER and INPUT stand for these.
         check_installed: Raises ExportError when a package is missing.
     """
 
     files: tuple[str, ...]
     write: Callable[[Subnetwork, Path, dict[str, Any]], None]
-    reopen: Callable[[Subnetwork, Path], Callable[[Tensor], Outputs]]
+    reopen: Callable[[Subnetwork, Path], Callable[..., Outputs]]
     usage: str
     check_installed: Callable[[], None] = lambda: None
 

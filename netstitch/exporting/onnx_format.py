@@ -4,16 +4,21 @@ import importlib.util
 import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_unflatten
 
 from netstitch.errors import ExportError
+from netstitch.exporting.staged_onnx import staged_model
 from netstitch.exporting.subnetwork import Outputs, Subnetwork
 from netstitch.files.folders import write_bytes
+from netstitch.networks.staged import THRESHOLD, StagedGraph
 from netstitch.threads import quiet
+
+if TYPE_CHECKING:
+    import onnx
 
 FILE = "model.onnx"
 OPSET = 18
@@ -61,17 +66,58 @@ def output_names(program: torch.export.ExportedProgram, keys: Sequence[str | Non
 
 def write(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
     """Write the ONNX file of a subnetwork; raise ExportError for an operation that ONNX lacks."""
+    graph, start = subnetwork.graph, input_name(subnetwork)
+    size = sum(tensor.nbytes for tensor in subnetwork.weights.values())
+    if isinstance(graph, StagedGraph):
+        name = (start, "output" if graph.key is None else graph.key)
+        model = staged_model(graph, subnetwork.weights, subnetwork.example, _stage, name)
+        _save(model, folder / FILE, size)
+        return
     program = subnetwork.program
-    names = output_names(program, subnetwork.graph.output_keys)
+    names = output_names(program, graph.output_keys)
+    made = _translated(program, (subnetwork.example,), [start], names)
+    if size < SINGLE_FILE_LIMIT:
+        write_bytes(folder / FILE, made.model_proto.SerializeToString())
+    else:
+        made.save(folder / FILE, external_data=True)
+
+
+def _save(model: "onnx.ModelProto", path: Path, size: int) -> None:
+    """Write a model whose weights have so many bytes."""
+    import onnx
+
+    if size < SINGLE_FILE_LIMIT:
+        write_bytes(path, model.SerializeToString())
+        return
+    beside = f"{path.name}.data"
+    onnx.save_model(model, str(path), save_as_external_data=True, location=beside)
+
+
+def _stage(
+    program: torch.export.ExportedProgram,
+    example: tuple[Tensor, ...],
+    inputs: list[str],
+    outputs: list[str],
+) -> "onnx.ModelProto":
+    return _translated(program, example, inputs, outputs).model_proto
+
+
+def _translated(
+    program: torch.export.ExportedProgram,
+    example: tuple[Tensor, ...],
+    inputs: list[str],
+    outputs: list[str],
+) -> torch.onnx.ONNXProgram:
+    """Return the ONNX program of a traced one; raise ExportError for what ONNX lacks."""
     with quiet(), torch.no_grad():
         try:
             made = torch.onnx.export(
                 program,
-                (subnetwork.example,),
+                example,
                 dynamo=True,
-                input_names=[input_name(subnetwork)],
-                output_names=names,
-                dynamic_shapes=({0: "batch"},),
+                input_names=inputs,
+                output_names=outputs,
+                dynamic_shapes=tuple({0: "batch"} for _ in example),
                 opset_version=OPSET,
                 verbose=False,
             )
@@ -85,12 +131,8 @@ def write(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
                 "operation in the model"
             ) from error
         assert made is not None
-        _rename_inner(made, [input_name(subnetwork), *names])
-        size = sum(tensor.nbytes for tensor in subnetwork.weights.values())
-        if size < SINGLE_FILE_LIMIT:
-            write_bytes(folder / FILE, made.model_proto.SerializeToString())
-        else:
-            made.save(folder / FILE, external_data=True)
+        _rename_inner(made, [*inputs, *outputs])
+    return made
 
 
 def lacking_operation(error: BaseException) -> str | None:
@@ -119,8 +161,8 @@ def _rename_inner(made: torch.onnx.ONNXProgram, names: list[str]) -> None:
             taken.add(value.name)
 
 
-def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
-    """Return a function that runs the ONNX file on a batch."""
+def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
+    """Return a function that runs the ONNX file on a batch, of a cascade with thresholds."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -133,8 +175,9 @@ def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[[Tensor], Outputs]:
     one = subnetwork.graph.output_keys == (None,)
     (given,) = (value.name for value in session.get_inputs())
 
-    def run(inputs: Tensor) -> Outputs:
-        values = session.run(names, {given: inputs.numpy()})
+    def run(inputs: Tensor, thresholds: Tensor | None = None) -> Outputs:
+        other = {} if thresholds is None else {THRESHOLD: thresholds.numpy()}
+        values = session.run(names, {given: inputs.numpy(), **other})
         return {
             None if one else name: torch.from_numpy(value)
             for name, value in zip(names, values, strict=True)

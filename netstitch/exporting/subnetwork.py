@@ -11,9 +11,13 @@ from netstitch.errors import ExportError
 from netstitch.fitting import Batch
 from netstitch.networks.folding import BATCH_NORM, fold
 from netstitch.networks.graph import Graph
-from netstitch.networks.module import build_module
+from netstitch.networks.staged import THRESHOLD, StagedGraph
+from netstitch.networks.staged_module import build_any_module
+from netstitch.networks.staged_norms import folded_stages, with_sums_behind_decisions
+from netstitch.stitching.cascade import Cascade
 from netstitch.stitching.exit import Exit
 from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.cascade_parts import check_not_recalibrated, staged_graph
 from netstitch.supernet.supernet import Supernet
 from netstitch.threads import quiet
 
@@ -26,31 +30,34 @@ Outputs = dict[str | None, Tensor]
 
 @dataclass(frozen=True)
 class Subnetwork:
-    """A subnetwork on the CPU, in evaluation mode, its weights contiguous and its own.
+    """A subnetwork or cascade on the CPU, in evaluation mode, its weights contiguous and its own.
 
     The example (TRACE_BATCH, ...) is the input it is traced with.
     """
 
-    graph: Graph
+    graph: Graph | StagedGraph
     weights: Mapping[str, Tensor]
     example: Tensor
 
     @cached_property
     def module(self) -> fx.GraphModule:
         """A plain PyTorch module of the same."""
-        return build_module(self.graph, self.weights)
+        return build_any_module(self.graph, self.weights)
 
     @cached_property
     def program(self) -> torch.export.ExportedProgram:
         """The module traced with a free batch size; traced once for all formats."""
         batch = torch.export.Dim("batch")
+        module = self.module
+        if isinstance(self.graph, StagedGraph):
+            module = build_any_module(*with_sums_behind_decisions(self.graph, self.weights))
         with quiet(), torch.no_grad():
-            return torch.export.export(self.module, (self.example,), dynamic_shapes=({0: batch},))
+            return torch.export.export(module, (self.example,), dynamic_shapes=({0: batch},))
 
-    def __call__(self, inputs: Tensor) -> Outputs:
-        """Return the outputs for a batch."""
+    def __call__(self, inputs: Tensor, thresholds: Tensor | None = None) -> Outputs:
+        """Return the outputs for a batch; see `run_module`."""
         with torch.no_grad():
-            return by_key(self.module(inputs))
+            return run_module(self.module, inputs, thresholds)
 
     @property
     def batch_norms(self) -> int:
@@ -59,22 +66,30 @@ class Subnetwork:
 
     def folded(self) -> "Subnetwork":
         """Return the same with batch norms folded where other layers carry them."""
+        if isinstance(self.graph, StagedGraph):
+            return Subnetwork(*folded_stages(self.graph, self.weights), self.example)
         return Subnetwork(*fold(self.graph, self.weights), self.example)
 
 
 def take_subnetwork(
     supernet: Supernet,
-    genotype: Genotype | Exit,
+    chosen: Genotype | Exit | Cascade,
     example: Tensor | None = None,
     recalibrate: Iterable[Batch] | None = None,
+    output: str | None = None,
 ) -> Subnetwork:
-    """Return the subnetwork of a genotype or an exit, ready to be written; see `export`."""
-    graph, tensors = supernet.subnetwork_graph(genotype, recalibrate)
+    """Return a genotype's subnetwork, an exit or a cascade, ready to be written; see `export`."""
+    graph: Graph | StagedGraph
+    if isinstance(chosen, Cascade):
+        check_not_recalibrated(recalibrate)
+        graph, tensors = staged_graph(supernet, chosen, output)
+    else:
+        graph, tensors = supernet.subnetwork_graph(chosen, recalibrate)
     weights = {key: _own(tensor) for key, tensor in tensors.items()}
     return Subnetwork(graph, weights, random_inputs(graph, TRACE_BATCH, example))
 
 
-def random_inputs(graph: Graph, batch: int, example: Tensor | None = None) -> Tensor:
+def random_inputs(graph: Graph | StagedGraph, batch: int, example: Tensor | None = None) -> Tensor:
     """Return (batch, ...) normal noise in the shape of the graph's input, equal at every call.
 
     Mean and standard deviation are 0 and 1, or those of an example (n, ...). Its values are not
@@ -98,6 +113,19 @@ def random_inputs(graph: Graph, batch: int, example: Tensor | None = None) -> Te
             raise ExportError("the example holds NaN or infinity; give finite inputs")
         noise = values.mean() + values.std() * noise
     return noise.to(dtype)
+
+
+def run_module(module: nn.Module, inputs: Tensor, thresholds: Tensor | None = None) -> Outputs:
+    """Return a module's outputs by key; those of a cascade with other thresholds where given."""
+    if thresholds is None:
+        return by_key(module(inputs))
+    buffer = module.get_buffer(THRESHOLD)
+    own = buffer.clone()
+    buffer.copy_(thresholds)
+    try:
+        return by_key(module(inputs))
+    finally:
+        buffer.copy_(own)
 
 
 def by_key(output: Tensor | Mapping[str | None, Tensor]) -> Outputs:

@@ -164,8 +164,8 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, content + "\n")
 
 
-def read_json(path: Path, form: str) -> dict[str, Any]:
-    """Return a JSON object whose "format" is `form`; raise StorageError for anything else."""
+def read_json(path: Path, *forms: str) -> dict[str, Any]:
+    """Return a JSON object whose "format" is one of `forms`; StorageError for anything else."""
     check_name(path)
     try:
         text = read_file(path).decode()
@@ -174,9 +174,10 @@ def read_json(path: Path, form: str) -> dict[str, Any]:
         raise StorageError(f"{path} is missing; expected a folder that netstitch wrote") from None
     except (OSError, ValueError, RecursionError) as error:
         raise StorageError(f"{path} cannot be read as JSON ({one_line(error)})") from error
-    if not isinstance(document, dict) or document.get("format") != form:
+    if not isinstance(document, dict) or document.get("format") not in forms:
         found = document.get("format") if isinstance(document, dict) else None
-        raise StorageError(f"{path} has format {found!r:.80}; this version reads {form!r}")
+        known = " or ".join(map(repr, forms))
+        raise StorageError(f"{path} has format {found!r:.80}; this version reads {known}")
     return document
 
 

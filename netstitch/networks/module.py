@@ -23,7 +23,8 @@ def build_module(
     """Return a module that computes the graph; it holds nothing of netstitch.
 
     Args:
-        graph: what to compute; nodes that no output depends on are left out.
+        graph: what to compute; nodes that no output depends on are left out. Of several inputs,
+            the module takes them in their order.
         weights: `torch.nn.Parameter` values become parameters, other tensors buffers; the module
             holds these very tensors, not copies.
         outputs: names of nodes; the module then returns their values as a list. By default it
@@ -32,11 +33,12 @@ def build_module(
     """
     wanted = [name for _, name in graph.outputs] if outputs is None else list(outputs)
     needed = ancestors(graph, wanted)
-    root, drawn = nn.Module(), fx.Graph()
+    root, drawn, inputs = nn.Module(), fx.Graph(), 0
     values: dict[str, fx.Node] = {}
     for node in graph.nodes:
         if node.operation == INPUT:
-            values[node.name] = drawn.placeholder("x")
+            values[node.name] = drawn.placeholder(f"x_{inputs}" if inputs else "x")
+            inputs += 1
         elif node.name not in needed:
             continue
         elif node.operation == WEIGHT:

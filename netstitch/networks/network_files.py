@@ -176,10 +176,12 @@ def graph_to_json(graph: Graph) -> dict[str, Any]:
     }
 
 
-def to_graph(document: GraphDocument, path: Path) -> Graph:
+def to_graph(document: GraphDocument, path: Path, *, one_input: bool = True) -> Graph:
     """Return the graph of a document that was read from `path`; raise StorageError for damage."""
     try:
         nodes = _nodes(document.nodes)
+        if one_input and sum(node.operation == INPUT for node in nodes.values()) != 1:
+            raise ValueError("it does not have exactly one input")
         keys = [key for key, _ in document.outputs]
         named = None not in keys and len(set(keys)) == len(keys) > 0
         if not named and keys != [None]:
@@ -210,8 +212,6 @@ def _nodes(rows: Sequence[NodeRow]) -> dict[str, Node]:
                 raise ValueError(f"the weight {node.path!r:.80} of {node.name!r} cannot be a key")
             keys.add(node.path)
         nodes[node.name] = node
-    if sum(node.operation == INPUT for node in nodes.values()) != 1:
-        raise ValueError("it does not have exactly one input")
     return nodes
 
 

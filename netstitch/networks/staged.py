@@ -51,6 +51,12 @@ class StagedGraph:
         return (*first.nodes, *later)
 
     @property
+    def ends(self) -> tuple[Ends, ...]:
+        """The nodes of each stage's answer and confidence."""
+        found = [dict(graph.outputs) for graph in self.stages]
+        return tuple((one[ANSWER], one.get(CONFIDENCE)) for one in found)
+
+    @property
     def multiply_adds(self) -> int:
         """Multiply-adds of a sample that all stages run for."""
         return sum(graph.multiply_adds for graph in self.stages)
@@ -59,6 +65,43 @@ class StagedGraph:
     def weight_paths(self) -> tuple[str, ...]:
         """The keys of the weights but the thresholds, each once."""
         return tuple(dict.fromkeys(n.path for n in self.nodes if n.operation == WEIGHT))
+
+
+def threshold_node(graph: StagedGraph) -> Node:
+    """Return the node of the buffer of thresholds."""
+    shape = (len(graph.stages) - 1,)
+    return Node(THRESHOLD, WEIGHT, shape=shape, dtype="float32", path=THRESHOLD)
+
+
+def check_staged(graph: StagedGraph) -> None:
+    """Raise ValueError unless stages fit one another: a graph that was read may be anything."""
+    if len(graph.stages) < 2:
+        raise ValueError(f"it has {len(graph.stages)} stages; a cascade has two or more")
+    if len(given(graph.stages[0])) != 1:
+        raise ValueError("its first stage does not have exactly one input")
+    answers = []
+    for index, stage in enumerate(graph.stages):
+        outputs = {key: stage.by_name[name] for key, name in stage.outputs}
+        last = index + 1 == len(graph.stages)
+        if ANSWER not in outputs or (CONFIDENCE in outputs) == last:
+            raise ValueError(f"stage {index + 1} does not put out an answer and how sure it is")
+        if not given(stage):
+            raise ValueError(f"stage {index + 1} reads nothing")
+        answers.append((outputs[ANSWER].shape, outputs[ANSWER].dtype))
+        if last:
+            break
+        if outputs[CONFIDENCE].shape != (BATCH,):
+            raise ValueError(f"the confidence of stage {index + 1} is not one number a sample")
+        for node in graph.stages[index + 1].nodes:
+            source = outputs.get(node.name)
+            if node.operation == INPUT and (source is None or not _alike(source, node)):
+                raise ValueError(f"stage {index + 1} does not put out {node.name!r} of the next")
+    if len(set(answers)) > 1 or not _by_sample(graph.stages[0].by_name[graph.ends[0][0]]):
+        raise ValueError("the answers of its stages differ in shape or type")
+
+
+def _alike(source: Node, node: Node) -> bool:
+    return _by_sample(source) and (source.shape, source.dtype) == (node.shape, node.dtype)
 
 
 def given(graph: Graph) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import fx, nn
 
-from netstitch.networks.graph import INPUT, WEIGHT, Node
-from netstitch.networks.module import Weights, register, to_torch
+from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node
+from netstitch.networks.module import Weights, build_module, register, to_torch
 from netstitch.networks.operations import resolve
 from netstitch.networks.staged import ANSWER, CONFIDENCE, THRESHOLD, StagedGraph, given
 
@@ -29,6 +29,13 @@ def build_staged_module(staged: StagedGraph, weights: Weights) -> fx.GraphModule
             parameters, others buffers. The module holds these very tensors.
     """
     return _Build(staged, weights).result()
+
+
+def build_any_module(graph: Graph | StagedGraph, weights: Weights) -> fx.GraphModule:
+    """Return the module of a graph, of stages or not."""
+    if isinstance(graph, StagedGraph):
+        return build_staged_module(graph, weights)
+    return build_module(graph, weights)
 
 
 class _Build:
