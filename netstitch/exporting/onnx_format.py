@@ -70,7 +70,7 @@ def write(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
     size = sum(tensor.nbytes for tensor in subnetwork.weights.values())
     if isinstance(graph, StagedGraph):
         name = (start, "output" if graph.key is None else graph.key)
-        model = staged_model(graph, subnetwork.weights, subnetwork.example, _stage, name)
+        model = staged_model(graph, subnetwork.weights, subnetwork.example, translated, name)
         _save(model, folder / FILE, size)
         return
     program = subnetwork.program
@@ -93,12 +93,13 @@ def _save(model: "onnx.ModelProto", path: Path, size: int) -> None:
     onnx.save_model(model, str(path), save_as_external_data=True, location=beside)
 
 
-def _stage(
+def translated(
     program: torch.export.ExportedProgram,
     example: tuple[Tensor, ...],
     inputs: list[str],
     outputs: list[str],
 ) -> "onnx.ModelProto":
+    """Return a traced program as a model; raise ExportError for an operation that ONNX lacks."""
     return _translated(program, example, inputs, outputs).model_proto
 
 

@@ -46,11 +46,7 @@ def staged_model(
     from onnx import TensorProto, helper, numpy_helper
 
     [start] = given(staged.stages[0])
-    values = {start: example}
-    models = []
-    for graph in staged.stages:
-        model, values = _stage_model(graph, weights, values, translate)
-        models.append(model)
+    models = stage_models(staged, weights, example, translate)
     first = models[0]
     joined = _Joined(staged, models, weights)
     whole = joined.level(0, {start: names[0]}, names[1])
@@ -67,6 +63,21 @@ def staged_model(
     return helper.make_model(graph, opset_imports=opsets, ir_version=first.ir_version)
 
 
+def stage_models(
+    staged: StagedGraph, weights: Mapping[str, Tensor], example: Tensor, translate: Translate
+) -> "list[onnx.ModelProto]":
+    """Return the model of each stage, whose inputs are those of its graph, in their order.
+
+    Its outputs are in the order of `wanted`.
+    """
+    [start] = given(staged.stages[0])
+    values, models = {start: example}, []
+    for graph in staged.stages:
+        model, values = _stage_model(graph, weights, values, translate)
+        models.append(model)
+    return models
+
+
 def _named(value: "onnx.ValueInfoProto", name: str) -> "onnx.ValueInfoProto":
     import onnx
 
@@ -76,7 +87,7 @@ def _named(value: "onnx.ValueInfoProto", name: str) -> "onnx.ValueInfoProto":
     return copy
 
 
-def _wanted(graph: Graph) -> list[str]:
+def wanted(graph: Graph) -> list[str]:
     """Return the nodes whose values a stage's model puts out: each once, and none of its inputs."""
     inputs = set(given(graph))
     return list(dict.fromkeys(name for _, name in graph.outputs if name not in inputs))
@@ -85,20 +96,20 @@ def _wanted(graph: Graph) -> list[str]:
 def _stage_model(
     graph: Graph, weights: Mapping[str, Tensor], values: Mapping[str, Tensor], translate: Translate
 ) -> tuple["onnx.ModelProto", dict[str, Tensor]]:
-    """Return the model of a stage, with outputs in the order of `_wanted`, and all values by node.
+    """Return the model of a stage, with outputs in the order of `wanted`, and all values by node.
 
     The values given are those of its inputs.
     """
-    inputs, wanted = given(graph), _wanted(graph)
+    inputs, ends = given(graph), wanted(graph)
     example = tuple(values[name] for name in inputs)
-    module = build_module(graph, weights, outputs=wanted)
+    module = build_module(graph, weights, outputs=ends)
     batch = torch.export.Dim("batch")
     with quiet(), torch.no_grad():
-        found = dict(zip(wanted, module(*example), strict=True))
+        found = dict(zip(ends, module(*example), strict=True))
         shapes = tuple({0: batch} for _ in inputs)
         program = torch.export.export(module, example, dynamic_shapes=shapes)
     names = [f"given_{index}" for index in range(len(inputs))]
-    outputs = [f"made_{index}" for index in range(len(wanted))]
+    outputs = [f"made_{index}" for index in range(len(ends))]
     return translate(program, example, names, outputs), {**values, **found}
 
 
@@ -138,7 +149,7 @@ class _Joined:
 
     def made(self, index: int, node: str) -> "onnx.ValueInfoProto":
         """Return the output of a stage's model that is a node's value."""
-        at = _wanted(self.staged.stages[index]).index(node)
+        at = wanted(self.staged.stages[index]).index(node)
         found: onnx.ValueInfoProto = self.models[index].graph.output[at]
         return found
 
@@ -225,8 +236,8 @@ class _Joined:
                 self.placed[name] = content
                 level.initializers.append(_renamed_tensor(tensor, name))
         level.nodes += [_renamed_node(node, names, prefix) for node in model.node]
-        wanted = zip(model.output, _wanted(graph), strict=True)
-        return {**values, **{node: names[value.name] for value, node in wanted}}
+        made = zip(model.output, wanted(graph), strict=True)
+        return {**values, **{node: names[value.name] for value, node in made}}
 
 
 def _renamed_tensor(tensor: "onnx.TensorProto", name: str) -> "onnx.TensorProto":
