@@ -10,6 +10,23 @@ from netstitch.analysis.front_rows import difference_text, percent
 STAGES = "stages"
 """The head of the column that has words."""
 
+LISTED = 12
+"""Cascades that a table has where it is only looked at; a front may have dozens."""
+
+
+def listed_cascades(
+    cascades: Sequence[CascadePoint], least: float, most: int = LISTED
+) -> list[CascadePoint]:
+    """Return at most so many of some cascades, spread evenly over those of a least accuracy.
+
+    Where none has that accuracy on validation samples, they are spread over all.
+    """
+    known = [one for one in cascades if one.validation >= least] or [*cascades]
+    if len(known) <= most:
+        return known
+    step = (len(known) - 1) / (most - 1)
+    return [known[round(index * step)] for index in range(most)]
+
 
 def cascade_rows(
     cascades: Sequence[CascadePoint],

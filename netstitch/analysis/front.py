@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from netstitch.analysis.cascade_point import CascadePoint
-from netstitch.analysis.cascade_rows import cascade_rows
+from netstitch.analysis.cascade_rows import cascade_rows, listed_cascades
 from netstitch.analysis.cost_words import MULTIPLY_ADDS_NAME, axis_label
 from netstitch.analysis.dominance import nondominated
 from netstitch.analysis.front_chart import Cloud, Floor, accuracy_floor, front_chart, with_limits
@@ -93,7 +93,7 @@ class Front:
         # Imported here, since a front is data, and is read where nothing is drawn too.
         from netstitch.drawing.matplotlib_chart import panels_svg
 
-        tables = [self.table()] + ([self.cascade_table()] if self.cascades else [])
+        tables = [self.table()] + ([self.cascade_table(short=True)] if self.cascades else [])
         return "".join([panels_svg(self.charts("tight")), *map(html_table, tables)])
 
     @property
@@ -219,15 +219,21 @@ class Front:
             self.networks, self.parts, self.objective, whole, self.cost_name, self.unit
         )
 
-    def cascade_table(self) -> list[list[str]]:
+    def cascade_table(self, short: bool = False) -> list[list[str]]:
         """Return a header and a row for each plain cascade and cascade, formatted for reading.
 
         Mean costs, shares of samples that stop at the first stage, and differences, which are to
         the ensemble and to the plain cascade of the nearest mean cost, are on test samples where
         these are known.
+
+        Args:
+            short: A dozen cascades alone, of those about as accurate as the references or more.
         """
         whole = self.ensemble.cost if self.ensemble else None
-        listed = (*self.plain_cascades, *self.cascades)
+        listed: Sequence[CascadePoint] = (*self.plain_cascades, *self.cascades)
+        if short:
+            least = accuracy_floor(self.references or self.points, self.parts, "tight")
+            listed = listed_cascades(self.cascades, least)
         return cascade_rows(listed, self.parts, whole, self.cost_name, self.unit)
 
     def to_csv(self, path: Path | str) -> None:

@@ -22,14 +22,18 @@ _LATEX = str.maketrans(
 def front_table(front: Front, title: str | None = None) -> Group:
     """Return tables for the terminal: references and networks, and cascades below where some are.
 
-    Accuracies are in percent. Beside each network's stands its difference to the ensemble's, in
-    percentage points, with the paired bootstrap interval. Columns without a value in any row are
-    left out.
+    Of many cascades a dozen are there, see `Front.cascade_table`. Accuracies are in percent. Beside
+    each network's stands its difference to the ensemble's, in percentage points, with the paired
+    bootstrap interval. Columns without a value in any row are left out.
     """
     networks = _table(front.table(), [len(front.references)], title)
-    if not (front.cascades or front.plain_cascades):
+    if not front.cascades:
         return Group(networks)
-    cascades = _table(front.cascade_table(), [len(front.plain_cascades)], wrapped=STAGES)
+    rows = front.cascade_table(short=True)
+    cascades = _table(rows, [], wrapped=STAGES)
+    if len(rows) - 1 < len(front.cascades):
+        told = f"{len(rows) - 1} of {len(front.cascades)} cascades"
+        return Group(networks, "", cascades, told)
     return Group(networks, "", cascades)
 
 

@@ -14,6 +14,7 @@ from netstitch.costs import Cost
 from netstitch.searching.measured_front import measured_fields
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.exit import Exit
+from netstitch.stitching.wording import module_of
 from netstitch.supernet.supernet import Supernet
 
 Runnable = Cascade | CascadeStage
@@ -102,10 +103,13 @@ class Measured:
 
 
 def words_of(supernet: Supernet, subnetwork: Subnetwork) -> str:
-    """Return what a stage is, such as "resnet" or "exit resnet layer2"."""
+    """Return what a stage is, such as "resnet", "stitched resnet" or "exit resnet layer2.1"."""
     if isinstance(subnetwork, Exit):
-        return f"exit {supernet.names[subnetwork.network]} {subnetwork.point}"
-    return supernet.outputs[subnetwork[-1]]
+        node = supernet.graphs[subnetwork.network].by_name[subnetwork.point]
+        place = module_of(node.path) if node.path else node.name
+        return f"exit {supernet.names[subnetwork.network]} {place}"
+    output = supernet.outputs[subnetwork[-1]]
+    return f"stitched {output}" if supernet.active_stitches(subnetwork) else output
 
 
 def costs_along(

@@ -1,7 +1,8 @@
 import csv
 import os
+from dataclasses import replace
 
-from example_fronts import front_of_both
+from example_fronts import cascade, front_of_both
 from rich.console import Console
 
 from netstitch.analysis import front_table
@@ -29,9 +30,30 @@ def test_networks_stand_first_in_the_terminal_and_numbers_are_whole() -> None:
     console.print(front_table(front_of_both()))
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= 100
-    assert text.index("P2") < text.index("plain-1") < text.index("C1")
+    assert text.index("P2") < text.index("C1") < text.index("C2")
+    assert "plain-1" not in text  # there may be dozens
     assert "…" not in text
-    assert text.count("+0.40 [+0.10, +0.70]") == 4
+    assert text.count("+0.40 [+0.10, +0.70]") == 2
+
+
+def test_of_many_cascades_a_dozen_are_listed_about_as_accurate_as_the_references() -> None:
+    front = front_of_both()
+    many = [cascade(f"C{i}", 1e6 + 1e5 * i, 0.84 + 0.002 * i) for i in range(1, 47)]
+    many_of_them = replace(front, cascades=tuple(many))
+    _, *rows = many_of_them.cascade_table(short=True)
+    assert len(rows) == 12
+    listed = [float(row[6]) for row in rows]
+    assert min(listed) >= 90.4  # the references have 91.2 % and more
+    assert max(listed) == 93.2
+    console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(front_table(many_of_them))
+    assert "12 of 46 cascades" in console.export_text()
+
+
+def test_cascades_worse_than_all_references_are_listed_all_the_same() -> None:
+    few = (cascade("C1", 1e6, 0.5), cascade("C2", 2e6, 0.6))
+    _, *rows = replace(front_of_both(), cascades=few).cascade_table(short=True)
+    assert [row[0] for row in rows] == ["C1", "C2"]
 
 
 def test_an_exit_is_called_one() -> None:
