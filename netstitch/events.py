@@ -4,6 +4,7 @@ Whoever works is given one listener, a function that it calls with each event, i
 which that happens. A console, a log, TensorBoard and a user's own function are listeners.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,12 @@ Listener = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """Do nothing with an event."""
+
+
+def warn(event: Event) -> None:
+    """Make a warning of Python of a message that is one, and do nothing with other events."""
+    if isinstance(event, Message) and event.warning:
+        warnings.warn(event.text, stacklevel=3)
 
 
 def together(*listeners: Listener) -> Listener:

@@ -9,7 +9,7 @@ from torch.nn import functional
 from netstitch.matching import match
 from netstitch.networks import capture
 from netstitch.stitching.exit import Exit, exit_key
-from netstitch.stitching.exit_graph import exit_features
+from netstitch.stitching.exit_graph import SMALLEST, exit_layer, exit_output
 from netstitch.supernet.supernet import Supernet
 
 
@@ -21,6 +21,7 @@ class Segmenter(nn.Module):
         self.stem = nn.Conv2d(3, width, 3, 2, 1)
         self.body = nn.Conv2d(width, 2 * width, 3, 2, 1)
         self.head = nn.Conv2d(2 * width, classes, 1)
+        nn.init.normal_(self.head.weight)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         y = self.head(self.body(self.stem(x).relu()).relu())
@@ -53,19 +54,20 @@ def segmenters() -> Supernet:
 
 
 def random_weights(
-    supernet: Supernet, exits: Sequence[Exit], classes: int, kernel: tuple[int, ...] = ()
+    supernet: Supernet, exits: Sequence[Exit], output: str | None = None
 ) -> dict[str, Tensor]:
     """Weights for exits by key."""
+    made = exit_output(supernet.structure, output)
     generator = torch.Generator().manual_seed(len(exits))
     found = {}
     for one in exits:
-        key, count = exit_key(supernet.names, one), exit_features(supernet.structure, one)
-        found[f"{key}.weight"] = torch.randn(classes, count, *kernel, generator=generator)
-        found[f"{key}.bias"] = torch.randn(classes, generator=generator)
+        for part, tensor in exit_layer(supernet.structure, made, one).named_parameters():
+            key = f"{exit_key(supernet.names, one)}.{part}"
+            found[key] = torch.randn(tensor.shape, generator=generator)
     return found
 
 
-def with_exits(supernet: Supernet, classes: int = 3) -> Supernet:
+def with_exits(supernet: Supernet) -> Supernet:
     """Give a supernet an exit at each second point, and one that reads two points."""
     exits = [
         Exit(network, (node.name,))
@@ -74,19 +76,24 @@ def with_exits(supernet: Supernet, classes: int = 3) -> Supernet:
     ]
     first, _, _, fourth, *_ = supernet.graphs[0].points
     exits.append(Exit(0, (first.name, fourth.name)))
-    supernet.set_exits(exits, random_weights(supernet, exits, classes))
+    supernet.set_exits(exits, random_weights(supernet, exits))
     return supernet
 
 
 def plainly(supernet: Supernet, one: Exit, inputs: Tensor) -> Tensor:
-    """Pooled features of the exit's points, through its linear map, step by step."""
+    """Means and deviations of the exit's points, through its linear map, step by step."""
     values = supernet.networks[one.network].module
     key, weights = exit_key(supernet.names, one), supernet.exit_weights()
     pooled = []
     for point in one.points:
         node = supernet.graphs[one.network].by_name[point]
         features = value_of(values, point, inputs).movedim(node.channels, 1)
-        pooled.append(features.flatten(2).mean(2) if features.ndim > 2 else features)
+        if features.ndim == 2:
+            pooled.append(features)
+            continue
+        pooled.append(features.flatten(2).mean(2))
+        if features.flatten(2).shape[2] > 1:
+            pooled.append((features.flatten(2).var(2, correction=0) + SMALLEST).sqrt())
     return torch.cat(pooled, 1) @ weights[f"{key}.weight"].T + weights[f"{key}.bias"]
 
 

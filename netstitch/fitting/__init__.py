@@ -3,13 +3,17 @@
 `fit_least_squares` finds every stitch's best linear map in closed form, from one pass over the
 data; `fit_adam` is the paper's training procedure. Both write the layers only when all is done,
 and report each stitch's relative error on held-out samples. `fit` picks one by name. `refine` is
-the second stage, which trains fitted stitches in sampled subnetworks.
+the second stage, which trains fitted stitches in sampled subnetworks. `fit_exits` needs none of
+them: it fits linear maps from features of the basis networks to the ensemble's probabilities.
 """
 
 from netstitch.fitting.adam import fit_adam
+from netstitch.fitting.exit_report import ExitFit, ExitReport
+from netstitch.fitting.exit_samples import Teacher
+from netstitch.fitting.exits import fit_exits
 from netstitch.fitting.feature_stream import Batch, Features, Progress
 from netstitch.fitting.fit_report import FitReport, StitchFit
-from netstitch.fitting.fit_settings import AdamSettings, LeastSquaresSettings
+from netstitch.fitting.fit_settings import AdamSettings, ExitSettings, LeastSquaresSettings
 from netstitch.fitting.least_squares import fit_least_squares
 from netstitch.fitting.methods import METHODS, FitMethod, fit
 from netstitch.fitting.moments import Moments
@@ -23,6 +27,9 @@ __all__ = [
     "METHODS",
     "AdamSettings",
     "Batch",
+    "ExitFit",
+    "ExitReport",
+    "ExitSettings",
     "Features",
     "FitMethod",
     "FitReport",
@@ -33,10 +40,12 @@ __all__ = [
     "RefineSettings",
     "StitchFit",
     "StitchRefined",
+    "Teacher",
     "batch_norms",
     "check_refining",
     "fit",
     "fit_adam",
+    "fit_exits",
     "fit_least_squares",
     "recalibrated",
     "refine",

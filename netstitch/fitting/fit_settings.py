@@ -71,6 +71,25 @@ class AdamSettings(FittingSettings):
     """The seed of the initial weights and of the order of the images."""
 
 
+class ExitSettings(FittingSettings):
+    """Settings of `fit_exits`."""
+
+    called = "exits"
+
+    exits: int = Field(default=24, ge=1)
+    """Exits of each network that are fitted, at most: of points of equal cost the last one, and of
+    more than these, some that are spread over the network's cost."""
+    points: int = Field(default=8, ge=1)
+    """Points whose features an exit reads, at most: its own one, or it and those before it, as
+    held-out samples say."""
+    holdout: Holdout = 0.2
+    positions: int = Field(default=16, ge=1)
+    """The number of positions, at random, that are looked at in each image where outputs are
+    maps."""
+    memory_budget: int = Field(default=2_000_000_000, ge=1)
+    """Bytes of features to hold; samples beyond are not read."""
+
+
 def check_threads(threads: Any) -> None:
     """Raise FittingError unless a number of threads is a whole one of 1 or more, or None."""
     if threads is not None and (type(threads) is not int or threads < 1):

@@ -1,19 +1,21 @@
 """The exits of a supernet: their layers, graphs, and their outputs for a batch."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from netstitch.errors import StitchingError
+from netstitch.fitting import ExitReport
 from netstitch.networks.feature_layout import StitchLayer
 from netstitch.networks.graph import Graph
 from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.stitching.exit import Exit, exit_key
 from netstitch.stitching.exit_graph import (
     ExitOutput,
-    check_exit,
+    check_exits,
     exit_layer,
     exits_graph,
 )
@@ -29,6 +31,7 @@ class ExitSet(nn.Module):
     Attributes:
         exits: In the order of the layers.
         output: The output that they stand for, where there are any.
+        report: What they are worth, where they were fitted.
     """
 
     def __init__(self, structure: Structure) -> None:
@@ -36,6 +39,7 @@ class ExitSet(nn.Module):
         self._structure = structure
         self.exits: tuple[Exit, ...] = ()
         self.output: ExitOutput | None = None
+        self.report: ExitReport | None = None
         self.layers = nn.ModuleList()
         self._indices: dict[Exit, int] = {}
         self._graphs: dict[Exit, Graph] = {}
@@ -53,17 +57,8 @@ class ExitSet(nn.Module):
         Raises:
             StitchingError: For exits or weights that do not fit the networks.
         """
-        for one in exits:
-            if not isinstance(one, Exit):
-                raise StitchingError(
-                    f"the exits hold a {type(one).__name__}; expected netstitch.stitching.Exit("
-                    "network, points) of each"
-                )
-            check_exit(self._structure, output, one)
+        check_exits(self._structure, output, exits)
         keys = [exit_key(self._structure.names, one) for one in exits]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise StitchingError(f"{key} stands twice among the exits; expected one a point")
         layers = nn.ModuleList(exit_layer(self._structure, output, one) for one in exits)
         check_weights(_by_key(keys, layers), weights, "exits", "exit_weights()")
         layers.to(like.device, like.dtype).requires_grad_(False)
@@ -72,12 +67,19 @@ class ExitSet(nn.Module):
                 tensor.copy_(weights[key])
         self.forget()
         self.exits, self.output, self.layers = tuple(exits), output, layers
+        self.report = None
         self._indices = {one: index for index, one in enumerate(exits)}
         self._graphs = {}
 
     def weights(self) -> dict[str, Tensor]:
         """Return weights and biases by key."""
         return _by_key([exit_key(self._structure.names, one) for one in self.exits], self.layers)
+
+    def to_json(self) -> dict[str, Any] | None:
+        """Return what supernet.json says of the exits; None where there are none."""
+        if self.output is None:
+            return None
+        return {"output": self.output.key, "exits": [asdict(one) for one in self.exits]}
 
     def check(self, one: Exit) -> ExitOutput:
         """Return the output of an exit; raise StitchingError where it is none of these."""

@@ -1,13 +1,16 @@
 """A supernet on disk: JSON and safetensors, written whole or not at all.
 
-supernet.json              names, matches, output choices, how the ensemble is formed
+supernet.json              names, matches, output choices, how the ensemble is formed, exits
 networks/0, networks/1, …  graph.json and weights.safetensors of each basis network
 stitches.safetensors       weights and biases of all stitches
 fit.json                   how well each stitch translates, where it was fitted
 refine.json                what refining was worth, where stitches were refined
+exits.safetensors          weights and biases of all exits, where there are any
+exits.json                 how good each exit is, where they were fitted
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,17 +20,19 @@ from torch import Tensor
 from netstitch.errors import NetstitchError
 from netstitch.files.documents import Count, Document, damaged, read_as
 from netstitch.files.folders import new_folder, write_json
-from netstitch.fitting import FitReport, RefineReport
+from netstitch.fitting import ExitReport, FitReport, RefineReport
 from netstitch.matching.matches import Match, Matching
 from netstitch.networks.network import Network
 from netstitch.networks.network_files import GRAPH_FILE, load_graph, write_network, write_weights
+from netstitch.stitching.exit import Exit
 from netstitch.stitching.structure import Structure
 from netstitch.stitching.switches import make_switchboard
 from netstitch.text import one_line
 
 SUPERNET_FILE, STITCHES_FILE, FIT_FILE = "supernet.json", "stitches.safetensors", "fit.json"
-REFINE_FILE = "refine.json"
+REFINE_FILE, EXITS_FILE, EXIT_REPORT_FILE = "refine.json", "exits.safetensors", "exits.json"
 SUPERNET, FIT, REFINE = "netstitch-supernet-1", "netstitch-fit-1", "netstitch-refine-1"
+EXITS = "netstitch-exits-1"
 
 DAMAGE = (
     LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
@@ -43,12 +48,20 @@ class Ensemble(Document):
     weights: tuple[Annotated[float, Field(gt=0)], ...] | None
 
 
+class ExitsEntry(Document):
+    """The exits of a supernet, and the key of the output that they stand for."""
+
+    output: str | None
+    exits: tuple[Exit, ...]
+
+
 class SupernetDocument(Document):
     """supernet.json.
 
     Attributes:
         fitted: Whether the stitches have weights that mean something. Folders of earlier versions
             do not say it; there a report of the fit does.
+        exits: None where there are none, as in folders of earlier versions.
     """
 
     names: tuple[str, ...]
@@ -59,6 +72,7 @@ class SupernetDocument(Document):
     outputs: tuple[tuple[Count, ...], ...]
     ensemble: Ensemble
     fitted: bool | None = None
+    exits: ExitsEntry | None = None
 
     @property
     def matching(self) -> Matching:
@@ -67,15 +81,29 @@ class SupernetDocument(Document):
         return Matching(matches, self.weight, self.upper_bound, self.method)
 
 
+@dataclass(frozen=True)
+class SupernetFiles:
+    """The weights and reports of a supernet.
+
+    Attributes:
+        stitches: Weights of stitches by key.
+        exits: Those of exits.
+        fit: The report on the stitches' fit, if there is one.
+        refine: On refining.
+        exit_fit: On the exits' fit.
+    """
+
+    stitches: Mapping[str, Tensor]
+    exits: Mapping[str, Tensor]
+    fit: FitReport | None
+    refine: RefineReport | None
+    exit_fit: ExitReport | None
+
+
 def write_supernet(
-    folder: Path,
-    document: Mapping[str, Any],
-    networks: Sequence[Network],
-    stitches: Mapping[str, Tensor],
-    fitted: FitReport | None,
-    refined: RefineReport | None,
+    folder: Path, document: Mapping[str, Any], networks: Sequence[Network], files: SupernetFiles
 ) -> None:
-    """Write networks, stitches, reports and what supernet.json says into a new folder.
+    """Write networks, what supernet.json says, weights and reports into a new folder.
 
     Raises:
         StorageError: when the folder exists and is not empty, or cannot be written.
@@ -85,12 +113,21 @@ def write_supernet(
             inside = partial / "networks" / str(index)
             inside.mkdir(parents=True)
             write_network(network, inside)
-        write_weights(partial / STITCHES_FILE, stitches)
-        if fitted is not None:
-            write_json(partial / FIT_FILE, {"format": FIT} | fitted.to_json())
-        if refined is not None:
-            write_json(partial / REFINE_FILE, {"format": REFINE} | refined.to_json())
+        write_weights(partial / STITCHES_FILE, files.stitches)
+        if files.fit is not None:
+            write_json(partial / FIT_FILE, {"format": FIT} | files.fit.to_json())
+        if files.refine is not None:
+            write_json(partial / REFINE_FILE, {"format": REFINE} | files.refine.to_json())
+        write_exits(partial, files.exits, files.exit_fit)
         write_json(partial / SUPERNET_FILE, {"format": SUPERNET, **document})
+
+
+def write_exits(folder: Path, weights: Mapping[str, Tensor], report: ExitReport | None) -> None:
+    """Write weights of exits, where there are any, and the report on them."""
+    if weights:
+        write_weights(folder / EXITS_FILE, weights)
+    if report is not None:
+        write_json(folder / EXIT_REPORT_FILE, {"format": EXITS} | report.to_json())
 
 
 def load_structure(folder: Path) -> Structure:

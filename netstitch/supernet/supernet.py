@@ -45,7 +45,7 @@ from netstitch.supernet.cascade_parts import (
 )
 from netstitch.supernet.decisions import AnyGenotype
 from netstitch.supernet.exit_set import ExitSet
-from netstitch.supernet.storage import write_supernet
+from netstitch.supernet.storage import SupernetFiles, write_supernet
 from netstitch.supernet.supernet_arguments import (
     blank_inputs,
     check_arguments,
@@ -389,6 +389,13 @@ class Supernet(WithExits, nn.Module):
             "outputs": [list(subset) for subset in self.board.outputs],
             "ensemble": {"rule": averaging.rule, "weights": averaging.weights},
             "fitted": self.fitted,
+            "exits": self._exit_set.to_json(),
         }
-        stitches, reports = self.stitch_weights(), (self.fit_report, self.refine_report)
-        write_supernet(as_path(folder), document, self.basis_networks, stitches, *reports)
+        files = SupernetFiles(
+            stitches=self.stitch_weights(),
+            exits=self.exit_weights(),
+            fit=self.fit_report,
+            refine=self.refine_report,
+            exit_fit=self.exit_report,
+        )
+        write_supernet(as_path(folder), document, self.basis_networks, files)

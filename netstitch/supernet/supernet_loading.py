@@ -5,9 +5,11 @@ from pathlib import Path
 
 from netstitch.errors import StitchingError, StorageError
 from netstitch.files.documents import damaged, read_as
+from netstitch.fitting.exit_report import ExitReport
 from netstitch.fitting.fit_report import FitReport, ReportRow
 from netstitch.fitting.refinement.refine_report import RefineReport
 from netstitch.networks.network_files import load_network, read_weights
+from netstitch.stitching.exit_graph import check_exits, exit_output
 from netstitch.stitching.subgraph import Averaging
 from netstitch.supernet import storage
 from netstitch.supernet.supernet import Supernet
@@ -40,7 +42,29 @@ def load_supernet(folder: Path) -> Supernet:
     if (path := folder / storage.REFINE_FILE).exists():
         supernet.refine_report = read_as(path, storage.REFINE, RefineReport)
         _check_rows(path, supernet, supernet.refine_report.rows)
+    if document.exits is not None:
+        _read_exits(supernet, document.exits, folder)
     return supernet
+
+
+def _read_exits(supernet: Supernet, entry: storage.ExitsEntry, folder: Path) -> None:
+    """Give a supernet the exits that its folder holds."""
+    try:
+        check_exits(supernet.structure, exit_output(supernet.structure, entry.output), entry.exits)
+    except StitchingError as error:
+        raise damaged(folder / storage.SUPERNET_FILE, str(error)) from error
+    path = folder / storage.EXITS_FILE
+    weights = read_weights(path) if entry.exits else {}
+    try:
+        supernet.set_exits(entry.exits, weights, output=entry.output)
+    except StitchingError as error:
+        raise damaged(path, str(error)) from error
+    path = folder / storage.EXIT_REPORT_FILE
+    if path.exists():
+        report = read_as(path, storage.EXITS, ExitReport)
+        if tuple(row.exit for row in report.rows if row.fate == "kept") != supernet.exits:
+            raise damaged(path, "the exits that it says are kept are not the supernet's")
+        supernet.exit_report = report
 
 
 def _read_supernet(document: storage.SupernetDocument, folder: Path) -> Supernet:

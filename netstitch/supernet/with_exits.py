@@ -1,15 +1,19 @@
 """The part of a supernet that has to do with exits: they are given, fitted, and run."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor
 
+from netstitch.events import Listener, Message, warn
 from netstitch.files.alignment import aligned
+from netstitch.fitting import Batch, ExitReport, ExitSettings, Teacher, fit_exits
 from netstitch.networks.graph import Graph
 from netstitch.stitching.exit import Exit
 from netstitch.stitching.exit_graph import ExitOutput, exit_output
+from netstitch.stitching.subgraph import Averaging
 from netstitch.supernet.decisions import Decisions
 from netstitch.supernet.exit_set import ExitSet
 from netstitch.supernet.supernet_arguments import check_batch
@@ -20,10 +24,12 @@ class WithExits(Decisions):
 
     Attributes:
         graphs: The networks' graphs.
+        averaging: The forming of the ensemble.
         probabilities: Keys of the outputs that hold probabilities in all networks.
     """
 
     graphs: tuple[Graph, ...]
+    averaging: Averaging
     probabilities: frozenset[str | None]
     _exit_set: ExitSet
 
@@ -48,6 +54,44 @@ class WithExits(Decisions):
         """
         self._exit_set.give(exits, weights, self._exit_output(output), self._like)
 
+    def fit_exits(
+        self,
+        batches: Iterable[Batch],
+        *,
+        output: str | None = None,
+        listener: Listener = warn,
+        **settings: Any,
+    ) -> ExitReport:
+        """Fit exits at points of all networks to the ensemble's probabilities.
+
+        They take the place of all that it has. Stitches have no part in them.
+
+        Args:
+            batches: Inputs (n, ...), or (inputs, labels) pairs whose labels are not used.
+            output: The key of the output that they stand for, where there are several.
+            listener: Told how far it is, and of exits that are left out; by default these are
+                warnings.
+            settings: Fields of `netstitch.fitting.ExitSettings`.
+        """
+        given = ExitSettings.from_keywords(settings, ("output", "listener"))
+        chosen = self._exit_output(output)
+        teacher = Teacher(self.structure, chosen, self.averaging, self.tensors())
+        found = fit_exits(teacher, self._own(batches), given, listener)
+        self._exit_set.give(found.exits, found.weights, chosen, self._like)
+        self.exit_report = found.report
+        for line in found.report.doubts():
+            listener(Message(line, warning=True))
+        return found.report
+
+    @property
+    def exit_report(self) -> ExitReport | None:
+        """What `fit_exits` found, once it has run."""
+        return self._exit_set.report
+
+    @exit_report.setter
+    def exit_report(self, report: ExitReport | None) -> None:
+        self._exit_set.report = report
+
     def exit_weights(self) -> dict[str, Tensor]:
         """Return weights and biases of the exits by key."""
         return self._exit_set.weights()
@@ -71,6 +115,10 @@ class WithExits(Decisions):
     @abstractmethod
     def _like(self) -> Tensor:
         """A tensor of the type that it computes in, where it is."""
+
+    @abstractmethod
+    def _own(self, batches: Iterable[Batch]) -> Iterable[Batch]:
+        """Return the batches, checked as they are read."""
 
     def _exit_output(self, key: str | None) -> ExitOutput:
         found = exit_output(self.structure, key)

@@ -61,14 +61,17 @@ def test_the_cost_is_that_of_the_beginning_and_of_the_map(supernet: Supernet) ->
         graph = supernet.graphs[one.network]
         needed = [n for n in graph.nodes if n.name in ancestors(graph, one.points)]
         points = [graph.by_name[point] for point in one.points]
-        features = sum(int((point.shape or ())[1]) for point in points)
+        # A mean and a deviation of each channel of a map.
+        features = sum(int(p.shape[1]) * (2 if len(p.shape) == 4 else 1) for p in points)
         before = sum(node.multiply_adds for node in needed)
         assert supernet.macs(one) == before + 3 * features
         weights = supernet.networks[one.network].weights
         read = [weights[node.path] for node in needed if node.operation == WEIGHT]
         parameters = sum(t.numel() for t in read if isinstance(t, nn.Parameter))
         assert supernet.parameters_of(one) == parameters + 3 * features + 3
-        pooled = sum(prod(map(int, p.shape[1:])) for p in points if len(p.shape or ()) == 4)
+        # Mean and variance read the whole map; two more steps, and perhaps joining, its channels.
+        maps = [p.shape[1:] for p in points if len(p.shape) == 4]
+        pooled = sum(2 * prod(shape) + 2 * shape[0] for shape in maps)
         elementwise = sum(node.elementwise for node in needed)
         assert supernet.elementwise(one) == elementwise + pooled
 
@@ -109,7 +112,7 @@ def test_exits_of_maps_whose_channels_come_last(monkeypatch: pytest.MonkeyPatch)
 def test_exits_of_segmentation_are_made_at_each_position_and_upsampled() -> None:
     supernet = segmenters()
     exits = [Exit(0, (node.name,)) for node in supernet.graphs[0].points]
-    weights = random_weights(supernet, exits, 4, (1, 1))
+    weights = random_weights(supernet, exits, "out")
     supernet.set_exits(exits, weights, output="out")
     inputs = torch.randn(2, 3, 16, 16)
     for one, found in zip(exits, supernet.exit_outputs(inputs), strict=True):
@@ -131,7 +134,7 @@ def test_exits_put_out_probabilities_where_the_networks_do() -> None:
     models = [Mixer(width, nn.Softmax(1)) for width in (4, 6)]
     supernet = joined(models, torch.randn(2, 5, 6))
     one = Exit(1, (supernet.graphs[1].points[-3].name,))
-    supernet.set_exits([one], random_weights(supernet, [one], 3))
+    supernet.set_exits([one], random_weights(supernet, [one]))
     inputs = torch.randn(7, 5, 6)
     [found] = supernet.exit_outputs(inputs)
     assert torch.allclose(found, plainly(supernet, one, inputs).softmax(1), atol=1e-5)
@@ -167,7 +170,7 @@ def test_an_exit_of_maps_reads_one_point_that_is_a_map() -> None:
 def test_of_several_outputs_one_is_named() -> None:
     supernet = small_supernet(keys=True)
     one = Exit(0, (supernet.graphs[0].points[0].name,))
-    weights = random_weights(supernet, [one], 3)
+    weights = random_weights(supernet, [one], "aux")
     with pytest.raises(StitchingError, match="outputs are 'out', 'aux'; name the one"):
         supernet.set_exits([one], weights)
     with pytest.raises(StitchingError, match="do not have 'logits', they are 'out', 'aux'"):

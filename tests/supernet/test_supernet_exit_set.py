@@ -75,14 +75,14 @@ def test_fitted_stitches_leave_exits_as_they_are() -> None:
 def two_exits() -> tuple[Supernet, list[Exit], dict[str, torch.Tensor]]:
     supernet = small_supernet()
     exits = [Exit(index, (graph.points[0].name,)) for index, graph in enumerate(supernet.graphs)]
-    return supernet, exits, random_weights(supernet, exits, 3)
+    return supernet, exits, random_weights(supernet, exits)
 
 
 def test_weights_that_do_not_fit_are_named() -> None:
     supernet, exits, weights = two_exits()
     key = next(iter(weights))
     for changes, message in (
-        ({key: weights[key][:, 1:]}, rf"{key} has shape \(3, 1\) and not \(3, 2\)"),
+        ({key: weights[key][:, 1:]}, rf"{key} has shape \(3, 3\) and not \(3, 4\)"),
         ({key: weights[key].int()}, "expected dense floats"),
         ({key: weights[key] / 0}, "hold NaN or infinity"),
         ({"exits.wide.other.weight": weights[key]}, "of these exits: exits.wide.other.weight is"),
