@@ -19,7 +19,7 @@ from torch import Tensor
 
 from netstitch.errors import NetstitchError
 from netstitch.files.documents import Count, Document, damaged, read_as
-from netstitch.files.folders import new_folder, write_json
+from netstitch.files.folders import new_folder, read_json, write_json
 from netstitch.fitting import ExitReport, FitReport, RefineReport
 from netstitch.matching.matches import Match, Matching
 from netstitch.networks.network import Network
@@ -128,6 +128,30 @@ def write_exits(folder: Path, weights: Mapping[str, Tensor], report: ExitReport 
         write_weights(folder / EXITS_FILE, weights)
     if report is not None:
         write_json(folder / EXIT_REPORT_FILE, {"format": EXITS} | report.to_json())
+
+
+def replace_exits(
+    folder: Path,
+    entry: Mapping[str, Any] | None,
+    weights: Mapping[str, Tensor],
+    report: ExitReport | None,
+) -> None:
+    """Write other exits into the folder of a supernet, which a reader finds whole at any time.
+
+    Args:
+        folder: What `write_supernet` wrote.
+        entry: What supernet.json says of them.
+        weights: By key.
+        report: On their fit.
+
+    Raises:
+        StorageError: when the folder holds no supernet, or cannot be written.
+    """
+    document = read_json(folder / SUPERNET_FILE, SUPERNET)
+    if document.get("exits") is not None:  # whose weights are about to go
+        write_json(folder / SUPERNET_FILE, document | {"exits": None})
+    write_exits(folder, weights, report)
+    write_json(folder / SUPERNET_FILE, document | {"exits": entry})
 
 
 def load_structure(folder: Path) -> Structure:

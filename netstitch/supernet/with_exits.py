@@ -3,12 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from netstitch.events import Listener, Message, warn
 from netstitch.files.alignment import aligned
+from netstitch.files.folders import as_path
 from netstitch.fitting import Batch, ExitReport, ExitSettings, Teacher, fit_exits
 from netstitch.networks.graph import Graph
 from netstitch.stitching.exit import Exit
@@ -16,6 +18,7 @@ from netstitch.stitching.exit_graph import ExitOutput, exit_output
 from netstitch.stitching.subgraph import Averaging
 from netstitch.supernet.decisions import Decisions
 from netstitch.supernet.exit_set import ExitSet
+from netstitch.supernet.storage import replace_exits
 from netstitch.supernet.supernet_arguments import check_batch
 
 
@@ -82,6 +85,15 @@ class WithExits(Decisions):
         for line in found.report.doubts():
             listener(Message(line, warning=True))
         return found.report
+
+    def save_exits(self, folder: Path | str) -> None:
+        """Write the exits into the folder that the supernet was saved in, in the place of others.
+
+        Raises:
+            StorageError: The folder holds no supernet, or cannot be written.
+        """
+        entry, weights = self._exit_set.to_json(), self.exit_weights()
+        replace_exits(as_path(folder), entry, weights, self.exit_report)
 
     @property
     def exit_report(self) -> ExitReport | None:
