@@ -9,7 +9,7 @@ from cyclopts import App, CycloptsError
 
 from netstitch.cli.network_commands import export, finetune_command, match_command, status
 from netstitch.cli.report_command import compare, report
-from netstitch.cli.run_commands import demo, protocol, resume, run
+from netstitch.cli.run_commands import cascade, demo, protocol, resume, run
 from netstitch.errors import NetstitchError
 from netstitch.text import printable, printable_line
 from netstitch.version import VERSION
@@ -21,11 +21,12 @@ app = App(
     name="netstitch",
     version=VERSION,
     help="Join trained networks with linear stitches, and search what lies between them: the "
-    "networks with the most accuracy for their cost. Start with: netstitch demo",
+    "networks, and the cascades of networks, with the most accuracy for their cost. Start with: "
+    "netstitch demo",
     help_format="plaintext",
     suppress_keyboard_interrupt=False,  # main says what an interruption leaves
 )
-for command in (demo, run, resume, status, report, compare, protocol, export):
+for command in (demo, run, resume, status, cascade, report, compare, protocol, export):
     app.command(command)
 app.command(match_command, name="match")
 app.command(finetune_command, name="finetune")

@@ -70,6 +70,8 @@ def export(
     *,
     max_macs: str | None = None,
     max_cost: str | None = None,
+    max_mean_cost: str | None = None,
+    max_worst_case: str | None = None,
     min_accuracy: float | None = None,
     point: str | None = None,
     output: Folder = None,
@@ -78,10 +80,10 @@ def export(
     fold: bool = False,
     trust: TrustSamples = False,
 ) -> None:
-    """Write one network of a run's front as JSON and safetensors, .pt2 and ONNX.
+    """Write one network or cascade of a run's front as JSON and safetensors, .pt2 and ONNX.
 
-    Each file is run at a batch size it has not seen and compared with the network before the
-    command says that it is done.
+    Each file is run at batch sizes it has not seen and compared with the network or cascade before
+    the command says that it is done.
 
     Parameters
     ----------
@@ -89,10 +91,16 @@ def export(
         The most accurate network of at most so many multiply-adds, such as 5M or 1.2G.
     max_cost: str
         The same of the cost that the run searched with, in its unit.
+    max_mean_cost: str
+        The most accurate network or cascade of at most this mean cost over validation samples.
+    max_worst_case: str
+        The most accurate network or cascade that costs at most this for any sample; with an
+        accuracy, the one with the least mean cost.
     min_accuracy: float
-        The cheapest network of at least this validation accuracy, such as 0.93.
+        The network or cascade with the least mean cost of at least this validation accuracy, such
+        as 0.93.
     point: str
-        The network called P3 (or 3) in the run's table.
+        The network called P3 (or 3) in the run's table, or the cascade called C3.
     output: Path
         New folder; by default RUN/export-POINT.
     recalibrate: bool
@@ -101,23 +109,19 @@ def export(
     fold: bool
         Let convolutions and linear layers carry the batch norms behind them.
     """
-    from netstitch.analysis import FrontPoint
     from netstitch.cli.console import listening
     from netstitch.cli.show import show_export
-    from netstitch.errors import SearchError
     from netstitch.runs.recorded_run import export_recorded, open_run
 
     opened = open_run(run, trust=trust, again=again("--trust"))
-    chosen = opened.front.pick(
-        max_macs=None if max_macs is None else parse_amount(max_macs),
-        max_cost=None if max_cost is None else parse_amount(max_cost),
-        min_accuracy=min_accuracy,
-        point=point,
-    )
-    if not isinstance(chosen, FrontPoint):
-        raise SearchError(
-            f"{chosen.label} is a cascade; give --max-macs, or the label of a network of the front"
-        )
+    limits = {
+        "max_macs": max_macs,
+        "max_cost": max_cost,
+        "max_mean_cost": max_mean_cost,
+        "max_worst_case": max_worst_case,
+    }
+    amounts = {name: parse_amount(text) for name, text in limits.items() if text is not None}
+    chosen = opened.front.pick(min_accuracy=min_accuracy, point=point, **amounts)
     folder = run / f"export-{chosen.label}" if output is None else output
     with listening() as listener:
         exported = export_recorded(
@@ -150,7 +154,7 @@ def finetune_command(
     Parameters
     ----------
     point: str
-        The network called P3 (or 3) in the run's table.
+        The network called P3 (or 3) in the run's table; cascades and exits are not trained.
     device: str
         What trains and measures: cpu, cuda, or cuda:0.
     output: Path

@@ -188,6 +188,21 @@ class UnderWayOptions(EvaluationOptions):
     order: Annotated[Literal["asked", "finished"] | None, _text("evaluation.order")] = None
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class CascadeOptions:
+    """Keys of [cascades]; None for what the run says."""
+
+    stages: Annotated[Literal[2, 3] | None, _text("cascades.stages")] = None
+    stitched: Annotated[bool | None, _text("cascades.stitched")] = None
+    candidates: Annotated[Whole | None, _text("cascades.candidates")] = None
+    confidence: Annotated[
+        Literal["probability", "margin", "entropy", "agreement"] | None,
+        _text("cascades.confidence"),
+    ] = None
+    memory: Annotated[Whole | None, _text("cascades.memory")] = None
+
+
 def asked_for(
     file: Path,
     options: ExperimentOptions | None = None,

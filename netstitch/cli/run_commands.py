@@ -1,4 +1,4 @@
-"""The commands `demo`, `run`, `resume` and `protocol`.
+"""The commands `demo`, `run`, `resume`, `cascade` and `protocol`.
 
 Heavy imports stand inside the commands, so that --help answers at once.
 """
@@ -7,11 +7,14 @@ from pathlib import Path
 
 from netstitch.cli.options import (
     BudgetOptions,
+    CascadeOptions,
     EvaluationOptions,
     ExperimentOptions,
+    FinishedFolder,
     Folder,
     SearchOptions,
     TensorBoardFolder,
+    TrustSamples,
     UnderWayOptions,
     Whole,
     again,
@@ -87,7 +90,7 @@ def run(
     tensorboard: TensorBoardFolder = False,
     dry_run: bool = False,
 ) -> None:
-    """Carry out an experiment: capture, match, fit, refine, search, and measure the front.
+    """Carry out an experiment: capture, match, fit, refine, search, and find cascades.
 
     Parameters
     ----------
@@ -182,6 +185,43 @@ def resume(
         finished = go_on(settings, task, run, listener, sign=trust)
     show_run(finished)
     report_on(finished.folder)
+
+
+def cascade(
+    run: FinishedFolder,
+    *,
+    cascades: CascadeOptions | None = None,
+    device: str | None = None,
+    trust: TrustSamples = False,
+) -> None:
+    """Find the cascades of a finished run anew, from all that it evaluated.
+
+    The run's front is written with them in the place of those that it has. Exits are fitted where
+    the run has none. Nothing else of the run changes, and Ctrl-C leaves it as it is.
+
+    Parameters
+    ----------
+    device: str
+        What measures: cpu, cuda, or cuda:0; by default that of the run.
+    """
+    from netstitch.cli.console import listening
+    from netstitch.cli.report_command import report_on
+    from netstitch.cli.show import show_cascades
+    from netstitch.events import StageBegan
+    from netstitch.runs.recorded_cascades import find_run_cascades
+    from netstitch.runs.recorded_run import open_run, spread_otherwise
+
+    opened = open_run(run, trust=trust, again=again("--trust"))
+    given = vars(cascades or CascadeOptions())
+    changes = {name: value for name, value in given.items() if value is not None}
+    experiment = spread_otherwise(opened.document.experiment(run), device=device)
+    wanted = experiment.cascades.changed(enabled=True, **changes)
+    with listening() as listener:
+        listener(StageBegan("read"))
+        task = opened.task(listener)
+        finished = find_run_cascades(experiment.changed(cascades=wanted), task, run, listener)
+    show_cascades(finished)
+    report_on(run)
 
 
 def protocol(

@@ -8,7 +8,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from netstitch.analysis import Front, FrontPoint, front_table
+from netstitch.analysis import CascadePoint, Front, FrontPoint, front_table
+from netstitch.analysis.front_choice import AnyPoint
 from netstitch.analysis.hypervolume import REACH
 from netstitch.cli.console import Terminal
 from netstitch.costs import COSTS, MULTIPLY_ADDS
@@ -61,9 +62,32 @@ def show_run(finished: Finished) -> None:
         ("search.csv", "how many stitches were in use over time"),
     ):
         _path(terminal, str(finished.folder / name), what)
-    _path(terminal, command("export", finished.folder, "--point", "K"), "writes network PK")
+    _show_commands(terminal, finished)
+
+
+def _show_commands(terminal: Terminal, finished: Finished) -> None:
+    """Print what can be done with a run now."""
+    folder, front, outcome = finished.folder, finished.front, finished.outcome
+    _path(terminal, command("export", folder, "--point", "PK"), "writes network PK")
+    if front.cascades:
+        _path(terminal, command("export", folder, "--point", "CK"), "writes cascade CK")
     if outcome.stopped == "interrupted":
-        _path(terminal, command("resume", finished.folder), "goes on with the search")
+        _path(terminal, command("resume", folder), "goes on with the search")
+    elif outcome.lacks_cascades:
+        _path(terminal, command("resume", folder), "goes on with the cascades")
+    if outcome.cascades is None:
+        _path(terminal, command("cascade", folder), "finds cascades of what was evaluated")
+
+
+def show_cascades(finished: Finished) -> None:
+    """Print the front of a run whose cascades were found anew, and where it is."""
+    terminal = Terminal()
+    terminal.print()
+    _print_whole(terminal, front_table(finished.front), folded=True)
+    terminal.print()
+    for name in ("front.png", "front.csv"):
+        _path(terminal, str(finished.folder / name), "with these cascades")
+    _show_commands(terminal, finished)
 
 
 def _of_cascades(front: Front) -> str:
@@ -128,14 +152,18 @@ def _print_whole(terminal: Terminal, table: Table | Group, *, folded: bool = Fal
     Terminal(width=max(terminal.width, needed)).print(table)
 
 
-def show_export(exported: Exported, point: FrontPoint, front: Front) -> None:
-    """Print which network of a front was written where, and how well each file agrees with it."""
+def show_export(exported: Exported, point: AnyPoint, front: Front) -> None:
+    """Print which point of a front was written where, and how well each file agrees with it."""
     terminal = Terminal()
-    named = front.cost_name == MULTIPLY_ADDS.name
-    cost = "" if named else f"{point.cost:,.6g} {front.unit}, "
+    costs = (
+        _cascade_costs(point, front)
+        if isinstance(point, CascadePoint)
+        else _network_costs(point, front)
+    )
     terminal.print(
-        f"\n{point.label}: {cost}{point.multiply_adds:,} multiply-adds, validation accuracy "
+        f"\n{point.label}: {costs}, validation accuracy "
         f"{100 * point.validation:.2f} %, {counted(point.stitches, 'stitch', 'stitches')}",
+        soft_wrap=True,
     )
     recalibrated = exported.card.get(RECALIBRATED)
     if recalibrated is not None:
@@ -152,6 +180,19 @@ def show_export(exported: Exported, point: FrontPoint, front: Front) -> None:
             str(file.path),
             f"largest difference {file.difference.absolute:.1e}; {file.usage}",
         )
+
+
+def _network_costs(point: FrontPoint, front: Front) -> str:
+    named = front.cost_name == MULTIPLY_ADDS.name
+    cost = "" if named else f"{point.cost:,.6g} {front.unit}, "
+    return f"{cost}{point.multiply_adds:,} multiply-adds"
+
+
+def _cascade_costs(point: CascadePoint, front: Front) -> str:
+    return (
+        f"{', then '.join(point.outputs)}: mean cost {point.cost:,.6g} {front.unit}, "
+        f"{point.worst_cost:,.6g} at worst"
+    )
 
 
 def show_tuning(tuning: Tuning) -> None:

@@ -20,14 +20,27 @@ from netstitch.searching.sweep import Swept
 from netstitch.text import command
 
 
+class CascadesOutcome(Document):
+    """The cascades of a run's front.
+
+    Attributes:
+        found: Whether they are in the front; else they are what is left of the run.
+        settings: Those of `CascadeSettings`, as plain data.
+    """
+
+    found: bool
+    settings: dict[str, Any]
+
+
 class Outcome(Document):
-    """The end of a search; what is not named here is as of `SearchResult`.
+    """The end of a run; what is not named here is as of `SearchResult`.
 
     Attributes:
         accuracy_difference: The largest, of the front's networks, between what the search saw and
             what was measured.
         sweep: Each population size, in short.
         spread: How evaluations were spread over processes and devices.
+        cascades: None where there are to be none.
     """
 
     stopped: Stopped
@@ -41,6 +54,18 @@ class Outcome(Document):
     accuracy_difference: float = 0.0
     sweep: tuple[Swept, ...] = ()
     spread: dict[str, Any] = Field(default_factory=dict)
+    cascades: CascadesOutcome | None = None
+
+    @property
+    def lacks_cascades(self) -> bool:
+        """True where the search ended and its cascades are still to be found."""
+        ended = self.stopped != "interrupted"
+        return ended and self.cascades is not None and not self.cascades.found
+
+    @property
+    def done(self) -> bool:
+        """True where nothing is left to do."""
+        return self.stopped != "interrupted" and not self.lacks_cascades
 
 
 class RecordedSettings(Document):
@@ -145,7 +170,7 @@ class RunDocument(Document):
     @property
     def done(self) -> bool:
         """True where the run has nothing left to do."""
-        return self.stopped not in (None, "interrupted")
+        return self.outcome is not None and self.outcome.done
 
 
 def read_document(folder: Path) -> RunDocument:
@@ -182,8 +207,12 @@ def state_of(run: Path, document: RunDocument, *, running: bool) -> str:
     """Return how far the run in a folder is, such as "searching" or "stopped while it searched"."""
     if document.done:
         return f"done, its search ended by {document.stopped}"
+    if document.outcome is not None and document.outcome.lacks_cascades:
+        return "finding cascades" if running else "stopped while it found cascades"
     if document.form is not None:
         return "searching" if running else "stopped while it searched"
+    if running and document.refined is not None:
+        return "fitting exits"
     if (run / REFINING).exists() or running:
         return "refining" if running else "stopped while it refined"
     return "stopped before it searched"

@@ -146,13 +146,13 @@ def read_run(folder: Path) -> RunRecord:
     running = is_running(folder)
     document = check_folder(folder)
     structure = load_structure(folder / SUPERNET)
-    stored = _read_evaluations(folder, document, structure)
+    stored = evaluations_of(folder, document, structure)
     references = _reference_rows(structure, stored)
     given = {row for search in stored.searches.values() for row in search.evaluation.tolist()}
     apart = {row for row in references.values() if row not in given}
     measured = (folder / FRONT_FILE).exists() and (document.done or not running)
     if measured:
-        front = _read_front(folder)
+        front = read_front(folder)
         check_front(folder, front, structure)
     else:
         front = _front_so_far(structure, stored, references, apart)
@@ -216,10 +216,12 @@ def _front_so_far(
     return make_front(candidates, known, stored.score_name, cost_name=cost.name, unit=cost.unit)
 
 
-def _read_evaluations(
-    folder: Path, document: RunDocument, structure: Structure
-) -> StoredEvaluations:
-    """Return what was evaluated, without rows where the search did not begin."""
+def evaluations_of(folder: Path, document: RunDocument, structure: Structure) -> StoredEvaluations:
+    """Return what a run evaluated, without rows where the search did not begin.
+
+    Raises:
+        StorageError: The file is missing or damaged, or of another supernet.
+    """
     path, names = folder / EVALUATIONS, (score_name(document.objective), document.cost)
     check_cost_known(folder / RUN_FILE, document.cost)
     if document.form is None and not path.exists():
@@ -255,11 +257,11 @@ def read_finished(run: Path) -> tuple[RunDocument, Front]:
             f"{'still ' if running else ''}{state_of(run, document, running=running)}; "
             f"{how_on(run, running=running)}"
         )
-    front = _read_front(run)  # one that is damaged is said to be that, and not that it changed
+    front = read_front(run)  # one that is damaged is said to be that, and not that it changed
     return check_folder(run, (*SUPERNET_FILES, FRONT_FILE)), front
 
 
-def _read_front(run: Path) -> Front:
+def read_front(run: Path) -> Front:
     """Return what the front's file of a run says; raise StorageError where it is damaged."""
     path = run / FRONT_FILE
     try:

@@ -15,12 +15,23 @@ from netstitch.errors import StorageError
 from netstitch.networks.network_files import GRAPH_FILE, WEIGHTS_FILE
 from netstitch.records.run_document import RunDocument, read_document, update_document
 from netstitch.records.run_folder import FRONT_FILE, HISTORY_FILE, RUN_FILE, STITCHES, SUPERNET
-from netstitch.supernet.storage import FIT_FILE, REFINE_FILE, STITCHES_FILE, SUPERNET_FILE
+from netstitch.supernet.storage import (
+    EXIT_REPORT_FILE,
+    EXITS_FILE,
+    FIT_FILE,
+    REFINE_FILE,
+    STITCHES_FILE,
+    SUPERNET_FILE,
+)
 from netstitch.tasks import Samples, Task
 from netstitch.version import VERSION
 
 DIGEST_BYTES = 16
-SUPERNET_FILES = tuple(f"{SUPERNET}/{name}" for name in (SUPERNET_FILE, FIT_FILE, REFINE_FILE))
+EXIT_REPORT = f"{SUPERNET}/{EXIT_REPORT_FILE}"
+"""Its digest is kept from when exits are fitted."""
+EXITS = (EXIT_REPORT, *(f"{SUPERNET}/{name}" for name in (EXITS_FILE, SUPERNET_FILE)))
+"""Files that are written anew when exits are fitted; the last one names them."""
+SUPERNET_FILES = (*EXITS, *(f"{SUPERNET}/{name}" for name in (FIT_FILE, REFINE_FILE)))
 RESULT_FILES = (FRONT_FILE, HISTORY_FILE)
 """Documents that are written again when a run that was interrupted goes on."""
 FILES = (*SUPERNET_FILES, STITCHES, *RESULT_FILES)

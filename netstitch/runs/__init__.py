@@ -1,4 +1,4 @@
-"""Runs: prepare, search, resume, fine-tune and export, from an experiment to a folder.
+"""Runs: prepare, search, find cascades, resume, fine-tune and export, from an experiment on.
 
 What the command line does, from Python. A run tells what happens to a `Listener` of
 `netstitch.events`, such as `listeners.RunLog`.
@@ -8,6 +8,7 @@ from netstitch.runs.dry_run import try_out
 from netstitch.runs.finetuned_point import tune_point
 from netstitch.runs.finished import Finished
 from netstitch.runs.protocol import carry_out_protocol
+from netstitch.runs.recorded_cascades import find_run_cascades
 from netstitch.runs.recorded_run import FinishedRun, export_point, export_recorded, open_run
 from netstitch.runs.run import carry_out, resume
 
@@ -18,6 +19,7 @@ __all__ = [
     "carry_out_protocol",
     "export_point",
     "export_recorded",
+    "find_run_cascades",
     "open_run",
     "resume",
     "try_out",

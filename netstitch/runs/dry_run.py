@@ -10,11 +10,15 @@ from torch import nn
 from netstitch.costs import COSTS
 from netstitch.events import Listener, Message, StageBegan
 from netstitch.experiments import RunSettings
+from netstitch.fitting.exit_points import exit_points
+from netstitch.fitting.fit_settings import ExitSettings
 from netstitch.runs.preparing import capture_all, match_all
 from netstitch.stitching import Averaging
+from netstitch.stitching.exit_graph import exit_output
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
+from netstitch.text import counted
 
 ACTIVE = 2.0
 """Stitches in use of the subnetwork that is tried, as expected."""
@@ -54,6 +58,8 @@ def try_out(
             "stitches; a subnetwork was run"
         )
     )
+    if settings.cascades.enabled and task.confidences:
+        listener(Message(_cascades_in_words(supernet, settings)))
     tried = {**supernet.references(), "subnetwork": genotype}
     points = {network.name: len(network.graph.points) for network in networks}
     stitches = {"subnetwork": len(supernet.active_stitches(genotype))}
@@ -66,6 +72,18 @@ def try_out(
         )
         for name, one in tried.items()
     ]
+
+
+def _cascades_in_words(supernet: Supernet, settings: RunSettings) -> str:
+    """Return what a run of the supernet does beside its search."""
+    limits, structure = ExitSettings(), supernet.structure
+    points = exit_points(structure, exit_output(structure, None), limits.exits, limits.points)
+    cascades = settings.cascades
+    return (
+        f"exits at {counted(len(points), 'point')} are to be fitted, and cascades of up to "
+        f"{cascades.stages} stages to be found, of at most {cascades.candidates:,} networks and "
+        "exits"
+    )
 
 
 def _random_genotype(supernet: Supernet, seed: int) -> Genotype:

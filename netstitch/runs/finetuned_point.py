@@ -15,7 +15,7 @@ from netstitch.exporting import Exported
 from netstitch.files.folders import check_new
 from netstitch.fitting import recalibrated
 from netstitch.records.run_folder import RUN_FILE
-from netstitch.runs.recorded_run import FinishedRun, export_point
+from netstitch.runs.recorded_run import FinishedRun, export_point, kind_of
 from netstitch.tuning.finetuning import FineTuned, FineTuneSettings, finetune, give
 
 CHECKPOINT = ".training"
@@ -72,10 +72,10 @@ def tune_point(
         )
     form = run.document.form.exact
     point = run.front.pick(point=label)
-    if not isinstance(point, FrontPoint):
+    if not isinstance(point, FrontPoint) or point.exit is not None:
         raise SearchError(
-            f"{point.label} is a cascade, which is not trained as a whole; give the label of a "
-            "network of the front"
+            f"{point.label} is {kind_of(point)}, and only networks are trained; give the label of "
+            "a network of the front"
         )
     folder = run.folder / f"finetuned-{point.label}" if folder is None else folder
     check_new(folder)

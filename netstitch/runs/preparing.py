@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from netstitch.cascades.answers import answer_rule
 from netstitch.errors import DataError
 from netstitch.events import FolderOpened, Listener, Message, StageBegan, advancing, together
 from netstitch.experiments import RunSettings
@@ -81,6 +82,13 @@ def run_inputs(settings: RunSettings, task: Task, folder: Path, listener: Listen
     return RunInputs(settings, task, training, folder, together(WarningKeeper(), listener))
 
 
+def has_cascades(inputs: RunInputs) -> bool:
+    """Return whether a run has exits and cascades: its task tells how sure outputs are."""
+    task = inputs.task
+    tells = task.sureness is not None and bool(task.confidences)
+    return inputs.settings.cascades.enabled and tells
+
+
 def prepare_folder(inputs: RunInputs, models: Sequence[tuple[str, nn.Module]]) -> Supernet:
     """Return the supernet, fitted and refined, after writing it into the run's folder."""
     settings, task = inputs.settings, inputs.task
@@ -96,6 +104,11 @@ def prepare_folder(inputs: RunInputs, models: Sequence[tuple[str, nn.Module]]) -
     scored_by(settings.search.objective, supernet, task)  # what cannot be is known before the work
     if settings.refine.enabled:
         check_refining(supernet, settings.refine)
+    if has_cascades(inputs):
+        answer_rule(supernet, task, settings.cascades.confidence)
+    elif settings.cascades.enabled:
+        text = "the task does not tell how sure outputs are: the run has neither exits nor cascades"
+        listener(Message(text))
     for line in doubts(supernet, task):
         listener(Message(line, warning=True))
     with timed(seconds, "fit"):

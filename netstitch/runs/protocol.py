@@ -164,7 +164,7 @@ def carry_out_protocol(
             branch_run(prepared, settings, place)
         if not read_document(place).done:
             finished = resume(settings, task, place, listener)
-            if finished.outcome.stopped == "interrupted":
+            if not finished.outcome.done:
                 raise KeyboardInterrupt
         return open_run(place)
 
@@ -173,6 +173,8 @@ def carry_out_protocol(
         if population is None:
             listener(StageBegan(f"{algorithm}: population sizes"))
             settings = settings_for(algorithm, SWEEP, protocol.sweep_seed)
+            # It chooses a size, and no network.
+            settings = settings.changed(cascades=settings.cascades.changed(enabled=False))
             swept = carry_out_run(settings, f"{algorithm}-{SWEEP}")
             population = _best_size(swept)
             listener(Message(f"{algorithm} does best with a population of {population:,}"))

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netstitch.analysis import SPLITS, Front, FrontPoint
-from netstitch.errors import DataError
+from netstitch.analysis import SPLITS, CascadePoint, Front, FrontPoint
+from netstitch.analysis.front_choice import AnyPoint
+from netstitch.errors import DataError, SearchError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation.execution_config import ExecutorName
 from netstitch.events import Listener, Message, StageBegan, advancing, ignore
@@ -85,52 +86,73 @@ def open_run(folder: Path, *, trust: bool = False, again: str = TRUSTING) -> Fin
 
 def export_point(
     supernet: Supernet,
-    point: FrontPoint,
+    point: AnyPoint,
     folder: Path,
     listener: Listener,
     *,
     card: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Exported:
-    """Export a network of a front of the supernet with its accuracies into a new folder.
+    """Export a network or a cascade of a front of the supernet with what was measured of it.
 
-    The card says `card` besides; the settings are those of `export`.
+    The folder is a new one. The card says `card` besides; the settings are those of `export`.
     """
     listener(StageBegan("export"))
-    said = {"label": point.label} | {part: point.accuracy(part) for part in SPLITS} | (card or {})
+    said: dict[str, Any] = {"label": point.label}
+    said |= {part: point.accuracy(part) for part in SPLITS}
+    if isinstance(point, CascadePoint):
+        said |= {"mean_costs": point.mean_costs, "worst_cost": point.worst_cost}
+        said["shares"] = {part: list(shares) for part, shares in point.shares.items()}
+    said |= card or {}
     progress = advancing(listener)
-    return export(supernet, point.genotype, folder, card=said, progress=progress, **settings)
+    return export(supernet, point.subnetwork, folder, card=said, progress=progress, **settings)
+
+
+def kind_of(point: AnyPoint) -> str:
+    """Return what a point of a front is, with its article."""
+    if isinstance(point, CascadePoint):
+        return "a cascade"
+    return "a network" if point.exit is None else "an exit"
 
 
 def export_recorded(
     run: FinishedRun,
-    point: FrontPoint,
+    point: AnyPoint,
     folder: Path,
     listener: Listener,
     *,
     recalibrate: bool = False,
     **settings: Any,
 ) -> Exported:
-    """Export a network of a recorded run into a new folder, as its search measured it.
+    """Export a network or a cascade of a recorded run into a new folder, as it was measured.
 
     With `recalibrate`, batch norms behind stitches take new statistics from the run's training
-    samples; they do in any case where the run's search measured networks with such. The settings
-    are those of `export`.
+    samples; those of networks do in any case where the run's search measured them with such. The
+    settings are those of `export`.
+
+    Raises:
+        SearchError: The point is one whose outputs recalibration cannot change.
     """
+    network = point if isinstance(point, FrontPoint) and point.exit is None else None
+    if recalibrate and network is None:
+        raise SearchError(
+            f"{point.label} is {kind_of(point)}, made for outputs as they are; leave out "
+            "--recalibrate, or give a network of the front"
+        )
     supernet = run.supernet()
-    if recalibrate or run.document.settings.recalibrate:
+    if network is not None and (recalibrate or run.document.settings.recalibrate):
         listener(StageBegan("read"))
         task = run.task(listener)
         statistics = run.statistics(task)
         listener(StageBegan("recalibrate"))
         genotype = supernet.genotype()
-        genotype[:] = point.genotype
+        genotype[:] = network.genotype
         form = NumericsConfig(channels_last=False, batch=STATISTICS_BATCH, workers=1)
         card: dict[str, float] = {}
         for part, samples in task.measured.items():
             evaluator = Evaluator(supernet, task, samples, form, recalibration=statistics)
             card[f"{part}_recalibrated"] = evaluator(genotype).accuracy
-        now, before = 100 * card["validation_recalibrated"], 100 * point.validation
+        now, before = 100 * card["validation_recalibrated"], 100 * network.validation
         listener(Message(f"validation accuracy {now:.2f} %, {before:.2f} % before"))
         settings |= {"card": card, "recalibrate": statistics}
     return export_point(supernet, point, folder, listener, **settings)

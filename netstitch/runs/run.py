@@ -17,8 +17,10 @@ from netstitch.events import FolderOpened, Listener, ignore
 from netstitch.experiments import RunSettings
 from netstitch.files.folders import copy_linked, write_text
 from netstitch.records import RunDocument, read_document
+from netstitch.records.front_check import check_front
 from netstitch.records.run_document import update_document, write_document
 from netstitch.records.run_folder import (
+    FRONT_FILE,
     RUN_FILE,
     STITCHES,
     SUPERNET,
@@ -27,16 +29,18 @@ from netstitch.records.run_folder import (
     locked,
     taken,
 )
+from netstitch.records.run_record import read_front
 from netstitch.records.trust import SIGNATURE, signed
 from netstitch.records.unchanged import (
     SUPERNET_FILES,
     check_folder,
     check_samples,
     check_versions,
-    is_refined,
 )
+from netstitch.runs.cascades_step import add_cascades
+from netstitch.runs.exits_step import fit_wanted_exits, go_on_preparing
 from netstitch.runs.finished import Finished
-from netstitch.runs.preparing import prepare_folder, refine_run, run_inputs
+from netstitch.runs.preparing import prepare_folder, run_inputs
 from netstitch.runs.searching_step import begin_search, search_and_measure
 from netstitch.supernet.supernet_loading import load_supernet
 from netstitch.tasks import Task
@@ -52,9 +56,9 @@ def carry_out(
     """Run the whole way from models to a front, writing into a new folder.
 
     Ctrl-C while stitches are refined leaves them as they were fitted, and how far refining got.
-    During the search it ends this with the front found so far, and everything is written; a second
-    one, while the front is measured on test samples, leaves these out. `resume` goes on in any
-    case.
+    During the search it ends this with the front found so far, and everything is written, but for
+    cascades; a second one, while the front is measured on test samples, leaves these out. While
+    cascades are looked for, it leaves the front of networks. `resume` goes on in any case.
 
     Errors of the steps leave nothing before stitches are fitted, and from then on all that there
     was, for `resume`. The settings may be an `Experiment`; stitches are fitted on the task's
@@ -69,8 +73,10 @@ def carry_out(
     prepare(settings.evaluation)
     with taken(folder):
         supernet = prepare_folder(inputs, models)
+        fit_wanted_exits(inputs, supernet)
         begin_search(inputs, supernet)
-        return search_and_measure(inputs, supernet)
+        front = search_and_measure(inputs, supernet)
+        return add_cascades(inputs, supernet, front)
 
 
 def prepare_run(
@@ -89,13 +95,12 @@ def prepare_run(
         check_place(folder)
         settings.check()
         with taken(folder):
-            prepare_folder(inputs, models)
+            fit_wanted_exits(inputs, prepare_folder(inputs, models))
         return
     check_resumable(folder)
     with locked(folder):
         inputs.listener(FolderOpened(folder))
-        if not is_refined(folder, check_folder(folder, SUPERNET_FILES)):
-            refine_run(inputs, load_supernet(folder / SUPERNET))
+        go_on_preparing(inputs, check_folder(folder, SUPERNET_FILES))
 
 
 def branch_run(prepared: Path, settings: RunSettings, folder: Path) -> None:
@@ -148,20 +153,25 @@ def resume(
     with locked(folder):
         document = check_folder(folder, SUPERNET_FILES)
         check_same_config(folder, document.config, settings.config)
-        supernet = load_supernet(folder / SUPERNET)
         check_samples(folder, document, inputs.task)
         inputs.listener(FolderOpened(folder))
         if document.form is None:
-            if not is_refined(folder, document):
-                refine_run(inputs, supernet)
+            supernet = go_on_preparing(inputs, document)
             begin_search(inputs, supernet)
         else:
+            supernet = load_supernet(folder / SUPERNET)
             _check_search(folder, document, settings)
         if sign:
             signature = signed(document.config, inputs.listener)
             if signature is not None:
                 update_document(folder, {SIGNATURE: signature})
-        return search_and_measure(inputs, supernet)
+        if document.outcome is not None and document.outcome.lacks_cascades:
+            check_folder(folder, (FRONT_FILE,))
+            front = read_front(folder)
+            check_front(folder, front, supernet.structure)
+        else:
+            front = search_and_measure(inputs, supernet)
+        return add_cascades(inputs, supernet, front)
 
 
 def _check_search(folder: Path, document: RunDocument, settings: RunSettings) -> None:

@@ -2,12 +2,15 @@
 
 from dataclasses import asdict
 
+from netstitch.analysis import Front
 from netstitch.costs import find_cost
 from netstitch.evaluation import Store
 from netstitch.events import Message, StageBegan
 from netstitch.files.folders import write_text
+from netstitch.optimization import Stopped
 from netstitch.optimization.search_result import history_table
 from netstitch.records import Outcome, read_document
+from netstitch.records.run_document import CascadesOutcome
 from netstitch.records.run_folder import (
     EVALUATIONS,
     HISTORY_FILE,
@@ -20,9 +23,8 @@ from netstitch.records.unchanged import (
     note_files,
     stitches_digest,
 )
-from netstitch.runs.finished import Finished
 from netstitch.runs.front_files import write_front
-from netstitch.runs.preparing import RunInputs, adding_time
+from netstitch.runs.preparing import RunInputs, adding_time, has_cascades
 from netstitch.runs.recorded_run import STATISTICS_BATCH
 from netstitch.searching.search_recorder import SearchRecorder, remove_states
 from netstitch.searching.supernet_search import measured_form
@@ -55,8 +57,8 @@ def _objectives(inputs: RunInputs) -> tuple[str, str]:
     return score_name(search.objective), find_cost(search.cost).name
 
 
-def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
-    """Search, or go on with the search, and write the front and what came of it."""
+def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Front:
+    """Search, or go on with the search, and write the front of networks and what came of it."""
     settings, folder, listener = inputs.settings, inputs.folder, inputs.listener
     form = read_document(folder).form
     assert form is not None
@@ -102,9 +104,17 @@ def search_and_measure(inputs: RunInputs, supernet: Supernet) -> Finished:
         accuracy_difference=searched.difference,
         sweep=searched.sweep,
         spread=settings.evaluation.model_dump() | {"workers": searched.workers},
+        cascades=_cascades_to_come(inputs, result.stopped),
     )
     # Together: a front beside which the run is done is held against its digest.
     note_files(folder, RESULT_FILES, {"outcome": outcome.model_dump()})
     if result.stopped != "interrupted":
         remove_states(folder)
-    return Finished(folder, supernet, front, outcome)
+    return front
+
+
+def _cascades_to_come(inputs: RunInputs, stopped: Stopped) -> CascadesOutcome | None:
+    """Return what is left of a run behind its search; whoever interrupts that waits no longer."""
+    if stopped == "interrupted" or not has_cascades(inputs):
+        return None
+    return CascadesOutcome(found=False, settings=inputs.settings.cascades.model_dump())

@@ -44,7 +44,12 @@ def test_a_run_that_goes_on_reports_from_the_search_on(stopped: Path) -> None:
     asked = read_experiment(Path("tiny.toml"))
     listener = Quiet()
     resume(asked, load_task(asked), stopped, listener)
-    assert [stage.split()[0] for stage in listener.stages] == ["search", "measure"]
+    assert [stage.split()[0] for stage in listener.stages] == [
+        "search",
+        "measure",
+        "find",
+        "measure",
+    ]
 
 
 def test_a_run_that_is_done_is_refused(netstitch: Caller, finished: Finished) -> None:

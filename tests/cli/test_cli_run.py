@@ -353,6 +353,9 @@ def test_a_dry_run_needs_no_weights_and_writes_nothing(netstitch: Caller, experi
     assert int(rows["subnetwork"][0].replace(",", "")) > 0
     assert "Nothing was fitted, and nothing is written." in called.out
     assert "switches and the output's" in called.err + called.out
+    assert "exits at 5 points are to be fitted, and cascades of up to 2 stages" in called.out
+    edit(experiment, "[refine]", "[cascades]\nenabled = false\n[refine]")
+    assert "cascades" not in netstitch("run", experiment, "--dry-run").out
 
 
 def test_a_dry_run_of_an_experiment_at_imagenets_size(netstitch: Caller, tmp_path: Path) -> None:
