@@ -33,6 +33,8 @@ def demo(
 ) -> None:
     """Run the main job on two embedded networks and Fashion-MNIST images, in about two minutes.
 
+    It ends with a table of networks and cascades, of which one each is exported and run.
+
     Parameters
     ----------
     output: Path
@@ -51,8 +53,9 @@ def demo(
     """
     from netstitch.cli.console import listening
     from netstitch.cli.report_command import report_on
-    from netstitch.cli.show import show_export, show_run
-    from netstitch.demo import choose
+    from netstitch.cli.show import show_accuracy, show_export, show_run
+    from netstitch.demo import choose, choose_cascade
+    from netstitch.demo.exported import exported_accuracy
     from netstitch.events import StageBegan
     from netstitch.experiments import find_experiment, load_experiment
     from netstitch.files.folders import check_new
@@ -72,10 +75,16 @@ def demo(
         listener(StageBegan("read"))
         models, task = load_experiment(asked, listener)
         finished = carry_out(asked, models, task, folder, listener)
-        chosen = choose(finished.front)
-        exported = export_point(finished.supernet, chosen, folder / "export", listener)
+        network, cascade = choose(finished.front), choose_cascade(finished.front)
+        places = {"export": network} | ({} if cascade is None else {"cascade": cascade})
+        exported = [
+            (export_point(finished.supernet, point, folder / place, listener), point)
+            for place, point in places.items()
+        ]
     show_run(finished)
-    show_export(exported, chosen, finished.front)
+    for files, point in exported:
+        show_export(files, point, finished.front)
+        show_accuracy(exported_accuracy(files.folder, task))
     report_on(finished.folder)
 
 

@@ -182,6 +182,11 @@ def show_export(exported: Exported, point: AnyPoint, front: Front) -> None:
         )
 
 
+def show_accuracy(accuracy: float) -> None:
+    """Print how an export does on test samples."""
+    Terminal().print(f"  As exported, it gets {100 * accuracy:.2f} % of the test samples right.")
+
+
 def _network_costs(point: FrontPoint, front: Front) -> str:
     named = front.cost_name == MULTIPLY_ADDS.name
     cost = "" if named else f"{point.cost:,.6g} {front.unit}, "

@@ -1,4 +1,4 @@
-"""The demo: two networks for Fashion-MNIST and its images, embedded, and which network it exports.
+"""The demo: two networks for Fashion-MNIST and its images, embedded, and what it exports of them.
 
 The shipped experiment `demo` names them, and `netstitch demo` runs it;
 `python -m netstitch.demo.train` makes the embedded files.
@@ -7,7 +7,7 @@ The shipped experiment `demo` names them, and `netstitch demo` runs it;
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from netstitch.analysis import Front, FrontPoint
+    from netstitch.analysis import CascadePoint, Front, FrontPoint
 
 AFFORDABLE = 0.75
 """The most that the exported network may cost, as a share of the ensemble's multiply-adds."""
@@ -22,3 +22,15 @@ def choose(front: "Front") -> "FrontPoint":
     limit = AFFORDABLE * ensemble.multiply_adds if ensemble is not None else float("inf")
     affordable = [point for point in front if point.multiply_adds <= limit]
     return max(affordable, key=lambda point: point.validation) if affordable else front.points[0]
+
+
+def choose_cascade(front: "Front") -> "CascadePoint | None":
+    """Return the cascade of the least mean cost that is no worse than the ensemble, if any.
+
+    Accuracy is on validation samples; test samples play no part.
+    """
+    ensemble = front.ensemble
+    least = 0.0 if ensemble is None else ensemble.validation
+    known = (*front.cascades, *front.plain_cascades)
+    as_good = [cascade for cascade in known if cascade.validation >= least]
+    return min(as_good, key=lambda cascade: cascade.cost, default=None)

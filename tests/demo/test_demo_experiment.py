@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from example_fronts import front_of_both
 from run_examples import Quiet
 from torch import nn
 
 import netstitch as ns
 from netstitch.analysis import Front, FrontPoint
-from netstitch.demo import choose
+from netstitch.demo import choose, choose_cascade
 from netstitch.demo.embedded import held_out
 from netstitch.demo.embedded import load_models as load_embedded_models
 from netstitch.demo.embedded import load_task as load_embedded
+from netstitch.demo.exported import exported_accuracy
 from netstitch.errors import ExperimentError
 from netstitch.experiments import (
     Experiment,
@@ -48,6 +50,15 @@ def test_the_most_accurate_that_is_affordable_is_chosen() -> None:
 def test_where_none_is_affordable_the_cheapest_is_chosen() -> None:
     points = (point(80, 0.91), point(90, 0.92))
     assert choose(Front(points, (ENSEMBLE,))).multiply_adds == 80
+
+
+def test_the_cheapest_cascade_that_is_no_worse_than_the_ensemble_is_chosen() -> None:
+    front = front_of_both()
+    chosen = choose_cascade(front)
+    assert chosen is not None
+    assert chosen.label == "C2"
+    weaker = replace(front, cascades=front.cascades[:1])
+    assert choose_cascade(weaker) is None
 
 
 def demo(**options: Any) -> Experiment:
@@ -93,7 +104,7 @@ def test_the_whole_demo_in_a_short_search(tmp_path: Path) -> None:
     models, task = load_experiment(experiment, listener)
     finished = carry_out(experiment, models, task, tmp_path / "demo", listener)
     assert [stage.split()[0] for stage in listener.stages] == [
-        *("capture", "match", "fit", "refine", "search", "measure"),
+        *("capture", "match", "fit", "refine", "exits", "search", "measure", "find", "measure"),
     ]
     assert listener.warnings == []
     assert finished.outcome.evaluations > len(finished.front.references)
@@ -105,6 +116,12 @@ def test_the_whole_demo_in_a_short_search(tmp_path: Path) -> None:
     module = ns.load(exported.folder)
     assert isinstance(module, nn.Module)
     inputs = torch.rand(5, 1, 28, 28)
-    expected = finished.supernet.subnetwork(chosen.genotype)(inputs)
+    expected = finished.supernet.subnetwork(chosen.subnetwork)(inputs)
     # Kernels are chosen by where tensors lie in memory, so that the last bits may differ.
     assert torch.allclose(module(inputs), expected, rtol=1e-4, atol=1e-4)
+    cascade = choose_cascade(finished.front)
+    assert cascade is not None
+    assert cascade.cost < finished.front.ensemble_cost
+    files = export_point(finished.supernet, cascade, tmp_path / "demo" / "cascade", listener)
+    assert {file.format for file in files.files} == {"json", "pt2", "onnx"}
+    assert exported_accuracy(files.folder, task) == pytest.approx(cascade.test, abs=2e-3)
