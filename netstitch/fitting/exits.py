@@ -6,36 +6,24 @@ held-out samples decide that, and how strongly weights are drawn to 0.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from netstitch.events import Advanced, Listener, ignore
 from netstitch.fitting.exit_points import ExitPoint, exit_points
 from netstitch.fitting.exit_report import ExitFit, ExitReport, Fate
 from netstitch.fitting.exit_samples import ExitSamples, Teacher, read_samples
+from netstitch.fitting.exit_trial import FIRST, STRENGTHS, Trial
 from netstitch.fitting.feature_stream import Batch, check_samples, count_batches
 from netstitch.fitting.fit_settings import ExitSettings
-from netstitch.fitting.softmax_regression import (
-    RAREST,
-    LinearClassifier,
-    Regression,
-    cross_entropies,
-)
+from netstitch.fitting.softmax_regression import RAREST, LinearClassifier, Regression
 from netstitch.stitching.exit import Exit, exit_key
 from netstitch.stitching.exit_graph import exits_graph
 from netstitch.threads import available_cores, batch_workers
-
-STRENGTHS = (10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4)
-"""Of the penalty, of which one is chosen."""
-FIRST = 2
-"""The index of the one that is tried first; then weaker and stronger ones, while these gain."""
-
-COARSE = 1e-2
-"""Tolerance with which strengths are compared."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +37,13 @@ class FittedExits:
 
 @dataclass(frozen=True)
 class _Found:
-    """An exit with a classifier, the index of its strength, and how good it is where held out."""
+    """An exit with its classifier of all samples, and how good it is on those held out."""
 
     exit: Exit
     classifier: LinearClassifier
     nats: Tensor
     agreement: float
-    strength: int
+    strength: float
 
 
 def fit_exits(
@@ -103,54 +91,17 @@ def fit_exits(
 
 def _fit(samples: ExitSamples, point: ExitPoint) -> _Found:
     """Return the exit of a point: of its own features, or of those so far where that is better."""
-    best = _chosen(samples, point.own, FIRST)
+    best = Trial(samples, point.own, FIRST)
     if len(point.so_far.points) > 1:
         # More features take more of a penalty.
-        other = _chosen(samples, point.so_far, max(0, best.strength - 1), best.classifier)
-        if float(other.nats.mean()) < float(best.nats.mean()):
+        other = Trial(samples, point.so_far, max(0, best.strength - 1), best.classifier)
+        if other.nats < best.nats:
             best = other
+    nats, agreement = best.finish()
     features = samples.joined([(best.exit.network, name) for name in best.exit.points])
-    whole = Regression(features, samples.targets).solve(STRENGTHS[best.strength], best.classifier)
-    return replace(best, classifier=whole)
-
-
-def _chosen(
-    samples: ExitSamples, one: Exit, first: int, start: LinearClassifier | None = None
-) -> _Found:
-    """Return an exit fitted on samples that are not held out, with the strength best on these.
-
-    Args:
-        samples: All of them.
-        one: The exit.
-        first: Index of the strength to begin with.
-        start: A classifier of its last features.
-    """
-    features = samples.joined([(one.network, name) for name in one.points])
-    held = samples.held
-    regression = Regression(features[~held], samples.targets[~held])
-    rows, targets = features[held], samples.targets[held]
-    if start is not None:
-        before = rows.shape[1] - len(start.weight)
-        start = replace(start, weight=nn.functional.pad(start.weight, (0, 0, before, 0)))
-
-    def after(index: int, start: LinearClassifier | None) -> tuple[float, LinearClassifier]:
-        found = regression.solve(STRENGTHS[index], start, COARSE)
-        return float(cross_entropies(found, rows, targets).mean()), found
-
-    index = first
-    least, best = after(first, start)
-    for step in (1, -1):
-        while 0 <= index + step < len(STRENGTHS):
-            nats, found = after(index + step, best)
-            if nats >= least:
-                break
-            index, least, best = index + step, nats, found
-        if index != first:
-            break
-    best = regression.solve(STRENGTHS[index], best)
-    every = cross_entropies(best, rows, targets)
-    right = best.logits(rows).argmax(1) == targets.argmax(1)
-    return _Found(one, best, every, float(right.double().mean()), index)
+    strength = STRENGTHS[best.strength]
+    whole = Regression(features, samples.targets).solve(strength, best.classifier)
+    return _Found(best.exit, whole, nats, agreement, strength)
 
 
 def _selected(
@@ -199,7 +150,7 @@ def _selected(
                 costs[one.exit],
                 float(one.nats.mean()),
                 one.agreement,
-                STRENGTHS[one.strength],
+                one.strength,
                 fates[one.exit],
             )
             for one in found
