@@ -62,7 +62,7 @@ def decide(
         found = values | _run(stage, weights, values)
         confidence = found[dict(stage.outputs)[CONFIDENCE]]
         if thresholds is None:
-            met[index] = _middle(confidence)
+            met[index] = middle(confidence)
         close[reached] |= (confidence - met[index]).abs() < CLOSE
         going = ~(confidence >= met[index])
         left[reached[~going]] = index
@@ -84,11 +84,25 @@ def _run(
     return dict(zip(wanted, made, strict=True))
 
 
-def _middle(confidence: Tensor) -> Tensor:
-    """Return the middle of the widest gap among the middle third of confidences (n,)."""
-    ordered, third = confidence.sort().values, len(confidence) // 3
-    middle = ordered[third : len(ordered) - third]
-    if len(middle) < 2:
-        return middle[0]
-    widest = int(middle.diff().argmax())
-    return middle[widest : widest + 2].mean()
+def middle(confidence: Tensor) -> Tensor:
+    """Return the middle of the widest gap in the middle third of confidences (n,).
+
+    Where these are nearly alike, as those of random inputs may be, it is the widest of more.
+    """
+    ordered = confidence.sort().values
+    part, gaps = ordered, ordered.diff()
+    for outside in (len(ordered) // 3, len(ordered) // 8, 0):
+        part = ordered[outside : len(ordered) - outside]
+        gaps = part.diff()
+        if len(gaps) and gaps.max() > 2.5 * CLOSE:
+            break
+    if not len(gaps):
+        return ordered[0]
+    widest = int(gaps.argmax())
+    return part[widest : widest + 2].mean()
+
+
+def varied(inputs: Tensor) -> Tensor:
+    """Return random inputs (n, ...) of rising strength, which networks are differently sure of."""
+    strength = torch.logspace(-1, 0, len(inputs)).view(-1, *[1] * (inputs.ndim - 1))
+    return inputs.mean() + strength * (inputs - inputs.mean())

@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import ExportError
-from netstitch.exporting.cascade_check import ALL_UNSURE, CLOSE, MANY, NONE_UNSURE, SIZES, decide
+from netstitch.exporting.cascade_check import (
+    ALL_UNSURE,
+    CLOSE,
+    MANY,
+    NONE_UNSURE,
+    SIZES,
+    decide,
+    varied,
+)
 from netstitch.exporting.subnetwork import TRACE_BATCH, Outputs, Subnetwork, random_inputs
 from netstitch.networks.staged import THRESHOLD, StagedGraph
 from netstitch.text import one_line
@@ -71,10 +79,10 @@ def probes(subnetwork: Subnetwork, example: Tensor | None = None) -> list[Probe]
 def _cascade_probes(
     subnetwork: Subnetwork, staged: StagedGraph, example: Tensor | None
 ) -> list[Probe]:
-    many = random_inputs(staged, MANY, example)
+    many = varied(random_inputs(staged, MANY, example))
     some = decide(staged, subnetwork.weights, many).thresholds
     every = (None, torch.full_like(some, NONE_UNSURE), some, torch.full_like(some, ALL_UNSURE))
-    batches = [(random_inputs(staged, size, example), every) for size in SIZES]
+    batches = [(many[:: MANY // size][:size], every) for size in SIZES]
     found = []
     for inputs, choices in [*batches, (many, (None, some))]:
         for thresholds in choices:
