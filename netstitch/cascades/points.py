@@ -11,7 +11,7 @@ from netstitch.analysis.cascade_point import CascadePoint, CurveRow
 from netstitch.cascades.running import RunOutcome
 from netstitch.cascades.terms import Subnetwork
 from netstitch.costs import Cost
-from netstitch.searching.measured_front import measured_fields
+from netstitch.searching.measured_front import measured_fields, subnetwork_fields
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.exit import Exit
 from netstitch.stitching.wording import module_of
@@ -78,19 +78,8 @@ class Measured:
 
     def exit_point(self, one: Exit) -> FrontPoint:
         """Return the point of an exit that answers all samples, without a label."""
-        name = self.supernet.names[one.network]
-        genotype = self.supernet.genotype(name if name in self.supernet.outputs else 0)
-        return FrontPoint(
-            label="",
-            genotype=tuple(genotype.tolist()),
-            multiply_adds=self.supernet.macs(one),
-            parameters=self.supernet.parameters_of(one),
-            cost=float(self.cost.of(self.supernet, one)),
-            stitches=0,
-            output=name,
-            exit=one,
-            **self.fields(CascadeStage(one)),
-        )
+        fields = subnetwork_fields(self.supernet, one, self.cost)
+        return FrontPoint(label="", **fields, **self.fields(CascadeStage(one)))
 
     def beside(self, point: CascadePoint, plain: Sequence[CascadePoint]) -> CascadePoint:
         """Return a point with its difference to the plain cascade of the nearest mean cost."""

@@ -82,23 +82,20 @@ def compute_terms(
         DataError: Outputs are not of the task.
     """
     text = f"outputs on {samples.name} samples"
-    place = {term.subnetwork: index for index, term in enumerate(terms)}
-    exits = [one for one in place if isinstance(one, Exit)]
-    genotypes = [one for one in place if not isinstance(one, Exit)]
     evaluator = Evaluator(supernet, task, samples, form, device=device)
-    for start in range(0, len(genotypes), TOGETHER):
+    # Exits share their networks' beginnings with one another: so they are computed side by side.
+    place = sorted(range(len(terms)), key=lambda i: isinstance(terms[i].subnetwork, Exit))
+    for start in range(0, len(terms), TOGETHER):
         told(start, len(terms), text)
-        some = genotypes[start : start + TOGETHER]
+        some = place[start : start + TOGETHER]
 
-        def take(one: int, first: int, outputs: Outputs, some: Sequence[Subnetwork] = some) -> None:
+        def take(one: int, first: int, outputs: Outputs, some: Sequence[int] = some) -> None:
             values = select(outputs, task.output)
-            out[place[some[one]], first : first + len(values)] = values
+            out[some[one], first : first + len(values)] = values
 
-        evaluator.give_outputs([np.array(one) for one in some], take)
-    told(len(genotypes), len(terms), text)
-    for start in range(0, len(samples) if exits else 0, form.batch):
-        found = supernet.exit_outputs(samples.inputs[start : start + form.batch], exits)
-        for one, values in zip(exits, found, strict=True):
-            out[place[one], start : start + len(values)] = values
+        subnetworks = [terms[index].subnetwork for index in some]
+        evaluator.give_outputs(
+            [one if isinstance(one, Exit) else np.array(one) for one in subnetworks], take
+        )
     told(len(terms), len(terms), text)
     return dict(zip(terms, out, strict=True))

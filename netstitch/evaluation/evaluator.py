@@ -1,4 +1,4 @@
-"""The evaluator: accuracy of genotypes on samples, and their costs."""
+"""The evaluator: accuracy of genotypes and exits on samples, and their costs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
@@ -20,6 +20,7 @@ from netstitch.networks.graph import WEIGHT
 from netstitch.networks.inputs import check_inputs, fitting_batches
 from netstitch.networks.interpreter import make_interpreter
 from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly, Thresholds
+from netstitch.stitching.exit import Exit
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Outputs, Samples, Task
@@ -27,6 +28,8 @@ from netstitch.threads import batch_workers, threads
 
 Measure = Callable[[Outputs, Tensor], Tensor]
 """Values (n, ...) of the outputs and labels of n samples."""
+Evaluated = Genotype | Exit
+"""A subnetwork that is evaluated."""
 Compute = Callable[[Tensor], list[KeyedOutputs]]
 """Returns the outputs of some subnetworks for a batch."""
 
@@ -48,10 +51,11 @@ class Objectives(NamedTuple):
 
 
 class Evaluator(BatchEvaluation):
-    """Evaluates genotypes of a supernet on the same samples, sharing what they have in common.
+    """Evaluates genotypes and exits of a supernet on the same samples, sharing common work.
 
     An evaluator is for the supernet as it was when it was made: not for other stitches. Where these
-    were never fitted, genotypes that use one raise StitchingError.
+    were never fitted, genotypes that use one raise StitchingError. Exits share work with exits, and
+    genotypes with genotypes; exits are never fused, and recalibration leaves them as they are.
 
     Args:
         supernet: Stays on the device where it is.
@@ -119,8 +123,8 @@ class Evaluator(BatchEvaluation):
         """Made where it is first needed: not by a process that only passes the evaluator on."""
         return Schedule(self.supernet, self._weights, self.form.fused, self.form.precision)
 
-    def __call__(self, genotype: Genotype) -> Objectives:
-        """Return the objectives of one genotype.
+    def __call__(self, genotype: Evaluated) -> Objectives:
+        """Return the objectives of one genotype or exit.
 
         Raises:
             DataError: For outputs that are not finite.
@@ -132,12 +136,12 @@ class Evaluator(BatchEvaluation):
         return found
 
     def together(
-        self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
+        self, genotypes: Sequence[Evaluated], thresholds: Thresholds | None = None
     ) -> list[Objectives | StoppedEarly | DataError]:
         """Return the objectives of some genotypes, what they have in common computed once.
 
         Args:
-            genotypes: Of the supernet.
+            genotypes: Of the supernet; or exits.
             thresholds: Accuracies; the evaluation of a genotype ends, batch by batch, once it is
                 certain not to get over its own. None for one that is done whole. Without effect
                 with recalibration, and for a task without `accuracy_of`.
@@ -164,7 +168,7 @@ class Evaluator(BatchEvaluation):
         ]
 
     def _measured_whole(
-        self, genotype: Genotype, outputs: Outputs
+        self, genotype: Evaluated, outputs: Outputs
     ) -> Objectives | StoppedEarly | DataError:
         """Return the objectives for a task whose accuracy is not a sum over samples."""
         try:
@@ -175,29 +179,29 @@ class Evaluator(BatchEvaluation):
         return self._objectives(genotype, accuracy)
 
     def _objectives(
-        self, genotype: Genotype, accuracy: float, *, stopped: bool = False
+        self, genotype: Evaluated, accuracy: float, *, stopped: bool = False
     ) -> Objectives | StoppedEarly:
         found = Objectives(accuracy, float(self.cost.of(self.supernet, genotype)))
         return StoppedEarly(found) if stopped else found
 
-    def outputs(self, genotype: Genotype) -> Outputs:
+    def outputs(self, genotype: Evaluated) -> Outputs:
         """Return the subnetwork's output for all samples, as the network gives it."""
         [outputs] = self.outputs_together([genotype])
         return outputs
 
-    def outputs_together(self, genotypes: Sequence[Genotype]) -> list[Outputs]:
+    def outputs_together(self, genotypes: Sequence[Evaluated]) -> list[Outputs]:
         """Return the outputs of several genotypes, each common tensor computed once a batch."""
         parts: list[list[Outputs]] = [[] for _ in genotypes]
         self._compute(genotypes, lambda one, _, outputs: parts[one].append(outputs))
         return [_joined(outputs) for outputs in parts]
 
     def give_outputs(
-        self, genotypes: Sequence[Genotype], take: Callable[[int, int, Outputs], None]
+        self, genotypes: Sequence[Evaluated], take: Callable[[int, int, Outputs], None]
     ) -> None:
         """Give away outputs batch by batch, each common tensor computed once.
 
         Args:
-            genotypes: Of the supernet.
+            genotypes: Of the supernet; or exits.
             take: Called with the index of a genotype, that of the first sample, and its outputs for
                 this sample and those behind it; samples come in order.
         """
@@ -205,7 +209,7 @@ class Evaluator(BatchEvaluation):
         self._compute(genotypes, lambda one, batch, outputs: take(one, batch * size, outputs))
 
     def measured_together(
-        self, genotypes: Sequence[Genotype], *measures: Measure
+        self, genotypes: Sequence[Evaluated], *measures: Measure
     ) -> list[list[Tensor]]:
         """Return the values (n, ...) of each measure for all samples, by genotype.
 
@@ -213,7 +217,7 @@ class Evaluator(BatchEvaluation):
         a DataError where outputs are not finite.
 
         Args:
-            genotypes: Of the supernet.
+            genotypes: Of the supernet; or exits.
             measures: Called with the outputs and labels of a batch.
         """
         labels = torch.split(self._labels, self.form.batch)
@@ -227,7 +231,7 @@ class Evaluator(BatchEvaluation):
 
     def _compute(
         self,
-        genotypes: Sequence[Genotype],
+        genotypes: Sequence[Evaluated],
         take: Callable[[int, int, Outputs], None],
         ended: Callable[[int], bool] = lambda one: False,
         *,
@@ -236,7 +240,7 @@ class Evaluator(BatchEvaluation):
         """Give away the outputs of genotypes, in parts where all would hold more than TOGETHER.
 
         Args:
-            genotypes: Of the supernet.
+            genotypes: Of the supernet; or exits.
             take: Called with the index of a genotype, a batch, and its outputs; batches come in
                 order.
             ended: Returns whether a genotype needs no more batches; by default none ends early.
@@ -245,9 +249,10 @@ class Evaluator(BatchEvaluation):
         if not self._fitted:
             for genotype in genotypes:
                 self.supernet.check_fitted(genotype)
-        groups = [list(range(len(genotypes)))]
-        if self._recalibration is not None:
-            groups = [[one] for one in groups[0]]
+        exits = [one for one, each in enumerate(genotypes) if isinstance(each, Exit)]
+        others = [one for one in range(len(genotypes)) if one not in set(exits)]
+        groups = [others] if self._recalibration is None else [[one] for one in others]
+        groups = [group for group in [*groups, exits] if group]
         while groups:
             going = groups.pop(0)
             compute, held = self._prepared([genotypes[one] for one in going])
@@ -271,8 +276,27 @@ class Evaluator(BatchEvaluation):
                         going = left
                         compute, _ = self._prepared([genotypes[one] for one in going])
 
-    def _prepared(self, genotypes: Sequence[Genotype]) -> tuple[Compute, int]:
-        """Return what computes outputs of a batch, and the bytes that all workers then hold."""
+    def _prepared(self, genotypes: Sequence[Evaluated]) -> tuple[Compute, int]:
+        """Return what computes outputs of a batch, and the bytes that all workers then hold.
+
+        Either all of the genotypes are exits, or none is.
+        """
+        exits = [one for one in genotypes if isinstance(one, Exit)]
+        if exits:
+            return self._prepared_exits(exits)
+        return self._prepared_genotypes([one for one in genotypes if not isinstance(one, Exit)])
+
+    def _prepared_exits(self, exits: Sequence[Exit]) -> tuple[Compute, int]:
+        graph = self.supernet.exits_graph(exits)
+        interpreter = make_interpreter(graph, self._weights)
+
+        def compute(batch: Tensor) -> list[KeyedOutputs]:
+            found = interpreter.run([batch])
+            return [{key: value} for key, value in zip(graph.output_keys, found, strict=True)]
+
+        return compute, interpreter.peak * self.form.batch * self.form.workers
+
+    def _prepared_genotypes(self, genotypes: Sequence[Genotype]) -> tuple[Compute, int]:
         if self._recalibration is None:
             plan = self._schedule.plan(genotypes)
             return partial(execute, plan), peak_bytes(plan) * self.form.batch * self.form.workers

@@ -13,6 +13,7 @@ from netstitch.analysis.calibration import Calibration
 from netstitch.evaluation.evaluator import Evaluator, Measure
 from netstitch.evaluation.numerics import NumericsConfig
 from netstitch.fitting import Batch
+from netstitch.stitching.exit import Exit
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
@@ -46,13 +47,13 @@ def measure(
     supernet: Supernet,
     task: Task,
     samples: Samples,
-    genotypes: Sequence[Genotype],
+    genotypes: Sequence[Genotype | Exit],
     form: NumericsConfig,
     device: torch.device | str = "cpu",
     *,
     recalibration: Sequence[Batch] | None = None,
 ) -> list[Metrics]:
-    """Return the outcomes of each genotype's network; what they share is computed once.
+    """Return the outcomes of each genotype's network or exit; common work is done once.
 
     Cross-entropy and calibration are of logits, and are left out where the networks put out
     probabilities. Arguments are those of `Evaluator`.

@@ -23,6 +23,7 @@ from netstitch.evaluation.metrics import Metrics, measure
 from netstitch.events import Listener, Message, ignore
 from netstitch.fitting import Batch
 from netstitch.optimization import Solution
+from netstitch.stitching.exit import Exit
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
@@ -40,15 +41,17 @@ def measure_front(
     recalibration: Sequence[Batch] | None = None,
     objective: ObjectiveName = ACCURACY,
     cost: Cost = MULTIPLY_ADDS,
+    exits: Sequence[Exit] = (),
 ) -> Front:
-    """Measure networks and references on all samples but training's, and keep the front.
+    """Measure networks, exits and references on all samples but training's, and keep the front.
 
     Ctrl-C or an error while confirmation or test samples are measured leaves these out, since the
-    front is worth more than its test: the listener is then given the reason. Of the genotypes,
-    equal and dominated ones are dropped, by the objective on validation samples and the cost.
+    front is worth more than its test: the listener is then given the reason. Of the genotypes and
+    exits, equal and dominated ones are dropped, by the objective on validation samples and the
+    cost.
     """
     references = supernet.references()
-    everything = [*references.values(), *genotypes]
+    everything: list[Genotype | Exit] = [*references.values(), *genotypes, *exits]
     parts: dict[Split, list[Metrics]] = {}
     for part, samples in task.measured.items():
         try:
@@ -62,22 +65,40 @@ def measure_front(
             break
     # Of other choices of outputs the ensemble need not be one.
     ensemble = list(references).index(ENSEMBLE) if ENSEMBLE in references else None
-    labels = [*references, *[""] * len(genotypes)]
+    labels = [*references, *[""] * (len(everything) - len(references))]
     points = [
         FrontPoint(
             label=labels[index],
-            genotype=tuple(int(value) for value in genotype),
-            multiply_adds=supernet.macs(genotype),
-            parameters=supernet.parameters_of(genotype),
-            cost=float(cost.of(supernet, genotype)),
-            stitches=len(supernet.active_stitches(genotype)),
-            output=supernet.outputs[int(genotype[-1])],
+            **subnetwork_fields(supernet, one, cost),
             **measured_fields(parts, index, ensemble),
         )
-        for index, genotype in enumerate(everything)
+        for index, one in enumerate(everything)
     ]
     count = len(references)
     return make_front(points[count:], points[:count], task.measure, objective, cost.name, cost.unit)
+
+
+def subnetwork_fields(supernet: Supernet, one: Genotype | Exit, cost: Cost) -> dict[str, Any]:
+    """Return what a subnetwork is, as fields of a point.
+
+    The genotype of an exit is that of its network alone, or, where the output switch does not offer
+    that, of the smallest choice that the network is in.
+    """
+    if isinstance(one, Exit):
+        choices = supernet.board.outputs
+        smallest = min((choice for choice in choices if one.network in choice), key=len)
+        genotype, output = supernet.genotype(choices.index(smallest)), supernet.names[one.network]
+    else:
+        genotype, output = one, supernet.outputs[int(one[-1])]
+    return {
+        "genotype": tuple(genotype.tolist()),
+        "multiply_adds": supernet.macs(one),
+        "parameters": supernet.parameters_of(one),
+        "cost": float(cost.of(supernet, one)),
+        "stitches": len(supernet.active_stitches(one)),
+        "output": output,
+        "exit": one if isinstance(one, Exit) else None,
+    }
 
 
 def measured_fields(
@@ -117,5 +138,6 @@ def largest_difference(front: Front, found: Sequence[Solution]) -> float:
             return point.validation
         return exp(-point.cross_entropy["validation"])
 
-    known = [p for p in (*front.points, *front.references) if p.genotype in taken]
+    networks = [point for point in front.networks if point.exit is None]
+    known = [point for point in networks if point.genotype in taken]
     return max((abs(score(point) - taken[point.genotype]) for point in known), default=0.0)

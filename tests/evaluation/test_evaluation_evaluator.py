@@ -5,13 +5,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from exit_examples import with_exits
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_supernets import plainly, random_task, small_supernet, three_networks
+from small_supernets import (
+    plainly,
+    random_samples,
+    random_task,
+    small_supernet,
+    three_networks,
+)
 
 from netstitch.errors import DataError, StitchingError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation import evaluator as module
+from netstitch.evaluation.metrics import measure
 from netstitch.fitting import recalibrated, stitched_norms
 from netstitch.networks.module import build_module
 from netstitch.supernet.supernet import Supernet
@@ -224,3 +232,60 @@ def test_stitches_that_were_never_fitted_are_not_evaluated() -> None:
     for use in (evaluator, evaluator.outputs):
         with pytest.raises(StitchingError, match="the stitches were never fitted"):
             use(stitched)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("together", [0, 10**9])
+def test_exits_are_evaluated_among_genotypes(
+    channels_last: bool, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TOGETHER", together)
+    supernet, task = with_exits(small_supernet()), random_task()
+    form = NumericsConfig(channels_last, batch=5, workers=2)
+    evaluator = Evaluator(supernet, task, task.validation, form)
+    first, second, *others = supernet.exits
+    mixed = [first, supernet.genotype("deep"), second, supernet.genotype("ensemble"), *others]
+    for one, found in zip(mixed, evaluator.outputs_together(mixed), strict=True):
+        assert torch.equal(found, plainly(supernet, one, task.validation.inputs, form))
+    measured = evaluator.together(mixed)
+    assert [each.cost for each in measured] == [supernet.macs(one) for one in mixed]
+    logits = evaluator.outputs(first)
+    right = (logits.argmax(1) == task.validation.labels).sum().item()
+    assert evaluator(first).accuracy == right / len(task.validation)
+
+
+def test_outputs_of_exits_and_genotypes_are_given_batch_by_batch() -> None:
+    supernet, task = with_exits(small_supernet()), random_task()
+    form = NumericsConfig(False, batch=10, workers=1)
+    evaluator = Evaluator(supernet, task, task.validation, form)
+    taken: dict[int, list[int]] = {}
+    chosen = [supernet.exits[0], supernet.genotype("wide"), supernet.exits[1]]
+    evaluator.give_outputs(
+        chosen, lambda one, first, outputs: taken.setdefault(one, []).append(first)
+    )
+    assert taken == {0: [0, 10, 20], 1: [0, 10, 20], 2: [0, 10, 20]}
+
+
+def test_exits_are_the_same_where_genotypes_are_recalibrated() -> None:
+    supernet, task = with_exits(small_supernet()), random_task()
+    form = NumericsConfig(False, batch=8, workers=1)
+    inputs = [random_samples(64, seed=5).inputs]
+    evaluator = Evaluator(supernet, task, task.validation, form, recalibration=inputs)
+    stitched = supernet.genotype("deep", [3])
+    found = evaluator.outputs_together([supernet.exits[0], stitched, supernet.exits[1]])
+    plain = Evaluator(supernet, task, task.validation, form)
+    assert torch.equal(found[0], plain.outputs(supernet.exits[0]))
+    assert torch.equal(found[2], plain.outputs(supernet.exits[1]))
+    assert torch.equal(found[1], evaluator.outputs(stitched))
+
+
+def test_metrics_of_exits_are_those_of_their_outputs() -> None:
+    supernet, task = with_exits(small_supernet()), random_task()
+    form = NumericsConfig(False, batch=8, workers=1)
+    exits = list(supernet.exits[:2])
+    found = measure(supernet, task, task.validation, [supernet.genotype("deep"), *exits], form)
+    for one, metrics in zip(exits, found[1:], strict=True):
+        outputs = plainly(supernet, one, task.validation.inputs, form)
+        right = task.correct(outputs, task.validation.labels)
+        assert metrics.correct.tolist() == right.tolist()
+        assert metrics.cross_entropy == pytest.approx(task.loss(outputs, task.validation.labels))
