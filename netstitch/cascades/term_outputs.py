@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from netstitch.cascades.stage_table import Told, silent
-from netstitch.cascades.terms import Stage, Subnetwork, Term, terms_of
+from netstitch.cascades.terms import Stage, Term, terms_of
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.stitching.exit import Exit
@@ -83,19 +83,21 @@ def compute_terms(
     """
     text = f"outputs on {samples.name} samples"
     evaluator = Evaluator(supernet, task, samples, form, device=device)
-    # Exits share their networks' beginnings with one another: so they are computed side by side.
-    place = sorted(range(len(terms)), key=lambda i: isinstance(terms[i].subnetwork, Exit))
-    for start in range(0, len(terms), TOGETHER):
-        told(start, len(terms), text)
-        some = place[start : start + TOGETHER]
+    exits = [i for i, term in enumerate(terms) if isinstance(term.subnetwork, Exit)]
+    others = [i for i, term in enumerate(terms) if not isinstance(term.subnetwork, Exit)]
+    parts = [others[start : start + TOGETHER] for start in range(0, len(others), TOGETHER)]
+    done = 0
+    for part in [*parts, exits]:
+        told(done, len(terms), text)
 
-        def take(one: int, first: int, outputs: Outputs, some: Sequence[int] = some) -> None:
+        def take(one: int, first: int, outputs: Outputs, part: Sequence[int] = part) -> None:
             values = select(outputs, task.output)
-            out[some[one], first : first + len(values)] = values
+            out[part[one], first : first + len(values)] = values
 
-        subnetworks = [terms[index].subnetwork for index in some]
+        subnetworks = [terms[index].subnetwork for index in part]
         evaluator.give_outputs(
             [one if isinstance(one, Exit) else np.array(one) for one in subnetworks], take
         )
+        done += len(part)
     told(len(terms), len(terms), text)
     return dict(zip(terms, out, strict=True))

@@ -41,7 +41,7 @@ def learnable(supernet: Supernet) -> Classification:
 @pytest.fixture(scope="module")
 def searched() -> tuple[Supernet, Classification, Front]:
     supernet = small_supernet()
-    supernet.set_exits(EXITS, random_weights(supernet, EXITS, CLASSES))
+    supernet.set_exits(EXITS, random_weights(supernet, EXITS))
     task = learnable(supernet)
     front = ns.search(supernet, task, budget=40, population=16, form=FORM)
     return supernet, task, front

@@ -25,7 +25,7 @@ EXIT = Exit(0, ("relu",))
 
 
 def with_exit(supernet: Supernet) -> Supernet:
-    supernet.set_exits([EXIT], random_weights(supernet, [EXIT], CLASSES))
+    supernet.set_exits([EXIT], random_weights(supernet, [EXIT]))
     return supernet
 
 
