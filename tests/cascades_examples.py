@@ -28,10 +28,11 @@ def random_table(
     samples: int = 40,
     seed: int = 0,
     kind: Confidence = "probability",
+    references: Sequence[int] = (),
 ) -> StageTable:
     """Candidates of one or two terms of two networks, the later ones better and dearer.
 
-    Some outputs are rounded, so that confidences tie.
+    Some outputs are rounded, so that confidences tie. Labels choose, unless there are references.
     """
     task = random_task(samples, seed)
     labels = task.validation.labels
@@ -49,7 +50,7 @@ def random_table(
             {part: 1.0 + part for part in range(index + 1)} | {("own", index): 2.0 + index}
         )
     rule = AnswerRule(task, kind, Averaging())
-    answers = Answers(stages, outputs, labels, rule, task)
+    answers = Answers(stages, outputs, labels, rule, task, references)
     return stage_table(stages, answers, SummedCosts(parts))
 
 

@@ -60,18 +60,19 @@ class AnswerRule:
         """
         assert self.task.sureness is not None
         if self.kind != "agreement":
-            return self.task.sureness(self.shown(self._logits(answer)), self.kind, None)
+            return self.task.sureness(self.as_logits(answer), self.kind, None)
         if len(pair) < 2:
             return torch.full((len(answer),), torch.nan)
-        other, own = (self.shown(self._logits(each)) for each in pair)
+        other, own = (self.as_logits(each) for each in pair)
         return self.task.sureness(own, self.kind, other)
 
     def shown(self, answer: Tensor) -> Outputs:
         """Return an answer as networks give their output."""
         return answer if self.key is None else {self.key: answer}
 
-    def _logits(self, answer: Tensor) -> Tensor:
-        return answer.clamp(min=SMALLEST).log() if self.probabilities else answer
+    def as_logits(self, answer: Tensor) -> Outputs:
+        """Return logits of an answer's probabilities, as networks give their output."""
+        return self.shown(answer.clamp(min=SMALLEST).log() if self.probabilities else answer)
 
 
 def answer_rule(supernet: Supernet, task: Task, kind: Confidence) -> AnswerRule:

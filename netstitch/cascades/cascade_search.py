@@ -8,7 +8,7 @@ from typing import Literal, Unpack
 
 import torch
 
-from netstitch.analysis import CascadePoint, Front, FrontPoint, Split, make_front, nondominated
+from netstitch.analysis import CascadePoint, Front, Split, make_front
 from netstitch.analysis.front_point import ENSEMBLE
 from netstitch.cascades.answers import AnswerRule, answer_rule
 from netstitch.cascades.candidates import choose_stages, plain_stages
@@ -58,11 +58,15 @@ def find_cascades(
 ) -> Front:
     """Return the front with cascades of its networks, of the references, and of exits.
 
-    `Front.cascades` are those that no other cascade and no network beats, on validation samples, in
-    accuracy and mean cost; `Front.plain_cascades` those that nothing beats of what a user has
-    without stitches: cascades of the references, and with the supernet's exits, where these were
-    fitted (`Supernet.fit_exits`). Exits that no network beats become points of the front, which are
-    numbered anew.
+    `Front.cascades` are, by mean cost, a few dozen that no other cascade and no network beats;
+    `Front.plain_cascades` those that nothing beats of what a user has without stitches: cascades of
+    the references, and with the supernet's exits, where these were fitted
+    (`Supernet.fit_exits`). Exits that no network beats become points of the front, which are
+    numbered anew; networks stay, for those with a deadline.
+
+    Of so many cascades the best ones by labels would be lucky ones. So they are chosen, on
+    validation samples, by how probable their answers are to the best reference, calibrated on these
+    samples; the accuracies that points tell are by labels.
 
     Args:
         supernet: The supernet that the front is of.
@@ -165,11 +169,12 @@ def _found(
     with held(len(terms), (len(samples), *shape), in_memory) as out:
         outputs = compute_terms(supernet, rule.task, samples, terms, form, device, out, told)
         scored = scored_by(front.objective, supernet, rule.task)
-        answers = Answers(stages, outputs, samples.labels, rule, scored)
+        references = plain_stages(supernet, exits=False)
+        places = [index for index, stage in enumerate(stages) if stage in references]
+        answers = Answers(stages, outputs, samples.labels, rule, scored, places)
         costs = stage_costs(supernet, cost, [stage.subnetwork for stage in stages])
         table = stage_table(stages, answers, costs, told)
-        references = plain_stages(supernet, exits=False)
-        return find_families(table, stages, references, settings.stages, told)
+        return find_families(table, stages, places, settings.stages, told)
 
 
 def _measured(
@@ -219,15 +224,10 @@ def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
         front.unit,
     )
 
-    def points(curves: Curves, rivals: Sequence[FrontPoint]) -> list[CascadePoint]:
-        made = [measured.cascade_point(cascade, curve) for cascade, curve in curves.items()]
-        everything: list[FrontPoint | CascadePoint] = [*rivals, *made]
-        kept = nondominated(everything, "validation", front.objective)
-        return [one for one in kept if isinstance(one, CascadePoint)]
+    def points(curves: Curves) -> list[CascadePoint]:
+        return [measured.cascade_point(cascade, curve) for cascade, curve in curves.items()]
 
-    plain = points(found.plain, front.references)
-    with_exits = points(found.with_exits, [*front.references, *exits])
-    every = points(found.every, static.networks)
+    plain = points(found.plain)
 
     def labelled(name: str, kept: Sequence[CascadePoint]) -> list[CascadePoint]:
         return [
@@ -235,9 +235,9 @@ def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
             for rank, one in enumerate(kept, start=1)
         ]
 
-    beside = [one for one in with_exits if one.exits]
+    with_exits = [one for one in points(found.with_exits) if one.exits]
     return replace(
         static,
-        cascades=tuple(labelled("C", every)),
-        plain_cascades=(*labelled("plain-", plain), *labelled("exits-", beside)),
+        cascades=tuple(labelled("C", points(found.every))),
+        plain_cascades=(*labelled("plain-", plain), *labelled("exits-", with_exits)),
     )

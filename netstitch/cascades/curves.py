@@ -14,8 +14,9 @@ SHARES = tuple(np.linspace(0.02, 0.98, 33).tolist())
 def curve_of(table: StageTable, draft: Drafts, index: int) -> tuple[CurveRow, ...]:
     """Return rows of a threshold, the score and the mean cost with it, by rising threshold.
 
-    Thresholds of other stages stay; the cascade's own is among the rows.
+    Scores are by labels. Thresholds of other stages stay; the cascade's own is among the rows.
     """
+    table = table.by_labels()
     path = draft.path(index)
     score, left = table.outcome(draft, index, going_on=True)
     costs = table.costs.along(path)

@@ -19,7 +19,7 @@ Curves = dict[Cascade, tuple[CurveRow, ...]]
 
 @dataclass(frozen=True)
 class Families:
-    """Cascades that nothing else of their family beats on validation samples.
+    """Cascades that nothing else of their family beats; see `choose_drafts`.
 
     Attributes:
         plain: Of the references.
@@ -37,7 +37,7 @@ class Families:
 def find_families(
     table: StageTable,
     stages: Sequence[Stage],
-    references: Sequence[Stage],
+    references: Sequence[int],
     most: int,
     told: Told = silent,
 ) -> Families:
@@ -50,14 +50,11 @@ def find_families(
         most: The most stages of a cascade.
         told: How far it is.
     """
-    plain = [index for index, stage in enumerate(stages) if stage in references]
     exits = [i for i, stage in enumerate(stages) if isinstance(stage.subnetwork, Exit)]
     every = range(len(stages))
 
     def found(candidates: Sequence[int]) -> Curves:
-        drafts = choose_drafts(
-            table, candidates, lambda part: search_drafts(part, candidates, most, told)
-        )
+        drafts = choose_drafts(table, search_drafts(table, candidates, most, told), references)
         return {
             as_cascade(table, stages, drafts, index): curve_of(table, drafts, index)
             for index in range(len(drafts))
@@ -65,9 +62,9 @@ def find_families(
 
     alone = table.alone.undominated
     kept = [stages[index].subnetwork for index in alone.stages[:, 0]]
-    only_plain = found(plain)
-    with_exits = found([*plain, *exits]) if exits else {}
-    both = len(plain) + len(exits) == len(stages)
+    only_plain = found(references)
+    with_exits = found([*references, *exits]) if exits else {}
+    both = len(references) + len(exits) == len(stages)
     return Families(
         only_plain,
         with_exits,

@@ -15,8 +15,9 @@ from netstitch.cascades.terms import Stage, Term, averaged, terms_of
 from netstitch.stitching.cascade import Confidence
 from netstitch.tasks import Task
 
-Answered = tuple[NDArray[np.float32], NDArray[np.float64]]
-"""How sure an answer is of each of n samples, and how right it is: (n,) each."""
+Answered = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
+"""Of an answer to each of n samples, (n,) each: how sure it is, what it counts for the choice, and
+how right it is."""
 Told = Callable[[int, int | None, str], None]
 """Called with how much is done, of how much, and what."""
 
@@ -28,12 +29,17 @@ def silent(done: int, total: int | None, text: str) -> None:
 class Answers:
     """Answers of candidates on all samples, each worked out once, where it is first needed.
 
+    An answer counts as much as the best reference, which is calibrated, takes it to be right
+    (`Task.likely`): so far less is owed to chance than where a label decides. Where the task cannot
+    tell, it counts as its label says.
+
     Args:
         stages: The candidates.
         outputs: Of each term, (n, classes, ...).
         labels: (n, ...).
         rule: How terms become answers.
         scored: What says how right they are.
+        references: Those of the candidates that are references.
     """
 
     def __init__(
@@ -43,11 +49,16 @@ class Answers:
         labels: Tensor,
         rule: AnswerRule,
         scored: Task,
+        references: Sequence[int] = (),
     ) -> None:
         self._stages, self._outputs, self._labels = stages, outputs, labels
         self._rule, self._scored = rule, scored
         self.temperatures: dict[Term, float] = {}
         self._known: dict[tuple[tuple[int, ...], bool], Answered] = {}
+        self._best: Tensor | None = None
+        if references and scored.likely is not None:
+            right = [self._right(self._own(stages[one].terms)).mean().item() for one in references]
+            self._best = self._own(stages[references[int(np.argmax(right))]].terms)
 
     @property
     def kind(self) -> Confidence:
@@ -67,14 +78,23 @@ class Answers:
         return self._known[path, mean]
 
     def _answered(self, terms: Sequence[Term], chosen: Sequence[Stage]) -> Answered:
-        answer = self._rule.answer({term: self._scaled(term) for term in terms})
+        answer = self._own(terms)
         last = chosen[-1].terms[-1]
         others = [term for term in terms_of(chosen) if term != last]
         agreeing = self._rule.kind == "agreement"
         pair = [self._scaled(term) for term in (*others, last)[-2:]] if agreeing else []
         sure = self._rule.sureness(answer, pair)
-        right = self._scored.correct(self._rule.shown(answer), self._labels)
-        return sure.float().numpy(), right.double().numpy()
+        right = counted = self._right(answer)
+        if self._best is not None and self._scored.likely is not None:
+            shown, best = self._rule.shown(answer), self._rule.as_logits(self._best)
+            counted = self._scored.likely(shown, best, self._labels)
+        return sure.float().numpy(), counted.double().numpy(), right.double().numpy()
+
+    def _own(self, terms: Sequence[Term]) -> Tensor:
+        return self._rule.answer({term: self._scaled(term) for term in terms})
+
+    def _right(self, answer: Tensor) -> Tensor:
+        return self._scored.correct(self._rule.shown(answer), self._labels).double()
 
     def _scaled(self, term: Term) -> Tensor:
         """Return a term divided by its temperature, which is fitted where it is first needed."""
@@ -90,17 +110,25 @@ class StageTable:
 
     Attributes:
         confidence: (m, n), how sure the own answers are.
-        score: (m, n), how right they are.
+        score: (m, n), what they count for the choice.
+        right: (m, n), how right they are.
         costs: Of the candidates.
         answers: Of candidates on all samples, for those that depend on earlier stages.
         rows: Which of all samples these are.
+        labelled: The scores are how right answers are.
     """
 
     confidence: NDArray[np.float32]
     score: NDArray[np.float64]
+    right: NDArray[np.float64]
     costs: StageCosts
     answers: Answers
     rows: NDArray[np.int64]
+    labelled: bool = False
+
+    def by_labels(self) -> "StageTable":
+        """Return the same with scores that say how right answers are."""
+        return replace(self, score=self.right, labelled=True)
 
     def taken(self, rows: NDArray[np.integer]) -> "StageTable":
         """Return the same on some of its samples; one may be there several times."""
@@ -108,13 +136,22 @@ class StageTable:
             self,
             confidence=self.confidence[:, rows],
             score=self.score[:, rows],
+            right=self.right[:, rows],
             rows=self.rows[rows],
         )
 
-    def answer(self, path: tuple[int, ...], mean: bool) -> Answered | None:
-        """Return the answer of the last of some stages; None for a mean that is its own answer."""
+    def answer(
+        self, path: tuple[int, ...], mean: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
+        """Return how sure the last of some stages is, and its score, (n,) each.
+
+        None for a mean answer that is its own.
+        """
         found = self.answers(path, mean)
-        return None if found is None else (found[0][self.rows], found[1][self.rows])
+        if found is None:
+            return None
+        sure, counted, right = found
+        return sure[self.rows], (right if self.labelled else counted)[self.rows]
 
     @cached_property
     def alone(self) -> Drafts:
@@ -161,12 +198,12 @@ def stage_table(
     stages: Sequence[Stage], answers: Answers, costs: StageCosts, told: Told = silent
 ) -> StageTable:
     """Return the table of all samples; own answers are worked out now."""
-    sure, right = [], []
+    found = []
     for index in range(len(stages)):
         answered = answers((index,), False)
         assert answered is not None
-        sure.append(answered[0])
-        right.append(answered[1])
+        found.append(answered)
         told(index + 1, len(stages), "answers of stages")
-    rows = np.arange(len(right[0]))
-    return StageTable(np.stack(sure), np.stack(right), costs, answers, rows)
+    sure, counted, right = (np.stack(values) for values in zip(*found, strict=True))
+    rows = np.arange(sure.shape[1])
+    return StageTable(sure, counted, right, costs, answers, rows)

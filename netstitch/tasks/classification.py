@@ -59,6 +59,12 @@ class Classification(LabelledTask):
         """Return (n,) bool: which labels have the highest logit; of equal ones the first wins."""
         return self._logits(outputs, labels).argmax(1) == labels
 
+    def likely(self, outputs: Outputs, others: Outputs, labels: Tensor) -> Tensor:
+        """Return (n,) float64: the probability that other logits give to each class predicted."""
+        found = self._logits(outputs, labels).argmax(1, keepdim=True)
+        shares = self._logits(others, labels).double().softmax(1)
+        return shares.gather(1, found)[:, 0]
+
     def guessed(self, labels: Tensor) -> Tensor:
         """Return (n,) float64: which labels are the commonest one."""
         return (labels == labels.mode().values).double()

@@ -93,6 +93,18 @@ class Segmentation(LabelledTask):
         counts = labels != VOID
         return fit_temperature(logits[counts], labels[counts])
 
+    def likely(self, outputs: Outputs, others: Outputs, labels: Tensor) -> Tensor:
+        """Return (n,) float64: the mean probability that other logits give to classes predicted.
+
+        Over the pixels that count; 1 without any.
+        """
+        found = self._logits(outputs, labels).argmax(1, keepdim=True)
+        shares = self._logits(others, labels).softmax(1).gather(1, found)[:, 0].double()
+        counts = labels != VOID
+        counted = counts.sum((1, 2))
+        mean = (shares * counts).sum((1, 2)) / counted.clamp(min=1)
+        return torch.where(counted > 0, mean, 1.0)
+
     def guessed(self, labels: Tensor) -> Tensor:
         """Return (n,) float64: the share of each map's pixels that are of the commonest class."""
         counted = (labels != VOID).flatten(1).sum(1).clamp(min=1)

@@ -46,6 +46,9 @@ class Task(ABC):
             that the kind "agreement" is with.
         temperature: ``temperature(outputs, labels)`` returns the number that outputs are divided
             by so that their confidence is honest; None where they stay as they are.
+        likely: ``likely(outputs, others, labels)`` returns `correct` of outputs as it is expected
+            where labels are drawn from the probabilities of other outputs, (n,); of labels it
+            reads where they count. None where choices are by labels alone.
         reliability: Sums by confidence, (bins, 3), for calibration, as those of `Classification`.
         tally: Counts that add up over batches, from which `further` computes other measures.
         guessed: ``guessed(labels)`` returns `correct` of a network that gives the commonest class
@@ -65,6 +68,7 @@ class Task(ABC):
     confidences: tuple[Confidence, ...] = ()
     sureness: Callable[[Outputs, Confidence, Outputs | None], Tensor] | None = None
     temperature: Callable[[Outputs, Tensor], float] | None = None
+    likely: Callable[[Outputs, Outputs, Tensor], Tensor] | None = None
     reliability: Measure | None = None
     tally: Measure | None = None
     guessed: Callable[[Tensor], Tensor] | None = None
@@ -135,7 +139,7 @@ _CALLED = ("combine", "loss", "accuracy", "correct")
 _REQUIRED = ("training", "validation", "test", "output", "ensemble", *_CALLED)
 _OPTIONAL = (
     "confirmation", "measure", "cross_entropy", "training_loss", "confidences", "sureness",
-    "temperature", "reliability", "tally", "guessed", "further", "margin",
+    "temperature", "likely", "reliability", "tally", "guessed", "further", "margin",
 )  # fmt: skip
 _EXAMPLE = "ns.Classification(validation=ns.Samples(inputs, labels), classes=10)"
 

@@ -91,3 +91,27 @@ def test_an_object_that_is_a_task_brings_its_own_confidence() -> None:
     assert task.sureness is not None
     assert task.sureness(torch.eye(3), "margin", None).tolist() == [1, 1, 1]
     assert np.array_equal(CONFIDENCES, TASK.confidences)
+
+
+def test_an_answer_is_as_likely_as_other_outputs_take_it_to_be() -> None:
+    logits, others = torch.eye(4)[:2], torch.tensor([[2.0, 0, 0, 1], [0.0, 3, 1, 1]])
+    found = TASK.likely(logits, others, torch.tensor([3, 3]))
+    expected = torch.stack([others.softmax(1)[0, 0], others.softmax(1)[1, 1]]).double()
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+
+
+def test_pixels_that_do_not_count_have_no_part_in_what_is_likely() -> None:
+    generator = torch.Generator().manual_seed(1)
+    logits, others = torch.randn(2, 3, 3, 2, 2, generator=generator)
+    labels = torch.tensor([[[0, 255], [1, 2]], [[255, 255]] * 2, [[0, 1], [2, 0]]])
+    labels = labels.to(torch.uint8)
+    task = Segmentation(validation=ns.Samples(torch.rand(3, 3, 2, 2), labels), classes=3)
+    found = task.likely(logits, others, labels)
+    for image in range(3):
+        shares = [
+            float(others[image, :, y, x].softmax(0)[logits[image, :, y, x].argmax()])
+            for y in range(2)
+            for x in range(2)
+            if labels[image, y, x] != 255
+        ]
+        assert float(found[image]) == pytest.approx(np.mean(shares) if shares else 1)

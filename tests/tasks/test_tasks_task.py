@@ -65,8 +65,15 @@ def test_what_a_task_does_not_say_has_a_default() -> None:
     assert (task.training, task.confirmation, task.output) == (None, None, None)
     assert (task.ensemble, task.measure) == ("logits", "closeness")
     assert list(task.measured) == ["validation", "test"]
-    abilities = ("accuracy_of", "cross_entropy", "training_loss", "sureness", "reliability")
-    assert [getattr(task, name) for name in (*abilities, "tally")] == [None] * 6
+    abilities = (
+        "accuracy_of",
+        "cross_entropy",
+        "training_loss",
+        "sureness",
+        "likely",
+        "reliability",
+    )
+    assert [getattr(task, name) for name in (*abilities, "reliability")] == [None] * 7
     assert task.confidences == ()
     assert task.margin(OUTPUTS, SAMPLES.labels).tolist() == [1, 1, 1, 0.5]
     assert task.further(torch.ones(1)) == {}
