@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import FittingError
-from netstitch.files.alignment import aligned_weights
+from netstitch.files.alignment import aligned, aligned_weights
 from netstitch.fitting.feature_stream import Batch, check_finite, cut, inputs, split
 from netstitch.networks.graph import INPUT, Graph, Node, Ref
 from netstitch.networks.interpreter import Interpreter, make_interpreter
@@ -173,7 +173,7 @@ class _Reader:
 
         `start` is how many samples came before.
         """
-        given = [values.to(self._device)]
+        given = [aligned(values.to(self._device))]  # a part of a batch may begin anywhere
         with torch.inference_mode():
             if self._teacher.output.of_maps:
                 given.append(self._grid(len(values), start).to(given[0]))

@@ -16,6 +16,9 @@ STEPS, ROUND = 200, 4
 TOLERANCE = 1e-3
 """The gain of a round, as a share of the loss, that ends them."""
 
+MANY = 100
+"""Classes, with more of which it is faster to have all samples in the coordinates of the search."""
+
 CONSTANT = 1e-6
 """Deviation of a feature, relative to its mean, under which it is taken to be rounding."""
 
@@ -51,6 +54,12 @@ class Regression:
         varies = deviation > CONSTANT * self._mean.abs()
         self._scale = torch.where(varies, deviation, 1.0).reciprocal() * varies
         wide *= self._scale
+        # Of weights, only what lies in the span of the rows matters: with fewer of these than
+        # features, they are sought there.
+        self._axes: Tensor | None = None
+        if wide.shape[1] > len(wide):
+            self._axes, triangle = torch.linalg.qr(wide.T)
+            wide = triangle.T
         self._gram = wide.T @ wide / len(wide)
         self._rows = wide.float()
         self._targets = targets
@@ -80,6 +89,7 @@ class Regression:
         root = self._curvature**0.5
         inverse = torch.linalg.solve_triangular(factor, torch.eye(size).double(), upper=False)
         scaled = (inverse / root).float()
+        rows = self._rows @ scaled.T if len(self._first) > MANY else None
         weight, bias = (nn.Parameter(each) for each in self._placed(start, factor))
         solver = torch.optim.LBFGS(
             [weight, bias],
@@ -92,7 +102,7 @@ class Regression:
         def loss() -> Tensor:
             found: Tensor
             with torch.no_grad():
-                linear = self._rows @ (scaled.T @ weight)
+                linear = self._rows @ (scaled.T @ weight) if rows is None else rows @ weight
                 logarithms = (linear + bias / root).log_softmax(1)
                 found = -(self._targets * logarithms).sum(1, dtype=torch.float64).mean()
                 # strength |factor^-T u|^2 is |u|^2 less what the rows say, which is at hand.
@@ -101,8 +111,11 @@ class Regression:
                 residual = logarithms.exp_().sub_(self._targets)
                 bias.grad = residual.mean(0) / root
                 residual.sub_(linear, alpha=self._curvature)
-                products = (residual.T @ self._rows).T  # in the order that is faster
-                weight.grad = (scaled @ products).div_(count).add_(weight)
+                if rows is None:  # in the order that is faster with few classes
+                    gradient = scaled @ (residual.T @ self._rows).T
+                else:
+                    gradient = rows.T @ residual
+                weight.grad = gradient.div_(count).add_(weight)
                 return found
 
         before = math.inf
@@ -111,7 +124,8 @@ class Regression:
             if before - now < tolerance * now:
                 break
             before = now
-        found = self._scale[:, None] * (inverse.T @ weight.detach().double()) / root
+        found = inverse.T @ weight.detach().double() / root
+        found = self._scale[:, None] * (found if self._axes is None else self._axes @ found)
         return LinearClassifier(found, bias.detach().double() / root - self._mean @ found)
 
     def _placed(self, start: LinearClassifier | None, factor: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,7 +136,8 @@ class Regression:
             bias = start.bias + self._mean @ start.weight
             varies = self._scale > 0
             scaled = start.weight / torch.where(varies, self._scale, 1.0)[:, None]
-            weight = factor.T @ (scaled * varies[:, None])
+            scaled *= varies[:, None]
+            weight = factor.T @ (scaled if self._axes is None else self._axes.T @ scaled)
         root = self._curvature**0.5
         return (weight * root).float(), (bias * root).float()
 

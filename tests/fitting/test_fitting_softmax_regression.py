@@ -5,6 +5,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from netstitch.fitting import softmax_regression as module
 from netstitch.fitting.softmax_regression import Regression, cross_entropies
 
 N, FEATURES, CLASSES = 300, 8, 4
@@ -97,6 +98,23 @@ def test_more_features_than_samples_are_held_down_by_the_penalty() -> None:
     assert strong.weight.norm() < weak.weight.norm()
     nats = [float(cross_entropies(one, wide[:40], targets[:40]).mean()) for one in (strong, weak)]
     assert nats[0] > nats[1]
+
+
+@pytest.mark.parametrize("many", [0, 100])
+@pytest.mark.parametrize("fitted", [N, 20])
+def test_it_does_not_matter_in_which_coordinates_weights_are_sought(
+    many: int, fitted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies of features share a weight, so twice the penalty on them is the same classifier."""
+    features, targets = (each[:fitted] for each in problem(6))
+    own = Regression(features, targets).solve(0.1, tolerance=EXACT)
+    expected = own.logits(features).softmax(1)
+    monkeypatch.setattr(module, "MANY", many)
+    several = torch.cat([features] * 4, 1)
+    regression = Regression(several, targets)
+    found = regression.solve(0.4, tolerance=EXACT)
+    for each in (found, regression.solve(0.4, found)):
+        assert each.logits(several).softmax(1).allclose(expected, atol=3e-3)
 
 
 def test_cross_entropies_are_those_of_torch() -> None:
