@@ -30,7 +30,7 @@ def test_it_writes_the_front_anew_and_prints_it(
     called = netstitch("cascade", folder, "--stages", "3", "--no-stitched", "--candidates", "9")
     assert (called.code, called.err) == (0, "")
     assert str(folder / "front.csv") in called.out
-    assert "plain-1" in called.out
+    assert "C1" in called.out
     assert (folder / "report.html").exists()
     document = json.loads((folder / "run.json").read_text())
     settings = document["outcome"]["cascades"]["settings"]
@@ -46,7 +46,7 @@ def test_of_a_run_of_the_papers_procedure(netstitch: Caller, tmp_path: Path) -> 
     carry_out(asked, load_models(asked), load_task(asked), tmp_path / "run", Quiet())
     called = netstitch("cascade", tmp_path / "run")
     assert (called.code, called.err) == (0, "")
-    assert "plain-1" in called.out
+    assert "C1" in called.out
 
 
 def without_evaluations(folder: Path) -> None:

@@ -17,7 +17,7 @@ def same(finished: Finished, label: str, folder: Path) -> bool:
     module = ns.load(folder)
     assert isinstance(module, nn.Module)
     inputs = torch.randn(7, 6)
-    expected = finished.supernet.subnetwork(finished.front.pick(point=label).genotype)(inputs)
+    expected = finished.supernet.subnetwork(finished.front.pick(point=label).subnetwork)(inputs)
     return torch.equal(module(inputs), expected)
 
 
@@ -33,7 +33,7 @@ def test_all_formats_by_multiply_adds(
         assert (folder / name).exists()
         assert f"{name}  largest difference" in called.out
     card = json.loads((folder / "export.json").read_text())["card"]
-    assert (card["label"], card["genotype"]) == ("P1", list(chosen.genotype))
+    assert (card["label"], card["multiply_adds"]) == ("P1", chosen.multiply_adds)
     assert card["validation"] == chosen.validation
     assert same(finished, "P1", folder)
 
@@ -57,8 +57,9 @@ def test_by_accuracy_into_the_run_folder(
     netstitch: Caller, finished: Finished, tmp_path: Path
 ) -> None:
     run = shutil.copytree(finished.folder, tmp_path / "run")
-    best = finished.front.points[-1]
-    arguments = ("--min-accuracy", best.validation, "--formats", "json")
+    least = finished.front.points[-1].validation
+    best = finished.front.pick(min_accuracy=least)
+    arguments = ("--min-accuracy", least, "--formats", "json")
     assert netstitch("export", run, *arguments).code == 0
     assert same(finished, best.label, run / f"export-{best.label}")
     again = netstitch("export", run, *arguments)
@@ -145,16 +146,16 @@ def test_no_space_left(
 
 
 def test_recalibrated_and_folded(netstitch: Caller, finished: Finished, tmp_path: Path) -> None:
-    arguments = ("--point", "1", "--formats", "json", "--recalibrate", "--fold")
+    arguments = ("--point", "wide", "--formats", "json", "--recalibrate", "--fold")
     called = netstitch("export", finished.folder, *arguments, "-o", tmp_path / "e")
     assert (called.code, called.err) == (0, "")
     assert "no batch norm stands behind a stitch" in called.out
     card = json.loads((tmp_path / "e" / "export.json").read_text())["card"]
     assert (card["batch_norms_recalibrated"], card["batch_norms_folded"]) == (0, 0)
-    chosen = finished.front.pick(point="1")
+    chosen = finished.front.pick(point="wide")
     assert card["validation_recalibrated"] == card["validation"] == chosen.validation
     assert card["test_recalibrated"] == chosen.test
-    assert same(finished, "P1", tmp_path / "e")
+    assert same(finished, "wide", tmp_path / "e")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_samples_to_recalibrate_on_that_are_not_there(
     document = json.loads((run / "run.json").read_text())
     document["config"] = document["config"] | asked if asked else {}
     (run / "run.json").write_text(json.dumps(document))
-    called = netstitch("export", run, "--point", "1", "--recalibrate", "-o", tmp_path / "e")
+    called = netstitch("export", run, "--point", "wide", "--recalibrate", "-o", tmp_path / "e")
     assert called.code == 2
     assert message in called.error
     assert not (tmp_path / "e").exists()

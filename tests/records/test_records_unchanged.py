@@ -38,8 +38,8 @@ def command(name: str, folder: Path, *options: str) -> str:
         "status": [],
         "report": ["-o", out],
         "compare": [folder.parent / "other", "-o", out],
-        "export": ["--point", "P1", "--formats", "json", "-o", out],
-        "finetune": ["--point", "P1", "--formats", "json", "-o", out],
+        "export": ["--point", "wide", "--formats", "json", "-o", out],
+        "finetune": ["--point", "wide", "--formats", "json", "-o", out],
     }
     code, error = called(name, folder / "run", *arguments[name], *options)
     assert code == 2
