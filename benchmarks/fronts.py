@@ -92,6 +92,7 @@ def settings(pair: str, seed: int, paper: bool) -> RunSettings:
         tables["procedure"] = "paper"
     else:
         tables["refine"] = PAIRS[pair].refine | {"seconds": None}
+        tables["cascades"] = {"stitched": True}
     return RunSettings(**tables)
 
 

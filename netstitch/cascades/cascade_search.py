@@ -73,7 +73,7 @@ def find_cascades(
         task: The task that it was searched for.
         front: What `ns.search` found.
         stages: The most stages of a cascade, 2 or 3.
-        evaluated: Genotypes that may be stages beside those of the front.
+        evaluated: Genotypes that may be stages beside those of the front, with `stitched`.
         cost: The front's cost, where it is one of your own.
         form: Memory layout, batch size and workers; measured on this machine by default.
         device: Where subnetworks run.
@@ -100,7 +100,9 @@ def find_cascades(
             on_progress(event.done, event.total, event.text)
 
     scored = scored_by(front.objective, supernet, checked)
-    known = scored_genotypes(supernet, scored, evaluated, form, spread.here)
+    # Scores are what stitched stages are chosen by, and they take as long as a search.
+    asked = evaluated if settings.stitched else ()
+    known = scored_genotypes(supernet, scored, asked, form, spread.here)
     return find_cascades_of(
         supernet,
         checked,

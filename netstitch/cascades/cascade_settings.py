@@ -21,9 +21,9 @@ class CascadeSettings(Settings):
     """Whether cascades are looked for at the end of a run."""
     stages: Literal[2, 3] = 2
     """The most stages of a cascade, 2 or 3."""
-    stitched: bool = True
-    """Whether networks with stitches are stages too; otherwise the basis networks, their ensembles
-    and exits alone."""
+    stitched: bool = False
+    """Whether networks with stitches are stages too; by default the basis networks, their ensembles
+    and exits alone, to which stitched stages added nothing where it was measured."""
     candidates: int = Field(default=200, ge=2)
     """The most networks and exits that are tried as stages; each is evaluated on all validation
     samples."""

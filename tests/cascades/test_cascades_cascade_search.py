@@ -139,8 +139,8 @@ def test_stages_come_from_all_that_was_evaluated(
             supernet, task, front, known, settings, FORM, listener=events.append
         )
 
-    with_stitches = find(CascadeSettings())
-    without = find(CascadeSettings(stitched=False))
+    with_stitches = find(CascadeSettings(stitched=True))
+    without = find(CascadeSettings())
     few = find(CascadeSettings(candidates=4))
     assert not any(one.stitches for one in without.cascades)
     assert few.cascades

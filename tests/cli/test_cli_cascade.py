@@ -27,14 +27,14 @@ def folder(finished: Finished, tmp_path: Path) -> Path:
 def test_it_writes_the_front_anew_and_prints_it(
     netstitch: Caller, folder: Path, finished: Finished
 ) -> None:
-    called = netstitch("cascade", folder, "--stages", "3", "--no-stitched", "--candidates", "9")
+    called = netstitch("cascade", folder, "--stages", "3", "--stitched", "--candidates", "9")
     assert (called.code, called.err) == (0, "")
     assert str(folder / "front.csv") in called.out
     assert "C1" in called.out
     assert (folder / "report.html").exists()
     document = json.loads((folder / "run.json").read_text())
     settings = document["outcome"]["cascades"]["settings"]
-    assert (settings["stages"], settings["stitched"], settings["candidates"]) == (3, False, 9)
+    assert (settings["stages"], settings["stitched"], settings["candidates"]) == (3, True, 9)
     assert document["config"]["cascades"]["stages"] == 2  # what the run was asked
     assert open_run(folder).front.points == finished.front.points
     assert netstitch("status", folder).out.startswith("tiny: done")
