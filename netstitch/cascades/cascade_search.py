@@ -9,7 +9,7 @@ from typing import Literal, Unpack
 import torch
 
 from netstitch.analysis import CascadePoint, Front, Split, make_front
-from netstitch.analysis.front_point import ENSEMBLE
+from netstitch.analysis.front_point import ACCURACY, ENSEMBLE
 from netstitch.cascades.answers import AnswerRule, answer_rule
 from netstitch.cascades.candidates import choose_stages, plain_stages
 from netstitch.cascades.cascade_arguments import check_front, cost_of_front, scored_genotypes
@@ -227,6 +227,8 @@ def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
     )
 
     def points(curves: Curves) -> list[CascadePoint]:
+        if front.objective != ACCURACY:  # theirs are of another score
+            curves = dict.fromkeys(curves, ())
         return [measured.cascade_point(cascade, curve) for cascade, curve in curves.items()]
 
     plain = points(found.plain)
