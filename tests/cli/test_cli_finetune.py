@@ -50,7 +50,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     finished: Finished, tmp_path: Path, netstitch: Caller
 ) -> None:
     folder = tmp_path / "tuned"
-    label = finished.front.points[0].label
+    label = "wide"
 
     def error(*options: object, point: str = label) -> str:
         called = netstitch("finetune", finished.folder, "--point", point, "-o", folder, *options)
@@ -140,7 +140,7 @@ def test_a_run_that_recalibrates_is_measured_and_written_so(
         ('"models.py:wide"\nweights = "wide.safetensors"', '"models.py:normed_a"'),
         ('"models.py:deep"\nweights = "deep.safetensors"', '"models.py:normed_b"'),
         ("[evaluation]", "[evaluation]\nrecalibrate = 40"),
-        ("[refine]", "[refine]\nenabled = false"),
+        ("[refine]", "[cascades]\nenabled = false\n[refine]\nenabled = false"),
     )
     models = tmp_path / "models.py"
     models.write_text(models.read_text() + NORMED)

@@ -100,7 +100,7 @@ def export(netstitch: Caller, tmp_path: Path) -> Any:
     """`netstitch export` of a run into a new folder, which reads the run's samples."""
 
     def called(run: Path, *options: str) -> Called:
-        arguments = ("--point", "1", "--formats", "json", "-o", tmp_path / "out")
+        arguments = ("--point", "wide", "--formats", "json", "-o", tmp_path / "out")
         found = netstitch("export", run, *arguments, *options)
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
         return found
@@ -127,10 +127,11 @@ def test_ones_own_runs_go_on_without_a_word(
     }
     shutil.copytree(own / "run", tmp_path / "moved")
     (own / "notes.py").write_text("raise SystemExit")  # beside them, and never run
+    options = ("--point", "wide", "--train", "all", "-o", tmp_path / "f")
     for called in (
         export(own / "run"),
         export(tmp_path / "moved"),
-        netstitch("finetune", own / "run", "--point", "1", "--train", "all", "-o", tmp_path / "f"),
+        netstitch("finetune", own / "run", *options),
         netstitch("resume", shutil.copytree(own / "stopped", tmp_path / "stopped")),
     ):
         assert (called.code, called.err) == (0, "")
@@ -158,7 +159,7 @@ def test_what_reads_samples_asks(
     own: Path, stranger: None, tmp_path: Path, netstitch: Caller, command: str
 ) -> None:
     run = shutil.copytree(own / ("stopped" if command == "resume" else "run"), tmp_path / "run")
-    options = ("--point", "1", "-o", tmp_path / "out") if command == "finetune" else ()
+    options = ("--point", "wide", "-o", tmp_path / "out") if command == "finetune" else ()
     called = netstitch(command, run, *options)
     assert called.code == 2
     assert called.error.endswith("--trust")
@@ -321,7 +322,7 @@ def test_nothing_in_any_folder_that_is_opened_is_run(
     changes = {"folder": str(run), "task": agreed, "networks": networks}
     agreement = edited(own / "run", tmp_path / "agreement", **changes)
     exported = run / "export-P1"
-    assert netstitch("export", own / "run", "--point", "1", "-o", exported, "--trust").code == 0
+    assert netstitch("export", own / "run", "--point", "wide", "-o", exported, "--trust").code == 0
     for name in MODULES:
         sys.modules.pop(name, None)
     for folder in [path for path in run.rglob("*") if path.is_dir()] + [run, stopped, agreement]:
@@ -340,11 +341,11 @@ def test_nothing_in_any_folder_that_is_opened_is_run(
         "status": netstitch("status", run).code,
         "report": netstitch("report", run, "-o", tmp_path / "r.html").code,
         "compare": netstitch("compare", run, tmp_path / "same", "-o", tmp_path / "c").code,
-        "export": netstitch("export", run, "--point", "1", "-o", tmp_path / "e").code,
+        "export": netstitch("export", run, "--point", "wide", "-o", tmp_path / "e").code,
         "recalibrated": netstitch(
-            "export", agreement, "--point", "1", "--recalibrate", "-o", tmp_path / "g"
+            "export", agreement, "--point", "wide", "--recalibrate", "-o", tmp_path / "g"
         ).code,
-        "finetune": netstitch("finetune", run, "--point", "1", "-o", tmp_path / "f").code,
+        "finetune": netstitch("finetune", run, "--point", "wide", "-o", tmp_path / "f").code,
         "resume": netstitch("resume", stopped).code,
         "done": netstitch("resume", run).code,
     }
@@ -364,7 +365,7 @@ def test_data_files_and_libraries_never_ask(
     carry_out(asked, load_models(asked), load_task(asked), tmp_path / "run", Quiet())
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
     (tmp_path / "models.py").write_text("raise SystemExit")
-    options = ("--point", "1", "--recalibrate", "--formats", "json", "-o", tmp_path / "out")
+    options = ("--point", "wide", "--recalibrate", "--formats", "json", "-o", tmp_path / "out")
     called = netstitch("export", tmp_path / "run", *options)
     assert (called.code, called.err) == (0, "")
 
