@@ -10,6 +10,7 @@ from netstitch.stitching.reachability import Genotype, Reachability
 from netstitch.stitching.signature import Signature
 from netstitch.stitching.stitch import Stitch
 from netstitch.stitching.structure import Structure
+from netstitch.stitching.subgraph import stitch_key
 from netstitch.stitching.switches import Switch, Switchboard
 
 AnyGenotype = Sequence[int] | NDArray[np.integer]
@@ -75,6 +76,10 @@ class Decisions:
     def signature(self, genotype: AnyGenotype) -> Signature:
         """Return the (switch, choice) pairs of the active switches, which name a subnetwork."""
         return self.wiring.signature(self._checked(genotype))
+
+    def stitch_paths(self) -> list[str]:
+        """Return the stitches' paths in subnetworks; ".weight" and ".bias" follow."""
+        return [stitch_key(self.structure.names, stitch) for stitch in self.stitches]
 
     def _checked(self, genotype: AnyGenotype) -> Genotype:
         return check_genotype(self.cardinalities, genotype)

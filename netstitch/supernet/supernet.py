@@ -35,7 +35,6 @@ from netstitch.stitching.subgraph import (
     Subgraph,
     check_outputs,
     make_subgraph,
-    stitch_key,
 )
 from netstitch.stitching.switches import make_switchboard
 from netstitch.supernet.cascade_parts import (
@@ -252,11 +251,6 @@ class Supernet(WithExits, nn.Module):
     def _dtype(self) -> torch.dtype:
         return self._like.dtype
 
-    def puts_out_probabilities(self, key: str | None) -> bool:
-        """Return whether the networks do in the output of a key, or in their only one."""
-        only = self.graphs[0].output_keys
-        return (only[0] if len(only) == 1 else key) in self.probabilities
-
     def features(self, inputs: Tensor, places: Sequence[FeatureRef]) -> list[Tensor]:
         """Return the original values of points for a batch, as the basis networks compute them."""
         check_batch(self.graphs, inputs, self._dtype)
@@ -276,10 +270,6 @@ class Supernet(WithExits, nn.Module):
             for path, layer in zip(self.stitch_paths(), self.layers, strict=True)
             for part, tensor in layer.named_parameters()
         }
-
-    def stitch_paths(self) -> list[str]:
-        """Return the stitches' paths in subnetworks; ".weight" and ".bias" follow."""
-        return [stitch_key(self.names, stitch) for stitch in self.stitches]
 
     # -- subnetworks
 

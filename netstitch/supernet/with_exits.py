@@ -119,6 +119,11 @@ class WithExits(Decisions):
         inputs = aligned(batch.to(self._like.device))
         return self._exit_set.outputs(inputs, chosen, self.tensors())
 
+    def puts_out_probabilities(self, key: str | None) -> bool:
+        """Return whether the networks do in the output of a key, or in their only one."""
+        only = self.graphs[0].output_keys
+        return (only[0] if len(only) == 1 else key) in self.probabilities
+
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
         """Return all parameters, buffers and constants by the keys that subnetworks give them."""
