@@ -17,10 +17,10 @@ from netstitch.stitching.subgraph import Averaging
 CLASSES = 4
 
 
-def random_task(samples: int, seed: int) -> ns.Classification:
+def random_task(samples: int, seed: int, classes: int) -> ns.Classification:
     generator = torch.Generator().manual_seed(seed)
-    labels = torch.randint(0, CLASSES, (samples,), generator=generator)
-    return ns.Classification(validation=ns.Samples(torch.rand(samples, 1), labels), classes=CLASSES)
+    labels = torch.randint(0, classes, (samples,), generator=generator)
+    return ns.Classification(validation=ns.Samples(torch.rand(samples, 1), labels), classes=classes)
 
 
 def random_table(
@@ -29,20 +29,21 @@ def random_table(
     seed: int = 0,
     kind: Confidence = "probability",
     references: Sequence[int] = (),
+    classes: int = CLASSES,
 ) -> StageTable:
     """Candidates of one or two terms of two networks, the later ones better and dearer.
 
     Some outputs are rounded, so that confidences tie. Labels choose, unless there are references.
     """
-    task = random_task(samples, seed)
+    task = random_task(samples, seed, classes)
     labels = task.validation.labels
     generator = torch.Generator().manual_seed(seed)
     outputs, stages, parts = {}, [], []
     shared = Term((99,), 1)
-    outputs[shared] = torch.randn(samples, CLASSES, generator=generator)
+    outputs[shared] = torch.randn(samples, classes, generator=generator)
     for index in range(candidates):
         own = Term((index,), index % 2)
-        values = torch.randn(samples, CLASSES, generator=generator)
+        values = torch.randn(samples, classes, generator=generator)
         values[torch.arange(samples), labels] += index / candidates * 3
         outputs[own] = values.round() if index % 3 == 0 else values
         stages.append(Stage((index,), (own, shared) if index % 2 == 0 else (own,)))

@@ -18,6 +18,8 @@ from netstitch.cascades.stage_table import StageTable
 
 KEPT = 24
 """Cascades and single networks that are kept of a front."""
+BELOW = 0.1
+"""How far under the score that fronts are shown from they are kept for hypervolume."""
 BEYOND = 1.1
 """Hypervolumes end at this many times the cost of the dearest reference."""
 
@@ -28,11 +30,11 @@ def choose_drafts(table: StageTable, found: Drafts, references: Sequence[int]) -
     Args:
         table: The candidates.
         found: Cascades, and single candidates, which may beat them.
-        references: Those of the candidates that are references: hypervolumes are over the score of
-            the worst of them, rounded down to a tenth.
+        references: Those of the candidates that are references. Hypervolumes are over the score of
+            the worst of them, rounded down to a tenth, and a tenth less: cheap cascades count too.
     """
     own = list(references)
-    floor = tenth_below(float(table.score[own].mean(1).min()))
+    floor = tenth_below(float(table.score[own].mean(1).min())) - BELOW
     kept = thinned(found, KEPT, floor, BEYOND * float(table.costs.whole[own].max()))
     return kept.taken(kept.stages[:, 1] != NONE)
 

@@ -62,8 +62,7 @@ class Classification(LabelledTask):
     def likely(self, outputs: Outputs, others: Outputs, labels: Tensor) -> Tensor:
         """Return (n,) float64: the probability that other logits give to each class predicted."""
         found = self._logits(outputs, labels).argmax(1, keepdim=True)
-        shares = self._logits(others, labels).double().softmax(1)
-        return shares.gather(1, found)[:, 0]
+        return self._logits(others, labels).softmax(1).gather(1, found)[:, 0].double()
 
     def guessed(self, labels: Tensor) -> Tensor:
         """Return (n,) float64: which labels are the commonest one."""

@@ -1,6 +1,7 @@
 """The choice among very many cascades: what an answer counts, and the few that are kept."""
 
 from itertools import combinations
+from time import process_time
 
 import numpy as np
 import pytest
@@ -91,3 +92,12 @@ def test_a_curve_has_the_cascade_itself_and_all_thresholds_in_order() -> None:
         path = drafts.path(index)
         spent = np.cumsum(table.costs.along(path))[left].mean()
         assert own[1:] == pytest.approx((right.mean(), spent))
+
+
+@pytest.mark.slow
+def test_two_hundred_candidates_and_a_thousand_classes_take_less_than_a_minute() -> None:
+    started = process_time()
+    table = random_table(200, 2_000, references=(198, 199), classes=1_000)
+    found = search_drafts(table, range(200), 3)
+    assert len(choose_drafts(table, found, (198, 199)))
+    assert process_time() - started < 60
