@@ -41,6 +41,9 @@ from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
 from netstitch.text import one_line
 
+ASKED = 30
+"""Candidates, at most, where the cost of each pair has to be asked for."""
+
 
 @with_keywords(CascadeSettings, CascadeKeywords)
 def find_cascades(
@@ -87,6 +90,12 @@ def find_cascades(
     check_names("find_cascades", options, signature(find_cascades).parameters, SearchError)
     check_kinds(form=form, spread=None)
     settings = CascadeSettings(stages=stages, **options)
+    evaluated = list(evaluated)
+    if evaluated and not settings.stitched:
+        raise SearchError(
+            f"{len(evaluated)} genotypes were given, and no network with stitches is to be a "
+            "stage; give stitched=True too, or no genotypes"
+        )
     name = str(device) if isinstance(device, torch.device) else device
     spread = ExecutionConfig(executor="serial", device=name)
     counted = cost_of_front(front, cost)
@@ -101,8 +110,7 @@ def find_cascades(
 
     scored = scored_by(front.objective, supernet, checked)
     # Scores are what stitched stages are chosen by, and they take as long as a search.
-    asked = evaluated if settings.stitched else ()
-    known = scored_genotypes(supernet, scored, asked, form, spread.here)
+    known = scored_genotypes(supernet, scored, evaluated, form, spread.here)
     return find_cascades_of(
         supernet,
         checked,
@@ -159,7 +167,10 @@ def _found(
 ) -> Families:
     """Return what is found on validation samples."""
     told, samples = advancing(listener), rule.task.validation
-    most = settings.candidates
+    most = settings.candidates if cost.parts is not None else min(settings.candidates, ASKED)
+    if most < settings.candidates:
+        text = f"{cost.name} are asked for each pair: at most {most} candidates are tried"
+        listener(Message(text))
     wanted = choose_stages(supernet, front, evaluated, cost, most, settings.stitched)
     shape = output_shape(supernet, rule.task)
     bytes_of_term = 4 * len(samples) * prod(shape)

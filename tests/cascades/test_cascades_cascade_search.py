@@ -12,7 +12,7 @@ from small_supernets import CLASSES, random_samples, random_task, small_supernet
 import netstitch as ns
 from netstitch.analysis import CascadePoint, Front
 from netstitch.cascades import CascadeSettings, Evaluated, find_cascades_of
-from netstitch.costs import PARAMETERS, Cost
+from netstitch.costs import MULTIPLY_ADDS, PARAMETERS, Cost
 from netstitch.errors import NetstitchError, SearchError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.events import Advanced, Event, Message, StageBegan
@@ -168,7 +168,7 @@ def test_recalibrated_networks_are_no_stages(
         task,
         front,
         evaluated(supernet, task, 5),
-        CascadeSettings(),
+        CascadeSettings(stitched=True),
         FORM,
         recalibration=[(task.validation.inputs[:8],)],
         listener=events.append,
@@ -206,6 +206,7 @@ def test_genotypes_may_be_given(searched: tuple[Supernet, Classification, Front]
         task,
         front,
         evaluated=given,
+        stitched=True,
         form=FORM,
         on_progress=lambda done, total, text: told.append((done, total, text)),
     )
@@ -264,8 +265,14 @@ Call = Callable[[Supernet, Classification, Front], object]
             "the front is a tuple .*; give what ns.search",
         ),
         (
-            lambda s, task, front: ns.find_cascades(s, task, front, evaluated=[[0, 1]], form=FORM),
+            lambda s, task, front: ns.find_cascades(
+                s, task, front, evaluated=[[0, 1]], stitched=True, form=FORM
+            ),
             "a genotype of shape",
+        ),
+        (
+            lambda s, task, front: ns.find_cascades(s, task, front, evaluated=[[0, 1]]),
+            "1 genotypes were given, .* give stitched=True too",
         ),
         (
             lambda s, task, front: ns.find_cascades(
@@ -281,3 +288,20 @@ def test_bad_input_gets_one_line(
     with pytest.raises(NetstitchError, match=message) as caught:
         call(*searched)
     assert "\n" not in str(caught.value)
+
+
+def test_a_cost_that_is_asked_for_finds_the_same_plain_cascades(
+    searched: tuple[Supernet, Classification, Front],
+) -> None:
+    supernet, task, front = searched
+    events: list[Event] = []
+    asked = replace(MULTIPLY_ADDS, parts=None)
+    none = Evaluated(np.zeros((0, len(supernet.cardinalities)), np.int64), np.zeros(0))
+    one, other = (
+        find_cascades_of(
+            supernet, task, front, none, CascadeSettings(), FORM, cost=cost, listener=events.append
+        )
+        for cost in (MULTIPLY_ADDS, asked)
+    )
+    assert one.plain_cascades == other.plain_cascades
+    assert any("at most 30 candidates are tried" in str(event) for event in events)
