@@ -5,7 +5,7 @@ held-out samples decide that, and how strongly weights are drawn to 0.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -20,7 +20,12 @@ from netstitch.fitting.exit_samples import ExitSamples, Teacher, read_samples
 from netstitch.fitting.exit_trial import FIRST, STRENGTHS, Trial
 from netstitch.fitting.feature_stream import Batch, check_samples, count_batches
 from netstitch.fitting.fit_settings import ExitSettings
-from netstitch.fitting.softmax_regression import RAREST, LinearClassifier, Regression
+from netstitch.fitting.softmax_regression import (
+    RAREST,
+    LinearClassifier,
+    Regression,
+    working_bytes,
+)
 from netstitch.stitching.exit import Exit, exit_key
 from netstitch.stitching.exit_graph import exits_graph
 from netstitch.threads import available_cores, batch_workers
@@ -81,12 +86,24 @@ def fit_exits(
             workers=cores if on_cpu else 1,
             report=lambda done: listener(Advanced(done, total, "reading features for exits")),
         )
-        check_samples(samples.samples - samples.held_out, samples.held_out, settings.holdout)
-        found: list[_Found] = []
+    check_samples(samples.samples - samples.held_out, samples.held_out, settings.holdout)
+    found: list[_Found] = []
+    with batch_workers(min(cores, _most_at_once(samples, points, settings.memory_budget))) as pool:
         for one in pool.map(partial(_fit, samples), points):
             found.append(one)
             listener(Advanced(len(found), len(points), "fitting exits"))
     return _selected(teacher, samples, found, settings, begin)
+
+
+def _most_at_once(samples: ExitSamples, points: Sequence[ExitPoint], memory: int) -> int:
+    """Return how many exits may be fitted at the same time, so that memory (bytes) holds them."""
+    count, classes = samples.targets.shape
+    widths = [
+        sum(samples.features[one.network, name].shape[1] for name in one.points)
+        for point in points
+        for one in (point.own, point.so_far)
+    ]
+    return max(1, memory // working_bytes(count, max(widths, default=1), classes))
 
 
 def _fit(samples: ExitSamples, point: ExitPoint) -> _Found:

@@ -87,7 +87,7 @@ class ExitSettings(FittingSettings):
     """The number of positions, at random, that are looked at in each image where outputs are
     maps."""
     memory_budget: int = Field(default=2_000_000_000, ge=1)
-    """Bytes of features to hold; samples beyond are not read."""
+    """Bytes of features to hold, beyond which samples are not read; and of what fitting takes."""
 
 
 def check_threads(threads: Any) -> None:

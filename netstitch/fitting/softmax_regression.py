@@ -13,6 +13,9 @@ from torch import Tensor, nn
 STEPS, ROUND = 200, 4
 """Steps of L-BFGS at most, and those after each of which the loss is looked at."""
 
+HISTORY = 10
+"""Steps that L-BFGS knows the curvature from."""
+
 TOLERANCE = 1e-3
 """The gain of a round, as a share of the loss, that ends them."""
 
@@ -94,6 +97,7 @@ class Regression:
         solver = torch.optim.LBFGS(
             [weight, bias],
             max_iter=ROUND,
+            history_size=HISTORY,
             tolerance_grad=0,
             tolerance_change=0,
             line_search_fn="strong_wolfe",
@@ -140,6 +144,14 @@ class Regression:
             weight = factor.T @ (scaled if self._axes is None else self._axes.T @ scaled)
         root = self._curvature**0.5
         return (weight * root).float(), (bias * root).float()
+
+
+def working_bytes(count: int, features: int, classes: int) -> int:
+    """Return about the bytes that fitting takes beside what it is given, at its peak."""
+    size = min(count, features)
+    rows, squares = count * (features + 2 * size), 4 * size * size
+    steps = (2 * HISTORY + 6) * size * classes
+    return 8 * (rows + squares) + 4 * (steps + 4 * count * classes)
 
 
 def cross_entropies(found: LinearClassifier, features: Tensor, targets: Tensor) -> Tensor:

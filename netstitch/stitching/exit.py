@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netstitch.errors import StitchingError
 from netstitch.networks.keys import is_part
 
 
@@ -16,10 +17,23 @@ class Exit:
         network: Index of the network.
         points: Names of the points whose features are read, in the order of computation; the last
             one names the exit.
+
+    Raises:
+        StitchingError: These are no index and names.
     """
 
     network: int
     points: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if type(self.network) is not int:
+            raise StitchingError(f"an exit is of network {self.network!r:.80}; expected its index")
+        if not isinstance(self.points, tuple) or not all(
+            isinstance(point, str) for point in self.points
+        ):
+            raise StitchingError(
+                f"an exit reads the points {self.points!r:.80}; expected their names, as a tuple"
+            )
 
     @property
     def point(self) -> str:

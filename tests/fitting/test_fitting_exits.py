@@ -1,6 +1,9 @@
 """Exits fitted to the ensemble: which are kept, what they put out, and what is told."""
 
 import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from netstitch.fitting import exits as module
 from netstitch.fitting.exits import _surely_less
 from netstitch.stitching.exit import Exit, exit_key
 from netstitch.supernet.supernet import Supernet
+from netstitch.threads import batch_workers
 
 
 def images(count: int, seed: int = 0) -> Tensor:
@@ -95,6 +99,25 @@ def test_bits_are_equal_on_any_number_of_cores(
     assert again.exits == supernet.exits
     first, second = supernet.exit_weights(), again.exit_weights()
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_fewer_exits_are_fitted_at_once_where_memory_is_short(
+    supernet: Supernet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    @contextmanager
+    def workers(count: int) -> Iterator[ThreadPoolExecutor]:
+        asked.append(count)
+        with batch_workers(count) as pool:
+            yield pool
+
+    monkeypatch.setattr(module, "available_cores", lambda: 4)
+    monkeypatch.setattr(module, "batch_workers", workers)
+    small_supernet().fit_exits(images(600).split(50))
+    monkeypatch.setattr(module, "working_bytes", lambda count, features, classes: 900_000_000)
+    small_supernet().fit_exits(images(600).split(50))
+    assert asked == [4, 4, 4, 2]
 
 
 def test_progress_is_told_in_batches_and_then_in_exits() -> None:

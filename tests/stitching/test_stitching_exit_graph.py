@@ -1,6 +1,7 @@
 """Graphs of exits: what they compute, what it costs, and which exits there cannot be."""
 
 from math import prod
+from typing import Any
 
 import pytest
 import torch
@@ -148,6 +149,9 @@ def test_a_point_may_have_the_name_of_an_attribute_of_modules() -> None:
 @pytest.mark.parametrize(
     "network, points, message",
     [
+        ("wide", ("relu",), "an exit is of network 'wide'; expected its index"),
+        (0, "relu", "an exit reads the points 'relu'; expected their names, as a tuple"),
+        (0, [1], r"an exit reads the points \[1\]; expected their names"),
         (2, ("relu",), "an exit is of network 2; expected 0 to 1"),
         (0, ("rleu",), "wide has no point 'rleu'; did you mean 'relu'"),
         (0, (), "reads no points; expected one or more points in the order of computation"),
@@ -155,7 +159,7 @@ def test_a_point_may_have_the_name_of_an_attribute_of_modules() -> None:
         (0, ("mean", "relu"), "reads mean, relu; expected one or more points in the order"),
     ],
 )
-def test_exits_that_cannot_be(network: int, points: tuple[str, ...], message: str) -> None:
+def test_exits_that_cannot_be(network: Any, points: Any, message: str) -> None:
     with pytest.raises(StitchingError, match=message):
         small_supernet().set_exits([Exit(network, points)], {})
 
