@@ -3,11 +3,16 @@
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import torch
 
 # Test tensors are small; threads inside operations would only fight over the cores.
 torch.set_num_threads(1)
+
+# A busy machine fails no test by being slow.
+hypothesis.settings.register_profile("netstitch", deadline=None)
+hypothesis.settings.load_profile("netstitch")
 
 
 @pytest.fixture(autouse=True)
