@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 AFFORDABLE = 0.75
 """The most that the exported network may cost, as a share of the ensemble's multiply-adds."""
 
+AS_GOOD = 0.003
+"""The accuracy that a cascade may lose beside the ensemble to count as good as it."""
+
 
 def choose(front: "Front") -> "FrontPoint":
     """Return the most accurate network on validation samples that is affordable, or the cheapest.
@@ -25,12 +28,12 @@ def choose(front: "Front") -> "FrontPoint":
 
 
 def choose_cascade(front: "Front") -> "CascadePoint | None":
-    """Return the cascade of the least mean cost that is no worse than the ensemble, if any.
+    """Return the cascade of the least mean cost that is as good as the ensemble, if any.
 
-    Accuracy is on validation samples; test samples play no part.
+    The lower end of the 95 % interval of its difference to the ensemble, paired on validation
+    samples, is over -AS_GOOD; test samples play no part.
     """
-    ensemble = front.ensemble
-    least = 0.0 if ensemble is None else ensemble.validation
     known = (*front.cascades, *front.plain_cascades)
-    as_good = [cascade for cascade in known if cascade.validation >= least]
+    beside = [(one, one.validation_difference) for one in known]
+    as_good = [one for one, found in beside if found is not None and found.low > -AS_GOOD]
     return min(as_good, key=lambda cascade: cascade.cost, default=None)
