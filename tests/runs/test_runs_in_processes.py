@@ -16,6 +16,7 @@ from netstitch.evaluation import Evaluator
 from netstitch.evaluation.execution_config import ExecutorName
 from netstitch.events import Event, Listener, together
 from netstitch.experiments import load_models, load_task, read_experiment
+from netstitch.records import read_document
 from netstitch.runs.recorded_run import spread_otherwise
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.searching.search_progress import SearchAdvanced, SearchMeasured
@@ -137,8 +138,10 @@ def test_in_the_order_of_finishing_each_evaluation_is_what_it_is_elsewhere(
     done = run(tmp_path / "made", *PARALLEL, change)
     assert done.outcome.evaluations + done.outcome.skipped == 300
     task = load_task(read_experiment(tmp_path / "made" / "tiny.toml"))
-    evaluator = Evaluator(done.supernet, task, task.validation, done.form)
-    deliveries = facts(done)[4]
+    form = read_document(done.folder).form
+    assert form is not None
+    evaluator = Evaluator(done.supernet, task, task.validation, form)
+    deliveries = facts(done)[3]
     assert len({signature for _, _, signature, *_ in deliveries}) == len(deliveries)
     for _, genotype, _, objectives, failure, *_ in deliveries:
         measured = evaluator(np.frombuffer(genotype, np.uint16).astype(np.int64))
