@@ -82,6 +82,10 @@ def together(*listeners: Listener) -> Listener:
     return listener
 
 
-def advancing(listener: Listener) -> Callable[[int, int | None, str], None]:
+Progress = Callable[[int, int | None, str], None]
+"""Called with how much is done, of how much where that is known, and a line of text."""
+
+
+def advancing(listener: Listener) -> Progress:
     """Return what tells a listener how far a step is, as `progress` of `Supernet.fit` is called."""
     return lambda done, total, text: listener(Advanced(done, total, text))

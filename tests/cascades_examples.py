@@ -10,8 +10,9 @@ from netstitch.cascades.answers import AnswerRule
 from netstitch.cascades.drafts import Drafts
 from netstitch.cascades.stage_costs import SummedCosts
 from netstitch.cascades.stage_table import Answers, StageTable, stage_table
-from netstitch.cascades.terms import Stage, Term
+from netstitch.cascades.terms import Stage
 from netstitch.stitching.cascade import Confidence
+from netstitch.stitching.cascade_terms import Term
 from netstitch.stitching.subgraph import Averaging
 
 CLASSES = 4

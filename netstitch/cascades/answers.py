@@ -6,17 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from netstitch.cascades.terms import Term
 from netstitch.errors import SearchError
 from netstitch.stitching.cascade import Confidence
+from netstitch.stitching.cascade_confidence import SMALLEST
+from netstitch.stitching.cascade_terms import Term
 from netstitch.stitching.subgraph import Averaging
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
 from netstitch.tasks.task_outputs import Outputs, average
 from netstitch.text import expected_one_of
-
-SMALLEST = 1e-30
-"""Smaller probabilities count as this one, as those of networks that put out logarithms do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +73,18 @@ class AnswerRule:
         return self.shown(answer.clamp(min=SMALLEST).log() if self.probabilities else answer)
 
 
+def has_confidence(task: Task) -> bool:
+    """Return whether a task tells how sure outputs are, without which there are no cascades."""
+    return task.sureness is not None and bool(task.confidences)
+
+
 def answer_rule(supernet: Supernet, task: Task, kind: Confidence) -> AnswerRule:
     """Return how a supernet's terms become answers.
 
     Raises:
         SearchError: The task has no such confidence, or none.
     """
-    if task.sureness is None or not task.confidences:
+    if not has_confidence(task):
         raise SearchError(
             f"a {task.kind} has no confidence, which decides where samples leave a cascade; give a "
             "task that declares confidences and sureness, or leave cascades out"

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from netstitch.analysis import Front
 from netstitch.cascades.evaluated import Evaluated
 from netstitch.cascades.stage_costs import stage_costs
-from netstitch.cascades.terms import Stage, Subnetwork, make_stage
+from netstitch.cascades.terms import Stage, make_stage
 from netstitch.costs import Cost
+from netstitch.stitching.cascade_terms import Selected
 from netstitch.stitching.exit import Exit
 from netstitch.supernet.supernet import Supernet
 
@@ -71,7 +72,7 @@ def _searched(
     costs = np.array([cost.of(supernet, one) for one in genotypes], np.float64)
     cheap = _best_first(costs, scores)
     looked_at = cheap[: LOOKED_AT * limit]
-    references: list[Subnetwork] = [tuple(one.tolist()) for one in supernet.references().values()]
+    references: list[Selected] = [tuple(one.tolist()) for one in supernet.references().values()]
     both = [*references, *(tuple(one.tolist()) for one in genotypes[looked_at])]
     between = stage_costs(supernet, cost, both)
     beyond = np.min([between.beyond([one])[len(references) :] for one in range(len(references))], 0)

@@ -1,6 +1,6 @@
 """`ns.find_cascades`: a supernet, a task and a front become a front with cascades."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from inspect import signature
 from math import prod
@@ -16,18 +16,26 @@ from netstitch.cascades.cascade_arguments import check_front, cost_of_front, sco
 from netstitch.cascades.cascade_settings import CascadeKeywords, CascadeSettings
 from netstitch.cascades.evaluated import Evaluated
 from netstitch.cascades.families import Curves, Families, find_families
-from netstitch.cascades.points import Measured, Runnable
-from netstitch.cascades.running import RunOutcome, run_cascades
+from netstitch.cascades.points import Measured
+from netstitch.cascades.running import Runnable, RunOutcome, run_cascades
 from netstitch.cascades.stage_costs import stage_costs
-from netstitch.cascades.stage_table import Answers, Told, stage_table
+from netstitch.cascades.stage_table import Answers, stage_table
 from netstitch.cascades.term_outputs import compute_terms, fitting_stages, held, output_shape
 from netstitch.cascades.terms import terms_of
 from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import NetstitchError, SearchError
 from netstitch.evaluation import ExecutionConfig, NumericsConfig
-from netstitch.events import Advanced, Event, Listener, Message, StageBegan, advancing, ignore
+from netstitch.events import (
+    Advanced,
+    Event,
+    Listener,
+    Message,
+    Progress,
+    StageBegan,
+    advancing,
+    ignore,
+)
 from netstitch.files.settings import check_names, with_keywords
-from netstitch.fitting import Batch
 from netstitch.searching.supernet_search import measured_form
 from netstitch.searching.supernet_search_settings import (
     SupernetSearchSettings,
@@ -35,7 +43,7 @@ from netstitch.searching.supernet_search_settings import (
     check_search,
     scored_by,
 )
-from netstitch.stitching.cascade import CascadeStage
+from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.supernet.decisions import AnyGenotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
@@ -56,7 +64,7 @@ def find_cascades(
     cost: str | Cost | None = None,
     form: NumericsConfig | None = None,
     device: str | torch.device = "cpu",
-    on_progress: Told | None = None,
+    on_progress: Progress | None = None,
     **options: Unpack[CascadeKeywords],
 ) -> Front:
     """Return the front with cascades of its networks, of the references, and of exits.
@@ -134,23 +142,24 @@ def find_cascades_of(
     *,
     device: torch.device | str = "cpu",
     cost: Cost = MULTIPLY_ADDS,
-    recalibration: Sequence[Batch] | None = None,
+    recalibrated: bool = False,
     listener: Listener = ignore,
 ) -> Front:
     """Find cascades as `find_cascades` does, of what a search evaluated.
 
-    With inputs to recalibrate with, stages are networks without stitches, whose batch norms keep
-    their statistics. The listener is told how far it is.
+    Where the search measured networks with statistics of their own (`recalibrated`), stages are
+    networks without stitches, whose batch norms keep theirs. The listener is told how far it is.
     """
     rule = answer_rule(supernet, task, settings.confidence)
     check_front(supernet, front)
-    if recalibration is not None and settings.stitched:
+    if recalibrated and settings.stitched:
         listener(Message("cascades are of networks without stitches: others are recalibrated"))
         settings = settings.changed(stitched=False)
     listener(StageBegan("find cascades"))
-    found = _found(supernet, rule, front, evaluated, settings, form, device, cost, listener)
-    listener(StageBegan(f"measure {len(found.every)} cascades"))
-    measured = _measured(supernet, rule, found, cost, settings.memory, form, device, listener)
+    found, known = _found(supernet, rule, front, evaluated, settings, form, device, cost, listener)
+    measured = _measured(
+        supernet, rule, found, known, cost, settings.memory, form, device, listener
+    )
     return _with_cascades(front, found, measured)
 
 
@@ -164,8 +173,8 @@ def _found(
     device: torch.device | str,
     cost: Cost,
     listener: Listener,
-) -> Families:
-    """Return what is found on validation samples."""
+) -> tuple[Families, list[RunOutcome]]:
+    """Return what is found on validation samples, and what all that is measured comes to there."""
     told, samples = advancing(listener), rule.task.validation
     most = settings.candidates if cost.parts is not None else min(settings.candidates, ASKED)
     if most < settings.candidates:
@@ -187,42 +196,56 @@ def _found(
         answers = Answers(stages, outputs, samples.labels, rule, scored, places)
         costs = stage_costs(supernet, cost, [stage.subnetwork for stage in stages])
         table = stage_table(stages, answers, costs, told)
-        return find_families(table, stages, places, settings.stages, told)
+        found = find_families(table, stages, places, settings.stages, told)
+        listener(StageBegan(f"measure {len(found.every)} cascades"))
+        ran, memory = _ran(supernet, found), settings.memory
+        known = run_cascades(
+            supernet, rule, samples, ran, form, device, memory, told, known=outputs
+        )
+        return found, known
+
+
+def _ran(supernet: Supernet, found: Families) -> list[Runnable]:
+    """Return all cascades and exits that are measured, and the ensemble, where there is one."""
+    cascades = dict.fromkeys((*found.plain, *found.with_exits, *found.every))
+    alone = [CascadeStage(one) for one in found.exits]
+    return [*cascades, *alone, *_ensembles(supernet)]
+
+
+def _ensembles(supernet: Supernet) -> list[CascadeStage]:
+    """Return the ensemble that others are compared with; none where outputs are other choices."""
+    references = supernet.references()
+    return [
+        CascadeStage(tuple(references[name].tolist())) for name in references if name == ENSEMBLE
+    ]
 
 
 def _measured(
     supernet: Supernet,
     rule: AnswerRule,
     found: Families,
+    on_validation: list[RunOutcome],
     cost: Cost,
     memory: int,
     form: NumericsConfig,
     device: torch.device | str,
     listener: Listener,
 ) -> Measured:
-    """Measure all cascades and exits, and the ensemble, on each part of the data.
+    """Measure all cascades and exits, and the ensemble, on the other parts of the data.
 
-    Ctrl-C or an error while confirmation or test samples are measured leaves these out, as for
-    networks of the front.
+    Ctrl-C or an error leaves the samples that are left out, as for networks of the front.
     """
-    references = supernet.references()
-    ensemble = None
-    if ENSEMBLE in references:
-        ensemble = CascadeStage(tuple(references[ENSEMBLE].tolist()))
-    cascades = dict.fromkeys((*found.plain, *found.with_exits, *found.every))
-    alone = [CascadeStage(one) for one in found.exits]
-    ran: list[Runnable] = [*cascades, *alone, *([ensemble] if ensemble else [])]
-    outcomes: dict[Split, list[RunOutcome]] = {}
+    ran, told = _ran(supernet, found), advancing(listener)
+    outcomes: dict[Split, list[RunOutcome]] = {"validation": on_validation}
     for part, samples in rule.task.measured.items():
+        if part == "validation":
+            continue
         try:
-            told = advancing(listener)
             outcomes[part] = run_cascades(supernet, rule, samples, ran, form, device, memory, told)
         except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
-            if part == "validation":
-                raise
             listener(Message(f"cascades not measured on {part} samples: {one_line(error)}"))
             break
-    return Measured(supernet, cost, ran, outcomes, ensemble)
+    return Measured(supernet, cost, ran, outcomes, next(iter(_ensembles(supernet)), None))
 
 
 def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
@@ -237,22 +260,21 @@ def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
         front.unit,
     )
 
-    def points(curves: Curves) -> list[CascadePoint]:
-        if front.objective != ACCURACY:  # theirs are of another score
-            curves = dict.fromkeys(curves, ())
-        return [measured.cascade_point(cascade, curve) for cascade, curve in curves.items()]
+    curves: Curves = {**found.plain, **found.with_exits, **found.every}
+    if front.objective != ACCURACY:  # theirs are of another score
+        curves = dict.fromkeys(curves, ())
+    made = {cascade: measured.cascade_point(cascade, curve) for cascade, curve in curves.items()}
+    plain = [made[cascade] for cascade in found.plain]
+    points = {cascade: measured.beside(one, plain) for cascade, one in made.items()}
 
-    plain = points(found.plain)
-
-    def labelled(name: str, kept: Sequence[CascadePoint]) -> list[CascadePoint]:
+    def labelled(name: str, kept: Iterable[Cascade]) -> list[CascadePoint]:
         return [
-            replace(measured.beside(one, plain), label=f"{name}{rank}")
-            for rank, one in enumerate(kept, start=1)
+            replace(points[one], label=f"{name}{rank}") for rank, one in enumerate(kept, start=1)
         ]
 
-    with_exits = [one for one in points(found.with_exits) if one.exits]
+    with_exits = [cascade for cascade in found.with_exits if cascade.exits]
     return replace(
         static,
-        cascades=tuple(labelled("C", points(found.every))),
-        plain_cascades=(*labelled("plain-", plain), *labelled("exits-", with_exits)),
+        cascades=tuple(labelled("C", found.every)),
+        plain_cascades=(*labelled("plain-", found.plain), *labelled("exits-", with_exits)),
     )

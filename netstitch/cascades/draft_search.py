@@ -7,11 +7,12 @@ import numpy as np
 from netstitch.cascades.drafts import Drafts, joined
 from netstitch.cascades.extending import EXTENDED, extended
 from netstitch.cascades.pairs import all_pairs, with_means
-from netstitch.cascades.stage_table import StageTable, Told, silent
+from netstitch.cascades.stage_table import StageTable, silent
+from netstitch.events import Progress
 
 
 def search_drafts(
-    table: StageTable, candidates: Sequence[int], stages: int, told: Told = silent
+    table: StageTable, candidates: Sequence[int], stages: int, told: Progress = silent
 ) -> Drafts:
     """Return cascades of candidates, those among them that nothing of a kind dominates.
 

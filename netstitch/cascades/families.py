@@ -8,8 +8,9 @@ from netstitch.cascades.choosing import choose_drafts
 from netstitch.cascades.curves import curve_of
 from netstitch.cascades.draft_search import search_drafts
 from netstitch.cascades.drafts import Drafts
-from netstitch.cascades.stage_table import StageTable, Told, silent
+from netstitch.cascades.stage_table import StageTable, silent
 from netstitch.cascades.terms import Stage
+from netstitch.events import Progress
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.exit import Exit
 
@@ -39,7 +40,7 @@ def find_families(
     stages: Sequence[Stage],
     references: Sequence[int],
     most: int,
-    told: Told = silent,
+    told: Progress = silent,
 ) -> Families:
     """Return the cascades of each family.
 

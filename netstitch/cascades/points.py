@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from netstitch.analysis import FrontPoint, Split, paired_difference
 from netstitch.analysis.cascade_point import CascadePoint, CurveRow
-from netstitch.cascades.running import RunOutcome
-from netstitch.cascades.terms import Subnetwork
+from netstitch.cascades.running import Runnable, RunOutcome
 from netstitch.costs import Cost
+from netstitch.evaluation.metrics import Metrics
 from netstitch.searching.measured_front import measured_fields, subnetwork_fields
 from netstitch.stitching.cascade import Cascade, CascadeStage
+from netstitch.stitching.cascade_terms import Selected
 from netstitch.stitching.exit import Exit
 from netstitch.stitching.wording import module_of
 from netstitch.supernet.supernet import Supernet
-
-Runnable = Cascade | CascadeStage
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +38,22 @@ class Measured:
     outcomes: Mapping[Split, Sequence[RunOutcome]]
     ensemble: CascadeStage | None
 
+    @cached_property
+    def _places(self) -> dict[Runnable, int]:
+        return {one: index for index, one in enumerate(self.ran)}
+
+    @cached_property
+    def _metrics(self) -> dict[Split, list[Metrics]]:
+        return {part: [each.metrics for each in own] for part, own in self.outcomes.items()}
+
     def fields(self, one: Runnable) -> dict[str, Any]:
         """Return the measures of one as fields of a point."""
-        metrics = {part: [each.metrics for each in own] for part, own in self.outcomes.items()}
-        ensemble = None if self.ensemble is None else self.ran.index(self.ensemble)
-        return measured_fields(metrics, self.ran.index(one), ensemble)
+        ensemble = None if self.ensemble is None else self._places[self.ensemble]
+        return measured_fields(self._metrics, self._places[one], ensemble)
 
     def outcome(self, one: Runnable, part: Split) -> RunOutcome:
         """Return what one came to on a part of the data."""
-        return self.outcomes[part][self.ran.index(one)]
+        return self.outcomes[part][self._places[one]]
 
     def cascade_point(self, cascade: Cascade, curve: tuple[CurveRow, ...]) -> CascadePoint:
         """Return the point of a cascade, without a label; the curve is by its first threshold."""
@@ -91,7 +98,7 @@ class Measured:
         return replace(point, plain_difference=differences)
 
 
-def words_of(supernet: Supernet, subnetwork: Subnetwork) -> str:
+def words_of(supernet: Supernet, subnetwork: Selected) -> str:
     """Return what a stage is, such as "resnet", "stitched resnet" or "exit resnet layer2.1"."""
     if isinstance(subnetwork, Exit):
         node = supernet.graphs[subnetwork.network].by_name[subnetwork.point]
@@ -102,7 +109,7 @@ def words_of(supernet: Supernet, subnetwork: Subnetwork) -> str:
 
 
 def costs_along(
-    supernet: Supernet, cost: Cost, subnetworks: Sequence[Subnetwork]
+    supernet: Supernet, cost: Cost, subnetworks: Sequence[Selected]
 ) -> tuple[float, ...]:
     """Return what each of some subnetworks costs beyond what the ones before it computed."""
     counts = range(1, len(subnetworks) + 1)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -10,16 +11,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netstitch.cascades.answers import AnswerRule
-from netstitch.cascades.stage_table import Told, silent
+from netstitch.cascades.stage_table import silent
 from netstitch.cascades.term_outputs import compute_terms, output_shape
-from netstitch.cascades.terms import Stage, Term, averaged, make_stage, terms_of
+from netstitch.cascades.terms import Stage, averaged, make_stage, terms_of
 from netstitch.errors import StitchingError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.metrics import Metrics, measures_of, metrics_of
+from netstitch.events import Progress
 from netstitch.stitching.cascade import Cascade, CascadeStage
+from netstitch.stitching.cascade_terms import Term
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples
 from netstitch.tasks.task_outputs import check_finite
+
+Runnable = Cascade | CascadeStage
+"""A cascade, or a subnetwork that answers all samples alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +46,7 @@ class RunOutcome:
         return tuple((counts / len(self.left)).tolist())
 
 
-def stages_of(supernet: Supernet, one: Cascade | CascadeStage) -> list[Stage]:
+def stages_of(supernet: Supernet, one: Runnable) -> list[Stage]:
     """Return the stages of a cascade, or of a subnetwork alone.
 
     Raises:
@@ -67,7 +73,7 @@ def stages_of(supernet: Supernet, one: Cascade | CascadeStage) -> list[Stage]:
 
 
 def run_on_outputs(
-    one: Cascade | CascadeStage,
+    one: Runnable,
     stages: Sequence[Stage],
     outputs: Mapping[Term, Tensor],
     rule: AnswerRule,
@@ -99,15 +105,18 @@ def run_cascades(
     supernet: Supernet,
     rule: AnswerRule,
     samples: Samples,
-    cascades: Sequence[Cascade | CascadeStage],
+    cascades: Sequence[Runnable],
     form: NumericsConfig,
     device: torch.device | str,
     memory: int,
-    told: Told = silent,
+    told: Progress = silent,
+    *,
+    known: Mapping[Term, Tensor] = MappingProxyType({}),
 ) -> list[RunOutcome]:
     """Return what cascades come to on samples, and subnetworks that answer all of them alone.
 
-    No more than about `memory` bytes of outputs are held.
+    No more than about `memory` bytes of outputs are held besides those that are known already, of
+    all samples; others are computed.
 
     Raises:
         DataError: Outputs are not finite.
@@ -115,6 +124,7 @@ def run_cascades(
     """
     every = [stages_of(supernet, one) for one in cascades]
     terms = terms_of([stage for stages in every for stage in stages])
+    missing = [term for term in terms if term not in known]
     shape = output_shape(supernet, rule.task)
     fits = memory // max(1, len(terms) * prod(shape) * 4)
     size = max(1, fits // form.batch) * form.batch  # whole batches, as without blocks
@@ -123,9 +133,11 @@ def run_cascades(
     left: list[list[Tensor]] = [[] for _ in cascades]
     for start in range(0, len(samples), size):
         block = samples.taken(torch.arange(start, min(start + size, len(samples))))
-        out = torch.empty(len(terms), len(block), *shape)
         told(start, len(samples), f"cascades on {samples.name} samples")
-        outputs = compute_terms(supernet, rule.task, block, terms, form, device, out)
+        outputs = {term: known[term][start : start + size] for term in terms if term in known}
+        if missing:
+            out = torch.empty(len(missing), len(block), *shape)
+            outputs |= compute_terms(supernet, rule.task, block, missing, form, device, out)
         for index, (one, stages) in enumerate(zip(cascades, every, strict=True)):
             answer, stage = run_on_outputs(one, stages, outputs, rule)
             check_finite(answer)

@@ -11,8 +11,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from netstitch.cascades.terms import Subnetwork
 from netstitch.costs import Cost
+from netstitch.stitching.cascade_terms import Selected
 from netstitch.supernet.supernet import Supernet
 
 Values = NDArray[np.float64]
@@ -92,7 +92,7 @@ class AskedCosts(StageCosts):
         subnetworks: Genotypes and exits.
     """
 
-    def __init__(self, supernet: Supernet, cost: Cost, subnetworks: Sequence[Subnetwork]) -> None:
+    def __init__(self, supernet: Supernet, cost: Cost, subnetworks: Sequence[Selected]) -> None:
         self._every = range(len(subnetworks))
 
         @cache
@@ -120,7 +120,7 @@ class AskedCosts(StageCosts):
         return max(0.0, self._together(before | {one}) - self._together(before))
 
 
-def stage_costs(supernet: Supernet, cost: Cost, subnetworks: Sequence[Subnetwork]) -> StageCosts:
+def stage_costs(supernet: Supernet, cost: Cost, subnetworks: Sequence[Selected]) -> StageCosts:
     """Return the costs of subnetworks as stages."""
     if cost.parts is None:
         return AskedCosts(supernet, cost, subnetworks)

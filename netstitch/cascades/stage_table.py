@@ -1,6 +1,6 @@
 """Candidates as stages: how sure each is of each validation sample, how right, and at what cost."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,19 +11,18 @@ from torch import Tensor
 from netstitch.cascades.answers import AnswerRule
 from netstitch.cascades.drafts import Drafts, make_drafts
 from netstitch.cascades.stage_costs import StageCosts
-from netstitch.cascades.terms import Stage, Term, averaged, terms_of
+from netstitch.cascades.terms import Stage, averaged, terms_of
+from netstitch.events import Progress, advancing, ignore
 from netstitch.stitching.cascade import Confidence
+from netstitch.stitching.cascade_terms import Term
 from netstitch.tasks import Task
 
 Answered = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
 """Of an answer to each of n samples, (n,) each: how sure it is, what it counts for the choice, and
 how right it is."""
-Told = Callable[[int, int | None, str], None]
-"""Called with how much is done, of how much, and what."""
 
-
-def silent(done: int, total: int | None, text: str) -> None:
-    """Do nothing with how far something is."""
+silent = advancing(ignore)
+"""Progress that nobody is told of."""
 
 
 class Answers:
@@ -195,7 +194,7 @@ class StageTable:
 
 
 def stage_table(
-    stages: Sequence[Stage], answers: Answers, costs: StageCosts, told: Told = silent
+    stages: Sequence[Stage], answers: Answers, costs: StageCosts, told: Progress = silent
 ) -> StageTable:
     """Return the table of all samples; own answers are worked out now."""
     found = []

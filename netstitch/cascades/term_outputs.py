@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netstitch.cascades.stage_table import Told, silent
-from netstitch.cascades.terms import Stage, Term, terms_of
+from netstitch.cascades.stage_table import silent
+from netstitch.cascades.terms import Stage, terms_of
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, NumericsConfig
+from netstitch.events import Progress
+from netstitch.stitching.cascade_terms import Term
 from netstitch.stitching.exit import Exit
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Outputs, Samples, Task, select
@@ -74,7 +76,7 @@ def compute_terms(
     form: NumericsConfig,
     device: torch.device | str,
     out: Tensor,
-    told: Told = silent,
+    told: Progress = silent,
 ) -> Mapping[Term, Tensor]:
     """Return the outputs (n, ...) of each term, which are written into `out`, (terms, n, ...).
 

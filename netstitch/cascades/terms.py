@@ -1,59 +1,27 @@
-"""Terms: the output tensors that stages compute, each told apart by what computes it."""
+"""Stages in normal form, so that equal terms are equal tensors, and the terms that they average."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from netstitch.stitching.exit import Exit
-from netstitch.supernet.decisions import AnyGenotype
-from netstitch.supernet.supernet import Supernet
-
-Subnetwork = tuple[int, ...] | Exit
-"""A genotype or an exit."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """An output tensor.
-
-    Attributes:
-        subnetwork: What puts out this tensor and no other; a genotype's choices are 0 where the
-            output does not depend on them, so that equal terms are equal tensors.
-        network: The basis network that ends it and whose weight counts in averages; None for an
-            exit, and for several networks' outputs where the supernet has none of them alone.
-    """
-
-    subnetwork: Subnetwork
-    network: int | None = None
+from netstitch.stitching.cascade_terms import Selected, Term, terms_of_subnetwork
+from netstitch.supernet.cascade_parts import normal_form
+from netstitch.supernet.supernet import AnySubnetwork, Supernet
 
 
 @dataclass(frozen=True)
 class Stage:
     """A subnetwork as a stage of cascades, and the terms that it averages."""
 
-    subnetwork: Subnetwork
+    subnetwork: Selected
     terms: tuple[Term, ...]
 
 
-def bare(supernet: Supernet, genotype: AnyGenotype) -> tuple[int, ...]:
-    """Return a genotype with choice 0 where its output does not depend on the choice."""
-    used = supernet.active(genotype)
-    return tuple(np.where(used, np.asarray(genotype), 0).tolist())
-
-
-def make_stage(supernet: Supernet, subnetwork: AnyGenotype | Exit) -> Stage:
+def make_stage(supernet: Supernet, subnetwork: AnySubnetwork) -> Stage:
     """Return a subnetwork with its terms, in the order of its networks."""
-    if isinstance(subnetwork, Exit):
-        return Stage(subnetwork, (Term(subnetwork),))
-    whole = bare(supernet, subnetwork)
-    choices = supernet.board.outputs
-    networks = choices[whole[-1]]
-    if not all((network,) in choices for network in networks):
-        return Stage(whole, (Term(whole),))
-    alone = ((network, choices.index((network,))) for network in networks)
-    terms = (Term(bare(supernet, (*whole[:-1], choice)), network) for network, choice in alone)
-    return Stage(whole, tuple(terms))
+    whole = normal_form(supernet, subnetwork)
+    terms = terms_of_subnetwork(supernet.board.outputs, whole)
+    normal = (replace(t, subnetwork=normal_form(supernet, t.subnetwork)) for t in terms)
+    return Stage(whole, tuple(normal))
 
 
 def terms_of(stages: Sequence[Stage]) -> list[Term]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from netstitch.errors import FittingError
+from netstitch.events import Progress as Progress
 from netstitch.files.alignment import aligned
 from netstitch.networks.feature_layout import FeatureLayout
 from netstitch.networks.inputs import Batch as Batch
@@ -20,9 +21,6 @@ of the points asked for: (batch, features) or (batch, features, height, width), 
 
 Layer = nn.Linear | nn.Conv2d
 """The layer of a stitch."""
-
-Progress = Callable[[int, int | None, str], None]
-"""Called with what is done, the total where it is known, and a line of text."""
 
 
 def inputs(batches: Iterable[Batch]) -> Iterator[tuple[int, Tensor]]:

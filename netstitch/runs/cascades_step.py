@@ -15,7 +15,6 @@ from netstitch.records.unchanged import forget_files, note_files
 from netstitch.runs.finished import Finished
 from netstitch.runs.front_files import write_front
 from netstitch.runs.preparing import RunInputs, adding_time
-from netstitch.runs.recorded_run import STATISTICS_BATCH
 from netstitch.supernet.supernet import Supernet
 from netstitch.text import command, counted, one_line
 
@@ -55,8 +54,6 @@ def search_cascades(inputs: RunInputs, supernet: Supernet, front: Front) -> Fron
     assert document.form is not None
     with adding_time(folder, "cascades"):
         stored = evaluations_of(folder, document, supernet.structure)
-        count = document.settings.recalibrate
-        statistics = list(inputs.training.first(count).batches(STATISTICS_BATCH)) if count else None
         found = find_cascades_of(
             supernet,
             inputs.task,
@@ -66,7 +63,7 @@ def search_cascades(inputs: RunInputs, supernet: Supernet, front: Front) -> Fron
             replace(document.form.exact, workers=settings.evaluation.alone),
             device=settings.evaluation.here,
             cost=find_cost(document.cost),
-            recalibration=statistics,
+            recalibrated=bool(document.settings.recalibrate),
             listener=listener,
         )
     exits = sum(point.exit is not None for point in found.points)
@@ -86,9 +83,8 @@ def write_cascades(
     folder, settings = inputs.folder, inputs.settings
     cascades = CascadesOutcome(found=True, settings=settings.cascades.model_dump())
     outcome = outcome.model_copy(update={"cascades": cascades})
-    forget_files(
-        folder, (FRONT_FILE,)
-    )  # first, so that a kill leaves no front that is not as noted
+    # First, so that a kill leaves no front that is not as noted.
+    forget_files(folder, (FRONT_FILE,))
     write_front(folder, front, settings.name)
     note_files(folder, (FRONT_FILE,), {"outcome": outcome.model_dump()})
     return Finished(folder, supernet, front, outcome)

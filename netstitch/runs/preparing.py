@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from netstitch.cascades.answers import answer_rule
+from netstitch.cascades.answers import answer_rule, has_confidence
 from netstitch.errors import DataError
 from netstitch.events import FolderOpened, Listener, Message, StageBegan, advancing, together
 from netstitch.experiments import RunSettings
@@ -84,9 +84,7 @@ def run_inputs(settings: RunSettings, task: Task, folder: Path, listener: Listen
 
 def has_cascades(inputs: RunInputs) -> bool:
     """Return whether a run has exits and cascades: its task tells how sure outputs are."""
-    task = inputs.task
-    tells = task.sureness is not None and bool(task.confidences)
-    return inputs.settings.cascades.enabled and tells
+    return inputs.settings.cascades.enabled and has_confidence(inputs.task)
 
 
 def prepare_folder(inputs: RunInputs, models: Sequence[tuple[str, nn.Module]]) -> Supernet:

@@ -1,23 +1,20 @@
 """The confidence of an answer, as nodes of a graph."""
 
 import math
-from collections.abc import Callable
 
 from netstitch.networks.graph import Argument, Dimension, Node, Ref
 from netstitch.stitching.cascade import Confidence
+from netstitch.stitching.subgraph import NodeList
 
 SMALLEST = 1e-30
 """Smaller probabilities count as this one, so that their logarithms are finite."""
-
-Append = Callable[[Node], Node]
-"""Adds a node to a graph, and returns it under the name that it got there."""
 
 
 class NodeWriter:
     """Writes operations on tensors of one type into a graph, named after what they are for."""
 
-    def __init__(self, append: Append, stem: str, dtype: str | None) -> None:
-        self._append, self._stem, self._dtype = append, stem, dtype
+    def __init__(self, nodes: NodeList, stem: str, dtype: str | None) -> None:
+        self._nodes, self._stem, self._dtype = nodes, stem, dtype
 
     def __call__(
         self,
@@ -34,7 +31,8 @@ class NodeWriter:
             else (f"{self._stem}_{operation.partition('.')[0]}", f"aten.{operation}")
         )
         kind = None if shape is None else dtype or self._dtype
-        return self._append(Node(name, full, found, shape=shape, dtype=kind, path="cascade"))
+        node = Node(name, full, found, shape=shape, dtype=kind, path="cascade")
+        return self._nodes.by_name[self._nodes.append(node)]
 
 
 def add_probabilities(write: NodeWriter, answer: Node, probabilities: bool) -> Node:

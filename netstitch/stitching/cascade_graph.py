@@ -1,7 +1,6 @@
 """The graph of a cascade: what each stage computes beyond the ones before, and how it decides."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from netstitch.errors import StitchingError
 from netstitch.networks.content import content_keys, renamed
@@ -11,10 +10,15 @@ from netstitch.networks.known_sizes import with_known_sizes
 from netstitch.networks.staged import Ends, StagedGraph, split
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.cascade_confidence import NodeWriter, add_confidence, add_probabilities
-from netstitch.stitching.cascade_terms import Selected, Term, check_stages, stage_terms
+from netstitch.stitching.cascade_terms import (
+    Selected,
+    Term,
+    check_stages,
+    temperatures_of,
+    terms_of_subnetwork,
+)
 from netstitch.stitching.structure import Structure
-from netstitch.stitching.subgraph import Averaging, add_average
-from netstitch.text import numbered
+from netstitch.stitching.subgraph import Averaging, NodeList, add_average
 
 GraphOf = Callable[[Selected], Graph]
 """Returns the graph of a genotype or exit."""
@@ -76,7 +80,7 @@ class _Assembly:
         self.averaging, self.cascade, self.graph_of = averaging, cascade, graph_of
         self.key = decided_key(structure, output)
         self.probabilities = probabilities
-        self.nodes: dict[str, Node] = {}
+        self.nodes = NodeList()
         self.by_content: dict[str, str] = {}
         self.terms: dict[str, Term] = {}  # by the node of its tensor, in order of computation
         self.scaled: dict[str, Node] = {}  # divided by its temperature
@@ -88,14 +92,15 @@ class _Assembly:
                 ends.append(self._stage(number, stage))
             except StitchingError as error:
                 raise StitchingError(f"stage {number} of the cascade: {error}") from None
-        nodes = tuple(self.nodes.values())
+        nodes = self.nodes.all
         if not any(node.kwargs.get(FREE_LENGTH) for node in nodes if node.operation == INPUT):
             nodes = tuple(map(with_known_sizes, nodes))
         return split(nodes, ends, self.key)
 
     def _stage(self, number: int, stage: CascadeStage) -> Ends:
         """Add a stage; return the nodes of its answer and confidence."""
-        own = [self._term(term) for term in stage_terms(self.outputs, stage)]
+        terms = terms_of_subnetwork(self.outputs, stage.subnetwork)
+        own = [self._term(*each) for each in zip(terms, temperatures_of(stage, terms), strict=True)]
         answer = self._answer(number, self._averaged(stage, own))
         if stage.threshold is None:
             return answer.name, None
@@ -128,7 +133,7 @@ class _Assembly:
             )
         return [name for name, term in self.terms.items() if term.network is not None]
 
-    def _term(self, term: Term) -> str:
+    def _term(self, term: Term, temperature: float) -> str:
         """Add a term and what it depends on; return its tensor's node."""
         graph = self.graph_of(term.subnetwork)
         outputs = dict(graph.outputs)
@@ -140,16 +145,16 @@ class _Assembly:
         name = self._add(graph)[outputs[self.key]]
         if name in self.terms:
             return name
-        if self.probabilities and term.temperature != 1:
+        if self.probabilities and temperature != 1:
             raise StitchingError(
-                f"its temperature is {term.temperature}, and the networks put out probabilities, "
+                f"its temperature is {temperature}, and the networks put out probabilities, "
                 "which are not divided; give temperatures of 1"
             )
         self.terms[name] = term
-        node = self.nodes[name]
-        if term.temperature != 1:
+        node = self.nodes.by_name[name]
+        if temperature != 1:
             write = self._writer(name, node)
-            node = write("div.Tensor", node, term.temperature, shape=node.shape)
+            node = write("div.Tensor", node, temperature, shape=node.shape)
         self.scaled[name] = node
         return name
 
@@ -160,9 +165,7 @@ class _Assembly:
             weight = node.operation == WEIGHT
             content = f"weight {node.path}" if weight else contents[node.name]
             if content not in self.by_content:
-                name = numbered(node.name, self.nodes)
-                self.nodes[name] = renamed(node, name, names)
-                self.by_content[content] = name
+                self.by_content[content] = self.nodes.append(renamed(node, node.name, names))
             names[node.name] = self.by_content[content]
         return names
 
@@ -173,18 +176,13 @@ class _Assembly:
             return scaled[0]
         networks = [index for name in terms if (index := self.terms[name].network) is not None]
         made = add_average(
-            *(lambda node: self._append(node).name, self.averaging.rule, f"stage_{number}"),
+            *(self.nodes.append, self.averaging.rule, f"stage_{number}"),
             [self.names[index] for index in networks],
             shares=self.averaging.shares(networks),
             outputs=[node.name for node in scaled],
             like=scaled[0],
         )
-        return self.nodes[made]
-
-    def _append(self, node: Node) -> Node:
-        name = numbered(node.name, self.nodes)
-        self.nodes[name] = node if name == node.name else replace(node, name=name)
-        return self.nodes[name]
+        return self.nodes.by_name[made]
 
     def _writer(self, stem: str, like: Node) -> NodeWriter:
-        return NodeWriter(self._append, stem, like.dtype)
+        return NodeWriter(self.nodes, stem, like.dtype)

@@ -16,43 +16,45 @@ class Term:
     """One output tensor.
 
     Attributes:
-        subnetwork: The genotype or exit that puts it out.
-        temperature: It is divided by that.
-        network: The basis network that it is an output of; None for an exit, and for an ensemble
-            where the supernet has no outputs of its networks alone.
+        subnetwork: The genotype or exit that puts out this tensor and no other. In normal form,
+            equal terms are equal tensors.
+        network: The basis network that it is an output of, whose weight counts in averages; None
+            for an exit, and for an ensemble where the supernet has no outputs of its networks
+            alone.
     """
 
     subnetwork: Selected
-    temperature: float
     network: int | None = None
 
 
-def stage_terms(outputs: Sequence[tuple[int, ...]], stage: CascadeStage) -> tuple[Term, ...]:
-    """Return the terms of a stage, in the order of its temperatures.
+def terms_of_subnetwork(outputs: Sequence[tuple[int, ...]], selected: Selected) -> tuple[Term, ...]:
+    """Return the terms that a genotype or exit averages, in the order of its networks.
 
     Args:
         outputs: The choices of the supernet's output switch.
-        stage: Its genotype fits the supernet; without temperatures they are 1.
+        selected: It fits the supernet.
+    """
+    if isinstance(selected, Exit):
+        return (Term(selected),)
+    subset = outputs[selected[-1]]
+    if not all((network,) in outputs for network in subset):
+        return (Term(selected),)
+    return tuple(Term((*selected[:-1], outputs.index((one,))), one) for one in subset)
+
+
+def temperatures_of(stage: CascadeStage, terms: Sequence[Term]) -> tuple[float, ...]:
+    """Return the temperature of each term of a stage; 1 where it has none.
 
     Raises:
-        StitchingError: There is not one temperature for each term.
+        StitchingError: There is not one for each term.
     """
-    selected = stage.subnetwork
-    found: list[tuple[Selected, int | None]] = [(selected, None)]
-    if not isinstance(selected, Exit):
-        subset = outputs[selected[-1]]
-        if all((network,) in outputs for network in subset):
-            found = [((*selected[:-1], outputs.index((one,))), one) for one in subset]
-    temperatures = stage.temperatures or (1.0,) * len(found)
-    if len(temperatures) != len(found):
+    temperatures = stage.temperatures or (1.0,) * len(terms)
+    if len(temperatures) != len(terms):
         raise StitchingError(
-            f"{len(temperatures)} temperatures were given; expected {len(found)}, one for each "
+            f"{len(temperatures)} temperatures were given; expected {len(terms)}, one for each "
             "output that the stage averages, or none"
         )
-    return tuple(
-        Term(one, temperature, network)
-        for (one, network), temperature in zip(found, temperatures, strict=True)
-    )
+    return temperatures
 
 
 def check_stages(cascade: Cascade) -> None:

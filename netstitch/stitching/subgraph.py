@@ -147,19 +147,17 @@ class NodeList:
     """The nodes of a graph that is being made, each under a name of its own."""
 
     def __init__(self) -> None:
-        self._nodes: list[Node] = []
-        self._taken: set[str] = set()
+        self.by_name: dict[str, Node] = {}
 
     @property
     def all(self) -> tuple[Node, ...]:
         """The nodes in their order."""
-        return tuple(self._nodes)
+        return tuple(self.by_name.values())
 
     def append(self, node: Node) -> str:
         """Add a node and return its name: one that networks "a" and "a_b" both give is numbered."""
-        name = numbered(node.name, self._taken)
-        self._taken.add(name)
-        self._nodes.append(node if name == node.name else replace(node, name=name))
+        name = numbered(node.name, self.by_name)
+        self.by_name[name] = node if name == node.name else replace(node, name=name)
         return name
 
 

@@ -16,10 +16,11 @@ from netstitch.networks.staged import THRESHOLD, StagedGraph
 from netstitch.networks.staged_module import build_staged_module
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.cascade_graph import cascade_graph, decided_key
+from netstitch.stitching.cascade_terms import Selected
 from netstitch.stitching.exit import Exit
 
 if TYPE_CHECKING:
-    from netstitch.supernet.supernet import Supernet
+    from netstitch.supernet.supernet import AnySubnetwork, Supernet
 
 
 def staged_graph(
@@ -77,22 +78,30 @@ def check_not_recalibrated(recalibrate: object) -> None:
         )
 
 
+def normal_form(supernet: "Supernet", chosen: "AnySubnetwork") -> Selected:
+    """Return a genotype with choice 0 at switches that its output does not depend on, or an exit.
+
+    Raises:
+        StitchingError: The genotype does not fit the supernet.
+    """
+    if isinstance(chosen, Exit):
+        return chosen
+    used = supernet.active(chosen)
+    return tuple(np.where(used, np.asarray(chosen), 0).tolist())
+
+
 def in_normal_form(supernet: "Supernet", cascade: Cascade) -> Cascade:
-    """Return the cascade with choice 0 at switches that a stage's output does not depend on.
+    """Return the cascade with its stages in normal form.
 
     Raises:
         StitchingError: A genotype does not fit the supernet.
     """
 
     def normal(number: int, stage: CascadeStage) -> CascadeStage:
-        if isinstance(stage.subnetwork, Exit):
-            return stage
         try:
-            used = supernet.active(stage.subnetwork)
+            return replace(stage, subnetwork=normal_form(supernet, stage.subnetwork))
         except StitchingError as error:
             raise StitchingError(f"stage {number} of the cascade: {error}") from None
-        chosen = np.where(used, np.asarray(stage.subnetwork), 0)
-        return replace(stage, subnetwork=tuple(chosen.tolist()))
 
     stages = (normal(number, stage) for number, stage in enumerate(cascade.stages, start=1))
     return replace(cascade, stages=tuple(stages))

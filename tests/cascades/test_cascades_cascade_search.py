@@ -170,7 +170,7 @@ def test_recalibrated_networks_are_no_stages(
         evaluated(supernet, task, 5),
         CascadeSettings(stitched=True),
         FORM,
-        recalibration=[(task.validation.inputs[:8],)],
+        recalibrated=True,
         listener=events.append,
     )
     assert not any(one.stitches for one in given.cascades)
