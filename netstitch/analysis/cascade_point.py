@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from netstitch.analysis.bootstrap import Interval
 from netstitch.analysis.calibration import Calibration
-from netstitch.analysis.front_point import SPLITS, MeasuredPoint, Split
+from netstitch.analysis.front_point import MeasuredPoint, Split
 from netstitch.files.documents import Count, Share
 from netstitch.stitching.cascade import Cascade
 from netstitch.stitching.exit import Exit
@@ -64,9 +64,7 @@ class CascadePoint(MeasuredPoint):
     def __post_init__(self) -> None:
         if min(self.cost, self.worst_cost, *self.stage_costs, *self.mean_costs.values()) < 0:
             raise ValueError(f"{self.label}: a cost is negative")
-        for accuracy in map(self.accuracy, SPLITS):
-            if accuracy is not None and not 0 <= accuracy <= 1:
-                raise ValueError(f"{self.label}: accuracy {accuracy} is not between 0 and 1")
+        self.check_accuracies()
         per_stage = (self.stage_costs, self.outputs, *self.shares.values())
         if any(len(values) != len(self.cascade.stages) for values in per_stage):
             raise ValueError(f"{self.label}: expected a value for each of its stages")

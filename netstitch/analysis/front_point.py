@@ -66,6 +66,12 @@ class MeasuredPoint:
         found: float | None = getattr(self, on)
         return found
 
+    def check_accuracies(self) -> None:
+        """Raise ValueError for an accuracy outside of [0, 1]."""
+        for accuracy in map(self.accuracy, SPLITS):
+            if accuracy is not None and not 0 <= accuracy <= 1:
+                raise ValueError(f"{self.label}: accuracy {accuracy} is not between 0 and 1")
+
     def cost_on(self, on: Split) -> float:
         """Return the cost on a part of the data: of cascades it depends on the samples."""
         return self.cost
@@ -138,9 +144,7 @@ class FrontPoint(MeasuredPoint):
             raise ValueError(
                 f"{self.label}: its cost, multiply-adds, stitches or parameters are negative"
             )
-        for accuracy in map(self.accuracy, SPLITS):
-            if accuracy is not None and not 0 <= accuracy <= 1:
-                raise ValueError(f"{self.label}: accuracy {accuracy} is not between 0 and 1")
+        self.check_accuracies()
 
     @property
     def subnetwork(self) -> tuple[int, ...] | Exit:

@@ -28,8 +28,8 @@ from netstitch.threads import batch_workers, threads
 
 Measure = Callable[[Outputs, Tensor], Tensor]
 """Values (n, ...) of the outputs and labels of n samples."""
-Evaluated = Genotype | Exit
-"""A subnetwork that is evaluated."""
+Measurable = Genotype | Exit
+"""A subnetwork that can be evaluated."""
 Compute = Callable[[Tensor], list[KeyedOutputs]]
 """Returns the outputs of some subnetworks for a batch."""
 
@@ -123,7 +123,7 @@ class Evaluator(BatchEvaluation):
         """Made where it is first needed: not by a process that only passes the evaluator on."""
         return Schedule(self.supernet, self._weights, self.form.fused, self.form.precision)
 
-    def __call__(self, genotype: Evaluated) -> Objectives:
+    def __call__(self, genotype: Measurable) -> Objectives:
         """Return the objectives of one genotype or exit.
 
         Raises:
@@ -136,7 +136,7 @@ class Evaluator(BatchEvaluation):
         return found
 
     def together(
-        self, genotypes: Sequence[Evaluated], thresholds: Thresholds | None = None
+        self, genotypes: Sequence[Measurable], thresholds: Thresholds | None = None
     ) -> list[Objectives | StoppedEarly | DataError]:
         """Return the objectives of some genotypes, what they have in common computed once.
 
@@ -168,7 +168,7 @@ class Evaluator(BatchEvaluation):
         ]
 
     def _measured_whole(
-        self, genotype: Evaluated, outputs: Outputs
+        self, genotype: Measurable, outputs: Outputs
     ) -> Objectives | StoppedEarly | DataError:
         """Return the objectives for a task whose accuracy is not a sum over samples."""
         try:
@@ -179,24 +179,24 @@ class Evaluator(BatchEvaluation):
         return self._objectives(genotype, accuracy)
 
     def _objectives(
-        self, genotype: Evaluated, accuracy: float, *, stopped: bool = False
+        self, genotype: Measurable, accuracy: float, *, stopped: bool = False
     ) -> Objectives | StoppedEarly:
         found = Objectives(accuracy, float(self.cost.of(self.supernet, genotype)))
         return StoppedEarly(found) if stopped else found
 
-    def outputs(self, genotype: Evaluated) -> Outputs:
+    def outputs(self, genotype: Measurable) -> Outputs:
         """Return the subnetwork's output for all samples, as the network gives it."""
         [outputs] = self.outputs_together([genotype])
         return outputs
 
-    def outputs_together(self, genotypes: Sequence[Evaluated]) -> list[Outputs]:
+    def outputs_together(self, genotypes: Sequence[Measurable]) -> list[Outputs]:
         """Return the outputs of several genotypes, each common tensor computed once a batch."""
         parts: list[list[Outputs]] = [[] for _ in genotypes]
         self._compute(genotypes, lambda one, _, outputs: parts[one].append(outputs))
         return [_joined(outputs) for outputs in parts]
 
     def give_outputs(
-        self, genotypes: Sequence[Evaluated], take: Callable[[int, int, Outputs], None]
+        self, genotypes: Sequence[Measurable], take: Callable[[int, int, Outputs], None]
     ) -> None:
         """Give away outputs batch by batch, each common tensor computed once.
 
@@ -209,7 +209,7 @@ class Evaluator(BatchEvaluation):
         self._compute(genotypes, lambda one, batch, outputs: take(one, batch * size, outputs))
 
     def measured_together(
-        self, genotypes: Sequence[Evaluated], *measures: Measure
+        self, genotypes: Sequence[Measurable], *measures: Measure
     ) -> list[list[Tensor]]:
         """Return the values (n, ...) of each measure for all samples, by genotype.
 
@@ -231,7 +231,7 @@ class Evaluator(BatchEvaluation):
 
     def _compute(
         self,
-        genotypes: Sequence[Evaluated],
+        genotypes: Sequence[Measurable],
         take: Callable[[int, int, Outputs], None],
         ended: Callable[[int], bool] = lambda one: False,
         *,
@@ -276,7 +276,7 @@ class Evaluator(BatchEvaluation):
                         going = left
                         compute, _ = self._prepared([genotypes[one] for one in going])
 
-    def _prepared(self, genotypes: Sequence[Evaluated]) -> tuple[Compute, int]:
+    def _prepared(self, genotypes: Sequence[Measurable]) -> tuple[Compute, int]:
         """Return what computes outputs of a batch, and the bytes that all workers then hold.
 
         Either all of the genotypes are exits, or none is.

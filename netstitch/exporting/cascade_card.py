@@ -6,7 +6,8 @@ import numpy as np
 
 from netstitch.exporting.subnetwork import Subnetwork
 from netstitch.networks.staged import StagedGraph
-from netstitch.stitching.cascade import Cascade, CascadeStage
+from netstitch.stitching.cascade import Cascade
+from netstitch.stitching.cascade_terms import Selected
 from netstitch.stitching.exit import Exit
 from netstitch.stitching.sections import stage_compositions
 from netstitch.stitching.wording import stage_in_words
@@ -29,28 +30,21 @@ def cascade_card(supernet: Supernet, cascade: Cascade, subnetwork: Subnetwork) -
         "confidence": cascade.confidence,
         "stages": [
             {
-                "output": output_of(supernet, stage),
+                "output": found.output,
                 "words": stage_in_words(found, supernet.names, first=index == 0),
                 "threshold": stage.threshold,
                 "answer": stage.answer,
                 "temperatures": list(stage.temperatures),
                 "multiply_adds": own.multiply_adds,
-                **_selected(supernet, stage),
+                **selected_card(supernet, stage.subnetwork),
             }
             for index, (stage, found, own) in enumerate(rows)
         ],
     }
 
 
-def output_of(supernet: Supernet, stage: CascadeStage) -> str:
-    """Return what a stage puts out, such as "resnet" or "exit resnet layer2"."""
-    if isinstance(stage.subnetwork, Exit):
-        return f"exit {supernet.names[stage.subnetwork.network]} {stage.subnetwork.point}"
-    return supernet.outputs[stage.subnetwork[-1]]
-
-
-def _selected(supernet: Supernet, stage: CascadeStage) -> dict[str, Any]:
-    if isinstance(stage.subnetwork, Exit):
-        network = supernet.names[stage.subnetwork.network]
-        return {"exit": {"network": network, "points": list(stage.subnetwork.points)}}
-    return {"genotype": list(stage.subnetwork)}
+def selected_card(supernet: Supernet, chosen: Selected) -> dict[str, Any]:
+    """Return what the card says of a genotype or an exit."""
+    if isinstance(chosen, Exit):
+        return {"exit": {"network": supernet.names[chosen.network], "points": list(chosen.points)}}
+    return {"genotype": list(chosen)}

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from netstitch.errors import ExportError, NetstitchError
-from netstitch.exporting.cascade_card import cascade_card, output_of
+from netstitch.exporting.cascade_card import cascade_card, selected_card
 from netstitch.exporting.export_check import (
     ADVICE,
     Difference,
@@ -193,14 +193,13 @@ def _identity(
     """Return what the card says of the supernet's part that is exported."""
     chosen: dict[str, Any]
     if isinstance(genotype, Cascade):
-        output = output_of(supernet, genotype.stages[-1])
-        chosen = {"cascade": cascade_card(supernet, genotype, subnetwork)}
+        card = cascade_card(supernet, genotype, subnetwork)
+        output, chosen = card["stages"][-1]["output"], {"cascade": card}
     elif isinstance(genotype, Exit):
-        output = supernet.names[genotype.network]
-        chosen = {"exit": {"network": output, "points": list(genotype.points)}}
+        output, chosen = supernet.names[genotype.network], selected_card(supernet, genotype)
     else:
         output = supernet.outputs[int(genotype[-1])]
-        chosen = {"genotype": genotype.tolist()}
+        chosen = selected_card(supernet, tuple(genotype.tolist()))
     return {
         **chosen,
         "output": output,

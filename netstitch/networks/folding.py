@@ -45,14 +45,14 @@ def fold(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Graph, dict[str, 
 
 def carrier(graph: Graph, norm: Node) -> Node | None:
     """Return the layer that can carry a norm, or None."""
-    read, *parameters, training = norm.args[:6]
-    if training is not False or not isinstance(read, Ref) or not all(parameters[2:]):
+    read = norm.args[0]
+    if not isinstance(read, Ref) or not has_statistics(graph, norm):
         return None
     layer = graph.by_name[read.name]
     if LAYERS.get(layer.operation) != len(norm.shape or ()) or layer.kwargs:
         return None
     own = [argument for argument in layer.args[1:3] if argument is not None]
-    if not all(_weight(graph, item) for item in [*own, *parameters] if item is not None):
+    if not all(_weight(graph, item) for item in own):
         return None
     names = [layer.name, *(item.name for item in own if isinstance(item, Ref))]
     paths = {graph.by_name[name].path for name in names[1:]}
@@ -61,6 +61,34 @@ def carrier(graph: Graph, norm: Node) -> Node | None:
     readers = {node.name for node in graph.nodes if not set(names).isdisjoint(node.inputs)}
     alone = readers == {layer.name, norm.name} and results.isdisjoint(names)
     return layer if alone else None
+
+
+def has_statistics(graph: Graph, norm: Node) -> bool:
+    """Return whether a batch norm takes its statistics, and all else, from weights."""
+    parameters = norm.args[1:5]
+    if norm.args[5] is not False or not all(parameters[2:]):
+        return False
+    return all(_weight(graph, item) for item in parameters if item is not None)
+
+
+def norm_parts(
+    graph: Graph, weights: Mapping[str, Tensor], norm: Node
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a norm's scale, mean and shift, (channels,) float64, or () where a part is left out.
+
+    It gives (x - mean) scale + shift.
+    """
+
+    def tensor(argument: Argument, default: float) -> Tensor:
+        if not isinstance(argument, Ref):
+            return torch.full((), default, dtype=torch.float64)
+        return weights[graph.by_name[argument.name].path].detach().double()
+
+    _, gain, shift, mean, variance = norm.args[:5]
+    epsilon = norm.args[7]
+    assert isinstance(epsilon, float)
+    scale = tensor(gain, 1) / torch.sqrt(tensor(variance, 1) + epsilon)
+    return scale, tensor(mean, 0), tensor(shift, 0)
 
 
 def _weight(graph: Graph, argument: Argument) -> bool:
@@ -73,23 +101,16 @@ def _fold(
     def read(argument: Argument) -> Node | None:
         return graph.by_name[argument.name] if isinstance(argument, Ref) else None
 
-    def tensor(argument: Argument, default: float) -> Tensor:
-        node = read(argument)
-        if node is None:
-            return torch.full((), default, dtype=torch.float64)
-        return weights[node.path].detach().double()
-
-    _, gain, shift, mean, variance = norm.args[:5]
-    epsilon, weight_node = norm.args[7], read(layer.args[1])
-    assert isinstance(epsilon, float)
+    weight_node = read(layer.args[1])
     assert weight_node is not None
     bias = layer.args[2] if len(layer.args) > 2 else None
     bias_node = read(bias) or _new_bias(graph, weight_node)
-    scale = tensor(gain, 1) / torch.sqrt(tensor(variance, 1) + epsilon)
+    scale, mean, shift = norm_parts(graph, weights, norm)
     old = weights[weight_node.path]
     # Outputs are axis 0 of the weights of all these layers, groups or not.
     weight = old.detach().double() * scale.view(-1, *[1] * (old.dim() - 1))
-    offset = (tensor(bias, 0) - tensor(mean, 0)) * scale + tensor(shift, 0)
+    before = weights[bias_node.path].detach().double() if isinstance(bias, Ref) else 0.0
+    offset = (before - mean) * scale + shift
     new = weights | {
         weight_node.path: _like(old, weight),
         bias_node.path: _like(old, offset),

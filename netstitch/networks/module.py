@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Ref
+from netstitch.networks.graph import INPUT, WEIGHT, Argument, Enumerated, Graph, Node, Ref
 from netstitch.networks.operations import resolve
 
 Weights = Mapping[str, Tensor]
@@ -45,13 +45,7 @@ def build_module(
             register(root, node.path, weights[node.path])
             values[node.name] = drawn.create_node("get_attr", node.path, name=node.name)
         else:
-            values[node.name] = drawn.create_node(
-                "call_function",
-                resolve(node.operation),
-                tuple(to_torch(argument, values) for argument in node.args),
-                {key: to_torch(argument, values) for key, argument in node.kwargs.items()},
-                name=node.name,
-            )
+            values[node.name] = add_operation(drawn, node, values)
     returned = [values[name] for name in wanted]
     if outputs is not None:
         drawn.output(returned)
@@ -74,6 +68,14 @@ def ancestors(graph: Graph, outputs: Sequence[str]) -> set[str]:
         if node.name in needed:
             needed.update(node.inputs)
     return needed
+
+
+def add_operation(drawn: fx.Graph, node: Node, values: Mapping[str, fx.Node]) -> fx.Node:
+    """Add a node's operation to a graph of torch; values stand for the nodes that it reads."""
+    args = tuple(to_torch(argument, values) for argument in node.args)
+    kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
+    function = resolve(node.operation)
+    return drawn.create_node("call_function", function, args, kwargs, name=node.name)
 
 
 def to_torch(argument: Argument, values: Mapping[str, Any]) -> Any:

@@ -10,8 +10,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from netstitch.networks.folding import BATCH_NORM
-from netstitch.networks.graph import WEIGHT, Argument, Graph, Node, Ref
+from netstitch.networks.folding import BATCH_NORM, has_statistics, norm_parts
+from netstitch.networks.graph import WEIGHT, Graph, Node, Ref
 from netstitch.text import numbered
 
 
@@ -32,7 +32,7 @@ def norms_as_sums(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Graph, d
         return Ref(name)
 
     for node in graph.nodes:
-        if not _is_fixed(graph, node):
+        if node.operation != BATCH_NORM or not has_statistics(graph, node):
             nodes.append(node)
             continue
         values = []
@@ -49,28 +49,10 @@ def norms_as_sums(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Graph, d
     return Graph(kept, graph.outputs), {key: new[key] for key in new if key in paths}
 
 
-def _is_fixed(graph: Graph, node: Node) -> bool:
-    """Return whether a node is a batch norm with statistics of its own."""
-    if node.operation != BATCH_NORM or node.args[5] is not False or None in node.args[3:5]:
-        return False
-    read = [graph.by_name[one.name] for one in node.args[1:5] if isinstance(one, Ref)]
-    return all(one.operation == WEIGHT for one in read)
-
-
 def _parts(graph: Graph, weights: Mapping[str, Tensor], node: Node) -> tuple[Tensor, Tensor]:
     """Return what a batch norm multiplies by and what it adds, (channels, 1, ...)."""
-
-    def value(argument: Argument, default: float) -> Tensor:
-        if not isinstance(argument, Ref):
-            return torch.tensor(default, dtype=torch.float64)
-        return weights[graph.by_name[argument.name].path].detach().double()
-
-    _, gain, shift, mean, variance = node.args[:5]
-    epsilon = node.args[7]
-    assert isinstance(epsilon, float)
-    scale = value(gain, 1) / torch.sqrt(value(variance, 1) + epsilon)
-    offset = value(shift, 0) - value(mean, 0) * scale
+    scale, mean, shift = norm_parts(graph, weights, node)
     sizes = (-1, *[1] * (len(node.shape or ()) - 2))
     dtype = vars(torch)[str(node.dtype)]
-    made = (one.reshape(sizes).to(dtype).contiguous() for one in (scale, offset))
+    made = (one.reshape(sizes).to(dtype).contiguous() for one in (scale, shift - mean * scale))
     return next(made), next(made)

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import fx, nn
 
-from netstitch.networks.graph import INPUT, WEIGHT, Graph, Node
-from netstitch.networks.module import Weights, build_module, register, to_torch
-from netstitch.networks.operations import resolve
+from netstitch.networks.graph import INPUT, WEIGHT, Graph
+from netstitch.networks.module import Weights, add_operation, build_module, register
 from netstitch.networks.staged import ANSWER, CONFIDENCE, THRESHOLD, StagedGraph, given
 
 Values = dict[str, fx.Node]
@@ -58,7 +57,7 @@ class _Build:
             if node.operation == WEIGHT:
                 values[node.name] = self._weight(node.path, node.name)
             elif node.operation != INPUT:
-                values[node.name] = self._operate(node, values)
+                values[node.name] = add_operation(self.drawn, node, values)
         outputs = dict(graph.outputs)
         answer = values[outputs[ANSWER]]
         if index + 1 == len(self.staged.stages):
@@ -79,12 +78,6 @@ class _Build:
         sure = self._call(_aten.ge.Tensor, confidence, threshold)
         places = self._call(_aten.nonzero.default, self._call(_aten.logical_not.default, sure))
         return self._call(_aten.squeeze.dim, places, 1)
-
-    def _operate(self, node: Node, values: Values) -> fx.Node:
-        args = tuple(to_torch(argument, values) for argument in node.args)
-        kwargs = {key: to_torch(argument, values) for key, argument in node.kwargs.items()}
-        function = resolve(node.operation)
-        return self.drawn.create_node("call_function", function, args, kwargs, name=node.name)
 
     def _call(self, function: Callable[..., object], *args: object) -> fx.Node:
         return self.drawn.call_function(function, args)  # type: ignore[arg-type]
