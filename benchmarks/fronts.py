@@ -1,20 +1,22 @@
 """What networks and cascades are worth beside what a user has without stitches, on test images.
 
-    python benchmarks/fronts.py [--pair NAME ...] [--seeds 20] [--no-paper] [--jobs 2]
+    python benchmarks/fronts.py [--pair NAME ...] [--seeds 20] [--beside 20] [--jobs 2]
                                 [--out DIR] [--markdown]
 
 For each pair of `pairs.py` and each seed: a whole run, as `netstitch run` does it, whose seed is
 that of its fit, of refining and of its search (the genetic algorithm, a population of 32, a budget
 of 250), and also draws the validation images, four fifths of those there are but 2,048 at most.
-Another run has the paper's procedure. Each is one job with one thread. Results are appended to
-DIR/PAIR.jsonl as they come, and what is there is not done again; --markdown only prints them.
+Another run has the paper's procedure, for the first --beside of the seeds. Each is one job with one
+thread. Results are appended to DIR/PAIR.jsonl as they come, and what is there is not done again;
+--markdown only prints them.
 
 Rows are what a user could have: the *references* (each network, and the ensemble); with *plain
 cascades* of these; with *plain cascades and exits*; with the networks of *the paper's procedure*;
 with the *static* networks and exits that netstitch finds; with its *cascades* as a run finds them;
-and with *cascades of stitched stages* too, found anew from all that the run evaluated. All were
-chosen on validation images, and the hypervolume is that of all of them on test images, with the
-(mean) cost there, over each floor of accuracy and up to 1.1 times the ensemble's cost.
+and, for the first --beside seeds, with *cascades of stitched stages* too, found anew from all that
+the run evaluated. All were chosen on validation images, and the hypervolume is that of all of them
+on test images, with the (mean) cost there, over each floor of accuracy and up to 1.1 times the
+ensemble's cost.
 
 The comparison that was named in advance is *cascades* with *plain cascades* over the lower floor:
 Wilcoxon's signed ranks over seeds, one-sided, with Holm's correction for the number of pairs.
@@ -98,7 +100,7 @@ def settings(pair: str, seed: int, paper: bool) -> RunSettings:
     return RunSettings(**tables)
 
 
-def measured(pair: str, seed: int, paper: bool) -> dict[str, Any]:
+def measured(pair: str, seed: int, paper: bool, stitched: bool) -> dict[str, Any]:
     """What a run found, as rows of hypervolumes; in a process of its own."""
     torch.set_num_threads(1)
     task = drawn(pair, seed)
@@ -109,11 +111,10 @@ def measured(pair: str, seed: int, paper: bool) -> dict[str, Any]:
         finished = carry_out(chosen, models, task, Path(folder) / "run")
         front, supernet = finished.front, finished.supernet
         rows = fronts_of(front, paper)
-        if not paper:
-            stitched = chosen.model_copy(
-                update={"cascades": chosen.cascades.changed(stitched=True)}
-            )
-            again = find_run_cascades(stitched, task, finished.folder).front
+        if stitched:
+            asked = {"cascades": chosen.cascades.changed(stitched=True)}
+            changed = chosen.model_copy(update=asked)
+            again = find_run_cascades(changed, task, finished.folder).front
             rows[STITCHED] = [*again.networks, *again.cascades]
     floors = FLOORS.get(pair, DEFAULT_FLOORS)
     found = {
@@ -155,9 +156,9 @@ class OnTest:
     correct: NDArray[np.float64]
     costs: NDArray[np.float64]
 
-    def volume(self, images: NDArray[np.int64], ensemble: float, floor: float) -> float:
-        """The hypervolume on some of the images, some more than once."""
-        accuracies, costs = (values[:, images].mean(1) for values in (self.correct, self.costs))
+    def volume(self, times: NDArray[np.float64], ensemble: float, floor: float) -> float:
+        """The hypervolume on the images, each taken as many times as is said."""
+        accuracies, costs = (values @ times / times.sum() for values in (self.correct, self.costs))
         return hypervolume(accuracies, costs, ensemble=ensemble, accuracy_floor=floor)
 
 
@@ -168,11 +169,11 @@ def resampled(
     rows = fronts_of(front, paper=False)
     first, second = (on_test(supernet, task, rows[name]) for name in (CASCADES, PLAIN))
     assert task.test is not None
-    generator = np.random.default_rng(0)
+    generator, count = np.random.default_rng(0), len(task.test)
     gains = []
     for _ in range(RESAMPLES):
-        images = generator.integers(len(task.test), size=len(task.test))
-        ours, plain = (one.volume(images, front.ensemble_cost, floor) for one in (first, second))
+        times = generator.multinomial(count, np.full(count, 1 / count)).astype(np.float64)
+        ours, plain = (one.volume(times, front.ensemble_cost, floor) for one in (first, second))
         gains.append(ours - plain)
     low, high = np.quantile(gains, (0.025, 0.975))
     return {"low": float(low), "high": float(high)}
@@ -199,14 +200,18 @@ def on_test(supernet: Supernet, task: Classification, points: Sequence[Point]) -
 
 
 def beside_ensemble(front: Front) -> dict[str, Any]:
-    """The cheapest one as good as the ensemble on validation images, and its test accuracy."""
+    """The better network on test images, and the cheapest as good as the ensemble on validation."""
     ensemble = front.ensemble
     assert ensemble is not None
+    networks = [one for one in front.references if one is not ensemble]
+    better = max(networks, key=lambda one: one.test).test_difference
+    assert better is not None
     every = (*front.networks, *front.plain_cascades, *front.cascades)
     good = [one for one in every if one.validation >= ensemble.validation]
     picked = min(good, key=lambda one: one.cost)
     found = picked.test_difference
     return {
+        "room": [-better.difference, -better.high, -better.low],
         "picked": picked.cost_on("test") / ensemble.cost,
         "picked_difference": [found.difference, found.low, found.high]
         if found
@@ -237,9 +242,10 @@ def values(rows: Sequence[dict[str, Any]], name: str, place: int) -> list[float]
 def comparisons(rows: Sequence[dict[str, Any]], pairs: Sequence[str]) -> list[str]:
     """The comparison named in advance, and what stitches add, a row a pair."""
     lines = [
-        "| pair | cascades minus plain cascades | over test images | p | gain over references | "
-        "what stitched stages add | p | cost of what is as good as the ensemble | its test |",
-        "|---" * 9 + "|",
+        "| pair | ensemble minus better network | cascades minus plain cascades "
+        "| over test images | p | gain over references | what stitched stages add | p "
+        "| cost of what is as good as the ensemble | its test |",
+        "|---" * 10 + "|",
     ]
     by_pair = {}
     for pair in pairs:
@@ -253,16 +259,22 @@ def comparisons(rows: Sequence[dict[str, Any]], pairs: Sequence[str]) -> list[st
         middle = ours[int(np.argsort(difference)[len(difference) // 2])]
         over = {name: median(gains[name] - gains[REFERENCES]) for name in (CASCADES, PLAIN)}
         ratio = over[CASCADES] / over[PLAIN] if over[PLAIN] > 0 else float("nan")
-        stitches = gains[STITCHED] - gains[CASCADES]
+        stitches = gains[STITCHED] - gains[CASCADES][: len(gains[STITCHED])]
+        added = f"{np.median(stitches):+.4f}" if len(stitches) else "-"
         costs = median(row["picked"] for row in ours)
         tested = np.median([row["picked_difference"] for row in ours], axis=0)
         lines.append(
-            f"| {pair} | {median(difference):+.4f} | {middle['low']:+.4f} to {middle['high']:+.4f} "
-            f"| {p:.2g} | {over[CASCADES]:.4f}, {ratio:.2f} times theirs | {median(stitches):+.4f} "
-            f"| {p_of(stitches, 'two-sided'):.2g} | {costs:.0%} "
-            f"| {100 * tested[0]:+.2f} [{100 * tested[1]:+.2f}, {100 * tested[2]:+.2f}] |"
+            f"| {pair} | {in_points(ours[0]['room'])} | {median(difference):+.4f} "
+            f"| {middle['low']:+.4f} to {middle['high']:+.4f} | {p:.2g} "
+            f"| {over[CASCADES]:.4f}, {ratio:.2f} times theirs | {added} | {p_of(stitches, 'two-sided'):.2g} | {costs:.0%} | {in_points(tested)} |"
         )
     return lines
+
+
+def in_points(interval: Sequence[float]) -> str:
+    """A difference of accuracies with its interval, in points."""
+    middle, low, high = (f"{100 * value:+.2f}" for value in interval)
+    return f"{middle} [{low}, {high}]"
 
 
 def p_of(differences: NDArray[np.float64], alternative: str) -> float:
@@ -276,7 +288,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fronts of networks and cascades, on test images")
     parser.add_argument("--pair", nargs="+", choices=tuple(PAIRS), default=list(PAIRS))
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--no-paper", action="store_true")
+    parser.add_argument("--beside", type=int, default=SEEDS)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("benchmark-results/fronts"))
     parser.add_argument("--markdown", action="store_true")
@@ -292,14 +304,18 @@ def main() -> None:
     done = {(row["pair"], row["seed"], row["paper"]) for row in rows}
     wanted = [
         (pair, seed, paper)
-        for seed in range(1, options.seeds + 1)
+        for paper, seeds in ((False, options.seeds), (True, options.beside))
+        for seed in range(1, seeds + 1)
         for pair in options.pair
-        for paper in ((False,) if options.no_paper else (False, True))
     ]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
         todo = [] if options.markdown else [one for one in wanted if one not in done]
-        for job in as_completed([pool.submit(measured, *one) for one in todo]):
+        jobs = [
+            pool.submit(measured, *one, stitched=not one[2] and one[1] <= options.beside)
+            for one in todo
+        ]
+        for job in as_completed(jobs):
             row = job.result()
             rows.append(row)
             with (options.out / f"{row['pair']}.jsonl").open("a") as log:
