@@ -266,7 +266,8 @@ def comparisons(rows: Sequence[dict[str, Any]], pairs: Sequence[str]) -> list[st
         lines.append(
             f"| {pair} | {in_points(ours[0]['room'])} | {median(difference):+.4f} "
             f"| {middle['low']:+.4f} to {middle['high']:+.4f} | {p:.2g} "
-            f"| {over[CASCADES]:.4f}, {ratio:.2f} times theirs | {added} | {p_of(stitches, 'two-sided'):.2g} | {costs:.0%} | {in_points(tested)} |"
+            f"| {over[CASCADES]:.4f}, {ratio:.2f} times theirs | {added} "
+            f"| {p_of(stitches, 'two-sided'):.2g} | {costs:.0%} | {in_points(tested)} |"
         )
     return lines
 
