@@ -155,11 +155,15 @@ class Front:
         without, with_exits = (
             [one for one in self.plain_cascades if one.exits == some] for some in (False, True)
         )
+        plain = self.references if without else ()
+        plain_with_exits = [*self.references, *exits, *without] if with_exits else ()
         kinds = (
             PointKind("networks", self.points, self.leading(on), 0, apart=("exits", exits)),
             PointKind("cascades", self.cascades, self.leading_cascades(on), 2),
-            PointKind("plain cascades", without, (), 4, "dashed"),
-            PointKind("plain cascades with exits", with_exits, (), 3, "dashed"),
+            PointKind("plain cascades", without, (), 4, "dashed", beside=plain),
+            PointKind(
+                "plain cascades with exits", with_exits, (), 3, "dashed", beside=plain_with_exits
+            ),
         )
         axes = f"mean {self.cost_label}", self.measure
         return kinds_chart(kinds, self.references, on, axes, words, cloud)

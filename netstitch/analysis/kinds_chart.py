@@ -28,6 +28,7 @@ class PointKind:
         style: Index of a colour and shape.
         line: Of the boundary; dashed for what there is to compare with, whose marks are faded.
         apart: A name, and points among these with marks of their own, in the next style.
+        beside: Points that are marked elsewhere, and that the line counts in.
     """
 
     name: str
@@ -36,6 +37,7 @@ class PointKind:
     style: int
     line: Literal["plain", "dashed"] = "plain"
     apart: tuple[str, Sequence[MeasuredPoint]] = ("", ())
+    beside: Sequence[MeasuredPoint] = ()
 
 
 def kinds_chart(
@@ -48,14 +50,14 @@ def kinds_chart(
 ) -> Chart:
     """Return accuracy against mean cost on the samples of a split.
 
-    Each kind has the boundary of what it dominates, and marks. Other arguments, and what is drawn
+    Each kind has marks, and the boundary of what it dominates with those beside it. Other arguments, and what is drawn
     of references, are as of `front_chart`.
     """
     everything = [*references, *(point for kind in kinds for point in kind.points)]
     right = BEYOND * max((point.cost_on(split) for point in everything), default=1)
     series = cloud_series(cloud)
     for kind in kinds:
-        line = boundary(kind.name, kind.points, split, right)
+        line = boundary(kind.name, [*kind.points, *kind.beside], split, right)
         series.append(replace(line, style=kind.style, look=kind.line))
         series += _marks(kind, split, words)
     return among_references(series, references, split, axes, words)

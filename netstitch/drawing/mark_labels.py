@@ -33,6 +33,7 @@ PLACES: tuple[Placing, ...] = (
     (-12, 18, "right", "bottom"),
 )
 MARK = 4.0  # half the edge of a mark, in typographic points
+OUTSIDE, UNREADABLE = 10.0, 100.0  # leaving the frame, covering a label: worse than a mark
 
 
 def place_labels(
@@ -50,17 +51,20 @@ def place_labels(
     """
     half = MARK * axes.figure.dpi / 72
     centres = axes.transData.transform(np.reshape(avoid, (-1, 2)))
-    taken = np.hstack([centres - half, centres + half])
+    covering = np.hstack([centres - half, centres + half])
+    written = np.empty((0, 4))
     frame = np.asarray(axes.get_window_extent(renderer).extents)
     for text, x, y in labels:
         tried = [_label(axes, text, (x, y), place, colour) for place in PLACES]
         boxes = [_extents(label, renderer) for label in tried]
-        covered = np.array([_overlap(box, taken).sum() for box in boxes])
+        covered = np.array([_overlap(box, covering).sum() for box in boxes])
+        unreadable = np.array([_overlap(box, written).sum() for box in boxes])
         outside = np.array([_overlap(box, box) - _overlap(box, frame) for box in boxes])
-        best = int(np.argmin(np.round(covered + 10 * outside, 6)))
+        loss = covered + OUTSIDE * outside + UNREADABLE * unreadable
+        best = int(np.argmin(np.round(loss, 6)))
         for label in (*tried[:best], *tried[best + 1 :]):
             label.remove()
-        taken = np.vstack([taken, boxes[best]])
+        written = np.vstack([written, boxes[best]])
 
 
 def _label(

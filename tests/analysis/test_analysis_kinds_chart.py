@@ -32,6 +32,22 @@ def test_each_kind_has_a_line_and_marks_of_its_own() -> None:
     assert found["plain cascades with exits"]["steps"].look == "dashed"
 
 
+def test_lines_of_what_a_user_has_anyway_count_in_the_networks_and_the_exits() -> None:
+    found = by_name(front_of_both().chart("validation"))
+    plain, with_exits = (
+        found[name]["steps"] for name in ("plain cascades", "plain cascades with exits")
+    )
+    right = 1.12 * 8_000_000
+    assert list(plain.x) == [3_200_000, 4_400_000, 8_000_000, right]  # the networks, and plain-1
+    assert list(with_exits.x) == [900_000, 2_500_000, 4_400_000, 8_000_000, right]
+
+
+def test_references_have_no_line_of_cascades_where_there_are_none() -> None:
+    front = front_of_both()
+    alone = by_name(Front(front.points, front.references, cascades=front.cascades).chart("test"))
+    assert "plain cascades" not in alone
+
+
 def test_cascades_stand_at_what_they_cost_on_the_samples_shown() -> None:
     chart = front_of_both().chart("test")
     assert list(by_name(chart)["cascades"]["marks"].x) == [1_500_000, 2_700_000]
