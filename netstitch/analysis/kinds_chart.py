@@ -50,8 +50,8 @@ def kinds_chart(
 ) -> Chart:
     """Return accuracy against mean cost on the samples of a split.
 
-    Each kind has marks, and the boundary of what it dominates with those beside it. Other arguments, and what is drawn
-    of references, are as of `front_chart`.
+    Each kind has marks, and the boundary of what it dominates with those beside it. Other
+    arguments, and what is drawn of references, are as of `front_chart`.
     """
     everything = [*references, *(point for kind in kinds for point in kind.points)]
     right = BEYOND * max((point.cost_on(split) for point in everything), default=1)
