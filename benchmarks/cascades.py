@@ -26,7 +26,8 @@ from pairs import PAIRS, load_supernet, load_task
 from torch import Tensor
 
 import netstitch as ns
-from netstitch.exporting import export, onnx_format
+from netstitch.exporting import export
+from netstitch.exporting.onnx_format import ONNX_FILE, translated
 from netstitch.exporting.staged_onnx import stage_models, wanted
 from netstitch.exporting.subnetwork import take_subnetwork
 from netstitch.networks.module import build_module
@@ -207,7 +208,7 @@ def session(model: str | bytes, threads: int) -> Run:
 
 def open_onnx(supernet: ns.Supernet, network: Runnable, folder: Path, threads: int) -> Run:
     export(supernet, network, folder, formats=["onnx"])
-    return session(str(folder / onnx_format.FILE), threads)
+    return session(str(folder / ONNX_FILE), threads)
 
 
 def open_pt2(supernet: ns.Supernet, network: Runnable, folder: Path, threads: int) -> Run:
@@ -222,7 +223,7 @@ def open_module(supernet: ns.Supernet, network: Runnable, folder: Path, threads:
 def stages_in_onnx(supernet: ns.Supernet, cascade: Cascade, threads: int) -> list[Run]:
     taken = take_subnetwork(supernet, cascade)
     assert isinstance(taken.graph, StagedGraph)
-    models = stage_models(taken.graph, taken.weights, taken.example, onnx_format.translated)
+    models = stage_models(taken.graph, taken.weights, taken.example, translated)
     return [session(model.SerializeToString(), threads) for model in models]
 
 

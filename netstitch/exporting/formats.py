@@ -10,8 +10,14 @@ from typing import Any
 import torch
 
 from netstitch.errors import ExportError
-from netstitch.exporting import onnx_format
 from netstitch.exporting.json_format import SUBNETWORK_FILE, load_subnetwork, write_subnetwork
+from netstitch.exporting.onnx_format import (
+    ONNX_FILE,
+    check_onnx_installed,
+    input_name,
+    reopen_onnx,
+    write_onnx,
+)
 from netstitch.exporting.subnetwork import Outputs, Subnetwork, run_module
 from netstitch.files.folders import write_bytes
 from netstitch.networks.network_files import WEIGHTS_FILE
@@ -66,7 +72,7 @@ class Format:
 
     def usage_in(self, folder: str, subnetwork: Subnetwork) -> str:
         """Return how to run the files of a subnetwork in a folder."""
-        name = onnx_format.input_name(subnetwork)
+        name = input_name(subnetwork)
         return self.usage.replace("INPUT", name).replace("FOLDER", folder)
 
 
@@ -85,12 +91,12 @@ FORMATS = {
         "# holds a pickle: open it only where you trust who wrote it",
     ),
     "onnx": Format(
-        (onnx_format.FILE,),
-        onnx_format.write,
-        onnx_format.reopen,
-        f'session = onnxruntime.InferenceSession("FOLDER/{onnx_format.FILE}"); '
+        (ONNX_FILE,),
+        write_onnx,
+        reopen_onnx,
+        f'session = onnxruntime.InferenceSession("FOLDER/{ONNX_FILE}"); '
         'session.run(None, {"INPUT": inputs.numpy()})',
-        onnx_format.check_installed,
+        check_onnx_installed,
     ),
 }
 

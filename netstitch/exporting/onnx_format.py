@@ -20,7 +20,7 @@ from netstitch.threads import quiet
 if TYPE_CHECKING:
     import onnx
 
-FILE = "model.onnx"
+ONNX_FILE = "model.onnx"
 OPSET = 18
 """The version that torch's exporter is written in, so that nothing is converted."""
 
@@ -33,12 +33,12 @@ WITHOUT = 'formats=["json", "pt2"]; on the command line --formats json --formats
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
-def check_installed() -> None:
+def check_onnx_installed() -> None:
     """Raise ExportError unless all packages are installed that ONNX takes."""
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ExportError(
-            f"{FILE} needs {' and '.join(missing)}, not installed here; "
+            f"{ONNX_FILE} needs {' and '.join(missing)}, not installed here; "
             f"`pip install {' '.join(missing)}`, or leave the format out"
         )
 
@@ -64,22 +64,22 @@ def output_names(program: torch.export.ExportedProgram, keys: Sequence[str | Non
     return sorted(order, key=order.__getitem__)
 
 
-def write(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+def write_onnx(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
     """Write the ONNX file of a subnetwork; raise ExportError for an operation that ONNX lacks."""
     graph, start = subnetwork.graph, input_name(subnetwork)
     size = sum(tensor.nbytes for tensor in subnetwork.weights.values())
     if isinstance(graph, StagedGraph):
         name = (start, "output" if graph.key is None else graph.key)
         model = staged_model(graph, subnetwork.weights, subnetwork.example, translated, name)
-        _save(model, folder / FILE, size)
+        _save(model, folder / ONNX_FILE, size)
         return
     program = subnetwork.program
     names = output_names(program, graph.output_keys)
     made = _translated(program, (subnetwork.example,), [start], names)
     if size < SINGLE_FILE_LIMIT:
-        write_bytes(folder / FILE, made.model_proto.SerializeToString())
+        write_bytes(folder / ONNX_FILE, made.model_proto.SerializeToString())
     else:
-        made.save(folder / FILE, external_data=True)
+        made.save(folder / ONNX_FILE, external_data=True)
 
 
 def _save(model: "onnx.ModelProto", path: Path, size: int) -> None:
@@ -127,8 +127,8 @@ def _translated(
             if operation is None:
                 raise
             raise ExportError(
-                f"{FILE} cannot be made: ONNX has no operation for {operation}, which the network "
-                f"uses; nothing was written: leave this format out ({WITHOUT}), or replace the "
+                f"{ONNX_FILE} cannot be made: ONNX has no operation for {operation}, which the "
+                f"network uses; nothing was written: leave this format out ({WITHOUT}), or replace the "
                 "operation in the model"
             ) from error
         assert made is not None
@@ -162,7 +162,7 @@ def _rename_inner(made: torch.onnx.ONNXProgram, names: list[str]) -> None:
             taken.add(value.name)
 
 
-def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
+def reopen_onnx(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
     """Return a function that runs the ONNX file on a batch, of a cascade with thresholds."""
     import onnxruntime
 
@@ -170,7 +170,7 @@ def reopen(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
     options.log_severity_level = 4  # fatal only: errors are raised as well
     options.intra_op_num_threads = 1  # small batches, see `check`
     session = onnxruntime.InferenceSession(
-        str(folder / FILE), options, providers=["CPUExecutionProvider"]
+        str(folder / ONNX_FILE), options, providers=["CPUExecutionProvider"]
     )
     names = [output.name for output in session.get_outputs()]
     one = subnetwork.graph.output_keys == (None,)
