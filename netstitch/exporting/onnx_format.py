@@ -128,8 +128,8 @@ def _translated(
                 raise
             raise ExportError(
                 f"{ONNX_FILE} cannot be made: ONNX has no operation for {operation}, which the "
-                f"network uses; nothing was written: leave this format out ({WITHOUT}), or replace the "
-                "operation in the model"
+                f"network uses; nothing was written: leave this format out ({WITHOUT}), or replace "
+                "the operation in the model"
             ) from error
         assert made is not None
         _rename_inner(made, [*inputs, *outputs])
