@@ -9,8 +9,8 @@ rule chooses cascades by these. Rules are, all on the same coarse grid of thresh
 
 - *labels*: what nothing else beats in accuracy and mean cost;
 - *two halves*: found so on one half, kept where nothing beats it on the other, both ways;
-- *probabilities*: accuracy is what the best reference, calibrated, takes answers to be right
-  (`netstitch.cascades.choosing`), all that nothing beats;
+- *probabilities*: accuracy is how likely the reference of the least loss, calibrated, takes answers
+  to be right (`netstitch.cascades.choosing`), all that nothing beats;
 - *kept*: the same, of which a few are kept, as `find_cascades` does.
 
 Told are, as means over resamples: how many cascades are chosen; by how many points more those

@@ -76,8 +76,8 @@ def find_cascades(
     numbered anew; networks stay, for those with a deadline.
 
     Of so many cascades the best ones by labels would be lucky ones. So they are chosen, on
-    validation samples, by how probable their answers are to the best reference, calibrated on these
-    samples; the accuracies that points tell are by labels.
+    validation samples, by how probable their answers are to the likeliest reference, calibrated on
+    these samples; the accuracies that points tell are by labels.
 
     Args:
         supernet: The supernet that the front is of.

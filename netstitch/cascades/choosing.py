@@ -2,9 +2,10 @@
 
 The best of so many by the labels of some thousand samples are mostly lucky: at the top they lose
 half a point and more on other samples. So labels have no say between them but through two numbers a
-network, its temperature and, for references, their accuracy: an answer counts as much as the best
-reference takes it to be right (`Answers`), which varies far less than a label. Thresholds stand on
-a coarse grid, and of the front a few cascades are kept, those that hold most of its hypervolume.
+network, its temperature and, for references, their loss: an answer counts as much as the reference
+of the least loss takes it to be right (`Answers`), which varies far less than a label. Thresholds
+stand on a coarse grid, and of the front a few cascades are kept, those that hold most of its
+hypervolume.
 `benchmarks/cascade_choice.py` measures what this is worth beside other rules.
 """
 

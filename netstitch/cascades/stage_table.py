@@ -28,9 +28,9 @@ silent = advancing(ignore)
 class Answers:
     """Answers of candidates on all samples, each worked out once, where it is first needed.
 
-    An answer counts as much as the best reference, which is calibrated, takes it to be right
-    (`Task.likely`): so far less is owed to chance than where a label decides. Where the task cannot
-    tell, it counts as its label says.
+    An answer counts as much as the reference of the least loss, all being calibrated, takes it to
+    be right (`Task.likely`): so far less is owed to chance than where a label decides. Where the
+    task cannot tell, it counts as its label says.
 
     Args:
         stages: The candidates.
@@ -56,8 +56,10 @@ class Answers:
         self._known: dict[tuple[tuple[int, ...], bool], Answered] = {}
         self._best: Tensor | None = None
         if references and scored.likely is not None:
-            right = [self._right(self._own(stages[one].terms)).mean().item() for one in references]
-            self._best = self._own(stages[references[int(np.argmax(right))]].terms)
+            # By loss: which of them is right more often may be a matter of a few samples.
+            answers = [self._own(stages[one].terms) for one in references]
+            losses = [scored.loss(rule.as_logits(answer), labels) for answer in answers]
+            self._best = answers[int(np.argmin(losses))]
 
     @property
     def kind(self) -> Confidence:

@@ -5,15 +5,23 @@ from time import process_time
 
 import numpy as np
 import pytest
+import torch
 from cascades_examples import random_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from netstitch.cascades.answers import AnswerRule
 from netstitch.cascades.choosing import choose_drafts, thinned
 from netstitch.cascades.curves import curve_of
 from netstitch.cascades.draft_search import search_drafts
 from netstitch.cascades.drafts import Drafts, make_drafts
+from netstitch.cascades.stage_costs import SummedCosts
+from netstitch.cascades.stage_table import Answers, stage_table
+from netstitch.cascades.terms import Stage
+from netstitch.stitching.cascade_terms import Term
+from netstitch.stitching.subgraph import Averaging
+from netstitch.tasks import Classification, Samples
 
 
 def points(cost: NDArray[np.float64], score: NDArray[np.float64]) -> Drafts:
@@ -66,6 +74,23 @@ def test_an_answer_counts_what_the_best_reference_takes_it_to_be() -> None:
     assert table.right[5].mean() > table.right[0].mean()
     np.testing.assert_allclose(table.score[5], table.confidence[5], rtol=1e-5)
     assert (table.score <= table.score[5] + 1e-6).all()
+
+
+def test_the_reference_that_judges_is_the_likeliest_not_the_one_that_is_right_most_often() -> None:
+    labels = torch.zeros(100, dtype=torch.long)
+    often, honest = torch.zeros(100, 2), torch.zeros(100, 2)
+    often[:90, 0], often[90:, 1] = 1.0, 1.0  # always as sure, where it is wrong too
+    honest[:80, 0], honest[80:, 1] = 9.0, 0.1  # in doubt where it is wrong
+    task = Classification(validation=Samples(torch.zeros(100, 1), labels), classes=2)
+    terms = Term((0,), 0), Term((1,), 1)
+    stages = [Stage((index,), (term,)) for index, term in enumerate(terms)]
+    outputs = dict(zip(terms, (often, honest), strict=True))
+    rule = AnswerRule(task, "probability", Averaging())
+    answers = Answers(stages, outputs, labels, rule, task, references=(0, 1))
+    table = stage_table(stages, answers, SummedCosts([{0: 1.0}, {1: 2.0}]))
+    np.testing.assert_allclose(table.score[1], table.confidence[1], rtol=1e-5)
+    assert table.right.mean(1).tolist() == [0.9, 0.8]
+    assert (table.score[0, 90:] > 0.4).all()  # as the honest one doubts these
 
 
 def test_mean_answers_count_in_the_same_way() -> None:
