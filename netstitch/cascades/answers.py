@@ -19,7 +19,7 @@ from netstitch.text import expected_one_of
 
 @dataclass(frozen=True, eq=False)
 class AnswerRule:
-    """How terms become an answer.
+    """The rule by which terms become an answer.
 
     Attributes:
         task: What says how sure an answer is, and how right.

@@ -20,7 +20,7 @@ from netstitch.cascades.stage_table import StageTable
 KEPT = 24
 """Cascades and single networks that are kept of a front."""
 BELOW = 0.1
-"""How far under the score that fronts are shown from they are kept for hypervolume."""
+"""Hypervolumes count from this far under the score that fronts are shown from."""
 BEYOND = 1.1
 """Hypervolumes end at this many times the cost of the dearest reference."""
 

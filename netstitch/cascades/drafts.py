@@ -43,7 +43,7 @@ class Drafts:
 
     @property
     def undominated(self) -> "Drafts":
-        """Those that no other dominates, by rising cost; of equal ones the first."""
+        """The drafts that no other dominates, by rising cost; of equal ones the first."""
         if not len(self):
             return self
         kept = self.taken(undominated(self.cost, self.score))

@@ -1,4 +1,4 @@
-"""What a search evaluated, from which stages of cascades are chosen."""
+"""Results of a search, from which stages of cascades are chosen."""
 
 from dataclasses import dataclass
 from typing import Any

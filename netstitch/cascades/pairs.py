@@ -57,7 +57,7 @@ def cut(confidence: NDArray[np.float32], going_on: Sequence[float] = GOING_ON) -
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """What all pairs come to.
+    """The outcomes of all pairs.
 
     Attributes:
         drafts: Of each first stage, the cascades that no other of it dominates.

@@ -22,7 +22,7 @@ from netstitch.supernet.supernet import Supernet
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What cascades, and subnetworks that answer all samples alone, came to.
+    """Outcomes of cascades, and of subnetworks that answer all samples alone.
 
     Attributes:
         supernet: What they are of.

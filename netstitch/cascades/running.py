@@ -30,7 +30,7 @@ Runnable = Cascade | CascadeStage
 
 @dataclass(frozen=True, eq=False)
 class RunOutcome:
-    """What a cascade came to on n samples.
+    """The outcome of a cascade on n samples.
 
     Attributes:
         metrics: Of its answers.

@@ -86,7 +86,7 @@ PARAMETERS = Cost(
 )
 
 COSTS: Mapping[str, Cost] = {cost.name: cost for cost in (MULTIPLY_ADDS, PARAMETERS)}
-"""Those that are known by name."""
+"""The costs that are known by name."""
 
 
 def find_cost(cost: str | Cost) -> Cost:

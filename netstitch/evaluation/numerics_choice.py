@@ -27,7 +27,7 @@ SMALL = (1, 2, 4, 8, 16)
 SAMPLES = 256
 """Samples that each candidate is timed on, at most."""
 SECONDS = 2.0
-"""Of timing a candidate, after which no further batch is run."""
+"""Seconds of timing a candidate, after which no further batch is run."""
 
 
 def measure_numerics(

@@ -115,7 +115,7 @@ def _stage_model(
 
 @dataclass
 class _Level:
-    """What stands in the main graph or in a branch, inside of no other."""
+    """The part that stands in the main graph or in a branch, inside of no other."""
 
     nodes: "list[onnx.NodeProto]" = field(default_factory=list)
     initializers: "list[onnx.TensorProto]" = field(default_factory=list)

@@ -16,7 +16,7 @@ SHARE = 0.05
 """The most that the linear map of several points' features may cost, of its network's cost."""
 
 MOST_FEATURES, MOST_WEIGHTS = 512, 500_000
-"""Of such a map: more take long to fit, and many samples."""
+"""The most that such a map has: more take long to fit, and many samples."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from netstitch.stitching.exit import Exit
 from netstitch.text import amount, counted
 
 Fate = Literal["kept", "dominated", "unsupported"]
-"""What became of an exit: it is kept; or a cheaper one of its network is as good on held-out
+"""The fate of an exit: it is kept; or a cheaper one of its network is as good on held-out
 samples; or these do not show that it is better than the same probabilities for every sample."""
 
 

@@ -1,4 +1,4 @@
-"""What exits are fitted on: features of points, and the ensemble's probabilities, for samples."""
+"""The samples that exits are fitted on: features of points, and the ensemble's probabilities."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor

@@ -9,7 +9,7 @@ from netstitch.fitting.softmax_regression import LinearClassifier, Regression, c
 from netstitch.stitching.exit import Exit
 
 STRENGTHS = (10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4)
-"""Of the penalty, of which one is chosen."""
+"""Strengths of the penalty, of which one is chosen."""
 FIRST = 2
 """The index of the one that is tried first; then weaker and stronger ones, while these gain."""
 

@@ -13,7 +13,7 @@ _INSTEAD = (
 )
 
 PointKind = tuple[FeatureLayout, tuple[Dimension, ...]]
-"""What two points must share to be compatible: the layout, and the sizes that must agree."""
+"""The traits that compatible points share: the layout, and the sizes that must agree."""
 
 
 def compatible(node_a: Node, node_b: Node) -> bool:

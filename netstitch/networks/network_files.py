@@ -34,7 +34,7 @@ _PARAMETERS = "parameters"
 Built = TypeVar("Built")
 
 Cost = Annotated[int, Field(ge=0, le=2**48)]
-"""Of one node; those of all nodes of a network add up to a number of 64 bits."""
+"""The cost of one node; those of all nodes of a network add up to a number of 64 bits."""
 
 
 class NodeRow(Document):

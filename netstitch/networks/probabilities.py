@@ -24,7 +24,7 @@ WAY_OUT = (
     'write outputs = "probabilities" in its [[networks]] table, or in Python '
     'ns.capture(model, example, outputs="probabilities"), which takes their logarithm'
 )
-"""What to do where a network puts out probabilities, as a part of a sentence."""
+"""Advice where a network puts out probabilities, as a part of a sentence."""
 
 _ENDS = {
     "aten.softmax.int": SOFTMAX,
@@ -42,12 +42,11 @@ _KEEPING = {
     *(f"aten.clamp{end}" for end in (".default", ".Tensor", "_min.default", "_max.default")),
     *("aten.nan_to_num.default", "aten.mean.dim", "aten.index.Tensor"),
 }
-"""Of elementwise operations and means, those whose results are probabilities where what they read
-is."""
+"""Operations whose results are probabilities where what they read is."""
 _LOGITS = {Kind.CONVOLUTION, Kind.LINEAR, Kind.RECURRENT}
 TOLERANCE = 1e-3
 SCALES = (0.5, 1.0)
-"""Of the noise that a network is run on, a batch each: a softmax by hand soon overflows."""
+"""Spreads of the noise that a network is run on, a batch each: a softmax by hand soon overflows."""
 BATCH = 3
 SMALLEST = 1e-30
 """Smaller probabilities, 0 among them, count as this one: its logarithm, and the gradient there,

@@ -32,7 +32,7 @@ _UNKNOWN = (
     UnsupportedOperatorException,
     NotImplementedError,
 )
-"""What is raised where a shape depends on values, or an operation cannot tell it."""
+"""The error raised where a shape depends on values, or an operation cannot tell it."""
 
 
 def check_arguments(graph: Graph) -> None:

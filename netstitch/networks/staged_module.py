@@ -10,7 +10,7 @@ from netstitch.networks.module import Weights, add_operation, build_module, regi
 from netstitch.networks.staged import ANSWER, CONFIDENCE, THRESHOLD, StagedGraph, given
 
 Values = dict[str, fx.Node]
-"""What stands for the values of a stage's nodes, by name."""
+"""The stand-ins for the values of a stage's nodes, by name."""
 
 _aten = torch.ops.aten
 

@@ -43,7 +43,7 @@ from netstitch.searching.sweep import best_of
 from netstitch.tasks import Task
 
 EACH_RUN = ("seed", "search.algorithm", "search.population", "search.settings")
-"""What the runs of a protocol differ in."""
+"""The settings that the runs of a protocol differ in."""
 PREPARED, FORMAT, DOCUMENT = "prepared", "netstitch-protocol-3", "protocol.json"
 SWEEP = "sweep"
 

@@ -13,9 +13,9 @@ Answer = Literal["own", "mean"]
 """A stage's answer: its own output, or the mean of all basis networks' outputs computed so far."""
 
 Confidence = Literal["probability", "margin", "entropy", "agreement"]
-"""How sure an answer is, from 0 to 1, of its probabilities p: the largest one; the largest minus
-the second; 1 minus the entropy over its largest value; or sum of p q, where q are those of the
-output computed last before."""
+"""The measure of how sure an answer is, from 0 to 1, of its probabilities p: the largest one; the
+largest minus the second; 1 minus the entropy over its largest value; or sum of p q, where q are
+those of the output computed last before."""
 
 Positive = Annotated[float, Field(gt=0)]
 

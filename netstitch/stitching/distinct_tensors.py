@@ -20,7 +20,7 @@ Numbers = dict[Hashable, int]
 
 @dataclass
 class ComputedTensors:
-    """What a subnetwork or an exit computes.
+    """The tensors that a subnetwork or an exit computes.
 
     Attributes:
         ends: The nodes that the output is made of.

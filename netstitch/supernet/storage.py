@@ -38,7 +38,7 @@ DAMAGE = (
     LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
     NetstitchError,
 )  # fmt: skip
-"""What building from a document that somebody edited may raise."""
+"""Errors that building from a document that somebody edited may raise."""
 
 
 class Ensemble(Document):

@@ -97,7 +97,7 @@ class WithExits(Decisions):
 
     @property
     def exit_report(self) -> ExitReport | None:
-        """What `fit_exits` found, once it has run."""
+        """The report of `fit_exits`, once it has run."""
         return self._exit_set.report
 
     @exit_report.setter

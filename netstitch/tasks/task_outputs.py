@@ -10,7 +10,7 @@ from netstitch.errors import DataError
 
 Outputs = Tensor | Mapping[str, Tensor]
 EnsembleKind = Literal["logits", "probabilities"]
-"""What the ensemble averages: the networks' outputs, or the softmax of them."""
+"""The outputs that the ensemble averages: the networks' outputs, or the softmax of them."""
 
 BINS = 30
 """Bins of confidence, which can be put together to 15 and to 10."""

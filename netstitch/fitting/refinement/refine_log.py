@@ -21,7 +21,7 @@ from netstitch.fitting.refinement.refine_report import CurvePoint, LossValue
 from netstitch.fitting.refinement.refine_training import Training
 
 CURVE_POINTS = 10
-"""How often the held-out curve is measured."""
+"""Times that the held-out curve is measured."""
 
 
 class RefineState(Document):

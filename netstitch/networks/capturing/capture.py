@@ -25,7 +25,7 @@ from netstitch.networks.probabilities import check_logarithm, take_logarithm, ta
 from netstitch.threads import quiet
 
 Puts = Literal["logits", "probabilities"]
-"""What a model puts out."""
+"""The outputs of a model."""
 
 
 def capture(
