@@ -1,7 +1,7 @@
 """The choice of one network or cascade of a front, by limits or by its label."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from netstitch.analysis.cascade_point import CascadePoint
@@ -11,6 +11,9 @@ from netstitch.errors import SearchError
 from netstitch.text import unit_and_scale
 
 AnyPoint = FrontPoint | CascadePoint
+
+AS_GOOD = 0.003
+"""The accuracy that a cascade may lose beside the ensemble to count as good as it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,17 @@ def choose(
     if least is not None and not each_sample and limits.max_mean_cost is None:
         return min(fitting, key=lambda point: (point.cost, -point.validation))
     return max(fitting, key=lambda point: (point.validation, -point.cost))
+
+
+def as_good(cascades: Iterable[CascadePoint]) -> CascadePoint | None:
+    """Return the cascade of the least mean cost that is as good as the ensemble; None without one.
+
+    The lower end of the 95 % interval of its difference to the ensemble, paired on validation
+    samples, is over -AS_GOOD.
+    """
+    beside = [(one, one.validation_difference) for one in cascades]
+    found = [one for one, gap in beside if gap is not None and gap.low > -AS_GOOD]
+    return min(found, key=lambda cascade: cascade.cost, default=None)
 
 
 def named(

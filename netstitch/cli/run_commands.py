@@ -51,10 +51,11 @@ def demo(
     device: str
         What fits and evaluates: cpu, cuda, or cuda:0.
     """
+    from netstitch.analysis.front_choice import as_good
     from netstitch.cli.console import listening
     from netstitch.cli.report_command import report_on
     from netstitch.cli.show import show_accuracy, show_export, show_run
-    from netstitch.demo import choose, choose_cascade
+    from netstitch.demo import choose
     from netstitch.demo.exported import exported_accuracy
     from netstitch.events import StageBegan
     from netstitch.experiments import find_experiment, load_experiment
@@ -75,7 +76,9 @@ def demo(
         listener(StageBegan("read"))
         models, task = load_experiment(asked, listener)
         finished = carry_out(asked, models, task, folder, listener)
-        network, cascade = choose(finished.front), choose_cascade(finished.front)
+        front = finished.front
+        network = choose(front)
+        cascade = as_good((*front.cascades, *front.plain_cascades))
         places = {"export": network} | ({} if cascade is None else {"cascade": cascade})
         exported = [
             (export_point(finished.supernet, point, folder / place, listener), point)
@@ -83,7 +86,7 @@ def demo(
         ]
     show_run(finished)
     for files, point in exported:
-        show_export(files, point, finished.front)
+        show_export(files, point, front)
         show_accuracy(exported_accuracy(files.folder, task))
     report_on(finished.folder)
 

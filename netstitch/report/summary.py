@@ -1,6 +1,7 @@
 """A run in sentences: what was found, and what is missing."""
 
 from netstitch.analysis import CascadePoint, Front, FrontPoint
+from netstitch.analysis.front_choice import as_good
 from netstitch.analysis.front_point import Split
 from netstitch.analysis.front_rows import difference_text
 from netstitch.records.run_record import RunRecord
@@ -37,12 +38,9 @@ def answer(run: RunRecord) -> str:
 def named_cascade(front: Front) -> CascadePoint:
     """Return the cascade to look at first, by validation samples, of a front that has some.
 
-    The cheapest in the mean that has the ensemble's accuracy, or, without one, the most accurate.
+    The cheapest in the mean that is as good as the ensemble, or, without one, the most accurate.
     """
-    ensemble = front.ensemble
-    least = 0.0 if ensemble is None else ensemble.validation
-    equal = [one for one in front.cascades if one.validation >= least]  # by rising mean cost
-    return equal[0] if equal else max(front.cascades, key=lambda one: one.validation)
+    return as_good(front.cascades) or max(front.cascades, key=lambda one: one.validation)
 
 
 def _of_cascades(front: Front, part: Split) -> str:

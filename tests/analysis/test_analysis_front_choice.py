@@ -1,8 +1,12 @@
 """What `Front.pick` chooses among networks and cascades, and what it says where nothing fits."""
 
+from dataclasses import replace
+
 import pytest
 from example_fronts import front_of_both
 
+from netstitch.analysis import CascadePoint, Interval
+from netstitch.analysis.front_choice import as_good
 from netstitch.errors import SearchError
 
 
@@ -62,3 +66,19 @@ def test_what_is_picked_is_what_a_supernet_takes() -> None:
     cascade = front.pick(point="C1")
     assert cascade.subnetwork == front.cascades[0].cascade
     assert front.pick(point="P1").subnetwork == front.points[0].exit
+
+
+def test_the_cheapest_cascade_as_good_as_the_ensemble() -> None:
+    front = front_of_both()
+    given = {"C1": -0.004, "C2": -0.0025, "plain-1": -0.001, "exits-1": -0.0031}
+
+    def beside(one: CascadePoint) -> CascadePoint:
+        low = given[one.label]
+        return replace(one, validation_difference=Interval(low + 0.002, low, low + 0.004))
+
+    cascades = [beside(one) for one in (*front.cascades, *front.plain_cascades)]
+    chosen = as_good(cascades)
+    assert chosen is not None
+    assert chosen.label == "C2"
+    assert as_good(one for one in cascades if one.label == "C1") is None
+    assert as_good(front.cascades) is None  # nothing is known of how sure differences are

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from example_fronts import front_of_both
 from run_examples import Quiet
 from torch import nn
 
 import netstitch as ns
-from netstitch.analysis import CascadePoint, Front, FrontPoint, Interval
-from netstitch.demo import choose, choose_cascade
+from netstitch.analysis import Front, FrontPoint
+from netstitch.analysis.front_choice import as_good
+from netstitch.demo import choose
 from netstitch.demo.embedded import held_out
 from netstitch.demo.embedded import load_models as load_embedded_models
 from netstitch.demo.embedded import load_task as load_embedded
@@ -50,24 +50,6 @@ def test_the_most_accurate_that_is_affordable_is_chosen() -> None:
 def test_where_none_is_affordable_the_cheapest_is_chosen() -> None:
     points = (point(80, 0.91), point(90, 0.92))
     assert choose(Front(points, (ENSEMBLE,))).multiply_adds == 80
-
-
-def test_the_cheapest_cascade_as_good_as_the_ensemble_is_chosen() -> None:
-    front = front_of_both()
-    given = {"C1": -0.004, "C2": -0.0025, "plain-1": -0.001, "exits-1": -0.0031}
-
-    def beside(one: CascadePoint) -> CascadePoint:
-        low = given[one.label]
-        return replace(one, validation_difference=Interval(low + 0.002, low, low + 0.004))
-
-    cascades = tuple(map(beside, front.cascades))
-    plain = tuple(map(beside, front.plain_cascades))
-    chosen = choose_cascade(replace(front, cascades=cascades, plain_cascades=plain))
-    assert chosen is not None
-    assert chosen.label == "C2"
-    weaker = replace(front, cascades=cascades[:1], plain_cascades=())
-    assert choose_cascade(weaker) is None
-    assert choose_cascade(front) is None  # nothing is known of how sure differences are
 
 
 def demo(**options: Any) -> Experiment:
@@ -128,7 +110,7 @@ def test_the_whole_demo_in_a_short_search(tmp_path: Path) -> None:
     expected = finished.supernet.subnetwork(chosen.subnetwork)(inputs)
     # Kernels are chosen by where tensors lie in memory, so that the last bits may differ.
     assert torch.allclose(module(inputs), expected, rtol=1e-4, atol=1e-4)
-    cascade = choose_cascade(finished.front)
+    cascade = as_good(finished.front.cascades)
     assert cascade is not None
     assert cascade.cost < finished.front.ensemble_cost
     files = export_point(finished.supernet, cascade, tmp_path / "demo" / "cascade", listener)

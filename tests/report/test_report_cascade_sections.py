@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from generated_run import generate
 
+from netstitch.analysis import Interval
 from netstitch.records import read_run
 from netstitch.records.run_record import RunRecord
 from netstitch.report import page
@@ -86,8 +87,10 @@ def test_an_exit_may_dominate_a_network_that_went_in(run: RunRecord) -> None:
     assert f"{exit.label} is as accurate as wide on test samples or better" in answer(better)
 
 
-def test_of_cascades_as_accurate_as_the_ensemble_the_cheapest_is_named(run: RunRecord) -> None:
-    cheap, *_, dear = (replace(one, validation=0.9) for one in run.front.cascades)
+def test_of_cascades_as_good_as_the_ensemble_the_cheapest_is_named(run: RunRecord) -> None:
+    near = Interval(-0.001, -0.002, 0.001)
+    cheap, *_, dear = (replace(one, validation_difference=near) for one in run.front.cascades)
+    dear = replace(dear, validation=1.0)
     front = replace(run.front, cascades=(cheap, dear))
     assert named_cascade(front) == cheap
 
