@@ -45,6 +45,7 @@ class Front:
         objective: What the points are the best in for their cost.
         cost_name: The name of the cost.
         unit: What the cost is counted in; by default its name.
+        beaten: Networks that a search found and that exits beat, for when there are other exits.
 
     Raises:
         ValueError: Two points or references share a label, or the cost is another than
@@ -59,6 +60,7 @@ class Front:
     unit: str = ""
     cascades: tuple[CascadePoint, ...] = ()
     plain_cascades: tuple[CascadePoint, ...] = ()
+    beaten: tuple[FrontPoint, ...] = ()
 
     def __post_init__(self) -> None:
         labels = [point.label for point in self.everything]

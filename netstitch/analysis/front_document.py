@@ -19,6 +19,7 @@ class FrontDocument(BaseModel):
     points: tuple[FrontPoint, ...]
     cascades: tuple[CascadePoint, ...]
     plain_cascades: tuple[CascadePoint, ...]
+    beaten: tuple[FrontPoint, ...] = ()
     references: tuple[FrontPoint, ...]
     measure: str
     objective: ObjectiveName

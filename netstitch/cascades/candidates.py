@@ -32,13 +32,15 @@ def choose_stages(
 ) -> list[Stage]:
     """Return the stages that are tried, at most `limit`, the most needed ones first.
 
-    They are the references; exits; the front's networks; and of what the search evaluated in turn
-    the cheapest for their score, as first stages, and those that cost the least beyond what a
-    reference computes for their score, as second stages.
+    They are the references and exits; and with stitched ones, for which exits leave half of the
+    places, the front's networks and of what the search evaluated in turn the cheapest for their
+    score, as first stages, and those that cost the least beyond what a reference computes for their
+    score, as second stages.
     """
     networks, exits = plain_stages(supernet, exits=False), supernet.exits
     room = max(0, limit - len(networks))
-    own = [make_stage(supernet, one) for one in _spread(supernet, cost, exits, room)]
+    most = max(1, room // 2) if stitched else room
+    own = [make_stage(supernet, one) for one in _spread(supernet, cost, exits, most)]
     if not stitched:
         return [*networks, *own][:limit]
     of_front = (make_stage(supernet, point.subnetwork) for point in front.points)
@@ -52,9 +54,8 @@ def choose_stages(
     return list(found)
 
 
-def _spread(supernet: Supernet, cost: Cost, exits: Sequence[Exit], room: int) -> Sequence[Exit]:
-    """Return exits, at most half of what there is room for, spread evenly over their costs."""
-    most = max(1, room // 2)
+def _spread(supernet: Supernet, cost: Cost, exits: Sequence[Exit], most: int) -> Sequence[Exit]:
+    """Return exits, so many at most, spread evenly over their costs."""
     if len(exits) <= most:
         return exits
     ordered = sorted(exits, key=lambda one: cost.of(supernet, one))

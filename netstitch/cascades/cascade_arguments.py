@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 
 from netstitch.analysis import Front
+from netstitch.cascades.answers import AnswerRule, answer_rule
+from netstitch.cascades.candidates import plain_stages
+from netstitch.cascades.cascade_settings import CascadeSettings
 from netstitch.cascades.evaluated import Evaluated
 from netstitch.costs import COSTS, Cost, find_cost
 from netstitch.errors import SearchError, StitchingError
@@ -16,6 +19,9 @@ from netstitch.supernet.decisions import AnyGenotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
 from netstitch.tasks.datasets.given import described
+
+ROUNDING = 0.002
+"""Difference of accuracies that may be one of rounding; that of two samples always may."""
 
 
 def check_front(supernet: Supernet, front: Front) -> None:
@@ -35,6 +41,50 @@ def check_front(supernet: Supernet, front: Front) -> None:
                 f"the front has no reference {name!r} as this supernet has it; give the supernet "
                 "that was searched"
             )
+
+
+def check_measured(
+    supernet: Supernet, task: Task, front: Front, form: NumericsConfig, device: Any
+) -> None:
+    """Raise SearchError where networks of the front are not as accurate here as it tells.
+
+    These are the references, and the network with the most stitches.
+    """
+    networks = [point for point in front.networks if point.exit is None]
+    stitched = max(networks, key=lambda point: point.stitches, default=None)
+    chosen = [*front.references, *([stitched] if stitched and stitched.stitches else [])]
+    if not chosen:
+        return
+    evaluator = Evaluator(supernet, task, task.validation, form, device=device)
+    measured = evaluator.together([np.array(point.genotype, np.int64) for point in chosen])
+    for point, found in zip(chosen, measured, strict=True):
+        if isinstance(found, Objectives) and abs(found.accuracy - point.validation) > max(
+            ROUNDING, 2 / len(task.validation)
+        ):
+            raise SearchError(
+                f"{point.label} of the front has a validation accuracy of {point.validation:.4f}, "
+                f"and {found.accuracy:.4f} here; give the supernet that was searched, with its "
+                "stitches as they were, and the same validation samples"
+            )
+
+
+def rule_of(supernet: Supernet, task: Task, settings: CascadeSettings) -> AnswerRule:
+    """Return how terms become answers.
+
+    Raises:
+        SearchError: The task has no such confidence, or none; or two outputs are to agree, and no
+            stage before the last can have two.
+    """
+    rule = answer_rule(supernet, task, settings.confidence)
+    if settings.confidence == "agreement" and not settings.stitched:
+        several = [one for one in plain_stages(supernet, exits=False) if len(one.terms) > 1]
+        if len(several) < 2:
+            raise SearchError(
+                "the confidence 'agreement' is between two outputs, and of "
+                f"{' and '.join(supernet.names)} and their exits no first stage has two; let "
+                "stages be stitched too, or take another confidence"
+            )
+    return rule
 
 
 def cost_of_front(front: Any, cost: str | Cost | None) -> Cost:

@@ -8,11 +8,17 @@ from typing import Literal, Unpack
 
 import torch
 
-from netstitch.analysis import CascadePoint, Front, Split, make_front
+from netstitch.analysis import CascadePoint, Front, FrontPoint, Split, make_front
 from netstitch.analysis.front_point import ACCURACY, ENSEMBLE
-from netstitch.cascades.answers import AnswerRule, answer_rule
+from netstitch.cascades.answers import AnswerRule
 from netstitch.cascades.candidates import choose_stages, plain_stages
-from netstitch.cascades.cascade_arguments import check_front, cost_of_front, scored_genotypes
+from netstitch.cascades.cascade_arguments import (
+    check_front,
+    check_measured,
+    cost_of_front,
+    rule_of,
+    scored_genotypes,
+)
 from netstitch.cascades.cascade_settings import CascadeKeywords, CascadeSettings
 from netstitch.cascades.evaluated import Evaluated
 from netstitch.cascades.families import Curves, Families, find_families
@@ -67,17 +73,18 @@ def find_cascades(
     on_progress: Progress | None = None,
     **options: Unpack[CascadeKeywords],
 ) -> Front:
-    """Return the front with cascades of its networks, of the references, and of exits.
+    """Return the front with cascades of the references and of exits, and of its networks.
 
-    `Front.cascades` are, by mean cost, a few dozen that no other cascade and no network beats;
-    `Front.plain_cascades` those that nothing beats of what a user has without stitches: cascades of
-    the references, and with the supernet's exits, where these were fitted
-    (`Supernet.fit_exits`). Exits that no network beats become points of the front, which are
-    numbered anew; networks stay, for those with a deadline.
+    `Front.cascades` are a few dozen by mean cost; `Front.plain_cascades` those of what a user has
+    without stitches: cascades of the references, and with the supernet's exits, where these were
+    fitted (`Supernet.fit_exits`). Without `stitched` the former are the latter. Exits that no
+    network beats become points of the front, which are numbered anew; networks that exits beat
+    leave it, and come back where the exits are others (`Front.beaten`).
 
     Of so many cascades the best ones by labels would be lucky ones. So they are chosen, on
     validation samples, by how probable their answers are to the likeliest reference, calibrated on
-    these samples; the accuracies that points tell are by labels.
+    these samples: by that nothing beats them. The accuracies that points tell are by labels, by
+    which a cheaper one may be a little better.
 
     Args:
         supernet: The supernet that the front is of.
@@ -110,6 +117,8 @@ def find_cascades(
     checked = check_search(
         supernet, task, SupernetSearchSettings(objective=front.objective, cost=counted), spread
     )
+    rule_of(supernet, checked, settings)
+    check_front(supernet, _searched(front))
     form = replace((form or measured_form(supernet, checked, spread)).exact, workers=spread.alone)
 
     def listener(event: Event) -> None:
@@ -117,6 +126,7 @@ def find_cascades(
             on_progress(event.done, event.total, event.text)
 
     scored = scored_by(front.objective, supernet, checked)
+    check_measured(supernet, checked, front, form, spread.here)
     # Scores are what stitched stages are chosen by, and they take as long as a search.
     known = scored_genotypes(supernet, scored, evaluated, form, spread.here)
     return find_cascades_of(
@@ -150,7 +160,8 @@ def find_cascades_of(
     Where the search measured networks with statistics of their own (`recalibrated`), stages are
     networks without stitches, whose batch norms keep theirs. The listener is told how far it is.
     """
-    rule = answer_rule(supernet, task, settings.confidence)
+    rule = rule_of(supernet, task, settings)
+    front = _searched(front)
     check_front(supernet, front)
     if recalibrated and settings.stitched:
         listener(Message("cascades are of networks without stitches: others are recalibrated"))
@@ -251,14 +262,9 @@ def _measured(
 def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
     """Return the front with what was found, labelled by rising mean cost."""
     exits = [measured.exit_point(one) for one in found.exits]
-    static = make_front(
-        [*front.points, *exits],
-        front.references,
-        front.measure,
-        front.objective,
-        front.cost_name,
-        front.unit,
-    )
+    static = _static(front, [*front.points, *exits])
+    kept = {point.genotype for point in static.points if point.exit is None}
+    beaten = tuple(point for point in front.points if point.genotype not in kept)
 
     curves: Curves = {**found.plain, **found.with_exits, **found.every}
     if front.objective != ACCURACY:  # theirs are of another score
@@ -277,4 +283,18 @@ def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
         static,
         cascades=tuple(labelled("C", found.every)),
         plain_cascades=(*labelled("plain-", found.plain), *labelled("exits-", with_exits)),
+        beaten=beaten,
+    )
+
+
+def _searched(front: Front) -> Front:
+    """Return a front as its search found it, without exits and cascades."""
+    networks = [point for point in (*front.points, *front.beaten) if point.exit is None]
+    return _static(front, networks)
+
+
+def _static(front: Front, points: Iterable[FrontPoint]) -> Front:
+    """Return a front of some networks, otherwise like another."""
+    return make_front(
+        points, front.references, front.measure, front.objective, front.cost_name, front.unit
     )

@@ -163,6 +163,15 @@ class RunDocument(Document):
             ) from None
 
     @property
+    def config_of_front(self) -> dict[str, Any]:
+        """The config, with the settings that the cascades of the front were found with."""
+        found = None if self.outcome is None else self.outcome.cascades
+        if found is None or not found.found:
+            return self.config
+        settings = {name: value for name, value in found.settings.items() if value is not None}
+        return {**self.config, "cascades": settings}
+
+    @property
     def stopped(self) -> Stopped | None:
         """The end of the search; None before it ended."""
         return None if self.outcome is None else self.outcome.stopped

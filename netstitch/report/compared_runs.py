@@ -171,7 +171,7 @@ def _grouped(runs: Sequence[RunRecord]) -> tuple[RunGroup, ...]:
 def _compared_settings(run: RunRecord) -> dict[str, Any]:
     return {
         key: value
-        for key, value in flat(run.document.config).items()
+        for key, value in flat(run.document.config_of_front).items()
         if key not in LEFT_OUT and not key.startswith("evaluation.") and not key.endswith(".seed")
     }
 

@@ -67,7 +67,7 @@ def page(run: RunRecord, *, floor: Floor = "tenth") -> str:
         notes=notes(run),
         footer=str(run.folder),
         versions=versions(run),
-        config=json.dumps(run.document.config, indent=2, ensure_ascii=False),
+        config=json.dumps(run.document.config_of_front, indent=2, ensure_ascii=False),
     )
 
 

@@ -57,7 +57,7 @@ def search_cascades(inputs: RunInputs, supernet: Supernet, front: Front) -> Fron
         found = find_cascades_of(
             supernet,
             inputs.task,
-            _without_cascades(front),
+            front,
             Evaluated(stored.genotypes, stored.score),
             settings.cascades,
             replace(document.form.exact, workers=settings.evaluation.alone),
@@ -88,9 +88,3 @@ def write_cascades(
     write_front(folder, front, settings.name)
     note_files(folder, (FRONT_FILE,), {"outcome": outcome.model_dump()})
     return Finished(folder, supernet, front, outcome)
-
-
-def _without_cascades(front: Front) -> Front:
-    """Return a front of networks alone, without what was found of exits."""
-    networks = tuple(point for point in front.points if point.exit is None)
-    return replace(front, points=networks, cascades=(), plain_cascades=())

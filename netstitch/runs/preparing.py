@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from netstitch.cascades.answers import answer_rule, has_confidence
+from netstitch.cascades.answers import has_confidence
+from netstitch.cascades.cascade_arguments import rule_of
 from netstitch.errors import DataError
 from netstitch.events import FolderOpened, Listener, Message, StageBegan, advancing, together
 from netstitch.experiments import RunSettings
@@ -103,7 +104,7 @@ def prepare_folder(inputs: RunInputs, models: Sequence[tuple[str, nn.Module]]) -
     if settings.refine.enabled:
         check_refining(supernet, settings.refine)
     if has_cascades(inputs):
-        answer_rule(supernet, task, settings.cascades.confidence)
+        rule_of(supernet, task, settings.cascades)
     elif settings.cascades.enabled:
         text = "the task does not tell how sure outputs are: the run has neither exits nor cascades"
         listener(Message(text))

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from netstitch.cascades.answers import answer_rule
+from netstitch.cascades.cascade_arguments import rule_of
 from netstitch.errors import StorageError
-from netstitch.events import Listener, ignore
+from netstitch.events import Listener, Message, ignore
 from netstitch.experiments import RunSettings
 from netstitch.records import RunDocument
 from netstitch.records.front_check import check_front
@@ -18,6 +18,7 @@ from netstitch.runs.finished import Finished
 from netstitch.runs.preparing import run_inputs
 from netstitch.supernet.supernet_loading import load_supernet
 from netstitch.tasks import Task
+from netstitch.text import counted
 
 
 def find_run_cascades(
@@ -25,8 +26,8 @@ def find_run_cascades(
 ) -> Finished:
     """Find the cascades of a run that has a front, from all that it evaluated, and write them.
 
-    Those that it has are replaced. Exits are fitted where it has none, as in a run that was made
-    without. Ctrl-C leaves its front as it is.
+    Those that it has are replaced, where any are found. Exits are fitted where it has none, as in a
+    run that was made without. Ctrl-C leaves its front as it is.
 
     Args:
         settings: Those of the run, with what its table [cascades] is to say now.
@@ -48,9 +49,13 @@ def find_run_cascades(
         front = read_front(folder)
         supernet = load_supernet(folder / SUPERNET)
         check_front(folder, front, supernet.structure)
-        answer_rule(supernet, inputs.task, settings.cascades.confidence)  # before exits are fitted
+        rule_of(supernet, inputs.task, settings.cascades)  # before exits are fitted
         fit_missing_exits(inputs, supernet)
         found = search_cascades(inputs, supernet, front)
+        if front.cascades and not found.cascades:
+            kept = counted(len(front.cascades), "cascade")
+            inputs.listener(Message(f"no cascades were found so: the front keeps its {kept}"))
+            return Finished(folder, supernet, front, document.outcome)
         return write_cascades(inputs, supernet, found, document.outcome)
 
 

@@ -119,6 +119,21 @@ def test_exits_that_nothing_beats_are_points_of_the_front(
     assert [one.label for one in found.points] == [f"P{i + 1}" for i in range(len(found.points))]
 
 
+def test_networks_that_exits_beat_come_back_where_there_are_other_exits(
+    searched: tuple[Supernet, Classification, Front],
+) -> None:
+    supernet, task, front = searched
+    weak = replace(front.points[0], cost=1e12, validation=0.0)  # exits are cheaper and better
+    own = replace(front, points=(weak,), references=())
+    with_exits = ns.find_cascades(supernet, task, own, form=FORM)
+    assert all(point.exit is not None for point in with_exits.points)
+    assert [point.genotype for point in with_exits.beaten] == [weak.genotype]
+    assert ns.find_cascades(supernet, task, with_exits, form=FORM) == with_exits
+    without = ns.find_cascades(small_supernet(), task, with_exits, form=FORM)
+    assert [point.genotype for point in without.points] == [weak.genotype]
+    assert not without.beaten
+
+
 def evaluated(supernet: Supernet, task: Task, count: int = 30) -> Evaluated:
     random = np.random.default_rng(0)
     shape = (count, len(supernet.cardinalities))
@@ -259,6 +274,14 @@ Call = Callable[[Supernet, Classification, Front], object]
         (
             lambda s, task, front: ns.find_cascades(three_networks(), task, front, form=FORM),
             "of the front is no network of this supernet .* give the supernet that was searched",
+        ),
+        (
+            lambda s, task, front: ns.find_cascades(small_supernet(seed=5), task, front, form=FORM),
+            "of the front has a validation accuracy of 0.* here; give the supernet that was",
+        ),
+        (
+            lambda s, task, front: ns.find_cascades(s, task, front, confidence="agreement"),
+            "'agreement' is between two outputs, and of wide and deep .* let stages be stitched",
         ),
         (
             lambda s, task, front: ns.find_cascades(s, task, front.points, form=FORM),

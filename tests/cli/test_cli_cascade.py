@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from html import unescape
 from pathlib import Path
 
 import filelock
@@ -11,7 +12,10 @@ from run_examples import Quiet, write_experiment
 
 from netstitch.experiments import load_models, load_task, read_experiment
 from netstitch.files.folders import LOCK
+from netstitch.records import read_document, read_run
 from netstitch.records.unchanged import forget_files, note_files
+from netstitch.report import page
+from netstitch.report.compared_runs import read_runs
 from netstitch.runs.finished import Finished
 from netstitch.runs.recorded_run import open_run
 from netstitch.runs.run import carry_out
@@ -38,6 +42,28 @@ def test_it_writes_the_front_anew_and_prints_it(
     assert document["config"]["cascades"]["stages"] == 2  # what the run was asked
     assert open_run(folder).front.points == finished.front.points
     assert netstitch("status", folder).out.startswith("tiny: done")
+
+
+def test_a_run_is_compared_and_shown_with_the_settings_of_its_cascades(
+    netstitch: Caller, folder: Path
+) -> None:
+    other = folder.parent / "other"
+    shutil.copytree(folder, other)
+    assert netstitch("cascade", other, "--stages", "3").code == 0
+    assert read_document(other).config_of_front["cascades"]["stages"] == 3
+    assert '"stages": 3' in unescape(page(read_run(other)))
+    groups = read_runs([folder, other]).groups
+    assert [group.name for group in groups] == ["stages 2", "stages 3"]
+
+
+def test_cascades_that_cannot_be_found_leave_those_that_are_there(
+    netstitch: Caller, folder: Path
+) -> None:
+    before = (folder / "front.json").read_bytes()
+    called = netstitch("cascade", folder, "--confidence", "agreement")
+    assert called.code == 2
+    assert "the confidence 'agreement' is between two outputs" in called.err
+    assert (folder / "front.json").read_bytes() == before
 
 
 def test_of_a_run_of_the_papers_procedure(netstitch: Caller, tmp_path: Path) -> None:
