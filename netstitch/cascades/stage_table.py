@@ -1,6 +1,6 @@
 """Candidates as stages: how sure each is of each validation sample, how right, and at what cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,6 +16,11 @@ from netstitch.events import Progress, advancing, ignore
 from netstitch.stitching.cascade import Confidence
 from netstitch.stitching.cascade_terms import Term
 from netstitch.tasks import Task
+from netstitch.tasks.task_outputs import check_finite
+
+BLOCK = 8_000_000
+"""Bytes of terms that are worked on together: what is copied of them is a few times as much, of any
+number of samples."""
 
 Answered = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
 """Of an answer to each of n samples, (n,) each: how sure it is, what it counts for the choice, and
@@ -28,9 +33,12 @@ silent = advancing(ignore)
 class Answers:
     """Answers of candidates on all samples, each worked out once, where it is first needed.
 
-    An answer counts as much as the reference of the least loss, all being calibrated, takes it to
-    be right (`Task.likely`): so far less is owed to chance than where a label decides. Where the
-    task cannot tell, it counts as its label says.
+    An answer counts as much as the likeliest reference, all being calibrated, takes it to be right
+    (`Task.likely`): so far less is owed to chance than where a label decides. Where the task cannot
+    tell, it counts as its label says.
+
+    The likeliest reference is that of the least mean of the task's cross-entropy of each sample;
+    of its loss, where it has none.
 
     Args:
         stages: The candidates.
@@ -54,12 +62,11 @@ class Answers:
         self._rule, self._scored = rule, scored
         self.temperatures: dict[Term, float] = {}
         self._known: dict[tuple[tuple[int, ...], bool], Answered] = {}
-        self._best: Tensor | None = None
+        self._best: tuple[Term, ...] = ()
         if references and scored.likely is not None:
-            # By loss: which of them is right more often may be a matter of a few samples.
-            answers = [self._own(stages[one].terms) for one in references]
-            losses = [scored.loss(rule.as_logits(answer), labels) for answer in answers]
-            self._best = answers[int(np.argmin(losses))]
+            # Which of them is right more often may be a matter of a few samples.
+            losses = [self._loss(stages[one].terms) for one in references]
+            self._best = stages[references[int(np.argmin(losses))]].terms
 
     @property
     def kind(self) -> Confidence:
@@ -79,30 +86,51 @@ class Answers:
         return self._known[path, mean]
 
     def _answered(self, terms: Sequence[Term], chosen: Sequence[Stage]) -> Answered:
-        answer = self._own(terms)
         last = chosen[-1].terms[-1]
         others = [term for term in terms_of(chosen) if term != last]
-        agreeing = self._rule.kind == "agreement"
-        pair = [self._scaled(term) for term in (*others, last)[-2:]] if agreeing else []
-        sure = self._rule.sureness(answer, pair)
-        right = counted = self._right(answer)
-        if self._best is not None and self._scored.likely is not None:
-            shown, best = self._rule.shown(answer), self._rule.as_logits(self._best)
-            counted = self._scored.likely(shown, best, self._labels)
+        pair = (*others, last)[-2:] if self._rule.kind == "agreement" else ()
+        blocks = self._blocks((*terms, *pair, *self._best))
+        parts = [self._answered_in(rows, terms, pair) for rows in blocks]
+        sure, counted, right = (np.concatenate(values) for values in zip(*parts, strict=True))
+        return sure, counted, right
+
+    def _answered_in(self, rows: slice, terms: Sequence[Term], pair: Sequence[Term]) -> Answered:
+        answer, labels = self._own(terms, rows), self._labels[rows]
+        sure = self._rule.sureness(answer, [self._scaled(term, rows) for term in pair])
+        shown = self._rule.shown(answer)
+        right = counted = self._scored.correct(shown, labels)
+        if self._best and self._scored.likely is not None:
+            best = self._rule.as_logits(self._own(self._best, rows))
+            counted = self._scored.likely(shown, best, labels)
         return sure.float().numpy(), counted.double().numpy(), right.double().numpy()
 
-    def _own(self, terms: Sequence[Term]) -> Tensor:
-        return self._rule.answer({term: self._scaled(term) for term in terms})
+    def _loss(self, terms: Sequence[Term]) -> float:
+        """Return the mean loss over samples; a task's own mean counts for all of a block."""
+        total = 0.0
+        for rows in self._blocks(terms):
+            logits, labels = self._rule.as_logits(self._own(terms, rows)), self._labels[rows]
+            if self._scored.cross_entropy is not None:
+                total += float(self._scored.cross_entropy(logits, labels).double().sum())
+            else:
+                total += self._scored.loss(logits, labels) * len(labels)
+        return total / len(self._labels)
 
-    def _right(self, answer: Tensor) -> Tensor:
-        return self._scored.correct(self._rule.shown(answer), self._labels).double()
+    def _blocks(self, terms: Sequence[Term]) -> Iterator[slice]:
+        """Yield slices of samples, of which the distinct terms take no more than BLOCK bytes."""
+        size = max(1, BLOCK // sum(self._outputs[term][0].nbytes for term in set(terms)))
+        for start in range(0, len(self._labels), size):
+            yield slice(start, start + size)
 
-    def _scaled(self, term: Term) -> Tensor:
+    def _own(self, terms: Sequence[Term], rows: slice) -> Tensor:
+        return self._rule.answer({term: self._scaled(term, rows) for term in terms})
+
+    def _scaled(self, term: Term, rows: slice) -> Tensor:
         """Return a term divided by its temperature, which is fitted where it is first needed."""
+        whole = self._outputs[term]
         if term not in self.temperatures:
-            found = self._rule.temperature(self._outputs[term], self._labels)
-            self.temperatures[term] = found
-        return self._outputs[term] / self.temperatures[term]
+            check_finite(whole)  # in a block, samples would be miscounted
+            self.temperatures[term] = self._rule.temperature(whole, self._labels)
+        return whole[rows] / self.temperatures[term]
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,6 +48,12 @@ def sureness(probabilities: Tensor, kind: Confidence, before: Tensor | None = No
     return sure
 
 
+def fitted_on(samples: int, classes: int) -> Tensor:
+    """Return which of so many samples a temperature is fitted on, spread evenly: indices."""
+    rows = max(1, NUMBERS // classes)
+    return torch.arange(samples) if samples <= rows else torch.linspace(0, samples - 1, rows).long()
+
+
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     """Return the temperature with the least mean negative log-likelihood.
 
@@ -57,12 +63,10 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         logits: (n, classes).
         labels: (n,), class numbers.
     """
-    rows = max(1, NUMBERS // logits.shape[1])
-    if len(labels) > rows:
-        taken = torch.linspace(0, len(labels) - 1, rows).long()
-        logits, labels = logits[taken], labels[taken]
     if len(labels) == 0:
         return 1.0
+    taken = fitted_on(*logits.shape)
+    logits, labels = logits[taken], labels[taken]
     logits = logits.float() - logits.float().mean(1, keepdim=True)
     own = logits.gather(1, labels.long()[:, None])[:, 0].double().mean().item()
     low, high = 1 / HIGHEST, 1 / LOWEST

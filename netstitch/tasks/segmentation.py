@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from netstitch.errors import DataError
-from netstitch.tasks.confidence import fit_temperature
+from netstitch.tasks.confidence import fit_temperature, fitted_on
 from netstitch.tasks.datasets.sample_selection import spaced
 from netstitch.tasks.labelled import LabelledTask
 from netstitch.tasks.samples import VOID, Samples, unknown_class
@@ -89,9 +89,17 @@ class Segmentation(LabelledTask):
     def temperature(self, outputs: Outputs, labels: Tensor) -> float:
         """Return what divides logits so that those of pixels that count are the likeliest."""
         some = spaced(len(labels), min(IMAGES, len(labels)))
-        logits, labels = self._logits(outputs, labels)[some].movedim(1, -1), labels[some]
+        logits, labels = self._logits(outputs, labels), labels[some]
         counts = labels != VOID
-        return fit_temperature(logits[counts], labels[counts])
+        taken = fitted_on(int(counts.sum()), self.classes)
+        # Only their logits are copied: all of an image may be many.
+        rows, before = [logits.new_empty(0, self.classes)], 0
+        for image, counted in zip(some, counts, strict=True):
+            pixels = counted.flatten().nonzero()[:, 0]
+            own = taken[(taken >= before) & (taken < before + len(pixels))] - before
+            rows.append(logits[image].flatten(1)[:, pixels[own]].T)
+            before += len(pixels)
+        return fit_temperature(torch.cat(rows), labels[counts][taken])
 
     def likely(self, outputs: Outputs, others: Outputs, labels: Tensor) -> Tensor:
         """Return (n,) float64: the mean probability that other logits give to classes predicted.

@@ -1,6 +1,7 @@
 """Outputs of networks, tensors or dictionaries of them: which one counts, and what logits say."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Literal
 
 import torch
@@ -16,6 +17,8 @@ BINS = 30
 """Bins of confidence, which can be put together to 15 and to 10."""
 GRAIN = 2.0**24
 """Confidences are multiples of 1 / GRAIN, so that their sums are exact in any order."""
+CHECKED = 2_000_000
+"""Numbers that are looked at together: outputs of many samples may be files that are mapped."""
 
 
 def select(outputs: Outputs, key: str | None) -> Tensor:
@@ -43,7 +46,8 @@ def select(outputs: Outputs, key: str | None) -> Tensor:
 
 def nonfinite(outputs: Tensor) -> Tensor:
     """Return (n,) bool: the samples whose outputs, (n, ...), hold NaN or infinity."""
-    return (~torch.isfinite(outputs)).reshape(len(outputs), -1).any(1)
+    parts = torch.split(outputs, max(1, CHECKED // prod(outputs.shape[1:])))
+    return torch.cat([(~torch.isfinite(part)).reshape(len(part), -1).any(1) for part in parts])
 
 
 def check_finite(outputs: Tensor) -> None:

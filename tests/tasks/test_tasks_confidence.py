@@ -8,8 +8,9 @@ from torch.nn import functional
 
 import netstitch as ns
 from netstitch.errors import DataError
-from netstitch.tasks import Segmentation, as_task
+from netstitch.tasks import Segmentation, as_task, confidence
 from netstitch.tasks.confidence import CONFIDENCES, fit_temperature, sureness
+from netstitch.tasks.datasets.sample_selection import spaced
 
 SAMPLES = ns.Samples(torch.rand(2, 2), torch.tensor([0, 3]))
 TASK = ns.Classification(validation=SAMPLES, classes=4)
@@ -75,6 +76,23 @@ def test_pixels_that_do_not_count_have_no_part_in_the_temperature() -> None:
     half = task.temperature(logits[:, :, :2], labels[:, :2])
     assert task.temperature(logits, void) == pytest.approx(half, rel=1e-3)
     assert half != pytest.approx(task.temperature(logits, labels), rel=1e-2)
+
+
+def test_the_temperature_of_maps_is_that_of_all_their_pixels_in_a_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generator = torch.Generator().manual_seed(2)
+    logits = torch.randn(70, 3, 5, 5, generator=generator)
+    labels = torch.randint(0, 3, (70, 5, 5), generator=generator).to(torch.uint8)
+    labels[torch.rand(labels.shape, generator=generator) < 0.3] = 255
+    labels[9] = 255
+    task = Segmentation(validation=ns.Samples(torch.rand(70, 3, 5, 5), labels), classes=3)
+    some = spaced(70, 64)
+    counts = labels[some] != 255
+    pixels = logits[some].movedim(1, -1)[counts], labels[some][counts]
+    for numbers in (confidence.NUMBERS, 1000, 50):
+        monkeypatch.setattr(confidence, "NUMBERS", numbers)
+        assert task.temperature(logits, labels) == fit_temperature(*pixels)
 
 
 def test_an_object_that_is_a_task_brings_its_own_confidence() -> None:
