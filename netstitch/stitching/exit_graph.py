@@ -200,17 +200,22 @@ def add_features(
     pooled = BATCH, channels(point)
     key = point_key(structure.names[network], name)
 
-    def add(part: str, operation: str, args: Arguments, **kwargs: Argument) -> str:
-        step = Node(f"{_stem(key)}_{part}", f"aten.{operation}", args, kwargs, pooled, path=key)
-        return nodes.append(_counted(step, [shape if args[0] == Ref(source) else pooled]))
+    def add(part: str, operation: str, args: Arguments, made: Shape, *read: Shape) -> str:
+        step = Node(f"{_stem(key)}_{part}", f"aten.{operation}", args, shape=made, path=key)
+        return nodes.append(_counted(step, read))
 
-    mean = add("mean", "mean.dim", (Ref(source), axes))
     if _positions(point) == 1:
-        return (mean,)
-    variance = add("variance", "var.correction", (Ref(source), axes), correction=0)
+        return (add("mean", "mean.dim", (Ref(source), axes), pooled, shape),)
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+    centre = add("centre", "mean.dim", (Ref(source), axes, True), kept, shape)
+    mean = add("mean", "squeeze.dims", (Ref(centre), axes), pooled, kept)
+    # PyTorch's own variance warns of batches of no samples, which later stages of cascades get.
+    centred = add("centred", "sub.Tensor", (Ref(source), Ref(centre)), shape, shape, kept)
+    squared = add("squared", "square.default", (Ref(centred),), shape, shape)
+    variance = add("variance", "mean.dim", (Ref(squared), axes), pooled, shape)
     # The root has no gradient at 0, where a channel is the same everywhere.
-    above = add("above_0", "add.Tensor", (Ref(variance), SMALLEST))
-    return mean, add("deviation", "sqrt.default", (Ref(above),))
+    above = add("above_0", "add.Tensor", (Ref(variance), SMALLEST), pooled, pooled)
+    return mean, add("deviation", "sqrt.default", (Ref(above),), pooled, pooled)
 
 
 def _positions(point: Node) -> int:

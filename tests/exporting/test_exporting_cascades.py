@@ -1,4 +1,5 @@
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import netstitch
 from netstitch.errors import ExportError, StitchingError, StorageError
 from netstitch.exporting import export
 from netstitch.exporting.subnetwork import take_subnetwork
-from netstitch.stitching import Cascade
+from netstitch.stitching import Cascade, CascadeStage
 from netstitch.supernet.supernet import Supernet
 
 SIZES = (1, 2, 7, 64)
@@ -87,6 +88,30 @@ def test_three_stages_with_exits(tmp_path):
     last = stage(supernet, "net0+net2", None, [0, 3], answer="mean")
     cascade = split_evenly(supernet, Cascade((first, second, last)), inputs)
     assert_files_compute(supernet, cascade, tmp_path / "e", inputs)
+
+
+@pytest.mark.parametrize("samples", [1, 7])
+def test_a_later_stage_that_is_an_exit_says_nothing_of_no_samples(tmp_path, samples, capfd):
+    supernet = with_exits(three_networks())
+    (deep,) = (one for one in supernet.exits if len(one.points) == 2)
+    early = next(one for one in supernet.exits if one.points == deep.points[:1])
+    stages = CascadeStage(early, 1e-9), CascadeStage(deep)
+    export(supernet, Cascade(stages), tmp_path / "e")
+    modules = [
+        supernet.subnetwork(Cascade(stages)),
+        netstitch.load(tmp_path / "e"),
+        torch.export.load(tmp_path / "e" / "model.pt2").module(),
+    ]
+    inputs = noise(2, 6, 6)[:samples]
+    expected = supernet.subnetwork(early)(inputs)
+    capfd.readouterr()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("error")
+        found = [module(inputs) for module in modules]
+    found.append(run_onnx(tmp_path / "e" / "model.onnx", inputs))
+    for one in found:
+        torch.testing.assert_close(one, expected, rtol=1e-4, atol=1e-5)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_maps_by_key(tmp_path):

@@ -22,11 +22,12 @@ from netstitch.errors import StitchingError
 from netstitch.networks import capture, feature_layout
 from netstitch.networks.content import content_keys
 from netstitch.networks.feature_layout import FeatureLayout
-from netstitch.networks.graph import WEIGHT
-from netstitch.networks.module import ancestors
+from netstitch.networks.graph import WEIGHT, Graph
+from netstitch.networks.module import ancestors, build_module
 from netstitch.stitching.exit import Exit, point_key
-from netstitch.stitching.exit_graph import exit_output
+from netstitch.stitching.exit_graph import SMALLEST, add_features, exit_output
 from netstitch.stitching.structure import Structure
+from netstitch.stitching.subgraph import NodeList, input_node
 from netstitch.supernet.supernet import Supernet
 
 
@@ -41,6 +42,30 @@ def test_an_exit_is_the_mean_over_positions_through_a_linear_map(supernet: Super
         expected = plainly(supernet, one, inputs)
         assert torch.allclose(supernet.subnetwork(one)(inputs), expected, atol=1e-5)
         assert torch.allclose(together, expected, atol=1e-5)
+
+
+def test_channels_that_are_the_same_everywhere_deviate_by_nothing_and_have_gradients() -> None:
+    supernet = small_supernet()
+    [point, *_] = [node for node in supernet.graphs[0].points if len(node.shape or ()) == 4]
+    output = exit_output(supernet.structure, None)
+    nodes = NodeList()
+    nodes.append(input_node(supernet.graphs[0]))
+    place = 0, point.name
+    mean, deviation = add_features(nodes, supernet.structure, output, place, "input")
+    module = build_module(Graph(nodes.all, (("mean", mean), ("deviation", deviation))), {})
+    for scale in (1e-3, 1.0, 100.0):
+        features = scale * torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+        features[:, 0] = scale
+        features.requires_grad_()
+        found = module(features)
+        flat = features.flatten(2)
+        expected = (flat.var(2, correction=0) + SMALLEST).sqrt()
+        torch.testing.assert_close(found["mean"], flat.mean(2), rtol=1e-6, atol=1e-6 * scale)
+        torch.testing.assert_close(found["deviation"], expected, rtol=1e-5, atol=1e-6 * scale)
+        [gradient] = torch.autograd.grad(found["deviation"].sum(), features)
+        [wanted] = torch.autograd.grad(expected.sum(), features)
+        torch.testing.assert_close(gradient, wanted, rtol=1e-4, atol=1e-5)
+        assert found["deviation"][:, 0].max() < 1.1e-4
 
 
 def test_what_stands_before_an_exit_is_the_beginning_of_its_network(supernet: Supernet) -> None:
@@ -70,9 +95,9 @@ def test_the_cost_is_that_of_the_beginning_and_of_the_map(supernet: Supernet) ->
         read = [weights[node.path] for node in needed if node.operation == WEIGHT]
         parameters = sum(t.numel() for t in read if isinstance(t, nn.Parameter))
         assert supernet.parameters_of(one) == parameters + 3 * features + 3
-        # Mean and variance read the whole map; two more steps, and perhaps joining, its channels.
+        # Four steps of mean and variance read a whole map; two more, and perhaps joining, channels.
         maps = [p.shape[1:] for p in points if len(p.shape) == 4]
-        pooled = sum(2 * prod(shape) + 2 * shape[0] for shape in maps)
+        pooled = sum(4 * prod(shape) + 2 * shape[0] for shape in maps)
         elementwise = sum(node.elementwise for node in needed)
         assert supernet.elementwise(one) == elementwise + pooled
 
