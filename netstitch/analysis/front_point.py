@@ -106,12 +106,12 @@ class FrontPoint(MeasuredPoint):
     """A subnetwork and what was measured of it; other fields are as of `MeasuredPoint`.
 
     Attributes:
-        genotype: The choice of each switch.
+        genotype: The choice of each switch; of an exit that of the whole basis network that it is
+            the beginning of. What `Supernet.subnetwork` is to build is `subnetwork`.
         stitches: How many are active.
         output: The output choice ("resnet", "ensemble").
         cost: In the unit of its front; by default the multiply-adds, in a front of these.
-        exit: The exit of the supernet that it is, where it is one; the genotype is then that of
-            the basis network that it is the beginning of.
+        exit: The exit of the supernet that it is, where it is one.
 
     Raises:
         ValueError: Counts or the cost are negative, or an accuracy is outside [0, 1].
@@ -154,7 +154,8 @@ class FrontPoint(MeasuredPoint):
     def columns(self) -> dict[str, object]:
         """Return what a subnetwork is, by the names of columns."""
         return {
-            "genotype": " ".join(map(str, self.genotype)),
+            # That of an exit is another network's: who reads it would build that one.
+            "genotype": " ".join(map(str, self.genotype)) if self.exit is None else "",
             "multiply_adds": self.multiply_adds,
             "stitches": self.stitches,
             "parameters": self.parameters,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from example_fronts import front_of_both
 from rich.console import Console
 
 from netstitch.analysis import Front, FrontPoint, Interval, front_table, make_front
@@ -153,6 +154,16 @@ def test_csv_holds_plain_numbers(front, tmp_path):
     assert (last["test_difference_low"], last["validation_difference_low"]) == ("-0.0005", "")
     assert rows[3]["test"] == ""
     assert {float(rows[3][name]) for name in ("cost", "mean_cost", "worst_cost")} == {2.5e6}
+
+
+def test_csv_gives_no_genotype_of_an_exit(tmp_path):
+    """It would be that of another network, the whole one that the exit is the beginning of."""
+    front_of_both().to_csv(tmp_path / "front.csv")
+    rows = list(csv.DictReader((tmp_path / "front.csv").read_text().splitlines()))
+    told = {row["label"]: (row["genotype"], row["exit"]) for row in rows}
+    assert told["P1"] == ("", "features.3")
+    assert told["P2"] == ("0 1 2", "")
+    assert told["mobilenet"] == ("0 0 0", "")
 
 
 @pytest.mark.parametrize("write", [Front.to_csv, Front.to_json])
