@@ -4,6 +4,7 @@ import json
 import math
 import re
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -132,6 +133,17 @@ class BudgetOptions:
 
     evaluations: Annotated[Whole | None, _text("search.evaluations")] = None
     seconds: Annotated[float | None, _text("search.seconds")] = None
+
+
+_DEMO = Path(__file__).parents[1] / "experiments" / "shipped" / "demo.toml"
+SecondsOfDemo = Annotated[
+    float | None,
+    Parameter(
+        help="After which the search ends in any case, by default "
+        f"{tomllib.loads(_DEMO.read_text())['search']['seconds']:g}; its budget of evaluations "
+        "mostly ends it before."
+    ),
+]
 
 
 @Parameter(name="*")

@@ -13,6 +13,7 @@ from netstitch.cli.options import (
     FinishedFolder,
     Folder,
     SearchOptions,
+    SecondsOfDemo,
     TensorBoardFolder,
     TrustSamples,
     UnderWayOptions,
@@ -27,11 +28,11 @@ def demo(
     *,
     output: Folder = None,
     seed: Whole = 1,
-    seconds: float | None = None,
+    seconds: SecondsOfDemo = None,
     paper: bool = False,
     device: str = "cpu",
 ) -> None:
-    """Run the main job on two embedded networks and Fashion-MNIST images, in about two minutes.
+    """Run the main job on two embedded networks and Fashion-MNIST images, in two to three minutes.
 
     It ends with a table of networks and cascades, of which one each is exported and run.
 
@@ -41,9 +42,6 @@ def demo(
         New folder for the run; by default netstitch-demo, or the next free number behind it.
     seed: int
         Of everything random.
-    seconds: float
-        After which the search ends in any case, by default 75; its budget of evaluations mostly
-        ends it before.
     paper: bool
         Match, fit and search as the paper does, but for what docs/differences.md lists: all
         points, stitches trained by Adam, not refined, results of the search as they are finished,

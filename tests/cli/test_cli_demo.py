@@ -6,6 +6,7 @@ import pytest
 from cli_examples import Caller
 
 import netstitch as ns
+from netstitch.experiments import find_experiment, read_experiment
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,12 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     assert called.code == 2
     assert message in called.error
     assert [path.name for path in tmp_path.rglob("*")] == ["mine", "file"]
+
+
+def test_help_tells_the_seconds_that_the_demo_declares(netstitch: Caller) -> None:
+    declared = read_experiment(find_experiment("demo")).search.seconds
+    told = " ".join(netstitch("demo", "--help").out.split())
+    assert f"ends in any case, by default {declared:g};" in told
 
 
 @pytest.mark.slow
