@@ -12,7 +12,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from netstitch.networks.counting import spans
-from netstitch.networks.graph import INPUT, WEIGHT
+from netstitch.networks.graph import INPUT, WEIGHT, Node
+from netstitch.networks.operations import KINDS, Kind
 from netstitch.stitching.distinct_tensors import (
     ComputedTensors,
     NodeRef,
@@ -162,8 +163,16 @@ def _in_order_of_networks(structure: Structure, computed: ComputedTensors) -> li
         (index, node.name)
         for index, graph in enumerate(structure.graphs)
         for node in graph.nodes
-        if (index, node.name) in computed.nodes and node.operation not in (INPUT, WEIGHT)
+        if (index, node.name) in computed.nodes and _in_section(node)
     ]
+
+
+def _in_section(node: Node) -> bool:
+    """Return whether a node is in a section: nothing given, and not the size of the batch.
+
+    That is read of the input by every reshape, and would make all sections begin there.
+    """
+    return node.operation not in (INPUT, WEIGHT) and KINDS[node.operation] is not Kind.SIZE
 
 
 def _groups(
@@ -224,7 +233,7 @@ def _section(of: _Described, group: Sequence[NodeRef]) -> Section:
     network = group[0][0]
     graph = of.structure.graphs[network]
     nodes = [graph.by_name[name] for _, name in group]
-    own = [node for node in graph.nodes if node.operation not in (INPUT, WEIGHT)]
+    own = [node for node in graph.nodes if _in_section(node)]
     first, last = nodes[0], nodes[-1]
     named = [node.path for node in nodes if node.path] or [first.name]
     start = graph.input.name

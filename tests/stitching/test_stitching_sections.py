@@ -10,9 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from small_supernets import small_supernet, three_networks
+from torch import nn
 
+from netstitch.matching import match
+from netstitch.networks import capture
 from netstitch.networks.graph import INPUT, WEIGHT
-from netstitch.stitching.sections import composition
+from netstitch.stitching.exit import Exit
+from netstitch.stitching.sections import composition, stage_compositions
 from netstitch.stitching.subnetwork_drawing import drawing
 from netstitch.stitching.wording import in_words, span_of
 from netstitch.supernet.supernet import Supernet
@@ -83,6 +87,21 @@ def test_one_stitch_in_words() -> None:
     words = in_words(found, TWO.names)
     assert words.startswith("wide up to ")
     assert ", then deep from " in words
+
+
+def test_a_section_does_not_begin_where_the_size_of_the_batch_is_read() -> None:
+    """Every reshape reads it of the input, however late in the network it stands."""
+    body = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
+    model = nn.Sequential(*body, nn.Flatten(), nn.Linear(4, 3))
+    example = torch.randn(2, 3, 8, 8)
+    a, b = (capture(copy.deepcopy(model).eval(), example, name=name) for name in ("a", "b"))
+    supernet = Supernet([a, b], match(a, b, points="all"))
+    point = supernet.structure.graphs[0].points[1].name
+    _, second = stage_compositions(supernet.structure, [Exit(0, (point,)), supernet.genotype("a")])
+    before, after = sorted(second.sections, key=lambda part: part.begins)
+    assert (before.reused, before.begins, before.reads_input) == (True, 0, True)
+    assert (after.reused, after.ends, after.reads_input) == (False, 1, False)
+    assert after.begins == before.ends > 0.5
 
 
 @pytest.mark.parametrize(
