@@ -109,6 +109,11 @@ class Front:
         return (*self.points, *self.cascades)
 
     @property
+    def plain(self) -> tuple[AnyPoint, ...]:
+        """The references and the plain cascades: what a user has without stitches."""
+        return (*self.references, *self.plain_cascades)
+
+    @property
     def everything(self) -> tuple[AnyPoint, ...]:
         """All networks and all cascades."""
         return (*self.references, *self.points, *self.plain_cascades, *self.cascades)

@@ -72,15 +72,21 @@ def fronts_chart(
     references: Sequence[MeasuredPoint],
     split: Split,
     axes: tuple[str, str],
+    plain: tuple[str, Sequence[Sequence[MeasuredPoint]]] = ("", ()),
 ) -> Chart:
     """Return the fronts of several algorithms' runs on the samples of a split.
 
     Each run has the boundary of what its front dominates, in its algorithm's colour, and a mark for
     each point, also for those that fell off the front on these samples. References, those of all
     fronts, and regions are as in `front_chart`; axes are the titles of cost and accuracy.
+
+    `plain` are a name and sets of points that there are without a search; each has a dashed line
+    that bounds what they dominate together with the references.
     """
     runs = [(index, name, front) for index, name in enumerate(fronts) for front in fronts[name]]
-    everything = (*references, *(point for *_, points in runs for point in points))
+    others, beside = plain
+    known = (*(points for *_, points in runs), *beside)
+    everything = (*references, *(point for points in known for point in points))
     right = BEYOND * max((point.cost for point in everything), default=1)
     series = []
     for index, name, points in runs:
@@ -89,6 +95,11 @@ def fronts_chart(
         series.append(replace(own, style=index, look="faded"))
         line = boundary(told, points, split, right)
         series.append(replace(line, style=index, look="thin"))
+    for points in beside:
+        own = marks(others, points, split)
+        series.append(replace(own, style=len(fronts), look="faded"))
+        line = boundary(others, [*references, *points], split, right)
+        series.append(replace(line, style=len(fronts), look="dashed"))
     return among_references(series, references, split, axes)
 
 

@@ -59,7 +59,8 @@ def fronts_figure(
 def fronts_charts(fronts: Mapping[str, Sequence[Front]], floor: Floor = "tenth") -> list[Chart]:
     """Return a `fronts_chart` for each part of the data that all runs were measured on.
 
-    Cascades of an algorithm are fronts of their own, in another colour.
+    Cascades of an algorithm are fronts of their own, in another colour. Plain cascades are drawn
+    once where those of several runs are the same.
 
     Raises:
         DataError: There is nothing to draw, or nothing over the floor.
@@ -75,7 +76,18 @@ def fronts_charts(fronts: Mapping[str, Sequence[Front]], floor: Floor = "tenth")
         kinds[name] = [front.points for front in each]
         if any(front.cascades for front in each):
             kinds[f"{name}, cascades"] = [front.cascades for front in each]
-    mean = "mean " if len(kinds) > len(fronts) else ""
+    mean = "mean " if any(front.cascades or front.plain_cascades for front in runs) else ""
     axes = f"{mean}{told.cost_label}", told.measure
-    charts = [fronts_chart(kinds, told.references, part, axes) for part in parts]
+    plain: list[Sequence[MeasuredPoint]] = []
+    for front in runs:
+        if front.plain_cascades and front.plain_cascades not in plain:
+            plain.append(front.plain_cascades)
+    beside = plain_name(runs), plain
+    charts = [fronts_chart(kinds, told.references, part, axes, beside) for part in parts]
     return with_limits(charts, accuracy_floor(told.references or points, parts, floor))
+
+
+def plain_name(fronts: Sequence[Front]) -> str:
+    """Return what the plain cascades of fronts are called: by whether exits are among them."""
+    exits = any(one.exits for front in fronts for one in front.plain_cascades)
+    return "plain cascades with exits" if exits else "plain cascades"

@@ -230,15 +230,18 @@ def show_protocol(concluded: Concluded) -> None:
         own = [run for run in concluded.runs if run.algorithm == one.name]
         volumes = (f"{volume:.4f}" for volume in (one.median, one.least, one.most))
         p = "best" if one.p is None else f"{one.p:.3f}"
-        further = [median(run.validation_over_worst for run in own)]
+        further: list[float | None] = [median(run.validation_over_worst for run in own)]
         if cascades:
             further.append(median(run.validation_with_cascades for run in own))
-        told = (f"{volume:.4f}" for volume in further)
+            known = [run.validation_plain_cascades for run in own]
+            plain = [volume for volume in known if volume is not None]
+            further.append(median(plain) if plain else None)
+        told = ("" if volume is None else f"{volume:.4f}" for volume in further)
         rows.append((one.name, f"{own[0].population:,}", str(len(own)), *volumes, p, *told))
     terminal = Terminal()
     terminal.print()
     heads = ["algorithm", "population", "runs", "hypervolume", "least", "most", "p", "over worst"]
-    heads += ["with cascades"] if cascades else []
+    heads += ["with cascades", "plain cascades"] if cascades else []
     _print_whole(terminal, _table(heads, rows))
     terminal.print(
         f"Medians over the runs, on validation samples, over accuracy {concluded.over.accuracy:g} "

@@ -64,6 +64,11 @@ class Comparison:
         """Some run has cascades."""
         return any(run.front.cascades for run in self.runs)
 
+    @property
+    def plain_runs(self) -> tuple[RunRecord, ...]:
+        """The runs that have plain cascades."""
+        return tuple(run for run in self.runs if run.front.plain_cascades)
+
     def volume(self, run: RunRecord, part: Split) -> float:
         """Return the hypervolume of a run's networks, over the floor."""
         return hypervolume_of(run.front.points, part, self.over_floor) or 0.0
@@ -79,6 +84,18 @@ class Comparison:
     def volume_with_cascades_over_worst(self, run: RunRecord, part: Split) -> float:
         """Return the hypervolume of a run's networks and cascades, over the worst reference."""
         return hypervolume_of(run.front.found, part, self.over_worst) or 0.0
+
+    def plain_volume(self, run: RunRecord, part: Split) -> float | None:
+        """Return the hypervolume of references and plain cascades over the floor; None without."""
+        return self._plain_volume(run, part, self.over_floor)
+
+    def plain_volume_over_worst(self, run: RunRecord, part: Split) -> float | None:
+        """Return the same over the worst reference."""
+        return self._plain_volume(run, part, self.over_worst)
+
+    def _plain_volume(self, run: RunRecord, part: Split, over: ReferencePoint) -> float | None:
+        front = run.front
+        return hypervolume_of(front.plain, part, over) if front.plain_cascades else None
 
 
 def places_of(points: Sequence[MeasuredPoint], part: Split) -> list[tuple[float, float]]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from netstitch.analysis import Split
 from netstitch.analysis.attainment import attainment
+from netstitch.analysis.front_figure import plain_name
 from netstitch.analysis.front_point import MeasuredPoint
 from netstitch.drawing.chart import Chart, Series
 from netstitch.records.run_record import HistoryRow, RunRecord
@@ -64,7 +65,7 @@ def group_stitches_chart(comparison: Comparison) -> Chart:
 def attainment_chart(comparison: Comparison, part: Split) -> Chart:
     """Return what half of each group's runs attain; dotted, what one does and what all do.
 
-    Crosses are the reference networks.
+    Crosses are the reference networks; dashed is what half of all runs have without stitches.
     """
     kinds: list[tuple[RunGroup, str, list[Sequence[MeasuredPoint]]]] = []
     for group in comparison.groups:
@@ -82,6 +83,12 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
             x, y = zip(*corners, strict=True) if corners else ((), ())
             name = f"{called}{told}" if told else f"{called} ({counted(len(group.runs), 'run')})"
             series.append(Series(name, x, y, "steps", index, "dotted" if told else "plain"))
+    plain = [run.front for run in comparison.plain_runs]
+    if plain:
+        corners = attainment([places_of(each.plain, part) for each in plain], 0.5)
+        x, y = zip(*corners, strict=True) if corners else ((), ())
+        name = f"{plain_name(plain)} ({counted(len(plain), 'run')})"
+        series.append(Series(name, x, y, "steps", len(kinds), "dashed"))
     front = comparison.runs[0].front
     series.append(
         marks_of("reference", front.references, lambda point: point.accuracy(part), "reference")

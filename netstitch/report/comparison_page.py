@@ -26,6 +26,11 @@ from netstitch.report.comparison_tables import (
 from netstitch.report.report_sections import ReportSection
 from netstitch.report.run_page import render_sections
 
+_PLAIN_TOLD = (
+    "Plain cascades are those of the networks that went in, with their exits where these were "
+    "fitted: what there is without stitches and search."
+)
+
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
     """Write compare.html, compare.md, compare.tex, runs.csv and all figures into a new folder.
@@ -70,7 +75,8 @@ def comparison_sections(comparison: Comparison) -> list[ReportSection]:
         "Groups",
         f"Median of each, lowest to highest in brackets. {point} Those over worst count "
         f"from the accuracy of the worst reference on any samples, {worst.accuracy:.4g}."
-        + (" With cascades, these count by their mean cost." if comparison.cascades else ""),
+        + (" With cascades, these count by their mean cost." if comparison.cascades else "")
+        + (f" {_PLAIN_TOLD}" if comparison.plain_runs else ""),
         {},
         group_table(comparison),
     )
@@ -80,7 +86,8 @@ def comparison_sections(comparison: Comparison) -> list[ReportSection]:
         "Fronts",
         "Each run's own front: a mark for each network, and a line that bounds what they dominate. "
         "Networks were chosen on validation samples; on others some fell off the front. Crosses "
-        "are the networks that went in; in a shaded region a network dominates one of these.",
+        "are the networks that went in; in a shaded region a network dominates one of these."
+        + (" Dashed are plain cascades." if comparison.plain_runs else ""),
         {f"On {part} samples": chart for part, chart in zip(comparison.parts, fronts, strict=True)},
     )
     sections = [groups, *_pairs(comparison), each_run]
@@ -108,7 +115,12 @@ def comparison_sections(comparison: Comparison) -> list[ReportSection]:
         "attainment",
         "Attainment",
         "Empirical attainment surfaces: at a cost, the accuracy that half of a group's runs "
-        "reach at that cost or less; dotted, what any of them reaches, and what all do.",
+        "reach at that cost or less; dotted, what any of them reaches, and what all do."
+        + (
+            " Dashed is what half of the runs reach without stitches."
+            if comparison.plain_runs
+            else ""
+        ),
         {f"On {each} samples": attainment_chart(comparison, each) for each in comparison.parts},
     )
     return [*sections, attained]
@@ -140,7 +152,13 @@ def answer(comparison: Comparison) -> str:
     text = _best(comparison, comparison.volume, "")
     if not comparison.cascades:
         return text
-    return f"{text} {_best(comparison, comparison.volume_with_cascades, 'With cascades, ')}"
+    text += f" {_best(comparison, comparison.volume_with_cascades, 'With cascades, ')}"
+    part = comparison.parts[-1]
+    plain = [comparison.plain_volume(run, part) for run in comparison.plain_runs]
+    known = [volume for volume in plain if volume is not None]
+    if not known:
+        return text
+    return f"{text} Plain cascades, which need no stitches, have {median(known):.4f} in the median."
 
 
 def _best(comparison: Comparison, volume: Volume, told: str) -> str:

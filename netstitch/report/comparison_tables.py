@@ -8,9 +8,12 @@ from statistics import median
 from netstitch.analysis.front_point import Split
 from netstitch.analysis.significance import Pair, pairwise
 from netstitch.records.run_record import RunRecord
-from netstitch.report.compared_runs import Comparison
+from netstitch.report.compared_runs import Comparison, RunGroup
 
 Rows = list[list[str]]
+
+PLAIN = "plain cascades"
+"""The head of hypervolumes of the references and plain cascades, which need no stitches."""
 
 Volume = Callable[[RunRecord, Split], float]
 """The hypervolume of a run on a part of the data, such as `Comparison.volume`."""
@@ -25,12 +28,15 @@ def group_table(comparison: Comparison) -> Rows:
             "with cascades": comparison.volume_with_cascades,
             "with cascades over worst": comparison.volume_with_cascades_over_worst,
         }
+    plain = [f"{PLAIN}, {part}" for part in parts] if comparison.plain_runs else []
     head = ["group", "runs", *(f"{name}, {part}" for name in volumes for part in parts)]
-    rows = [[*head, "networks on the front", "evaluations", "seconds"]]
+    rows = [[*head, *plain, "networks on the front", "evaluations", "seconds"]]
     for group in comparison.groups:
         cells = [group.name, str(len(group.runs))]
         for volume in volumes.values():
             cells += [_range([volume(run, part) for run in group.runs], 4) for part in parts]
+        if plain:
+            cells += [_plain_range(comparison, group, part) for part in parts]
         cells.append(_range([len(run.front) for run in group.runs], 0))
         cells.append(_range([len(run.evaluations) for run in group.runs], 0))
         cells.append(_range([run.seconds or 0.0 for run in group.runs], 0))
@@ -80,13 +86,19 @@ def runs_table(comparison: Comparison) -> str:
         "hypervolume_with_cascades": comparison.volume_with_cascades,
         "hypervolume_with_cascades_over_worst": comparison.volume_with_cascades_over_worst,
     }
-    head = ["group", "run", "seed", *(f"{name}_{part}" for name in kinds for part in parts)]
+    plain = {
+        "hypervolume_plain_cascades": comparison.plain_volume,
+        "hypervolume_plain_cascades_over_worst": comparison.plain_volume_over_worst,
+    }
+    names = [f"{name}_{part}" for name in (*kinds, *plain) for part in parts]
+    head = ["group", "run", "seed", *names]
     counts = ["networks", "cascades", "evaluations", "skipped", "unchanged", "stopped", "seconds"]
     writer.writerow([*head, *counts])
     for group in comparison.groups:
         for index, run in enumerate(group.runs):
             volumes = [volume(run, part) for volume in kinds.values() for part in parts]
-            row = [group.name, run.folder, _seed(run, index), *volumes]
+            without = [volume(run, part) for volume in plain.values() for part in parts]
+            row = [group.name, run.folder, _seed(run, index), *volumes, *without]
             row += [len(run.front), len(run.front.cascades), len(run.evaluations)]
             row += [*_ending(run), run.seconds]
             writer.writerow(row)
@@ -105,6 +117,12 @@ def _seed(run: RunRecord, index: int) -> int:
     """Return the seed that a run was asked; one of its own where none is told."""
     seed = run.document.settings.seed
     return -1 - index if seed is None else seed
+
+
+def _plain_range(comparison: Comparison, group: RunGroup, part: Split) -> str:
+    known = [comparison.plain_volume(run, part) for run in group.runs]
+    volumes = [volume for volume in known if volume is not None]
+    return _range(volumes, 4) if volumes else ""
 
 
 def _range(values: Sequence[float], digits: int) -> str:

@@ -15,7 +15,7 @@ def point_sets(front: Front) -> dict[str, tuple[MeasuredPoint, ...]]:
     found: dict[str, tuple[MeasuredPoint, ...]] = {
         "networks that went in": front.references,
         "and plain cascades": (*front.references, *plain) if plain else (),
-        "and plain cascades with exits": (*front.references, *front.plain_cascades),
+        "and plain cascades with exits": front.plain,
         "networks": front.points,
         "cascades": front.cascades,
         "networks and cascades": front.found,

@@ -85,7 +85,8 @@ class Run:
 
     `validation` and `test` are hypervolumes of its front on these samples over the protocol's
     accuracy, and with `_over_worst` over the worst reference's; those `with_cascades` are of its
-    networks and cascades, others of its networks. `networks` and `cascades` count those of its
+    networks and cascades, those of `_plain_cascades` of the references and plain cascades, where it
+    has such, and others of its networks. `networks` and `cascades` count those of its
     front. `skipped` proposals were known by their signature; `unchanged` ones of them changed
     nothing active, which are those that the paper counts as skipped (section 8). `stopped` is why
     the search ended.
@@ -102,6 +103,10 @@ class Run:
     test_with_cascades: float | None
     validation_with_cascades_over_worst: float
     test_with_cascades_over_worst: float | None
+    validation_plain_cascades: float | None
+    test_plain_cascades: float | None
+    validation_plain_cascades_over_worst: float | None
+    test_plain_cascades_over_worst: float | None
     networks: int
     cascades: int
     evaluations: int
@@ -235,6 +240,7 @@ def _row(
     assert outcome is not None  # it is done
     over, worst = points
     networks, both = front.points, front.found
+    plain = front.plain if front.plain_cascades else ()
     return Run(
         algorithm=algorithm,
         population=population,
@@ -247,6 +253,10 @@ def _row(
         test_with_cascades=hypervolume_of(both, "test", over),
         validation_with_cascades_over_worst=hypervolume_of(both, "validation", worst) or 0.0,
         test_with_cascades_over_worst=hypervolume_of(both, "test", worst),
+        validation_plain_cascades=hypervolume_of(plain, "validation", over),
+        test_plain_cascades=hypervolume_of(plain, "test", over),
+        validation_plain_cascades_over_worst=hypervolume_of(plain, "validation", worst),
+        test_plain_cascades_over_worst=hypervolume_of(plain, "test", worst),
         networks=len(front),
         cascades=len(front.cascades),
         evaluations=outcome.evaluations,

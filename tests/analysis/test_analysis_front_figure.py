@@ -3,6 +3,7 @@ import os
 import matplotlib
 import numpy as np
 import pytest
+from example_fronts import front_of_both
 from PIL import Image
 
 from netstitch.analysis import Front, FrontPoint, front_figure, make_front
@@ -59,6 +60,21 @@ def test_each_run_has_the_boundary_of_its_own_front():
     assert crosses.look == "reference"
     assert test.regions == tuple(zip(crosses.x, crosses.y, strict=True))
     assert test.y_range == validation.y_range
+
+
+def test_plain_cascades_have_a_dashed_line_once():
+    """Two runs of one supernet have the same; it counts the networks that went in too."""
+    both = front_of_both()
+    validation, _ = fronts_charts({"ga": [both, both], "gomea": [run((3_000_000, 0.91, 0.90))]})
+    lines = [one for one in validation.series if one.look == "dashed"]
+    assert [(one.name, one.kind, one.style) for one in lines] == [
+        ("plain cascades with exits", "steps", 3)
+    ]
+    assert list(zip(lines[0].x, lines[0].y, strict=True))[:3] == [
+        (2_500_000, 0.925), (4_400_000, 0.927), (8_000_000, 0.929),
+    ]  # fmt: skip
+    assert validation.x.startswith("mean ")
+    assert not [one for one in fronts_charts({"ga": [front()]})[0].series if one.look == "dashed"]
 
 
 def test_fronts_of_runs_are_shaded_where_references_are_dominated(tmp_path):

@@ -76,6 +76,7 @@ def test_runs_have_fronts_of_both_kinds() -> None:
     _, test = fronts_charts({"ga": [both, both], "gomea": [networks]}, 0.5)
     lines = [one for one in test.series if one.kind == "steps"]
     names = ["ga (2 runs)"] * 2 + ["ga, cascades (2 runs)"] * 2 + ["gomea (1 run)"]
+    names.append("plain cascades with exits")
     assert [line.name for line in lines] == names
-    assert [line.style for line in lines] == [0, 0, 1, 1, 2]
+    assert [line.style for line in lines] == [0, 0, 1, 1, 2, 3]
     assert list(lines[2].x)[:2] == [1_500_000, 2_700_000]

@@ -37,6 +37,9 @@ def test_algorithms_run_on_one_supernet_and_are_compared(
         for row in rows:
             assert 0 < float(row[f"{part}_over_worst"]) <= float(row[part]) < 1.1
             assert float(row[part]) <= float(row[f"{part}_with_cascades"]) < 1.1
+            assert float(row[f"{part}_plain_cascades_over_worst"]) > 0
+            assert float(row[f"{part}_plain_cascades"]) < 1.1
+    assert "plain cascades" in called.out
     assert "best" in called.out
     files = sorted((folder / "prepared" / SUPERNET).rglob("*.safetensors"))
     assert files

@@ -122,6 +122,42 @@ def test_networks_and_cascades_stand_side_by_side(tmp_path: Path) -> None:
     assert "gomea, with cascades (2 runs)" not in names
 
 
+def test_what_there_is_without_stitches_stands_beside_what_was_found(tmp_path: Path) -> None:
+    """One run has plain cascades, the other none; what is said of these is of the first."""
+    generate(tmp_path / "both", 100, cascades=True)
+    generate(tmp_path / "alone", 100, seed=1)
+    alter(tmp_path / "alone", config={"search": {"algorithm": "gomea"}})
+    comparison = read_runs([tmp_path / "both", tmp_path / "alone"])
+    front = Front.from_json(tmp_path / "both" / FRONT_FILE)
+    for part in comparison.parts:
+        plain = (*front.references, *front.plain_cascades)
+        expected = hypervolume(
+            [point.accuracy(part) or 0.0 for point in plain],
+            [point.cost_on(part) for point in plain],
+            ensemble=ensemble_cost(front),
+            accuracy_floor=comparison.over_floor.accuracy,
+        )
+        rows = list(csv.DictReader(runs_table(comparison).splitlines()))
+        assert float(rows[0][f"hypervolume_plain_cascades_{part}"]) == pytest.approx(expected)
+        assert rows[1][f"hypervolume_plain_cascades_{part}"] == ""
+        head, first, second = group_table(comparison)
+        column = head.index(f"plain cascades, {part}")
+        assert (first[column], second[column]) == (f"{expected:.4f}", "")
+        series = {one.name: one for one in attainment_chart(comparison, part).series}
+        assert series["plain cascades with exits (1 run)"].look == "dashed"
+    told = "Plain cascades, which need no stitches, have"
+    assert f"{told} {expected:.4f} in the median." in answer(comparison)
+    texts = " ".join(section.text for section in comparison_sections(comparison))
+    assert "Dashed are plain cascades." in texts
+
+
+def test_without_cascades_nothing_is_said_of_plain_ones(comparison: Comparison) -> None:
+    head, *_ = group_table(comparison)
+    assert not [name for name in head if "plain" in name]
+    said = [answer(comparison), *(section.text for section in comparison_sections(comparison))]
+    assert not [text for text in said if "lain cascades" in text]
+
+
 def test_a_sweep_converges_as_the_size_that_was_kept(tmp_path: Path) -> None:
     """Whichever size that is: here the middle one of three, of 100 evaluations each."""
     folders = [tmp_path / "one", tmp_path / "two"]
