@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from netstitch.errors import SearchError
+from netstitch.time_limits import OVERTIME
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,8 @@ class Budget:
 
     Attributes:
         evaluations: None for any number.
-        seconds: None for any time.
+        seconds: None for any time. Nothing is begun after them, and what is under way is given up
+            a twentieth later.
         count_skipped: Whether proposals that needed no evaluation of their own, because an equal
             one is known or under way, count as evaluations (the paper's section 7 counts them).
 
@@ -39,6 +41,11 @@ class Budget:
             and math.isfinite(self.seconds)
         ):
             raise SearchError(f"the budget is {self.seconds} seconds: give a positive number")
+
+    @property
+    def most_seconds(self) -> float:
+        """The seconds after which what is under way is given up."""
+        return math.inf if self.seconds is None else OVERTIME * self.seconds
 
     def used(self, evaluations: int, skipped: int) -> int:
         """Return how many evaluations count as spent."""

@@ -15,7 +15,7 @@ from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.executors.executor import Completed, Executor
 from netstitch.optimization.problem import Evaluation, Genotype, Solution, State
 from netstitch.optimization.rejection import RejectionRule, RejectionTest
-from netstitch.optimization.results import ResultInbox, ResultLedger
+from netstitch.optimization.results import ResultInbox, ResultLedger, TimeUp
 from netstitch.optimization.search_account import SearchAccount
 from netstitch.optimization.search_result import Progress, SearchResult, Stopped
 from netstitch.optimization.search_settings import SearchSettings
@@ -64,9 +64,11 @@ class Engine:
         self._on_evaluation, self._on_progress = on_evaluation, on_progress
         self._rejection = RejectionTest(setup.problem, algorithm, setup.archive, rejection)
 
-        self._inbox = ResultInbox(executor, setup.problem.objectives)
         self._ledger = ResultLedger(len(setup.problem.objectives))
         self.account = SearchAccount(setup, algorithm.slots, settings, executor, self._ledger)
+        self._inbox = ResultInbox(
+            executor, setup.problem.objectives, lambda: self.account.last_moment
+        )
         self._ready = deque(range(algorithm.slots))  # slots that may propose, the next one first
         self._parked: list[int] = []  # those that had nothing to propose until the next result
         self._held: dict[int, Genotype] = {}  # proposals that an interruption held up, by slot
@@ -75,6 +77,9 @@ class Engine:
 
     def run(self) -> SearchResult:
         """Search until something ends it; an interruption from the keyboard ends it gracefully.
+
+        What takes more than a twentieth longer than the limit of time is given up, as it is after
+        an interruption: its evaluations stay under way in the state.
 
         Raises:
             SearchError: When all evaluations fail, at the latest after one for each slot, and when
@@ -91,12 +96,14 @@ class Engine:
                 self._inbox.wait()
             self._stopped = self._stopped or "converged"  # no loop has anything to propose
             self.account.check_failures()  # of a small space, fewer than there are slots
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TimeUp) as end:
             self._executor.cancel()
-            self._stopped = "interrupted"
+            self._stopped = "time" if isinstance(end, TimeUp) else "interrupted"
             with suppress(KeyboardInterrupt):
                 if self.between_steps:
                     self._take_rest()
+            if self._stopped == "time":
+                self.account.check_failures()
         except BaseException:
             self._executor.cancel()
             raise
@@ -110,11 +117,18 @@ class Engine:
             self._take(self._inbox.next)
 
     def _take_rest(self) -> None:
-        """After an interruption, work in what has arrived, up to one that must be done whole."""
+        """After an early end, work in what has arrived, but for what must be done whole.
+
+        An interrupted search goes on as if it had not been, so from the first such one on all
+        waits. Where the time is up such a one is given up, and stays under way like others.
+        """
         while self._inbox or self._inbox.begin_early_round():
-            if self._must_be_whole(self._inbox.next):
+            if not self._must_be_whole(self._inbox.next):
+                self._take(self._inbox.next)
+            elif self._stopped == "time":
+                self._inbox.arrived.popleft()
+            else:
                 return
-            self._take(self._inbox.next)
 
     def _must_be_whole(self, completed: Completed) -> bool:
         """Return whether a result stopped early and its value may matter.
@@ -231,7 +245,7 @@ class Engine:
             return known
         try:
             whole = self._inbox.evaluate_whole(genotype)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TimeUp):
             # The proposal is undone: the slot makes the same where the search goes on.
             self._held[slot] = genotype
             self._ready.appendleft(slot)

@@ -1,9 +1,9 @@
 """The results of a search: those on their way, and those known by signature."""
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from math import isnan, nan
+from math import inf, isnan, nan
 
 import numpy as np
 
@@ -112,17 +112,32 @@ class ResultLedger:
         self._tickets = {one.signature: ticket for ticket, one in self.pending.items()}
 
 
+class TimeUp(Exception):  # noqa: N818 - nothing is wrong
+    """Nothing that is under way is done in time."""
+
+
 class ResultInbox:
     """Results that have arrived and are not worked in yet, in the order of their arrival.
+
+    Args:
+        executor: Gives the results.
+        objectives: By which each is checked.
+        last_moment: Returns the moment by the executor's clock to which results are waited for.
 
     Attributes:
         arrived: Those of this round, each checked when it is the next.
         round: The number of rounds so far; results of one round arrived together.
     """
 
-    def __init__(self, executor: Executor, objectives: Sequence[Objective]) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        objectives: Sequence[Objective],
+        last_moment: Callable[[], float],
+    ) -> None:
         self._executor = executor
         self._objectives = objectives
+        self._last_moment = last_moment
         self.arrived: deque[Completed] = deque()
         self._early: deque[list[Completed]] = deque()  # that came while one was waited for
         self.round = 0
@@ -137,10 +152,22 @@ class ResultInbox:
         return self.arrived[0]
 
     def wait(self) -> None:
-        """Begin the next round, for which the executor may have to be waited for."""
+        """Begin the next round, for which the executor may have to be waited for.
+
+        Raises:
+            TimeUp: There is none by the last moment.
+        """
         if not self.begin_early_round():
-            self.arrived.extend(self._executor.wait())
+            self.arrived.extend(self._results())
             self.round += 1
+
+    def _results(self) -> list[Completed]:
+        moment = self._last_moment()
+        if moment == inf:
+            return self._executor.wait()
+        if done := self._executor.wait_until(moment):
+            return done
+        raise TimeUp
 
     def begin_early_round(self) -> bool:
         """Return whether a whole round is there already, which then begins."""
@@ -151,10 +178,14 @@ class ResultInbox:
         return True
 
     def evaluate_whole(self, genotype: Genotype) -> Completed:
-        """Evaluate a genotype whose evaluation stopped early, while other results wait."""
+        """Evaluate a genotype whose evaluation stopped early, while other results wait.
+
+        Raises:
+            TimeUp: It is not done by the last moment.
+        """
         self._executor.submit(WHOLE, genotype)
         while True:
-            done = self._executor.wait()
+            done = self._results()
             if others := [one for one in done if one.ticket != WHOLE]:
                 self._early.append(others)
             for one in done:

@@ -44,9 +44,10 @@ def run_search(
 
     With an executor that completes in a fixed order and no end by time, runs of one seed are equal
     bit for bit. When the budget ends nothing new is started; what is under way still counts for the
-    result. A threshold has risen from 0 to its target when half of the evaluations are used,
-    skipped ones included if the budget counts them; with a budget of time only it follows the
-    clock, and runs are not repeatable. Random search has none. The executor stays open.
+    result, unless it would take more than a twentieth longer than a limit of time: it is then given
+    up. A threshold has risen from 0 to its target when half of the evaluations are used, skipped
+    ones included if the budget counts them; with a budget of time only it follows the clock, and
+    runs are not repeatable. Random search has none. The executor stays open.
 
     Args:
         problem: What is searched.

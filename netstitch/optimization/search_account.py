@@ -30,6 +30,10 @@ class Timing:
         """Return the seconds since the search began, earlier runs of it included."""
         return self._elapsed + self._executor.now() - self._start
 
+    def moment(self, elapsed: float) -> float:
+        """Return when so many seconds will have passed, by the executor's clock."""
+        return self._start + elapsed - self._elapsed
+
     def catch_up(self, elapsed: float) -> None:
         """Let at least so many seconds have passed; workers are not said to have had them."""
         self._elapsed += max(0.0, elapsed - self.elapsed())
@@ -101,6 +105,11 @@ class SearchAccount:
     def share(self) -> float:
         """The part of the budget that is spent."""
         return self._budget.share(self.used, self.elapsed)
+
+    @property
+    def last_moment(self) -> float:
+        """The moment by the executor's clock at which what is under way is given up."""
+        return self.timing.moment(self._budget.most_seconds)
 
     @property
     def reason_to_stop(self) -> Stopped | None:

@@ -42,7 +42,8 @@ class SearchSettings(Settings):
         "budget of seconds.",
     )
     seconds: float | None = Field(default=None, gt=0)
-    """Budget of time; by default none; of two budgets the stricter counts."""
+    """Budget of time; by default none; of two budgets the stricter counts. Evaluations that would
+    take more than a twentieth longer are given up."""
     count_skipped: bool = True
     """Whether proposals that are known already count towards the budget."""
     population: int | Literal["sweep"] = Field(

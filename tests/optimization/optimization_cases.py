@@ -16,6 +16,7 @@ from netstitch.optimization import (
     SerialExecutor,
     run_search,
 )
+from netstitch.optimization.executors.attempts import Evaluate
 from netstitch.optimization.executors.executor import Request
 
 ACCURACY_MACS = (Objective("accuracy", maximise=True), Objective("macs"))
@@ -86,7 +87,7 @@ class ClockedExecutor(SerialExecutor):
 
     def __init__(
         self,
-        evaluate: Callable[[Genotype], tuple[float, ...]],
+        evaluate: Evaluate,
         clock: Callable[[], float],
         capacity: int = 1,
     ) -> None:

@@ -1,6 +1,6 @@
 """What the engine does between an executor and an algorithm that is told what to propose."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from netstitch.optimization import (
     Initialisation,
     Problem,
     Progress,
+    RejectionRule,
     SearchResult,
     SerialExecutor,
     SimulatedExecutor,
@@ -31,6 +32,7 @@ from netstitch.optimization import (
 )
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.engine import Engine
+from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly, Thresholds
 from netstitch.optimization.rising_threshold import RisingThreshold
 
 
@@ -165,7 +167,10 @@ def test_what_is_under_way_when_the_budget_ends_is_used() -> None:
     assert len(algorithm.proposed) == len(algorithm.received) == result.evaluated == 8
 
 
-def test_when_the_time_is_up_nothing_new_is_started() -> None:
+@pytest.mark.parametrize("seconds, evaluated", [(10.0, 10), (30.0, 31)])
+def test_when_the_time_is_up_nothing_is_started_that_ends_a_twentieth_later(
+    seconds: float, evaluated: int
+) -> None:
     now = 0.0
 
     def evaluate(genotype: Genotype) -> tuple[float, float]:
@@ -178,11 +183,61 @@ def test_when_the_time_is_up_nothing_new_is_started() -> None:
         algorithm,
         ClockedExecutor(evaluate, lambda: now, capacity=2),
         evaluations=None,
-        seconds=10.0,
+        seconds=seconds,
     ).run()
     assert result.stopped == "time"
-    assert result.evaluated == 11  # one more was under way
-    assert result.elapsed == 11.0
+    assert len(algorithm.proposed) == seconds + 1  # one more was under way
+    assert result.evaluated == result.elapsed == evaluated
+
+
+class Choosy(Scripted):
+    """Cares for no value before the last but one of its script."""
+
+    learns_from_all = False
+
+    def matters(self, slot: int, solution: Solution) -> bool:
+        return len(self.script) <= 1
+
+
+class Bounded(BatchEvaluation):
+    """Takes ten seconds, and stops early where it may; 9 is better than all others."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self, genotype: Genotype) -> tuple[float, float]:
+        self.now += 10.0
+        value, square = value_and_square(genotype)
+        return value, 0.0 if value == 9 else square
+
+    def together(
+        self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
+    ) -> list[StoppedEarly]:
+        [(value, square)] = map(self, genotypes)
+        return [StoppedEarly((value + 1, square))]
+
+
+def test_a_proposal_whose_value_time_does_not_suffice_for_is_made_where_there_is_more() -> None:
+    def searching(algorithm: Scripted, seconds: float) -> Engine:
+        evaluate = Bounded()
+        return engine(
+            algorithm,
+            ClockedExecutor(evaluate, lambda: evaluate.now),
+            seconds=seconds,
+            rejection=RejectionRule("accuracy", lambda one: (one[0] + 1.0, one[0] ** 2.0)),
+        )
+
+    algorithm = Choosy([9, 5, 5, 1])
+    made = searching(algorithm, 25.0)
+    result = made.run()
+    assert (result.stopped, result.elapsed) == ("time", 20.0)
+    assert (result.evaluated, result.stopped_early, result.skipped) == (2, 1, 0)
+    assert algorithm.received == [(0, 9, (9.0, 0.0), True), (0, 5, (6.0, 25.0), False)]
+    again = Choosy([], waiting={0})
+    longer = searching(again, 60.0)
+    longer.restore(made.state())
+    assert longer.run().stopped == "converged"
+    assert again.received == [(0, 5, (5.0, 25.0), False), (0, 1, (1.0, 1.0), False)]
 
 
 def test_patience_ends_a_search_that_finds_nothing_new() -> None:

@@ -242,6 +242,18 @@ def test_cancelling_kills_what_is_under_way_and_new_workers_are_started() -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_until_a_moment_results_are_waited_for() -> None:
+    with workers(eventful, 1, capacity=2) as executor:
+        results(executor, 1)
+        executor.submit(0, np.array([HANGS]))
+        assert executor.wait_until(executor.now() + 0.01) == []
+        executor.cancel()
+        executor.submit(1, np.array([1]))
+        assert [one.ticket for one in executor.wait_until(executor.now() + 60)] == [1]
+
+
+@pytest.mark.slow
 def test_a_search_loses_nothing_with_a_worker_and_a_node(cluster: Any) -> None:
     node = cluster.add_node(num_cpus=2, **NODE)
     cluster.wait_for_nodes()

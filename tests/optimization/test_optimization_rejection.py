@@ -26,6 +26,7 @@ from netstitch.optimization import (
     prepare_search,
 )
 from netstitch.optimization.executors.attempts import BatchEvaluation, StoppedEarly, Thresholds
+from netstitch.optimization.executors.executor import WHOLE
 from netstitch.optimization.executors.replay import OrderedExecutor
 from netstitch.optimization.rejection import STEPS, rejection_threshold
 
@@ -82,9 +83,11 @@ def searched(
     rejection: RejectionRule | None,
     *,
     evaluations: int = 250,
+    seconds: float | None = None,
     threshold: float | None = None,
     restored: State | None = None,
     states: list[State] | None = None,
+    ended: list[State] | None = None,
     **more: Any,
 ) -> tuple[SearchResult, list[Evaluation]]:
     records: list[Evaluation] = []
@@ -97,7 +100,11 @@ def searched(
         PROBLEM,
         executor,
         SearchSettings(
-            evaluations=evaluations, algorithm=algorithm, population=10, threshold=threshold
+            evaluations=evaluations,
+            seconds=seconds,
+            algorithm=algorithm,
+            population=10,
+            threshold=threshold,
         ),
         seed=5,
         rejection=rejection,
@@ -107,7 +114,10 @@ def searched(
     )
     if restored is not None:
         engine.restore(restored)
-    return engine.run(), records
+    result = engine.run()
+    if ended is not None:
+        ended.append(engine.state())
+    return result, records
 
 
 def way(result: SearchResult, records: list[Evaluation]) -> Any:
@@ -174,6 +184,47 @@ def test_a_state_with_results_that_are_bounded_goes_on_alike(algorithm: str) -> 
     assert [one.stopped_early for one in after] == [one.stopped_early for one in records[100:]]
 
 
+class Ending(SerialExecutor):
+    """Says of all results after some that they would come too late."""
+
+    def __init__(self, evaluate: InSteps, rounds: int) -> None:
+        super().__init__(evaluate, 6, group=3)
+        self.rounds, self.whole = rounds, list[int]()
+
+    def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
+        if ticket == WHOLE:
+            self.whole.append(self.rounds)
+        super().submit(ticket, genotype, threshold)
+
+    def wait_until(self, moment: float) -> list[Completed]:
+        self.rounds -= 1
+        return super().wait_until(moment) if self.rounds >= 0 else []
+
+
+def test_time_may_be_up_while_one_is_done_whole() -> None:
+    limit = {"evaluations": 300, "seconds": 1e6}
+    source = Ending(InSteps(), 10_000)
+    whole, _ = searched("ga", source, BOUNDING, **limit)
+    assert whole.stopped == "budget"
+    assert source.whole
+    for left in source.whole:
+        states: list[State] = []
+        evaluate = InSteps()
+        ending = Ending(evaluate, 10_000 - left)
+        cut, before = searched("ga", ending, BOUNDING, ended=states, **limit)
+        assert cut.stopped == "time"
+        assert 0 < cut.evaluated == len(before) < whole.evaluated
+        for one in cut.archive:
+            assert one.objectives == evaluate(one.genotype)
+        ending = Ending(evaluate, 10_000)
+        longer, after = searched("ga", ending, BOUNDING, restored=states[0], **limit)
+        assert (longer.stopped, longer.used) == ("budget", whole.used)
+        told = [one.signature for one in before + after]
+        assert len(set(told)) == len(told) == longer.evaluated
+        for one in longer.archive:
+            assert one.objectives == evaluate(one.genotype)
+
+
 def test_results_in_any_order_end_with_true_values() -> None:
     evaluate = InSteps()
     result, records = searched("ga", ShuffledExecutor(evaluate, 5, seed=2), BOUNDING)
@@ -190,8 +241,8 @@ class Stubborn(SerialExecutor):
         super().submit(ticket, genotype, threshold)
         self.asked = threshold
 
-    def wait(self) -> list[Completed]:
-        [one] = super().wait()
+    def wait_until(self, moment: float) -> list[Completed]:
+        [one] = super().wait_until(moment)
         if self.asked is None:
             return [one]
         assert one.objectives is not None

@@ -235,6 +235,27 @@ def test_cancelling_does_not_wait_and_new_workers_are_started() -> None:
         assert results(executor, 7)[7].objectives == (7.0,)
 
 
+def test_until_a_moment_results_are_waited_for_and_the_rest_goes_on() -> None:
+    with processes(eventful, 2, capacity=3) as executor:
+        results(executor, 1)  # workers have started
+        hanging(executor)
+        executor.submit(1, np.array([1]))
+        assert [one.ticket for one in executor.wait_until(executor.now() + 60)] == [1]
+        executor.submit(2, np.array([2]))
+        assert [one.ticket for one in executor.wait_until(executor.now() + 60)] == [2]
+        assert executor.wait_until(executor.now() + 0.01) == []
+        assert executor.wait_until(executor.now() - 1) == []
+
+
+def test_until_a_moment_groups_grow_once_it_is_known_how_long_evaluations_take() -> None:
+    with processes(Counted(), 1, capacity=9, group=4) as executor:
+        for ticket in range(9):
+            executor.submit(ticket, np.array([ticket]))
+        moment = executor.now() + 600
+        found = [one.objectives for _ in range(3) for one in executor.wait_until(moment)]
+    assert found == [(0, 1.0), *[(value, 4.0) for value in range(1, 9)]]
+
+
 def test_closing_ends_what_hangs() -> None:
     with processes(eventful, 1) as executor:
         hanging(executor)

@@ -1,7 +1,11 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from netstitch.errors import SearchError
+from netstitch.optimization import Genotype
+from netstitch.optimization.executors.attempts import BatchEvaluation, Thresholds
 from netstitch.optimization.executors.serial import SerialExecutor
 
 
@@ -23,6 +27,33 @@ def test_an_evaluation_that_raises_is_a_result_with_one_line() -> None:
     (done,) = executor.wait()
     assert done.objectives is None
     assert done.failure == "ValueError: shapes differ"
+
+
+def test_until_a_moment_no_more_is_begun_than_ends_by_then() -> None:
+    now, asked = 0.0, list[int]()
+
+    class Evaluate(BatchEvaluation):
+        def __call__(self, genotype: Genotype) -> tuple[float, ...]:
+            [found] = self.together([genotype])
+            return found
+
+        def together(
+            self, genotypes: Sequence[Genotype], thresholds: Thresholds | None = None
+        ) -> list[tuple[float, ...]]:
+            nonlocal now
+            now += 10.0 * len(genotypes)
+            asked.append(len(genotypes))
+            return [(float(genotype[0]),) for genotype in genotypes]
+
+    executor = SerialExecutor(Evaluate(), 8, group=8)
+    executor.now = lambda: now  # type: ignore[method-assign]
+    for ticket in range(8):
+        executor.submit(ticket, np.array([ticket]))
+    assert [one.ticket for one in executor.wait_until(45.0)] == [0, 1, 2, 3]
+    assert asked == [1, 2, 1]  # half of what the mean leaves time for
+    assert (now, executor.wait_until(45.0)) == (40.0, [])
+    assert [one.ticket for one in executor.wait()] == [4, 5, 6, 7]
+    assert asked == [1, 2, 1, 4]
 
 
 def test_it_is_busy_only_while_it_evaluates() -> None:

@@ -22,13 +22,14 @@ from netstitch.optimization import (
 )
 
 
-def made(durations: Sequence[int], workers: int) -> SimulatedExecutor:
+def made(durations: Sequence[int], workers: int, *, synchronous: bool = False) -> SimulatedExecutor:
     """All submitted at the beginning; a genotype holds its own duration."""
     executor = SimulatedExecutor(
         lambda genotype: (float(genotype[0]),),
         lambda genotype: float(genotype[0]),
         workers=workers,
         capacity=max(workers, len(durations)),
+        synchronous=synchronous,
     )
     for ticket, seconds in enumerate(durations):
         executor.submit(ticket, np.array([seconds]))
@@ -66,6 +67,29 @@ def test_everything_ends_when_it_would_second_by_second(durations: list[int], wo
     expected, idle = second_by_second(durations, workers)
     assert ends == expected
     assert executor.busy() == pytest.approx(workers * max(ends.values()) - idle)
+
+
+@given(
+    st.lists(st.integers(1, 6), min_size=1, max_size=12),
+    st.integers(1, 4),
+    st.lists(st.integers(0, 30)),
+    st.booleans(),
+)
+def test_moments_between_change_nothing(
+    durations: list[int], workers: int, moments: list[int], synchronous: bool
+) -> None:
+    expected, looked = (made(durations, workers, synchronous=synchronous) for _ in range(2))
+    whole, found = list[tuple[float, int]](), list[tuple[float, int]]()
+    for moment in sorted(moments):
+        for one in looked.wait_until(moment):
+            found.append((one.seconds, one.ticket))
+        assert looked.now() <= moment
+    while done := looked.wait():
+        found += [(one.seconds, one.ticket) for one in done]
+    while done := expected.wait():
+        whole += [(one.seconds, one.ticket) for one in done]
+    assert found == whole
+    assert looked.busy() == expected.busy() == sum(durations)
 
 
 def test_what_is_not_done_counts_only_as_far_as_it_is() -> None:
@@ -146,16 +170,8 @@ def test_a_duration_that_is_none(seconds: float) -> None:
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.integers(1, 4))
 def test_synchronous_results_come_when_all_are_done(durations: list[int], workers: int) -> None:
-    together = SimulatedExecutor(
-        lambda genotype: (float(genotype[0]),),
-        lambda genotype: float(genotype[0]),
-        workers=workers,
-        capacity=max(workers, len(durations)),
-        synchronous=True,
-    )
+    together = made(durations, workers, synchronous=True)
     each = made(durations, workers)
-    for ticket, seconds in enumerate(durations):
-        together.submit(ticket, np.array([seconds]))
     singly = []
     while done := each.wait():
         singly += done

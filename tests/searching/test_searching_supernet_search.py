@@ -22,7 +22,14 @@ from netstitch.evaluation.metrics import measure
 from netstitch.events import Event, Message
 from netstitch.experiments import RunSettings
 from netstitch.matching import Matching
-from netstitch.optimization import ALGORITHMS, Completed, Executor, Genotype, Progress
+from netstitch.optimization import (
+    ALGORITHMS,
+    Completed,
+    Executor,
+    Genotype,
+    Progress,
+    SimulatedExecutor,
+)
 from netstitch.searching import supernet_search as searching
 from netstitch.searching.search_progress import ResultRecorded, SearchAdvanced, SearchMeasured
 from netstitch.searching.supernet_search_settings import SupernetSearchSettings, scored_by
@@ -185,6 +192,27 @@ def test_time_ends_a_search(supernet: Supernet, task: Classification) -> None:
     settings = SupernetSearchSettings(evaluations=10**9, seconds=0.2, population=8)
     result = searching.run(supernet, task, settings, form=FORM).result
     assert result.stopped == "time"
+
+
+@pytest.mark.parametrize("procedure", ["paper", "netstitch"])
+def test_where_time_ends_it_before_any_evaluation_it_says_so(
+    supernet: Supernet,
+    task: Classification,
+    procedure: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @contextmanager
+    def evaluating(make: Any, spread: ExecutionConfig) -> Iterator[Executor]:
+        evaluator = make(torch.device("cpu"))
+        yield SimulatedExecutor(evaluator, lambda genotype: 10.0, workers=2, capacity=8)
+
+    monkeypatch.setattr(searching, "evaluating", evaluating)
+    spread = RunSettings(procedure=procedure).evaluation
+    settings = SupernetSearchSettings(seconds=9.0, population=8)
+    with pytest.raises(SearchError, match=r"no evaluation was completed within 9\.0 seconds"):
+        searching.run(supernet, task, settings, form=FORM, spread=spread)
+    longer = settings.changed(seconds=30.0)
+    assert searching.run(supernet, task, longer, form=FORM, spread=spread).result.evaluated == 6
 
 
 def test_accuracies_may_be_those_of_recalibrated_networks() -> None:

@@ -74,6 +74,14 @@ class Executor(Protocol):
         """Block until at least one evaluation completes; each result is handed back once."""
         ...
 
+    def wait_until(self, moment: float) -> list[Completed]:
+        """Do as `wait`, but no longer than to a moment by `now`.
+
+        An empty list says that there are no results now, and will be none by then. By default the
+        moment only says whether to wait at all.
+        """
+        return self.wait() if self.now() < moment else []
+
     def busy(self) -> float:
         """Return the seconds that all workers together have spent on evaluations so far."""
         ...

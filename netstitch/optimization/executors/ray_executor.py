@@ -1,7 +1,6 @@
 """Evaluations on many machines that form a Ray cluster, of which some may be lost."""
 
 import time
-from math import inf
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -120,7 +119,7 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
                     self._run(pool, slot, self._suspects.popleft())
                 else:
                     pool.greet(slot, self._timeout)
-            elif self._waiting:
+            elif self._room():
                 task = self._deal(len(pool.idle))
                 self._run(pool, pool.idle.popleft(), task)
             else:
@@ -133,9 +132,9 @@ class RayExecutor(WorkerExecutor[WorkerSlot]):
     def _finished(self) -> list[Completed]:
         assert self._pool is not None
         now = time.monotonic()
-        moments = (task.earliest for task in self._suspects if task.earliest > now)
+        moments = [task.earliest for task in self._suspects if task.earliest > now]
         done: list[Completed] = []
-        for slot, answer in self._pool.answers(min(moments, default=inf)):
+        for slot, answer in self._pool.answers(min([self._moment, *moments])):
             task = self._running.pop(slot)
             if not isinstance(answer, str):
                 done += self._take(task, answer, slot.name)

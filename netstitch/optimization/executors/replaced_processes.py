@@ -75,7 +75,7 @@ class ProcessExecutor(WorkerExecutor[Future[TaskOutcome]]):
 
     def _start(self) -> None:
         """Put into the pool what waits; a suspect only alone."""
-        while (self._suspects or self._waiting) and not self._broken:
+        while (self._suspects or self._room()) and not self._broken:
             others = self._running.values()
             if others and (self._suspects or any(task.suspect for task in others)):
                 return
@@ -106,7 +106,7 @@ class ProcessExecutor(WorkerExecutor[Future[TaskOutcome]]):
         ready = wait(self._running, self._time_left(), FIRST_COMPLETED).done
         if self._broken or any(map(_lost, ready)):
             return self._recover()
-        if not ready:  # one took too long: its worker's death breaks the pool
+        if not ready:  # where one took too long, its worker's death breaks the pool
             self._late = {task for task in self._running.values() if self._left(task) <= 0}
             self._broken = bool(self._late)
         return self._collect(future for future in self._running if future in ready)
@@ -139,8 +139,9 @@ class ProcessExecutor(WorkerExecutor[Future[TaskOutcome]]):
         return start + self._timeout * len(task.requests) - time.perf_counter()
 
     def _time_left(self) -> float | None:
-        """Return the seconds until one of the calls under way will have taken too long."""
+        """Return the seconds until a call under way has taken too long, or the moment comes."""
         left = min(map(self._left, self._running.values()), default=self._timeout)
+        left = min(left, self._moment - self.now())
         return None if left == inf else max(0.0, left)
 
     def _recover(self) -> list[Completed]:

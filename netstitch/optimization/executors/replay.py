@@ -9,6 +9,7 @@ than there are workers: they go on with what is asked while the oldest result is
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from netstitch.optimization.executors.executor import WHOLE, Completed, Executor, checked
 from netstitch.optimization.problem import Evaluation, Genotype, Objective
@@ -62,10 +63,19 @@ class OrderedExecutor(WrappedExecutor):
 
     def wait(self) -> list[Completed]:
         """Return the result of the oldest evaluation; an empty list when there is none."""
+        return self.wait_until(inf)
+
+    def wait_until(self, moment: float) -> list[Completed]:
+        """Do as `wait`; where the oldest is not done by then, return all that are, in order."""
         if not self._tickets:
             return []
         while self._tickets[0] not in self._done:
-            self._done |= {one.ticket: one for one in self._executor.wait()}
+            arrived = self._executor.wait_until(moment)
+            self._done |= {one.ticket: one for one in arrived}
+            if not arrived:
+                there = [ticket for ticket in self._tickets if ticket in self._done]
+                self._tickets = deque(one for one in self._tickets if one not in self._done)
+                return [self._done.pop(ticket) for ticket in there]
         return [self._done.pop(self._tickets.popleft())]
 
     def _forget(self) -> None:
@@ -164,33 +174,41 @@ class ReplayExecutor(WrappedExecutor):
 
         In any case that which the search waits for comes first, alone.
         """
+        return self.wait_until(inf)
+
+    def wait_until(self, moment: float) -> list[Completed]:
+        """Do as `wait`; what is known takes no time.
+
+        Where that which the search waits for is not there by then, what came meanwhile is returned.
+        """
         if WHOLE in self._submitted or WHOLE in self._replayed.values():
-            return [self._wait_for_whole()]
+            return self._wait_for_whole(moment)
         if self._rounds and all(signature in self._replayed for signature in self._rounds[0]):
             return [self._replay(signature) for signature in self._rounds.popleft()]
         self._rounds.clear()
         if self._replayed:
             return [self._replay(signature) for signature in list(self._replayed)]
-        if self._later:
-            later, self._later = self._later, []
-            return later
-        return self._arrive()
+        return self._take_later() or self._arrive(moment)
 
-    def _wait_for_whole(self) -> Completed:
+    def _take_later(self) -> list[Completed]:
+        later, self._later = self._later, []
+        return later
+
+    def _wait_for_whole(self, moment: float) -> list[Completed]:
         """Return what the search waits for; the order, and what comes meanwhile, stay for later."""
         for signature, ticket in self._replayed.items():
             if ticket == WHOLE:
-                return self._replay(signature)
-        while True:
-            completed = self._arrive()
+                return [self._replay(signature)]
+        while completed := self._arrive(moment):
             self._later += [one for one in completed if one.ticket != WHOLE]
             for one in completed:
                 if one.ticket == WHOLE:
-                    return one
+                    return [one]
+        return self._take_later()
 
-    def _arrive(self) -> list[Completed]:
+    def _arrive(self, moment: float) -> list[Completed]:
         """Return results of the other executor."""
-        completed = self._executor.wait()
+        completed = self._executor.wait_until(moment)
         arrived = [Arrival(*self._submitted.pop(one.ticket), one) for one in completed]
         if self._on_arrival is not None and arrived:
             self._on_arrival(arrived)

@@ -1,10 +1,13 @@
 """Evaluations in this process, one call after the other."""
 
+from math import inf
+
 from netstitch.errors import SearchError
 from netstitch.optimization.executors.attempts import Evaluate, attempt_all
 from netstitch.optimization.executors.executor import Completed, Executor, Request, worker_name
 from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.optimization.problem import Genotype
+from netstitch.time_limits import Pace
 
 
 class SerialExecutor(Executor):
@@ -37,6 +40,7 @@ class SerialExecutor(Executor):
         self._evaluate, self._group = evaluate, group
         self._busy = 0.0
         self._waiting = EvaluationQueue(choose)
+        self._pace = Pace()
 
     def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
         """Let an evaluation wait for its turn."""
@@ -44,12 +48,24 @@ class SerialExecutor(Executor):
 
     def wait(self) -> list[Completed]:
         """Evaluate and return the next results; an empty list when nothing waits."""
+        return self.wait_until(inf)
+
+    def wait_until(self, moment: float) -> list[Completed]:
+        """Do as `wait`, but begin nothing that would end later, by what evaluations take here.
+
+        A group is then evaluated in parts, and those that there is no time for go on waiting.
+        """
         requests = self._waiting.take(self._group)
-        if not requests:
-            return []
-        outcome = attempt_all(self._evaluate, requests)
-        self._busy += outcome.seconds
-        return outcome.completed(requests, worker_name())
+        done: list[Completed] = []
+        while requests and (count := self._pace.fitting(moment - self.now())):
+            part, requests = requests[:count], requests[count:]
+            begin = self.now()
+            outcome = attempt_all(self._evaluate, part)
+            self._pace.note(self.now() - begin, len(part))
+            self._busy += outcome.seconds
+            done += outcome.completed(part, worker_name())
+        self._waiting.put_back(requests)
+        return done
 
     def busy(self) -> float:
         """Return the seconds spent on evaluations so far."""

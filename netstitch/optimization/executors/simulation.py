@@ -8,7 +8,7 @@ genotype, and time is a number, so that a search on a hundred workers is repeate
 import heapq
 from collections import deque
 from collections.abc import Callable
-from math import isfinite
+from math import inf, isfinite
 
 from netstitch.errors import SearchError
 from netstitch.optimization.executors.attempts import Evaluate, attempt
@@ -74,8 +74,15 @@ class SimulatedExecutor(Executor):
 
         Synchronous: all results there are, in the order in which they were ready.
         """
+        return self.wait_until(inf)
+
+    def wait_until(self, moment: float) -> list[Completed]:
+        """Do as `wait`, and let the clock go no further than to a moment."""
         done: list[Completed] = []
         while self._running and (self._synchronous or not done):
+            if self._running[0][0] > moment:
+                self._time = max(self._time, moment)
+                break
             self._time = self._running[0][0]
             while self._running and self._running[0][0] <= self._time:
                 _, ticket, seconds, genotype = heapq.heappop(self._running)

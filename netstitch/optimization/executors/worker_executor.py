@@ -18,6 +18,7 @@ from netstitch.optimization.executors.executor import Completed, Executor, Reque
 from netstitch.optimization.executors.queue import Choose, EvaluationQueue
 from netstitch.optimization.problem import Genotype
 from netstitch.text import one_line
+from netstitch.time_limits import Pace
 
 Handle = TypeVar("Handle")
 
@@ -46,7 +47,8 @@ class Dealing(TypedDict, total=False):
             are loops wait in the queue.
         group: How many genotypes a worker may be given at once, 1 by default; together where the
             evaluation is a `BatchEvaluation`. Those that wait are dealt to the free workers, as
-            many to each, and their seconds are divided equally among them.
+            many to each, and their seconds are divided equally among them. They are fewer where
+            time is short, and while it is limited and nothing is known of how long one takes.
         choose: Which of those that wait go with the oldest; by default the next ones.
         timeout: Seconds that each genotype of a call may take; a worker that needs more is killed.
     """
@@ -92,6 +94,8 @@ class WorkerExecutor(Executor, Generic[Handle]):
         self._suspects: deque[PendingTask] = deque()  # that wait to be run alone
         self._running: dict[Handle, PendingTask] = {}  # by order of submission
         self._busy = 0.0  # seconds of evaluations that are over
+        self._moment = inf  # to which results are waited for
+        self._pace = Pace()
 
     def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
         """Let an evaluation wait for a worker."""
@@ -101,10 +105,20 @@ class WorkerExecutor(Executor, Generic[Handle]):
 
     def wait(self) -> list[Completed]:
         """Return all results that are ready, at least one; none where nothing is under way."""
+        return self.wait_until(inf)
+
+    def wait_until(self, moment: float) -> list[Completed]:
+        """Do as `wait`, to that moment; workers are given as much as they do by then.
+
+        What runs longer goes on, and is lost where it is then cancelled.
+        """
+        self._moment = moment
         done: list[Completed] = []
-        while not done and (self._running or self._waiting or self._suspects):
+        while not done and (self._running or self._suspects or self._room()):
             self._start()
             done = self._finished()
+            if self.now() >= moment:
+                break
         if self._group == 1:
             self._start()
         return done
@@ -119,6 +133,7 @@ class WorkerExecutor(Executor, Generic[Handle]):
     def cancel(self) -> None:
         """Forget what is running and waiting, and kill the workers, whatever they do."""
         self._busy = self.busy()
+        self._moment = inf
         self._waiting.clear()
         self._suspects.clear()
         self._running.clear()
@@ -130,7 +145,7 @@ class WorkerExecutor(Executor, Generic[Handle]):
 
     @abstractmethod
     def _finished(self) -> list[Completed]:
-        """Wait until something happens, and return the results that it gave, if any."""
+        """Wait until something happens, to the moment at most; return what it gave, if anything."""
 
     @abstractmethod
     def _under_way(self) -> float:
@@ -151,14 +166,20 @@ class WorkerExecutor(Executor, Generic[Handle]):
                 f"give {give}"
             ) from error
 
+    def _room(self) -> int:
+        """Return how many of those that wait a worker may begin, one after the other."""
+        fitting = self._pace.fitting(self._moment - self.now())
+        return min(self._group, len(self._waiting), fitting)
+
     def _deal(self, free: int) -> PendingTask:
         """Return the task of the next of some free workers, so that all are given as much."""
         share = -(-len(self._waiting) // max(1, free))
-        return PendingTask(self._waiting.take(min(self._group, share)))
+        return PendingTask(self._waiting.take(min(self._room(), share)))
 
     def _take(self, task: PendingTask, outcome: TaskOutcome, worker: str) -> list[Completed]:
         """Return the results of a task that is done."""
         self._busy += outcome.seconds
+        self._pace.note(outcome.seconds, len(task.requests))
         return outcome.completed(task.requests, worker)
 
     def _lose(

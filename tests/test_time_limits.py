@@ -1,0 +1,40 @@
+"""How many pieces of work still end in time."""
+
+from math import inf
+from sys import maxsize
+
+import pytest
+
+from netstitch.time_limits import REMEMBERED, Pace
+
+
+def paced(*tasks: tuple[float, int]) -> Pace:
+    pace = Pace()
+    for task in tasks:
+        pace.note(*task)
+    return pace
+
+
+@pytest.mark.parametrize(
+    "tasks, seconds, expected",
+    [
+        ([], 100.0, 1),  # one, from which it is known how long they take
+        ([], 0.0, 0),
+        ([(2.0, 1)], 1.9, 0),
+        ([(2.0, 1)], 2.0, 1),
+        ([(2.0, 1)], 5.9, 1),
+        ([(2.0, 1)], 6.0, 2),
+        ([(2.0, 1), (4.0, 5)], 8.0, 4),
+        ([(2.0, 1)], -1.0, 0),
+        ([(2.0, 1)], inf, maxsize),
+        ([(0.0, 1)], 1e-9, maxsize),
+    ],
+)
+def test_half_of_those_that_end_in_time_by_the_mean_of_those_before(
+    tasks: list[tuple[float, int]], seconds: float, expected: int
+) -> None:
+    assert paced(*tasks).fitting(seconds) == expected
+
+
+def test_what_is_long_ago_is_forgotten() -> None:
+    assert paced((1e6, 1), *[(1.0, 1)] * REMEMBERED).fitting(6.0) == 3
