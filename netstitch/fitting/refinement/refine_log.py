@@ -19,6 +19,7 @@ from netstitch.files.folders import as_path
 from netstitch.fitting.feature_stream import Progress
 from netstitch.fitting.refinement.refine_report import CurvePoint, LossValue
 from netstitch.fitting.refinement.refine_training import Training
+from netstitch.time_limits import OVERTIME, Pace
 
 CURVE_POINTS = 10
 """Times that the held-out curve is measured."""
@@ -85,7 +86,8 @@ class RefineLog:
         self.checkpoint, self.every = checkpoint, every
         self.clock, self.progress = clock, progress
         self.curve: list[CurvePoint] = []
-        self._begin = clock()
+        self._pace = Pace()
+        self._begin = self._step_began = clock()
         if checkpoint is not None and checkpoint.exists():
             self._go_on_from(checkpoint)
         self.save()
@@ -107,8 +109,16 @@ class RefineLog:
 
     @property
     def spent(self) -> bool:
-        """True where the budget of steps or that of time is spent."""
-        return self.fraction >= 1 or self._of_time >= 1
+        """True where the budget of steps or that of time is spent.
+
+        That of time is where one more step would take over a twentieth more, but one step is done.
+        """
+        if self.steps is not None and self.training.step >= self.steps:
+            return True
+        if self.seconds is None or self.training.step == 0:
+            return False
+        left = OVERTIME * self.seconds - self.elapsed
+        return self._of_time >= 1 or self._pace.fitting(left) == 0
 
     @property
     def _of_time(self) -> float:
@@ -155,13 +165,16 @@ class RefineLog:
         """Measure the curve's first point."""
         self._measure()
         self.report("begins")
+        self._step_began = self.clock()
 
     def after(self, loss: float) -> None:
         """Report a step and its loss, after measuring and saving where it is time to."""
+        self._pace.note(self.clock() - self._step_began)
         self._measure()
         if self.clock() - self._saved >= self.every:
             self.save()
         self.report(f"loss {loss:.3g}")
+        self._step_began = self.clock()
 
     def report(self, what: str) -> None:
         """Call `progress`. The number of steps in all is estimated where time limits them."""
@@ -170,8 +183,9 @@ class RefineLog:
         step, total = self.training.step, self.steps
         if self.seconds is not None:
             if step and self._of_time > 0:
-                # The last step may end after the time; the steps are all there were then.
-                total = min(total or maxsize, ceil(step / min(1.0, self._of_time)))
+                # After the last step, which need not end with the time, these are all there were.
+                part = 1.0 if self.spent else self._of_time
+                total = min(total or maxsize, ceil(step / part))
             what = f"{what}, {min(self.elapsed, self.seconds):.0f} of {self.seconds:g} s"
         self.progress(step, total, f"refine, {what}, held-out {self.curve[-1].loss:.3g}")
 

@@ -38,7 +38,8 @@ class RefineSettings(FittingSettings):
     """Budget of steps; by default, where seconds give none, 300, or 5 for each stitch where that is
     more."""
     seconds: float | None = Field(default=None, gt=0)
-    """Budget of time; by default none; of two budgets the stricter counts."""
+    """Budget of time; by default none; of two budgets the stricter counts. No step begins that
+    would end more than a twentieth later, but one is done."""
     # Adam's steps are float32, and it divides the rate by less than 1.
     learning_rate: float = Field(default=1e-2, gt=0, le=1e30)
     """The rate of the first step, for features that vary by 1; it falls along a cosine."""

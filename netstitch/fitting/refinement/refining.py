@@ -61,11 +61,12 @@ def refine(
 ) -> RefineReport:
     """Train the stitches of a supernet on sampled subnetworks, and keep what got better.
 
-    Training ends at the budget of steps or of seconds, whichever comes first. Its schedule follows
-    the steps where they are given, and time where they are not. A step is two batches, each with
-    its own subnetworks. Reading images and choosing come on top; choosing takes about as long as
-    60 steps. With a budget of steps, runs of one seed are equal bit for bit. A stitch whose values
-    become NaN or infinite is put back, left alone, and named in the report.
+    Training ends at the budget of steps or of seconds, whichever comes first; no step but the first
+    begins that, by how long others took, would end more than a twentieth after the seconds. Its
+    schedule follows the steps where they are given, and time where they are not. A step is two
+    batches, each with its own subnetworks. Reading images and choosing come on top; choosing takes
+    about as long as 60 steps. With a budget of steps, runs of one seed are equal bit for bit. A
+    stitch whose values become NaN or infinite is put back, left alone, and named in the report.
 
     Args:
         union: The supernet, its stitches fitted.

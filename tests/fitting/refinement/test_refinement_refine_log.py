@@ -93,6 +93,23 @@ def test_whichever_budget_ends_first() -> None:
     assert [total for _, total, _ in told] == [100, *[6] * 6]
 
 
+@pytest.mark.parametrize(
+    "seconds, step_takes, steps",
+    [(10.0, 3.0, 3), (8.6, 3.0, 3), (8.5, 3.0, 2), (2.0, 3.0, 1), (10.0, 100.0, 1)],
+)
+def test_no_step_begins_that_would_end_a_twentieth_after_the_time_but_one_is_done(
+    seconds: float, step_takes: float, steps: int
+) -> None:
+    for asked in (None, 50):
+        log, told = followed(asked, seconds, step_takes=step_takes)
+        assert log.training.step == log.curve[-1].step == steps
+        assert told[-1][:2] == (steps, steps)
+
+
+def test_one_step_is_done_where_measuring_takes_all_of_the_time() -> None:
+    assert followed(None, 1.0, measuring_takes=2.0)[0].training.step == 1
+
+
 def test_a_limit_of_time_that_is_not_reached_changes_nothing() -> None:
     seen: list[list[float]] = []
     for seconds in (None, 100.0):
