@@ -42,16 +42,18 @@ class NamedNetwork(Protocol):
     graph: Graph
 
 
-def why_none(a: NamedNetwork, b: NamedNetwork) -> str:
-    """Return the reason that no point of two networks is compatible, and what to do."""
-    bare = [network for network in (a, b) if not candidates(network.graph)]
+def why_none(*networks: NamedNetwork) -> str:
+    """Return the reason that no points of networks are compatible, and what to do."""
+    bare = [network for network in networks if not candidates(network.graph)]
     if bare:
         # Two networks of one class have one name and one reason.
         reasons = dict.fromkeys(f"{network.name} {_without(network.graph)}" for network in bare)
         return f"{'; '.join(reasons)}; {_INSTEAD}"
+    first, *others = networks
+    rest = ", ".join(f"those of {other.name} {_layouts(other.graph)}" for other in others)
     return (
-        f"points of {a.name} are {_layouts(a.graph)}, those of {b.name} {_layouts(b.graph)}; "
-        "choose networks with layers that agree in size"
+        f"points of {first.name} are {_layouts(first.graph)}, {rest}; choose networks with layers "
+        "that agree in size"
     )
 
 

@@ -1,24 +1,21 @@
-"""`netstitch.match`: from networks to the solver's graphs, and from its pairs to a matching."""
+"""`netstitch.match`: from networks to the solver's graphs, and from its groups to a matching."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 
-import numpy as np
-import numpy.typing as npt
+import torch
 from torch import nn
 
 from netstitch.errors import MatchingError
-from netstitch.matching.acyclic.solver import maximum_acyclic_matching
-from netstitch.matching.compatibility import NamedNetwork, PointKind, candidates, kind_of, why_none
-from netstitch.matching.equivalence import equivalence_classes
+from netstitch.events import Listener, Message, warn
+from netstitch.matching.acyclic.joint import DirectedGraph, joint_acyclic_matching
+from netstitch.matching.compatibility import NamedNetwork, why_none
 from netstitch.matching.matches import Match, Matching
 from netstitch.matching.matching_settings import MatchingObjective, MatchingSettings, Points
-from netstitch.matching.objectives import balanced
-from netstitch.networks.graph import WEIGHT, Graph, Node
+from netstitch.matching.steps import common_points, point_pairs, steps_of
+from netstitch.matching.weighing import Weighing, weight_table, worths
 from netstitch.networks.inputs import check_one_task
-from netstitch.text import one_line
-
-Weighing = Callable[[Node, Node], float] | npt.ArrayLike
+from netstitch.networks.network import Network
 
 
 def match(
@@ -26,8 +23,15 @@ def match(
     points: Points = "distinct",
     objective: MatchingObjective = "count",
     weights: Weighing | None = None,
+    listener: Listener = warn,
 ) -> Matching:
-    """Return the heaviest acyclic matching of two networks' points (the paper's section 3).
+    """Return a heavy acyclic matching of networks' points, of two the heaviest (section 3).
+
+    A match has one point of each network at most, each compatible with all others, and is worth the
+    sum over its pairs. Two networks are matched exactly, further ones one by one with those before,
+    merged; then each again with all others until nothing improves (`joint_acyclic_matching`). The
+    matching's `upper_bound` is proven, and `exact` says whether it is reached; for more than two
+    networks it is the sum of the maxima of all pairs, which no matching may be able to reach.
 
     Points that are an output of their network are not matched. Ties, and networks too wide for the
     exact solver, are as in `maximum_acyclic_matching`.
@@ -36,24 +40,27 @@ def match(
     (`equivalence_classes`) count as one: a convolution and the batch norm behind it, no-ops, pooled
     features before and after they are flattened. A stitch between two of them computes what one
     between their classes does with other weights, so no network is lost, up to an affine map and
-    provided that scales of batch norms are not 0; but a class has one partner, where with "all"
-    each of its points may have one. Classes are matched at the last points of both that are
-    compatible: to compute the source further costs nothing more, the target's map is not computed
-    behind the stitch, and normalised features are easier to fit.
+    provided that scales of batch norms are not 0; but a class is in one match, where with "all"
+    each of its points may be in one. Classes are matched at the last points that are compatible: to
+    compute the source further costs nothing more, the target's map is not computed behind the
+    stitch, and normalised features are easier to fit.
 
     Args:
-        networks: two captured networks.
+        networks: two or more captured networks.
         points: "all" as in the paper, or "distinct".
-        objective: what is maximised: "count", the number of matches, as in the paper, or
-            "balanced", the sum of 1 - |s - t| for points at shares s and t of their networks'
-            multiply-adds.
-        weights: what a match is worth instead of an objective, finite and not negative; 0 keeps
-            two points apart. Either a function of two compatible points, the first network's
-            first, or an array (points of the first graph, points of the second) in the order of
-            `graph.points`, of which the entries of points that may be matched are read.
+        objective: what is maximised: "count", the number of pairs that matches join, or "balanced",
+            the sum of 1 - |s - t| over pairs at shares s and t of their networks' multiply-adds.
+        weights: what a pair is worth instead of an objective, finite and not negative; 0 keeps
+            two points apart. A function of two compatible points, the earlier network's first; or
+            for two networks an array (points of the first graph, points of the second) in the order
+            of `graph.points`, of which the entries of points that may be matched are read; or a
+            mapping with either for every pair of networks (i, j), i < j. A pair of classes is worth
+            what their last compatible points are.
+        listener: told of networks that are the same, and of one that cannot be joined to any other,
+            as the others are; by default these are warnings of Python.
 
     Raises:
-        MatchingError: for other than two networks, choices that do not exist or do not go together,
+        MatchingError: for fewer than two networks, choices that do not exist or do not go together,
             networks of different tasks, weights of a wrong shape, negative or not finite, and when
             no points fit.
     """
@@ -65,114 +72,79 @@ def match(
             f"match was given weights and the objective {objective!r}: give one of both, weights "
             "are an objective of their own"
         )
-    if len(networks) != 2:
-        need = "give two" if len(networks) < 2 else "more than two are not supported yet; give two"
-        given = "1 network was" if len(networks) == 1 else f"{len(networks)} networks were"
-        raise MatchingError(f"{given} given to match: {need}")
-    a, b = networks
-    check_one_task((a.name, b.name), (a.graph, b.graph), MatchingError)
-    steps_a, steps_b = _merged(a.graph, points), _merged(b.graph, points)
-    pairs = _pairs(steps_a, steps_b)
-    if not pairs:
+    names = [network.name for network in networks]
+    if len(networks) < 2:
+        given = f"one network, {names[0]}," if names else "no network"
+        raise MatchingError(f"{given} was given to match: give two or more")
+    graphs = [network.graph for network in networks]
+    check_one_task(names, graphs, MatchingError)
+    steps = [steps_of(graph, points) for graph in graphs]
+    sizes = [len(each.members) for each in steps]
+    pairs = {(i, j): point_pairs(steps[i], steps[j]) for i, j in combinations(range(len(steps)), 2)}
+    if not any(pairs.values()):
+        raise MatchingError(_nothing_fits(networks))
+    tables = {
+        (i, j): weight_table((sizes[i], sizes[j]), pairs[i, j], worth, f"{names[i]} and {names[j]}")
+        for (i, j), worth in worths(networks, objective, weights)
+    }
+    if not any(table.any() for table in tables.values()):
         raise MatchingError(
-            f"no point of {a.name} is compatible with one of {b.name}: {why_none(a, b)}"
+            f"every match of {names[0]} with {' or '.join(names[1:])} has weight 0: give a "
+            "positive weight to some pair, or another objective"
         )
-    worth = balanced(a.graph, b.graph) if objective == "balanced" else _weigher(a, b, weights)
-    table = np.zeros((len(steps_a.members), len(steps_b.members)))
-    for steps, (node_a, node_b) in pairs.items():
-        what = f"the weight of matching {node_a.name} with {node_b.name} is"
-        try:
-            weight = table[steps] = float(worth(node_a, node_b))
-        except (TypeError, ValueError) as error:
-            raise MatchingError(f"{what} no number ({one_line(error)}); give 0 or more") from error
-        if not (np.isfinite(weight) and weight >= 0):
-            raise MatchingError(f"{what} {weight}; weights must be finite and not negative")
-    if not table.any():
-        raise MatchingError(
-            f"every match of {a.name} with {b.name} has weight 0: give a positive weight to some "
-            "pair, or another objective"
-        )
-    found = maximum_acyclic_matching(
-        len(steps_a.members), steps_a.edges, len(steps_b.members), steps_b.edges, table
+    joined = {network for pair, fitting in pairs.items() if fitting for network in pair}
+    for text in (*_twice(networks), *_left_over(networks, joined)):
+        listener(Message(text, warning=True))
+    solved = [DirectedGraph(size, each.edges) for size, each in zip(sizes, steps, strict=True)]
+    found = joint_acyclic_matching(solved, tables)
+    matches = []
+    for group in found.groups:
+        nodes = common_points([steps[index].members[step] for index, step in group.items()])
+        row = {index: node.name for index, node in zip(group, nodes, strict=True)}
+        matches.append(Match(tuple(map(row.get, range(len(networks))))))
+    matching = Matching(tuple(matches), found.weight, found.upper_bound, found.method)
+    return matching.placed(names, graphs)
+
+
+def _nothing_fits(networks: Sequence[NamedNetwork]) -> str:
+    first, *others = networks
+    what = f"no point of {first.name} is compatible with one of {others[0].name}"
+    if len(others) > 1:
+        what = f"no points of {', '.join(network.name for network in networks)} are compatible"
+    return f"{what}: {why_none(*networks)}"
+
+
+def _left_over(networks: Sequence[NamedNetwork], joined: set[int]) -> Iterator[str]:
+    """Yield a line about each network of which no point is compatible with one of another."""
+    for index, network in enumerate(networks):
+        if index not in joined:
+            others = [networks[other] for other in sorted(joined)]
+            yield (
+                f"{network.name} is joined to no other network, since none of its points is "
+                f"compatible with one of theirs: {why_none(network, *others)}"
+            )
+
+
+def _twice(networks: Sequence[NamedNetwork]) -> Iterator[str]:
+    """Yield a line about each two networks that are one."""
+    for i, j in combinations(range(len(networks)), 2):
+        if _same(networks[i], networks[j]):
+            yield (
+                f"networks {i + 1} and {j + 1}, {networks[i].name} and {networks[j].name}, are the "
+                "same: nothing lies between them; leave one out unless you mean it"
+            )
+
+
+def _same(a: NamedNetwork, b: NamedNetwork) -> bool:
+    """Return whether two networks compute the same, node by node."""
+    if a is b or not (isinstance(a, Network) and isinstance(b, Network)):
+        return a is b
+    own, other = a.weights, b.weights
+    return (
+        a.graph == b.graph
+        and own.keys() == other.keys()
+        and all(torch.equal(tensor, other[key]) for key, tensor in own.items())
     )
-    chosen = [pairs[pair] for pair in found.pairs]
-    matches = tuple(Match((node_a.name, node_b.name)) for node_a, node_b in chosen)
-    matching = Matching(matches, found.weight, found.upper_bound, found.method)
-    return matching.placed((a.name, b.name), (a.graph, b.graph))
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """A network's nodes as the solver numbers them: without weights, and each class as one.
-
-    Attributes:
-        members: for each step its points that may be matched, in the order of computation.
-        edges: (source, target) steps.
-    """
-
-    members: tuple[tuple[Node, ...], ...]
-    edges: list[tuple[int, int]]
-
-
-def _merged(graph: Graph, points: Points) -> _Steps:
-    """Return a graph's steps; merging a class makes no cycle, since it is a chain."""
-    first_of = {}
-    if points == "distinct":
-        first_of = {node.name: one[0].name for one in equivalence_classes(graph) for node in one}
-    matched = {node.name for node in candidates(graph)}
-    at: dict[str, int] = {}
-    members: list[list[Node]] = []
-    edges = []
-    for node in graph.nodes:
-        if node.operation == WEIGHT:
-            continue
-        first = first_of.get(node.name, node.name)
-        if first == node.name:
-            members.append([])
-        at[node.name] = at.get(first, len(members) - 1)
-        if node.name in matched:
-            members[at[node.name]].append(node)
-        own = at[node.name]
-        edges += [(at[name], own) for name in node.inputs if name in at and at[name] != own]
-    return _Steps(tuple(map(tuple, members)), edges)
-
-
-def _pairs(a: _Steps, b: _Steps) -> dict[tuple[int, int], tuple[Node, Node]]:
-    """Return compatible points by steps of A and B: the last of A's that fits any, and of B's."""
-    by_kind: dict[PointKind | None, dict[int, Node]] = {}
-    for j, members in enumerate(b.members):
-        for node in members:
-            by_kind.setdefault(kind_of(node), {})[j] = node  # the last of a kind stays
-    pairs: dict[tuple[int, int], tuple[Node, Node]] = {}
-    for i, members in enumerate(a.members):
-        for node in members:
-            kind = kind_of(node)
-            for j, other in by_kind.get(kind, {}).items() if kind is not None else ():
-                pairs[i, j] = node, other
-    return pairs
-
-
-def _weigher(
-    a: NamedNetwork, b: NamedNetwork, weights: Weighing | None
-) -> Callable[[Node, Node], float]:
-    if weights is None:
-        return lambda node_a, node_b: 1.0
-    if callable(weights):
-        return weights
-    points_a = {node.name: index for index, node in enumerate(a.graph.points)}
-    points_b = {node.name: index for index, node in enumerate(b.graph.points)}
-    try:
-        table = np.asarray(weights, np.float64)
-    except (TypeError, ValueError, RuntimeError):  # the last of tensors that require gradients
-        raise MatchingError(
-            "weights must be a function of two points or an array of numbers"
-        ) from None
-    if table.shape != (len(points_a), len(points_b)):
-        raise MatchingError(
-            f"weights have shape {table.shape}; the points of {a.name} and {b.name} need "
-            f"({len(points_a)}, {len(points_b)})"
-        )
-    return lambda u, v: float(table[points_a[u.name], points_b[v.name]])
 
 
 def _check_named(network: object) -> None:

@@ -32,8 +32,10 @@ class Matching:
 
     Attributes:
         matches: the matches.
-        weight: the sum of the matches' weights; for the plain count, their number.
-        upper_bound: no acyclic matching weighs more; equal to `weight` where it is exact.
+        weight: the sum of the weights of all pairs that matches join; for the plain count, the
+            number of these, which for two networks is that of the matches.
+        upper_bound: no acyclic matching weighs more; equal to `weight` where it is exact. For more
+            than two networks the sum of the maxima of all pairs, which may be out of reach.
         method: the algorithm that found it, in words.
         names: of the networks, where known.
         depths: for each match the share of its networks' multiply-adds that is computed by its

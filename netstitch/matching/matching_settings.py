@@ -26,5 +26,5 @@ class MatchingSettings(Settings):
     """'distinct', which takes points that differ by an affine map for one, such as a convolution
     and its batch norm, or 'all'."""
     objective: MatchingObjective = "count"
-    """The aim of the matching: 'count', the matches, or 'balanced', matches at like shares of
-    both networks' multiply-adds."""
+    """The aim of the matching: 'count', the pairs of points that are joined, or 'balanced', pairs
+    at like shares of their networks' multiply-adds."""

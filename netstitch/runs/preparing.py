@@ -187,9 +187,13 @@ def match_all(
 ) -> Matching:
     """Match the networks and tell how many matches there are."""
     listener(StageBegan("match"))
-    matching = match(*networks, points=settings.points, objective=settings.objective)
+    matching = match(
+        *networks, points=settings.points, objective=settings.objective, listener=listener
+    )
     counted = settings.objective == "count"
     weight = "" if counted else f" of weight {matching.weight:.2f}"
+    if counted and len(networks) > 2:
+        weight = f" that join {matching.weight:.0f} pairs of points"
     most = f"{matching.upper_bound:.0f} are" if counted else f"{matching.upper_bound:.2f} is"
     bound = "the maximum" if matching.exact else f"at most {most} possible"
     listener(Message(f"{len(matching)} matches{weight} ({bound})"))
