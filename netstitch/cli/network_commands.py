@@ -43,7 +43,7 @@ def match_command(
     Parameters
     ----------
     experiment: str
-        A TOML file that names two models and a task, or the name of a shipped experiment.
+        A TOML file that names two or more models and a task, or the name of a shipped experiment.
     data: Path
         Folder that holds the data sets.
     weights: Path

@@ -105,8 +105,8 @@ def run(
     Parameters
     ----------
     experiment: str
-        A TOML file that names two models, a task and a search (see examples/own_models), or the
-        name of one of the paper's: imagenet-a, imagenet-b, voc.
+        A TOML file that names two or more models, a task and a search (see examples/own_models), or
+        the name of one of the paper's: imagenet-a, imagenet-b, voc.
     output: Path
         New folder for the run; by default named after the experiment.
     seed: int

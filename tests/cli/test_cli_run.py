@@ -399,3 +399,29 @@ def test_a_device_that_is_not_there(experiment: Path, netstitch: Caller) -> None
         assert called.code == 2
         assert "cannot run on device 'cuda:7'" in called.error
         assert not Path("run").exists()
+
+
+THIRD = """[[networks]]
+model = "models.py:MODEL"
+[task]
+classes"""
+
+
+def test_three_networks_are_matched_and_joined(netstitch: Caller, experiment: Path) -> None:
+    """All points are vectors: a network of 6 points and one of 4 are joined at 4, and so on."""
+    edit(experiment, "[task]\nclasses", THIRD.replace("MODEL", "two"))
+    with (experiment.parent / "models.py").open("a") as file:
+        file.write("\ndef two():\n    torch.manual_seed(3)\n    return Chain(6, 9, 5)\n")
+    called = netstitch("match", experiment)
+    assert called.code == 0, called.err
+    assert "matches that join 14 pairs of points (the maximum)" in called.out
+    assert ["match", "wide", "deep", "two"] in [line.split() for line in called.out.splitlines()]
+
+
+def test_a_network_that_is_listed_twice_is_told(netstitch: Caller, experiment: Path) -> None:
+    again = 'name = "again"\nweights = "deep.safetensors"\n[task]\nclasses'
+    third = THIRD.replace("MODEL", "deep").replace("[task]\nclasses", again)
+    edit(experiment, "[task]\nclasses", third)
+    called = netstitch("match", experiment)
+    assert called.code == 0, called.err
+    assert "networks 2 and 3, deep and again, are the same" in called.out + called.err
