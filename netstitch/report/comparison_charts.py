@@ -87,8 +87,7 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
     if plain:
         corners = attainment([places_of(each.plain, part) for each in plain], 0.5)
         x, y = zip(*corners, strict=True) if corners else ((), ())
-        name = f"{plain_name(plain)} ({counted(len(plain), 'run')})"
-        series.append(Series(name, x, y, "steps", len(kinds), "dashed"))
+        series.append(Series(plain_name(plain), x, y, "steps", len(kinds), "dashed"))
     front = comparison.runs[0].front
     series.append(
         marks_of("reference", front.references, lambda point: point.accuracy(part), "reference")
@@ -98,7 +97,8 @@ def attainment_chart(comparison: Comparison, part: Split) -> Chart:
     margin = 0.05 * max(best - floor, 0.01)
     limits = (floor, best + margin)
     title = f"{front.measure}, {part}"
-    return Chart(front.cost_label, title, tuple(series), y_range=limits)
+    mean = "mean " if comparison.cascades or plain else ""
+    return Chart(f"{mean}{front.cost_label}", title, tuple(series), y_range=limits)
 
 
 def _stitches(history: Sequence[HistoryRow], moments: np.ndarray) -> np.ndarray:
