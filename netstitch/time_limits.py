@@ -8,9 +8,9 @@ from math import inf
 from sys import maxsize
 
 OVERTIME = 1.05
-"""The times that a limit of time may be exceeded by what is under way at its end.
+"""The factor that stretches a limit of time for what is under way.
 
-So much and no more: an evaluation is then given up, and a step is not begun.
+What would take longer is given up, or not begun.
 """
 
 REMEMBERED = 16
@@ -30,8 +30,9 @@ class Pace:
     def fitting(self, seconds: float) -> int:
         """Return how many pieces to do together so that they end within so many seconds.
 
-        That is half of those that do by the mean, since some take longer, but one where one does;
-        one too while nothing is known of them, so that something is.
+        By the mean of the others, half of those that would fit, since some take longer; one where
+        one fits, and one while nothing is known yet. The oldest that is remembered counts only
+        while it is alone: the first of all may have had to warm up.
         """
         if seconds <= 0:
             return 0
@@ -39,8 +40,9 @@ class Pace:
             return maxsize
         if not self._tasks:
             return 1
-        taken = sum(spent for spent, _ in self._tasks)
-        pieces = sum(count for _, count in self._tasks)
+        known = list(self._tasks)[1:] or list(self._tasks)
+        taken = sum(spent for spent, _ in known)
+        pieces = sum(count for _, count in known)
         if taken <= 0:
             return maxsize
-        return min(maxsize, (int(seconds * pieces / taken) + 1) // 2)
+        return (int(min(seconds * pieces / taken, float(2**53))) + 1) // 2

@@ -11,7 +11,7 @@ from netstitch.analysis.cascade_rows import cascade_rows, listed_cascades
 from netstitch.analysis.cost_words import MULTIPLY_ADDS_NAME, axis_label
 from netstitch.analysis.dominance import nondominated
 from netstitch.analysis.front_chart import Cloud, Floor, accuracy_floor, front_chart, with_limits
-from netstitch.analysis.front_choice import AnyPoint, Limits, choose, named
+from netstitch.analysis.front_choice import AnyPoint, Limits, as_good, choose, named
 from netstitch.analysis.front_document import FrontDocument
 from netstitch.analysis.front_point import (
     ACCURACY,
@@ -123,6 +123,15 @@ class Front:
         """The reference network that is the ensemble; of several, the most expensive."""
         ensembles = [point for point in self.references if point.output == ENSEMBLE]
         return max(ensembles, key=lambda point: point.cost, default=None)
+
+    @property
+    def as_good(self) -> CascadePoint | None:
+        """The cascade of the least mean cost, plain or not, that is as good as the ensemble.
+
+        That is so where the lower end of the 95 % interval of its difference to the ensemble,
+        paired on validation samples, is over -AS_GOOD. None without one.
+        """
+        return as_good((*self.cascades, *self.plain_cascades))
 
     @property
     def ensemble_cost(self) -> float:

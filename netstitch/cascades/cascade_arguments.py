@@ -44,15 +44,21 @@ def check_front(supernet: Supernet, front: Front) -> None:
 
 
 def check_measured(
-    supernet: Supernet, task: Task, front: Front, form: NumericsConfig, device: Any
+    supernet: Supernet,
+    task: Task,
+    front: Front,
+    form: NumericsConfig,
+    device: Any,
+    *,
+    stitched: bool,
 ) -> None:
     """Raise SearchError where networks of the front are not as accurate here as it tells.
 
-    These are the references, and the network with the most stitches.
+    These are the references, and the network with the most stitches where such can be stages.
     """
-    networks = [point for point in front.networks if point.exit is None]
-    stitched = max(networks, key=lambda point: point.stitches, default=None)
-    chosen = [*front.references, *([stitched] if stitched and stitched.stitches else [])]
+    chosen = list(front.references)
+    if stitched:
+        chosen += sorted(front.points, key=lambda point: point.stitches)[-1:]
     if not chosen:
         return
     evaluator = Evaluator(supernet, task, task.validation, form, device=device)
@@ -64,7 +70,8 @@ def check_measured(
             raise SearchError(
                 f"{point.label} of the front has a validation accuracy of {point.validation:.4f}, "
                 f"and {found.accuracy:.4f} here; give the supernet that was searched, with its "
-                "stitches as they were, and the same validation samples"
+                "stitches as they were, and the same validation samples; stages cannot be "
+                "recalibrated"
             )
 
 

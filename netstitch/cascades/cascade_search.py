@@ -126,7 +126,9 @@ def find_cascades(
             on_progress(event.done, event.total, event.text)
 
     scored = scored_by(front.objective, supernet, checked)
-    check_measured(supernet, checked, front, form, spread.here)
+    check_measured(
+        supernet, checked, _searched(front), form, spread.here, stitched=settings.stitched
+    )
     # Scores are what stitched stages are chosen by, and they take as long as a search.
     known = scored_genotypes(supernet, scored, evaluated, form, spread.here)
     return find_cascades_of(

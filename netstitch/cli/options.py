@@ -4,7 +4,6 @@ import json
 import math
 import re
 import sys
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -135,12 +134,10 @@ class BudgetOptions:
     seconds: Annotated[float | None, _text("search.seconds")] = None
 
 
-_DEMO = Path(__file__).parents[1] / "experiments" / "shipped" / "demo.toml"
 SecondsOfDemo = Annotated[
     float | None,
     Parameter(
-        help="After which the search ends in any case, by default "
-        f"{tomllib.loads(_DEMO.read_text())['search']['seconds']:g}; its budget of evaluations "
+        help="After which the search ends in any case, by default 50; its budget of evaluations "
         "mostly ends it before."
     ),
 ]

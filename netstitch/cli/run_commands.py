@@ -49,7 +49,6 @@ def demo(
     device: str
         What fits and evaluates: cpu, cuda, or cuda:0.
     """
-    from netstitch.analysis.front_choice import as_good
     from netstitch.cli.console import listening
     from netstitch.cli.report_command import report_on
     from netstitch.cli.show import show_accuracy, show_export, show_run
@@ -76,7 +75,7 @@ def demo(
         finished = carry_out(asked, models, task, folder, listener)
         front = finished.front
         network = choose(front)
-        cascade = as_good((*front.cascades, *front.plain_cascades))
+        cascade = front.as_good
         places = {"export": network} | ({} if cascade is None else {"cascade": cascade})
         exported = [
             (export_point(finished.supernet, point, folder / place, listener), point)

@@ -107,7 +107,10 @@ class Engine:
         except BaseException:
             self._executor.cancel()
             raise
-        return self.account.result(self._stopped)
+        result = self.account.result(self._stopped)
+        if self._stopped == "time":
+            self.account.end_time()  # so that one that is restored has none left either
+        return result
 
     def _take_arrived(self) -> None:
         while self._inbox:

@@ -163,7 +163,7 @@ class ResultInbox:
 
     def _results(self) -> list[Completed]:
         moment = self._last_moment()
-        if moment == inf:
+        if moment == inf:  # so that executors that override `wait` alone serve too
             return self._executor.wait()
         if done := self._executor.wait_until(moment):
             return done

@@ -206,6 +206,11 @@ class SearchAccount:
         self.timing.restore(state["timing"])
         self._history.restore(state["history"])
 
+    def end_time(self) -> None:
+        """Let the limit of time have passed, where nothing more would end within it."""
+        if self._budget.seconds is not None:
+            self.timing.catch_up(self._budget.seconds)
+
     def catch_up(self, elapsed: float) -> None:
         """Let the last result have come after so many seconds, as where earlier ones are repeated.
 

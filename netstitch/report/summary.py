@@ -1,7 +1,6 @@
 """A run in sentences: what was found, and what is missing."""
 
 from netstitch.analysis import CascadePoint, Front, FrontPoint
-from netstitch.analysis.front_choice import as_good
 from netstitch.analysis.front_point import Split
 from netstitch.analysis.front_rows import difference_text
 from netstitch.records.run_record import RunRecord
@@ -40,7 +39,7 @@ def named_cascade(front: Front) -> CascadePoint:
 
     The cheapest in the mean that is as good as the ensemble, or, without one, the most accurate.
     """
-    return as_good(front.cascades) or max(front.cascades, key=lambda one: one.validation)
+    return front.as_good or max(front.cascades, key=lambda one: one.validation)
 
 
 def _of_cascades(front: Front, part: Split) -> str:

@@ -50,8 +50,8 @@ def sureness(probabilities: Tensor, kind: Confidence, before: Tensor | None = No
 
 def fitted_on(samples: int, classes: int) -> Tensor:
     """Return which of so many samples a temperature is fitted on, spread evenly: indices."""
-    rows = max(1, NUMBERS // classes)
-    return torch.arange(samples) if samples <= rows else torch.linspace(0, samples - 1, rows).long()
+    rows = min(samples, max(1, NUMBERS // classes))
+    return torch.arange(rows) * (samples - 1) // max(1, rows - 1)  # exact, of any number
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:

@@ -280,6 +280,16 @@ Call = Callable[[Supernet, Classification, Front], object]
             "of the front has a validation accuracy of 0.* here; give the supernet that was",
         ),
         (
+            lambda s, task, front: ns.find_cascades(
+                s,
+                task,
+                replace(front, points=(replace(front.points[0], validation=0.1),)),
+                stitched=True,
+                form=FORM,
+            ),
+            "P1 of the front has a validation accuracy of 0.1000, .* stages cannot be recalibrated",
+        ),
+        (
             lambda s, task, front: ns.find_cascades(s, task, front, confidence="agreement"),
             "'agreement' is between two outputs, and of wide and deep .* let stages be stitched",
         ),

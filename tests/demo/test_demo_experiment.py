@@ -12,7 +12,6 @@ from torch import nn
 
 import netstitch as ns
 from netstitch.analysis import Front, FrontPoint
-from netstitch.analysis.front_choice import as_good
 from netstitch.demo import choose
 from netstitch.demo.embedded import held_out
 from netstitch.demo.embedded import load_models as load_embedded_models
@@ -110,7 +109,7 @@ def test_the_whole_demo_in_a_short_search(tmp_path: Path) -> None:
     expected = finished.supernet.subnetwork(chosen.subnetwork)(inputs)
     # Kernels are chosen by where tensors lie in memory, so that the last bits may differ.
     assert torch.allclose(module(inputs), expected, rtol=1e-4, atol=1e-4)
-    cascade = as_good(finished.front.cascades)
+    cascade = finished.front.as_good
     assert cascade is not None
     assert cascade.cost < finished.front.ensemble_cost
     files = export_point(finished.supernet, cascade, tmp_path / "demo" / "cascade", listener)

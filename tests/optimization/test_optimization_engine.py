@@ -233,6 +233,9 @@ def test_a_proposal_whose_value_time_does_not_suffice_for_is_made_where_there_is
     assert (result.stopped, result.elapsed) == ("time", 20.0)
     assert (result.evaluated, result.stopped_early, result.skipped) == (2, 1, 0)
     assert algorithm.received == [(0, 9, (9.0, 0.0), True), (0, 5, (6.0, 25.0), False)]
+    same = searching(Choosy([], waiting={0}), 25.0)
+    same.restore(made.state())
+    assert same.run().evaluated == 2  # there is no more time
     again = Choosy([], waiting={0})
     longer = searching(again, 60.0)
     longer.restore(made.state())

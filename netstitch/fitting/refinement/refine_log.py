@@ -111,7 +111,8 @@ class RefineLog:
     def spent(self) -> bool:
         """True where the budget of steps or that of time is spent.
 
-        That of time is where one more step would take over a twentieth more, but one step is done.
+        That of time is spent, after one step at least, where the next step would end more than a
+        twentieth beyond it.
         """
         if self.steps is not None and self.training.step >= self.steps:
             return True

@@ -174,7 +174,8 @@ class WorkerExecutor(Executor, Generic[Handle]):
     def _deal(self, free: int) -> PendingTask:
         """Return the task of the next of some free workers, so that all are given as much."""
         share = -(-len(self._waiting) // max(1, free))
-        return PendingTask(self._waiting.take(min(self._room(), share)))
+        room = max(1, self._room())  # time may have run out since it was asked for
+        return PendingTask(self._waiting.take(min(room, share)))
 
     def _take(self, task: PendingTask, outcome: TaskOutcome, worker: str) -> list[Completed]:
         """Return the results of a task that is done."""
