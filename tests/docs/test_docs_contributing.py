@@ -43,7 +43,7 @@ def test_rooms_stand_on_the_page_in_the_order_of_the_contract() -> None:
     (contract,) = project["tool"]["importlinter"]["contracts"]
     rows = PAGE.partition("| room |")[2].partition("\n\n")[0]
     named = [
-        name.removesuffix(".py").removesuffix("/") for name in re.findall("`([a-z./]+)`", rows)
+        name.removesuffix(".py").removesuffix("/") for name in re.findall("`([a-z_./]+)`", rows)
     ]
     rooms = [name for name in named if name in contract["layers"]]
     left_out = {"__main__", "version"}
