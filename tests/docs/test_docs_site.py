@@ -125,7 +125,7 @@ def test_the_five_minute_page_word_for_word(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
     front = Front.from_json(tmp_path / "netstitch-demo" / "front.json")
-    expected = front.pick(max_macs=2.2e6).test
+    expected = front.pick(max_mean_cost=2e6).test
     assert expected is not None
     assert done.stdout.strip() == f"{expected:.4f} of 10,000 test images"
     assert (tmp_path / "netstitch-demo" / "report.html").exists()
