@@ -217,7 +217,8 @@ def test_time_may_be_up_while_one_is_done_whole() -> None:
         for one in cut.archive:
             assert one.objectives == evaluate(one.genotype)
         ending = Ending(evaluate, 10_000)
-        longer, after = searched("ga", ending, BOUNDING, restored=states[0], **limit)
+        more = limit | {"seconds": 2e6}
+        longer, after = searched("ga", ending, BOUNDING, restored=states[0], **more)
         assert (longer.stopped, longer.used) == ("budget", whole.used)
         told = [one.signature for one in before + after]
         assert len(set(told)) == len(told) == longer.evaluated
