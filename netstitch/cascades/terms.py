@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from netstitch.stitching.cascade_terms import Selected, Term, terms_of_subnetwork
 from netstitch.supernet.cascade_parts import normal_form
-from netstitch.supernet.supernet import AnySubnetwork, Supernet
+from netstitch.supernet.decisions import AnySubnetwork
+from netstitch.supernet.supernet import Supernet
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from torch import nn
 from netstitch.errors import SearchError
 from netstitch.networks.content import content_keys
 from netstitch.networks.graph import WEIGHT
-from netstitch.supernet.supernet import AnySubnetwork, Supernet
+from netstitch.supernet.decisions import AnySubnetwork
+from netstitch.supernet.supernet import Supernet
 from netstitch.text import expected_one_of
 
 

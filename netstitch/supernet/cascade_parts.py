@@ -1,7 +1,6 @@
 """Cascades of a supernet: what their stages compute together, and the weights that they read."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,13 +17,12 @@ from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.cascade_graph import cascade_graph, decided_key
 from netstitch.stitching.cascade_terms import Selected
 from netstitch.stitching.exit import Exit
-
-if TYPE_CHECKING:
-    from netstitch.supernet.supernet import AnySubnetwork, Supernet
+from netstitch.supernet.decisions import AnySubnetwork
+from netstitch.supernet.with_exits import WithExits
 
 
 def staged_graph(
-    supernet: "Supernet", cascade: Cascade, output: str | None = None
+    supernet: WithExits, cascade: Cascade, output: str | None = None
 ) -> tuple[StagedGraph, dict[str, Tensor]]:
     """Return the graph of a cascade, and the supernet's own tensors that it reads, by key.
 
@@ -53,7 +51,7 @@ def staged_graph(
 
 
 def cascade_module(
-    supernet: "Supernet",
+    supernet: WithExits,
     cascade: Cascade,
     share: bool,
     recalibrate: object,
@@ -78,7 +76,7 @@ def check_not_recalibrated(recalibrate: object) -> None:
         )
 
 
-def normal_form(supernet: "Supernet", chosen: "AnySubnetwork") -> Selected:
+def normal_form(supernet: WithExits, chosen: AnySubnetwork) -> Selected:
     """Return a genotype with choice 0 at switches that its output does not depend on, or an exit.
 
     Raises:
@@ -90,7 +88,7 @@ def normal_form(supernet: "Supernet", chosen: "AnySubnetwork") -> Selected:
     return tuple(np.where(used, np.asarray(chosen), 0).tolist())
 
 
-def in_normal_form(supernet: "Supernet", cascade: Cascade) -> Cascade:
+def in_normal_form(supernet: WithExits, cascade: Cascade) -> Cascade:
     """Return the cascade with its stages in normal form.
 
     Raises:
@@ -107,13 +105,13 @@ def in_normal_form(supernet: "Supernet", cascade: Cascade) -> Cascade:
     return replace(cascade, stages=tuple(stages))
 
 
-def graph_of_all_stages(supernet: "Supernet", cascade: Cascade) -> Graph:
+def graph_of_all_stages(supernet: WithExits, cascade: Cascade) -> Graph:
     """Return one graph that computes all outputs of all stages, each tensor once."""
     cascade = in_normal_form(supernet, cascade)
     return united([supernet.pruned_graph(stage.subnetwork) for stage in cascade.stages])
 
 
-def parameters_of_all_stages(supernet: "Supernet", cascade: Cascade) -> int:
+def parameters_of_all_stages(supernet: WithExits, cascade: Cascade) -> int:
     """Return the number of parameters that any stage reads."""
     everything = supernet.tensors()
     nodes = graph_of_all_stages(supernet, cascade).nodes

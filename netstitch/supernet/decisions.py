@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from netstitch.stitching.exit import Exit
 from netstitch.stitching.genotype import check_genotype, make_genotype
 from netstitch.stitching.reachability import Genotype, Reachability
 from netstitch.stitching.signature import Signature
@@ -15,6 +16,9 @@ from netstitch.stitching.switches import Switch, Switchboard
 
 AnyGenotype = Sequence[int] | NDArray[np.integer]
 """One integer per switch, as a list, a tuple or an array (l,)."""
+
+AnySubnetwork = AnyGenotype | Exit
+"""A genotype, or an exit."""
 
 
 class Decisions:

@@ -42,7 +42,7 @@ from netstitch.supernet.cascade_parts import (
     graph_of_all_stages,
     parameters_of_all_stages,
 )
-from netstitch.supernet.decisions import AnyGenotype
+from netstitch.supernet.decisions import AnySubnetwork
 from netstitch.supernet.exit_set import ExitSet
 from netstitch.supernet.storage import SupernetFiles, write_supernet
 from netstitch.supernet.supernet_arguments import (
@@ -59,9 +59,6 @@ UNFITTED = (
     "the stitches were never fitted, and hold random numbers: call fit(batches) of the supernet "
     "first, or set_stitches(weights) to use weights of your own"
 )
-
-AnySubnetwork = AnyGenotype | Exit
-"""A genotype, or an exit of the supernet."""
 
 Runnable = AnySubnetwork | Cascade
 """A subnetwork, or a cascade of several."""

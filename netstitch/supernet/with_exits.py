@@ -16,7 +16,7 @@ from netstitch.networks.graph import Graph
 from netstitch.stitching.exit import Exit
 from netstitch.stitching.exit_graph import ExitOutput, exit_output
 from netstitch.stitching.subgraph import Averaging
-from netstitch.supernet.decisions import Decisions
+from netstitch.supernet.decisions import AnySubnetwork, Decisions
 from netstitch.supernet.exit_set import ExitSet
 from netstitch.supernet.storage import replace_exits
 from netstitch.supernet.supernet_arguments import check_batch
@@ -123,6 +123,10 @@ class WithExits(Decisions):
         """Return whether the networks do in the output of a key, or in their only one."""
         only = self.graphs[0].output_keys
         return (only[0] if len(only) == 1 else key) in self.probabilities
+
+    @abstractmethod
+    def pruned_graph(self, genotype: AnySubnetwork) -> Graph:
+        """Return the graph of what the output of a genotype or an exit depends on."""
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
