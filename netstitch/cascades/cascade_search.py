@@ -117,8 +117,9 @@ def find_cascades(
     checked = check_search(
         supernet, task, SupernetSearchSettings(objective=front.objective, cost=counted), spread
     )
-    rule_of(supernet, checked, settings)
-    check_front(supernet, _searched(front))
+    rule = rule_of(supernet, checked, settings)
+    front = _searched(front)
+    check_front(supernet, front)
     form = replace((form or measured_form(supernet, checked, spread)).exact, workers=spread.alone)
 
     def listener(event: Event) -> None:
@@ -126,22 +127,10 @@ def find_cascades(
             on_progress(event.done, event.total, event.text)
 
     scored = scored_by(front.objective, supernet, checked)
-    check_measured(
-        supernet, checked, _searched(front), form, spread.here, stitched=settings.stitched
-    )
+    check_measured(supernet, checked, front, form, spread.here, stitched=settings.stitched)
     # Scores are what stitched stages are chosen by, and they take as long as a search.
     known = scored_genotypes(supernet, scored, evaluated, form, spread.here)
-    return find_cascades_of(
-        supernet,
-        checked,
-        front,
-        known,
-        settings,
-        form,
-        device=spread.here,
-        cost=counted,
-        listener=listener,
-    )
+    return _find(supernet, rule, front, known, settings, form, spread.here, counted, listener)
 
 
 def find_cascades_of(
@@ -162,12 +151,27 @@ def find_cascades_of(
     Where the search measured networks with statistics of their own (`recalibrated`), stages are
     networks without stitches, whose batch norms keep theirs. The listener is told how far it is.
     """
-    rule = rule_of(supernet, task, settings)
-    front = _searched(front)
-    check_front(supernet, front)
     if recalibrated and settings.stitched:
         listener(Message("cascades are of networks without stitches: others are recalibrated"))
         settings = settings.changed(stitched=False)
+    rule = rule_of(supernet, task, settings)
+    front = _searched(front)
+    check_front(supernet, front)
+    return _find(supernet, rule, front, evaluated, settings, form, device, cost, listener)
+
+
+def _find(
+    supernet: Supernet,
+    rule: AnswerRule,
+    front: Front,
+    evaluated: Evaluated,
+    settings: CascadeSettings,
+    form: NumericsConfig,
+    device: torch.device | str,
+    cost: Cost,
+    listener: Listener,
+) -> Front:
+    """Return a front of its search alone, which was checked, with exits and cascades."""
     listener(StageBegan("find cascades"))
     found, known = _found(supernet, rule, front, evaluated, settings, form, device, cost, listener)
     measured = _measured(
@@ -222,15 +226,14 @@ def _ran(supernet: Supernet, found: Families) -> list[Runnable]:
     """Return all cascades and exits that are measured, and the ensemble, where there is one."""
     cascades = dict.fromkeys((*found.plain, *found.with_exits, *found.every))
     alone = [CascadeStage(one) for one in found.exits]
-    return [*cascades, *alone, *_ensembles(supernet)]
+    ensemble = _ensemble(supernet)
+    return [*cascades, *alone, *(() if ensemble is None else (ensemble,))]
 
 
-def _ensembles(supernet: Supernet) -> list[CascadeStage]:
-    """Return the ensemble that others are compared with; none where outputs are other choices."""
-    references = supernet.references()
-    return [
-        CascadeStage(tuple(references[name].tolist())) for name in references if name == ENSEMBLE
-    ]
+def _ensemble(supernet: Supernet) -> CascadeStage | None:
+    """Return the ensemble that others are compared with; None where outputs are other choices."""
+    genotype = supernet.references().get(ENSEMBLE)
+    return None if genotype is None else CascadeStage(tuple(genotype.tolist()))
 
 
 def _measured(
@@ -258,7 +261,7 @@ def _measured(
         except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
             listener(Message(f"cascades not measured on {part} samples: {one_line(error)}"))
             break
-    return Measured(supernet, cost, ran, outcomes, next(iter(_ensembles(supernet)), None))
+    return Measured(supernet, cost, ran, outcomes, _ensemble(supernet))
 
 
 def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:

@@ -23,7 +23,7 @@ BLOCK = 8_000_000
 number of samples."""
 
 Answered = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
-"""Of an answer to each of n samples, (n,) each: how sure it is, what it counts for the choice, and
+"""An answer to each of n samples, as (n,) each: its sureness, what it counts for the choice, and
 how right it is."""
 
 silent = advancing(ignore)
