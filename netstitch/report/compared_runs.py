@@ -1,6 +1,6 @@
 """Several runs of one task, in groups of the same settings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,11 @@ class Comparison:
     def plain_volume_over_worst(self, run: RunRecord, part: Split) -> float | None:
         """Return the same over the worst reference."""
         return self._plain_volume(run, part, self.over_worst)
+
+    def plain_volumes(self, runs: Iterable[RunRecord], part: Split) -> list[float]:
+        """Return `plain_volume` of those of some runs that have one."""
+        volumes = (self.plain_volume(run, part) for run in runs)
+        return [volume for volume in volumes if volume is not None]
 
     def _plain_volume(self, run: RunRecord, part: Split, over: ReferencePoint) -> float | None:
         front = run.front

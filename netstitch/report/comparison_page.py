@@ -153,12 +153,10 @@ def answer(comparison: Comparison) -> str:
     if not comparison.cascades:
         return text
     text += f" {_best(comparison, comparison.volume_with_cascades, 'With cascades, ')}"
-    part = comparison.parts[-1]
-    plain = [comparison.plain_volume(run, part) for run in comparison.plain_runs]
-    known = [volume for volume in plain if volume is not None]
-    if not known:
+    plain = comparison.plain_volumes(comparison.runs, comparison.parts[-1])
+    if not plain:
         return text
-    return f"{text} Plain cascades, which need no stitches, have {median(known):.4f} in the median."
+    return f"{text} Plain cascades, which need no stitches, have {median(plain):.4f} in the median."
 
 
 def _best(comparison: Comparison, volume: Volume, told: str) -> str:

@@ -120,8 +120,7 @@ def _seed(run: RunRecord, index: int) -> int:
 
 
 def _plain_range(comparison: Comparison, group: RunGroup, part: Split) -> str:
-    known = [comparison.plain_volume(run, part) for run in group.runs]
-    volumes = [volume for volume in known if volume is not None]
+    volumes = comparison.plain_volumes(group.runs, part)
     return _range(volumes, 4) if volumes else ""
 
 

@@ -6,6 +6,7 @@ a time, and nothing favours what is quick to evaluate. That costs little where m
 than there are workers: they go on with what is asked while the oldest result is waited for.
 """
 
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,9 +41,9 @@ class WrappedExecutor(Executor):
         self._forget()
         self._executor.close()
 
+    @abstractmethod
     def _forget(self) -> None:
         """Drop what is held of evaluations under way."""
-        raise NotImplementedError
 
 
 class OrderedExecutor(WrappedExecutor):
