@@ -14,7 +14,7 @@ Split = Literal["validation", "confirmation", "test"]
 """Samples that the search chose by; others like them that it did not see; and test samples."""
 SPLITS: tuple[Split, ...] = get_args(Split)
 ObjectiveName = Literal["accuracy", "cross-entropy"]
-"""What is held against the cost."""
+"""The objective that is held against the cost."""
 
 Point = TypeVar("Point", bound="MeasuredPoint")
 

@@ -91,7 +91,7 @@ def free_folder(folder: Path) -> Path:
 
 
 _TEXTS: dict[str, str] = json.loads(Path(__file__).with_name("key_texts.json").read_text())
-"""What settings say of themselves, by dotted key, written down since their classes load slowly."""
+"""The texts of settings by dotted key, written down since their classes load slowly."""
 
 
 def _text(key: str, **others: Any) -> Parameter:

@@ -19,7 +19,7 @@ from netstitch.drawing.theme import LINE, REFERENCE, SHADE, SHADE_EDGE, WIDTHS, 
 from netstitch.text import unit_and_scale
 
 RATIO = 0.72
-"""Of height to width in one column; a chart of two columns is as high as one of one."""
+"""The ratio of height to width in one column; a chart of two columns is as high as one of one."""
 FEW_NAMES = 3
 """Names that a legend has room for beside what is drawn; more stand below."""
 MANY = 40

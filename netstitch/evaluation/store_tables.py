@@ -13,7 +13,7 @@ from netstitch.errors import StorageError
 from netstitch.files.documents import STRICT, problem
 
 APPLICATION, VERSION = 0x6E737469, 6
-"""What the file says that it is ("nsti"), and the version of its tables."""
+"""The mark of the file ("nsti"), and the version of its tables."""
 
 TABLES = (
     """

@@ -19,7 +19,7 @@ LARGEST = 1 << 24
 DEEPEST = 200
 """Dots in a key that are read."""
 _KEYS = re.compile(r"[^\w.\"' \t-]+")
-"""What stands between dotted keys."""
+"""The text between dotted keys."""
 LONGEST_NAME, LONGEST_PATH = 255, 4096
 """Bytes, on the file systems that there are."""
 NO_TEXT = "is no text in UTF-8; expected TOML, saved as that and not in UTF-16 or UTF-32"

@@ -43,7 +43,7 @@ EXPECTED = {
     "too_short": "expected at least {min_length}, give more",
     "model_type": "expected a table",
 }
-"""What is expected in shorter words than pydantic's, by the type of fault."""
+"""The expected kinds in shorter words than pydantic's, by the type of fault."""
 
 
 class Settings(BaseModel):

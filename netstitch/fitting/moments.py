@@ -30,8 +30,8 @@ SINGLE_PRODUCTS, DOUBLE_PRODUCTS = 1e-6, 1e-12
 the latter, what is left is the rounding of the float32 features themselves."""
 
 POSITIONS = 1024
-"""Of a map, in each image: all of 32 x 32, and of the 112 x 112 of ImageNet's networks a twelfth,
-which takes a twelfth of the time."""
+"""Positions of a map, in each image: all of 32 x 32, and of the 112 x 112 of ImageNet's networks a
+twelfth, which takes a twelfth of the time."""
 
 
 class MeanVariance:

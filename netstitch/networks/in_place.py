@@ -20,7 +20,7 @@ _ACTIVATIONS = (
 _OF_ONE = frozenset(f"aten.{name}.default" for name in _ACTIVATIONS.split())
 _OF_TWO = frozenset({"aten.add.Tensor", "aten.mul.Tensor", "aten.sub.Tensor", "aten.div.Tensor"})
 _EITHER = frozenset({"aten.add.Tensor", "aten.mul.Tensor"})
-"""Those of two whose operands may change places: sums and products do not depend on it."""
+"""Operations of two whose operands may change places: sums and products do not depend on it."""
 
 _NEW_MEMORY = {Kind.CONVOLUTION, Kind.LINEAR, Kind.MATRIX_PRODUCT, Kind.ELEMENTWISE}
 _NEW_MEMORY |= {Kind.NORM, Kind.POOLING, Kind.REDUCTION, Kind.JOIN}

@@ -117,7 +117,7 @@ class RunRecord:
 
     @property
     def scored_as_front(self) -> bool:
-        """Whether accuracies of the front are scores of the search."""
+        """True where accuracies of the front are scores of the search."""
         return self.scored in (self.front.objective, self.front.measure)
 
     @property

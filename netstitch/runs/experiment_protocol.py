@@ -11,7 +11,7 @@ from netstitch.report import read_runs, write_comparison
 from netstitch.runs.protocol import SWEEP, Concluded, Protocol, carry_out_protocol
 
 SWEEP_OFFSET = 1_000_000
-"""How far the seed of sweeps is above the experiment's, so that runs, which count up from the
+"""The distance of the seed of sweeps above the experiment's, so that runs, which count up from the
 latter, do not come to it, and it does not depend on how many they are. Below the experiment's there
 may be none, since seeds begin with 0."""
 

@@ -221,7 +221,7 @@ def _in_order(count: int, links: Collection[tuple[int, int]]) -> list[int]:
 
 @dataclass(frozen=True)
 class _Described:
-    """What sections of one subnetwork are described by; shares are `spans` of each network."""
+    """The data that describes sections of one subnetwork; shares are `spans` of each network."""
 
     structure: Structure
     shares: Sequence[Mapping[str, tuple[float, float]]]

@@ -19,7 +19,7 @@ HEAD = 4096
 LONGEST_HEADER = 100_000_000
 """Bytes that the header of a safetensors file has at most, as its own reader has it."""
 TORCH_MAGIC = b"l\xfc\x9cF\xf9 j\xa8P\x19"
-"""What `torch.save` began its files with before it wrote zip archives, near their start."""
+"""The mark near the start of files that `torch.save` wrote before it wrote zip archives."""
 LONGEST_INDEX = 50_000_000
 LONGEST_NAME = 160
 SHOWN = 3
@@ -44,7 +44,7 @@ FOREIGN = (
     (rb"....TFL3", "a TensorFlow Lite file", ADVICE),
     (rb"\x08[\x01-\x20]\x12", "an ONNX file", ADVICE),
 )
-"""What files of other kinds begin with, what they are, and what to do about it."""
+"""The beginnings of files of other kinds, what these are, and what to do about it."""
 PROGRAMS = (
     ("constants.pkl", "a TorchScript archive, a program"),
     ("archive_format", "an archive of torch.export (.pt2), a program"),

@@ -67,4 +67,4 @@ def _named(kind: type, classes: dict[str, str]) -> list[Any]:
 
 
 STAND_INS = [*_named(StandIn, NAMES), *_named(_Dictionary, DICTIONARIES)]
-"""What `torch.serialization.safe_globals` takes."""
+"""The kinds that `torch.serialization.safe_globals` takes."""

@@ -16,7 +16,7 @@ from netstitch.optimization.operators.variation import checked_rate, mutation
 from netstitch.optimization.problem import Genotype, Problem, Solution, State, as_costs
 
 ATTEMPTS = 10
-"""How often offspring that are not new are made anew before they are taken as they are."""
+"""Times that offspring that are not new are made anew before they are taken as they are."""
 
 
 def check_installed() -> None:

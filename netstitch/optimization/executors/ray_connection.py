@@ -18,7 +18,7 @@ from netstitch.errors import SearchError
 from netstitch.text import one_line
 
 TCP_SECONDS, PROBE_SECONDS = 4.0, 24.0
-"""How long an address may take to accept a connection, and then its cluster to let us in."""
+"""Seconds that an address may take to accept a connection, and then its cluster to let us in."""
 
 LONGEST_TEMPORARY = 107 - len("/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store")
 """Bytes of a path that leave room for sockets, whose paths systems limit to 107 bytes."""

@@ -24,7 +24,7 @@ SMALLEST = 32
 
 Donors = Literal["neighbours", "population"]
 Convergence = Literal["active", "genotypes"]
-"""What is compared of solutions: values that are "active" alone, or whole "genotypes"."""
+"""The basis of comparing solutions: values that are "active" alone, or whole "genotypes"."""
 
 
 @dataclass(frozen=True, eq=False)

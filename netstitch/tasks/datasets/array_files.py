@@ -25,7 +25,7 @@ HEADERS = {
 ENCRYPTED = 1
 """The bit of a member's flags that says so."""
 MOST_COMPRESSED = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1_100}
-"""How many times smaller each way of packing makes anything at most; deflate 1,032 times."""
+"""The most that each way of packing shrinks anything; deflate 1,032 times."""
 OTHERWISE = 100_000
 
 

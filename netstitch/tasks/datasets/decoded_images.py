@@ -51,7 +51,7 @@ TOGETHER = 256
 TOLD_FROM = 100_000_000
 """Bytes on disk that are told before they are taken."""
 READABLE = "could not be read"
-"""What is wrong with an image that can be read after all."""
+"""The fault of an image that can be read after all."""
 
 
 def cache_folder() -> Path:

@@ -17,7 +17,7 @@ SHOWN = 8
 """Kinds of files that are told by name."""
 
 Kinds = Counter[str]
-"""How many files of each kind are left out."""
+"""The number of files of each kind that are left out."""
 
 Identity = tuple[int, int]
 """Device and number of a file or folder, whatever links lead to it."""
