@@ -192,6 +192,17 @@ def test_recalibrated_networks_are_no_stages(
     assert any("without stitches" in str(one) for one in events if isinstance(one, Message))
 
 
+def test_where_networks_are_recalibrated_no_stitched_ones_can_agree(
+    searched: tuple[Supernet, Classification, Front],
+) -> None:
+    supernet, task, front = searched
+    settings = CascadeSettings(stitched=True, confidence="agreement")
+    with pytest.raises(SearchError, match="'agreement' is between two outputs"):
+        find_cascades_of(
+            supernet, task, front, evaluated(supernet, task, 5), settings, FORM, recalibrated=True
+        )
+
+
 def test_other_costs_objectives_and_confidences_are_taken() -> None:
     supernet = three_networks()
     task = random_task(80)
