@@ -1,5 +1,6 @@
 """Settings for all tests, and how they can be interrupted."""
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -10,8 +11,11 @@ import torch
 # Test tensors are small; threads inside operations would only fight over the cores.
 torch.set_num_threads(1)
 
-# A busy machine fails no test by being slow.
-hypothesis.settings.register_profile("netstitch", deadline=None)
+# A busy machine fails no test by being slow. Random inputs are new ones at every run here and the
+# same ones in CI, where a test that fails says something about the change.
+hypothesis.settings.register_profile(
+    "netstitch", deadline=None, derandomize=os.environ.get("CI") == "true"
+)
 hypothesis.settings.load_profile("netstitch")
 
 
