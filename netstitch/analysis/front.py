@@ -39,8 +39,9 @@ class Front:
         points: The static networks, which cost the same for each sample; given in any order.
         references: Each basis network and the ensemble, in the order given.
         cascades: Cascades by mean cost, labelled C1, C2, ...; given in any order.
-        plain_cascades: Cascades of the basis networks and their ensemble alone, and those with
-            exits as well (`CascadePoint.exits`), which a user has without stitches.
+        plain_cascades: Cascades of the basis networks and their ensemble alone; and where cascades
+            have stitched stages, those with exits as well (`CascadePoint.exits`), which a user has
+            without stitches.
         measure: The name of the points' accuracies, of 0 to 1, in figures.
         objective: What the points are the best in for their cost.
         cost_name: The name of the cost.
@@ -114,6 +115,11 @@ class Front:
         return (*self.references, *self.plain_cascades)
 
     @property
+    def has_cascades(self) -> bool:
+        """Cascades were found, plain ones or others."""
+        return bool(self.cascades or self.plain_cascades)
+
+    @property
     def everything(self) -> tuple[AnyPoint, ...]:
         """All networks and all cascades."""
         return (*self.references, *self.points, *self.plain_cascades, *self.cascades)
@@ -163,7 +169,7 @@ class Front:
         See `front_chart`, and `kinds_chart` where there are cascades.
         """
         axes = self.cost_label, self.measure
-        if not (self.cascades or self.plain_cascades):
+        if not self.has_cascades:
             return front_chart(
                 self.points, self.leading(on), self.references, on, axes, words, cloud
             )
@@ -220,14 +226,14 @@ class Front:
             max_worst_case: The most that any sample may cost.
 
         Raises:
-            SearchError: Nothing fits; it says what there is.
+            SearchError: Nothing fits, and it says what there is; or a limit is no number.
         """
         limits = Limits(max_macs, max_cost, max_mean_cost, max_worst_case, min_accuracy)
         if point is None:
             return choose(self.points, self.cascades, limits, self.unit)
         if limits != Limits():
             raise SearchError("give a point of the front or limits to choose it by, not both")
-        return named(self.everything, str(point), self.points, self.unit)
+        return named(self.everything, str(point))
 
     def table(self) -> list[list[str]]:
         """Return a header and a row for each reference network and point, formatted for reading.

@@ -1,8 +1,10 @@
 """The choice of one network or cascade of a front, by limits or by its label."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from numbers import Real
 
 from netstitch.analysis.cascade_point import CascadePoint
 from netstitch.analysis.cost_words import MULTIPLY_ADDS_NAME
@@ -18,13 +20,30 @@ AS_GOOD = 0.003
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits that a point has to keep to, as of `Front.pick`; None is no limit."""
+    """The limits that a point has to keep to, as of `Front.pick`; None is no limit.
+
+    Raises:
+        SearchError: One is no number, or none that a limit can be.
+    """
 
     max_macs: float | None = None
     max_cost: float | None = None
     max_mean_cost: float | None = None
     max_worst_case: float | None = None
     min_accuracy: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+                raise SearchError(f"{name} is {value!r:.80}: expected a number")
+            number = float(value)
+            if name == "min_accuracy" and not 0 <= number <= 1:
+                instead = f"; did you mean {number / 100:g}?" if 1 < number <= 100 else ""
+                raise SearchError(f"{name} is {number:g}: expected a number of 0 to 1{instead}")
+            if number < 0:
+                raise SearchError(f"{name} is {number:g}: expected a number of 0 or more")
 
 
 @dataclass(frozen=True)
@@ -91,16 +110,8 @@ def as_good(cascades: Iterable[CascadePoint]) -> CascadePoint | None:
     return min(found, key=lambda cascade: cascade.cost, default=None)
 
 
-def named(
-    points: Sequence[AnyPoint], name: str, networks: Sequence[FrontPoint], unit: str
-) -> AnyPoint:
+def named(points: Sequence[AnyPoint], name: str) -> AnyPoint:
     """Return the point that has a label, or the network "PK" for K.
-
-    Args:
-        points: All that have labels.
-        name: The label.
-        networks: Of the front, to say what there is.
-        unit: Of costs.
 
     Raises:
         SearchError: There is none.
@@ -108,9 +119,17 @@ def named(
     for candidate in points:
         if candidate.label in (name, f"P{name}"):
             return candidate
-    raise SearchError(
-        f"the front has no point {name!r}; {_range(networks, _bounds(Limits(), unit)[1])}"
-    )
+    labels = [one.label for one in points]
+    if not labels:
+        raise SearchError(f"the front has no point {name!r:.80}: it is empty")
+    raise SearchError(f"the front has no point {name!r:.80}; it has {', '.join(_ranges(labels))}")
+
+
+def _ranges(labels: Sequence[str]) -> Iterator[str]:
+    """Yield labels, those that are numbered on as their first and last, such as "P1 to P7"."""
+    for stem, each in groupby(labels, lambda label: label.rstrip("0123456789")):
+        own = list(each)
+        yield own[0] if len(own) == 1 else f"{own[0]} to {own[-1]}" if stem else ", ".join(own)
 
 
 def _bounds(limits: Limits, unit: str) -> tuple[_Bound, ...]:

@@ -76,7 +76,7 @@ def fronts_charts(fronts: Mapping[str, Sequence[Front]], floor: Floor = "tenth")
         kinds[name] = [front.points for front in each]
         if any(front.cascades for front in each):
             kinds[f"{name}, cascades"] = [front.cascades for front in each]
-    mean = "mean " if any(front.cascades or front.plain_cascades for front in runs) else ""
+    mean = "mean " if any(front.has_cascades for front in runs) else ""
     axes = f"{mean}{told.cost_label}", told.measure
     plain: list[Sequence[MeasuredPoint]] = []
     for front in runs:

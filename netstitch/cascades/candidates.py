@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netstitch.analysis import Front
-from netstitch.cascades.evaluated import Evaluated
+from netstitch.cascades.evaluated import Evaluated, Scorer
 from netstitch.cascades.stage_costs import stage_costs
 from netstitch.cascades.terms import Stage, make_stage
 from netstitch.costs import Cost
@@ -17,7 +17,10 @@ from netstitch.stitching.exit import Exit
 from netstitch.supernet.supernet import Supernet
 
 LOOKED_AT = 2
-"""Stitched networks whose cost beyond the references' is looked at, for each that can be taken."""
+"""Stitched networks that are looked at as second stages, for each that can be taken."""
+
+CHEAPEST = 8
+"""First stages, at most, whose unsure samples second stages are to be good on."""
 
 
 def plain_stages(supernet: Supernet, exits: bool) -> list[Stage]:
@@ -27,24 +30,45 @@ def plain_stages(supernet: Supernet, exits: bool) -> list[Stage]:
     return list(dict.fromkeys((*references, *own)))
 
 
+def cheapest_stages(supernet: Supernet, cost: Cost) -> list[Stage]:
+    """Return what cascades begin with: some exits, or where there are none the basis networks."""
+    exits = _spread(supernet, cost, supernet.exits, CHEAPEST)
+    if exits:
+        return [make_stage(supernet, one) for one in exits]
+    return [one for one in plain_stages(supernet, exits=False) if len(one.terms) == 1]
+
+
 def choose_stages(
-    supernet: Supernet, front: Front, evaluated: Evaluated, cost: Cost, limit: int, stitched: bool
+    supernet: Supernet,
+    front: Front,
+    evaluated: Evaluated,
+    cost: Cost,
+    limit: int,
+    on_unsure: Scorer | None = None,
 ) -> list[Stage]:
     """Return the stages that are tried, at most `limit`, the most needed ones first.
 
     They are the references and exits; and with stitched ones, for which exits leave half of the
     places, the front's networks and of what the search evaluated in turn the cheapest for their
-    score, as first stages, and those that cost the least beyond what a reference computes for their
-    score, as second stages.
+    score, as first stages, and as second stages those that cost the least, beyond what a reference
+    computes, for their score on samples that first stages are unsure of.
+
+    Args:
+        supernet: What stages are of.
+        front: What the search found.
+        evaluated: What it evaluated.
+        cost: That is counted.
+        limit: The most stages.
+        on_unsure: Scores genotypes on those samples; without it no stage is stitched.
     """
     networks, exits = plain_stages(supernet, exits=False), supernet.exits
     room = max(0, limit - len(networks))
-    most = max(1, room // 2) if stitched else room
+    most = room if on_unsure is None else max(1, room // 2)
     own = [make_stage(supernet, one) for one in _spread(supernet, cost, exits, most)]
-    if not stitched:
+    if on_unsure is None:
         return [*networks, *own][:limit]
     of_front = (make_stage(supernet, point.subnetwork) for point in front.points)
-    searched = _searched(supernet, evaluated, cost, limit)
+    searched = _searched(supernet, evaluated, cost, limit, on_unsure)
     others = (make_stage(supernet, one) for one in searched)
     found: dict[Stage, None] = {}
     for stage in chain(networks, own, of_front, others):
@@ -63,7 +87,7 @@ def _spread(supernet: Supernet, cost: Cost, exits: Sequence[Exit], most: int) ->
 
 
 def _searched(
-    supernet: Supernet, evaluated: Evaluated, cost: Cost, limit: int
+    supernet: Supernet, evaluated: Evaluated, cost: Cost, limit: int, on_unsure: Scorer
 ) -> Iterator[NDArray[np.integer]]:
     """Yield evaluated genotypes by turns as first and as second stages, each time the best left."""
     known = np.flatnonzero(np.isfinite(evaluated.scores))
@@ -77,13 +101,17 @@ def _searched(
     both = [*references, *(tuple(one.tolist()) for one in genotypes[looked_at])]
     between = stage_costs(supernet, cost, both)
     beyond = np.min([between.beyond([one])[len(references) :] for one in range(len(references))], 0)
-    added = looked_at[_best_first(beyond, scores[looked_at])]
+    good = on_unsure(genotypes[looked_at])
+    known_too = np.flatnonzero(np.isfinite(good))
+    added = looked_at[known_too][_best_first(beyond[known_too], good[known_too])]
     for pair in zip_longest(cheap.tolist(), added.tolist()):
         yield from (genotypes[one] for one in pair if one is not None)
 
 
 def _best_first(costs: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the order of rising rank: what nothing beats, what only that beats, and so on."""
+    if not len(costs):
+        return np.zeros(0, np.int64)
     ranks = moocore.pareto_rank(np.column_stack([costs, scores]), maximise=[False, True])
     order: NDArray[np.int64] = np.lexsort((costs, ranks))
     return order

@@ -1,6 +1,5 @@
 """Checks of what the search for cascades is given."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,13 +8,10 @@ from netstitch.analysis import Front
 from netstitch.cascades.answers import AnswerRule, answer_rule
 from netstitch.cascades.candidates import plain_stages
 from netstitch.cascades.cascade_settings import CascadeSettings
-from netstitch.cascades.evaluated import Evaluated
 from netstitch.costs import COSTS, Cost, find_cost
 from netstitch.errors import SearchError, StitchingError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation.evaluator import Objectives
-from netstitch.stitching.genotype import check_genotype
-from netstitch.supernet.decisions import AnyGenotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
 from netstitch.tasks.datasets.given import described
@@ -110,24 +106,3 @@ def cost_of_front(front: Any, cost: str | Cost | None) -> Cost:
             f"the front's cost is {front.cost_name} and the one given {found.name}; give the same"
         )
     return found
-
-
-def scored_genotypes(
-    supernet: Supernet,
-    task: Task,
-    genotypes: Iterable[AnyGenotype],
-    form: NumericsConfig,
-    device: Any,
-) -> Evaluated:
-    """Return genotypes with their scores on validation samples, which are measured.
-
-    Raises:
-        StitchingError: One is no genotype of the supernet.
-    """
-    checked = [check_genotype(supernet.cardinalities, one) for one in genotypes]
-    if not checked:
-        return Evaluated(np.zeros((0, len(supernet.cardinalities)), np.int64), np.zeros(0))
-    evaluator = Evaluator(supernet, task, task.validation, form, device=device)
-    found = evaluator.together(checked)
-    scores = [one.accuracy if isinstance(one, Objectives) else np.nan for one in found]
-    return Evaluated(np.stack(checked), np.array(scores))

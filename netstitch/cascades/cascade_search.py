@@ -17,10 +17,9 @@ from netstitch.cascades.cascade_arguments import (
     check_measured,
     cost_of_front,
     rule_of,
-    scored_genotypes,
 )
 from netstitch.cascades.cascade_settings import CascadeKeywords, CascadeSettings
-from netstitch.cascades.evaluated import Evaluated
+from netstitch.cascades.evaluated import Evaluated, evaluate
 from netstitch.cascades.families import Curves, Families, find_families
 from netstitch.cascades.points import Measured
 from netstitch.cascades.running import Runnable, RunOutcome, run_cascades
@@ -28,6 +27,7 @@ from netstitch.cascades.stage_costs import stage_costs
 from netstitch.cascades.stage_table import Answers, stage_table
 from netstitch.cascades.term_outputs import compute_terms, fitting_stages, held, output_shape
 from netstitch.cascades.terms import terms_of
+from netstitch.cascades.unsure_samples import scorer_on_unsure
 from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import NetstitchError, SearchError
 from netstitch.evaluation import ExecutionConfig, NumericsConfig
@@ -40,6 +40,7 @@ from netstitch.events import (
     StageBegan,
     advancing,
     ignore,
+    warn,
 )
 from netstitch.files.settings import check_names, with_keywords
 from netstitch.searching.supernet_search import measured_form
@@ -75,11 +76,12 @@ def find_cascades(
 ) -> Front:
     """Return the front with cascades of the references and of exits, and of its networks.
 
-    `Front.cascades` are a few dozen by mean cost; `Front.plain_cascades` those of what a user has
-    without stitches: cascades of the references, and with the supernet's exits, where these were
-    fitted (`Supernet.fit_exits`). Without `stitched` the former are the latter. Exits that no
-    network beats become points of the front, which are numbered anew; networks that exits beat
-    leave it, and come back where the exits are others (`Front.beaten`).
+    `Front.cascades` are a few dozen by mean cost, of the references and the supernet's exits, where
+    these were fitted (`Supernet.fit_exits`). `Front.plain_cascades` are those of the references
+    alone, to compare with. With `stitched`, stitched networks are stages of the former too, and
+    the latter have beside them those with exits and without stitches, where these are others.
+    Exits that no network beats become points of the front, which are numbered anew; networks that
+    exits beat leave it, and come back where the exits are others (`Front.beaten`).
 
     Of so many cascades the best ones by labels would be lucky ones. So they are chosen, on
     validation samples, by how probable their answers are to the likeliest reference, calibrated on
@@ -125,11 +127,12 @@ def find_cascades(
     def listener(event: Event) -> None:
         if isinstance(event, Advanced) and on_progress is not None:
             on_progress(event.done, event.total, event.text)
+        warn(event)
 
-    scored = scored_by(front.objective, supernet, checked)
     check_measured(supernet, checked, front, form, spread.here, stitched=settings.stitched)
     # Scores are what stitched stages are chosen by, and they take as long as a search.
-    known = scored_genotypes(supernet, scored, evaluated, form, spread.here)
+    scored = scored_by(front.objective, supernet, checked)
+    known = evaluate(supernet, scored, evaluated, form, spread.here)
     return _find(supernet, rule, front, known, settings, form, spread.here, counted, listener)
 
 
@@ -196,18 +199,20 @@ def _found(
     most = settings.candidates if cost.parts is not None else min(settings.candidates, ASKED)
     if most < settings.candidates:
         text = f"{cost.name} are asked for each pair: at most {most} candidates are tried"
-        listener(Message(text))
-    wanted = choose_stages(supernet, front, evaluated, cost, most, settings.stitched)
+        listener(Message(text, warning=True))
+    scored = scored_by(front.objective, supernet, rule.task)
+    on_unsure = scorer_on_unsure(supernet, rule, scored, cost, form, device)
+    stitched = on_unsure if settings.stitched else None
+    wanted = choose_stages(supernet, front, evaluated, cost, most, stitched)
     shape = output_shape(supernet, rule.task)
     bytes_of_term = 4 * len(samples) * prod(shape)
     stages, in_memory = fitting_stages(wanted, bytes_of_term, settings.memory)
     if len(stages) < len(wanted):
         text = f"outputs of {len(stages)} of {len(wanted)} candidates fit: cascades are of these"
-        listener(Message(text))
+        listener(Message(text, warning=True))
     terms = terms_of(stages)
     with held(len(terms), (len(samples), *shape), in_memory) as out:
         outputs = compute_terms(supernet, rule.task, samples, terms, form, device, out, told)
-        scored = scored_by(front.objective, supernet, rule.task)
         references = plain_stages(supernet, exits=False)
         places = [index for index, stage in enumerate(stages) if stage in references]
         answers = Answers(stages, outputs, samples.labels, rule, scored, places)
@@ -249,7 +254,7 @@ def _measured(
 ) -> Measured:
     """Measure all cascades and exits, and the ensemble, on the other parts of the data.
 
-    Ctrl-C or an error leaves the samples that are left out, as for networks of the front.
+    An error leaves the samples out, as for networks of the front, which is told.
     """
     ran, told = _ran(supernet, found), advancing(listener)
     outcomes: dict[Split, list[RunOutcome]] = {"validation": on_validation}
@@ -258,8 +263,9 @@ def _measured(
             continue
         try:
             outcomes[part] = run_cascades(supernet, rule, samples, ran, form, device, memory, told)
-        except (KeyboardInterrupt, NetstitchError, RuntimeError) as error:
-            listener(Message(f"cascades not measured on {part} samples: {one_line(error)}"))
+        except (NetstitchError, RuntimeError) as error:
+            text = f"cascades were not measured on {part} samples: {one_line(error)}"
+            listener(Message(text, warning=True))
             break
     return Measured(supernet, cost, ran, outcomes, _ensemble(supernet))
 
@@ -283,11 +289,10 @@ def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
             replace(points[one], label=f"{name}{rank}") for rank, one in enumerate(kept, start=1)
         ]
 
-    with_exits = [cascade for cascade in found.with_exits if cascade.exits]
     return replace(
         static,
         cascades=tuple(labelled("C", found.every)),
-        plain_cascades=(*labelled("plain-", found.plain), *labelled("exits-", with_exits)),
+        plain_cascades=(*labelled("plain-", found.plain), *labelled("exits-", found.apart)),
         beaten=beaten,
     )
 

@@ -23,7 +23,7 @@ class CascadeSettings(Settings):
     """The most stages of a cascade, 2 or 3."""
     stitched: bool = False
     """Whether networks with stitches are stages too; by default the basis networks, their ensembles
-    and exits alone, to which stitched stages added nothing where it was measured."""
+    and exits alone, to which stitched stages added nothing in the few runs measured."""
     candidates: int = Field(default=200, ge=2)
     """The most networks and exits that are tried as stages; each is evaluated on all validation
     samples."""

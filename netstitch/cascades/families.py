@@ -34,6 +34,12 @@ class Families:
     every: Curves
     exits: tuple[Exit, ...]
 
+    @property
+    def apart(self) -> list[Cascade]:
+        """Those with exits, unless they are all that there is since no stage has stitches."""
+        same = list(self.with_exits) == list(self.every)
+        return [] if same else [one for one in self.with_exits if one.exits]
+
 
 def find_families(
     table: StageTable,

@@ -17,7 +17,7 @@ from netstitch.costs import COSTS, find_cost
 from netstitch.errors import ExperimentError, SearchError
 from netstitch.evaluation import ExecutionConfig
 from netstitch.files.settings import Positive, Settings, as_value_error
-from netstitch.fitting.fit_settings import AdamSettings, LeastSquaresSettings
+from netstitch.fitting.fit_settings import AdamSettings, ExitSettings, LeastSquaresSettings
 from netstitch.fitting.methods import METHODS, check_method
 from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.matching.matching_settings import MatchingSettings
@@ -108,6 +108,10 @@ class RefineTable(RefineSettings, _OfRun):
     """Whether to refine."""
 
 
+class ExitsTable(ExitSettings, _OfRun):
+    """Exits, fitted on training samples where a run ends with cascades."""
+
+
 class EvaluationTable(ExecutionConfig):
     """The executor of evaluations, and its share of the machine."""
 
@@ -175,12 +179,14 @@ class RunSettings(Settings):
     """The method that fits the stitches."""
     refine: RefineTable = RefineTable()
     """The training of fitted stitches in subnetworks."""
+    exits: ExitsTable = ExitsTable()
+    """The exits that cascades begin with."""
     search: SupernetSearchSettings = SupernetSearchSettings(evaluations=EVALUATIONS)
     """The search."""
     evaluation: EvaluationTable = EvaluationTable()
     """The evaluation of subnetworks."""
     cascades: CascadeSettings = CascadeSettings()
-    """The cascades that are found behind the search, and the exits that they begin with."""
+    """The cascades that are found behind the search, of the networks and their exits."""
     protocol: ProtocolTable = ProtocolTable()
     """The runs of `netstitch protocol`."""
 

@@ -66,8 +66,8 @@ class Comparison:
 
     @property
     def plain_runs(self) -> tuple[RunRecord, ...]:
-        """The runs that have plain cascades."""
-        return tuple(run for run in self.runs if run.front.plain_cascades)
+        """The runs that have cascades, and so plain ones beside them, or the references alone."""
+        return tuple(run for run in self.runs if run.front.has_cascades)
 
     def volume(self, run: RunRecord, part: Split) -> float:
         """Return the hypervolume of a run's networks, over the floor."""
@@ -100,7 +100,7 @@ class Comparison:
 
     def _plain_volume(self, run: RunRecord, part: Split, over: ReferencePoint) -> float | None:
         front = run.front
-        return hypervolume_of(front.plain, part, over) if front.plain_cascades else None
+        return hypervolume_of(front.plain, part, over) if front.has_cascades else None
 
 
 def places_of(points: Sequence[MeasuredPoint], part: Split) -> list[tuple[float, float]]:

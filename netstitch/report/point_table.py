@@ -81,7 +81,7 @@ def on_samples(point: AnyPoint) -> str:
 
 
 def _staged(front: Front) -> bool:
-    return bool(front.cascades or front.plain_cascades)
+    return front.has_cascades
 
 
 def _tabled(front: Front) -> list[Split]:

@@ -1,7 +1,9 @@
 """A run in sentences: what was found, and what is missing."""
 
+from collections.abc import Sequence
+
 from netstitch.analysis import CascadePoint, Front, FrontPoint
-from netstitch.analysis.front_point import Split
+from netstitch.analysis.front_point import MeasuredPoint, Split
 from netstitch.analysis.front_rows import difference_text
 from netstitch.records.run_record import RunRecord
 from netstitch.text import command
@@ -102,7 +104,7 @@ def table_text(run: RunRecord) -> str:
         "the ensemble are paired. The cross-entropy, in nats, and the calibration errors, over 15 "
         f"bins and over ten of width 0.1, are those on {part} samples."
     )
-    if not (run.front.cascades or run.front.plain_cascades):
+    if not run.front.has_cascades:
         return text
     return (
         f"{text} The mean cost of cascades is that on validation samples; the share that stops at "
@@ -141,15 +143,23 @@ def _gap_note(run: RunRecord, part: Split) -> list[str]:
 
     Samples of two parts may be of different origin, so that a gap by itself says nothing.
     """
-    own = [gap for p in run.front.points if (gap := p.gap_to(part)) is not None]
-    others = [gap.difference for p in run.front.references if (gap := p.gap_to(part)) is not None]
-    if not own or not others:
-        return []
-    sure = sum(gap.low > max(others) for gap in own)
-    mean = sum(gap.difference for gap in own) / len(own)
-    return [
-        "On validation samples, which the search chose by, the front's networks are "
-        f"{100 * mean:+.2f} points more accurate than on {part} samples in the mean, the networks "
-        f"that went in {100 * sum(others) / len(others):+.2f}. For {sure} of {len(own)} the gap is "
-        "larger than for any of the latter, beyond chance (95 %)."
-    ]
+    front = run.front
+    others = [gap.difference for p in front.references if (gap := p.gap_to(part)) is not None]
+    kinds: dict[str, Sequence[MeasuredPoint]] = {
+        "networks": front.points,
+        "cascades": front.cascades,
+    }
+    notes = []
+    for name, points in kinds.items():
+        own = [gap for point in points if (gap := point.gap_to(part)) is not None]
+        if not own or not others:
+            continue
+        sure = sum(gap.low > max(others) for gap in own)
+        mean = sum(gap.difference for gap in own) / len(own)
+        notes.append(
+            f"On validation samples, which they were chosen by, the front's {name} are "
+            f"{100 * mean:+.2f} points more accurate than on {part} samples in the mean, the "
+            f"networks that went in {100 * sum(others) / len(others):+.2f}. For {sure} of "
+            f"{len(own)} the gap is larger than for any of the latter, beyond chance (95 %)."
+        )
+    return notes

@@ -11,7 +11,6 @@ from netstitch.costs import COSTS
 from netstitch.events import Listener, Message, StageBegan
 from netstitch.experiments import RunSettings
 from netstitch.fitting.exit_points import exit_points
-from netstitch.fitting.fit_settings import ExitSettings
 from netstitch.runs.preparing import capture_all, match_all
 from netstitch.stitching import Averaging
 from netstitch.stitching.exit_graph import exit_output
@@ -76,7 +75,7 @@ def try_out(
 
 def _cascades_in_words(supernet: Supernet, settings: RunSettings) -> str:
     """Return what a run of the supernet does beside its search."""
-    limits, structure = ExitSettings(), supernet.structure
+    limits, structure = settings.exits, supernet.structure
     points = exit_points(structure, exit_output(structure, None), limits.exits, limits.points)
     cascades = settings.cascades
     return (

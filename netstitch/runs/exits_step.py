@@ -50,9 +50,8 @@ def fit_missing_exits(inputs: RunInputs, supernet: Supernet) -> None:
     with adding_time(folder, "exits"):
         supernet.to(settings.evaluation.here)
         try:
-            report = supernet.fit_exits(
-                inputs.training.batches(settings.fit.batch), listener=listener
-            )
+            batches = inputs.training.batches(settings.fit.batch)
+            report = supernet.fit_exits(batches, listener=listener, **settings.exits.model_dump())
         except (NetstitchError, RuntimeError) as error:
             listener(Message(f"no exits were fitted: {one_line(error)}", warning=True))
             return

@@ -240,7 +240,7 @@ def _row(
     assert outcome is not None  # it is done
     over, worst = points
     networks, both = front.points, front.found
-    plain = front.plain if front.plain_cascades else ()
+    plain = front.plain if front.has_cascades else ()
     return Run(
         algorithm=algorithm,
         population=population,

@@ -37,8 +37,10 @@ def find_run_cascades(
 
     Raises:
         StorageError: The run has no front yet, its evaluations are gone, or something changed.
-        SearchError: The task has no confidence, or not the one that is asked for.
+        SearchError: The task has no confidence, or not the one that is asked for; or this machine
+            has no such device.
     """
+    settings.check()
     read_finished(folder)
     inputs = run_inputs(settings, task, folder, listener)
     with locked(folder):

@@ -79,7 +79,7 @@ def test_pick(front, limits, label):
         ({"max_macs": 2e6}, "at most 2M multiply-adds; the front runs from P1 .*2.5M.* to P3"),
         ({"min_accuracy": 0.99}, "of at least 0.99; .* P3 .*accuracy 0.9312"),
         ({"max_macs": 3e6, "min_accuracy": 0.92}, "at most 3M multiply-adds and a validation"),
-        ({"point": 7}, "no point '7'; the front runs from P1"),
+        ({"point": 7}, "no point '7'; it has .*P1 to P3"),
         ({"point": 1, "max_macs": 5e6}, "not both"),
         ({}, "nothing to choose"),
     ],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -22,6 +23,10 @@ from netstitch.tasks import Classification, CrossEntropyTask, Samples, Task
 
 FORM = NumericsConfig(channels_last=False, batch=16, workers=1)
 EXITS = [Exit(0, ("relu",)), Exit(1, ("relu",))]
+
+
+class Usage(NamedTuple):
+    free: int
 
 
 def learnable(supernet: Supernet) -> Classification:
@@ -58,11 +63,9 @@ def test_cascades_stand_beside_networks_labelled_by_rising_mean_cost(found: Fron
     ]
     assert [one.cost for one in found.cascades] == sorted(one.cost for one in found.cascades)
     assert found.cascades
-    plain = [one for one in found.plain_cascades if one.label.startswith("plain-")]
-    others = [one for one in found.plain_cascades if one.label.startswith("exits-")]
-    assert not any(one.exits or one.stitches for one in plain)
-    assert all(one.exits and not one.stitches for one in others)
-    assert len(plain) + len(others) == len(found.plain_cascades)
+    assert not any(one.stitches for one in found.cascades)
+    assert not any(one.exits or one.stitches for one in found.plain_cascades)
+    assert all(one.label.startswith("plain-") for one in found.plain_cascades)
 
 
 def test_what_a_point_says_adds_up(found: Front) -> None:
@@ -132,6 +135,27 @@ def test_networks_that_exits_beat_come_back_where_there_are_other_exits(
     without = ns.find_cascades(small_supernet(), task, with_exits, form=FORM)
     assert [point.genotype for point in without.points] == [weak.genotype]
     assert not without.beaten
+
+
+def test_what_is_left_out_is_a_warning(
+    searched: tuple[Supernet, Classification, Front], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supernet, task, front = searched
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage(10_000))
+    size = 4 * CLASSES * len(task.validation)
+    with pytest.warns(UserWarning, match=r"outputs of \d of \d candidates fit: cascades are of"):
+        ns.find_cascades(supernet, task, front, memory=3 * size, form=FORM)
+
+
+def test_ctrl_c_while_they_are_measured_is_one(
+    searched: tuple[Supernet, Classification, Front],
+) -> None:
+    def press(done: int, total: int | None, text: str) -> None:
+        if text == "cascades on test samples":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ns.find_cascades(*searched, form=FORM, on_progress=press)
 
 
 def evaluated(supernet: Supernet, task: Task, count: int = 30) -> Evaluated:

@@ -1,6 +1,7 @@
 """Exits and cascades of a run: when they are found, and what interruptions and kills leave."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -49,15 +50,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 class Meanwhile(Quiet):
-    """Presses Ctrl-C when a stage is under way."""
+    """Presses Ctrl-C when a stage is under way, and what it does has some words."""
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, stage: str, words: str = "") -> None:
         super().__init__()
-        self.stage = stage
+        self.stage, self.words = stage, words
 
     def __call__(self, event: Event) -> None:
         super().__call__(event)
-        if isinstance(event, Advanced) and self.stages[-1] == self.stage:
+        if not isinstance(event, Advanced) or self.words not in event.text:
+            return
+        if re.fullmatch(self.stage, self.stages[-1]):
             raise KeyboardInterrupt
 
 
@@ -65,13 +68,12 @@ def test_a_run_ends_with_cascades_beside_its_networks(whole: Finished) -> None:
     front = open_run(whole.folder).front
     assert front == whole.front
     assert front.cascades
-    assert front.plain_cascades
     assert all(cascade.test is not None for cascade in front.cascades)
     supernet = ns.load(whole.folder)
     assert isinstance(supernet, ns.Supernet)
     assert supernet.exits == whole.supernet.exits != ()
     kinds = {line.split(",")[0] for line in (whole.folder / "front.csv").read_text().splitlines()}
-    assert {"reference", "plain cascade", "cascade"} <= kinds
+    assert {"reference", "cascade"} <= kinds
     outcome = json.loads((whole.folder / "run.json").read_text())["outcome"]
     assert outcome["cascades"]["found"]
     assert outcome["cascades"]["settings"]["stages"] == 2
@@ -88,10 +90,14 @@ def test_a_run_without_cascades_fits_no_exits(tmp_path: Path, change: Change) ->
     assert done.outcome.cascades is None
 
 
+MEANWHILE = [("find cascades", ""), (r"measure \d+ cascades", "cascades on test samples")]
+
+
+@pytest.mark.parametrize(("stage", "words"), MEANWHILE)
 def test_ctrl_c_while_cascades_are_found_keeps_the_front_of_networks(
-    tmp_path: Path, whole: Finished, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, whole: Finished, monkeypatch: pytest.MonkeyPatch, stage: str, words: str
 ) -> None:
-    listener = Meanwhile("find cascades")
+    listener = Meanwhile(stage, words)
     stopped = begun(tmp_path, listener=listener)
     assert "the front of networks is kept, without cascades; to go on:" in listener.lines
     assert stopped.outcome.stopped == "budget"
@@ -224,12 +230,33 @@ def test_found_anew_they_take_the_place_of_those_before(tmp_path: Path, whole: F
     assert found_anew(tmp_path, stages=2).front == whole.front
 
 
-def test_ctrl_c_while_they_are_found_anew_leaves_the_run(tmp_path: Path, whole: Finished) -> None:
+@pytest.mark.parametrize(("stage", "words"), MEANWHILE)
+def test_ctrl_c_while_they_are_found_anew_leaves_the_run(
+    tmp_path: Path, whole: Finished, stage: str, words: str
+) -> None:
     shutil.copytree(whole.folder.parent, tmp_path, dirs_exist_ok=True)
     with pytest.raises(KeyboardInterrupt):
-        found_anew(tmp_path, Meanwhile("find cascades"), stages=3)
+        found_anew(tmp_path, Meanwhile(stage, words), stages=3)
     assert check_folder(tmp_path / "run").done
     assert open_run(tmp_path / "run").front == whole.front
+
+
+def test_a_table_says_which_exits_there_are(tmp_path: Path) -> None:
+    done = begun(tmp_path, ("[refine]", "[exits]\nexits = 1\npoints = 1\n\n[refine]"))
+    report = done.supernet.exit_report
+    assert report is not None
+    assert len(report.rows) == 2  # one of each network
+    assert all(len(one.points) == 1 for one in done.supernet.exits)
+
+
+def test_a_device_that_is_not_there_is_told_before_anything(
+    tmp_path: Path, whole: Finished
+) -> None:
+    shutil.copytree(whole.folder.parent, tmp_path, dirs_exist_ok=True)
+    asked = read_experiment(tmp_path / "tiny.toml")
+    elsewhere = asked.changed(evaluation=asked.evaluation.changed(device="cuda:97"))
+    with pytest.raises(SearchError, match="cuda:97"):
+        find_run_cascades(elsewhere, load_task(asked), tmp_path / "run", Quiet())
 
 
 @pytest.mark.parametrize("known", [(), ("margin",)])
