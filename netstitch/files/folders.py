@@ -172,6 +172,9 @@ def read_json(path: Path, *forms: str) -> dict[str, Any]:
         document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except FileNotFoundError:
         raise StorageError(f"{path} is missing; expected a folder that netstitch wrote") from None
+    except NotADirectoryError:
+        text = f"{path.parent} is a file; expected a folder that netstitch wrote"
+        raise StorageError(text) from None
     except (OSError, ValueError, RecursionError) as error:
         raise StorageError(f"{path} cannot be read as JSON ({one_line(error)})") from error
     if not isinstance(document, dict) or document.get("format") not in forms:

@@ -66,6 +66,10 @@ def test_a_folder_that_is_none_of_a_run_is_refused(
     assert called.code == 2
     assert "run.json is missing; expected a folder that netstitch wrote" in called.error
     assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "file").write_text("x")
+    called = netstitch(command, tmp_path / "file")
+    assert called.code == 2
+    assert f"{tmp_path / 'file'} is a file; expected a folder that netstitch wrote" in called.error
 
 
 def test_samples_that_are_gone_are_named(netstitch: Caller, stopped: Path) -> None:
