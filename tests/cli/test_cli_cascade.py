@@ -186,7 +186,7 @@ def test_options_that_cannot_be_used(
 def test_a_cascade_is_exported_by_its_label(
     netstitch: Caller, folder: Path, finished: Finished
 ) -> None:
-    for point in (finished.front.cascades[0], finished.front.plain_cascades[0]):
+    for point in (finished.front.cascades[0], finished.front.cascades[-1]):
         called = netstitch("export", folder, "--point", point.label, "--formats", "pt2")
         assert (called.code, called.err) == (0, "")
         assert (
