@@ -6,6 +6,7 @@ and returns the non-dominated solutions.
 """
 
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
+from netstitch.optimization.algorithms.head_start import HeadStart
 from netstitch.optimization.algorithms.registry import ALGORITHMS
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.budget import Budget
@@ -39,6 +40,7 @@ __all__ = [
     "Evaluation",
     "Executor",
     "Genotype",
+    "HeadStart",
     "Initialisation",
     "Moment",
     "Objective",

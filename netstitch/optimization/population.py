@@ -39,6 +39,7 @@ class Population:
             frame in which costs are normalised, so that a solution that is better in every
             objective is always preferred. None for a frame that is frozen between reassignments:
             all costs under it count the same, as in the authors' code.
+        weights: The slots' weights; None to draw them.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Population:
         generator: np.random.Generator,
         scalarise: Scalarisation = tschebysheff,
         archive: Archive | None = None,
+        weights: Floats | None = None,
     ) -> None:
         self._objectives = problem.objectives
         self._constraint = constraint
@@ -58,7 +60,8 @@ class Population:
         self._reassigned = False
         self.members: list[Solution | None] = [None] * n
         self.costs: Floats = np.full((n, len(problem.objectives)), np.inf)
-        self.weights = first_weights(n, len(problem.objectives), generator)
+        drawn = first_weights(n, len(problem.objectives), generator) if weights is None else weights
+        self.weights = drawn.copy()
         self._assigned = self.weights.copy()  # which slots may not judge by yet
         self.alone: list[int | None] = [None] * n
         self.scale = Scale.of(self.costs)

@@ -13,6 +13,9 @@ from netstitch.errors import SearchError
 Genotype = npt.NDArray[np.int64]
 """One value per variable, shape (l,); variable i takes 0 .. cardinalities[i] - 1."""
 
+InitialGenotypes = Sequence[Sequence[int] | npt.NDArray[np.integer]]
+"""Genotypes as they come from outside; see `Problem.checked`."""
+
 State = dict[str, Any]
 """All that changes of a part of a search, by name: what `save_state` can write."""
 

@@ -1,26 +1,25 @@
 """One call that puts a search together and runs it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import TypedDict, Unpack
 
 import numpy as np
-import numpy.typing as npt
 
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Setup
+from netstitch.optimization.algorithms.head_start import HeadStart, WithHeadStart
 from netstitch.optimization.algorithms.registry import built, entry, name_of
 from netstitch.optimization.archive import Archive
 from netstitch.optimization.engine import Engine
 from netstitch.optimization.executors.executor import Executor
 from netstitch.optimization.operators.initialisation import Initialisation
-from netstitch.optimization.problem import Evaluation, Problem
+from netstitch.optimization.problem import Evaluation, Genotype, InitialGenotypes, Problem
 from netstitch.optimization.rejection import RejectionRule
 from netstitch.optimization.rising_threshold import rising_threshold
 from netstitch.optimization.search_result import Progress, SearchResult
 from netstitch.optimization.search_settings import SearchSettings
 from netstitch.optimization.search_state import as_plain
-
-InitialGenotypes = Sequence[Sequence[int] | npt.NDArray[np.integer]]
 
 
 class RunSearchKeywords(TypedDict, total=False):
@@ -28,6 +27,7 @@ class RunSearchKeywords(TypedDict, total=False):
 
     seed: int
     initial: InitialGenotypes
+    head_start: HeadStart | None
     initialisation: Initialisation | None
     rejection: RejectionRule | None
     on_evaluation: Callable[[Evaluation], None] | None
@@ -54,11 +54,14 @@ def run_search(
         executor: Evaluates genotypes.
         settings: What the search is asked to do.
         **options: `seed`: of all that is drawn, 1 by default. `initial`: genotypes that the first
-            slots start from, such as the reference networks. `initialisation`: how the other first
-            genotypes are drawn. `rejection`: lets evaluations stop early where their outcome is
-            certain, which changes nothing of what is found; those of "ga", "gomea", "lk-gomea" and
-            "random" may, others learn from every value. `on_evaluation`: called with every distinct
-            evaluation before the algorithm learns of it. `on_progress`: called after each of them.
+            slots start from, such as the reference networks. `head_start`: genotypes that are
+            evaluated before the first population, behind the initial ones; up to half of the slots
+            then start from the best of both; random search has none. `initialisation`: how the
+            other first genotypes are drawn. `rejection`: lets evaluations stop early where their
+            outcome is certain, which changes nothing of what is found; those of "ga", "gomea",
+            "lk-gomea" and "random" may, others learn from every value. `on_evaluation`: called with
+            every distinct evaluation before the algorithm learns of it. `on_progress`: called after
+            each of them.
 
     Raises:
         SearchError: On bad input before anything is evaluated, and when all evaluations fail.
@@ -73,6 +76,7 @@ def prepare_search(
     *,
     seed: int = 1,
     initial: InitialGenotypes = (),
+    head_start: HeadStart | None = None,
     initialisation: Initialisation | None = None,
     rejection: RejectionRule | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
@@ -125,9 +129,18 @@ def prepare_search(
         "initial": genotypes,
         "initialisation": [initialisation.probability, initialisation.uniform],
     }
-    return Engine(
+    engine: Engine  # which is there by the time that anything is proposed
+    build = partial(built, settings.algorithm, settings=settings.settings)
+    if head_start is None or not entry(settings.algorithm).takes_head_start:
+        algorithm = build(setup)
+    else:
+        before = _different(problem, [*genotypes, *map(problem.checked, head_start.genotypes)])
+        share = head_start.share
+        algorithm = WithHeadStart(setup, build, before, share, lambda: engine.account.share)
+        config["head_start"] = [before, share]
+    engine = Engine(
         setup,
-        built(settings.algorithm, setup, settings.settings),
+        algorithm,
         executor,
         settings,
         config=as_plain(config),
@@ -135,3 +148,12 @@ def prepare_search(
         on_evaluation=on_evaluation,
         on_progress=on_progress,
     )
+    return engine
+
+
+def _different(problem: Problem, genotypes: Sequence[Genotype]) -> list[Genotype]:
+    """Return the first genotype of each signature, in their order."""
+    found: dict[Hashable, Genotype] = {}
+    for genotype in genotypes:
+        found.setdefault(problem.identify(genotype), genotype)
+    return list(found.values())

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from netstitch.optimization.operators.scalarisation import (
     Scale,
+    best_on_weights,
     first_weights,
     reassigned,
     scattered_subset,
@@ -102,3 +103,25 @@ def test_a_weighted_sum_is_that_of_normalised_costs(seed: int, failed: bool) -> 
     for cost, weight, least, extent in zip(costs, weights, scale.least, scale.extent, strict=True):
         expected += weight * max(0.0, (cost - least) / extent)
     assert float(weighted_sum(costs, weights, scale)) == pytest.approx(expected)
+
+
+@settings(deadline=None)
+@given(n=st.integers(1, 12), wanted=st.integers(0, 14), seed=st.integers(0, 99), over=st.booleans())
+def test_each_weight_takes_the_best_that_none_before_it_has(
+    n: int, wanted: int, seed: int, over: bool
+) -> None:
+    generator = np.random.default_rng(seed)
+    costs = generator.integers(4, size=(n, 2)).astype(np.float64)  # many are equal
+    violations = generator.integers(2, size=n) * 0.1 if over else np.zeros(n)
+    weights, scale = first_weights(max(2, wanted), 2, generator)[:wanted], Scale.of(costs)
+    chosen = best_on_weights(costs, weights, scale, violations)
+    assert len(chosen) == len(set(chosen)) == min(n, wanted)
+    for step, taken in enumerate(chosen):
+        left = [index for index in range(n) if index not in chosen[:step]]
+        least = min(violations[left])
+        left = [index for index in left if violations[index] == least]
+        values = {one: float(tschebysheff(costs[one], weights[step], scale)) for one in left}
+        assert values[taken] == min(values.values())
+        equal = [one for one in left if values[one] == values[taken]]
+        dominating = (costs[equal] <= costs[taken]).all(1) & (costs[equal] < costs[taken]).any(1)
+        assert not dominating.any()

@@ -15,6 +15,7 @@ from netstitch.optimization import (
     Engine,
     Evaluation,
     Genotype,
+    HeadStart,
     Problem,
     Progress,
     SearchResult,
@@ -74,7 +75,12 @@ def described(evaluations: list[Evaluation]) -> list[Any]:
 @pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
 @pytest.mark.parametrize("capacity", [1, 8])
 @settings(deadline=None, max_examples=15)
-@given(after=st.integers(1, 90), steered=st.booleans(), seed=st.integers(0, 99))
+@given(
+    after=st.integers(1, 90),
+    steered=st.booleans(),
+    seed=st.integers(0, 99),
+    ahead=st.sampled_from([0, 1, 30]),
+)
 def test_a_search_goes_on_from_its_file_as_if_it_had_not_stopped(
     tmp_path_factory: pytest.TempPathFactory,
     algorithm: str,
@@ -82,10 +88,14 @@ def test_a_search_goes_on_from_its_file_as_if_it_had_not_stopped(
     after: int,
     steered: bool,
     seed: int,
+    ahead: int,
 ) -> None:
     file = tmp_path_factory.mktemp("search") / "state"
     threshold = 0.4 if steered else None
     options: dict[str, Any] = {"capacity": capacity, "seed": seed, "threshold": threshold}
+    if ahead:
+        drawn = np.random.default_rng(seed).integers(PROBLEM.cardinalities, size=(ahead, 10))
+        options["head_start"] = HeadStart(list(drawn), 0.2)  # which ends after 30
     whole = Told(algorithm, file, after, **options)
     result = whole.engine.run()
     if not file.exists():
@@ -203,6 +213,7 @@ def test_a_state_of_another_search_is_refused_with_the_difference(tmp_path: Path
         ({"problem": lotz(10)}, r"cardinalities \[2, 3, 1, 4"),
         ({"threshold": 0.5}, r"threshold None, not 0.5"),
         ({"settings": {"ties_replace": True}}, r"settings \{\}, not \{'ties_replace': True\}"),
+        ({"head_start": HeadStart([[0] * 10])}, r"head_start None, not \[\[\[0, 0"),
     ):
         with pytest.raises(SearchError, match=f"another search, with {difference}"):
             Told("ga", tmp_path / "state", **more).engine.restore(state)

@@ -14,6 +14,7 @@ from netstitch.optimization import (
     Engine,
     Executor,
     Genotype,
+    HeadStart,
     Objective,
     Problem,
     Progress,
@@ -29,6 +30,7 @@ from netstitch.optimization.executors.replay import ReplayExecutor
 from netstitch.searching.search_recorder import SearchRecorder
 
 LENGTH, SIZE = 10, 8
+AHEAD = list(np.eye(LENGTH, dtype=np.int64))
 NAMES = ("accuracy", "weight")
 
 
@@ -106,6 +108,7 @@ def search(
     seed: int,
     *,
     together: int = 1,
+    ahead: int = 0,
     create: bool = True,
     at_whole: Callable[[], None] = lambda: None,
     look: Callable[[Engine, SearchRecorder, Progress], None] = lambda engine, record, progress: (
@@ -122,6 +125,7 @@ def search(
             replaying,
             SearchSettings(evaluations=120, algorithm="ga", population=SIZE),
             seed=1,
+            head_start=HeadStart(AHEAD[:ahead]) if ahead else None,
             on_evaluation=record.keep,
             on_progress=lambda progress: look(engine, record, progress),
             rejection=BOUNDING,
@@ -141,11 +145,17 @@ def search(
 @given(
     seed=st.integers(0, 999),
     together=st.integers(1, 4),
+    ahead=st.sampled_from([0, LENGTH]),
     saved=st.integers(1, 50),
     more=st.integers(1, 40),
 )
 def test_killed_behind_any_state_it_repeats_what_came_behind_it(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, together: int, saved: int, more: int
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    together: int,
+    ahead: int,
+    saved: int,
+    more: int,
 ) -> None:
     folder = tmp_path_factory.mktemp("run")
 
@@ -155,8 +165,8 @@ def test_killed_behind_any_state_it_repeats_what_came_behind_it(
         if progress.evaluated == saved + more:
             raise KilledError
 
-    _, before, first = search(folder, seed, together=together, look=look)
-    result, after, again = search(folder, seed + 1, together=together, create=False)
+    _, before, first = search(folder, seed, together=together, ahead=ahead, look=look)
+    result, after, again = search(folder, seed + 1, together=together, ahead=ahead, create=False)
     assert result is not None
     assert result.stopped == "budget"
     assert after[: len(before)] == before

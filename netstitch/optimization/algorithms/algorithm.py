@@ -17,7 +17,7 @@ from netstitch.optimization.operators.initialisation import (
     nonzero_probability,
     random_genotype,
 )
-from netstitch.optimization.operators.scalarisation import SCALARISATIONS, Frame
+from netstitch.optimization.operators.scalarisation import SCALARISATIONS, Floats, Frame
 from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Problem, Solution, State
 from netstitch.optimization.rising_threshold import RisingThreshold
@@ -90,6 +90,7 @@ class Setup:
         generator: The only source of randomness.
         frame: By which objectives are normalised; see `Frame`.
         convergence: What is compared of a population to see that it converged; see `Convergence`.
+        weights: By which slots judge at first, (n, m); None to draw them.
     """
 
     problem: Problem
@@ -101,6 +102,7 @@ class Setup:
     generator: np.random.Generator
     frame: Frame = "following"
     convergence: Convergence = "active"
+    weights: Floats | None = None
 
     @property
     def probability(self) -> float:
@@ -134,6 +136,7 @@ class Setup:
             self.generator,
             scalarise,
             self.archive if self.frame == "following" else None,
+            self.weights,
         )
 
     def random_genotype(self) -> Genotype:

@@ -34,11 +34,13 @@ class Entry:
     Attributes:
         build: Makes it from a Setup and, by keyword, its settings.
         follows_threshold: Whether it follows a threshold; one that does not is run without.
+        takes_head_start: Whether it begins with a `HeadStart`; one that does not is run without.
         check: Raises SearchError when what it needs is not installed.
     """
 
     build: Build
     follows_threshold: bool = True
+    takes_head_start: bool = True
     check: Callable[[], None] = lambda: None
 
 
@@ -48,7 +50,7 @@ ALGORITHMS: Mapping[str, Entry] = {
     "lk-gomea": Entry(lk_gomea),
     "local-search": Entry(LocalSearch),
     "nsga2": Entry(NSGA2, check=check_pymoo),
-    "random": Entry(RandomSearch, follows_threshold=False),
+    "random": Entry(RandomSearch, follows_threshold=False, takes_head_start=False),
 }
 
 

@@ -104,6 +104,20 @@ def scattered_subset(points: Floats, n: int) -> npt.NDArray[np.int64]:
     return chosen
 
 
+def best_on_weights(costs: Floats, weights: Floats, scale: Scale, violations: Floats) -> list[int]:
+    """Return for each weight vector, in turn, the best of costs, (n, m), that none before it has.
+
+    The least violation of a threshold, (n,), comes first, then the Tschebysheff distance; of equal
+    ones none comes before one that dominates it. Where costs run out, later vectors get none.
+    """
+    sums = weighted_sum(costs, np.ones(costs.shape[1]), scale)
+    taken: list[int] = []
+    for values in tschebysheff(costs[None], weights[:, None], scale):
+        order = np.lexsort((sums, values, violations))
+        taken += [index for index in order.tolist() if index not in taken][:1]
+    return taken
+
+
 def reassigned(
     weights: Floats,
     costs: Floats,
