@@ -40,16 +40,21 @@ _PAPER: Mapping[str, Mapping[str, Any]] = {
     "matching": {"points": "all", "objective": "count"},
     "fit": {"method": ADAM, "schedule": "constant", "holdout": 0.0},
     "refine": {"enabled": False},
-    "search": {"references": "apart", "frame": "frozen", "convergence": "genotypes"},
+    "search": {
+        "references": "apart",
+        "first_networks": 0.0,
+        "frame": "frozen",
+        "convergence": "genotypes",
+    },
     "evaluation": {"recalibrate": 0, "in_flight": 0, "order": "finished"},
     "cascades": {"enabled": False},
 }
 """The paper's procedure (sections 3, 5, 6): all points, as many matches as there can be, stitches
 trained by Adam at a constant rate on the features' mean squared error of all samples, nothing
-refined, and batch norms as the networks have them; references that the search has to find,
-objectives in a frozen frame, neighbourhoods compared by whole genotypes, and a loop for each
-individual, as many of them evaluating as there are places, each of which goes on when its own
-result is there; neither exits nor cascades."""
+refined, and batch norms as the networks have them; references that the search has to find, no
+first networks, objectives in a frozen frame, neighbourhoods compared by whole genotypes, and a loop
+for each individual, as many of them evaluating as there are places, each of which goes on when its
+own result is there; neither exits nor cascades."""
 _IN_PART = ("search", "evaluation")
 """Tables with keys that are no matter of a procedure, such as the budget and the device."""
 

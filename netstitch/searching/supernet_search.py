@@ -108,7 +108,7 @@ def search(
         **options: Fields of `netstitch.searching.supernet_search_settings.SupernetSearchSettings`:
             objective, cost (a name or a `netstitch.costs.Cost`), algorithm (a name, or what makes
             one of your own, as `netstitch.optimization.run_search` takes), seconds, population,
-            threshold, references, initial_stitches, settings and patience.
+            threshold, references, initial_stitches, first_networks, settings and patience.
 
     Raises:
         SearchError: A setting cannot be used, which is told before anything is evaluated, or all

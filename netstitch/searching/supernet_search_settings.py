@@ -52,6 +52,11 @@ class SupernetSearchSettings(SearchSettings):
     initial_stitches: float = Field(default=EXPECTED_NONZEROS, gt=0)
     """The number of switches of a first genotype that are expected to read a stitch, by default as
     in the paper; each has at least one in the first population."""
+    first_networks: float = Field(default=0.0, ge=0, le=1)
+    """Share of the budget up to which the references, and networks with one stitch that save any
+    cost, are evaluated before the first population, which then begins with the best of them in at
+    most half of its places; 0 for none. There are none where the algorithm is 'random' or
+    references are evaluated 'apart'."""
 
     @property
     def objectives(self) -> tuple[Objective, Objective]:
@@ -87,6 +92,7 @@ class SearchKeywords(TypedDict, total=False):
     threshold: float | None
     references: Literal["first", "apart"]
     initial_stitches: float
+    first_networks: float
     settings: dict[str, Any]
     frame: Frame
     convergence: Convergence

@@ -18,6 +18,7 @@ from netstitch.optimization import (
     Engine,
     Evaluation,
     Executor,
+    HeadStart,
     Initialisation,
     Problem,
     Progress,
@@ -34,6 +35,7 @@ from netstitch.optimization.executors.replay import (
     known_by,
     known_by_arrival,
 )
+from netstitch.searching.first_networks import first_networks
 from netstitch.searching.reference_evaluation import check_no_reference, evaluate_references
 from netstitch.searching.search_progress import (
     EVERY,
@@ -133,6 +135,10 @@ class SupernetSearch:
     ) -> Engine:
         """Return a search of this size that is not run yet."""
         settings, length = self.settings, len(self.supernet.cardinalities)
+        head_start = None
+        if settings.first_networks and not self.apart:
+            genotypes = first_networks(self.supernet, self.cost_of)
+            head_start = HeadStart(genotypes, settings.first_networks)
         probability = nonzero_probability(length, settings.initial_stitches)
         # The most that a genotype can be: all samples right.
         rule = RejectionRule(settings.objective, lambda one: (1.0, self.cost_of(one)))
@@ -142,6 +148,7 @@ class SupernetSearch:
             settings.changed(population=population),
             seed=self.seed,
             initial=[] if self.apart else list(self.supernet.references().values()),
+            head_start=head_start,
             initialisation=Initialisation(probability=probability, uniform=(-1,)),
             on_evaluation=on_evaluation,
             on_progress=on_progress,

@@ -1,0 +1,88 @@
+"""The first networks of a search: with one stitch each, in an order of which any beginning will do.
+
+They can be listed, and their costs are known before anything is run. Much of a front stands among
+them, and a search that begins with the best has their stitches to put together.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netstitch.networks.counting import spans
+from netstitch.optimization.operators.scalarisation import Scale, scattered_subset
+from netstitch.stitching.reachability import Genotype
+from netstitch.supernet.supernet import Supernet
+
+MUCH = 0.05
+"""Networks that save this share of the cost come before those that save less."""
+
+
+@dataclass(frozen=True, eq=False)
+class SingleStitchNetwork:
+    """A network with one stitch.
+
+    Attributes:
+        genotype: Only the switch of the stitch reads another point than its own.
+        depth: The share of the target network's multiply-adds that is computed up to the stitch.
+        saved: The share that it saves of the cost of what it may take the place of: the networks of
+            its output, or the stitch's source where that costs more.
+    """
+
+    genotype: Genotype
+    depth: float
+    saved: float
+
+
+def first_networks(supernet: Supernet, cost_of: Callable[[Genotype], float]) -> list[Genotype]:
+    """Return the networks with one stitch that save anything, each once.
+
+    Those that save MUCH come first. Of these, and of the others, every beginning is spread evenly
+    over depth and over what is saved. Exits are not among them: no genotype stands for one.
+    """
+    found = single_stitch_networks(supernet, cost_of)
+    much = [one for one in found if one.saved >= MUCH]
+    little = [one for one in found if 0 < one.saved < MUCH]
+    return [one.genotype for part in (much, little) for one in spread(part)]
+
+
+def single_stitch_networks(
+    supernet: Supernet, cost_of: Callable[[Genotype], float]
+) -> list[SingleStitchNetwork]:
+    """Return one for each stitch and each output that depends on it, whatever they save."""
+    costs = [cost_of(genotype) for genotype in supernet.references().values()]
+    alone = {
+        choice[0]: cost
+        for choice, cost in zip(supernet.board.outputs, costs, strict=True)
+        if len(choice) == 1
+    }
+    ends = [spans(graph) for graph in supernet.graphs]
+    found = []
+    for output, whole in enumerate(costs):
+        for index, switch in enumerate(supernet.switches):
+            for choice, number in enumerate(switch.stitches):
+                genotype = supernet.genotype(output, {index: choice})
+                if number is None or not supernet.wiring.active(genotype)[index]:
+                    continue
+                replaced = max(whole, alone.get(supernet.stitches[number].source.network, 0.0))
+                saved = 1 - cost_of(genotype) / replaced if replaced else 0.0
+                depth = ends[switch.place.network][switch.place.point][1]
+                found.append(SingleStitchNetwork(genotype, depth, saved))
+    return found
+
+
+def spread(networks: Sequence[SingleStitchNetwork]) -> list[SingleStitchNetwork]:
+    """Return the networks, each the farthest from all before it in depth and what is saved.
+
+    Both count by their range, and the first is in their middle. So the networks of a beginning are
+    apart from each other at least as far as any other is from the nearest of them.
+    """
+    if not networks:
+        return []
+    points: NDArray[np.float64] = np.array([(one.depth, one.saved) for one in networks])
+    scale = Scale.of(points)
+    points = (points - scale.least) / scale.extent
+    middle = int(((points - 0.5) ** 2).sum(axis=1).argmin())
+    order = [middle, *(index for index in range(len(points)) if index != middle)]
+    return [networks[order[index]] for index in scattered_subset(points[order], len(points))]
