@@ -218,6 +218,7 @@ def task_of(
         "test": samples.get("test"),
         "output": table.output,
         "ensemble": table.ensemble,
+        "views": table.views,
     }
     if table.kind == "agreement":
         return agreement([model for _, model in models], **settings)

@@ -20,6 +20,7 @@ from netstitch.files.settings import Positive, Settings, as_value_error
 from netstitch.fitting.fit_settings import AdamSettings, ExitSettings, LeastSquaresSettings
 from netstitch.fitting.methods import METHODS, check_method
 from netstitch.fitting.refinement.refine_settings import RefineSettings
+from netstitch.fitting.refinement.views import AS_THEY_ARE, Views
 from netstitch.matching.matching_settings import MatchingSettings
 from netstitch.optimization import ALGORITHMS
 from netstitch.optimization.search_settings import EVALUATIONS
@@ -107,8 +108,14 @@ FitTable = Annotated[
 class RefineTable(RefineSettings, _OfRun):
     """Stitches trained in sampled subnetworks, after they were fitted."""
 
+    refused: ClassVar = _OfRun.refused | {
+        "views": "views are the task's; give them in the table [task.views]"
+    }
+
     seed: int = Field(default=1, exclude=True)
     """That of the run, which is no key."""
+    views: Views = Field(default=AS_THEY_ARE, exclude=True)
+    """Those of the task, which are no key."""
     enabled: bool = True
     """Whether to refine."""
 

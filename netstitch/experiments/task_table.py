@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from netstitch.files.settings import Positive, Settings
-from netstitch.tasks import EnsembleKind, ImageLayout
+from netstitch.tasks import EnsembleKind, ImageLayout, Views
 from netstitch.tasks.datasets.class_order import ORDERS
 from netstitch.tasks.datasets.preprocessing import PerChannel, Preprocessing
 from netstitch.tasks.datasets.sample_selection import Selection
@@ -95,6 +95,8 @@ class TaskTable(Settings):
     """A table with samples that the search never sees; by default none."""
     images: ImagesTable = ImagesTable()
     """The way of images to inputs."""
+    views: Views = Views()
+    """Random views of training images that keep what the task asks for; refining sees them."""
 
     @field_validator("class_order", mode="before")
     @classmethod

@@ -102,7 +102,7 @@ def prepare_folder(inputs: RunInputs, models: Sequence[tuple[str, nn.Module]]) -
     supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
     scored_by(settings.search.objective, supernet, task)  # what cannot be is known before the work
     if settings.refine.enabled:
-        check_refining(supernet, settings.refine)
+        check_refining(supernet, settings.refine.model_copy(update={"views": task.views}))
     if has_cascades(inputs):
         rule_of(supernet, task, settings.cascades)
     elif settings.cascades.enabled:
@@ -229,6 +229,7 @@ def refine_run(inputs: RunInputs, supernet: Supernet) -> None:
                 zip(training.batches(batch), torch.split(training.labels, batch), strict=True),
                 checkpoint=folder / REFINING,
                 progress=advancing(listener),
+                views=inputs.task.views,
                 **settings.refine_settings,
             )
         except KeyboardInterrupt:

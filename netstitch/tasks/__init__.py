@@ -4,6 +4,7 @@ Samples are decoded and preprocessed once. Those of arrays, files of arrays and 
 memory, and those of a listing of images in a file that is mapped into it (`decode_images`).
 """
 
+from netstitch.fitting.refinement.views import Views
 from netstitch.tasks.agreement import agreement
 from netstitch.tasks.classification import Classification
 from netstitch.tasks.cross_entropy import CrossEntropyTask
@@ -37,6 +38,7 @@ __all__ = [
     "Samples",
     "Segmentation",
     "Task",
+    "Views",
     "agreement",
     "all_images",
     "as_task",

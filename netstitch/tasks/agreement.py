@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError, NetstitchError
+from netstitch.fitting.refinement.views import AS_THEY_ARE, Views
 from netstitch.networks.probabilities import WAY_OUT, are_probabilities
 from netstitch.tasks.classification import Classification
 from netstitch.tasks.datasets.given import described
@@ -30,6 +31,7 @@ def agreement(
     test: Samples | None = None,
     output: str | None = None,
     ensemble: EnsembleKind = "logits",
+    views: Views = AS_THEY_ARE,
     batch: int = BATCH,
 ) -> Classification:
     """Return the task of giving the class that the ensemble of some networks gives.
@@ -70,6 +72,7 @@ def agreement(
         classes=classes,
         output=output,
         ensemble=ensemble,
+        views=views,
         measure=AGREEMENT,
     )
 

@@ -25,6 +25,7 @@ class Classification(LabelledTask):
         output: The key that is measured where networks put out dictionaries.
         ensemble: "logits" averages the networks' logits, "probabilities" their softmax.
         measure: The name of the share of samples that are right, in figures and tables.
+        views: Random views of images that have the same class; refining sees training images so.
 
     Raises:
         DataError: For labels out of range, or samples of different shapes; and from the methods,

@@ -46,7 +46,7 @@ class CrossEntropyTask(Task):
         self.task, self._nats = task, task.cross_entropy
         self.validation, self.training = task.validation, task.training
         self.confirmation, self.test = task.confirmation, task.test
-        self.output, self.ensemble = task.output, task.ensemble
+        self.output, self.ensemble, self.views = task.output, task.ensemble, task.views
 
     def combine(self, outputs: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
         """Return what the task combines."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from netstitch.errors import DataError
 from netstitch.fitting.refinement.behaviour_losses import against_labels
+from netstitch.fitting.refinement.views import AS_THEY_ARE, Views
 from netstitch.stitching.cascade import Confidence
 from netstitch.tasks.confidence import CONFIDENCES, fit_temperature, sureness
 from netstitch.tasks.datasets.given import is_count
@@ -36,6 +37,7 @@ class LabelledTask(Task):
     output: str | None = None
     ensemble: EnsembleKind = "logits"
     measure: str = "accuracy"
+    views: Views = AS_THEY_ARE
 
     confidences = CONFIDENCES
     most_classes: ClassVar[float] = inf
@@ -50,6 +52,11 @@ class LabelledTask(Task):
         if self.ensemble not in ("logits", "probabilities"):
             raise DataError(
                 f"ensemble {self.ensemble!r} is not known; give 'logits' or 'probabilities'"
+            )
+        if not isinstance(self.views, Views):
+            raise DataError(
+                f"views are {self.views!r:.60}; expected netstitch.tasks.Views(padding=..., "
+                "flip=...)"
             )
         for samples in (self.training, *self.measured.values()):
             if samples is not None:

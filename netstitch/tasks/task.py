@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError
+from netstitch.fitting.refinement.views import AS_THEY_ARE, Views
 from netstitch.stitching.cascade import Confidence
 from netstitch.tasks.datasets.given import described
 from netstitch.tasks.samples import Samples, check_samples
@@ -35,6 +36,8 @@ class Task(ABC):
         output: The key that is measured where networks put out dictionaries.
         ensemble: What the ensemble averages.
         measure: The accuracy's name in figures and tables.
+        views: Random views of training images that keep what the task asks for; refining sees
+            them.
         accuracy_of: ``accuracy_of(right, samples)`` returns the accuracy where the values of
             `correct` of so many samples sum to ``right``. Evaluations may then end early. A class
             that overrides `accuracy` without this is taken to have none.
@@ -62,6 +65,7 @@ class Task(ABC):
     output: str | None = None
     ensemble: EnsembleKind = "logits"
     measure: str = "accuracy"
+    views: Views = AS_THEY_ARE
     accuracy_of: Callable[[float, int], float] | None = None
     cross_entropy: Measure | None = None
     training_loss: Measure | None = None
@@ -138,8 +142,8 @@ class Task(ABC):
 _CALLED = ("combine", "loss", "accuracy", "correct")
 _REQUIRED = ("training", "validation", "test", "output", "ensemble", *_CALLED)
 _OPTIONAL = (
-    "confirmation", "measure", "cross_entropy", "training_loss", "confidences", "sureness",
-    "temperature", "likely", "reliability", "tally", "guessed", "further", "margin",
+    "confirmation", "measure", "views", "cross_entropy", "training_loss", "confidences",
+    "sureness", "temperature", "likely", "reliability", "tally", "guessed", "further", "margin",
 )  # fmt: skip
 _EXAMPLE = "ns.Classification(validation=ns.Samples(inputs, labels), classes=10)"
 

@@ -164,6 +164,11 @@ def test_a_file_gets_its_name_and_folder(file):
         ),
         (
             "seed = 3",
+            "refine = {views = {flip = true}}",
+            "[refine]: views are the task's; give them in the table [task.views]",
+        ),
+        (
+            "seed = 3",
             "evaluation = {cache = 2.0}",
             "'cache' in [evaluation] is 2.0; activations are no longer kept between evaluations",
         ),

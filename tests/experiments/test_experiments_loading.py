@@ -114,6 +114,13 @@ def test_models_and_samples_of_an_experiment(folder):
     assert torch.equal(models[1][1][1].weight, torch.ones(4, 12))
 
 
+def test_a_task_may_declare_views(folder):
+    assert not load_task(changed(folder)).views.some
+    table = "[task.views]\npadding = 1\nflip = true\n[task.training]"
+    views = load_task(changed(folder, "[task.training]", table)).views
+    assert (views.padding, views.fill, views.flip) == (1, "edge", True)
+
+
 def test_only_the_parts_that_are_asked_for_are_read(folder):
     read = set()
     models, task = load_experiment(

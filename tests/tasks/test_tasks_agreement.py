@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from netstitch.errors import DataError
-from netstitch.tasks import EnsembleKind, Samples, agreement, unlabelled
+from netstitch.tasks import EnsembleKind, Samples, Views, agreement, unlabelled
 from netstitch.tasks.agreement import AGREEMENT
 
 
@@ -48,6 +48,12 @@ def test_labels_that_are_there_do_not_count() -> None:
     one = agreement(networks(), validation=unlabelled(values))
     other = agreement(networks(), validation=Samples(values, torch.full((23,), 400)))
     assert torch.equal(one.validation.labels, other.validation.labels)
+
+
+def test_views_are_those_that_are_given() -> None:
+    views = Views(padding=1)
+    assert agreement(networks(), validation=unlabelled(inputs(3)), views=views).views == views
+    assert not agreement(networks(), validation=unlabelled(inputs(3))).views.some
 
 
 def test_probabilities_may_be_averaged() -> None:

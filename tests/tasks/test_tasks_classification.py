@@ -134,6 +134,8 @@ def test_settings_that_make_no_sense():
         Classification(validation=samples(1), classes=1)
     with pytest.raises(DataError, match="'votes' is not known"):
         task(ensemble="votes")
+    with pytest.raises(DataError, match=r"views are 4; expected netstitch.tasks.Views\(padding"):
+        task(views=4)
 
 
 def test_it_is_a_task():

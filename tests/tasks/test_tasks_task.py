@@ -64,6 +64,7 @@ def test_what_a_task_does_not_say_has_a_default() -> None:
     task = as_task(Closeness(SAMPLES, SAMPLES.first(2)))
     assert (task.training, task.confirmation, task.output) == (None, None, None)
     assert (task.ensemble, task.measure) == ("logits", "closeness")
+    assert not task.views.some
     assert list(task.measured) == ["validation", "test"]
     abilities = (
         "accuracy_of",

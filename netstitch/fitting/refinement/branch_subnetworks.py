@@ -274,12 +274,14 @@ def add_gradients(total: Gradients, found: Gradients) -> None:
 
 
 def check_refining(union: UnionGraph, settings: RefineSettings) -> None:
-    """Raise FittingError where the teacher does not exist, or the loss does not fit the outputs.
+    """Raise FittingError where there is no such teacher, or loss or views do not fit the networks.
 
     To be called before the stitches are fitted, which takes long.
     """
     for genotype in union.references().values():
-        check_outputs(settings.loss, union.pruned_graph(genotype), union.probabilities)
+        graph = union.pruned_graph(genotype)
+        check_outputs(settings.loss, graph, union.probabilities)
+        settings.views.check_images(graph.input.shape or ())
     if settings.teacher not in (OWN, *union.outputs):
         raise FittingError(
             f"there is no teacher {settings.teacher!r}: expected {OWN!r} (the networks that a "

@@ -45,7 +45,10 @@ def checkpoint_of(
     Equal must be settings, stitches, images and labels. The budget may change: training that was
     stopped can be given more or less of it.
     """
-    fixed = {key: value for key, value in settings.items() if key not in ("steps", "seconds")}
+    left_out = {"steps", "seconds"}
+    if not training.settings.views.some:
+        left_out.add("views")  # so that trainings of versions without views can go on
+    fixed = {key: value for key, value in settings.items() if key not in left_out}
     tensors = [tensor for pair in training.first for tensor in pair]
     for part in (training.parts.train, training.parts.choose, training.parts.report):
         tensors += [part.inputs] if part.labels is None else [part.inputs, part.labels]

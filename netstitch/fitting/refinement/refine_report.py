@@ -68,7 +68,7 @@ class RefineReport(StitchReport):
     """
 
     kind: ClassVar[str] = "refine"
-    settings: Mapping[str, Setting]
+    settings: Mapping[str, Setting | Mapping[str, Setting]]
     steps: Count
     samples: Count
     distinct: Count

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from netstitch.fitting.fit_settings import FittingSettings
 from netstitch.fitting.refinement.behaviour_losses import LOSSES, BehaviourLoss
+from netstitch.fitting.refinement.views import AS_THEY_ARE, Views
 from netstitch.text import expected_one_of
 
 OWN = "own"
@@ -54,3 +55,6 @@ class RefineSettings(FittingSettings):
     """Bytes, each, of images held, and of activations."""
     seed: int = Field(default=1, ge=0)
     """The seed of everything random."""
+    views: Views = AS_THEY_ARE
+    """Random views in which images that are trained on are seen, another one each time; those that
+    choose and report on stitches are seen as they are."""

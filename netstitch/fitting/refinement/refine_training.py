@@ -19,6 +19,7 @@ from netstitch.fitting.refinement.branch_subnetworks import (
 from netstitch.fitting.refinement.preconditioner import IMAGES, make_preconditioners
 from netstitch.fitting.refinement.refine_images import Examples, ImageParts
 from netstitch.fitting.refinement.sampler import SubnetworkSampler
+from netstitch.fitting.refinement.views import viewed
 
 SIDES = 2
 """Batches of a step, each with subnetworks of its own; they run side by side where cores allow.
@@ -39,7 +40,7 @@ class Training:
         parts: The images.
 
     Raises:
-        FittingError: The labels do not fit the loss.
+        FittingError: The labels do not fit the loss, or views.
 
     Attributes:
         first: Weight and bias of every stitch after the first stage.
@@ -54,6 +55,7 @@ class Training:
         self.settings, union = branches.settings, branches.union
         self.first = [(w.detach().clone(), b.detach().clone()) for w, b in branches.leaves]
         some = parts.train.first(IMAGES)
+        self.settings.views.check_labels(some)
         branches.check(some.first(self.settings.batch_size))
         self.preconditioners = make_preconditioners(
             union.stitches,
@@ -85,11 +87,7 @@ class Training:
         begin = self.generator.bit_generator.state
         try:
             drawn = [self._draw(fraction) for _ in range(SIDES)]
-            size = self.settings.batch_size
-            batches = [
-                self.parts.draw(size, (self.step * SIDES + side) * size, self.settings.seed)
-                for side in range(SIDES)
-            ]
+            batches = [self._examples(side) for side in range(SIDES)]
             chosen = [[branch for branch, _ in side] for side in drawn]
             passed = list(pool.map(self._gradients, chosen, batches))
         except BaseException:
@@ -105,6 +103,12 @@ class Training:
         """Return how many images a side may run together within the memory, one at least."""
         needed = SIDES * self.branches.image_bytes(chosen)
         return max(1, self.settings.memory_budget // max(1, needed))
+
+    def _examples(self, side: int) -> Examples:
+        """Return the images of one side of the next step, each in a view of its own."""
+        size, seed = self.settings.batch_size, self.settings.seed
+        position = (self.step * SIDES + side) * size
+        return viewed(self.parts.draw(size, position, seed), self.settings.views, seed, position)
 
     def _gradients(self, chosen: Sequence[BranchSubnetwork], examples: Examples) -> Passed:
         micro = min(self.settings.batch_size, self.room(chosen))

@@ -14,6 +14,7 @@ from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetworks
 from netstitch.fitting.refinement.refine_images import read_parts
 from netstitch.fitting.refinement.refine_settings import RefineSettings
 from netstitch.fitting.refinement.refine_training import Training
+from netstitch.fitting.refinement.views import AS_THEY_ARE, Views
 from netstitch.matching import Match, Matching, match
 from netstitch.networks import capture
 from netstitch.supernet.supernet import Supernet
@@ -140,6 +141,7 @@ def training(
     seed: int = 0,
     steps: int | None = None,
     seconds: float | None = None,
+    views: Views = AS_THEY_ARE,
 ) -> Training:
     """What `refine` makes, to do single steps with."""
     settings = RefineSettings(
@@ -150,6 +152,7 @@ def training(
         learning_rate=learning_rate,
         memory_budget=10**9,
         seed=seed,
+        views=views,
     )
     parts = read_parts(batches(), holdout=0.125, memory_budget=10**9, labels=False)
     return Training(BranchSubnetworks(supernet, settings), parts)

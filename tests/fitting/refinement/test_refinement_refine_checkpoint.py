@@ -16,6 +16,7 @@ from torch import Tensor
 from netstitch.errors import StorageError
 from netstitch.fitting import RefineReport
 from netstitch.fitting.refinement.refine_training import Training
+from netstitch.fitting.refinement.views import Views
 
 Whole = tuple[dict[str, Tensor], RefineReport]
 
@@ -53,6 +54,16 @@ def test_an_interrupted_training_goes_on_bit_for_bit(
     assert equal(whole[0], weights(supernet))
     assert without_times(report) == without_times(whole[1])
     assert not list(tmp_path.iterdir())
+
+
+def test_views_go_on_bit_for_bit(tmp_path: Path) -> None:
+    whole, supernet, file = fitted(), fitted(), tmp_path / "refining"
+    views = Views(padding=1, flip=True)
+    whole.refine(batches(), steps=4, views=views)
+    with pytest.raises(StoppedError):
+        supernet.refine(batches(), steps=4, views=views, checkpoint=file, progress=stop_at(2))
+    supernet.refine(batches(), steps=4, views=views, checkpoint=file)
+    assert equal(weights(whole), weights(supernet))
 
 
 def test_an_interruption_within_a_step_goes_on_bit_for_bit(
@@ -134,6 +145,7 @@ def stopped(file: Path) -> None:
         {"learning_rate": 0.5},
         {"batches": batches(seed=1)},
         {"seed": 2},
+        {"views": Views(flip=True)},
         {"stitches": True},
     ],
 )

@@ -16,6 +16,7 @@ from netstitch.fitting.refinement.branch_subnetworks import (
     gradients_of,
 )
 from netstitch.fitting.refinement.refine_training import SIDES, STRIKES, Training
+from netstitch.fitting.refinement.views import AS_THEY_ARE, Views, viewed
 
 ONE = ThreadPoolExecutor(1)
 
@@ -42,10 +43,15 @@ def draws_of(trained: Training, monkeypatch: pytest.MonkeyPatch) -> list[BranchS
     return found
 
 
-def test_a_step_is_one_of_adam_on_the_summed_losses(monkeypatch: pytest.MonkeyPatch) -> None:
-    trained, plain = training(fitted()), training(fitted())
+@pytest.mark.parametrize("views", [AS_THEY_ARE, Views(padding=2, flip=True)])
+def test_a_step_is_one_of_adam_on_the_summed_losses(
+    monkeypatch: pytest.MonkeyPatch, views: Views
+) -> None:
+    trained, plain = training(fitted(), views=views), training(fitted())
     drawn = draws_of(trained, monkeypatch)
-    batches = [trained.parts.draw(8, 8 * side, seed=0) for side in range(SIDES)]
+    batches = [
+        viewed(trained.parts.draw(8, 8 * side, seed=0), views, 0, 8 * side) for side in range(SIDES)
+    ]
     loss = trained.advance(0.0, ONE)
     assert trained.step == 1
     assert len(drawn) == SIDES * trained.settings.subnetworks
