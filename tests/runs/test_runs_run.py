@@ -42,6 +42,7 @@ from netstitch.runs import preparing, searching_step
 from netstitch.runs.recorded_run import open_run
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.supernet.supernet_loading import load_supernet
+from netstitch.tasks import Views
 
 CONTENT = [
     *("evaluations.sqlite", "front.csv", "front.json", "front.png"),
@@ -451,6 +452,25 @@ def test_an_error_while_refining_keeps_what_was_fitted(
     with pytest.raises(type(error), match=str(error)):
         carry(tmp_path)
     assert content(tmp_path / "run") == REFINING
+
+
+def test_stitches_are_refined_on_the_views_that_the_task_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noted(*_: Any, views: Views, **__: Any) -> None:
+        raise StorageError(f"{views}")
+
+    monkeypatch.setattr(ns.Supernet, "refine", noted)
+    monkeypatch.setattr(Views, "check_images", lambda *_: None)  # the samples are vectors
+    with pytest.raises(StorageError, match="padding=1 fill='edge' flip=False"):
+        carry(tmp_path, ("[task.training]", "[task.views]\npadding = 1\n[task.training]"))
+
+
+def test_views_that_cannot_be_are_told_before_stitches_are_fitted(tmp_path: Path) -> None:
+    listener, views = Quiet(), "[task.views]\nflip = true\n[task.training]"
+    with pytest.raises(FittingError, match=r"views are of images, .* inputs have shape"):
+        carry(tmp_path, ("[task.training]", views), listener=listener)
+    assert listener.stages == ["capture", "match"]
 
 
 def test_a_teacher_that_is_none_is_told_before_stitches_are_fitted(tmp_path: Path) -> None:
