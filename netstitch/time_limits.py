@@ -27,12 +27,11 @@ class Pace:
         """Remember what some pieces took together."""
         self._tasks.append((seconds, pieces))
 
-    def fitting(self, seconds: float) -> int:
-        """Return how many pieces to do together so that they end within so many seconds.
+    def expected(self, seconds: float) -> int:
+        """Return how many pieces, one after the other, so many seconds would do.
 
-        By the mean of the others, half of those that would fit, since some take longer; one where
-        one fits, and one while nothing is known yet. The oldest that is remembered counts only
-        while it is alone: the first of all may have had to warm up.
+        By the mean of those that are remembered; one while nothing is known yet. The oldest counts
+        only while it is alone: the first of all may have had to warm up.
         """
         if seconds <= 0:
             return 0
@@ -45,4 +44,12 @@ class Pace:
         pieces = sum(count for _, count in known)
         if taken <= 0:
             return maxsize
-        return (int(min(seconds * pieces / taken, float(2**53))) + 1) // 2
+        return int(min(seconds * pieces / taken, float(2**53)))
+
+    def fitting(self, seconds: float) -> int:
+        """Return how many pieces to do together so that they end within so many seconds.
+
+        Half of those that are expected, since some take longer; one where one fits.
+        """
+        found = self.expected(seconds)
+        return found if found == maxsize else (found + 1) // 2

@@ -38,5 +38,13 @@ def test_half_of_those_that_end_in_time_by_the_mean_of_those_before(
     assert paced(*tasks).fitting(seconds) == expected
 
 
+def test_those_that_are_expected_are_all_that_end_in_time() -> None:
+    assert Pace().expected(10.0) == 1
+    assert paced((9.0, 1), (2.0, 1), (4.0, 5)).expected(8.0) == 8
+    assert paced((2.0, 1)).expected(5.9) == 2
+    assert paced((2.0, 1)).expected(0.0) == 0
+    assert paced((2.0, 1)).expected(inf) == maxsize
+
+
 def test_what_is_long_ago_is_forgotten() -> None:
     assert paced((1e6, 1), *[(1.0, 1)] * REMEMBERED).fitting(6.0) == 3

@@ -229,6 +229,7 @@ def refine_run(inputs: RunInputs, supernet: Supernet) -> None:
                 zip(training.batches(batch), torch.split(training.labels, batch), strict=True),
                 checkpoint=folder / REFINING,
                 progress=advancing(listener),
+                listener=listener,
                 views=inputs.task.views,
                 **settings.refine_settings,
             )

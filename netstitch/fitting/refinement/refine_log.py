@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from netstitch.events import Listener, Message
 from netstitch.files.checkpoint import (
     TrainingCheckpoint,
     fingerprint_of,
@@ -23,6 +24,10 @@ from netstitch.time_limits import OVERTIME, Pace
 
 CURVE_POINTS = 10
 """Times that the held-out curve is measured."""
+
+MEASURED, EARLY = 3, 0.1
+"""Steps by whose pace those that the time allows are foreseen, and the share of the time after
+which fewer have to do."""
 
 
 class RefineState(Document):
@@ -68,6 +73,7 @@ class RefineLog:
         every: These seconds.
         clock: Gives the time in seconds.
         progress: As of `refine`.
+        listener: As of `refine`.
 
     Raises:
         StorageError: The checkpoint cannot be written, is damaged, or of another refining; no step
@@ -83,13 +89,14 @@ class RefineLog:
         every: float,
         clock: Callable[[], float],
         progress: Progress | None,
+        listener: Listener,
     ) -> None:
         self.training, self.measure = training, measure
         self.steps, self.seconds = training.settings.steps, training.settings.seconds
         self.checkpoint, self.every = checkpoint, every
-        self.clock, self.progress = clock, progress
+        self.clock, self.progress, self.listener = clock, progress, listener
         self.curve: list[CurvePoint] = []
-        self._pace = Pace()
+        self._pace, self._foreseen = Pace(), False
         self._begin = self._step_began = clock()
         if checkpoint is not None and checkpoint.exists():
             self._go_on_from(checkpoint)
@@ -164,10 +171,13 @@ class RefineLog:
                     training.write(stitch)
             self.curve = list(state.curve)
             self._begin = self.clock() - state.elapsed
+            if state.step:
+                self._pace.note(state.elapsed, state.step)
 
     def begin(self) -> None:
         """Measure the curve's first point."""
         self._measure()
+        self._foresee()
         self.report("begins")
         self._step_began = self.clock()
 
@@ -175,6 +185,7 @@ class RefineLog:
         """Report a step and its loss, after measuring and saving where it is time to."""
         self._pace.note(self.clock() - self._step_began)
         self._measure()
+        self._foresee()
         if self.clock() - self._saved >= self.every:
             self.save()
         self.report(f"loss {loss:.3g}")
@@ -192,6 +203,32 @@ class RefineLog:
                 total = min(total or maxsize, ceil(step / part))
             what = f"{what}, {min(self.elapsed, self.seconds):.0f} of {self.seconds:g} s"
         self.progress(step, total, f"refine, {what}, held-out {self.curve[-1].loss:.3g}")
+
+    def _foresee(self) -> None:
+        """Tell once how many steps the time allows, and leave few to the worst stitches.
+
+        By the first steps, or those before a checkpoint.
+        """
+        step, gains = self.training.step, self.training.gains
+        if self.seconds is None or self._foreseen or step == 0:
+            return
+        if step < min(MEASURED, self.steps or MEASURED) and self._of_time < EARLY:
+            return
+        self._foreseen = True
+        allowed = step + self._pace.expected(OVERTIME * self.seconds - self.elapsed)
+        if self.steps is not None and allowed >= self.steps:
+            return
+        asked = "" if self.steps is None else f" of {self.steps:,}"
+        text = f"refining has time for about {allowed:,}{asked} steps"
+        stitches = len(gains.losses) - len(gains.closed)
+        few = allowed < stitches
+        if few:
+            gains.keep_worst(allowed)
+            text += (
+                f", fewer than the {stitches:,} stitches: they go to those of the highest loss; "
+                "more seconds would reach all"
+            )
+        self.listener(Message(text, warning=few))
 
     def _measure(self) -> None:
         """Add a point to the curve, where the last one is too long ago."""

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from netstitch.errors import FittingError
+from netstitch.events import Listener, warn
 from netstitch.fitting.feature_stream import Batch, Layer, Progress, check_stitches
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.refine_images import read_parts
@@ -57,6 +58,7 @@ def refine(
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 30.0,
     progress: Progress | None = None,
+    listener: Listener = warn,
     **settings: Any,
 ) -> RefineReport:
     """Train the stitches of a supernet on sampled subnetworks, and keep what got better.
@@ -79,6 +81,9 @@ def refine(
         progress: Called at the beginning, after every step, and before stitches are chosen and
             reported on, with steps done, steps in all, estimated where time limits them (None
             where nothing is known yet), and a line of text.
+        listener: Told after the first steps how many the time allows. Where these are fewer than
+            one a stitch, that is a warning, by default one of Python's, and only stitches whose
+            loss was the highest before are trained from then on.
         **settings: Fields of `RefineSettings`.
 
     Raises:
@@ -87,7 +92,7 @@ def refine(
         StorageError: The checkpoint cannot be written, is damaged, or of another refining.
     """
     begin = time.monotonic()
-    others = ("checkpoint", "checkpoint_seconds", "progress")
+    others = ("checkpoint", "checkpoint_seconds", "progress", "listener")
     chosen = RefineSettings.from_keywords(settings, others)
     if not isinstance(checkpoint_seconds, int | float):
         raise FittingError(f"checkpoint_seconds is {checkpoint_seconds!r:.80}; expected a number")
@@ -123,6 +128,7 @@ def refine(
             every=checkpoint_seconds,
             clock=time.monotonic,
             progress=progress,
+            listener=listener,
         )
         _train(training, log, pool)
         trained = [i for i in singles if i not in training.gains.closed]

@@ -44,12 +44,15 @@ class Gains:
     the newer half of its last MEMORY draws, and LEAST of the newer half where that is more. Before
     so many draws, all of its loss may be gained: what it was at the beginning and in the draws so
     far. Shares follow the gains' square roots, since each draw leaves less to gain by the next.
+    Stitches that are closed are never drawn, and those that are resting only where no other is
+    open.
     """
 
     def __init__(self, stitches: int) -> None:
         self.begun = [math.nan] * stitches
         self.losses: list[list[float]] = [[] for _ in range(stitches)]
         self.closed: set[int] = set()
+        self.resting: set[int] = set()
 
     def begin(self, losses: Mapping[int, float]) -> None:
         """Take in the stitches' losses alone before training, on images apart."""
@@ -60,9 +63,18 @@ class Gains:
         """Take in a single stitch's loss on a batch, before it was trained on that batch."""
         self.losses[stitch] = [*self.losses[stitch], loss][-MEMORY:]
 
+    def keep_worst(self, count: int) -> None:
+        """Let all stitches rest but so many: those whose loss alone was the highest before."""
+        open_ones = [s for s in range(len(self.begun)) if s not in self.closed]
+        known = [stitch for stitch in open_ones if math.isfinite(self.begun[stitch])]
+        worst = sorted(known, key=self.begun.__getitem__, reverse=True)[:count]
+        self.resting = set(open_ones).difference(worst) if worst else set()
+
     def shares(self) -> Shares:
         """Return (stitches,) probabilities of being drawn, all zero where every one is closed."""
         usable = np.array([index not in self.closed for index in range(len(self.losses))])
+        awake = usable & [index not in self.resting for index in range(len(self.losses))]
+        usable = awake if awake.any() else usable
         if not usable.any():
             return np.zeros(len(usable))
         gains = np.array([self._gain(index) for index in range(len(usable))])

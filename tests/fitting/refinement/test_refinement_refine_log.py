@@ -1,14 +1,18 @@
 """Progress, the held-out curve and the budget, by steps or by time."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from refinement_examples import fitted, training
 
+from netstitch.events import Message, ignore
 from netstitch.files.checkpoint import TrainingCheckpoint
 from netstitch.fitting.refinement.refine_log import RefineLog
 from netstitch.fitting.refinement.refine_report import CurvePoint
+from netstitch.fitting.refinement.refine_training import Training
 
 
 def at(folder: Path) -> TrainingCheckpoint:
@@ -25,11 +29,13 @@ def followed(
     step_takes: float = 0.5,
     measuring_takes: float = 0.0,
     fractions: list[float] | None = None,
+    before: Callable[[Training], None] | None = None,
     **more: Any,
 ) -> tuple[RefineLog, Told]:
     """A log of a training whose steps do nothing but take their time.
 
-    fractions: gets how far the training is at the beginning of each step.
+    fractions: gets how far the training is at the beginning of each step. before: changes the
+    training before it begins.
     """
     now, told = [100.0], Told()
 
@@ -41,6 +47,8 @@ def followed(
         return 1.0 / (1 + trained.step)
 
     trained = training(fitted(), steps=steps, seconds=seconds)
+    if before is not None:
+        before(trained)
     log = RefineLog(
         trained,
         measure,
@@ -49,6 +57,7 @@ def followed(
             "every": 1e9,
             "clock": lambda: now[0],
             "progress": progress,
+            "listener": ignore,
         }
         | more,  # type: ignore[arg-type]
     )
@@ -104,6 +113,49 @@ def test_no_step_begins_that_would_end_a_twentieth_after_the_time_but_one_is_don
         log, told = followed(asked, seconds, step_takes=step_takes)
         assert log.training.step == log.curve[-1].step == steps
         assert told[-1][:2] == (steps, steps)
+
+
+@pytest.mark.parametrize(
+    "steps, seconds, text",
+    [
+        (None, 50.0, "refining has time for about 105 steps"),
+        (200, 50.0, "refining has time for about 105 of 200 steps"),
+        (100, 50.0, None),
+        (100, None, None),
+    ],
+)
+def test_what_the_time_allows_is_told_after_the_first_steps(
+    steps: int | None, seconds: float | None, text: str | None
+) -> None:
+    told: list[Message] = []
+    log, _ = followed(steps, seconds, listener=told.append)
+    assert told == ([] if text is None else [Message(text)])
+    assert not log.training.gains.resting
+
+
+def test_few_steps_go_to_the_stitches_of_the_highest_loss(tmp_path: Path) -> None:
+    told: list[Message] = []
+    count = len(fitted().stitches)
+
+    def begun(trained: Training) -> None:
+        trained.gains.begin({stitch: float(stitch) for stitch in range(count)})
+
+    log, _ = followed(
+        None, 30.0, step_takes=10.0, listener=told.append, before=begun, checkpoint=at(tmp_path)
+    )
+    (message,) = told
+    assert message.warning
+    assert message.text == (
+        f"refining has time for about 3 steps, fewer than the {count} stitches: they go to those "
+        "of the highest loss; more seconds would reach all"
+    )
+    awake = set(range(count)) - log.training.gains.resting
+    assert awake == set(np.flatnonzero(log.training.gains.shares()))
+    assert awake == set(range(count - 3, count))
+    log.save()
+    # More time is enough for all: that is known as soon as training goes on.
+    more, _ = followed(None, 1e4, step_takes=10.0, before=begun, checkpoint=at(tmp_path))
+    assert not more.training.gains.resting
 
 
 def test_one_step_is_done_where_measuring_takes_all_of_the_time() -> None:

@@ -29,6 +29,25 @@ def test_subnetworks_have_more_active_stitches_later() -> None:
     assert all(each for each in drawn(draws, 1.0))
 
 
+def test_stitches_that_rest_are_drawn_only_where_no_other_is_open() -> None:
+    gains = Gains(5)
+    gains.begin({0: 0.2, 1: 3.0, 2: 0.9, 3: math.inf, 4: 8.0})
+    gains.closed.add(4)
+    gains.keep_worst(2)
+    assert gains.resting == {0, 3}
+    assert np.flatnonzero(gains.shares()).tolist() == [1, 2]
+    gains.closed |= {1, 2}
+    assert np.flatnonzero(gains.shares()).tolist() == [0, 3]
+    gains.closed |= {0, 3}
+    assert not gains.shares().any()
+
+
+def test_no_stitch_rests_where_nothing_is_known_of_any() -> None:
+    gains = Gains(3)
+    gains.keep_worst(1)
+    assert np.flatnonzero(gains.shares()).tolist() == [0, 1, 2]
+
+
 def test_a_single_stitch_is_named_and_alone() -> None:
     supernet = three()
     draws, generator = (
