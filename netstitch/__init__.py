@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from netstitch.searching import search
     from netstitch.supernet import Supernet
     from netstitch.tasks import Classification, Samples, Task
+    from netstitch.tuning.tuned_point import finetune
 
 __version__ = VERSION
 
@@ -45,6 +46,7 @@ _HOMES = {
     "capture": "netstitch.networks",
     "export": "netstitch.exporting",
     "find_cascades": "netstitch.cascades",
+    "finetune": "netstitch.tuning.tuned_point",
     "match": "netstitch.matching",
     "search": "netstitch.searching",
 }
@@ -62,6 +64,7 @@ __all__ = [
     "capture",
     "export",
     "find_cascades",
+    "finetune",
     "load",
     "match",
     "matching",

@@ -1,6 +1,6 @@
 """Running cascades on samples: outputs of their terms, a block of samples at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
@@ -72,6 +72,27 @@ def stages_of(supernet: Supernet, one: Runnable) -> list[Stage]:
     return found
 
 
+def answers_of(
+    given: Sequence[CascadeStage],
+    stages: Sequence[Stage],
+    outputs: Mapping[Term, Tensor],
+    rule: AnswerRule,
+) -> Iterator[tuple[Tensor, list[Tensor]]]:
+    """Yield each stage's (n, classes, ...) answer to all samples, and what agreement is between.
+
+    The latter are the stage's last output and, where there is one, the output computed before.
+    """
+    scaled: dict[Term, Tensor] = {}
+    for place, (made, own) in enumerate(zip(stages, given, strict=True)):
+        temperatures = own.temperatures or (1.0,) * len(made.terms)
+        for term, temperature in zip(made.terms, temperatures, strict=True):
+            scaled.setdefault(term, outputs[term] / temperature)
+        terms = (own.answer == "mean" and averaged(stages[: place + 1])) or made.terms
+        others = [term for term in terms_of(stages[: place + 1]) if term != made.terms[-1]]
+        pair = [scaled[term] for term in (*others, made.terms[-1])[-2:]]
+        yield rule.answer({term: scaled[term] for term in terms}), pair
+
+
 def run_on_outputs(
     one: Runnable,
     stages: Sequence[Stage],
@@ -80,22 +101,15 @@ def run_on_outputs(
 ) -> tuple[Tensor, Tensor]:
     """Return (n, classes, ...) answers, and (n,) the stage at which each sample left."""
     given = one.stages if isinstance(one, Cascade) else (one,)
-    scaled: dict[Term, Tensor] = {}
     answer = left = going = None
-    for place, (made, own) in enumerate(zip(stages, given, strict=True)):
-        temperatures = own.temperatures or (1.0,) * len(made.terms)
-        for term, temperature in zip(made.terms, temperatures, strict=True):
-            scaled.setdefault(term, outputs[term] / temperature)
-        terms = (own.answer == "mean" and averaged(stages[: place + 1])) or made.terms
-        found = rule.answer({term: scaled[term] for term in terms})
+    for place, (found, pair) in enumerate(answers_of(given, stages, outputs, rule)):
         if answer is None or left is None or going is None:
             answer, left = found.clone(), torch.zeros(len(found), dtype=torch.int64)
             going = torch.ones(len(found), dtype=torch.bool)
         answer[going], left[going] = found[going], place
-        if own.threshold is not None:
-            others = [term for term in terms_of(stages[: place + 1]) if term != made.terms[-1]]
-            pair = [scaled[term] for term in (*others, made.terms[-1])[-2:]]
-            going = going & ~(rule.sureness(found, pair) >= own.threshold)
+        threshold = given[place].threshold
+        if threshold is not None:
+            going = going & ~(rule.sureness(found, pair) >= threshold)
     assert answer is not None
     assert left is not None
     return answer, left

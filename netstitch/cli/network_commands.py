@@ -146,15 +146,19 @@ def finetune_command(
     formats: Formats = ALL_FORMATS,
     trust: TrustSamples = False,
 ) -> None:
-    """Train one network of a run's front on the task's training samples and labels, and export it.
+    """Train one network or cascade of a run's front on the training samples, and export it.
 
-    Both branches of an ensemble are trained, each for itself. The run is not changed. After Ctrl-C
-    or a kill, the same command goes on where training was.
+    Labels are learned, by both branches of an ensemble each for itself; or, with --teacher, the
+    outputs of the ensemble or of a basis network, without labels: the state that is best on samples
+    held out is kept. The stages of a cascade learn these, each from the samples that reach it, and
+    its thresholds are chosen again. The run is not changed. After Ctrl-C or a kill, the same
+    command goes on where training was.
 
     Parameters
     ----------
     point: str
-        The network called P3 (or 3) in the run's table; cascades and exits are not trained.
+        The network called P3 (or 3) in the run's table, a reference by its name, or, with a
+        teacher, the cascade called C3; exits are not trained.
     device: str
         What trains and measures: cpu, cuda, or cuda:0.
     output: Path

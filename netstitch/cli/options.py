@@ -164,6 +164,7 @@ class SearchOptions(BudgetOptions):
 class TrainingOptions:
     """The training of a front's network; None for the default of its settings."""
 
+    teacher: Annotated[str | None, _training("teacher")] = None
     trained: Annotated[Literal["stitches", "all"] | None, _training("trained", name="--train")] = (
         None
     )

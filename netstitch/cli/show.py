@@ -27,6 +27,7 @@ from netstitch.runs.finished import Finished
 from netstitch.runs.protocol import Concluded
 from netstitch.searching.sweep import Swept, best_of
 from netstitch.text import command, counted
+from netstitch.tuning import FineTuned, HeldOut
 
 WIDEST = 400
 """The widest table, in characters."""
@@ -219,8 +220,31 @@ def show_tuning(tuning: Tuning) -> None:
         f"{tuning.point.label}: {count:,} steps, {len(tuning.tuned.weights)} tensors trained. In "
         "percent, the difference with its paired 95 % bootstrap interval.\n",
     )
+    if tuning.tuned.held_out is not None:
+        terminal.print(_learned(tuning.tuned, tuning.tuned.held_out), soft_wrap=True)
+    if isinstance(tuning.point, CascadePoint):
+        costs = ", ".join(f"{cost:,.6g} ({on})" for on, cost in tuning.point.mean_costs.items())
+        limits = ", ".join(f"{one:.3g}" for one in tuning.point.cascade.thresholds)
+        terminal.print(f"Thresholds now: {limits}. Mean costs: {costs}.\n", soft_wrap=True)
     for file in tuning.exported.files:
         _path(terminal, str(file.path), file.usage)
+
+
+def _learned(tuned: FineTuned, held_out: HeldOut) -> str:
+    """Return how near the teacher a network came, and what became of the rate."""
+    best = (
+        f"{held_out.before:.4g} nats before and {held_out.after:.4g} in the best state, which was "
+        "kept"
+        if held_out.after < held_out.before
+        else f"{held_out.before:.4g} nats, and no state was better: the network is as it was"
+    )
+    halved = (
+        f"; training diverged, and the rate was halved {counted(tuned.halvings, 'time')}"
+        if tuned.halvings
+        else ""
+    )
+    samples = counted(held_out.samples, "sample")
+    return f"Its outputs are from the teacher's, on {samples} held out: {best}{halved}.\n"
 
 
 def show_protocol(concluded: Concluded) -> None:

@@ -1,47 +1,53 @@
-"""Training a network of a recorded run's front, and what that was worth."""
+"""Training a network or cascade of a recorded run's front, and what that was worth."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from netstitch.analysis import FrontPoint, Interval, paired_difference
+from netstitch.analysis import CascadePoint, FrontPoint, Split
+from netstitch.analysis.front_choice import AnyPoint
 from netstitch.errors import SearchError, StorageError
-from netstitch.evaluation import usable_device
+from netstitch.evaluation import NumericsConfig, usable_device
 from netstitch.evaluation.metrics import Metrics, measure
 from netstitch.events import Listener, Message, StageBegan, advancing
 from netstitch.exporting import Exported
 from netstitch.files.folders import check_new
 from netstitch.fitting import recalibrated
 from netstitch.records.run_folder import RUN_FILE
+from netstitch.runs.finetuned_cascade import tune_cascade
 from netstitch.runs.recorded_run import FinishedRun, export_point, kind_of
-from netstitch.tuning.finetuning import FineTuned, FineTuneSettings, finetune, give
+from netstitch.runs.tuned_rows import TunedRow, tuned_rows
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Task
+from netstitch.tuning import FineTuned, FineTuneSettings, finetune, give
+from netstitch.tuning.cascade_tuning import checkpoints
+from netstitch.tuning.distilling import taught
+from netstitch.tuning.teachers import Teacher
+from netstitch.tuning.trained_weights import training_samples
+from netstitch.tuning.tuning_settings import LABELS
 
 CHECKPOINT = ".training"
 """The ending of the checkpoint's name, behind that of the new folder."""
 
 
 @dataclass(frozen=True)
-class TunedRow:
-    """A measure, such as "accuracy", of a part of the samples, before and after, in [0, 1].
+class Tuning:
+    """A fine-tuned network or cascade, measured before and after, and its export.
 
     Attributes:
-        difference: After minus before, of accuracies, with its paired bootstrap interval.
+        point: As it was in the front; of a cascade as it is now.
+        tuned: What became of its weights.
+        rows: Measures before and after.
+        exported: The files.
     """
 
-    part: str
-    measure: str
-    before: float
-    after: float
-    difference: Interval | None = None
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """A fine-tuned network, measured before and after, and its export."""
-
-    point: FrontPoint
+    point: AnyPoint
     tuned: FineTuned
     rows: tuple[TunedRow, ...]
     exported: Exported
@@ -57,7 +63,7 @@ def tune_point(
     device: str,
     formats: tuple[str, ...],
 ) -> Tuning:
-    """Fine-tune a network of a run's front, measure it before and after, and export it.
+    """Fine-tune a network or cascade of a run's front, measure it before and after, and export it.
 
     The run itself is not changed. After Ctrl-C or a kill the same call goes on where training was,
     from a file beside the folder.
@@ -72,11 +78,7 @@ def tune_point(
         )
     form = run.document.form.exact
     point = run.front.pick(point=label)
-    if not isinstance(point, FrontPoint) or point.exit is not None:
-        raise SearchError(
-            f"{point.label} is {kind_of(point)}, and only networks are trained; give the label of "
-            "a network of the front"
-        )
+    _check_trained(point, settings)
     folder = run.folder / f"finetuned-{point.label}" if folder is None else folder
     check_new(folder)
     checkpoint = folder.with_name(folder.name + CHECKPOINT)
@@ -88,16 +90,90 @@ def tune_point(
     listener(StageBegan("read"))
     supernet = run.supernet()
     task = run.task(listener)
-    genotype = np.array(point.genotype, dtype=supernet.genotype().dtype)
-    # What a search measured with new statistics is trained, measured and exported with them.
-    statistics = run.statistics(task) if recorded.recalibrate else None
+    statistics, files = None, [checkpoint]
+    with _telling_of(checkpoint, listener):
+        if isinstance(point, CascadePoint):
+            files = checkpoints(checkpoint, point.cascade)
+            tuned, rows, point = tune_cascade(
+                *(supernet, task, point, settings, form, listener),
+                device=used,
+                checkpoint=checkpoint,
+            )
+        else:
+            # What a search measured with new statistics is trained, measured and exported so.
+            statistics = run.statistics(task) if recorded.recalibrate else None
+            tuned, rows = _tune_network(
+                *(supernet, task, point, settings, form, listener),
+                statistics=statistics,
+                device=used,
+                checkpoint=checkpoint,
+            )
+    learned = {} if tuned.held_out is None else {"held_out": asdict(tuned.held_out)}
+    steps = {"steps": len(tuned.losses), "halvings": tuned.halvings}
+    shares = [row for row in rows if row.measure == task.measure]
+    card: dict[str, Any] = {
+        "finetuned": {**steps, **settings.model_dump(), **learned},
+        **{row.part: row.after for row in shares},
+        **{f"{row.part}_before": row.before for row in shares},
+    }
+    exported = export_point(
+        supernet, point, folder, listener, card=card, formats=formats, recalibrate=statistics
+    )
+    for file in files:
+        file.unlink(missing_ok=True)
+    return Tuning(point, tuned, rows, exported)
 
-    def measured() -> dict[str, Metrics]:
+
+def _check_trained(point: AnyPoint, settings: FineTuneSettings) -> None:
+    """Raise SearchError for a point that is not trained so."""
+    if isinstance(point, FrontPoint) and point.exit is not None:
+        raise SearchError(
+            f"{point.label} is {kind_of(point)}, and only networks and cascades are trained; give "
+            "the label of one of the front"
+        )
+    if isinstance(point, CascadePoint) and settings.teacher == LABELS:
+        raise SearchError(
+            f"{point.label} is {kind_of(point)}, whose stages learn a teacher's outputs and not "
+            "labels; give a teacher, such as 'ensemble', or a network of the front"
+        )
+
+
+@contextmanager
+def _telling_of(checkpoint: Path, listener: Listener) -> Iterator[None]:
+    """Tell where training is kept, where Ctrl-C comes."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if checkpoint.exists():
+            kept = f"how far training got is kept in {checkpoint}: the same command goes on"
+            listener(Message(kept))
+        raise
+
+
+def _tune_network(
+    supernet: Supernet,
+    task: Task,
+    point: FrontPoint,
+    settings: FineTuneSettings,
+    form: NumericsConfig,
+    listener: Listener,
+    *,
+    statistics: Sequence[Tensor] | None,
+    device: torch.device,
+    checkpoint: Path,
+) -> tuple[FineTuned, tuple[TunedRow, ...]]:
+    """Train a network in its supernet; return what became of it, and what it was worth."""
+    genotype = np.array(point.genotype, dtype=supernet.genotype().dtype)
+    teacher = None
+    if settings.teacher != LABELS:  # made before statistics and training change its weights
+        teacher = Teacher(supernet, settings.teacher, task.output, device)
+
+    def measured() -> dict[Split, Metrics]:
         listener(StageBegan("measure"))
-        found: dict[str, Metrics] = {}
+        found: dict[Split, Metrics] = {}
         for part, samples in task.measured.items():
             [found[part]] = measure(
-                supernet, task, samples, [genotype], form, used, recalibration=statistics
+                supernet, task, samples, [genotype], form, device, recalibration=statistics
             )
         return found
 
@@ -106,37 +182,21 @@ def tune_point(
     if statistics is not None:
         graph, weights = supernet.subnetwork_graph(genotype)
         give(supernet, recalibrated(graph, weights, statistics))
-    try:
-        progress = advancing(listener)
+    progress = advancing(listener)
+    if teacher is None:
         tuned = finetune(
-            supernet,
-            task,
-            genotype,
-            settings,
-            device=used,
+            *(supernet, task, genotype, settings),
+            device=device,
             checkpoint=checkpoint,
             progress=progress,
         )
-    except KeyboardInterrupt:
-        if checkpoint.exists():
-            kept = f"how far training got is kept in {checkpoint}: the same command goes on"
-            listener(Message(kept))
-        raise
+    else:
+        inputs = training_samples(supernet, task).inputs
+        tuned = taught(
+            *(supernet, inputs, genotype, teacher, settings),
+            device=device,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
     give(supernet, tuned.weights)
-    after = measured()
-    rows: list[TunedRow] = []
-    for part, was in before.items():
-        now = after[part]
-        difference = paired_difference(now.correct, was.correct, seed=0)
-        rows.append(TunedRow(part, task.measure, was.share, now.share, difference))
-        rows += [TunedRow(part, each, was.further[each], now.further[each]) for each in was.further]
-    card: dict[str, Any] = {
-        "finetuned": {"steps": len(tuned.losses), **settings.model_dump()},
-        **{part: now.share for part, now in after.items()},
-        **{f"{part}_before": was.share for part, was in before.items()},
-    }
-    exported = export_point(
-        supernet, point, folder, listener, card=card, formats=formats, recalibrate=statistics
-    )
-    checkpoint.unlink(missing_ok=True)
-    return Tuning(point, tuned, tuple(rows), exported)
+    return tuned, tuned_rows(task, before, measured())

@@ -1,5 +1,17 @@
-"""Fine-tuning of one network of a supernet on a task's labels."""
+"""Fine-tuning of one network of a supernet on a task's labels, or on a teacher's outputs."""
 
-from netstitch.tuning.finetuning import FineTuned, FineTuneSettings, finetune, give
+from netstitch.tuning.finetuning import finetune
+from netstitch.tuning.trained_weights import FineTuned, HeldOut, give
+from netstitch.tuning.tuned_point import TunedPoint
+from netstitch.tuning.tuned_point import finetune as finetune_point
+from netstitch.tuning.tuning_settings import FineTuneSettings
 
-__all__ = ["FineTuneSettings", "FineTuned", "finetune", "give"]
+__all__ = [
+    "FineTuneSettings",
+    "FineTuned",
+    "HeldOut",
+    "TunedPoint",
+    "finetune",
+    "finetune_point",
+    "give",
+]

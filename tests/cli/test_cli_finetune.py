@@ -46,6 +46,51 @@ def test_a_network_is_trained_measured_and_written(
     assert isinstance(network, torch.nn.Module)
 
 
+@pytest.mark.parametrize("rate", [0.01, 1000])
+def test_a_basis_network_learns_what_the_ensemble_puts_out(
+    finished: Finished, tmp_path: Path, netstitch: Caller, rate: float
+) -> None:
+    before = digests(finished.folder)
+    called = netstitch(
+        "finetune", finished.folder, "--point", "wide", "--teacher", "ensemble", "--train", "all",
+        "--epochs", 9, "--learning-rate", rate, "--batch-size", 8, "-o", tmp_path / "tuned",
+        "--formats", "json",
+    )  # fmt: skip
+    assert called.code == 0, called.err
+    assert "from the teacher's, on 9 samples held out" in called.out
+    assert ("training diverged, and the rate was halved" in called.out) == (rate == 1000)
+    assert digests(finished.folder) == before
+    card = json.loads((tmp_path / "tuned" / "export.json").read_text())["card"]
+    assert card["finetuned"]["teacher"] == "ensemble"
+    assert card["finetuned"]["held_out"]["after"] < card["finetuned"]["held_out"]["before"]
+    assert isinstance(ns.load(tmp_path / "tuned"), torch.nn.Module)
+
+
+def test_a_cascade_learns_too_and_its_thresholds_are_chosen_again(
+    finished: Finished, tmp_path: Path, netstitch: Caller
+) -> None:
+    cascade = finished.front.cascades[0]
+    before = digests(finished.folder)
+    called = netstitch(
+        "finetune", finished.folder, "--point", cascade.label, "--teacher", "ensemble",
+        "--train", "all", "--learning-rate", 0.01, "--batch-size", 8, "-o", tmp_path / "tuned",
+        "--formats", "json",
+    )  # fmt: skip
+    assert called.code == 0, called.err
+    assert "Thresholds now: " in called.out
+    assert digests(finished.folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["tuned"]
+    card = json.loads((tmp_path / "tuned" / "export.json").read_text())["card"]
+    assert card["finetuned"]["held_out"]["after"] <= card["finetuned"]["held_out"]["before"]
+    assert card["validation_before"] == cascade.validation
+    network = ns.load(tmp_path / "tuned")
+    assert isinstance(network, torch.nn.Module)
+    task = load_task(read_experiment(finished.folder.parent / "tiny.toml"))
+    with torch.inference_mode():
+        outputs = network(task.validation.inputs)
+    assert task.accuracy(outputs, task.validation.labels) == pytest.approx(card["validation"])
+
+
 def test_bad_input_is_one_line_and_leaves_nothing(
     finished: Finished, tmp_path: Path, netstitch: Caller
 ) -> None:
@@ -63,19 +108,30 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert "the network has no stitches to train" in error(point=plain)
     assert "epochs is 0; expected 1 or more" in error("--epochs", 0)
     assert "learning_rate is -1" in error("--learning-rate", -1)
+    assert "there is no teacher 'nobody'; expected one of" in error("--teacher", "nobody")
+    own = ("--teacher", label, "--train", "all")
+    assert "the network is its own teacher, 'wide'" in error(*own)
+    assert "whose stages learn a teacher's outputs and not labels" in error(point="C1")
+    few = ("--teacher", "ensemble", "--train", "all", "--batch-size", 85)
+    assert "9 are held out, and a batch is 85" in error(*few)
     assert "cannot run on device 'cuda:7'" in error("--device", "cuda:7")
     assert "run.json" in netstitch("finetune", tmp_path / "no", "--point", "1").error
 
 
+@pytest.mark.parametrize("teacher", ["labels", "ensemble"])
 def test_ctrl_c_keeps_how_far_it_is_and_the_same_command_goes_on(
-    finished: Finished, tmp_path: Path, netstitch: Caller, monkeypatch: pytest.MonkeyPatch
+    finished: Finished,
+    tmp_path: Path,
+    netstitch: Caller,
+    monkeypatch: pytest.MonkeyPatch,
+    teacher: str,
 ) -> None:
     label = next(one.label for one in finished.front if one.stitches)
 
     def tune(folder: Path) -> Called:
         return netstitch(
             "finetune", finished.folder, "--point", label, "--epochs", 4, "-o", folder,
-            "--formats", "json",
+            "--teacher", teacher, "--formats", "json",
         )  # fmt: skip
 
     listen = Console.__call__

@@ -33,8 +33,7 @@ from netstitch.optimization.search_state import load_state, save_state
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays, read_arrays
-from netstitch.tuning import finetuning
-from netstitch.tuning.finetuning import FineTuneSettings, finetune
+from netstitch.tuning import FineTuneSettings, finetune, finetuning
 
 FEATURES, CLASSES = 19, 10
 FEW = OFFSETS[1::5]

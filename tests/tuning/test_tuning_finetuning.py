@@ -18,7 +18,8 @@ from netstitch.networks.module import build_module
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification
 from netstitch.tuning import finetuning
-from netstitch.tuning.finetuning import FineTuned, FineTuneSettings, Trained, give
+from netstitch.tuning.trained_weights import FineTuned, give
+from netstitch.tuning.tuning_settings import FineTuneSettings, Trained
 
 
 def finetune(

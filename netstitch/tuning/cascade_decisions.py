@@ -1,0 +1,193 @@
+"""Where samples leave a cascade that is trained: thresholds chosen again, and who goes on.
+
+Training changes how sure stages are, so the old thresholds mean nothing. The new ones let the same
+share of validation samples go on, so that the mean cost stays what it was.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import prod
+
+import torch
+from torch import Tensor
+
+from netstitch.cascades.answers import AnswerRule
+from netstitch.cascades.cascade_settings import MEMORY
+from netstitch.cascades.running import answers_of, run_cascades, run_on_outputs, stages_of
+from netstitch.cascades.term_outputs import compute_terms, held, output_shape
+from netstitch.cascades.terms import Stage, make_stage, terms_of
+from netstitch.cascades.thresholds import thresholds_of
+from netstitch.errors import FittingError
+from netstitch.evaluation import NumericsConfig
+from netstitch.fitting.refinement.behaviour_losses import divergence
+from netstitch.stitching.cascade import Cascade, CascadeStage, Confidence
+from netstitch.stitching.cascade_terms import Term
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Samples
+from netstitch.tuning.teachers import Teacher
+
+FORM = NumericsConfig(channels_last=False, batch=64, workers=1)
+"""How networks are run where it is decided which samples go on, on any machine."""
+BLOCK = 256_000_000
+"""Bytes of outputs that are worked on together."""
+
+
+def check_decisions(supernet: Supernet, cascade: Cascade) -> None:
+    """Raise FittingError where a stage is to agree with an output and there is none before it."""
+    if cascade.confidence != "agreement":
+        return
+    stages = stages_of(supernet, cascade)
+    for number in range(1, len(stages)):
+        if len(terms_of(stages[:number])) < 2:
+            raise FittingError(
+                f"stage {number} of the cascade decides by 'agreement', and has no other output to "
+                "agree with: no threshold can be chosen; take a cascade of another confidence"
+            )
+
+
+def shares_going_on(
+    supernet: Supernet, rule: AnswerRule, cascade: Cascade, device: torch.device | str
+) -> tuple[float, ...]:
+    """Return, of the validation samples that reach each stage but the last, which share goes on."""
+    samples = rule.task.validation
+    [found] = run_cascades(supernet, rule, samples, [cascade], FORM, device, MEMORY)
+    places = range(len(cascade.stages) - 1)
+    reached = [int((found.left >= place).sum()) for place in (*places, len(places))]
+    return tuple(reached[place + 1] / max(1, reached[place]) for place in places)
+
+
+def decided(
+    supernet: Supernet,
+    rule: AnswerRule,
+    done: Sequence[CascadeStage],
+    stage: CascadeStage,
+    share: float | None,
+    device: torch.device | str,
+) -> CascadeStage:
+    """Return a stage with the temperatures of its outputs as they are now, and a new threshold.
+
+    Args:
+        supernet: What stages are of, trained.
+        rule: How outputs become answers.
+        done: The stages before it, decided already.
+        stage: The stage.
+        share: Of the validation samples that reach it, which goes on; None for the last stage.
+        device: Where networks run.
+
+    Raises:
+        FittingError: It is equally sure of all samples.
+    """
+    samples = rule.task.validation
+    stages = [make_stage(supernet, one.subnetwork) for one in (*done, stage)]
+    terms, shape = terms_of(stages), output_shape(supernet, rule.task)
+    fits = len(terms) * len(samples) * prod(shape) * 4 <= MEMORY
+    with held(len(terms), (len(samples), *shape), fits) as out:
+        outputs = compute_terms(supernet, rule.task, samples, terms, FORM, device, out)
+        known = {
+            term: temperature
+            for one, made in zip(done, stages, strict=False)
+            for term, temperature in zip(made.terms, one.temperatures, strict=True)
+        }
+        for term in stages[-1].terms:
+            if term not in known:
+                known[term] = rule.temperature(outputs[term], samples.labels)
+        own = tuple(known[term] for term in stages[-1].terms)
+        stage = replace(stage, temperatures=own, threshold=None)
+        if share is None:
+            return stage
+        parts = [
+            _reaching((*done, stage), stages, {term: outputs[term][rows] for term in terms}, rule)
+            for rows in _blocks(len(samples), len(terms), shape)
+        ]
+    reaching, sure = (torch.cat(each) for each in zip(*parts, strict=True))
+    number, kind = len(stages), rule.kind
+    return replace(stage, threshold=_threshold(sure[reaching], share, number, kind))
+
+
+def going_on(
+    supernet: Supernet,
+    rule: AnswerRule,
+    done: Sequence[CascadeStage],
+    samples: Samples,
+    device: torch.device | str,
+) -> Tensor:
+    """Return (n,) bool: which samples none of some stages, all decided, is sure enough of."""
+    stages = [make_stage(supernet, one.subnetwork) for one in done]
+    found = []
+    for _, outputs in _outputs(supernet, rule, stages, samples, device):
+        reaching, sure = _reaching(done, stages, outputs, rule)
+        found.append(reaching & ~(sure >= (done[-1].threshold or 0.0)))
+    return torch.cat(found)
+
+
+def distance(
+    supernet: Supernet,
+    rule: AnswerRule,
+    cascade: Cascade,
+    teacher: Teacher,
+    samples: Samples,
+    device: torch.device | str,
+) -> float:
+    """Return how far a cascade's answers are from its teacher's, in nats.
+
+    Temperatures count where it is decided which stage answers, and not in the answers, since the
+    teacher's outputs have none.
+    """
+    stages = stages_of(supernet, cascade)
+    plain = [replace(stage, temperatures=()) for stage in cascade.stages]
+    total = 0.0
+    for block, outputs in _outputs(supernet, rule, stages, samples, device):
+        _, left = run_on_outputs(cascade, stages, outputs, rule)
+        answers = torch.stack([one for one, _ in answers_of(plain, stages, outputs, rule)])
+        answer = answers[left, torch.arange(len(left))]
+        parts = [teacher(part.to(device)).cpu() for part in block.batches(FORM.batch)]
+        total += float(divergence(answer, torch.cat(parts))) * len(block)
+    return total / len(samples)
+
+
+def _reaching(
+    given: Sequence[CascadeStage],
+    stages: Sequence[Stage],
+    outputs: Mapping[Term, Tensor],
+    rule: AnswerRule,
+) -> tuple[Tensor, Tensor]:
+    """Return (n,) bool, which samples reach the last of some stages, and how sure it is of each."""
+    going, sure = torch.tensor(True), torch.tensor(0.0)
+    for place, (answer, pair) in enumerate(answers_of(given, stages, outputs, rule)):
+        if place:
+            going = going & ~(sure >= (given[place - 1].threshold or 0.0))
+        sure = rule.sureness(answer, pair)
+    return going.expand(len(sure)), sure
+
+
+def _threshold(sure: Tensor, share: float, number: int, kind: Confidence) -> float:
+    """Return the threshold under which about a share of samples are."""
+    found, _ = thresholds_of(sure.float().numpy(), [share])
+    if not len(found):
+        raise FittingError(
+            f"stage {number} of the cascade is equally sure of all {len(sure)} validation samples "
+            f"that reach it (by {kind!r}), and no threshold parts them; take another cascade"
+        )
+    return float(found[0])
+
+
+def _outputs(
+    supernet: Supernet,
+    rule: AnswerRule,
+    stages: Sequence[Stage],
+    samples: Samples,
+    device: torch.device | str,
+) -> Iterator[tuple[Samples, Mapping[Term, Tensor]]]:
+    """Yield blocks of samples with the outputs of all terms of stages for them."""
+    terms, shape = terms_of(stages), output_shape(supernet, rule.task)
+    for rows in _blocks(len(samples), len(terms), shape):
+        block = samples.taken(torch.arange(len(samples))[rows])
+        out = torch.empty(len(terms), len(block), *shape)
+        yield block, compute_terms(supernet, rule.task, block, terms, FORM, device, out)
+
+
+def _blocks(count: int, terms: int, shape: Sequence[int]) -> Iterator[slice]:
+    """Yield slices of samples in whole batches, of which outputs take about BLOCK bytes."""
+    size = max(1, BLOCK // (4 * terms * prod(shape)) // FORM.batch) * FORM.batch
+    for start in range(0, count, size):
+        yield slice(start, start + size)

@@ -1,0 +1,197 @@
+"""Distillation: steps towards a teacher's outputs, of which the best state is kept.
+
+Training goes from look to look: at each the loss on held-out samples says whether this is the best
+state so far. Where it has risen far above what it was before training, or a step is not finite,
+training has diverged: it goes back to the best state, and on from there at half the rate.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, cos, inf, isfinite, pi
+
+import torch
+from torch import Tensor, nn
+
+from netstitch.errors import FittingError
+from netstitch.tuning.teachers import Teacher
+from netstitch.tuning.trained_weights import HeldOut, orders
+from netstitch.tuning.tuning_settings import FineTuneSettings
+
+CLIP = 1.0
+"""The most that the norm of a step's gradients may be."""
+LOOKS = 10
+"""Looks at held-out samples, evenly spread; before the first of them also after 1, 2, 4, ... steps,
+where a rate that is too high shows."""
+RISEN, SLACK = 2.0, 1e-3
+"""Training diverged where the held-out loss is over so many times what it was, and so many nats."""
+HALVINGS = 20
+"""How often the rate is halved at most."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned, and from which samples.
+
+    Attributes:
+        teacher: Gives the outputs to learn.
+        inputs: All samples, (n, ...).
+        training: Indices of those that are trained on.
+        held_out: Indices of those that are not.
+    """
+
+    teacher: Teacher
+    inputs: Tensor
+    training: Tensor
+    held_out: Tensor
+
+
+class Distillation:
+    """A training, as far as it is.
+
+    Args:
+        student: The network.
+        trained: Its parameters that are trained, by key; they are changed in place.
+        lesson: What it learns.
+        settings: For how long, and how fast.
+        device: Where it runs.
+
+    Attributes:
+        losses: Of each step that led to where training is.
+        looked: The number of steps at the last look; -1 before the first.
+        before: The held-out loss before training, once looked at.
+        least: The held-out loss of the best state.
+        best_at: The number of steps that led to the best state.
+        best: The best state, by key.
+        halvings: How often the rate was halved.
+        whole: Whether no step is half done, as when Ctrl-C comes while weights move.
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        trained: Mapping[str, nn.Parameter],
+        lesson: Lesson,
+        settings: FineTuneSettings,
+        device: torch.device | str,
+    ) -> None:
+        self._student, self.trained, self._lesson = student, trained, lesson
+        self._settings, self._device = settings, device
+        self._orders = orders(len(lesson.training), settings)
+        self._looks = looks(self.steps)
+        self.losses: list[float] = []
+        self.looked, self.best_at, self.halvings = -1, 0, 0
+        self.before = self.least = inf
+        self.best = self._copies()
+        self.whole = True
+        self.optimizer = self._new_optimizer()
+
+    @property
+    def steps(self) -> int:
+        """The number of steps in all."""
+        return len(self._orders)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that steps begin with."""
+        return self._settings.learning_rate / 2.0**self.halvings
+
+    @property
+    def ended(self) -> bool:
+        """Whether all is done."""
+        return self.looked == self.steps or self.halvings > HALVINGS
+
+    @property
+    def outcome(self) -> HeldOut | None:
+        """The best state beside the one before training; None before the first look."""
+        if self.looked < 0:
+            return None
+        return HeldOut(len(self._lesson.held_out), self.before, self.least)
+
+    def advance(self) -> None:
+        """Look at the held-out samples where that is due, or do one step.
+
+        Raises:
+            FittingError: Training diverges at all rates that are tried, or the loss is not finite
+                before it begins.
+        """
+        if len(self.losses) in self._looks and self.looked < len(self.losses):
+            self._look()
+        else:
+            self._step()
+
+    def _look(self) -> None:
+        step, loss = len(self.losses), self._held_out_loss()
+        if step == 0 and not isfinite(loss):
+            raise FittingError(
+                "the network's outputs or the teacher's are not finite before training; choose "
+                "another network"
+            )
+        if step and not loss <= max(RISEN * self.before, self.before + SLACK):
+            self._halve()
+            return
+        copies = self._copies() if loss < self.least else None
+        self.whole = False
+        if copies is not None:
+            self.best, self.least, self.best_at = copies, loss, step
+        if step == 0:
+            self.before = loss
+        self.looked = step
+        self.whole = True
+
+    def _step(self) -> None:
+        step = len(self.losses)
+        share = (1 + cos(pi * step / self.steps)) / 2
+        self.optimizer.param_groups[0]["lr"] = self.rate * share
+        self.optimizer.zero_grad()
+        loss = self._loss(self._lesson.training[self._orders[step]])
+        torch.autograd.backward(loss)
+        norm = nn.utils.clip_grad_norm_(self.trained.values(), CLIP)
+        if not (isfinite(float(loss.detach())) and isfinite(float(norm))):
+            self._halve()
+            return
+        self.whole = False
+        self.optimizer.step()
+        self.losses.append(float(loss.detach()))
+        self.whole = True
+
+    def _halve(self) -> None:
+        """Go back to the best state, at half the rate."""
+        if self.halvings == HALVINGS and self.best_at == 0:
+            raise FittingError(
+                f"training diverges at all learning rates from {self._settings.learning_rate:g} "
+                f"down to {self.rate:g}: give a lower one"
+            )
+        self.whole = False
+        self.halvings += 1
+        with torch.no_grad():
+            for key, tensor in self.best.items():
+                self.trained[key].copy_(tensor)
+        self.optimizer = self._new_optimizer()
+        del self.losses[self.best_at :]
+        self.looked = self.best_at
+        self.whole = True
+
+    def _held_out_loss(self) -> float:
+        total = 0.0
+        with torch.no_grad():
+            for part in torch.split(self._lesson.held_out, self._settings.batch_size):
+                total += float(self._loss(part)) * len(part)
+        return total / len(self._lesson.held_out)
+
+    def _loss(self, indices: Tensor) -> Tensor:
+        return self._lesson.teacher.loss(
+            self._student, self._lesson.inputs[indices].to(self._device)
+        )
+
+    def _copies(self) -> dict[str, Tensor]:
+        return {key: tensor.detach().clone() for key, tensor in self.trained.items()}
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.trained.values(), lr=self.rate)
+
+
+def looks(steps: int) -> frozenset[int]:
+    """Return after how many steps held-out samples are looked at, the first and last included."""
+    every = ceil(steps / LOOKS)
+    early: Sequence[int] = [2**power for power in range(every.bit_length()) if 2**power < every]
+    return frozenset((0, *early, *range(every, steps, every), steps))
