@@ -8,8 +8,8 @@ images in an order of the seed's. Each way begins from these stitches, and then 
 networks at most, of both directions at matches spread over depth, are measured on 2,000 test images
 at most. Rows are at equal steps: as many as the pair's refining has by default ("as today"), or
 three times that; those whose names begin with "alone" train each stitch in its own network, for
-60 steps of one batch. Seconds, of one thread, are of all stitches, and beside them, so that rows
-can be compared at equal seconds too. "Norms anew" is the same stitches, with batch norms behind
+60 steps of one batch. Seconds are those of a core, for all stitches, so that rows can be compared
+at equal seconds too. "Norms anew" is the same stitches, with batch norms behind
 them measured on 256 training images.
 
 Two seeds run side by side, one core each. Results are appended to DIR/stitches.jsonl as they come,
@@ -121,9 +121,9 @@ class Bench:
             settings |= {"steps": steps, "teacher": way.teacher}
             if way.views:
                 settings["views"] = VIEWS.get(self.pair, CLOTHES)
-            started = time.perf_counter()
+            started = time.process_time()
             self.supernet.refine(self.training.batches(64), **settings)
-            seconds = time.perf_counter() - started
+            seconds = time.process_time() - started
         costs = [self.supernet.macs(each.genotype) for each in self.subjects]
         some = list(self.training.first(RECALIBRATED).batches(128))
         for called, batches in ((name, None), (name + ANEW, some)):
@@ -142,7 +142,7 @@ class Bench:
             outputs(make_interpreter(*self.supernet.subnetwork_graph(genotype)), images).clone()
             for genotype in references
         ]
-        started = time.perf_counter()
+        started = time.process_time()
         made = [
             train_alone(
                 *(self.supernet, each.genotype, each.stitch, kind, images),
@@ -152,7 +152,7 @@ class Bench:
             )
             for each in self.subjects
         ]
-        spent = (time.perf_counter() - started) * len(self.supernet.stitches) / len(made)
+        spent = (time.process_time() - started) * len(self.supernet.stitches) / len(made)
         found = [accuracy(one.graph, one.weights, self.task, self.test) for one in made]
         yield self._row(name, ALONE_STEPS, spent, found, [one.multiply_adds for one in made])
 
