@@ -8,6 +8,7 @@ them: it fits linear maps from features of the basis networks to the ensemble's 
 """
 
 from netstitch.fitting.adam import fit_adam
+from netstitch.fitting.best_sources import best_sources
 from netstitch.fitting.exit_report import ExitFit, ExitReport
 from netstitch.fitting.exit_samples import Teacher
 from netstitch.fitting.exits import fit_exits
@@ -42,6 +43,7 @@ __all__ = [
     "StitchRefined",
     "Teacher",
     "batch_norms",
+    "best_sources",
     "check_refining",
     "fit",
     "fit_adam",

@@ -93,6 +93,48 @@ def fit_least_squares(
     """
     begin = perf_counter()
     check_stitches(stitches, layers)
+    fitted: dict[int, tuple[LinearMap, float | None]] = {}
+
+    def take(index: int, best: LinearMap, error: float | None) -> None:
+        fitted[index] = best, error
+
+    samples, held_out = solve_all(stitches, features, batches, settings, take, progress)
+    write_layers(layers, [best for _, (best, _) in sorted(fitted.items())])
+    return FitReport(
+        method="least-squares",
+        settings=settings.model_dump(),
+        samples=samples,
+        held_out=held_out,
+        seconds=perf_counter() - begin,
+        rows=tuple(
+            StitchFit(stitch.match, stitch.source, stitch.target, fitted[i][1])
+            for i, stitch in enumerate(stitches)
+        ),
+    )
+
+
+def solve_all(
+    stitches: Sequence[Stitch],
+    features: Features,
+    batches: Iterable[Batch],
+    settings: LeastSquaresSettings,
+    take: Callable[[int, LinearMap, float | None], None],
+    progress: Progress | None = None,
+) -> tuple[int, int]:
+    """Find the map of every stitch, and return how many samples were fitted on and held out.
+
+    Args:
+        stitches: One or more.
+        features: Gives the original values of points on a batch of inputs.
+        batches: As `fit_least_squares` takes them.
+        settings: Those of the method.
+        take: Called with the index of each stitch, its map in float32, and the map's error on
+            held-out samples, None where the target does not vary.
+        progress: Called after every batch.
+
+    Raises:
+        FittingError: As `fit_least_squares` does.
+    """
     groups_of_all = match_groups(stitches, precise=settings.ridge < SINGLE_PRODUCTS)
     needed = sum(group.bytes for group in groups_of_all)
     passes = plan_passes(groups_of_all, settings.memory_budget)
@@ -103,7 +145,6 @@ def fit_least_squares(
             "data loader, or raise memory_budget"
         )
     del groups_of_all  # each pass lets its groups go, and with them their moments
-    fitted: dict[int, tuple[LinearMap, float | None]] = {}
     counts: list[tuple[int, int]] = []
     for number, groups in enumerate(passes, start=1):
         report = _batch_counter(progress, batches, number, len(passes))
@@ -116,19 +157,9 @@ def fit_least_squares(
         check_samples(*count, settings.holdout)
         counts.append(count)
         while groups:
-            fitted.update(_solve_group(groups.pop(), settings.ridge))
-    write_layers(layers, [best for _, (best, _) in sorted(fitted.items())])
-    return FitReport(
-        method="least-squares",
-        settings=settings.model_dump(),
-        samples=counts[0][0],
-        held_out=counts[0][1],
-        seconds=perf_counter() - begin,
-        rows=tuple(
-            StitchFit(stitch.match, stitch.source, stitch.target, fitted[i][1])
-            for i, stitch in enumerate(stitches)
-        ),
-    )
+            for solved in _solve_group(groups.pop(), settings.ridge):
+                take(*solved)
+    return counts[0]
 
 
 def match_groups(stitches: Sequence[Stitch], *, precise: bool = False) -> list[MatchGroup]:
@@ -211,9 +242,7 @@ def _add(
         )
 
 
-def _solve_group(
-    group: MatchGroup, ridge: float
-) -> Iterator[tuple[int, tuple[LinearMap, float | None]]]:
+def _solve_group(group: MatchGroup, ridge: float) -> Iterator[tuple[int, LinearMap, float | None]]:
     """Yield the map of every stitch of a group, by its index, and its error on held-out samples."""
     for source in dict.fromkeys(source for source, _ in group.members):
         targets = [target for start, target in group.members if start == source]
@@ -221,7 +250,7 @@ def _solve_group(
             # The error is that of the layer, which rounds to float32.
             rounded = LinearMap(best.weight.float(), best.bias.float())
             error = relative_error(group.held, source, target, *rounded)
-            yield group.members[source, target], (rounded, error)
+            yield group.members[source, target], rounded, error
 
 
 def _batch_counter(

@@ -16,9 +16,12 @@ class Match:
 
     Attributes:
         points: a node's name for each network, None where it takes no part.
+        directions: pairs of networks, source and target, between which stitches are made; None for
+            every two of those that take part.
     """
 
     points: tuple[str | None, ...]
+    directions: tuple[tuple[int, int], ...] | None = None
 
     @property
     def members(self) -> dict[int, str]:
@@ -59,6 +62,12 @@ class Matching:
     def exact(self) -> bool:
         """No acyclic matching weighs more."""
         return self.weight >= self.upper_bound
+
+    @property
+    def directions(self) -> tuple[tuple[tuple[int, int], ...] | None, ...] | None:
+        """The directions of each match; None where all of them have all."""
+        found = tuple(match.directions for match in self.matches)
+        return None if found == (None,) * len(found) else found
 
     def placed(self, names: Sequence[str], graphs: Sequence[Graph]) -> "Matching":
         """Return the matching with what it takes to draw it: names, and how deep points lie."""

@@ -2,10 +2,11 @@
 
 Each match of k networks adds k (k - 1) stitches and k switches with k choices each: the consumers
 of a point read the point itself (choice 0), or a stitch from another network's point (choices 1, 2,
-... in the order of the networks). The last switch picks the output.
+... in the order of the networks). Where a match names its directions, only these are stitches and
+choices. The last switch picks the output.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from math import prod
@@ -15,6 +16,7 @@ from netstitch.matching.acyclic.partial_order import topological_order
 from netstitch.matching.compatibility import compatible
 from netstitch.matching.matches import Matching
 from netstitch.networks.graph import WEIGHT, Graph
+from netstitch.stitching.output_choices import OutputChoices, output_choices
 from netstitch.stitching.stitch import FeatureRef, Stitch
 
 
@@ -49,7 +51,7 @@ class Switchboard:
     matches: tuple[dict[int, str], ...]
     stitches: tuple[Stitch, ...]
     switches: tuple[Switch, ...]
-    outputs: tuple[tuple[int, ...], ...]
+    outputs: OutputChoices
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -64,23 +66,37 @@ def make_switchboard(
 ) -> Switchboard:
     """Return the stitches and switches of a matching between networks, in the matching's order.
 
-    Outputs are the sets of networks that the output switch offers; by default each one, and all.
+    OutputChoices are the sets of networks that the output switch offers; see `output_choices`.
 
     Raises:
-        StitchingError: when the matching names points that are not there, or has a cycle.
+        StitchingError: when the matching names points that are not there, or has a cycle; for
+            outputs that are no such sets.
     """
-    matches = _sorted_matches(graphs, _by_network(graphs, matching))
+    rows = _by_network(graphs, matching)
+    allowed = {_name(row): match.directions for row, match in zip(rows, matching, strict=True)}
+    matches = _sorted_matches(graphs, rows)
     stitches: list[Stitch] = []
     switches: list[Switch] = []
     for index, match in enumerate(matches):
         numbers: dict[tuple[int, int], int] = {}
+        directions = allowed[_name(match)]
         for source, target in permutations(match, 2):
+            if directions is not None and (source, target) not in directions:
+                continue
             numbers[source, target] = len(stitches)
             stitches.append(_stitch(graphs, index, match, source, target))
         for target, point in match.items():
-            choices = (None, *(numbers[source, target] for source in match if source != target))
-            switches.append(Switch(index, FeatureRef(target, point), choices))
-    return Switchboard(matches, tuple(stitches), tuple(switches), _subsets(len(graphs), outputs))
+            behind = [number for (_, to), number in numbers.items() if to == target]
+            if behind:
+                switches.append(Switch(index, FeatureRef(target, point), (None, *behind)))
+    return Switchboard(
+        matches, tuple(stitches), tuple(switches), output_choices(len(graphs), outputs)
+    )
+
+
+def _name(match: Mapping[int, str]) -> tuple[int, str]:
+    """Return the first point of a match, which is in no other."""
+    return next(iter(match.items()))
 
 
 def _sorted_matches(
@@ -134,6 +150,12 @@ def _by_network(graphs: Sequence[Graph], matching: Matching) -> tuple[dict[int, 
             taken.add((index, name))
         if len(row) < 2:
             raise StitchingError(f"match {match.points} joins fewer than two networks")
+        for one in match.directions or ():
+            if one not in permutations(row, 2):
+                raise StitchingError(
+                    f"match {match.points} has the direction {one!r:.80}; expected two of its "
+                    f"networks, {', '.join(map(str, row))}, the source first"
+                )
         found.append(row)
     return tuple(found)
 
@@ -153,25 +175,3 @@ def _stitch(
     positions = prod(int(size) for size in layout.sizes(shapes[0]))
     refs = FeatureRef(source, match[source]), FeatureRef(target, match[target])
     return Stitch(index, *refs, inputs, outputs, layout, positions)
-
-
-def _subsets(count: int, outputs: Sequence[Sequence[int]] | None) -> tuple[tuple[int, ...], ...]:
-    if outputs is None:
-        return (*((index,) for index in range(count)), tuple(range(count)))
-    chosen = list(outputs) if isinstance(outputs, Iterable) else [outputs]
-    if not all(isinstance(subset, Iterable) and not isinstance(subset, str) for subset in chosen):
-        raise StitchingError(
-            f"outputs is {outputs!r:.80}; expected a list of sets of networks, such as "
-            f"{[(index,) for index in range(count)]}"
-        )
-    subsets = tuple(tuple(subset) for subset in chosen)
-    for subset in subsets:
-        if not subset or len(set(subset)) != len(subset) or not set(subset) <= set(range(count)):
-            raise StitchingError(
-                f"output choice {subset} is no set of networks; expected indices 0 to {count - 1}"
-            )
-    if len({frozenset(subset) for subset in subsets}) < max(1, len(subsets)):
-        raise StitchingError(
-            f"the output choices are {subsets}; expected one or more sets of networks, none twice"
-        )
-    return subsets

@@ -62,6 +62,7 @@ class SupernetDocument(Document):
         fitted: Whether the stitches have weights that mean something. Folders of earlier versions
             do not say it; there a report of the fit does.
         exits: None where there are none, as in folders of earlier versions.
+        directions: Those of each match, None where it has all, as in folders of earlier versions.
     """
 
     names: tuple[str, ...]
@@ -73,11 +74,13 @@ class SupernetDocument(Document):
     ensemble: Ensemble
     fitted: bool | None = None
     exits: ExitsEntry | None = None
+    directions: tuple[tuple[tuple[int, int], ...] | None, ...] | None = None
 
     @property
     def matching(self) -> Matching:
         """The matching that the document describes."""
-        matches = tuple(Match(points) for points in self.matches)
+        directions = self.directions or (None,) * len(self.matches)
+        matches = tuple(Match(*each) for each in zip(self.matches, directions, strict=True))
         return Matching(matches, self.weight, self.upper_bound, self.method)
 
 

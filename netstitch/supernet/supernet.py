@@ -36,7 +36,6 @@ from netstitch.stitching.subgraph import (
     check_outputs,
     make_subgraph,
 )
-from netstitch.stitching.switches import make_switchboard
 from netstitch.supernet.cascade_parts import (
     cascade_module,
     graph_of_all_stages,
@@ -51,7 +50,9 @@ from netstitch.supernet.supernet_arguments import (
     check_batch,
     check_joinable,
     check_weights,
+    make_board,
 )
+from netstitch.supernet.supernet_settings import MEMORY_BUDGET
 from netstitch.supernet.with_exits import WithExits
 from netstitch.threads import fastest_threads
 
@@ -85,7 +86,8 @@ class Supernet(WithExits, nn.Module):
         matching: Matching | None = None,
         *,
         averaging: Averaging | None = None,
-        outputs: Sequence[Sequence[int]] | None = None,
+        outputs: Sequence[Sequence[int | str]] | None = None,
+        memory_budget: int = MEMORY_BUDGET,
     ) -> None:
         """Join captured networks; the stitches are not fitted yet.
 
@@ -93,11 +95,14 @@ class Supernet(WithExits, nn.Module):
             networks: two or more, from `ns.capture`.
             matching: from `ns.match` of the same networks; always needed.
             averaging: how the ensemble is formed; by default the mean of the networks' outputs.
-            outputs: sets of networks that the output switch offers; by default each one, and all.
+            outputs: sets of networks, by number or name, that the output switch offers; by default
+                each one, each pair of up to four networks, and all.
+            memory_budget: bytes that networks and fitted stitches may take.
 
         Raises:
-            StitchingError: when the matching does not belong to the networks or has a cycle, and
-                where some networks put out probabilities and others logits.
+            StitchingError: when the matching does not belong to the networks or has a cycle, where
+                some networks put out probabilities and others logits, for outputs that are no sets
+                of these networks, and beyond the memory budget.
         """
         super().__init__()
         matching = check_arguments(networks, matching, averaging)
@@ -108,7 +113,7 @@ class Supernet(WithExits, nn.Module):
         self.averaging = averaging or Averaging()
         check_joinable(self.names, self.graphs, self.averaging)
         self.probabilities = check_outputs(self.names, networks, self.averaging)
-        self.board = make_switchboard(self.graphs, matching, outputs)
+        self.board = make_board(self.names, networks, matching, outputs, memory_budget)
         if not matching.depths:  # one made by hand, or read from a file
             self.matching = matching.placed(self.names, self.graphs)
         self.structure = Structure(self.names, self.graphs, self.board)
@@ -370,6 +375,7 @@ class Supernet(WithExits, nn.Module):
         document = {
             "names": list(self.names),
             "matches": [list(match.points) for match in matching],
+            "directions": matching.directions,
             "weight": matching.weight,
             "upper_bound": matching.upper_bound,
             "method": matching.method,

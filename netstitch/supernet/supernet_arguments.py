@@ -12,7 +12,10 @@ from netstitch.matching.matches import Matching
 from netstitch.networks.graph import Graph
 from netstitch.networks.inputs import check_inputs, check_one_task
 from netstitch.networks.network import Network
+from netstitch.stitching.output_choices import output_choices
 from netstitch.stitching.subgraph import Averaging
+from netstitch.stitching.switches import Switchboard, make_switchboard
+from netstitch.supernet.memory_estimate import FITTED, memory_estimate
 
 MEASURED_WORK = 20_000_000_000
 """Multiply-adds of what threads are measured on, about."""
@@ -51,6 +54,34 @@ def check_joinable(names: Sequence[str], graphs: Sequence[Graph], averaging: Ave
             f"ensemble weights {shares} do not fit {len(graphs)} networks; give one positive "
             "number each, and leave a network that shall not count out of `outputs`"
         )
+
+
+def numbers_of(names: Sequence[str], networks: Sequence[Network]) -> dict[str, int]:
+    """Return the numbers of networks by the supernet's names, and by their own where these differ.
+
+    Of networks of one name the first counts.
+    """
+    own = {network.name: index for index, network in reversed(list(enumerate(networks)))}
+    return own | {name: index for index, name in enumerate(names)}
+
+
+def make_board(
+    names: Sequence[str],
+    networks: Sequence[Network],
+    matching: Matching,
+    outputs: Any,
+    memory_budget: int,
+) -> Switchboard:
+    """Return the switchboard of networks.
+
+    Raises:
+        StitchingError: for a matching or outputs that are not of the networks, and where these and
+            fitted stitches take more than the memory budget.
+    """
+    chosen = output_choices(len(networks), outputs, numbers_of(names, networks))
+    board = make_switchboard([network.graph for network in networks], matching, chosen)
+    memory_estimate(names, networks, matching).check(FITTED, memory_budget)
+    return board
 
 
 def check_weights(own: Mapping[str, Tensor], weights: Any, of: str, listed: str) -> None:

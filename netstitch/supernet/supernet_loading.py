@@ -1,5 +1,6 @@
 """A supernet read back from the folder that it was saved in."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,7 +71,13 @@ def _read_exits(supernet: Supernet, entry: storage.ExitsEntry, folder: Path) -> 
 def _read_supernet(document: storage.SupernetDocument, folder: Path) -> Supernet:
     networks = [load_network(folder / "networks" / str(i)) for i in range(len(document.names))]
     averaging = Averaging(document.ensemble.rule, document.ensemble.weights)
-    supernet = Supernet(networks, document.matching, averaging=averaging, outputs=document.outputs)
+    supernet = Supernet(
+        networks,
+        document.matching,
+        averaging=averaging,
+        outputs=document.outputs,
+        memory_budget=sys.maxsize,  # it was within the one that it was made with
+    )
     if supernet.names != document.names:
         raise ValueError(
             f"names {document.names!r:.80}, but the networks are {', '.join(supernet.names)}"

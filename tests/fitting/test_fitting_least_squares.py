@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from weakref import WeakSet
 
 import pytest
@@ -248,6 +249,34 @@ def test_a_match_of_three_networks_shares_its_moments() -> None:
     for stitch, layer in zip(stitches, layers, strict=True):
         exact = torch.linalg.inv(maps[stitch.source.network]) @ maps[stitch.target.network]
         torch.testing.assert_close(layer.weight.T, exact, rtol=1e-3, atol=1e-3)
+
+
+def test_stitches_from_one_point_share_a_factorisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = [FeatureRef(k, "p") for k in range(4)]
+    stitches = [
+        Stitch(0, a, b, 3, 3, layout=VECTOR, positions=1) for a in places for b in places if a != b
+    ]
+    points = {place: (lambda x, k=place.network: (x * (k + 1)).sin()) for place in places}
+    batches = random_inputs(96, width=3).split(40)
+    factorised = []
+    factorise = torch.linalg.cholesky_ex
+
+    def counted(matrix: Tensor) -> Any:
+        factorised.append(matrix)
+        return factorise(matrix)
+
+    monkeypatch.setattr(torch.linalg, "cholesky_ex", counted)
+    layers = [stitch.layer() for stitch in stitches]
+    report = least_squares(stitches, layers, features_of(points), batches)
+    assert len(factorised) == 4
+    # The slow twin fits each of the twelve by itself.
+    for stitch, layer, row in zip(stitches, layers, report.rows, strict=True):
+        alone = stitch.layer()
+        (own,) = least_squares([stitch], [alone], features_of(points), batches).rows
+        torch.testing.assert_close(layer.weight, alone.weight)
+        torch.testing.assert_close(layer.bias, alone.bias)
+        assert row.relative_error == pytest.approx(own.relative_error, rel=1e-5)
+    assert len(factorised) == 4 + 12
 
 
 def test_fitted_layers_are_frozen() -> None:

@@ -18,6 +18,7 @@ from torch import fx
 import netstitch as ns
 from netstitch.errors import StorageError
 from netstitch.exporting import json_format
+from netstitch.matching import Match, Matching
 from netstitch.networks import Network
 from netstitch.stitching import Averaging
 from netstitch.supernet import storage
@@ -100,6 +101,18 @@ def test_whether_stitches_were_fitted_comes_back(s: Supernet, folder: Path, tmp_
         rewrite(saved / "supernet.json", lambda document: document.pop("fitted"))
     assert fitted(folder)
     assert not fitted(tmp_path / "never")
+
+
+def test_directions_of_matches_come_back(tmp_path: Path) -> None:
+    rows = [Match(("relu", "relu"), ((1, 0),)), Match(("mean", "mean"))]
+    made = Supernet(networks(), Matching(tuple(rows), 2, 2, "by hand"))
+    assert [(s.source.network, s.target.network) for s in made.stitches] == [(1, 0), (0, 1), (1, 0)]
+    assert made.cardinalities == (2, 2, 2, 3)
+    made.save(tmp_path / "s")
+    loaded = ns.load(tmp_path / "s")
+    assert isinstance(loaded, Supernet)
+    assert loaded.board == made.board
+    assert loaded.matching == made.matching
 
 
 def test_matches_of_three_networks_come_back(tmp_path: Path) -> None:
@@ -233,6 +246,8 @@ def test_a_supernet_without_fit_report_loads(folder: Path) -> None:
         ("matches", ["ab"]), ("matches", [["relu"]]), ("matches", [["relu", "nobody"]]),
         ("matches", [["relu", 1]]), ("matches", [["relu", "relu"]] * 2), ("weight", "x"),
         ("matches", [["relu", "bn2_batch_norm"], ["relu_2", "relu"]]),
+        ("directions", [None]), ("directions", 3), ("directions", [[[0, 1]], [[0, 2]], None]),
+        ("directions", [[[0, 0]], None, None]), ("directions", [[[0]], None, None]),
         ("weight", None), ("weight", 10**400), ("outputs", [[5]]), ("outputs", 3), ("outputs", []),
         ("ensemble", None), ("ensemble", {"rule": "votes", "weights": None}),
         ("ensemble", {"rule": "logits", "weights": [1, 0]}), ("ensemble", {"rule": "logits"}),
