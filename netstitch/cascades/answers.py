@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import SearchError
+from netstitch.evaluation.measured_output import measured_key
 from netstitch.stitching.cascade import Confidence
 from netstitch.stitching.cascade_confidence import SMALLEST
 from netstitch.stitching.cascade_terms import Term
@@ -93,7 +94,6 @@ def answer_rule(supernet: Supernet, task: Task, kind: Confidence) -> AnswerRule:
         raise SearchError(
             f"a {task.kind} has no confidence {kind!r}: {expected_one_of(kind, task.confidences)}"
         )
-    keys = supernet.graphs[0].output_keys
-    key = keys[0] if len(keys) == 1 else task.output
+    key = measured_key(supernet, task)
     probabilities = supernet.puts_out_probabilities(task.output)
     return AnswerRule(task, kind, supernet.averaging, probabilities, key)

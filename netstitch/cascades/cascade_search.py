@@ -25,12 +25,13 @@ from netstitch.cascades.points import Measured
 from netstitch.cascades.running import Runnable, RunOutcome, run_cascades
 from netstitch.cascades.stage_costs import stage_costs
 from netstitch.cascades.stage_table import Answers, stage_table
-from netstitch.cascades.term_outputs import compute_terms, fitting_stages, held, output_shape
+from netstitch.cascades.term_outputs import compute_terms, fitting_stages, held
 from netstitch.cascades.terms import terms_of
 from netstitch.cascades.unsure_samples import scorer_on_unsure
 from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import NetstitchError, SearchError
 from netstitch.evaluation import ExecutionConfig, NumericsConfig
+from netstitch.evaluation.measured_output import measured_shape
 from netstitch.events import (
     Advanced,
     Event,
@@ -204,7 +205,7 @@ def _found(
     on_unsure = scorer_on_unsure(supernet, rule, scored, cost, form, device)
     stitched = on_unsure if settings.stitched else None
     wanted = choose_stages(supernet, front, evaluated, cost, most, stitched)
-    shape = output_shape(supernet, rule.task)
+    shape = measured_shape(supernet, rule.task)
     bytes_of_term = 4 * len(samples) * prod(shape)
     stages, in_memory = fitting_stages(wanted, bytes_of_term, settings.memory)
     if len(stages) < len(wanted):

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from netstitch.cascades.answers import AnswerRule
 from netstitch.cascades.stage_table import silent
-from netstitch.cascades.term_outputs import compute_terms, output_shape
+from netstitch.cascades.term_outputs import compute_terms
 from netstitch.cascades.terms import Stage, averaged, make_stage, terms_of
 from netstitch.errors import StitchingError
 from netstitch.evaluation import NumericsConfig
+from netstitch.evaluation.measured_output import measured_shape
 from netstitch.evaluation.metrics import Metrics, measures_of, metrics_of
 from netstitch.events import Progress
 from netstitch.stitching.cascade import Cascade, CascadeStage
@@ -139,7 +140,7 @@ def run_cascades(
     every = [stages_of(supernet, one) for one in cascades]
     terms = terms_of([stage for stages in every for stage in stages])
     missing = [term for term in terms if term not in known]
-    shape = output_shape(supernet, rule.task)
+    shape = measured_shape(supernet, rule.task)
     fits = memory // max(1, len(terms) * prod(shape) * 4)
     size = max(1, fits // form.batch) * form.batch  # whole batches, as without blocks
     measures = measures_of(rule.task, logits=not rule.probabilities)

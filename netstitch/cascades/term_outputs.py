@@ -26,14 +26,6 @@ OF_DISK = 0.5
 """The share of what is free on disk that outputs may take."""
 
 
-def output_shape(supernet: Supernet, task: Task) -> tuple[int, ...]:
-    """Return the shape of a term for one sample."""
-    graph = supernet.graphs[0]
-    keyed = dict(graph.outputs)
-    name = keyed[task.output] if task.output in keyed else graph.outputs[0][1]
-    return tuple(int(size) for size in (graph.by_name[name].shape or ())[1:])
-
-
 def fitting_stages(
     stages: Sequence[Stage], bytes_of_term: int, memory: int
 ) -> tuple[Sequence[Stage], bool]:

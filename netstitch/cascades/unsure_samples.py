@@ -9,10 +9,11 @@ from scipy.stats import rankdata
 from netstitch.cascades.answers import AnswerRule
 from netstitch.cascades.candidates import cheapest_stages
 from netstitch.cascades.evaluated import Scorer, score_genotypes
-from netstitch.cascades.term_outputs import compute_terms, output_shape
+from netstitch.cascades.term_outputs import compute_terms
 from netstitch.cascades.terms import terms_of
 from netstitch.costs import Cost
 from netstitch.evaluation import NumericsConfig
+from netstitch.evaluation.measured_output import measured_shape
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 
@@ -51,7 +52,7 @@ def unsure_samples(
     takes two stages, by their largest probabilities.
     """
     terms = terms_of(cheapest_stages(supernet, cost))
-    out = torch.empty(len(terms), len(samples), *output_shape(supernet, rule.task))
+    out = torch.empty(len(terms), len(samples), *measured_shape(supernet, rule.task))
     outputs = compute_terms(supernet, rule.task, samples, terms, form, device, out)
     alone = replace(rule, kind="probability") if rule.kind == "agreement" else rule
     ranks = [rankdata(alone.sureness(each).double().numpy()) for each in outputs.values()]

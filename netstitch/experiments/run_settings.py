@@ -25,6 +25,7 @@ from netstitch.matching.matching_settings import MatchingSettings
 from netstitch.optimization import ALGORITHMS
 from netstitch.optimization.search_settings import EVALUATIONS
 from netstitch.searching.supernet_search_settings import SupernetSearchSettings
+from netstitch.supernet.supernet_settings import SupernetSettings
 from netstitch.text import expected_one_of
 
 # Literals by type too, since they are the values of fields of one possible value.
@@ -187,6 +188,8 @@ class RunSettings(Settings):
     or 'paper', what the paper does, but for what docs/differences.md lists."""
     matching: MatchingSettings = MatchingSettings()
     """The points that are joined."""
+    supernet: SupernetSettings = SupernetSettings()
+    """The outputs and stitches of the supernet."""
     fit: FitTable = LeastSquaresTable()
     """The method that fits the stitches."""
     refine: RefineTable = RefineTable()

@@ -12,7 +12,7 @@ from netstitch.events import Listener, Message, StageBegan
 from netstitch.experiments import RunSettings
 from netstitch.fitting.exit_points import exit_points
 from netstitch.runs.preparing import capture_all, match_all
-from netstitch.stitching import Averaging
+from netstitch.runs.supernet_step import join_networks
 from netstitch.stitching.exit_graph import exit_output
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
@@ -44,7 +44,7 @@ def try_out(
     networks = capture_all(models, task, listener)
     matching = match_all(networks, listener, settings.matching)
     listener(StageBegan("supernet"))
-    supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
+    supernet = join_networks(networks, matching, task, None, settings, listener)
     supernet.set_stitches(supernet.stitch_weights())  # random ones do where nothing is measured
     genotype = _random_genotype(supernet, settings.seed)
     inputs, labels = task.validation.inputs, task.validation.labels

@@ -42,9 +42,9 @@ from netstitch.records.unchanged import (
     versions,
 )
 from netstitch.runs.listeners import WarningKeeper
+from netstitch.runs.supernet_step import join_networks
 from netstitch.searching.reference_doubts import doubts
 from netstitch.searching.supernet_search_settings import scored_by
-from netstitch.stitching import Averaging
 from netstitch.supernet.stitch_table import stitch_table
 from netstitch.supernet.storage import REFINE, REFINE_FILE, STITCHES_FILE
 from netstitch.supernet.supernet import Supernet
@@ -99,7 +99,8 @@ def prepare_folder(inputs: RunInputs, models: Sequence[tuple[str, nn.Module]]) -
         network.to(settings.evaluation.here)
     with timed(seconds, "match"):
         matching = match_all(networks, listener, settings.matching)
-    supernet = Supernet(networks, matching, averaging=Averaging(task.ensemble))
+    with timed(seconds, "supernet"):
+        supernet = join_networks(networks, matching, task, inputs.training, settings, listener)
     scored_by(settings.search.objective, supernet, task)  # what cannot be is known before the work
     if settings.refine.enabled:
         check_refining(supernet, settings.refine.model_copy(update={"views": task.views}))

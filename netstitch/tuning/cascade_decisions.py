@@ -14,11 +14,12 @@ from torch import Tensor
 from netstitch.cascades.answers import AnswerRule
 from netstitch.cascades.cascade_settings import MEMORY
 from netstitch.cascades.running import answers_of, run_cascades, run_on_outputs, stages_of
-from netstitch.cascades.term_outputs import compute_terms, held, output_shape
+from netstitch.cascades.term_outputs import compute_terms, held
 from netstitch.cascades.terms import Stage, make_stage, terms_of
 from netstitch.cascades.thresholds import thresholds_of
 from netstitch.errors import FittingError
 from netstitch.evaluation import NumericsConfig
+from netstitch.evaluation.measured_output import measured_shape
 from netstitch.fitting.refinement.behaviour_losses import divergence
 from netstitch.stitching.cascade import Cascade, CascadeStage, Confidence
 from netstitch.stitching.cascade_terms import Term
@@ -79,7 +80,7 @@ def decided(
     """
     samples = rule.task.validation
     stages = [make_stage(supernet, one.subnetwork) for one in (*done, stage)]
-    terms, shape = terms_of(stages), output_shape(supernet, rule.task)
+    terms, shape = terms_of(stages), measured_shape(supernet, rule.task)
     fits = len(terms) * len(samples) * prod(shape) * 4 <= MEMORY
     with held(len(terms), (len(samples), *shape), fits) as out:
         outputs = compute_terms(supernet, rule.task, samples, terms, FORM, device, out)
@@ -179,7 +180,7 @@ def _outputs(
     device: torch.device | str,
 ) -> Iterator[tuple[Samples, Mapping[Term, Tensor]]]:
     """Yield blocks of samples with the outputs of all terms of stages for them."""
-    terms, shape = terms_of(stages), output_shape(supernet, rule.task)
+    terms, shape = terms_of(stages), measured_shape(supernet, rule.task)
     for rows in _blocks(len(samples), len(terms), shape):
         block = samples.taken(torch.arange(len(samples))[rows])
         out = torch.empty(len(terms), len(block), *shape)

@@ -1,0 +1,121 @@
+"""The ensembles of networks that validation samples speak for, before anything is stitched."""
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor
+
+from netstitch.analysis import ObjectiveName
+from netstitch.analysis.front_point import ACCURACY
+from netstitch.costs import MULTIPLY_ADDS, Cost
+from netstitch.errors import SearchError
+from netstitch.evaluation import Evaluator, NumericsConfig
+from netstitch.evaluation.measured_output import measured_key, measured_shape
+from netstitch.events import Progress
+from netstitch.matching.matches import Matching
+from netstitch.networks.network import Network
+from netstitch.networks.probabilities import WAY_OUT
+from netstitch.searching.ensemble_weights import fit_ensemble_weights
+from netstitch.searching.greedy_ensembles import greedy_sets
+from netstitch.searching.supernet_search_settings import scored_by
+from netstitch.stitching.output_choices import OutputChoices
+from netstitch.stitching.subgraph import Averaging
+from netstitch.supernet.supernet import Supernet
+from netstitch.tasks import Task, select
+from netstitch.threads import available_cores
+
+BATCH, WORKERS = 8, 8
+"""Samples at once, and threads: of networks for large maps no more fit into memory."""
+HELD = 2_000_000_000
+"""Bytes of outputs that are held; of more samples some are drawn, always the same."""
+
+
+def greedy_outputs(
+    networks: Sequence[Network],
+    task: Task,
+    averaging: Averaging | None = None,
+    *,
+    objective: ObjectiveName = ACCURACY,
+    cost: Cost = MULTIPLY_ADDS,
+    progress: Progress | None = None,
+) -> OutputChoices:
+    """Return the sets of networks that are the best at their cost on validation samples.
+
+    Each network and all of them are among them; see `greedy_sets`. They are what `Supernet` takes
+    as `outputs`.
+
+    Args:
+        networks: Captured ones, of one task.
+        task: What they do.
+        averaging: The forming of their ensembles, by default as the task says.
+        objective: The score, "accuracy" or "cross-entropy".
+        cost: That of a set is the sum of its networks'.
+        progress: Called with how many sets were scored.
+    """
+    rule = averaging or Averaging(task.ensemble)
+    alone = _unstitched(networks, rule)
+    scored = scored_by(objective, alone, task)
+    costs = [float(cost.of(alone, one)) for one in alone.references().values()]
+    outputs, labels = _outputs(alone, task)
+
+    def score(mean: Tensor) -> float:
+        return scored.accuracy(_shown(alone, task, mean), labels)
+
+    weights = rule.shares(range(len(networks)))
+    return greedy_sets(outputs, costs, score, rule=rule.rule, weights=weights, progress=progress)
+
+
+def fitted_weights(networks: Sequence[Network], task: Task) -> tuple[float, ...]:
+    """Return the weights of networks of the least cross-entropy of their ensemble on validation.
+
+    They are what `Averaging` takes as `weights`.
+
+    Raises:
+        SearchError: The task has no cross-entropy, or the networks put out probabilities.
+    """
+    alone = _unstitched(networks, Averaging(task.ensemble))
+    nats, instead = task.cross_entropy, "give a list of weights, or 'equal'"
+    if nats is None:
+        raise SearchError(
+            f"a {task.kind} has no cross_entropy, by which weights of networks are fitted: "
+            f"{instead}"
+        )
+    if alone.puts_out_probabilities(task.output):
+        raise SearchError(
+            "weights of networks are fitted by the cross-entropy of logits, and the networks end "
+            f"in probabilities: {instead}; or for each, {WAY_OUT}"
+        )
+    outputs, labels = _outputs(alone, task)
+
+    def mean_nats(mean: Tensor) -> Tensor:
+        return nats(_shown(alone, task, mean), labels).mean()
+
+    return tuple(fit_ensemble_weights(outputs, mean_nats, task.ensemble))
+
+
+def _unstitched(networks: Sequence[Network], averaging: Averaging) -> Supernet:
+    """Return a supernet of the networks alone, each of which is an output."""
+    alone = [(index,) for index in range(len(networks))]
+    return Supernet(networks, Matching((), 0, 0, "none"), averaging=averaging, outputs=alone)
+
+
+def _outputs(alone: Supernet, task: Task) -> tuple[list[Tensor], Tensor]:
+    """Return what each network puts out for validation samples, (n, ...), and their labels."""
+    samples = task.validation
+    most = max(1, HELD // (4 * len(alone.graphs) * prod(measured_shape(alone, task))))
+    if len(samples) > most:
+        order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
+        samples = samples.taken(order[:most].sort().values)
+    device = next(iter(alone.tensors().values()), torch.zeros(0)).device
+    workers = min(available_cores(), WORKERS) if device.type == "cpu" else 1
+    form = NumericsConfig(channels_last=False, batch=BATCH, workers=workers)
+    evaluator = Evaluator(alone, task, samples, form, device=device)
+    found = evaluator.outputs_together(list(alone.references().values()))
+    return [select(each, task.output) for each in found], samples.labels
+
+
+def _shown(alone: Supernet, task: Task, mean: Tensor) -> Tensor | dict[str, Tensor]:
+    """Return a mean as the networks give their output."""
+    key = measured_key(alone, task)
+    return mean if key is None else {key: mean}
