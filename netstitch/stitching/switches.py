@@ -66,7 +66,7 @@ def make_switchboard(
 ) -> Switchboard:
     """Return the stitches and switches of a matching between networks, in the matching's order.
 
-    OutputChoices are the sets of networks that the output switch offers; see `output_choices`.
+    Outputs are the sets of networks that the output switch offers; see `output_choices`.
 
     Raises:
         StitchingError: when the matching names points that are not there, or has a cycle; for
