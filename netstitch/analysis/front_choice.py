@@ -40,7 +40,7 @@ class Limits:
                 raise SearchError(f"{name} is {value!r:.80}: expected a number")
             number = float(value)
             if name == "min_accuracy" and not 0 <= number <= 1:
-                instead = f"; did you mean {number / 100:g}?" if 1 < number <= 100 else ""
+                instead = f"; did you mean {number / 100:g}?" if 2 <= number <= 100 else ""
                 raise SearchError(f"{name} is {number:g}: expected a number of 0 to 1{instead}")
             if number < 0:
                 raise SearchError(f"{name} is {number:g}: expected a number of 0 or more")

@@ -209,13 +209,16 @@ def test_limits_choose_cascades_too(netstitch: Caller, folder: Path, finished: F
     assert "a worst case of at most 1 multiply-adds" in called.error
 
 
-def test_cascades_are_neither_trained_nor_recalibrated(
+def test_cascades_are_neither_trained_on_labels_nor_recalibrated(
     netstitch: Caller, folder: Path, finished: Finished
 ) -> None:
     label = finished.front.cascades[0].label
     called = netstitch("finetune", folder, "--point", label)
     assert called.code == 2
-    assert f"{label} is a cascade, and only networks are trained; give the label" in called.error
+    assert (
+        f"{label} is a cascade, whose stages learn a teacher's outputs and not labels"
+        in called.error
+    )
     called = netstitch("export", folder, "--point", label, "--recalibrate")
     assert called.code == 2
     assert f"{label} is a cascade, made for outputs as they are; leave out" in called.error

@@ -77,7 +77,8 @@ def test_a_reference_network(netstitch: Caller, finished: Finished, tmp_path: Pa
     "arguments, message",
     [
         (["--max-macs", "1"], "the front runs from P1"),
-        (["--min-accuracy", "1.1"], "the front runs from P1"),
+        (["--min-accuracy", "1.1"], "min_accuracy is 1.1: expected a number of 0 to 1"),
+        (["--min-accuracy", "0.999"], "the front runs from P1"),
         (["--max-macs", "5X"], "'5X' is no positive amount; expected such as 5M"),
         (["--max-cost", "1"], "the front runs from P1"),
         (["--max-cost", "5X"], "'5X' is no positive amount; expected such as 5M"),

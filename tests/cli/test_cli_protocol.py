@@ -80,7 +80,7 @@ def test_a_sweep_finds_the_population_of_each_algorithm(
     assert int(row["population"]) == best["population"]
     # A sweep chooses a size, and no cascade.
     fronts = [json.loads(Path(f"out/random-{of}/front.json").read_text()) for of in ("sweep", 1)]
-    assert [bool(front["plain_cascades"]) for front in fronts] == [False, True]
+    assert [bool(front["cascades"]) for front in fronts] == [False, True]
 
 
 def test_no_run_is_the_winner_of_the_sweep(experiment: Path, netstitch: Caller) -> None:
