@@ -4,6 +4,7 @@ Work that cannot be interrupted ends in time only where it is not begun too late
 """
 
 from collections import deque
+from collections.abc import Iterable
 from math import inf
 from sys import maxsize
 
@@ -18,14 +19,18 @@ REMEMBERED = 16
 
 
 class Pace:
-    """The seconds that the last pieces of some work took, by which others are foreseen."""
+    """The seconds that the last pieces of some work took, by which others are foreseen.
 
-    def __init__(self) -> None:
-        self._tasks: deque[tuple[float, int]] = deque(maxlen=REMEMBERED)
+    Attributes:
+        tasks: Seconds and pieces of what is remembered, by which another pace can go on.
+    """
+
+    def __init__(self, tasks: Iterable[tuple[float, int]] = ()) -> None:
+        self.tasks = deque(tasks, maxlen=REMEMBERED)
 
     def note(self, seconds: float, pieces: int = 1) -> None:
         """Remember what some pieces took together."""
-        self._tasks.append((seconds, pieces))
+        self.tasks.append((seconds, pieces))
 
     def expected(self, seconds: float) -> int:
         """Return how many pieces, one after the other, so many seconds would do.
@@ -37,9 +42,9 @@ class Pace:
             return 0
         if seconds == inf:
             return maxsize
-        if not self._tasks:
+        if not self.tasks:
             return 1
-        known = list(self._tasks)[1:] or list(self._tasks)
+        known = list(self.tasks)[1:] or list(self.tasks)
         taken = sum(spent for spent, _ in known)
         pieces = sum(count for _, count in known)
         if taken <= 0:

@@ -48,3 +48,8 @@ def test_those_that_are_expected_are_all_that_end_in_time() -> None:
 
 def test_what_is_long_ago_is_forgotten() -> None:
     assert paced((1e6, 1), *[(1.0, 1)] * REMEMBERED).fitting(6.0) == 3
+
+
+def test_another_pace_goes_on_by_what_is_remembered() -> None:
+    known = paced((9.0, 1), (2.0, 1), (4.0, 5))
+    assert Pace(known.tasks).expected(8.0) == known.expected(8.0)

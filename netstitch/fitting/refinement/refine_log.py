@@ -19,15 +19,15 @@ from netstitch.files.documents import Count, Document, Seconds
 from netstitch.files.folders import as_path
 from netstitch.fitting.feature_stream import Progress
 from netstitch.fitting.refinement.refine_report import CurvePoint, LossValue
-from netstitch.fitting.refinement.refine_training import Training
+from netstitch.fitting.refinement.refine_training import SIDES, Training
 from netstitch.time_limits import OVERTIME, Pace
 
 CURVE_POINTS = 10
 """Times that the held-out curve is measured."""
 
 MEASURED, EARLY = 3, 0.1
-"""Steps by whose pace those that the time allows are foreseen, and the share of the time after
-which fewer have to do."""
+"""Steps by whose pace those that the time allows are first foreseen, and the share of the time
+after which fewer have to do."""
 
 
 class RefineState(Document):
@@ -40,6 +40,8 @@ class RefineState(Document):
     strikes: dict[Count, Count]
     diverged: dict[Count, Count]
     curve: tuple[CurvePoint, ...]
+    pace: tuple[tuple[Seconds, Count], ...] = ()  # of earlier versions unknown, as is the next
+    measuring: Seconds = 0.0
 
 
 def checkpoint_of(
@@ -96,7 +98,8 @@ class RefineLog:
         self.checkpoint, self.every = checkpoint, every
         self.clock, self.progress, self.listener = clock, progress, listener
         self.curve: list[CurvePoint] = []
-        self._pace, self._foreseen = Pace(), False
+        self._pace, self._measuring = Pace(), 0.0
+        self._told: bool | None = None  # whether what was told is a warning
         self._begin = self._step_began = clock()
         if checkpoint is not None and checkpoint.exists():
             self._go_on_from(checkpoint)
@@ -150,6 +153,8 @@ class RefineLog:
                 strikes=training.strikes,
                 diverged=training.diverged,
                 curve=tuple(self.curve),
+                pace=tuple(self._pace.tasks),
+                measuring=self._measuring,
             )
             tensors = training_tensors(_named(training), training.optimizer)
             self.checkpoint.write(state.model_dump(mode="json"), tensors)
@@ -171,8 +176,7 @@ class RefineLog:
                     training.write(stitch)
             self.curve = list(state.curve)
             self._begin = self.clock() - state.elapsed
-            if state.step:
-                self._pace.note(state.elapsed, state.step)
+            self._pace, self._measuring = Pace(state.pace), state.measuring
 
     def begin(self) -> None:
         """Measure the curve's first point."""
@@ -205,30 +209,43 @@ class RefineLog:
         self.progress(step, total, f"refine, {what}, held-out {self.curve[-1].loss:.3g}")
 
     def _foresee(self) -> None:
-        """Tell once how many steps the time allows, and leave few to the worst stitches.
+        """Tell how many steps the time allows, and leave few to the worst stitches.
 
-        By the first steps, or those before a checkpoint.
+        It is told once, and once more where later there turn out to be few. What rests follows each
+        step; nothing does where steps are given, so that the time does not change the result.
         """
-        step, gains = self.training.step, self.training.gains
-        if self.seconds is None or self._foreseen or step == 0:
+        known = len(self._pace.tasks)
+        if self.seconds is None or known == 0 or (known < MEASURED and self._of_time < EARLY):
             return
-        if step < min(MEASURED, self.steps or MEASURED) and self._of_time < EARLY:
-            return
-        self._foreseen = True
-        allowed = step + self._pace.expected(OVERTIME * self.seconds - self.elapsed)
+        allowed = self.training.step + self._still_allowed(self.seconds)
         if self.steps is not None and allowed >= self.steps:
             return
+        gains, each = self.training.gains, SIDES * self.training.settings.subnetworks
+        if self.steps is None:
+            gains.keep_worst(allowed * each)
+        stitches = len(gains.losses) - len(gains.closed)
+        few = allowed * each < stitches
+        if self._told is not None and few <= self._told:
+            return
+        self._told = few
         asked = "" if self.steps is None else f" of {self.steps:,}"
         text = f"refining has time for about {allowed:,}{asked} steps"
-        stitches = len(gains.losses) - len(gains.closed)
-        few = allowed < stitches
         if few:
-            gains.keep_worst(allowed)
-            text += (
-                f", fewer than the {stitches:,} stitches: they go to those of the highest loss; "
-                "more seconds would reach all"
-            )
+            text += f" of {each:,} subnetworks, fewer than one for each of {stitches:,} stitches"
+            if self.steps is None:
+                text += ": as long as that is so, only those of the highest loss are trained"
+            text += "; more seconds would reach more of them"
         self.listener(Message(text, warning=few))
+
+    def _still_allowed(self, seconds: float) -> int:
+        """Return about how many steps still end in time, held-out losses measured among them."""
+        left = OVERTIME * seconds - self.elapsed
+        points = max(0, CURVE_POINTS - len(self.curve))  # the last one comes after the time
+        alone = self._pace.expected(left)
+        if alone == 0 or self._measuring == 0:
+            return alone
+        after_each = left / (left / alone + self._measuring)  # where steps are fewer than points
+        return max(int(after_each), self._pace.expected(left - points * self._measuring))
 
     def _measure(self) -> None:
         """Add a point to the curve, where the last one is too long ago."""
@@ -236,7 +253,9 @@ class RefineLog:
         if self.curve and self.curve[-1].step == step:
             return
         if self.spent or self.fraction >= len(self.curve) / CURVE_POINTS:
-            self.curve.append(CurvePoint(step, self.elapsed, self.measure()))
+            begin, elapsed = self.clock(), self.elapsed
+            self.curve.append(CurvePoint(step, elapsed, self.measure()))
+            self._measuring = self.clock() - begin
 
 
 def _named(training: Training) -> dict[str, Tensor]:

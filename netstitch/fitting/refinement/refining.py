@@ -81,9 +81,10 @@ def refine(
         progress: Called at the beginning, after every step, and before stitches are chosen and
             reported on, with steps done, steps in all, estimated where time limits them (None
             where nothing is known yet), and a line of text.
-        listener: Told after the first steps how many the time allows. Where these are fewer than
-            one a stitch, that is a warning, by default one of Python's, and only stitches whose
-            loss was the highest before are trained from then on.
+        listener: Told after the first steps how many the time allows. Where these train fewer
+            subnetworks than there are stitches, that is a warning, by default one of Python's, and
+            as long as it is so, without a budget of steps, only stitches whose loss was the highest
+            before are trained.
         **settings: Fields of `RefineSettings`.
 
     Raises:

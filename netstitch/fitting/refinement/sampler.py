@@ -64,8 +64,14 @@ class Gains:
         self.losses[stitch] = [*self.losses[stitch], loss][-MEMORY:]
 
     def keep_worst(self, count: int) -> None:
-        """Let all stitches rest but so many: those whose loss alone was the highest before."""
+        """Let all stitches rest but so many: those whose loss alone was the highest before.
+
+        None rests where there are no more than so many.
+        """
         open_ones = [s for s in range(len(self.begun)) if s not in self.closed]
+        if count >= len(open_ones):
+            self.resting = set()
+            return
         known = [stitch for stitch in open_ones if math.isfinite(self.begun[stitch])]
         worst = sorted(known, key=self.begun.__getitem__, reverse=True)[:count]
         self.resting = set(open_ones).difference(worst) if worst else set()

@@ -33,6 +33,8 @@ def test_stitches_that_rest_are_drawn_only_where_no_other_is_open() -> None:
     gains = Gains(5)
     gains.begin({0: 0.2, 1: 3.0, 2: 0.9, 3: math.inf, 4: 8.0})
     gains.closed.add(4)
+    gains.keep_worst(4)  # as many as are open: the one whose loss is infinite too
+    assert not gains.resting
     gains.keep_worst(2)
     assert gains.resting == {0, 3}
     assert np.flatnonzero(gains.shares()).tolist() == [1, 2]
