@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,15 +23,16 @@ from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.measured_output import measured_shape
 from netstitch.fitting.refinement.behaviour_losses import divergence
 from netstitch.stitching.cascade import Cascade, CascadeStage, Confidence
-from netstitch.stitching.cascade_terms import Term
+from netstitch.stitching.cascade_terms import Term, temperatures_of
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples
+from netstitch.threads import threads
 from netstitch.tuning.teachers import Teacher
 
 FORM = NumericsConfig(channels_last=False, batch=64, workers=1)
 """How networks are run where it is decided which samples go on, on any machine."""
 BLOCK = 256_000_000
-"""Bytes of outputs that are worked on together."""
+"""Bytes of inputs and outputs that are worked on together."""
 
 
 def check_decisions(supernet: Supernet, cascade: Cascade) -> None:
@@ -46,6 +48,7 @@ def check_decisions(supernet: Supernet, cascade: Cascade) -> None:
             )
 
 
+@threads(1)  # so that what is decided does not depend on the cores there are
 def shares_going_on(
     supernet: Supernet, rule: AnswerRule, cascade: Cascade, device: torch.device | str
 ) -> tuple[float, ...]:
@@ -57,6 +60,7 @@ def shares_going_on(
     return tuple(reached[place + 1] / max(1, reached[place]) for place in places)
 
 
+@threads(1)  # so that what is decided does not depend on the cores there are
 def decided(
     supernet: Supernet,
     rule: AnswerRule,
@@ -65,7 +69,7 @@ def decided(
     share: float | None,
     device: torch.device | str,
 ) -> CascadeStage:
-    """Return a stage with the temperatures of its outputs as they are now, and a new threshold.
+    """Return a stage with new temperatures, where it has some, and a new threshold.
 
     Args:
         supernet: What stages are of, trained.
@@ -73,6 +77,7 @@ def decided(
         done: The stages before it, decided already.
         stage: The stage.
         share: Of the validation samples that reach it, which goes on; None for the last stage.
+            Where fewer than two reach it, its threshold stays.
         device: Where networks run.
 
     Raises:
@@ -87,24 +92,28 @@ def decided(
         known = {
             term: temperature
             for one, made in zip(done, stages, strict=False)
-            for term, temperature in zip(made.terms, one.temperatures, strict=True)
+            for term, temperature in zip(made.terms, temperatures_of(one, made.terms), strict=True)
         }
-        for term in stages[-1].terms:
-            if term not in known:
-                known[term] = rule.temperature(outputs[term], samples.labels)
-        own = tuple(known[term] for term in stages[-1].terms)
-        stage = replace(stage, temperatures=own, threshold=None)
+        if stage.temperatures:
+            for term in stages[-1].terms:
+                if term not in known:
+                    known[term] = rule.temperature(outputs[term], samples.labels)
+            own = tuple(known[term] for term in stages[-1].terms)
+            stage = replace(stage, temperatures=own)
         if share is None:
-            return stage
+            return replace(stage, threshold=None)
         parts = [
             _reaching((*done, stage), stages, {term: outputs[term][rows] for term in terms}, rule)
-            for rows in _blocks(len(samples), len(terms), shape)
+            for rows in _blocks(samples, len(terms), shape)
         ]
     reaching, sure = (torch.cat(each) for each in zip(*parts, strict=True))
+    if int(reaching.sum()) < 2:
+        return stage
     number, kind = len(stages), rule.kind
     return replace(stage, threshold=_threshold(sure[reaching], share, number, kind))
 
 
+@threads(1)  # so that what is decided does not depend on the cores there are
 def going_on(
     supernet: Supernet,
     rule: AnswerRule,
@@ -121,6 +130,7 @@ def going_on(
     return torch.cat(found)
 
 
+@threads(1)  # so that what is decided does not depend on the cores there are
 def distance(
     supernet: Supernet,
     rule: AnswerRule,
@@ -163,13 +173,15 @@ def _reaching(
 
 def _threshold(sure: Tensor, share: float, number: int, kind: Confidence) -> float:
     """Return the threshold under which about a share of samples are."""
-    found, _ = thresholds_of(sure.float().numpy(), [share])
+    count = len(sure)
+    every = (np.arange(count) / count).tolist()  # all borders, since not each has a threshold
+    found, leaving = thresholds_of(sure.float().numpy(), every)
     if not len(found):
         raise FittingError(
-            f"stage {number} of the cascade is equally sure of all {len(sure)} validation samples "
+            f"stage {number} of the cascade is equally sure of all {count} validation samples "
             f"that reach it (by {kind!r}), and no threshold parts them; take another cascade"
         )
-    return float(found[0])
+    return float(found[np.abs(leaving - count * (1 - share)).argmin()])
 
 
 def _outputs(
@@ -181,14 +193,15 @@ def _outputs(
 ) -> Iterator[tuple[Samples, Mapping[Term, Tensor]]]:
     """Yield blocks of samples with the outputs of all terms of stages for them."""
     terms, shape = terms_of(stages), measured_shape(supernet, rule.task)
-    for rows in _blocks(len(samples), len(terms), shape):
-        block = samples.taken(torch.arange(len(samples))[rows])
+    for rows in _blocks(samples, len(terms), shape):
+        block = replace(samples, inputs=samples.inputs[rows], labels=samples.labels[rows])
         out = torch.empty(len(terms), len(block), *shape)
         yield block, compute_terms(supernet, rule.task, block, terms, FORM, device, out)
 
 
-def _blocks(count: int, terms: int, shape: Sequence[int]) -> Iterator[slice]:
-    """Yield slices of samples in whole batches, of which outputs take about BLOCK bytes."""
-    size = max(1, BLOCK // (4 * terms * prod(shape)) // FORM.batch) * FORM.batch
-    for start in range(0, count, size):
+def _blocks(samples: Samples, terms: int, shape: Sequence[int]) -> Iterator[slice]:
+    """Yield slices of samples in whole batches; inputs and outputs take about BLOCK bytes."""
+    bytes_of_one = 4 * (terms * prod(shape) + prod(samples.shape))
+    size = max(1, BLOCK // bytes_of_one // FORM.batch) * FORM.batch
+    for start in range(0, len(samples), size):
         yield slice(start, start + size)
