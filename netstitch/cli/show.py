@@ -221,7 +221,8 @@ def show_tuning(tuning: Tuning) -> None:
         "percent, the difference with its paired 95 % bootstrap interval.\n",
     )
     if tuning.tuned.held_out is not None:
-        terminal.print(_learned(tuning.tuned, tuning.tuned.held_out), soft_wrap=True)
+        kind = "cascade" if isinstance(tuning.point, CascadePoint) else "network"
+        terminal.print(_learned(kind, tuning.tuned, tuning.tuned.held_out), soft_wrap=True)
     if isinstance(tuning.point, CascadePoint):
         costs = ", ".join(f"{cost:,.6g} ({on})" for on, cost in tuning.point.mean_costs.items())
         limits = ", ".join(f"{one:.3g}" for one in tuning.point.cascade.thresholds)
@@ -230,13 +231,13 @@ def show_tuning(tuning: Tuning) -> None:
         _path(terminal, str(file.path), file.usage)
 
 
-def _learned(tuned: FineTuned, held_out: HeldOut) -> str:
-    """Return how near the teacher a network came, and what became of the rate."""
+def _learned(kind: str, tuned: FineTuned, held_out: HeldOut) -> str:
+    """Return how near the teacher a network or cascade came, and what became of the rate."""
     best = (
         f"{held_out.before:.4g} nats before and {held_out.after:.4g} in the best state, which was "
         "kept"
         if held_out.after < held_out.before
-        else f"{held_out.before:.4g} nats, and no state was better: the network is as it was"
+        else f"{held_out.before:.4g} nats, and no state was better: the {kind} is as it was"
     )
     halved = (
         f"; training diverged, and the rate was halved {counted(tuned.halvings, 'time')}"

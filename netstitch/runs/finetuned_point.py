@@ -25,7 +25,8 @@ from netstitch.runs.recorded_run import FinishedRun, export_point, kind_of
 from netstitch.runs.tuned_rows import TunedRow, tuned_rows
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
-from netstitch.tuning import FineTuned, FineTuneSettings, finetune, give
+from netstitch.threads import threads
+from netstitch.tuning import FineTuned, FineTuneSettings, finetune_genotype, give
 from netstitch.tuning.cascade_tuning import checkpoints
 from netstitch.tuning.distilling import taught
 from netstitch.tuning.teachers import Teacher
@@ -90,17 +91,19 @@ def tune_point(
     listener(StageBegan("read"))
     supernet = run.supernet()
     task = run.task(listener)
-    statistics, files = None, [checkpoint]
-    with _telling_of(checkpoint, listener):
+    files = [checkpoint]
+    if isinstance(point, CascadePoint):
+        files = checkpoints(checkpoint, point.cascade)
+    statistics = None
+    with telling_of(files, listener):
         if isinstance(point, CascadePoint):
-            files = checkpoints(checkpoint, point.cascade)
             tuned, rows, point = tune_cascade(
                 *(supernet, task, point, settings, form, listener),
                 device=used,
                 checkpoint=checkpoint,
             )
         else:
-            # What a search measured with new statistics is trained, measured and exported so.
+            # What a search measured with new statistics is trained so.
             statistics = run.statistics(task) if recorded.recalibrate else None
             tuned, rows = _tune_network(
                 *(supernet, task, point, settings, form, listener),
@@ -117,7 +120,10 @@ def tune_point(
         **{f"{row.part}_before": row.before for row in shares},
     }
     exported = export_point(
-        supernet, point, folder, listener, card=card, formats=formats, recalibrate=statistics
+        *(supernet, point, folder, listener),
+        card=card,
+        formats=formats,
+        recalibrate=_statistics_after(settings, statistics),
     )
     for file in files:
         file.unlink(missing_ok=True)
@@ -139,15 +145,25 @@ def _check_trained(point: AnyPoint, settings: FineTuneSettings) -> None:
 
 
 @contextmanager
-def _telling_of(checkpoint: Path, listener: Listener) -> Iterator[None]:
+def telling_of(files: Sequence[Path], listener: Listener) -> Iterator[None]:
     """Tell where training is kept, where Ctrl-C comes."""
     try:
         yield
     except KeyboardInterrupt:
-        if checkpoint.exists():
-            kept = f"how far training got is kept in {checkpoint}: the same command goes on"
-            listener(Message(kept))
+        kept = ", ".join(str(file) for file in files if file.exists())
+        if kept:
+            listener(Message(f"how far training got is kept in {kept}: the same command goes on"))
         raise
+
+
+def _statistics_after(
+    settings: FineTuneSettings, statistics: Sequence[Tensor] | None
+) -> Sequence[Tensor] | None:
+    """Return what statistics are taken from after training: with a teacher they stay.
+
+    The state that is kept was compared with those that training began with.
+    """
+    return statistics if settings.teacher == LABELS else None
 
 
 def _tune_network(
@@ -168,7 +184,7 @@ def _tune_network(
     if settings.teacher != LABELS:  # made before statistics and training change its weights
         teacher = Teacher(supernet, settings.teacher, task.output, device)
 
-    def measured() -> dict[Split, Metrics]:
+    def measured(statistics: Sequence[Tensor] | None) -> dict[Split, Metrics]:
         listener(StageBegan("measure"))
         found: dict[Split, Metrics] = {}
         for part, samples in task.measured.items():
@@ -177,14 +193,16 @@ def _tune_network(
             )
         return found
 
-    before = measured()
+    before = measured(statistics)
     listener(StageBegan("train"))
     if statistics is not None:
         graph, weights = supernet.subnetwork_graph(genotype)
-        give(supernet, recalibrated(graph, weights, statistics))
+        with threads(1):  # as they were measured
+            new = recalibrated(graph, weights, statistics)
+        give(supernet, new)
     progress = advancing(listener)
     if teacher is None:
-        tuned = finetune(
+        tuned = finetune_genotype(
             *(supernet, task, genotype, settings),
             device=device,
             checkpoint=checkpoint,
@@ -199,4 +217,4 @@ def _tune_network(
             progress=progress,
         )
     give(supernet, tuned.weights)
-    return tuned, tuned_rows(task, before, measured())
+    return tuned, tuned_rows(task, before, measured(_statistics_after(settings, statistics)))

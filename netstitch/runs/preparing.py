@@ -20,7 +20,7 @@ from netstitch.errors import DataError
 from netstitch.events import FolderOpened, Listener, Message, StageBegan, advancing, together
 from netstitch.experiments import RunSettings
 from netstitch.files.folders import write_bytes, write_json, write_text
-from netstitch.fitting import RefineReport, check_refining
+from netstitch.fitting import RefineReport, RefineSettings, check_refining
 from netstitch.matching import Matching, MatchingSettings, match
 from netstitch.networks import Graph, Network, capture
 from netstitch.networks.graph import INPUT, WEIGHT
@@ -102,8 +102,8 @@ def prepare_folder(inputs: RunInputs, models: Sequence[tuple[str, nn.Module]]) -
     with timed(seconds, "supernet"):
         supernet = join_networks(networks, matching, task, inputs.training, settings, listener)
     scored_by(settings.search.objective, supernet, task)  # what cannot be is known before the work
-    if settings.refine.enabled:
-        check_refining(supernet, settings.refine.model_copy(update={"views": task.views}))
+    if settings.refine_settings is not None:
+        check_refining(supernet, RefineSettings(**settings.refine_settings, views=task.views))
     if has_cascades(inputs):
         rule_of(supernet, task, settings.cascades)
     elif settings.cascades.enabled:

@@ -1,9 +1,8 @@
 """Fine-tuning of one network of a supernet on a task's labels, or on a teacher's outputs."""
 
-from netstitch.tuning.finetuning import finetune
+from netstitch.tuning.finetuning import finetune_genotype
 from netstitch.tuning.trained_weights import FineTuned, HeldOut, give
-from netstitch.tuning.tuned_point import TunedPoint
-from netstitch.tuning.tuned_point import finetune as finetune_point
+from netstitch.tuning.tuned_point import TunedPoint, finetune
 from netstitch.tuning.tuning_settings import FineTuneSettings
 
 __all__ = [
@@ -12,6 +11,6 @@ __all__ = [
     "HeldOut",
     "TunedPoint",
     "finetune",
-    "finetune_point",
+    "finetune_genotype",
     "give",
 ]

@@ -121,8 +121,13 @@ def taught_cascade(
     found: list[FineTuned] = []
     for place, (stage, own) in enumerate(zip(cascade.stages, keys, strict=True)):
         parts = training[reached[training]], held_out[reached[held_out]]
+        changed = {key for one in found for key in one.weights}
         few = len(parts[0]) < settings.batch_size or not len(parts[1])
-        if own and few:
+        if teacher.same(supernet, stage.subnetwork) and changed.isdisjoint(
+            keys_read(supernet, stage.subnetwork)
+        ):
+            listener(Message(f"stage {place + 1} is the teacher, {teacher.name!r}, and stays"))
+        elif own and few:
             what = f"{counted(len(parts[0]), 'sample')} to train on, {len(parts[1])} held out"
             listener(Message(f"stage {place + 1} is not trained: {what} reach it", warning=True))
         elif own and not any(one.interrupted for one in found):
@@ -142,7 +147,7 @@ def taught_cascade(
     before = distance(supernet, rule, cascade, teacher, unseen, device)
     after = distance(copy, rule, tuned, teacher, unseen, device)
     trainings = tuple(found)
-    if not after <= before:
+    if not after < before:
         text = f"the cascade stays as it was: trained, it is {after:.4g} nats from the teacher on "
         listener(Message(f"{text}the samples held out, and {before:.4g} before", warning=True))
         return TaughtCascade(cascade, {}, trainings, HeldOut(len(unseen), before, before))

@@ -1,8 +1,8 @@
 """Distillation: steps towards a teacher's outputs, of which the best state is kept.
 
 Training goes from look to look: at each the loss on held-out samples says whether this is the best
-state so far. Where it has risen far above what it was before training, or a step is not finite,
-training has diverged: it goes back to the best state, and on from there at half the rate.
+state so far. Where it has risen far above that of the best state, or a step is not finite, training
+has diverged: it goes back to the best state, and on from there at half the rate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,9 @@ CLIP = 1.0
 LOOKS = 10
 """Looks at held-out samples, evenly spread; before the first of them also after 1, 2, 4, ... steps,
 where a rate that is too high shows."""
-RISEN, SLACK = 2.0, 1e-3
-"""Training diverged where the held-out loss is over so many times what it was, and so many nats."""
+RISEN, SLACK, OF_START = 2.0, 1e-3, 0.1
+"""Training diverged where the held-out loss is over so many times the least so far, and over it by
+so many nats and by such a share of what it was before training."""
 HALVINGS = 20
 """How often the rate is halved at most."""
 
@@ -126,7 +127,7 @@ class Distillation:
                 "the network's outputs or the teacher's are not finite before training; choose "
                 "another network"
             )
-        if step and not loss <= max(RISEN * self.before, self.before + SLACK):
+        if step and not loss <= bound(self.least, self.before):
             self._halve()
             return
         copies = self._copies() if loss < self.least else None
@@ -188,6 +189,11 @@ class Distillation:
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.trained.values(), lr=self.rate)
+
+
+def bound(least: float, before: float) -> float:
+    """Return the held-out loss over which training has diverged, from the least and the first."""
+    return max(RISEN * least, least + SLACK, least + OF_START * before)
 
 
 def looks(steps: int) -> frozenset[int]:

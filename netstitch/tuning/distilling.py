@@ -30,7 +30,7 @@ SAVED_EVERY = 60.0
 HELD_OUT, MOST_HELD_OUT = 0.1, 1024
 """The share of the samples that is held out, and how many at most."""
 COMPARED = 64
-"""Inputs that tell sets of samples apart."""
+"""Inputs, spread evenly, that tell sets of samples apart."""
 BEST = "best/"
 
 Steps = Annotated[int, Field(ge=-1)]
@@ -137,7 +137,7 @@ def distil(
             compared = [
                 *weights.values(),
                 *lesson.teacher.tensors,
-                lesson.inputs[:COMPARED],
+                lesson.inputs[:: -(-len(lesson.inputs) // COMPARED)],
                 lesson.training,
             ]
             mark = fingerprint_of(fixed, compared)

@@ -61,7 +61,7 @@ class TuningState(Document):
     threads: Annotated[int, Field(ge=1, le=4096)]
 
 
-def finetune(
+def finetune_genotype(
     supernet: Supernet,
     task: Task,
     genotype: AnyGenotype,

@@ -50,9 +50,13 @@ class Teacher:
         """Its weights."""
         return [*self._module.state_dict().values()]
 
+    def same(self, supernet: Supernet, chosen: AnySubnetwork) -> bool:
+        """Return whether a network is the teacher's, before training changes its weights."""
+        return supernet.pruned_graph(chosen) == supernet.pruned_graph(self.genotype)
+
     def check_other(self, supernet: Supernet, chosen: AnySubnetwork) -> None:
         """Raise FittingError where a network is its own teacher."""
-        if supernet.pruned_graph(chosen) == supernet.pruned_graph(self.genotype):
+        if self.same(supernet, chosen):
             raise FittingError(
                 f"the network is its own teacher, {self.name!r}; train another network, or take "
                 "another teacher"

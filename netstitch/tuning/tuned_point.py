@@ -23,7 +23,7 @@ from netstitch.tasks import Task
 from netstitch.tasks.datasets.given import described
 from netstitch.tasks.task import as_task
 from netstitch.tuning.cascade_tuning import taught_cascade
-from netstitch.tuning.finetuning import finetune as finetune_genotype
+from netstitch.tuning.finetuning import finetune_genotype
 from netstitch.tuning.teachers import Teacher
 from netstitch.tuning.trained_weights import FineTuned, HeldOut, Progress, give
 from netstitch.tuning.tuning_settings import LABELS, FineTuneSettings, Trained
@@ -83,8 +83,9 @@ def finetune(
     With a teacher no labels are needed: the network learns its outputs. A tenth of the samples,
     1,024 at most, is held out; gradients are clipped; where training diverges it goes back to the
     best state, and on at half the rate; and the state that is best on the samples held out is kept,
-    never worse there than before. Ctrl-C ends training with what it came to so far; with a
-    checkpoint it stays KeyboardInterrupt, and the same call goes on.
+    never worse there than before. While a network or a stage of a cascade is trained, Ctrl-C ends
+    training with what it came to so far. While thresholds are chosen it stays KeyboardInterrupt;
+    with a checkpoint it always does, and the same call goes on.
 
     A cascade learns a teacher's outputs: its first stage on all samples, later ones on those that
     reach them, where they train what no earlier stage reads. Its thresholds are chosen again, so

@@ -13,7 +13,11 @@ import netstitch as ns
 from netstitch.cli.console import Console
 from netstitch.events import Advanced, Event
 from netstitch.experiments import load_models, load_task, read_experiment
+from netstitch.fitting.refinement.behaviour_losses import divergence
+from netstitch.runs.finetuned_point import telling_of
 from netstitch.runs.run import Finished, carry_out
+from netstitch.tuning import FineTuneSettings
+from netstitch.tuning.distilling import split_samples
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -89,6 +93,18 @@ def test_a_cascade_learns_too_and_its_thresholds_are_chosen_again(
     with torch.inference_mode():
         outputs = network(task.validation.inputs)
     assert task.accuracy(outputs, task.validation.labels) == pytest.approx(card["validation"])
+
+
+def test_a_cascade_that_comes_no_nearer_is_as_it_was(
+    finished: Finished, tmp_path: Path, netstitch: Caller
+) -> None:
+    called = netstitch(
+        "finetune", finished.folder, "--point", finished.front.cascades[0].label, "--teacher",
+        "ensemble", "--train", "all", "--learning-rate", 1e-30, "--batch-size", 8,
+        "-o", tmp_path / "tuned", "--formats", "json",
+    )  # fmt: skip
+    assert called.code == 0, called.err
+    assert "no state was better: the cascade is as it was" in called.out
 
 
 def test_bad_input_is_one_line_and_leaves_nothing(
@@ -188,26 +204,32 @@ def normed_b():
 """
 
 
-def test_a_run_that_recalibrates_is_measured_and_written_so(
-    tmp_path: Path, netstitch: Caller
-) -> None:
+def normed_run(folder: Path) -> Finished:
+    """A run with batch norms, whose search measures them anew."""
     path = write_experiment(
-        tmp_path,
+        folder,
         ('"models.py:wide"\nweights = "wide.safetensors"', '"models.py:normed_a"'),
         ('"models.py:deep"\nweights = "deep.safetensors"', '"models.py:normed_b"'),
         ("[evaluation]", "[evaluation]\nrecalibrate = 40"),
         ("[refine]", "[cascades]\nenabled = false\n[refine]\nenabled = false"),
     )
-    models = tmp_path / "models.py"
+    models = folder / "models.py"
     models.write_text(models.read_text() + NORMED)
     asked = read_experiment(path)
-    task = load_task(asked)
-    run = carry_out(asked, load_models(asked), task, tmp_path / "run", Quiet())
+    return carry_out(asked, load_models(asked), load_task(asked), folder / "run", Quiet())
+
+
+@pytest.mark.parametrize("teacher", ["labels", "ensemble"])
+def test_a_run_that_recalibrates_is_measured_and_written_so(
+    tmp_path: Path, netstitch: Caller, teacher: str
+) -> None:
+    run = normed_run(tmp_path)
+    task = load_task(read_experiment(tmp_path / "tiny.toml"))
     stitched = max(run.front, key=lambda point: point.stitches)
     assert stitched.stitches
     called = netstitch(
         "finetune", run.folder, "--point", stitched.label, "--epochs", 3, "--learning-rate", 0.01,
-        "-o", tmp_path / "tuned", "--formats", "json",
+        "-o", tmp_path / "tuned", "--formats", "json", "--teacher", teacher, "--batch-size", 8,
     )  # fmt: skip
     assert called.code == 0, called.err
     card = json.loads((tmp_path / "tuned" / "export.json").read_text())["card"]
@@ -217,3 +239,19 @@ def test_a_run_that_recalibrates_is_measured_and_written_so(
     with torch.inference_mode():
         outputs = network(task.validation.inputs)
     assert task.accuracy(outputs, task.validation.labels) == card["validation"]
+    if teacher == "ensemble":  # what is written is the state that was compared
+        assert task.training is not None
+        _, held_out = split_samples(len(task.training), FineTuneSettings(batch_size=8))
+        inputs = task.training.inputs[held_out]
+        with torch.inference_mode():
+            wanted = run.supernet.subnetwork(run.supernet.references()[teacher])(inputs)
+            nats = divergence(network(inputs), wanted)
+        assert float(nats) == pytest.approx(card["finetuned"]["held_out"]["after"], rel=1e-4)
+
+
+def test_where_training_is_kept_is_told_of_any_stage(tmp_path: Path) -> None:
+    listener, files = Quiet(), [tmp_path / "c.training", tmp_path / "c.training-2"]
+    files[1].touch()
+    with pytest.raises(KeyboardInterrupt), telling_of(files, listener):
+        raise KeyboardInterrupt
+    assert f"is kept in {files[1]}: the same command goes on" in listener.lines[-1]

@@ -33,7 +33,7 @@ from netstitch.optimization.search_state import load_state, save_state
 from netstitch.runs.run import Finished, carry_out, resume
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification, CrossEntropyTask, Samples, from_arrays, read_arrays
-from netstitch.tuning import FineTuneSettings, finetune, finetuning
+from netstitch.tuning import FineTuneSettings, finetune_genotype, finetuning
 
 FEATURES, CLASSES = 19, 10
 FEW = OFFSETS[1::5]
@@ -334,7 +334,7 @@ def test_fine_tuning_goes_on_to_the_same_end_with_as_many_threads(
     task = Classification(training=samples, validation=samples, classes=CLASSES)
     genotype = next(one for one in some(supernet) if supernet.active_stitches(one))
     settings = FineTuneSettings(batch_size=7, epochs=2)
-    expected = finetune(supernet, task, genotype, settings)
+    expected = finetune_genotype(supernet, task, genotype, settings)
     write_misplaced(monkeypatch, offset)
     used: list[int] = []
     real = finetuning._descend
@@ -350,10 +350,10 @@ def test_fine_tuning_goes_on_to_the_same_end_with_as_many_threads(
     monkeypatch.setattr(finetuning, "_descend", descend)
     path = tmp_path / "checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        finetune(supernet, task, genotype, settings, checkpoint=path, progress=stop)
+        finetune_genotype(supernet, task, genotype, settings, checkpoint=path, progress=stop)
     torch.set_num_threads(2)
     try:
-        found = finetune(supernet, task, genotype, settings, checkpoint=path)
+        found = finetune_genotype(supernet, task, genotype, settings, checkpoint=path)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)

@@ -473,6 +473,17 @@ def test_views_that_cannot_be_are_told_before_stitches_are_fitted(tmp_path: Path
     assert listener.stages == ["capture", "match"]
 
 
+def test_views_of_a_task_of_ones_own_are_checked(tmp_path: Path) -> None:
+    asked = read_experiment(write_experiment(tmp_path))
+    given = load_task(asked)
+    needed = ("training", "validation", "test", "output", "ensemble")
+    called = ("combine", "loss", "accuracy", "correct")
+    parts = {name: getattr(given, name) for name in (*needed, *called)}
+    task: Any = SimpleNamespace(**parts, views={"mirror": True})
+    with pytest.raises(FittingError, match=r"\[views\] has no setting 'mirror'"):
+        carry_out(asked, load_models(asked), task, tmp_path / "run", Quiet())
+
+
 def test_a_teacher_that_is_none_is_told_before_stitches_are_fitted(tmp_path: Path) -> None:
     listener = Quiet()
     with pytest.raises(FittingError, match="there is no teacher 'deeep'"):

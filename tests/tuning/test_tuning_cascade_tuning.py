@@ -172,6 +172,24 @@ def test_a_stage_that_few_samples_reach_is_not_trained(
     assert "stage 2 is not trained" in str(told[0])
 
 
+def test_a_stage_that_is_the_teacher_has_nothing_to_learn(
+    supernet: Supernet, task: Classification
+) -> None:
+    told: list[Event] = []
+    cascade = plain(supernet, task)
+    deep = CascadeStage(tuple(supernet.genotype("deep").tolist()))
+    cascade = replace(cascade, stages=(cascade.stages[0], deep))
+    found = taught(supernet, task, cascade, epochs=1, listener=told.append)
+    assert len(found.trainings) == 1
+    assert "stage 2 is the teacher, 'deep', and stays" in str(told[0])
+
+
+def test_a_cascade_that_comes_as_near_stays_too(supernet: Supernet, task: Classification) -> None:
+    cascade = plain(supernet, task)
+    found = taught(supernet, task, cascade, epochs=1, learning_rate=1e-30)
+    assert found.cascade == cascade
+
+
 @pytest.mark.parametrize("kind", ["margin", "entropy"])
 def test_other_confidences(supernet: Supernet, task: Classification, kind: Confidence) -> None:
     cascade = replace(plain(supernet, task), confidence=kind)

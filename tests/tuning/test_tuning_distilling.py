@@ -15,7 +15,7 @@ from netstitch.matching import match
 from netstitch.networks import capture
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification
-from netstitch.tuning import FineTuned, FineTuneSettings, distilling, finetune, give
+from netstitch.tuning import FineTuned, FineTuneSettings, distilling, finetune_genotype, give
 from netstitch.tuning.distilling import split_samples
 
 
@@ -41,7 +41,9 @@ def distil(
     """Learn the ensemble's outputs with all weights, 8 times over."""
     defaults: dict[str, Any] = {"teacher": "ensemble", "trained": "all", "epochs": 8}
     chosen = FineTuneSettings(**{**defaults, "batch_size": 8, "learning_rate": 1e-2, **settings})
-    return finetune(supernet, task, genotype, chosen, checkpoint=checkpoint, progress=progress)
+    return finetune_genotype(
+        supernet, task, genotype, chosen, checkpoint=checkpoint, progress=progress
+    )
 
 
 def stitched(supernet: Supernet, output: str) -> Any:
@@ -220,6 +222,12 @@ def test_the_checkpoint_of_another_training(
     for others in ({"seed": 2}, {"teacher": "deep"}):
         with pytest.raises(StorageError, match="of another fine-tuning"):
             distil(supernet, task, genotype, checkpoint=path, **others)
+    assert task.training is not None
+    inputs = task.training.inputs.clone()
+    inputs[72:] += 1  # of all samples some are compared
+    changed = replace(task, training=replace(task.training, inputs=inputs))
+    with pytest.raises(StorageError, match="of another fine-tuning"):
+        distil(supernet, changed, genotype, checkpoint=path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(StorageError, match="no readable checkpoint"):
         distil(supernet, task, genotype, checkpoint=path)

@@ -33,7 +33,7 @@ def finetune(
 ) -> FineTuned:
     """Fine-tune, its settings given by name."""
     chosen = FineTuneSettings(**settings)
-    return finetuning.finetune(
+    return finetuning.finetune_genotype(
         supernet, task, genotype, chosen, checkpoint=checkpoint, progress=progress
     )
 

@@ -7,12 +7,13 @@ import torch
 from small_supernets import random_task, small_supernet
 
 import netstitch as ns
+from netstitch import tuning
 from netstitch.analysis import FrontPoint
 from netstitch.errors import FittingError
 from netstitch.stitching.exit import Exit
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Classification
-from netstitch.tuning import FineTuneSettings, finetune
+from netstitch.tuning import FineTuneSettings, finetune_genotype
 
 SETTINGS: dict[str, Any] = {"trained": "all", "batch_size": 8, "learning_rate": 1e-2}
 
@@ -56,9 +57,13 @@ def test_a_point_is_trained_in_a_copy(supernet: Supernet, task: Classification) 
 def test_without_a_teacher_labels_are_learned(supernet: Supernet, task: Classification) -> None:
     genotype = supernet.genotype("wide")
     tuned = ns.finetune(supernet, genotype, task, **SETTINGS)
-    expected = finetune(supernet, task, genotype, FineTuneSettings(**SETTINGS))
+    expected = finetune_genotype(supernet, task, genotype, FineTuneSettings(**SETTINGS))
     assert tuned.trainings[0].losses == expected.losses
     assert tuned.held_out is None
+
+
+def test_one_name_has_one_meaning() -> None:
+    assert tuning.finetune is ns.finetune
 
 
 def test_what_is_no_network_of_a_front(supernet: Supernet, task: Classification) -> None:
