@@ -54,9 +54,14 @@ class Budget:
     def share(self, used: int, elapsed: float) -> float:
         """Return the part that is spent, of the evaluations if they are bounded, else of the time.
 
-        Only the former repeats exactly, so the time has no say where there are both.
+        Only the former repeats exactly, so a threshold follows evaluations where there are both.
         """
         if self.evaluations is not None:
             return used / self.evaluations
         assert self.seconds is not None
         return elapsed / self.seconds
+
+    def larger_share(self, used: int, elapsed: float) -> float:
+        """Return the part that is spent of the evaluations or of the time, whichever is larger."""
+        parts = (used, self.evaluations), (elapsed, self.seconds)
+        return max(spent / most for spent, most in parts if most is not None)

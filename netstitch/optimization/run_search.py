@@ -42,12 +42,13 @@ def run_search(
 ) -> SearchResult:
     """Search a problem with one of ALGORITHMS or another (the paper's section 5).
 
-    With an executor that completes in a fixed order and no end by time, runs of one seed are equal
-    bit for bit. When the budget ends nothing new is started; what is under way still counts for the
-    result, unless it would take more than a twentieth longer than a limit of time: it is then given
-    up. A threshold has risen from 0 to its target when half of the evaluations are used, skipped
-    ones included if the budget counts them; with a budget of time only it follows the clock, and
-    runs are not repeatable. Random search has none. The executor stays open.
+    With an executor that completes in a fixed order, and where time ends neither the search nor its
+    head start, runs of one seed are equal bit for bit. When the budget ends nothing new is started;
+    what is under way still counts for the result, unless it would take more than a twentieth longer
+    than a limit of time: it is then given up. A threshold has risen from 0 to its target when half
+    of the evaluations are used, skipped ones included if the budget counts them; with a budget of
+    time only it follows the clock, and runs are not repeatable. Random search has none. The
+    executor stays open.
 
     Args:
         problem: What is searched.
@@ -55,8 +56,8 @@ def run_search(
         settings: What the search is asked to do.
         **options: `seed`: of all that is drawn, 1 by default. `initial`: genotypes that the first
             slots start from, such as the reference networks. `head_start`: genotypes that are
-            evaluated before the first population, behind the initial ones; up to half of the slots
-            then start from the best of both; random search has none. `initialisation`: how the
+            evaluated before the first population, behind the initial ones; up to half of it then
+            starts from the best of both; random search has none. `initialisation`: how the
             other first genotypes are drawn. `rejection`: lets evaluations stop early where their
             outcome is certain, which changes nothing of what is found; those of "ga", "gomea",
             "lk-gomea" and "random" may, others learn from every value. `on_evaluation`: called with
@@ -135,8 +136,10 @@ def prepare_search(
         algorithm = build(setup)
     else:
         before = _different(problem, [*genotypes, *map(problem.checked, head_start.genotypes)])
-        share = head_start.share
-        algorithm = WithHeadStart(setup, build, before, share, lambda: engine.account.share)
+        always, share = len(_different(problem, genotypes)), head_start.share
+        algorithm = WithHeadStart(
+            setup, build, before, always, share, lambda: engine.account.larger_share
+        )
         config["head_start"] = [before, share]
     engine = Engine(
         setup,

@@ -75,7 +75,8 @@ class SearchAccount:
         failed: Evaluations without a result.
         failure: Why the last one failed.
         unfruitful: Proposals in a row without a new signature.
-        elapsed: Seconds until the last result; all that a threshold knows of the time.
+        elapsed: Seconds until the last result; all that a threshold and a head start know of the
+            time.
     """
 
     def __init__(
@@ -105,6 +106,11 @@ class SearchAccount:
     def share(self) -> float:
         """The part of the budget that is spent."""
         return self._budget.share(self.used, self.elapsed)
+
+    @property
+    def larger_share(self) -> float:
+        """The part that is spent of the evaluations or of the time, whichever is larger."""
+        return self._budget.larger_share(self.used, self.elapsed)
 
     @property
     def last_moment(self) -> float:

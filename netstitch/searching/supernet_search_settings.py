@@ -53,10 +53,11 @@ class SupernetSearchSettings(SearchSettings):
     """The number of switches of a first genotype that are expected to read a stitch, by default as
     in the paper; each has at least one in the first population."""
     first_networks: float = Field(default=0.0, ge=0, le=1)
-    """Share of the budget up to which the references, and networks with one stitch that save any
-    cost, are evaluated before the first population, which then begins with the best of them in at
-    most half of its places; 0 for none. There are none where the algorithm is 'random' or
-    references are evaluated 'apart'."""
+    """Share of the budget up to which networks with one stitch that save any cost are evaluated,
+    behind the references and before the first population, which then begins with the best of both
+    in at most half of its places; 0 for none. Of budgets of evaluations and of seconds, the one of
+    which more is spent counts. There are none where the algorithm is 'random' or references are
+    evaluated 'apart'."""
 
     @property
     def objectives(self) -> tuple[Objective, Objective]:

@@ -17,6 +17,13 @@ def test_the_share_is_that_of_the_evaluations_where_they_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(
+    "budget, share", [(Budget(100, 10), 0.9), (Budget(26, 10), 25 / 26), (Budget(100), 0.25)]
+)
+def test_the_larger_share_is_of_what_is_nearer_to_its_end(budget: Budget, share: float) -> None:
+    assert budget.larger_share(25, elapsed=9.0) == share
+
+
+@pytest.mark.parametrize(
     "evaluations, seconds", [(None, None), (0, None), (None, 0.0), (None, math.nan), (5, -1.0)]
 )
 def test_a_budget_that_cannot_be_spent_is_refused(

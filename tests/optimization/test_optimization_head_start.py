@@ -97,7 +97,19 @@ def test_its_share_of_the_budget_is_bounded(algorithm: str, share: float, count:
         assert genotypes(told)[count] != expected[count]
 
 
-def test_of_a_budget_of_time_the_share_is_one_of_time() -> None:
+@pytest.mark.parametrize("share", [0.02, 1])
+def test_initial_genotypes_are_evaluated_whatever_its_share(share: float) -> None:
+    initial = [np.full(12, 1), np.full(12, 1), AHEAD[4], np.full(12, 2)]
+    _, told = search(Watched, HeadStart(AHEAD, share), initial=initial, evaluations=100)
+    assert genotypes(told)[:3] == [initial[0].tolist(), AHEAD[4].tolist(), initial[3].tolist()]
+    assert (genotypes(told)[3] == AHEAD[0].tolist()) == (share == 1)
+    (setup,) = Watched.made
+    assert len(setup.initial) == (4 if share == 1 else 3)
+
+
+@pytest.mark.parametrize(("evaluations", "count"), [(None, 6), (1000, 6), (10, 3)])
+def test_of_a_budget_of_time_the_share_is_one_of_time(evaluations: int | None, count: int) -> None:
+    """Of budgets of both, the one of which more is spent counts."""
     now = 0.0
 
     def evaluate(genotype: Genotype) -> tuple[float, float]:
@@ -109,13 +121,13 @@ def test_of_a_budget_of_time_the_share_is_one_of_time() -> None:
     run_search(
         PROBLEM,
         ClockedExecutor(evaluate, lambda: now),
-        SearchSettings(seconds=20.0, population=4),
+        SearchSettings(evaluations=evaluations, seconds=20.0, population=4),
         head_start=HeadStart(AHEAD, 0.3),
         on_evaluation=told.append,
     )
     expected = [one.tolist() for one in AHEAD]
-    assert genotypes(told)[:6] == expected[:6]
-    assert genotypes(told)[6] != expected[6]
+    assert genotypes(told)[:count] == expected[:count]
+    assert genotypes(told)[count] != expected[count]
 
 
 @pytest.mark.parametrize("population", [4, 5, 8, 64])
@@ -196,6 +208,43 @@ def test_an_algorithm_of_your_own_need_not_heed_initial_genotypes() -> None:
     _, told = search(build, HeadStart(AHEAD[:5]), population=4, evaluations=20)
     assert genotypes(told)[:5] == [one.tolist() for one in AHEAD[:5]]
     assert genotypes(told)[5:] == [one for _, one in made[-1].received]
+
+
+class OneLoop(OnItsOwn):
+    """Proposes the initial genotypes, kept by slot, before others."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self.slots = 1
+        self._initial = [list(setup.initial)]
+
+    def propose(self, slot: int) -> Genotype:
+        left = self._initial[slot]
+        return left.pop(0).copy() if left else super().propose(slot)
+
+
+class OneLoopWithoutSlots(OneLoop):
+    """Heeds no slot."""
+
+    def propose(self, slot: int) -> Genotype:
+        return super().propose(0)
+
+
+@pytest.mark.parametrize("algorithm", [OneLoop, OneLoopWithoutSlots])
+def test_an_algorithm_of_fewer_slots_than_half_the_population_begins_each_with_one(
+    algorithm: type[OneLoop],
+) -> None:
+    made: list[OneLoop] = []
+
+    def build(setup: Setup) -> OneLoop:
+        made.append(algorithm(setup))
+        return made[-1]
+
+    _, told = search(build, HeadStart(AHEAD[:5]), population=8, evaluations=20)
+    assert {slot for slot, _ in made[-1].received} == {0}
+    first, *others = [one for _, one in made[-1].received]
+    assert first in [one.tolist() for one in AHEAD[:5]]
+    assert others == genotypes(told)[5:]
 
 
 def test_a_search_without_one_is_what_it_was() -> None:

@@ -148,6 +148,14 @@ def test_references_come_first_then_these_up_to_their_share(algorithm: str) -> N
     assert found[16] != expected[16]
 
 
+def test_references_are_evaluated_whatever_the_share() -> None:
+    supernet = small_supernet()
+    references = [one.tolist() for one in supernet.references().values()]
+    found = genotypes(search(supernet, first_networks=0.01))
+    assert found[: len(references)] == references
+    assert found[len(references)] != listed(supernet)[0]
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"algorithm": "random"}, {"references": "apart"}],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +71,10 @@ BOUNDING = RejectionRule("accuracy", lambda genotype: (1.0, objectives(genotype)
 
 
 class Workers(Executor):
-    """Gives results in random order, `together` at a time; `at_whole` is called before a WHOLE."""
+    """Gives results in random order, `together` at a time; `at_whole` is called before a WHOLE.
+
+    Each takes a second by its clock.
+    """
 
     def __init__(self, seed: int, together: int, at_whole: Callable[[], None]) -> None:
         self.capacity = self.workers = 6
@@ -79,6 +83,7 @@ class Workers(Executor):
         self._held: list[Request] = []
         self._random = np.random.default_rng(seed)
         self._together, self._at_whole = together, at_whole
+        self._seconds = 0.0
 
     def submit(self, ticket: int, genotype: Genotype, threshold: float | None = None) -> None:
         self._held.append(Request(ticket, genotype, threshold))
@@ -86,6 +91,7 @@ class Workers(Executor):
     def wait(self) -> list[Completed]:
         self._random.shuffle(self._held)  # type: ignore[arg-type]
         taken, self._held = self._held[: self._together], self._held[self._together :]
+        self._seconds += len(taken)
         done: list[Completed] = []
         for one in taken:
             if one.ticket == WHOLE:
@@ -99,6 +105,9 @@ class Workers(Executor):
     def busy(self) -> float:
         return 0.0
 
+    def now(self) -> float:
+        return self._seconds
+
     def cancel(self) -> None:
         self._held.clear()
 
@@ -109,6 +118,8 @@ def search(
     *,
     together: int = 1,
     ahead: int = 0,
+    share: float = 1.0,
+    seconds: float | None = None,
     create: bool = True,
     at_whole: Callable[[], None] = lambda: None,
     look: Callable[[Engine, SearchRecorder, Progress], None] = lambda engine, record, progress: (
@@ -123,9 +134,9 @@ def search(
         engine = prepare_search(
             PROBLEM,
             replaying,
-            SearchSettings(evaluations=120, algorithm="ga", population=SIZE),
+            SearchSettings(evaluations=120, seconds=seconds, algorithm="ga", population=SIZE),
             seed=1,
-            head_start=HeadStart(AHEAD[:ahead]) if ahead else None,
+            head_start=HeadStart(AHEAD[:ahead], share) if ahead else None,
             on_evaluation=record.keep,
             on_progress=lambda progress: look(engine, record, progress),
             rejection=BOUNDING,
@@ -171,6 +182,26 @@ def test_killed_behind_any_state_it_repeats_what_came_behind_it(
     assert result.stopped == "budget"
     assert after[: len(before)] == before
     assert not set(first) & set(again)
+
+
+@pytest.mark.parametrize("saved", [None, 2, 12])
+def test_a_head_start_that_time_ended_ends_there_again(tmp_path: Path, saved: int | None) -> None:
+    """After three seconds, a tenth; six evaluations are under way at a time."""
+
+    def look(engine: Engine, record: SearchRecorder, progress: Progress) -> None:
+        if progress.evaluated == saved:
+            record.save()
+        if progress.evaluated == 20:
+            raise KilledError
+
+    timed: dict[str, Any] = {"ahead": LENGTH, "share": 0.1, "seconds": 30.0}
+    _, before, _ = search(tmp_path, 1, look=look, **timed)
+    result, after, _ = search(tmp_path, 2, create=False, **timed)
+    assert set(before[:8]) == {PROBLEM.identify(one) for one in AHEAD[:8]}
+    assert PROBLEM.identify(AHEAD[8]) != before[8] != PROBLEM.identify(AHEAD[9])
+    assert result is not None
+    assert result.stopped == "time"
+    assert after[: len(before)] == before
 
 
 @settings(deadline=None, max_examples=12)

@@ -1,7 +1,7 @@
 """A head start: genotypes that are evaluated before a population, which then begins with the best.
 
-They are known to be worth a look, such as the simplest ones. At most half of the slots begin with
-them, so that there is enough that is random to learn from.
+They are known to be worth a look, such as the simplest ones. At most half of the population begins
+with them, so that there is enough that is random to learn from.
 """
 
 from collections.abc import Callable, Hashable
@@ -27,7 +27,9 @@ class HeadStart:
 
     Attributes:
         genotypes: In the order in which they are evaluated; equal ones once.
-        share: The share of the budget after which no further one is begun, more than 0 to 1.
+        share: The share of the budget after which no further one is begun, more than 0 to 1; of
+            both evaluations and seconds, that of which more is spent. The search then waits for
+            those under way. Initial genotypes come before, and are evaluated in any case.
 
     Raises:
         SearchError: The share is none.
@@ -44,17 +46,26 @@ class HeadStart:
 
 
 class WithHeadStart(Algorithm):
-    """An algorithm that begins when a head start is evaluated.
+    """An algorithm that begins when a head start is evaluated, in three phases.
 
-    Until then all loops propose genotypes of the head start. Of these, the first half of the slots
-    begin with one each, the best on the slot's weights that no slot before it has; the algorithm
-    is given their results, and they cost nothing a second time. Failed ones are left out. Values
-    of the head start all decide, so its evaluations never stop early.
+    1. All loops propose genotypes of the head start. The algorithm is made before, only to learn
+       how many slots it has, and what is wrong with its settings; it is asked for nothing. Values
+       of the head start all decide, so its evaluations never stop early.
+    2. When the last result is there, the algorithm is made anew. As many slots as are half of the
+       population, or all where there are fewer, begin with one genotype each: the best on the
+       slot's weights that no slot before it has. The algorithm is given their results, and they
+       cost nothing a second time. Failed ones are left out.
+    3. All further proposals and results are the algorithm's.
+
+    An algorithm draws from the generator where it is made, and need not hold in its state what it
+    drew. So the state in the third phase tells where the generator was when the second began:
+    `restore` makes the algorithm from there, as the second phase did, and then restores it.
 
     Args:
         setup: The parts that the algorithm is made of.
         build: Makes the algorithm.
         genotypes: Those of the head start, of different signatures.
+        always: How many of these, the first ones, are proposed whatever is spent.
         share: That of the head start.
         spent: Returns the share of the budget that is spent.
     """
@@ -66,12 +77,13 @@ class WithHeadStart(Algorithm):
         setup: Setup,
         build: Callable[[Setup], Algorithm],
         genotypes: list[Genotype],
+        always: int,
         share: float,
         spent: Callable[[], float],
     ) -> None:
         self._setup, self._build = setup, build
-        self._genotypes, self._share, self._spent = genotypes, share, spent
-        # It is made anew when it begins; what is wrong with it is told before anything is done.
+        self._genotypes, self._always = genotypes, always
+        self._share, self._spent = share, spent
         self._algorithm = build(setup)
         self.slots = self._algorithm.slots
         self._proposed = 0
@@ -87,7 +99,8 @@ class WithHeadStart(Algorithm):
         None while the last ones of the head start are under way.
         """
         if self._drawn is None:
-            if self._proposed < len(self._genotypes) and self._spent() < self._share:
+            more = self._proposed < self._always or self._spent() < self._share
+            if more and self._proposed < len(self._genotypes):
                 self._under_way[slot] = self._proposed
                 self._proposed += 1
                 return self._genotypes[self._under_way[slot]].copy()
@@ -148,7 +161,7 @@ class WithHeadStart(Algorithm):
         """Make the algorithm, and give the first slots what they begin with."""
         self._drawn = dict(self._setup.generator.bit_generator.state)
         weights = self._weights()
-        self._chosen = self._best(weights[: self._setup.population // 2])
+        self._chosen = self._best(weights[: min(self._setup.population // 2, self.slots)])
         self._algorithm = self._made(weights)
         identify = self._setup.problem.identify
         known: dict[Hashable, tuple[float, ...] | None] = {
