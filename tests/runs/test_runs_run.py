@@ -95,6 +95,7 @@ def test_run_json_says_what_was_asked_and_what_came_of_it(finished: Finished) ->
     assert set(document["seconds"]) == {
         "capture",
         "match",
+        "supernet",
         "fit",
         "refine",
         "exits",
