@@ -202,9 +202,10 @@ def _found(
         text = f"{cost.name} are asked for each pair: at most {most} candidates are tried"
         listener(Message(text, warning=True))
     scored = scored_by(front.objective, supernet, rule.task)
-    on_unsure = scorer_on_unsure(supernet, rule, scored, cost, form, device)
-    stitched = on_unsure if settings.stitched else None
-    wanted = choose_stages(supernet, front, evaluated, cost, most, stitched)
+    on_unsure = None
+    if settings.stitched:
+        on_unsure = scorer_on_unsure(supernet, rule, scored, cost, form, device)
+    wanted = choose_stages(supernet, front, evaluated, cost, most, on_unsure)
     shape = measured_shape(supernet, rule.task)
     bytes_of_term = 4 * len(samples) * prod(shape)
     stages, in_memory = fitting_stages(wanted, bytes_of_term, settings.memory)

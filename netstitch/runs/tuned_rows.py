@@ -1,4 +1,4 @@
-"""What fine-tuning was worth: measures before and after, in rows."""
+"""Measures before and after fine-tuning, in rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ REFINED = 7
 """Copies while they are refined: the layers, those that are trained and those that this began with,
 the same in coordinates of their own, its gradient, and Adam's two moments."""
 BYTES = 4
-"""Of a weight, in float32."""
+"""The size of a weight, in float32."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class MatchWidths:
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """What decides the bytes of a supernet.
+    """The sizes that decide the bytes of a supernet.
 
     Attributes:
         names: Of the networks.

@@ -26,12 +26,12 @@ RISEN, SLACK, OF_START = 2.0, 1e-3, 0.1
 """Training diverged where the held-out loss is over so many times the least so far, and over it by
 so many nats and by such a share of what it was before training."""
 HALVINGS = 20
-"""How often the rate is halved at most."""
+"""The most that the rate is halved."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is learned, and from which samples.
+    """A teacher, and the samples from which its outputs are learned.
 
     Attributes:
         teacher: Gives the outputs to learn.
@@ -98,7 +98,7 @@ class Distillation:
 
     @property
     def ended(self) -> bool:
-        """Whether all is done."""
+        """True where all is done."""
         return self.looked == self.steps or self.halvings > HALVINGS
 
     @property

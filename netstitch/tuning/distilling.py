@@ -22,11 +22,9 @@ from netstitch.supernet.supernet import Supernet
 from netstitch.threads import threads
 from netstitch.tuning.distillation import Distillation, Lesson
 from netstitch.tuning.teachers import Teacher
-from netstitch.tuning.trained_weights import FineTuned, Progress, trained_keys
+from netstitch.tuning.trained_weights import SAVED_EVERY, FineTuned, Progress, trained_keys
 from netstitch.tuning.tuning_settings import FineTuneSettings
 
-SAVED_EVERY = 60.0
-"""Seconds of training that a kill may cost."""
 HELD_OUT, MOST_HELD_OUT = 0.1, 1024
 """The share of the samples that is held out, and how many at most."""
 COMPARED = 64

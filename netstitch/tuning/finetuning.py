@@ -35,6 +35,7 @@ from netstitch.threads import threads
 from netstitch.tuning.distilling import taught
 from netstitch.tuning.teachers import Teacher
 from netstitch.tuning.trained_weights import (
+    SAVED_EVERY,
     FineTuned,
     Progress,
     orders,
@@ -43,8 +44,6 @@ from netstitch.tuning.trained_weights import (
 )
 from netstitch.tuning.tuning_settings import LABELS, FineTuneSettings
 
-SAVED_EVERY = 60.0
-"""Seconds of training that a kill may cost."""
 COMPARED = 64
 """Inputs that tell sets of samples apart, with all of their labels; sets may be many gigabytes."""
 

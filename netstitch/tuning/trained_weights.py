@@ -17,12 +17,15 @@ from netstitch.tuning.tuning_settings import FineTuneSettings, Trained
 
 Progress = Callable[[int, int, str], None]
 
+SAVED_EVERY = 60.0
+"""Seconds of training that a kill may cost."""
+
 NO_STITCHES = "the {what} has no stitches to train; train all of its weights, or another {what}"
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """How far outputs are from the teacher's on samples that were not trained on.
+    """Distances of outputs from the teacher's, on samples that were not trained on.
 
     Attributes:
         samples: How many there are.

@@ -1,6 +1,6 @@
 """`ns.finetune`: a point of a front is trained, in a copy of its supernet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 import torch
-from torch import fx
+from torch import Tensor, fx
 
 from netstitch.analysis import CascadePoint, FrontPoint
 from netstitch.analysis.front_choice import AnyPoint
@@ -113,7 +113,6 @@ def finetune(
     check_names("finetune", options, signature(finetune).parameters, FittingError)
     settings = FineTuneSettings(teacher=LABELS if teacher is None else teacher, **options)
     chosen = _subnetwork_of(point)
-    copy = deepcopy(supernet)
     if isinstance(chosen, Cascade):
         if settings.teacher == LABELS:
             raise FittingError(
@@ -128,7 +127,7 @@ def finetune(
             checkpoint=checkpoint,
             progress=progress,
         )
-        give(copy, found.weights)
+        copy = _with_weights(supernet, found.weights)
         return TunedPoint(copy, found.cascade, found.trainings, found.held_out)
     training = finetune_genotype(
         *(supernet, task, chosen, settings),
@@ -136,8 +135,15 @@ def finetune(
         checkpoint=checkpoint,
         progress=progress,
     )
-    give(copy, training.weights)
+    copy = _with_weights(supernet, training.weights)
     return TunedPoint(copy, chosen, (training,), training.held_out)
+
+
+def _with_weights(supernet: Supernet, weights: Mapping[str, Tensor]) -> Supernet:
+    """Return a copy of a supernet with trained weights."""
+    copy = deepcopy(supernet)
+    give(copy, weights)
+    return copy
 
 
 def _subnetwork_of(point: object) -> tuple[int, ...] | Cascade:

@@ -1,9 +1,6 @@
 """Stitches of other kinds, in the benchmark of stitches: each is trained, and its cost counted."""
 
-import sys
-from collections.abc import Iterator
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +13,6 @@ from netstitch.fitting.refinement.behaviour_losses import divergence
 from netstitch.fitting.refinement.sampler import single
 from netstitch.networks.interpreter import make_interpreter
 from netstitch.supernet.supernet import Supernet
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _benchmarks() -> Iterator[None]:
-    """Benchmarks are scripts: what they import lies beside them."""
-    sys.path.insert(0, str(FOLDER))
-    yield
-    sys.path.remove(str(FOLDER))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Searches of the benchmark on a tiny supernet: each network is evaluated once, whoever asks."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +8,6 @@ import pytest
 from small_supernets import random_task, small_supernet
 
 from netstitch.searching.first_networks import first_networks
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _scripts() -> Iterator[None]:
-    """Benchmarks are scripts: what they import lies beside them."""
-    sys.path.insert(0, str(FOLDER))
-    yield
-    sys.path.remove(str(FOLDER))
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Tables of searches, from outcomes that are made up."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +8,9 @@ import pytest
 
 from netstitch.analysis import hypervolume
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
 IMAGES = 40
 COSTS = {b"small": 40.0, b"large": 60.0, b"both": 100.0, b"stitched": 50.0}
 RIGHT = {b"small": 30, b"large": 34, b"both": 36, b"stitched": 33}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _scripts() -> Iterator[None]:
-    """Benchmarks are scripts: what they import lies beside them."""
-    sys.path.insert(0, str(FOLDER))
-    yield
-    sys.path.remove(str(FOLDER))
 
 
 def row(way: str, budget: int, seed: int, *networks: bytes) -> dict[str, Any]:

@@ -1,21 +1,7 @@
 """The problems that searches are measured on: fronts that are known are those of all genotypes."""
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "search"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _problems() -> Iterator[None]:
-    """Benchmarks are scripts: what they import lies beside them."""
-    sys.path.insert(0, str(FOLDER))
-    yield
-    sys.path.remove(str(FOLDER))
 
 
 def exhaustive(case) -> set[tuple[float, ...]]:  # type: ignore[no-untyped-def]

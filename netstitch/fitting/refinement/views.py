@@ -40,7 +40,7 @@ class Views(FittingSettings):
 
     @property
     def some(self) -> bool:
-        """Whether a view is anything else than its image."""
+        """True where a view may be something else than its image."""
         return self.padding > 0 or self.flip
 
     def check_images(self, shape: Sequence[Dimension]) -> None:
