@@ -190,14 +190,19 @@ def show_accuracy(accuracy: float) -> None:
 
 def _network_costs(point: FrontPoint, front: Front) -> str:
     named = front.cost_name == MULTIPLY_ADDS.name
-    cost = "" if named else f"{point.cost:,.6g} {front.unit}, "
+    cost = "" if named else f"{_cost_in_words(point.cost)} {front.unit}, "
     return f"{cost}{point.multiply_adds:,} multiply-adds"
+
+
+def _cost_in_words(cost: float) -> str:
+    """Return a cost with its thousands apart: whole, or with six digits where it is small."""
+    return f"{cost:,.0f}" if cost >= 1e5 else f"{cost:,.6g}"
 
 
 def _cascade_costs(point: CascadePoint, front: Front) -> str:
     return (
-        f"{', then '.join(point.outputs)}: mean cost {point.cost:,.6g} {front.unit}, "
-        f"{point.worst_cost:,.6g} at worst"
+        f"{', then '.join(point.outputs)}: mean cost {_cost_in_words(point.cost)} {front.unit}, "
+        f"{_cost_in_words(point.worst_cost)} at worst"
     )
 
 
@@ -284,7 +289,7 @@ def show_protocol(concluded: Concluded) -> None:
 
 
 def show_matching(networks: Sequence[Network], matching: Matching) -> None:
-    """Print a row for each match: module paths, operations and shapes on both sides."""
+    """Print a row for each match: module paths, operations and shapes in each network."""
     rows = [
         (
             str(number),
@@ -296,7 +301,7 @@ def show_matching(networks: Sequence[Network], matching: Matching) -> None:
         for number, match in enumerate(matching)
     ]
     table = _table(("match", *(network.name for network in networks)), rows, left=len(networks) + 1)
-    Terminal().print(table)
+    _print_whole(Terminal(), table, folded=True)
 
 
 def show_dry_run(networks: Sequence[NetworkCosts]) -> None:

@@ -14,25 +14,33 @@ NEAR = 60
 """Pixels that a bar of no length has for its label; a list has all of them."""
 LABELLED = 8
 """Arrows that have their labels beside them; with more there is no room."""
+LETTER, HEIGHTS = 6, 40
+"""Pixels of a letter, and heights along an arrow that are tried for its label."""
 APART = 110
 """Pixels from lane to lane where lines join them."""
-COLOURS = ("#56a8dd", "#3cc39a", "#dd9fc3", "#f0b94a")
+COLOURS = (
+    "#56a8dd", "#3cc39a", "#dd9fc3", "#f0b94a", "#a79be0", "#b5c24e", "#cba98a", "#9db0ba",
+)  # fmt: skip
+"""Of the networks in their order; they repeat after the last, and each lane has its name."""
 
-STYLE = """
-.composition { max-width: 100%; height: auto; font: 12px system-ui, sans-serif; }
-.composition text { fill: var(--text, #1b1b1b); }
-.composition .faint { fill: var(--faint, #595959); font-size: 11px; }
-.composition .lane { fill: none; stroke: var(--line, #999); stroke-dasharray: 3 3; }
-.composition .part { fill-opacity: 0.85; stroke: var(--text, #1b1b1b); stroke-width: 0.5; }
-.composition .part.pale { fill-opacity: 0.16; stroke-dasharray: 4 2; }
-.composition .network-0 { fill: var(--network-0, #56a8dd); }
-.composition .network-1 { fill: var(--network-1, #3cc39a); }
-.composition .network-2 { fill: var(--network-2, #dd9fc3); }
-.composition .network-3 { fill: var(--network-3, #f0b94a); }
-.composition .way { fill: none; stroke: var(--faint, #595959); stroke-width: 1.2; }
-.composition .stitch { fill: none; stroke: var(--stitch, #b23a00); stroke-width: 2; }
-.composition .stitch.pale, .composition .head.pale { opacity: 0.35; }
-.composition .head { fill: var(--stitch, #b23a00); }
+_FILLS = "\n".join(
+    f".composition .network-{index} {{ fill: var(--network-{index}, {colour}); }}"
+    for index, colour in enumerate(COLOURS)
+)
+STYLE = f"""
+.composition {{ max-width: 100%; height: auto; font: 12px system-ui, sans-serif; }}
+.composition text {{ fill: var(--text, #1b1b1b); }}
+.composition .faint {{ fill: var(--faint, #595959); font-size: 11px; }}
+.composition .over {{ paint-order: stroke; stroke: var(--page, transparent);
+  stroke-width: 3px; }}
+.composition .lane {{ fill: none; stroke: var(--line, #999); stroke-dasharray: 3 3; }}
+.composition .part {{ fill-opacity: 0.85; stroke: var(--text, #1b1b1b); stroke-width: 0.5; }}
+.composition .part.pale {{ fill-opacity: 0.16; stroke-dasharray: 4 2; }}
+{_FILLS}
+.composition .way {{ fill: none; stroke: var(--faint, #595959); stroke-width: 1.2; }}
+.composition .stitch {{ fill: none; stroke: var(--stitch, #b23a00); stroke-width: 2; }}
+.composition .stitch.pale, .composition .head.pale {{ opacity: 0.35; }}
+.composition .head {{ fill: var(--stitch, #b23a00); }}
 """.strip()
 
 
@@ -114,11 +122,11 @@ def bars_svg(
     drawn = [f'<title id="{_id(title)}">{escape(title)}</title>' if title else ""]
     drawn += [_lane(names[lane], top) for lane, top in tops.items()]
     drawn += _ways(bars, middles, (TOP + height - 40) // 2, end)
+    # Arrows first: one that passes a lane between its ends is behind what stands there.
+    drawn += [_arrow(arrow, middles) for arrow in arrows]
     drawn += [_bar(bar, middle) for bar, middle in zip(bars, middles, strict=True)]
-    for index, arrow in enumerate(arrows):
-        # Each label at a height of its own, so that no two are side by side.
-        share = (index + 1) / (len(arrows) + 1) if len(arrows) <= LABELLED else None
-        drawn.append(_arrow(arrow, middles, share))
+    if len(arrows) <= LABELLED:
+        drawn += _labels(arrows, middles)
     labelled = f' aria-labelledby="{_id(title)}"' if title else ""
     return (
         f'<svg class="composition" viewBox="0 0 {width} {height}" width="{width}" '
@@ -130,13 +138,8 @@ def bars_svg(
 def lines_svg(names: Sequence[str], lines: Sequence[Line], title: str) -> str:
     """Return an SVG of a whole lane for each network, and lines between them."""
     width, height = LEFT + LENGTH + 20, (len(names) - 1) * APART + BAR + 16
-    drawn = [
-        f'<text x="{LEFT - 10}" y="{8 + lane * APART + 15}" text-anchor="end" '
-        f'fill="currentColor">{escape(_short(name))}</text><rect x="{LEFT}" '
-        f'y="{8 + lane * APART}" width="{LENGTH}" height="{BAR}" '
-        f'fill="{COLOURS[lane % len(COLOURS)]}"/>'
-        for lane, name in enumerate(names)
-    ]
+    # Lines first: one that passes a lane between its ends is behind it.
+    drawn = []
     for line in lines:
         (upper, lower), (start, end) = line.lanes, line.places
         drawn.append(
@@ -144,6 +147,13 @@ def lines_svg(names: Sequence[str], lines: Sequence[Line], title: str) -> str:
             f'x2="{round(LEFT + end * LENGTH, 1)}" y2="{8 + lower * APART}" stroke="#b23a00" '
             f'stroke-width="1.1" opacity="0.7"><title>{escape(line.title)}</title></line>'
         )
+    drawn += [
+        f'<text x="{LEFT - 10}" y="{8 + lane * APART + 15}" text-anchor="end" '
+        f'fill="currentColor">{escape(_short(name))}</text><rect x="{LEFT}" '
+        f'y="{8 + lane * APART}" width="{LENGTH}" height="{BAR}" '
+        f'fill="{COLOURS[lane % len(COLOURS)]}"/>'
+        for lane, name in enumerate(names)
+    ]
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
         f'style="max-width: 100%; height: auto; font: 12px system-ui, sans-serif" '
@@ -193,35 +203,73 @@ def _bar(bar: Bar, middle: int) -> str:
     width = max(3, _x(bar.ends) - left)
     label = mark = ""
     pale = " pale" if bar.pale else ""
-    if len(bar.label) * 6 < max(width, NEAR):
-        label = f'<text class="faint" x="{left}" y="{top + BAR + 13}">{escape(bar.label)}</text>'
+    colour = bar.lane % len(COLOURS)
+    if len(bar.label) * LETTER < max(width, NEAR):
+        at = f'x="{left + 6}" y="{top + BAR + 13}"'
+        label = f'<text class="faint over" {at}>{escape(bar.label)}</text>'
     if bar.reads_input:
         mark = f'<text x="{left - 9}" y="{middle + 4}"><tspan class="faint">▸</tspan></text>'
     return (
-        f'<g><title>{escape(bar.title)}</title><rect class="part network-{bar.lane % 4}{pale}" '
+        f'<g><title>{escape(bar.title)}</title><rect class="part network-{colour}{pale}" '
         f'x="{left}" y="{top}" width="{width}" height="{BAR}"/>{mark}{label}</g>'
     )
 
 
-def _arrow(arrow: Arrow, middles: Sequence[int], share: float | None) -> str:
-    """Return an arrow, with its label at a share of its height, or without one."""
-    down = 1 if middles[arrow.source] <= middles[arrow.target] else -1
-    x0, x1 = _x(arrow.begins), _x(arrow.ends)
-    y0 = middles[arrow.source] + down * BAR // 2
-    y1 = middles[arrow.target] - down * (BAR // 2 + 5)
+def _arrow(arrow: Arrow, middles: Sequence[int]) -> str:
+    (x0, y0), (x1, y1) = _ends(arrow, middles)
+    down = 1 if y0 <= y1 else -1
     bend = max(20, abs(y1 - y0) // 2)
-    label, pale = "", " pale" if arrow.pale else ""
-    if share is not None:
-        # On the curve: a cubic whose ends are upright.
-        eased = share * share * (3 - 2 * share)
-        x, y = round(x0 + eased * (x1 - x0)) + 7, round(y0 + share * (y1 - y0)) + 4
-        label = f'<text class="faint" x="{x}" y="{y}">{escape(arrow.label)}</text>'
+    pale = " pale" if arrow.pale else ""
     way = f"M{x0} {y0} C{x0} {y0 + down * bend} {x1} {y1 - down * bend} {x1} {y1}"
     return (
         f'<g data-stitch="{arrow.key}"><title>{escape(arrow.title)}</title>'
         f'<path class="stitch{pale}" d="{way}"/>'
-        f'<path class="head{pale}" d="M{x1} {y1 + down * 5} l-4 {-down * 7} h8 z"/>{label}</g>'
+        f'<path class="head{pale}" d="M{x1} {y1 + down * 5} l-4 {-down * 7} h8 z"/></g>'
     )
+
+
+def _ends(arrow: Arrow, middles: Sequence[int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return where an arrow begins and ends, from edge to edge of its bars."""
+    down = 1 if middles[arrow.source] <= middles[arrow.target] else -1
+    return (
+        (_x(arrow.begins), middles[arrow.source] + down * BAR // 2),
+        (_x(arrow.ends), middles[arrow.target] - down * (BAR // 2 + 5)),
+    )
+
+
+def _labels(arrows: Sequence[Arrow], middles: Sequence[int]) -> list[str]:
+    """Return the labels of arrows, each beside its own, off bars and off one another.
+
+    Each at a height of its own, so that few are side by side, or at the nearest that is free.
+    """
+    drawn, taken = [], list[tuple[int, int, int]]()
+    for index, arrow in enumerate(arrows):
+        wanted = (index + 1) / (len(arrows) + 1)
+        width = LETTER * len(arrow.label)
+        shares = sorted(
+            (one / HEIGHTS for one in range(HEIGHTS + 1)), key=lambda s: abs(s - wanted)
+        )
+        places = [_beside(arrow, middles, share) for share in (wanted, *shares)]
+        free = (
+            (x, y)
+            for x, y in places
+            if not any(middle - BAR // 2 < y < middle + BAR + 16 for middle in middles)
+            and not any(
+                x < right and left < x + width and abs(y - other) < 13
+                for left, right, other in taken
+            )
+        )
+        x, y = next(free, places[0])
+        taken.append((x, x + width, y))
+        drawn.append(f'<text class="faint over" x="{x}" y="{y}">{escape(arrow.label)}</text>')
+    return drawn
+
+
+def _beside(arrow: Arrow, middles: Sequence[int], share: float) -> tuple[int, int]:
+    """Return where a label begins at a share of an arrow's height: a cubic with upright ends."""
+    (x0, y0), (x1, y1) = _ends(arrow, middles)
+    eased = share * share * (3 - 2 * share)
+    return round(x0 + eased * (x1 - x0)) + 7, round(y0 + share * (y1 - y0)) + 4
 
 
 def _id(title: str) -> str:
@@ -233,4 +281,6 @@ def _x(share: float) -> int:
 
 
 def _short(name: str, most: int = 16) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """Return a name without its middle, where it is long: those of one family end differently."""
+    half = most // 2
+    return name if len(name) <= most else f"{name[: most - half - 1]}…{name[-half:]}"

@@ -88,7 +88,7 @@ class Matching:
         """
         lines = []
         for match, depths in zip(self.matches, self.depths, strict=True):
-            title = " and ".join(match.members.values())
+            title = ", ".join(f"{self.names[lane]} {p}" for lane, p in match.members.items())
             known = [(lane, depth) for lane, depth in enumerate(depths) if depth is not None]
             for (upper, start), (lower, end) in pairwise(known):
                 lines.append(Line((upper, lower), (start, end), title))
