@@ -6,6 +6,7 @@ them, and a search that begins with the best has their stitches to put together.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,23 +29,25 @@ class SingleStitchNetwork:
         depth: The share of the target network's multiply-adds that is computed up to the stitch.
         saved: The share that it saves of the cost of what it may take the place of: the networks of
             its output, or the stitch's source where that costs more.
+        networks: The two that it joins, in their order.
     """
 
     genotype: Genotype
     depth: float
     saved: float
+    networks: tuple[int, int]
 
 
 def first_networks(supernet: Supernet, cost_of: Callable[[Genotype], float]) -> list[Genotype]:
     """Return the networks with one stitch that save anything, each once.
 
-    Those that save MUCH come first. Of these, and of the others, every beginning is spread evenly
-    over depth and over what is saved. Exits are not among them: no genotype stands for one.
+    Those that save MUCH come first, and of these, and of the others, pairs of networks take turns:
+    see `in_turn`. Exits are not among them: no genotype stands for one.
     """
     found = single_stitch_networks(supernet, cost_of)
     much = [one for one in found if one.saved >= MUCH]
     little = [one for one in found if 0 < one.saved < MUCH]
-    return [one.genotype for part in (much, little) for one in spread(part)]
+    return [one.genotype for part in (much, little) for one in in_turn(part)]
 
 
 def single_stitch_networks(
@@ -68,8 +71,28 @@ def single_stitch_networks(
                 replaced = max(whole, alone.get(supernet.stitches[number].source.network, 0.0))
                 saved = 1 - cost_of(genotype) / replaced if replaced else 0.0
                 depth = ends[switch.place.network][switch.place.point][1]
-                found.append(SingleStitchNetwork(genotype, depth, saved))
+                joined = supernet.stitches[number].source.network, switch.place.network
+                pair = min(joined), max(joined)
+                found.append(SingleStitchNetwork(genotype, depth, saved, pair))
     return found
+
+
+def in_turn(networks: Sequence[SingleStitchNetwork]) -> list[SingleStitchNetwork]:
+    """Return the networks round by round, one of each pair of networks that is joined.
+
+    The pairs that match deepest come first in each round: those whose deepest stitch is deeper, or
+    the second deepest where that is as deep, and so on. What a pair gives is `spread`.
+    """
+    pairs: dict[tuple[int, int], list[SingleStitchNetwork]] = {}
+    for one in networks:
+        pairs.setdefault(one.networks, []).append(one)
+    deepest = sorted(
+        pairs.values(),
+        key=lambda own: sorted((one.depth for one in own), reverse=True),
+        reverse=True,
+    )
+    rounds = zip_longest(*(spread(own) for own in deepest))
+    return [one for turn in rounds for one in turn if one is not None]
 
 
 def spread(networks: Sequence[SingleStitchNetwork]) -> list[SingleStitchNetwork]:

@@ -1,5 +1,6 @@
 """The networks with one stitch that a search begins with."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -17,6 +18,7 @@ from netstitch.searching.first_networks import (
     MUCH,
     SingleStitchNetwork,
     first_networks,
+    in_turn,
     single_stitch_networks,
     spread,
 )
@@ -27,7 +29,7 @@ from netstitch.supernet.supernet import Supernet
 
 
 def made(depth: float, saved: float) -> SingleStitchNetwork:
-    return SingleStitchNetwork(np.array([0]), depth, saved)
+    return SingleStitchNetwork(np.array([0]), depth, saved, (0, 1))
 
 
 def listed(supernet: Supernet) -> list[list[int]]:
@@ -115,6 +117,42 @@ def test_each_is_the_farthest_from_all_before_it(points: list[tuple[float, float
     for count in range(1, len(order)):
         nearest = [min(np.linalg.norm(places[:count] - one, axis=1)) for one in places[count:]]
         assert nearest[0] == pytest.approx(max(nearest))
+
+
+DEPTHS = st.lists(st.sampled_from([0.2, 0.5, 0.9, 1.0]), max_size=6)
+
+
+@given(depths=st.dictionaries(st.sampled_from([(0, 1), (0, 2), (1, 2)]), DEPTHS))
+def test_pairs_of_networks_take_turns_the_deepest_first(
+    depths: dict[tuple[int, int], list[float]],
+) -> None:
+    """Each pair's own networks stay in their order, and every round begins with deep pairs."""
+    pairs = {
+        pair: [replace(made(x, x), networks=pair) for x in own] for pair, own in depths.items()
+    }
+    found = in_turn([one for own in pairs.values() for one in own])
+    for pair, own in pairs.items():
+        assert [one for one in found if one.networks == pair] == spread(own)
+    ranked = sorted(pairs, key=lambda pair: sorted(depths[pair])[::-1], reverse=True)
+    expected = [
+        sorted(depths[pair])[::-1]
+        for turn in range(6)
+        for pair in ranked
+        if len(depths[pair]) > turn
+    ]
+    assert [sorted(depths[one.networks])[::-1] for one in found] == expected
+
+
+def test_a_short_beginning_has_all_pairs_of_three_networks() -> None:
+    supernet = three_networks()
+    found = first_networks(supernet, supernet.macs)
+    pairs = []
+    for genotype in found:
+        (number,) = supernet.active_stitches(genotype)
+        stitch = supernet.stitches[number]
+        pairs.append(frozenset({stitch.source.network, stitch.target.network}))
+    assert len({*pairs}) > 1
+    assert {*pairs[: len({*pairs})]} == {*pairs}
 
 
 def search(
