@@ -69,6 +69,12 @@ def expected_one_of(word: object, known: Iterable[str]) -> str:
     return f"{did_you_mean(word, words)}expected one of {', '.join(words)}"
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return one or more names as "a, b and c"."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def counted(number: int, one: str, more: str | None = None) -> str:
     """Return a number and what it counts, such as "1 stitch" and "1,200 stitches"."""
     return f"{number:,} {one if number == 1 else more or f'{one}s'}"

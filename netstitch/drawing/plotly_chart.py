@@ -146,7 +146,14 @@ def _layout(x: str, y: str) -> dict[str, Any]:
         "margin": {"l": 10, "r": 10, "t": 34, "b": 10},
         "height": 400,
         "hovermode": "closest",
-        "legend": {"orientation": "h", "y": -0.22, "font": {"size": 11}},
+        # Below the axis, however many rows its names take.
+        "legend": {
+            "orientation": "h",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "font": {"size": 11},
+        },
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
     }

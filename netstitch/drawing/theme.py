@@ -26,5 +26,11 @@ WIDTHS: dict[Columns, float] = {1: 3.33, 2: 7.0}
 
 
 def style_of(index: int) -> tuple[str, str, str]:
-    """Return the colour and the shapes of a series; they repeat after the last."""
-    return STYLES[index % len(STYLES)]
+    """Return the colour and the shapes of a series.
+
+    Where colours come again, each has another shape; the pairs repeat after all of them.
+    """
+    count = len(STYLES)
+    colour, *_ = STYLES[index % count]
+    _, paper, page = STYLES[(index + index // count) % count]
+    return colour, paper, page

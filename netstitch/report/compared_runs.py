@@ -12,6 +12,7 @@ from netstitch.errors import DataError
 from netstitch.records.run_document import how_on, state_of
 from netstitch.records.run_folder import flat
 from netstitch.records.run_record import RunRecord, read_run
+from netstitch.text import listed
 
 LEFT_OUT = ("seed", "name", "folder", "output")
 """Settings that runs of one group may differ in, beside how their evaluations were spread."""
@@ -161,20 +162,29 @@ def _check_comparable(first: RunRecord, run: RunRecord) -> None:
             f"{run.folder} has the cost {run.front.cost_name}, and {first.folder} "
             f"{first.front.cost_name}; compare runs of one cost"
         )
+    given, others = first.document.networks, run.document.networks
+    if given.keys() != others.keys():
+        raise DataError(
+            f"{run.folder} is of another task than {first.folder}: its networks are "
+            f"{listed([*others])}, not {listed([*given])}; compare runs of the same networks and "
+            "samples"
+        )
     one, other = _inputs(first), _inputs(run)
     for what in sorted(one | other):
         if one.get(what) != other.get(what):
             raise DataError(
-                f"{run.folder} is of another task than {first.folder}: the {what} differ; "
+                f"{run.folder} is of another task than {first.folder}: the {what}; "
                 "compare runs of the same networks and samples"
             )
 
 
 def _inputs(run: RunRecord) -> dict[str, str]:
-    """Return the digests of networks and samples by what they are, but those of training."""
+    """Return digests of networks and samples, not training ones, by what is said if they differ."""
     networks, samples = run.document.networks, run.document.samples
-    found = {f"{part} samples": digest for part, digest in samples.items() if part != "training"}
-    return found | {f"network {name!r}": digest for name, digest in networks.items()}
+    found = {
+        f"{part} samples differ": digest for part, digest in samples.items() if part != "training"
+    }
+    return found | {f"network {name!r} differs": digest for name, digest in networks.items()}
 
 
 def _grouped(runs: Sequence[RunRecord]) -> tuple[RunGroup, ...]:

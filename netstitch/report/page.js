@@ -37,7 +37,7 @@
 
   function draw(place) {
     const chart = charts[place.dataset.chart];
-    Plotly.newPlot(place, chart.data, chart.layout, { responsive: true, displaylogo: false,
+    Plotly.newPlot(place, structuredClone(chart.data), chart.layout, { responsive: true, displaylogo: false,
       modeBarButtonsToRemove: ["select2d", "lasso2d"] });
     Plotly.relayout(place, colours());
     if (place.classList.contains("front")) {
@@ -46,7 +46,39 @@
         if (told) choose(told.customdata[0], false);
       });
       limit([place]);
+      place.on("plotly_relayout", () => write(place));
     }
+    write(place);
+  }
+
+  // -- names beside marks, where they cover nothing; others are said under the mouse
+
+  const sides = [["bottom center", -0.5, 0.7], ["middle right", 0, -0.5],
+    ["top center", -0.5, -1.7], ["middle left", -1, -0.5], ["bottom right", 0, 0.4],
+    ["top right", 0, -1.4], ["bottom left", -1, 0.4], ["top left", -1, -1.4]];
+  function write(place) {
+    const { xaxis, yaxis } = place._fullLayout;
+    charts[place.dataset.chart].data.forEach((trace, index) => {
+      if (!trace.text) return;
+      const at = trace.x.map((x, i) => [xaxis.l2p(x), yaxis.l2p(trace.y[i])]);
+      const taken = at.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
+      const text = trace.text.map(() => ""), side = trace.text.map(() => sides[0][0]);
+      const order = [...at.keys()].sort((a, b) => trace.text[a].length - trace.text[b].length);
+      for (const i of order) {
+        const [width, height] = [6.6 * trace.text[i].length, 14];
+        for (const [name, left, top] of sides) {
+          const [x, y] = [at[i][0] + left * width + 8 * Math.sign(left + 0.5), at[i][1] + top * height];
+          const box = [x, y, x + width, y + height];
+          const clear = taken.every((one, j) => j === i || box[0] >= one[2] || box[2] <= one[0] ||
+            box[1] >= one[3] || box[3] <= one[1]);
+          if (!clear || box[0] < 0 || box[1] < 0 || box[2] > xaxis._length || box[3] > yaxis._length) continue;
+          [text[i], side[i]] = [trace.text[i], name];
+          taken.push(box);
+          break;
+        }
+      }
+      Plotly.restyle(place, { text: [text], textposition: [side] }, [index]);
+    });
   }
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries) {

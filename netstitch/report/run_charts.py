@@ -15,6 +15,8 @@ from netstitch.records.run_record import HistoryRow, StitchRow
 
 CLOUD, FINEST = 1_000, 400
 """Marks of a cloud at most, and cells of the grid along each axis at first."""
+SHOWN = 4
+"""Reference networks whose diagrams are shown beside the ensemble's, so that each can be seen."""
 LISTED = 40
 """Networks of the front whose diagrams can be shown; the legend has no room for more."""
 USED = "evaluations, known ones counted"
@@ -121,12 +123,16 @@ def cloud_of(stored: StoredEvaluations, ceiling: float) -> np.ndarray:
 def reliability_chart(front: Front, part: Split) -> Chart:
     """Return accuracy by confidence, a line for each network.
 
-    All but one of the front's wait in the legend of a page until they are chosen.
+    The first references, the ensemble and one of the front are shown; others wait in the legend of
+    a page until they are chosen.
     """
     stitched = [point for point in front.points if point.stitches]
     some = stitched[:: max(1, -(-len(stitched) // LISTED))]
+    others = [point for point in front.references if point is not front.ensemble]
+    ensemble = [] if front.ensemble is None else [front.ensemble]
+    first = [*others[:SHOWN], *ensemble, *some[:1]]
     series = [Series("as often as it says", (0, 1), (0, 1), look="guide")]
-    for index, point in enumerate((*front.references, *some)):
+    for index, point in enumerate((*first, *others[SHOWN:], *some[1:])):
         calibration = point.calibration.get(part)
         if calibration is None or not calibration.diagram:
             continue
@@ -138,7 +144,7 @@ def reliability_chart(front: Front, part: Split) -> Chart:
                 shares,
                 style=index,
                 hover=[f"{count:,} predictions" for count in counts],
-                shown=index <= len(front.references),  # these, and one of the front
+                shown=index < len(first),
             )
         )
     limits = (0.0, 1.02)

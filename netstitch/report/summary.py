@@ -6,7 +6,7 @@ from netstitch.analysis import CascadePoint, Front, FrontPoint
 from netstitch.analysis.front_point import MeasuredPoint, Split
 from netstitch.analysis.front_rows import difference_text
 from netstitch.records.run_record import RunRecord
-from netstitch.text import command
+from netstitch.text import command, listed
 
 
 def answer(run: RunRecord) -> str:
@@ -24,16 +24,26 @@ def answer(run: RunRecord) -> str:
             f" They have the least cross-entropy on validation samples for their {front.cost_name}."
         )
     better = _dominating(front, part)
-    for reference, point in better:
-        saved = 1 - point.cost / reference.cost
-        gain = 100 * ((point.accuracy(part) or 0.0) - (reference.accuracy(part) or 0.0))
+    for label in dict.fromkeys(point.label for _, point in better):
+        beaten = [(reference, point) for reference, point in better if point.label == label]
+        gains = sorted(
+            100 * ((point.accuracy(part) or 0.0) - (reference.accuracy(part) or 0.0))
+            for reference, point in beaten
+        )
+        saved = sorted(100 * (1 - point.cost / reference.cost) for reference, point in beaten)
         text += (
-            f" {point.label} is as accurate as {reference.label} on {part} samples or better "
-            f"({gain:+.2f} points) and costs {saved:.0%} less."
+            f" {label} is as accurate as {listed([one.label for one, _ in beaten])} on {part} "
+            f"samples or better ({_range(gains, '+.2f')} points) and costs "
+            f"{_range(saved, '.0f')}% less."
         )
     if not better and front.references and any(one.stitches for one in front.leading(part)):
         text += f" None dominates a network that went in, on {part} samples."
     return text + _of_cascades(front, part)
+
+
+def _range(numbers: Sequence[float], form: str) -> str:
+    """Return the first and the last of sorted numbers, once where they read the same."""
+    return " to ".join(dict.fromkeys(format(numbers[index], form) for index in (0, -1)))
 
 
 def named_cascade(front: Front) -> CascadePoint:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from netstitch.stitching.sections import Composition, Section
-from netstitch.text import counted
+from netstitch.text import counted, listed
 
 MOST = 4
 """Sections that are named one by one; of more, the rest is counted."""
@@ -17,7 +17,7 @@ def in_words(found: Composition, names: Sequence[str]) -> str:
         for index, part in enumerate(found.sections)
     ]
     described = _few(described)
-    joined = ", then ".join(described) if chain else _joined(described)
+    joined = ", then ".join(described) if chain else listed(described)
     if found.of_exit:
         return f"{joined}, and an exit"
     return f"{joined}; the outputs averaged" if _outputs(found) > 1 else joined
@@ -30,8 +30,8 @@ def stage_in_words(found: Composition, names: Sequence[str], first: bool) -> str
     """
     new = [part_in_words(part, names) for part in found.sections if not part.reused]
     reused = [part_in_words(part, names) for part in found.sections if part.reused]
-    told = f"{'computes' if first else 'adds'} {_joined(_few(new)) if new else 'no layers'}"
-    return f"{told}; reuses {_joined(_few(reused))}" if reused else told
+    told = f"{'computes' if first else 'adds'} {listed(_few(new)) if new else 'no layers'}"
+    return f"{told}; reuses {listed(_few(reused))}" if reused else told
 
 
 def part_in_words(part: Section, names: Sequence[str]) -> str:
@@ -69,7 +69,7 @@ def _stitched(found: Composition, index: int, names: Sequence[str]) -> str:
         return ""
     sources = dict.fromkeys(names[found.sections[edge.source].network] for edge in edges)
     points = counted(len(edges), "point")
-    return f" with {points} made from {_joined(list(sources))}"
+    return f" with {points} made from {listed(list(sources))}"
 
 
 def _is_chain(found: Composition) -> bool:
@@ -92,9 +92,3 @@ def _few(described: Sequence[str]) -> list[str]:
     if len(described) <= MOST:
         return [*described]
     return [*described[: MOST - 1], f"{len(described) - MOST + 1} further parts"]
-
-
-def _joined(described: Sequence[str]) -> str:
-    """Return a list in words."""
-    *others, last = described
-    return f"{', '.join(others)} and {last}" if others else last

@@ -7,7 +7,7 @@ from netstitch.errors import StitchingError
 from netstitch.matching.matches import Matching
 from netstitch.networks.graph import Node
 from netstitch.networks.network import Network
-from netstitch.text import unit_and_scale
+from netstitch.text import listed, unit_and_scale
 
 FITTED = 2
 """Copies of the stitches' weights while they are fitted: the layers, and what takes their place."""
@@ -86,11 +86,11 @@ class MemoryEstimate:
             return
         without = self.to_leave_out(copies, budget)
         kept = self.total(copies, without)
-        fewer = f"leave out {_listed([self.names[one] for one in without])}, for {_bytes(kept)}"
+        fewer = f"leave out {listed([self.names[one] for one in without])}, for {_bytes(kept)}"
         if len(without) == len(self.names):
             fewer = "no two of them take less"
         raise StitchingError(
-            f"a supernet of {_listed(self.names)} takes about {_bytes(total)} of memory "
+            f"a supernet of {listed(self.names)} takes about {_bytes(total)} of memory "
             f"({copies} copies of {_bytes(self.stitches())} of stitches, and "
             f"{_bytes(sum(self.networks))} of networks), and memory_budget is {_bytes(budget)}: "
             f"{fewer}; or let fewer stitches go to a point (sources), or raise memory_budget"
@@ -122,8 +122,3 @@ def _width(node: Node) -> int:
 def _bytes(number: int) -> str:
     unit, scale = unit_and_scale(number)
     return f"{number / scale:.3g} {unit}B"
-
-
-def _listed(names: Sequence[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

@@ -11,7 +11,7 @@ from PIL import Image
 from netstitch.drawing import Chart, Series
 from netstitch.drawing.matplotlib_chart import print_panels
 from netstitch.drawing.plotly_chart import interactive
-from netstitch.drawing.theme import SHADE
+from netstitch.drawing.theme import SHADE, style_of
 from netstitch.text import unit_and_scale
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -89,3 +89,14 @@ def test_a_line_does_not_hide_what_its_marks_say() -> None:
     assert first.hoverinfo == "skip"
     assert second.hoverinfo is None
     assert third.hoverinfo is None
+
+
+def test_directions_of_four_networks_look_different() -> None:
+    assert len({style_of(index) for index in range(4 * 3)}) == 12
+    assert len({style_of(index)[::2] for index in range(4 * 3)}) == 12  # on a page
+    assert len({style_of(index)[0] for index in range(5)}) == 5
+
+
+def test_names_of_many_series_do_not_cover_the_axis() -> None:
+    legend = interactive(Chart("x", "y", ())).layout.legend
+    assert (legend.yref, legend.y, legend.yanchor) == ("container", 0, "bottom")

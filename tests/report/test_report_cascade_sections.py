@@ -87,6 +87,17 @@ def test_an_exit_may_dominate_a_network_that_went_in(run: RunRecord) -> None:
     assert f"{exit.label} is as accurate as wide on test samples or better" in answer(better)
 
 
+def test_what_dominates_several_references_is_said_once(run: RunRecord) -> None:
+    point = replace(run.front.points[-1], genotype=(9,), cost=10.0, test=0.9, label="P9")
+    wide, deep, *_ = run.front.references
+    references = (replace(wide, cost=20.0, test=0.8), replace(deep, cost=40.0, test=0.85))
+    better = replace(run, front=replace(run.front, points=(point,), references=references))
+    assert (
+        "P9 is as accurate as wide and deep on test samples or better (+5.00 to +10.00 points) and "
+        "costs 50 to 75% less."
+    ) in answer(better)
+
+
 def test_of_cascades_as_good_as_the_ensemble_the_cheapest_is_named(run: RunRecord) -> None:
     near = Interval(-0.001, -0.002, 0.001)
     cheap, *_, dear = (replace(one, validation_difference=near) for one in run.front.cascades)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,7 +235,16 @@ def test_networks_that_differ_are_named(folders: list[Path], tmp_path: Path) -> 
     path = other / "supernet" / "networks" / "0" / "graph.json"
     path.write_text(json.dumps(json.loads(path.read_text())))
     alter(other, networks=network_digests(other, ("wide", "deep")))
-    with pytest.raises(DataError, match="the network 'wide' differ"):
+    with pytest.raises(DataError, match="the network 'wide' differs;"):
+        read_runs([folders[0], other])
+
+
+def test_runs_of_more_networks_are_of_another_task(folders: list[Path], tmp_path: Path) -> None:
+    other = make(tmp_path / "other", "ga", 7)
+    networks = other / "supernet" / "networks"
+    shutil.copytree(networks / "0", networks / "2")
+    alter(other, networks=network_digests(other, ("wide", "deep", "flat")))
+    with pytest.raises(DataError, match="its networks are wide, deep and flat, not wide and deep;"):
         read_runs([folders[0], other])
 
 
