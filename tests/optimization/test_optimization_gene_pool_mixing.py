@@ -1,6 +1,8 @@
 """A pass tries each subset once, and goes on from what was kept."""
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from netstitch.optimization.operators.gene_pool_mixing import Mixing
 from netstitch.optimization.problem import Solution
@@ -33,6 +35,30 @@ def test_any_donor_that_differs_may_give() -> None:
         assert child is not None
         seen.add(int(child[0]))
     assert seen == {1, 2}
+
+
+GENES = st.tuples(*(st.integers(0, 3) for _ in range(5)))
+
+
+@settings(deadline=None)
+@given(
+    own=GENES,
+    donors=st.lists(GENES, min_size=1, max_size=4),
+    subset=st.sets(st.integers(0, 4), min_size=1).map(sorted),
+    seed=st.integers(0, 99),
+)
+def test_switches_of_any_number_of_choices_take_a_donors_values(
+    own: tuple[int, ...], donors: list[tuple[int, ...]], subset: list[int], seed: int
+) -> None:
+    """The child is one of those that the definition allows; there is none where donors agree."""
+    allowed = []
+    for donor in donors:
+        child = [donor[i] if i in subset else value for i, value in enumerate(own)]
+        allowed += [child] if child != list(own) else []
+    found = mixing(solution(*own), [list(donor) for donor in donors], subset)
+    child = found.next(np.random.default_rng(seed))
+    assert (child is None) == (not allowed)
+    assert child is None or child.tolist() in allowed
 
 
 def test_a_pass_goes_on_from_what_was_kept() -> None:

@@ -60,6 +60,43 @@ def test_crossover_leaves_the_parents_as_they_are(name: str) -> None:
     assert ones.all()
 
 
+GENES = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=9)
+
+
+@pytest.mark.parametrize("name", CROSSOVERS)
+@given(genes=GENES, seed=st.integers(0, 999))
+def test_children_have_each_value_of_a_parent(
+    name: str, genes: list[tuple[int, int]], seed: int
+) -> None:
+    """What a mask of zeros and ones becomes says which parent each value is of."""
+    parents = np.array(genes, dtype=np.int64).T
+    mask = CROSSOVERS[name](
+        np.zeros(len(genes), dtype=np.int64),
+        np.ones(len(genes), dtype=np.int64),
+        np.random.default_rng(seed),
+    )
+    child = CROSSOVERS[name](parents[0], parents[1], np.random.default_rng(seed))
+    assert child.tolist() == [pair[side] for pair, side in zip(genes, mask.tolist(), strict=True)]
+
+
+@settings(deadline=None)
+@given(
+    genes=st.lists(
+        st.integers(1, 6).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n - 1))),
+        min_size=1,
+        max_size=8,
+    ),
+    seed=st.integers(0, 999),
+)
+def test_mutants_stay_in_range_and_change_wherever_they_can(
+    genes: list[tuple[int, int]], seed: int
+) -> None:
+    cardinalities, genotype = np.array(genes, dtype=np.int64).T
+    mutant = mutation(genotype, cardinalities, 1.0, np.random.default_rng(seed))
+    assert ((mutant >= 0) & (mutant < cardinalities)).all()
+    assert ((mutant != genotype) == (cardinalities > 1)).all()
+
+
 def test_mutation_changes_each_variable_at_its_rate_to_any_other_value() -> None:
     generator = np.random.default_rng(4)
     cardinalities = np.array([1, 2, 4])
