@@ -239,7 +239,9 @@ def comparisons(rows: Sequence[dict[str, Any]], pairs: Sequence[str]) -> list[st
     ]
     by_pair = {}
     for pair in pairs:
-        own = [row for row in rows if row["pair"] == pair]
+        own = [row for row in rows if row["pair"] == pair and not row["paper"]]
+        if not own:
+            continue
         gains = {name: np.array(values(own, name, 0)) for name in ROWS}
         by_pair[pair] = own, gains
     p_values = [p_of(gains[CASCADES] - gains[PLAIN]) for _, gains in by_pair.values()]
