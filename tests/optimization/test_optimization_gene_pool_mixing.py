@@ -53,8 +53,8 @@ def test_switches_of_any_number_of_choices_take_a_donors_values(
     """The child is one of those that the definition allows; there is none where donors agree."""
     allowed = []
     for donor in donors:
-        child = [donor[i] if i in subset else value for i, value in enumerate(own)]
-        allowed += [child] if child != list(own) else []
+        taken = [donor[i] if i in subset else value for i, value in enumerate(own)]
+        allowed += [taken] if taken != list(own) else []
     found = mixing(solution(*own), [list(donor) for donor in donors], subset)
     child = found.next(np.random.default_rng(seed))
     assert (child is None) == (not allowed)
