@@ -194,7 +194,7 @@ def _outputs(
     """Yield blocks of samples with the outputs of all terms of stages for them."""
     terms, shape = terms_of(stages), measured_shape(supernet, rule.task)
     for rows in _blocks(samples, len(terms), shape):
-        block = replace(samples, inputs=samples.inputs[rows], labels=samples.labels[rows])
+        block = samples.part(rows)
         out = torch.empty(len(terms), len(block), *shape)
         yield block, compute_terms(supernet, rule.task, block, terms, FORM, device, out)
 

@@ -74,9 +74,7 @@ class Teacher:
 
 def _check_logits(graph: Graph, output: str | None, name: str) -> None:
     """Raise FittingError unless an output is one of two or more classes."""
-    keyed = dict(graph.outputs)
-    node = graph.by_name[keyed[output] if output in keyed else graph.outputs[0][1]]
-    shape = node.shape or ()
+    shape = graph.output_shape(output)
     if len(shape) < 2 or shape[1] == 1:
         raise FittingError(
             f"the teacher {name!r} puts out ({', '.join(map(str, shape))}), and what is learned is "

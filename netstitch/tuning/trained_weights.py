@@ -17,9 +17,6 @@ from netstitch.tuning.tuning_settings import FineTuneSettings, Trained
 
 Progress = Callable[[int, int, str], None]
 
-SAVED_EVERY = 60.0
-"""Seconds of training that a kill may cost."""
-
 NO_STITCHES = "the {what} has no stitches to train; train all of its weights, or another {what}"
 
 
