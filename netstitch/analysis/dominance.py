@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import moocore
 import numpy as np
 
-from netstitch.analysis.front_point import ACCURACY, ObjectiveName, Point, Split
+from netstitch.analysis.front_point import ACCURACY, AnyMeasured, ObjectiveName, Split
 
 
 def nondominated(
-    points: Sequence[Point], on: Split, objective: ObjectiveName = ACCURACY
-) -> tuple[Point, ...]:
+    points: Sequence[AnyMeasured], on: Split, objective: ObjectiveName = ACCURACY
+) -> tuple[AnyMeasured, ...]:
     """Return the points that none dominates there, by rising cost; of equal ones the first.
 
     Points that were not measured on that part of the data are left out.

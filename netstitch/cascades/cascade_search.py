@@ -21,8 +21,8 @@ from netstitch.cascades.cascade_arguments import (
 from netstitch.cascades.cascade_settings import CascadeKeywords, CascadeSettings
 from netstitch.cascades.evaluated import Evaluated, evaluate
 from netstitch.cascades.families import Curves, Families, find_families
-from netstitch.cascades.points import Measured
-from netstitch.cascades.running import Runnable, RunOutcome, run_cascades
+from netstitch.cascades.measured_cascades import Measured
+from netstitch.cascades.running import CascadeOrStage, RunOutcome, run_cascades
 from netstitch.cascades.stage_costs import stage_costs
 from netstitch.cascades.stage_table import Answers, stage_table
 from netstitch.cascades.term_outputs import compute_terms, fitting_stages, held
@@ -37,7 +37,7 @@ from netstitch.events import (
     Event,
     Listener,
     Message,
-    Progress,
+    ProgressCallback,
     StageBegan,
     advancing,
     ignore,
@@ -72,7 +72,7 @@ def find_cascades(
     cost: str | Cost | None = None,
     form: NumericsConfig | None = None,
     device: str | torch.device = "cpu",
-    on_progress: Progress | None = None,
+    on_progress: ProgressCallback | None = None,
     **options: Unpack[CascadeKeywords],
 ) -> Front:
     """Return the front with cascades of the references and of exits, and of its networks.
@@ -229,7 +229,7 @@ def _found(
         return found, known
 
 
-def _ran(supernet: Supernet, found: Families) -> list[Runnable]:
+def _ran(supernet: Supernet, found: Families) -> list[CascadeOrStage]:
     """Return all cascades and exits that are measured, and the ensemble, where there is one."""
     cascades = dict.fromkeys((*found.plain, *found.with_exits, *found.every))
     alone = [CascadeStage(one) for one in found.exits]

@@ -10,7 +10,7 @@ from netstitch.cascades.draft_search import search_drafts
 from netstitch.cascades.drafts import Drafts
 from netstitch.cascades.stage_table import StageTable, silent
 from netstitch.cascades.terms import Stage
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.exit import Exit
 
@@ -46,7 +46,7 @@ def find_families(
     stages: Sequence[Stage],
     references: Sequence[int],
     most: int,
-    told: Progress = silent,
+    told: ProgressCallback = silent,
 ) -> Families:
     """Return the cascades of each family.
 

@@ -18,14 +18,14 @@ from netstitch.errors import StitchingError
 from netstitch.evaluation import NumericsConfig
 from netstitch.evaluation.measured_output import measured_shape
 from netstitch.evaluation.metrics import Metrics, measures_of, metrics_of
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.stitching.cascade_terms import Term
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples
 from netstitch.tasks.task_outputs import check_finite
 
-Runnable = Cascade | CascadeStage
+CascadeOrStage = Cascade | CascadeStage
 """A cascade, or a subnetwork that answers all samples alone."""
 
 
@@ -47,7 +47,7 @@ class RunOutcome:
         return tuple((counts / len(self.left)).tolist())
 
 
-def stages_of(supernet: Supernet, one: Runnable) -> list[Stage]:
+def stages_of(supernet: Supernet, one: CascadeOrStage) -> list[Stage]:
     """Return the stages of a cascade, or of a subnetwork alone.
 
     Raises:
@@ -95,7 +95,7 @@ def answers_of(
 
 
 def run_on_outputs(
-    one: Runnable,
+    one: CascadeOrStage,
     stages: Sequence[Stage],
     outputs: Mapping[Term, Tensor],
     rule: AnswerRule,
@@ -120,11 +120,11 @@ def run_cascades(
     supernet: Supernet,
     rule: AnswerRule,
     samples: Samples,
-    cascades: Sequence[Runnable],
+    cascades: Sequence[CascadeOrStage],
     form: NumericsConfig,
     device: torch.device | str,
     memory: int,
-    told: Progress = silent,
+    told: ProgressCallback = silent,
     *,
     known: Mapping[Term, Tensor] = MappingProxyType({}),
 ) -> list[RunOutcome]:
@@ -147,9 +147,10 @@ def run_cascades(
     values: list[list[list[Tensor]]] = [[] for _ in cascades]
     left: list[list[Tensor]] = [[] for _ in cascades]
     for start in range(0, len(samples), size):
-        block = samples.taken(torch.arange(start, min(start + size, len(samples))))
+        rows = slice(start, start + size)
+        block = samples.part(rows)
         told(start, len(samples), f"cascades on {samples.name} samples")
-        outputs = {term: known[term][start : start + size] for term in terms if term in known}
+        outputs = {term: known[term][rows] for term in terms if term in known}
         if missing:
             out = torch.empty(len(missing), len(block), *shape)
             outputs |= compute_terms(supernet, rule.task, block, missing, form, device, out)

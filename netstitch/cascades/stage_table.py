@@ -12,7 +12,7 @@ from netstitch.cascades.answers import AnswerRule
 from netstitch.cascades.drafts import Drafts, make_drafts
 from netstitch.cascades.stage_costs import StageCosts
 from netstitch.cascades.terms import Stage, averaged, terms_of
-from netstitch.events import Progress, advancing, ignore
+from netstitch.events import ProgressCallback, advancing, ignore
 from netstitch.stitching.cascade import Confidence
 from netstitch.stitching.cascade_terms import Term
 from netstitch.tasks import Task
@@ -224,7 +224,7 @@ class StageTable:
 
 
 def stage_table(
-    stages: Sequence[Stage], answers: Answers, costs: StageCosts, told: Progress = silent
+    stages: Sequence[Stage], answers: Answers, costs: StageCosts, told: ProgressCallback = silent
 ) -> StageTable:
     """Return the table of all samples; own answers are worked out now."""
     found = []

@@ -14,7 +14,7 @@ from netstitch.cascades.stage_table import silent
 from netstitch.cascades.terms import Stage, terms_of
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, NumericsConfig
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 from netstitch.stitching.cascade_terms import Term
 from netstitch.stitching.exit import Exit
 from netstitch.supernet.supernet import Supernet
@@ -68,7 +68,7 @@ def compute_terms(
     form: NumericsConfig,
     device: torch.device | str,
     out: Tensor,
-    told: Progress = silent,
+    told: ProgressCallback = silent,
 ) -> Mapping[Term, Tensor]:
     """Return the outputs (n, ...) of each term, which are written into `out`, (terms, n, ...).
 

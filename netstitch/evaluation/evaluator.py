@@ -24,10 +24,9 @@ from netstitch.stitching.exit import Exit
 from netstitch.stitching.reachability import Genotype
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Outputs, Samples, Task
+from netstitch.tasks.task import Measure
 from netstitch.threads import batch_workers, threads
 
-Measure = Callable[[Outputs, Tensor], Tensor]
-"""Values (n, ...) of the outputs and labels of n samples."""
 Measurable = Genotype | Exit
 """A subnetwork that can be evaluated."""
 Compute = Callable[[Tensor], list[KeyedOutputs]]

@@ -4,7 +4,7 @@ import json
 import platform
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from netstitch.errors import ExportError, NetstitchError
+from netstitch.events import StepsCallback
 from netstitch.exporting.cascade_card import cascade_card, selected_card
 from netstitch.exporting.export_check import (
     ADVICE,
@@ -40,9 +41,6 @@ EXPORT, EXPORT_FILE = "netstitch-export-1", "export.json"
 
 RECALIBRATED, FOLDED = "batch_norms_recalibrated", "batch_norms_folded"
 """Entries of the card, where it was asked for: how many norms there were."""
-
-Progress = Callable[[int, int, str], None]
-"""Called with steps done, steps in all, and the step that begins."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def export(
     recalibrate: Iterable[Batch] | None = None,
     fold: bool = False,
     output: str | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
 ) -> Exported:
     """Write the subnetwork of a genotype, or an exit, into a new folder, whole or not at all.
 

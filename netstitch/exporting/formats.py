@@ -18,7 +18,7 @@ from netstitch.exporting.onnx_format import (
     reopen_onnx,
     write_onnx,
 )
-from netstitch.exporting.subnetwork import Outputs, Subnetwork, run_module
+from netstitch.exporting.subnetwork import OutputsByKey, Subnetwork, run_module
 from netstitch.files.folders import write_bytes
 from netstitch.networks.network_files import WEIGHTS_FILE
 from netstitch.threads import quiet
@@ -30,7 +30,7 @@ def _write_json(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> N
     write_subnetwork(folder, subnetwork.graph, dict(subnetwork.weights), card)
 
 
-def _reopen_json(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
+def _reopen_json(subnetwork: Subnetwork, folder: Path) -> Callable[..., OutputsByKey]:
     return partial(run_module, load_subnetwork(folder))
 
 
@@ -42,7 +42,7 @@ def _write_pt2(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> No
     write_bytes(folder / PT2_FILE, content.getvalue())
 
 
-def _reopen_pt2(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
+def _reopen_pt2(subnetwork: Subnetwork, folder: Path) -> Callable[..., OutputsByKey]:
     # The file holds a pickle. It is opened here alone, right after it was written, never from a
     # folder that somebody else may have written.
     with quiet():
@@ -66,7 +66,7 @@ class Format:
 
     files: tuple[str, ...]
     write: Callable[[Subnetwork, Path, dict[str, Any]], None]
-    reopen: Callable[[Subnetwork, Path], Callable[..., Outputs]]
+    reopen: Callable[[Subnetwork, Path], Callable[..., OutputsByKey]]
     usage: str
     check_installed: Callable[[], None] = lambda: None
 

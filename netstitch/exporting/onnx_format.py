@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_unflatten
 
 from netstitch.errors import ExportError
 from netstitch.exporting.staged_onnx import staged_model
-from netstitch.exporting.subnetwork import Outputs, Subnetwork
+from netstitch.exporting.subnetwork import OutputsByKey, Subnetwork
 from netstitch.files.folders import write_bytes
 from netstitch.networks.staged import THRESHOLD, StagedGraph
 from netstitch.threads import quiet
@@ -162,7 +162,7 @@ def _rename_inner(made: torch.onnx.ONNXProgram, names: list[str]) -> None:
             taken.add(value.name)
 
 
-def reopen_onnx(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
+def reopen_onnx(subnetwork: Subnetwork, folder: Path) -> Callable[..., OutputsByKey]:
     """Return a function that runs the ONNX file on a batch, of a cascade with thresholds."""
     import onnxruntime
 
@@ -176,7 +176,7 @@ def reopen_onnx(subnetwork: Subnetwork, folder: Path) -> Callable[..., Outputs]:
     one = subnetwork.graph.output_keys == (None,)
     (given,) = (value.name for value in session.get_inputs())
 
-    def run(inputs: Tensor, thresholds: Tensor | None = None) -> Outputs:
+    def run(inputs: Tensor, thresholds: Tensor | None = None) -> OutputsByKey:
         other = {} if thresholds is None else {THRESHOLD: thresholds.numpy()}
         values = session.run(names, {given: inputs.numpy(), **other})
         return {

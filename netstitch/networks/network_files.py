@@ -33,7 +33,7 @@ _PARAMETERS = "parameters"
 
 Built = TypeVar("Built")
 
-Cost = Annotated[int, Field(ge=0, le=2**48)]
+OperationCount = Annotated[int, Field(ge=0, le=2**48)]
 """The cost of one node; those of all nodes of a network add up to a number of 64 bits."""
 
 
@@ -47,8 +47,8 @@ class NodeRow(Document):
     shape: tuple[Annotated[int, Field(ge=0)] | str, ...] | None
     dtype: str | None
     path: str
-    multiply_adds: Cost
-    elementwise: Cost
+    multiply_adds: OperationCount
+    elementwise: OperationCount
     point: bool
     channels: int = 1
 

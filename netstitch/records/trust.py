@@ -33,7 +33,7 @@ SIGNATURE = "signature"
 """The key of run.json."""
 
 
-class Signature(BaseModel):
+class ConfigSignature(BaseModel):
     """A user's word for the Python that a run names.
 
     Attributes:
@@ -155,13 +155,13 @@ def check_cluster(run: Path, document: RunDocument, settings: RunSettings, *, ag
         )
 
 
-def _valid(value: object, experiment: Experiment) -> Signature | None:
+def _valid(value: object, experiment: Experiment) -> ConfigSignature | None:
     """Return the signature where it is this user's, of what an experiment names; else None."""
     samples, models = named_by(experiment)
     functions = {one.name for one in samples + models}
     key = read_key()
     try:
-        found = Signature.model_validate_json(json.dumps(value))
+        found = ConfigSignature.model_validate_json(json.dumps(value))
     except (ValueError, RecursionError):  # pydantic's own is a ValueError
         return None
     if key is None or set(found.functions) != functions:

@@ -12,7 +12,7 @@ from netstitch.costs import MULTIPLY_ADDS, Cost
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, NumericsConfig
 from netstitch.evaluation.measured_output import measured_key, measured_shape
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 from netstitch.matching.matches import Matching
 from netstitch.networks.network import Network
 from netstitch.networks.probabilities import WAY_OUT
@@ -38,7 +38,7 @@ def greedy_outputs(
     *,
     objective: ObjectiveName = ACCURACY,
     cost: Cost = MULTIPLY_ADDS,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> OutputChoices:
     """Return the sets of networks that are the best at their cost on validation samples.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from netstitch.events import Progress
+from netstitch.events import ProgressCallback
 from netstitch.stitching.output_choices import OutputChoices
 from netstitch.stitching.subgraph import Ensemble
 
@@ -61,7 +61,7 @@ def greedy_sets(
     *,
     rule: Ensemble,
     weights: Sequence[float],
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> OutputChoices:
     """Return each network, the sets that score more than every cheaper one tried, and all.
 

@@ -41,7 +41,7 @@ DAMAGE = (
 """Errors that building from a document that somebody edited may raise."""
 
 
-class Ensemble(Document):
+class EnsembleDocument(Document):
     """The forming of an ensemble; see `Averaging`."""
 
     rule: Literal["logits", "probabilities"]
@@ -71,7 +71,7 @@ class SupernetDocument(Document):
     upper_bound: float
     method: str
     outputs: tuple[tuple[Count, ...], ...]
-    ensemble: Ensemble
+    ensemble: EnsembleDocument
     fitted: bool | None = None
     exits: ExitsEntry | None = None
     directions: tuple[tuple[tuple[int, int], ...] | None, ...] | None = None

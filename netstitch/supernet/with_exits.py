@@ -11,7 +11,7 @@ from torch import Tensor
 from netstitch.events import Listener, Message, warn
 from netstitch.files.alignment import aligned
 from netstitch.files.folders import as_path
-from netstitch.fitting import Batch, ExitReport, ExitSettings, Teacher, fit_exits
+from netstitch.fitting import Batch, EnsembleTeacher, ExitReport, ExitSettings, fit_exits
 from netstitch.networks.graph import Graph
 from netstitch.stitching.exit import Exit
 from netstitch.stitching.exit_graph import ExitOutput, exit_output
@@ -78,7 +78,7 @@ class WithExits(Decisions):
         """
         given = ExitSettings.from_keywords(settings, ("output", "listener"))
         chosen = self._exit_output(output)
-        teacher = Teacher(self.structure, chosen, self.averaging, self.tensors())
+        teacher = EnsembleTeacher(self.structure, chosen, self.averaging, self.tensors())
         found = fit_exits(teacher, self._own(batches), given, listener)
         self._exit_set.give(found.exits, found.weights, chosen, self._like)
         self.exit_report = found.report

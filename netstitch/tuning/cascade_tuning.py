@@ -16,7 +16,7 @@ from torch import Tensor
 from netstitch.cascades.answers import answer_rule
 from netstitch.cascades.running import stages_of
 from netstitch.errors import FittingError
-from netstitch.events import Listener, Message, warn
+from netstitch.events import Listener, Message, StepsCallback, warn
 from netstitch.stitching.cascade import Cascade, CascadeStage
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Task
@@ -35,7 +35,6 @@ from netstitch.tuning.trained_weights import (
     NO_STITCHES,
     FineTuned,
     HeldOut,
-    Progress,
     give,
     keys_read,
     keys_to_train,
@@ -81,7 +80,7 @@ def taught_cascade(
     *,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
     listener: Listener = warn,
 ) -> TaughtCascade:
     """Train the stages of a cascade in their order; the supernet stays as it is.
@@ -174,7 +173,7 @@ def _keys_of_stages(supernet: Supernet, cascade: Cascade, trained: Trained) -> l
     return found
 
 
-def _named(progress: Progress | None, number: int) -> Progress | None:
+def _named(progress: StepsCallback | None, number: int) -> StepsCallback | None:
     """Return what tells of the progress of a stage, by its number."""
     if progress is None:
         return None

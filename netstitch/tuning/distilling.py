@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from netstitch.errors import DataError
+from netstitch.events import StepsCallback
 from netstitch.networks.module import build_module
 from netstitch.supernet.decisions import AnySubnetwork
 from netstitch.supernet.supernet import Supernet
 from netstitch.tuning.distillation import Distillation, Lesson
 from netstitch.tuning.teachers import Teacher
-from netstitch.tuning.trained_weights import FineTuned, Progress, trained_keys
+from netstitch.tuning.trained_weights import FineTuned, trained_keys
 from netstitch.tuning.training_loop import checkpoint_of, parameters_of, train
 from netstitch.tuning.tuning_settings import FineTuneSettings
 
@@ -44,7 +45,7 @@ def taught(
     *,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
 ) -> FineTuned:
     """Train a genotype's network on inputs (n, ...); see `distil`, which has the other arguments.
 
@@ -73,7 +74,7 @@ def distil(
     *,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
 ) -> FineTuned:
     """Train a genotype's network or an exit as a whole; the supernet stays as it is.
 

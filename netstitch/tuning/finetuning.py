@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from netstitch.errors import DataError, FittingError
+from netstitch.events import StepsCallback
 from netstitch.networks.graph import Graph
 from netstitch.networks.module import build_module
 from netstitch.stitching.genotype import check_genotype
@@ -25,7 +26,6 @@ from netstitch.tuning.distilling import taught
 from netstitch.tuning.teachers import Teacher
 from netstitch.tuning.trained_weights import (
     FineTuned,
-    Progress,
     trained_keys,
     training_samples,
 )
@@ -41,7 +41,7 @@ def finetune_genotype(
     *,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
 ) -> FineTuned:
     """Train a genotype's network on the task's training samples; the supernet stays as it is.
 

@@ -1,6 +1,6 @@
 """The weights of a network that are trained, and what became of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +14,6 @@ from netstitch.supernet.decisions import AnySubnetwork
 from netstitch.supernet.supernet import Supernet
 from netstitch.tasks import Samples, Task
 from netstitch.tuning.tuning_settings import FineTuneSettings, Trained
-
-Progress = Callable[[int, int, str], None]
 
 NO_STITCHES = "the {what} has no stitches to train; train all of its weights, or another {what}"
 

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from netstitch.events import StepsCallback
 from netstitch.files.checkpoint import (
     Tensors,
     TrainingCheckpoint,
@@ -23,7 +24,7 @@ from netstitch.networks.graph import Graph
 from netstitch.supernet.decisions import AnySubnetwork
 from netstitch.supernet.supernet import Supernet
 from netstitch.threads import threads
-from netstitch.tuning.trained_weights import Progress, orders
+from netstitch.tuning.trained_weights import orders
 from netstitch.tuning.tuning_settings import FineTuneSettings
 
 SAVED_EVERY = 60.0
@@ -123,7 +124,9 @@ class TuningSteps(ABC):
         return torch.optim.Adam(self.trained.values(), lr=self.rate)
 
 
-def train(steps: TuningSteps, file: TrainingCheckpoint | None, progress: Progress | None) -> bool:
+def train(
+    steps: TuningSteps, file: TrainingCheckpoint | None, progress: StepsCallback | None
+) -> bool:
     """Do the steps that are left, and return whether Ctrl-C ended them.
 
     With a file, training goes on from it where it is there, and is kept in it each minute, at the

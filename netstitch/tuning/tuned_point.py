@@ -14,6 +14,7 @@ from torch import Tensor, fx
 from netstitch.analysis import CascadePoint, FrontPoint
 from netstitch.analysis.front_choice import AnyPoint
 from netstitch.errors import FittingError
+from netstitch.events import StepsCallback
 from netstitch.files.settings import check_names, with_keywords
 from netstitch.stitching.cascade import Cascade
 from netstitch.stitching.exit import Exit
@@ -25,7 +26,7 @@ from netstitch.tasks.task import as_task
 from netstitch.tuning.cascade_tuning import taught_cascade
 from netstitch.tuning.finetuning import finetune_genotype
 from netstitch.tuning.teachers import Teacher
-from netstitch.tuning.trained_weights import FineTuned, HeldOut, Progress, give
+from netstitch.tuning.trained_weights import FineTuned, HeldOut, give
 from netstitch.tuning.tuning_settings import LABELS, FineTuneSettings, Trained
 
 
@@ -75,7 +76,7 @@ def finetune(
     teacher: str | None = None,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepsCallback | None = None,
     **options: Unpack[FineTuneKeywords],
 ) -> TunedPoint:
     """Return a network or cascade of a front, trained on the task's samples; all else stays.

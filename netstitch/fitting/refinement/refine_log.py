@@ -17,7 +17,7 @@ from netstitch.files.checkpoint import (
 )
 from netstitch.files.documents import Count, Document, Seconds
 from netstitch.files.folders import as_path
-from netstitch.fitting.feature_stream import Progress
+from netstitch.fitting.feature_stream import ProgressCallback
 from netstitch.fitting.refinement.refine_report import CurvePoint, LossValue
 from netstitch.fitting.refinement.refine_training import SIDES, Training
 from netstitch.time_limits import OVERTIME, Pace
@@ -90,7 +90,7 @@ class RefineLog:
         checkpoint: TrainingCheckpoint | None,
         every: float,
         clock: Callable[[], float],
-        progress: Progress | None,
+        progress: ProgressCallback | None,
         listener: Listener,
     ) -> None:
         self.training, self.measure = training, measure

@@ -18,7 +18,7 @@ import torch
 
 from netstitch.errors import FittingError
 from netstitch.events import Listener, warn
-from netstitch.fitting.feature_stream import Batch, Layer, Progress, check_stitches
+from netstitch.fitting.feature_stream import Batch, Layer, ProgressCallback, check_stitches
 from netstitch.fitting.refinement.branch_subnetworks import BranchSubnetwork, BranchSubnetworks
 from netstitch.fitting.refinement.refine_images import read_parts
 from netstitch.fitting.refinement.refine_log import RefineLog, checkpoint_of
@@ -57,7 +57,7 @@ def refine(
     *,
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 30.0,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     listener: Listener = warn,
     **settings: Any,
 ) -> RefineReport:

@@ -15,13 +15,13 @@ from numba import njit
 
 from netstitch.matching.acyclic.downsets import Downsets
 
-Weights = npt.NDArray[np.float64]
+PairWeights = npt.NDArray[np.float64]
 Step = tuple[int | None, int | None]
-Pairs = tuple[tuple[int, int], ...]
-"""Pairs of nodes of A and B."""
+StepPairs = tuple[tuple[int, int], ...]
+"""StepPairs of nodes of A and B."""
 
 
-def heaviest_way(a: Downsets, b: Downsets, weights: Weights) -> list[Step]:
+def heaviest_way(a: Downsets, b: Downsets, weights: PairWeights) -> list[Step]:
     """Return the steps of a heaviest way: (i, j), or (i, None) and (None, j) for single nodes.
 
     The weights are (n_a, n_b), finite, 0 where incompatible. Of moves that lead to equal sums a
@@ -55,12 +55,12 @@ def heaviest_way(a: Downsets, b: Downsets, weights: Weights) -> list[Step]:
     return steps
 
 
-def pairs_of(steps: list[Step]) -> Pairs:
+def pairs_of(steps: list[Step]) -> StepPairs:
     """Return the pairs among the steps, in order."""
     return tuple((i, j) for i, j in steps if i is not None and j is not None)
 
 
-def weight_of(weights: Weights, pairs: Pairs) -> float:
+def weight_of(weights: PairWeights, pairs: StepPairs) -> float:
     """Return the sum of the pairs' weights, rounded once."""
     return fsum(weights[pair] for pair in pairs)
 

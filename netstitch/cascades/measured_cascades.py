@@ -9,7 +9,7 @@ import numpy as np
 
 from netstitch.analysis import FrontPoint, Split, paired_difference
 from netstitch.analysis.cascade_point import CascadePoint, CurveRow
-from netstitch.cascades.running import Runnable, RunOutcome
+from netstitch.cascades.running import CascadeOrStage, RunOutcome
 from netstitch.costs import Cost
 from netstitch.evaluation.metrics import Metrics
 from netstitch.searching.measured_front import measured_fields, subnetwork_fields
@@ -34,24 +34,24 @@ class Measured:
 
     supernet: Supernet
     cost: Cost
-    ran: Sequence[Runnable]
+    ran: Sequence[CascadeOrStage]
     outcomes: Mapping[Split, Sequence[RunOutcome]]
     ensemble: CascadeStage | None
 
     @cached_property
-    def _places(self) -> dict[Runnable, int]:
+    def _places(self) -> dict[CascadeOrStage, int]:
         return {one: index for index, one in enumerate(self.ran)}
 
     @cached_property
     def _metrics(self) -> dict[Split, list[Metrics]]:
         return {part: [each.metrics for each in own] for part, own in self.outcomes.items()}
 
-    def fields(self, one: Runnable) -> dict[str, Any]:
+    def fields(self, one: CascadeOrStage) -> dict[str, Any]:
         """Return the measures of one as fields of a point."""
         ensemble = None if self.ensemble is None else self._places[self.ensemble]
         return measured_fields(self._metrics, self._places[one], ensemble)
 
-    def outcome(self, one: Runnable, part: Split) -> RunOutcome:
+    def outcome(self, one: CascadeOrStage, part: Split) -> RunOutcome:
         """Return what one came to on a part of the data."""
         return self.outcomes[part][self._places[one]]
 
