@@ -1,4 +1,4 @@
-"""`ns.find_cascades`: a supernet, a task and a front become a front with cascades."""
+"""`ns.find_cascades`: adds cascades, and exits that pay, to the front of a search."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -58,7 +58,7 @@ from netstitch.tasks import Task
 from netstitch.text import one_line
 
 ASKED = 30
-"""Candidates, at most, where the cost of each pair has to be asked for."""
+"""The most candidates where the cost of each pair has to be computed by itself."""
 
 
 @with_keywords(CascadeSettings, CascadeKeywords)
@@ -75,30 +75,30 @@ def find_cascades(
     on_progress: ProgressCallback | None = None,
     **options: Unpack[CascadeKeywords],
 ) -> Front:
-    """Return the front with cascades of the references and of exits, and of its networks.
+    """Return the front with cascades, and with exits that no network beats.
 
-    `Front.cascades` are a few dozen by mean cost, of the references and the supernet's exits, where
-    these were fitted (`Supernet.fit_exits`). `Front.plain_cascades` are those of the references
-    alone, to compare with. With `stitched`, stitched networks are stages of the former too, and
-    the latter have beside them those with exits and without stitches, where these are others.
-    Exits that no network beats become points of the front, which are numbered anew; networks that
-    exits beat leave it, and come back where the exits are others (`Front.beaten`).
+    `Front.cascades` holds a few dozen, by rising mean cost. Their stages are references and exits,
+    where these were fitted (`Supernet.fit_exits`), and with `stitched` stitched networks too.
+    `Front.plain_cascades` holds those of the references alone, to compare with; with `stitched`
+    also those of references and exits. Exits that no network beats become points of the front,
+    which is numbered anew. Networks that exits beat move to `Front.beaten`; with other exits they
+    may come back.
 
-    Of so many cascades the best ones by labels would be lucky ones. So they are chosen, on
-    validation samples, by how probable their answers are to the likeliest reference, calibrated on
-    these samples: by that nothing beats them. The accuracies that points tell are by labels, by
-    which a cheaper one may be a little better.
+    Cascades are chosen on validation samples, but not by their accuracy there: the best of so many
+    would be lucky ones. An answer counts as the probability that the best reference, calibrated on
+    the same samples, gives to it. Points report accuracies by labels, so that a cheaper cascade may
+    be a little more accurate there than a dearer one.
 
     Args:
         supernet: The supernet that the front is of.
         task: The task that it was searched for.
         front: What `ns.search` found.
         stages: The most stages of a cascade, 2 or 3.
-        evaluated: Genotypes that may be stages beside those of the front, with `stitched`.
+        evaluated: More genotypes that may be stages, with `stitched`.
         cost: The front's cost, where it is one of your own.
         form: Memory layout, batch size and workers; measured on this machine by default.
         device: Where subnetworks run.
-        on_progress: Called with how much is done, of how much, and what.
+        on_progress: Called with how much is done, of how much in all, and a line of text.
         **options: Fields of `netstitch.cascades.CascadeSettings`.
 
     Raises:
@@ -150,10 +150,10 @@ def find_cascades_of(
     recalibrated: bool = False,
     listener: Listener = ignore,
 ) -> Front:
-    """Find cascades as `find_cascades` does, of what a search evaluated.
+    """Find cascades as `find_cascades` does, with all that a search evaluated.
 
-    Where the search measured networks with statistics of their own (`recalibrated`), stages are
-    networks without stitches, whose batch norms keep theirs. The listener is told how far it is.
+    Where the search recalibrated batch norms (`recalibrated`), stages have no stitches, since the
+    norms of these networks keep their statistics. The listener is told of progress.
     """
     if recalibrated and settings.stitched:
         listener(Message("cascades are of networks without stitches: others are recalibrated"))
@@ -175,7 +175,7 @@ def _find(
     cost: Cost,
     listener: Listener,
 ) -> Front:
-    """Return a front of its search alone, which was checked, with exits and cascades."""
+    """Return a front, as `_searched` gives it, with exits and cascades."""
     listener(StageBegan("find cascades"))
     found, known = _found(supernet, rule, front, evaluated, settings, form, device, cost, listener)
     measured = _measured(
@@ -195,7 +195,7 @@ def _found(
     cost: Cost,
     listener: Listener,
 ) -> tuple[Families, list[RunOutcome]]:
-    """Return what is found on validation samples, and what all that is measured comes to there."""
+    """Return the cascades that are kept, and their outcomes on validation samples."""
     told, samples = advancing(listener), rule.task.validation
     most = settings.candidates if cost.parts is not None else min(settings.candidates, ASKED)
     if most < settings.candidates:
@@ -230,7 +230,7 @@ def _found(
 
 
 def _ran(supernet: Supernet, found: Families) -> list[CascadeOrStage]:
-    """Return all cascades and exits that are measured, and the ensemble, where there is one."""
+    """Return all that is measured: cascades, exits and, where there is one, the ensemble."""
     cascades = dict.fromkeys((*found.plain, *found.with_exits, *found.every))
     alone = [CascadeStage(one) for one in found.exits]
     ensemble = _ensemble(supernet)
@@ -238,7 +238,7 @@ def _ran(supernet: Supernet, found: Families) -> list[CascadeOrStage]:
 
 
 def _ensemble(supernet: Supernet) -> CascadeStage | None:
-    """Return the ensemble that others are compared with; None where outputs are other choices."""
+    """Return the ensemble of all networks as a stage; None where no output is that."""
     genotype = supernet.references().get(ENSEMBLE)
     return None if genotype is None else CascadeStage(tuple(genotype.tolist()))
 
@@ -254,9 +254,9 @@ def _measured(
     device: torch.device | str,
     listener: Listener,
 ) -> Measured:
-    """Measure all cascades and exits, and the ensemble, on the other parts of the data.
+    """Measure cascades, exits and the ensemble on confirmation and test samples too.
 
-    An error leaves the samples out, as for networks of the front, which is told.
+    After an error these samples are left out, with a warning, as for networks of the front.
     """
     ran, told = _ran(supernet, found), advancing(listener)
     outcomes: dict[Split, list[RunOutcome]] = {"validation": on_validation}
@@ -273,7 +273,7 @@ def _measured(
 
 
 def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
-    """Return the front with what was found, labelled by rising mean cost."""
+    """Return the front with exits and cascades, labelled by rising mean cost."""
     exits = [measured.exit_point(one) for one in found.exits]
     static = _static(front, [*front.points, *exits])
     kept = {point.genotype for point in static.points if point.exit is None}
@@ -300,13 +300,13 @@ def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:
 
 
 def _searched(front: Front) -> Front:
-    """Return a front as its search found it, without exits and cascades."""
+    """Return the front as the search found it, without exits and cascades."""
     networks = [point for point in (*front.points, *front.beaten) if point.exit is None]
     return _static(front, networks)
 
 
 def _static(front: Front, points: Iterable[FrontPoint]) -> Front:
-    """Return a front of some networks, otherwise like another."""
+    """Return a front like another, of other points and without cascades."""
     return make_front(
         points, front.references, front.measure, front.objective, front.cost_name, front.unit
     )

@@ -14,9 +14,9 @@ from netstitch.events import ProgressCallback
 def search_drafts(
     table: StageTable, candidates: Sequence[int], stages: int, told: ProgressCallback = silent
 ) -> Drafts:
-    """Return cascades of candidates, those among them that nothing of a kind dominates.
+    """Return cascades of candidates, less those that a cascade of the same kind dominates.
 
-    Single candidates are among them.
+    Single candidates are among them, as cascades of one stage.
     """
     sure = [one for one in candidates if not np.isnan(table.confidence[one]).any()]
     pairs = all_pairs(

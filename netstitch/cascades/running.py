@@ -1,4 +1,4 @@
-"""Running cascades on samples: outputs of their terms, a block of samples at a time."""
+"""Runs cascades on samples, a block at a time: outputs of networks, answers, decisions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class RunOutcome:
     """The outcome of a cascade on n samples.
 
     Attributes:
-        metrics: Of its answers.
+        metrics: The measures of its answers.
         left: (n,), the stage at which each sample left.
     """
 
@@ -48,7 +48,7 @@ class RunOutcome:
 
 
 def stages_of(supernet: Supernet, one: CascadeOrStage) -> list[Stage]:
-    """Return the stages of a cascade, or of a subnetwork alone.
+    """Return the stages of a cascade, or the one of a subnetwork alone.
 
     Raises:
         StitchingError: A stage is no subnetwork of the supernet, or its temperatures are not one
@@ -79,9 +79,9 @@ def answers_of(
     outputs: Mapping[Term, Tensor],
     rule: AnswerRule,
 ) -> Iterator[tuple[Tensor, list[Tensor]]]:
-    """Yield each stage's (n, classes, ...) answer to all samples, and what agreement is between.
+    """Yield each stage's answer (n, classes, ...) to all samples, and the outputs that may agree.
 
-    The latter are the stage's last output and, where there is one, the output computed before.
+    These are the stage's last output and, before it, the one computed before, if there is one.
     """
     scaled: dict[Term, Tensor] = {}
     for place, (made, own) in enumerate(zip(stages, given, strict=True)):
@@ -128,10 +128,10 @@ def run_cascades(
     *,
     known: Mapping[Term, Tensor] = MappingProxyType({}),
 ) -> list[RunOutcome]:
-    """Return what cascades come to on samples, and subnetworks that answer all of them alone.
+    """Measure cascades, and subnetworks alone, on samples.
 
-    No more than about `memory` bytes of outputs are held besides those that are known already, of
-    all samples; others are computed.
+    Outputs that are not in `known`, which has those of all samples, are computed; about `memory`
+    bytes of them are held at a time.
 
     Raises:
         DataError: Outputs are not finite.

@@ -1,8 +1,8 @@
-"""Distillation: steps towards a teacher's outputs, of which the best state is kept.
+"""Distillation: steps towards a teacher's outputs, keeping the best state.
 
-Training goes from look to look: at each the loss on held-out samples says whether this is the best
-state so far. Where it has risen far above that of the best state, or a step is not finite, training
-has diverged: it goes back to the best state, and on from there at half the rate.
+At regular looks the loss on held-out samples is measured, and the best state so far is kept. Where
+that loss has risen far above the best, or a step is not finite, training has diverged: it goes back
+to the best state, and on from there at half the rate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,18 +27,18 @@ LOOKS = 10
 """Looks at held-out samples, evenly spread; before the first of them also after 1, 2, 4, ... steps,
 where a rate that is too high shows."""
 RISEN, SLACK, OF_START = 2.0, 1e-3, 0.1
-"""Training diverged where the held-out loss is over so many times the least so far, and over it by
-so many nats and by such a share of what it was before training."""
+"""Training has diverged where the held-out loss is over RISEN times the least so far, and exceeds
+it by SLACK nats and by the share OF_START of the loss before training."""
 HALVINGS = 20
-"""The most that the rate is halved."""
+"""How often the rate is halved at most."""
 BEST = "best/"
-"""What names of the best state's tensors begin with in a checkpoint."""
+"""The prefix of the best state's tensors in a checkpoint."""
 
 StepCount = Annotated[int, Field(ge=-1)]
 
 
 class DistillationState(TuningState):
-    """The document of a checkpoint: attributes of `Distillation` beside the losses."""
+    """The document of a checkpoint; the fields are attributes of `Distillation`."""
 
     looked: StepCount
     best_at: StepCount
@@ -65,7 +65,7 @@ class Lesson:
 
 
 class Distillation(TuningSteps):
-    """Training towards a teacher's outputs, as far as it is.
+    """The steps of training towards a teacher's outputs.
 
     Args:
         student: The network.
@@ -119,13 +119,13 @@ class Distillation(TuningSteps):
 
     @property
     def outcome(self) -> HeldOut | None:
-        """The best state beside the one before training; None before the first look."""
+        """Held-out losses before training and of the best state; None before the first look."""
         if self.looked < 0:
             return None
         return HeldOut(len(self._lesson.held_out), self.before, self.least)
 
     def state(self) -> DistillationState:
-        """Return how far it is."""
+        """Return the document of a checkpoint."""
         began = self.looked >= 0
         return DistillationState(
             **super().state().model_dump(),
@@ -137,11 +137,11 @@ class Distillation(TuningSteps):
         )
 
     def tensors(self) -> Tensors:
-        """Return the tensors that are kept beside the state, the best ones among them."""
+        """Return the tensors of a checkpoint, the best state's among them."""
         return super().tensors() | {BEST + key: tensor for key, tensor in self.best.items()}
 
     def restore(self, state: TuningState, tensors: Tensors) -> None:
-        """Bring it to where `state` and `tensors` found it."""
+        """Set it to a state and tensors from a checkpoint."""
         assert isinstance(state, DistillationState)
         own = {name: tensor for name, tensor in tensors.items() if not name.startswith(BEST)}
         super().restore(state, own)
@@ -225,12 +225,12 @@ class Distillation(TuningSteps):
 
 
 def bound(least: float, before: float) -> float:
-    """Return the held-out loss over which training has diverged, from the least and the first."""
+    """Return the held-out loss above which training has diverged, from the least and the first."""
     return max(RISEN * least, least + SLACK, least + OF_START * before)
 
 
 def looks(steps: int) -> frozenset[int]:
-    """Return after how many steps held-out samples are looked at, the first and last included."""
+    """Return the numbers of steps after which there is a look, from 0 to all."""
     every = ceil(steps / LOOKS)
     early: Sequence[int] = [2**power for power in range(every.bit_length()) if 2**power < every]
     return frozenset((0, *early, *range(every, steps, every), steps))

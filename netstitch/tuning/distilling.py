@@ -1,4 +1,4 @@
-"""Training a network of a supernet to give a teacher's outputs, resumable; no labels are needed."""
+"""Trains a network of a supernet to give a teacher's outputs; resumable, and without labels."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from netstitch.tuning.training_loop import checkpoint_of, parameters_of, train
 from netstitch.tuning.tuning_settings import FineTuneSettings
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 1024
-"""The share of the samples that is held out, and how many at most."""
+"""The share of the samples that is held out, and the most."""
 
 
 def split_samples(count: int, settings: FineTuneSettings) -> tuple[Tensor, Tensor]:
-    """Return the indices of samples that are trained on, and of those that are held out.
+    """Return the indices of the samples to train on, and of those that are held out.
 
     Raises:
         DataError: Those to train on are fewer than a batch.
@@ -84,8 +84,8 @@ def distil(
     Args:
         supernet: Holds the network.
         chosen: The genotype or exit.
-        keys: Of the tensors that are trained.
-        lesson: What is learned.
+        keys: The keys of the tensors that are trained.
+        lesson: The teacher and the samples.
         settings: For how long and how fast.
         device: What trains.
         checkpoint: A file that says each minute, after Ctrl-C and at the end how far training is,

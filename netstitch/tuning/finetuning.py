@@ -1,8 +1,8 @@
-"""Training one network of a supernet on the task itself, after it was found.
+"""Fine-tuning: trains one network of a supernet on the task itself, after it was found.
 
-The paper's section 8 proposes it. Both branches of an ensemble are trained, each for itself, on the
-task's loss; with a teacher, the network as a whole. Norms keep their statistics and dropout stays
-off, as in the network that was found.
+The paper's section 8 proposes it. On labels each branch of an ensemble has a loss of its own; with
+a teacher the network is trained as a whole. Norms keep their statistics and dropout stays off, as
+in the network that was found.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,9 +45,9 @@ def finetune_genotype(
 ) -> FineTuned:
     """Train a genotype's network on the task's training samples; the supernet stays as it is.
 
-    The loss is the cross-entropy against the labels, the sum over the branches of an ensemble; with
-    a teacher in the settings, that of `distil`, of the network's output as a whole. Ctrl-C ends
-    training with what it came to so far; with a checkpoint it stays KeyboardInterrupt.
+    The loss is the task's on the labels, summed over the branches of an ensemble; with a teacher in
+    the settings it is that of `distil`. Ctrl-C ends training and returns the weights so far; with a
+    checkpoint it stays KeyboardInterrupt.
 
     Args:
         supernet: Holds the network.
@@ -55,8 +55,8 @@ def finetune_genotype(
         genotype: The network.
         settings: What is trained, for how long and how fast.
         device: What trains.
-        checkpoint: A file that says each minute, and after Ctrl-C, how far training is. If it is
-            there, training goes on from it, to the same result, with as many threads as it began
+        checkpoint: A file that keeps the training each minute, after Ctrl-C and at the end. If it
+            is there, training goes on from it, to the same result, with as many threads as it began
             with. It is left for the caller to remove.
         progress: Called after each step with steps done, steps in all, and a line of text.
 
@@ -115,13 +115,13 @@ def _branches(supernet: Supernet, genotype: Genotype) -> list[Graph]:
 
 
 class LabelSteps(TuningSteps):
-    """Training on a task's loss, as far as it is.
+    """The steps of training on a task's loss.
 
     Args:
         branches: The networks, each of which has a loss of its own.
         trained: Their parameters that are trained, by key; they are changed in place.
         training_loss: The loss of outputs and labels.
-        samples: What is trained on.
+        samples: The training samples.
         settings: For how long, and how fast.
         device: Where it runs.
     """

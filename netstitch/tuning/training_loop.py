@@ -44,7 +44,7 @@ class TuningState(Document):
 
 
 class TuningSteps(ABC):
-    """The steps of a fine-tuning, as far as they are done.
+    """The steps of a fine-tuning, and how many of them are done.
 
     Args:
         trained: The parameters that are trained, by key; they are changed in place.
@@ -93,15 +93,15 @@ class TuningSteps(ABC):
         """Do one step; raises FittingError where training diverges."""
 
     def state(self) -> TuningState:
-        """Return how far it is."""
+        """Return the document of a checkpoint."""
         return TuningState(losses=tuple(self.losses), threads=torch.get_num_threads())
 
     def tensors(self) -> Tensors:
-        """Return the tensors that are kept beside the state."""
+        """Return the tensors of a checkpoint."""
         return training_tensors(self.trained, self.optimizer)
 
     def restore(self, state: TuningState, tensors: Tensors) -> None:
-        """Bring it to where `state` and `tensors` found it."""
+        """Set it to a state and tensors from a checkpoint."""
         self.losses = list(state.losses)
         restore_training(self.trained, self.optimizer, tensors)
 
@@ -182,8 +182,8 @@ def checkpoint_of(
 ) -> TrainingCheckpoint | None:
     """Return the checkpoint of a training that has not begun; None where there is no path.
 
-    Equal must be graph, settings, and the tensors that are compared: weights and samples, all of
-    them.
+    Training goes on from it where graph, settings and all tensors in `compared` (weights, samples)
+    are equal.
     """
     if path is None:
         return None

@@ -227,7 +227,7 @@ def test_a_kill_between_the_front_and_its_digest_is_no_change(
     def killed(*_: object, **__: object) -> None:
         raise SystemExit(137)
 
-    monkeypatch.setattr("netstitch.runs.front_files.front_figure", killed)
+    monkeypatch.setattr("netstitch.runs.finished.front_figure", killed)
     assert called("resume", tmp_path / "run")[0] == 137
     check_folder(tmp_path / "run")
 

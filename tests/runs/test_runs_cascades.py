@@ -159,7 +159,7 @@ def test_a_kill_between_the_files_of_a_front(
 ) -> None:
     """Of the second time that they are written, with cascades."""
     begun(tmp_path, listener=Meanwhile("find cascades"))
-    place = {"png": "front_files.front_figure"}.get(file, f"front_files.Front.to_{file}")
+    place = {"png": "finished.front_figure"}.get(file, f"finished.Front.to_{file}")
     with monkeypatch.context() as patched:
         patched.setattr(f"netstitch.runs.{place}", killed)
         with pytest.raises(SystemExit):
