@@ -1,4 +1,4 @@
-"""What exits are fitted on: features as exits read them, and the ensemble's probabilities."""
+"""The data that exits are fitted on: pooled features, and the ensemble's probabilities."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

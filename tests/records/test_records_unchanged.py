@@ -1,4 +1,4 @@
-"""What changed since a run wrote it is named by every command that relies on it."""
+"""Changes since a run wrote its files are named by every command that relies on them."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def folder(experiment: Path, tmp_path: Path) -> Path:
 
 
 def command(name: str, folder: Path, *options: str) -> str:
-    """What a command that is refused says; it writes nothing."""
+    """Return the message of a command that is refused; it writes nothing."""
     out = folder.parent / "out"
     arguments: dict[str, list[object]] = {
         "status": [],

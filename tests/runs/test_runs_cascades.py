@@ -157,7 +157,7 @@ def test_a_kill_loses_nothing(
 def test_a_kill_between_the_files_of_a_front(
     tmp_path: Path, whole: Finished, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    """Of the second time that they are written, with cascades."""
+    """The second time that they are written, with cascades."""
     begun(tmp_path, listener=Meanwhile("find cascades"))
     place = {"png": "finished.front_figure"}.get(file, f"finished.Front.to_{file}")
     with monkeypatch.context() as patched:
