@@ -90,7 +90,7 @@ def rule_of(supernet: Supernet, task: Task, settings: CascadeSettings) -> Answer
     return rule
 
 
-def cost_of_front(front: Any, cost: str | Cost | None) -> Cost:
+def cost_of_front(front: object, cost: str | Cost | None) -> Cost:
     """Return the cost that a front is of, or the one given; raise SearchError where they differ."""
     if not isinstance(front, Front):
         raise SearchError(

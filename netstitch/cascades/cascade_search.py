@@ -1,12 +1,13 @@
 """`ns.find_cascades`: adds cascades, and exits that pay, to the front of a search."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from inspect import signature
 from math import prod
 from typing import Literal, Unpack
 
 import torch
+from torch import Tensor
 
 from netstitch.analysis import CascadePoint, Front, FrontPoint, Split, make_front
 from netstitch.analysis.front_point import ACCURACY, ENSEMBLE
@@ -52,9 +53,10 @@ from netstitch.searching.supernet_search_settings import (
     scored_by,
 )
 from netstitch.stitching.cascade import Cascade, CascadeStage
+from netstitch.stitching.cascade_terms import Term
 from netstitch.supernet.decisions import AnyGenotype
 from netstitch.supernet.supernet import Supernet
-from netstitch.tasks import Task
+from netstitch.tasks import Samples, Task
 from netstitch.text import one_line
 
 ASKED = 30
@@ -134,7 +136,8 @@ def find_cascades(
     # Scores are what stitched stages are chosen by, and they take as long as a search.
     scored = scored_by(front.objective, supernet, checked)
     known = evaluate(supernet, scored, evaluated, form, spread.here)
-    return _find(supernet, rule, front, known, settings, form, spread.here, counted, listener)
+    search = _CascadeSearch(supernet, rule, settings, form, spread.here, counted, listener)
+    return search.extended(front, known)
 
 
 def find_cascades_of(
@@ -161,72 +164,87 @@ def find_cascades_of(
     rule = rule_of(supernet, task, settings)
     front = _searched(front)
     check_front(supernet, front)
-    return _find(supernet, rule, front, evaluated, settings, form, device, cost, listener)
+    search = _CascadeSearch(supernet, rule, settings, form, device, cost, listener)
+    return search.extended(front, evaluated)
 
 
-def _find(
-    supernet: Supernet,
-    rule: AnswerRule,
-    front: Front,
-    evaluated: Evaluated,
-    settings: CascadeSettings,
-    form: NumericsConfig,
-    device: torch.device | str,
-    cost: Cost,
-    listener: Listener,
-) -> Front:
-    """Return a front, as `_searched` gives it, with exits and cascades."""
-    listener(StageBegan("find cascades"))
-    found, known = _found(supernet, rule, front, evaluated, settings, form, device, cost, listener)
-    measured = _measured(
-        supernet, rule, found, known, cost, settings.memory, form, device, listener
-    )
-    return _with_cascades(front, found, measured)
+@dataclass(frozen=True)
+class _CascadeSearch:
+    supernet: Supernet
+    rule: AnswerRule
+    settings: CascadeSettings
+    form: NumericsConfig
+    device: torch.device | str
+    cost: Cost
+    listener: Listener
 
+    def extended(self, front: Front, evaluated: Evaluated) -> Front:
+        """Return a front, as `_searched` gives it, with exits and cascades."""
+        self.listener(StageBegan("find cascades"))
+        found, known = self._found(front, evaluated)
+        return _with_cascades(front, found, self._measured(found, known))
 
-def _found(
-    supernet: Supernet,
-    rule: AnswerRule,
-    front: Front,
-    evaluated: Evaluated,
-    settings: CascadeSettings,
-    form: NumericsConfig,
-    device: torch.device | str,
-    cost: Cost,
-    listener: Listener,
-) -> tuple[Families, list[RunOutcome]]:
-    """Return the cascades that are kept, and their outcomes on validation samples."""
-    told, samples = advancing(listener), rule.task.validation
-    most = settings.candidates if cost.parts is not None else min(settings.candidates, ASKED)
-    if most < settings.candidates:
-        text = f"{cost.name} are asked for each pair: at most {most} candidates are tried"
-        listener(Message(text, warning=True))
-    scored = scored_by(front.objective, supernet, rule.task)
-    on_unsure = None
-    if settings.stitched:
-        on_unsure = scorer_on_unsure(supernet, rule, scored, cost, form, device)
-    wanted = choose_stages(supernet, front, evaluated, cost, most, on_unsure)
-    shape = measured_shape(supernet, rule.task)
-    bytes_of_term = 4 * len(samples) * prod(shape)
-    stages, in_memory = fitting_stages(wanted, bytes_of_term, settings.memory)
-    if len(stages) < len(wanted):
-        text = f"outputs of {len(stages)} of {len(wanted)} candidates fit: cascades are of these"
-        listener(Message(text, warning=True))
-    terms = terms_of(stages)
-    with held(len(terms), (len(samples), *shape), in_memory) as out:
-        outputs = compute_terms(supernet, rule.task, samples, terms, form, device, out, told)
-        references = plain_stages(supernet, exits=False)
-        places = [index for index, stage in enumerate(stages) if stage in references]
-        answers = Answers(stages, outputs, samples.labels, rule, scored, places)
-        costs = stage_costs(supernet, cost, [stage.subnetwork for stage in stages])
-        table = stage_table(stages, answers, costs, told)
-        found = find_families(table, stages, places, settings.stages, told)
-        listener(StageBegan(f"measure {len(found.every)} cascades"))
-        ran, memory = _ran(supernet, found), settings.memory
-        known = run_cascades(
-            supernet, rule, samples, ran, form, device, memory, told, known=outputs
+    def _found(self, front: Front, evaluated: Evaluated) -> tuple[Families, list[RunOutcome]]:
+        """Return the cascades that are kept, and their outcomes on validation samples."""
+        supernet, rule, settings, cost = self.supernet, self.rule, self.settings, self.cost
+        told, samples = advancing(self.listener), rule.task.validation
+        most = settings.candidates if cost.parts is not None else min(settings.candidates, ASKED)
+        if most < settings.candidates:
+            text = f"{cost.name} are asked for each pair: at most {most} candidates are tried"
+            self.listener(Message(text, warning=True))
+        scored = scored_by(front.objective, supernet, rule.task)
+        on_unsure = None
+        if settings.stitched:
+            on_unsure = scorer_on_unsure(supernet, rule, scored, cost, self.form, self.device)
+        wanted = choose_stages(supernet, front, evaluated, cost, most, on_unsure)
+        shape = measured_shape(supernet, rule.task)
+        bytes_of_term = 4 * len(samples) * prod(shape)
+        stages, in_memory = fitting_stages(wanted, bytes_of_term, settings.memory)
+        if len(stages) < len(wanted):
+            few = f"{len(stages)} of {len(wanted)} candidates"
+            text = f"outputs of {few} fit: cascades are of these"
+            self.listener(Message(text, warning=True))
+        terms = terms_of(stages)
+        with held(len(terms), (len(samples), *shape), in_memory) as out:
+            outputs = compute_terms(
+                supernet, rule.task, samples, terms, self.form, self.device, out, told
+            )
+            references = plain_stages(supernet, exits=False)
+            places = [index for index, stage in enumerate(stages) if stage in references]
+            answers = Answers(stages, outputs, samples.labels, rule, scored, places)
+            costs = stage_costs(supernet, cost, [stage.subnetwork for stage in stages])
+            table = stage_table(stages, answers, costs, told)
+            found = find_families(table, stages, places, settings.stages, told)
+            self.listener(StageBegan(f"measure {len(found.every)} cascades"))
+            return found, self._outcomes(samples, _ran(supernet, found), outputs)
+
+    def _measured(self, found: Families, on_validation: list[RunOutcome]) -> Measured:
+        """Measure cascades, exits and the ensemble on confirmation and test samples too.
+
+        After an error these samples are left out, with a warning, as for networks of the front.
+        """
+        ran = _ran(self.supernet, found)
+        outcomes: dict[Split, list[RunOutcome]] = {"validation": on_validation}
+        for part, samples in self.rule.task.measured.items():
+            if part == "validation":
+                continue
+            try:
+                outcomes[part] = self._outcomes(samples, ran, {})
+            except (NetstitchError, RuntimeError) as error:
+                text = f"cascades were not measured on {part} samples: {one_line(error)}"
+                self.listener(Message(text, warning=True))
+                break
+        return Measured(self.supernet, self.cost, ran, outcomes, _ensemble(self.supernet))
+
+    def _outcomes(
+        self, samples: Samples, ran: list[CascadeOrStage], known: Mapping[Term, Tensor]
+    ) -> list[RunOutcome]:
+        return run_cascades(
+            *(self.supernet, self.rule, samples, ran, self.form, self.device),
+            self.settings.memory,
+            advancing(self.listener),
+            known=known,
         )
-        return found, known
 
 
 def _ran(supernet: Supernet, found: Families) -> list[CascadeOrStage]:
@@ -241,35 +259,6 @@ def _ensemble(supernet: Supernet) -> CascadeStage | None:
     """Return the ensemble of all networks as a stage; None where no output is that."""
     genotype = supernet.references().get(ENSEMBLE)
     return None if genotype is None else CascadeStage(tuple(genotype.tolist()))
-
-
-def _measured(
-    supernet: Supernet,
-    rule: AnswerRule,
-    found: Families,
-    on_validation: list[RunOutcome],
-    cost: Cost,
-    memory: int,
-    form: NumericsConfig,
-    device: torch.device | str,
-    listener: Listener,
-) -> Measured:
-    """Measure cascades, exits and the ensemble on confirmation and test samples too.
-
-    After an error these samples are left out, with a warning, as for networks of the front.
-    """
-    ran, told = _ran(supernet, found), advancing(listener)
-    outcomes: dict[Split, list[RunOutcome]] = {"validation": on_validation}
-    for part, samples in rule.task.measured.items():
-        if part == "validation":
-            continue
-        try:
-            outcomes[part] = run_cascades(supernet, rule, samples, ran, form, device, memory, told)
-        except (NetstitchError, RuntimeError) as error:
-            text = f"cascades were not measured on {part} samples: {one_line(error)}"
-            listener(Message(text, warning=True))
-            break
-    return Measured(supernet, cost, ran, outcomes, _ensemble(supernet))
 
 
 def _with_cascades(front: Front, found: Families, measured: Measured) -> Front:

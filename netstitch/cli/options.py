@@ -23,12 +23,12 @@ SWEEP = "sweep"
 BITS = 64
 
 
-def parse_whole(kind: Any, tokens: Sequence[Token]) -> int:
+def parse_whole(kind: object, tokens: Sequence[Token]) -> int:
     """Return the number of an option; raises ValueError, which becomes a line, for any other."""
     return _whole(tokens[0].value, "a whole number")
 
 
-def parse_size(kind: Any, tokens: Sequence[Token]) -> int | str:
+def parse_size(kind: object, tokens: Sequence[Token]) -> int | str:
     """Return a population size, or the word for all of them."""
     word = tokens[0].value
     return SWEEP if word == SWEEP else _whole(word, f"a whole number or {SWEEP!r}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -113,7 +113,7 @@ class Evaluator(BatchEvaluation):
         if self._held:
             self._batches = [self._arranged(batch) for batch in self._batches]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Return all but the schedule, which is bound to tensors where they are."""
         return {name: value for name, value in self.__dict__.items() if name != "_schedule"}
 

@@ -78,7 +78,7 @@ def export(
     genotype: Runnable,
     folder: Path | str,
     *,
-    card: Mapping[str, Any] | None = None,
+    card: Mapping[str, object] | None = None,
     formats: Sequence[str] = ("json", "pt2", "onnx"),
     example: Tensor | None = None,
     recalibrate: Iterable[Batch] | None = None,
@@ -161,7 +161,7 @@ def _write_and_check(
     form: Format,
     subnetwork: Subnetwork,
     folder: Path,
-    card: dict[str, Any],
+    card: dict[str, object],
     probes: Sequence[Probe],
 ) -> Difference:
     file = form.files[0]
@@ -187,9 +187,9 @@ def _first_line(error: Exception) -> str:
 
 def _identity(
     supernet: Supernet, genotype: Genotype | Exit | Cascade, subnetwork: Subnetwork
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what the card says of the supernet's part that is exported."""
-    chosen: dict[str, Any]
+    chosen: dict[str, object]
     if isinstance(genotype, Cascade):
         card = cascade_card(supernet, genotype, subnetwork)
         output, chosen = card["stages"][-1]["output"], {"cascade": card}
@@ -208,8 +208,8 @@ def _identity(
 
 
 def _facts(
-    card: Mapping[str, Any], changes: Mapping[str, int], identity: Mapping[str, Any]
-) -> dict[str, Any]:
+    card: Mapping[str, object], changes: Mapping[str, int], identity: Mapping[str, object]
+) -> dict[str, object]:
     """Return the card with all that is added to it; raise ExportError unless it is JSON data."""
     if not isinstance(card, Mapping):
         raise ExportError(f"the card is a {type(card).__name__}; give a dictionary, or none")
@@ -226,10 +226,10 @@ def _facts(
 
 def _document(
     subnetwork: Subnetwork,
-    card: dict[str, Any],
+    card: dict[str, object],
     formats: Mapping[str, Format],
     files: Sequence[ExportedFile],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     packages = ("torch", *(PACKAGES if "onnx" in formats else ()))
     node = subnetwork.graph.input
     document: dict[str, Any] = {

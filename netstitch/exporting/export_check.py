@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -102,9 +101,9 @@ def check(file: str, run: Callable[..., OutputsByKey], probes: Sequence[Probe]) 
     return max(found, key=lambda item: item.relative)
 
 
-def check_in_words(probes: Sequence[Probe]) -> dict[str, Any]:
+def check_in_words(probes: Sequence[Probe]) -> dict[str, object]:
     """Return what export.json says of the check."""
-    said: dict[str, Any] = {
+    said: dict[str, object] = {
         "batch_sizes": list(dict.fromkeys(len(probe.inputs) for probe in probes)),
         "relative_tolerance": TOLERANCE,
     }

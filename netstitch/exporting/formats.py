@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -26,7 +25,7 @@ from netstitch.threads import quiet
 PT2_FILE = "model.pt2"
 
 
-def _write_json(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+def _write_json(subnetwork: Subnetwork, folder: Path, card: dict[str, object]) -> None:
     write_subnetwork(folder, subnetwork.graph, dict(subnetwork.weights), card)
 
 
@@ -34,7 +33,7 @@ def _reopen_json(subnetwork: Subnetwork, folder: Path) -> Callable[..., OutputsB
     return partial(run_module, load_subnetwork(folder))
 
 
-def _write_pt2(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+def _write_pt2(subnetwork: Subnetwork, folder: Path, card: dict[str, object]) -> None:
     # Through memory, since a full disk met inside of torch's own writer is no OSError.
     content = io.BytesIO()
     with quiet():
@@ -65,7 +64,7 @@ class Format:
     """
 
     files: tuple[str, ...]
-    write: Callable[[Subnetwork, Path, dict[str, Any]], None]
+    write: Callable[[Subnetwork, Path, dict[str, object]], None]
     reopen: Callable[[Subnetwork, Path], Callable[..., OutputsByKey]]
     usage: str
     check_installed: Callable[[], None] = lambda: None

@@ -4,7 +4,7 @@ import importlib.util
 import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -64,7 +64,7 @@ def output_names(program: torch.export.ExportedProgram, keys: Sequence[str | Non
     return sorted(order, key=order.__getitem__)
 
 
-def write_onnx(subnetwork: Subnetwork, folder: Path, card: dict[str, Any]) -> None:
+def write_onnx(subnetwork: Subnetwork, folder: Path, card: dict[str, object]) -> None:
     """Write the ONNX file of a subnetwork; raise ExportError for an operation that ONNX lacks."""
     graph, start = subnetwork.graph, input_name(subnetwork)
     size = sum(tensor.nbytes for tensor in subnetwork.weights.values())

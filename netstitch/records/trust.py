@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import filelock
 from pydantic import BaseModel, ConfigDict
@@ -72,7 +71,7 @@ def named_by(experiment: Experiment) -> tuple[list[Located], list[Located]]:
     return located(samples), located(models)
 
 
-def signed(config: Mapping[str, Any], listener: Listener = ignore) -> dict[str, Any] | None:
+def signed(config: Mapping[str, object], listener: Listener = ignore) -> dict[str, object] | None:
     """Return the signature with which the Python of a run counts as this user's, as plain data.
 
     It is None where the run names no Python and no cluster, or goes unsigned since the user's key

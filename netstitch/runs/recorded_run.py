@@ -191,7 +191,7 @@ def spread_otherwise(
     if executor == "serial" and workers is None:
         workers = 0  # those that it began with are no matter of this process
     given = {"executor": executor, "workers": workers, "address": address, "device": device}
-    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    changes: dict[str, object] = {key: value for key, value in given.items() if value is not None}
     if executor not in (None, "ray"):  # what only Ray knows is no matter of the others
         changes |= {"address": address, "temporary": None, "gpus_per_worker": 0.0}
     return settings.changed(evaluation=settings.evaluation.changed(**changes))

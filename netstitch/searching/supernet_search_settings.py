@@ -1,7 +1,7 @@
 """Settings of a supernet's search, as keywords and in a file, and checks of all it is given."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, TypedDict, get_args
+from typing import Literal, TypedDict, get_args
 
 from pydantic import (
     Field,
@@ -76,9 +76,9 @@ class SupernetSearchSettings(SearchSettings):
         return find_cost(cost).name
 
     @model_serializer(mode="wrap")
-    def _by_name(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _by_name(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
         # An algorithm of a user's own is a function.
-        written: dict[str, Any] = write(self)
+        written: dict[str, object] = write(self)
         return written | {"algorithm": name_of(self.algorithm)}
 
 
@@ -94,13 +94,13 @@ class SearchKeywords(TypedDict, total=False):
     references: Literal["first", "apart"]
     initial_stitches: float
     first_networks: float
-    settings: dict[str, Any]
+    settings: dict[str, object]
     frame: Frame
     convergence: Convergence
     patience: int | None
 
 
-def check_kinds(*, form: Any, spread: Any) -> None:
+def check_kinds(*, form: object, spread: object) -> None:
     """Raise SearchError unless form is a NumericsConfig, and spread an ExecutionConfig, or None."""
     for name, value, kind in (("form", form, NumericsConfig), ("spread", spread, ExecutionConfig)):
         if value is not None and not isinstance(value, kind):
@@ -110,7 +110,7 @@ def check_kinds(*, form: Any, spread: Any) -> None:
 
 
 def check_search(
-    supernet: Any, task: object, settings: SupernetSearchSettings, spread: ExecutionConfig
+    supernet: object, task: object, settings: SupernetSearchSettings, spread: ExecutionConfig
 ) -> Task:
     """Return the task, where the search can be done.
 

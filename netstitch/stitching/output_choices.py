@@ -70,7 +70,7 @@ def output_choices(
     return tuple(chosen.values())
 
 
-def _number(network: Any, count: int, names: Mapping[str, int]) -> int:
+def _number(network: object, count: int, names: Mapping[str, int]) -> int:
     if isinstance(network, str) and network in names:
         return names[network]
     if isinstance(network, int | np.integer) and 0 <= network < count:

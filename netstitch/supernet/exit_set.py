@@ -1,8 +1,8 @@
-"""The exits of a supernet: their layers, graphs, and their outputs for a batch."""
+"""The exits of a supernet: their layers and graphs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,6 @@ from netstitch.errors import StitchingError
 from netstitch.fitting import ExitReport
 from netstitch.networks.feature_layout import StitchLayer
 from netstitch.networks.graph import Graph
-from netstitch.networks.interpreter import Interpreter, make_interpreter
 from netstitch.stitching.exit import Exit, exit_key
 from netstitch.stitching.exit_graph import (
     ExitOutput,
@@ -43,7 +42,6 @@ class ExitSet(nn.Module):
         self.layers = nn.ModuleList()
         self._indices: dict[Exit, int] = {}
         self._graphs: dict[Exit, Graph] = {}
-        self._last: tuple[tuple[Exit, ...], Interpreter] | None = None
 
     def give(
         self,
@@ -65,7 +63,6 @@ class ExitSet(nn.Module):
         with torch.no_grad():
             for key, tensor in _by_key(keys, layers).items():
                 tensor.copy_(weights[key])
-        self.forget()
         self.exits, self.output, self.layers = tuple(exits), output, layers
         self.report = None
         self._indices = {one: index for index, one in enumerate(exits)}
@@ -75,7 +72,7 @@ class ExitSet(nn.Module):
         """Return weights and biases by key."""
         return _by_key([exit_key(self._structure.names, one) for one in self.exits], self.layers)
 
-    def to_json(self) -> dict[str, Any] | None:
+    def to_json(self) -> dict[str, object] | None:
         """Return what supernet.json says of the exits; None where there are none."""
         if self.output is None:
             return None
@@ -99,26 +96,6 @@ class ExitSet(nn.Module):
         """Return one graph of one or more exits; its outputs are theirs, in their order."""
         outputs = [self.check(one) for one in exits]
         return exits_graph(self._structure, outputs[0], exits)
-
-    def outputs(
-        self, batch: Tensor, exits: Sequence[Exit], tensors: Mapping[str, Tensor]
-    ) -> list[Tensor]:
-        """Return what exits put out for a batch in aligned memory, computed together."""
-        chosen = tuple(exits)
-        if not chosen:
-            return []
-        if self._last is None or self._last[0] != chosen:
-            self._last = chosen, make_interpreter(self.graph_of(chosen), tensors)
-        with torch.inference_mode():
-            return self._last[1].run([batch])
-
-    def forget(self) -> None:
-        """Make the interpreter anew next time, since tensors were replaced."""
-        self._last = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Interpreters hold functions of torch, which cannot be sent to another process.
-        return {**vars(self), "_last": None}
 
 
 def _by_key(keys: Sequence[str], layers: nn.ModuleList) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ exits.json                 how good each exit is, where they were fitted
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -104,7 +104,7 @@ class SupernetFiles:
 
 
 def write_supernet(
-    folder: Path, document: Mapping[str, Any], networks: Sequence[Network], files: SupernetFiles
+    folder: Path, document: Mapping[str, object], networks: Sequence[Network], files: SupernetFiles
 ) -> None:
     """Write networks, what supernet.json says, weights and reports into a new folder.
 
@@ -135,7 +135,7 @@ def write_exits(folder: Path, weights: Mapping[str, Tensor], report: ExitReport 
 
 def replace_exits(
     folder: Path,
-    entry: Mapping[str, Any] | None,
+    entry: Mapping[str, object] | None,
     weights: Mapping[str, Tensor],
     report: ExitReport | None,
 ) -> None:

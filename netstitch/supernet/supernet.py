@@ -355,7 +355,6 @@ class Supernet(WithExits, nn.Module):
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "Supernet":
         # Moving to a device or type gives new buffers.
         self._features.forget()
-        self._exit_set.forget()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +20,7 @@ MEASURED_WORK = 20_000_000_000
 """Multiply-adds of what threads are measured on, about."""
 
 
-def check_arguments(networks: Any, matching: Any, averaging: Any) -> Matching:
+def check_arguments(networks: object, matching: object, averaging: object) -> Matching:
     """Return the matching; raise StitchingError unless the arguments are of their types."""
     instead = "expected a list of captured networks, [ns.capture(model, example), ...]"
     if not isinstance(networks, list | tuple):
@@ -69,7 +68,7 @@ def make_board(
     names: Sequence[str],
     networks: Sequence[Network],
     matching: Matching,
-    outputs: Any,
+    outputs: object,
     memory_budget: int,
 ) -> Switchboard:
     """Return the switchboard of networks.
@@ -84,7 +83,7 @@ def make_board(
     return board
 
 
-def check_weights(own: Mapping[str, Tensor], weights: Any, of: str, listed: str) -> None:
+def check_weights(own: Mapping[str, Tensor], weights: object, of: str, listed: str) -> None:
     """Raise StitchingError unless weights can replace those that are given by key.
 
     Args:
@@ -115,7 +114,7 @@ def check_weights(own: Mapping[str, Tensor], weights: Any, of: str, listed: str)
             raise StitchingError(f"the weights of {key} hold NaN or infinity; expected finite ones")
 
 
-def check_batch(graphs: Sequence[Graph], inputs: Any, dtype: torch.dtype) -> None:
+def check_batch(graphs: Sequence[Graph], inputs: object, dtype: torch.dtype) -> None:
     """Raise StitchingError unless inputs are a batch of the networks' input shape and type."""
     if not isinstance(inputs, Tensor) or inputs.dtype != dtype:
         kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__

@@ -4,7 +4,7 @@ They are the table [supernet] of an experiment file; `Supernet` takes what comes
 """
 
 from math import inf
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import field_validator
 
@@ -42,7 +42,7 @@ class SupernetSettings(Settings):
 
     @field_validator("outputs", mode="before")
     @classmethod
-    def _sets(cls, outputs: Any) -> Any:
+    def _sets(cls, outputs: object) -> object:
         if outputs is None or outputs in ("pairs", "greedy"):
             return outputs
         if isinstance(outputs, list | tuple) and all(isinstance(o, list | tuple) for o in outputs):
@@ -54,7 +54,7 @@ class SupernetSettings(Settings):
 
     @field_validator("weights", mode="before")
     @classmethod
-    def _numbers(cls, weights: Any) -> Any:
+    def _numbers(cls, weights: object) -> object:
         if weights in ("equal", "fitted"):
             return weights
         if isinstance(weights, list | tuple) and weights:

@@ -4,12 +4,10 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from netstitch.events import Listener, Message, warn
-from netstitch.files.alignment import aligned
 from netstitch.files.folders import as_path
 from netstitch.fitting import Batch, EnsembleTeacher, ExitReport, ExitSettings, fit_exits
 from netstitch.networks.graph import Graph
@@ -19,7 +17,6 @@ from netstitch.stitching.subgraph import Averaging
 from netstitch.supernet.decisions import AnySubnetwork, Decisions
 from netstitch.supernet.exit_set import ExitSet
 from netstitch.supernet.storage import replace_exits
-from netstitch.supernet.supernet_arguments import check_batch
 
 
 class WithExits(Decisions):
@@ -63,7 +60,7 @@ class WithExits(Decisions):
         *,
         output: str | None = None,
         listener: Listener = warn,
-        **settings: Any,
+        **settings: object,
     ) -> ExitReport:
         """Fit exits at points of all networks to the ensemble's probabilities.
 
@@ -111,13 +108,6 @@ class WithExits(Decisions):
     def exits_graph(self, exits: Sequence[Exit]) -> Graph:
         """Return one graph that computes several exits; its outputs are theirs, in their order."""
         return self._exit_set.graph_of(exits)
-
-    def exit_outputs(self, batch: Tensor, exits: Sequence[Exit] | None = None) -> list[Tensor]:
-        """Return what exits, by default all, put out for a batch, in one pass over the networks."""
-        check_batch(self.graphs, batch, self._like.dtype)
-        chosen = self.exits if exits is None else exits
-        inputs = aligned(batch.to(self._like.device))
-        return self._exit_set.outputs(inputs, chosen, self.tensors())
 
     def puts_out_probabilities(self, key: str | None) -> bool:
         """Return whether the networks do in the output of a key, or in their only one."""

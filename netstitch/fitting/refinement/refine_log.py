@@ -4,7 +4,6 @@ from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 from sys import maxsize
-from typing import Any
 
 from torch import Tensor
 
@@ -35,7 +34,7 @@ class RefineState(Document):
 
     elapsed: Seconds
     step: Count
-    generator: dict[str, Any]
+    generator: dict[str, object]
     gains: tuple[tuple[LossValue, ...], ...]
     strikes: dict[Count, Count]
     diverged: dict[Count, Count]
@@ -45,7 +44,7 @@ class RefineState(Document):
 
 
 def checkpoint_of(
-    path: Path | str, training: Training, settings: dict[str, Any]
+    path: Path | str, training: Training, settings: dict[str, object]
 ) -> TrainingCheckpoint:
     """Return the checkpoint of a training that has not begun.
 

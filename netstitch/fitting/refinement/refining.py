@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -59,7 +58,7 @@ def refine(
     checkpoint_seconds: float = 30.0,
     progress: ProgressCallback | None = None,
     listener: Listener = warn,
-    **settings: Any,
+    **settings: object,
 ) -> RefineReport:
     """Train the stitches of a supernet on sampled subnetworks, and keep what got better.
 

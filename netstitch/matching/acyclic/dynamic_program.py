@@ -7,7 +7,6 @@ matching. Over tighter orders than the graphs' own the same program gives a lowe
 """
 
 from math import fsum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,16 +66,16 @@ def weight_of(weights: PairWeights, pairs: StepPairs) -> float:
 
 @njit(cache=True, nogil=True)
 def _fill(
-    layers: Any,
-    starts_a: Any,
-    nodes_a: Any,
-    targets_a: Any,
-    starts_b: Any,
-    nodes_b: Any,
-    targets_b: Any,
-    weights: Any,
+    layers: npt.NDArray[np.integer],
+    starts_a: npt.NDArray[np.integer],
+    nodes_a: npt.NDArray[np.integer],
+    targets_a: npt.NDArray[np.integer],
+    starts_b: npt.NDArray[np.integer],
+    nodes_b: npt.NDArray[np.integer],
+    targets_b: npt.NDArray[np.integer],
+    weights: PairWeights,
     base: int,
-    choices: Any,
+    choices: npt.NDArray[np.integer],
 ) -> None:
     """Write each state's best move: base * (1 + move of A, or 0) + (1 + move of B, or 0)."""
     count_b = len(starts_b) - 1

@@ -11,7 +11,6 @@ and a parametrization may branch on its weight.
 
 import copy
 import re
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +29,7 @@ class ExportableModel(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, x: Tensor) -> Any:
+    def forward(self, x: Tensor) -> object:
         """Return what the model does."""
         return self.model(x)
 

@@ -90,7 +90,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     return safetensors.torch.load_file(path)
 
 
-def _read_restricted(path: Path) -> Any:
+def _read_restricted(path: Path) -> object:
     _check_sums(path)
     # Quiet, since torch warns of what it refuses in the next moment. A file and not its path, by
     # whose ending torch would judge it. Sparse tensors whose indices are out of range would be read
