@@ -64,7 +64,7 @@ def fit(
     *,
     method: str = "least-squares",
     progress: ProgressCallback | None = None,
-    **settings: Any,
+    **settings: object,
 ) -> FitReport:
     """Fit all stitches of a supernet by the named method.
 

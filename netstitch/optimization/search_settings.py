@@ -79,7 +79,7 @@ class SearchSettings(Settings):
 
     @field_validator("population", mode="before")
     @classmethod
-    def _size_or_sweep(cls, value: Any) -> Any:
+    def _size_or_sweep(cls, value: Any) -> object:
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         if value != "sweep" and not (whole and value >= SMALLEST_POPULATION):
             raise ValueError(

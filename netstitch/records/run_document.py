@@ -122,7 +122,7 @@ class RunDocument(Document):
     cost: str = MULTIPLY_ADDS.name
     outcome: Outcome | None = None
     warnings: list[str] = Field(default_factory=list)
-    signature: Any = None
+    signature: object = None
 
     @model_validator(mode="after")
     def _check(self) -> "RunDocument":
@@ -163,7 +163,7 @@ class RunDocument(Document):
             ) from None
 
     @property
-    def config_of_front(self) -> dict[str, Any]:
+    def config_of_front(self) -> dict[str, object]:
         """The config, with the settings that the cascades of the front were found with."""
         found = None if self.outcome is None else self.outcome.cascades
         if found is None or not found.found:

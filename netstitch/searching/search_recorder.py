@@ -82,7 +82,7 @@ class SearchRecorder:
 
     @property
     def behind(self) -> bool:
-        """Whether the search still replays results from before it was stopped."""
+        """True while the search replays results from before it was stopped."""
         return self._engine.taken < self._store.delivered(self._search)
 
     def arrive(self, arrivals: Sequence[Arrival]) -> None:

@@ -345,14 +345,14 @@ class Supernet(WithExits, nn.Module):
         errors = {index: row.relative_error for index, row in enumerate(rows)}
         return partial(subnetwork_html, self.structure, self._checked(genotype), errors)
 
-    def forward(self, x: Tensor, genotype: Runnable | None = None) -> Any:
+    def forward(self, x: Tensor, genotype: Runnable | None = None) -> object:
         """Return the output for a batch, by default that of the last output choice."""
         chosen = self.genotype(len(self.outputs) - 1) if genotype is None else genotype
         check_batch(self.graphs, x, self._dtype)
         self.check_fitted(chosen)
         return self.subnetwork(chosen, share=True)(aligned(x))
 
-    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> "Supernet":
+    def _apply(self, fn: Callable[..., object], recurse: bool = True) -> "Supernet":
         # Moving to a device or type gives new buffers.
         self._features.forget()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

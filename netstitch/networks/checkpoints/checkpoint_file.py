@@ -132,7 +132,7 @@ def _refused(reason: str) -> str:
     return f"a pickle of more than tensors{what}, which could run code and was not run; {ADVICE}"
 
 
-def _leaves(content: Any) -> Iterator[tuple[tuple[str, ...], str, object]]:
+def _leaves(content: object) -> Iterator[tuple[tuple[str, ...], str, object]]:
     """Yield all values that are no containers, with the keys that lead to them."""
     seen: set[int] = set()
     waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
