@@ -25,12 +25,12 @@ NONE = "it has none: call fit_exits(batches) first, or set_exits(exits, weights)
 
 
 class ExitSet(nn.Module):
-    """Exits with their layers; none at first.
+    """The exits of a supernet with their layers; none at first.
 
     Attributes:
-        exits: In the order of the layers.
-        output: The output that they stand for, where there are any.
-        report: What they are worth, where they were fitted.
+        exits: The exits, in the order of the layers.
+        output: The output that they predict; None without exits.
+        report: The report of `fit_exits`, where they were fitted.
     """
 
     def __init__(self, structure: Structure) -> None:
@@ -73,20 +73,20 @@ class ExitSet(nn.Module):
         return _by_key([exit_key(self._structure.names, one) for one in self.exits], self.layers)
 
     def to_json(self) -> dict[str, object] | None:
-        """Return what supernet.json says of the exits; None where there are none."""
+        """Return the exits' entry of supernet.json; None where there are none."""
         if self.output is None:
             return None
         return {"output": self.output.key, "exits": [asdict(one) for one in self.exits]}
 
     def check(self, one: Exit) -> ExitOutput:
-        """Return the output of an exit; raise StitchingError where it is none of these."""
+        """Return an exit's output; raise StitchingError where it is none of this supernet's."""
         if one not in self._indices or self.output is None:
             known = f"it has {len(self.exits)}: choose one of s.exits" if self.exits else NONE
             raise StitchingError(f"{one!r:.120} is no exit of this supernet; {known}")
         return self.output
 
     def graph(self, one: Exit) -> Graph:
-        """Return the graph of an exit; raise StitchingError where it is none of these."""
+        """Return the graph of an exit; raise StitchingError unless it is one of these."""
         output = self.check(one)
         if one not in self._graphs:
             self._graphs[one] = exits_graph(self._structure, output, [one])

@@ -201,7 +201,7 @@ class Supernet(WithExits, nn.Module):
 
     @property
     def fitted(self) -> bool:
-        """Stitches have weights that mean something: fitted, set, or there are none."""
+        """True where stitches were fitted or set, or where there are none."""
         return self._given or self.fit_report is not None or not self.stitches
 
     def check_fitted(self, genotype: Runnable | None = None) -> None:
@@ -243,9 +243,9 @@ class Supernet(WithExits, nn.Module):
 
     @property
     def _like(self) -> Tensor:
-        """A tensor of the type that it computes in, float32 unless it was converted, where it is.
+        """A tensor of the supernet's dtype and device.
 
-        Networks without weights have none; then it is one of float32 on the CPU.
+        For networks without weights it is of float32 on the CPU.
         """
         return next((p for p in self.parameters() if p.is_floating_point()), torch.zeros(0))
 

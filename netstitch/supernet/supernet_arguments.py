@@ -1,4 +1,4 @@
-"""Checks of what a supernet is given: networks, matching, weights and batches."""
+"""Checks of a supernet's arguments: networks, matching, weights and batches."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -87,10 +87,10 @@ def check_weights(own: Mapping[str, Tensor], weights: object, of: str, listed: s
     """Raise StitchingError unless weights can replace those that are given by key.
 
     Args:
-        own: Those to be replaced.
-        weights: What was given.
-        of: What they are of, "stitches" or "exits".
-        listed: What returns weights of the right keys and shapes.
+        own: The tensors to be replaced, by key.
+        weights: The given ones.
+        of: "stitches" or "exits", for messages.
+        listed: The method that returns weights of the right keys and shapes.
     """
     advice = f"give tensors of the keys and shapes of {listed}"
     if not isinstance(weights, Mapping):
@@ -123,7 +123,7 @@ def check_batch(graphs: Sequence[Graph], inputs: object, dtype: torch.dtype) -> 
 
 
 def blank_inputs(graphs: Sequence[Graph]) -> Tensor:
-    """Return inputs to measure threads with: 32, or fewer of networks that take seconds."""
+    """Return 32 inputs to time threads with, or fewer where networks take seconds."""
     sizes = [int(size) for size in (graphs[0].input.shape or ())[1:]]
     work = max(1, sum(graph.multiply_adds for graph in graphs))
     return torch.zeros(min(32, max(1, MEASURED_WORK // work)), *sizes)

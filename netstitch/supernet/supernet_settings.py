@@ -1,6 +1,6 @@
-"""Settings of a supernet: what its output may be, how many stitches it has, and what it may take.
+"""Settings of a supernet: its output choices, its stitches, and its memory.
 
-They are the table [supernet] of an experiment file; `Supernet` takes what comes of them.
+They are the table [supernet] of an experiment file.
 """
 
 from math import inf
@@ -14,7 +14,7 @@ from netstitch.files.settings import Positive, Settings
 MEMORY_BUDGET = 32_000_000_000
 """Bytes; four ResNet-50 of 175 points take 24 GB while they are refined (docs/networks.md)."""
 SOURCES = 2
-"""All that there are in a match of three networks."""
+"""The most stitches to a point: all in a match of three networks."""
 
 Listed = tuple[tuple[str, ...], ...]
 """Sets of networks by name."""

@@ -1,4 +1,4 @@
-"""The part of a supernet that has to do with exits: they are given, fitted, and run."""
+"""The part of a supernet that has to do with exits: fitting, setting and saving them."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ class WithExits(Decisions):
 
     Attributes:
         graphs: The networks' graphs.
-        averaging: The forming of the ensemble.
+        averaging: How the ensemble is formed.
         probabilities: Keys of the outputs that hold probabilities in all networks.
     """
 
@@ -35,19 +35,19 @@ class WithExits(Decisions):
 
     @property
     def exits(self) -> tuple[Exit, ...]:
-        """The exits that it has; none before `fit_exits` or `set_exits`."""
+        """The exits; none before `fit_exits` or `set_exits`."""
         return self._exit_set.exits
 
     def set_exits(
         self, exits: Sequence[Exit], weights: Mapping[str, Tensor], *, output: str | None = None
     ) -> None:
-        """Give it exits by hand, in the place of all that it has.
+        """Replace all exits by given ones.
 
         Args:
-            exits: Of its basis networks, one a point.
+            exits: Exits of the basis networks, at most one for each point.
             weights: Finite tensors by "exits.<network>.<point>.weight" and ".bias": (classes,
                 features) and (classes,), or (classes, channels, 1, 1) where outputs are maps.
-            output: The key of the output that they stand for, where there are several.
+            output: The key of the output that they predict, where there are several.
 
         Raises:
             StitchingError: For exits or weights that do not fit.
@@ -64,12 +64,12 @@ class WithExits(Decisions):
     ) -> ExitReport:
         """Fit exits at points of all networks to the ensemble's probabilities.
 
-        They take the place of all that it has. Stitches have no part in them.
+        All earlier exits are replaced. Stitches have no part in exits.
 
         Args:
             batches: Inputs (n, ...), or (inputs, labels) pairs whose labels are not used.
-            output: The key of the output that they stand for, where there are several.
-            listener: Told how far it is, and of exits that are left out; by default these are
+            output: The key of the output that they predict, where there are several.
+            listener: Told of progress and of exits that are left out; by default the latter are
                 warnings.
             settings: Fields of `netstitch.fitting.ExitSettings`.
         """
@@ -84,7 +84,7 @@ class WithExits(Decisions):
         return found.report
 
     def save_exits(self, folder: Path | str) -> None:
-        """Write the exits into the folder that the supernet was saved in, in the place of others.
+        """Write the exits into the folder that the supernet was saved in, replacing others.
 
         Raises:
             StorageError: The folder holds no supernet, or cannot be written.
@@ -110,7 +110,7 @@ class WithExits(Decisions):
         return self._exit_set.graph_of(exits)
 
     def puts_out_probabilities(self, key: str | None) -> bool:
-        """Return whether the networks do in the output of a key, or in their only one."""
+        """Return whether the output of a key, or the only output, holds probabilities."""
         only = self.graphs[0].output_keys
         return (only[0] if len(only) == 1 else key) in self.probabilities
 
