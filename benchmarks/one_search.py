@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from optuna_search import OptunaSearch
 from outcomes import OnDrawnImages, Outcomes, OutcomeStore
 from pairs import FLOOR, load_task
 from search_comparison import ENUMERATION, REFERENCES, UNION
@@ -52,7 +53,13 @@ HEEDING = {
     for name in IMPROVED
     for inactive in ("kept", "reset")
 }
-WAYS = PLAIN | FIRST | HEEDING
+OPTUNA = "optuna"
+OUTSIDE = {
+    f"{OPTUNA}{shown}": Way(OPTUNA, against=f"{BASELINE}{shown}", first_networks=share)
+    for share, shown in ((0.0, ""), (0.5, ", first networks"))
+}
+"""Optuna's TPE, which is no part of netstitch."""
+WAYS = PLAIN | FIRST | HEEDING | OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ def searched(
 ) -> tuple[list[Genotype], dict[str, Any]]:
     """What a search came to, and how it went."""
     settings = SupernetSearchSettings(
-        algorithm=way.algorithm,
+        algorithm=OptunaSearch if way.algorithm == OPTUNA else way.algorithm,
         settings=dict(way.settings),
         evaluations=budget,
         population=POPULATION,

@@ -8,9 +8,10 @@ that was stopped did to the one that goes on from its record.
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from netstitch.analysis.front_chart import tenth_below
-from netstitch.analysis.hypervolume import ReferencePoint
+from netstitch.analysis.hypervolume import REACH, ReferencePoint
 from netstitch.costs import find_cost
 from netstitch.events import Listener, Message, StageBegan
 from netstitch.files.documents import Count
@@ -100,6 +101,7 @@ class SupernetSearch:
             self.settings.objectives,
             signature=self.supernet.wiring.digest,
             active=self.supernet.wiring.active,
+            computed={self.settings.objectives[1].name: self.cost_of},
         )
 
     @property
@@ -107,7 +109,7 @@ class SupernetSearch:
         """True where references are no members of the first population."""
         return self.settings.references == "apart"
 
-    @property
+    @cached_property
     def ensemble(self) -> float:
         """The cost of the ensemble, or of the dearest reference where there is none."""
         return max(map(self.cost_of, self.supernet.references().values()))
@@ -124,6 +126,26 @@ class SupernetSearch:
             return None
         floor = tenth_below(min(scores)) if self.floor is None else self.floor
         return ReferencePoint(self.ensemble, floor)
+
+    def reference_values(
+        self, known: Mapping[Hashable, tuple[float, ...] | None]
+    ) -> tuple[float, ...] | None:
+        """Return score and cost of the point that hypervolumes count from.
+
+        None while a reference is not known, unless the floor is given.
+        """
+        floor = self.floor
+        if floor is None:
+            results = [known.get(one) for one in self._reference_signatures]
+            scores = [one[0] for one in results if one is not None]
+            if len(scores) < len(results):
+                return None
+            floor = tenth_below(min(scores))
+        return floor, REACH * self.ensemble
+
+    @cached_property
+    def _reference_signatures(self) -> list[Hashable]:
+        return [self.problem.identify(one) for one in self.supernet.references().values()]
 
     def engine(
         self,
@@ -153,6 +175,7 @@ class SupernetSearch:
             on_evaluation=on_evaluation,
             on_progress=on_progress,
             rejection=rule if self.stops_early else None,
+            reference_point=self.reference_values,
         )
 
 

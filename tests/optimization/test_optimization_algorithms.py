@@ -171,7 +171,7 @@ def test_initial_genotypes_are_evaluated_first(algorithm: str) -> None:
     assert [one.genotype.tolist() for one in records[:3]] == initial
 
 
-@every_algorithm
+@pytest.mark.parametrize("algorithm", sorted(set(ALGORITHMS) - {"surrogate"}))
 def test_three_objectives_are_searched_like_two(algorithm: str) -> None:
     problem = Problem((3,) * 5, (*ACCURACY_MACS, type(ACCURACY_MACS[1])("memory")))
 
