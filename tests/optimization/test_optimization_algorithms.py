@@ -284,7 +284,7 @@ def test_values_of_settings_are_checked_before_a_search_is_made(
 
 
 def test_unknown_names_get_the_nearest_known_one() -> None:
-    known = "expected one of ga, gomea, lk-gomea, local-search, nsga2, random"
+    known = "expected one of ga, gomea, lk-gomea, local-search, nsga2, surrogate, random"
     with pytest.raises(SearchError, match=rf"did you mean 'random'\? {known}"):
         entry("randon")
     with pytest.raises(SearchError, match="did you mean 'ties_replace'"):
