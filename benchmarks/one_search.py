@@ -16,6 +16,7 @@ from search_comparison import ENUMERATION, REFERENCES, UNION
 import netstitch as ns
 from netstitch.events import ignore
 from netstitch.optimization import ALGORITHMS, Archive, Genotype, SerialExecutor, Solution
+from netstitch.optimization.algorithms.registry import Build
 from netstitch.searching.first_networks import first_networks
 from netstitch.searching.supernet_search_settings import SupernetSearchSettings
 from netstitch.searching.sweep import SupernetSearch, search_sizes
@@ -33,7 +34,7 @@ IMPROVED = ("ga", "gomea", "lk-gomea")
 class Way:
     """An algorithm with settings, and the way that it is compared with."""
 
-    algorithm: str
+    algorithm: str | Build
     settings: Mapping[str, Any] = field(default_factory=dict)
     against: str = BASELINE
     first_networks: float = 0.0
@@ -53,9 +54,8 @@ HEEDING = {
     for name in IMPROVED
     for inactive in ("kept", "reset")
 }
-OPTUNA = "optuna"
 OUTSIDE = {
-    f"{OPTUNA}{shown}": Way(OPTUNA, against=f"{BASELINE}{shown}", first_networks=share)
+    f"optuna{shown}": Way(OptunaSearch, against=f"{BASELINE}{shown}", first_networks=share)
     for share, shown in ((0.0, ""), (0.5, ", first networks"))
 }
 """Optuna's TPE, which is no part of netstitch."""
@@ -130,7 +130,7 @@ def searched(
 ) -> tuple[list[Genotype], dict[str, Any]]:
     """What a search came to, and how it went."""
     settings = SupernetSearchSettings(
-        algorithm=OptunaSearch if way.algorithm == OPTUNA else way.algorithm,
+        algorithm=way.algorithm,
         settings=dict(way.settings),
         evaluations=budget,
         population=POPULATION,

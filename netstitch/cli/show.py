@@ -229,7 +229,9 @@ def show_tuning(tuning: Tuning) -> None:
         kind = "cascade" if isinstance(tuning.point, CascadePoint) else "network"
         terminal.print(_learned(kind, tuning.tuned, tuning.tuned.held_out), soft_wrap=True)
     if isinstance(tuning.point, CascadePoint):
-        costs = ", ".join(f"{cost:,.6g} ({on})" for on, cost in tuning.point.mean_costs.items())
+        costs = ", ".join(
+            f"{_cost_in_words(cost)} ({on})" for on, cost in tuning.point.mean_costs.items()
+        )
         limits = ", ".join(f"{one:.3g}" for one in tuning.point.cascade.thresholds)
         terminal.print(f"Thresholds now: {limits}. Mean costs: {costs}.\n", soft_wrap=True)
     for file in tuning.exported.files:

@@ -25,6 +25,7 @@ from netstitch.optimization import (
     Progress,
     RejectionRule,
     SearchResult,
+    Solution,
     nonzero_probability,
     prepare_search,
 )
@@ -114,34 +115,25 @@ class SupernetSearch:
         """The cost of the ensemble, or of the dearest reference where there is none."""
         return max(map(self.cost_of, self.supernet.references().values()))
 
-    def reference_point(self, known: Mapping[Hashable, KnownResult]) -> ReferencePoint | None:
-        """Return what hypervolumes count from; None before a reference is known.
+    def reference_point(
+        self, known: Mapping[Hashable, KnownResult | Solution], least: int = 1
+    ) -> ReferencePoint | None:
+        """Return what hypervolumes count from.
 
-        One that ended early counts by the best that it can be.
+        None while fewer than `least` references are known, unless the floor is given. One that
+        ended early counts by the best that it can be.
         """
-        identify, references = self.problem.identify, self.supernet.references().values()
-        results = [known.get(identify(genotype)) for genotype in references]
+        results = [known.get(signature) for signature in self._reference_signatures]
         scores = [one.objectives[0] for one in results if one is not None and one.objectives]
-        if self.floor is None and not scores:
+        if self.floor is None and len(scores) < least:
             return None
         floor = tenth_below(min(scores)) if self.floor is None else self.floor
         return ReferencePoint(self.ensemble, floor)
 
-    def reference_values(
-        self, known: Mapping[Hashable, tuple[float, ...] | None]
-    ) -> tuple[float, ...] | None:
-        """Return score and cost of the point that hypervolumes count from.
-
-        None while a reference is not known, unless the floor is given.
-        """
-        floor = self.floor
-        if floor is None:
-            results = [known.get(one) for one in self._reference_signatures]
-            scores = [one[0] for one in results if one is not None]
-            if len(scores) < len(results):
-                return None
-            floor = tenth_below(min(scores))
-        return floor, REACH * self.ensemble
+    def reference_values(self, known: Mapping[Hashable, Solution]) -> tuple[float, float] | None:
+        """Return score and cost of the reference point; None while a reference may move it."""
+        over = self.reference_point(known, least=len(self._reference_signatures))
+        return None if over is None else (over.accuracy, REACH * over.ensemble)
 
     @cached_property
     def _reference_signatures(self) -> list[Hashable]:

@@ -25,7 +25,7 @@ from netstitch.optimization.algorithms.surrogate import DRAWN, SurrogateSearch
 LENGTH = 30
 LOSSES = np.random.default_rng(3).exponential(0.03, LENGTH)
 SAVINGS = np.random.default_rng(4).uniform(0.0, 2.0, LENGTH)
-Known = Mapping[Hashable, tuple[float, ...] | None]
+Known = Mapping[Hashable, Solution]
 
 
 def cost_of(genotype: Genotype) -> float:

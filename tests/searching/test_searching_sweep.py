@@ -123,10 +123,11 @@ def test_a_model_predicts_up_to_where_hypervolumes_count_from() -> None:
     supernet = small_supernet()
     references = list(supernet.references().values())
     search = SupernetSearch(supernet, SupernetSearchSettings(evaluations=200), 1)
-    known: dict[Any, tuple[float, ...] | None] = {}
+    known: dict[Any, Solution] = {}
     for accuracy, genotype in zip((0.83, 0.76, 0.9), references, strict=True):
         assert search.reference_values(known) is None
-        known[search.problem.identify(genotype)] = accuracy, search.cost_of(genotype)
+        found = Solution(genotype, (accuracy, search.cost_of(genotype)))
+        known[search.problem.identify(genotype)] = found
     reach = pytest.approx(1.1 * max(map(supernet.macs, references)))
     assert search.reference_values(known) == (pytest.approx(0.7), reach)
     given = SupernetSearch(supernet, SupernetSearchSettings(evaluations=200), 1, floor=0.25)

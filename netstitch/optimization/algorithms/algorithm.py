@@ -22,8 +22,8 @@ from netstitch.optimization.population import Population
 from netstitch.optimization.problem import Genotype, Problem, Solution, State
 from netstitch.optimization.rising_threshold import RisingThreshold
 
-ReferencePointOf = Callable[[Mapping[Hashable, tuple[float, ...] | None]], tuple[float, ...] | None]
-"""See `Setup.reference_point`; of signatures whose evaluation failed there is None."""
+ReferencePointOf = Callable[[Mapping[Hashable, Solution]], tuple[float, ...] | None]
+"""See `Setup.reference_point`."""
 
 
 class Algorithm(ABC):
@@ -95,9 +95,9 @@ class Setup:
         convergence: What is compared of a population to see that it converged; see `Convergence`.
         weights: By which slots judge at first, (n, m); None to draw them.
         known: Solutions that were evaluated before the algorithm was made.
-        reference_point: Returns the objectives from which hypervolume counts, by what is known of
-            which signature, and None while that does not tell. Once it tells it stays the same.
-            Without it nothing is known of one.
+        reference_point: Returns the objectives from which hypervolume counts, given the solutions
+            that are known by signature, and None while these do not tell. Once it tells it stays
+            the same. Without it nothing is known of one.
     """
 
     problem: Problem

@@ -80,8 +80,8 @@ class SurrogateSearch(Algorithm):
         self._first = self._first_genotypes()
         self._begun = 0  # first genotypes that were proposed
         self._under_way: dict[int, Genotype] = {}  # by slot
-        self._solutions: list[Solution] = []  # all that is known, in the order of arrival
-        self._known: dict[Hashable, tuple[float, ...] | None] = {}
+        self._known: dict[Hashable, Solution] = {}  # by signature, in the order of arrival
+        self._given: Floats | None = None  # costs of the given reference point, once it is told
         self._costs: dict[Hashable, Floats] = {}  # those that are computed, of candidates
         self._model = LinearModel(self._features.prior, NOISE)
         self._learned: list[tuple[float, ...]] = []  # costs of what is in the model
@@ -110,7 +110,7 @@ class SurrogateSearch(Algorithm):
 
     def matters(self, slot: int, solution: Solution) -> bool:
         """Return whether a value that is predicted is better than the reference point's."""
-        given = self._given_point()
+        given = self._given_costs()
         if given is None or solution.objectives is None:
             return True
         costs = np.array(as_costs(self._problem.objectives, solution.objectives))
@@ -118,18 +118,19 @@ class SurrogateSearch(Algorithm):
 
     def state(self) -> State:
         """Return all that changes as plain data; the model is made anew from what is known."""
+        known = self._known.values()
         return {
             "begun": self._begun,
             "under_way": list(self._under_way.items()),
-            "genotypes": np.array([one.genotype for one in self._solutions], self._compact),
-            "objectives": np.array([one.objectives or FAILED for one in self._solutions]),
+            "genotypes": np.array([one.genotype for one in known], self._compact),
+            "objectives": np.array([one.objectives or FAILED for one in known]),
         }
 
     def restore(self, state: State) -> None:
         """Become what `state` returned."""
         self._begun = state["begun"]
         self._under_way = dict(state["under_way"])
-        self._solutions, self._known = [], {}
+        self._known, self._given = {}, None
         self._model, self._learned = LinearModel(self._features.prior, NOISE), []
         for genotype, values in zip(state["genotypes"], state["objectives"].tolist(), strict=True):
             objectives = None if np.isnan(values).any() else tuple(values)
@@ -143,14 +144,13 @@ class SurrogateSearch(Algorithm):
 
     def _know(self, solution: Solution) -> None:
         """Learn from a solution that is not known yet; a failed one teaches nothing."""
-        signature, objectives = self._problem.identify(solution.genotype), solution.objectives
+        signature = self._problem.identify(solution.genotype)
         if signature in self._known:
             return
-        self._known[signature] = objectives
-        self._solutions.append(solution)
-        if objectives is not None:
+        self._known[signature] = solution
+        if solution.objectives is not None:
             self._model.learn(self._features.of([solution.genotype])[0])
-            self._learned.append(as_costs(self._problem.objectives, objectives))
+            self._learned.append(as_costs(self._problem.objectives, solution.objectives))
 
     def _best(self) -> Genotype | None:
         """Return the candidate that adds most; the first where nothing is known to add to."""
@@ -176,17 +176,19 @@ class SurrogateSearch(Algorithm):
 
     def _limits_of(self, front: Floats) -> Floats:
         """Return the costs of the reference point."""
-        given = self._given_point()
+        given = self._given_costs()
         if given is not None:
             return given
         limits: Floats = front.max(axis=0) + MARGIN * np.ptp(front, axis=0)
         return limits
 
-    def _given_point(self) -> Floats | None:
-        if self._setup.reference_point is None:
-            return None
-        given = self._setup.reference_point(self._known)
-        return None if given is None else np.array(as_costs(self._problem.objectives, given))
+    def _given_costs(self) -> Floats | None:
+        """Return the costs of the reference point that is given; None while it is not told."""
+        if self._given is None and self._setup.reference_point is not None:
+            given = self._setup.reference_point(self._known)
+            if given is not None:
+                self._given = np.array(as_costs(self._problem.objectives, given))
+        return self._given
 
     def _candidates(self) -> dict[Hashable, Genotype]:
         """Return genotypes that are neither known nor under way, by signature."""
