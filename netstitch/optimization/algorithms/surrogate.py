@@ -12,6 +12,7 @@ import numpy as np
 from netstitch.errors import SearchError
 from netstitch.optimization.algorithms.algorithm import Algorithm, Setup
 from netstitch.optimization.operators.scalarisation import Floats
+from netstitch.optimization.operators.variation import mutation, two_point_crossover
 from netstitch.optimization.problem import Genotype, Solution, State, as_costs
 from netstitch.optimization.surrogate.hypervolume_gain import hypervolume_gains
 from netstitch.optimization.surrogate.linear_model import LinearModel
@@ -212,16 +213,14 @@ class SurrogateSearch(Algorithm):
         count = self._count - len(random)
         if not count:
             return random
-        first, second = np.stack(members)[generator.integers(len(members), size=(2, count))]
-        bounds = generator.integers(length + 1, size=(2, count, 1))
-        low, high = bounds.min(axis=0), bounds.max(axis=0)
-        within = (low <= np.arange(length)) & (np.arange(length) < high)
-        children = np.where(within, first, second)
-        rates = np.minimum(generator.choice(CHANGES, size=(count, 1)) / length, 1.0)
-        changed = generator.random((count, length)) < rates
-        steps = generator.integers(1, np.maximum(self._cardinalities, 2), size=(count, length))
-        children = np.where(changed, (children + steps) % self._cardinalities, children)
-        return [*random, *children]
+        children = [
+            two_point_crossover(members[first], members[second], generator)
+            for first, second in generator.integers(len(members), size=(count, 2))
+        ]
+        rates = np.repeat(generator.choice(CHANGES, size=count) / length, length)
+        cardinalities = np.tile(self._cardinalities, count)
+        mutants = mutation(np.concatenate(children), cardinalities, rates, generator)
+        return [*random, *mutants.reshape(count, length)]
 
     def _computed_costs(self, signature: Hashable, genotype: Genotype) -> Floats:
         """Return what needs no evaluation, (2,); 0 for what is predicted."""
