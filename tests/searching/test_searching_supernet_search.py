@@ -14,7 +14,7 @@ from small_supernets import as_they_are, random_samples, random_task, small_supe
 from torch import nn
 
 import netstitch as ns
-from netstitch.analysis import hypervolume
+from netstitch.analysis import FrontPoint, hypervolume
 from netstitch.costs import Cost, find_cost
 from netstitch.errors import SearchError
 from netstitch.evaluation import Evaluator, ExecutionConfig, NumericsConfig
@@ -535,15 +535,20 @@ def test_an_objective_that_is_not_known(supernet: Supernet, task: Classification
 def test_the_front_is_confirmed_on_samples_that_the_search_did_not_see(
     supernet: Supernet, task: Classification, tmp_path: Path
 ) -> None:
-    others = from_arrays(*arrays(57, 9), name="confirmation")
-    front = search(supernet, replace(task, confirmation=others))
     plain = search(supernet, task)
+    best = plain.points[-1]
+    others = from_arrays(*arrays(57, 9), name="confirmation")
+    right = supernet.subnetwork(best.genotype)(others.inputs).argmax(1)
+    others = replace(others, labels=(right + 1) % 3)  # so that the best one is never right
+    front = search(supernet, replace(task, confirmation=others))
     assert front.parts == ("validation", "confirmation", "test")
     assert plain.parts == ("validation", "test")
     ensemble = front.ensemble
     assert ensemble is not None
-    for point, same in zip(front, plain, strict=True):
-        assert point.genotype == same.genotype
+    proposed = (*front.points, *front.unconfirmed)
+    assert {point.genotype for point in proposed} == {point.genotype for point in plain}
+    assert best.genotype in [point.genotype for point in front.unconfirmed]
+    for point in proposed:
         right = supernet.subnetwork(point.genotype)(others.inputs).argmax(1) == others.labels
         assert point.confirmation == int(right.sum()) / 57
         gap, difference = point.confirmation_gap, point.confirmation_difference
@@ -554,7 +559,16 @@ def test_the_front_is_confirmed_on_samples_that_the_search_did_not_see(
             assert difference.difference == pytest.approx(
                 point.confirmation - ensemble.confirmation
             )
-    assert {p.label for p in front.leading("confirmation")} <= {p.label for p in front}
+    assert front.samples["confirmation"] == 57
+    count = front.samples["validation"]
+
+    def right_of(point: FrontPoint) -> int:
+        assert point.confirmation is not None
+        return round(count * point.validation + 57 * point.confirmation)
+
+    for point in front.unconfirmed:
+        others = (*front, *front.references)
+        assert any(one.cost <= point.cost and right_of(one) >= right_of(point) for one in others)
     front.to_json(tmp_path / "front.json")
     assert ns.Front.from_json(tmp_path / "front.json") == front
 
