@@ -83,7 +83,8 @@ def search(
     """Return the front of accuracy on the task's validation samples against a cost.
 
     Where the task has test samples, the front's networks are measured on them too, with the
-    difference to the ensemble and its paired bootstrap interval. Ctrl-C ends the search with the
+    difference to the ensemble and its paired bootstrap interval. Where it has confirmation samples,
+    these decide which networks stay on it (`Front.unconfirmed`). Ctrl-C ends the search with the
     front found so far; a second one leaves out the test samples. References that look broken are
     warned of (`warnings`) before the search begins.
 
