@@ -60,7 +60,8 @@ def run_search(
             evaluated before the first population, behind the initial ones; up to half of it then
             starts from the best of both; random search has none. `initialisation`: how the
             other first genotypes are drawn. `rejection`: lets evaluations stop early where their
-            outcome is certain, which changes nothing of what is found; those of "ga", "gomea",
+            outcome is certain, which changes nothing of what is found, or in a race, where they
+            are not likely to be on the front; those of "ga", "gomea",
             "lk-gomea", "surrogate" and "random" may, others learn from every value.
             `reference_point`: see `Setup`; only "surrogate" asks. `on_evaluation`: called with
             every distinct evaluation before the algorithm learns of it. `on_progress`: called

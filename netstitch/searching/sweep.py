@@ -82,6 +82,8 @@ class SupernetSearch:
         stops_early: Whether evaluations end where their outcome is certain.
         floor: The score that hypervolumes count from; None for that of the worst reference,
             rounded down to a tenth.
+        races: Whether they end behind a part of the samples too, and only what is on the front is
+            evaluated on all.
     """
 
     supernet: Supernet
@@ -89,6 +91,7 @@ class SupernetSearch:
     seed: int
     stops_early: bool = False
     floor: float | None = None
+    races: bool = False
 
     def cost_of(self, genotype: Genotype) -> float:
         """Return the cost that is held against the objective."""
@@ -155,7 +158,9 @@ class SupernetSearch:
             head_start = HeadStart(genotypes, settings.first_networks)
         probability = nonzero_probability(length, settings.initial_stitches)
         # The most that a genotype can be: all samples right.
-        rule = RejectionRule(settings.objective, lambda one: (1.0, self.cost_of(one)))
+        rule = RejectionRule(
+            settings.objective, lambda one: (1.0, self.cost_of(one)), racing=self.races
+        )
         return prepare_search(
             self.problem,
             executor,

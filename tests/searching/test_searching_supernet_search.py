@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from run_examples import arrays, build
 from small_supernets import as_they_are, random_samples, random_task, small_supernet
 from torch import nn
@@ -25,6 +27,7 @@ from netstitch.matching import Matching
 from netstitch.optimization import (
     ALGORITHMS,
     Completed,
+    Evaluation,
     Executor,
     Genotype,
     Progress,
@@ -527,6 +530,65 @@ def test_evaluations_by_cross_entropy_may_end_early(
     assert early.front == whole.front
 
 
+@pytest.mark.parametrize("algorithm", ["ga", "gomea", "surrogate"])
+@pytest.mark.parametrize("objective", ["accuracy", "cross-entropy"])
+def test_what_a_race_puts_on_the_front_was_evaluated_on_all_samples(
+    supernet: Supernet, task: Classification, algorithm: str, objective: Any
+) -> None:
+    results: dict[tuple[int, ...], Evaluation] = {}
+
+    def listener(event: Event) -> None:
+        if isinstance(event, ResultRecorded):
+            results[tuple(event.evaluation.genotype.tolist())] = event.evaluation
+
+    settings = SupernetSearchSettings(
+        algorithm=algorithm, objective=objective, evaluations=80, population=8, racing=(10, 24)
+    )
+    form = replace(FORM, batch=8)
+    spread = ExecutionConfig(executor="serial", in_flight=4)
+    searched = searching.run(supernet, task, settings, form=form, spread=spread, listener=listener)
+    scored = scored_by(objective, supernet, task)
+    evaluate = Evaluator(supernet, scored, task.validation, form)
+    assert 0 < searched.result.stopped_early < searched.result.evaluated
+    for one in searched.result.archive:
+        assert not results[tuple(one.genotype.tolist())].stopped_early
+        assert one.objectives == pytest.approx(evaluate(one.genotype), rel=1e-6)
+
+
+def test_a_race_with_no_part_but_all_is_none(supernet: Supernet, task: Classification) -> None:
+    plain, race = (
+        searching.run(
+            supernet,
+            task,
+            SupernetSearchSettings(evaluations=80, population=8, racing=racing),
+            form=replace(FORM, batch=8),
+            spread=ExecutionConfig(executor="serial", in_flight=4),
+        )
+        for racing in ((), (41, 2048))
+    )
+    assert plain.result.stopped_early > 0
+    assert race.front == plain.front
+    for one, other in zip(race.result.archive, plain.result.archive, strict=True):
+        assert one.objectives == other.objectives
+        assert one.genotype.tolist() == other.genotype.tolist()
+    counts = ("evaluated", "skipped", "unchanged", "stopped_early", "used")
+    assert [getattr(race.result, name) for name in counts] == [
+        getattr(plain.result, name) for name in counts
+    ]
+
+
+@given(st.lists(st.integers(1, 100), max_size=4), st.integers(1, 40), st.integers(1, 90))
+def test_parts_are_whole_batches_and_not_all_samples(
+    sizes: list[int], batch: int, samples: int
+) -> None:
+    ends = searching.parts_of(sizes, batch, samples)
+    assert list(ends) == sorted(set(ends))
+    for size in sizes:
+        rounded = next(end for end in range(size, size + batch) if end % batch == 0)
+        assert (rounded in ends) == (rounded < samples)
+    assert all(end % batch == 0 for end in ends)
+
+
 def test_an_objective_that_is_not_known(supernet: Supernet, task: Classification) -> None:
     with pytest.raises(SearchError, match="objective is 'loss'; expected 'accuracy' or"):
         search(supernet, task, objective="loss")
@@ -655,8 +717,8 @@ def test_a_task_of_ones_own_is_searched_whatever_its_class(
         setattr(alike, name, None)
     alike.ensemble = "logits"
     plain = search(supernet, replace(task, training=None, test=None))
-    for given in (own, alike):
-        front = search(supernet, given)
+    for one in (own, alike):
+        front = search(supernet, one)
         assert [point.genotype for point in front] == [point.genotype for point in plain]
         assert [point.validation for point in front] == [point.validation for point in plain]
         assert front.points[0].cross_entropy == {}
