@@ -40,13 +40,15 @@ class Race:
             right: (m,) the first of them.
         """
         m, n = len(right), self.known.shape[1]
-        known = (
-            self.known.double().numpy()
-        )  # whose sums do not depend on how many threads there are
+        known = self.known.double().numpy()  # sums do not depend on how many threads there are
         differences = right.double().numpy() - known[:, :m]
-        means = differences.mean(1)
+        sums = differences.sum(1)
+        # Whole numbers where samples are right or wrong, so that equal ones are told as equal.
+        squares = m * (differences**2).sum(1) - sums**2
+        one = int(squares.argmin())
         # As if one more sample differed: where none does as yet, the others still may.
-        variances = (((differences - means[:, None]) ** 2).sum(1) + 1) / m
-        one = int(variances.argmin())
-        error = sqrt(variances[one] / m * (1 - m / n))
-        return float(known[one].sum() + n * (means[one] + DEVIATIONS * error))
+        variance = (squares[one] / m + 1) / m
+        error = sqrt(variance / m * (1 - m / n))
+        most = known[one].sum() + n * (sums[one] / m + DEVIATIONS * error)
+        least = n * min(known.min(), right.min().item())  # no mean is under the least value
+        return float(max(most, least))

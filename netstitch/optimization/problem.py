@@ -142,8 +142,8 @@ class Evaluation:
         round: Results of one round arrived together; the search proposes nothing between them.
         skipped: Proposals so far that needed no evaluation.
         elapsed: Seconds since the search began.
-        stopped_early: Whether it stopped early since its outcome was certain; the objectives are
-            then the best that they can be.
+        stopped_early: Whether it stopped early since its outcome was certain, or in a race likely;
+            the objectives are then the best that they can be.
     """
 
     ordinal: int

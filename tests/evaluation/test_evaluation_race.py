@@ -1,7 +1,7 @@
 """A race: who goes on behind a part, and what is said of those who do not."""
 
 from math import sqrt
-from statistics import NormalDist
+from statistics import NormalDist, fmean, pvariance
 
 import numpy as np
 import pytest
@@ -38,11 +38,11 @@ def upper_end(right: list[float], known: list[list[float]]) -> float:
     found = []
     for network in known:
         differences = [ours - theirs for ours, theirs in zip(right, network, strict=False)]
-        mean = sum(differences) / m
-        variance = (sum((one - mean) ** 2 for one in differences) + 1) / m
+        mean, variance = fmean(differences), pvariance(differences) + 1 / m
         error = sqrt(variance / m * (n - m) / n)
         found.append((variance, sum(network) + n * (mean + NormalDist().inv_cdf(0.95) * error)))
-    return min(found, key=lambda one: one[0])[1]
+    least = n * min(*right, *(value for network in known for value in network))
+    return max(least, min(found, key=lambda one: one[0])[1])
 
 
 def rows(data: st.DataObject, count: int, length: int) -> list[list[float]]:
@@ -70,6 +70,11 @@ def test_one_that_does_as_the_known_network_may_differ_by_little() -> None:
     race = Race((250,), known[:, order])
     most = race.most_right(race.known[0, :250])
     assert 900 < most < 910  # the plain interval of 250 samples reaches some 25 more
+
+
+def test_one_that_is_never_right_has_no_accuracy_under_0() -> None:
+    race = Race((90,), torch.tensor([[1.0] * 90 + [0.0] * 10]))
+    assert race.most_right(torch.zeros(90)) == 0
 
 
 def test_most_that_are_as_good_as_the_threshold_go_on() -> None:
